@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Making a new store.  LMDB writes its first two pages without flushing them, so
+ * a power cut before the first commit's flush can leave a data file that cannot
+ * be opened.  A store is therefore made in a directory beside its final place,
+ * with the format record committed and flushed, and its data file is moved into
+ * place in one step that never replaces an existing one.  Whenever this is
+ * interrupted there is either no data file or a whole one; what is left of the
+ * work directory is swept by the next process that opens the store.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "env.h"
+
+#define WORK_PREFIX ".holdfast-new-"
+enum { PATH_MAX_HERE = 4096, CREATE_TRIES = 16 };
+
+static hf_status fail_errno(hf_error *err, const char *doing, const char *path) {
+  int e = errno;
+  hf_status status = e == EACCES || e == EROFS || e == EPERM ? HF_READONLY
+                     : e == ENOSPC || e == EDQUOT            ? HF_FULL
+                                                             : HF_IO;
+  if (e == ENOTDIR || e == ENAMETOOLONG) status = HF_INVALID_ARGUMENT;
+  hf_error_set(err, status, "cannot %s %s: %s", doing, path, strerror(e));
+  hf_error_cause(err, "errno %d", e);
+  return status;
+}
+
+hf_status lmdb_data_path(const char *dir, char *out, size_t capacity, hf_error *err) {
+  if ((size_t)snprintf(out, capacity, "%s/data.mdb", dir) >= capacity)
+    return hf_error_set(err, HF_INVALID_ARGUMENT, "the path of the store is too long: %.200s...", dir);
+  return HF_OK;
+}
+
+static hf_status sync_directory(const char *path, hf_error *err) {
+  int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return fail_errno(err, "open directory", path);
+  int rc = fsync(fd);
+  hf_status status = rc ? fail_errno(err, "flush directory", path) : HF_OK;
+  close(fd);
+  return status;
+}
+
+/* Makes the directory and those above it, flushing each parent, so that the store is still reachable after a power
+ * cut. */
+static hf_status make_directories(const char *path, hf_error *err) {
+  struct stat st;
+  if (stat(path, &st) == 0) {
+    if (S_ISDIR(st.st_mode)) return HF_OK;
+    return hf_error_set(err, HF_INVALID_ARGUMENT, "%s is a file: a store needs a directory of its own", path);
+  }
+  if (errno == ENOTDIR)
+    return hf_error_set(err, HF_INVALID_ARGUMENT, "%s: a file stands where a directory should be", path);
+  if (errno != ENOENT) return fail_errno(err, "look at", path);
+  char parent[PATH_MAX_HERE];
+  size_t n = strlen(path);
+  while (n > 1 && path[n - 1] == '/') n--;
+  while (n > 0 && path[n - 1] != '/') n--;
+  while (n > 1 && path[n - 1] == '/') n--;
+  if (n >= sizeof parent) return hf_error_set(err, HF_INVALID_ARGUMENT, "the path of the store is too long");
+  memcpy(parent, n ? path : ".", n ? n : 1);
+  parent[n ? n : 1] = '\0';
+  hf_status status = make_directories(parent, err);
+  if (status) return status;
+  if (mkdir(path, 0777) && errno != EEXIST) return fail_errno(err, "make directory", path);
+  return sync_directory(parent, err);
+}
+
+/* Deletes a work directory and the files LMDB made in it. */
+static void remove_work(const char *work) {
+  static const char *const files[] = {"data.mdb", "lock.mdb"};
+  char path[PATH_MAX_HERE + 16];
+  for (int i = 0; i < 2; i++)
+    if ((size_t)snprintf(path, sizeof path, "%s/%s", work, files[i]) < sizeof path) unlink(path);
+  rmdir(work);
+}
+
+/* Deletes work directories that no living process holds a lock on. */
+static void sweep(const char *dir) {
+  DIR *d = opendir(dir);
+  if (!d) return;
+  for (struct dirent *e; (e = readdir(d));) {
+    if (strncmp(e->d_name, WORK_PREFIX, sizeof WORK_PREFIX - 1) != 0) continue;
+    char work[PATH_MAX_HERE];
+    if ((size_t)snprintf(work, sizeof work, "%s/%s", dir, e->d_name) >= sizeof work) continue;
+    int fd = open(work, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) continue;
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0) remove_work(work);
+    close(fd);
+  }
+  closedir(d);
+}
+
+/* Makes a locked work directory.  Returns its descriptor, or -1. */
+static int make_work(const char *dir, char *work, size_t capacity) {
+  for (int i = 0; i < CREATE_TRIES; i++) {
+    if ((size_t)snprintf(work, capacity, "%s/" WORK_PREFIX "%ld-XXXXXX", dir, (long)getpid()) >= capacity) {
+      errno = ENAMETOOLONG;
+      return -1;
+    }
+    if (!mkdtemp(work)) return -1;
+    int fd = open(work, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    struct stat st;
+    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0 && stat(work, &st) == 0) return fd;
+    if (fd >= 0) close(fd); /* a sweeping process was faster: take another name */
+  }
+  errno = EBUSY;
+  return -1;
+}
+
+static int write_format(MDB_env *mdb) {
+  MDB_txn *txn;
+  MDB_dbi meta, quarantine;
+  char text[128];
+  int n = snprintf(text, sizeof text, "{\"format\":%d,\"createdAt\":%lld,\"createdBy\":\"holdfast %s\"}",
+                   FORMAT_VERSION, (long long)hf_now_ms(), HF_VERSION_STRING);
+  MDB_val key = {sizeof FORMAT_KEY - 1, (void *)FORMAT_KEY}, value = {(size_t)n, text};
+  int rc = mdb_txn_begin(mdb, NULL, 0, &txn);
+  if (rc) return rc;
+  rc = mdb_dbi_open(txn, META_DB, MDB_CREATE, &meta);
+  if (!rc) rc = mdb_dbi_open(txn, QUARANTINE_DB, MDB_CREATE, &quarantine);
+  if (!rc) rc = mdb_put(txn, meta, &key, &value, 0);
+  if (rc) {
+    mdb_txn_abort(txn);
+    return rc;
+  }
+  return mdb_txn_commit(txn);
+}
+
+/* Makes a whole, flushed data file in the work directory. */
+static hf_status build(const char *work, hf_error *err) {
+  MDB_env *mdb;
+  int rc = mdb_env_create(&mdb);
+  if (rc) return hf_error_set(err, HF_IO, "cannot make a store: %s", mdb_strerror(rc));
+  mdb_env_set_maxdbs(mdb, 4);
+  mdb_env_set_mapsize(mdb, 1 << 20);
+  rc = mdb_env_open(mdb, work, MDB_NOTLS, 0666);
+  if (!rc) rc = write_format(mdb);
+  if (!rc) rc = mdb_env_sync(mdb, 1);
+  mdb_env_close(mdb);
+  if (!rc) return HF_OK;
+  hf_status status = rc == ENOSPC || rc == EDQUOT || rc == MDB_MAP_FULL ? HF_FULL : HF_IO;
+  return hf_error_set(err, status, "cannot make a store in %s: %s", work, mdb_strerror(rc));
+}
+
+/* Moves a file unless there is one of the new name.  0, or -1 with errno (EEXIST). */
+static int move_new(const char *from, const char *to) {
+#ifdef SYS_renameat2
+  if (syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 1U /* RENAME_NOREPLACE */) == 0) return 0;
+  if (errno != EINVAL && errno != ENOSYS) return -1;
+#endif
+  if (link(from, to)) return -1;
+  unlink(from);
+  return 0;
+}
+
+hf_status lmdb_create(const hf_location *at, hf_error *err) {
+  char data[PATH_MAX_HERE], work[PATH_MAX_HERE], made[PATH_MAX_HERE + 16];
+  hf_status status = lmdb_data_path(at->path, data, sizeof data, err);
+  if (status) return status;
+  struct stat st;
+  if (stat(data, &st) == 0) {
+    if (!at->options->read_only) sweep(at->path);
+    return HF_OK;
+  }
+  if (errno != ENOENT && errno != ENOTDIR) return fail_errno(err, "look at", data);
+  if (stat(at->path, &st) == 0 && !S_ISDIR(st.st_mode))
+    return hf_error_set(err, HF_INVALID_ARGUMENT, "%s is a file: a store needs a directory of its own", at->path);
+  if (at->options->must_exist || at->options->read_only)
+    return hf_error_set(err, HF_NOT_FOUND, "there is no store at %s", at->path);
+
+  status = make_directories(at->path, err);
+  if (status) return status;
+  sweep(at->path);
+  int lock = make_work(at->path, work, sizeof work);
+  if (lock < 0) return fail_errno(err, "make a store in", at->path);
+  status = build(work, err);
+  if (status == HF_OK) {
+    snprintf(made, sizeof made, "%s/data.mdb", work);
+    if (move_new(made, data) && errno != EEXIST) status = fail_errno(err, "move the new store to", data);
+  }
+  if (status == HF_OK) status = sync_directory(at->path, err);
+  remove_work(work);
+  close(lock);
+  return status;
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * One LMDB environment: readers, the writer, named databases, the map's size.
+ *
+ * LMDB's rules, and who keeps them here:
+ *  - one environment per file and process: the core's registry, by identity;
+ *  - the map changes size only while the process has no transaction: env_grow()
+ *    first takes every pooled reader out of circulation;
+ *  - named databases are opened and closed by one thread at a time, never while
+ *    a transaction that may do the same is open: both happen under write_lock;
+ *  - beginning a transaction costs time for every open named database: only
+ *    OPEN_DBIS_MAX of them are kept open, the others are opened when needed.
+ */
+#ifndef HF_BACKENDS_LMDB_ENV_H
+#define HF_BACKENDS_LMDB_ENV_H
+
+#include <lmdb.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "holdfast/backend.h"
+
+enum {
+  READER_POOL = 32,         /* read transactions kept for reuse; also how many threads read at once without waiting */
+  READERS_MAX = 254,        /* reader slots in a lock file that we create, for all processes together */
+  DBIS_MAX = 256,           /* named databases open at once, at most: what one transaction may touch */
+  OPEN_DBIS_MAX = 16,       /* named databases kept open between operations */
+  READER_CHECK_EVERY = 1024 /* commits between looks for reader slots of dead processes */
+};
+
+/* Names of our own databases begin with a byte that no entity name can have. */
+#define META_DB "\001holdfast"
+#define QUARANTINE_DB "\001quarantine"
+
+/* Version of the layout, in META_DB under FORMAT_KEY as JSON text {"format":1,...}. */
+#define FORMAT_KEY "format"
+enum { FORMAT_VERSION = 1 };
+
+/* An entity type; one per name and environment, shared by all handles. */
+struct lmdb_entity {
+  struct lmdb_entity *next;
+  size_t refs;
+  _Atomic MDB_dbi dbi;  /* 0: not open (or not in the store at all) */
+  _Atomic bool touched; /* used since the last search for cold ones */
+  MDB_dbi txn_dbi;      /* opened by the write transaction in progress, 0 if not */
+  uint64_t name_hash;
+  size_t name_size;
+  char name[HF_ID_MAX + 1];
+};
+
+struct lmdb_env {
+  MDB_env *mdb;
+  char *path; /* the directory */
+  hf_options options;
+  int data_fd;
+  uint64_t map_size;
+  MDB_dbi meta_dbi;
+  MDB_dbi quarantine_dbi;
+
+  _Atomic(MDB_txn *) idle[READER_POOL]; /* reset read transactions, ready to be renewed */
+
+  pthread_mutex_t gate; /* readers_made, snapshots, entities; held while the pool is emptied */
+  unsigned readers_made;
+  unsigned snapshots; /* open snapshots: they keep the map and the databases as they are */
+  struct lmdb_entity *entities;
+
+  pthread_mutex_t write_lock; /* the thread that writes, or opens or closes named databases */
+  unsigned dbis_open;
+  unsigned commits;
+  bool panicked; /* a commit failed half way: reopen before the next write */
+  bool grow;     /* a transaction ran out of map: grow before the next one */
+};
+
+/* A transaction that the core holds, of either kind. */
+struct lmdb_txn {
+  MDB_txn *mdb;
+  hf_txn_kind kind;
+  struct lmdb_txn *parent;
+  struct lmdb_entity **opened; /* entities whose txn_dbi it set */
+  size_t opened_count, opened_capacity;
+};
+
+/* Makes a store in the directory unless there is one: nothing, or a whole one, whenever it is interrupted. */
+hf_status lmdb_create(const hf_location *at, hf_error *err);
+/* Where the data file is. */
+hf_status lmdb_data_path(const char *dir, char *out, size_t capacity, hf_error *err);
+
+hf_status env_open(const hf_location *at, struct lmdb_env **out, hf_error *err);
+void env_close(struct lmdb_env *env);
+
+/* Translates LMDB's result into a status with a message; `doing` is what failed ("commit"). */
+hf_status env_fail(const struct lmdb_env *env, int rc, const char *doing, hf_error *err);
+
+/* A read transaction at the present moment, from the pool.  Give it back soon; nothing may block in between. */
+hf_status env_read_begin(struct lmdb_env *env, MDB_txn **txn, hf_error *err);
+void env_read_end(struct lmdb_env *env, MDB_txn *txn);
+
+/* The same with the entity's database: *dbi is 0 where the entity type is not in the store.  With txn given (a
+ * snapshot or write transaction of this thread), uses that. */
+hf_status env_read_entity(struct lmdb_env *env, struct lmdb_txn *in, struct lmdb_entity *entity, MDB_txn **txn,
+                          MDB_dbi *dbi, hf_error *err);
+/* Ends what env_read_entity() began; `in` as there. */
+void env_read_entity_end(struct lmdb_env *env, struct lmdb_txn *in, MDB_txn *txn);
+
+/* Begins the process's write transaction, waiting for other writers. */
+hf_status env_write_begin(struct lmdb_env *env, struct lmdb_txn *txn, hf_error *err);
+hf_status env_write_commit(struct lmdb_env *env, struct lmdb_txn *txn, hf_error *err);
+void env_write_abort(struct lmdb_env *env, struct lmdb_txn *txn);
+/* A transaction inside another one. */
+hf_status env_nested_begin(struct lmdb_env *env, struct lmdb_txn *parent, struct lmdb_txn *txn, hf_error *err);
+hf_status env_nested_commit(struct lmdb_env *env, struct lmdb_txn *txn, hf_error *err);
+void env_nested_abort(struct lmdb_txn *txn);
+
+/* The entity's database for writing; with `create` makes it, otherwise *dbi is 0 where there is none. */
+hf_status env_write_dbi(struct lmdb_env *env, struct lmdb_txn *txn, struct lmdb_entity *entity, bool create,
+                        MDB_dbi *dbi, hf_error *err);
+
+hf_status env_snapshot_begin(struct lmdb_env *env, struct lmdb_txn *txn, hf_error *err);
+void env_snapshot_end(struct lmdb_env *env, struct lmdb_txn *txn);
+
+/* Doubles the map.  HF_FULL: the size limit is reached.  Call without a transaction and without write_lock. */
+hf_status env_grow(struct lmdb_env *env, hf_error *err);
+
+hf_status env_entity_open(struct lmdb_env *env, hf_slice name, struct lmdb_entity **out, hf_error *err);
+void env_entity_close(struct lmdb_env *env, struct lmdb_entity *entity);
+
+#endif

@@ -1,0 +1,608 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The default backend: LMDB.  One environment per base directory, one named
+ * database per entity name, key = order key (so the tree is in natural order),
+ * value = a record (record.h).  This file holds the slots; env.c keeps LMDB's
+ * rules, create.c makes new stores, quarantine.c keeps what is unreadable.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "env.h"
+#include "quarantine.h"
+#include "record.h"
+
+static MDB_val val(hf_slice s) { return (MDB_val){s.size, (void *)(uintptr_t)s.data}; }
+
+/* ---- stores */
+
+static hf_status identify(const hf_location *at, char identity[HF_IDENTITY_MAX], hf_error *err) {
+  char data[4096];
+  struct stat st;
+  hf_status status = lmdb_create(at, err);
+  if (status || (status = lmdb_data_path(at->path, data, sizeof data, err))) return status;
+  if (stat(data, &st)) return hf_error_set(err, HF_IO, "cannot look at %s: %s", data, strerror(errno));
+  snprintf(identity, HF_IDENTITY_MAX, "%llu:%llu", (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
+  return HF_OK;
+}
+
+static hf_status open_store(const hf_location *at, void **store, hf_error *err) {
+  struct lmdb_env *env;
+  hf_status status = env_open(at, &env, err);
+  *store = env;
+  return status;
+}
+
+static void close_store(void *store) { env_close(store); }
+
+static hf_status entity_open(void *store, hf_slice name, void **entity, hf_error *err) {
+  struct lmdb_entity *e;
+  hf_status status = env_entity_open(store, name, &e, err);
+  *entity = e;
+  return status;
+}
+
+static void entity_close(void *store, void *entity) { env_entity_close(store, entity); }
+
+/* ---- transactions */
+
+static hf_status begin(void *store, hf_txn_kind kind, void *parent, void **txn, hf_error *err) {
+  struct lmdb_txn *t = malloc(sizeof *t);
+  if (!t) return hf_error_set(err, HF_IO, "out of memory");
+  hf_status status = kind == HF_TXN_READ ? env_snapshot_begin(store, t, err)
+                     : parent            ? env_nested_begin(store, parent, t, err)
+                                         : env_write_begin(store, t, err);
+  if (status) free(t);
+  *txn = status ? NULL : t;
+  return status;
+}
+
+static hf_status commit(void *store, void *txn, hf_error *err) {
+  struct lmdb_txn *t = txn;
+  hf_status status = HF_OK;
+  if (t->kind == HF_TXN_READ)
+    env_snapshot_end(store, t);
+  else
+    status = t->parent ? env_nested_commit(store, t, err) : env_write_commit(store, t, err);
+  free(t);
+  return status;
+}
+
+static void abort_txn(void *store, void *txn) {
+  struct lmdb_txn *t = txn;
+  if (t->kind == HF_TXN_READ)
+    env_snapshot_end(store, t);
+  else if (t->parent)
+    env_nested_abort(t);
+  else
+    env_write_abort(store, t);
+  free(t);
+}
+
+/* ---- reading */
+
+static hf_status get(void *store, void *txn, void *entity, const hf_key *key, hf_buffer *json, hf_info *info,
+                     hf_error *err) {
+  MDB_txn *t;
+  MDB_dbi dbi;
+  hf_status status = env_read_entity(store, txn, entity, &t, &dbi, err);
+  if (status) return status;
+  MDB_val k = val(key->order), v;
+  int rc = dbi ? mdb_get(t, dbi, &k, &v) : MDB_NOTFOUND;
+  if (__builtin_expect(rc == 0, 1)) {
+    hf_slice text;
+    const char *problem = record_read(&v, key->id, &text, info);
+    json->size = 0;
+    if (problem)
+      status = hf_error_set(err, HF_CORRUPT, "%s", problem);
+    else if (!hf_buffer_add(json, text.data, text.size))
+      status = hf_error_set(err, HF_IO, "out of memory");
+  } else if (rc == MDB_NOTFOUND) {
+    status = quarantine_check(store, t, entity, key, err);
+  } else {
+    status = env_fail(store, rc, "read", err);
+  }
+  env_read_entity_end(store, txn, t);
+  return status;
+}
+
+static hf_status has(void *store, void *txn, void *entity, const hf_key *key, hf_error *err) {
+  MDB_txn *t;
+  MDB_dbi dbi;
+  hf_status status = env_read_entity(store, txn, entity, &t, &dbi, err);
+  if (status) return status;
+  MDB_val k = val(key->order), v;
+  int rc = dbi ? mdb_get(t, dbi, &k, &v) : MDB_NOTFOUND;
+  if (rc == MDB_NOTFOUND)
+    status = quarantine_check(store, t, entity, key, err);
+  else if (rc)
+    status = env_fail(store, rc, "read", err);
+  env_read_entity_end(store, txn, t);
+  return status;
+}
+
+static hf_status get_many(void *store, void *txn, void *entity, const hf_key *keys, size_t count, hf_page *page,
+                          hf_error *err) {
+  MDB_txn *t;
+  MDB_dbi dbi;
+  hf_status status = env_read_entity(store, txn, entity, &t, &dbi, err);
+  if (status) return status;
+  for (size_t i = 0; i < count && status == HF_OK; i++) {
+    MDB_val k = val(keys[i].order), v;
+    hf_slice text = {NULL, 0};
+    hf_info info = {0, 0};
+    int rc = dbi ? mdb_get(t, dbi, &k, &v) : MDB_NOTFOUND;
+    const char *problem = rc == 0 ? record_read(&v, keys[i].id, &text, &info) : NULL;
+    hf_status found = HF_OK;
+    if (rc == MDB_NOTFOUND)
+      found = quarantine_check(store, t, entity, &keys[i], err);
+    else if (rc)
+      found = env_fail(store, rc, "read", err);
+    else if (problem)
+      found = hf_error_set(err, HF_CORRUPT, "%s", problem);
+    if (found && found != HF_NOT_FOUND) {
+      status = found;
+      break;
+    }
+    hf_entry *e = hf_page_add(page, keys[i].id, text.data, text.size);
+    if (!e) {
+      status = hf_error_set(err, HF_IO, "out of memory");
+      break;
+    }
+    e->info = info;
+    e->status = found;
+  }
+  env_read_entity_end(store, txn, t);
+  return status;
+}
+
+static hf_status count(void *store, void *txn, void *entity, uint64_t *n, hf_error *err) {
+  MDB_txn *t;
+  MDB_dbi dbi;
+  *n = 0;
+  hf_status status = env_read_entity(store, txn, entity, &t, &dbi, err);
+  if (status) return status;
+  MDB_stat stat;
+  int rc = dbi ? mdb_stat(t, dbi, &stat) : 0;
+  if (rc)
+    status = env_fail(store, rc, "count", err);
+  else if (dbi)
+    *n = stat.ms_entries;
+  env_read_entity_end(store, txn, t);
+  return status;
+}
+
+/* ---- scanning */
+
+static int compare(hf_slice a, const MDB_val *b) {
+  int c = memcmp(a.data, b->mv_data, a.size < b->mv_size ? a.size : b->mv_size);
+  return c ? c : (a.size > b->mv_size) - (a.size < b->mv_size);
+}
+
+static bool has_prefix(const MDB_val *k, hf_slice prefix) {
+  return k->mv_size >= prefix.size && memcmp(k->mv_data, prefix.data, prefix.size) == 0;
+}
+
+/* Puts the cursor on the first record that the scan may want. */
+static int seek_forward(MDB_cursor *c, const hf_scan *s, MDB_val *k, MDB_val *v) {
+  hf_slice start = s->lower;
+  bool open = s->lower.data && s->lower_open;
+  if (s->order_prefix.size &&
+      (!start.data || compare(start, &(MDB_val){s->order_prefix.size, (void *)(uintptr_t)s->order_prefix.data}) < 0)) {
+    start = s->order_prefix;
+    open = false;
+  }
+  if (!start.data) return mdb_cursor_get(c, k, v, MDB_FIRST);
+  *k = val(start);
+  int rc = mdb_cursor_get(c, k, v, MDB_SET_RANGE);
+  if (rc == 0 && open && compare(start, k) == 0) rc = mdb_cursor_get(c, k, v, MDB_NEXT);
+  return rc;
+}
+
+static int seek_backward(MDB_cursor *c, const hf_scan *s, MDB_val *k, MDB_val *v) {
+  unsigned char end[HF_ID_MAX];
+  hf_slice start = s->upper;
+  bool open = s->upper_open;
+  if (s->order_prefix.size &&
+      (!start.data || !has_prefix(&(MDB_val){start.size, (void *)(uintptr_t)start.data}, s->order_prefix))) {
+    /* The first key behind all those with the prefix; the codes never reach 0xFF at the end of valid UTF-8. */
+    size_t n = s->order_prefix.size;
+    memcpy(end, s->order_prefix.data, n);
+    while (n > 0 && end[n - 1] == 0xFF) n--;
+    if (n > 0) {
+      end[n - 1]++;
+      hf_slice behind = {(const char *)end, n};
+      if (!start.data || compare(start, &(MDB_val){n, end}) > 0) {
+        start = behind;
+        open = true;
+      }
+    }
+  }
+  if (!start.data) return mdb_cursor_get(c, k, v, MDB_LAST);
+  *k = val(start);
+  int rc = mdb_cursor_get(c, k, v, MDB_SET_RANGE);
+  if (rc == MDB_NOTFOUND) return mdb_cursor_get(c, k, v, MDB_LAST);
+  if (rc == 0 && (open || compare(start, k) != 0)) rc = mdb_cursor_get(c, k, v, MDB_PREV);
+  return rc;
+}
+
+/* Whether the scan ends before this key. */
+static bool is_beyond(const hf_scan *s, const MDB_val *k) {
+  if (s->order_prefix.size && !has_prefix(k, s->order_prefix)) return true;
+  if (s->reverse) {
+    if (!s->lower.data) return false;
+    int c = compare(s->lower, k);
+    return c > 0 || (c == 0 && s->lower_open);
+  }
+  if (!s->upper.data) return false;
+  int c = compare(s->upper, k);
+  return c < 0 || (c == 0 && s->upper_open);
+}
+
+static hf_status add_record(const hf_scan *s, hf_page *page, hf_slice id, const MDB_val *v, size_t *bytes,
+                            hf_error *err) {
+  hf_slice text = {NULL, 0};
+  hf_info info = {0, 0};
+  const char *problem = NULL;
+  if (!s->keys_only) {
+    problem = record_read(v, id, &text, &info);
+    if (problem && !s->report_corrupt) {
+      hf_error_set(err, HF_CORRUPT, "%s", problem);
+      memcpy(err->entity_id, id.data, id.size);
+      err->entity_id[id.size] = '\0';
+      return HF_CORRUPT;
+    }
+    if (problem) text = hf_text(problem);
+  }
+  hf_entry *e = hf_page_add(page, id, text.data, text.size);
+  if (!e) return hf_error_set(err, HF_IO, "out of memory");
+  e->info = info;
+  if (problem) e->status = HF_CORRUPT;
+  *bytes += text.size;
+  return HF_OK;
+}
+
+static hf_status scan(void *store, void *txn, void *entity, const hf_scan *s, hf_page *page, bool *more,
+                      hf_error *err) {
+  MDB_txn *t;
+  MDB_dbi dbi;
+  *more = false;
+  hf_status status = env_read_entity(store, txn, entity, &t, &dbi, err);
+  if (status) return status;
+  MDB_cursor *c = NULL;
+  MDB_val k, v;
+  int rc = dbi ? mdb_cursor_open(t, dbi, &c) : MDB_NOTFOUND;
+  if (rc == 0) rc = s->reverse ? seek_backward(c, s, &k, &v) : seek_forward(c, s, &k, &v);
+  size_t bytes = 0, taken = 0;
+  MDB_cursor_op step = s->reverse ? MDB_PREV : MDB_NEXT;
+  for (; rc == 0 && !is_beyond(s, &k); rc = mdb_cursor_get(c, &k, &v, step)) {
+    const char *cut = memchr(k.mv_data, 0, k.mv_size);
+    if (!cut) {
+      status = hf_error_set(err, HF_CORRUPT, "a key of %zu bytes is no order key", k.mv_size);
+      break;
+    }
+    hf_slice id = {cut + 1, k.mv_size - (size_t)(cut + 1 - (const char *)k.mv_data)};
+    if (s->id_prefix.size &&
+        (id.size < s->id_prefix.size || memcmp(id.data, s->id_prefix.data, s->id_prefix.size) != 0))
+      continue;
+    if (taken == s->limit || (taken && bytes > s->max_bytes)) {
+      *more = true;
+      break;
+    }
+    status = add_record(s, page, id, &v, &bytes, err);
+    if (status) break;
+    taken++;
+  }
+  if (rc && rc != MDB_NOTFOUND) status = env_fail(store, rc, "iterate", err);
+  if (c) mdb_cursor_close(c);
+  env_read_entity_end(store, txn, t);
+  return status;
+}
+
+/* ---- writing.  Each write without a transaction gets one of its own; when the map is full it is undone, the map
+ * grows, and it is done again. */
+
+typedef hf_status (*write_fn)(struct lmdb_env *env, struct lmdb_txn *t, struct lmdb_entity *entity, void *what,
+                              hf_error *err);
+
+static hf_status write(void *store, void *txn, void *entity, write_fn fn, void *what, hf_error *err) {
+  struct lmdb_env *env = store;
+  if (txn) {
+    hf_status status = fn(env, txn, entity, what, err);
+    if (status == HF_FULL && env->grow && err)
+      hf_error_cause(err, "the map has to grow, which cannot happen inside a transaction: run the transaction again");
+    return status;
+  }
+  for (;;) {
+    struct lmdb_txn t;
+    hf_status status = env_write_begin(env, &t, err);
+    if (status) return status;
+    status = fn(env, &t, entity, what, err);
+    if (status)
+      env_write_abort(env, &t);
+    else
+      status = env_write_commit(env, &t, err);
+    if (status != HF_FULL || !env->grow) return status;
+    env->grow = false;
+    status = env_grow(env, err);
+    if (status) return status;
+  }
+}
+
+/* Notes that the map must grow. */
+static hf_status fail_write(struct lmdb_env *env, int rc, hf_error *err) {
+  if (rc == MDB_MAP_FULL) env->grow = true;
+  return env_fail(env, rc, "write", err);
+}
+
+static int put_record(MDB_txn *txn, MDB_dbi dbi, const hf_put *put, const hf_info *info) {
+  MDB_val k = val(put->key.order), v = {RECORD_HEADER + put->json.size, NULL};
+  int rc = mdb_put(txn, dbi, &k, &v, MDB_RESERVE);
+  if (rc == 0) record_write(v.mv_data, put->key.id, put->json, info);
+  return rc;
+}
+
+struct put_one {
+  const hf_put *put;
+  const hf_write_options *options;
+  hf_info *info;
+};
+
+static hf_status do_put(struct lmdb_env *env, struct lmdb_txn *t, struct lmdb_entity *entity, void *what,
+                        hf_error *err) {
+  const struct put_one *p = what;
+  MDB_dbi dbi;
+  hf_status status = env_write_dbi(env, t, entity, true, &dbi, err);
+  if (status) return status;
+  if (p->options->if_absent || p->options->if_revision) {
+    MDB_val k = val(p->put->key.order), v;
+    int rc = mdb_get(t->mdb, dbi, &k, &v);
+    if (rc && rc != MDB_NOTFOUND) return env_fail(env, rc, "read", err);
+    if (rc == MDB_NOTFOUND && p->options->if_absent) {
+      status = quarantine_check(env, t->mdb, entity, &p->put->key, err);
+      if (status != HF_NOT_FOUND) return status;
+    }
+    p->info->revision = rc == 0 ? record_revision(&v) : 0;
+    if (p->options->if_absent ? rc == 0 : rc != 0 || p->info->revision != p->options->revision) return HF_CONFLICT;
+  }
+  p->info->revision = mdb_txn_id(t->mdb);
+  p->info->updated_at = hf_now_ms();
+  int rc = put_record(t->mdb, dbi, p->put, p->info);
+  return rc ? fail_write(env, rc, err) : HF_OK;
+}
+
+static hf_status put(void *store, void *txn, void *entity, const hf_put *p, const hf_write_options *options,
+                     hf_info *info, hf_error *err) {
+  struct put_one one = {p, options, info};
+  return write(store, txn, entity, do_put, &one, err);
+}
+
+struct put_many {
+  const hf_put *puts;
+  size_t count;
+};
+
+static hf_status do_put_many(struct lmdb_env *env, struct lmdb_txn *t, struct lmdb_entity *entity, void *what,
+                             hf_error *err) {
+  const struct put_many *p = what;
+  MDB_dbi dbi;
+  hf_status status = env_write_dbi(env, t, entity, true, &dbi, err);
+  if (status) return status;
+  hf_info info = {mdb_txn_id(t->mdb), hf_now_ms()};
+  MDB_cursor *c;
+  int rc = mdb_cursor_open(t->mdb, dbi, &c);
+  if (rc) return fail_write(env, rc, err);
+  for (size_t i = 0; i < p->count && rc == 0; i++) {
+    MDB_val k = val(p->puts[i].key.order), v = {RECORD_HEADER + p->puts[i].json.size, NULL};
+    rc = mdb_cursor_put(c, &k, &v, MDB_RESERVE);
+    if (rc == 0) record_write(v.mv_data, p->puts[i].key.id, p->puts[i].json, &info);
+  }
+  mdb_cursor_close(c);
+  return rc ? fail_write(env, rc, err) : HF_OK;
+}
+
+static hf_status put_many(void *store, void *txn, void *entity, const hf_put *puts, size_t n, hf_error *err) {
+  struct put_many many = {puts, n};
+  return write(store, txn, entity, do_put_many, &many, err);
+}
+
+struct remove_many {
+  const hf_key *keys;
+  size_t count;
+  uint64_t removed;
+};
+
+static hf_status do_remove_many(struct lmdb_env *env, struct lmdb_txn *t, struct lmdb_entity *entity, void *what,
+                                hf_error *err) {
+  struct remove_many *r = what;
+  MDB_dbi dbi;
+  r->removed = 0;
+  hf_status status = env_write_dbi(env, t, entity, false, &dbi, err);
+  if (status) return status;
+  for (size_t i = 0; i < r->count; i++) {
+    MDB_val k = val(r->keys[i].order);
+    size_t settled = 0;
+    int rc = dbi ? mdb_del(t->mdb, dbi, &k, NULL) : MDB_NOTFOUND;
+    bool deleted = rc == 0;
+    if (deleted || rc == MDB_NOTFOUND) rc = quarantine_settle(env, t->mdb, entity, &r->keys[i], &settled);
+    if (rc) return fail_write(env, rc, err);
+    r->removed += deleted || settled;
+  }
+  return HF_OK;
+}
+
+static hf_status do_remove(struct lmdb_env *env, struct lmdb_txn *t, struct lmdb_entity *entity, void *what,
+                           hf_error *err) {
+  struct remove_many *r = what;
+  hf_status status = do_remove_many(env, t, entity, what, err);
+  return status ? status : r->removed ? HF_OK : HF_NOT_FOUND;
+}
+
+static hf_status remove_one(void *store, void *txn, void *entity, const hf_key *key, hf_error *err) {
+  struct remove_many one = {key, 1, 0};
+  return write(store, txn, entity, do_remove, &one, err);
+}
+
+static hf_status remove_many(void *store, void *txn, void *entity, const hf_key *keys, size_t n, uint64_t *removed,
+                             hf_error *err) {
+  struct remove_many many = {keys, n, 0};
+  hf_status status = write(store, txn, entity, do_remove_many, &many, err);
+  *removed = many.removed;
+  return status;
+}
+
+static hf_status do_clear(struct lmdb_env *env, struct lmdb_txn *t, struct lmdb_entity *entity, void *what,
+                          hf_error *err) {
+  (void)what;
+  MDB_dbi dbi;
+  size_t settled;
+  hf_status status = env_write_dbi(env, t, entity, false, &dbi, err);
+  if (status) return status;
+  int rc = dbi ? mdb_drop(t->mdb, dbi, 0) : 0;
+  if (rc == 0) rc = quarantine_settle(env, t->mdb, entity, NULL, &settled);
+  return rc ? fail_write(env, rc, err) : HF_OK;
+}
+
+static hf_status clear(void *store, void *txn, void *entity, hf_error *err) {
+  return write(store, txn, entity, do_clear, NULL, err);
+}
+
+/* ---- quarantine */
+
+struct doubt {
+  const hf_key *key;
+  const char *problem;
+};
+
+static hf_status do_quarantine(struct lmdb_env *env, struct lmdb_txn *t, struct lmdb_entity *entity, void *what,
+                               hf_error *err) {
+  const struct doubt *d = what;
+  MDB_dbi dbi;
+  hf_status status = env_write_dbi(env, t, entity, false, &dbi, err);
+  if (status) return status;
+  MDB_val k = val(d->key->order), v;
+  int rc = dbi ? mdb_get(t->mdb, dbi, &k, &v) : MDB_NOTFOUND;
+  if (rc == MDB_NOTFOUND) return HF_NOT_FOUND;
+  if (rc) return env_fail(env, rc, "read", err);
+  hf_slice text;
+  hf_info info;
+  if (!record_read(&v, d->key->id, &text, &info) && hf_json_validate(text, NULL) == HF_OK)
+    return HF_NOT_FOUND; /* somebody has written a good one meanwhile */
+  rc = quarantine_add(env, t->mdb, entity, dbi, d->key, &v, d->problem);
+  return rc ? fail_write(env, rc, err) : HF_OK;
+}
+
+static hf_status quarantine(void *store, void *entity, const hf_key *key, const char *problem, hf_error *err) {
+  struct doubt d = {key, problem};
+  return write(store, NULL, entity, do_quarantine, &d, err);
+}
+
+static hf_status quarantined(void *store, void *entity, uint64_t *n, hf_error *err) {
+  MDB_txn *t;
+  hf_status status = env_read_begin(store, &t, err);
+  if (status) return status;
+  int rc = quarantine_count(store, t, entity, n);
+  env_read_end(store, t);
+  return rc ? env_fail(store, rc, "look into quarantine", err) : HF_OK;
+}
+
+/* ---- the store as a whole */
+
+static hf_status begin_reading(struct lmdb_env *env, struct lmdb_txn *in, MDB_txn **txn, hf_error *err) {
+  if (!in) return env_read_begin(env, txn, err);
+  *txn = in->mdb;
+  return HF_OK;
+}
+
+static hf_status entities(void *store, void *txn, hf_page *page, hf_error *err) {
+  MDB_txn *t;
+  MDB_dbi main_dbi;
+  MDB_cursor *c = NULL;
+  hf_status status = begin_reading(store, txn, &t, err);
+  if (status) return status;
+  int rc = mdb_dbi_open(t, NULL, 0, &main_dbi); /* always open: no handle is made */
+  if (rc == 0) rc = mdb_cursor_open(t, main_dbi, &c);
+  MDB_val k, v;
+  if (rc == 0)
+    for (rc = mdb_cursor_get(c, &k, &v, MDB_FIRST); rc == 0 && status == HF_OK;
+         rc = mdb_cursor_get(c, &k, &v, MDB_NEXT))
+      if (k.mv_size && *(const char *)k.mv_data != META_DB[0] &&
+          !hf_page_add(page, (hf_slice){k.mv_data, k.mv_size}, NULL, 0))
+        status = hf_error_set(err, HF_IO, "out of memory");
+  if (rc && rc != MDB_NOTFOUND) status = env_fail(store, rc, "list entity names", err);
+  if (c) mdb_cursor_close(c);
+  env_read_entity_end(store, txn, t);
+  return status;
+}
+
+static bool stat_entity(struct lmdb_env *env, MDB_txn *t, MDB_dbi dbi, struct lmdb_entity *e, hf_buffer *json) {
+  MDB_stat s = {0};
+  uint64_t in_quarantine = 0;
+  if (dbi && mdb_stat(t, dbi, &s)) return false;
+  quarantine_count(env, t, e, &in_quarantine);
+  return hf_buffer_printf(json, ",\"entityName\":") && hf_buffer_quote(json, (hf_slice){e->name, e->name_size}) &&
+         hf_buffer_printf(json, ",\"entities\":%zu,\"treeBytes\":%zu,\"treeDepth\":%u,\"quarantined\":%llu",
+                          s.ms_entries, (s.ms_branch_pages + s.ms_leaf_pages + s.ms_overflow_pages) * s.ms_psize,
+                          s.ms_depth, (unsigned long long)in_quarantine);
+}
+
+static hf_status stat_store(void *store, void *txn, void *entity, hf_buffer *json, hf_error *err) {
+  static const char *const durabilities[] = {"sync", "nometasync", "nosync"};
+  struct lmdb_env *env = store;
+  MDB_txn *t;
+  MDB_dbi dbi = 0;
+  json->size = 0;
+  hf_status status = entity ? env_read_entity(env, txn, entity, &t, &dbi, err) : begin_reading(env, txn, &t, err);
+  if (status) return status;
+  MDB_envinfo info;
+  MDB_stat s;
+  struct stat file;
+  uint64_t in_quarantine = 0;
+  bool ok = mdb_env_info(env->mdb, &info) == 0 && mdb_env_stat(env->mdb, &s) == 0 && fstat(env->data_fd, &file) == 0;
+  if (ok && !entity) quarantine_count(env, t, NULL, &in_quarantine);
+  ok = ok && hf_buffer_printf(json, "{\"backend\":\"lmdb\",\"path\":") && hf_buffer_quote(json, hf_text(env->path)) &&
+       hf_buffer_printf(
+           json,
+           ",\"formatVersion\":%d,\"durability\":\"%s\",\"readOnly\":%s,\"revision\":%zu,\"fileBytes\":%lld,"
+           "\"usedBytes\":%zu,\"mapBytes\":%zu,\"pageBytes\":%u,\"readers\":%u,\"readersMax\":%u",
+           FORMAT_VERSION, durabilities[env->options.durability], env->options.read_only ? "true" : "false",
+           info.me_last_txnid, (long long)file.st_size, (info.me_last_pgno + 1) * s.ms_psize, info.me_mapsize,
+           s.ms_psize, info.me_numreaders, info.me_maxreaders);
+  if (ok && entity) ok = stat_entity(env, t, dbi, entity, json);
+  if (ok && !entity) ok = hf_buffer_printf(json, ",\"quarantined\":%llu", (unsigned long long)in_quarantine);
+  ok = ok && hf_buffer_add(json, "}", 1);
+  env_read_entity_end(env, txn, t);
+  return ok ? HF_OK : hf_error_set(err, HF_IO, "cannot gather statistics of %s", env->path);
+}
+
+const hf_backend hf__backend_lmdb = {
+    .abi_version = HF_BACKEND_ABI,
+    .name = "lmdb",
+    .capabilities = HF_CAP_DURABLE | HF_CAP_TRANSACTION | HF_CAP_SNAPSHOT | HF_CAP_NESTED | HF_CAP_REVISION |
+                    HF_CAP_IF_ABSENT | HF_CAP_ATOMIC_BATCH | HF_CAP_QUARANTINE | HF_CAP_CHECKSUM,
+    .identify = identify,
+    .open = open_store,
+    .close = close_store,
+    .entity_open = entity_open,
+    .entity_close = entity_close,
+    .begin = begin,
+    .commit = commit,
+    .abort = abort_txn,
+    .get = get,
+    .has = has,
+    .put = put,
+    .remove = remove_one,
+    .clear = clear,
+    .count = count,
+    .scan = scan,
+    .get_many = get_many,
+    .put_many = put_many,
+    .remove_many = remove_many,
+    .entities = entities,
+    .stat = stat_store,
+    .quarantine = quarantine,
+    .quarantined = quarantined,
+};

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Quarantine: where unreadable records are kept.  One named database for all
+ * entity types; key = state, hash of the entity name, order key of the id; value =
+ * one line of JSON that says what it is, and the record's bytes as they were found.
+ *
+ * In state 'q' a record stands in for its entity: reading the id gives
+ * `corrupt` instead of `not_found`, so that nobody takes a damaged position for a
+ * missing one.  Removing or clearing the id settles it: it moves to state 'r' and
+ * is kept, but no longer in the way.  Nothing here is ever deleted.
+ */
+#ifndef HF_BACKENDS_LMDB_QUARANTINE_H
+#define HF_BACKENDS_LMDB_QUARANTINE_H
+
+#include "env.h"
+
+/* HF_CORRUPT, with the reason as message, if the id is in quarantine; HF_NOT_FOUND if not. */
+hf_status quarantine_check(struct lmdb_env *env, MDB_txn *txn, const struct lmdb_entity *entity, const hf_key *key,
+                           hf_error *err);
+
+/* Moves the record there from the entity's database.  LMDB's result. */
+int quarantine_add(struct lmdb_env *env, MDB_txn *txn, const struct lmdb_entity *entity, MDB_dbi dbi, const hf_key *key,
+                   const MDB_val *record, const char *problem);
+
+/* Settles the id (key NULL: all of the entity type); *settled counts.  LMDB's result. */
+int quarantine_settle(struct lmdb_env *env, MDB_txn *txn, const struct lmdb_entity *entity, const hf_key *key,
+                      size_t *settled);
+
+/* Counts what stands in for entities of the type (NULL: of all).  LMDB's result. */
+int quarantine_count(struct lmdb_env *env, MDB_txn *txn, const struct lmdb_entity *entity, uint64_t *count);
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What is stored under a key: a header and the JSON text behind it.
+ *
+ *   offset  size
+ *        0     1   version of the record, RECORD_VERSION
+ *        1     1   flags, 0
+ *        2     2   size of the header, RECORD_HEADER; a later version may grow it
+ *        4     4   CRC32C of the id, then of everything from offset 8 to the end
+ *        8     8   updated at, ms since 1970-01-01 UTC
+ *       16     8   revision: the number of the commit that wrote the record
+ *       24         JSON text
+ *
+ * Numbers are little-endian.
+ */
+#ifndef HF_BACKENDS_LMDB_RECORD_H
+#define HF_BACKENDS_LMDB_RECORD_H
+
+#include <lmdb.h>
+
+#include "holdfast/backend.h"
+
+enum { RECORD_VERSION = 1, RECORD_HEADER = 24 };
+
+/* Writes a record of RECORD_HEADER + json.size bytes to `out`. */
+void record_write(void *out, hf_slice id, hf_slice json, const hf_info *info);
+
+/* Checks a record and says where its text is.  NULL when it is good, otherwise what is wrong with it. */
+const char *record_read(const MDB_val *record, hf_slice id, hf_slice *json, hf_info *info);
+
+/* The revision of a record, without checking it; 0 if it is too short. */
+uint64_t record_revision(const MDB_val *record);
+
+#endif

@@ -1,0 +1,36 @@
+-- SPDX-License-Identifier: MIT
+--
+-- The module that scripts require.  Classes are one file each; what is written in
+-- C comes from holdfast.core.
+
+local core = require "holdfast.core"
+local PersistBase = require "holdfast.PersistBase"
+local stores = require "holdfast.stores"
+
+---@class holdfast
+local M = {
+  version = core.version,
+
+  -- Classes.
+  PersistBase = PersistBase,
+  LmdbPersist = stores.LmdbPersist,
+  MemoryPersist = stores.MemoryPersist,
+  NullPersist = stores.NullPersist,
+
+  -- Values that Lua has no word for.
+  json = core.json,
+  null = core.json.null,
+  array = core.json.array,
+  isArray = core.json.isArray,
+
+  -- Errors.
+  error = core.error,
+  isError = core.isError,
+  codes = core.codes,
+
+  -- Stores as a whole.
+  transaction = core.transaction,
+  openStore = core.openStore,
+}
+
+return M

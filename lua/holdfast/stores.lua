@@ -1,0 +1,32 @@
+-- SPDX-License-Identifier: MIT
+--
+-- The concrete stores as classes: PersistBase with the kind of store fixed, so that
+-- a script says `MemoryPersist("signal", "test")` and may extend it.
+
+local core = require "holdfast.core"
+local PersistBase = require "holdfast.PersistBase"
+
+local M = {}
+
+-- A class whose base may be written with or without "scheme:".
+local function define(name, scheme)
+  local class = PersistBase:extend(name)
+  local prefix = scheme .. ":"
+  function class:init(entityName, baseDir, options)
+    local base = baseDir == nil and scheme ~= "lmdb" and "" or baseDir
+    if type(base) ~= "string" then
+      error(core.error("invalid_argument",
+        string.format("%s: the base must be a string, not a %s", name, type(baseDir))), 0)
+    end
+    if base:sub(1, #prefix) ~= prefix then base = prefix .. base:gsub("%%", "%%25"):gsub("?", "%%3F") end
+    PersistBase.init(self, entityName, base, options)
+    self.baseDir = baseDir
+  end
+  M[name] = class
+end
+
+define("LmdbPersist", "lmdb")
+define("MemoryPersist", "memory")
+define("NullPersist", "null")
+
+return M

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Growable bytes: hf_buffer.  Capacity at least doubles, one byte is kept for
+ * the 0 behind the content, and a failed growth leaves the buffer as it was.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/json.h"
+#include "holdfast/backend.h"
+
+void hf_buffer_free(hf_buffer *buffer) {
+  if (!buffer) return;
+  free(buffer->data);
+  *buffer = (hf_buffer)HF_BUFFER_INIT;
+}
+
+bool hf_buffer_reserve(hf_buffer *buffer, size_t size) {
+  if (size < buffer->capacity) return true;
+  size_t capacity = buffer->capacity ? buffer->capacity * 2 : 512;
+  if (capacity <= size) capacity = size + 1;
+  char *data = realloc(buffer->data, capacity);
+  if (!data) return false;
+  buffer->data = data;
+  buffer->capacity = capacity;
+  return true;
+}
+
+bool hf_buffer_add(hf_buffer *buffer, const void *data, size_t size) {
+  if (!hf_buffer_reserve(buffer, buffer->size + size)) return false;
+  if (size) memcpy(buffer->data + buffer->size, data, size);
+  buffer->size += size;
+  buffer->data[buffer->size] = '\0';
+  return true;
+}
+
+bool hf_buffer_printf(hf_buffer *buffer, const char *fmt, ...) {
+  va_list args, again;
+  va_start(args, fmt);
+  va_copy(again, args);
+  int n = vsnprintf(NULL, 0, fmt, args);
+  va_end(args);
+  bool ok = n >= 0 && hf_buffer_reserve(buffer, buffer->size + (size_t)n);
+  if (ok) {
+    vsnprintf(buffer->data + buffer->size, (size_t)n + 1, fmt, again);
+    buffer->size += (size_t)n;
+  }
+  va_end(again);
+  return ok;
+}
+
+bool hf_buffer_quote(hf_buffer *buffer, hf_slice text) {
+  if (!hf_buffer_reserve(buffer, buffer->size + HF__JSON_QUOTED_MAX(text.size))) return false;
+  char *end = hf__json_quote(buffer->data + buffer->size, text);
+  buffer->size = (size_t)(end - buffer->data);
+  buffer->data[buffer->size] = '\0';
+  return true;
+}
+
+int64_t hf_now_ms(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_REALTIME, &t);
+  return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}

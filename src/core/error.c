@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The status table and the error object.  One X-macro (HF_STATUS_MAP) yields
+ * enum, names, retryability and meanings; nothing here can fail or allocate.
+ */
+#include "core/error.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+struct status_row {
+  const char *name;
+  const char *meaning;
+  bool retryable;
+};
+
+static const struct status_row rows[HF_STATUS_COUNT] = {
+#define STATUS_ROW(id, name, retryable, meaning) [HF_##id] = {name, meaning, retryable},
+    HF_STATUS_MAP(STATUS_ROW)
+#undef STATUS_ROW
+};
+
+const char *hf_version(void) { return HF_VERSION_STRING; }
+
+const char *hf_status_name(hf_status status) {
+  return (unsigned)status < HF_STATUS_COUNT ? rows[status].name : "unknown";
+}
+
+const char *hf_status_meaning(hf_status status) {
+  return (unsigned)status < HF_STATUS_COUNT ? rows[status].meaning : "unknown status";
+}
+
+hf_status hf_status_from_name(const char *name) {
+  int i;
+  for (i = 0; i < HF_STATUS_COUNT; i++)
+    if (strcmp(rows[i].name, name) == 0) break;
+  return (hf_status)i;
+}
+
+void hf__copy_text(char *out, size_t capacity, const char *text, size_t size) {
+  if (size < capacity) {
+    memcpy(out, text, size);
+    out[size] = '\0';
+    return;
+  }
+  size_t keep = capacity - 4;
+  while (keep > 0 && ((unsigned char)text[keep] & 0xC0) == 0x80) keep--;
+  memcpy(out, text, keep);
+  memcpy(out + keep, "...", 4);
+}
+
+HF_PRINTF(3, 0) static void format_text(char *out, size_t capacity, const char *fmt, va_list args) {
+  int n = vsnprintf(out, capacity, fmt, args);
+  if (n < 0) {
+    hf__copy_text(out, capacity, fmt, strlen(fmt));
+  } else if ((size_t)n >= capacity) {
+    size_t keep = capacity - 4;
+    while (keep > 0 && ((unsigned char)out[keep] & 0xC0) == 0x80) keep--;
+    memcpy(out + keep, "...", 4);
+  }
+}
+
+hf_status hf_error_set(hf_error *err, hf_status status, const char *fmt, ...) {
+  if (!err) return status;
+  err->status = status;
+  err->retryable = (unsigned)status < HF_STATUS_COUNT && rows[status].retryable;
+  err->backend[0] = err->entity_name[0] = err->entity_id[0] = err->where[0] = err->cause[0] = '\0';
+  va_list args;
+  va_start(args, fmt);
+  format_text(err->message, sizeof err->message, fmt, args);
+  va_end(args);
+  return status;
+}
+
+void hf_error_cause(hf_error *err, const char *fmt, ...) {
+  if (!err) return;
+  va_list args;
+  va_start(args, fmt);
+  format_text(err->cause, sizeof err->cause, fmt, args);
+  va_end(args);
+}
+
+void hf__error_entity(hf_error *err, hf_slice entity_name, hf_slice id) {
+  if (!err) return;
+  if (entity_name.data) hf__copy_text(err->entity_name, sizeof err->entity_name, entity_name.data, entity_name.size);
+  if (id.data) hf__copy_text(err->entity_id, sizeof err->entity_id, id.data, id.size);
+}

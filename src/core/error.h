@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Filling in an hf_error, inside the library.  The setters that backends need too
+ * (hf_error_set, hf_error_cause) are in backend.h.
+ */
+#ifndef HF_CORE_ERROR_H
+#define HF_CORE_ERROR_H
+
+#include "holdfast/backend.h"
+
+/* hf_error_set() by the name the core uses: `return hf__fail(err, HF_IO, "...")`. */
+#define hf__fail hf_error_set
+
+/* Names the entity an error is about.  Slices without data leave the field as it is. */
+void hf__error_entity(hf_error *err, hf_slice entity_name, hf_slice id);
+
+/* Copies text into a fixed field, cutting it at a UTF-8 boundary and marking the cut with "...". */
+void hf__copy_text(char *out, size_t capacity, const char *text, size_t size);
+
+#endif

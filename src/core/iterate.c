@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Iteration by pages.  A page is read in one go, its entries are copies, and no
+ * transaction is held while the caller looks at them; the next page begins
+ * behind the last id of this one.  Since ids have a total order, an entity that is there
+ * throughout is seen exactly once, whatever the caller writes in between.
+ *
+ * The first page is small, for `take(5)` and early breaks; pages then double.
+ */
+#include <stdlib.h>
+
+#include "core/error.h"
+#include "core/persist.h"
+#include "core/transaction.h"
+
+enum { FIRST_PAGE = 16, LARGEST_PAGE = 256, PAGE_BYTES = 128 * 1024 };
+
+struct hf_iter {
+  hf_persist *persist;
+  hf_page *page;
+  size_t next; /* index of the entry to hand out */
+  bool more;   /* there may be entities behind this page */
+  bool has_limit;
+  bool has_failure;
+  uint64_t left;        /* entities still to hand out, with has_limit */
+  hf_scan scan;         /* bounds of what is still to come; its slices point into the arrays below */
+  hf_error *failure;    /* of the page, raised once its entries are handed out */
+  hf__key lower, upper; /* order keys of the bounds */
+  char prefix[HF_ID_MAX];
+  unsigned char order_prefix[HF_ID_MAX];
+  char upper_id[HF_ID_MAX], lower_id[HF_ID_MAX];
+};
+
+/* Validates one bound and copies it into the iterator. */
+static hf_status set_bound(hf_iter *it, const char *name, hf_slice id, char *copy, hf__key *key, hf_slice *bound,
+                           hf_error *err) {
+  if (!id.data) return HF_OK;
+  hf_status status = hf__key_init(it->persist->name, id, key, err);
+  if (status) {
+    if (err) {
+      char message[sizeof err->message];
+      memcpy(message, err->message, sizeof message);
+      hf__fail(err, HF_INVALID_ARGUMENT, "range.%s: %s", name, message);
+      hf__error_entity(err, it->persist->name, (hf_slice){NULL, 0});
+    }
+    return status;
+  }
+  memcpy(copy, id.data, id.size);
+  key->key.id.data = copy;
+  *bound = key->key.order;
+  return HF_OK;
+}
+
+static hf_status set_range(hf_iter *it, const hf_range *range, hf_error *err) {
+  hf_status status = set_bound(it, "from", range->from, it->lower_id, &it->lower, &it->scan.lower, err);
+  if (status == HF_OK) status = set_bound(it, "to", range->to, it->upper_id, &it->upper, &it->scan.upper, err);
+  if (status == HF_OK && range->prefix.data && range->prefix.size) {
+    hf__key unused;
+    hf_slice copy;
+    status = set_bound(it, "prefix", range->prefix, it->prefix, &unused, &copy, err);
+    if (status == HF_OK) {
+      it->scan.id_prefix = (hf_slice){it->prefix, range->prefix.size};
+      it->scan.order_prefix =
+          (hf_slice){(const char *)it->order_prefix, hf__order_prefix(it->scan.id_prefix, it->order_prefix)};
+    }
+  }
+  it->scan.reverse = range->reverse;
+  it->scan.keys_only = range->keys_only;
+  it->has_limit = range->has_limit;
+  it->left = range->limit;
+  return status;
+}
+
+hf_status hf_iter_open(hf_persist *p, const hf_range *range, hf_iter **out, hf_error *err) {
+  static const hf_range all;
+  *out = NULL;
+  void *txn;
+  hf_status status = hf__persist_enter(p, false, &txn, err);
+  if (status) return status;
+  hf_iter *it = malloc(sizeof *it);
+  hf_page *page = hf_page_new();
+  if (!it || !page) {
+    free(it);
+    hf_page_free(page);
+    return hf__fail(err, HF_IO, "out of memory");
+  }
+  memset(it, 0, offsetof(hf_iter, lower));
+  it->persist = p;
+  it->page = page;
+  it->more = true;
+  it->scan.max_bytes = PAGE_BYTES;
+  it->scan.limit = FIRST_PAGE / 2;
+  hf__persist_ref(p);
+  status = set_range(it, range ? range : &all, err);
+  if (status) {
+    hf_iter_close(it);
+    return status;
+  }
+  *out = it;
+  return HF_OK;
+}
+
+void hf_iter_close(hf_iter *it) {
+  if (!it) return;
+  hf__persist_unref(it->persist);
+  hf_page_free(it->page);
+  free(it->failure);
+  free(it);
+}
+
+/* Moves the bound from which the next page is read behind `id`. */
+static void resume_behind(hf_iter *it, hf_slice id) {
+  hf__key *key = it->scan.reverse ? &it->upper : &it->lower;
+  if (hf__key_init(it->persist->name, id, key, NULL)) return;
+  if (it->scan.reverse) {
+    it->scan.upper = key->key.order;
+    it->scan.upper_open = true;
+  } else {
+    it->scan.lower = key->key.order;
+    it->scan.lower_open = true;
+  }
+}
+
+/* Keeps the failure until the entries before it are handed out. */
+static hf_status keep_failure(hf_iter *it, hf_status status, const hf_error *err) {
+  if (!it->failure) it->failure = malloc(sizeof *it->failure);
+  if (!it->failure) return status;
+  *it->failure = *err;
+  it->has_failure = true;
+  return HF_OK;
+}
+
+static hf_status next_page(hf_iter *it, hf_error *err) {
+  hf_persist *p = it->persist;
+  void *txn;
+  hf_status status = hf__persist_enter(p, false, &txn, err);
+  if (status) return status;
+  if (it->scan.limit < LARGEST_PAGE) it->scan.limit *= 2;
+  size_t limit = it->scan.limit;
+  if (it->has_limit && it->left < limit) it->scan.limit = (size_t)it->left;
+  hf__page_reset(it->page);
+  it->next = 0;
+  it->more = false;
+  status = p->store->backend->scan(p->store->impl, txn, p->entity, &it->scan, it->page, &it->more, err);
+  it->scan.limit = limit;
+  if (it->page->count) resume_behind(it, it->page->entries[it->page->count - 1].id);
+  if (status == HF_OK) return HF_OK;
+
+  hf__key key;
+  hf_slice id = hf_text(err->entity_id);
+  if (status != HF_CORRUPT || hf__key_init(p->name, id, &key, NULL)) {
+    status = hf__persist_fail(p, txn, status, NULL, "", err);
+    it->more = false;
+  } else {
+    char copy[HF_ID_MAX];
+    memcpy(copy, id.data, id.size);
+    key.key.id.data = copy;
+    status = hf__persist_fail(p, txn, status, &key.key, "", err);
+    resume_behind(it, key.key.id);
+    it->more = true;
+  }
+  return it->page->count ? keep_failure(it, status, err) : status;
+}
+
+hf_status hf_iter_next(hf_iter *it, const hf_entry **entry, hf_error *err) {
+  hf_error own;
+  *entry = NULL;
+  for (;;) {
+    if (__builtin_expect(it->persist->closed, 0)) return hf_persist_init(it->persist, err);
+    if (it->has_limit && it->left == 0) return HF_OK;
+    if (it->next < it->page->count) {
+      *entry = &it->page->entries[it->next++];
+      it->left--;
+      return HF_OK;
+    }
+    if (it->has_failure) {
+      it->has_failure = false;
+      if (err) *err = *it->failure;
+      return it->failure->status;
+    }
+    if (!it->more) return HF_OK;
+    hf_status status = next_page(it, err ? err : &own);
+    if (status) return status;
+  }
+}

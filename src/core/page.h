@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * hf_page: entries and the memory they point into.  Memory comes in blocks that
+ * never move, so that an entry stays where it is until the page is filled again.
+ */
+#ifndef HF_CORE_PAGE_H
+#define HF_CORE_PAGE_H
+
+#include "holdfast/backend.h"
+
+struct hf__block;
+
+struct hf_page {
+  hf_entry *entries;
+  size_t count;
+  size_t capacity;
+  struct hf__block *blocks; /* the one being filled first */
+};
+
+/* Empties the page, keeping one block for reuse. */
+void hf__page_reset(hf_page *page);
+
+/* `size` bytes that live as long as the page's content; NULL: out of memory. */
+char *hf__page_alloc(hf_page *page, size_t size);
+
+#endif

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The operations of PersistBase on one entity: every call validates its
+ * arguments, opens the store if that has not happened, joins the thread's
+ * transaction, calls one slot, and names the entity in what went wrong.
+ */
+#include "core/persist.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/error.h"
+#include "core/json.h"
+#include "core/transaction.h"
+#include "core/url.h"
+
+/* ---- handles */
+
+static hf_status check_name(hf_slice name, hf_error *err);
+
+hf_status hf_persist_open(hf_slice entity_name, const char *base, const hf_options *options, hf_persist **out,
+                          hf_error *err) {
+  *out = NULL;
+  hf_status status = check_name(entity_name, err);
+  if (status) return status;
+  hf__url url;
+  status = hf__url_parse(base, options, &url, err);
+  if (status) {
+    hf__error_entity(err, entity_name, (hf_slice){NULL, 0});
+    return status;
+  }
+  hf_persist *p = calloc(1, sizeof *p);
+  char *name = malloc(entity_name.size + 1);
+  if (p && name && (p->base = strdup(base)) && (p->url = hf__url_redact(base))) {
+    memcpy(name, entity_name.data, entity_name.size);
+    name[entity_name.size] = '\0';
+    p->name = (hf_slice){name, entity_name.size};
+    p->options = url.options;
+    p->backend = hf__url_backend(&url);
+    p->refs = 1;
+    *out = p;
+  } else {
+    status = hf__fail(err, HF_IO, "out of memory");
+    if (p) free(p->base);
+    free(p);
+    free(name);
+  }
+  hf__url_free(&url);
+  return status;
+}
+
+void hf__persist_ref(hf_persist *p) { p->refs++; }
+
+static void leave_store(hf_persist *p) {
+  if (!p->store) return;
+  if (!hf__store_is_inherited(p->store)) p->store->backend->entity_close(p->store->impl, p->entity);
+  hf__store_release(p->store);
+  p->store = NULL;
+}
+
+void hf__persist_unref(hf_persist *p) {
+  if (--p->refs) return;
+  leave_store(p);
+  free((char *)p->name.data);
+  free(p->base);
+  free(p->url);
+  free(p);
+}
+
+void hf_persist_close(hf_persist *p) {
+  if (!p || p->closed) return;
+  p->closed = true;
+  leave_store(p);
+  hf__persist_unref(p);
+}
+
+hf_slice hf_persist_entity_name(const hf_persist *p) { return p->name; }
+const char *hf_persist_url(const hf_persist *p) { return p->url; }
+uint32_t hf_persist_capabilities(const hf_persist *p) { return p->backend->capabilities; }
+
+hf_status hf_persist_init(hf_persist *p, hf_error *err) {
+  if (p->closed) {
+    hf__fail(err, HF_CLOSED, "%s is closed: make a new one", p->name.data);
+    hf__error_entity(err, p->name, (hf_slice){NULL, 0});
+    return HF_CLOSED;
+  }
+  if (p->store) return hf__store_is_inherited(p->store) ? hf__store_inherited(p->store, err) : HF_OK;
+  hf_error own;
+  if (!err) err = &own;
+  hf_store *store;
+  hf_status status = hf__store_acquire(p->base, &p->options, &store, err);
+  if (status == HF_OK) {
+    status = store->backend->entity_open(store->impl, p->name, &p->entity, err);
+    if (status)
+      hf__store_release(store);
+    else
+      p->store = store;
+  }
+  if (status) hf__error_entity(err, p->name, (hf_slice){NULL, 0});
+  return status;
+}
+
+/* ---- what the operations share */
+
+static hf_status check_id(hf_slice entity_name, const char *what, hf__id_problem problem, hf_slice id, size_t bad,
+                          hf_error *err) {
+  const char *of = entity_name.data ? entity_name.data : "";
+  const char *space = entity_name.data ? " " : "";
+  switch (problem) {
+  case HF__ID_OK: return HF_OK;
+  case HF__ID_EMPTY:
+    hf__fail(err, HF_INVALID_ARGUMENT, "%s%s%s is empty: give 1 to %d bytes", of, space, what, HF_ID_MAX);
+    break;
+  case HF__ID_TOO_LONG:
+    hf__fail(err, HF_INVALID_ARGUMENT, "%s%s%s is %zu bytes long: at most %d are allowed", of, space, what, id.size,
+             HF_ID_MAX);
+    break;
+  case HF__ID_CONTROL:
+    hf__fail(err, HF_INVALID_ARGUMENT, "%s%s%s has a control character (byte 0x%02x at offset %zu)", of, space, what,
+             (unsigned)(unsigned char)id.data[bad], bad);
+    break;
+  case HF__ID_UTF8:
+    hf__fail(err, HF_INVALID_ARGUMENT, "%s%s%s is not valid UTF-8 (byte 0x%02x at offset %zu)", of, space, what,
+             (unsigned)(unsigned char)id.data[bad], bad);
+    break;
+  }
+  hf__error_entity(err, entity_name, (hf_slice){NULL, 0});
+  return HF_INVALID_ARGUMENT;
+}
+
+hf_status hf__key_init(hf_slice entity_name, hf_slice id, hf__key *out, hf_error *err) {
+  size_t size = 0, bad = 0;
+  hf__id_problem problem = hf__order_key(id, out->order, &size, &bad);
+  if (__builtin_expect(problem != HF__ID_OK, 0)) return check_id(entity_name, "id", problem, id, bad, err);
+  out->key.id = id;
+  out->key.order = (hf_slice){(const char *)out->order, size};
+  return HF_OK;
+}
+
+static hf_status check_name(hf_slice name, hf_error *err) {
+  unsigned char order[HF__ORDER_KEY_MAX];
+  size_t size, bad = 0;
+  hf__id_problem problem = hf__order_key(name, order, &size, &bad);
+  return check_id((hf_slice){NULL, 0}, "the entity name", problem, name, bad, err);
+}
+
+hf_status hf__persist_enter(hf_persist *p, bool writing, void **txn, hf_error *err) {
+  if (__builtin_expect(!p->store || hf__store_is_inherited(p->store), 0)) {
+    hf_status status = hf_persist_init(p, err);
+    if (status) return status;
+  }
+  if (__builtin_expect(writing && p->store->options.read_only, 0)) {
+    hf__fail(err, HF_READONLY, "store %s was opened read-only", p->store->url);
+    hf__error_entity(err, p->name, (hf_slice){NULL, 0});
+    return HF_READONLY;
+  }
+  hf_status status = hf__txn_join(p->store, writing, txn, err);
+  if (__builtin_expect(status != HF_OK, 0)) hf__error_entity(err, p->name, (hf_slice){NULL, 0});
+  return status;
+}
+
+/* Says in the error that the record is corrupt, and moves it to quarantine where that is possible now. */
+static void report_corrupt(hf_persist *p, void *txn, const hf_key *key, hf_error *err) {
+  char problem[256];
+  hf__copy_text(problem, sizeof problem, err->message, strlen(err->message));
+  const hf_backend *b = p->store->backend;
+  const char *outcome = "";
+  hf_error why;
+  why.message[0] = '\0';
+  if (!b->quarantine)
+    outcome = "";
+  else if (p->store->options.read_only)
+    outcome = "; it stays where it is, since the store was opened read-only";
+  else if (txn)
+    outcome = "; it stays where it is until it is read outside a transaction";
+  else
+    switch (b->quarantine(p->store->impl, p->entity, key, problem, &why)) {
+    case HF_OK: outcome = "; its bytes were moved to quarantine"; break;
+    case HF_NOT_FOUND: break;
+    default: outcome = "; it could not be moved to quarantine";
+    }
+  hf__fail(err, HF_CORRUPT, "Entity %s:%.*s is corrupt: %s%s", p->name.data, (int)key->id.size, key->id.data, problem,
+           outcome);
+  hf_error_cause(err, "%s", why.message);
+}
+
+hf_status hf__persist_fail(hf_persist *p, void *txn, hf_status status, const hf_key *key, const char *verb,
+                           hf_error *err) {
+  hf_slice id = key ? key->id : (hf_slice){NULL, 0};
+  if (status == HF_NOT_FOUND && key)
+    hf__fail(err, HF_NOT_FOUND, "Entity %s:%.*s not found%s", p->name.data, (int)id.size, id.data, verb);
+  else if (status == HF_CORRUPT && key)
+    report_corrupt(p, txn, key, err);
+  const char *name = p->store->backend->name;
+  hf__copy_text(err->backend, sizeof err->backend, name, strlen(name));
+  hf__error_entity(err, p->name, id);
+  return hf__txn_note_failure(status, err);
+}
+
+/* ---- one entity */
+
+hf_status hf_persist_read(hf_persist *p, hf_slice id, hf_buffer *json, hf_info *info, hf_error *err) {
+  hf_error own;
+  if (!err) err = &own;
+  hf__key k;
+  void *txn;
+  hf_info unused;
+  hf_status status = hf__key_init(p->name, id, &k, err);
+  if (status || (status = hf__persist_enter(p, false, &txn, err))) return status;
+  status = p->store->backend->get(p->store->impl, txn, p->entity, &k.key, json, info ? info : &unused, err);
+  return __builtin_expect(status == HF_OK, 1) ? HF_OK : hf__persist_fail(p, txn, status, &k.key, "", err);
+}
+
+hf_status hf_persist_has(hf_persist *p, hf_slice id, bool *found, hf_error *err) {
+  hf_error own;
+  if (!err) err = &own;
+  hf__key k;
+  void *txn;
+  hf_status status = hf__key_init(p->name, id, &k, err);
+  if (status || (status = hf__persist_enter(p, false, &txn, err))) return status;
+  status = p->store->backend->has(p->store->impl, txn, p->entity, &k.key, err);
+  *found = status == HF_OK;
+  if (status == HF_OK || status == HF_NOT_FOUND) return HF_OK;
+  return hf__persist_fail(p, txn, status, &k.key, "", err);
+}
+
+static hf_status check_conditions(hf_persist *p, const hf_write_options *o, hf_error *err) {
+  const hf_backend *b = p->store->backend;
+  if (o->if_absent && o->if_revision)
+    return hf__fail(err, HF_INVALID_ARGUMENT, "give ifAbsent or ifRevision, not both");
+  if (o->if_absent && !(b->capabilities & HF_CAP_IF_ABSENT))
+    return hf__fail(err, HF_UNSUPPORTED, "%s stores cannot write ifAbsent", b->name);
+  if (o->if_revision && !(b->capabilities & HF_CAP_REVISION))
+    return hf__fail(err, HF_UNSUPPORTED, "%s stores keep no revisions: ifRevision cannot be honoured", b->name);
+  return HF_OK;
+}
+
+static hf_status fail_conflict(hf_persist *p, const hf_key *key, const hf_write_options *o, const hf_info *info,
+                               hf_error *err) {
+  int size = (int)key->id.size;
+  const char *id = key->id.data;
+  if (o->if_absent) return hf__fail(err, HF_CONFLICT, "Entity %s:%.*s exists already", p->name.data, size, id);
+  if (info->revision == 0)
+    return hf__fail(err, HF_CONFLICT, "Entity %s:%.*s does not exist, so it is not at revision %llu", p->name.data,
+                    size, id, (unsigned long long)o->revision);
+  return hf__fail(err, HF_CONFLICT, "Entity %s:%.*s is at revision %llu, not %llu", p->name.data, size, id,
+                  (unsigned long long)info->revision, (unsigned long long)o->revision);
+}
+
+hf_status hf__persist_write_trusted(hf_persist *p, hf_slice id, hf_slice json, const hf_write_options *options,
+                                    hf_info *info, hf_error *err) {
+  static const hf_write_options always = {false, false, 0};
+  hf_error own;
+  if (!err) err = &own;
+  hf__key k;
+  void *txn;
+  hf_info unused;
+  if (!options) options = &always;
+  if (!info) info = &unused;
+  *info = (hf_info){0, 0};
+  hf_status status = hf__key_init(p->name, id, &k, err);
+  if (status || (status = hf__persist_enter(p, true, &txn, err))) return status;
+  status = check_conditions(p, options, err);
+  if (status == HF_OK) {
+    hf_put put = {k.key, json};
+    status = p->store->backend->put(p->store->impl, txn, p->entity, &put, options, info, err);
+    if (__builtin_expect(status == HF_OK, 1)) return HF_OK;
+    if (status == HF_CONFLICT) fail_conflict(p, &k.key, options, info, err);
+  }
+  return hf__persist_fail(p, txn, status, &k.key, "", err);
+}
+
+hf_status hf_persist_write(hf_persist *p, hf_slice id, hf_slice json, const hf_write_options *options, hf_info *info,
+                           hf_error *err) {
+  hf_status status = hf_json_validate(json, err);
+  if (status) {
+    hf__error_entity(err, p->name, id);
+    return status;
+  }
+  return hf__persist_write_trusted(p, id, json, options, info, err);
+}
+
+hf_status hf_persist_remove(hf_persist *p, hf_slice id, hf_error *err) {
+  hf_error own;
+  if (!err) err = &own;
+  hf__key k;
+  void *txn;
+  hf_status status = hf__key_init(p->name, id, &k, err);
+  if (status || (status = hf__persist_enter(p, true, &txn, err))) return status;
+  status = p->store->backend->remove(p->store->impl, txn, p->entity, &k.key, err);
+  return status ? hf__persist_fail(p, txn, status, &k.key, " for deletion", err) : HF_OK;
+}
+
+/* ---- the entity type */
+
+hf_status hf_persist_remove_all(hf_persist *p, hf_error *err) {
+  hf_error own;
+  if (!err) err = &own;
+  void *txn;
+  hf_status status = hf__persist_enter(p, true, &txn, err);
+  if (status) return status;
+  status = p->store->backend->clear(p->store->impl, txn, p->entity, err);
+  return status ? hf__persist_fail(p, txn, status, NULL, "", err) : HF_OK;
+}
+
+hf_status hf_persist_count(hf_persist *p, uint64_t *count, hf_error *err) {
+  hf_error own;
+  if (!err) err = &own;
+  void *txn;
+  hf_status status = hf__persist_enter(p, false, &txn, err);
+  if (status) return status;
+  status = p->store->backend->count(p->store->impl, txn, p->entity, count, err);
+  return status ? hf__persist_fail(p, txn, status, NULL, "", err) : HF_OK;
+}
+
+hf_status hf_persist_stat(hf_persist *p, hf_buffer *json, hf_error *err) {
+  hf_error own;
+  if (!err) err = &own;
+  void *txn;
+  hf_status status = hf__persist_enter(p, false, &txn, err);
+  if (status) return status;
+  status = p->store->backend->stat(p->store->impl, txn, p->entity, json, err);
+  return status ? hf__persist_fail(p, txn, status, NULL, "", err) : HF_OK;
+}

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The table of backends and the registry of open stores.  One lock guards both;
+ * it is held while a store is opened or closed, which is why backends must not
+ * wait for a network there.  After fork() the child forgets the stores it
+ * inherited (it may neither use nor close them) and starts with an empty registry.
+ */
+#include "core/registry.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/error.h"
+#include "core/url.h"
+
+extern const hf_backend *const hf__builtin_backends[];
+
+enum { REGISTERED_MAX = 64 };
+
+_Atomic unsigned hf__process_generation;
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static const hf_backend *_Atomic registered[REGISTERED_MAX];
+static hf_store *stores;
+
+/* ---- fork */
+
+static void after_fork_in_child(void) {
+  atomic_fetch_add(&hf__process_generation, 1);
+  pthread_mutex_init(&lock, NULL);
+  stores = NULL;
+}
+
+__attribute__((constructor)) static void watch_fork(void) { pthread_atfork(NULL, NULL, after_fork_in_child); }
+
+hf_status hf__store_inherited(const hf_store *store, hf_error *err) {
+  return hf__fail(err, HF_CLOSED, "store %s was opened before fork(): open it again in the child process", store->url);
+}
+
+/* ---- backends */
+
+const hf_backend *hf__backend_find(const char *name) {
+  for (const hf_backend *const *b = hf__builtin_backends; *b; b++)
+    if (strcmp((*b)->name, name) == 0) return *b;
+  for (int i = 0; i < REGISTERED_MAX && registered[i]; i++)
+    if (strcmp(registered[i]->name, name) == 0) return registered[i];
+  return NULL;
+}
+
+static void add_name(char *out, size_t capacity, const char *name) {
+  size_t used = strlen(out);
+  if (used + strlen(name) + 3 > capacity) return;
+  if (used) strcat(out, ", ");
+  strcat(out, name);
+}
+
+void hf__backend_names(char *out, size_t capacity) {
+  out[0] = '\0';
+  for (const hf_backend *const *b = hf__builtin_backends; *b; b++) add_name(out, capacity, (*b)->name);
+  for (int i = 0; i < REGISTERED_MAX && registered[i]; i++) add_name(out, capacity, registered[i]->name);
+}
+
+hf_status hf_backend_register(const hf_backend *b, hf_error *err) {
+  if (!b || b->abi_version != HF_BACKEND_ABI)
+    return hf__fail(err, HF_INVALID_ARGUMENT, "backend ABI %u: this library needs %d, compile against its backend.h",
+                    b ? b->abi_version : 0U, HF_BACKEND_ABI);
+  char missing[256] = "";
+  if (!b->name || !*b->name) add_name(missing, sizeof missing, "name");
+#define NEED(slot, condition)                                                                                          \
+  if ((condition) && !b->slot) add_name(missing, sizeof missing, #slot)
+  bool transactions = b->capabilities & (HF_CAP_TRANSACTION | HF_CAP_SNAPSHOT);
+  NEED(identify, true);
+  NEED(open, true);
+  NEED(close, true);
+  NEED(entity_open, true);
+  NEED(entity_close, true);
+  NEED(begin, transactions);
+  NEED(commit, transactions);
+  NEED(abort, transactions);
+  NEED(get, true);
+  NEED(has, true);
+  NEED(put, true);
+  NEED(remove, true);
+  NEED(clear, true);
+  NEED(count, true);
+  NEED(scan, true);
+  NEED(entities, true);
+  NEED(stat, true);
+  NEED(quarantine, b->capabilities & HF_CAP_QUARANTINE);
+  NEED(quarantined, b->capabilities & HF_CAP_QUARANTINE);
+#undef NEED
+  if (*missing) return hf__fail(err, HF_INVALID_ARGUMENT, "backend '%s' lacks: %s", b->name ? b->name : "?", missing);
+
+  hf_status status = HF_OK;
+  pthread_mutex_lock(&lock);
+  int i = 0;
+  while (i < REGISTERED_MAX && registered[i]) i++;
+  if (hf__backend_find(b->name))
+    status = hf__fail(err, HF_INVALID_ARGUMENT, "there is a '%s' backend already: choose another name", b->name);
+  else if (i == REGISTERED_MAX)
+    status = hf__fail(err, HF_INVALID_ARGUMENT, "no room for backend '%s': %d are registered", b->name, REGISTERED_MAX);
+  else
+    registered[i] = b;
+  pthread_mutex_unlock(&lock);
+  return status;
+}
+
+/* ---- stores */
+
+static const char *durability_name(hf_durability d) {
+  static const char *const names[] = {"sync", "nometasync", "nosync"};
+  return names[d];
+}
+
+static hf_status check_shared(const hf_store *s, const hf_options *o, hf_error *err) {
+  if (s->options.durability != o->durability)
+    return hf__fail(err, HF_CONFLICT,
+                    "store %s is open in this process with durability=%s, not %s: use the same everywhere, or close it "
+                    "first",
+                    s->url, durability_name(s->options.durability), durability_name(o->durability));
+  if (s->options.read_only != o->read_only)
+    return hf__fail(err, HF_CONFLICT, "store %s is open in this process %s: use the same everywhere, or close it first",
+                    s->url, s->options.read_only ? "read-only" : "for writing");
+  if (s->options.max_size != o->max_size)
+    return hf__fail(err, HF_CONFLICT,
+                    "store %s is open in this process with maxsize=%llu, not %llu: use the same everywhere, or close "
+                    "it first",
+                    s->url, (unsigned long long)s->options.max_size, (unsigned long long)o->max_size);
+  return HF_OK;
+}
+
+static hf_status acquire_locked(const char *base, const hf__url *url, hf_store **out, hf_error *err) {
+  const hf_backend *backend = hf__url_backend(url);
+  char identity[HF_IDENTITY_MAX];
+  hf_status status = backend->identify(&url->at, identity, err);
+  if (status) return status;
+
+  for (hf_store *s = stores; s; s = s->next)
+    if (s->backend == backend && strcmp(s->identity, identity) == 0) {
+      status = check_shared(s, &url->options, err);
+      if (status) return status;
+      s->refs++;
+      *out = s;
+      return HF_OK;
+    }
+
+  hf_store *s = calloc(1, sizeof *s);
+  if (!s || !(s->url = hf__url_redact(base))) {
+    free(s);
+    return hf__fail(err, HF_IO, "out of memory");
+  }
+  status = backend->open(&url->at, &s->impl, err);
+  if (status) {
+    free(s->url);
+    free(s);
+    return status;
+  }
+  s->backend = backend;
+  s->options = url->options;
+  memcpy(s->identity, identity, sizeof identity);
+  s->refs = 1;
+  s->generation = atomic_load(&hf__process_generation);
+  s->next = stores;
+  stores = *out = s;
+  return HF_OK;
+}
+
+hf_status hf__store_acquire(const char *base, const hf_options *options, hf_store **out, hf_error *err) {
+  hf_error own; /* slots are promised a place for their errors */
+  if (!err) err = &own;
+  hf__url url;
+  hf_status status = hf__url_parse(base, options, &url, err);
+  if (status) return status;
+  pthread_mutex_lock(&lock);
+  status = acquire_locked(base, &url, out, err);
+  pthread_mutex_unlock(&lock);
+  if (status) hf__copy_text(err->backend, sizeof err->backend, url.at.scheme, strlen(url.at.scheme));
+  hf__url_free(&url);
+  return status;
+}
+
+void hf__store_ref(hf_store *store) {
+  pthread_mutex_lock(&lock);
+  store->refs++;
+  pthread_mutex_unlock(&lock);
+}
+
+void hf__store_release(hf_store *store) {
+  if (!store || hf__store_is_inherited(store)) return; /* the parent's: using or closing it would harm the parent */
+  pthread_mutex_lock(&lock);
+  if (--store->refs == 0) {
+    hf_store **link = &stores;
+    while (*link != store) link = &(*link)->next;
+    *link = store->next;
+    store->backend->close(store->impl);
+    free(store->url);
+    free(store);
+  }
+  pthread_mutex_unlock(&lock);
+}

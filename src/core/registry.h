@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What a process has one of: the table of backends, and the registry of open
+ * stores.  LMDB forbids opening an environment twice in a process, so every
+ * handle on one store, from whatever thread or Lua state, shares one hf_store.
+ */
+#ifndef HF_CORE_REGISTRY_H
+#define HF_CORE_REGISTRY_H
+
+#include <stdatomic.h>
+
+#include "holdfast/backend.h"
+
+/* An open store. */
+struct hf_store {
+  const hf_backend *backend;
+  void *impl;                     /* what backend->open made */
+  char *url;                      /* of the first handle, without password */
+  hf_options options;             /* of the first handle */
+  char identity[HF_IDENTITY_MAX]; /* from backend->identify */
+  size_t refs;                    /* handles and transactions; guarded by the registry's lock */
+  unsigned generation;            /* hf__process_generation when it was opened */
+  struct hf_store *next;
+};
+
+/* Counts fork()s between this process and the one that loaded the library. */
+extern _Atomic unsigned hf__process_generation;
+
+/* The backend of a URL scheme, or NULL; and all names, separated by ", ". */
+const hf_backend *hf__backend_find(const char *name);
+void hf__backend_names(char *out, size_t capacity);
+
+/* Opens the store that `base` means, or takes another reference to it. */
+hf_status hf__store_acquire(const char *base, const hf_options *options, hf_store **out, hf_error *err);
+void hf__store_ref(hf_store *store);
+void hf__store_release(hf_store *store);
+
+/* HF_OK, or HF_CLOSED in a child process of the one that opened the store. */
+static inline bool hf__store_is_inherited(const hf_store *store) {
+  return store->generation != atomic_load_explicit(&hf__process_generation, memory_order_relaxed);
+}
+hf_status hf__store_inherited(const hf_store *store, hf_error *err);
+
+#endif

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A store as a whole: its entity names, its statistics, and the walk that
+ * verifies every record.
+ */
+#include <stdlib.h>
+
+#include "core/error.h"
+#include "core/persist.h"
+#include "core/transaction.h"
+
+enum { VERIFY_PAGE = 256, VERIFY_BYTES = 1024 * 1024 };
+
+hf_status hf_store_open(const char *base, const hf_options *options, hf_store **out, hf_error *err) {
+  *out = NULL;
+  return hf__store_acquire(base, options, out, err);
+}
+
+void hf_store_close(hf_store *store) { hf__store_release(store); }
+
+static hf_status name_backend(const hf_store *s, hf_status status, hf_error *err) {
+  if (status) hf__copy_text(err->backend, sizeof err->backend, s->backend->name, strlen(s->backend->name));
+  return status;
+}
+
+/* What every operation on the store does first. */
+static hf_status enter(hf_store *s, void **txn, hf_error *err) {
+  return hf__store_is_inherited(s) ? hf__store_inherited(s, err) : hf__txn_join(s, false, txn, err);
+}
+
+static int compare_entries(const void *a, const void *b) {
+  unsigned char x[HF__ORDER_KEY_MAX], y[HF__ORDER_KEY_MAX];
+  size_t n = 0, m = 0;
+  hf__order_key(((const hf_entry *)a)->id, x, &n, NULL);
+  hf__order_key(((const hf_entry *)b)->id, y, &m, NULL);
+  int c = memcmp(x, y, n < m ? n : m);
+  return c ? c : (n > m) - (n < m);
+}
+
+hf_status hf_store_entities(hf_store *s, hf_page *page, hf_error *err) {
+  hf_error own;
+  if (!err) err = &own;
+  hf__page_reset(page);
+  void *txn;
+  hf_status status = enter(s, &txn, err);
+  if (status == HF_OK) status = s->backend->entities(s->impl, txn, page, err);
+  if (status == HF_OK && page->count) qsort(page->entries, page->count, sizeof *page->entries, compare_entries);
+  return name_backend(s, status, err);
+}
+
+hf_status hf_store_stat(hf_store *s, hf_buffer *json, hf_error *err) {
+  hf_error own;
+  if (!err) err = &own;
+  void *txn;
+  hf_status status = enter(s, &txn, err);
+  if (status == HF_OK) status = s->backend->stat(s->impl, txn, NULL, json, err);
+  return name_backend(s, status, err);
+}
+
+/* ---- verifying */
+
+struct walk {
+  hf_store *store;
+  bool dry_run;
+  hf_verify_fn fn;
+  void *arg;
+  hf_verify_report *report;
+  bool stopped;
+};
+
+static hf_status verify_entry(struct walk *w, void *entity, hf_slice name, const hf_entry *e, hf_error *err) {
+  hf_verify_report *r = w->report;
+  r->entities++;
+  r->bytes += e->json.size;
+  hf_error problem;
+  if (e->status == HF_OK && hf_json_validate(e->json, &problem) == HF_OK) return HF_OK;
+  r->corrupt++;
+  const char *text = e->status ? e->json.data : problem.message;
+  hf_entry shown = *e;
+  shown.status = HF_CORRUPT;
+  const hf_backend *b = w->store->backend;
+  if (!w->dry_run && b->quarantine) {
+    hf__key key;
+    hf_status status = hf__key_init(name, e->id, &key, err);
+    if (status == HF_OK) status = b->quarantine(w->store->impl, entity, &key.key, text, err);
+    if (status && status != HF_NOT_FOUND) return status;
+  }
+  if (w->fn && !w->fn(w->arg, name, &shown, text, r)) w->stopped = true;
+  return HF_OK;
+}
+
+static hf_status verify_entity(struct walk *w, hf_slice name, hf_page *page, hf_error *err) {
+  const hf_backend *b = w->store->backend;
+  void *entity;
+  hf_status status = b->entity_open(w->store->impl, name, &entity, err);
+  if (status) return status;
+  hf_scan scan = {.limit = VERIFY_PAGE, .max_bytes = VERIFY_BYTES, .report_corrupt = true};
+  hf__key last;
+  bool more = true;
+  while (more && status == HF_OK && !w->stopped) {
+    hf__page_reset(page);
+    more = false;
+    status = b->scan(w->store->impl, NULL, entity, &scan, page, &more, err);
+    for (size_t i = 0; i < page->count && status == HF_OK && !w->stopped; i++)
+      status = verify_entry(w, entity, name, &page->entries[i], err);
+    if (status == HF_OK && page->count) {
+      status = hf__key_init(name, page->entries[page->count - 1].id, &last, err);
+      scan.lower = last.key.order;
+      scan.lower_open = true;
+    }
+    if (w->fn && !w->stopped && !w->fn(w->arg, name, NULL, NULL, w->report)) w->stopped = true;
+  }
+  uint64_t quarantined = 0;
+  if (status == HF_OK && b->quarantined) status = b->quarantined(w->store->impl, entity, &quarantined, err);
+  w->report->quarantined += quarantined;
+  b->entity_close(w->store->impl, entity);
+  return status;
+}
+
+hf_status hf_store_verify(hf_store *store, hf_slice entity_name, bool dry_run, hf_verify_fn fn, void *arg,
+                          hf_verify_report *report, hf_error *err) {
+  hf_error own;
+  hf_verify_report unused;
+  if (!err) err = &own;
+  if (!report) report = &unused;
+  *report = (hf_verify_report){0, 0, 0, 0};
+  if (hf__store_is_inherited(store)) return hf__store_inherited(store, err);
+  if (hf__txn_is_open(store)) return hf__fail(err, HF_UNSUPPORTED, "verify cannot run inside a transaction");
+  struct walk w = {store, dry_run || store->options.read_only, fn, arg, report, false};
+  hf_page *names = hf_page_new(), *page = hf_page_new();
+  hf_status status = names && page ? HF_OK : hf__fail(err, HF_IO, "out of memory");
+  if (status == HF_OK && entity_name.data) {
+    hf__key key;
+    status = hf__key_init((hf_slice){NULL, 0}, entity_name, &key, err);
+    if (status == HF_OK) status = name_backend(store, verify_entity(&w, entity_name, page, err), err);
+  } else if (status == HF_OK) {
+    status = hf_store_entities(store, names, err);
+    for (size_t i = 0; i < names->count && status == HF_OK && !w.stopped; i++)
+      status = name_backend(store, verify_entity(&w, names->entries[i].id, page, err), err);
+  }
+  hf_page_free(names);
+  hf_page_free(page);
+  return status;
+}

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Transactions.  One is current per thread; operations join it by themselves, so
+ * that a script's `transaction(fn)` needs to pass nothing along.  It is bound to a
+ * store, and begun there, by the first operation inside it.
+ *
+ * Kinds nest so: writing in writing is a real nested transaction (where the
+ * backend has HF_CAP_NESTED); reading in either joins the outer one; writing in
+ * reading is refused.
+ */
+#include "core/transaction.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/error.h"
+
+struct hf_txn {
+  hf_txn_kind kind;
+  hf_store *store; /* NULL until the first operation; holds a reference */
+  void *impl;      /* the backend's; the parent's when borrowed */
+  bool borrowed;
+  unsigned generation;
+  struct hf_txn *parent;
+  hf_status failed; /* of the first operation that broke it */
+  hf_error failure;
+};
+
+static _Thread_local hf_txn *current __attribute__((tls_model("initial-exec")));
+
+hf_status hf_txn_begin(hf_txn_kind kind, hf_txn **out, hf_error *err) {
+  *out = NULL;
+  hf_txn *parent = current;
+  if (kind != HF_TXN_WRITE && kind != HF_TXN_READ)
+    return hf__fail(err, HF_INVALID_ARGUMENT, "transaction kind %d: HF_TXN_WRITE or HF_TXN_READ", (int)kind);
+  if (parent && parent->kind == HF_TXN_READ && kind == HF_TXN_WRITE)
+    return hf__fail(err, HF_READONLY, "a transaction cannot begin inside a snapshot: begin it outside");
+  hf_txn *t = calloc(1, sizeof *t);
+  if (!t) return hf__fail(err, HF_IO, "out of memory");
+  t->kind = kind;
+  t->parent = parent;
+  t->generation = atomic_load(&hf__process_generation);
+  current = *out = t;
+  return HF_OK;
+}
+
+/* Begins the transaction, and those around it, on the store. */
+static hf_status bind(hf_txn *t, hf_store *store, hf_error *err) {
+  if (t->parent && !t->parent->store) {
+    hf_status status = bind(t->parent, store, err);
+    if (status) return status;
+  }
+  if (t->parent && t->parent->store != store)
+    return hf__fail(err, HF_UNSUPPORTED, "a transaction covers one store: it began on %s and cannot reach %s as well",
+                    t->parent->store->url, store->url);
+  const hf_backend *b = store->backend;
+  bool writing = t->kind == HF_TXN_WRITE;
+  if (t->parent && !writing) {
+    t->borrowed = true;
+    t->impl = t->parent->impl;
+  } else {
+    if (!(b->capabilities & (writing ? HF_CAP_TRANSACTION : HF_CAP_SNAPSHOT)))
+      return hf__fail(err, HF_UNSUPPORTED, "%s stores have no %s", b->name, writing ? "transactions" : "snapshots");
+    if (t->parent && !(b->capabilities & HF_CAP_NESTED))
+      return hf__fail(err, HF_UNSUPPORTED, "%s stores have no nested transactions", b->name);
+    if (writing && store->options.read_only)
+      return hf__fail(err, HF_READONLY, "store %s was opened read-only", store->url);
+    hf_status status = b->begin(store->impl, t->kind, t->parent ? t->parent->impl : NULL, &t->impl, err);
+    if (status) return status;
+  }
+  t->store = store;
+  hf__store_ref(store);
+  return HF_OK;
+}
+
+hf_status hf__txn_join(hf_store *store, bool writing, void **txn, hf_error *err) {
+  hf_txn *t = current;
+  if (!t) {
+    *txn = NULL;
+    return HF_OK;
+  }
+  if (t->generation != atomic_load_explicit(&hf__process_generation, memory_order_relaxed))
+    return hf__fail(err, HF_CLOSED, "this transaction began before fork(): end it, and begin another in the child");
+  if (writing && t->kind == HF_TXN_READ)
+    return hf__fail(err, HF_READONLY, "a snapshot only allows reading: write after it, or use a transaction");
+  if (!t->store) {
+    hf_status status = bind(t, store, err);
+    if (status) return status;
+  } else if (t->store != store) {
+    return hf__fail(err, HF_UNSUPPORTED, "a transaction covers one store: it began on %s and cannot reach %s as well",
+                    t->store->url, store->url);
+  }
+  *txn = t->impl;
+  return HF_OK;
+}
+
+bool hf__txn_is_open(const hf_store *store) { return current && current->store == store; }
+
+hf_status hf__txn_note_failure(hf_status status, const hf_error *err) {
+  hf_txn *t = current;
+  if (!t || !t->store || t->kind != HF_TXN_WRITE || t->failed) return status;
+  switch (status) {
+  case HF_OK:
+  case HF_NOT_FOUND:
+  case HF_CONFLICT:
+  case HF_INVALID_ARGUMENT:
+  case HF_INVALID_VALUE:
+  case HF_UNSUPPORTED:
+  case HF_READONLY:
+  case HF_CLOSED:
+  case HF_CORRUPT: break;
+  default:
+    t->failed = status;
+    if (err) t->failure = *err;
+  }
+  return status;
+}
+
+/* Takes the transaction, and any left open inside it, off the thread's stack.  False: not this thread's. */
+static bool leave(hf_txn *t) {
+  hf_txn *seen = current;
+  while (seen && seen != t) seen = seen->parent;
+  if (!seen) return false;
+  while (current != t) hf_txn_abort(current);
+  current = t->parent;
+  return true;
+}
+
+static void release(hf_txn *t) {
+  hf__store_release(t->store);
+  free(t);
+}
+
+hf_status hf_txn_commit(hf_txn *t, hf_error *err) {
+  hf_error own;
+  if (!err) err = &own;
+  if (!leave(t)) return hf__fail(err, HF_INVALID_ARGUMENT, "this transaction belongs to another thread");
+  hf_status status = HF_OK;
+  if (t->generation != atomic_load(&hf__process_generation)) {
+    status = hf__fail(err, HF_CLOSED, "this transaction began before fork(): only the parent can commit it");
+  } else if (t->store && !t->borrowed) {
+    const hf_backend *b = t->store->backend;
+    if (t->failed) {
+      b->abort(t->store->impl, t->impl);
+      *err = t->failure;
+      status = t->failed;
+    } else {
+      status = b->commit(t->store->impl, t->impl, err);
+      if (status) hf__copy_text(err->backend, sizeof err->backend, b->name, strlen(b->name));
+    }
+    if (status && t->parent) {
+      t->parent->failed = status;
+      t->parent->failure = *err;
+    }
+  }
+  release(t);
+  return status;
+}
+
+void hf_txn_abort(hf_txn *t) {
+  if (!t || !leave(t)) return;
+  if (t->store && !t->borrowed && t->generation == atomic_load(&hf__process_generation))
+    t->store->backend->abort(t->store->impl, t->impl);
+  release(t);
+}

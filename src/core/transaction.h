@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The transaction that the calling thread is in, as the operations see it.
+ */
+#ifndef HF_CORE_TRANSACTION_H
+#define HF_CORE_TRANSACTION_H
+
+#include "core/registry.h"
+
+/* Finds what an operation on `store` must pass to the backend as txn: *txn is NULL when the thread is in no
+ * transaction.  Binds an unbound transaction to the store.
+ * HF_UNSUPPORTED: the transaction is bound to another store.  HF_READONLY: `writing` inside a snapshot. */
+hf_status hf__txn_join(hf_store *store, bool writing, void **txn, hf_error *err);
+
+/* Tells the current transaction that an operation in it failed in a way that may have left it half done: its commit
+ * will fail with this error.  Harmless outcomes (not_found, conflict, invalid arguments) are ignored.  Returns
+ * `status`. */
+hf_status hf__txn_note_failure(hf_status status, const hf_error *err);
+
+/* Whether the calling thread is in a transaction bound to the store. */
+bool hf__txn_is_open(const hf_store *store);
+
+#endif

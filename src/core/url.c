@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Parsing store URLs.  One allocation holds every decoded piece.  Settings that
+ * all stores share go into hf_options; others are passed to the backend if it
+ * lists them, and refused otherwise, so that a misspelt one is never ignored.
+ */
+#include "core/url.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/error.h"
+#include "core/registry.h"
+
+/* Length of "scheme" in "scheme:...", or 0 if the text does not begin so. */
+static size_t scheme_length(const char *s) {
+  if (!islower((unsigned char)s[0])) return 0;
+  size_t n = 1;
+  while (islower((unsigned char)s[n]) || isdigit((unsigned char)s[n]) || (s[n] && strchr("+.-", s[n]))) n++;
+  return s[n] == ':' ? n : 0;
+}
+
+static int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+/* Copies `from` to `to`, decoding %XX.  False at a bad escape or an encoded NUL. */
+static bool percent_decode(char *to, const char *from) {
+  for (; *from; from++, to++) {
+    *to = *from;
+    if (*from != '%') continue;
+    int high = hex_digit(from[1]), low = high < 0 ? -1 : hex_digit(from[2]);
+    if (low < 0 || (high == 0 && low == 0)) return false;
+    *to = (char)(high * 16 + low);
+    from += 2;
+  }
+  *to = '\0';
+  return true;
+}
+
+static bool parse_size(const char *text, uint64_t *out) {
+  char *end;
+  errno = 0;
+  if (!isdigit((unsigned char)*text)) return false;
+  unsigned long long n = strtoull(text, &end, 10);
+  if (errno) return false;
+  const char *units = "kmgt", *unit = *end ? strchr(units, tolower((unsigned char)*end)) : NULL;
+  if (unit) {
+    unsigned shift = 10 * (unsigned)(unit - units + 1);
+    if (n > UINT64_MAX >> shift) return false;
+    n <<= shift;
+    end++;
+  }
+  *out = n;
+  return *end == '\0';
+}
+
+static bool parse_bool(const char *text, bool *out) {
+  *out = strcmp(text, "1") == 0 || strcmp(text, "true") == 0;
+  return *out || strcmp(text, "0") == 0 || strcmp(text, "false") == 0;
+}
+
+/* Takes one "name=value" that every store understands.  HF_NOT_FOUND: not one of those. */
+static hf_status common_parameter(hf_options *o, const char *name, const char *value, hf_error *err) {
+  static const char *const durabilities[] = {"sync", "nometasync", "nosync"};
+  bool ok = false, flag;
+  if (strcmp(name, "durability") == 0) {
+    for (int i = 0; i < 3; i++)
+      if (strcmp(value, durabilities[i]) == 0) {
+        o->durability = (hf_durability)i;
+        ok = true;
+      }
+    if (!ok)
+      return hf__fail(err, HF_INVALID_ARGUMENT, "durability must be sync, nometasync or nosync, not '%s'", value);
+  } else if (strcmp(name, "mapsize") == 0 || strcmp(name, "maxsize") == 0) {
+    if (!parse_size(value, name[1] == 'a' && name[2] == 'p' ? &o->map_size : &o->max_size))
+      return hf__fail(err, HF_INVALID_ARGUMENT, "%s must be bytes such as 1048576, 64m or 4g, not '%s'", name, value);
+  } else if (strcmp(name, "readonly") == 0 || strcmp(name, "create") == 0 || strcmp(name, "networkfs") == 0) {
+    if (!parse_bool(value, &flag))
+      return hf__fail(err, HF_INVALID_ARGUMENT, "%s must be 0 or 1, not '%s'", name, value);
+    if (name[0] == 'r') o->read_only = flag;
+    if (name[0] == 'c') o->must_exist = !flag;
+    if (name[0] == 'n') o->allow_network_fs = flag;
+  } else {
+    return HF_NOT_FOUND;
+  }
+  return HF_OK;
+}
+
+static hf_status parse_query(hf__url *url, const hf_backend *backend, char *query, char *rest, hf_error *err) {
+  char *keep = rest;
+  *keep = '\0';
+  for (char *next, *p = query; p && *p; p = next) {
+    next = strchr(p, '&');
+    if (next) *next++ = '\0';
+    char *value = strchr(p, '=');
+    if (!value) return hf__fail(err, HF_INVALID_ARGUMENT, "store URL: '%s' needs a value, as in %s=1", p, p);
+    *value++ = '\0';
+    hf_status status = common_parameter(&url->options, p, value, err);
+    if (status == HF_OK) continue;
+    if (status != HF_NOT_FOUND) return status;
+    bool known = false;
+    for (const char *const *name = backend->parameters; name && *name; name++) known |= strcmp(*name, p) == 0;
+    if (!known)
+      return hf__fail(err, HF_INVALID_ARGUMENT,
+                      "store URL: %s stores have no setting '%s' (all stores have durability, mapsize, maxsize, "
+                      "readonly, create, networkfs)",
+                      backend->name, p);
+    if (keep != rest) *keep++ = '&';
+    size_t n = strlen(p), m = strlen(value);
+    memmove(keep, p, n);
+    keep[n] = '=';
+    memmove(keep + n + 1, value, m + 1);
+    keep += n + 1 + m;
+  }
+  return HF_OK;
+}
+
+hf_status hf__url_parse(const char *base, const hf_options *options, hf__url *out, hf_error *err) {
+  memset(out, 0, sizeof *out);
+  out->options = (hf_options)HF_OPTIONS_INIT;
+  if (options) {
+    if (options->struct_size == 0 || options->struct_size > sizeof *options)
+      return hf__fail(err, HF_INVALID_ARGUMENT,
+                      "hf_options.struct_size is %zu: start from HF_OPTIONS_INIT, and link the library whose header "
+                      "was compiled against",
+                      options->struct_size);
+    memcpy(&out->options, options, options->struct_size);
+    if ((unsigned)out->options.durability > HF_DURABILITY_NOSYNC)
+      return hf__fail(err, HF_INVALID_ARGUMENT, "durability must be sync, nometasync or nosync");
+  }
+  if (!base || !*base)
+    return hf__fail(err, HF_INVALID_ARGUMENT, "the base is empty: give a directory such as ./data, or a store URL");
+
+  size_t size = strlen(base) + 1, scheme = scheme_length(base);
+  char *m = out->memory = malloc(5 * size + 8);
+  if (!m) return hf__fail(err, HF_IO, "out of memory");
+  char *scheme_text = m, *rest = m + size + 8, *path = rest + size, *query = path + size, *kept = query + size;
+  *query = *kept = '\0';
+  bool is_url = scheme > 0;
+  if (is_url) {
+    memcpy(scheme_text, base, scheme);
+    scheme_text[scheme] = '\0';
+    memcpy(rest, base + scheme + 1, size - scheme - 1);
+  } else {
+    memcpy(scheme_text, "lmdb", 5);
+    memcpy(rest, base, size);
+  }
+  const hf_backend *backend = hf__backend_find(scheme_text);
+  if (!backend) {
+    char known[256];
+    hf__backend_names(known, sizeof known);
+    hf_status status = hf__fail(err, HF_INVALID_ARGUMENT,
+                                "there is no '%s' store (there are: %s); for a directory of that name write ./%s",
+                                scheme_text, known, base);
+    hf__url_free(out);
+    return status;
+  }
+  if (is_url) {
+    char *mark = strchr(rest, '?');
+    if (mark) {
+      *mark = '\0';
+      memcpy(query, mark + 1, strlen(mark + 1) + 1);
+    }
+    const char *plain = strncmp(rest, "//", 2) == 0 && rest[2] == '/' ? rest + 2 : rest;
+    if (!percent_decode(path, plain)) {
+      hf_status status = hf__fail(err, HF_INVALID_ARGUMENT, "store URL: bad %%-escape in '%s'", rest);
+      hf__url_free(out);
+      return status;
+    }
+  } else {
+    memcpy(path, rest, size);
+  }
+  out->at = (hf_location){scheme_text, rest, path, kept, &out->options};
+  hf_status status = parse_query(out, backend, query, kept, err);
+  if (status) hf__url_free(out);
+  return status;
+}
+
+void hf__url_free(hf__url *url) {
+  free(url->memory);
+  url->memory = NULL;
+}
+
+const hf_backend *hf__url_backend(const hf__url *url) { return url->memory ? hf__backend_find(url->at.scheme) : NULL; }
+
+char *hf__url_redact(const char *base) {
+  size_t size = strlen(base) + 1;
+  char *out = malloc(size + 3);
+  if (!out) return NULL;
+  memcpy(out, base, size);
+  char *authority = scheme_length(base) ? strstr(out, "://") : NULL;
+  if (!authority) return out;
+  authority += 3;
+  char *end = authority + strcspn(authority, "/?#"), *at = NULL;
+  for (char *p = authority; p < end; p++)
+    if (*p == '@') at = p;
+  char *colon = at ? memchr(authority, ':', (size_t)(at - authority)) : NULL;
+  if (!colon) return out;
+  size_t tail = size - (size_t)(at - out);
+  memmove(colon + 4, at, tail);
+  memcpy(colon + 1, "***", 3);
+  return out;
+}

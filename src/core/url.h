@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Store URLs: "SCHEME:REST?name=value&...", or a bare path, which means LMDB.
+ */
+#ifndef HF_CORE_URL_H
+#define HF_CORE_URL_H
+
+#include "holdfast/backend.h"
+
+/* A parsed URL and the memory behind its hf_location. */
+typedef struct hf__url {
+  hf_location at;
+  hf_options options;
+  char *memory;
+} hf__url;
+
+/* Parses `base`; settings in the URL override those in `options` (NULL: defaults).
+ * HF_INVALID_ARGUMENT says what to write instead. */
+hf_status hf__url_parse(const char *base, const hf_options *options, hf__url *out, hf_error *err);
+void hf__url_free(hf__url *url);
+
+/* The backend that the URL's scheme means; NULL before hf__url_parse() succeeded. */
+const hf_backend *hf__url_backend(const hf__url *url);
+
+/* The URL as it may be shown: a password in "scheme://user:password@host" becomes "***".  malloc'ed, NULL: out of
+ * memory. */
+char *hf__url_redact(const char *base);
+
+#endif

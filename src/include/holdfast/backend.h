@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * backend.h - what a storage backend implements, for backend authors.
+ *
+ * A backend is one `const struct hf_backend` with designated initialisers.  In
+ * the tree it is a folder backends/NAME/ whose NAME.c defines
+ * hf__backend_NAME; CMake finds it.  A program adds its own with
+ * hf_backend_register().  backends/null is the smallest complete one: copy it.
+ *
+ * Who does what.  The core validates ids, names, values, ranges, options and
+ * handle states, keeps the registry of open stores, names the entity in errors, and
+ * is the only caller of these slots.  A backend receives exactly what is
+ * documented here and trusts it.
+ *
+ * Errors.  A slot returns a status and, unless it says otherwise, fills *err by
+ * hf_error_set() (err is never NULL here).  It never prints, exits or aborts.
+ *
+ * Threads.  Slots of one store are called from several threads at once.  A
+ * transaction is used by the thread that began it.
+ */
+#ifndef HOLDFAST_BACKEND_H
+#define HOLDFAST_BACKEND_H
+
+#include "holdfast/holdfast.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Grows when the meaning of an existing slot changes; new slots are appended and
+ * NULL in older backends. */
+#define HF_BACKEND_ABI 1
+
+/* What a backend promises.  A capability is an obligation that the conformance
+ * tests check; without it the core answers HF_UNSUPPORTED.  One row per
+ * capability: identifier, bit, its name in `store.supports`, the promise. */
+#define HF_CAPABILITY_MAP(X)                                                                                           \
+  X(DURABLE, 0, "durable", "a write that returned survives the end of the process")                                    \
+  X(TRANSACTION, 1, "transaction", "begin/commit/abort with HF_TXN_WRITE: all or nothing, reads own writes")           \
+  X(SNAPSHOT, 2, "snapshot", "begin with HF_TXN_READ: every read sees one moment")                                     \
+  X(NESTED, 3, "nested", "begin with a parent: an inner abort undoes the inner part only")                             \
+  X(REVISION, 4, "revision", "hf_info.revision is set, and if_revision is honoured")                                   \
+  X(IF_ABSENT, 5, "ifAbsent", "if_absent is honoured, also against other processes")                                   \
+  X(ATOMIC_BATCH, 6, "atomicBatch", "put_many and remove_many happen whole or not at all")                             \
+  X(QUARANTINE, 7, "quarantine", "unreadable records are kept apart and never deleted")                                \
+  X(CHECKSUM, 8, "checksum", "a changed bit in a stored value is found when it is read")
+
+enum hf_capability {
+#define HF_CAPABILITY_ENUM(id, bit, name, promise) HF_CAP_##id = 1 << (bit),
+  HF_CAPABILITY_MAP(HF_CAPABILITY_ENUM)
+#undef HF_CAPABILITY_ENUM
+};
+
+/* Where a store is: a parsed URL.  Strings live as long as the call. */
+typedef struct hf_location {
+  const char *scheme;        /* "lmdb" */
+  const char *rest;          /* what follows "scheme:", up to '?', as written */
+  const char *path;          /* the same with %XX decoded */
+  const char *query;         /* parameters that are not hf_options, "k=v&k=v", only names listed in `parameters` */
+  const hf_options *options; /* defaults, the caller's and the URL's together */
+} hf_location;
+
+/* A validated id. */
+typedef struct hf_key {
+  hf_slice id;    /* 1 to HF_ID_MAX bytes of UTF-8 without control characters */
+  hf_slice order; /* order key: memcmp order of these bytes is the natural order of ids; ends in 0x00 and the id */
+} hf_key;
+
+/* A validated entity to write. */
+typedef struct hf_put {
+  hf_key key;
+  hf_slice json;
+} hf_put;
+
+/* Part of an entity type, in natural order.  Bounds have data NULL when absent. */
+typedef struct hf_scan {
+  hf_slice lower;        /* order key of the smallest id wanted */
+  hf_slice upper;        /* order key of the largest id wanted */
+  bool lower_open;       /* lower itself is not wanted (a page begins behind the last one) */
+  bool upper_open;       /* upper itself is not wanted */
+  hf_slice id_prefix;    /* if not empty: only ids that begin with these bytes */
+  hf_slice order_prefix; /* if not empty: bytes that begin the order key of all those; a shortcut */
+  bool reverse;          /* largest id first */
+  bool keys_only;        /* leave values out */
+  bool report_corrupt;   /* hand out unreadable records as entries with HF_CORRUPT instead of failing */
+  size_t limit;          /* stop after this many entries, at least 1 */
+  size_t max_bytes;      /* stop, after at least one entry, when their values take more than this */
+} hf_scan;
+
+/* Room for an identity, with its 0. */
+#define HF_IDENTITY_MAX 512
+
+struct hf_backend {
+  uint32_t abi_version;          /* HF_BACKEND_ABI */
+  const char *name;              /* "lmdb"; also its URL scheme */
+  uint32_t capabilities;         /* enum hf_capability, or-ed */
+  const char *const *parameters; /* names of the URL parameters it takes beyond hf_options; ends in NULL; NULL: none */
+
+  /* ---- stores.  The core holds its registry while it calls these three, so none may wait for a network: dial on
+   * first use. */
+
+  /* Says which store the location means: locations with equal identity are one store in this process.  Creates a
+   * store that does not exist (unless options->must_exist or read_only), so that a crash at any point leaves
+   * nothing or a valid store.  Called before open, and again for each further handle. */
+  hf_status (*identify)(const hf_location *at, char identity[HF_IDENTITY_MAX], hf_error *err);
+
+  /* Opens the store; *store is passed to every other slot. */
+  hf_status (*open)(const hf_location *at, void **store, hf_error *err);
+
+  /* Closes it.  No call, transaction or entity is left. */
+  void (*close)(void *store);
+
+  /* Begins to use an entity type; *entity is passed to the slots below.  Cheap, creates nothing in the store, may be
+   * called several times for one name.  Cannot fail but for memory. */
+  hf_status (*entity_open)(void *store, hf_slice name, void **entity, hf_error *err);
+  void (*entity_close)(void *store, void *entity);
+
+  /* ---- transactions.  NULL without HF_CAP_TRANSACTION and HF_CAP_SNAPSHOT. */
+
+  /* Begins one.  parent is NULL, or the open transaction of this thread (only with HF_CAP_NESTED, same kind). */
+  hf_status (*begin)(void *store, hf_txn_kind kind, void *parent, void **txn, hf_error *err);
+  /* Ends it; txn is gone whatever the result, and on failure nothing of it was written. */
+  hf_status (*commit)(void *store, void *txn, hf_error *err);
+  void (*abort)(void *store, void *txn);
+
+  /* ---- entities.  txn is NULL for an operation of its own, which is durable when it returns. */
+
+  /* Replaces the content of *json and fills *info.  HF_NOT_FOUND: leave *err to the core.  HF_CORRUPT: the message
+   * says what is wrong with the bytes; the core then calls quarantine. */
+  hf_status (*get)(void *store, void *txn, void *entity, const hf_key *key, hf_buffer *json, hf_info *info,
+                   hf_error *err);
+
+  /* HF_OK or HF_NOT_FOUND (*err left to the core). */
+  hf_status (*has)(void *store, void *txn, void *entity, const hf_key *key, hf_error *err);
+
+  /* Inserts or replaces.  options and info are never NULL.  HF_CONFLICT: info->revision is the present revision, 0 if
+   * there is no entity; *err is left to the core. */
+  hf_status (*put)(void *store, void *txn, void *entity, const hf_put *put, const hf_write_options *options,
+                   hf_info *info, hf_error *err);
+
+  /* Deletes.  HF_NOT_FOUND as in get. */
+  hf_status (*remove)(void *store, void *txn, void *entity, const hf_key *key, hf_error *err);
+
+  /* Deletes all entities of the type. */
+  hf_status (*clear)(void *store, void *txn, void *entity, hf_error *err);
+
+  hf_status (*count)(void *store, void *txn, void *entity, uint64_t *count, hf_error *err);
+
+  /* Adds entries to the page (hf_page_add) as the scan says.  *more is false when there is nothing behind the last
+   * one.  Holds no transaction when it returns.  HF_CORRUPT (not with report_corrupt): err->entity_id names the
+   * record, which is the one behind the last entry added. */
+  hf_status (*scan)(void *store, void *txn, void *entity, const hf_scan *scan, hf_page *page, bool *more,
+                    hf_error *err);
+
+  /* ---- batches.  NULL: the core loops over get, put, remove (inside a transaction where there is one). */
+
+  /* Adds one entry per key, in the order given; HF_NOT_FOUND in entry->status for a missing one. */
+  hf_status (*get_many)(void *store, void *txn, void *entity, const hf_key *keys, size_t count, hf_page *page,
+                        hf_error *err);
+  /* Writes all; the ids are distinct and in natural order. */
+  hf_status (*put_many)(void *store, void *txn, void *entity, const hf_put *puts, size_t count, hf_error *err);
+  /* Deletes those that exist and counts them. */
+  hf_status (*remove_many)(void *store, void *txn, void *entity, const hf_key *keys, size_t count, uint64_t *removed,
+                           hf_error *err);
+
+  /* ---- the store as a whole */
+
+  /* Adds one entry per entity name (as its id), in any order. */
+  hf_status (*entities)(void *store, void *txn, hf_page *page, hf_error *err);
+
+  /* Replaces *json by an object with what a person wants to know; entity may be NULL.  Never passwords. */
+  hf_status (*stat)(void *store, void *txn, void *entity, hf_buffer *json, hf_error *err);
+
+  /* Moves an unreadable record out of the way, keeping its bytes and the reason.  HF_NOT_FOUND: it is readable or
+   * gone by now.  NULL without HF_CAP_QUARANTINE. */
+  hf_status (*quarantine)(void *store, void *entity, const hf_key *key, const char *problem, hf_error *err);
+
+  /* How many records of the entity type (NULL: of all) are in quarantine.  NULL without HF_CAP_QUARANTINE. */
+  hf_status (*quarantined)(void *store, void *entity, uint64_t *count, hf_error *err);
+};
+
+typedef struct hf_backend hf_backend;
+
+/* Adds a backend for URLs "NAME:...".  The table must live as long as the process.  HF_INVALID_ARGUMENT for another
+ * abi_version, a name in use, or a missing slot (the message lists them). */
+HF_API hf_status hf_backend_register(const hf_backend *backend, hf_error *err);
+
+/* The promises (enum hf_capability, or-ed) of the backend behind a handle; does not open the store. */
+HF_API uint32_t hf_persist_capabilities(const hf_persist *p);
+
+/* ------------------------------------------------------- for use in slots */
+
+/* Starts an error: sets every field, the message from the format.  Returns `status`.  err may be NULL. */
+HF_API hf_status hf_error_set(hf_error *err, hf_status status, const char *fmt, ...) HF_PRINTF(3, 4);
+/* Sets the cause of the error: the message of the layer below. */
+HF_API void hf_error_cause(hf_error *err, const char *fmt, ...) HF_PRINTF(2, 3);
+
+/* Makes room for `size` bytes and a 0 behind them; the content is kept.  False: out of memory. */
+HF_API bool hf_buffer_reserve(hf_buffer *buffer, size_t size);
+/* Appends bytes, formatted text, or text as a quoted JSON string.  False: out of memory. */
+HF_API bool hf_buffer_add(hf_buffer *buffer, const void *data, size_t size);
+HF_API bool hf_buffer_printf(hf_buffer *buffer, const char *fmt, ...) HF_PRINTF(2, 3);
+HF_API bool hf_buffer_quote(hf_buffer *buffer, hf_slice text);
+
+/* Appends an entry to the page, copying id and value; the copies are stable until the next fill.  json_size bytes are
+ * left for the caller to fill in when json is NULL and json_size is not 0.  NULL: out of memory. */
+HF_API hf_entry *hf_page_add(hf_page *page, hf_slice id, const char *json, size_t json_size);
+
+/* Milliseconds since 1970-01-01 UTC, for hf_info.updated_at. */
+HF_API int64_t hf_now_ms(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * holdfast.h - the Holdfast persistence runtime, for programs that embed it.
+ *
+ * Holdfast stores JSON entities under ids, grouped by entity name ("signal",
+ * "trading-logs", ...), in a store that a URL names ("lmdb:./data", or just
+ * "./data").  This header has three layers:
+ *
+ *   hf_persist   one entity type in one store: read, write, iterate
+ *   hf_txn       several operations on one store, all or nothing
+ *   hf_runtime   LuaJIT with `require "holdfast"` inside: run scripts, call them
+ *
+ * A first program:
+ *
+ *     hf_error err;
+ *     hf_persist *logs;
+ *     hf_buffer json = HF_BUFFER_INIT;
+ *     if (hf_persist_open(hf_text("trading-logs"), "./logs", NULL, &logs, &err) ||
+ *         hf_persist_write(logs, hf_text("log-1"), hf_text("{\"n\":1}"), NULL, NULL, &err) ||
+ *         hf_persist_read(logs, hf_text("log-1"), &json, NULL, &err))
+ *       fprintf(stderr, "%s: %s\n", hf_status_name(err.status), err.message);
+ *     hf_buffer_free(&json);
+ *     hf_persist_close(logs);
+ *
+ * Errors.  Every function that can fail returns an hf_status, HF_OK (0) on
+ * success, and takes an hf_error * as its last argument (NULL if the caller does
+ * not care).  The error is written only on failure.  No function prints, exits or
+ * aborts.
+ *
+ * Threads.  Stores are shared by all threads of a process and safe.  One
+ * hf_persist, hf_iter or hf_runtime is used by one thread at a time; open one
+ * per thread (cheap: they share the store).  An hf_txn belongs to the thread
+ * that began it.
+ *
+ * Fork.  A child process must not use handles that its parent opened (they
+ * answer HF_CLOSED there) and opens its own.
+ *
+ * Text.  Ids, entity names and JSON are UTF-8 as pointer and length; JSON is
+ * stored byte for byte as given once it has been validated.
+ *
+ * Names beginning with hf__ are private, wherever they are seen.
+ */
+#ifndef HOLDFAST_HOLDFAST_H
+#define HOLDFAST_HOLDFAST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define HF_VERSION_MAJOR 0
+#define HF_VERSION_MINOR 1
+#define HF_VERSION_PATCH 0
+#define HF_VERSION_STRING "0.1.0"
+
+#if defined(__GNUC__)
+#define HF_API __attribute__((visibility("default")))
+#define HF_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
+#else
+#define HF_API
+#define HF_PRINTF(fmt, args)
+#endif
+
+/* The version of the library that is linked, as "major.minor.patch". */
+HF_API const char *hf_version(void);
+
+/* ------------------------------------------------------------------ limits */
+
+#define HF_ID_MAX 250    /* bytes of an entity id or an entity name, at most */
+#define HF_DEPTH_MAX 128 /* nested arrays and objects in an entity, at most */
+
+/* ------------------------------------------------------------------ status */
+
+/* One row per status: identifier, stable name (Lua's `code`), whether the same
+ * call may succeed later without any change by the caller, meaning. */
+#define HF_STATUS_MAP(X)                                                                                               \
+  X(OK, "ok", false, "success")                                                                                        \
+  X(NOT_FOUND, "not_found", false, "no entity has this id")                                                            \
+  X(INVALID_ARGUMENT, "invalid_argument", false, "an id, name, range, option or count is unusable")                    \
+  X(INVALID_VALUE, "invalid_value", false, "the entity cannot be stored as JSON")                                      \
+  X(CORRUPT, "corrupt", false, "stored bytes do not match their checksum, or are no store at all")                     \
+  X(CONFLICT, "conflict", true, "ifAbsent or ifRevision did not hold; read again and decide")                          \
+  X(FULL, "full", true, "no room: disk, quota or the store's size limit; nothing was changed")                         \
+  X(IO, "io", false, "the operating system refused; the cause names the call")                                         \
+  X(UNAVAILABLE, "unavailable", true, "the store cannot be reached now")                                               \
+  X(TIMEOUT, "timeout", true, "no answer within the deadline; a write may have happened")                              \
+  X(UNSUPPORTED, "unsupported", false, "this backend, or this state, does not offer the operation")                    \
+  X(CLOSED, "closed", false, "the handle was closed, or belongs to the process before fork()")                         \
+  X(BUSY, "busy", true, "another operation is in the way; nothing was changed")                                        \
+  X(READONLY, "readonly", false, "the store, or the transaction, only allows reading")                                 \
+  X(SCRIPT, "script", false, "a Lua function raised; the cause has its traceback")
+
+typedef enum hf_status {
+#define HF_STATUS_ENUM(id, name, retryable, meaning) HF_##id,
+  HF_STATUS_MAP(HF_STATUS_ENUM)
+#undef HF_STATUS_ENUM
+      HF_STATUS_COUNT
+} hf_status;
+
+/* The stable name ("not_found"); "unknown" for a number that is no status. */
+HF_API const char *hf_status_name(hf_status status);
+/* One sentence on what the status means. */
+HF_API const char *hf_status_meaning(hf_status status);
+/* The status with this stable name, or HF_STATUS_COUNT. */
+HF_API hf_status hf_status_from_name(const char *name);
+
+/* What went wrong.  Plain memory: lives wherever the caller put it, needs no
+ * initialisation and no freeing.  Text that does not fit ends in "...". */
+typedef struct hf_error {
+  hf_status status;
+  bool retryable;                  /* the same call may succeed later */
+  char backend[16];                /* "lmdb", "" if none was involved */
+  char entity_name[HF_ID_MAX + 6]; /* "signal", "" if none */
+  char entity_id[HF_ID_MAX + 6];   /* "BTC", "" if none */
+  char message[1024];              /* a sentence for a person, without position */
+  char where[256];                 /* "file.lua:12" of the script that misused a call, or "" */
+  char cause[3072];                /* the error below this one or a Lua traceback, or "" */
+} hf_error;
+
+/* ------------------------------------------------------------------- bytes */
+
+/* Bytes that somebody else owns. */
+typedef struct hf_slice {
+  const char *data;
+  size_t size;
+} hf_slice;
+
+/* A C string as a slice.  Valid as long as the string. */
+static inline hf_slice hf_text(const char *s) {
+  hf_slice v = {s, strlen(s)};
+  return v;
+}
+
+/* Bytes that the caller owns and may reuse from call to call: functions that
+ * fill a buffer replace its content and grow it when needed.  After success
+ * data[size] is 0. */
+typedef struct hf_buffer {
+  char *data;
+  size_t size;
+  size_t capacity;
+} hf_buffer;
+
+#define HF_BUFFER_INIT                                                                                                 \
+  { NULL, 0, 0 }
+
+/* Frees the memory and leaves an empty buffer.  NULL is ignored. */
+HF_API void hf_buffer_free(hf_buffer *buffer);
+
+/* ----------------------------------------------------------------- options */
+
+/* What a write has survived when it returns.  Crashes of the process lose
+ * nothing in any mode; the modes differ in what a power cut or a crash of the
+ * operating system can lose. */
+typedef enum hf_durability {
+  HF_DURABILITY_SYNC = 0,   /* nothing: data and commit record are flushed */
+  HF_DURABILITY_NOMETASYNC, /* the last commits, never consistency: the commit record is flushed by the next write */
+  HF_DURABILITY_NOSYNC      /* everything since the last flush, and the store may become unreadable */
+} hf_durability;
+
+/* How to open a store.  Start from HF_OPTIONS_INIT; all zero means the
+ * defaults.  The same settings can stand in a URL:
+ * "lmdb:PATH?durability=nosync&mapsize=1g&maxsize=4g&readonly=1&create=0&networkfs=1". */
+typedef struct hf_options {
+  size_t struct_size; /* sizeof(hf_options), set by HF_OPTIONS_INIT */
+  hf_durability durability;
+  uint64_t map_size;     /* bytes mapped at first; 0: the backend's default.  Grows by itself */
+  uint64_t max_size;     /* bytes the store may grow to, then HF_FULL; 0: no limit */
+  bool read_only;        /* refuse every write, create nothing */
+  bool must_exist;       /* do not create a store; HF_NOT_FOUND if there is none */
+  bool allow_network_fs; /* open LMDB on a network filesystem: only if one machine alone uses it */
+} hf_options;
+
+#define HF_OPTIONS_INIT                                                                                                \
+  { sizeof(hf_options), HF_DURABILITY_SYNC, 0, 0, false, false, false }
+
+/* -------------------------------------------------------- one entity type */
+
+/* PersistBase: the entities of one name in one store. */
+typedef struct hf_persist hf_persist;
+
+/* What is known of a stored entity beside its value. */
+typedef struct hf_info {
+  uint64_t revision;  /* grows with every commit that writes the entity; 0 where the backend has none */
+  int64_t updated_at; /* when it was written, ms since 1970-01-01 UTC; 0 where unknown */
+} hf_info;
+
+/* Conditions on a write. */
+typedef struct hf_write_options {
+  bool if_absent;   /* only if no entity has the id, else HF_CONFLICT */
+  bool if_revision; /* only if the entity's revision equals `revision`, else HF_CONFLICT */
+  uint64_t revision;
+} hf_write_options;
+
+/* One entity, as iteration and batches hand it out. */
+typedef struct hf_entry {
+  hf_slice id;
+  hf_slice json; /* data is NULL for keys-only iteration, and for a missing id in a batch */
+  hf_info info;
+  hf_status status; /* HF_OK; in batches HF_NOT_FOUND; while verifying also HF_CORRUPT */
+} hf_entry;
+
+/* Makes a handle on the entities called `entity_name` in the store `base`: a
+ * path (LMDB) or a store URL.  Checks its arguments and touches nothing: the
+ * store is opened, and created where it does not exist, by the first operation or
+ * by hf_persist_init().
+ *   options  NULL for the defaults
+ * Errors: HF_INVALID_ARGUMENT. */
+HF_API hf_status hf_persist_open(hf_slice entity_name, const char *base, const hf_options *options, hf_persist **out,
+                                 hf_error *err);
+
+/* Opens the store, creates what is missing, validates what is there.
+ * Idempotent; after a failure the next call tries again.  Every other operation
+ * does this by itself.
+ * Errors: HF_IO, HF_CORRUPT (no store, or damaged), HF_UNSUPPORTED (a newer format, a
+ * network filesystem), HF_READONLY, HF_NOT_FOUND (must_exist), HF_CONFLICT (open in this
+ * process with other options), HF_UNAVAILABLE. */
+HF_API hf_status hf_persist_init(hf_persist *p, hf_error *err);
+
+/* Closes the handle.  Iterators on it answer HF_CLOSED from now on.  NULL is
+ * ignored.  The store is closed with its last handle. */
+HF_API void hf_persist_close(hf_persist *p);
+
+/* The entity name, and the store's URL without passwords.  Valid until close. */
+HF_API hf_slice hf_persist_entity_name(const hf_persist *p);
+HF_API const char *hf_persist_url(const hf_persist *p);
+
+/* Copies the entity's JSON text into `json` (and what is known of it into `info`, if not NULL).
+ * Errors: HF_NOT_FOUND; HF_CORRUPT (the entity has been moved to quarantine). */
+HF_API hf_status hf_persist_read(hf_persist *p, hf_slice id, hf_buffer *json, hf_info *info, hf_error *err);
+
+/* Whether an entity has this id.  HF_CORRUPT for one in quarantine. */
+HF_API hf_status hf_persist_has(hf_persist *p, hf_slice id, bool *found, hf_error *err);
+
+/* Writes the entity, new or not.  When it returns HF_OK the entity is durable as
+ * the store's durability says (inside a transaction: when that commits).
+ *   json     one JSON value, UTF-8, at most HF_DEPTH_MAX deep; stored as given
+ *   options  NULL for an unconditional write
+ *   info     if not NULL, receives the new revision and time
+ * Errors: HF_INVALID_VALUE, HF_CONFLICT, HF_FULL, HF_READONLY. */
+HF_API hf_status hf_persist_write(hf_persist *p, hf_slice id, hf_slice json, const hf_write_options *options,
+                                  hf_info *info, hf_error *err);
+
+/* Deletes the entity.  Errors: HF_NOT_FOUND. */
+HF_API hf_status hf_persist_remove(hf_persist *p, hf_slice id, hf_error *err);
+
+/* Deletes every entity of this name, and nothing else. */
+HF_API hf_status hf_persist_remove_all(hf_persist *p, hf_error *err);
+
+/* How many entities have this name. */
+HF_API hf_status hf_persist_count(hf_persist *p, uint64_t *count, hf_error *err);
+
+/* What the backend says of this entity type and its store, as a JSON object. */
+HF_API hf_status hf_persist_stat(hf_persist *p, hf_buffer *json, hf_error *err);
+
+/* ----------------------------------------------------------------- batches */
+
+/* Entries with the memory they point into.  Opaque; make one and reuse it. */
+typedef struct hf_page hf_page;
+HF_API hf_page *hf_page_new(void); /* NULL when out of memory */
+HF_API void hf_page_free(hf_page *page);
+/* The entries that the last call filled in, valid until the next fill. */
+HF_API const hf_entry *hf_page_entries(const hf_page *page, size_t *count);
+
+/* An entity to write. */
+typedef struct hf_item {
+  hf_slice id;
+  hf_slice json;
+} hf_item;
+
+/* Reads `count` ids at one moment.  The page receives one entry per id in the
+ * order given, with status HF_NOT_FOUND where there is none. */
+HF_API hf_status hf_persist_read_many(hf_persist *p, const hf_slice *ids, size_t count, hf_page *page, hf_error *err);
+
+/* Writes all items in one commit, or none.  Of two items with one id the later wins. */
+HF_API hf_status hf_persist_write_many(hf_persist *p, const hf_item *items, size_t count, hf_error *err);
+
+/* Deletes those of the ids that exist, in one commit; `removed` (may be NULL) says how many. */
+HF_API hf_status hf_persist_remove_many(hf_persist *p, const hf_slice *ids, size_t count, uint64_t *removed,
+                                        hf_error *err);
+
+/* --------------------------------------------------------------- iteration */
+
+typedef struct hf_iter hf_iter;
+
+/* Which entities, in natural id order.  All zero: all of them. */
+typedef struct hf_range {
+  hf_slice prefix; /* only ids that begin with these bytes */
+  hf_slice from;   /* the first id, inclusive; need not exist */
+  hf_slice to;     /* the last id, inclusive; need not exist */
+  bool reverse;    /* from the last to the first */
+  bool has_limit;  /* at most `limit` entities */
+  uint64_t limit;
+  bool keys_only; /* leave entry.json empty: faster */
+} hf_range;
+
+/* Iterates without holding a transaction between calls: any operation is safe
+ * in between.  Entities present throughout are seen exactly once.
+ *   range  NULL for everything */
+HF_API hf_status hf_iter_open(hf_persist *p, const hf_range *range, hf_iter **out, hf_error *err);
+
+/* Hands out the next entity, or NULL at the end.  Valid until the next call.
+ * HF_CORRUPT names an unreadable entity (now in quarantine); calling again goes on behind it. */
+HF_API hf_status hf_iter_next(hf_iter *iter, const hf_entry **entry, hf_error *err);
+
+/* Ends the iteration.  NULL is ignored. */
+HF_API void hf_iter_close(hf_iter *iter);
+
+/* ------------------------------------------------------------ transactions */
+
+typedef struct hf_txn hf_txn;
+
+typedef enum hf_txn_kind {
+  HF_TXN_WRITE, /* reads see the transaction's own writes; all of them commit, or none */
+  HF_TXN_READ   /* a snapshot: every read sees the same moment; writing is HF_READONLY */
+} hf_txn_kind;
+
+/* Begins a transaction on this thread.  Until it ends, every operation of this
+ * thread joins it, on whichever handle.  It binds itself to the first store
+ * that is touched; touching a second one is HF_UNSUPPORTED.  Transactions of one
+ * kind nest where the backend can: an inner abort undoes the inner part only.
+ * Other writers to the store wait until it ends, so keep it short. */
+HF_API hf_status hf_txn_begin(hf_txn_kind kind, hf_txn **out, hf_error *err);
+
+/* Commits and frees the transaction, whatever the result.  On failure nothing of
+ * it was written. */
+HF_API hf_status hf_txn_commit(hf_txn *txn, hf_error *err);
+
+/* Undoes and frees the transaction.  NULL is ignored. */
+HF_API void hf_txn_abort(hf_txn *txn);
+
+/* ------------------------------------------------------------------ stores */
+
+/* A whole store: what its entity types have in common. */
+typedef struct hf_store hf_store;
+
+/* Opens the store now.  Errors as hf_persist_init(). */
+HF_API hf_status hf_store_open(const char *base, const hf_options *options, hf_store **out, hf_error *err);
+HF_API void hf_store_close(hf_store *store);
+
+/* Fills the page with one entry per entity name that has a place in the store: the name as entry.id. */
+HF_API hf_status hf_store_entities(hf_store *store, hf_page *page, hf_error *err);
+
+/* What the backend says of the store, as a JSON object. */
+HF_API hf_status hf_store_stat(hf_store *store, hf_buffer *json, hf_error *err);
+
+/* What hf_store_verify() counted. */
+typedef struct hf_verify_report {
+  uint64_t entities;    /* looked at */
+  uint64_t bytes;       /* of JSON text */
+  uint64_t corrupt;     /* found unreadable in this run */
+  uint64_t quarantined; /* in quarantine now, from this run and earlier ones */
+} hf_verify_report;
+
+/* Called for each unreadable entity (entry->status is HF_CORRUPT, `problem` says why), and
+ * with entry NULL from time to time for progress.  Return false to stop. */
+typedef bool (*hf_verify_fn)(void *arg, hf_slice entity_name, const hf_entry *entry, const char *problem,
+                             const hf_verify_report *so_far);
+
+/* Reads every entity of one name (or, with entity_name.data NULL, of all) and checks header, checksum, key
+ * and JSON.  Unreadable ones go to quarantine unless `dry_run`.  Returns HF_OK when
+ * the walk completed, whatever it found. */
+HF_API hf_status hf_store_verify(hf_store *store, hf_slice entity_name, bool dry_run, hf_verify_fn fn, void *arg,
+                                 hf_verify_report *report, hf_error *err);
+
+/* -------------------------------------------------------------------- JSON */
+
+/* Checks that the text is one JSON value that can be stored: RFC 8259, UTF-8, no
+ * lone surrogates, at most HF_DEPTH_MAX deep.  HF_INVALID_VALUE says what and where. */
+HF_API hf_status hf_json_validate(hf_slice text, hf_error *err);
+
+/* The shortest text that reads back as exactly this number, as JavaScript prints
+ * it ("0.1", "1e+21", "-0"); infinities give 1e999 and -1e999.  At least
+ * HF_NUMBER_MAX bytes in `out`; not terminated.  Returns the length, 0 for NaN. */
+#define HF_NUMBER_MAX 32
+HF_API size_t hf_number_format(double value, char out[HF_NUMBER_MAX]);
+
+/* ------------------------------------------------------------------- cJSON */
+
+struct cJSON;
+
+/* Read and write entities as cJSON trees.  The caller owns what it receives
+ * (cJSON_Delete).  cJSON cannot hold NUL inside strings: reading such an entity is
+ * HF_UNSUPPORTED.  Infinity is kept. */
+HF_API hf_status hf_persist_read_cjson(hf_persist *p, hf_slice id, struct cJSON **out, hf_error *err);
+HF_API hf_status hf_persist_write_cjson(hf_persist *p, hf_slice id, const struct cJSON *value,
+                                        const hf_write_options *options, hf_info *info, hf_error *err);
+
+/* ----------------------------------------------------------------- runtime */
+
+/* A LuaJIT state with Holdfast inside. */
+typedef struct hf_runtime hf_runtime;
+
+struct lua_State;
+
+/* Makes a runtime with the standard libraries and `require "holdfast"`. */
+HF_API hf_status hf_runtime_open(hf_runtime **out, hf_error *err);
+/* Closes it, and every handle its scripts left open.  NULL is ignored. */
+HF_API void hf_runtime_close(hf_runtime *runtime);
+
+/* Runs a script file with its arguments in `arg` and `...`.  HF_SCRIPT when it raises (an error object
+ * keeps its own status), with the traceback in err->cause; HF_IO when it cannot be read. */
+HF_API hf_status hf_runtime_run_file(hf_runtime *runtime, const char *path, int argc, const char *const *argv,
+                                     hf_error *err);
+/* Runs a piece of Lua; `name` is what tracebacks call it. */
+HF_API hf_status hf_runtime_run_text(hf_runtime *runtime, hf_slice code, const char *name, hf_error *err);
+
+/* Calls a Lua function by name: a global ("on_tick"), a field of one ("strategy.tick"), or of a
+ * module ("my.module:tick" calls require("my.module").tick).
+ *   args    JSON array of arguments, {NULL, 0} for none
+ *   result  receives the first result as JSON text; "null" for none; NULL to ignore it */
+HF_API hf_status hf_runtime_call(hf_runtime *runtime, const char *function, hf_slice args, hf_buffer *result,
+                                 hf_error *err);
+
+/* The Lua state, for programs that include lua.h. */
+HF_API struct lua_State *hf_runtime_state(hf_runtime *runtime);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the files of the Lua binding share: the state's context, argument checks,
+ * and the functions that each file puts into the module `holdfast.core`.
+ *
+ * Rule of this folder: C never holds anything that needs releasing (a
+ * transaction, a page, a lock) while it calls into Lua in a way that may raise.
+ */
+#ifndef HF_LUA_BINDING_H
+#define HF_LUA_BINDING_H
+
+#include <lua.h>
+
+#include "core/persist.h"
+#include "lua/json.h"
+#include "lua/lua_error.h"
+
+/* One per Lua state; upvalue 1 of every function in holdfast.core. */
+typedef struct hfL_context {
+  hfL_codec *codec;
+  hf_buffer scratch;   /* for texts between store and codec */
+  bool scratch_in_use; /* a finalizer may call us again in between: then it gets a buffer of its own */
+} hfL_context;
+
+#define hfL_context_of(L) ((hfL_context *)lua_touserdata((L), lua_upvalueindex(1)))
+
+/* Borrows the scratch buffer, or makes one that the garbage collector frees and pushes its owner (otherwise nil), so
+ * that exactly one value is pushed either way. */
+hf_buffer *hfL_scratch_take(lua_State *L, hfL_context *cx);
+void hfL_scratch_give(hfL_context *cx, hf_buffer *buffer);
+
+/* The handle inside the PersistBase instance at stack index 1.  Raises for anything else. */
+hf_persist *hfL_check_persist(lua_State *L);
+
+/* An id at `index`: a string as it is, a number as its JSON text in `number`.  Raises HF_INVALID_ARGUMENT naming
+ * `what` for anything else. */
+hf_slice hfL_check_id(lua_State *L, int index, const char *what, char number[HF_NUMBER_MAX]);
+
+/* Reads an options table at `index` (nil: defaults).  Raises for unknown names and wrong types. */
+void hfL_check_options(lua_State *L, int index, hf_options *out);
+
+/* Raises with the entity named, when a value could not be encoded. */
+int hfL_raise_for(lua_State *L, hf_persist *p, hf_slice id, hf_error *err) __attribute__((noreturn));
+
+/* Register functions into the table on top of the stack; the context is on the stack at index `cx`. */
+void hfL_persist_open(lua_State *L, int cx);
+void hfL_iterator_open(lua_State *L, int cx);
+void hfL_batch_open(lua_State *L, int cx);
+void hfL_store_open(lua_State *L, int cx);
+void hfL_transaction_open(lua_State *L, int cx);
+
+/* Sets the functions with the context as their upvalue. */
+void hfL_register(lua_State *L, int cx, const luaL_Reg *functions);
+
+/* The module itself. */
+HF_API int luaopen_holdfast_core(lua_State *L);
+
+/* Makes `require "holdfast"` work in the state: the core preloaded, the embedded modules findable.
+ * From disk instead, when developing: first from $HOLDFAST_LUA/?.lua, and from package.path where $LUA_PATH is set. */
+void hfL_install(lua_State *L);
+
+#endif

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Batches for scripts: readMany, writeMany, removeMany.  Everything that a batch
+ * needs while the core works on it lives in userdata, so that an error on the
+ * way (a value that cannot be stored, a wrong id) leaks nothing.
+ */
+#include <lauxlib.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/error.h"
+#include "lua/binding.h"
+
+#define PAGE_TYPE "holdfast.page"
+
+struct page_box {
+  hf_page *page;
+};
+
+static int page_gc(lua_State *L) {
+  struct page_box *box = lua_touserdata(L, 1);
+  hf_page_free(box->page);
+  box->page = NULL;
+  return 0;
+}
+
+/* Pushes a page that the garbage collector frees. */
+static hf_page *push_page(lua_State *L) {
+  struct page_box *box = lua_newuserdata(L, sizeof *box);
+  box->page = NULL;
+  if (luaL_newmetatable(L, PAGE_TYPE)) {
+    lua_pushcfunction(L, page_gc);
+    lua_setfield(L, -2, "__gc");
+  }
+  lua_setmetatable(L, -2);
+  box->page = hf_page_new();
+  if (!box->page) luaL_error(L, "not enough memory");
+  return box->page;
+}
+
+/* The ids in the list at stack index 2, as an array in userdata, which is pushed.  Number ids get a text there too. */
+static hf_slice *check_ids(lua_State *L, const char *what, size_t *count) {
+  if (!lua_istable(L, 2)) hfL_misuse(L, "%s: give a list of ids, not a %s", what, luaL_typename(L, 2));
+  *count = lua_objlen(L, 2);
+  hf_slice *ids = lua_newuserdata(L, *count * (sizeof(hf_slice) + HF_NUMBER_MAX) + 1);
+  char *numbers = (char *)(ids + *count);
+  for (size_t i = 0; i < *count; i++) {
+    lua_rawgeti(L, 2, (int)i + 1);
+    char name[64];
+    snprintf(name, sizeof name, "%s: id %zu", what, i + 1);
+    ids[i] = hfL_check_id(L, -1, name, numbers + i * HF_NUMBER_MAX);
+    lua_pop(L, 1);
+  }
+  return ids;
+}
+
+/* store:readMany(ids) -> {[id]=entity}; ids that do not exist are left out */
+static int lhf_read_many(lua_State *L) {
+  hf_error err;
+  size_t count, found;
+  hfL_context *cx = hfL_context_of(L);
+  hf_persist *p = hfL_check_persist(L);
+  lua_settop(L, 2);
+  hf_slice *ids = check_ids(L, "readMany", &count);
+  hf_page *page = push_page(L);
+  if (hf_persist_read_many(p, ids, count, page, &err)) hfL_raise(L, &err);
+  const hf_entry *entries = hf_page_entries(page, &found);
+  lua_createtable(L, 0, (int)found);
+  for (size_t i = 0; i < found; i++) {
+    if (entries[i].status == HF_NOT_FOUND) continue;
+    lua_rawgeti(L, 2, (int)i + 1);
+    if (hfL_json_decode_trusted(L, entries[i].json.data, entries[i].json.size, cx->codec, &err))
+      hfL_raise_for(L, p, entries[i].id, &err);
+    lua_rawset(L, -3);
+  }
+  return 1;
+}
+
+/* store:removeMany(ids) -> how many there were */
+static int lhf_remove_many(lua_State *L) {
+  hf_error err;
+  size_t count;
+  uint64_t removed;
+  hf_persist *p = hfL_check_persist(L);
+  lua_settop(L, 2);
+  hf_slice *ids = check_ids(L, "removeMany", &count);
+  if (hf_persist_remove_many(p, ids, count, &removed, &err)) hfL_raise(L, &err);
+  lua_pushnumber(L, (lua_Number)removed);
+  return 1;
+}
+
+/* Entities to write: their texts one behind the other, and where each begins. */
+struct writes {
+  hf_buffer texts; /* number ids and JSON */
+  hf_item *items;  /* slices hold offsets until everything is in place */
+  bool *own_id;    /* the id's text is in texts */
+  size_t count, capacity;
+};
+
+#define WRITES_TYPE "holdfast.writes"
+
+static int writes_gc(lua_State *L) {
+  struct writes *w = lua_touserdata(L, 1);
+  hf_buffer_free(&w->texts);
+  free(w->items);
+  free(w->own_id);
+  memset(w, 0, sizeof *w);
+  return 0;
+}
+
+static bool writes_add(struct writes *w, hf_slice id, bool own_id, hf_slice json) {
+  if (w->count == w->capacity) {
+    size_t capacity = w->capacity ? w->capacity * 2 : 256;
+    hf_item *items = realloc(w->items, capacity * sizeof *items);
+    if (items) w->items = items;
+    bool *own = realloc(w->own_id, capacity * sizeof *own);
+    if (own) w->own_id = own;
+    if (!items || !own) return false;
+    w->capacity = capacity;
+  }
+  hf_item *item = &w->items[w->count];
+  w->own_id[w->count] = own_id;
+  if (own_id) {
+    item->id = (hf_slice){(const char *)w->texts.size, id.size};
+    if (!hf_buffer_add(&w->texts, id.data, id.size)) return false;
+  } else {
+    item->id = id;
+  }
+  item->json = (hf_slice){(const char *)w->texts.size, json.size};
+  w->count++;
+  return hf_buffer_add(&w->texts, json.data, json.size);
+}
+
+/* store:writeMany{[id]=entity}: all of them in one commit, or none */
+static int lhf_write_many(lua_State *L) {
+  hf_error err;
+  hfL_context *cx = hfL_context_of(L);
+  hf_persist *p = hfL_check_persist(L);
+  lua_settop(L, 2);
+  if (!lua_istable(L, 2)) hfL_misuse(L, "writeMany: give a table {[id]=entity}, not a %s", luaL_typename(L, 2));
+  struct writes *w = lua_newuserdata(L, sizeof *w);
+  memset(w, 0, sizeof *w);
+  if (luaL_newmetatable(L, WRITES_TYPE)) {
+    lua_pushcfunction(L, writes_gc);
+    lua_setfield(L, -2, "__gc");
+  }
+  lua_setmetatable(L, -2);
+  for (lua_pushnil(L); lua_next(L, 2); lua_pop(L, 1)) {
+    char number[HF_NUMBER_MAX];
+    hf_slice json;
+    hf_slice id = hfL_check_id(L, -2, "writeMany: each id", number);
+    if (hfL_json_encode(L, -1, cx->codec, &json, &err)) hfL_raise_for(L, p, id, &err);
+    if (!writes_add(w, id, id.data == number, json)) luaL_error(L, "not enough memory");
+  }
+  for (size_t i = 0; i < w->count; i++) {
+    if (w->own_id[i]) w->items[i].id.data = w->texts.data + (size_t)w->items[i].id.data;
+    w->items[i].json.data = w->texts.data + (size_t)w->items[i].json.data;
+  }
+  if (hf__persist_write_many_trusted(p, w->items, w->count, &err)) hfL_raise(L, &err);
+  hf_buffer_free(&w->texts); /* may be large: not left to the collector */
+  return 0;
+}
+
+void hfL_batch_open(lua_State *L, int cx) {
+  static const luaL_Reg functions[] = {
+      {"readMany", lhf_read_many}, {"writeMany", lhf_write_many}, {"removeMany", lhf_remove_many}, {NULL, NULL}};
+  hfL_register(L, cx, functions);
+}

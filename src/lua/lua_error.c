@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Error objects: see lua_error.h.
+ */
+#include "lua/lua_error.h"
+
+#include <lauxlib.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/error.h"
+
+#define ERROR_TYPE "holdfast.error"
+
+/* Whether a frame belongs to Holdfast's own modules, which are never to blame for a misuse. */
+static bool is_own(const lua_Debug *ar) {
+  return strncmp(ar->source, "=[holdfast", 10) == 0 || strstr(ar->source, "/lua/holdfast/") ||
+         strncmp(ar->source, "@lua/holdfast/", 14) == 0;
+}
+
+/* "file:line" of the innermost line that is not ours, or "". */
+static void find_line(lua_State *L, char *out, size_t capacity) {
+  lua_Debug ar;
+  out[0] = '\0';
+  for (int level = 0; lua_getstack(L, level, &ar); level++) {
+    lua_getinfo(L, "Sl", &ar);
+    if (ar.currentline <= 0 || is_own(&ar)) continue;
+    snprintf(out, capacity, "%s:%d", ar.short_src, ar.currentline);
+    return;
+  }
+}
+
+static int error_tostring(lua_State *L) {
+  lua_getfield(L, 1, "message");
+  if (!lua_isstring(L, -1)) lua_pushliteral(L, "unknown error");
+  return 1;
+}
+
+static void push_type(lua_State *L) {
+  if (luaL_newmetatable(L, ERROR_TYPE)) {
+    lua_pushcfunction(L, error_tostring);
+    lua_setfield(L, -2, "__tostring");
+    lua_pushliteral(L, ERROR_TYPE);
+    lua_setfield(L, -2, "__name");
+  }
+}
+
+static void set_text(lua_State *L, const char *field, const char *text) {
+  if (!*text) return;
+  lua_pushstring(L, text);
+  lua_setfield(L, -2, field);
+}
+
+void hfL_push_error(lua_State *L, const hf_error *err) {
+  lua_createtable(L, 0, 8);
+  set_text(L, "code", hf_status_name(err->status));
+  set_text(L, "message", err->message);
+  set_text(L, "entityName", err->entity_name);
+  set_text(L, "entityId", err->entity_id);
+  set_text(L, "backend", err->backend);
+  set_text(L, "cause", err->cause);
+  lua_pushboolean(L, err->retryable);
+  lua_setfield(L, -2, "retryable");
+  char where[sizeof err->where];
+  if (*err->where)
+    hf__copy_text(where, sizeof where, err->where, strlen(err->where));
+  else
+    find_line(L, where, sizeof where);
+  set_text(L, "where", where);
+  push_type(L);
+  lua_setmetatable(L, -2);
+}
+
+int hfL_raise(lua_State *L, const hf_error *err) {
+  hfL_push_error(L, err);
+  lua_error(L);
+  __builtin_unreachable();
+}
+
+int hfL_misuse(lua_State *L, const char *fmt, ...) {
+  hf_error err;
+  char message[sizeof err.message];
+  va_list args;
+  va_start(args, fmt);
+  vsnprintf(message, sizeof message, fmt, args);
+  va_end(args);
+  hf__fail(&err, HF_INVALID_ARGUMENT, "%s", message);
+  hfL_raise(L, &err);
+}
+
+bool hfL_is_error(lua_State *L, int index) {
+  if (!lua_istable(L, index) || !lua_getmetatable(L, index)) return false;
+  push_type(L);
+  bool same = lua_rawequal(L, -1, -2);
+  lua_pop(L, 2);
+  return same;
+}
+
+static bool get_text(lua_State *L, int index, const char *field, char *out, size_t capacity) {
+  size_t size;
+  lua_pushstring(L, field);
+  lua_rawget(L, index);
+  const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &size) : NULL;
+  if (text) hf__copy_text(out, capacity, text, size);
+  lua_pop(L, 1);
+  return text != NULL;
+}
+
+/* Text of any value, without calling into scripts for tables of unknown kind. */
+static void value_text(lua_State *L, int index, char *out, size_t capacity) {
+  size_t size;
+  if (lua_type(L, index) == LUA_TSTRING || lua_type(L, index) == LUA_TNUMBER) {
+    lua_pushvalue(L, index);
+    const char *text = lua_tolstring(L, -1, &size);
+    hf__copy_text(out, capacity, text, size);
+    lua_pop(L, 1);
+  } else {
+    snprintf(out, capacity, "(a %s was raised)", luaL_typename(L, index));
+  }
+}
+
+void hfL_to_error(lua_State *L, int index, hf_error *err) {
+  if (index < 0 && index > LUA_REGISTRYINDEX) index = lua_gettop(L) + index + 1;
+  char text[64];
+  if (!hfL_is_error(L, index)) {
+    hf__fail(err, HF_SCRIPT, "%s", "");
+    value_text(L, index, err->message, sizeof err->message);
+    return;
+  }
+  hf_status status = HF_SCRIPT;
+  if (get_text(L, index, "code", text, sizeof text)) {
+    hf_status named = hf_status_from_name(text);
+    if (named < HF_STATUS_COUNT && named != HF_OK) status = named;
+  }
+  hf__fail(err, status, "%s", "");
+  get_text(L, index, "message", err->message, sizeof err->message);
+  get_text(L, index, "entityName", err->entity_name, sizeof err->entity_name);
+  get_text(L, index, "entityId", err->entity_id, sizeof err->entity_id);
+  get_text(L, index, "backend", err->backend, sizeof err->backend);
+  get_text(L, index, "where", err->where, sizeof err->where);
+  get_text(L, index, "cause", err->cause, sizeof err->cause);
+  lua_getfield(L, index, "retryable");
+  if (lua_isboolean(L, -1)) err->retryable = lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  size_t used = strlen(err->cause);
+  lua_getfield(L, index, "traceback");
+  size_t size;
+  const char *traceback = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &size) : NULL;
+  if (traceback && used + 8 < sizeof err->cause) {
+    if (used) err->cause[used++] = '\n';
+    hf__copy_text(err->cause + used, sizeof err->cause - used, traceback, size);
+  }
+  lua_pop(L, 1);
+}
+
+int hfL_traceback(lua_State *L) {
+  lua_settop(L, 1);
+  if (!hfL_is_error(L, 1)) {
+    hf_error err;
+    if (!lua_isstring(L, 1) && luaL_callmeta(L, 1, "__tostring")) {
+      hf__fail(&err, HF_SCRIPT, "%s", lua_isstring(L, -1) ? lua_tostring(L, -1) : "(an object was raised)");
+    } else {
+      hf__fail(&err, HF_SCRIPT, "%s", "");
+      value_text(L, 1, err.message, sizeof err.message);
+    }
+    hfL_push_error(L, &err);
+    lua_pushvalue(L, 1);
+    lua_setfield(L, -2, "cause");
+    lua_replace(L, 1);
+    lua_settop(L, 1);
+  }
+  lua_pushliteral(L, "traceback");
+  lua_rawget(L, 1);
+  bool known = lua_isstring(L, -1);
+  lua_settop(L, 1);
+  if (known) return 1;
+  lua_getglobal(L, "debug");
+  if (!lua_istable(L, -1)) {
+    lua_settop(L, 1);
+    return 1;
+  }
+  lua_getfield(L, -1, "traceback");
+  lua_pushliteral(L, "");
+  lua_pushinteger(L, 2);
+  lua_call(L, 2, 1);
+  const char *text = lua_tostring(L, -1);
+  if (text && *text == '\n') lua_pushstring(L, text + 1);
+  lua_setfield(L, 1, "traceback");
+  lua_settop(L, 1);
+  return 1;
+}
+
+/* ---- for scripts */
+
+/* error(code, message [, fields]) -> error object */
+static int lhf_error(lua_State *L) {
+  hf_error err;
+  const char *code = lua_tostring(L, 1);
+  hf_status status = code ? hf_status_from_name(code) : HF_STATUS_COUNT;
+  if (status == HF_STATUS_COUNT || status == HF_OK) {
+    char known[512] = "";
+    for (int i = HF_OK + 1; i < HF_STATUS_COUNT; i++) {
+      strcat(known, " ");
+      strcat(known, hf_status_name((hf_status)i));
+    }
+    hfL_misuse(L, "holdfast.error: there is no code '%s'; the codes are:%s", code ? code : luaL_typename(L, 1), known);
+  }
+  hf__fail(&err, status, "%s", lua_isstring(L, 2) ? lua_tostring(L, 2) : hf_status_meaning(status));
+  hfL_push_error(L, &err);
+  if (lua_istable(L, 3)) {
+    static const char *const fields[] = {"entityName", "entityId", "backend", "cause", "retryable", "where"};
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+      lua_getfield(L, 3, fields[i]);
+      if (lua_isnil(L, -1))
+        lua_pop(L, 1);
+      else
+        lua_setfield(L, -2, fields[i]);
+    }
+  }
+  return 1;
+}
+
+/* isError(value [, code]) -> boolean */
+static int lhf_is_error(lua_State *L) {
+  bool is = hfL_is_error(L, 1);
+  if (is && lua_isstring(L, 2)) {
+    lua_getfield(L, 1, "code");
+    is = lua_rawequal(L, 2, -1);
+  }
+  lua_pushboolean(L, is);
+  return 1;
+}
+
+/* The message handler, for xpcall in our own modules. */
+static int lhf_traceback(lua_State *L) { return hfL_traceback(L); }
+
+void hfL_error_open(lua_State *L) {
+  static const luaL_Reg functions[] = {
+      {"error", lhf_error}, {"isError", lhf_is_error}, {"traceback", lhf_traceback}, {NULL, NULL}};
+  luaL_register(L, NULL, functions);
+  lua_createtable(L, 0, HF_STATUS_COUNT);
+  for (int i = HF_OK + 1; i < HF_STATUS_COUNT; i++) {
+    lua_pushstring(L, hf_status_meaning((hf_status)i));
+    lua_setfield(L, -2, hf_status_name((hf_status)i));
+  }
+  lua_setfield(L, -2, "codes");
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The error object of scripts: a table {code=, message=, entityName=, entityId=,
+ * backend=, cause=, retryable=, where=} whose metatable makes tostring() give the
+ * message.  `where` is "file:line" of the script's own line that made the failing call.
+ */
+#ifndef HF_LUA_ERROR_H
+#define HF_LUA_ERROR_H
+
+#include <lua.h>
+
+#include "holdfast/holdfast.h"
+
+/* Pushes the error as an object. */
+void hfL_push_error(lua_State *L, const hf_error *err);
+
+/* Pushes the error as an object and raises it.  Release everything first. */
+int hfL_raise(lua_State *L, const hf_error *err) __attribute__((noreturn));
+
+/* Raises HF_INVALID_ARGUMENT with a message. */
+int hfL_misuse(lua_State *L, const char *fmt, ...) HF_PRINTF(2, 3) __attribute__((noreturn));
+
+/* Whether the value is an error object. */
+bool hfL_is_error(lua_State *L, int index);
+
+/* Fills an hf_error from whatever was raised: an error object keeps its fields, anything else is HF_SCRIPT with its
+ * text.  Leaves the stack as it was. */
+void hfL_to_error(lua_State *L, int index, hf_error *err);
+
+/* A message handler for lua_pcall: turns any raised value into an error object (HF_SCRIPT for what was none) whose
+ * `traceback` field says where it came from. */
+int hfL_traceback(lua_State *L);
+
+/* Puts error, isError, traceback and codes into the table on top of the stack. */
+void hfL_error_open(lua_State *L);
+
+#endif

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Iterators for scripts.  An iterator is a closure over a userdata with the
+ * hf_iter; the C side pages (core/iterate.c), so that no transaction is open while
+ * the script's loop runs, and `break` needs no closing: the garbage collector ends it, or
+ * reaching the end does.
+ */
+#include <lauxlib.h>
+#include <math.h>
+#include <string.h>
+
+#include "core/error.h"
+#include "lua/binding.h"
+
+#define ITERATOR_TYPE "holdfast.iterator"
+
+enum yields { YIELD_KEYS, YIELD_VALUES, YIELD_ENTRIES, YIELD_TEXTS };
+
+struct iterator {
+  hf_iter *iter;
+  bool busy; /* a value is being decoded: a finalizer must not move on to the next page */
+};
+
+static int iterator_gc(lua_State *L) {
+  struct iterator *it = lua_touserdata(L, 1);
+  hf_iter_close(it->iter);
+  it->iter = NULL;
+  return 0;
+}
+
+/* ---- ranges */
+
+static uint64_t check_limit(lua_State *L, int index) {
+  lua_Number n = lua_type(L, index) == LUA_TNUMBER ? lua_tonumber(L, index) : -1;
+  if (!(n >= 0 && (floor(n) == n)))
+    hfL_misuse(L, "range.limit must be a whole number from 0 on, not %s",
+               lua_isnumber(L, index) ? lua_tostring(L, index) : luaL_typename(L, index));
+  return n >= 9007199254740992.0 ? UINT64_MAX : (uint64_t)n;
+}
+
+/* Reads {prefix=, from=, to=, reverse=, limit=}.  The texts stay on the stack. */
+static void check_range(lua_State *L, int index, hf_range *out, char numbers[2][HF_NUMBER_MAX]) {
+  memset(out, 0, sizeof *out);
+  if (lua_isnoneornil(L, index)) return;
+  if (!lua_istable(L, index))
+    hfL_misuse(L, "the range must be a table such as {prefix=\"BTC\", limit=10}, not a %s", luaL_typename(L, index));
+  for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
+    const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "?";
+    if (strcmp(name, "prefix") == 0) {
+      if (lua_type(L, -1) != LUA_TSTRING)
+        hfL_misuse(L, "range.prefix must be a string, not a %s", luaL_typename(L, -1));
+      out->prefix.data = lua_tolstring(L, -1, &out->prefix.size);
+    } else if (strcmp(name, "from") == 0) {
+      out->from = hfL_check_id(L, -1, "range.from", numbers[0]);
+    } else if (strcmp(name, "to") == 0) {
+      out->to = hfL_check_id(L, -1, "range.to", numbers[1]);
+    } else if (strcmp(name, "reverse") == 0) {
+      if (!lua_isboolean(L, -1)) hfL_misuse(L, "range.reverse must be true or false");
+      out->reverse = lua_toboolean(L, -1);
+    } else if (strcmp(name, "limit") == 0) {
+      out->has_limit = true;
+      out->limit = check_limit(L, -1);
+    } else {
+      hfL_misuse(L, "a range has no '%s': prefix, from, to, reverse and limit exist", name);
+    }
+  }
+}
+
+/* ---- the closure */
+
+static int next_entry(lua_State *L, enum yields what) {
+  struct iterator *it = lua_touserdata(L, lua_upvalueindex(2));
+  if (!it->iter) {
+    lua_pushnil(L);
+    return 1;
+  }
+  hf_error err;
+  const hf_entry *e;
+  if (it->busy) {
+    hf__fail(&err, HF_BUSY, "this iterator is decoding an entity: a finalizer must not use it");
+    hfL_raise(L, &err);
+  }
+  if (hf_iter_next(it->iter, &e, &err)) hfL_raise(L, &err);
+  if (!e) {
+    hf_iter_close(it->iter);
+    it->iter = NULL;
+    lua_pushnil(L);
+    return 1;
+  }
+  it->busy = true;
+  int results = 1;
+  hf_status status = HF_OK;
+  if (what != YIELD_VALUES) lua_pushlstring(L, e->id.data, e->id.size);
+  if (what == YIELD_TEXTS) lua_pushlstring(L, e->json.data, e->json.size);
+  if (what == YIELD_VALUES || what == YIELD_ENTRIES)
+    status = hfL_json_decode_trusted(L, e->json.data, e->json.size, hfL_context_of(L)->codec, &err);
+  if (what == YIELD_TEXTS || what == YIELD_ENTRIES) results = 2;
+  it->busy = false;
+  if (status) {
+    hf__error_entity(&err, (hf_slice){NULL, 0}, e->id);
+    hfL_raise(L, &err);
+  }
+  return results;
+}
+
+static int next_key(lua_State *L) { return next_entry(L, YIELD_KEYS); }
+static int next_value(lua_State *L) { return next_entry(L, YIELD_VALUES); }
+static int next_pair(lua_State *L) { return next_entry(L, YIELD_ENTRIES); }
+static int next_text(lua_State *L) { return next_entry(L, YIELD_TEXTS); }
+
+static int push_iterator(lua_State *L, enum yields what) {
+  static const lua_CFunction steps[] = {next_key, next_value, next_pair, next_text};
+  hf_error err;
+  hf_range range;
+  char numbers[2][HF_NUMBER_MAX];
+  hf_persist *p = hfL_check_persist(L);
+  check_range(L, 2, &range, numbers);
+  range.keys_only = what == YIELD_KEYS;
+  lua_pushvalue(L, lua_upvalueindex(1));
+  struct iterator *it = lua_newuserdata(L, sizeof *it);
+  *it = (struct iterator){NULL, false};
+  if (luaL_newmetatable(L, ITERATOR_TYPE)) {
+    lua_pushcfunction(L, iterator_gc);
+    lua_setfield(L, -2, "__gc");
+  }
+  lua_setmetatable(L, -2);
+  if (hf_iter_open(p, &range, &it->iter, &err)) hfL_raise(L, &err);
+  lua_pushcclosure(L, steps[what], 2);
+  return 1;
+}
+
+/* store:keys([range]) -> iterator of ids */
+static int lhf_keys(lua_State *L) { return push_iterator(L, YIELD_KEYS); }
+/* store:values([range]) -> iterator of entities */
+static int lhf_values(lua_State *L) { return push_iterator(L, YIELD_VALUES); }
+/* store:entries([range]) -> iterator of id, entity */
+static int lhf_entries(lua_State *L) { return push_iterator(L, YIELD_ENTRIES); }
+/* texts(store [, range]) -> iterator of id, JSON text */
+static int lhf_texts(lua_State *L) { return push_iterator(L, YIELD_TEXTS); }
+
+void hfL_iterator_open(lua_State *L, int cx) {
+  static const luaL_Reg functions[] = {
+      {"keys", lhf_keys}, {"values", lhf_values}, {"entries", lhf_entries}, {"texts", lhf_texts}, {NULL, NULL}};
+  hfL_register(L, cx, functions);
+}

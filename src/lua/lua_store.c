@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Whole stores for scripts: holdfast.openStore(url), with entities, stat and verify.
+ */
+#include <lauxlib.h>
+#include <string.h>
+
+#include "core/error.h"
+#include "lua/binding.h"
+
+#define STORE_TYPE "holdfast.store"
+
+struct store_box {
+  hf_store *store;
+};
+
+static int store_close(lua_State *L) {
+  struct store_box *box = luaL_checkudata(L, 1, STORE_TYPE);
+  hf_store_close(box->store);
+  box->store = NULL;
+  return 0;
+}
+
+static hf_store *check_store(lua_State *L) {
+  struct store_box *box = luaL_checkudata(L, 1, STORE_TYPE);
+  if (!box->store) {
+    hf_error err;
+    hf__fail(&err, HF_CLOSED, "the store is closed: open it again");
+    hfL_raise(L, &err);
+  }
+  return box->store;
+}
+
+/* openStore(base [, options]) -> store */
+static int lhf_open_store(lua_State *L) {
+  hf_error err;
+  hf_options options;
+  if (lua_type(L, 1) != LUA_TSTRING)
+    hfL_misuse(L, "the base must be a directory such as \"./data\" or a store URL, not a %s", luaL_typename(L, 1));
+  hfL_check_options(L, 2, &options);
+  struct store_box *box = lua_newuserdata(L, sizeof *box);
+  box->store = NULL;
+  luaL_getmetatable(L, STORE_TYPE);
+  lua_setmetatable(L, -2);
+  if (hf_store_open(lua_tostring(L, 1), &options, &box->store, &err)) hfL_raise(L, &err);
+  return 1;
+}
+
+/* store:entities() -> list of entity names in natural order */
+static int lhf_store_entities(lua_State *L) {
+  hf_error err;
+  size_t count;
+  hf_store *s = check_store(L);
+  hf_page *page = hf_page_new();
+  hf_status status = page ? hf_store_entities(s, page, &err) : hf__fail(&err, HF_IO, "out of memory");
+  if (status) {
+    hf_page_free(page);
+    hfL_raise(L, &err);
+  }
+  const hf_entry *entries = hf_page_entries(page, &count);
+  hf_buffer names = HF_BUFFER_INIT; /* as JSON, so that the page is gone before Lua allocates */
+  bool ok = hf_buffer_add(&names, "[", 1);
+  for (size_t i = 0; i < count && ok; i++)
+    ok = (i == 0 || hf_buffer_add(&names, ",", 1)) && hf_buffer_quote(&names, entries[i].id);
+  ok = ok && hf_buffer_add(&names, "]", 1);
+  hf_page_free(page);
+  hfL_context *cx = hfL_context_of(L);
+  hf_buffer *scratch = hfL_scratch_take(L, cx);
+  scratch->size = 0;
+  ok = ok && hf_buffer_add(scratch, names.data, names.size);
+  hf_buffer_free(&names);
+  status =
+      ok ? hfL_json_decode(L, scratch->data, scratch->size, cx->codec, &err) : hf__fail(&err, HF_IO, "out of memory");
+  hfL_scratch_give(cx, scratch);
+  if (status) hfL_raise(L, &err);
+  return 1;
+}
+
+/* store:stat() -> table */
+static int lhf_store_stat(lua_State *L) {
+  hf_error err;
+  hfL_context *cx = hfL_context_of(L);
+  hf_store *s = check_store(L);
+  hf_buffer *json = hfL_scratch_take(L, cx);
+  hf_status status = hf_store_stat(s, json, &err);
+  if (status == HF_OK) status = hfL_json_decode(L, json->data, json->size, cx->codec, &err);
+  hfL_scratch_give(cx, json);
+  if (status) hfL_raise(L, &err);
+  return 1;
+}
+
+/* ---- verify */
+
+struct verify {
+  lua_State *L;
+  bool raised; /* the callback raised; what it raised is on top of the stack */
+};
+
+static void push_report(lua_State *L, const hf_verify_report *r) {
+  lua_createtable(L, 0, 4);
+  lua_pushnumber(L, (lua_Number)r->entities);
+  lua_setfield(L, -2, "entities");
+  lua_pushnumber(L, (lua_Number)r->bytes);
+  lua_setfield(L, -2, "bytes");
+  lua_pushnumber(L, (lua_Number)r->corrupt);
+  lua_setfield(L, -2, "corrupt");
+  lua_pushnumber(L, (lua_Number)r->quarantined);
+  lua_setfield(L, -2, "quarantined");
+}
+
+/* What the callback gets, collected for a call that may run out of memory under pcall only. */
+struct notice {
+  hf_slice entity_name;
+  const hf_entry *entry;
+  const char *problem;
+  const hf_verify_report *so_far;
+};
+
+static int notify(lua_State *L) {
+  const struct notice *n = lua_touserdata(L, 2);
+  lua_pushvalue(L, 1);
+  lua_createtable(L, 0, 4);
+  lua_pushlstring(L, n->entity_name.data, n->entity_name.size);
+  lua_setfield(L, -2, "entityName");
+  if (n->entry) {
+    lua_pushlstring(L, n->entry->id.data, n->entry->id.size);
+    lua_setfield(L, -2, "entityId");
+    lua_pushstring(L, n->problem);
+    lua_setfield(L, -2, "problem");
+  }
+  push_report(L, n->so_far);
+  lua_setfield(L, -2, "report");
+  lua_call(L, 1, 1);
+  lua_pushboolean(L, lua_isnil(L, -1) || lua_toboolean(L, -1));
+  return 1;
+}
+
+static bool on_verify(void *arg, hf_slice entity_name, const hf_entry *entry, const char *problem,
+                      const hf_verify_report *so_far) {
+  struct verify *v = arg;
+  struct notice n = {entity_name, entry, problem, so_far};
+  lua_pushvalue(v->L, 4); /* notify */
+  lua_pushvalue(v->L, 3); /* the callback */
+  lua_pushlightuserdata(v->L, &n);
+  if (lua_pcall(v->L, 2, 1, 0)) {
+    v->raised = true;
+    return false;
+  }
+  bool go_on = lua_toboolean(v->L, -1);
+  lua_pop(v->L, 1);
+  return go_on;
+}
+
+/* store:verify([{entityName=, dryRun=, onEvent=function({entityName=, entityId=, problem=, report=})}]) -> report */
+static int lhf_store_verify(lua_State *L) {
+  hf_error err;
+  hf_verify_report report;
+  hf_slice name = {NULL, 0};
+  bool dry_run = false;
+  hf_store *s = check_store(L);
+  lua_settop(L, 2);
+  lua_pushnil(L);
+  if (!lua_isnil(L, 2)) {
+    if (!lua_istable(L, 2)) hfL_misuse(L, "verify: options must be a table, not a %s", luaL_typename(L, 2));
+    lua_getfield(L, 2, "dryRun");
+    dry_run = lua_toboolean(L, -1);
+    lua_pop(L, 1);
+    lua_getfield(L, 2, "entityName");
+    if (!lua_isnil(L, -1)) {
+      if (lua_type(L, -1) != LUA_TSTRING) hfL_misuse(L, "verify: entityName must be a string");
+      name.data = lua_tolstring(L, -1, &name.size);
+    }
+    lua_pop(L, 1);
+    lua_getfield(L, 2, "onEvent");
+    lua_replace(L, 3);
+    if (!lua_isnil(L, 3) && !lua_isfunction(L, 3)) hfL_misuse(L, "verify: onEvent must be a function");
+  }
+  lua_pushcfunction(L, notify);
+  luaL_checkstack(L, 8, "verify");
+  struct verify v = {L, false};
+  hf_status status = hf_store_verify(s, name, dry_run, lua_isnil(L, 3) ? NULL : on_verify, &v, &report, &err);
+  if (v.raised) return lua_error(L);
+  if (status) hfL_raise(L, &err);
+  push_report(L, &report);
+  return 1;
+}
+
+void hfL_store_open(lua_State *L, int cx) {
+  static const luaL_Reg methods[] = {{"entities", lhf_store_entities},
+                                     {"stat", lhf_store_stat},
+                                     {"verify", lhf_store_verify},
+                                     {"close", store_close},
+                                     {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"openStore", lhf_open_store}, {NULL, NULL}};
+  luaL_newmetatable(L, STORE_TYPE);
+  lua_pushcfunction(L, store_close);
+  lua_setfield(L, -2, "__gc");
+  lua_newtable(L);
+  hfL_register(L, cx, methods);
+  lua_setfield(L, -2, "__index");
+  lua_pop(L, 1);
+  hfL_register(L, cx, functions);
+}

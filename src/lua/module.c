@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The module holdfast.core, and how `require "holdfast"` finds the modules that
+ * are embedded in the library.
+ *
+ * In the runtime and the command the embedded modules win over package.path, so that a
+ * stray holdfast.lua in the working directory is not taken for us.  When
+ * developing, disk wins: modules are looked for in $HOLDFAST_LUA first, and, where
+ * $LUA_PATH is set, in package.path before the embedded ones.  In a stock luajit,
+ * `require "holdfast"` finds either the files or this library by the usual paths.
+ */
+#include <lauxlib.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/error.h"
+#include "lua/binding.h"
+#include "lua/embedded.h"
+
+#define CONTEXT_KEY "holdfast.context"
+
+void hfL_register(lua_State *L, int cx, const luaL_Reg *functions) {
+  for (; functions->name; functions++) {
+    lua_pushvalue(L, cx);
+    lua_pushcclosure(L, functions->func, 1);
+    lua_setfield(L, -2, functions->name);
+  }
+}
+
+static int context_gc(lua_State *L) {
+  hfL_context *cx = lua_touserdata(L, 1);
+  hf_buffer_free(&cx->scratch);
+  cx->scratch_in_use = true; /* whoever comes later gets a buffer of his own */
+  return 0;
+}
+
+/* Pushes the state's context, made when first asked for. */
+static void push_context(lua_State *L) {
+  lua_getfield(L, LUA_REGISTRYINDEX, CONTEXT_KEY);
+  if (!lua_isnil(L, -1)) return;
+  lua_pop(L, 1);
+  hfL_codec *codec = hfL_codec_of(L);
+  hfL_context *cx = lua_newuserdata(L, sizeof *cx);
+  memset(cx, 0, sizeof *cx);
+  cx->codec = codec;
+  lua_newtable(L);
+  lua_pushcfunction(L, context_gc);
+  lua_setfield(L, -2, "__gc");
+  lua_setmetatable(L, -2);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, LUA_REGISTRYINDEX, CONTEXT_KEY);
+}
+
+int luaopen_holdfast_core(lua_State *L) {
+  push_context(L);
+  int cx = lua_gettop(L);
+  lua_createtable(L, 0, 48);
+  hfL_persist_open(L, cx);
+  hfL_iterator_open(L, cx);
+  hfL_batch_open(L, cx);
+  hfL_store_open(L, cx);
+  hfL_transaction_open(L, cx);
+  hfL_error_open(L);
+  hfL_json_open(L);
+  lua_setfield(L, -2, "json");
+  lua_pushstring(L, hf_version());
+  lua_setfield(L, -2, "version");
+  lua_replace(L, cx);
+  lua_settop(L, cx);
+  return 1;
+}
+
+/* ---- finding modules */
+
+/* A package loader: the embedded module of this name. */
+static int find_embedded(lua_State *L) {
+  const char *name = luaL_checkstring(L, 1);
+  if (strcmp(name, "holdfast.core") == 0) {
+    lua_pushcfunction(L, luaopen_holdfast_core);
+    return 1;
+  }
+  for (const struct hf__embedded_module *m = hf__embedded_modules; m->name; m++) {
+    if (strcmp(m->name, name) != 0) continue;
+    char chunk[256];
+    snprintf(chunk, sizeof chunk, "=[holdfast %s]", name);
+    if (luaL_loadbuffer(L, m->source, m->size, chunk)) return lua_error(L);
+    return 1;
+  }
+  lua_pushfstring(L, "\n\tno embedded module '%s'", name);
+  return 1;
+}
+
+/* Puts find_embedded into package.loaders, at `position` (counted from the end when negative). */
+static void add_loader(lua_State *L, int position) {
+  lua_getglobal(L, "package");
+  lua_getfield(L, -1, "loaders");
+  int n = (int)lua_objlen(L, -1);
+  if (position < 0) position = n + 2 + position;
+  for (int i = n; i >= position; i--) {
+    lua_rawgeti(L, -1, i);
+    lua_rawseti(L, -2, i + 1);
+  }
+  lua_pushcfunction(L, find_embedded);
+  lua_rawseti(L, -2, position);
+  lua_pop(L, 2);
+}
+
+void hfL_install(lua_State *L) {
+  const char *developing = getenv("HOLDFAST_LUA");
+  if (developing && *developing) {
+    lua_getglobal(L, "package");
+    lua_getfield(L, -1, "path");
+    lua_pushfstring(L, "%s/?.lua;%s/?/init.lua;%s", developing, developing, lua_tostring(L, -1));
+    lua_setfield(L, -3, "path");
+    lua_pop(L, 2);
+  }
+  add_loader(L, (developing && *developing) || getenv("LUA_PATH") ? -1 : 2);
+}
+
+/* `require "holdfast"` in a stock luajit that found this library, and no holdfast/init.lua before it. */
+HF_API int luaopen_holdfast(lua_State *L);
+int luaopen_holdfast(lua_State *L) {
+  lua_settop(L, 0);
+  add_loader(L, -1);
+  lua_pushcfunction(L, find_embedded);
+  lua_pushliteral(L, "holdfast");
+  lua_call(L, 1, 1);
+  lua_pushliteral(L, "holdfast");
+  lua_call(L, 1, 1);
+  return 1;
+}

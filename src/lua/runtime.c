@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The embedded runtime: a LuaJIT state that a C host owns.  Lua is entered only by
+ * lua_pcall with a traceback handler, or lua_cpcall; whatever is raised ends as an hf_error.
+ */
+#include <errno.h>
+#include <lauxlib.h>
+#include <lualib.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/error.h"
+#include "lua/binding.h"
+
+struct hf_runtime {
+  lua_State *L;
+};
+
+static int prepare(lua_State *L) {
+  lua_gc(L, LUA_GCSTOP, 0);
+  luaL_openlibs(L);
+  hfL_install(L);
+  lua_gc(L, LUA_GCRESTART, 0);
+  return 0;
+}
+
+/* Takes the error from the top of the stack. */
+static hf_status take_error(lua_State *L, int rc, hf_error *err) {
+  hf_error own;
+  if (!err) err = &own;
+  if (rc == LUA_ERRMEM)
+    hf__fail(err, HF_IO, "Lua ran out of memory");
+  else
+    hfL_to_error(L, -1, err);
+  lua_settop(L, 0);
+  return err->status;
+}
+
+hf_status hf_runtime_open(hf_runtime **out, hf_error *err) {
+  *out = NULL;
+  hf_runtime *r = calloc(1, sizeof *r);
+  if (r) r->L = luaL_newstate();
+  if (!r || !r->L) {
+    free(r);
+    return hf__fail(err, HF_IO, "out of memory");
+  }
+  int rc = lua_cpcall(r->L, prepare, NULL);
+  if (rc) {
+    hf_status status = take_error(r->L, rc, err);
+    hf_runtime_close(r);
+    return status;
+  }
+  *out = r;
+  return HF_OK;
+}
+
+void hf_runtime_close(hf_runtime *r) {
+  if (!r) return;
+  lua_close(r->L);
+  free(r);
+}
+
+struct lua_State *hf_runtime_state(hf_runtime *r) {
+  return r->L;
+}
+
+/* ---- running.  Each of these is the body of a lua_pcall: it may raise freely. */
+
+struct run {
+  const char *path, *name;
+  hf_slice code;
+  int argc;
+  const char *const *argv;
+  hf_slice args;
+  hf_buffer *result;
+};
+
+static int run_file(lua_State *L) {
+  const struct run *r = lua_touserdata(L, 1);
+  int rc = luaL_loadfile(L, r->path);
+  if (rc) {
+    hf_error err;
+    hf__fail(&err, rc == LUA_ERRFILE ? HF_IO : HF_SCRIPT, "%s", lua_tostring(L, -1));
+    hfL_raise(L, &err);
+  }
+  lua_createtable(L, r->argc, 1);
+  lua_pushstring(L, r->path);
+  lua_rawseti(L, -2, 0);
+  for (int i = 0; i < r->argc; i++) {
+    lua_pushstring(L, r->argv[i]);
+    lua_rawseti(L, -2, i + 1);
+  }
+  lua_setglobal(L, "arg");
+  luaL_checkstack(L, r->argc, "too many arguments");
+  for (int i = 0; i < r->argc; i++) lua_pushstring(L, r->argv[i]);
+  lua_call(L, r->argc, 0);
+  return 0;
+}
+
+static int run_text(lua_State *L) {
+  const struct run *r = lua_touserdata(L, 1);
+  if (luaL_loadbuffer(L, r->code.data, r->code.size, r->name)) return lua_error(L);
+  lua_call(L, 0, 0);
+  return 0;
+}
+
+/* Pushes what "global.field" or "module:field" names. */
+static void push_function(lua_State *L, const char *name) {
+  const char *colon = strchr(name, ':'), *path = name;
+  if (colon) {
+    lua_getglobal(L, "require");
+    lua_pushlstring(L, name, (size_t)(colon - name));
+    lua_call(L, 1, 1);
+    path = colon + 1;
+  } else {
+    lua_pushvalue(L, LUA_GLOBALSINDEX);
+  }
+  while (*path) {
+    size_t n = strcspn(path, ".");
+    if (!lua_istable(L, -1)) break;
+    lua_pushlstring(L, path, n);
+    lua_gettable(L, -2);
+    lua_remove(L, -2);
+    path += n + (path[n] == '.');
+  }
+  if (lua_isfunction(L, -1) && !*path) return;
+  hf_error err;
+  hf__fail(&err, HF_INVALID_ARGUMENT, "there is no Lua function '%s' (it is a %s)", name, luaL_typename(L, -1));
+  hfL_raise(L, &err);
+}
+
+static int call(lua_State *L) {
+  struct run *r = lua_touserdata(L, 1);
+  hfL_codec *codec = hfL_codec_of(L);
+  hf_error err;
+  hf_slice json;
+  push_function(L, r->name);
+  int n = 0;
+  if (r->args.data) {
+    if (hfL_json_decode(L, r->args.data, r->args.size, codec, &err)) hfL_raise(L, &err);
+    if (!lua_istable(L, -1)) hfL_misuse(L, "hf_runtime_call: args must be a JSON array");
+    n = (int)lua_objlen(L, -1);
+    luaL_checkstack(L, n + 1, "too many arguments");
+    for (int i = 1; i <= n; i++) lua_rawgeti(L, -i, i);
+    lua_remove(L, -n - 1);
+  }
+  lua_call(L, n, 1);
+  if (!r->result) return 0;
+  if (lua_isnil(L, -1)) hfL_json_push_null(L);
+  if (hfL_json_encode(L, -1, codec, &json, &err)) hfL_raise(L, &err);
+  r->result->size = 0;
+  if (!hf_buffer_add(r->result, json.data, json.size)) return luaL_error(L, "not enough memory");
+  return 0;
+}
+
+static hf_status enter(hf_runtime *runtime, lua_CFunction body, struct run *r, hf_error *err) {
+  lua_State *L = runtime->L;
+  int top = lua_gettop(L);
+  if (!lua_checkstack(L, 8)) return hf__fail(err, HF_IO, "Lua's stack is full");
+  lua_pushcfunction(L, hfL_traceback);
+  lua_pushcfunction(L, body);
+  lua_pushlightuserdata(L, r);
+  int rc = lua_pcall(L, 1, 0, top + 1);
+  hf_status status = HF_OK;
+  if (rc) {
+    hf_error own;
+    if (!err) err = &own;
+    if (rc == LUA_ERRMEM)
+      hf__fail(err, HF_IO, "Lua ran out of memory");
+    else
+      hfL_to_error(L, -1, err);
+    status = err->status;
+  }
+  lua_settop(L, top);
+  return status;
+}
+
+hf_status hf_runtime_run_file(hf_runtime *runtime, const char *path, int argc, const char *const *argv, hf_error *err) {
+  struct run r = {.path = path, .argc = argc, .argv = argv};
+  return enter(runtime, run_file, &r, err);
+}
+
+hf_status hf_runtime_run_text(hf_runtime *runtime, hf_slice code, const char *name, hf_error *err) {
+  struct run r = {.code = code, .name = name ? name : "=(text)"};
+  return enter(runtime, run_text, &r, err);
+}
+
+hf_status hf_runtime_call(hf_runtime *runtime, const char *function, hf_slice args, hf_buffer *result, hf_error *err) {
+  struct run r = {.name = function, .args = args, .result = result};
+  return enter(runtime, call, &r, err);
+}

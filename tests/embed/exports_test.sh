@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+#
+# What the outputs show and need: the Lua module shows only what `require` looks for and brings no second LuaJIT; the
+# library shows hf_ names and luaopen_ names only, none of the private hf__.  Uses HOLDFAST_BUILD.
+set -euo pipefail
+
+# Compilers' own helpers (sanitizers, coverage) are not ours.
+shown() { nm -D --defined-only "$1" | awk '{print $3}' | grep -vE '^(__|_init|_fini|mangle_path)' | sort; }
+needed() { readelf -d "$1" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p'; }
+fail() { echo "$*" >&2; exit 1; }
+
+module=$HOLDFAST_BUILD/holdfast.so
+library=$HOLDFAST_BUILD/lib/libholdfast.so
+[ "$(shown "$module")" = "$(printf 'luaopen_holdfast\nluaopen_holdfast_core')" ] ||
+  fail "holdfast.so shows: $(shown "$module" | tr '\n' ' ')"
+if needed "$module" | grep -q luajit; then fail "holdfast.so links libluajit"; fi
+if undefined=$(nm -D -u "$module" | grep -E ' (hf_|hfL_|lhf_)'); then fail "holdfast.so lacks: $undefined"; fi
+needed "$library" | grep -q luajit || fail "libholdfast.so does not link libluajit"
+if strangers=$(shown "$library" | grep -vE '^(hf_[a-z0-9]|luaopen_holdfast)'); then
+  fail "libholdfast.so shows: $strangers"
+fi
+
+# Every function that the public headers promise is there.
+promised=$(sed -nE 's/^HF_API [^(]*[ *](hf_[a-z0-9_]+)\(.*/\1/p' "$HOLDFAST_SOURCE"/src/include/holdfast/*.h | sort)
+[ -n "$promised" ] || fail "found no HF_API function in the headers"
+if missing=$(comm -23 <(echo "$promised") <(shown "$library")); [ -n "$missing" ]; then
+  fail "declared in the headers and not in libholdfast.so: $missing"
+fi
