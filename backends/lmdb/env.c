@@ -133,10 +133,10 @@ static hf_status read_format(struct lmdb_env *env, MDB_txn *txn, hf_error *err) 
   }
   if (!*text || memcmp(value.mv_data, head, sizeof head - 1) != 0)
     return hf_error_set(err, HF_CORRUPT, "%s: the format record of the store is damaged", env->path);
-  int format = atoi(text);
+  long format = strtol(text, NULL, 10);
   if (format != FORMAT_VERSION)
     return hf_error_set(err, HF_UNSUPPORTED,
-                        "%s has store format %d, and this Holdfast (%s) reads format %d: upgrade it", env->path, format,
+                        "%s has store format %ld, and this Holdfast (%s) reads format %d: upgrade it", env->path, format,
                         HF_VERSION_STRING, FORMAT_VERSION);
   return HF_OK;
 }
@@ -169,6 +169,9 @@ static hf_status start(struct lmdb_env *env, hf_error *err) {
   MDB_envinfo info;
   mdb_env_info(env->mdb, &info);
   env->map_size = info.me_mapsize;
+  MDB_stat stat;
+  mdb_env_stat(env->mdb, &stat);
+  env->page_size = stat.ms_psize;
   env->dbis_open = 0;
   mdb_env_get_fd(env->mdb, &env->data_fd);
   return HF_OK;
@@ -185,7 +188,8 @@ hf_status env_open(const hf_location *at, struct lmdb_env **out, hf_error *err) 
     return hf_error_set(err, HF_IO, "out of memory");
   }
   env->options = *at->options;
-  env->map_size = first_map_size(at->options);
+  env->options.max_size &= ~(uint64_t)4095; /* LMDB counts in pages */
+  env->map_size = first_map_size(&env->options);
   pthread_mutex_init(&env->gate, NULL);
   pthread_mutex_init(&env->write_lock, NULL);
   status = start(env, err);
@@ -265,7 +269,7 @@ static void exclusive_end(struct lmdb_env *env, MDB_txn *taken[READER_POOL]) {
 /* ---- the map's size, and reopening.  These need write_lock, and no transaction. */
 
 static hf_status set_map_size(struct lmdb_env *env, uint64_t size, hf_error *err) {
-  MDB_txn *taken[READER_POOL];
+  MDB_txn *taken[READER_POOL] = {NULL};
   hf_status status = HF_OK;
   exclusive_begin(env, taken);
   if (env->snapshots) {
@@ -289,7 +293,7 @@ static hf_status grow_locked(struct lmdb_env *env, hf_error *err) {
   uint64_t size = env->map_size * 2;
   if (size > limit) size = limit;
   mdb_reader_check(env->mdb, NULL);
-  return set_map_size(env, size & ~(uint64_t)4095, err);
+  return set_map_size(env, size, err);
 }
 
 hf_status env_grow(struct lmdb_env *env, hf_error *err) {
@@ -301,7 +305,7 @@ hf_status env_grow(struct lmdb_env *env, hf_error *err) {
 
 /* LMDB refuses everything after a failed write of its header page, until the environment is opened anew. */
 static hf_status reopen_locked(struct lmdb_env *env, hf_error *err) {
-  MDB_txn *taken[READER_POOL];
+  MDB_txn *taken[READER_POOL] = {NULL};
   hf_status status = HF_OK;
   exclusive_begin(env, taken);
   if (env->snapshots) {
@@ -321,10 +325,12 @@ static hf_status reopen_locked(struct lmdb_env *env, hf_error *err) {
 
 /* ---- reading */
 
-/* A new reader for the pool, already begun; or waits until there may be one in it. */
-static hf_status make_reader(struct lmdb_env *env, MDB_txn **txn, hf_error *err) {
+/* A new reader for the pool, already begun; or waits until there may be one in it.  *resized: the map must be adopted.
+ */
+static hf_status make_reader(struct lmdb_env *env, MDB_txn **txn, bool *resized, hf_error *err) {
   hf_status status = HF_OK;
   *txn = NULL;
+  *resized = false;
   pthread_mutex_lock(&env->gate);
   if (!env->mdb) {
     status = hf_error_set(err, HF_UNAVAILABLE,
@@ -335,34 +341,44 @@ static hf_status make_reader(struct lmdb_env *env, MDB_txn **txn, hf_error *err)
       mdb_reader_check(env->mdb, NULL);
       rc = mdb_txn_begin(env->mdb, NULL, MDB_RDONLY, txn);
     }
-    if (rc)
+    if (rc == MDB_MAP_RESIZED)
+      *resized = true;
+    else if (rc)
       status = env_fail(env, rc, "begin reading", err);
     else
       env->readers_made++;
   }
   pthread_mutex_unlock(&env->gate);
-  if (status == HF_OK && !*txn) sched_yield();
+  if (status == HF_OK && !*txn && !*resized) sched_yield();
+  return status;
+}
+
+/* Another process has grown the map: takes its size.  Call without a transaction and without write_lock. */
+static hf_status adopt_map(struct lmdb_env *env, hf_error *err) {
+  pthread_mutex_lock(&env->write_lock);
+  hf_status status = set_map_size(env, 0, err);
+  pthread_mutex_unlock(&env->write_lock);
   return status;
 }
 
 hf_status env_read_begin(struct lmdb_env *env, MDB_txn **txn, hf_error *err) {
   for (;;) {
+    hf_status status;
     MDB_txn *t = pool_take(env);
-    if (!t) {
-      hf_status status = make_reader(env, txn, err);
-      if (status || *txn) return status;
-      continue;
+    if (t) {
+      int rc = mdb_txn_renew(t);
+      if (__builtin_expect(rc == 0, 1)) {
+        *txn = t;
+        return HF_OK;
+      }
+      pool_put(env, t);
+      status = rc == MDB_MAP_RESIZED ? adopt_map(env, err) : env_fail(env, rc, "begin reading", err);
+    } else {
+      bool resized;
+      status = make_reader(env, txn, &resized, err);
+      if (status == HF_OK && *txn) return HF_OK;
+      if (resized) status = adopt_map(env, err);
     }
-    int rc = mdb_txn_renew(t);
-    if (__builtin_expect(rc == 0, 1)) {
-      *txn = t;
-      return HF_OK;
-    }
-    pool_put(env, t);
-    if (rc != MDB_MAP_RESIZED) return env_fail(env, rc, "begin reading", err);
-    pthread_mutex_lock(&env->write_lock); /* another process has grown the map: take its size */
-    hf_status status = set_map_size(env, 0, err);
-    pthread_mutex_unlock(&env->write_lock);
     if (status) return status;
   }
 }
@@ -376,7 +392,7 @@ void env_read_end(struct lmdb_env *env, MDB_txn *txn) {
 
 /* Closes those databases that have not been used lately.  Needs write_lock, and no transaction. */
 static void close_cold(struct lmdb_env *env) {
-  MDB_txn *taken[READER_POOL];
+  MDB_txn *taken[READER_POOL] = {NULL};
   exclusive_begin(env, taken);
   for (int pass = 0; pass < 2 && !env->snapshots && env->dbis_open > OPEN_DBIS_MAX * 3 / 4; pass++)
     for (struct lmdb_entity *e = env->entities; e && env->dbis_open > OPEN_DBIS_MAX * 3 / 4; e = e->next) {
@@ -530,7 +546,7 @@ static hf_status check_file_present(const struct lmdb_env *env, hf_error *err) {
 
 /* With write_lock held: LMDB's write transaction, after whatever repair it needs. */
 static hf_status begin_locked(struct lmdb_env *env, struct lmdb_txn *t, hf_error *err) {
-  if (env->grow) {
+  if (env->grow && env->mdb) {
     env->grow = false;
     hf_error unused;
     grow_locked(env, &unused); /* where it cannot grow, the write itself will say so */
@@ -700,9 +716,7 @@ hf_status env_snapshot_begin(struct lmdb_env *env, struct lmdb_txn *t, hf_error 
     pthread_mutex_unlock(&env->gate);
     if (rc == 0) return HF_OK;
     if (rc != MDB_MAP_RESIZED || tries > 8) return env_fail(env, rc, "begin a snapshot", err);
-    pthread_mutex_lock(&env->write_lock);
-    status = set_map_size(env, 0, err);
-    pthread_mutex_unlock(&env->write_lock);
+    status = adopt_map(env, err);
     if (status) return status;
   }
 }

@@ -54,6 +54,7 @@ struct lmdb_env {
   hf_options options;
   int data_fd;
   uint64_t map_size;
+  unsigned page_size;
   MDB_dbi meta_dbi;
   MDB_dbi quarantine_dbi;
 
@@ -67,7 +68,6 @@ struct lmdb_env {
   pthread_mutex_t write_lock; /* the thread that writes, or opens or closes named databases */
   unsigned dbis_open;
   unsigned commits;
-  bool panicked; /* a commit failed half way: reopen before the next write */
   bool grow;     /* a transaction ran out of map: grow before the next one */
 };
 

@@ -10,8 +10,24 @@
 #include <isa-l/crc.h>
 #include <string.h>
 
+/* FNV-1a over words of 8 bytes (the last one padded with zeros), folded to 32 bits.  Part of the format. */
+static uint32_t id_hash(hf_slice id) {
+  uint64_t h = 14695981039346656037U ^ id.size, word;
+  const char *p = id.data;
+  size_t n = id.size;
+  for (; n >= 8; n -= 8, p += 8) {
+    memcpy(&word, p, 8);
+    h = (h ^ le64toh(word)) * 1099511628211U;
+    h ^= h >> 32;
+  }
+  word = 0;
+  memcpy(&word, p, n);
+  h = (h ^ le64toh(word)) * 1099511628211U;
+  return (uint32_t)(h ^ (h >> 32));
+}
+
 static uint32_t checksum(const unsigned char *record, size_t size, hf_slice id) {
-  uint32_t crc = crc32_iscsi((unsigned char *)(uintptr_t)id.data, (int)id.size, 0xFFFFFFFFU);
+  uint32_t crc = id_hash(id);
   record += 8;
   size -= 8;
   while (size > 1 << 30) {
@@ -27,7 +43,7 @@ void record_write(void *out, hf_slice id, hf_slice json, const hf_info *info) {
   uint64_t updated = htole64((uint64_t)info->updated_at), revision = htole64(info->revision);
   uint16_t header = htole16(RECORD_HEADER);
   p[0] = RECORD_VERSION;
-  p[1] = 0;
+  p[1] = (unsigned char)id.size;
   memcpy(p + 2, &header, 2);
   memcpy(p + 8, &updated, 8);
   memcpy(p + 16, &revision, 8);
@@ -44,7 +60,7 @@ const char *record_read(const MDB_val *record, hf_slice id, hf_slice *json, hf_i
   if (record->mv_size < RECORD_HEADER) return "its record is shorter than a header";
   memcpy(&header, p + 2, 2);
   memcpy(&crc, p + 4, 4);
-  if (p[0] != RECORD_VERSION || p[1] != 0 || le16toh(header) != RECORD_HEADER)
+  if (p[0] != RECORD_VERSION || p[1] != id.size || le16toh(header) != RECORD_HEADER)
     return "its record has an unknown header";
   if (checksum(p, record->mv_size, id) != le32toh(crc)) return "its checksum does not match";
   memcpy(&updated, p + 8, 8);
@@ -54,6 +70,16 @@ const char *record_read(const MDB_val *record, hf_slice id, hf_slice *json, hf_i
   json->data = (const char *)p + RECORD_HEADER;
   json->size = record->mv_size - RECORD_HEADER;
   return NULL;
+}
+
+hf_slice record_id(const MDB_val *key, const MDB_val *record) {
+  const char *k = key->mv_data;
+  size_t size = record->mv_size >= 2 ? ((const unsigned char *)record->mv_data)[1] : 0;
+  if (size > 0 && size < key->mv_size && k[key->mv_size - size - 1] == '\0')
+    return (hf_slice){k + key->mv_size - size, size};
+  const char *cut = memchr(k, 0, key->mv_size); /* a damaged record: the key still has its id */
+  if (!cut) return (hf_slice){NULL, 0};
+  return (hf_slice){cut + 1, key->mv_size - (size_t)(cut + 1 - k)};
 }
 
 uint64_t record_revision(const MDB_val *record) {

@@ -4,9 +4,9 @@
  *
  *   offset  size
  *        0     1   version of the record, RECORD_VERSION
- *        1     1   flags, 0
+ *        1     1   size of the id at the end of the key, so that nobody need search for it
  *        2     2   size of the header, RECORD_HEADER; a later version may grow it
- *        4     4   CRC32C of the id, then of everything from offset 8 to the end
+ *        4     4   CRC32C of everything from offset 8 to the end, begun with the hash of the id (record.c)
  *        8     8   updated at, ms since 1970-01-01 UTC
  *       16     8   revision: the number of the commit that wrote the record
  *       24         JSON text
@@ -27,6 +27,9 @@ void record_write(void *out, hf_slice id, hf_slice json, const hf_info *info);
 
 /* Checks a record and says where its text is.  NULL when it is good, otherwise what is wrong with it. */
 const char *record_read(const MDB_val *record, hf_slice id, hf_slice *json, hf_info *info);
+
+/* The id at the end of the record's key; {NULL, 0} if the key is no order key. */
+hf_slice record_id(const MDB_val *key, const MDB_val *record);
 
 /* The revision of a record, without checking it; 0 if it is too short. */
 uint64_t record_revision(const MDB_val *record);

@@ -8,8 +8,10 @@
 
 #include "holdfast/backend.h"
 
-/* hf_error_set() by the name the core uses: `return hf__fail(err, HF_IO, "...")`. */
-#define hf__fail hf_error_set
+/* hf_error_set() for the core: `return hf__fail(err, HF_IO, "...")`.  A macro, so that static analysis sees that its value
+ * is the status. */
+static inline hf_status hf__same(hf_status status) { return status; }
+#define hf__fail(err, status, ...) (hf_error_set((err), (status), __VA_ARGS__), hf__same(status))
 
 /* Names the entity an error is about.  Slices without data leave the field as it is. */
 void hf__error_entity(hf_error *err, hf_slice entity_name, hf_slice id);

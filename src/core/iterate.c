@@ -13,7 +13,7 @@
 #include "core/persist.h"
 #include "core/transaction.h"
 
-enum { FIRST_PAGE = 16, LARGEST_PAGE = 256, PAGE_BYTES = 128 * 1024 };
+enum { FIRST_PAGE = 16, LARGEST_PAGE = 128, PAGE_BYTES = 48 * 1024 };
 
 struct hf_iter {
   hf_persist *persist;

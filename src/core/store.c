@@ -117,6 +117,13 @@ static hf_status verify_entity(struct walk *w, hf_slice name, hf_page *page, hf_
   return status;
 }
 
+static hf_status verify_all(struct walk *w, hf_page *names, hf_page *page, hf_error *err) {
+  hf_status status = hf_store_entities(w->store, names, err);
+  for (size_t i = 0; i < names->count && status == HF_OK && !w->stopped; i++)
+    status = verify_entity(w, names->entries[i].id, page, err);
+  return status;
+}
+
 hf_status hf_store_verify(hf_store *store, hf_slice entity_name, bool dry_run, hf_verify_fn fn, void *arg,
                           hf_verify_report *report, hf_error *err) {
   hf_error own;
@@ -127,17 +134,17 @@ hf_status hf_store_verify(hf_store *store, hf_slice entity_name, bool dry_run, h
   if (hf__store_is_inherited(store)) return hf__store_inherited(store, err);
   if (hf__txn_is_open(store)) return hf__fail(err, HF_UNSUPPORTED, "verify cannot run inside a transaction");
   struct walk w = {store, dry_run || store->options.read_only, fn, arg, report, false};
+  hf__key name;
+  hf_status status = entity_name.data ? hf__key_init((hf_slice){NULL, 0}, entity_name, &name, err) : HF_OK;
+  if (status) return status;
   hf_page *names = hf_page_new(), *page = hf_page_new();
-  hf_status status = names && page ? HF_OK : hf__fail(err, HF_IO, "out of memory");
-  if (status == HF_OK && entity_name.data) {
-    hf__key key;
-    status = hf__key_init((hf_slice){NULL, 0}, entity_name, &key, err);
-    if (status == HF_OK) status = name_backend(store, verify_entity(&w, entity_name, page, err), err);
-  } else if (status == HF_OK) {
-    status = hf_store_entities(store, names, err);
-    for (size_t i = 0; i < names->count && status == HF_OK && !w.stopped; i++)
-      status = name_backend(store, verify_entity(&w, names->entries[i].id, page, err), err);
-  }
+  hf__store_ref(store); /* the callback may close the caller's handle */
+  if (!names || !page)
+    status = hf__fail(err, HF_IO, "out of memory");
+  else
+    status = entity_name.data ? verify_entity(&w, entity_name, page, err) : verify_all(&w, names, page, err);
+  status = name_backend(store, status, err);
+  hf__store_release(store);
   hf_page_free(names);
   hf_page_free(page);
   return status;

@@ -5,7 +5,7 @@
 # library shows hf_ names and luaopen_ names only, none of the private hf__.  Uses HOLDFAST_BUILD.
 set -euo pipefail
 
-# Compilers' own helpers (sanitizers, coverage) are not ours.
+# What compilers add (for sanitizers and coverage) is not ours.
 shown() { nm -D --defined-only "$1" | awk '{print $3}' | grep -vE '^(__|_init|_fini|mangle_path)' | sort; }
 needed() { readelf -d "$1" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p'; }
 fail() { echo "$*" >&2; exit 1; }

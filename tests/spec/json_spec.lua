@@ -181,8 +181,8 @@ describe("json.decode", function()
 
   it("reads a string of one megabyte", function()
     local text = ("0123456789abcdef"):rep(65536)
-    assert.equal(text, json.decode('"' .. text .. '"'))
-    assert.equal("\n" .. text, json.decode('"\\n' .. text .. '"'))
+    assert.is_true(text == json.decode('"' .. text .. '"'))
+    assert.is_true("\n" .. text == json.decode('"\\n' .. text .. '"'))
   end)
 
   it("reads numbers to the last bit", function()
@@ -589,13 +589,13 @@ describe("json.encode", function()
     for _, size in ipairs({ 300, 500, 511, 512, 1023, 2040, 2046, 2047, 2048, 4096, 70000, 1048576 }) do
       for more = 0, 3 do
         local text = ("z"):rep(size + more)
-        assert.equal('"' .. text .. '"', json.encode(text))
-        assert.equal(text, json.decode(json.encode({ text }))[1])
-        assert.equal('{"é\\n' .. text .. '":true}', json.encode({ ["é\n" .. text] = true }))
+        assert.is_true('"' .. text .. '"' == json.encode(text))
+        assert.is_true(text == json.decode(json.encode({ text }))[1])
+        assert.is_true('{"é\\n' .. text .. '":true}' == json.encode({ ["é\n" .. text] = true }))
       end
     end
     local controls = ("\1"):rep(100000)
-    assert.equal(controls, json.decode(json.encode(controls)))
+    assert.is_true(controls == json.decode(json.encode(controls)))
   end)
 end)
 
@@ -705,6 +705,39 @@ describe("the codec's memory", function()
     collectgarbage()
     assert.is_true(runs > 2000)
     assert.equal(0, wrong)
+  end)
+
+  it("is not disturbed by a finalizer between writing a text and making the string", function()
+    local during, calling = 0, false
+    local pause, stepmul = collectgarbage("setpause", 0), collectgarbage("setstepmul", 100000000)
+    collectgarbage() -- from its end on the new settings count
+    for _, size in ipairs({ 10, 1000, 5000 }) do
+      local value, other = { ("a"):rep(size) }, { ("b"):rep(size * 2) }
+      local escaped = ("\\n"):rep(size)
+      for _ = 1, 3 do
+        local function plant()
+          getmetatable(newproxy(true)).__gc = function()
+            during = during + (calling and 1 or 0)
+            json.encode(other)
+            json.decode('["\\t' .. other[1] .. '"]')
+          end
+        end
+        plant() -- dead at once: the collector's next step, in the middle of the call, runs it
+        calling = true
+        local text = json.encode(value)
+        calling = false
+        local source = '"' .. escaped .. '"'
+        plant()
+        calling = true
+        local decoded = json.decode(source)
+        calling = false
+        assert.is_true(text == '["' .. value[1] .. '"]')
+        assert.is_true(decoded == ("\n"):rep(size))
+      end
+    end
+    collectgarbage("setpause", pause)
+    collectgarbage("setstepmul", stepmul)
+    assert.is_true(during >= 9)
   end)
 
   it("is shared by coroutines", function()

@@ -1,0 +1,144 @@
+-- SPDX-License-Identifier: MIT
+--
+-- Subcommands that look at the state of a store: stat and verify.
+
+local options = require "holdfast.cli.options"
+local output = require "holdfast.cli.output"
+local progress = require "holdfast.cli.progress"
+local target = require "holdfast.cli.target"
+local text = require "holdfast.cli.text"
+
+-- ----------------------------------------------------------------------- stat
+
+-- "usedBytes" reads "used bytes" for a person.
+local function label(name)
+  return (name:gsub("%u", function(letter) return " " .. letter:lower() end))
+end
+
+local function shown(name, value)
+  if type(value) == "boolean" then return value and "yes" or "no" end
+  if type(value) ~= "number" then return tostring(value) end
+  if not name:find("Bytes$") then return text.count(value) end
+  return value < 1000 and text.bytes(value) or string.format("%s (%s)", text.count(value), text.bytes(value))
+end
+
+local function sortedNames(facts)
+  local names = {}
+  for name in pairs(facts) do names[#names + 1] = name end
+  -- What it is comes first, then the rest by name.
+  local first = { backend = "1", path = "2", url = "3", entityName = "4", entities = "5" }
+  table.sort(names, function(a, b) return (first[a] or a) < (first[b] or b) end)
+  return names
+end
+
+local function stat(args)
+  local store = target.open(args)
+  local facts
+  if args.entity then
+    local persist = store:entity(args.entity)
+    facts = persist:stat()
+    if persist:count() == 0 then store:requireName(args.entity) end
+  else
+    facts = store.store:stat()
+  end
+  local names = sortedNames(facts)
+  if args.json then
+    local members = {}
+    for _, name in ipairs(names) do
+      members[#members + 1] = name
+      members[#members + 1] = facts[name]
+    end
+    output.line(text.object(unpack(members, 1, #members)))
+    return 0
+  end
+  local width = 0
+  for _, name in ipairs(names) do width = math.max(width, #label(name)) end
+  for _, name in ipairs(names) do
+    output.line(label(name) .. (" "):rep(width - #label(name) + 2) .. shown(name, facts[name]))
+  end
+  return 0
+end
+
+-- --------------------------------------------------------------------- verify
+
+local function total(store, args)
+  if args.entity then return store:entity(args.entity):count() end
+  local sum = 0
+  for _, name in ipairs(store:names()) do sum = sum + store:entity(name):count() end
+  return sum
+end
+
+local function summary(report, args)
+  local checked = string.format("%s checked, %s", text.plural(report.entities, "entity", "entities"),
+    text.bytes(report.bytes))
+  if report.corrupt == 0 and report.quarantined == 0 then return checked .. ": all are readable" end
+  local parts = {}
+  if report.corrupt > 0 then parts[1] = text.count(report.corrupt) .. " corrupt" end
+  if report.quarantined > 0 then parts[#parts + 1] = text.count(report.quarantined) .. " in quarantine" end
+  return checked .. ": " .. table.concat(parts, ", ") .. (args.dry_run and " (dry run: nothing was moved)" or "")
+end
+
+local function verify(args)
+  local store = target.open(args)
+  local problems = {}
+  local bar = progress.start { label = "Verifying", unit = "entities", total = total(store, args) }
+  local report = store.store:verify {
+    entityName = args.entity,
+    dryRun = args.dry_run or args.readonly or false,
+    onEvent = function(event)
+      if event.entityId then problems[#problems + 1] = event end
+      bar:step(event.report.entities)
+      return true
+    end,
+  }
+  bar:finish()
+  if args.entity and report.entities == 0 then store:requireName(args.entity) end
+  if args.json then
+    local shownProblems = {}
+    for i, p in ipairs(problems) do
+      shownProblems[i] = text.object("entity", p.entityName, "id", p.entityId, "problem", p.problem)
+    end
+    output.line(text.object("entities", report.entities, "bytes", report.bytes, "corrupt", report.corrupt,
+      "quarantined", report.quarantined, "dryRun", args.dry_run or args.readonly or false,
+      "problems", text.raw("[" .. table.concat(shownProblems, ",") .. "]")))
+  else
+    for _, p in ipairs(problems) do
+      output.line(string.format("corrupt\t%s\t%s\t%s", p.entityName, p.entityId, p.problem))
+    end
+    output.line(summary(report, args))
+    if report.quarantined > 0 then
+      output.line("An entity in quarantine is out of use until it is written again (put, import) or removed (rm).")
+    end
+  end
+  return (report.corrupt > 0 or report.quarantined > 0) and 1 or 0
+end
+
+return {
+  {
+    name = "stat",
+    summary = "Show what is known of a store or an entity name.",
+    description = "Shows sizes, settings and state, as the backend tells them.",
+    examples = { "holdfast stat ./data", "holdfast stat ./data signal --json" },
+    arguments = function(command)
+      options.url(command)
+      options.entity(command, true)
+      options.readonly(command)
+    end,
+    run = stat,
+  },
+  {
+    name = "verify",
+    summary = "Check every entity, and set aside what is unreadable.",
+    description = "Reads every entity and checks its header, checksum, key and JSON.  What is unreadable is moved to\n"
+      .. "quarantine inside the store, where its bytes are kept.  One line per problem: corrupt, entity name,\n"
+      .. "id and what is wrong, by tabs.  Exit code 1 if anything is corrupt or in quarantine.",
+    examples = { "holdfast verify ./data", "holdfast verify ./data signal --dry-run" },
+    arguments = function(command)
+      options.url(command)
+      options.entity(command, true)
+      command:flag("--dry-run"):description("Only look; move nothing to quarantine.")
+      options.readonly(command)
+    end,
+    run = verify,
+  },
+}

@@ -1,0 +1,164 @@
+-- SPDX-License-Identifier: MIT
+--
+-- The command `holdfast`.  src/main.c calls main() with the words of the command line
+-- and exits with its result.  Subcommands are in the files listed in `groups`, each a
+-- list of tables:
+--
+--   name, summary     for the overview
+--   description       for its own help; `examples` follow it
+--   arguments(c)      declares arguments and options on the argparse command c
+--   run(args)         does it and returns the exit code; raises error objects
+--
+-- Exit codes are decided in one place, exitCode() below.
+
+local argparse = require "argparse"
+local core = require "holdfast.core"
+local options = require "holdfast.cli.options"
+local output = require "holdfast.cli.output"
+
+local groups = { "read", "write", "check", "transfer", "script", "repl" }
+
+local OVERVIEW = [[
+Keeps JSON entities, grouped by entity name, in a store that a directory (LMDB)
+or a URL names: ./data, lmdb:./data, memory:]]
+
+local EXPLANATION = [[
+Examples:
+   holdfast put ./data signal BTC '{"side":"long","price":42000}'
+   holdfast filter ./data signal 'v.side == "long"'
+   holdfast export ./data | gzip > backup.jsonl.gz
+
+Exit codes:
+   0   done; finding nothing to list is fine too
+   1   the answer is no: not found, corruption found by verify, a script raised
+   2   the call is wrong: option, argument, URL, JSON or import line
+   3   the store failed: missing, unreadable, full, read-only, ... or the output did
+
+'holdfast COMMAND --help' explains each command.]]
+
+local M = {}
+
+-- How a call of the command can end before there is anything to run; raised by argparse's callbacks.
+local Ending = {}
+
+local function helpFlag(parser)
+  parser:flag("-h --help"):description("Show this help and exit."):action(function()
+    error(setmetatable({ text = parser:get_help() }, Ending), 0)
+  end)
+end
+
+-- The parser with all subcommands; the second result finds them by name.
+local function build()
+  local parser = argparse("holdfast", OVERVIEW, EXPLANATION):add_help(false):command_target("command")
+  parser:help_description_margin(16):help_max_width(100)
+  parser:flag("--json"):description("Machine-readable output, for every command.")
+  parser:flag("--version"):description("Show the version and exit."):action(function()
+    error(setmetatable({ text = "holdfast " .. core.version }, Ending), 0)
+  end)
+  helpFlag(parser)
+  local byName = {}
+  for _, group in ipairs(groups) do
+    for _, definition in ipairs(require("holdfast.cli." .. group)) do
+      byName[definition.name] = definition
+      local command = parser:command(definition.name):add_help(false):summary(definition.summary)
+        :description(definition.description)
+        :epilog("Examples:\n   " .. table.concat(definition.examples, "\n   "))
+      command:help_description_margin(25)
+      definition.arguments(command)
+      options.common(command)
+      helpFlag(command)
+    end
+  end
+  parser.error = function(where, message)
+    local hint = where._parent and string.format("'holdfast %s --help' explains the command", where._name)
+      or "'holdfast --help' lists the commands"
+    error(setmetatable({ text = where:get_usage(), message = message, hint = hint, failed = true }, Ending), 0)
+  end
+  return parser, byName
+end
+
+-- Words behind the script's name belong to the script, also those that look like options.
+local function protectScriptArguments(words)
+  local command
+  for i, word in ipairs(words) do
+    local isOption = word:sub(1, 1) == "-" and word ~= "-"
+    if word == "--" or (not command and not isOption and word ~= "run") then return end
+    if not isOption then
+      if command then
+        table.insert(words, i + 1, "--")
+        return
+      end
+      command = word
+    end
+  end
+end
+
+local function wantsJson(words)
+  for _, word in ipairs(words) do
+    if word == "--" then return false end
+    if word == "--json" then return true end
+  end
+  return false
+end
+
+local exits = { not_found = 1, conflict = 1, script = 1, invalid_argument = 2, invalid_value = 2 }
+
+-- The exit code for an error; `exit` in the error object where the command knows better.
+local function exitCode(err)
+  return err.exit or exits[err.code] or 3
+end
+
+-- Anything that is raised becomes an error object with a traceback, but for our own signals.
+local function handler(raised)
+  if raised == output.nobodyReads or getmetatable(raised) == Ending then return raised end
+  return core.traceback(raised)
+end
+
+local function parse(words)
+  local parser, byName = build()
+  local args = parser:parse(words)
+  return byName[args.command], args
+end
+
+-- Help, the version, or a wrong call.
+local function finish(ending, asJson)
+  if not ending.failed then
+    output.line(ending.text)
+    output.flush()
+    return 0
+  end
+  local err = core.error("invalid_argument", ending.message:gsub("\n", ". "))
+  err.where = nil
+  err.hint = ending.hint
+  if not asJson then io.stderr:write(ending.text, "\n") end
+  output.complain(err, asJson)
+  return 2
+end
+
+--- Runs the command and returns its exit code.
+---@param ... string  the words of the command line
+---@return integer
+function M.main(...)
+  local words = { ... }
+  protectScriptArguments(words)
+  local asJson = wantsJson(words)
+  local code
+  local ok, raised = xpcall(function()
+    output.start()
+    local command, args = parse(words)
+    code = command.run(args)
+    output.flush()
+  end, handler)
+  if ok then return code end
+  if getmetatable(raised) == Ending then
+    ok, raised = pcall(finish, raised, asJson)
+    if ok then return raised end
+  end
+  if raised == output.nobodyReads then return 0 end
+  -- A failure inside some Lua that is not the user's own code: the way there is all there is to go by.
+  if raised.code == "script" and raised.showTraceback == nil then raised.showTraceback = true end
+  output.complain(raised, asJson)
+  return exitCode(raised)
+end
+
+return M

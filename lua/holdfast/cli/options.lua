@@ -1,0 +1,61 @@
+-- SPDX-License-Identifier: MIT
+--
+-- Arguments and options that several subcommands share, so that they are spelt,
+-- checked and explained the same everywhere.
+
+local M = {}
+
+-- For argparse: turns the text of a count into a number, or says what is wrong with it.
+local function wholeNumber(value)
+  local n = value:match("^%d+$") and tonumber(value)
+  if not n then return nil, string.format("'%s' is no whole number from 0 on", value) end
+  return n
+end
+M.wholeNumber = wholeNumber
+
+-- What every subcommand has.
+function M.common(command)
+  command:flag("--json"):description("Machine-readable output, errors too (on stderr).")
+end
+
+function M.url(command)
+  command:argument("URL"):target("url"):description("The store: a directory (LMDB) or a store URL.")
+end
+
+function M.entity(command, optional)
+  local argument = command:argument("ENTITY"):target("entity")
+  if optional then
+    argument:args("?"):description("Only this entity name.")
+  else
+    argument:description("The entity name, such as signal.")
+  end
+end
+
+function M.readonly(command)
+  command:flag("--readonly"):description("Open the store for reading only: not even quarantine is written.")
+end
+
+function M.durability(command)
+  command:option("--durability"):argname("MODE"):choices { "sync", "nometasync", "nosync" }
+    :description("What a power cut may take: sync (nothing, the default), nometasync or nosync.")
+end
+
+-- Which entities: --prefix, --from, --to, --reverse, --limit.
+function M.range(command, withoutLimit)
+  command:option("--prefix"):argname("TEXT"):description("Only ids that begin so.")
+  command:option("--from"):argname("ID"):description("The first id, inclusive; need not exist.")
+  command:option("--to"):argname("ID"):description("The last id, inclusive; need not exist.")
+  command:flag("-r --reverse"):description("From the last to the first.")
+  if not withoutLimit then
+    command:option("--limit"):hidden_name("-n"):argname("N"):convert(wholeNumber):description("At most N; also -n N.")
+  end
+end
+
+--- The range that the options ask for.
+---@param args table
+---@return table
+function M.rangeOf(args)
+  return { prefix = args.prefix, from = args.from, to = args.to, reverse = args.reverse, limit = args.limit }
+end
+
+return M

@@ -1,0 +1,87 @@
+-- SPDX-License-Identifier: MIT
+--
+-- The subcommand run: a Lua script with `require "holdfast"` inside.
+
+local core = require "holdfast.core"
+local output = require "holdfast.cli.output"
+
+local M = {}
+
+-- The traceback without the frames of the command itself.
+local function own(traceback)
+  local kept = {}
+  for line in traceback:gmatch("[^\n]+") do
+    if line:find("holdfast.cli", 1, true) or line:find("holdfast/cli/", 1, true) then break end
+    kept[#kept + 1] = line
+  end
+  if kept[#kept] and kept[#kept]:find("in function 'xpcall'", 1, true) then kept[#kept] = nil end
+  return table.concat(kept, "\n")
+end
+
+--- A message handler for the code of users: an error object that says where it was raised and how it got there.
+---@param raised any
+---@return table
+function M.handler(raised)
+  if raised == output.nobodyReads then return raised end
+  local err = core.traceback(raised)
+  local where = err.where
+  -- Plain Lua errors say where they are by themselves; misuse found by Holdfast has it apart.
+  if err.code ~= "script" and where and err.message:sub(1, #where) ~= where then
+    err.message = string.format("%s: %s", where, err.message)
+  end
+  if err.code ~= "script" then err.message = string.format("%s [%s]", err.message, err.code) end
+  err.traceback = own(err.traceback)
+  err.showTraceback = err.traceback:find("\n") ~= nil
+  err.exit = 1
+  return err
+end
+
+local function load(path)
+  local code, message
+  if path == "-" then
+    code = io.read("*a") or ""
+  else
+    local file
+    file, message = io.open(path, "rb")
+    code = file and file:read("*a")
+    if file then file:close() end
+    if not code then
+      local err = core.error("io", "cannot read the script " .. (message or path .. ": is it a directory?"))
+      err.exit = 2
+      error(err, 0)
+    end
+  end
+  if code:sub(1, 1) == "#" then code = "--" .. code end -- "#!/usr/bin/env holdfast run"
+  local chunk, problem = loadstring(code, path == "-" and "=stdin" or "@" .. path)
+  if not chunk then
+    local err = core.error("script", problem)
+    err.showTraceback = false
+    error(err, 0)
+  end
+  return chunk
+end
+
+local function run(args)
+  local chunk = load(args.script)
+  local words = args.args
+  _G.arg = { [0] = args.script, unpack(words) }
+  local ok, raised = xpcall(function() chunk(unpack(words)) end, M.handler)
+  if not ok then error(raised, 0) end
+  return 0
+end
+
+M[1] = {
+  name = "run",
+  summary = "Run a Lua script.",
+  description = "Runs a script, in which require \"holdfast\" works.  Its arguments are in `...` and in `arg`;\n"
+    .. "options for the command itself stand before SCRIPT.  What a script raises is printed with its line\n"
+    .. "and traceback, and the exit code is 1; os.exit(N) gives another.",
+  examples = { "holdfast run report.lua ./data --since 2024", "echo 'print(holdfast ~= nil)' | holdfast run -" },
+  arguments = function(command)
+    command:argument("SCRIPT"):target("script"):description("A Lua file; '-' is the standard input.")
+    command:argument("ARG"):target("args"):args("*"):description("Arguments for the script.")
+  end,
+  run = run,
+}
+
+return M

@@ -1,0 +1,47 @@
+-- SPDX-License-Identifier: MIT
+--
+-- What the command asks the operating system: whether a stream is a terminal, how
+-- wide it is, and a clock that runs evenly.  LuaJIT's FFI answers, so that no package is
+-- needed; this is the command's only file that uses it.
+
+local ffi = require "ffi"
+
+ffi.cdef [[
+int isatty(int fd);
+struct hf_cli_timespec { long seconds; long nanoseconds; };
+int clock_gettime(int clock, struct hf_cli_timespec *out);
+struct hf_cli_winsize { unsigned short rows, columns, width, height; };
+int ioctl(int fd, unsigned long request, ...);
+]]
+
+local CLOCK_MONOTONIC = 1
+local TIOCGWINSZ = 0x5413
+
+local M = {}
+
+--- Whether the stream (0 stdin, 1 stdout, 2 stderr) is a terminal.
+---@param fd integer
+---@return boolean
+function M.isTerminal(fd)
+  return ffi.C.isatty(fd) == 1
+end
+
+--- Columns of the terminal behind the stream; 80 where that is unknown.
+---@param fd integer
+---@return integer
+function M.width(fd)
+  local size = ffi.new("struct hf_cli_winsize")
+  if ffi.C.ioctl(fd, TIOCGWINSZ, size) ~= 0 or size.columns == 0 then return 80 end
+  return size.columns
+end
+
+local now = ffi.new("struct hf_cli_timespec")
+
+--- Seconds since some fixed moment.
+---@return number
+function M.now()
+  ffi.C.clock_gettime(CLOCK_MONOTONIC, now)
+  return tonumber(now.seconds) + tonumber(now.nanoseconds) * 1e-9
+end
+
+return M

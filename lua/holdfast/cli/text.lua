@@ -1,0 +1,77 @@
+-- SPDX-License-Identifier: MIT
+--
+-- Small pieces of text that several subcommands write: numbers for people, lists of
+-- names, and JSON objects whose members keep the order in which they are given.
+
+local json = require("holdfast.core").json
+
+local M = {}
+
+--- A count with its thousands apart: 20,000.
+---@param n number
+---@return string
+function M.count(n)
+  local digits = string.format("%.0f", n)
+  return (digits:reverse():gsub("%d%d%d", "%0,"):reverse():gsub("^,", ""))
+end
+
+--- A number of bytes: 512 B, 8.6 MB.
+---@param n number
+---@return string
+function M.bytes(n)
+  if n < 1000 then return string.format("%.0f B", n) end
+  for _, unit in ipairs { "kB", "MB", "GB" } do
+    n = n / 1000
+    if n < 999.95 then return string.format("%.1f %s", n, unit) end
+  end
+  return string.format("%.1f TB", n / 1000)
+end
+
+--- "1 entity", "2 entities".
+---@param n number
+---@param one string
+---@param many string
+---@return string
+function M.plural(n, one, many)
+  return M.count(n) .. " " .. (n == 1 and one or many)
+end
+
+--- A moment in ms since 1970 as UTC; "-" where it is unknown.
+---@param ms number
+---@return string
+function M.time(ms)
+  if not ms or ms == 0 then return "-" end
+  return os.date("!%Y-%m-%dT%H:%M:%S", math.floor(ms / 1000)) .. string.format(".%03dZ", ms % 1000)
+end
+
+--- JSON text on one line.  Outside of strings a line break is only space, and inside it is always escaped.
+---@param value string  JSON text
+---@return string
+function M.oneLine(value)
+  if value:find("[\r\n]") then return (value:gsub("[\r\n]+", " ")) end
+  return value
+end
+
+local Raw = {}
+
+--- Marks text that is JSON already, for object().
+---@param value string
+function M.raw(value)
+  return setmetatable({ M.oneLine(value) }, Raw)
+end
+
+--- A JSON object from name, value, name, value, ...; a nil value leaves the member out.
+---@return string
+function M.object(...)
+  local parts = {}
+  for i = 1, select("#", ...), 2 do
+    local name, value = select(i, ...)
+    if value ~= nil then
+      local shown = getmetatable(value) == Raw and value[1] or json.encode(value)
+      parts[#parts + 1] = json.encode(name) .. ":" .. shown
+    end
+  end
+  return "{" .. table.concat(parts, ",") .. "}"
+end
+
+return M

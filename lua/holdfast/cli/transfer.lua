@@ -1,0 +1,230 @@
+-- SPDX-License-Identifier: MIT
+--
+-- Subcommands that move entities in and out: export and import.  The format is JSON
+-- lines, {"entity":"signal","id":"BTC","value":{...}}, and the text of a value comes back byte
+-- for byte.  Import writes in batches, each whole or not at all; since a write is an
+-- upsert, the same import can always be run again.
+
+local core = require "holdfast.core"
+local holdfast = require "holdfast"
+local jsonlines = require "holdfast.cli.jsonlines"
+local options = require "holdfast.cli.options"
+local output = require "holdfast.cli.output"
+local progress = require "holdfast.cli.progress"
+local target = require "holdfast.cli.target"
+local text = require "holdfast.cli.text"
+
+local BATCH_LINES = 1000
+local BATCH_BYTES = 1024 * 1024
+local GROWTHS = 20 -- how often a batch may be tried again because the store grew for it
+
+local function openFile(path, mode)
+  local file, message = io.open(path, mode)
+  if file then return file end
+  local err = core.error("io", "cannot open " .. message)
+  err.exit = 2
+  error(err, 0)
+end
+
+-- --------------------------------------------------------------------- export
+
+local function exportName(store, name, write, bar, range, done)
+  local persist = store:entity(name)
+  local quote = holdfast.json.encode
+  local head = '{"entity":' .. quote(name) .. ',"id":'
+  for id, json in store:texts(persist, range) do
+    write(head .. quote(id) .. ',"value":' .. text.oneLine(json) .. "}")
+    done = done + 1
+    bar:step(done)
+  end
+  return done
+end
+
+local function sink(args)
+  if not args.output or args.output == "-" then return output.line end
+  local file = openFile(args.output, "wb")
+  local function check(ok, message)
+    if ok then return end
+    error(core.error("io", string.format("cannot write %s, which is incomplete now: %s", args.output, message)), 0)
+  end
+  return function(line)
+    if line then check(file:write(line, "\n")) else check(file:close()) end
+  end, true
+end
+
+local function export(args)
+  local store = target.open(args)
+  local names = args.entity and { args.entity } or store:names()
+  local persists, total = {}, 0
+  for i, name in ipairs(names) do
+    persists[i] = store:entity(name) -- all are in use before the moment that is exported is fixed
+    total = total + persists[i]:count()
+  end
+  if args.entity and total == 0 then store:requireName(args.entity) end
+  local write, toFile = sink(args)
+  local bar = progress.start { label = "Exporting", unit = "entities", total = total, stride = 64, shared = not toFile }
+  local done = 0
+  local function walk()
+    for _, name in ipairs(names) do done = exportName(store, name, write, bar, options.rangeOf(args), done) end
+  end
+  local ok, raised = pcall(function()
+    if persists[1] then store:atOneMoment(persists[1], walk) end
+    if toFile then write(nil) end
+  end)
+  bar:finish()
+  if not ok then error(raised, 0) end
+  if toFile then
+    output.line(args.json and text.object("exported", done, "file", args.output)
+      or string.format("%s exported to %s", text.plural(done, "entity", "entities"), args.output))
+  end
+  return store:exitCode()
+end
+
+-- --------------------------------------------------------------------- import
+
+-- Takes a line apart.  Raises what is wrong with it, without the line's number.
+local function parseLine(line, entityName)
+  local object = holdfast.json.decode(line)
+  local function wrong(message) error(core.error("invalid_value", message), 0) end
+  if type(object) ~= "table" or holdfast.isArray(object) then
+    wrong('each line must be an object such as {"entity":"signal","id":"BTC","value":{}}')
+  end
+  local name, id = entityName or object.entity, object.id
+  if name == nil then wrong('"entity" is missing: add it, or give --entity NAME') end
+  if type(name) ~= "string" then wrong('"entity" must be a string') end
+  if id == nil then wrong('"id" is missing') end
+  if type(id) ~= "string" and type(id) ~= "number" then wrong('"id" must be a string or a number') end
+  if object.value == nil then wrong('"value" is missing') end
+  return { name = name, id = id, json = jsonlines.member(line, "value") }
+end
+
+local Importer = {}
+Importer.__index = Importer
+
+-- The handle for an entity name, opened once.
+function Importer:persist(name)
+  if not self.persists[name] then self.persists[name] = self.store:entity(name) end
+  return self.persists[name]
+end
+
+-- One commit for the batch.  Which item is at fault is in self.at.
+function Importer:commit()
+  local batch = self.batch
+  for attempt = 1, GROWTHS do
+    local ok, raised = pcall(holdfast.transaction, function()
+      for i = 1, #batch do
+        self.at = i
+        core.writeText(self:persist(batch[i].name), batch[i].id, batch[i].json)
+      end
+      self.at = nil
+    end)
+    if ok then return end
+    -- A store that has to grow does so between two transactions.
+    if not core.isError(raised, "full") or attempt == GROWTHS then error(raised, 0) end
+  end
+end
+
+-- For stores without transactions: a batch per entity name, as the store takes it.
+function Importer:writeBatches()
+  local values = {}
+  for i, item in ipairs(self.batch) do
+    self.at = i
+    self:persist(item.name)
+    values[item.name] = values[item.name] or {}
+    values[item.name][item.id] = holdfast.json.decode(item.json)
+  end
+  self.at = nil
+  for name, entities in pairs(values) do self:persist(name):writeMany(entities) end
+end
+
+function Importer:flush()
+  local batch = self.batch
+  if #batch == 0 then return end
+  if self:persist(batch[1].name).supports.transaction then self:commit() else self:writeBatches() end
+  self.imported = self.imported + #batch
+  self.lastLine = batch[#batch].line
+  self.batch, self.bytes = {}, 0
+end
+
+-- Says where the import stopped.
+function Importer:explain(err, line)
+  line = line or (self.at and self.batch[self.at].line)
+  if core.isError(err) then
+    if line then err.message = string.format("line %d: %s", line, err.message) end
+    err.line, err.imported = line, self.imported
+    err.hint = self.imported == 0 and "nothing was imported"
+      or string.format("the %s up to line %d were imported, nothing behind it; running the whole import again is safe",
+        text.plural(self.imported, "entity", "entities"), self.lastLine)
+  end
+  return err
+end
+
+local function import(args)
+  local path = args.file ~= "-" and args.file or nil
+  local file = path and openFile(path, "rb") or io.stdin
+  local size = path and file:seek("end") or nil
+  if size then file:seek("set") end
+  local store = target.open(args, true)
+  local self = setmetatable({ store = store, persists = {}, batch = {}, bytes = 0, imported = 0 }, Importer)
+  local bar = progress.start { label = "Importing", unit = "", total = size, bytes = true, stride = 16 }
+  local current
+  local ok, raised = xpcall(function()
+    for number, line, read in jsonlines.lines(file) do
+      if line:find("%S") then
+        current = number
+        local item = parseLine(line, args.entity)
+        current = nil
+        item.line = number
+        self.batch[#self.batch + 1] = item
+        self.bytes = self.bytes + #line
+        if #self.batch >= BATCH_LINES or self.bytes >= BATCH_BYTES then self:flush() end
+      end
+      bar:step(read)
+    end
+    self:flush()
+  end, core.traceback)
+  bar:finish()
+  if path then file:close() end
+  if not ok then error(self:explain(raised, current), 0) end
+  output.line(args.json and text.object("imported", self.imported)
+    or text.plural(self.imported, "entity", "entities") .. " imported")
+  return 0
+end
+
+return {
+  {
+    name = "export",
+    summary = "Write entities as JSON lines.",
+    description = "Writes one line per entity: {\"entity\":\"signal\",\"id\":\"BTC\",\"value\":{...}}, as of one moment\n"
+      .. "where the store can show one.  Unreadable entities are reported and left out; the exit code is\n"
+      .. "3 then.",
+    examples = { "holdfast export ./data -o backup.jsonl", "holdfast export ./data signal | holdfast import ./copy" },
+    arguments = function(command)
+      options.url(command)
+      options.entity(command, true)
+      command:option("-o"):hidden_name("--output"):target("output"):argname("FILE"):description("Write to FILE instead of the standard output.")
+      options.range(command)
+      options.readonly(command)
+    end,
+    run = export,
+  },
+  {
+    name = "import",
+    summary = "Read entities from JSON lines.",
+    description = "Reads lines as export writes them and writes the entities, new or not.  A bad line stops the\n"
+      .. "import and is named; of its batch (up to 1000 lines) nothing is written.  Running the whole import\n"
+      .. "again is always safe.",
+    examples = {
+      "holdfast import ./data backup.jsonl",
+      "holdfast filter ./data signal 'v.open' --json | holdfast import ./open - --entity signal",
+    },
+    arguments = function(command)
+      options.url(command)
+      command:argument("FILE"):target("file"):args("?")
+        :description("The lines; the standard input if left out or '-'.")
+      command:option("--entity"):argname("NAME"):description("The entity name for all lines, whatever they say.")
+      options.durability(command)
+    end,
+    run = import,
+  },
+}

@@ -1,0 +1,115 @@
+-- SPDX-License-Identifier: MIT
+--
+-- Subcommands that change single entities: put and rm.
+
+local core = require "holdfast.core"
+local holdfast = require "holdfast"
+local options = require "holdfast.cli.options"
+local output = require "holdfast.cli.output"
+local target = require "holdfast.cli.target"
+local text = require "holdfast.cli.text"
+
+local function readStdin()
+  local all, message = io.read("*a")
+  if not all then error(core.error("io", "cannot read the standard input: " .. tostring(message)), 0) end
+  return all
+end
+
+local function put(args)
+  local value = args.value
+  if not value or value == "-" then value = readStdin() end
+  value = value:gsub("^[ \t\r\n]+", ""):gsub("[ \t\r\n]+$", "")
+  holdfast.json.decode(value) -- what cannot be stored creates no store either
+  local store = target.open(args, true)
+  local persist = store:entity(args.entity)
+  local revision = core.writeText(persist, args.id, value)
+  if args.json then
+    if not persist.supports.revision then revision = nil end
+    output.line(text.object("id", args.id, "revision", revision))
+  end
+  return 0
+end
+
+-- Those of the ids that do not exist.  One in quarantine exists, and is settled by removing it.
+local function missingOf(persist, ids)
+  local missing = {}
+  for _, id in ipairs(ids) do
+    local ok, found = pcall(persist.hasValue, persist, id)
+    if ok and not found then
+      missing[#missing + 1] = id
+    elseif not ok and not core.isError(found, "corrupt") then
+      error(found, 0)
+    end
+  end
+  return missing
+end
+
+local function removeIds(persist, ids)
+  local function remove()
+    local missing = missingOf(persist, ids)
+    return missing, persist:removeMany(ids)
+  end
+  if persist.supports.transaction then return holdfast.transaction(remove) end
+  return remove()
+end
+
+local function rm(args)
+  if args.all and #args.id > 0 then
+    error(core.error("invalid_argument", "give ids or --all, not both"), 0)
+  elseif not args.all and #args.id == 0 then
+    error(core.error("invalid_argument", "give the ids to remove, or --all for every entity of that name"), 0)
+  end
+  local store = target.open(args)
+  local persist = store:entity(args.entity)
+  local missing, removed = {}
+  if args.all then
+    removed = persist:count()
+    if removed == 0 then store:requireName(args.entity) end
+    persist:removeAll()
+  else
+    missing, removed = removeIds(persist, args.id)
+  end
+  for _, id in ipairs(missing) do
+    output.complain(core.error("not_found", string.format("Entity %s:%s not found for deletion", args.entity, id),
+      { entityName = args.entity, entityId = id }), args.json)
+  end
+  if args.json then output.line(text.object("removed", removed)) end
+  return #missing > 0 and 1 or 0
+end
+
+return {
+  {
+    name = "put",
+    summary = "Write an entity.",
+    description = "Writes one JSON value under an id, new or not, and creates the store where there is none.\n"
+      .. "When the command returns, the entity is durable.  The text is stored as given.",
+    examples = {
+      "holdfast put ./data signal BTC '{\"side\":\"long\"}'",
+      "curl -s https://example.org/btc.json | holdfast put ./data signal BTC",
+    },
+    arguments = function(command)
+      options.url(command)
+      options.entity(command)
+      command:argument("ID"):target("id"):description("The entity's id.")
+      command:argument("JSON"):target("value"):args("?")
+        :description("The value; from the standard input if left out or '-'.")
+      options.durability(command)
+    end,
+    run = put,
+  },
+  {
+    name = "rm",
+    summary = "Remove entities.",
+    description = "Removes entities by their ids, in one commit where the store can.  Exit code 1 if one of them did\n"
+      .. "not exist; the others are gone all the same.",
+    examples = { "holdfast rm ./data signal BTC ETH", "holdfast rm ./data signal --all" },
+    arguments = function(command)
+      options.url(command)
+      options.entity(command)
+      command:argument("ID"):target("id"):args("*"):description("Ids of entities.")
+      command:flag("--all"):description("All entities of this name, and nothing else.")
+      options.durability(command)
+    end,
+    run = rm,
+  },
+}

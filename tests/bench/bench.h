@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * hf_bench: one measurement per run, printed as microseconds per operation on one
+ * line.  It exists twice over: the same work by the C API (bench_c.c) and by a
+ * bare loop over liblmdb on the same files (bench_raw.c), each in a process of its
+ * own, since a process must not open an LMDB environment twice.  bench.lua runs
+ * the two next to each other and makes the table.
+ *
+ * Both sides do the same accesses: access i of a run goes to the entity that the
+ * i-th number of bench_random() picks, and the ids are log-1, log-2, ... in natural
+ * order, so that the raw side finds the key of log-<i> as the i-th of its walk.
+ */
+#ifndef HF_TESTS_BENCH_H
+#define HF_TESTS_BENCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* What the command line asks for. */
+struct bench_options {
+  const char *what;   /* "get", "put", ...: see the tables at the end of bench_c.c and bench_raw.c */
+  const char *dir;    /* -d: the store */
+  const char *source; /* -f: for "load", the store whose records are loaded into the one at dir */
+  const char *entity; /* -e: the entity name */
+  unsigned ops;       /* -n: operations measured */
+  unsigned names;     /* -k: for "names", how many entity names (name-1, ...) the accesses spread over */
+  uint32_t seed;      /* -s: of the accesses */
+  bool synced;        /* -y: commits are flushed; otherwise the operating system writes when it likes */
+  bool shuffled;      /* -x: for "load", put in random order */
+};
+
+/* One measurement: does its work and prints the result. */
+struct bench_op {
+  const char *name;
+  void (*run)(const struct bench_options *o);
+};
+
+extern const struct bench_op bench_c_ops[], bench_raw_ops[]; /* each ends with name NULL */
+
+/* Microseconds on a clock that only goes forward. */
+double bench_now(void);
+
+/* The next number of the xorshift32 sequence; bench.lua has the same. */
+uint32_t bench_random(uint32_t *state);
+
+/* Prints microseconds per operation. */
+void bench_print(double elapsed, double ops);
+
+/* KiB of this process's memory that is not a mapped file: of a walk over LMDB, all but LMDB's map. */
+long bench_anonymous_kib(void);
+
+/* Memory, or the end of the program. */
+void *bench_alloc(size_t size);
+
+/* Ends the program with a message on stderr. */
+_Noreturn void bench_die(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+#endif

@@ -1,0 +1,102 @@
+-- SPDX-License-Identifier: MIT
+--
+-- Runs a suite once for each kind of store, with a fresh store for each test:
+--
+--     stores.each(function(kind)
+--       it("reads what was written", function()
+--         local store = kind.open("signal")
+--         ...
+--
+-- After each test everything is collected twice; then nothing of the store may be open any more, whether the
+-- test closed its handles or dropped them.
+
+local assert = require("luassert")
+local core = require("holdfast.core")
+local holdfast = require("holdfast")
+local temp = require("support.temp")
+
+local M = {}
+
+local counter = 0
+
+local kinds = {
+  lmdb = {
+    name = "lmdb",
+    durable = true,
+    class = "LmdbPersist",
+    newBase = function()
+      return temp.directory() .. "/store"
+    end,
+  },
+  memory = {
+    name = "memory",
+    durable = false,
+    class = "MemoryPersist",
+    newBase = function()
+      counter = counter + 1
+      return "memory:test-" .. counter
+    end,
+  },
+}
+
+--- Before each test of the calling block: a fresh base in kind.base.  After each: no handle is left.
+function M.fresh(kind, env)
+  env = env or getfenv(2)
+  env.before_each(function()
+    kind.base = kind.newBase()
+  end)
+  env.after_each(function()
+    collectgarbage()
+    collectgarbage()
+    local left = temp.openFiles()
+    temp.removeAll()
+    assert.are.same({}, left, "handles are left open")
+    if not kind.durable then
+      local store = holdfast.PersistBase("anything", kind.base)
+      local revision = store:stat().revision
+      store:close()
+      assert.equal(0, revision, "a handle on " .. kind.base .. " is left open")
+    end
+  end)
+end
+
+--- A kind of store by name, with open(): an instance on the test's base.
+function M.kind(name)
+  local kind = setmetatable({}, { __index = assert(kinds[name]) })
+  function kind.open(entityName, options)
+    return holdfast.PersistBase(entityName or "signal", kind.base, options)
+  end
+  return kind
+end
+
+--- Defines the suite for LMDB and for memory.
+function M.each(suite)
+  local env = getfenv(2)
+  for _, name in ipairs({ "lmdb", "memory" }) do
+    local kind = M.kind(name)
+    env.describe("on " .. name, function()
+      M.fresh(kind, env)
+      suite(kind)
+    end)
+  end
+end
+
+--- What an iterator yields, as a list.
+function M.list(...)
+  local out = {}
+  for value in ... do
+    out[#out + 1] = value
+  end
+  return out
+end
+
+--- All that is stored under one name: a list of "id JSON" lines in natural order.
+function M.content(store)
+  local out = {}
+  for id, text in core.texts(store) do
+    out[#out + 1] = id .. " " .. text
+  end
+  return out
+end
+
+return M
