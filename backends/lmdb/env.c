@@ -102,7 +102,7 @@ static hf_status open_mdb(struct lmdb_env *env, hf_error *err) {
     if (rc == 0) return HF_OK;
     mdb_env_close(env->mdb);
     env->mdb = NULL;
-    if (rc == ENOMEM && env->map_size > 64 * MAP_SMALLEST) {
+    if ((rc == ENOMEM || rc == EINVAL) && env->map_size > 64 * MAP_SMALLEST) { /* EINVAL: under valgrind */
       env->map_size /= 2;
       continue;
     }
@@ -136,8 +136,8 @@ static hf_status read_format(struct lmdb_env *env, MDB_txn *txn, hf_error *err) 
   long format = strtol(text, NULL, 10);
   if (format != FORMAT_VERSION)
     return hf_error_set(err, HF_UNSUPPORTED,
-                        "%s has store format %ld, and this Holdfast (%s) reads format %d: upgrade it", env->path, format,
-                        HF_VERSION_STRING, FORMAT_VERSION);
+                        "%s has store format %ld, and this Holdfast (%s) reads format %d: upgrade it", env->path,
+                        format, HF_VERSION_STRING, FORMAT_VERSION);
   return HF_OK;
 }
 
@@ -451,11 +451,12 @@ static hf_status refresh_snapshot(struct lmdb_env *env, struct lmdb_txn *t, stru
   MDB_envinfo info;
   size_t moment = mdb_txn_id(t->mdb);
   mdb_env_info(env->mdb, &info);
-  if (info.me_last_txnid == moment) {
+  if (!t->lost && info.me_last_txnid == moment) {
     mdb_txn_reset(t->mdb);
     int rc = mdb_txn_renew(t->mdb);
+    t->lost = rc || mdb_txn_id(t->mdb) != moment;
     if (rc) return env_fail(env, rc, "begin reading", err);
-    if (mdb_txn_id(t->mdb) == moment && knows_dbi(t->mdb, atomic_load(&e->dbi))) return HF_OK;
+    if (!t->lost && knows_dbi(t->mdb, atomic_load(&e->dbi))) return HF_OK;
   }
   return hf_error_set(
       err, HF_BUSY,
@@ -483,7 +484,7 @@ hf_status env_read_entity(struct lmdb_env *env, struct lmdb_txn *in, struct lmdb
     *dbi = d;
     if (in) {
       *txn = in->mdb;
-      return d == 0 || knows_dbi(in->mdb, d) ? HF_OK : refresh_snapshot(env, in, e, err);
+      return !in->lost && (d == 0 || knows_dbi(in->mdb, d)) ? HF_OK : refresh_snapshot(env, in, e, err);
     }
     hf_status status = env_read_begin(env, txn, err);
     if (status || d == 0) return status;

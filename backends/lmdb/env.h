@@ -76,6 +76,7 @@ struct lmdb_txn {
   MDB_txn *mdb;
   hf_txn_kind kind;
   struct lmdb_txn *parent;
+  bool lost; /* a snapshot that slipped to another moment: nothing more may be read in it */
   struct lmdb_entity **opened; /* entities whose txn_dbi it set */
   size_t opened_count, opened_capacity;
 };

@@ -232,6 +232,7 @@ static int seek_backward(MDB_cursor *c, const hf_scan *s, MDB_val *k, MDB_val *v
 
 /* Whether the scan ends before this key. */
 static bool is_beyond(const hf_scan *s, const MDB_val *k) {
+  if (!s->lower.data && !s->upper.data && !s->order_prefix.size) return false;
   if (s->order_prefix.size && !has_prefix(k, s->order_prefix)) return true;
   if (s->reverse) {
     if (!s->lower.data) return false;
@@ -271,7 +272,7 @@ struct passed {
   MDB_val key, value;
 };
 
-enum { AHEAD = 16 };
+enum { AHEAD = 32 };
 
 /* Moves the cursor over up to `room` records inside the scan's bounds, the first of which is in out[0] already.
  *
@@ -285,7 +286,7 @@ static size_t run_ahead(MDB_cursor *c, const hf_scan *s, uintptr_t page_size, ui
   while (*rc == 0 && !is_beyond(s, &out[n].key)) {
     uintptr_t here = (uintptr_t)out[n].key.mv_data & ~(page_size - 1);
     if (here != *page && !s->keys_only)
-      for (uintptr_t line = 0; line < page_size; line += 64) __builtin_prefetch((const void *)(here + line), 0, 2);
+      for (uintptr_t line = 0; line < page_size; line += 64) __builtin_prefetch((const void *)(here + line), 0, 1);
     *page = here;
     if (++n == room) return n;
     *rc = mdb_cursor_get(c, &out[n].key, &out[n].value, step);

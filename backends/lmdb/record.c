@@ -10,19 +10,27 @@
 #include <isa-l/crc.h>
 #include <string.h>
 
-/* FNV-1a over words of 8 bytes (the last one padded with zeros), folded to 32 bits.  Part of the format. */
+static uint64_t word_at(const char *p) {
+  uint64_t word;
+  memcpy(&word, p, 8);
+  return le64toh(word);
+}
+
+/* A hash of the id by multiplications over words of 8 bytes, of which the last one ends with the id (ids below 8 bytes
+ * are padded with zeros).  Part of the format. */
 static uint32_t id_hash(hf_slice id) {
-  uint64_t h = 14695981039346656037U ^ id.size, word;
-  const char *p = id.data;
-  size_t n = id.size;
-  for (; n >= 8; n -= 8, p += 8) {
-    memcpy(&word, p, 8);
-    h = (h ^ le64toh(word)) * 1099511628211U;
-    h ^= h >> 32;
+  const uint64_t prime = 1099511628211U;
+  uint64_t h = 14695981039346656037U ^ id.size, last = 0;
+  if (id.size >= 8) {
+    for (size_t at = 0; at + 8 < id.size; at += 8) {
+      h = (h ^ word_at(id.data + at)) * prime;
+      h ^= h >> 32;
+    }
+    last = word_at(id.data + id.size - 8);
+  } else {
+    for (size_t at = id.size; at > 0; at--) last = last << 8 | (unsigned char)id.data[at - 1];
   }
-  word = 0;
-  memcpy(&word, p, n);
-  h = (h ^ le64toh(word)) * 1099511628211U;
+  h = (h ^ last) * prime;
   return (uint32_t)(h ^ (h >> 32));
 }
 

@@ -162,11 +162,12 @@ static hf_status next_page(hf_iter *it, hf_error *err) {
   return it->page->count ? keep_failure(it, status, err) : status;
 }
 
-hf_status hf_iter_next(hf_iter *it, const hf_entry **entry, hf_error *err) {
+/* What hf_iter_next() does when the page has no entry left. */
+__attribute__((noinline)) static hf_status turn_page(hf_iter *it, const hf_entry **entry, hf_error *err) {
   hf_error own;
-  *entry = NULL;
+  if (!err) err = &own;
   for (;;) {
-    if (__builtin_expect(it->persist->closed, 0)) return hf_persist_init(it->persist, err);
+    if (it->persist->closed) return hf_persist_init(it->persist, err);
     if (it->has_limit && it->left == 0) return HF_OK;
     if (it->next < it->page->count) {
       *entry = &it->page->entries[it->next++];
@@ -175,11 +176,20 @@ hf_status hf_iter_next(hf_iter *it, const hf_entry **entry, hf_error *err) {
     }
     if (it->has_failure) {
       it->has_failure = false;
-      if (err) *err = *it->failure;
-      return it->failure->status;
+      *err = *it->failure;
+      return err->status;
     }
     if (!it->more) return HF_OK;
-    hf_status status = next_page(it, err ? err : &own);
+    hf_status status = next_page(it, err);
     if (status) return status;
   }
+}
+
+hf_status hf_iter_next(hf_iter *it, const hf_entry **entry, hf_error *err) {
+  *entry = NULL;
+  if (it->next >= it->page->count || it->persist->closed || (it->has_limit && it->left == 0))
+    return turn_page(it, entry, err);
+  *entry = &it->page->entries[it->next++];
+  it->left--;
+  return HF_OK;
 }

@@ -49,42 +49,46 @@ void hf__page_reset(hf_page *page) {
   }
 }
 
-char *hf__page_alloc(hf_page *page, size_t size) {
+/* Begins a new block with room for `size` bytes. */
+__attribute__((noinline)) static char *alloc_block(hf_page *page, size_t size) {
+  size_t room = size > BLOCK_SIZE ? size : BLOCK_SIZE;
+  struct hf__block *b = malloc(sizeof *b + room);
+  if (!b) return NULL;
+  b->next = page->blocks;
+  b->used = size;
+  b->size = room;
+  page->blocks = b;
+  return b->data;
+}
+
+static inline char *alloc(hf_page *page, size_t size) {
   struct hf__block *b = page->blocks;
-  if (!b || b->size - b->used < size) {
-    size_t room = size > BLOCK_SIZE ? size : BLOCK_SIZE;
-    b = malloc(sizeof *b + room);
-    if (!b) return NULL;
-    b->next = page->blocks;
-    b->used = 0;
-    b->size = room;
-    page->blocks = b;
-  }
+  if (!b || b->size - b->used < size) return alloc_block(page, size);
   char *p = b->data + b->used;
   b->used += size;
   return p;
 }
 
+char *hf__page_alloc(hf_page *page, size_t size) { return alloc(page, size); }
+
+__attribute__((noinline)) static bool grow_entries(hf_page *page) {
+  size_t capacity = page->capacity ? page->capacity * 2 : 64;
+  hf_entry *entries = realloc(page->entries, capacity * sizeof *entries);
+  if (!entries) return false;
+  page->entries = entries;
+  page->capacity = capacity;
+  return true;
+}
+
 hf_entry *hf_page_add(hf_page *page, hf_slice id, const char *json, size_t json_size) {
-  if (page->count == page->capacity) {
-    size_t capacity = page->capacity ? page->capacity * 2 : 64;
-    hf_entry *entries = realloc(page->entries, capacity * sizeof *entries);
-    if (!entries) return NULL;
-    page->entries = entries;
-    page->capacity = capacity;
-  }
-  char *copy = hf__page_alloc(page, id.size + json_size + 1);
+  if (page->count == page->capacity && !grow_entries(page)) return NULL;
+  char *copy = alloc(page, id.size + json_size + 1);
   if (!copy) return NULL;
-  hf_entry *e = &page->entries[page->count++];
+  char *text = copy + id.size;
   memcpy(copy, id.data, id.size);
-  e->id.data = copy;
-  e->id.size = id.size;
-  copy += id.size;
-  if (json) memcpy(copy, json, json_size);
-  copy[json_size] = '\0';
-  e->json.data = json || json_size ? copy : NULL;
-  e->json.size = json_size;
-  e->info = (hf_info){0, 0};
-  e->status = HF_OK;
+  if (json) memcpy(text, json, json_size);
+  text[json_size] = '\0';
+  hf_entry *e = &page->entries[page->count++];
+  *e = (hf_entry){{copy, id.size}, {json || json_size ? text : NULL, json_size}, {0, 0}, HF_OK};
   return e;
 }

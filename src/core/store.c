@@ -71,7 +71,7 @@ struct walk {
 static hf_status verify_entry(struct walk *w, void *entity, hf_slice name, const hf_entry *e, hf_error *err) {
   hf_verify_report *r = w->report;
   r->entities++;
-  r->bytes += e->json.size;
+  if (e->status == HF_OK) r->bytes += e->json.size;
   hf_error problem;
   if (e->status == HF_OK && hf_json_validate(e->json, &problem) == HF_OK) return HF_OK;
   r->corrupt++;

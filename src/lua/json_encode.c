@@ -588,7 +588,7 @@ hf_status hfL_json_encode(lua_State *L, int index, hfL_codec *codec, hf_slice *o
   if (unlikely(buffer->capacity > KEEP_CAPACITY && buffer->size < buffer->capacity / 8)) hf_buffer_free(buffer);
   buffer->size = 0;
   e.out = buffer->data;
-  e.limit = buffer->data + buffer->capacity;
+  e.limit = buffer->data ? buffer->data + buffer->capacity : NULL;
   if (room(&e, SLACK) && put_value(&e, 0)) {
     buffer->size = (size_t)(e.out - buffer->data);
     out->data = buffer->data;

@@ -91,12 +91,15 @@ static int find_embedded(lua_State *L) {
   return 1;
 }
 
-/* Puts find_embedded into package.loaders, at `position` (counted from the end when negative). */
+/* Places in package.loaders, which begins with: preloaded modules, Lua files, C libraries. */
+enum { BEFORE_FILES = 2, BEHIND_FILES = 3 };
+
+/* Puts find_embedded there.  Always before C libraries: a second copy of Holdfast from a holdfast.so would open LMDB
+ * environments that this one has open. */
 static void add_loader(lua_State *L, int position) {
   lua_getglobal(L, "package");
   lua_getfield(L, -1, "loaders");
   int n = (int)lua_objlen(L, -1);
-  if (position < 0) position = n + 2 + position;
   for (int i = n; i >= position; i--) {
     lua_rawgeti(L, -1, i);
     lua_rawseti(L, -2, i + 1);
@@ -115,14 +118,14 @@ void hfL_install(lua_State *L) {
     lua_setfield(L, -3, "path");
     lua_pop(L, 2);
   }
-  add_loader(L, (developing && *developing) || getenv("LUA_PATH") ? -1 : 2);
+  add_loader(L, (developing && *developing) || getenv("LUA_PATH") ? BEHIND_FILES : BEFORE_FILES);
 }
 
 /* `require "holdfast"` in a stock luajit that found this library, and no holdfast/init.lua before it. */
 HF_API int luaopen_holdfast(lua_State *L);
 int luaopen_holdfast(lua_State *L) {
   lua_settop(L, 0);
-  add_loader(L, -1);
+  add_loader(L, BEHIND_FILES);
   lua_pushcfunction(L, find_embedded);
   lua_pushliteral(L, "holdfast");
   lua_call(L, 1, 1);

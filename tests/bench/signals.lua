@@ -6,7 +6,7 @@
 
 local bit = require "bit"
 
-local M = {}
+local M = { SEED = 305419896 }
 
 local Generator = {}
 Generator.__index = Generator

@@ -36,6 +36,17 @@ local function bitsOf(number)
   return string.format("%q %s", number, 1 / number)
 end
 
+-- Runs a function while every allocation makes the collector go round once, finalizers included.
+local function withRestlessCollector(run)
+  local pause, stepmul = collectgarbage("setpause", 0), collectgarbage("setstepmul", 100000000)
+  collectgarbage() -- from its end on the new settings count
+  local ok, err = pcall(run)
+  collectgarbage("setpause", pause)
+  collectgarbage("setstepmul", stepmul)
+  collectgarbage()
+  assert(ok, err)
+end
+
 describe("json.decode", function()
   it("reads the literals", function()
     assert.is_true(json.decode("true"))
@@ -664,20 +675,16 @@ describe("the codec's memory", function()
 
   it("survives a collector that never rests", function()
     local text = '{"id":"x\\n","list":[1,2,{"a":[]}],"o":{"p":"q","r":1.25}}'
-    local pause, stepmul = collectgarbage("setpause", 0), collectgarbage("setstepmul", 1000000)
-    for i = 1, 60 do
-      local value = json.decode((text:gsub("x", "x" .. i)))
-      assert(value.id == "x" .. i .. "\n" and value.list[3].a and value.o.r == 1.25)
-      local again = json.decode(json.encode(value))
-      assert(again.id == value.id and json.isArray(again.list[3].a))
-      local other = json.decode('{"k' .. i .. '":"' .. i .. '"}')
-      assert(other["k" .. i] == tostring(i))
-      if i % 10 == 0 then
-        collectgarbage()
+    withRestlessCollector(function()
+      for i = 1, 20 do
+        local value = json.decode((text:gsub("x", "x" .. i)))
+        assert(value.id == "x" .. i .. "\n" and value.list[3].a and value.o.r == 1.25)
+        local again = json.decode(json.encode(value))
+        assert(again.id == value.id and json.isArray(again.list[3].a))
+        local other = json.decode('{"k' .. i .. '":"' .. i .. '"}')
+        assert(other["k" .. i] == tostring(i))
       end
-    end
-    collectgarbage("setpause", pause)
-    collectgarbage("setstepmul", stepmul)
+    end)
   end)
 
   it("can be used by finalizers in the middle of its work", function()
@@ -709,12 +716,10 @@ describe("the codec's memory", function()
 
   it("is not disturbed by a finalizer between writing a text and making the string", function()
     local during, calling = 0, false
-    local pause, stepmul = collectgarbage("setpause", 0), collectgarbage("setstepmul", 100000000)
-    collectgarbage() -- from its end on the new settings count
-    for _, size in ipairs({ 10, 1000, 5000 }) do
-      local value, other = { ("a"):rep(size) }, { ("b"):rep(size * 2) }
-      local escaped = ("\\n"):rep(size)
-      for _ = 1, 3 do
+    withRestlessCollector(function()
+      for _, size in ipairs({ 10, 1000, 5000 }) do
+        local value, other = { ("a"):rep(size) }, { ("b"):rep(size * 2) }
+        local source, plain = '"' .. ("\\n"):rep(size) .. '"', ("\n"):rep(size)
         local function plant()
           getmetatable(newproxy(true)).__gc = function()
             during = during + (calling and 1 or 0)
@@ -722,21 +727,20 @@ describe("the codec's memory", function()
             json.decode('["\\t' .. other[1] .. '"]')
           end
         end
-        plant() -- dead at once: the collector's next step, in the middle of the call, runs it
-        calling = true
-        local text = json.encode(value)
-        calling = false
-        local source = '"' .. escaped .. '"'
-        plant()
-        calling = true
-        local decoded = json.decode(source)
-        calling = false
-        assert.is_true(text == '["' .. value[1] .. '"]')
-        assert.is_true(decoded == ("\n"):rep(size))
+        for _ = 1, 3 do
+          plant() -- dead at once: the next allocation, in the middle of the call, runs its finalizer
+          calling = true
+          local text = json.encode(value)
+          calling = false
+          assert(text == '["' .. value[1] .. '"]', "encode")
+          plant()
+          calling = true
+          local decoded = json.decode(source)
+          calling = false
+          assert(decoded == plain, "decode")
+        end
       end
-    end
-    collectgarbage("setpause", pause)
-    collectgarbage("setstepmul", stepmul)
+    end)
     assert.is_true(during >= 9)
   end)
 

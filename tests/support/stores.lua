@@ -46,6 +46,7 @@ function M.fresh(kind, env)
     kind.base = kind.newBase()
   end)
   env.after_each(function()
+    jit.flush() -- compiled code keeps the functions that it was specialised for, and their upvalues
     collectgarbage()
     collectgarbage()
     local left = temp.openFiles()

@@ -19,11 +19,11 @@ function M.common(command)
 end
 
 function M.url(command)
-  command:argument("URL"):target("url"):description("The store: a directory (LMDB) or a store URL.")
+  command:argument("URL"):argname("URL"):target("url"):description("The store: a directory (LMDB) or a store URL.")
 end
 
 function M.entity(command, optional)
-  local argument = command:argument("ENTITY"):target("entity")
+  local argument = command:argument("ENTITY"):argname("ENTITY"):target("entity")
   if optional then
     argument:args("?"):description("Only this entity name.")
   else

@@ -18,11 +18,13 @@ end
 
 -- ------------------------------------------------------------------------ get
 
-local function getOne(persist, id, args)
-  local json = core.readText(persist, id)
-  if not args.json then return json end
-  local entry = persist.supports.revision and persist:readEntry(id) or {}
-  return text.object("id", id, "value", text.raw(json), "revision", entry.revision, "updatedAt", entry.updatedAt)
+local function getOne(store, persist, id, args)
+  if not args.json then return core.readText(persist, id) end
+  return store:atOneMoment(persist, function()
+    local json = core.readText(persist, id)
+    local entry = persist.supports.revision and persist:readEntry(id) or {}
+    return text.object("id", id, "value", text.raw(json), "revision", entry.revision, "updatedAt", entry.updatedAt)
+  end)
 end
 
 local function get(args)
@@ -30,9 +32,7 @@ local function get(args)
   local persist = store:entity(args.entity)
   local code = 0
   for _, id in ipairs(args.id) do
-    local ok, line = pcall(function()
-      return store:atOneMoment(persist, function() return getOne(persist, id, args) end)
-    end)
+    local ok, line = pcall(getOne, store, persist, id, args)
     if ok then
       output.line(#args.id > 1 and text.oneLine(line) or line)
     elseif core.isError(line, "not_found") then
@@ -198,7 +198,7 @@ return {
     arguments = function(command)
       options.url(command)
       options.entity(command)
-      command:argument("ID"):target("id"):args("+"):description("Ids of entities.")
+      command:argument("ID"):argname("ID"):target("id"):args("+"):description("Ids of entities.")
       options.readonly(command)
     end,
     run = get,
@@ -236,7 +236,8 @@ return {
     arguments = function(command)
       options.url(command)
       options.entity(command)
-      command:argument("EXPR"):target("expression"):description("A Lua expression, or statements with a return.")
+      command:argument("EXPR"):argname("EXPR"):target("expression")
+        :description("A Lua expression, or statements with a return.")
       command:flag("-i --ids"):description("Print the ids and not the values.")
       options.range(command)
       options.readonly(command)
@@ -251,7 +252,7 @@ return {
     arguments = function(command)
       options.url(command)
       options.entity(command)
-      command:argument("N"):target("n"):convert(options.wholeNumber):description("How many at most.")
+      command:argument("N"):argname("N"):target("n"):convert(options.wholeNumber):description("How many at most.")
       options.range(command, true)
       options.readonly(command)
     end,

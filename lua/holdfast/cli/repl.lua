@@ -45,13 +45,13 @@ end
 
 -- -------------------------------------------------------------------- reading
 
--- A function that gives the next line, or nil at the end.
+-- A function that gives the next line, or nil at the end; and one to call at the end, or nil.
 local function reader(talks)
   if not talks then return function() return io.read("*l") end end
   local ok, readline = pcall(require, "readline")
   if ok then
-    readline.set_options { auto_add = true, keeplines = 500 }
-    return function(prompt) return readline.readline(prompt) end
+    readline.set_options { auto_add = true, keeplines = 1000, histfile = "~/.holdfast_history" }
+    return readline.readline, readline.save_history
   end
   return function(prompt)
     io.stdout:write(prompt)
@@ -62,25 +62,24 @@ end
 
 -- Compiles what was typed.  nil, message, true: more lines are needed.
 local function compile(code)
-  local chunk = loadstring("return " .. code, "=repl")
+  local chunk, expressionMessage = loadstring("return " .. code, "=repl")
   if chunk then return chunk end
   local message
   chunk, message = loadstring(code, "=repl")
   if chunk then return chunk end
-  return nil, message, message:find("<eof>", 1, true) ~= nil
+  local unfinished = "near '<eof>'$"
+  return nil, message, (message:find(unfinished) or expressionMessage:find(unfinished)) ~= nil
 end
 
 local function evaluate(chunk, asJson)
   local function finish(ok, ...)
     if ok then
       showAll(1, select("#", ...), { ... })
-    elseif (...) == output.nobodyReads then
-      error((...), 0)
     else
-      output.complain((...), asJson)
+      output.complain(script.explain((...)), asJson)
     end
   end
-  finish(xpcall(chunk, script.handler))
+  finish(script.call(chunk))
 end
 
 local function complainOfSyntax(message, asJson)
@@ -91,7 +90,7 @@ end
 
 local function repl(args)
   local talks = terminal.isTerminal(0)
-  local readLine = reader(talks)
+  local readLine, atEnd = reader(talks)
   _G.holdfast = holdfast
   _G.arg = { [0] = "repl" }
   if talks then
@@ -116,6 +115,7 @@ local function repl(args)
       end
     end
   end
+  if atEnd then atEnd() end
   if talks then
     output.line("")
   elseif code then
@@ -128,9 +128,12 @@ return {
   {
     name = "repl",
     summary = "Type Lua by the line.",
-    description = "Evaluates Lua line by line and prints results, JSON where they are JSON.  `holdfast` is the module.\n"
-      .. "Input that is not finished goes on in the next line; an error ends nothing.",
-    examples = { "holdfast repl", "echo 'holdfast.PersistBase(\"signal\", \"./data\"):count()' | holdfast repl" },
+    description = "Evaluates Lua line by line and prints results, JSON where they are JSON.  `holdfast` is the\n"
+      .. "module.  Input that is not finished goes on in the next line; an error ends nothing.",
+    examples = {
+      "holdfast repl",
+      "echo 'holdfast.PersistBase(\"signal\", \"./data\"):count()' | holdfast repl",
+    },
     arguments = function() end,
     run = repl,
   },

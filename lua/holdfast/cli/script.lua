@@ -3,7 +3,6 @@
 -- The subcommand run: a Lua script with `require "holdfast"` inside.
 
 local core = require "holdfast.core"
-local output = require "holdfast.cli.output"
 
 local M = {}
 
@@ -12,18 +11,24 @@ local function own(traceback)
   local kept = {}
   for line in traceback:gmatch("[^\n]+") do
     if line:find("holdfast.cli", 1, true) or line:find("holdfast/cli/", 1, true) then break end
-    kept[#kept + 1] = line
+    if not line:find("[builtin", 1, true) then kept[#kept + 1] = line end
   end
-  if kept[#kept] and kept[#kept]:find("in function 'xpcall'", 1, true) then kept[#kept] = nil end
+  if kept[#kept]:find("^%s*%[C%]") then kept[#kept] = nil end -- xpcall
   return table.concat(kept, "\n")
 end
 
---- A message handler for the code of users: an error object that says where it was raised and how it got there.
----@param raised any
+--- Calls the code of users.  What it raises comes back as an error object that says where and how it got there.
+---@param chunk function
+---@return boolean ok, any ...
+function M.call(chunk, ...)
+  local words, count = { ... }, select("#", ...)
+  return xpcall(function() return chunk(unpack(words, 1, count)) end, core.traceback)
+end
+
+--- Makes the error of user code say all a person wants to know.
+---@param err table  as M.call returned it
 ---@return table
-function M.handler(raised)
-  if raised == output.nobodyReads then return raised end
-  local err = core.traceback(raised)
+function M.explain(err)
   local where = err.where
   -- Plain Lua errors say where they are by themselves; misuse found by Holdfast has it apart.
   if err.code ~= "script" and where and err.message:sub(1, #where) ~= where then
@@ -65,8 +70,8 @@ local function run(args)
   local chunk = load(args.script)
   local words = args.args
   _G.arg = { [0] = args.script, unpack(words) }
-  local ok, raised = xpcall(function() chunk(unpack(words)) end, M.handler)
-  if not ok then error(raised, 0) end
+  local ok, raised = M.call(chunk, unpack(words))
+  if not ok then error(M.explain(raised), 0) end
   return 0
 end
 
@@ -78,8 +83,8 @@ M[1] = {
     .. "and traceback, and the exit code is 1; os.exit(N) gives another.",
   examples = { "holdfast run report.lua ./data --since 2024", "echo 'print(holdfast ~= nil)' | holdfast run -" },
   arguments = function(command)
-    command:argument("SCRIPT"):target("script"):description("A Lua file; '-' is the standard input.")
-    command:argument("ARG"):target("args"):args("*"):description("Arguments for the script.")
+    command:argument("SCRIPT"):argname("SCRIPT"):target("script"):description("A Lua file; '-' is the standard input.")
+    command:argument("ARG"):argname("ARG"):target("args"):args("*"):description("Arguments for the script.")
   end,
   run = run,
 }

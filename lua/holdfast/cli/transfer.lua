@@ -153,7 +153,7 @@ function Importer:explain(err, line)
     if line then err.message = string.format("line %d: %s", line, err.message) end
     err.line, err.imported = line, self.imported
     err.hint = self.imported == 0 and "nothing was imported"
-      or string.format("the %s up to line %d were imported, nothing behind it; running the whole import again is safe",
+      or string.format("imported so far: %s, up to line %d; running the whole import again is safe",
         text.plural(self.imported, "entity", "entities"), self.lastLine)
   end
   return err
@@ -173,6 +173,7 @@ local function import(args)
       if line:find("%S") then
         current = number
         local item = parseLine(line, args.entity)
+        self:persist(item.name) -- refuses a bad name now, when its line is known
         current = nil
         item.line = number
         self.batch[#self.batch + 1] = item
@@ -195,14 +196,18 @@ return {
   {
     name = "export",
     summary = "Write entities as JSON lines.",
-    description = "Writes one line per entity: {\"entity\":\"signal\",\"id\":\"BTC\",\"value\":{...}}, as of one moment\n"
-      .. "where the store can show one.  Unreadable entities are reported and left out; the exit code is\n"
-      .. "3 then.",
-    examples = { "holdfast export ./data -o backup.jsonl", "holdfast export ./data signal | holdfast import ./copy" },
+    description = "Writes one line per entity: {\"entity\":\"signal\",\"id\":\"BTC\",\"value\":{...}}, as of one\n"
+      .. "moment where the store can show one.  Unreadable entities are reported and left out; the exit\n"
+      .. "code is 3 then.",
+    examples = {
+      "holdfast export ./data -o backup.jsonl",
+      "holdfast export ./data signal | holdfast import ./copy",
+    },
     arguments = function(command)
       options.url(command)
       options.entity(command, true)
-      command:option("-o"):hidden_name("--output"):target("output"):argname("FILE"):description("Write to FILE instead of the standard output.")
+      command:option("-o"):hidden_name("--output"):target("output"):argname("FILE")
+        :description("Write to FILE instead of the standard output.")
       options.range(command)
       options.readonly(command)
     end,
@@ -220,7 +225,7 @@ return {
     },
     arguments = function(command)
       options.url(command)
-      command:argument("FILE"):target("file"):args("?")
+      command:argument("FILE"):argname("FILE"):target("file"):args("?")
         :description("The lines; the standard input if left out or '-'.")
       command:option("--entity"):argname("NAME"):description("The entity name for all lines, whatever they say.")
       options.durability(command)

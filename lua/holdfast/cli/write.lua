@@ -90,8 +90,8 @@ return {
     arguments = function(command)
       options.url(command)
       options.entity(command)
-      command:argument("ID"):target("id"):description("The entity's id.")
-      command:argument("JSON"):target("value"):args("?")
+      command:argument("ID"):argname("ID"):target("id"):description("The entity's id.")
+      command:argument("JSON"):argname("JSON"):target("value"):args("?")
         :description("The value; from the standard input if left out or '-'.")
       options.durability(command)
     end,
@@ -106,7 +106,7 @@ return {
     arguments = function(command)
       options.url(command)
       options.entity(command)
-      command:argument("ID"):target("id"):args("*"):description("Ids of entities.")
+      command:argument("ID"):argname("ID"):target("id"):args("*"):description("Ids of entities.")
       command:flag("--all"):description("All entities of this name, and nothing else.")
       options.durability(command)
     end,

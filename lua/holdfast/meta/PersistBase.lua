@@ -1,0 +1,109 @@
+---@meta
+-- SPDX-License-Identifier: MIT
+--
+-- The methods of PersistBase that are written in C (src/lua).  Those written in Lua have
+-- their annotations in lua/holdfast/PersistBase.lua.  For editors only: never loaded.
+--
+-- Every method that touches the store may also raise what opening it raises: `io`, `corrupt`,
+-- `unsupported`, `readonly`, `not_found` (with create=false), `conflict` (open with other options),
+-- `unavailable`; and `closed` after close().
+
+---@class PersistBase
+---@field entityName string
+---@field baseDir string
+---@field url string the store's URL, without passwords
+---@field supports holdfast.Supports what its backend can
+local PersistBase = {}
+
+---Opens the store, creates what is missing, validates what is there.  Every other method does this by itself.
+---@param initial? boolean has no effect: calling again is harmless, and after a failure tries again
+---@raise io, corrupt, unsupported, readonly, not_found, conflict, unavailable
+function PersistBase:waitForInit(initial) end
+
+---The entity, as a fresh value.
+---@param id string|number
+---@return any entity
+---@raise not_found, corrupt, invalid_argument
+function PersistBase:readValue(id) end
+
+---The entity with its revision and time.
+---@param id string|number
+---@return holdfast.Entry entry
+---@raise not_found, corrupt, invalid_argument
+function PersistBase:readEntry(id) end
+
+---Whether an entity has the id.
+---@param id string|number
+---@return boolean found
+---@raise corrupt (it is in quarantine), invalid_argument
+function PersistBase:hasValue(id) end
+
+---Writes the entity, new or not.  When it returns, the entity is durable (in a transaction: when that commits).
+---@param id string|number
+---@param entity any
+---@param conditions? holdfast.Conditions
+---@return integer? revision nothing where the store has none
+---@raise invalid_value, conflict, full, readonly, invalid_argument
+function PersistBase:writeValue(id, entity, conditions) end
+
+---Deletes the entity.
+---@param id string|number
+---@raise not_found, readonly, invalid_argument
+function PersistBase:removeValue(id) end
+
+---Deletes every entity of this name, and nothing else.
+---@raise readonly
+function PersistBase:removeAll() end
+
+---Iterates the entities.
+---@param range? holdfast.Range
+---@return fun(): any
+---@raise invalid_argument; the iterator: corrupt
+function PersistBase:values(range) end
+
+---Iterates the ids.
+---@param range? holdfast.Range
+---@return fun(): string
+---@raise invalid_argument
+function PersistBase:keys(range) end
+
+---Iterates ids and entities.
+---@param range? holdfast.Range
+---@return fun(): string, any
+---@raise invalid_argument; the iterator: corrupt
+function PersistBase:entries(range) end
+
+---How many entities have this name.
+---@return integer count
+function PersistBase:count() end
+
+---Reads all ids at one moment; those that do not exist are left out.
+---@param ids (string|number)[]
+---@return table<string|number, any> entities
+---@raise corrupt, invalid_argument
+function PersistBase:readMany(ids) end
+
+---Writes all of them in one commit, or none.
+---@param entities table<string|number, any>
+---@raise invalid_value, full, readonly, invalid_argument
+function PersistBase:writeMany(entities) end
+
+---Deletes those that exist, in one commit.
+---@param ids (string|number)[]
+---@return integer removed how many there were
+---@raise readonly, invalid_argument
+function PersistBase:removeMany(ids) end
+
+---Runs the function with every read inside it seeing one moment.  Writing inside raises `readonly`.
+---@generic T
+---@param fn fun(store: PersistBase): T
+---@return T result what fn returns
+---@raise unsupported, and whatever fn raises
+function PersistBase:snapshot(fn) end
+
+---What the backend says of this entity name and its store.
+---@return table<string, any> stat
+function PersistBase:stat() end
+
+---Ends the use of the instance.  The garbage collector does the same.
+function PersistBase:close() end

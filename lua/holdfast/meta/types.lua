@@ -1,0 +1,115 @@
+---@meta
+-- SPDX-License-Identifier: MIT
+--
+-- Types that the functions written in C take and give.  For editors only: never loaded.
+
+---How to open a store: the third argument of a class.
+---@class holdfast.Options
+---@field durability? "sync"|"nometasync"|"nosync" what a write has survived when it returns; "sync" is the default
+---@field mapSize? integer bytes of address space mapped at first; grows by itself
+---@field maxSize? integer bytes the store may grow to, then writes raise `full`; 0: no limit
+---@field readOnly? boolean refuse every write, create nothing
+---@field create? boolean false: raise `not_found` where there is no store
+---@field networkFs? boolean open LMDB on a network filesystem: only if one machine alone uses it
+
+---Which entities, in natural order of ids.  Empty: all.
+---@class holdfast.Range
+---@field prefix? string only ids that begin with these bytes
+---@field from? string|number the first id, inclusive; need not exist
+---@field to? string|number the last id, inclusive; need not exist
+---@field reverse? boolean from the last to the first
+---@field limit? integer at most so many
+
+---Conditions of a write; give one of them.
+---@class holdfast.Conditions
+---@field ifAbsent? boolean only if no entity has the id
+---@field ifRevision? integer only if the entity is at this revision
+
+---An entity with what is known of it.
+---@class holdfast.Entry
+---@field id string
+---@field value any
+---@field revision integer the number of the commit that wrote it; 0 where the store has none
+---@field updatedAt integer ms since 1970-01-01 UTC; 0 where unknown
+
+---What is raised.  `tostring` gives the message.
+---@class holdfast.Error
+---@field code holdfast.Code
+---@field message string a sentence for a person
+---@field entityName? string
+---@field entityId? string
+---@field backend? string
+---@field cause? any what the layer below said, or the value that a script raised
+---@field retryable boolean the same call may succeed later without any change
+---@field where? string "file:line" of the script that made the failing call
+---@field traceback? string for errors of functions that scripts gave us
+
+---@alias holdfast.Code
+---| "not_found"
+---| "invalid_argument"
+---| "invalid_value"
+---| "corrupt"
+---| "conflict"
+---| "full"
+---| "io"
+---| "unavailable"
+---| "timeout"
+---| "unsupported"
+---| "closed"
+---| "busy"
+---| "readonly"
+---| "script"
+
+---What a backend can.
+---@class holdfast.Supports
+---@field durable boolean a write that returned survives the end of the process
+---@field transaction boolean
+---@field snapshot boolean
+---@field nested boolean transactions inside transactions
+---@field revision boolean revisions, and `ifRevision`
+---@field ifAbsent boolean
+---@field atomicBatch boolean writeMany and removeMany happen whole or not at all
+---@field quarantine boolean unreadable records are kept apart
+---@field checksum boolean a changed bit in a stored value is found when it is read
+
+---What verify() counted.
+---@class holdfast.VerifyReport
+---@field entities integer looked at
+---@field bytes integer of JSON text
+---@field corrupt integer found unreadable in this run
+---@field quarantined integer in quarantine now
+
+---What verify() tells on its way: a problem, or only how far it is.
+---@class holdfast.VerifyEvent
+---@field entityName string
+---@field entityId? string the unreadable entity; nil for progress
+---@field problem? string what is wrong with it
+---@field report holdfast.VerifyReport so far
+
+---@class holdfast.VerifyOptions
+---@field entityName? string only this entity name
+---@field dryRun? boolean only look, move nothing to quarantine
+---@field onEvent? fun(event: holdfast.VerifyEvent): boolean? false stops
+
+---A whole store, from holdfast.openStore().
+---@class holdfast.Store
+local Store = {}
+
+---The entity names in the store, in natural order.
+---@return string[] names
+---@raise closed
+function Store:entities() end
+
+---What the backend says of the store.
+---@return table<string, any> stat
+---@raise closed
+function Store:stat() end
+
+---Reads every entity and checks header, checksum, key and JSON; unreadable ones go to quarantine.
+---@param options? holdfast.VerifyOptions
+---@return holdfast.VerifyReport report
+---@raise closed, unsupported (inside a transaction), and whatever onEvent raises
+function Store:verify(options) end
+
+---Ends the use of the store.  The garbage collector does the same.
+function Store:close() end

@@ -1,0 +1,237 @@
+-- SPDX-License-Identifier: MIT
+--
+-- The scripts' side of the measurements: hf_bench (bench.h) in Lua, with the same
+-- command line, one measurement per run, printed as µs per operation on one line.
+-- bench.lua runs it.  A process of its own gives each measurement a fresh heap: what the
+-- collector costs depends on everything that is alive.
+
+package.path = (arg[0]:match("^(.*)/") or ".") .. "/?.lua;" .. package.path
+
+local clock = require "clock"
+local holdfast = require "holdfast"
+local signals = require "signals"
+
+local o = { what = arg[1], entity = "signal", ops = 100000, names = 1, seed = 1 }
+do
+  local letters = { d = "dir", e = "entity", n = "ops", k = "names", s = "seed" }
+  local i = 2
+  while arg[i] do
+    local letter = arg[i]:match("^%-(%a)$")
+    if letter == "y" then
+      o.synced = true
+    else
+      i = i + 1
+      o[assert(letters[letter], "no such option")] = letter:match("[nks]") and tonumber(arg[i]) or arg[i]
+    end
+    i = i + 1
+  end
+end
+
+local function open(entity)
+  local store = holdfast.PersistBase(entity or o.entity, o.dir, { durability = o.synced and "sync" or "nosync" })
+  store:waitForInit(true)
+  return store
+end
+
+local function show(...) print(string.format(string.rep("%.6f ", select("#", ...)), ...)) end
+
+-- µs that one of `ops` operations takes when fn does them all; a first time to warm up.
+local function measure(ops, fn)
+  fn()
+  return clock.perOperation(ops, fn)
+end
+
+-- The ids of the accesses that hf_bench does, too: a function that gives the next `n` of them.
+local function accesses(store)
+  local random, count = signals.random(o.seed), store:count()
+  return function(n)
+    local ids = {}
+    for i = 1, n do ids[i] = "log-" .. (random() % count + 1) end
+    return ids
+  end
+end
+
+-- Shows the µs of one access when prepare(n) makes the list of the next n of them and act(list) does them.  Only the latter counts.  A
+-- thousand at a time, so that the heap is not mostly the list: a real caller has few ids in hand.
+local BATCH = 1000
+local function measureAccesses(makePrepare, act)
+  local us, done
+  for _ = 1, 2 do -- once to warm up
+    local prepare = makePrepare()
+    us, done = 0, 0
+    collectgarbage()
+    while done < o.ops do
+      local n = math.min(BATCH, o.ops - done)
+      local list = prepare(n)
+      local start = clock.now()
+      act(list)
+      us, done = us + clock.now() - start, done + n
+    end
+  end
+  show(us / done)
+end
+
+local measurements = {}
+
+function measurements.get()
+  local store = open()
+  measureAccesses(function() return accesses(store) end, function(ids)
+    for i = 1, #ids do store:readValue(ids[i]) end
+  end)
+end
+
+function measurements.readMany()
+  local store = open()
+  measureAccesses(function() return accesses(store) end, function(ids) store:readMany(ids) end)
+end
+
+-- Reads spread over many entity types, with an instance for each.
+function measurements.names()
+  local stores = {}
+  for i = 1, o.names do stores[i] = open(o.names > 1 and "name-" .. i or nil) end
+  local count = stores[1]:count()
+  local function prepare()
+    local random = signals.random(o.seed)
+    return function(n)
+      local list = {}
+      for i = 1, n do list[i] = { stores[random() % o.names + 1], "log-" .. (random() % count + 1) } end
+      return list
+    end
+  end
+  measureAccesses(prepare, function(list)
+    for i = 1, #list do
+      local access = list[i]
+      access[1]:readValue(access[2])
+    end
+  end)
+end
+
+-- Iterations over everything.
+local function walk(iterate)
+  local store = open()
+  show(measure(store:count(), function()
+    for _ in iterate(store) do end
+  end))
+end
+
+function measurements.walk()
+  walk(function(store) return store:values() end)
+end
+
+function measurements.keys()
+  walk(function(store) return store:keys() end)
+end
+
+function measurements.filter()
+  local function isBitcoin(v) return v.metadata.symbol == "BTCUSDT" end
+  walk(function(store) return store:filter(isBitcoin) end)
+end
+
+function measurements.take()
+  local store = open()
+  show(measure(o.ops, function()
+    for _ = 1, o.ops do for _ in store:take(5) do end end
+  end))
+end
+
+function measurements.count()
+  local store = open()
+  show(measure(o.ops, function()
+    for _ = 1, o.ops do store:count() end
+  end))
+end
+
+-- Overwrites entities, one commit each, with values read before.
+function measurements.put()
+  local store = open()
+  local function prepare()
+    local nextIds = accesses(store)
+    return function(n)
+      local list = {}
+      for i, id in ipairs(nextIds(n)) do list[i] = { id, store:readValue(id) } end
+      return list
+    end
+  end
+  measureAccesses(prepare, function(list)
+    for i = 1, #list do
+      local access = list[i]
+      store:writeValue(access[1], access[2])
+    end
+  end)
+end
+
+-- Writes as many generated entities into an empty store in one commit.
+function measurements.load()
+  local store, generator, entities = open(), signals.new(signals.SEED), {}
+  for i = 1, o.ops do entities["log-" .. i] = generator:signal() end
+  show(clock.perOperation(o.ops, function() store:writeMany(entities) end))
+end
+
+-- MiB of memory that is not a mapped file, of which the store is one.
+local function memory()
+  for line in io.lines("/proc/self/status") do
+    local kib = line:match("^RssAnon:%s*(%d+)")
+    if kib then return tonumber(kib) / 1024 end
+  end
+end
+
+-- Iterates everything once; prints the memory before it, at most, and after it.
+function measurements.memory()
+  local store = open()
+  for _ in store:values { limit = 1000 } do end
+  collectgarbage()
+  local before, peak, n = memory(), 0, 0
+  for _ in store:values() do
+    n = n + 1
+    if n % 1000 == 0 then peak = math.max(peak, memory()) end
+  end
+  collectgarbage()
+  show(before, peak, memory())
+end
+
+-- Fills stores for others to measure: `ops` entities, spread over `names`.
+function measurements.fill()
+  local generator = signals.new(signals.SEED)
+  for name = 1, o.names do
+    local store, batch, n = open(o.names > 1 and "name-" .. name or nil), {}, 0
+    local each = math.floor(o.ops / o.names)
+    for i = 1, each do
+      batch["log-" .. i] = generator:signal()
+      n = n + 1
+      if n == 20000 or i == each then
+        store:writeMany(batch)
+        batch, n = {}, 0
+      end
+    end
+    store:close()
+  end
+  show(0)
+end
+
+-- The codec beside lua-cjson, on `ops` entities of a kind (-e); prints the µs of lua-cjson's and our decoder, then
+-- encoder.  By batches, all different, so that the heap is not mostly what waits to be measured.
+function measurements.codec()
+  local cjson = require "cjson"
+  local generator = signals.new(signals.SEED + o.seed)
+  local values, texts = {}, {}
+  for i = 1, o.ops do
+    values[i] = generator[o.entity](generator)
+    texts[i] = holdfast.json.encode(values[i])
+  end
+  local function time(fn, list)
+    return clock.perOperation(o.ops, function()
+      for i = 1, #list do fn(list[i]) end
+    end)
+  end
+  local encodeTheirs, encode = time(cjson.encode, values), time(holdfast.json.encode, values)
+  values = nil -- luacheck: ignore 311
+  local decodeTheirs, decode = time(cjson.decode, texts), time(holdfast.json.decode, texts)
+  show(decodeTheirs, decode, encodeTheirs, encode)
+end
+
+local measurement = measurements[o.what]
+if not measurement then
+  io.stderr:write("bench_lua: nothing is called ", tostring(o.what), "\n")
+  os.exit(2)
+end
+measurement()

@@ -1,0 +1,30 @@
+-- SPDX-License-Identifier: MIT
+--
+-- Microseconds on a clock that only goes forward (os.clock counts the processor's time: a write waits for the disk).
+
+local ffi = require "ffi"
+
+ffi.cdef [[
+  struct hf_bench_timespec { long seconds, nanoseconds; };
+  int clock_gettime(int clock, struct hf_bench_timespec *time);
+]]
+
+local MONOTONIC = 1
+local time = ffi.new("struct hf_bench_timespec")
+
+local M = {}
+
+function M.now()
+  ffi.C.clock_gettime(MONOTONIC, time)
+  return tonumber(time.seconds) * 1e6 + tonumber(time.nanoseconds) / 1e3
+end
+
+--- The µs that one of `ops` operations takes when fn does them all; begins with a clean heap.
+function M.perOperation(ops, fn)
+  collectgarbage()
+  local start = M.now()
+  fn()
+  return (M.now() - start) / ops
+end
+
+return M
