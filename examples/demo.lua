@@ -103,7 +103,7 @@ local function size(bytes)
 end
 
 local function line(what, count, ms, remark)
-  local text = ("  %-48s %9s  %9s   %s"):format(what, count, ms and ("%.1f ms"):format(ms) or "", remark or "")
+  local text = ("  %-48s %9s  %9s   %s"):format(what, count, ms and ("%.2f ms"):format(ms) or "", remark or "")
   print((text:gsub("%s+$", "")))
 end
 
@@ -113,10 +113,13 @@ local function check(ok, what)
   if not ok then problems = problems + 1 end
 end
 
-ffi.cdef "typedef struct { long s, ns; } demo_time; int clock_gettime(int, demo_time *);"
+ffi.cdef [[
+typedef struct { long s, ns; } demo_time;
+int demo_clock(int, demo_time *) __asm__("clock_gettime");
+]]
 local instant = ffi.new("demo_time")
 local function now()
-  ffi.C.clock_gettime(1, instant)
+  ffi.C.demo_clock(1, instant)
   return tonumber(instant.s) * 1e3 + tonumber(instant.ns) / 1e6
 end
 

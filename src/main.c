@@ -5,7 +5,6 @@
  */
 #include <lauxlib.h>
 #include <lua.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 

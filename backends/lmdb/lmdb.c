@@ -410,7 +410,9 @@ static hf_status do_put(struct lmdb_env *env, struct lmdb_txn *t, struct lmdb_en
   }
   p->info->revision = mdb_txn_id(t->mdb);
   p->info->updated_at = hf_now_ms();
+  size_t settled;
   int rc = put_record(t->mdb, dbi, p->put, p->info);
+  if (rc == 0) rc = quarantine_settle(env, t->mdb, entity, &p->put->key, &settled);
   return rc ? fail_write(env, rc, err) : HF_OK;
 }
 
@@ -441,6 +443,10 @@ static hf_status do_put_many(struct lmdb_env *env, struct lmdb_txn *t, struct lm
     if (rc == 0) record_write(v.mv_data, p->puts[i].key.id, p->puts[i].json, &info);
   }
   mdb_cursor_close(c);
+  size_t settled;
+  if (rc == 0 && !quarantine_is_empty(env, t->mdb))
+    for (size_t i = 0; i < p->count && rc == 0; i++)
+      rc = quarantine_settle(env, t->mdb, entity, &p->puts[i].key, &settled);
   return rc ? fail_write(env, rc, err) : HF_OK;
 }
 

@@ -104,12 +104,16 @@ static int settle_one(struct lmdb_env *env, MDB_txn *txn, MDB_val k, const MDB_v
   return rc ? rc : mdb_del(txn, env->quarantine_dbi, &old, NULL);
 }
 
+bool quarantine_is_empty(struct lmdb_env *env, MDB_txn *txn) {
+  MDB_stat stat;
+  return mdb_stat(txn, env->quarantine_dbi, &stat) == 0 && stat.ms_entries == 0;
+}
+
 int quarantine_settle(struct lmdb_env *env, MDB_txn *txn, const struct lmdb_entity *entity, const hf_key *key,
                       size_t *settled) {
-  MDB_stat stat;
+  int rc;
   *settled = 0;
-  int rc = mdb_stat(txn, env->quarantine_dbi, &stat);
-  if (rc || stat.ms_entries == 0) return rc;
+  if (quarantine_is_empty(env, txn)) return 0;
   struct place p;
   MDB_val k, v;
   if (key) {

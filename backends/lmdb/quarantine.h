@@ -6,7 +6,7 @@
  *
  * In state 'q' a record stands in for its entity: reading the id gives
  * `corrupt` instead of `not_found`, so that nobody takes a damaged position for a
- * missing one.  Removing or clearing the id settles it: it moves to state 'r' and
+ * missing one.  Writing, removing or clearing the id settles it: it moves to state 'r' and
  * is kept, but no longer in the way.  Nothing here is ever deleted.
  */
 #ifndef HF_BACKENDS_LMDB_QUARANTINE_H
@@ -21,6 +21,9 @@ hf_status quarantine_check(struct lmdb_env *env, MDB_txn *txn, const struct lmdb
 /* Moves the record there from the entity's database.  LMDB's result. */
 int quarantine_add(struct lmdb_env *env, MDB_txn *txn, const struct lmdb_entity *entity, MDB_dbi dbi, const hf_key *key,
                    const MDB_val *record, const char *problem);
+
+/* Whether nothing at all is in quarantine, which is nearly always so. */
+bool quarantine_is_empty(struct lmdb_env *env, MDB_txn *txn);
 
 /* Settles the id (key NULL: all of the entity type); *settled counts.  LMDB's result. */
 int quarantine_settle(struct lmdb_env *env, MDB_txn *txn, const struct lmdb_entity *entity, const hf_key *key,

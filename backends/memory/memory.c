@@ -306,7 +306,7 @@ static hf_status put(void *store, void *txn, void *entity, const hf_put *p, cons
   struct type *t = enter(s, txn, entity);
   size_t at = position(t, p->key.order, &found);
   uint64_t present = found ? t->items[at]->info.revision : 0;
-  if ((options->if_absent && found) || (options->if_revision && present != options->revision)) {
+  if ((options->if_absent && found) || (options->if_revision && (!found || present != options->revision))) {
     info->revision = present;
     status = HF_CONFLICT;
   } else {

@@ -113,20 +113,20 @@ function PersistBase:filter(predicate)
     misuse("filter: the predicate must be a function, not a %s", type(predicate))
   end
   local nextValue, state, control = self:values()
-  local entityName, traceback = self.entityName, core.traceback
+  local function explain(raised)
+    if core.isError(raised) then return core.traceback(raised) end
+    local wrapped = core.traceback(raised)
+    wrapped.message = "filter: the predicate raised: " .. wrapped.message
+    wrapped.entityName = self.entityName
+    return wrapped
+  end
   return function()
     while true do
       local value = nextValue(state, control)
       control = value
       if value == nil then return nil end
-      local ok, wanted = xpcall(predicate, traceback, value)
-      if not ok then
-        if wanted.code == "script" then
-          wanted.message = "filter: the predicate raised: " .. wanted.message
-          wanted.entityName = wanted.entityName or entityName
-        end
-        error(wanted, 0)
-      end
+      local ok, wanted = xpcall(predicate, explain, value)
+      if not ok then error(wanted, 0) end
       if wanted then return value end
     end
   end
@@ -140,7 +140,14 @@ function PersistBase:take(n)
     misuse("take: the count must be a whole number from 0 on, not %s",
       type(n) == "number" and core.json.encode(n == n and n or "NaN"):gsub('"', "") or "a " .. type(n))
   end
-  return self:values { limit = n }
+  -- The limit spares the store from reading on; the count holds where an overridden values() knows no ranges.
+  local nextValue, state, control = self:values { limit = n }
+  return function()
+    if n == 0 then return nil end
+    control = nextValue(state, control)
+    n = n - 1
+    return control
+  end
 end
 
 return class(PersistBase)

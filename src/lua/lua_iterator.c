@@ -125,7 +125,8 @@ static int push_iterator(lua_State *L, enum yields what) {
   }
   lua_setmetatable(L, -2);
   if (hf_iter_open(p, &range, &it->iter, &err)) hfL_raise(L, &err);
-  lua_pushcclosure(L, steps[what], 2);
+  lua_pushvalue(L, 1); /* the instance must not be collected, and so closed, under its iterator */
+  lua_pushcclosure(L, steps[what], 3);
   return 1;
 }
 

@@ -57,12 +57,12 @@ local size = {
   batch = quick and 100 or 10000, -- entities in a round of the codec
   reads = quick and 500 or 100000,
   writes = quick and 200 or 20000,
-  syncs = quick and 5 or 200,
+  syncs = quick and 5 or 100,
   calls = quick and 50 or 10000,
 }
 local ROUNDS = quick and 1 or 5
 local CODEC_ROUNDS = quick and 1 or 10
-local SYNC_ROUNDS = quick and 1 or 15
+local SYNC_ROUNDS = quick and 1 or 31
 
 -- ------------------------------------------------------------- measurements
 
@@ -80,8 +80,12 @@ end
 local build = os.getenv("HOLDFAST_BUILD") or "build"
 local program = quoted(build .. "/tests/hf_bench")
 local executable = run("readlink /proc/$PPID/exe"):match("^[^\n]+")
-local script = quoted(executable) .. (executable:match("/holdfast$") and " run " or " ") .. quoted(here .. "/bench_lua.lua")
-local commands = { raw = program .. " raw", c = program .. " c", lua = script }
+local interpreter = quoted(executable) .. (executable:match("/holdfast$") and " run " or " ")
+local commands = {
+  raw = program .. " raw",
+  c = program .. " c",
+  lua = interpreter .. quoted(here .. "/bench_lua.lua"),
+}
 
 -- One measurement: who does it, what, in which store, with further options of hf_bench.  Gives the numbers printed.
 local function once(who, what, dir, flags)
@@ -92,12 +96,14 @@ local function once(who, what, dir, flags)
   return unpack(numbers)
 end
 
--- Rounds of measurements: a list of {key, who, what, flags}; gives the list of samples of each key.  Round n has seed n.
+-- Rounds of measurements: a list of {key, who, what, flags}; gives the list of samples of each key.  Round n has
+-- seed n.  Each round begins with another one, so that none always runs behind the same other.
 local function rounds(n, dir, list)
   local samples = {}
   for _, m in ipairs(list) do samples[m[1]] = {} end
   for round = 1, n do
-    for _, m in ipairs(list) do
+    for i = 1, #list do
+      local m = list[(i + round) % #list + 1]
       samples[m[1]][round] = once(m[2], m[3], dir, string.format("-s %d %s", round, m[4] or ""))
     end
   end
@@ -138,9 +144,8 @@ local function progress(...)
 end
 
 local function grouped(n)
-  local text, k = tostring(n), nil
-  repeat text, k = text:gsub("^(%d+)(%d%d%d)", "%1,%2") until k == 0
-  return text
+  local text = tostring(n):reverse():gsub("(%d%d%d)", "%1,"):reverse()
+  return (text:gsub("^,", ""))
 end
 
 local parts = {}
@@ -183,15 +188,16 @@ function parts.write()
   report:add("Lua writeMany of " .. many .. "; baseline in sorted order", into.lua, into.raw)
   report:add("C write_many of " .. many .. "; baseline in sorted order", into.c, into.raw)
 
-  local ops = "-n " .. size.writes
-  local samples = rounds(ROUNDS, source, { { "raw", "raw", "put", ops }, { "c", "c", "put", ops }, { "lua", "lua", "put", ops } })
+  local function puts(n, flags)
+    return rounds(n, source,
+      { { "raw", "raw", "put", flags }, { "c", "c", "put", flags }, { "lua", "lua", "put", flags } })
+  end
+  local samples = puts(ROUNDS, "-n " .. size.writes)
   report:add("C write, commit unsynced", samples.c, samples.raw, 1.15)
   report:add("Lua writeValue, commit unsynced", samples.lua, samples.raw, 1.25)
 
   os.execute("sync -f " .. quoted(source))
-  ops = "-y -n " .. size.syncs
-  samples = rounds(SYNC_ROUNDS, source,
-    { { "raw", "raw", "put", ops }, { "c", "c", "put", ops }, { "lua", "lua", "put", ops } })
+  samples = puts(SYNC_ROUNDS, "-y -n " .. size.syncs)
   report:add("C write, commit synced", samples.c, samples.raw, 1.15)
   report:add("Lua writeValue, commit synced", samples.lua, samples.raw, 1.05)
   discard(source)

@@ -51,8 +51,8 @@ local function accesses(store)
   end
 end
 
--- Shows the µs of one access when prepare(n) makes the list of the next n of them and act(list) does them.  Only the latter counts.  A
--- thousand at a time, so that the heap is not mostly the list: a real caller has few ids in hand.
+-- Shows the µs of one access: prepare(n) makes the list of the next n of them, and act(list) does them, which is what
+-- counts.  A thousand at a time, so that the heap is not mostly the list: a real caller has few ids in hand.
 local BATCH = 1000
 local function measureAccesses(makePrepare, act)
   local us, done

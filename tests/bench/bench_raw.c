@@ -279,6 +279,6 @@ static void run_load(const struct bench_options *o) {
   mdb_env_close(env);
 }
 
-const struct bench_op bench_raw_ops[] = {{"get", run_get},     {"touch", run_get}, {"walk", run_walk}, {"keys", run_walk},
-                                         {"count", run_count}, {"take", run_take}, {"names", run_names},
-                                         {"put", run_put},     {"load", run_load}, {NULL, NULL}};
+const struct bench_op bench_raw_ops[] = {
+    {"get", run_get},   {"touch", run_get},   {"walk", run_walk}, {"keys", run_walk}, {"count", run_count},
+    {"take", run_take}, {"names", run_names}, {"put", run_put},   {"load", run_load}, {NULL, NULL}};

@@ -16,7 +16,7 @@
 
 local holdfast = require "holdfast"
 
-local source = os.getenv("HOLDFAST_SOURCE") or "."
+local source = os.getenv("HOLDFAST_SOURCE") or os.getenv("PWD")
 local build = os.getenv("HOLDFAST_BUILD") or source .. "/build"
 local command = os.getenv("HOLDFAST_BIN") or build .. "/holdfast"
 
@@ -289,6 +289,16 @@ describe("the documents", function()
         if not headers:find("%f[%w_]" .. name .. "%f[^%w_]") then missing[#missing + 1] = path .. ": " .. name end
       end
     end
+    assert.same({}, missing)
+  end)
+
+  it("name every command of the command in docs/command.md", function()
+    local text, missing = readFile(source .. "/docs/command.md"), {}
+    local _, help = shell(quote(command) .. " --help")
+    for name in help:match("\nCommands:\n(.-)\n\n"):gmatch("%f[^\n%z]%s+(%l+)%s") do
+      if not text:find("holdfast " .. name .. "%f[^%l]") then missing[#missing + 1] = name end
+    end
+    assert.truthy(text:find("holdfast get"))
     assert.same({}, missing)
   end)
 

@@ -238,6 +238,7 @@ stores.each(function(kind)
         end
       end)
       assert.equal(thrown, caught)
+      assert.equal("mine too", caught.message)
     end)
 
     it("may raise anything", function()

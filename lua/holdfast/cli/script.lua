@@ -36,7 +36,7 @@ function M.explain(err)
   end
   if err.code ~= "script" then err.message = string.format("%s [%s]", err.message, err.code) end
   err.traceback = own(err.traceback)
-  err.showTraceback = err.traceback:find("\n") ~= nil
+  err.showTraceback = err.traceback:find("\n%s*[^%s%[]") ~= nil -- there are frames, and not of C only
   err.exit = 1
   return err
 end
@@ -56,7 +56,6 @@ local function load(path)
       error(err, 0)
     end
   end
-  if code:sub(1, 1) == "#" then code = "--" .. code end -- "#!/usr/bin/env holdfast run"
   local chunk, problem = loadstring(code, path == "-" and "=stdin" or "@" .. path)
   if not chunk then
     local err = core.error("script", problem)

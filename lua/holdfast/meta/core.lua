@@ -1,0 +1,114 @@
+---@meta holdfast.core
+-- SPDX-License-Identifier: MIT
+--
+-- The module that is written in C (src/lua): the functions under the classes.  Scripts use it
+-- through `holdfast` and PersistBase; what has no place there (JSON text as it is stored) may be
+-- used directly.  For editors only: never loaded.
+
+---@class holdfast.core
+---@field version string
+---@field codes table<holdfast.Code, string> what each code means
+---@field json holdfast.json
+local core = {}
+
+---@class holdfast.json
+---@field null lightuserdata JSON's null
+core.json = {}
+
+---The value of one JSON text (RFC 8259, nothing but white space around it).
+---@param text string
+---@return any value arrays carry the mark of holdfast.array
+---@raise invalid_value
+function core.json.decode(text) end
+
+---The JSON text of a value.
+---@param value any
+---@return string text
+---@raise invalid_value with the path to what JSON cannot hold
+function core.json.encode(value) end
+
+---Marks a table as an array, so that it stays one when it is empty.
+---@param table? any[] a new one if left out
+---@return any[] table the same
+function core.json.array(table) end
+
+---Whether the value carries the mark of an array.
+---@param value any
+---@return boolean
+function core.json.isArray(value) end
+
+---Makes an error object to raise.
+---@param code holdfast.Code
+---@param message? string what the code means if left out
+---@param fields? table any of entityName, entityId, backend, cause, retryable, where
+---@return holdfast.Error
+---@raise invalid_argument for an unknown code
+function core.error(code, message, fields) end
+
+---Whether the value is an error object (with this code).
+---@param value any
+---@param code? holdfast.Code
+---@return boolean
+function core.isError(value, code) end
+
+---A message handler for xpcall: turns whatever was raised into an error object with a traceback.
+---@param raised any
+---@return holdfast.Error
+function core.traceback(raised) end
+
+---Runs the function with everything it does on one store as one commit.  Whatever it raises undoes all of it.
+---@generic T
+---@param fn fun(...): T
+---@param ... any arguments for fn
+---@return T result what fn returns
+---@raise unsupported (a second store), full, busy, and whatever fn raises
+function core.transaction(fn, ...) end
+
+---Opens a whole store.
+---@param base string a directory (LMDB) or a store URL
+---@param options? holdfast.Options
+---@return holdfast.Store
+---@raise invalid_argument, and what opening raises
+function core.openStore(base, options) end
+
+---Makes the handle inside an instance.  Touches nothing.
+---@param entityName string
+---@param base string
+---@param options? holdfast.Options
+---@return userdata handle
+---@raise invalid_argument
+function core.open(entityName, base, options) end
+
+---The entity's JSON text as it is stored.
+---@param store PersistBase
+---@param id string|number
+---@return string json
+---@raise not_found, corrupt, invalid_argument
+function core.readText(store, id) end
+
+---Stores JSON text as it is.
+---@param store PersistBase
+---@param id string|number
+---@param json string
+---@return integer revision
+---@raise invalid_value, full, readonly, invalid_argument
+function core.writeText(store, id, json) end
+
+---Iterates ids and JSON texts as they are stored.
+---@param store PersistBase
+---@param range? holdfast.Range
+---@return fun(): string, string
+---@raise invalid_argument; the iterator: corrupt
+function core.texts(store, range) end
+
+---The store's URL without passwords; `store.url`.
+---@param store PersistBase
+---@return string
+function core.url(store) end
+
+---What the backend can; `store.supports`.
+---@param store PersistBase
+---@return holdfast.Supports
+function core.supports(store) end
+
+return core

@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+#
+# Whether the benchmark runs, and gives every row that there should be.  How fast anything was is not looked at.
+set -euo pipefail
+
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+
+"$HOLDFAST_BIN" run tests/bench/bench.lua --quick --dir "$dir/data" --json "$dir/rows.json" >"$dir/table" 2>"$dir/log" || {
+  cat "$dir/log" >&2
+  exit 1
+}
+
+[ ! -e "$dir/data" ] || {
+  echo "the benchmark left its data behind" >&2
+  exit 1
+}
+
+cat >"$dir/check.lua" <<'LUA'
+local holdfast = require "holdfast"
+local file = assert(io.open(arg[1]))
+local rows = holdfast.json.decode(file:read("*a"))
+local seen, aims = {}, 0
+for _, row in ipairs(rows) do
+  assert(type(row.name) == "string" and not seen[row.name], "a row without a name of its own")
+  seen[row.name] = true
+  for _, field in ipairs { "us", "baseline_us", "ratio" } do
+    assert(type(row[field]) == "number" and row[field] > 0 and row[field] < 1e9, row.name .. ": " .. field)
+  end
+  assert(math.abs(row.ratio - row.us / row.baseline_us) < 0.02 * row.ratio + 0.01, row.name .. ": ratio")
+  if row.aim ~= holdfast.null then
+    assert(type(row.aim) == "number", row.name .. ": aim")
+    aims = aims + 1
+  end
+end
+for _, name in ipairs {
+  "C read", "C write, commit unsynced", "C write, commit synced", "C iterate", "Lua readValue, full decode",
+  "Lua writeValue, commit unsynced", "Lua writeValue, commit synced", "Lua keys()", "Lua take(5)", "Lua count()",
+  "Lua filter on one field",
+} do
+  assert(seen[name], "no row " .. name)
+end
+assert(#rows == 40, "rows: " .. #rows)
+assert(aims == 12, "rows with an aim: " .. aims)
+LUA
+luajit "$dir/check.lua" "$dir/rows.json"

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A library for LD_PRELOAD that sees what a program does to the files below one
+ * directory.  It can write that down, so that replay.c can build every state that a
+ * power cut might have left; make single operations fail (iorecord.h); and kill
+ * the process just before the nth operation.  Environment:
+ *
+ *   IORECORD_ROOT  the directory, absolute; paths elsewhere are left alone
+ *   IORECORD_LOG   where to write the records (iorecord.h); nowhere if not set
+ *   IORECORD_KILL  n: SIGKILL before the nth operation that changes something or flushes
+ *
+ * It sees calls that go through the dynamic linker: LMDB's and Holdfast's, not
+ * those inside the C library (hence mkdtemp, which makes its directory there).
+ * Memory maps are not seen: of the files concerned only lock.mdb is written that way.
+ */
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "iorecord.h"
+
+#define SHOWN __attribute__((visibility("default")))
+#define REAL(name)                                                                                                     \
+  static __typeof__(&name) real_##name;                                                                                \
+  if (!real_##name) real_##name = (__typeof__(&name))dlsym(RTLD_NEXT, #name)
+
+enum { FILES_MAX = 1024, PATHS_MAX = 8192 };
+
+/* What is known of a descriptor below the root. */
+static struct {
+  bool seen, dsync, directory;
+  uint64_t file;
+} files[FILES_MAX];
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static int log_fd = -2; /* -2: not looked for yet */
+static long operations;
+static struct {
+  char kinds[16];
+  int nth, error;
+  bool late, fired;
+} fault;
+
+static bool below_root(const char *path) {
+  static const char *root;
+  if (!root) root = getenv("IORECORD_ROOT");
+  size_t n = root ? strlen(root) : 0;
+  return n && strncmp(path, root, n) == 0 && (path[n] == '/' || path[n] == '\0');
+}
+
+static bool seen(int fd) { return fd >= 0 && fd < FILES_MAX && files[fd].seen; }
+
+static void put(const void *data, size_t size) {
+  REAL(write);
+  for (const char *p = data; size;) {
+    ssize_t n = real_write(log_fd, p, size);
+    if (n <= 0) abort();
+    p += n;
+    size -= (size_t)n;
+  }
+}
+
+static void record(enum iorecord_op op, unsigned flags, uint64_t file, int64_t offset, const void *data, size_t size) {
+  int before = errno;
+  pthread_mutex_lock(&lock);
+  if (log_fd == -2) {
+    REAL(open);
+    const char *path = getenv("IORECORD_LOG");
+    log_fd = path ? real_open(path, O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0644) : -1;
+  }
+  if (log_fd >= 0) {
+    struct iorecord r = {op, flags, file, offset, size};
+    put(&r, sizeof r);
+    put(data, size);
+  }
+  pthread_mutex_unlock(&lock);
+  errno = before;
+}
+
+static void record_paths(enum iorecord_op op, const char *from, const char *to) {
+  char both[PATHS_MAX];
+  int n = snprintf(both, sizeof both, "%s%c%s", from, 0, to);
+  record(op, 0, 0, 0, both, (size_t)n);
+}
+
+/* Called before each operation.  0, or the error it shall fail with. */
+static int step(char kind) {
+  static long kill_at = -1;
+  int error = 0;
+  pthread_mutex_lock(&lock);
+  if (kill_at < 0) kill_at = getenv("IORECORD_KILL") ? atol(getenv("IORECORD_KILL")) : 0;
+  if (++operations == kill_at) kill(getpid(), SIGKILL);
+  if (fault.nth && strchr(fault.kinds, kind) && --fault.nth == 0) {
+    fault.fired = true;
+    error = fault.error;
+  }
+  pthread_mutex_unlock(&lock);
+  return error;
+}
+
+/* Carries out `call` unless it shall fail, records it if it went well, and returns from the caller. */
+#define OPERATION(kind, type, call, good, ...)                                                                         \
+  int error_ = step(kind);                                                                                             \
+  type result_ = -1;                                                                                                   \
+  if (!error_ || fault.late) {                                                                                         \
+    result_ = (call);                                                                                                  \
+    if (good) __VA_ARGS__;                                                                                             \
+  }                                                                                                                    \
+  if (error_) {                                                                                                        \
+    errno = error_;                                                                                                    \
+    return -1;                                                                                                         \
+  }                                                                                                                    \
+  return result_
+
+/* ---- called by programs, through iorecord.h */
+
+SHOWN void iorecord_do_mark(const char *text);
+void iorecord_do_mark(const char *text) { record(IORECORD_MARK, 0, 0, 0, text, strlen(text)); }
+
+SHOWN bool iorecord_do_fail(const char *kinds, int nth, int error, bool late);
+bool iorecord_do_fail(const char *kinds, int nth, int error, bool late) {
+  pthread_mutex_lock(&lock);
+  bool fired = fault.fired;
+  snprintf(fault.kinds, sizeof fault.kinds, "%s", kinds);
+  fault.nth = nth;
+  fault.error = error;
+  fault.late = late;
+  fault.fired = false;
+  pthread_mutex_unlock(&lock);
+  return fired;
+}
+
+/* ---- names */
+
+static int opened(int fd, const char *path, int flags, bool created) {
+  struct stat st;
+  if (fd < 0 || fd >= FILES_MAX || fstat(fd, &st)) return fd;
+  files[fd].seen = true;
+  files[fd].dsync = (flags & O_DSYNC) != 0;
+  files[fd].directory = S_ISDIR(st.st_mode);
+  files[fd].file = st.st_ino;
+  if (created) record(IORECORD_CREATE, 0, st.st_ino, 0, path, strlen(path));
+  return fd;
+}
+
+#define DEFINE_OPEN(name)                                                                                              \
+  SHOWN int name(const char *path, int flags, ...) {                                                                   \
+    REAL(name);                                                                                                        \
+    va_list args;                                                                                                      \
+    va_start(args, flags);                                                                                             \
+    mode_t mode = flags & O_CREAT ? va_arg(args, mode_t) : 0;                                                          \
+    va_end(args);                                                                                                      \
+    if (!below_root(path)) return real_##name(path, flags, mode);                                                      \
+    bool creates = (flags & O_CREAT) && access(path, F_OK) != 0;                                                       \
+    int error = creates ? step('c') : 0;                                                                               \
+    if (error) {                                                                                                       \
+      errno = error;                                                                                                   \
+      return -1;                                                                                                       \
+    }                                                                                                                  \
+    return opened(real_##name(path, flags, mode), path, flags, creates);                                               \
+  }
+DEFINE_OPEN(open)
+DEFINE_OPEN(open64)
+
+SHOWN int close(int fd) {
+  REAL(close);
+  if (seen(fd)) files[fd].seen = false;
+  return real_close(fd);
+}
+
+static void made_directory(const char *path) {
+  struct stat st;
+  if (stat(path, &st) == 0) record(IORECORD_MKDIR, 0, st.st_ino, 0, path, strlen(path));
+}
+
+SHOWN int mkdir(const char *path, mode_t mode) {
+  REAL(mkdir);
+  if (!below_root(path)) return real_mkdir(path, mode);
+  OPERATION('c', int, real_mkdir(path, mode), result_ == 0, made_directory(path));
+}
+
+SHOWN char *mkdtemp(char *path) {
+  REAL(mkdtemp);
+  int error = below_root(path) ? step('c') : 0;
+  char *made = error ? NULL : real_mkdtemp(path);
+  if (error) errno = error;
+  if (made && below_root(path)) made_directory(made);
+  return made;
+}
+
+SHOWN int rename(const char *from, const char *to) {
+  REAL(rename);
+  if (!below_root(to)) return real_rename(from, to);
+  OPERATION('n', int, real_rename(from, to), result_ == 0, record_paths(IORECORD_RENAME, from, to));
+}
+
+SHOWN int link(const char *from, const char *to) {
+  REAL(link);
+  if (!below_root(to)) return real_link(from, to);
+  OPERATION('n', int, real_link(from, to), result_ == 0, record_paths(IORECORD_LINK, from, to));
+}
+
+/* renameat2() without a wrapper in old C libraries; every other number is passed on with all six arguments. */
+SHOWN long syscall(long number, ...) {
+  REAL(syscall);
+  long a[6];
+  va_list args;
+  va_start(args, number);
+  for (int i = 0; i < 6; i++) a[i] = va_arg(args, long);
+  va_end(args);
+  if (number != SYS_renameat2 || !below_root((const char *)a[3]))
+    return real_syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+  OPERATION('n', long, real_syscall(number, a[0], a[1], a[2], a[3], a[4]), result_ == 0,
+            record_paths(IORECORD_RENAME, (const char *)a[1], (const char *)a[3]));
+}
+
+SHOWN int unlink(const char *path) {
+  REAL(unlink);
+  if (!below_root(path)) return real_unlink(path);
+  OPERATION('u', int, real_unlink(path), result_ == 0, record(IORECORD_UNLINK, 0, 0, 0, path, strlen(path)));
+}
+
+SHOWN int rmdir(const char *path) {
+  REAL(rmdir);
+  if (!below_root(path)) return real_rmdir(path);
+  OPERATION('u', int, real_rmdir(path), result_ == 0, record(IORECORD_UNLINK, 0, 0, 0, path, strlen(path)));
+}
+
+/* ---- content */
+
+static void wrote(int fd, const void *data, size_t size, int64_t offset) {
+  record(IORECORD_WRITE, files[fd].dsync ? IORECORD_DSYNC : 0, files[fd].file, offset, data, size);
+}
+
+static void wrote_parts(int fd, const struct iovec *parts, ssize_t size, int64_t offset) {
+  for (; size > 0; parts++) {
+    size_t n = parts->iov_len < (size_t)size ? parts->iov_len : (size_t)size;
+    wrote(fd, parts->iov_base, n, offset);
+    offset += (int64_t)n;
+    size -= (ssize_t)n;
+  }
+}
+
+#define KIND(fd) (files[fd].dsync ? 'm' : 'w')
+
+#define DEFINE_PWRITE(name, offset_type)                                                                               \
+  SHOWN ssize_t name(int fd, const void *data, size_t size, offset_type offset) {                                      \
+    REAL(name);                                                                                                        \
+    if (!seen(fd)) return real_##name(fd, data, size, offset);                                                         \
+    OPERATION(KIND(fd), ssize_t, real_##name(fd, data, size, offset), result_ > 0,                                     \
+              wrote(fd, data, (size_t)result_, offset));                                                               \
+  }
+DEFINE_PWRITE(pwrite, off_t)
+DEFINE_PWRITE(pwrite64, off64_t)
+
+#define DEFINE_PWRITEV(name, offset_type)                                                                              \
+  SHOWN ssize_t name(int fd, const struct iovec *parts, int count, offset_type offset) {                               \
+    REAL(name);                                                                                                        \
+    if (!seen(fd)) return real_##name(fd, parts, count, offset);                                                       \
+    OPERATION(KIND(fd), ssize_t, real_##name(fd, parts, count, offset), result_ > 0,                                   \
+              wrote_parts(fd, parts, result_, offset));                                                                \
+  }
+DEFINE_PWRITEV(pwritev, off_t)
+DEFINE_PWRITEV(pwritev64, off64_t)
+
+SHOWN ssize_t write(int fd, const void *data, size_t size) {
+  REAL(write);
+  if (!seen(fd)) return real_write(fd, data, size);
+  off_t offset = lseek(fd, 0, SEEK_CUR);
+  OPERATION(KIND(fd), ssize_t, real_write(fd, data, size), result_ > 0, wrote(fd, data, (size_t)result_, offset));
+}
+
+SHOWN ssize_t writev(int fd, const struct iovec *parts, int count) {
+  REAL(writev);
+  if (!seen(fd)) return real_writev(fd, parts, count);
+  off_t offset = lseek(fd, 0, SEEK_CUR);
+  OPERATION(KIND(fd), ssize_t, real_writev(fd, parts, count), result_ > 0, wrote_parts(fd, parts, result_, offset));
+}
+
+#define DEFINE_TRUNCATE(name, offset_type)                                                                             \
+  SHOWN int name(int fd, offset_type size) {                                                                           \
+    REAL(name);                                                                                                        \
+    if (!seen(fd)) return real_##name(fd, size);                                                                       \
+    OPERATION('t', int, real_##name(fd, size), result_ == 0,                                                           \
+              record(IORECORD_TRUNCATE, 0, files[fd].file, size, NULL, 0));                                            \
+  }
+DEFINE_TRUNCATE(ftruncate, off_t)
+DEFINE_TRUNCATE(ftruncate64, off64_t)
+
+#define DEFINE_SYNC(name)                                                                                              \
+  SHOWN int name(int fd) {                                                                                             \
+    REAL(name);                                                                                                        \
+    if (!seen(fd)) return real_##name(fd);                                                                             \
+    OPERATION(files[fd].directory ? 'd' : 's', int, real_##name(fd), result_ == 0,                                     \
+              record(IORECORD_SYNC, 0, files[fd].file, 0, NULL, 0));                                                   \
+  }
+DEFINE_SYNC(fsync)
+DEFINE_SYNC(fdatasync)

@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+#
+# kill -9 at random moments: what was acknowledged is there, and transactions are whole or absent (ledger.h says how that
+# is judged).  A store is killed several times over; in half of the stores another process has it open all the time,
+# so that LMDB's lock file lives on with what the dead left in it: their reader slots and the writer's lock.
+#
+# HOLDFAST_FAULT_ROUNDS (60) and HOLDFAST_FAULT_SEED choose how often and when.
+# shellcheck source=tests/fault/lib.sh
+. "$HOLDFAST_SOURCE/tests/fault/lib.sh"
+
+rounds=${HOLDFAST_FAULT_ROUNDS:-60}
+seed=${HOLDFAST_FAULT_SEED:-$$}
+RANDOM=$seed
+
+step=0 holder="" commits=0 dead_before=0
+open_store() {
+  store=$work/store-$1
+  step=0
+  if [ $(($1 % 2)) = 0 ]; then
+    coproc HOLDER { "$programs/ledger" hold "lmdb:$store"; }
+    holder=$HOLDER_PID
+    read -r -t 30 _ <&"${HOLDER[0]}" || fail "the holder of the store did not open it"
+  fi
+}
+close_store() {
+  [ -z "$holder" ] || kill_now "$holder"
+  holder=""
+}
+
+# Runs a writer for a moment and kills it.  Sets $acknowledged.
+kill_writer() {
+  "$@" >"$work/acknowledged" 2>"$work/errors" &
+  local pid=$!
+  sleep "$(random_delay 3 90)"
+  kill -0 "$pid" 2>/dev/null || fail "seed $seed: the writer ended by itself: $(cat "$work/errors")"
+  kill_now "$pid"
+  acknowledged=$(tail -n 1 "$work/acknowledged")
+  acknowledged=${acknowledged:-$step}
+  commits=$((commits + acknowledged - step))
+}
+
+for ((round = 0; round < rounds; round++)); do
+  if [ $((round % 10)) = 0 ]; then
+    close_store
+    open_store $((round / 10))
+  fi
+  kill_writer "$programs/ledger" write "lmdb:$store" $((step + 1))
+  if [ -n "$holder" ]; then dead_before=$((dead_before + $("$programs/ledger" readers "$store"))); fi
+  step=$("$programs/ledger" check "lmdb:$store" "$acknowledged" $((acknowledged + 1))) ||
+    fail "seed $seed, round $round: after step $acknowledged"
+  if [ -n "$holder" ]; then
+    [ "$("$programs/ledger" readers "$store")" = 0 ] || fail "round $round: reader slots of dead processes remain"
+  fi
+  timeout 30 "$HOLDFAST_BIN" verify "$store" >"$work/verify" 2>&1 || fail "round $round: $(cat "$work/verify")"
+done
+close_store
+[ "$commits" -gt "$rounds" ] || fail "only $commits commits in $rounds rounds: the writers came to nothing"
+[ "$dead_before" -gt 0 ] || fail "no killed writer left a reader slot: nothing was shown about clearing them"
+echo "C: $rounds kills during $commits commits: none lost, none halved; $dead_before reader slots of the dead cleared"
+
+commits=0 lua_rounds=$((rounds / 4)) script=$HOLDFAST_SOURCE/tests/fault/ledger.lua
+for ((round = 0; round < lua_rounds; round++)); do
+  if [ $((round % 5)) = 0 ]; then
+    store=$work/lua-$round
+    step=0
+  fi
+  kill_writer "$HOLDFAST_BIN" run "$script" write "lmdb:$store" $((step + 1))
+  step=$("$HOLDFAST_BIN" run "$script" check "lmdb:$store" "$acknowledged" $((acknowledged + 1))) ||
+    fail "seed $seed, Lua round $round: after step $acknowledged"
+  timeout 30 "$HOLDFAST_BIN" verify "$store" >"$work/verify" 2>&1 || fail "Lua round $round: $(cat "$work/verify")"
+done
+[ "$commits" -gt "$lua_rounds" ] || fail "only $commits Lua commits in $lua_rounds rounds"
+echo "Lua: $lua_rounds kills during $commits commits: none lost, none halved"

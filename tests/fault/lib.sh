@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: MIT
+#
+# What the tests in this folder share; they source it first.  Each gets a directory of its own in $work, on a memory
+# filesystem where there is one, since most of them ask thousands of times for a flush.  It goes when the test ends,
+# and so does every process that the test has started.
+# shellcheck shell=bash
+set -euo pipefail
+
+: "${HOLDFAST_BUILD:?is the build folder}" "${HOLDFAST_BIN:?is the command}" "${HOLDFAST_SOURCE:?is the source folder}"
+programs=$HOLDFAST_BUILD/tests/fault
+
+fail() {
+  echo "FAIL: $*" >&2
+  exit 1
+}
+
+skip() {
+  echo "skipped: $*"
+  exit 77
+}
+
+# Ends this shell's own children only: `jobs` lists none that has been waited for.
+finish() {
+  local code=$?
+  trap - EXIT
+  for pid in $(jobs -p); do kill -9 "$pid" 2>/dev/null || true; done
+  wait 2>/dev/null || true
+  rm -rf "$work"
+  exit "$code"
+}
+
+place=${TMPDIR:-/tmp}
+if [ -z "${TMPDIR:-}" ] && [ -d /dev/shm ] && [ -w /dev/shm ]; then place=/dev/shm; fi
+work=$(mktemp -d "$place/holdfast-fault-XXXXXX")
+trap finish EXIT
+
+# Runs a program with iorecord_preload.c in it.  The sanitizers want to be first in a process; here they need not be.
+recorded() {
+  LD_PRELOAD=$programs/iorecord_preload.so ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}verify_asan_link_order=0" "$@"
+}
+
+# A number of seconds between $1 and $2 milliseconds.
+random_delay() { printf '0.%03d' $(($1 + RANDOM % ($2 - $1 + 1))); }
+
+# Kills a child of this shell at once and waits until it is gone.
+kill_now() { { kill -9 "$1" && wait "$1"; } 2>/dev/null || true; }
