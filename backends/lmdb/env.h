@@ -25,6 +25,7 @@ enum {
   READERS_MAX = 254,        /* reader slots in a lock file that we create, for all processes together */
   DBIS_MAX = 256,           /* named databases open at once, at most: what one transaction may touch */
   OPEN_DBIS_MAX = 16,       /* named databases kept open between operations */
+  PRESENCE_MS = 10,         /* how often unsynced writes look whether the data file was deleted */
   READER_CHECK_EVERY = 1024 /* commits between looks for reader slots of dead processes */
 };
 
@@ -68,7 +69,8 @@ struct lmdb_env {
   pthread_mutex_t write_lock; /* the thread that writes, or opens or closes named databases */
   unsigned dbis_open;
   unsigned commits;
-  bool grow;     /* a transaction ran out of map: grow before the next one */
+  int64_t presence_checked; /* ms, see check_file_present() */
+  bool grow;                /* a transaction ran out of map: grow before the next one */
 };
 
 /* A transaction that the core holds, of either kind. */
@@ -76,7 +78,7 @@ struct lmdb_txn {
   MDB_txn *mdb;
   hf_txn_kind kind;
   struct lmdb_txn *parent;
-  bool lost; /* a snapshot that slipped to another moment: nothing more may be read in it */
+  bool lost;                   /* a snapshot that slipped to another moment: nothing more may be read in it */
   struct lmdb_entity **opened; /* entities whose txn_dbi it set */
   size_t opened_count, opened_capacity;
 };
@@ -119,6 +121,8 @@ hf_status env_write_dbi(struct lmdb_env *env, struct lmdb_txn *txn, struct lmdb_
 hf_status env_snapshot_begin(struct lmdb_env *env, struct lmdb_txn *txn, hf_error *err);
 void env_snapshot_end(struct lmdb_env *env, struct lmdb_txn *txn);
 
+/* Whether the map is below its size limit. */
+bool env_can_grow(const struct lmdb_env *env);
 /* Doubles the map.  HF_FULL: the size limit is reached.  Call without a transaction and without write_lock. */
 hf_status env_grow(struct lmdb_env *env, hf_error *err);
 

@@ -352,7 +352,7 @@ static hf_status write(void *store, void *txn, void *entity, write_fn fn, void *
   struct lmdb_env *env = store;
   if (txn) {
     hf_status status = fn(env, txn, entity, what, err);
-    if (status == HF_FULL && env->grow && err)
+    if (status == HF_FULL && env->grow && env_can_grow(env))
       hf_error_cause(err, "the map has to grow, which cannot happen inside a transaction: run the transaction again");
     return status;
   }

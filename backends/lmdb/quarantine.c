@@ -48,7 +48,7 @@ hf_status quarantine_check(struct lmdb_env *env, MDB_txn *txn, const struct lmdb
     text += sizeof mark - 1;
     end = memchr(text, '"', v.mv_size - (size_t)(text - (const char *)v.mv_data));
   }
-  return hf_error_set(err, HF_CORRUPT, "it is in quarantine (%.*s); write or remove it to go on",
+  return hf_error_set(err, HF_CORRUPT, HF_IN_QUARANTINE " (%.*s); write or remove it to go on",
                       end ? (int)(end - text) : 0, end ? text : "");
 }
 

@@ -290,11 +290,13 @@ value:
   }
 
 key:
-  if (p == end || *p != '"') return refuse(fault, p, "expected a key in '\"'");
+  if (p == end) return refuse(fault, p, "the text ends inside an object");
+  if (*p != '"') return refuse(fault, p, "expected a key in '\"'");
   p = check_string(p + 1, end, fault);
   if (!p) return NULL;
   p = skip_space(p, end);
-  if (p == end || *p != ':') return refuse(fault, p, "expected ':'");
+  if (p == end) return refuse(fault, p, "the text ends inside an object");
+  if (*p != ':') return refuse(fault, p, "expected ':'");
   p++;
   goto value;
 

@@ -167,7 +167,7 @@ static void report_corrupt(hf_persist *p, void *txn, const hf_key *key, hf_error
   const char *outcome = "";
   hf_error why;
   why.message[0] = '\0';
-  if (!b->quarantine)
+  if (!b->quarantine || strncmp(problem, HF_IN_QUARANTINE, sizeof HF_IN_QUARANTINE - 1) == 0)
     outcome = "";
   else if (p->store->options.read_only)
     outcome = "; it stays where it is, since the store was opened read-only";

@@ -19,8 +19,9 @@ export IORECORD_ROOT=$work/root
 
 IORECORD_LOG=$work/log recorded "$programs/ledger" write "lmdb:$work/root/new/store" 1 50 >/dev/null ||
   fail "the recorded process failed"
-echo "power cuts: $("$programs/replay" "$work/log" "$work/root" new/store "$work/states" \
-  "${HOLDFAST_FAULT_STATES:-300}" 3)" || fail "states that a power cut leaves are bad (above)"
+"$programs/replay" "$work/log" "$work/root" new/store "$work/states" "${HOLDFAST_FAULT_STATES:-300}" 3 >"$work/result" ||
+  fail "power cuts leave bad states: $(cat "$work/result")"
+echo "power cuts: $(cat "$work/result")"
 
 rm -rf "$work/root/new"
 IORECORD_LOG=$work/short-log recorded "$programs/ledger" write "lmdb:$work/root/new/store" 1 5 >/dev/null

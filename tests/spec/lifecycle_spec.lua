@@ -178,7 +178,7 @@ describe("on lmdb", function()
     local a = kind.open()
     a:writeValue("x", 1)
     for _, base in ipairs({ kind.base .. "/", "lmdb:" .. kind.base, "lmdb://" .. kind.base, kind.base .. "/../store",
-      kind.base:gsub("store$", "%%73tore"):gsub("^", "lmdb:") }) do
+      (("lmdb:" .. kind.base):gsub("store$", "%%73tore")) }) do
       local b = holdfast.PersistBase("signal", base)
       b:writeValue("x", b:readValue("x") + 1)
       b:close()

@@ -6,12 +6,13 @@
 
 local ffi = require "ffi"
 
+-- Names of our own, bound to the C functions: declarations are global to a Lua state, and scripts make theirs.
 ffi.cdef [[
-int isatty(int fd);
+int hf_cli_isatty(int fd) __asm__("isatty");
 struct hf_cli_timespec { long seconds; long nanoseconds; };
-int clock_gettime(int clock, struct hf_cli_timespec *out);
+int hf_cli_clock_gettime(int clock, struct hf_cli_timespec *out) __asm__("clock_gettime");
 struct hf_cli_winsize { unsigned short rows, columns, width, height; };
-int ioctl(int fd, unsigned long request, ...);
+int hf_cli_ioctl(int fd, unsigned long request, ...) __asm__("ioctl");
 ]]
 
 local CLOCK_MONOTONIC = 1
@@ -23,7 +24,7 @@ local M = {}
 ---@param fd integer
 ---@return boolean
 function M.isTerminal(fd)
-  return ffi.C.isatty(fd) == 1
+  return ffi.C.hf_cli_isatty(fd) == 1
 end
 
 --- Columns of the terminal behind the stream; 80 where that is unknown.
@@ -31,7 +32,7 @@ end
 ---@return integer
 function M.width(fd)
   local size = ffi.new("struct hf_cli_winsize")
-  if ffi.C.ioctl(fd, TIOCGWINSZ, size) ~= 0 or size.columns == 0 then return 80 end
+  if ffi.C.hf_cli_ioctl(fd, TIOCGWINSZ, size) ~= 0 or size.columns == 0 then return 80 end
   return size.columns
 end
 
@@ -40,7 +41,7 @@ local now = ffi.new("struct hf_cli_timespec")
 --- Seconds since some fixed moment.
 ---@return number
 function M.now()
-  ffi.C.clock_gettime(CLOCK_MONOTONIC, now)
+  ffi.C.hf_cli_clock_gettime(CLOCK_MONOTONIC, now)
   return tonumber(now.seconds) + tonumber(now.nanoseconds) * 1e-9
 end
 

@@ -87,6 +87,9 @@ typedef struct hf_scan {
   size_t max_bytes;      /* stop, after at least one entry, when their values take more than this */
 } hf_scan;
 
+/* How the message of HF_CORRUPT begins for a record that has been moved to quarantine already. */
+#define HF_IN_QUARANTINE "it is in quarantine"
+
 /* Room for an identity, with its 0. */
 #define HF_IDENTITY_MAX 512
 
@@ -126,7 +129,7 @@ struct hf_backend {
   /* ---- entities.  txn is NULL for an operation of its own, which is durable when it returns. */
 
   /* Replaces the content of *json and fills *info.  HF_NOT_FOUND: leave *err to the core.  HF_CORRUPT: the message
-   * says what is wrong with the bytes; the core then calls quarantine. */
+   * says what is wrong with the bytes, and the core then calls quarantine; or it begins with HF_IN_QUARANTINE. */
   hf_status (*get)(void *store, void *txn, void *entity, const hf_key *key, hf_buffer *json, hf_info *info,
                    hf_error *err);
 
