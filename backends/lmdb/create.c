@@ -22,16 +22,26 @@
 #include "env.h"
 
 #define WORK_PREFIX ".holdfast-new-"
-enum { PATH_MAX_HERE = 4096, CREATE_TRIES = 16 };
+enum { PATH_MAX_HERE = 4096, CREATE_TRIES = 16, LOCK_FILE_SIZE = 64 * (READERS_MAX + 2) };
 
 static hf_status fail_errno(hf_error *err, const char *doing, const char *path) {
   int e = errno;
-  hf_status status = e == EACCES || e == EROFS || e == EPERM ? HF_READONLY
-                     : e == ENOSPC || e == EDQUOT            ? HF_FULL
-                                                             : HF_IO;
-  if (e == ENOTDIR || e == ENAMETOOLONG) status = HF_INVALID_ARGUMENT;
-  hf_error_set(err, status, "cannot %s %s: %s", doing, path, strerror(e));
+  hf_error_set(err, e == ENOTDIR || e == ENAMETOOLONG ? HF_INVALID_ARGUMENT : lmdb_status(e), "cannot %s %s: %s", doing,
+               path, strerror(e));
   hf_error_cause(err, "errno %d", e);
+  return err->status;
+}
+
+hf_status lmdb_reserve_lock(const char *dir, hf_error *err) {
+  char path[PATH_MAX_HERE];
+  if ((size_t)snprintf(path, sizeof path, "%s/lock.mdb", dir) >= sizeof path)
+    return hf_error_set(err, HF_INVALID_ARGUMENT, "the path of the store is too long");
+  int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  if (fd < 0) return HF_OK; /* LMDB will not get further either, and says more */
+  hf_status status = HF_OK;
+  if (fallocate(fd, 0, 0, LOCK_FILE_SIZE) && errno != EOPNOTSUPP && errno != ENOSYS)
+    status = fail_errno(err, "make room for", path);
+  close(fd);
   return status;
 }
 
@@ -138,6 +148,8 @@ static int write_format(MDB_env *mdb) {
 
 /* Makes a whole, flushed data file in the work directory. */
 static hf_status build(const char *work, hf_error *err) {
+  hf_status status = lmdb_reserve_lock(work, err);
+  if (status) return status;
   MDB_env *mdb;
   int rc = mdb_env_create(&mdb);
   if (rc) return hf_error_set(err, HF_IO, "cannot make a store: %s", mdb_strerror(rc));
@@ -148,8 +160,7 @@ static hf_status build(const char *work, hf_error *err) {
   if (!rc) rc = mdb_env_sync(mdb, 1);
   mdb_env_close(mdb);
   if (!rc) return HF_OK;
-  hf_status status = rc == ENOSPC || rc == EDQUOT || rc == MDB_MAP_FULL ? HF_FULL : HF_IO;
-  return hf_error_set(err, status, "cannot make a store in %s: %s", work, mdb_strerror(rc));
+  return hf_error_set(err, lmdb_status(rc), "cannot make a store in %s: %s", work, mdb_strerror(rc));
 }
 
 /* Moves a file unless there is one of the new name.  0, or -1 with errno (EEXIST). */

@@ -25,6 +25,7 @@ enum {
   READERS_MAX = 254,        /* reader slots in a lock file that we create, for all processes together */
   DBIS_MAX = 256,           /* named databases open at once, at most: what one transaction may touch */
   OPEN_DBIS_MAX = 16,       /* named databases kept open between operations */
+  REPAIRS_MAX = 8,          /* how often a transaction is begun again after a repair */
   PRESENCE_MS = 10,         /* how often unsynced writes look whether the data file was deleted */
   READER_CHECK_EVERY = 1024 /* commits between looks for reader slots of dead processes */
 };
@@ -85,6 +86,11 @@ struct lmdb_txn {
 
 /* Makes a store in the directory unless there is one: nothing, or a whole one, whenever it is interrupted. */
 hf_status lmdb_create(const hf_location *at, hf_error *err);
+/* Gives the lock file in the directory its blocks, before LMDB maps it: on a full disk, writing to a map without blocks
+ * is a fatal signal.  HF_FULL. */
+hf_status lmdb_reserve_lock(const char *dir, hf_error *err);
+/* The status that LMDB's result (or an errno) means. */
+hf_status lmdb_status(int rc);
 /* Where the data file is. */
 hf_status lmdb_data_path(const char *dir, char *out, size_t capacity, hf_error *err);
 
@@ -128,5 +134,26 @@ hf_status env_grow(struct lmdb_env *env, hf_error *err);
 
 hf_status env_entity_open(struct lmdb_env *env, hf_slice name, struct lmdb_entity **out, hf_error *err);
 void env_entity_close(struct lmdb_env *env, struct lmdb_entity *entity);
+
+/* ---- between the files of this folder */
+
+/* A read transaction of its own, outside the pool.  LMDB's result; MDB_PANIC without an environment. */
+int env_begin_read_txn(struct lmdb_env *env, MDB_txn **txn);
+
+/* Mends what keeps a transaction from beginning: MDB_MAP_RESIZED (another process has grown the map) and MDB_PANIC (a
+ * commit failed half way: LMDB refuses everything until the environment is opened anew).  Any other result becomes the
+ * error.  Call without a transaction. */
+hf_status env_repair(struct lmdb_env *env, int rc, const char *doing, hf_error *err);
+
+/* Takes every reader out of circulation: no pooled read is running afterwards, and none begins until the end. */
+void env_exclusive_begin(struct lmdb_env *env, MDB_txn *taken[READER_POOL]);
+void env_exclusive_end(struct lmdb_env *env, MDB_txn *taken[READER_POOL]);
+
+/* These need write_lock, and no transaction. */
+hf_status env_repair_locked(struct lmdb_env *env, int rc, const char *doing, hf_error *err);
+hf_status env_set_map_size(struct lmdb_env *env, uint64_t size, hf_error *err);
+hf_status env_grow_locked(struct lmdb_env *env, hf_error *err);
+/* Closes databases that have not been used lately, until few enough are open. */
+void env_close_cold(struct lmdb_env *env);
 
 #endif

@@ -20,6 +20,7 @@ void hf_buffer_free(hf_buffer *buffer) {
 
 bool hf_buffer_reserve(hf_buffer *buffer, size_t size) {
   if (size < buffer->capacity) return true;
+  if (size > SIZE_MAX / 2) return false;
   size_t capacity = buffer->capacity ? buffer->capacity * 2 : 512;
   if (capacity <= size) capacity = size + 1;
   char *data = realloc(buffer->data, capacity);
@@ -30,7 +31,7 @@ bool hf_buffer_reserve(hf_buffer *buffer, size_t size) {
 }
 
 bool hf_buffer_add(hf_buffer *buffer, const void *data, size_t size) {
-  if (!hf_buffer_reserve(buffer, buffer->size + size)) return false;
+  if (size > SIZE_MAX / 2 || !hf_buffer_reserve(buffer, buffer->size + size)) return false;
   if (size) memcpy(buffer->data + buffer->size, data, size);
   buffer->size += size;
   buffer->data[buffer->size] = '\0';

@@ -322,7 +322,7 @@ close:
 hf_status hf_json_validate(hf_slice text, hf_error *err) {
   const unsigned char *start = (const unsigned char *)text.data;
   if (text.size == 0) return hf__fail(err, HF_INVALID_VALUE, "not JSON: the text is empty");
-  struct fault fault;
+  struct fault fault = {start, ""};
   const unsigned char *end = start + text.size, *p = check(start, end, &fault);
   if (p == end) return HF_OK;
   if (p) refuse(&fault, p, *p == 0 ? "a NUL behind the value" : "text behind the value");

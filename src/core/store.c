@@ -41,7 +41,7 @@ hf_status hf_store_entities(hf_store *s, hf_page *page, hf_error *err) {
   hf_error own;
   if (!err) err = &own;
   hf__page_reset(page);
-  void *txn;
+  void *txn = NULL;
   hf_status status = enter(s, &txn, err);
   if (status == HF_OK) status = s->backend->entities(s->impl, txn, page, err);
   if (status == HF_OK && page->count) qsort(page->entries, page->count, sizeof *page->entries, compare_entries);
@@ -51,7 +51,7 @@ hf_status hf_store_entities(hf_store *s, hf_page *page, hf_error *err) {
 hf_status hf_store_stat(hf_store *s, hf_buffer *json, hf_error *err) {
   hf_error own;
   if (!err) err = &own;
-  void *txn;
+  void *txn = NULL;
   hf_status status = enter(s, &txn, err);
   if (status == HF_OK) status = s->backend->stat(s->impl, txn, NULL, json, err);
   return name_backend(s, status, err);

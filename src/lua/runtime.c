@@ -138,7 +138,8 @@ static int call(lua_State *L) {
   int n = 0;
   if (r->args.data) {
     if (hfL_json_decode(L, r->args.data, r->args.size, codec, &err)) hfL_raise(L, &err);
-    if (!lua_istable(L, -1)) hfL_misuse(L, "hf_runtime_call: args must be a JSON array");
+    if (r->args.data[strspn(r->args.data, " \t\r\n")] != '[')
+      hfL_misuse(L, "hf_runtime_call: args must be a JSON array");
     n = (int)lua_objlen(L, -1);
     luaL_checkstack(L, n + 1, "too many arguments");
     for (int i = 1; i <= n; i++) lua_rawgeti(L, -i, i);

@@ -98,7 +98,7 @@ static int step(char kind) {
   static long kill_at = -1;
   int error = 0;
   pthread_mutex_lock(&lock);
-  if (kill_at < 0) kill_at = getenv("IORECORD_KILL") ? atol(getenv("IORECORD_KILL")) : 0;
+  if (kill_at < 0) kill_at = getenv("IORECORD_KILL") ? strtol(getenv("IORECORD_KILL"), NULL, 10) : 0;
   if (++operations == kill_at) kill(getpid(), SIGKILL);
   if (fault.nth && strchr(fault.kinds, kind) && --fault.nth == 0) {
     fault.fired = true;

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Entity types and their named databases.  Databases are opened when they are
+ * first used, and closed again when many are open, since each open one costs
+ * every transaction a little; and snapshots, which have to know them beforehand.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "env.h"
+
+void env_close_cold(struct lmdb_env *env) {
+  MDB_txn *taken[READER_POOL] = {NULL};
+  env_exclusive_begin(env, taken);
+  for (int pass = 0; pass < 2 && !env->snapshots && env->dbis_open > OPEN_DBIS_MAX * 3 / 4; pass++)
+    for (struct lmdb_entity *e = env->entities; e && env->dbis_open > OPEN_DBIS_MAX * 3 / 4; e = e->next) {
+      MDB_dbi dbi = atomic_load(&e->dbi);
+      if (!dbi || atomic_exchange(&e->touched, false)) continue;
+      mdb_dbi_close(env->mdb, dbi);
+      atomic_store(&e->dbi, 0);
+      env->dbis_open--;
+    }
+  env_exclusive_end(env, taken);
+}
+
+/* Opens the entity's database, if the store has it, in a transaction of its own. */
+static hf_status open_dbi(struct lmdb_env *env, struct lmdb_entity *e, bool *exists, hf_error *err) {
+  hf_status status = HF_OK;
+  pthread_mutex_lock(&env->write_lock);
+  *exists = atomic_load(&e->dbi) != 0;
+  if (!*exists) {
+    if (env->dbis_open >= OPEN_DBIS_MAX) env_close_cold(env);
+    MDB_txn *txn;
+    MDB_dbi dbi;
+    int rc = env_begin_read_txn(env, &txn);
+    if (rc == 0) {
+      rc = mdb_dbi_open(txn, e->name, 0, &dbi);
+      if (rc == 0)
+        mdb_txn_commit(txn); /* keeps the handle */
+      else
+        mdb_txn_abort(txn);
+    }
+    if (rc == 0) {
+      atomic_store_explicit(&e->dbi, dbi, memory_order_release);
+      env->dbis_open++;
+      *exists = true;
+    } else if (rc != MDB_NOTFOUND) {
+      status = env_repair_locked(env, rc, "open an entity type", err);
+      *exists = true; /* look again */
+    }
+  }
+  pthread_mutex_unlock(&env->write_lock);
+  return status;
+}
+
+static bool knows_dbi(MDB_txn *txn, MDB_dbi dbi) {
+  unsigned flags;
+  return mdb_dbi_flags(txn, dbi, &flags) == 0;
+}
+
+/* A snapshot began before the handle was opened: begin it anew if nothing has been committed since. */
+static hf_status refresh_snapshot(struct lmdb_env *env, struct lmdb_txn *t, struct lmdb_entity *e, hf_error *err) {
+  MDB_envinfo info;
+  size_t moment = mdb_txn_id(t->mdb);
+  mdb_env_info(env->mdb, &info);
+  if (!t->lost && info.me_last_txnid == moment) {
+    mdb_txn_reset(t->mdb);
+    int rc = mdb_txn_renew(t->mdb);
+    t->lost = rc || mdb_txn_id(t->mdb) != moment;
+    if (rc) return env_fail(env, rc, "begin reading", err);
+    if (!t->lost && knows_dbi(t->mdb, atomic_load(&e->dbi))) return HF_OK;
+  }
+  return hf_error_set(
+      err, HF_BUSY,
+      "%s was first used inside this snapshot, after the store had changed: make its PersistBase before the "
+      "snapshot, or try again",
+      e->name);
+}
+
+hf_status env_read_entity(struct lmdb_env *env, struct lmdb_txn *in, struct lmdb_entity *e, MDB_txn **txn, MDB_dbi *dbi,
+                          hf_error *err) {
+  if (in && in->kind == HF_TXN_WRITE) {
+    *txn = in->mdb;
+    return env_write_dbi(env, in, e, false, dbi, err);
+  }
+  for (;;) {
+    MDB_dbi d = atomic_load_explicit(&e->dbi, memory_order_acquire);
+    if (__builtin_expect(d == 0, 0)) {
+      bool exists;
+      hf_status status = open_dbi(env, e, &exists, err);
+      if (status) return status;
+      if (exists) continue;
+    }
+    if (!atomic_load_explicit(&e->touched, memory_order_relaxed))
+      atomic_store_explicit(&e->touched, true, memory_order_relaxed);
+    *dbi = d;
+    if (in) {
+      *txn = in->mdb;
+      return !in->lost && (d == 0 || knows_dbi(in->mdb, d)) ? HF_OK : refresh_snapshot(env, in, e, err);
+    }
+    hf_status status = env_read_begin(env, txn, err);
+    if (status || d == 0) return status;
+    /* While we hold a reader, nobody closes databases; but somebody may have between the two lines above. */
+    if (__builtin_expect(atomic_load_explicit(&e->dbi, memory_order_acquire) == d && knows_dbi(*txn, d), 1))
+      return HF_OK;
+    env_read_end(env, *txn);
+  }
+}
+
+void env_read_entity_end(struct lmdb_env *env, struct lmdb_txn *in, MDB_txn *txn) {
+  if (!in) env_read_end(env, txn);
+}
+
+hf_status env_entity_open(struct lmdb_env *env, hf_slice name, struct lmdb_entity **out, hf_error *err) {
+  hf_status status = HF_OK;
+  pthread_mutex_lock(&env->gate);
+  struct lmdb_entity *e = env->entities;
+  while (e && (e->name_size != name.size || memcmp(e->name, name.data, name.size) != 0)) e = e->next;
+  if (!e) {
+    e = calloc(1, sizeof *e);
+    if (e) {
+      memcpy(e->name, name.data, name.size);
+      e->name_size = name.size;
+      e->name_hash = 14695981039346656037U; /* FNV-1a, 64 bits */
+      for (size_t i = 0; i < name.size; i++)
+        e->name_hash = (e->name_hash ^ (unsigned char)name.data[i]) * 1099511628211U;
+      e->next = env->entities;
+      env->entities = e;
+    } else {
+      status = hf_error_set(err, HF_IO, "out of memory");
+    }
+  }
+  if (e) e->refs++;
+  pthread_mutex_unlock(&env->gate);
+  *out = e;
+  return status;
+}
+
+void env_entity_close(struct lmdb_env *env, struct lmdb_entity *entity) {
+  pthread_mutex_lock(&env->gate);
+  /* One with an open database stays on the list: the database is still open, and may be wanted again. */
+  if (--entity->refs == 0 && atomic_load(&entity->dbi) == 0 && entity->txn_dbi == 0) {
+    struct lmdb_entity **link = &env->entities;
+    while (*link != entity) link = &(*link)->next;
+    *link = entity->next;
+    free(entity);
+  }
+  pthread_mutex_unlock(&env->gate);
+}
+
+/* ---- snapshots */
+
+/* Opens the databases of all entity types in use, so that the snapshot knows their handles. */
+static hf_status open_all(struct lmdb_env *env, hf_error *err) {
+  for (;;) {
+    struct lmdb_entity *wanted = NULL;
+    pthread_mutex_lock(&env->gate);
+    unsigned open = 0;
+    for (struct lmdb_entity *e = env->entities; e; e = e->next) {
+      if (atomic_load(&e->dbi)) {
+        open++;
+      } else if (e->refs && !e->txn_dbi && !atomic_load(&e->touched)) {
+        wanted = e;
+        wanted->refs++;
+        atomic_store(&e->touched, true);
+        break;
+      }
+    }
+    pthread_mutex_unlock(&env->gate);
+    if (!wanted || open >= OPEN_DBIS_MAX) {
+      if (wanted) env_entity_close(env, wanted);
+      return HF_OK;
+    }
+    bool exists;
+    hf_status status = open_dbi(env, wanted, &exists, err);
+    env_entity_close(env, wanted);
+    if (status) return status;
+  }
+}
+
+hf_status env_snapshot_begin(struct lmdb_env *env, struct lmdb_txn *t, hf_error *err) {
+  *t = (struct lmdb_txn){.kind = HF_TXN_READ};
+  hf_status status = open_all(env, err);
+  if (status) return status;
+  for (int repairs = 0;; repairs++) {
+    pthread_mutex_lock(&env->gate);
+    int rc = env_begin_read_txn(env, &t->mdb);
+    if (rc == 0) env->snapshots++;
+    pthread_mutex_unlock(&env->gate);
+    if (rc == 0) return HF_OK;
+    status = repairs == REPAIRS_MAX ? env_fail(env, rc, "begin a snapshot", err)
+                                    : env_repair(env, rc, "begin a snapshot", err);
+    if (status) return status;
+  }
+}
+
+void env_snapshot_end(struct lmdb_env *env, struct lmdb_txn *t) {
+  mdb_txn_abort(t->mdb);
+  pthread_mutex_lock(&env->gate);
+  env->snapshots--;
+  pthread_mutex_unlock(&env->gate);
+}

@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+#
+# A power cut on a real filesystem: ext4 on a loop device is shut down in the midst of commits, mounted again, and looked
+# at.  With durability sync nothing that was acknowledged may be missing.  The other two modes are measured: how many
+# commits were lost, and how many stores could not be read any more.
+#
+# Needs root and loop mounts, so it runs only when HOLDFAST_TEST_POWER=1 asks for it.  HOLDFAST_FAULT_ROUNDS (20) cuts.
+if [ "${HOLDFAST_TEST_POWER:-}" != 1 ]; then
+  echo "skipped: set HOLDFAST_TEST_POWER=1 to cut the power of a loop device (needs root)"
+  exit 77
+fi
+# A mount namespace of its own: nothing stays mounted when the test ends, however that happens.
+if [ -z "${HOLDFAST_POWER_INSIDE:-}" ]; then
+  HOLDFAST_POWER_INSIDE=1 exec unshare --mount bash "$0"
+fi
+# shellcheck source=tests/fault/lib.sh
+. "$HOLDFAST_SOURCE/tests/fault/lib.sh"
+
+rounds=${HOLDFAST_FAULT_ROUNDS:-20}
+mkdir "$work/disk"
+truncate -s 64M "$work/image"
+{ mkfs.ext4 -q -F "$work/image" && mount -o loop "$work/image" "$work/disk" && umount "$work/disk"; } 2>"$work/errors" ||
+  skip "no loop mounts: $(head -n 1 "$work/errors")"
+
+# One cut, with durability $1.  Sets $acknowledged, and $found: the step whose state is there.  That is "" if the store
+# cannot be read or is not whole; with sync also if the state is from before the last acknowledged step.
+# With $2 the kernel writes back shortly before, as it does by itself every few seconds.
+cut_power() {
+  local least=0
+  mkfs.ext4 -q -F "$work/image"
+  mount -o loop "$work/image" "$work/disk"
+  "$programs/ledger" write "lmdb:$work/disk/store?durability=$1" 1 >"$work/acknowledged" 2>"$work/errors" &
+  local pid=$!
+  sleep "$(random_delay 20 400)"
+  [ -z "${2:-}" ] || { sync -f "$work/disk" && sleep "$(random_delay 0 30)"; }
+  "$programs/power_cut" "$work/disk"
+  for _ in $(seq 100); do
+    kill -0 "$pid" 2>/dev/null || break
+    sleep 0.02
+  done
+  kill_now "$pid"
+  acknowledged=$(tail -n 1 "$work/acknowledged")
+  acknowledged=${acknowledged:-0}
+  [ "$1" != sync ] || least=$acknowledged
+  umount "$work/disk"
+  mount -o loop "$work/image" "$work/disk"
+  found=$("$programs/ledger" check "lmdb:$work/disk/store" "$least" $((acknowledged + 1)) 2>"$work/errors") || found=""
+  umount "$work/disk"
+}
+
+commits=0
+for ((round = 0; round < rounds; round++)); do
+  cut_power sync
+  [ -n "$found" ] || fail "sync, round $round, after step $acknowledged: $(cat "$work/errors")"
+  commits=$((commits + acknowledged))
+done
+[ "$commits" -gt "$rounds" ] || fail "only $commits commits in $rounds rounds"
+echo "sync: $rounds power cuts during $commits commits: nothing acknowledged was lost"
+
+for durability in nometasync nosync; do
+  commits=0 losses=0 lost=0 unreadable=0
+  for ((round = 0; round < rounds; round++)); do
+    cut_power "$durability" "$([ $((round % 2)) = 0 ] || echo write-back)"
+    commits=$((commits + acknowledged))
+    if [ -z "$found" ]; then
+      unreadable=$((unreadable + 1))
+    elif [ "$found" -lt "$acknowledged" ]; then
+      losses=$((losses + 1))
+      lost=$((lost + acknowledged - found))
+    fi
+  done
+  echo "$durability: $rounds power cuts during $commits commits: $losses lost $lost commits," \
+    "$unreadable left no store that can be read or that is whole"
+done
