@@ -160,6 +160,7 @@ static hf_status build(const char *work, hf_error *err) {
   if (!rc) rc = mdb_env_sync(mdb, 1);
   mdb_env_close(mdb);
   if (!rc) return HF_OK;
+  rc = lmdb_explain_eio(rc, work);
   return hf_error_set(err, lmdb_status(rc), "cannot make a store in %s: %s", work, mdb_strerror(rc));
 }
 

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
@@ -40,6 +41,20 @@ hf_status lmdb_status(int rc) {
   }
 }
 
+int lmdb_explain_eio(int rc, const char *dir) {
+  struct statvfs fs;
+  struct rlimit limit;
+  struct stat st;
+  char data[4096];
+  if (rc != EIO) return rc;
+  if (statvfs(dir, &fs) == 0 && fs.f_bavail < 64) return ENOSPC;
+  if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
+      lmdb_data_path(dir, data, sizeof data, NULL) == HF_OK && stat(data, &st) == 0 &&
+      (rlim_t)st.st_size + ((rlim_t)1 << 20) > limit.rlim_cur)
+    return EFBIG;
+  return rc;
+}
+
 /* What a person should know beyond LMDB's own words; NULL where those say enough. */
 static const char *hint_for(const struct lmdb_env *env, int rc) {
   switch (rc) {
@@ -52,9 +67,7 @@ static const char *hint_for(const struct lmdb_env *env, int rc) {
 }
 
 hf_status env_fail(const struct lmdb_env *env, int rc, const char *doing, hf_error *err) {
-  struct statvfs fs;
-  /* LMDB reports a short write, as on a disk that runs full, as EIO. */
-  if (rc == EIO && statvfs(env->path, &fs) == 0 && fs.f_bavail < 64) rc = ENOSPC;
+  rc = lmdb_explain_eio(rc, env->path);
   const char *hint = hint_for(env, rc);
   hf_status status = lmdb_status(rc);
   hf_error_set(err, status, "%s: cannot %s: %s", env->path, doing, hint ? hint : mdb_strerror(rc));
@@ -138,10 +151,11 @@ static hf_status start(struct lmdb_env *env, hf_error *err) {
   hf_status status = open_mdb(env, err);
   if (status) return status;
   MDB_txn *txn;
-  int rc = mdb_txn_begin(env->mdb, NULL, MDB_RDONLY, &txn);
-  if (rc == MDB_READERS_FULL) {
-    mdb_reader_check(env->mdb, NULL);
-    rc = mdb_txn_begin(env->mdb, NULL, MDB_RDONLY, &txn);
+  int rc = env_begin_read_txn(env, &txn);
+  for (int tries = 0; rc == MDB_MAP_RESIZED && tries < REPAIRS_MAX;
+       tries++) { /* another process is growing it just now */
+    rc = mdb_env_set_mapsize(env->mdb, 0);
+    if (rc == 0) rc = env_begin_read_txn(env, &txn);
   }
   if (rc) {
     status = env_fail(env, rc, "begin reading", err);

@@ -89,6 +89,9 @@ hf_status lmdb_create(const hf_location *at, hf_error *err);
 /* Gives the lock file in the directory its blocks, before LMDB maps it: on a full disk, writing to a map without blocks
  * is a fatal signal.  HF_FULL. */
 hf_status lmdb_reserve_lock(const char *dir, hf_error *err);
+/* LMDB reports a short write, as on a disk that runs full, as EIO: ENOSPC or EFBIG where that is what happened,
+ * otherwise rc as it is. */
+int lmdb_explain_eio(int rc, const char *dir);
 /* The status that LMDB's result (or an errno) means. */
 hf_status lmdb_status(int rc);
 /* Where the data file is. */
