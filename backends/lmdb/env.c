@@ -6,16 +6,18 @@
 #include "env.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 #include "inspect.h"
 
 static const uint64_t MAP_DEFAULT = (uint64_t)64 << 30, MAP_SMALLEST = 64 << 10, MAP_LARGEST = (uint64_t)64 << 40,
-                      MAP_LEAST_TRIED = 64 << 20;
+                      MAP_LEAST_TRIED = 64 << 20, LENT_BYTES = 1 << 20;
 
 /* ---- errors */
 
@@ -93,6 +95,17 @@ static uint64_t first_map_size(const hf_options *o) {
   return (size + 4095) & ~(uint64_t)4095;
 }
 
+/* Occupies those of the descriptors 0, 1 and 2 that are closed, so that a store's file never becomes what somebody
+ * prints to. held[i] is -1 or to be closed. */
+static void occupy_standard_files(int held[3]) {
+  for (int i = 0; i < 3; i++) held[i] = fcntl(i, F_GETFD) < 0 ? open("/dev/null", O_RDWR | O_CLOEXEC) : -1;
+}
+
+static void leave_standard_files(const int held[3]) {
+  for (int i = 0; i < 3; i++)
+    if (held[i] >= 0) close(held[i]);
+}
+
 /* Opens env->mdb, halving the map where the address space is limited. */
 static hf_status open_mdb(struct lmdb_env *env, hf_error *err) {
   hf_status status = env->options.read_only ? HF_OK : lmdb_reserve_lock(env->path, err);
@@ -103,7 +116,10 @@ static hf_status open_mdb(struct lmdb_env *env, hf_error *err) {
     mdb_env_set_maxdbs(env->mdb, DBIS_MAX);
     mdb_env_set_maxreaders(env->mdb, READERS_MAX);
     mdb_env_set_mapsize(env->mdb, env->map_size);
+    int held[3];
+    occupy_standard_files(held);
     rc = mdb_env_open(env->mdb, env->path, open_flags(&env->options), 0666);
+    leave_standard_files(held);
     if (rc == 0) return HF_OK;
     mdb_env_close(env->mdb);
     env->mdb = NULL;
@@ -263,12 +279,27 @@ bool env_can_grow(const struct lmdb_env *env) { return env->map_size < size_limi
 hf_status env_grow_locked(struct lmdb_env *env, hf_error *err) {
   uint64_t limit = size_limit(env);
   if (!env_can_grow(env))
-    return hf_error_set(err, HF_FULL, "%s is full: it has reached its size limit of %llu bytes (maxsize)", env->path,
-                        (unsigned long long)limit);
+    return hf_error_set(err, HF_FULL,
+                        "%s is full: it has reached its size limit of %llu bytes (maxsize); remove entities, or open "
+                        "it with a larger one",
+                        env->path, (unsigned long long)limit);
   uint64_t size = env->map_size * 2;
   if (size > limit) size = limit;
   mdb_reader_check(env->mdb, NULL);
   return env_set_map_size(env, size, err);
+}
+
+hf_status env_lend_room(struct lmdb_env *env, hf_error *err) {
+  pthread_mutex_lock(&env->write_lock);
+  hf_status status =
+      env->lent ? hf_error_set(
+                      err, HF_FULL,
+                      "%s is full, even for deleting so much at once: remove fewer, or open it with a larger maxsize",
+                      env->path)
+                : env_set_map_size(env, env->map_size + env->map_size / 4 + LENT_BYTES, err);
+  if (status == HF_OK) env->lent = true;
+  pthread_mutex_unlock(&env->write_lock);
+  return status;
 }
 
 hf_status env_grow(struct lmdb_env *env, hf_error *err) {

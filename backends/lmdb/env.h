@@ -71,6 +71,7 @@ struct lmdb_env {
   unsigned dbis_open;
   unsigned commits;
   int64_t presence_checked; /* ms, see check_file_present() */
+  bool lent;                /* the map is larger than its limit, see env_lend_room() */
   bool grow;                /* a transaction ran out of map: grow before the next one */
 };
 
@@ -114,8 +115,9 @@ hf_status env_read_entity(struct lmdb_env *env, struct lmdb_txn *in, struct lmdb
 /* Ends what env_read_entity() began; `in` as there. */
 void env_read_entity_end(struct lmdb_env *env, struct lmdb_txn *in, MDB_txn *txn);
 
-/* Begins the process's write transaction, waiting for other writers. */
-hf_status env_write_begin(struct lmdb_env *env, struct lmdb_txn *txn, hf_error *err);
+/* Begins the process's write transaction, waiting for other writers.
+ *   frees  it frees more than it takes, and may use lent room */
+hf_status env_write_begin(struct lmdb_env *env, struct lmdb_txn *txn, bool frees, hf_error *err);
 hf_status env_write_commit(struct lmdb_env *env, struct lmdb_txn *txn, hf_error *err);
 void env_write_abort(struct lmdb_env *env, struct lmdb_txn *txn);
 /* A transaction inside another one. */
@@ -130,6 +132,9 @@ hf_status env_write_dbi(struct lmdb_env *env, struct lmdb_txn *txn, struct lmdb_
 hf_status env_snapshot_begin(struct lmdb_env *env, struct lmdb_txn *txn, hf_error *err);
 void env_snapshot_end(struct lmdb_env *env, struct lmdb_txn *txn);
 
+/* Lends a store that is at its size limit some room beyond it, for a write that frees more than it takes: LMDB needs
+ * pages to delete.  The room is taken back before the next write. */
+hf_status env_lend_room(struct lmdb_env *env, hf_error *err);
 /* Whether the map is below its size limit. */
 bool env_can_grow(const struct lmdb_env *env);
 /* Doubles the map.  HF_FULL: the size limit is reached.  Call without a transaction and without write_lock. */

@@ -55,7 +55,7 @@ static hf_status begin(void *store, hf_txn_kind kind, void *parent, void **txn, 
   if (!t) return hf_error_set(err, HF_IO, "out of memory");
   hf_status status = kind == HF_TXN_READ ? env_snapshot_begin(store, t, err)
                      : parent            ? env_nested_begin(store, parent, t, err)
-                                         : env_write_begin(store, t, err);
+                                         : env_write_begin(store, t, false, err);
   if (status) free(t);
   *txn = status ? NULL : t;
   return status;
@@ -348,7 +348,7 @@ static hf_status scan(void *store, void *txn, void *entity, const hf_scan *s, hf
 typedef hf_status (*write_fn)(struct lmdb_env *env, struct lmdb_txn *t, struct lmdb_entity *entity, void *what,
                               hf_error *err);
 
-static hf_status write(void *store, void *txn, void *entity, write_fn fn, void *what, hf_error *err) {
+static hf_status write(void *store, void *txn, void *entity, write_fn fn, void *what, bool frees, hf_error *err) {
   struct lmdb_env *env = store;
   if (txn) {
     hf_status status = fn(env, txn, entity, what, err);
@@ -358,7 +358,7 @@ static hf_status write(void *store, void *txn, void *entity, write_fn fn, void *
   }
   for (;;) {
     struct lmdb_txn t;
-    hf_status status = env_write_begin(env, &t, err);
+    hf_status status = env_write_begin(env, &t, frees, err);
     if (status) return status;
     status = fn(env, &t, entity, what, err);
     if (status)
@@ -367,7 +367,7 @@ static hf_status write(void *store, void *txn, void *entity, write_fn fn, void *
       status = env_write_commit(env, &t, err);
     if (status != HF_FULL || !env->grow) return status;
     env->grow = false;
-    status = env_grow(env, err);
+    status = frees && !env_can_grow(env) ? env_lend_room(env, err) : env_grow(env, err);
     if (status) return status;
   }
 }
@@ -419,7 +419,7 @@ static hf_status do_put(struct lmdb_env *env, struct lmdb_txn *t, struct lmdb_en
 static hf_status put(void *store, void *txn, void *entity, const hf_put *p, const hf_write_options *options,
                      hf_info *info, hf_error *err) {
   struct put_one one = {p, options, info};
-  return write(store, txn, entity, do_put, &one, err);
+  return write(store, txn, entity, do_put, &one, false, err);
 }
 
 struct put_many {
@@ -452,7 +452,7 @@ static hf_status do_put_many(struct lmdb_env *env, struct lmdb_txn *t, struct lm
 
 static hf_status put_many(void *store, void *txn, void *entity, const hf_put *puts, size_t n, hf_error *err) {
   struct put_many many = {puts, n};
-  return write(store, txn, entity, do_put_many, &many, err);
+  return write(store, txn, entity, do_put_many, &many, false, err);
 }
 
 struct remove_many {
@@ -489,13 +489,13 @@ static hf_status do_remove(struct lmdb_env *env, struct lmdb_txn *t, struct lmdb
 
 static hf_status remove_one(void *store, void *txn, void *entity, const hf_key *key, hf_error *err) {
   struct remove_many one = {key, 1, 0};
-  return write(store, txn, entity, do_remove, &one, err);
+  return write(store, txn, entity, do_remove, &one, true, err);
 }
 
 static hf_status remove_many(void *store, void *txn, void *entity, const hf_key *keys, size_t n, uint64_t *removed,
                              hf_error *err) {
   struct remove_many many = {keys, n, 0};
-  hf_status status = write(store, txn, entity, do_remove_many, &many, err);
+  hf_status status = write(store, txn, entity, do_remove_many, &many, true, err);
   *removed = many.removed;
   return status;
 }
@@ -513,7 +513,7 @@ static hf_status do_clear(struct lmdb_env *env, struct lmdb_txn *t, struct lmdb_
 }
 
 static hf_status clear(void *store, void *txn, void *entity, hf_error *err) {
-  return write(store, txn, entity, do_clear, NULL, err);
+  return write(store, txn, entity, do_clear, NULL, true, err);
 }
 
 /* ---- quarantine */
@@ -543,7 +543,7 @@ static hf_status do_quarantine(struct lmdb_env *env, struct lmdb_txn *t, struct 
 
 static hf_status quarantine(void *store, void *entity, const hf_key *key, const char *problem, hf_error *err) {
   struct doubt d = {key, problem};
-  return write(store, NULL, entity, do_quarantine, &d, err);
+  return write(store, NULL, entity, do_quarantine, &d, true, err);
 }
 
 static hf_status quarantined(void *store, void *entity, uint64_t *n, hf_error *err) {
@@ -629,6 +629,7 @@ const hf_backend hf__backend_lmdb = {
     .name = "lmdb",
     .capabilities = HF_CAP_DURABLE | HF_CAP_TRANSACTION | HF_CAP_SNAPSHOT | HF_CAP_NESTED | HF_CAP_REVISION |
                     HF_CAP_IF_ABSENT | HF_CAP_ATOMIC_BATCH | HF_CAP_QUARANTINE | HF_CAP_CHECKSUM,
+    .is_path = true,
     .identify = identify,
     .open = open_store,
     .close = close_store,

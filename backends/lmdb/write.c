@@ -26,7 +26,12 @@ static hf_status check_file_present(struct lmdb_env *env, hf_error *err) {
 }
 
 /* With write_lock held: LMDB's write transaction, after whatever repair it needs. */
-static hf_status begin_locked(struct lmdb_env *env, struct lmdb_txn *t, hf_error *err) {
+static hf_status begin_locked(struct lmdb_env *env, struct lmdb_txn *t, bool frees, hf_error *err) {
+  if (env->lent && !frees && env->mdb) { /* LMDB keeps the map as large as what is in use */
+    hf_status status = env_set_map_size(env, env->options.max_size, err);
+    if (status) return status;
+    env->lent = false;
+  }
   if (env->grow && env->mdb) {
     env->grow = false;
     hf_error unused;
@@ -46,10 +51,10 @@ static hf_status begin_locked(struct lmdb_env *env, struct lmdb_txn *t, hf_error
   }
 }
 
-hf_status env_write_begin(struct lmdb_env *env, struct lmdb_txn *t, hf_error *err) {
+hf_status env_write_begin(struct lmdb_env *env, struct lmdb_txn *t, bool frees, hf_error *err) {
   *t = (struct lmdb_txn){.kind = HF_TXN_WRITE};
   pthread_mutex_lock(&env->write_lock);
-  hf_status status = begin_locked(env, t, err);
+  hf_status status = begin_locked(env, t, frees, err);
   if (status) pthread_mutex_unlock(&env->write_lock);
   return status;
 }

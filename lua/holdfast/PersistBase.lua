@@ -36,8 +36,15 @@ local PersistBase = {
   close = core.close,
 }
 
-local function misuse(...)
-  error(core.error("invalid_argument", string.format(...)), 0)
+local function misuse(self, ...)
+  local name = type(self) == "table" and rawget(self, "entityName") or nil
+  error(core.error("invalid_argument", string.format(...), { entityName = name }), 0)
+end
+
+-- Methods in Lua check what those in C do.
+local function checkInstance(self, method)
+  if type(self) == "table" and rawget(self, 0) then return end
+  misuse(nil, "call %s with a colon on an instance: store:%s(...)", method, method)
 end
 
 -- Fields that are worked out when first asked for.
@@ -97,10 +104,10 @@ end
 ---@param name? string  for tostring() and messages
 function PersistBase:extend(name)
   if type(self) ~= "table" or not rawget(self, "instances") then
-    misuse("call extend on a class: holdfast.LmdbPersist:extend(\"Name\")")
+    misuse(nil, "call extend on a class: holdfast.LmdbPersist:extend(\"Name\")")
   end
   if name ~= nil and type(name) ~= "string" then
-    misuse("the name of a class must be a string, not a %s", type(name))
+    misuse(nil, "the name of a class must be a string, not a %s", type(name))
   end
   return class({ className = name or self.className, super = self }, self)
 end
@@ -109,8 +116,9 @@ end
 ---@param predicate fun(entity: any): boolean
 ---@return fun(): any
 function PersistBase:filter(predicate)
+  checkInstance(self, "filter")
   if type(predicate) ~= "function" then
-    misuse("filter: the predicate must be a function, not a %s", type(predicate))
+    misuse(self, "filter: the predicate must be a function, not a %s", type(predicate))
   end
   local nextValue, state, control = self:values()
   local function explain(raised)
@@ -136,8 +144,9 @@ end
 ---@param n integer
 ---@return fun(): any
 function PersistBase:take(n)
+  checkInstance(self, "take")
   if type(n) ~= "number" or n < 0 or n ~= math.floor(n) or n == math.huge then
-    misuse("take: the count must be a whole number from 0 on, not %s",
+    misuse(self, "take: the count must be a whole number from 0 on, not %s",
       type(n) == "number" and core.json.encode(n == n and n or "NaN"):gsub('"', "") or "a " .. type(n))
   end
   -- The limit spares the store from reading on; the count holds where an overridden values() knows no ranges.

@@ -8,8 +8,8 @@
 
 #include "holdfast/backend.h"
 
-/* hf_error_set() for the core: `return hf__fail(err, HF_IO, "...")`.  A macro, so that static analysis sees that its value
- * is the status. */
+/* hf_error_set() for the core: `return hf__fail(err, HF_IO, "...")`.  A macro, so that static analysis sees that its
+ * value is the status. */
 static inline hf_status hf__same(hf_status status) { return status; }
 #define hf__fail(err, status, ...) (hf_error_set((err), (status), __VA_ARGS__), hf__same(status))
 

@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "core/error.h"
 #include "core/json.h"
@@ -37,6 +38,7 @@ hf_status hf_persist_open(hf_slice entity_name, const char *base, const hf_optio
     p->name = (hf_slice){name, entity_name.size};
     p->options = url.options;
     p->backend = hf__url_backend(&url);
+    if (p->backend->is_path) p->directory = getcwd(NULL, 0);
     p->refs = 1;
     *out = p;
   } else {
@@ -63,6 +65,7 @@ void hf__persist_unref(hf_persist *p) {
   leave_store(p);
   free((char *)p->name.data);
   free(p->base);
+  free(p->directory);
   free(p->url);
   free(p);
 }
@@ -88,7 +91,7 @@ hf_status hf_persist_init(hf_persist *p, hf_error *err) {
   hf_error own;
   if (!err) err = &own;
   hf_store *store;
-  hf_status status = hf__store_acquire(p->base, &p->options, &store, err);
+  hf_status status = hf__store_acquire(p->base, &p->options, p->directory, &store, err);
   if (status == HF_OK) {
     status = store->backend->entity_open(store->impl, p->name, &p->entity, err);
     if (status)

@@ -15,6 +15,7 @@ struct hf_persist {
   void *entity;              /* the backend's, with store */
   const hf_backend *backend; /* that the URL names */
   char *base;                /* as given: what hf_persist_init() opens */
+  char *directory;           /* where the process was then: what a relative path in base is relative to */
   char *url;                 /* the same without password, for people */
   hf_options options;
   hf_slice name; /* the entity name, 0-terminated */

@@ -139,7 +139,10 @@ static hf_status acquire_locked(const char *base, const hf__url *url, hf_store *
   for (hf_store *s = stores; s; s = s->next)
     if (s->backend == backend && strcmp(s->identity, identity) == 0) {
       status = check_shared(s, &url->options, err);
-      if (status) return status;
+      if (status) {
+        err->retryable = false; /* unlike a revision that has moved on */
+        return status;
+      }
       s->refs++;
       *out = s;
       return HF_OK;
@@ -166,15 +169,19 @@ static hf_status acquire_locked(const char *base, const hf__url *url, hf_store *
   return HF_OK;
 }
 
-hf_status hf__store_acquire(const char *base, const hf_options *options, hf_store **out, hf_error *err) {
+hf_status hf__store_acquire(const char *base, const hf_options *options, const char *directory, hf_store **out,
+                            hf_error *err) {
   hf_error own; /* slots are promised a place for their errors */
   if (!err) err = &own;
   hf__url url;
   hf_status status = hf__url_parse(base, options, &url, err);
   if (status) return status;
-  pthread_mutex_lock(&lock);
-  status = acquire_locked(base, &url, out, err);
-  pthread_mutex_unlock(&lock);
+  status = hf__url_resolve(&url, directory, err);
+  if (status == HF_OK) {
+    pthread_mutex_lock(&lock);
+    status = acquire_locked(base, &url, out, err);
+    pthread_mutex_unlock(&lock);
+  }
   if (status) hf__copy_text(err->backend, sizeof err->backend, url.at.scheme, strlen(url.at.scheme));
   hf__url_free(&url);
   return status;

@@ -30,8 +30,10 @@ extern _Atomic unsigned hf__process_generation;
 const hf_backend *hf__backend_find(const char *name);
 void hf__backend_names(char *out, size_t capacity);
 
-/* Opens the store that `base` means, or takes another reference to it. */
-hf_status hf__store_acquire(const char *base, const hf_options *options, hf_store **out, hf_error *err);
+/* Opens the store that `base` means, or takes another reference to it.
+ *   directory  what a relative path is relative to; NULL: the working directory */
+hf_status hf__store_acquire(const char *base, const hf_options *options, const char *directory, hf_store **out,
+                            hf_error *err);
 void hf__store_ref(hf_store *store);
 void hf__store_release(hf_store *store);
 

@@ -13,7 +13,7 @@ enum { VERIFY_PAGE = 256, VERIFY_BYTES = 1024 * 1024 };
 
 hf_status hf_store_open(const char *base, const hf_options *options, hf_store **out, hf_error *err) {
   *out = NULL;
-  return hf__store_acquire(base, options, out, err);
+  return hf__store_acquire(base, options, NULL, out, err);
 }
 
 void hf_store_close(hf_store *store) { hf__store_release(store); }
@@ -58,6 +58,9 @@ hf_status hf_store_stat(hf_store *s, hf_buffer *json, hf_error *err) {
 }
 
 /* ---- verifying */
+
+/* Whether this thread is in hf_store_verify(): its callback must not begin another walk, and another, ... */
+static _Thread_local bool verifying __attribute__((tls_model("initial-exec")));
 
 struct walk {
   hf_store *store;
@@ -133,17 +136,20 @@ hf_status hf_store_verify(hf_store *store, hf_slice entity_name, bool dry_run, h
   *report = (hf_verify_report){0, 0, 0, 0};
   if (hf__store_is_inherited(store)) return hf__store_inherited(store, err);
   if (hf__txn_is_open(store)) return hf__fail(err, HF_UNSUPPORTED, "verify cannot run inside a transaction");
+  if (verifying) return hf__fail(err, HF_UNSUPPORTED, "verify cannot run inside the callback of verify");
   struct walk w = {store, dry_run || store->options.read_only, fn, arg, report, false};
   hf__key name;
   hf_status status = entity_name.data ? hf__key_init((hf_slice){NULL, 0}, entity_name, &name, err) : HF_OK;
   if (status) return status;
   hf_page *names = hf_page_new(), *page = hf_page_new();
+  verifying = true;
   hf__store_ref(store); /* the callback may close the caller's handle */
   if (!names || !page)
     status = hf__fail(err, HF_IO, "out of memory");
   else
     status = entity_name.data ? verify_entity(&w, entity_name, page, err) : verify_all(&w, names, page, err);
   status = name_backend(store, status, err);
+  verifying = false;
   hf__store_release(store);
   hf_page_free(names);
   hf_page_free(page);

@@ -15,6 +15,8 @@
 
 #include "core/error.h"
 
+enum { DEPTH_MAX = 64 }; /* far below what the C stack of a small thread can take */
+
 struct hf_txn {
   hf_txn_kind kind;
   hf_store *store; /* NULL until the first operation; holds a reference */
@@ -22,6 +24,7 @@ struct hf_txn {
   bool borrowed;
   unsigned generation;
   struct hf_txn *parent;
+  unsigned depth;   /* how many are around it */
   hf_status failed; /* of the first operation that broke it */
   hf_error failure;
 };
@@ -35,10 +38,13 @@ hf_status hf_txn_begin(hf_txn_kind kind, hf_txn **out, hf_error *err) {
     return hf__fail(err, HF_INVALID_ARGUMENT, "transaction kind %d: HF_TXN_WRITE or HF_TXN_READ", (int)kind);
   if (parent && parent->kind == HF_TXN_READ && kind == HF_TXN_WRITE)
     return hf__fail(err, HF_READONLY, "a transaction cannot begin inside a snapshot: begin it outside");
+  if (parent && parent->depth + 1 >= DEPTH_MAX)
+    return hf__fail(err, HF_UNSUPPORTED, "transactions and snapshots nest at most %d deep", DEPTH_MAX);
   hf_txn *t = calloc(1, sizeof *t);
   if (!t) return hf__fail(err, HF_IO, "out of memory");
   t->kind = kind;
   t->parent = parent;
+  t->depth = parent ? parent->depth + 1 : 0;
   t->generation = atomic_load(&hf__process_generation);
   current = *out = t;
   return HF_OK;
@@ -89,6 +95,9 @@ hf_status hf__txn_join(hf_store *store, bool writing, void **txn, hf_error *err)
   } else if (t->store != store) {
     return hf__fail(err, HF_UNSUPPORTED, "a transaction covers one store: it began on %s and cannot reach %s as well",
                     t->store->url, store->url);
+  } else if (t->failed) {
+    return hf__fail(err, t->failed, "an operation of this transaction has failed, so it can only be undone: %s",
+                    t->failure.message);
   }
   *txn = t->impl;
   return HF_OK;

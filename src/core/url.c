@@ -182,9 +182,23 @@ hf_status hf__url_parse(const char *base, const hf_options *options, hf__url *ou
   return status;
 }
 
+hf_status hf__url_resolve(hf__url *url, const char *directory, hf_error *err) {
+  const char *path = url->at.path;
+  if (!hf__url_backend(url)->is_path || !directory || !*directory || !*path || *path == '/') return HF_OK;
+  size_t n = strlen(directory), m = strlen(path) + 1;
+  url->absolute = malloc(n + 1 + m);
+  if (!url->absolute) return hf__fail(err, HF_IO, "out of memory");
+  memcpy(url->absolute, directory, n);
+  url->absolute[n] = '/';
+  memcpy(url->absolute + n + 1, path, m);
+  url->at.path = url->absolute;
+  return HF_OK;
+}
+
 void hf__url_free(hf__url *url) {
   free(url->memory);
-  url->memory = NULL;
+  free(url->absolute);
+  url->memory = url->absolute = NULL;
 }
 
 const hf_backend *hf__url_backend(const hf__url *url) { return url->memory ? hf__backend_find(url->at.scheme) : NULL; }

@@ -12,7 +12,12 @@ typedef struct hf__url {
   hf_location at;
   hf_options options;
   char *memory;
+  char *absolute; /* at.path, where it was resolved */
 } hf__url;
+
+/* Makes the path of the location absolute, where the backend's locations are paths.
+ *   directory  an absolute path; NULL or "" leaves the path as it is */
+hf_status hf__url_resolve(hf__url *url, const char *directory, hf_error *err);
 
 /* Parses `base`; settings in the URL override those in `options` (NULL: defaults).
  * HF_INVALID_ARGUMENT says what to write instead. */

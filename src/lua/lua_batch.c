@@ -43,6 +43,9 @@ static hf_page *push_page(lua_State *L) {
 static hf_slice *check_ids(lua_State *L, const char *what, size_t *count) {
   if (!lua_istable(L, 2)) hfL_misuse(L, "%s: give a list of ids, not a %s", what, luaL_typename(L, 2));
   *count = lua_objlen(L, 2);
+  size_t keys = 0;
+  for (lua_pushnil(L); lua_next(L, 2); lua_pop(L, 1)) keys++;
+  if (keys != *count) hfL_misuse(L, "%s: give a list of ids such as {\"a\", \"b\"}, without gaps or other keys", what);
   hf_slice *ids = lua_newuserdata(L, *count * (sizeof(hf_slice) + HF_NUMBER_MAX) + 1);
   char *numbers = (char *)(ids + *count);
   for (size_t i = 0; i < *count; i++) {
@@ -132,6 +135,16 @@ static bool writes_add(struct writes *w, hf_slice id, bool own_id, hf_slice json
   return hf_buffer_add(&w->texts, json.data, json.size);
 }
 
+/* In a table, 1 and "1" are two keys; here they are one id. */
+static void check_unique(lua_State *L, hf_slice number) {
+  lua_pushlstring(L, number.data, number.size);
+  lua_rawget(L, 2);
+  if (!lua_isnil(L, -1))
+    hfL_misuse(L, "writeMany: %.*s and \"%.*s\" are one id: give one of them", (int)number.size, number.data,
+               (int)number.size, number.data);
+  lua_pop(L, 1);
+}
+
 /* store:writeMany{[id]=entity}: all of them in one commit, or none */
 static int lhf_write_many(lua_State *L) {
   hf_error err;
@@ -150,7 +163,12 @@ static int lhf_write_many(lua_State *L) {
     char number[HF_NUMBER_MAX];
     hf_slice json;
     hf_slice id = hfL_check_id(L, -2, "writeMany: each id", number);
-    if (hfL_json_encode(L, -1, cx->codec, &json, &err)) hfL_raise_for(L, p, id, &err);
+    if (hfL_json_encode(L, -1, cx->codec, &json, &err)) {
+      size_t used = strlen(err.message);
+      snprintf(err.message + used, sizeof err.message - used, " (of the entity with id %.*s)", (int)id.size, id.data);
+      hfL_raise_for(L, p, id, &err);
+    }
+    if (id.data == number) check_unique(L, id);
     if (!writes_add(w, id, id.data == number, json)) luaL_error(L, "not enough memory");
   }
   for (size_t i = 0; i < w->count; i++) {

@@ -86,6 +86,14 @@ int hfL_misuse(lua_State *L, const char *fmt, ...) {
   vsnprintf(message, sizeof message, fmt, args);
   va_end(args);
   hf__fail(&err, HF_INVALID_ARGUMENT, "%s", message);
+  if (lua_istable(L, 1)) { /* a method of an instance: name its entity type */
+    lua_pushliteral(L, "entityName");
+    lua_rawget(L, 1);
+    size_t size;
+    const char *name = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &size) : NULL;
+    if (name) hf__copy_text(err.entity_name, sizeof err.entity_name, name, size);
+    lua_pop(L, 1);
+  }
   hfL_raise(L, &err);
 }
 

@@ -343,7 +343,10 @@ static int lhf_remove_all(lua_State *L) {
 static int lhf_count(lua_State *L) {
   hf_error err;
   uint64_t n;
-  if (hf_persist_count(hfL_check_persist(L), &n, &err)) hfL_raise(L, &err);
+  hf_persist *p = hfL_check_persist(L);
+  if (!lua_isnoneornil(L, 2))
+    hfL_misuse(L, "count takes no range: it counts all entities of the name; count keys(range) yourself");
+  if (hf_persist_count(p, &n, &err)) hfL_raise(L, &err);
   lua_pushnumber(L, (lua_Number)n);
   return 1;
 }

@@ -37,6 +37,7 @@ static int lhf_open_store(lua_State *L) {
   hf_options options;
   if (lua_type(L, 1) != LUA_TSTRING)
     hfL_misuse(L, "the base must be a directory such as \"./data\" or a store URL, not a %s", luaL_typename(L, 1));
+  if (strlen(lua_tostring(L, 1)) != lua_objlen(L, 1)) hfL_misuse(L, "the base must not contain a NUL byte");
   hfL_check_options(L, 2, &options);
   struct store_box *box = lua_newuserdata(L, sizeof *box);
   box->store = NULL;
@@ -162,18 +163,22 @@ static int lhf_store_verify(lua_State *L) {
   lua_pushnil(L);
   if (!lua_isnil(L, 2)) {
     if (!lua_istable(L, 2)) hfL_misuse(L, "verify: options must be a table, not a %s", luaL_typename(L, 2));
-    lua_getfield(L, 2, "dryRun");
-    dry_run = lua_toboolean(L, -1);
-    lua_pop(L, 1);
-    lua_getfield(L, 2, "entityName");
-    if (!lua_isnil(L, -1)) {
-      if (lua_type(L, -1) != LUA_TSTRING) hfL_misuse(L, "verify: entityName must be a string");
-      name.data = lua_tolstring(L, -1, &name.size);
+    for (lua_pushnil(L); lua_next(L, 2); lua_pop(L, 1)) {
+      const char *option = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "?";
+      if (strcmp(option, "dryRun") == 0) {
+        if (!lua_isboolean(L, -1)) hfL_misuse(L, "verify: dryRun must be true or false");
+        dry_run = lua_toboolean(L, -1);
+      } else if (strcmp(option, "entityName") == 0) {
+        if (lua_type(L, -1) != LUA_TSTRING) hfL_misuse(L, "verify: entityName must be a string");
+        name.data = lua_tolstring(L, -1, &name.size);
+      } else if (strcmp(option, "onEvent") == 0) {
+        if (!lua_isfunction(L, -1)) hfL_misuse(L, "verify: onEvent must be a function");
+        lua_pushvalue(L, -1);
+        lua_replace(L, 3);
+      } else {
+        hfL_misuse(L, "verify: there is no option '%s': entityName, dryRun and onEvent exist", option);
+      }
     }
-    lua_pop(L, 1);
-    lua_getfield(L, 2, "onEvent");
-    lua_replace(L, 3);
-    if (!lua_isnil(L, 3) && !lua_isfunction(L, 3)) hfL_misuse(L, "verify: onEvent must be a function");
   }
   lua_pushcfunction(L, notify);
   luaL_checkstack(L, 8, "verify");

@@ -9,8 +9,8 @@
 #include "core/error.h"
 #include "lua/binding.h"
 
-/* Calls the function that lies below `arguments` values inside the transaction, and ends that.  Returns how many results
- * are on the stack. */
+/* Calls the function that lies below `arguments` values inside the transaction, and ends that.  Returns how many
+ * results are on the stack. */
 static int run(lua_State *L, hf_txn *txn, int arguments) {
   hf_error err;
   int below = lua_gettop(L) - arguments - 1;

@@ -113,8 +113,11 @@ stores.each(function(kind)
           assert.equal("signal", err.entityName, i)
           assert.equal(id, err.entityId, i)
         end
-        local err = raises.error("invalid_value", bad[2], store.writeMany, store, { new = 1, [7] = bad[1] })
+        local err = raises.error("invalid_value", nil, store.writeMany, store, { new = 1, [7] = bad[1] })
         assert.equal("7", err.entityId)
+        local ok, alone = pcall(store.writeValue, store, "7", bad[1])
+        assert.is_false(ok)
+        assert.equal(alone.message .. " (of the entity with id 7)", err.message)
       end
       raises.error("invalid_value", "^cannot store nil.*$", store.writeValue, store, "a", nil)
       unchanged()
@@ -134,7 +137,8 @@ stores.each(function(kind)
   it("take refuses what is no count", function()
     local store, unchanged = filled()
     raises.error("invalid_argument", "take: the count must be a whole number from 0 on, not -1", store.take, store, -1)
-    raises.error("invalid_argument", "take: the count must be a whole number from 0 on, not 1.5", store.take, store, 1.5)
+    raises.error("invalid_argument", "take: the count must be a whole number from 0 on, not 1.5",
+      store.take, store, 1.5)
     for _, n in ipairs({ 0 / 0, math.huge, -math.huge, "5", {}, true }) do
       raises.error("invalid_argument", "^take: the count must be a whole number from 0 on.*$", store.take, store, n)
     end
@@ -243,7 +247,8 @@ stores.each(function(kind)
 
     it("may raise anything", function()
       local store = filled()
-      for _, thrown in ipairs({ "text", 5, { x = 1 }, setmetatable({}, { __tostring = function() return "custom" end }) }) do
+      local custom = setmetatable({}, { __tostring = function() return "custom" end })
+      for _, thrown in ipairs({ "text", 5, { x = 1 }, custom }) do
         local err = raises.error("script", nil, function()
           for _ in store:filter(function() error(thrown, 0) end) do
           end
@@ -279,7 +284,10 @@ stores.each(function(kind)
       assert.equal(expected, err.where)
       expected, err = here(), raises.caught(function() holdfast.transaction() end)
       assert.equal(expected, err.where)
-      expected, err = here(), raises.caught(function() holdfast.transaction(function() store:removeValue("none") end) end)
+      local function remove() store:removeValue("none") end local line = here()
+      err = raises.caught(holdfast.transaction, remove)
+      assert.equal(line, err.where)
+      expected, err = here(), raises.caught(function() store:snapshot(5) end)
       assert.equal(expected, err.where)
     end)
 
@@ -319,7 +327,8 @@ end)
 describe("a base that is no store", function()
   it("says what to write instead", function()
     local PersistBase = holdfast.PersistBase
-    raises.error("invalid_argument", "the base is empty: give a directory such as ./data, or a store URL", PersistBase, "a", "")
+    raises.error("invalid_argument", "the base is empty: give a directory such as ./data, or a store URL",
+      PersistBase, "a", "")
     local err = raises.error("invalid_argument", nil, PersistBase, "a", "redis9:host")
     assert.is_truthy(err.message:find("there is no 'redis9' store (there are: ", 1, true))
     assert.is_truthy(err.message:find("lmdb", 1, true))
@@ -377,7 +386,8 @@ describe("an error object", function()
   end)
 
   it("needs a code that exists", function()
-    raises.error("invalid_argument", "^holdfast.error: there is no code 'oops'; the codes are: .*not_found.*$", holdfast.error, "oops", "x")
+    raises.error("invalid_argument", "^holdfast.error: there is no code 'oops'; the codes are: .*not_found.*$",
+      holdfast.error, "oops", "x")
     for _, code in ipairs({ "ok", "", 5, {}, true }) do
       raises.error("invalid_argument", nil, holdfast.error, code, "x")
     end

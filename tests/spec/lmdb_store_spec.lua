@@ -452,7 +452,8 @@ describe("permissions", function()
     end
     assert.matches("^readonly ", result.stdout)
     assert.is_truthy(result.stdout:find("readonly=1", 1, true), result.stdout)
-    result = asNobody(report(("assert(holdfast.PersistBase('signal', 'lmdb:%s?readonly=1'):readValue('a').n == 1)"):format(kind.base)))
+    local read = "assert(holdfast.PersistBase('signal', 'lmdb:%s?readonly=1'):readValue('a').n == 1)"
+    result = asNobody(report(read:format(kind.base)))
     assert.equal("ok", result.stdout)
     assert.equal(before, temp.readFile(dataFile()))
   end)

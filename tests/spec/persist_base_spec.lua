@@ -210,10 +210,9 @@ stores.each(function(kind)
         store:writeValue(i, i)
       end
       local calls = 0
-      for value in store:filter(function(v) calls = calls + 1 return v >= 5 end) do
-        assert.equal(5, value)
-        break
-      end
+      local step = store:filter(function(v) calls = calls + 1 return v >= 5 end)
+      assert.equal(0, calls)
+      assert.equal(5, step())
       assert.equal(5, calls)
     end)
 
@@ -456,7 +455,8 @@ stores.each(function(kind)
     -- Remove all logs
     tradingLogs:removeAll()
 
-    assert.same({ { log }, { "Log exists: true" }, { "Log:", log }, { "BTC Log:", log }, { "Recent Log:", log } }, printed)
+    local expected = { { log }, { "Log exists: true" }, { "Log:", log }, { "BTC Log:", log }, { "Recent Log:", log } }
+    assert.same(expected, printed)
     assert.equal("Strategy started", log.message)
     assert.equal(0, tradingLogs:count())
   end)

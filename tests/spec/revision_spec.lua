@@ -33,7 +33,8 @@ stores.each(function(kind)
     it("writes only where nothing is", function()
       local store = kind.open("signal")
       assert.is_true(store:writeValue("a", 1, { ifAbsent = true }) > 0)
-      local err = raises.error("conflict", "Entity signal:a exists already", store.writeValue, store, "a", 2, { ifAbsent = true })
+      local err = raises.error("conflict", "Entity signal:a exists already",
+        store.writeValue, store, "a", 2, { ifAbsent = true })
       assert.is_true(err.retryable)
       assert.equal("a", err.entityId)
       assert.equal("signal", err.entityName)
@@ -73,8 +74,8 @@ stores.each(function(kind)
 
     it("conflicts where there is no entity", function()
       local store = kind.open("signal")
-      raises.error("conflict", "Entity signal:a does not exist, so it is not at revision 7", store.writeValue, store, "a", 1,
-        { ifRevision = 7 })
+      raises.error("conflict", "Entity signal:a does not exist, so it is not at revision 7",
+        store.writeValue, store, "a", 1, { ifRevision = 7 })
       raises.error("conflict", nil, store.writeValue, store, "a", 1, { ifRevision = 0 })
       assert.is_false(store:hasValue("a"))
     end)

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --
--- What goes into a store comes out of it: numbers to the last bit, empty arrays, null, infinity, NUL.  The codec has its own
--- spec; this one sends values through a store, by every way in and every way out, and refuses what JSON cannot hold.
+-- What goes into a store comes out of it: numbers to the last bit, empty arrays, null, infinity, NUL.  The codec has
+-- its own spec; this one sends values through a store, by every way in and every way out.
 
 local ffi = require("ffi")
 
@@ -134,7 +134,9 @@ stores.each(function(kind)
     for byte = 0, 127 do
       characters[#characters + 1] = string.char(byte)
     end
-    local strings = { table.concat(characters), "\0", "a\0b", "", "ü日😀", "\226\128\168\226\128\169", "\127", ("\\\""):rep(500) }
+    local strings = {
+      table.concat(characters), "\0", "a\0b", "", "ü日😀", "\226\128\168\226\128\169", "\127", ("\\\""):rep(500),
+    }
     for i, text in ipairs(strings) do
       store:writeValue(i, { [text] = text })
       assert.equal(text, store:readValue(i)[text])
@@ -170,7 +172,10 @@ stores.each(function(kind)
 
   it("a text that is no JSON is refused and nothing is written", function()
     local store = kind.open()
-    for _, text in ipairs({ "", " ", "{", "[1,]", "01", "nul", "'a'", "1 2", '"\\ud800"', '"\200"', "NaN", "{1:2}", "\239\187\1911" }) do
+    local bad = {
+      "", " ", "{", "[1,]", "01", "nul", "'a'", "1 2", '"\\ud800"', '"\200"', "NaN", "{1:2}", "\239\187\1911",
+    }
+    for _, text in ipairs(bad) do
       local err = raises.error("invalid_value", nil, core.writeText, store, "x", text)
       assert.equal("x", err.entityId, text)
       assert.equal("signal", err.entityName)

@@ -24,8 +24,8 @@ end
 
 --- Runs the code on `store`, an instance for this entity name and base; it must succeed.  Returns what it printed.
 function M.on(entityName, base, code, prefix)
-  local result =
-    M.run(("local holdfast = require('holdfast') local store = holdfast.PersistBase(%q, %q) %s"):format(entityName, base, code), prefix)
+  local opening = "local holdfast = require('holdfast') local store = holdfast.PersistBase(%q, %q) "
+  local result = M.run(opening:format(entityName, base) .. code, prefix)
   if result.code ~= 0 then
     error("the other process ended with " .. result.code .. ": " .. result.stderr, 2)
   end

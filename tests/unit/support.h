@@ -23,7 +23,7 @@
 #define OK(call)                                                                                                       \
   do {                                                                                                                 \
     hf_status ok_status = (call);                                                                                      \
-    if (ok_status) fail_msg("%s\n    %s: %s (%s)", #call, hf_status_name(ok_status), err.message, err.cause);           \
+    if (ok_status) fail_msg("%s\n    %s: %s (%s)", #call, hf_status_name(ok_status), err.message, err.cause);          \
   } while (0)
 
 /* The call fails with the status, and the error says the same. */
@@ -40,7 +40,7 @@
 /* The text contains the piece. */
 #define CONTAINS(text, piece)                                                                                          \
   do {                                                                                                                 \
-    if (!strstr((text), (piece))) fail_msg("\"%s\" is not in \"%s\"", (piece), (text));                               \
+    if (!strstr((text), (piece))) fail_msg("\"%s\" is not in \"%s\"", (piece), (text));                                \
   } while (0)
 
 /* A new directory, to be removed with remove_directory(), which also frees the text. */
@@ -145,9 +145,10 @@ static inline uint64_t count_of(hf_persist *p) {
 
 /* One test on both kinds of store. */
 #define ON_BOTH(test)                                                                                                  \
-  {#test " on lmdb", test, setup_lmdb, teardown_store, NULL}, {                                                         \
+  {#test " on lmdb", test, setup_lmdb, teardown_store, NULL}, {                                                        \
 #test " on memory", test, setup_memory, teardown_store, NULL                                                       \
   }
-#define ON_LMDB(test) {#test, test, setup_lmdb, teardown_store, NULL}
+#define ON_LMDB(test)                                                                                                  \
+  { #test, test, setup_lmdb, teardown_store, NULL }
 
 #endif

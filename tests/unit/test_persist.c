@@ -93,7 +93,8 @@ static void bad_ids_and_names_are_refused(void **state) {
   bool found;
   char longer[HF_ID_MAX + 2];
   memset(longer, 'x', sizeof longer);
-  const hf_slice bad[] = {{"", 0}, {NULL, 0}, {longer, HF_ID_MAX + 1}, {"a\0b", 3}, {"a\n", 2}, {"\xFF", 1}, {"\xED\xA0\x80", 3}};
+  const hf_slice bad[] = {{"", 0},    {NULL, 0},   {longer, HF_ID_MAX + 1}, {"a\0b", 3},
+                          {"a\n", 2}, {"\xFF", 1}, {"\xED\xA0\x80", 3}};
   hf_persist *p = open_persist(s, "signal"), *none;
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
     FAILS(HF_INVALID_ARGUMENT, hf_persist_read(p, bad[i], &json, NULL, &err));
@@ -113,7 +114,8 @@ static void ids_of_full_length_with_any_byte_work(void **state) {
   hf_persist *p = open_persist(*state, "signal");
   char id[HF_ID_MAX + 1];
   for (int kind = 0; kind < 4; kind++) {
-    for (int i = 0; i < HF_ID_MAX; i++) id[i] = kind == 0 ? 'z' : kind == 1 ? '9' : kind == 2 ? (i % 2 ? '1' : 'a') : '/';
+    for (int i = 0; i < HF_ID_MAX; i++)
+      id[i] = kind == 0 ? 'z' : kind == 1 ? '9' : kind == 2 ? (i % 2 ? '1' : 'a') : '/';
     id[HF_ID_MAX] = '\0';
     write_text(p, id, "1");
     assert_entity(p, id, "1");
@@ -605,15 +607,17 @@ static void trees_go_in_and_out(void **state) {
   hf_info info;
   cJSON *back;
   hf_persist *p = open_persist(*state, "signal");
-  cJSON *tree = cJSON_Parse("{\"a\":[],\"b\":{},\"c\":[1,2.5,-0.1,null,true,false],\"d\":\"x\\\"\\n\\u00e9\",\"e\":\"\"}");
+  cJSON *tree =
+      cJSON_Parse("{\"a\":[],\"b\":{},\"c\":[1,2.5,-0.1,null,true,false],\"d\":\"x\\\"\\n\\u00e9\",\"e\":\"\"}");
   cJSON_AddNumberToObject(tree, "inf", INFINITY);
   cJSON_AddNumberToObject(tree, "ninf", -INFINITY);
   cJSON_AddNumberToObject(tree, "third", 1.0 / 3);
   OK(hf_persist_write_cjson(p, ID("a"), tree, NULL, &info, &err));
   assert_true(info.revision > 0);
-  assert_entity(p, "a",
-                "{\"a\":[],\"b\":{},\"c\":[1,2.5,-0.1,null,true,false],\"d\":\"x\\\"\\n\xC3\xA9\",\"e\":\"\",\"inf\":1e999,"
-                "\"ninf\":-1e999,\"third\":0.3333333333333333}");
+  assert_entity(
+      p, "a",
+      "{\"a\":[],\"b\":{},\"c\":[1,2.5,-0.1,null,true,false],\"d\":\"x\\\"\\n\xC3\xA9\",\"e\":\"\",\"inf\":1e999,"
+      "\"ninf\":-1e999,\"third\":0.3333333333333333}");
   OK(hf_persist_read_cjson(p, ID("a"), &back, &err));
   assert_true(cJSON_Compare(tree, back, true) || isinf(cJSON_GetObjectItem(back, "inf")->valuedouble));
   assert_true(cJSON_GetObjectItem(back, "inf")->valuedouble == INFINITY);

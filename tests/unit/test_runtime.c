@@ -115,7 +115,9 @@ static void a_syntax_error_names_file_and_line(void **state) {
 static void a_raise_has_message_line_and_traceback(void **state) {
   struct fixture *f = *state;
   hf_error err;
-  FAILS(HF_SCRIPT, run(f, "local function inner()\n  error('boom')\nend\nlocal function outer() inner() return 1 end\nouter()", &err));
+  FAILS(HF_SCRIPT,
+        run(f, "local function inner()\n  error('boom')\nend\nlocal function outer() inner() return 1 end\nouter()",
+            &err));
   assert_string_equal(err.message, "test:2: boom");
   assert_string_equal(err.where, "test:2");
   CONTAINS(err.cause, "traceback");
@@ -151,11 +153,19 @@ static void anything_may_be_raised(void **state) {
   struct fixture *f = *state;
   hf_error err;
   static const char *const raises[] = {
-      "error()", "error(nil)", "error(5)", "error(true)", "error({})", "error(print)", "error(('x'):rep(10000))",
+      "error()",
+      "error(nil)",
+      "error(5)",
+      "error(true)",
+      "error({})",
+      "error(print)",
+      "error(('x'):rep(10000))",
       "error(setmetatable({}, {__tostring = function() return 'custom' end}))",
       "error(setmetatable({}, {__tostring = function() error('again') end}))",
       "error(setmetatable({}, {__tostring = function() return 5 end}))",
-      "error(coroutine.create(print))", "debug.traceback = nil error('x')", "debug = nil error('x')",
+      "error(coroutine.create(print))",
+      "debug.traceback = nil error('x')",
+      "debug = nil error('x')",
   };
   for (size_t i = 0; i < sizeof raises / sizeof *raises; i++) {
     hf_status status = run(f, raises[i], &err);
@@ -184,7 +194,8 @@ static void no_error_object_is_needed(void **state) {
 static void a_global_function_is_called(void **state) {
   struct fixture *f = *state;
   hf_error err;
-  OK(run(f, "function add(a, b) return a + b, 'ignored' end function nothing() end function echo(v) return v end", &err));
+  OK(run(f, "function add(a, b) return a + b, 'ignored' end function nothing() end function echo(v) return v end",
+         &err));
   assert_call(f, "add", "[1,2.5]", "3.5");
   assert_call(f, "nothing", NULL, "null");
   assert_call(f, "nothing", "[]", "null");
@@ -216,8 +227,8 @@ static void what_is_no_function_is_refused(void **state) {
   hf_error err;
   hf_buffer result = HF_BUFFER_INIT;
   OK(run(f, "t = {x = 5}", &err));
-  static const char *const names[] = {"none", "t", "t.x", "t.x.y", "t.none", "none.field", "", ".", "t.", "t..x", ".t",
-                                      "string:none", "string:"};
+  static const char *const names[] = {"none", "t",  "t.x",  "t.x.y", "t.none",      "none.field", "",
+                                      ".",    "t.", "t..x", ".t",    "string:none", "string:"};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
     FAILS(HF_INVALID_ARGUMENT, hf_runtime_call(f->runtime, names[i], (hf_slice){NULL, 0}, &result, &err));
     CONTAINS(err.message, text_of("'%s'", names[i]));

@@ -98,7 +98,8 @@ static void *read_pairs(void *arg) {
     MUST(hf_persist_read_many(p, ids, 2, page, &err));
     const hf_entry *e = hf_page_entries(page, &n);
     MUST_BE(n == 2 && e[0].status == e[1].status);
-    MUST_BE(e[0].status || (e[0].json.size == e[1].json.size && !memcmp(e[0].json.data, e[1].json.data, e[0].json.size)));
+    MUST_BE(e[0].status ||
+            (e[0].json.size == e[1].json.size && !memcmp(e[0].json.data, e[1].json.data, e[0].json.size)));
     job->done++;
   }
 end:

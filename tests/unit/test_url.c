@@ -70,8 +70,13 @@ static void sizes_have_units(void **state) {
   static const struct {
     const char *text;
     uint64_t bytes;
-  } sizes[] = {{"0", 0}, {"1048576", 1048576}, {"1k", 1024}, {"3K", 3072}, {"64m", UINT64_C(64) << 20},
-               {"2T", UINT64_C(2) << 40}, {"18446744073709551615", UINT64_MAX}};
+  } sizes[] = {{"0", 0},
+               {"1048576", 1048576},
+               {"1k", 1024},
+               {"3K", 3072},
+               {"64m", UINT64_C(64) << 20},
+               {"2T", UINT64_C(2) << 40},
+               {"18446744073709551615", UINT64_MAX}};
   for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
     hf__url url;
     OK(hf__url_parse(text_of("lmdb:x?mapsize=%s", sizes[i].text), NULL, &url, &err));

@@ -136,10 +136,9 @@ local function finish(ending, asJson)
 end
 
 --- Runs the command and returns its exit code.
----@param ... string  the words of the command line
+---@param words string[]  the words of the command line
 ---@return integer
-function M.main(...)
-  local words = { ... }
+function M.main(words)
   protectScriptArguments(words)
   local asJson = wantsJson(words)
   local code

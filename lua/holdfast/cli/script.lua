@@ -65,10 +65,18 @@ local function load(path)
   return chunk
 end
 
+-- Lua's stack holds some 8,000 values.
+local ARGUMENTS_MAX = 7000
+
 local function run(args)
   local chunk = load(args.script)
   local words = args.args
-  _G.arg = { [0] = args.script, unpack(words) }
+  if #words > ARGUMENTS_MAX then
+    error(core.error("invalid_argument", string.format("a script takes at most %d arguments, not %d: give them in a file",
+      ARGUMENTS_MAX, #words)), 0)
+  end
+  _G.arg = { [0] = args.script }
+  for i, word in ipairs(words) do _G.arg[i] = word end
   local ok, raised = M.call(chunk, unpack(words))
   if not ok then error(M.explain(raised), 0) end
   return 0

@@ -99,6 +99,8 @@ struct hf_backend {
   uint32_t capabilities;         /* enum hf_capability, or-ed */
   const char *const *parameters; /* names of the URL parameters it takes beyond hf_options; ends in NULL; NULL: none */
 
+  bool is_path; /* what follows the scheme is a path; the core makes it absolute when a handle is made */
+
   /* ---- stores.  The core holds its registry while it calls these three, so none may wait for a network: dial on
    * first use. */
 

@@ -83,7 +83,8 @@ HF_API const char *hf_version(void);
   X(INVALID_ARGUMENT, "invalid_argument", false, "an id, name, range, option or count is unusable")                    \
   X(INVALID_VALUE, "invalid_value", false, "the entity cannot be stored as JSON")                                      \
   X(CORRUPT, "corrupt", false, "stored bytes do not match their checksum, or are no store at all")                     \
-  X(CONFLICT, "conflict", true, "ifAbsent or ifRevision did not hold; read again and decide")                          \
+  X(CONFLICT, "conflict", true,                                                                                        \
+    "ifAbsent or ifRevision did not hold: read again and decide; or the store is open with other options")             \
   X(FULL, "full", true, "no room: disk, quota or the store's size limit; nothing was changed")                         \
   X(IO, "io", false, "the operating system refused; the cause names the call")                                         \
   X(UNAVAILABLE, "unavailable", true, "the store cannot be reached now")                                               \
