@@ -2,7 +2,8 @@
  *
  * A look at a data file before LMDB maps it.  LMDB takes an empty file for a new
  * store and follows page numbers of a truncated one out of the map (a fatal
- * signal); both are refused here instead.  Also: on what kind of filesystem the file lies.
+ * signal); an empty file, and one whose tree begins behind its end, are refused here instead.  Also: on what kind of
+ * filesystem the file lies.
  */
 #include "inspect.h"
 
@@ -44,6 +45,7 @@ static hf_status inspect(int fd, const char *path, hf_error *err) {
   if (page_size < 512 || page_size > 65536 || (page_size & (page_size - 1)) != 0 ||
       pread(fd, &m[1], sizeof m[1], (off_t)page_size + META_OFFSET) < (ssize_t)sizeof m[1] || m[1].magic != META_MAGIC)
     return hf_error_set(err, HF_CORRUPT, "%s is damaged: its second header page is not readable", path);
+  if (fstat(fd, &st)) return hf_error_set(err, HF_IO, "cannot look at %s: %s", path, strerror(errno)); /* it grows */
   const struct meta *newest = m[1].txnid > m[0].txnid ? &m[1] : &m[0];
   uint64_t pages = (uint64_t)st.st_size / page_size;
   for (int i = 0; i < 2; i++)
@@ -54,12 +56,14 @@ static hf_status inspect(int fd, const char *path, hf_error *err) {
 }
 
 hf_status lmdb_inspect(const char *path, hf_error *err) {
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe of that name must not stop us */
   if (fd < 0) {
     hf_status status = errno == ENOENT ? HF_NOT_FOUND : errno == EACCES ? HF_READONLY : HF_IO;
     return hf_error_set(err, status, "cannot open %s: %s", path, strerror(errno));
   }
   hf_status status = inspect(fd, path, err);
+  for (int i = 0; i < 3 && status == HF_CORRUPT; i++)
+    status = inspect(fd, path, err); /* another process may be writing */
   close(fd);
   return status;
 }

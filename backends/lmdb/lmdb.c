@@ -405,6 +405,10 @@ static hf_status do_put(struct lmdb_env *env, struct lmdb_txn *t, struct lmdb_en
       status = quarantine_check(env, t->mdb, entity, &p->put->key, err);
       if (status != HF_NOT_FOUND) return status;
     }
+    hf_slice text;
+    hf_info present = {0, 0};
+    const char *problem = rc == 0 && p->options->if_revision ? record_read(&v, p->put->key.id, &text, &present) : NULL;
+    if (problem) return hf_error_set(err, HF_CORRUPT, "%s", problem);
     p->info->revision = rc == 0 ? record_revision(&v) : 0;
     if (p->options->if_absent ? rc == 0 : rc != 0 || p->info->revision != p->options->revision) return HF_CONFLICT;
   }

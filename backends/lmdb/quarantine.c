@@ -52,8 +52,8 @@ hf_status quarantine_check(struct lmdb_env *env, MDB_txn *txn, const struct lmdb
                       end ? (int)(end - text) : 0, end ? text : "");
 }
 
-/* Puts a value, behind what already has its place. */
-static int put_behind(MDB_txn *txn, MDB_dbi dbi, MDB_val *k, const void *data, size_t size) {
+/* Puts a value in front of what already has its place. */
+static int put_before(MDB_txn *txn, MDB_dbi dbi, MDB_val *k, const void *data, size_t size) {
   MDB_val old, v;
   hf_buffer both = HF_BUFFER_INIT;
   int rc = mdb_get(txn, dbi, k, &old);
@@ -81,7 +81,7 @@ int quarantine_add(struct lmdb_env *env, MDB_txn *txn, const struct lmdb_entity 
             hf_buffer_printf(&v, ",\"at\":%lld,\"problem\":", (long long)hf_now_ms()) &&
             hf_buffer_quote(&v, hf_text(problem)) && hf_buffer_printf(&v, "}\n") &&
             hf_buffer_add(&v, record->mv_data, record->mv_size);
-  int rc = ok ? put_behind(txn, env->quarantine_dbi, &k, v.data, v.size) : ENOMEM;
+  int rc = ok ? put_before(txn, env->quarantine_dbi, &k, v.data, v.size) : ENOMEM;
   hf_buffer_free(&v);
   MDB_val in_entity = {key->order.size, (void *)(uintptr_t)key->order.data};
   return rc ? rc : mdb_del(txn, dbi, &in_entity, NULL);
@@ -99,7 +99,7 @@ static int settle_one(struct lmdb_env *env, MDB_txn *txn, MDB_val k, const MDB_v
   char *copy = malloc(v->mv_size + 1); /* a write may move the page that v points into */
   if (!copy) return ENOMEM;
   memcpy(copy, v->mv_data, v->mv_size);
-  int rc = put_behind(txn, env->quarantine_dbi, &to, copy, v->mv_size);
+  int rc = put_before(txn, env->quarantine_dbi, &to, copy, v->mv_size);
   free(copy);
   return rc ? rc : mdb_del(txn, env->quarantine_dbi, &old, NULL);
 }

@@ -403,11 +403,11 @@ static hf_status scan(void *store, void *txn, void *entity, const hf_scan *s, hf
 /* ---- the store as a whole */
 
 static hf_status entities(void *store, void *txn, hf_page *page, hf_error *err) {
-  (void)txn;
   struct store *s = store;
+  const struct txn *in = txn;
   hf_status status = HF_OK;
   pthread_mutex_lock(&s->lock);
-  for (struct type *t = s->types; t && status == HF_OK; t = t->next)
+  for (struct type *t = in && in->kind == HF_TXN_READ ? in->types : s->types; t && status == HF_OK; t = t->next)
     if (t->count && !hf_page_add(page, (hf_slice){t->name, t->name_size}, NULL, 0))
       status = hf_error_set(err, HF_IO, "out of memory");
   pthread_mutex_unlock(&s->lock);

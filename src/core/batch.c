@@ -91,7 +91,12 @@ hf_status hf_persist_read_many(hf_persist *p, const hf_slice *ids, size_t count,
         status = hf__persist_fail(p, txn, status, NULL, "", err);
     } else {
       hf_buffer json = HF_BUFFER_INIT;
-      for (size_t i = 0; i < count && status == HF_OK; i++) status = get_one(p, txn, &keys[i], &json, page, err);
+      void *own_txn = NULL; /* a snapshot, so that all of them are of one moment */
+      if (!txn && (b->capabilities & HF_CAP_SNAPSHOT))
+        status = b->begin(p->store->impl, HF_TXN_READ, NULL, &own_txn, err);
+      void *in = own_txn ? own_txn : txn;
+      for (size_t i = 0; i < count && status == HF_OK; i++) status = get_one(p, in, &keys[i], &json, page, err);
+      if (own_txn) b->abort(p->store->impl, own_txn);
       hf_buffer_free(&json);
     }
   }
@@ -147,7 +152,7 @@ static hf_status write_sorted(hf_persist *p, void *txn, const hf_item *items, si
   const hf_backend *b = p->store->backend;
   hf_status status =
       b->put_many ? b->put_many(p->store->impl, txn, p->entity, puts, n, err) : loop(p, txn, puts, n, put_step, err);
-  return status ? hf__persist_fail(p, txn, status, NULL, "", err) : HF_OK;
+  return status ? hf__txn_note_failure(hf__persist_fail(p, txn, status, NULL, "", err), true, err) : HF_OK;
 }
 
 hf_status hf__persist_write_many_trusted(hf_persist *p, const hf_item *items, size_t count, hf_error *err) {
@@ -214,7 +219,7 @@ hf_status hf_persist_remove_many(hf_persist *p, const hf_slice *ids, size_t coun
                             : loop(p, txn, &r, count, remove_step, err);
     if (status) {
       *removed = 0;
-      status = hf__persist_fail(p, txn, status, NULL, "", err);
+      status = hf__txn_note_failure(hf__persist_fail(p, txn, status, NULL, "", err), true, err);
     }
   }
   free(keys);

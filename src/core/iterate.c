@@ -73,6 +73,8 @@ static hf_status set_range(hf_iter *it, const hf_range *range, hf_error *err) {
 
 hf_status hf_iter_open(hf_persist *p, const hf_range *range, hf_iter **out, hf_error *err) {
   static const hf_range all;
+  hf_error own;
+  if (!err) err = &own;
   *out = NULL;
   void *txn;
   hf_status status = hf__persist_enter(p, false, &txn, err);

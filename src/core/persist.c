@@ -87,7 +87,12 @@ hf_status hf_persist_init(hf_persist *p, hf_error *err) {
     hf__error_entity(err, p->name, (hf_slice){NULL, 0});
     return HF_CLOSED;
   }
-  if (p->store) return hf__store_is_inherited(p->store) ? hf__store_inherited(p->store, err) : HF_OK;
+  if (p->store && !hf__store_is_inherited(p->store)) return HF_OK;
+  if (p->store) {
+    hf__store_inherited(p->store, err);
+    hf__error_entity(err, p->name, (hf_slice){NULL, 0});
+    return HF_CLOSED;
+  }
   hf_error own;
   if (!err) err = &own;
   hf_store *store;
@@ -197,7 +202,7 @@ hf_status hf__persist_fail(hf_persist *p, void *txn, hf_status status, const hf_
   const char *name = p->store->backend->name;
   hf__copy_text(err->backend, sizeof err->backend, name, strlen(name));
   hf__error_entity(err, p->name, id);
-  return hf__txn_note_failure(status, err);
+  return hf__txn_note_failure(status, false, err);
 }
 
 /* ---- one entity */
@@ -303,7 +308,7 @@ hf_status hf_persist_remove_all(hf_persist *p, hf_error *err) {
   hf_status status = hf__persist_enter(p, true, &txn, err);
   if (status) return status;
   status = p->store->backend->clear(p->store->impl, txn, p->entity, err);
-  return status ? hf__persist_fail(p, txn, status, NULL, "", err) : HF_OK;
+  return status ? hf__txn_note_failure(hf__persist_fail(p, txn, status, NULL, "", err), true, err) : HF_OK;
 }
 
 hf_status hf_persist_count(hf_persist *p, uint64_t *count, hf_error *err) {

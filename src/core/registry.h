@@ -37,10 +37,11 @@ hf_status hf__store_acquire(const char *base, const hf_options *options, const c
 void hf__store_ref(hf_store *store);
 void hf__store_release(hf_store *store);
 
-/* HF_OK, or HF_CLOSED in a child process of the one that opened the store. */
+/* Whether this is a child process of the one that opened the store. */
 static inline bool hf__store_is_inherited(const hf_store *store) {
   return store->generation != atomic_load_explicit(&hf__process_generation, memory_order_relaxed);
 }
+/* The error for that: HF_CLOSED. */
 hf_status hf__store_inherited(const hf_store *store, hf_error *err);
 
 #endif

@@ -135,7 +135,7 @@ hf_status hf_store_verify(hf_store *store, hf_slice entity_name, bool dry_run, h
   if (!report) report = &unused;
   *report = (hf_verify_report){0, 0, 0, 0};
   if (hf__store_is_inherited(store)) return hf__store_inherited(store, err);
-  if (hf__txn_is_open(store)) return hf__fail(err, HF_UNSUPPORTED, "verify cannot run inside a transaction");
+  if (hf__txn_is_open()) return hf__fail(err, HF_UNSUPPORTED, "verify cannot run inside a transaction");
   if (verifying) return hf__fail(err, HF_UNSUPPORTED, "verify cannot run inside the callback of verify");
   struct walk w = {store, dry_run || store->options.read_only, fn, arg, report, false};
   hf__key name;

@@ -38,6 +38,8 @@ hf_status hf_txn_begin(hf_txn_kind kind, hf_txn **out, hf_error *err) {
     return hf__fail(err, HF_INVALID_ARGUMENT, "transaction kind %d: HF_TXN_WRITE or HF_TXN_READ", (int)kind);
   if (parent && parent->kind == HF_TXN_READ && kind == HF_TXN_WRITE)
     return hf__fail(err, HF_READONLY, "a transaction cannot begin inside a snapshot: begin it outside");
+  if (parent && parent->generation != atomic_load(&hf__process_generation))
+    return hf__fail(err, HF_CLOSED, "a transaction that began before fork() is open here: end it first");
   if (parent && parent->depth + 1 >= DEPTH_MAX)
     return hf__fail(err, HF_UNSUPPORTED, "transactions and snapshots nest at most %d deep", DEPTH_MAX);
   hf_txn *t = calloc(1, sizeof *t);
@@ -103,13 +105,12 @@ hf_status hf__txn_join(hf_store *store, bool writing, void **txn, hf_error *err)
   return HF_OK;
 }
 
-bool hf__txn_is_open(const hf_store *store) { return current && current->store == store; }
+bool hf__txn_is_open(void) { return current != NULL; }
 
-hf_status hf__txn_note_failure(hf_status status, const hf_error *err) {
+hf_status hf__txn_note_failure(hf_status status, bool batch, const hf_error *err) {
   hf_txn *t = current;
-  if (!t || !t->store || t->kind != HF_TXN_WRITE || t->failed) return status;
-  switch (status) {
-  case HF_OK:
+  if (!t || !t->store || t->kind != HF_TXN_WRITE || t->failed || status == HF_OK) return status;
+  switch (batch ? HF_IO : status) {
   case HF_NOT_FOUND:
   case HF_CONFLICT:
   case HF_INVALID_ARGUMENT:
@@ -143,13 +144,21 @@ static void release(hf_txn *t) {
 hf_status hf_txn_commit(hf_txn *t, hf_error *err) {
   hf_error own;
   if (!err) err = &own;
-  if (!leave(t)) return hf__fail(err, HF_INVALID_ARGUMENT, "this transaction belongs to another thread");
+  bool left_open = current != t;
+  if (!leave(t))
+    return hf__fail(err, HF_INVALID_ARGUMENT, "this transaction belongs to another thread: only that one can end it");
   hf_status status = HF_OK;
   if (t->generation != atomic_load(&hf__process_generation)) {
     status = hf__fail(err, HF_CLOSED, "this transaction began before fork(): only the parent can commit it");
   } else if (t->store && !t->borrowed) {
     const hf_backend *b = t->store->backend;
-    if (t->failed) {
+    if (left_open) {
+      b->abort(t->store->impl, t->impl);
+      status =
+          hf__fail(err, HF_INVALID_ARGUMENT,
+                   "a transaction inside this one was not ended, so all of it was undone: commit or abort the inner "
+                   "one first");
+    } else if (t->failed) {
       b->abort(t->store->impl, t->impl);
       *err = t->failure;
       status = t->failed;

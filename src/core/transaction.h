@@ -13,11 +13,11 @@
 hf_status hf__txn_join(hf_store *store, bool writing, void **txn, hf_error *err);
 
 /* Tells the current transaction that an operation in it failed in a way that may have left it half done: its commit
- * will fail with this error.  Harmless outcomes (not_found, conflict, invalid arguments) are ignored.  Returns
- * `status`. */
-hf_status hf__txn_note_failure(hf_status status, const hf_error *err);
+ * will fail with this error.  Harmless outcomes (not_found, conflict, invalid arguments) are ignored, unless the
+ * operation was on many entities at once (`batch`).  Returns `status`. */
+hf_status hf__txn_note_failure(hf_status status, bool batch, const hf_error *err);
 
-/* Whether the calling thread is in a transaction bound to the store. */
-bool hf__txn_is_open(const hf_store *store);
+/* Whether the calling thread is in a transaction that an operation on the store would join, or be refused by. */
+bool hf__txn_is_open(void);
 
 #endif

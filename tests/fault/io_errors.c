@@ -58,8 +58,8 @@ static void open_ledger(const char *base, struct ledger *ledger) {
   CHECK(ledger_open(base, ledger, &err) == HF_OK, "open: %s", text_of(&err));
 }
 
-/* Writes entities that are never removed, into an entity type of their own, until one does not fit any more.  Those that
- * fitted must be there, as often as this is called. */
+/* Writes entities that are never removed, into an entity type of their own, until one does not fit any more.  Those
+ * that fitted must be there, as often as this is called. */
 static void grow_until_failure(const char *base, hf_status expected, const char *when) {
   static uint64_t grown;
   static char json[3000];
@@ -188,8 +188,9 @@ static int full(const char *directory) {
   unlink(ballast);
   unlink(more);
   check_reopened(base, step, "reopened");
-  printf("full disk: %d makings refused without a trace; %d writes refused, %llu steps kept, writing went on each time\n",
-         refused, refused_writes, (unsigned long long)step);
+  printf(
+      "full disk: %d makings refused without a trace; %d writes refused, %llu steps kept, writing went on each time\n",
+      refused, refused_writes, (unsigned long long)step);
   return 0;
 }
 
@@ -313,7 +314,8 @@ static int inject(const char *directory) {
   inject_commits(directory, "m", EIO, true, HF_IO);
   inject_commits(directory, "s", EIO, false, HF_IO);
   inject_commits(directory, "s", EIO, true, HF_IO);
-  printf("injected errors: %d while making stores, %d while committing: each reported, none left damage, writing went on\n",
+  printf("injected errors: %d while making stores, %d while committing: each reported, none left damage, writing went "
+         "on\n",
          injected_creations, injected_writes);
   return 0;
 }

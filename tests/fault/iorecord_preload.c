@@ -297,6 +297,21 @@ SHOWN ssize_t writev(int fd, const struct iovec *parts, int count) {
 DEFINE_TRUNCATE(ftruncate, off_t)
 DEFINE_TRUNCATE(ftruncate64, off64_t)
 
+static void resized(int fd) {
+  struct stat st;
+  if (fstat(fd, &st) == 0) record(IORECORD_TRUNCATE, 0, files[fd].file, st.st_size, NULL, 0);
+}
+
+/* What it adds are zeros; that it reserves room matters to no state after a crash. */
+#define DEFINE_FALLOCATE(name, offset_type)                                                                            \
+  SHOWN int name(int fd, int mode, offset_type offset, offset_type size) {                                             \
+    REAL(name);                                                                                                        \
+    if (!seen(fd)) return real_##name(fd, mode, offset, size);                                                         \
+    OPERATION('t', int, real_##name(fd, mode, offset, size), result_ == 0, resized(fd));                               \
+  }
+DEFINE_FALLOCATE(fallocate, off_t)
+DEFINE_FALLOCATE(fallocate64, off64_t)
+
 #define DEFINE_SYNC(name)                                                                                              \
   SHOWN int name(int fd) {                                                                                             \
     REAL(name);                                                                                                        \

@@ -18,7 +18,7 @@ open_store() {
   store=$work/store-$1
   step=0
   if [ $(($1 % 2)) = 0 ]; then
-    coproc HOLDER { "$programs/ledger" hold "lmdb:$store"; }
+    coproc HOLDER { exec "$programs/ledger" hold "lmdb:$store"; }
     holder=$HOLDER_PID
     read -r -t 30 _ <&"${HOLDER[0]}" || fail "the holder of the store did not open it"
   fi

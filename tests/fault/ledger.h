@@ -142,9 +142,8 @@ static inline hf_status ledger_commit(struct ledger *ledger, uint64_t step, hf_e
     keys[i] = ledger_id(plan.changes[i].id, ids[i]);
     items[i] = (hf_item){keys[i], ledger_json(step, type, plan.changes[i].id, jsons[i])};
   }
-  return plan.kind == LEDGER_REMOVE_MANY
-             ? hf_persist_remove_many(ledger->types[type], keys, plan.count, NULL, err)
-             : hf_persist_write_many(ledger->types[type], items, plan.count, err);
+  return plan.kind == LEDGER_REMOVE_MANY ? hf_persist_remove_many(ledger->types[type], keys, plan.count, NULL, err)
+                                         : hf_persist_write_many(ledger->types[type], items, plan.count, err);
 }
 
 /* Says what is wrong, and is false. */
@@ -232,7 +231,8 @@ static inline bool ledger_verify(const char *base, char *why, size_t size) {
   return true;
 }
 
-/* Everything that a store must fulfil after a crash: it opens, is judged well, verifies clean, and can be written to. */
+/* Everything that a store must fulfil after a crash: it opens, is judged well, verifies clean, and can be written to.
+ */
 static inline bool ledger_check(const char *base, uint64_t acknowledged, uint64_t begun, uint64_t *found, char *why,
                                 size_t size) {
   struct ledger ledger;

@@ -19,10 +19,15 @@ skip() {
   exit 77
 }
 
-# Ends this shell's own children only: `jobs` lists none that has been waited for.
+# Ends this shell's own children only: `jobs` lists none that has been waited for.  TERM first, which `timeout` hands on.
 finish() {
-  local code=$?
+  local code=$? pid
   trap - EXIT
+  for pid in $(jobs -p); do kill "$pid" 2>/dev/null || true; done
+  for _ in 1 2 3 4 5; do
+    [ -n "$(jobs -rp)" ] || break
+    sleep 0.1
+  done
   for pid in $(jobs -p); do kill -9 "$pid" 2>/dev/null || true; done
   wait 2>/dev/null || true
   rm -rf "$work"

@@ -2,10 +2,10 @@
  *
  * Several processes at work on one store: used by two_processes_test.sh.
  *
- *   race count BASE NAME N        adds N to each of the shared counters, and writes an entity NAME:i of its own for each
- *   race watch BASE STOP          reads and iterates until the file STOP exists, and checks what it sees
- *   race check BASE NAME=N ...    checks the counters' sum and the writers' own entities
- *   race create DIRECTORY ROUNDS  lets processes make the same fresh store at the same moment
+ *   race count BASE NAME N        adds N to each of the shared counters, and writes an entity NAME:i of its own for
+ * each race watch BASE STOP          reads and iterates until the file STOP exists, and checks what it sees race check
+ * BASE NAME=N ...    checks the counters' sum and the writers' own entities race create DIRECTORY ROUNDS  lets
+ * processes make the same fresh store at the same moment
  */
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -13,7 +13,7 @@
 
 #include "ledger.h"
 
-enum { COUNTERS = 3, FIXED = 100, CREATORS = 6, WRITES_EACH = 3, PAD = 400 };
+enum { COUNTERS = 3, FIXED = 100, CREATORS = 6, WRITES_EACH = 3, PAD = 400, SECONDS_MAX = 120 };
 
 #define CHECK(condition, ...)                                                                                          \
   do {                                                                                                                 \
@@ -183,6 +183,7 @@ static void create_round(const char *base) {
     CHECK(pids[who] >= 0, "fork");
     if (pids[who] == 0) {
       char byte;
+      alarm(SECONDS_MAX);
       close(gate[1]);
       if (read(gate[0], &byte, 1) < 0) _exit(2); /* ends for all at once, when the parent closes its end */
       _exit(create_as(base, who));
@@ -217,6 +218,7 @@ static int create(const char *directory, int rounds) {
 
 int main(int argc, char **argv) {
   const char *command = argc > 3 ? argv[1] : "";
+  alarm(SECONDS_MAX); /* whatever goes wrong, nothing stays behind */
   if (strcmp(command, "count") == 0 && argc > 4) return count(argv[2], argv[3], strtoul(argv[4], NULL, 10));
   if (strcmp(command, "watch") == 0) return watch(argv[2], argv[3]);
   if (strcmp(command, "check") == 0) return check(argv[2], argc - 3, argv + 3);

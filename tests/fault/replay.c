@@ -73,7 +73,7 @@ static bool opened; /* the store has been opened in the log */
 static long states, creation_states, bad, distinct_skipped;
 static uint64_t seen[SEEN_MAX];
 
-static void die(const char *what) {
+__attribute__((noreturn)) static void die(const char *what) {
   perror(what);
   exit(2);
 }
@@ -134,7 +134,8 @@ static struct node *child(const struct node *directory, const char *name, size_t
 static struct node *parent_of(const char *path, const char **name) {
   struct node *n = root;
   path += strlen(root_path) + 1;
-  for (const char *slash; n && (slash = strchr(path, '/')); path = slash + 1) n = child(n, path, (size_t)(slash - path));
+  for (const char *slash; n && (slash = strchr(path, '/')); path = slash + 1)
+    n = child(n, path, (size_t)(slash - path));
   if (!n) die("a path without its directory");
   *name = path;
   return n;
@@ -313,7 +314,7 @@ static void look(const char *what, size_t record) {
   static struct verdict {
     bool good;
     char why[4096];
-  } *verdict;
+  } * verdict;
   if (!verdict) {
     verdict = mmap(NULL, sizeof *verdict, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (verdict == MAP_FAILED) die("mmap");
@@ -338,7 +339,7 @@ static void look(const char *what, size_t record) {
       verdict->good = ledger_check(base, acknowledged, begun, &found, verdict->why, sizeof verdict->why);
       _exit(0);
     }
-    int status;
+    int status = 0;
     if (pid < 0 || waitpid(pid, &status, 0) != pid) die("fork");
     if (WIFSIGNALED(status))
       verdict->good = ledger_wrong(verdict->why, sizeof verdict->why, "signal %d", WTERMSIG(status));

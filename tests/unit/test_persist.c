@@ -454,17 +454,21 @@ static void transactions_nest(void **state) {
   hf_persist_close(p);
 }
 
-static void ending_an_outer_transaction_undoes_those_left_open_inside(void **state) {
+static void a_transaction_left_open_inside_another_undoes_both(void **state) {
   hf_error err;
   hf_txn *outer, *inner;
   hf_persist *p = open_persist(*state, "signal");
-  OK(hf_txn_begin(HF_TXN_WRITE, &outer, &err));
-  write_text(p, "a", "1");
-  OK(hf_txn_begin(HF_TXN_WRITE, &inner, &err));
-  write_text(p, "b", "2");
-  OK(hf_txn_commit(outer, &err));
-  assert_entity(p, "a", "1");
-  assert_entity(p, "b", NULL);
+  for (int commit = 0; commit < 2; commit++) {
+    OK(hf_txn_begin(HF_TXN_WRITE, &outer, &err));
+    write_text(p, "a", "1");
+    OK(hf_txn_begin(HF_TXN_WRITE, &inner, &err));
+    write_text(p, "b", "2");
+    if (commit)
+      FAILS(HF_INVALID_ARGUMENT, hf_txn_commit(outer, &err));
+    else
+      hf_txn_abort(outer);
+    assert_int_equal(count_of(p), 0);
+  }
   write_text(p, "c", "3");
   hf_persist_close(p);
 }
@@ -707,7 +711,7 @@ int main(void) {
       ON_BOTH(a_transaction_commits_or_undoes_all),
       ON_BOTH(an_empty_transaction_is_fine),
       ON_BOTH(transactions_nest),
-      ON_BOTH(ending_an_outer_transaction_undoes_those_left_open_inside),
+      ON_BOTH(a_transaction_left_open_inside_another_undoes_both),
       ON_BOTH(a_transaction_is_on_one_store),
       ON_BOTH(closing_handles_inside_a_transaction_loses_nothing),
       ON_BOTH(a_snapshot_only_reads),

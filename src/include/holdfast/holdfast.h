@@ -272,7 +272,7 @@ typedef struct hf_item {
   hf_slice json;
 } hf_item;
 
-/* Reads `count` ids at one moment.  The page receives one entry per id in the
+/* Reads `count` ids, at one moment where the backend has batches or snapshots.  The page receives one entry per id in the
  * order given, with status HF_NOT_FOUND where there is none. */
 HF_API hf_status hf_persist_read_many(hf_persist *p, const hf_slice *ids, size_t count, hf_page *page, hf_error *err);
 
@@ -326,8 +326,8 @@ typedef enum hf_txn_kind {
  * Other writers to the store wait until it ends, so keep it short. */
 HF_API hf_status hf_txn_begin(hf_txn_kind kind, hf_txn **out, hf_error *err);
 
-/* Commits and frees the transaction, whatever the result.  On failure nothing of
- * it was written. */
+/* Commits and frees the transaction, whatever the result (but HF_INVALID_ARGUMENT on another thread than its own).  On
+ * failure nothing of it was written.  Inner transactions must have been ended. */
 HF_API hf_status hf_txn_commit(hf_txn *txn, hf_error *err);
 
 /* Undoes and frees the transaction.  NULL is ignored. */
