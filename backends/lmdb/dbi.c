@@ -13,12 +13,19 @@ void env_close_cold(struct lmdb_env *env) {
   MDB_txn *taken[READER_POOL] = {NULL};
   env_exclusive_begin(env, taken);
   for (int pass = 0; pass < 2 && !env->snapshots && env->dbis_open > OPEN_DBIS_MAX * 3 / 4; pass++)
-    for (struct lmdb_entity *e = env->entities; e && env->dbis_open > OPEN_DBIS_MAX * 3 / 4; e = e->next) {
+    for (struct lmdb_entity **link = &env->entities, *e; (e = *link) && env->dbis_open > OPEN_DBIS_MAX * 3 / 4;) {
       MDB_dbi dbi = atomic_load(&e->dbi);
-      if (!dbi || atomic_exchange(&e->touched, false)) continue;
-      mdb_dbi_close(env->mdb, dbi);
-      atomic_store(&e->dbi, 0);
-      env->dbis_open--;
+      if (dbi && !atomic_exchange(&e->touched, false)) {
+        mdb_dbi_close(env->mdb, dbi);
+        atomic_store(&e->dbi, 0);
+        env->dbis_open--;
+        if (e->refs == 0 && !atomic_load(&e->txn_dbi)) {
+          *link = e->next;
+          free(e);
+          continue;
+        }
+      }
+      link = &e->next;
     }
   env_exclusive_end(env, taken);
 }
@@ -77,33 +84,49 @@ static hf_status refresh_snapshot(struct lmdb_env *env, struct lmdb_txn *t, stru
       e->name);
 }
 
+/* Whether the store has the entity type at the moment that the transaction sees. */
+static int has_type(const struct lmdb_env *env, MDB_txn *txn, struct lmdb_entity *e) {
+  MDB_val k = {e->name_size, e->name}, v;
+  return mdb_get(txn, env->main_dbi, &k, &v);
+}
+
+/* env_read_entity() in a snapshot, for a type whose database the snapshot does not know. */
+static hf_status find_in_snapshot(struct lmdb_env *env, struct lmdb_txn *t, struct lmdb_entity *e, MDB_dbi *dbi,
+                                  hf_error *err) {
+  *dbi = 0;
+  int rc = t->lost ? 0 : has_type(env, t->mdb, e);
+  if (rc == MDB_NOTFOUND) return HF_OK;
+  if (rc) return env_fail(env, rc, "read", err);
+  bool exists = true;
+  if (!atomic_load(&e->dbi)) {
+    hf_status status = open_dbi(env, e, &exists, err);
+    if (status) return status;
+  }
+  hf_status status = refresh_snapshot(env, t, e, err);
+  *dbi = atomic_load(&e->dbi);
+  return status;
+}
+
 hf_status env_read_entity(struct lmdb_env *env, struct lmdb_txn *in, struct lmdb_entity *e, MDB_txn **txn, MDB_dbi *dbi,
                           hf_error *err) {
-  if (in && in->kind == HF_TXN_WRITE) {
-    *txn = in->mdb;
-    return env_write_dbi(env, in, e, false, dbi, err);
-  }
+  if (in) *txn = in->mdb;
+  if (in && in->kind == HF_TXN_WRITE) return env_write_dbi(env, in, e, false, dbi, err);
+  if (!atomic_load_explicit(&e->touched, memory_order_relaxed))
+    atomic_store_explicit(&e->touched, true, memory_order_relaxed);
   for (;;) {
-    MDB_dbi d = atomic_load_explicit(&e->dbi, memory_order_acquire);
-    if (__builtin_expect(d == 0, 0)) {
-      bool exists;
-      hf_status status = open_dbi(env, e, &exists, err);
-      if (status) return status;
-      if (exists) continue;
-    }
-    if (!atomic_load_explicit(&e->touched, memory_order_relaxed))
-      atomic_store_explicit(&e->touched, true, memory_order_relaxed);
-    *dbi = d;
-    if (in) {
-      *txn = in->mdb;
-      return !in->lost && (d == 0 || knows_dbi(in->mdb, d)) ? HF_OK : refresh_snapshot(env, in, e, err);
-    }
+    MDB_dbi d = *dbi = atomic_load_explicit(&e->dbi, memory_order_acquire);
+    if (in) return d && !in->lost && knows_dbi(in->mdb, d) ? HF_OK : find_in_snapshot(env, in, e, dbi, err);
     hf_status status = env_read_begin(env, txn, err);
-    if (status || d == 0) return status;
-    /* While we hold a reader, nobody closes databases; but somebody may have between the two lines above. */
-    if (__builtin_expect(atomic_load_explicit(&e->dbi, memory_order_acquire) == d && knows_dbi(*txn, d), 1))
+    if (status) return status;
+    /* While we hold a reader, nobody closes databases; but somebody may have between the lines above. */
+    if (__builtin_expect(d && atomic_load_explicit(&e->dbi, memory_order_acquire) == d && knows_dbi(*txn, d), 1))
       return HF_OK;
+    int rc = d ? 0 : has_type(env, *txn, e);
+    if (rc == MDB_NOTFOUND) return HF_OK;
     env_read_end(env, *txn);
+    bool exists;
+    if (rc) return env_fail(env, rc, "read", err);
+    if (!d && (status = open_dbi(env, e, &exists, err))) return status;
   }
 }
 

@@ -142,6 +142,7 @@ static hf_status read_format(struct lmdb_env *env, MDB_txn *txn, hf_error *err) 
   int rc = mdb_dbi_open(txn, META_DB, 0, &env->meta_dbi);
   if (rc == 0) rc = mdb_get(txn, env->meta_dbi, &key, &value);
   if (rc == 0) rc = mdb_dbi_open(txn, QUARANTINE_DB, 0, &env->quarantine_dbi);
+  if (rc == 0) rc = mdb_dbi_open(txn, NULL, 0, &env->main_dbi);
   if (rc == MDB_NOTFOUND || rc == MDB_INCOMPATIBLE)
     return hf_error_set(err, HF_CORRUPT, "%s/data.mdb is an LMDB file, but no Holdfast store: give another directory",
                         env->path);
@@ -253,18 +254,35 @@ void env_close(struct lmdb_env *env) {
 
 /* ---- the map's size, and reopening.  These need write_lock, and no transaction. */
 
+/* Closes the environment and opens it anew.  `taken` are all its readers. */
+static hf_status restart(struct lmdb_env *env, MDB_txn *taken[READER_POOL], hf_error *err) {
+  for (unsigned n = 0; n < env->readers_made; n++) mdb_txn_abort(taken[n]);
+  env->readers_made = 0;
+  if (env->mdb) mdb_env_close(env->mdb);
+  env->mdb = NULL;
+  for (struct lmdb_entity *e = env->entities; e; e = e->next) atomic_store(&e->dbi, 0);
+  return start(env, err);
+}
+
 hf_status env_set_map_size(struct lmdb_env *env, uint64_t size, hf_error *err) {
   MDB_txn *taken[READER_POOL] = {NULL};
   hf_status status = HF_OK;
   env_exclusive_begin(env, taken);
-  if (env->snapshots) {
+  if (!env->mdb) {
+    status = env_fail(env, MDB_PANIC, "resize the map", err);
+  } else if (env->snapshots) {
     status = hf_error_set(
         err, HF_BUSY, "%s: the map must grow, but a snapshot is open in this process: try again after it", env->path);
   } else {
     int rc = mdb_env_set_mapsize(env->mdb, size);
     MDB_envinfo info;
     if (rc == 0 && mdb_env_info(env->mdb, &info) == 0) env->map_size = info.me_mapsize;
-    if (rc) status = env_fail(env, rc, "resize the map", err);
+    if (rc) { /* LMDB has given up the old map before it could make the new one */
+      hf_error unused;
+      restart(env, taken, &unused);
+      status = hf_error_set(err, HF_FULL, "%s: cannot map %llu bytes: %s", env->path, (unsigned long long)size,
+                            mdb_strerror(rc));
+    }
   }
   env_exclusive_end(env, taken);
   return status;
@@ -289,22 +307,21 @@ hf_status env_grow_locked(struct lmdb_env *env, hf_error *err) {
   return env_set_map_size(env, size, err);
 }
 
-hf_status env_lend_room(struct lmdb_env *env, hf_error *err) {
+hf_status env_make_room(struct lmdb_env *env, size_t full_size, bool frees, hf_error *err) {
+  hf_status status = HF_OK;
   pthread_mutex_lock(&env->write_lock);
-  hf_status status =
-      env->lent ? hf_error_set(
-                      err, HF_FULL,
-                      "%s is full, even for deleting so much at once: remove fewer, or open it with a larger maxsize",
-                      env->path)
-                : env_set_map_size(env, env->map_size + env->map_size / 4 + LENT_BYTES, err);
-  if (status == HF_OK) env->lent = true;
-  pthread_mutex_unlock(&env->write_lock);
-  return status;
-}
-
-hf_status env_grow(struct lmdb_env *env, hf_error *err) {
-  pthread_mutex_lock(&env->write_lock);
-  hf_status status = env_grow_locked(env, err);
+  if (env->map_size <= full_size) {
+    if (!frees || env_can_grow(env)) {
+      status = env_grow_locked(env, err);
+    } else if (env->lent) {
+      status = hf_error_set(
+          err, HF_FULL, "%s is full, even for deleting so much at once: remove fewer, or open it with a larger maxsize",
+          env->path);
+    } else {
+      status = env_set_map_size(env, env->map_size + env->map_size / 4 + LENT_BYTES, err);
+      env->lent = status == HF_OK;
+    }
+  }
   pthread_mutex_unlock(&env->write_lock);
   return status;
 }
@@ -312,19 +329,13 @@ hf_status env_grow(struct lmdb_env *env, hf_error *err) {
 /* LMDB refuses everything after a failed write of its header page, until the environment is opened anew. */
 static hf_status reopen_locked(struct lmdb_env *env, hf_error *err) {
   MDB_txn *taken[READER_POOL] = {NULL};
-  hf_status status = HF_OK;
   env_exclusive_begin(env, taken);
-  if (env->snapshots) {
-    status = hf_error_set(err, HF_BUSY,
-                          "%s must be reopened after a failed commit, but a snapshot is open: end it first", env->path);
-  } else {
-    for (unsigned n = 0; n < env->readers_made; n++) mdb_txn_abort(taken[n]);
-    env->readers_made = 0;
-    if (env->mdb) mdb_env_close(env->mdb);
-    env->mdb = NULL;
-    for (struct lmdb_entity *e = env->entities; e; e = e->next) atomic_store(&e->dbi, 0);
-    status = start(env, err);
-  }
+  hf_status status = env->snapshots
+                         ? hf_error_set(err, HF_BUSY,
+                                        "%s must be reopened after a failed commit, but a snapshot is open: end "
+                                        "it first",
+                                        env->path)
+                         : restart(env, taken, err);
   env_exclusive_end(env, taken);
   return status;
 }

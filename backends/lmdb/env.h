@@ -4,7 +4,7 @@
  *
  * LMDB's rules, and who keeps them here:
  *  - one environment per file and process: the core's registry, by identity;
- *  - the map changes size only while the process has no transaction: env_grow()
+ *  - the map changes size only while the process has no transaction: env_set_map_size()
  *    first takes every pooled reader out of circulation;
  *  - named databases are opened and closed by one thread at a time, never while
  *    a transaction that may do the same is open: both happen under write_lock;
@@ -42,9 +42,9 @@ enum { FORMAT_VERSION = 1 };
 struct lmdb_entity {
   struct lmdb_entity *next;
   size_t refs;
-  _Atomic MDB_dbi dbi;  /* 0: not open (or not in the store at all) */
-  _Atomic bool touched; /* used since the last search for cold ones */
-  MDB_dbi txn_dbi;      /* opened by the write transaction in progress, 0 if not */
+  _Atomic MDB_dbi dbi;     /* 0: not open (or not in the store at all) */
+  _Atomic bool touched;    /* used since the last search for cold ones */
+  _Atomic MDB_dbi txn_dbi; /* opened by the write transaction in progress, 0 if not */
   uint64_t name_hash;
   size_t name_size;
   char name[HF_ID_MAX + 1];
@@ -57,6 +57,7 @@ struct lmdb_env {
   int data_fd;
   uint64_t map_size;
   unsigned page_size;
+  MDB_dbi main_dbi; /* the names of all databases */
   MDB_dbi meta_dbi;
   MDB_dbi quarantine_dbi;
 
@@ -71,7 +72,7 @@ struct lmdb_env {
   unsigned dbis_open;
   unsigned commits;
   int64_t presence_checked; /* ms, see check_file_present() */
-  bool lent;                /* the map is larger than its limit, see env_lend_room() */
+  bool lent;                /* the map is larger than its limit, see env_make_room() */
   bool grow;                /* a transaction ran out of map: grow before the next one */
 };
 
@@ -80,6 +81,9 @@ struct lmdb_txn {
   MDB_txn *mdb;
   hf_txn_kind kind;
   struct lmdb_txn *parent;
+  bool held;                   /* the core's: a write that fails for lack of map cannot be repeated here */
+  bool map_full;               /* it failed so */
+  size_t map_size;             /* when it began */
   bool lost;                   /* a snapshot that slipped to another moment: nothing more may be read in it */
   struct lmdb_entity **opened; /* entities whose txn_dbi it set */
   size_t opened_count, opened_capacity;
@@ -132,13 +136,16 @@ hf_status env_write_dbi(struct lmdb_env *env, struct lmdb_txn *txn, struct lmdb_
 hf_status env_snapshot_begin(struct lmdb_env *env, struct lmdb_txn *txn, hf_error *err);
 void env_snapshot_end(struct lmdb_env *env, struct lmdb_txn *txn);
 
-/* Lends a store that is at its size limit some room beyond it, for a write that frees more than it takes: LMDB needs
- * pages to delete.  The room is taken back before the next write. */
-hf_status env_lend_room(struct lmdb_env *env, hf_error *err);
 /* Whether the map is below its size limit. */
 bool env_can_grow(const struct lmdb_env *env);
-/* Doubles the map.  HF_FULL: the size limit is reached.  Call without a transaction and without write_lock. */
-hf_status env_grow(struct lmdb_env *env, hf_error *err);
+/* Makes room after a transaction failed for lack of map: doubles the map, unless it has grown beyond `full_size`
+ * meanwhile. frees  the write frees more than it takes: a store at its size limit is lent some room beyond it, since
+ * LMDB needs pages to delete; it is taken back before the next write HF_FULL: the size limit is reached.  Call without
+ * a transaction and without write_lock. */
+hf_status env_make_room(struct lmdb_env *env, size_t full_size, bool frees, hf_error *err);
+
+/* Notes in the transaction, and those around it, that the map is full. */
+void env_note_full(struct lmdb_txn *txn);
 
 hf_status env_entity_open(struct lmdb_env *env, hf_slice name, struct lmdb_entity **out, hf_error *err);
 void env_entity_close(struct lmdb_env *env, struct lmdb_entity *entity);

@@ -56,7 +56,10 @@ static hf_status begin(void *store, hf_txn_kind kind, void *parent, void **txn, 
   hf_status status = kind == HF_TXN_READ ? env_snapshot_begin(store, t, err)
                      : parent            ? env_nested_begin(store, parent, t, err)
                                          : env_write_begin(store, t, false, err);
-  if (status) free(t);
+  if (status)
+    free(t);
+  else
+    t->held = true;
   *txn = status ? NULL : t;
   return status;
 }
@@ -352,7 +355,7 @@ static hf_status write(void *store, void *txn, void *entity, write_fn fn, void *
   struct lmdb_env *env = store;
   if (txn) {
     hf_status status = fn(env, txn, entity, what, err);
-    if (status == HF_FULL && env->grow && env_can_grow(env))
+    if (status == HF_FULL && ((struct lmdb_txn *)txn)->map_full && env_can_grow(env))
       hf_error_cause(err, "the map has to grow, which cannot happen inside a transaction: run the transaction again");
     return status;
   }
@@ -365,16 +368,14 @@ static hf_status write(void *store, void *txn, void *entity, write_fn fn, void *
       env_write_abort(env, &t);
     else
       status = env_write_commit(env, &t, err);
-    if (status != HF_FULL || !env->grow) return status;
-    env->grow = false;
-    status = frees && !env_can_grow(env) ? env_lend_room(env, err) : env_grow(env, err);
+    if (status != HF_FULL || !t.map_full) return status;
+    status = env_make_room(env, t.map_size, frees, err);
     if (status) return status;
   }
 }
 
-/* Notes that the map must grow. */
-static hf_status fail_write(struct lmdb_env *env, int rc, hf_error *err) {
-  if (rc == MDB_MAP_FULL) env->grow = true;
+static hf_status fail_write(struct lmdb_env *env, struct lmdb_txn *t, int rc, hf_error *err) {
+  if (rc == MDB_MAP_FULL) env_note_full(t);
   return env_fail(env, rc, "write", err);
 }
 
@@ -417,7 +418,7 @@ static hf_status do_put(struct lmdb_env *env, struct lmdb_txn *t, struct lmdb_en
   size_t settled;
   int rc = put_record(t->mdb, dbi, p->put, p->info);
   if (rc == 0) rc = quarantine_settle(env, t->mdb, entity, &p->put->key, &settled);
-  return rc ? fail_write(env, rc, err) : HF_OK;
+  return rc ? fail_write(env, t, rc, err) : HF_OK;
 }
 
 static hf_status put(void *store, void *txn, void *entity, const hf_put *p, const hf_write_options *options,
@@ -440,7 +441,7 @@ static hf_status do_put_many(struct lmdb_env *env, struct lmdb_txn *t, struct lm
   hf_info info = {mdb_txn_id(t->mdb), hf_now_ms()};
   MDB_cursor *c;
   int rc = mdb_cursor_open(t->mdb, dbi, &c);
-  if (rc) return fail_write(env, rc, err);
+  if (rc) return fail_write(env, t, rc, err);
   for (size_t i = 0; i < p->count && rc == 0; i++) {
     MDB_val k = val(p->puts[i].key.order), v = {RECORD_HEADER + p->puts[i].json.size, NULL};
     rc = mdb_cursor_put(c, &k, &v, MDB_RESERVE);
@@ -451,7 +452,7 @@ static hf_status do_put_many(struct lmdb_env *env, struct lmdb_txn *t, struct lm
   if (rc == 0 && !quarantine_is_empty(env, t->mdb))
     for (size_t i = 0; i < p->count && rc == 0; i++)
       rc = quarantine_settle(env, t->mdb, entity, &p->puts[i].key, &settled);
-  return rc ? fail_write(env, rc, err) : HF_OK;
+  return rc ? fail_write(env, t, rc, err) : HF_OK;
 }
 
 static hf_status put_many(void *store, void *txn, void *entity, const hf_put *puts, size_t n, hf_error *err) {
@@ -478,7 +479,7 @@ static hf_status do_remove_many(struct lmdb_env *env, struct lmdb_txn *t, struct
     int rc = dbi ? mdb_del(t->mdb, dbi, &k, NULL) : MDB_NOTFOUND;
     bool deleted = rc == 0;
     if (deleted || rc == MDB_NOTFOUND) rc = quarantine_settle(env, t->mdb, entity, &r->keys[i], &settled);
-    if (rc) return fail_write(env, rc, err);
+    if (rc) return fail_write(env, t, rc, err);
     r->removed += deleted || settled;
   }
   return HF_OK;
@@ -513,7 +514,7 @@ static hf_status do_clear(struct lmdb_env *env, struct lmdb_txn *t, struct lmdb_
   if (status) return status;
   int rc = dbi ? mdb_drop(t->mdb, dbi, 0) : 0;
   if (rc == 0) rc = quarantine_settle(env, t->mdb, entity, NULL, &settled);
-  return rc ? fail_write(env, rc, err) : HF_OK;
+  return rc ? fail_write(env, t, rc, err) : HF_OK;
 }
 
 static hf_status clear(void *store, void *txn, void *entity, hf_error *err) {
@@ -542,7 +543,7 @@ static hf_status do_quarantine(struct lmdb_env *env, struct lmdb_txn *t, struct 
   if (!record_read(&v, d->key->id, &text, &info) && hf_json_validate(text, NULL) == HF_OK)
     return HF_NOT_FOUND; /* somebody has written a good one meanwhile */
   rc = quarantine_add(env, t->mdb, entity, dbi, d->key, &v, d->problem);
-  return rc ? fail_write(env, rc, err) : HF_OK;
+  return rc ? fail_write(env, t, rc, err) : HF_OK;
 }
 
 static hf_status quarantine(void *store, void *entity, const hf_key *key, const char *problem, hf_error *err) {

@@ -60,8 +60,13 @@ hf_status env_write_begin(struct lmdb_env *env, struct lmdb_txn *t, bool frees, 
   *t = (struct lmdb_txn){.kind = HF_TXN_WRITE};
   pthread_mutex_lock(&env->write_lock);
   hf_status status = begin_locked(env, t, frees, err);
+  t->map_size = env->map_size;
   if (status) pthread_mutex_unlock(&env->write_lock);
   return status;
+}
+
+void env_note_full(struct lmdb_txn *t) {
+  for (; t; t = t->parent) t->map_full = true;
 }
 
 /* Settles the handles that the transaction opened: kept, or closed by LMDB. */
@@ -83,7 +88,8 @@ hf_status env_write_commit(struct lmdb_env *env, struct lmdb_txn *t, hf_error *e
   int rc = mdb_txn_commit(t->mdb);
   settle_opened(env, t, rc == 0);
   hf_status status = HF_OK;
-  if (rc == MDB_MAP_FULL) env->grow = true;
+  if (rc == MDB_MAP_FULL) t->map_full = true;
+  if (t->map_full && t->held) env->grow = true;
   if (rc) status = env_fail(env, rc, "commit", err);
   if (env->dbis_open > OPEN_DBIS_MAX) env_close_cold(env);
   if (++env->commits % READER_CHECK_EVERY == 0) mdb_reader_check(env->mdb, NULL);
@@ -94,6 +100,7 @@ hf_status env_write_commit(struct lmdb_env *env, struct lmdb_txn *t, hf_error *e
 void env_write_abort(struct lmdb_env *env, struct lmdb_txn *t) {
   mdb_txn_abort(t->mdb);
   settle_opened(env, t, false);
+  if (t->map_full && t->held) env->grow = true;
   pthread_mutex_unlock(&env->write_lock);
 }
 
@@ -149,7 +156,7 @@ hf_status env_write_dbi(struct lmdb_env *env, struct lmdb_txn *t, struct lmdb_en
     return HF_OK;
   }
   if (rc) {
-    if (rc == MDB_MAP_FULL) env->grow = true;
+    if (rc == MDB_MAP_FULL) env_note_full(t);
     return env_fail(env, rc, "open an entity type", err);
   }
   if (!remember_opened(t, e)) return hf_error_set(err, HF_IO, "out of memory");

@@ -280,12 +280,41 @@ describe("the documents", function()
     assert.same({}, missing)
   end)
 
+  it("say in which file a function is, and it is there", function()
+    local pairs_seen, wrong = 0, {}
+    for _, path in ipairs(documents()) do
+      for name, file in readFile(source .. "/" .. path):gmatch("`([%w_]+)%(%)`%)? in `([%w_./]+%.[chl]u?a?)`") do
+        pairs_seen = pairs_seen + 1
+        -- A definition: the name and its arguments stand at the end of a line's declaration, with a body behind them.
+        local handle = io.open(source .. "/" .. file, "rb")
+        local text = handle and handle:read("*a") or ""
+        if handle then handle:close() end
+        if not text:find("\n[%w_][^\n;={}]-%f[%w_]" .. name .. "%b()%s*{") then
+          wrong[#wrong + 1] = ("%s: %s in %s"):format(path, name, file)
+        end
+      end
+    end
+    assert.same({}, wrong)
+    assert(pairs_seen > 10)
+  end)
+
+  it("name programs that the build makes", function()
+    local missing = {}
+    for _, path in ipairs(documents()) do
+      for name in readFile(source .. "/" .. path):gmatch("`build/([%w_./-]+)") do
+        if shell("test -x " .. quote(build .. "/" .. name)) ~= 0 then missing[#missing + 1] = path .. ": " .. name end
+      end
+    end
+    assert.same({}, missing)
+  end)
+
   it("name functions of the C API that the headers have", function()
     local headers = readFile(source .. "/src/include/holdfast/holdfast.h") ..
       readFile(source .. "/src/include/holdfast/backend.h")
     local missing = {}
     for _, path in ipairs(documents()) do
-      for name in readFile(source .. "/" .. path):gmatch("%f[%w_]hf_[a-z][%w_]*") do
+      -- What stands behind a slash is a program of the build.
+      for name in readFile(source .. "/" .. path):gmatch("%f[%w_/]hf_[a-z][%w_]*") do
         if not headers:find("%f[%w_]" .. name .. "%f[^%w_]") then missing[#missing + 1] = path .. ": " .. name end
       end
     end

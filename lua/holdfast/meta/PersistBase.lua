@@ -5,7 +5,8 @@
 -- their annotations in lua/holdfast/PersistBase.lua.  For editors only: never loaded.
 --
 -- Every method that touches the store may also raise what opening it raises: `io`, `corrupt`,
--- `unsupported`, `readonly`, `not_found` (with create=false), `conflict` (open with other options),
+-- `unsupported`, `readonly`, `not_found` (with create=false), `conflict` (open in this process with other
+-- options: not retryable),
 -- `unavailable`; and `closed` after close().
 
 ---@class PersistBase
@@ -73,32 +74,34 @@ function PersistBase:keys(range) end
 ---@raise invalid_argument; the iterator: corrupt
 function PersistBase:entries(range) end
 
----How many entities have this name.
+---How many entities have this name.  Takes no range: count keys(range) yourself.
 ---@return integer count
+---@raise invalid_argument (anything given)
 function PersistBase:count() end
 
 ---Reads all ids at one moment; those that do not exist are left out.
----@param ids (string|number)[]
----@return table<string|number, any> entities
+---@param ids (string|number)[] a list, without gaps or other keys
+---@return table<string|number, any> entities by the ids as given
 ---@raise corrupt, invalid_argument
 function PersistBase:readMany(ids) end
 
 ---Writes all of them in one commit, or none.
----@param entities table<string|number, any>
+---@param entities table<string|number, any> by id; not both 1 and "1", which are one id
 ---@raise invalid_value, full, readonly, invalid_argument
 function PersistBase:writeMany(entities) end
 
 ---Deletes those that exist, in one commit.
----@param ids (string|number)[]
+---@param ids (string|number)[] a list, without gaps or other keys
 ---@return integer removed how many there were
 ---@raise readonly, invalid_argument
 function PersistBase:removeMany(ids) end
 
 ---Runs the function with every read inside it seeing one moment.  Writing inside raises `readonly`.
+---Snapshots and transactions nest at most 64 deep.
 ---@generic T
 ---@param fn fun(store: PersistBase): T
 ---@return T result what fn returns
----@raise unsupported, and whatever fn raises
+---@raise unsupported (also: nested too deep), busy, and whatever fn raises
 function PersistBase:snapshot(fn) end
 
 ---What the backend says of this entity name and its store.

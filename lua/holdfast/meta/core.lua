@@ -57,11 +57,13 @@ function core.isError(value, code) end
 function core.traceback(raised) end
 
 ---Runs the function with everything it does on one store as one commit.  Whatever it raises undoes all of it.
+---After an operation inside has failed with `full`, `io` or the like, everything else inside fails with the same code,
+---and it is undone.  Transactions and snapshots nest at most 64 deep.
 ---@generic T
 ---@param fn fun(...): T
 ---@param ... any arguments for fn
 ---@return T result what fn returns
----@raise unsupported (a second store), full, busy, and whatever fn raises
+---@raise unsupported (a second store, or nested too deep), full, busy, and whatever fn raises
 function core.transaction(fn, ...) end
 
 ---Opens a whole store.
@@ -71,7 +73,7 @@ function core.transaction(fn, ...) end
 ---@raise invalid_argument, and what opening raises
 function core.openStore(base, options) end
 
----Makes the handle inside an instance.  Touches nothing.
+---Makes the handle inside an instance.  Touches nothing; a relative base is resolved now.
 ---@param entityName string
 ---@param base string
 ---@param options? holdfast.Options

@@ -3,11 +3,12 @@
 --
 -- Types that the functions written in C take and give.  For editors only: never loaded.
 
----How to open a store: the third argument of a class.
+---How to open a store: the third argument of a class.  All handles of a process on a store must agree on durability,
+---maxSize and readOnly.
 ---@class holdfast.Options
 ---@field durability? "sync"|"nometasync"|"nosync" what a write has survived when it returns; "sync" is the default
 ---@field mapSize? integer bytes of address space mapped at first; grows by itself
----@field maxSize? integer bytes the store may grow to, then writes raise `full`; 0: no limit
+---@field maxSize? integer bytes the store may grow to, then writes raise `full` (deleting goes on); 0: no limit
 ---@field readOnly? boolean refuse every write, create nothing
 ---@field create? boolean false: raise `not_found` where there is no store
 ---@field networkFs? boolean open LMDB on a network filesystem: only if one machine alone uses it
@@ -108,7 +109,7 @@ function Store:stat() end
 ---Reads every entity and checks header, checksum, key and JSON; unreadable ones go to quarantine.
 ---@param options? holdfast.VerifyOptions
 ---@return holdfast.VerifyReport report
----@raise closed, unsupported (inside a transaction), and whatever onEvent raises
+---@raise closed, unsupported (inside a transaction or snapshot), and whatever onEvent raises
 function Store:verify(options) end
 
 ---Ends the use of the store.  The garbage collector does the same.
