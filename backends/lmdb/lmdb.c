@@ -247,27 +247,15 @@ static bool is_beyond(const hf_scan *s, const MDB_val *k) {
   return c < 0 || (c == 0 && s->upper_open);
 }
 
-static hf_status add_record(const hf_scan *s, hf_page *page, hf_slice id, const MDB_val *v, size_t *bytes,
-                            hf_error *err) {
-  hf_slice text = {NULL, 0};
-  hf_info info = {0, 0};
-  const char *problem = NULL;
-  if (!s->keys_only) {
-    problem = record_read(v, id, &text, &info);
-    if (problem && !s->report_corrupt) {
-      hf_error_set(err, HF_CORRUPT, "%s", problem);
-      memcpy(err->entity_id, id.data, id.size);
-      err->entity_id[id.size] = '\0';
-      return HF_CORRUPT;
-    }
-    if (problem) text = hf_text(problem);
-  }
-  hf_entry *e = hf_page_add(page, id, text.data, text.size);
-  if (!e) return hf_error_set(err, HF_IO, "out of memory");
-  e->info = info;
-  if (problem) e->status = HF_CORRUPT;
-  *bytes += text.size;
-  return HF_OK;
+/* What is wrong with a record that the scan has come to; NULL: nothing.  *id is something to call it by, whatever is
+ * left of its key. */
+static const char *check_record(const hf_scan *s, const MDB_val *k, const MDB_val *v, bool check_key, hf_slice *id,
+                                bool *bad_key, hf_slice *text, hf_info *info) {
+  *id = record_id(k, v);
+  *bad_key = !id->data || (check_key && !record_key_is_sound(k, *id));
+  if (!id->data) *id = (hf_slice){k->mv_data, k->mv_size < HF_ID_MAX ? k->mv_size : HF_ID_MAX};
+  if (*bad_key) return "its key is damaged";
+  return s->keys_only ? NULL : record_read(v, *id, text, info);
 }
 
 /* A record that the cursor has passed. */
@@ -302,18 +290,38 @@ static bool has_id_prefix(hf_slice id, hf_slice prefix) {
   return id.size >= prefix.size && memcmp(id.data, prefix.data, prefix.size) == 0;
 }
 
-/* Adds the records to the page.  *full: there was no room for all of them. */
+/* Adds the records to the page.  *full: there was no room for all of them, or the page ends early at a damaged one. */
 static hf_status add_records(const hf_scan *s, const struct passed *records, size_t count, hf_page *page, size_t *taken,
                              size_t *bytes, bool *full, hf_error *err) {
   for (size_t i = 0; i < count; i++) {
-    hf_slice id = record_id(&records[i].key, &records[i].value);
-    if (!id.data) return hf_error_set(err, HF_CORRUPT, "a key of %zu bytes is no order key", records[i].key.mv_size);
-    if (s->id_prefix.size && !has_id_prefix(id, s->id_prefix)) continue;
+    const MDB_val *k = &records[i].key, *v = &records[i].value;
+    hf_slice id, text = {NULL, 0};
+    hf_info info = {0, 0};
+    bool bad_key;
+    /* The key of a page's last record is where the next page begins, so that one at least must be sound. */
+    bool last = *taken + 1 >= s->limit || *bytes + v->mv_size > s->max_bytes;
+    const char *problem = check_record(s, k, v, last || s->report_corrupt, &id, &bad_key, &text, &info);
+    if (s->id_prefix.size && !bad_key && !has_id_prefix(id, s->id_prefix)) continue;
     *full = *taken == s->limit || (*taken && *bytes > s->max_bytes);
     if (*full) return HF_OK;
-    hf_status status = add_record(s, page, id, &records[i].value, bytes, err);
-    if (status) return status;
+    hf_slice order = {k->mv_data, k->mv_size};
+    if (problem && (bad_key || !s->report_corrupt) && !hf_page_resume(page, order))
+      return hf_error_set(err, HF_IO, "out of memory");
+    if (problem && !s->report_corrupt) {
+      hf_error_set(err, HF_CORRUPT, "%s", problem);
+      memcpy(err->entity_id, id.data, id.size);
+      err->entity_id[id.size] = '\0';
+      return HF_CORRUPT;
+    }
+    if (problem) text = hf_text(problem);
+    hf_entry *e = hf_page_add(page, id, text.data, text.size);
+    if (!e) return hf_error_set(err, HF_IO, "out of memory");
+    e->info = info;
+    e->status = problem ? HF_CORRUPT : HF_OK;
+    *bytes += text.size;
     ++*taken;
+    *full = bad_key;
+    if (bad_key) return HF_OK;
   }
   return HF_OK;
 }
@@ -540,7 +548,8 @@ static hf_status do_quarantine(struct lmdb_env *env, struct lmdb_txn *t, struct 
   if (rc) return env_fail(env, rc, "read", err);
   hf_slice text;
   hf_info info;
-  if (!record_read(&v, d->key->id, &text, &info) && hf_json_validate(text, NULL) == HF_OK)
+  if (record_key_is_sound(&k, d->key->id) && !record_read(&v, d->key->id, &text, &info) &&
+      hf_json_validate(text, NULL) == HF_OK)
     return HF_NOT_FOUND; /* somebody has written a good one meanwhile */
   rc = quarantine_add(env, t->mdb, entity, dbi, d->key, &v, d->problem);
   return rc ? fail_write(env, t, rc, err) : HF_OK;

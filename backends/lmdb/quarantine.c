@@ -73,7 +73,9 @@ static int put_before(MDB_txn *txn, MDB_dbi dbi, MDB_val *k, const void *data, s
 int quarantine_add(struct lmdb_env *env, MDB_txn *txn, const struct lmdb_entity *entity, MDB_dbi dbi, const hf_key *key,
                    const MDB_val *record, const char *problem) {
   struct place p;
-  MDB_val k = make_place(&p, 'q', entity, key->order);
+  unsigned char sound[HF_ORDER_KEY_MAX]; /* where the id is looked for, even if the record stood elsewhere */
+  hf_slice order = {(const char *)sound, hf_order_key(key->id, sound)};
+  MDB_val k = make_place(&p, 'q', entity, order.size ? order : key->order);
   hf_buffer v = HF_BUFFER_INIT;
   bool ok = hf_buffer_printf(&v, "{\"entityName\":") &&
             hf_buffer_quote(&v, (hf_slice){entity->name, entity->name_size}) &&

@@ -83,11 +83,18 @@ const char *record_read(const MDB_val *record, hf_slice id, hf_slice *json, hf_i
 hf_slice record_id(const MDB_val *key, const MDB_val *record) {
   const char *k = key->mv_data;
   size_t size = record->mv_size >= 2 ? ((const unsigned char *)record->mv_data)[1] : 0;
-  if (size > 0 && size < key->mv_size && k[key->mv_size - size - 1] == '\0')
-    return (hf_slice){k + key->mv_size - size, size};
-  const char *cut = memchr(k, 0, key->mv_size); /* a damaged record: the key still has its id */
-  if (!cut) return (hf_slice){NULL, 0};
-  return (hf_slice){cut + 1, key->mv_size - (size_t)(cut + 1 - k)};
+  if (size == 0 || size > HF_ID_MAX || size >= key->mv_size || k[key->mv_size - size - 1] != '\0') {
+    const char *cut = memchr(k, 0, key->mv_size); /* a damaged record: the key still has its id */
+    size = cut ? key->mv_size - (size_t)(cut + 1 - k) : 0;
+  }
+  if (size == 0 || size > HF_ID_MAX) return (hf_slice){NULL, 0};
+  return (hf_slice){k + key->mv_size - size, size};
+}
+
+bool record_key_is_sound(const MDB_val *key, hf_slice id) {
+  unsigned char order[HF_ORDER_KEY_MAX];
+  size_t size = hf_order_key(id, order);
+  return size == key->mv_size && memcmp(order, key->mv_data, size) == 0;
 }
 
 uint64_t record_revision(const MDB_val *record) {

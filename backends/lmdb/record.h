@@ -31,6 +31,9 @@ const char *record_read(const MDB_val *record, hf_slice id, hf_slice *json, hf_i
 /* The id at the end of the record's key; {NULL, 0} if the key is no order key. */
 hf_slice record_id(const MDB_val *key, const MDB_val *record);
 
+/* Whether the key is the order key of the id at its end. */
+bool record_key_is_sound(const MDB_val *key, hf_slice id);
+
 /* The revision of a record, without checking it; 0 if it is too short. */
 uint64_t record_revision(const MDB_val *record);
 

@@ -25,12 +25,6 @@ static hf_status make_key(hf_persist *p, hf_page *arena, hf_slice id, hf_key *ou
   return HF_OK;
 }
 
-static int compare_orders(hf_slice a, hf_slice b) {
-  size_t n = a.size < b.size ? a.size : b.size;
-  int c = memcmp(a.data, b.data, n);
-  return c ? c : (a.size > b.size) - (a.size < b.size);
-}
-
 /* What is sorted: the first bytes of the order key as a number decide nearly every comparison without a cache miss. */
 struct sorted {
   uint64_t head;
@@ -52,7 +46,7 @@ static uint64_t key_head(hf_slice order) {
 static int compare_sorted(const void *a, const void *b) {
   const struct sorted *x = a, *y = b;
   if (x->head != y->head) return x->head < y->head ? -1 : 1;
-  int c = compare_orders(x->key->order, y->key->order);
+  int c = hf__order_compare(x->key->order, y->key->order);
   return c ? c : (x->index > y->index) - (x->index < y->index);
 }
 
@@ -146,7 +140,7 @@ static hf_status write_sorted(hf_persist *p, void *txn, const hf_item *items, si
   size_t n = 0;
   for (size_t i = 0; i < count; i++) {
     const hf_key *key = sorted[i].key;
-    if (n && compare_orders(puts[n - 1].key.order, key->order) == 0) n--;
+    if (n && hf__order_compare(puts[n - 1].key.order, key->order) == 0) n--;
     puts[n++] = (hf_put){*key, items[sorted[i].index].json};
   }
   const hf_backend *b = p->store->backend;

@@ -110,17 +110,30 @@ void hf_iter_close(hf_iter *it) {
   free(it);
 }
 
-/* Moves the bound from which the next page is read behind `id`. */
-static void resume_behind(hf_iter *it, hf_slice id) {
+/* Moves the bound from which the next page is read behind an order key.  False: it would not move forward. */
+static bool resume_behind(hf_iter *it, hf_slice order) {
   hf__key *key = it->scan.reverse ? &it->upper : &it->lower;
-  if (hf__key_init(it->persist->name, id, key, NULL)) return;
-  if (it->scan.reverse) {
-    it->scan.upper = key->key.order;
-    it->scan.upper_open = true;
-  } else {
-    it->scan.lower = key->key.order;
-    it->scan.lower_open = true;
+  hf_slice *bound = it->scan.reverse ? &it->scan.upper : &it->scan.lower;
+  if (order.size > sizeof key->order) return false;
+  if (bound->data) {
+    int c = hf__order_compare(order, *bound);
+    bool *open = it->scan.reverse ? &it->scan.upper_open : &it->scan.lower_open;
+    if (it->scan.reverse ? c > 0 : c < 0) return false;
+    if (c == 0 && *open) return false;
   }
+  memmove(key->order, order.data, order.size);
+  *bound = (hf_slice){(const char *)key->order, order.size};
+  if (it->scan.reverse)
+    it->scan.upper_open = true;
+  else
+    it->scan.lower_open = true;
+  return true;
+}
+
+/* Where the page says that the scan goes on. */
+static hf_slice page_end(const hf_page *page, unsigned char order[HF__ORDER_KEY_MAX]) {
+  if (page->resume.data || !page->count) return page->resume;
+  return (hf_slice){(const char *)order, hf_order_key(page->entries[page->count - 1].id, order)};
 }
 
 /* Keeps the failure until the entries before it are handed out. */
@@ -145,21 +158,27 @@ static hf_status next_page(hf_iter *it, hf_error *err) {
   it->more = false;
   status = p->store->backend->scan(p->store->impl, txn, p->entity, &it->scan, it->page, &it->more, err);
   it->scan.limit = limit;
-  if (it->page->count) resume_behind(it, it->page->entries[it->page->count - 1].id);
-  if (status == HF_OK) return HF_OK;
-
-  hf__key key;
-  hf_slice id = hf_text(err->entity_id);
-  if (status != HF_CORRUPT || hf__key_init(p->name, id, &key, NULL)) {
-    status = hf__persist_fail(p, txn, status, NULL, "", err);
-    it->more = false;
+  unsigned char order[HF__ORDER_KEY_MAX];
+  hf_slice end = page_end(it->page, order);
+  if (status == HF_CORRUPT && !it->page->resume.data && *err->entity_id) /* its key is sound: made from its id */
+    end = (hf_slice){(const char *)order, hf_order_key(hf_text(err->entity_id), order)};
+  bool moved = end.size && resume_behind(it, end);
+  if (status == HF_OK) {
+    if (it->more && !moved) {
+      it->more = false;
+      return hf__fail(err, HF_CORRUPT, "%s: the stored order of ids is damaged, so iteration cannot go on: run verify",
+                      p->name.data);
+    }
+    return HF_OK;
+  }
+  it->more = status == HF_CORRUPT && moved;
+  if (it->more) {
+    char id[sizeof err->entity_id];
+    memcpy(id, err->entity_id, sizeof id);
+    hf_key key = {hf_text(id), it->scan.reverse ? it->scan.upper : it->scan.lower};
+    status = hf__persist_fail(p, txn, status, &key, "", err);
   } else {
-    char copy[HF_ID_MAX];
-    memcpy(copy, id.data, id.size);
-    key.key.id.data = copy;
-    status = hf__persist_fail(p, txn, status, &key.key, "", err);
-    resume_behind(it, key.key.id);
-    it->more = true;
+    status = hf__persist_fail(p, txn, status, NULL, "", err);
   }
   return it->page->count ? keep_failure(it, status, err) : status;
 }

@@ -22,6 +22,8 @@
  */
 #include "core/order.h"
 
+#include "holdfast/backend.h"
+
 #include <string.h>
 
 #include "core/json.h"
@@ -240,4 +242,9 @@ size_t hf__order_prefix(hf_slice prefix, unsigned char *out) {
   size_t n = put_together(code, &pieces, size);
   memcpy(out, code, n);
   return n;
+}
+
+size_t hf_order_key(hf_slice id, unsigned char out[HF_ORDER_KEY_MAX]) {
+  size_t size;
+  return hf__order_key(id, out, &size, NULL) == HF__ID_OK ? size : 0;
 }

@@ -33,6 +33,12 @@ typedef enum hf__id_problem {
  *   bad_byte  if not NULL, receives the offset of the offending byte */
 hf__id_problem hf__order_key(hf_slice id, unsigned char *out, size_t *size, size_t *bad_byte);
 
+/* Compares two order keys as memcmp does; the shorter of two with one beginning comes first. */
+static inline int hf__order_compare(hf_slice a, hf_slice b) {
+  int c = memcmp(a.data, b.data, a.size < b.size ? a.size : b.size);
+  return c ? c : (a.size > b.size) - (a.size < b.size);
+}
+
 /* The id at the end of an order key, pointing into it; {NULL, 0} if the bytes are no order key. */
 hf_slice hf__order_key_id(hf_slice key);
 

@@ -35,6 +35,7 @@ const hf_entry *hf_page_entries(const hf_page *page, size_t *count) {
 
 void hf__page_reset(hf_page *page) {
   page->count = 0;
+  page->resume = (hf_slice){NULL, 0};
   struct hf__block *keep = page->blocks;
   if (!keep) return;
   for (struct hf__block *b = keep->next, *next; b; b = next) {
@@ -77,6 +78,14 @@ __attribute__((noinline)) static bool grow_entries(hf_page *page) {
   if (!entries) return false;
   page->entries = entries;
   page->capacity = capacity;
+  return true;
+}
+
+bool hf_page_resume(hf_page *page, hf_slice order) {
+  char *copy = alloc(page, order.size);
+  if (!copy) return false;
+  memcpy(copy, order.data, order.size);
+  page->resume = (hf_slice){copy, order.size};
   return true;
 }
 

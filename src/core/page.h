@@ -14,6 +14,7 @@ struct hf_page {
   hf_entry *entries;
   size_t count;
   size_t capacity;
+  hf_slice resume;          /* order key behind which the scan goes on; {NULL, 0}: that of the last entry's id */
   struct hf__block *blocks; /* the one being filled first */
 };
 

@@ -71,7 +71,9 @@ struct walk {
   bool stopped;
 };
 
-static hf_status verify_entry(struct walk *w, void *entity, hf_slice name, const hf_entry *e, hf_error *err) {
+/*   order  the order key of the record, if its key may be damaged; otherwise {NULL, 0} */
+static hf_status verify_entry(struct walk *w, void *entity, hf_slice name, const hf_entry *e, hf_slice order,
+                              hf_error *err) {
   hf_verify_report *r = w->report;
   r->entities++;
   if (e->status == HF_OK) r->bytes += e->json.size;
@@ -83,9 +85,9 @@ static hf_status verify_entry(struct walk *w, void *entity, hf_slice name, const
   shown.status = HF_CORRUPT;
   const hf_backend *b = w->store->backend;
   if (!w->dry_run && b->quarantine) {
-    hf__key key;
-    hf_status status = hf__key_init(name, e->id, &key, err);
-    if (status == HF_OK) status = b->quarantine(w->store->impl, entity, &key.key, text, err);
+    unsigned char own[HF__ORDER_KEY_MAX];
+    hf_key key = {e->id, order.data ? order : (hf_slice){(const char *)own, hf_order_key(e->id, own)}};
+    hf_status status = b->quarantine(w->store->impl, entity, &key, text, err);
     if (status && status != HF_NOT_FOUND) return status;
   }
   if (w->fn && !w->fn(w->arg, name, &shown, text, r)) w->stopped = true;
@@ -98,17 +100,20 @@ static hf_status verify_entity(struct walk *w, hf_slice name, hf_page *page, hf_
   hf_status status = b->entity_open(w->store->impl, name, &entity, err);
   if (status) return status;
   hf_scan scan = {.limit = VERIFY_PAGE, .max_bytes = VERIFY_BYTES, .report_corrupt = true};
-  hf__key last;
+  unsigned char last[HF__ORDER_KEY_MAX];
   bool more = true;
   while (more && status == HF_OK && !w->stopped) {
     hf__page_reset(page);
     more = false;
     status = b->scan(w->store->impl, NULL, entity, &scan, page, &more, err);
     for (size_t i = 0; i < page->count && status == HF_OK && !w->stopped; i++)
-      status = verify_entry(w, entity, name, &page->entries[i], err);
+      status = verify_entry(w, entity, name, &page->entries[i],
+                            i + 1 == page->count ? page->resume : (hf_slice){NULL, 0}, err);
     if (status == HF_OK && page->count) {
-      status = hf__key_init(name, page->entries[page->count - 1].id, &last, err);
-      scan.lower = last.key.order;
+      hf_slice end = page->resume;
+      if (!end.data) end = (hf_slice){NULL, hf_order_key(page->entries[page->count - 1].id, last)};
+      if (end.data && end.size <= sizeof last) memcpy(last, end.data, end.size);
+      scan.lower = (hf_slice){(const char *)last, end.size};
       scan.lower_open = true;
     }
     if (w->fn && !w->stopped && !w->fn(w->arg, name, NULL, NULL, w->report)) w->stopped = true;

@@ -153,7 +153,8 @@ struct hf_backend {
 
   /* Adds entries to the page (hf_page_add) as the scan says.  *more is false when there is nothing behind the last
    * one.  Holds no transaction when it returns.  HF_CORRUPT (not with report_corrupt): err->entity_id names the
-   * record, which is the one behind the last entry added. */
+   * record, which is the one behind the last entry added; if its key is damaged, hf_page_resume says where to go on.
+   * With report_corrupt an entry whose key is damaged is the last one of its page, and hf_page_resume gives its key. */
   hf_status (*scan)(void *store, void *txn, void *entity, const hf_scan *scan, hf_page *page, bool *more,
                     hf_error *err);
 
@@ -210,6 +211,14 @@ HF_API bool hf_buffer_quote(hf_buffer *buffer, hf_slice text);
 /* Appends an entry to the page, copying id and value; the copies are stable until the next fill.  json_size bytes are
  * left for the caller to fill in when json is NULL and json_size is not 0.  NULL: out of memory. */
 HF_API hf_entry *hf_page_add(hf_page *page, hf_slice id, const char *json, size_t json_size);
+
+/* Says that the scan, when it goes on, goes on behind this order key.  Without it the core takes the order key of the
+ * last entry's id, which is the same thing unless a stored key is damaged.  False: out of memory. */
+HF_API bool hf_page_resume(hf_page *page, hf_slice order);
+
+/* Writes the order key of an id, at most HF_ORDER_KEY_MAX bytes.  Returns its size, 0 if the id is not valid. */
+#define HF_ORDER_KEY_MAX (2 * HF_ID_MAX + 1)
+HF_API size_t hf_order_key(hf_slice id, unsigned char out[HF_ORDER_KEY_MAX]);
 
 /* Milliseconds since 1970-01-01 UTC, for hf_info.updated_at. */
 HF_API int64_t hf_now_ms(void);

@@ -272,8 +272,8 @@ typedef struct hf_item {
   hf_slice json;
 } hf_item;
 
-/* Reads `count` ids, at one moment where the backend has batches or snapshots.  The page receives one entry per id in the
- * order given, with status HF_NOT_FOUND where there is none. */
+/* Reads `count` ids, at one moment where the backend has batches or snapshots.  The page receives one entry per id in
+ * the order given, with status HF_NOT_FOUND where there is none. */
 HF_API hf_status hf_persist_read_many(hf_persist *p, const hf_slice *ids, size_t count, hf_page *page, hf_error *err);
 
 /* Writes all items in one commit, or none.  Of two items with one id the later wins. */
