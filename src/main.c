@@ -9,7 +9,7 @@
 #include <stdio.h>
 
 #include "holdfast/holdfast.h"
-#include "lua/lua_error.h"
+#include "lua/binding.h"
 
 /* Descriptors 0, 1 and 2 must be open, or the next file that is opened takes their place and gets the output.  Standard
  * output is opened so that writing fails and is noticed. */
@@ -19,21 +19,27 @@ static void open_standard_files(void) {
     if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", modes[fd]) != fd) return;
 }
 
+struct command {
+  int argc;
+  char **argv;
+  int code; /* to exit with */
+};
+
 /* Calls require("holdfast.cli").main(list of arguments) and keeps its result as the exit code. */
 static int start(lua_State *L) {
-  int argc = (int)lua_tointeger(L, 1);
-  char **argv = lua_touserdata(L, 2);
+  struct command *c = lua_touserdata(L, 1);
   lua_getglobal(L, "require");
   lua_pushliteral(L, "holdfast.cli");
   lua_call(L, 1, 1);
   lua_getfield(L, -1, "main");
-  lua_createtable(L, argc, 0);
-  for (int i = 1; i < argc; i++) {
-    lua_pushstring(L, argv[i]);
+  lua_createtable(L, c->argc, 0);
+  for (int i = 1; i < c->argc; i++) {
+    lua_pushstring(L, c->argv[i]);
     lua_rawseti(L, -2, i);
   }
   lua_call(L, 1, 1);
-  return 1;
+  c->code = (int)lua_tointeger(L, -1);
+  return 0;
 }
 
 int main(int argc, char **argv) {
@@ -44,18 +50,9 @@ int main(int argc, char **argv) {
     fprintf(stderr, "holdfast: %s\n", err.message);
     return 70;
   }
-  lua_State *L = hf_runtime_state(runtime);
-  lua_pushcfunction(L, hfL_traceback);
-  lua_pushcfunction(L, start);
-  lua_pushinteger(L, argc);
-  lua_pushlightuserdata(L, argv);
-  int code = 70;
-  if (lua_pcall(L, 2, 1, 1)) {
-    hfL_to_error(L, -1, &err);
+  struct command command = {argc, argv, 70};
+  if (hfL_protect(hf_runtime_state(runtime), start, &command, &err))
     fprintf(stderr, "holdfast: %s\n%s\n", err.message, err.cause);
-  } else {
-    code = (int)lua_tointeger(L, -1);
-  }
   hf_runtime_close(runtime);
-  return code;
+  return command.code;
 }

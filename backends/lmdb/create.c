@@ -175,6 +175,27 @@ static int move_new(const char *from, const char *to) {
   return 0;
 }
 
+/* LMDB's lock file outlives a data file that was deleted, and whoever has the old store open still holds its locks: a
+ * new store beside it would share them and lose them. */
+static hf_status check_deleted(const char *dir, const char *data, hf_error *err) {
+  char path[PATH_MAX_HERE];
+  struct stat st;
+  if ((size_t)snprintf(path, sizeof path, "%s/lock.mdb", dir) >= sizeof path) return HF_OK;
+  long holder = 0;
+  if (env_is_open_here(dir)) {
+    holder = (long)getpid();
+  } else {
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
+    if (fd >= 0 && fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK) holder = (long)lock.l_pid;
+    if (fd >= 0) close(fd); /* this process has no environment on it, and so no locks to lose */
+  }
+  if (!holder || stat(data, &st) == 0) return HF_OK; /* or somebody has just made it */
+  return hf_error_set(
+      err, HF_UNAVAILABLE,
+      "%s was deleted, but process %ld still has the store open: close it there before making a new one", data, holder);
+}
+
 hf_status lmdb_create(const hf_location *at, hf_error *err) {
   char data[PATH_MAX_HERE], work[PATH_MAX_HERE], made[PATH_MAX_HERE + 16];
   hf_status status = lmdb_data_path(at->path, data, sizeof data, err);
@@ -187,6 +208,8 @@ hf_status lmdb_create(const hf_location *at, hf_error *err) {
   if (errno != ENOENT && errno != ENOTDIR) return fail_errno(err, "look at", data);
   if (stat(at->path, &st) == 0 && !S_ISDIR(st.st_mode))
     return hf_error_set(err, HF_INVALID_ARGUMENT, "%s is a file: a store needs a directory of its own", at->path);
+  status = check_deleted(at->path, data, err);
+  if (status) return status;
   if (at->options->must_exist || at->options->read_only)
     return hf_error_set(err, HF_NOT_FOUND, "there is no store at %s", at->path);
 

@@ -200,6 +200,16 @@ static hf_status start(struct lmdb_env *env, hf_error *err) {
   return HF_OK;
 }
 
+static struct lmdb_env *environments;
+
+bool env_is_open_here(const char *dir) {
+  struct stat st;
+  if (stat(dir, &st)) return false;
+  for (const struct lmdb_env *e = environments; e; e = e->next)
+    if (e->dir_device == st.st_dev && e->dir_inode == st.st_ino) return true;
+  return false;
+}
+
 hf_status env_open(const hf_location *at, struct lmdb_env **out, hf_error *err) {
   char data[4096];
   hf_status status = lmdb_data_path(at->path, data, sizeof data, err);
@@ -219,6 +229,13 @@ hf_status env_open(const hf_location *at, struct lmdb_env **out, hf_error *err) 
   pthread_mutex_init(&env->gate, NULL);
   pthread_mutex_init(&env->write_lock, NULL);
   status = start(env, err);
+  struct stat st;
+  if (status == HF_OK && stat(env->path, &st) == 0) {
+    env->dir_device = st.st_dev;
+    env->dir_inode = st.st_ino;
+  }
+  env->next = environments;
+  environments = env;
   if (status) {
     env_close(env);
     return status;
@@ -237,6 +254,9 @@ static void drop_readers(struct lmdb_env *env) {
 }
 
 void env_close(struct lmdb_env *env) {
+  struct lmdb_env **link = &environments;
+  while (*link && *link != env) link = &(*link)->next;
+  if (*link) *link = env->next;
   if (env->mdb) {
     drop_readers(env);
     if (!env->options.read_only && env->options.durability != HF_DURABILITY_SYNC) mdb_env_sync(env->mdb, 1);

@@ -17,6 +17,7 @@
 #include <lmdb.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/types.h>
 
 #include "holdfast/backend.h"
 
@@ -51,6 +52,9 @@ struct lmdb_entity {
 };
 
 struct lmdb_env {
+  struct lmdb_env *next; /* of this process; the core opens and closes one at a time */
+  dev_t dir_device;
+  ino_t dir_inode;
   MDB_env *mdb;
   char *path; /* the directory */
   hf_options options;
@@ -104,6 +108,8 @@ hf_status lmdb_data_path(const char *dir, char *out, size_t capacity, hf_error *
 
 hf_status env_open(const hf_location *at, struct lmdb_env **out, hf_error *err);
 void env_close(struct lmdb_env *env);
+/* Whether this process has an environment open that was in this directory when it was opened. */
+bool env_is_open_here(const char *dir);
 
 /* Translates LMDB's result into a status with a message; `doing` is what failed ("commit"). */
 hf_status env_fail(const struct lmdb_env *env, int rc, const char *doing, hf_error *err);

@@ -18,18 +18,30 @@
 /* One per Lua state; upvalue 1 of every function in holdfast.core. */
 typedef struct hfL_context {
   hfL_codec *codec;
-  hf_buffer scratch;   /* for texts between store and codec */
-  bool scratch_in_use; /* a finalizer may call us again in between: then it gets a buffer of its own */
+  hf_buffer scratch;   /* unused */
+  bool scratch_in_use; /* unused */
+  int spare_ref;       /* registry: the spare buffer, false while it is borrowed; 0: not made yet */
 } hfL_context;
 
 #define hfL_context_of(L) ((hfL_context *)lua_touserdata((L), lua_upvalueindex(1)))
 
-/* Borrows the scratch buffer, or makes one that the garbage collector frees and pushes its owner (otherwise nil), so
- * that exactly one value is pushed either way. */
-hf_buffer *hfL_scratch_take(lua_State *L, hfL_context *cx);
-void hfL_scratch_give(hfL_context *cx, hf_buffer *buffer);
+/* Borrows a buffer for a text between store and codec, and pushes the userdata that owns it.  Only the Lua stack holds
+ * that userdata now: a finalizer that comes in between gets another buffer, and if an error unwinds the stack,
+ * the collector frees this one.  So there is no mark that an error could leave behind.  May run finalizers. */
+hf_buffer *hfL_buffer_borrow(lua_State *L, hfL_context *cx);
+/* Returns the buffer whose owner is at `index`, for the next who needs one. */
+void hfL_buffer_return(lua_State *L, hfL_context *cx, int index);
 
-/* The handle inside the PersistBase instance at stack index 1.  Raises for anything else. */
+/* Pushes the metatable of this name, with `gc` as its __gc.  Unlike luaL_newmetatable it registers only what is
+ * complete: a lack of memory on the way cannot leave a type whose userdata are never freed. */
+void hfL_push_type(lua_State *L, const char *name, lua_CFunction gc);
+
+/* Runs body(L) with `arg` as its light userdata argument so that nothing can be raised out of it; whatever was raised
+ * ends in `err` (may be NULL), with a traceback.  Leaves the stack as it was. */
+hf_status hfL_protect(lua_State *L, lua_CFunction body, void *arg, hf_error *err);
+
+/* The handle inside the PersistBase instance at stack index 1.  Raises for anything else, and HF_CLOSED for a handle
+ * that was finalized already. */
 hf_persist *hfL_check_persist(lua_State *L);
 
 /* An id at `index`: a string as it is, a number as its JSON text in `number`.  Raises HF_INVALID_ARGUMENT naming

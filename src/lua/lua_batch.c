@@ -29,17 +29,15 @@ static int page_gc(lua_State *L) {
 static hf_page *push_page(lua_State *L) {
   struct page_box *box = lua_newuserdata(L, sizeof *box);
   box->page = NULL;
-  if (luaL_newmetatable(L, PAGE_TYPE)) {
-    lua_pushcfunction(L, page_gc);
-    lua_setfield(L, -2, "__gc");
-  }
+  hfL_push_type(L, PAGE_TYPE, page_gc);
   lua_setmetatable(L, -2);
   box->page = hf_page_new();
   if (!box->page) luaL_error(L, "not enough memory");
   return box->page;
 }
 
-/* The ids in the list at stack index 2, as an array in userdata, which is pushed.  Number ids get a text there too. */
+/* The ids in the list at stack index 2, as an array in userdata, which is pushed.  Number ids get a text there too, the
+ * others point into the list's strings: use them before Lua allocates, since a finalizer could change the list. */
 static hf_slice *check_ids(lua_State *L, const char *what, size_t *count) {
   if (!lua_istable(L, 2)) hfL_misuse(L, "%s: give a list of ids, not a %s", what, luaL_typename(L, 2));
   *count = lua_objlen(L, 2);
@@ -65,8 +63,8 @@ static int lhf_read_many(lua_State *L) {
   hfL_context *cx = hfL_context_of(L);
   hf_persist *p = hfL_check_persist(L);
   lua_settop(L, 2);
-  hf_slice *ids = check_ids(L, "readMany", &count);
   hf_page *page = push_page(L);
+  hf_slice *ids = check_ids(L, "readMany", &count);
   if (hf_persist_read_many(p, ids, count, page, &err)) hfL_raise(L, &err);
   const hf_entry *entries = hf_page_entries(page, &found);
   lua_createtable(L, 0, (int)found);
@@ -95,9 +93,8 @@ static int lhf_remove_many(lua_State *L) {
 
 /* Entities to write: their texts one behind the other, and where each begins. */
 struct writes {
-  hf_buffer texts; /* number ids and JSON */
+  hf_buffer texts; /* ids and JSON: copies, since a finalizer could change the table while we walk it */
   hf_item *items;  /* slices hold offsets until everything is in place */
-  bool *own_id;    /* the id's text is in texts */
   size_t count, capacity;
 };
 
@@ -107,31 +104,22 @@ static int writes_gc(lua_State *L) {
   struct writes *w = lua_touserdata(L, 1);
   hf_buffer_free(&w->texts);
   free(w->items);
-  free(w->own_id);
   memset(w, 0, sizeof *w);
   return 0;
 }
 
-static bool writes_add(struct writes *w, hf_slice id, bool own_id, hf_slice json) {
+static bool writes_add(struct writes *w, hf_slice id, hf_slice json) {
   if (w->count == w->capacity) {
     size_t capacity = w->capacity ? w->capacity * 2 : 256;
     hf_item *items = realloc(w->items, capacity * sizeof *items);
-    if (items) w->items = items;
-    bool *own = realloc(w->own_id, capacity * sizeof *own);
-    if (own) w->own_id = own;
-    if (!items || !own) return false;
+    if (!items) return false;
+    w->items = items;
     w->capacity = capacity;
   }
-  hf_item *item = &w->items[w->count];
-  w->own_id[w->count] = own_id;
-  if (own_id) {
-    item->id = (hf_slice){(const char *)w->texts.size, id.size};
-    if (!hf_buffer_add(&w->texts, id.data, id.size)) return false;
-  } else {
-    item->id = id;
-  }
+  hf_item *item = &w->items[w->count++];
+  item->id = (hf_slice){(const char *)w->texts.size, id.size};
+  if (!hf_buffer_add(&w->texts, id.data, id.size)) return false;
   item->json = (hf_slice){(const char *)w->texts.size, json.size};
-  w->count++;
   return hf_buffer_add(&w->texts, json.data, json.size);
 }
 
@@ -154,10 +142,7 @@ static int lhf_write_many(lua_State *L) {
   if (!lua_istable(L, 2)) hfL_misuse(L, "writeMany: give a table {[id]=entity}, not a %s", luaL_typename(L, 2));
   struct writes *w = lua_newuserdata(L, sizeof *w);
   memset(w, 0, sizeof *w);
-  if (luaL_newmetatable(L, WRITES_TYPE)) {
-    lua_pushcfunction(L, writes_gc);
-    lua_setfield(L, -2, "__gc");
-  }
+  hfL_push_type(L, WRITES_TYPE, writes_gc);
   lua_setmetatable(L, -2);
   for (lua_pushnil(L); lua_next(L, 2); lua_pop(L, 1)) {
     char number[HF_NUMBER_MAX];
@@ -168,11 +153,11 @@ static int lhf_write_many(lua_State *L) {
       snprintf(err.message + used, sizeof err.message - used, " (of the entity with id %.*s)", (int)id.size, id.data);
       hfL_raise_for(L, p, id, &err);
     }
+    if (!writes_add(w, id, json)) luaL_error(L, "not enough memory"); /* the codec's buffer is done with */
     if (id.data == number) check_unique(L, id);
-    if (!writes_add(w, id, id.data == number, json)) luaL_error(L, "not enough memory");
   }
   for (size_t i = 0; i < w->count; i++) {
-    if (w->own_id[i]) w->items[i].id.data = w->texts.data + (size_t)w->items[i].id.data;
+    w->items[i].id.data = w->texts.data + (size_t)w->items[i].id.data;
     w->items[i].json.data = w->texts.data + (size_t)w->items[i].json.data;
   }
   if (hf__persist_write_many_trusted(p, w->items, w->count, &err)) hfL_raise(L, &err);

@@ -17,8 +17,7 @@
 enum yields { YIELD_KEYS, YIELD_VALUES, YIELD_ENTRIES, YIELD_TEXTS };
 
 struct iterator {
-  hf_iter *iter;
-  bool busy; /* a value is being decoded: a finalizer must not move on to the next page */
+  hf_iter *iter; /* NULL: at its end, or finalized */
 };
 
 static int iterator_gc(lua_State *L) {
@@ -38,7 +37,7 @@ static uint64_t check_limit(lua_State *L, int index) {
   return n >= 9007199254740992.0 ? UINT64_MAX : (uint64_t)n;
 }
 
-/* Reads {prefix=, from=, to=, reverse=, limit=}.  The texts stay on the stack. */
+/* Reads {prefix=, from=, to=, reverse=, limit=}.  The slices point into the table's strings. */
 static void check_range(lua_State *L, int index, hf_range *out, char numbers[2][HF_NUMBER_MAX]) {
   memset(out, 0, sizeof *out);
   if (lua_isnoneornil(L, index)) return;
@@ -68,36 +67,40 @@ static void check_range(lua_State *L, int index, hf_range *out, char numbers[2][
 
 /* ---- the closure */
 
+/* Any allocation below may run a finalizer, and that may use this very iterator, which then reads its next page over the
+ * one that our entry is in.  So the entry is copied before Lua allocates.  Nothing needs marking then, and nothing
+ * is left marked when an error is raised on the way: each call just gets the next entry. */
 static int next_entry(lua_State *L, enum yields what) {
-  struct iterator *it = lua_touserdata(L, lua_upvalueindex(2));
-  if (!it->iter) {
-    lua_pushnil(L);
-    return 1;
-  }
   hf_error err;
-  const hf_entry *e;
-  if (it->busy) {
-    hf__fail(&err, HF_BUSY, "this iterator is decoding an entity: a finalizer must not use it");
-    hfL_raise(L, &err);
-  }
-  if (hf_iter_next(it->iter, &e, &err)) hfL_raise(L, &err);
+  const hf_entry *e = NULL;
+  char id_copy[HF_ID_MAX];
+  hfL_context *cx = hfL_context_of(L);
+  struct iterator *it = lua_touserdata(L, lua_upvalueindex(2));
+  hf_buffer *json = hfL_buffer_borrow(L, cx); /* allocates: the iterator's turn comes behind it */
+  int owner = lua_gettop(L);
+  hf_status status = it->iter ? hf_iter_next(it->iter, &e, &err) : HF_OK;
   if (!e) {
+    hfL_buffer_return(L, cx, owner);
+    if (status) hfL_raise(L, &err);
     hf_iter_close(it->iter);
     it->iter = NULL;
     lua_pushnil(L);
     return 1;
   }
-  it->busy = true;
+  hf_slice id = {id_copy, e->id.size};
+  memcpy(id_copy, e->id.data, e->id.size);
+  json->size = 0;
+  if (what != YIELD_KEYS && !hf_buffer_add(json, e->json.data, e->json.size))
+    status = hf__fail(&err, HF_IO, "out of memory");
   int results = 1;
-  hf_status status = HF_OK;
-  if (what != YIELD_VALUES) lua_pushlstring(L, e->id.data, e->id.size);
-  if (what == YIELD_TEXTS) lua_pushlstring(L, e->json.data, e->json.size);
-  if (what == YIELD_VALUES || what == YIELD_ENTRIES)
-    status = hfL_json_decode_trusted(L, e->json.data, e->json.size, hfL_context_of(L)->codec, &err);
+  if (what != YIELD_VALUES) lua_pushlstring(L, id.data, id.size);
+  if (what == YIELD_TEXTS && status == HF_OK) lua_pushlstring(L, json->data, json->size);
+  if ((what == YIELD_VALUES || what == YIELD_ENTRIES) && status == HF_OK)
+    status = hfL_json_decode_trusted(L, json->data, json->size, cx->codec, &err);
   if (what == YIELD_TEXTS || what == YIELD_ENTRIES) results = 2;
-  it->busy = false;
+  hfL_buffer_return(L, cx, owner);
   if (status) {
-    hf__error_entity(&err, (hf_slice){NULL, 0}, e->id);
+    hf__error_entity(&err, (hf_slice){NULL, 0}, id);
     hfL_raise(L, &err);
   }
   return results;
@@ -114,16 +117,14 @@ static int push_iterator(lua_State *L, enum yields what) {
   hf_range range;
   char numbers[2][HF_NUMBER_MAX];
   hf_persist *p = hfL_check_persist(L);
-  check_range(L, 2, &range, numbers);
-  range.keys_only = what == YIELD_KEYS;
+  lua_settop(L, 2);
   lua_pushvalue(L, lua_upvalueindex(1));
   struct iterator *it = lua_newuserdata(L, sizeof *it);
-  *it = (struct iterator){NULL, false};
-  if (luaL_newmetatable(L, ITERATOR_TYPE)) {
-    lua_pushcfunction(L, iterator_gc);
-    lua_setfield(L, -2, "__gc");
-  }
+  it->iter = NULL;
+  hfL_push_type(L, ITERATOR_TYPE, iterator_gc);
   lua_setmetatable(L, -2);
+  check_range(L, 2, &range, numbers); /* nothing is allocated from here on: a finalizer could change the table */
+  range.keys_only = what == YIELD_KEYS;
   if (hf_iter_open(p, &range, &it->iter, &err)) hfL_raise(L, &err);
   lua_pushvalue(L, 1); /* the instance must not be collected, and so closed, under its iterator */
   lua_pushcclosure(L, steps[what], 3);

@@ -23,6 +23,19 @@ struct handle {
 static const char not_an_instance[] =
     "call this with a colon on an instance: store:readValue(id), where store = holdfast.PersistBase(entityName, base)";
 
+/* A finalizer may still see an instance whose handle was finalized before it, in the same cycle or when the state
+ * is closed. */
+static __attribute__((noinline, cold, noreturn)) void raise_finalized(lua_State *L) {
+  hf_error err;
+  hf_slice name = {NULL, 0};
+  lua_pushliteral(L, "entityName");
+  lua_rawget(L, 1);
+  if (lua_type(L, -1) == LUA_TSTRING) name.data = lua_tolstring(L, -1, &name.size);
+  hf__fail(&err, HF_CLOSED, "%s is closed: make a new instance", name.data ? name.data : "the store");
+  hf__error_entity(&err, name, (hf_slice){NULL, 0});
+  hfL_raise(L, &err);
+}
+
 hf_persist *hfL_check_persist(lua_State *L) {
   if (lua_type(L, 1) != LUA_TTABLE) hfL_misuse(L, "%s", not_an_instance);
   lua_rawgeti(L, 1, 0);
@@ -30,6 +43,7 @@ hf_persist *hfL_check_persist(lua_State *L) {
   if (!h || lua_type(L, -1) != LUA_TUSERDATA || lua_objlen(L, -1) != sizeof *h || h->magic != HANDLE_MAGIC)
     hfL_misuse(L, "%s", not_an_instance);
   lua_pop(L, 1);
+  if (!h->persist) raise_finalized(L);
   return h->persist;
 }
 
@@ -144,14 +158,11 @@ static int lhf_open(lua_State *L) {
   struct handle *h = lua_newuserdata(L, sizeof *h);
   h->magic = HANDLE_MAGIC;
   h->persist = NULL;
-  if (luaL_newmetatable(L, HANDLE_TYPE)) {
-    lua_pushcfunction(L, handle_gc);
-    lua_setfield(L, -2, "__gc");
-  }
+  hfL_push_type(L, HANDLE_TYPE, handle_gc);
+  lua_setmetatable(L, -2);
   hf_status status = hf_persist_open(name, base, &options, &h->persist, &err);
   if (status) hfL_raise(L, &err);
   hf__persist_ref(h->persist); /* the userdata's own reference: the handle stays answerable after close() */
-  lua_setmetatable(L, -2);
   return 1;
 }
 
@@ -186,33 +197,61 @@ static int lhf_supports(lua_State *L) {
   return 1;
 }
 
-/* ---- the scratch buffer */
+/* ---- what other files use too */
+
+void hfL_push_type(lua_State *L, const char *name, lua_CFunction gc) {
+  luaL_getmetatable(L, name);
+  if (!lua_isnil(L, -1)) return;
+  lua_pop(L, 1);
+  lua_createtable(L, 0, 1);
+  lua_pushcfunction(L, gc);
+  lua_setfield(L, -2, "__gc");
+  lua_pushvalue(L, -1);
+  lua_setfield(L, LUA_REGISTRYINDEX, name);
+}
 
 #define BUFFER_TYPE "holdfast.buffer"
 
+struct buffer_box {
+  hf_buffer buffer;
+  bool finalized; /* when the state is closed; who comes later gets another one */
+};
+
 static int buffer_gc(lua_State *L) {
-  hf_buffer_free(lua_touserdata(L, 1));
+  struct buffer_box *box = lua_touserdata(L, 1);
+  hf_buffer_free(&box->buffer);
+  box->finalized = true;
   return 0;
 }
 
-hf_buffer *hfL_scratch_take(lua_State *L, hfL_context *cx) {
-  if (!cx->scratch_in_use) {
-    lua_pushnil(L);
-    cx->scratch_in_use = true;
-    return &cx->scratch;
+static __attribute__((noinline)) hf_buffer *make_buffer(lua_State *L, hfL_context *cx) {
+  if (!cx->spare_ref) { /* false, and not nil, keeps the place in the registry ours */
+    lua_pushboolean(L, 0);
+    cx->spare_ref = luaL_ref(L, LUA_REGISTRYINDEX);
   }
-  hf_buffer *b = lua_newuserdata(L, sizeof *b);
-  *b = (hf_buffer)HF_BUFFER_INIT;
-  if (luaL_newmetatable(L, BUFFER_TYPE)) {
-    lua_pushcfunction(L, buffer_gc);
-    lua_setfield(L, -2, "__gc");
-  }
+  struct buffer_box *box = lua_newuserdata(L, sizeof *box);
+  *box = (struct buffer_box){HF_BUFFER_INIT, false};
+  hfL_push_type(L, BUFFER_TYPE, buffer_gc);
   lua_setmetatable(L, -2);
-  return b;
+  return &box->buffer;
 }
 
-void hfL_scratch_give(hfL_context *cx, hf_buffer *buffer) {
-  if (buffer == &cx->scratch) cx->scratch_in_use = false;
+hf_buffer *hfL_buffer_borrow(lua_State *L, hfL_context *cx) {
+  if (!cx->spare_ref) return make_buffer(L, cx);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, cx->spare_ref);
+  struct buffer_box *box = lua_touserdata(L, -1);
+  if (!box || box->finalized) {
+    lua_pop(L, 1);
+    return make_buffer(L, cx);
+  }
+  lua_pushboolean(L, 0);
+  lua_rawseti(L, LUA_REGISTRYINDEX, cx->spare_ref);
+  return &box->buffer;
+}
+
+void hfL_buffer_return(lua_State *L, hfL_context *cx, int index) {
+  lua_pushvalue(L, index);
+  lua_rawseti(L, LUA_REGISTRYINDEX, cx->spare_ref);
 }
 
 /* ---- entities */
@@ -221,10 +260,11 @@ void hfL_scratch_give(hfL_context *cx, hf_buffer *buffer) {
 static void push_entity(lua_State *L, hf_persist *p, hf_slice id, hf_info *info) {
   hfL_context *cx = hfL_context_of(L);
   hf_error err;
-  hf_buffer *json = hfL_scratch_take(L, cx);
+  hf_buffer *json = hfL_buffer_borrow(L, cx);
+  int owner = lua_gettop(L);
   hf_status status = hf_persist_read(p, id, json, info, &err);
   if (status == HF_OK) status = hfL_json_decode_trusted(L, json->data, json->size, cx->codec, &err);
-  hfL_scratch_give(cx, json);
+  hfL_buffer_return(L, cx, owner);
   if (status == HF_OK) return;
   if (!*err.entity_name) hf__error_entity(&err, p->name, id);
   hfL_raise(L, &err);
@@ -266,10 +306,11 @@ static int lhf_read_text(lua_State *L) {
   hfL_context *cx = hfL_context_of(L);
   hf_persist *p = hfL_check_persist(L);
   hf_slice id = hfL_check_id(L, 2, "the id", number);
-  hf_buffer *json = hfL_scratch_take(L, cx);
+  hf_buffer *json = hfL_buffer_borrow(L, cx);
+  int owner = lua_gettop(L);
   hf_status status = hf_persist_read(p, id, json, NULL, &err);
   if (status == HF_OK) lua_pushlstring(L, json->data, json->size);
-  hfL_scratch_give(cx, json);
+  hfL_buffer_return(L, cx, owner);
   if (status) hfL_raise(L, &err);
   return 1;
 }
@@ -309,7 +350,7 @@ static int lhf_write_value(lua_State *L) {
   return 1;
 }
 
-/* writeText(store, id, json) -> revision: JSON text stored as it is */
+/* writeText(store, id, json) -> revision (nothing where the store has none): JSON text stored as it is */
 static int lhf_write_text(lua_State *L) {
   char number[HF_NUMBER_MAX];
   hf_error err;
@@ -319,6 +360,7 @@ static int lhf_write_text(lua_State *L) {
   hf_slice id = hfL_check_id(L, 2, "the id", number);
   json.data = luaL_checklstring(L, 3, &json.size);
   if (hf_persist_write(p, id, json, NULL, &info, &err)) hfL_raise(L, &err);
+  if (!info.revision) return 0;
   lua_pushnumber(L, (lua_Number)info.revision);
   return 1;
 }
@@ -356,10 +398,11 @@ static int lhf_stat(lua_State *L) {
   hf_error err;
   hfL_context *cx = hfL_context_of(L);
   hf_persist *p = hfL_check_persist(L);
-  hf_buffer *json = hfL_scratch_take(L, cx);
+  hf_buffer *json = hfL_buffer_borrow(L, cx);
+  int owner = lua_gettop(L);
   hf_status status = hf_persist_stat(p, json, &err);
   if (status == HF_OK) status = hfL_json_decode(L, json->data, json->size, cx->codec, &err);
-  hfL_scratch_give(cx, json);
+  hfL_buffer_return(L, cx, owner);
   if (status) hfL_raise(L, &err);
   return 1;
 }

@@ -51,28 +51,23 @@ static int lhf_open_store(lua_State *L) {
 static int lhf_store_entities(lua_State *L) {
   hf_error err;
   size_t count;
-  hf_store *s = check_store(L);
+  hfL_context *cx = hfL_context_of(L);
+  hf_buffer *names = hfL_buffer_borrow(L, cx); /* as JSON, so that the page is gone before Lua allocates */
+  int owner = lua_gettop(L);
+  hf_store *s = check_store(L); /* only now: borrowing may have run a finalizer that closed it */
   hf_page *page = hf_page_new();
   hf_status status = page ? hf_store_entities(s, page, &err) : hf__fail(&err, HF_IO, "out of memory");
-  if (status) {
-    hf_page_free(page);
-    hfL_raise(L, &err);
+  if (status == HF_OK) {
+    const hf_entry *entries = hf_page_entries(page, &count);
+    names->size = 0;
+    bool ok = hf_buffer_add(names, "[", 1);
+    for (size_t i = 0; i < count && ok; i++)
+      ok = (i == 0 || hf_buffer_add(names, ",", 1)) && hf_buffer_quote(names, entries[i].id);
+    if (!ok || !hf_buffer_add(names, "]", 1)) status = hf__fail(&err, HF_IO, "out of memory");
   }
-  const hf_entry *entries = hf_page_entries(page, &count);
-  hf_buffer names = HF_BUFFER_INIT; /* as JSON, so that the page is gone before Lua allocates */
-  bool ok = hf_buffer_add(&names, "[", 1);
-  for (size_t i = 0; i < count && ok; i++)
-    ok = (i == 0 || hf_buffer_add(&names, ",", 1)) && hf_buffer_quote(&names, entries[i].id);
-  ok = ok && hf_buffer_add(&names, "]", 1);
   hf_page_free(page);
-  hfL_context *cx = hfL_context_of(L);
-  hf_buffer *scratch = hfL_scratch_take(L, cx);
-  scratch->size = 0;
-  ok = ok && hf_buffer_add(scratch, names.data, names.size);
-  hf_buffer_free(&names);
-  status =
-      ok ? hfL_json_decode(L, scratch->data, scratch->size, cx->codec, &err) : hf__fail(&err, HF_IO, "out of memory");
-  hfL_scratch_give(cx, scratch);
+  if (status == HF_OK) status = hfL_json_decode(L, names->data, names->size, cx->codec, &err);
+  hfL_buffer_return(L, cx, owner);
   if (status) hfL_raise(L, &err);
   return 1;
 }
@@ -81,16 +76,20 @@ static int lhf_store_entities(lua_State *L) {
 static int lhf_store_stat(lua_State *L) {
   hf_error err;
   hfL_context *cx = hfL_context_of(L);
+  hf_buffer *json = hfL_buffer_borrow(L, cx);
+  int owner = lua_gettop(L);
   hf_store *s = check_store(L);
-  hf_buffer *json = hfL_scratch_take(L, cx);
   hf_status status = hf_store_stat(s, json, &err);
   if (status == HF_OK) status = hfL_json_decode(L, json->data, json->size, cx->codec, &err);
-  hfL_scratch_give(cx, json);
+  hfL_buffer_return(L, cx, owner);
   if (status) hfL_raise(L, &err);
   return 1;
 }
 
 /* ---- verify */
+
+/* What lies where on the stack while verify runs. */
+enum { VERIFY_OPTIONS = 2, VERIFY_CALLBACK, VERIFY_NOTIFY, VERIFY_NAME };
 
 struct verify {
   lua_State *L;
@@ -140,8 +139,8 @@ static bool on_verify(void *arg, hf_slice entity_name, const hf_entry *entry, co
                       const hf_verify_report *so_far) {
   struct verify *v = arg;
   struct notice n = {entity_name, entry, problem, so_far};
-  lua_pushvalue(v->L, 4); /* notify */
-  lua_pushvalue(v->L, 3); /* the callback */
+  lua_pushvalue(v->L, VERIFY_NOTIFY);
+  lua_pushvalue(v->L, VERIFY_CALLBACK);
   lua_pushlightuserdata(v->L, &n);
   if (lua_pcall(v->L, 2, 1, 0)) {
     v->raised = true;
@@ -158,9 +157,12 @@ static int lhf_store_verify(lua_State *L) {
   hf_verify_report report;
   hf_slice name = {NULL, 0};
   bool dry_run = false;
-  hf_store *s = check_store(L);
-  lua_settop(L, 2);
-  lua_pushnil(L);
+  check_store(L);
+  lua_settop(L, VERIFY_OPTIONS);
+  luaL_checkstack(L, 16, "verify");
+  lua_pushnil(L); /* VERIFY_CALLBACK */
+  lua_pushcfunction(L, notify);
+  lua_pushnil(L); /* VERIFY_NAME: kept here, since the callback may change the options */
   if (!lua_isnil(L, 2)) {
     if (!lua_istable(L, 2)) hfL_misuse(L, "verify: options must be a table, not a %s", luaL_typename(L, 2));
     for (lua_pushnil(L); lua_next(L, 2); lua_pop(L, 1)) {
@@ -171,19 +173,20 @@ static int lhf_store_verify(lua_State *L) {
       } else if (strcmp(option, "entityName") == 0) {
         if (lua_type(L, -1) != LUA_TSTRING) hfL_misuse(L, "verify: entityName must be a string");
         name.data = lua_tolstring(L, -1, &name.size);
+        lua_pushvalue(L, -1);
+        lua_replace(L, VERIFY_NAME);
       } else if (strcmp(option, "onEvent") == 0) {
         if (!lua_isfunction(L, -1)) hfL_misuse(L, "verify: onEvent must be a function");
         lua_pushvalue(L, -1);
-        lua_replace(L, 3);
+        lua_replace(L, VERIFY_CALLBACK);
       } else {
         hfL_misuse(L, "verify: there is no option '%s': entityName, dryRun and onEvent exist", option);
       }
     }
   }
-  lua_pushcfunction(L, notify);
-  luaL_checkstack(L, 8, "verify");
   struct verify v = {L, false};
-  hf_status status = hf_store_verify(s, name, dry_run, lua_isnil(L, 3) ? NULL : on_verify, &v, &report, &err);
+  hf_status status = hf_store_verify(check_store(L), name, dry_run, lua_isnil(L, VERIFY_CALLBACK) ? NULL : on_verify,
+                                     &v, &report, &err);
   if (v.raised) return lua_error(L);
   if (status) hfL_raise(L, &err);
   push_report(L, &report);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The embedded runtime: a LuaJIT state that a C host owns.  Lua is entered only by
- * lua_pcall with a traceback handler, or lua_cpcall; whatever is raised ends as an hf_error.
+ * The embedded runtime: a LuaJIT state that a C host owns.  Lua is entered only through
+ * hfL_protect(); whatever is raised ends as an hf_error.
  */
 #include <errno.h>
 #include <lauxlib.h>
@@ -24,16 +24,43 @@ static int prepare(lua_State *L) {
   return 0;
 }
 
-/* Takes the error from the top of the stack. */
-static hf_status take_error(lua_State *L, int rc, hf_error *err) {
-  hf_error own;
-  if (!err) err = &own;
+/* ---- entering Lua */
+
+struct protected_call {
+  lua_CFunction body;
+  void *arg;
+  hf_error *err;
+  hf_status status;
+};
+
+/* Runs in a lua_cpcall of its own: making the handler and the body, and taking the error apart, allocate, and in any
+ * allocation a script's finalizer may raise. */
+static int call_body(lua_State *L) {
+  struct protected_call *c = lua_touserdata(L, 1);
+  lua_pushcfunction(L, hfL_traceback);
+  lua_pushcfunction(L, c->body);
+  lua_pushlightuserdata(L, c->arg);
+  int rc = lua_pcall(L, 1, 0, 2);
   if (rc == LUA_ERRMEM)
-    hf__fail(err, HF_IO, "Lua ran out of memory");
-  else
-    hfL_to_error(L, -1, err);
-  lua_settop(L, 0);
-  return err->status;
+    hf__fail(c->err, HF_IO, "Lua ran out of memory");
+  else if (rc)
+    hfL_to_error(L, -1, c->err);
+  if (rc) c->status = c->err->status;
+  return 0;
+}
+
+hf_status hfL_protect(lua_State *L, lua_CFunction body, void *arg, hf_error *err) {
+  hf_error own;
+  struct protected_call c = {body, arg, err ? err : &own, HF_OK};
+  int top = lua_gettop(L);
+  int rc = lua_cpcall(L, call_body, &c);
+  if (rc == LUA_ERRMEM)
+    c.status = hf__fail(c.err, HF_IO, "Lua ran out of memory");
+  else if (rc) /* only looks at the value: converting it would allocate, and nothing catches an error here */
+    c.status = hf__fail(c.err, HF_SCRIPT, "%s",
+                        lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "(an object was raised)");
+  lua_settop(L, top);
+  return c.status;
 }
 
 hf_status hf_runtime_open(hf_runtime **out, hf_error *err) {
@@ -44,9 +71,8 @@ hf_status hf_runtime_open(hf_runtime **out, hf_error *err) {
     free(r);
     return hf__fail(err, HF_IO, "out of memory");
   }
-  int rc = lua_cpcall(r->L, prepare, NULL);
-  if (rc) {
-    hf_status status = take_error(r->L, rc, err);
+  hf_status status = hfL_protect(r->L, prepare, NULL, err);
+  if (status) {
     hf_runtime_close(r);
     return status;
   }
@@ -64,7 +90,7 @@ struct lua_State *hf_runtime_state(hf_runtime *r) {
   return r->L;
 }
 
-/* ---- running.  Each of these is the body of a lua_pcall: it may raise freely. */
+/* ---- running.  Each of these is the body of a hfL_protect: it may raise freely. */
 
 struct run {
   const char *path, *name;
@@ -154,39 +180,17 @@ static int call(lua_State *L) {
   return 0;
 }
 
-static hf_status enter(hf_runtime *runtime, lua_CFunction body, struct run *r, hf_error *err) {
-  lua_State *L = runtime->L;
-  int top = lua_gettop(L);
-  if (!lua_checkstack(L, 8)) return hf__fail(err, HF_IO, "Lua's stack is full");
-  lua_pushcfunction(L, hfL_traceback);
-  lua_pushcfunction(L, body);
-  lua_pushlightuserdata(L, r);
-  int rc = lua_pcall(L, 1, 0, top + 1);
-  hf_status status = HF_OK;
-  if (rc) {
-    hf_error own;
-    if (!err) err = &own;
-    if (rc == LUA_ERRMEM)
-      hf__fail(err, HF_IO, "Lua ran out of memory");
-    else
-      hfL_to_error(L, -1, err);
-    status = err->status;
-  }
-  lua_settop(L, top);
-  return status;
-}
-
 hf_status hf_runtime_run_file(hf_runtime *runtime, const char *path, int argc, const char *const *argv, hf_error *err) {
   struct run r = {.path = path, .argc = argc, .argv = argv};
-  return enter(runtime, run_file, &r, err);
+  return hfL_protect(runtime->L, run_file, &r, err);
 }
 
 hf_status hf_runtime_run_text(hf_runtime *runtime, hf_slice code, const char *name, hf_error *err) {
   struct run r = {.code = code, .name = name ? name : "=(text)"};
-  return enter(runtime, run_text, &r, err);
+  return hfL_protect(runtime->L, run_text, &r, err);
 }
 
 hf_status hf_runtime_call(hf_runtime *runtime, const char *function, hf_slice args, hf_buffer *result, hf_error *err) {
   struct run r = {.name = function, .args = args, .result = result};
-  return enter(runtime, call, &r, err);
+  return hfL_protect(runtime->L, call, &r, err);
 }
