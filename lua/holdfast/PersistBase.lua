@@ -47,23 +47,6 @@ local function checkInstance(self, method)
   misuse(nil, "call %s with a colon on an instance: store:%s(...)", method, method)
 end
 
--- Fields that are worked out when first asked for.
-local lazy = {
-  supports = core.supports,
-  url = core.url,
-}
-
-local function indexer(class)
-  return function(self, key)
-    local value = class[key]
-    if value == nil and lazy[key] and rawget(self, 0) then
-      value = lazy[key](self)
-      rawset(self, key, value)
-    end
-    return value
-  end
-end
-
 local function instanceText(self)
   return string.format("%s(%q, %q)", self.className, tostring(self.entityName), tostring(self.baseDir))
 end
@@ -77,7 +60,7 @@ end
 
 -- Turns a table of methods into a class.
 local function class(methods, parent)
-  methods.instances = { __index = indexer(methods), __tostring = instanceText, class = methods }
+  methods.instances = { __index = methods, __tostring = instanceText, class = methods }
   return setmetatable(methods, {
     __index = parent,
     __call = construct,
@@ -93,6 +76,8 @@ function PersistBase:init(entityName, baseDir, options)
   self[0] = core.open(entityName, baseDir, options)
   self.entityName = entityName
   self.baseDir = baseDir
+  self.url = core.url(self)
+  self.supports = core.supports(self)
 end
 
 --- A subclass.  Override what should be different and call the parent's for the rest:

@@ -37,12 +37,23 @@ static int error_tostring(lua_State *L) {
   return 1;
 }
 
+/* Registered only once it is complete: a lack of memory on the way must not leave a type without __tostring. */
 static void push_type(lua_State *L) {
-  if (luaL_newmetatable(L, ERROR_TYPE)) {
-    lua_pushcfunction(L, error_tostring);
-    lua_setfield(L, -2, "__tostring");
-    lua_pushliteral(L, ERROR_TYPE);
-    lua_setfield(L, -2, "__name");
+  luaL_getmetatable(L, ERROR_TYPE);
+  if (!lua_isnil(L, -1)) return;
+  lua_pop(L, 1);
+  lua_createtable(L, 0, 2);
+  lua_pushcfunction(L, error_tostring);
+  lua_setfield(L, -2, "__tostring");
+  lua_pushliteral(L, ERROR_TYPE);
+  lua_setfield(L, -2, "__name");
+  luaL_getmetatable(L, ERROR_TYPE); /* a finalizer may have made it meanwhile: there is to be only one */
+  if (lua_isnil(L, -1)) {
+    lua_pop(L, 1);
+    lua_pushvalue(L, -1);
+    lua_setfield(L, LUA_REGISTRYINDEX, ERROR_TYPE);
+  } else {
+    lua_replace(L, -2);
   }
 }
 

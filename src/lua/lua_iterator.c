@@ -67,8 +67,8 @@ static void check_range(lua_State *L, int index, hf_range *out, char numbers[2][
 
 /* ---- the closure */
 
-/* Any allocation below may run a finalizer, and that may use this very iterator, which then reads its next page over the
- * one that our entry is in.  So the entry is copied before Lua allocates.  Nothing needs marking then, and nothing
+/* Any allocation below may run a finalizer, and that may use this very iterator, which then reads its next page over
+ * the one that our entry is in.  So the entry is copied before Lua allocates.  Nothing needs marking then, and nothing
  * is left marked when an error is raised on the way: each call just gets the next entry. */
 static int next_entry(lua_State *L, enum yields what) {
   hf_error err;

@@ -31,7 +31,7 @@ static __attribute__((noinline, cold, noreturn)) void raise_finalized(lua_State 
   lua_pushliteral(L, "entityName");
   lua_rawget(L, 1);
   if (lua_type(L, -1) == LUA_TSTRING) name.data = lua_tolstring(L, -1, &name.size);
-  hf__fail(&err, HF_CLOSED, "%s is closed: make a new instance", name.data ? name.data : "the store");
+  hf__fail(&err, HF_CLOSED, "%s is closed: make a new one", name.data ? name.data : "the store");
   hf__error_entity(&err, name, (hf_slice){NULL, 0});
   hfL_raise(L, &err);
 }
