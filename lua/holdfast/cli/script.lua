@@ -72,8 +72,9 @@ local function run(args)
   local chunk = load(args.script)
   local words = args.args
   if #words > ARGUMENTS_MAX then
-    error(core.error("invalid_argument", string.format("a script takes at most %d arguments, not %d: give them in a file",
-      ARGUMENTS_MAX, #words)), 0)
+    local message = "a script takes at most %d arguments, not %d: give them in a file"
+    message = message:format(ARGUMENTS_MAX, #words)
+    error(core.error("invalid_argument", message), 0)
   end
   _G.arg = { [0] = args.script }
   for i, word in ipairs(words) do _G.arg[i] = word end
