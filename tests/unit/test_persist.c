@@ -235,7 +235,7 @@ static void of_two_items_with_one_id_the_later_wins(void **state) {
   hf_error err;
   hf_persist *p = open_persist(*state, "signal");
   hf_item items[300];
-  static char ids[300][8], texts[300][8];
+  static char ids[300][16], texts[300][16];
   for (int i = 0; i < 300; i++) {
     snprintf(ids[i], sizeof ids[i], "%d", i * 7 % 100);
     snprintf(texts[i], sizeof texts[i], "%d", i);
