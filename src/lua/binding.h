@@ -18,19 +18,22 @@
 /* One per Lua state; upvalue 1 of every function in holdfast.core. */
 typedef struct hfL_context {
   hfL_codec *codec;
-  hf_buffer scratch;   /* unused */
-  bool scratch_in_use; /* unused */
-  int spare_ref;       /* registry: the spare buffer, false while it is borrowed; 0: not made yet */
+  /* The spare buffer: see hfL_buffer_borrow. */
+  struct hfL_buffer_box *spare;    /* NULL while it is borrowed, or where none was made */
+  struct hfL_buffer_box *anchored; /* the box that the registry keeps under spare_ref */
+  int spare_ref;                   /* 0: not taken yet */
 } hfL_context;
 
 #define hfL_context_of(L) ((hfL_context *)lua_touserdata((L), lua_upvalueindex(1)))
 
-/* Borrows a buffer for a text between store and codec, and pushes the userdata that owns it.  Only the Lua stack holds
- * that userdata now: a finalizer that comes in between gets another buffer, and if an error unwinds the stack,
- * the collector frees this one.  So there is no mark that an error could leave behind.  May run finalizers. */
+/* Borrows a buffer for a text between store and codec, and pushes the userdata that owns it.  A finalizer that comes in
+ * between gets another buffer.  If an error unwinds the stack, the buffer is not returned: the next call makes
+ * another, and the collector frees this one.  May run finalizers, but not directly behind hfL_buffer_prepare. */
 hf_buffer *hfL_buffer_borrow(lua_State *L, hfL_context *cx);
 /* Returns the buffer whose owner is at `index`, for the next who needs one. */
 void hfL_buffer_return(lua_State *L, hfL_context *cx, int index);
+/* Makes sure that there is a buffer to borrow. */
+void hfL_buffer_prepare(lua_State *L, hfL_context *cx);
 
 /* Pushes the metatable of this name, with `gc` as its __gc.  Unlike luaL_newmetatable it registers only what is
  * complete: a lack of memory on the way cannot leave a type whose userdata are never freed. */

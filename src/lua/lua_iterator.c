@@ -67,43 +67,57 @@ static void check_range(lua_State *L, int index, hf_range *out, char numbers[2][
 
 /* ---- the closure */
 
-/* Any allocation below may run a finalizer, and that may use this very iterator, which then reads its next page over
- * the one that our entry is in.  So the entry is copied before Lua allocates.  Nothing needs marking then, and nothing
- * is left marked when an error is raised on the way: each call just gets the next entry. */
+/* Texts up to this size are copied to the C stack, larger ones into a borrowed buffer. */
+enum { SMALL_TEXT = 1024 };
+
+/* Any allocation of Lua may run a finalizer, and that may use this very iterator, which then reads its next page over
+ * the one that our entry is in.  So the entry is copied before anything is allocated.  Nothing needs marking
+ * then, and nothing is left marked when an error is raised on the way: each call just gets the next entry. */
 static int next_entry(lua_State *L, enum yields what) {
   hf_error err;
   const hf_entry *e = NULL;
-  char id_copy[HF_ID_MAX];
+  char id_copy[HF_ID_MAX], small[SMALL_TEXT];
   hfL_context *cx = hfL_context_of(L);
   struct iterator *it = lua_touserdata(L, lua_upvalueindex(2));
-  hf_buffer *json = hfL_buffer_borrow(L, cx); /* allocates: the iterator's turn comes behind it */
-  int owner = lua_gettop(L);
+  hfL_buffer_prepare(L, cx);
   hf_status status = it->iter ? hf_iter_next(it->iter, &e, &err) : HF_OK;
   if (!e) {
-    hfL_buffer_return(L, cx, owner);
     if (status) hfL_raise(L, &err);
     hf_iter_close(it->iter);
     it->iter = NULL;
     lua_pushnil(L);
     return 1;
   }
-  hf_slice id = {id_copy, e->id.size};
+  hf_slice id = {id_copy, e->id.size}, json = e->json;
   memcpy(id_copy, e->id.data, e->id.size);
-  json->size = 0;
-  if (what != YIELD_KEYS && !hf_buffer_add(json, e->json.data, e->json.size))
-    status = hf__fail(&err, HF_IO, "out of memory");
-  int results = 1;
+  int owner = 0;
+  if (what == YIELD_KEYS) {
+    lua_pushlstring(L, id.data, id.size);
+    return 1;
+  }
+  if (json.size <= sizeof small) {
+    memcpy(small, json.data, json.size);
+    json.data = small;
+  } else {
+    hf_buffer *large = hfL_buffer_borrow(L, cx);
+    owner = lua_gettop(L);
+    large->size = 0;
+    if (!hf_buffer_add(large, json.data, json.size)) status = hf__fail(&err, HF_IO, "out of memory");
+    json.data = large->data;
+  }
   if (what != YIELD_VALUES) lua_pushlstring(L, id.data, id.size);
-  if (what == YIELD_TEXTS && status == HF_OK) lua_pushlstring(L, json->data, json->size);
-  if ((what == YIELD_VALUES || what == YIELD_ENTRIES) && status == HF_OK)
-    status = hfL_json_decode_trusted(L, json->data, json->size, cx->codec, &err);
-  if (what == YIELD_TEXTS || what == YIELD_ENTRIES) results = 2;
-  hfL_buffer_return(L, cx, owner);
+  if (status == HF_OK) {
+    if (what == YIELD_TEXTS)
+      lua_pushlstring(L, json.data, json.size);
+    else
+      status = hfL_json_decode_trusted(L, json.data, json.size, cx->codec, &err);
+  }
+  if (owner) hfL_buffer_return(L, cx, owner);
   if (status) {
     hf__error_entity(&err, (hf_slice){NULL, 0}, id);
     hfL_raise(L, &err);
   }
-  return results;
+  return what == YIELD_VALUES ? 1 : 2;
 }
 
 static int next_key(lua_State *L) { return next_entry(L, YIELD_KEYS); }

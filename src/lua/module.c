@@ -28,13 +28,6 @@ void hfL_register(lua_State *L, int cx, const luaL_Reg *functions) {
   }
 }
 
-static int context_gc(lua_State *L) {
-  hfL_context *cx = lua_touserdata(L, 1);
-  hf_buffer_free(&cx->scratch);
-  cx->scratch_in_use = true; /* whoever comes later gets a buffer of his own */
-  return 0;
-}
-
 /* Pushes the state's context, made when first asked for. */
 static void push_context(lua_State *L) {
   lua_getfield(L, LUA_REGISTRYINDEX, CONTEXT_KEY);
@@ -44,10 +37,6 @@ static void push_context(lua_State *L) {
   hfL_context *cx = lua_newuserdata(L, sizeof *cx);
   memset(cx, 0, sizeof *cx);
   cx->codec = codec;
-  lua_newtable(L);
-  lua_pushcfunction(L, context_gc);
-  lua_setfield(L, -2, "__gc");
-  lua_setmetatable(L, -2);
   lua_pushvalue(L, -1);
   lua_setfield(L, LUA_REGISTRYINDEX, CONTEXT_KEY);
 }

@@ -14,13 +14,16 @@ local function plant(finalizer)
   getmetatable(newproxy(true)).__gc = finalizer
 end
 
--- Runs a function while every allocation makes the collector go round once, finalizers included.
+-- Runs a function while every allocation makes the collector go round once, finalizers included.  Interpreted: a
+-- finalizer that raises out of compiled code crashes LuaJIT itself.
 local function withRestlessCollector(run)
+  jit.off()
   local pause, stepmul = collectgarbage("setpause", 0), collectgarbage("setstepmul", 100000000)
   pcall(collectgarbage) -- from its end on the new settings count
   local ok, err = pcall(run)
   collectgarbage("setpause", pause)
   collectgarbage("setstepmul", stepmul)
+  jit.on()
   collectgarbage()
   assert(ok, err)
 end
@@ -43,67 +46,52 @@ end
 
 stores.each(function(kind)
   it("a finalizer gets `closed` from an instance that was finalized before it", function()
-    local code = [[
+    local code = [==[
       local methods = {
         { 'waitForInit' }, { 'readValue', 'a' }, { 'readEntry', 'a' }, { 'hasValue', 'a' }, { 'writeValue', 'a', 1 },
         { 'removeValue', 'a' }, { 'removeAll' }, { 'values' }, { 'keys' }, { 'entries' }, { 'count' },
         { 'readMany', { 'a' } }, { 'writeMany', { a = 1 } }, { 'removeMany', { 'a' } }, { 'snapshot', print },
         { 'stat' }, { 'close' }
       }
-      local function watch(store)
-        getmetatable(newproxy(true)).__gc = function()
-          for _, call in ipairs(methods) do
-            local ok, err = pcall(store[call[1]], store, unpack(call, 2))
-            print(call[1], ok and 'ok' or err.code, ok and '' or err.message, ok and '' or err.entityName)
-          end
-          print('url', pcall(function() return store.url end))
-        end
-      end
-      store:writeValue('a', 1)
-      keep = {}
-      for _, when in ipairs { 'cycle', 'close' } do -- the watchers come before and behind it, whichever order there is
-        local own = holdfast.PersistBase('signal', store.baseDir)
-        own:writeValue('a', 1)
+      local function watcher(watched)
         local proxy = newproxy(true)
-        getmetatable(proxy).__gc = function() print(when) end
-        watch(own)
-        local other = holdfast.PersistBase('signal', store.baseDir)
-        other:writeValue('a', 1)
-        keep[1] = setmetatable({}, { __index = own })
-        keep[2] = newproxy(true)
-        getmetatable(keep[2]).__gc = getmetatable(keep[2]).__gc or function() pcall(own.count, own) end
-        local later = newproxy(true)
-        getmetatable(later).__gc = function()
+        getmetatable(proxy).__gc = function()
+          if pcall(watched[1].hasValue, watched[1], 'a') then return end -- this watcher came too early
           for _, call in ipairs(methods) do
-            local ok, err = pcall(other[call[1]], other, unpack(call, 2))
+            local ok, err = pcall(watched[1][call[1]], watched[1], unpack(call, 2))
             print(call[1], ok and 'ok' or err.code, ok and '' or err.message, ok and '' or err.entityName)
           end
         end
-        own, other, proxy, later = nil
+        return proxy
+      end
+      for _, when in ipairs { 'cycle', 'close' } do
+        local watched = {} -- one of the watchers, made before and after it, is finalized after it
+        kept = { watcher(watched), watched }
+        watched[1] = holdfast.PersistBase('signal', store.baseDir)
+        kept[3] = watcher(watched)
+        watched[1]:writeValue('a', 1)
         if when == 'cycle' then
-          keep = {}
+          kept, watched = nil
           collectgarbage()
           collectgarbage()
         end
       end
       print('end of script')
-    ]]
+    ]==]
     local output = another.on("signal", kind.base, code)
-    local closed = select(2, output:gsub("%f[^\n%z]readValue\tclosed\tsignal is closed: make a new one\tsignal\n", ""))
-    assert.is_true(closed >= 2, output)
-    assert.is_truthy(output:match("end of script.*readValue\tclosed\t"), output)
-    assert.is_truthy(output:match("readValue\tclosed\t.*end of script"), output)
-    assert.is_nil(output:match("\tclosed\t[^s]"), output)
+    local closed = "readValue\tclosed\tsignal is closed: make a new one\tsignal\n"
+    assert.is_truthy(output:match(closed .. ".*end of script"), output)
+    assert.is_truthy(output:match("end of script.*" .. closed), output)
   end)
 
   it("an iterator goes on after a finalizer raised in the middle of its work", function()
     local store = kind.open()
-    store:writeMany(batchOf(300))
+    store:writeMany(batchOf(1100)) -- with texts of less and more than 1024 bytes
     for _, method in ipairs({ "values", "entries", "keys", "texts" }) do
-      local step = (store[method] or core[method])(store)
+      local step = (store[method] or core[method])(store, { from = "id-900" })
       local raised, got, ended = 0, 0, false
       withRestlessCollector(function()
-        for i = 1, 2000 do
+        for i = 1, 1000 do
           if i % 3 == 0 then
             plant(function() error("from the finalizer", 0) end)
           end
@@ -121,32 +109,37 @@ stores.each(function(kind)
       end)
       assert.is_true(ended, method)
       assert.is_true(raised > 20, method .. ": nothing was raised")
-      assert.is_true(got > 150 and got <= 300, method)
+      assert.is_true(got > 100 and got <= 201, method)
     end
   end)
 
-  it("reads go on after a finalizer raised in the middle of them", function()
+  it("reads and batches go on after a finalizer raised in the middle of them", function()
     local store = kind.open()
     store:writeMany(batchOf(20))
     local whole = holdfast.openStore(kind.base)
-    local raised = 0
+    local raised, planted = 0, false
+    local id, ids, batch = "id-7", { "id-7", "none" }, batchOf(20)
+    local calls = {
+      function() numberOf(store:readValue(id)) end,
+      function() numberOf(store:readEntry(id).value) end,
+      function() numberOf(core.json.decode(core.readText(store, id))) end,
+      function() numberOf(store:readMany(ids)[id]) end,
+      function() assert(store:stat()) end,
+      function() assert(whole:stat()) end,
+      function() assert(whole:entities()[1] == "signal") end,
+      function() assert(whole:verify().corrupt == 0) end,
+      function() store:writeMany(batch) end,
+      function() assert(store:removeMany({ 5, "none" }) == 0) end,
+    }
+    local function attempt(call)
+      if planted then plant(function() error("from the finalizer", 0) end) end
+      call()
+    end
     withRestlessCollector(function()
-      for i = 1, 400 do
-        local id = "id-" .. (i % 20 + 1)
-        for _, read in ipairs({
-          function() numberOf(store:readValue(id)) end,
-          function() numberOf(store:readEntry(id).value) end,
-          function() numberOf(core.json.decode(core.readText(store, id))) end,
-          function() numberOf(store:readMany({ id, "none" })[id]) end,
-          function() assert(store:stat()) end,
-          function() assert(whole:stat() and whole:entities()[1] == "signal") end,
-          function() store:writeMany({ ["id-1"] = { 1 }, [i] = 2 }) store:writeMany(batchOf(20)) end,
-          function() store:removeMany({ i, "none" }) end,
-        }) do
-          if i % 2 == 0 then
-            plant(function() error("from the finalizer", 0) end)
-          end
-          local ok, err = pcall(read)
+      for i = 1, 40 do
+        planted = i % 2 == 0
+        for _, call in ipairs(calls) do
+          local ok, err = pcall(attempt, call)
           if not ok then
             assert(err == "from the finalizer", tostring(err))
             raised = raised + 1
@@ -154,15 +147,15 @@ stores.each(function(kind)
         end
       end
     end)
-    assert.is_true(raised > 100, "nothing was raised")
+    assert.is_true(raised > 50, "nothing was raised")
     whole:close()
   end)
 
   it("a finalizer may use an iterator that is in the middle of its work: each entity is yielded once", function()
     local store = kind.open()
-    store:writeMany(batchOf(300))
+    store:writeMany(batchOf(1050))
     for _, method in ipairs({ "values", "entries", "keys", "texts" }) do
-      local step = (store[method] or core[method])(store)
+      local step = (store[method] or core[method])(store, { from = "id-901" })
       local seen, nested, problem = {}, 0, nil
       local function take(a, b)
         if a == nil then return false end
@@ -191,10 +184,10 @@ stores.each(function(kind)
       end
       withRestlessCollector(function()
         repeat
-          if next(seen) and nested < 200 then plant(meddle) end
+          if next(seen) and nested < 100 then plant(meddle) end
         until not take(step())
       end)
-      for n = 1, 300 do
+      for n = 901, 1050 do
         assert.is_true(seen[n], method .. " left out " .. n)
       end
       assert.is_nil(problem)
@@ -203,41 +196,73 @@ stores.each(function(kind)
   end)
 
   it("a finalizer may change the table that a batch or a range is read from", function()
-    local store = kind.open()
-    store:writeMany({ a = 1, b = 2, c = 3 })
-    local function meddle(t, fill)
+    local store, others = kind.open(), {}
+    -- Empties the table in the allocation behind the next `delay` ones, and takes the place of its strings, which are
+    -- of the same length.
+    local function meddle(t, delay)
       plant(function()
+        if delay > 0 then return meddle(t, delay - 1) end
         for key in pairs(t) do
           t[key] = nil
         end
-        if fill then collectgarbage() end
+        collectgarbage()
         for i = 1, 50 do
-          fill = ("other"):rep(8) .. i -- takes the place of the strings that went
+          others[i] = ("wrong id"):rep(4) .. 100 + i
         end
       end)
     end
+    local function id(n)
+      return ("right id"):rep(4) .. 100 + n
+    end
+    for i = 1, 50 do
+      store:writeValue(("wrong id"):rep(4) .. 100 + i, 0)
+    end
+    store:writeValue("0", 0) -- the first one, where the range was emptied before it was read
+    local problem, done = nil, 0
     withRestlessCollector(function()
-      for i = 1, 200 do
-        local ids, range, batch = {}, {}, {}
-        for k = 1, 5 do
-          ids[k] = ("long id "):rep(4) .. i .. "-" .. k
-          batch[("long id "):rep(4) .. i .. "-" .. k] = k
-          batch[k + 0.5] = k
-        end
-        range.prefix, range.from = ("long"):rep(8) .. i, ("long"):rep(8) .. i
+      for delay = 0, 11 do
         for _, call in ipairs({
-          function() meddle(ids, i % 2) store:readMany(ids) end,
-          function() meddle(ids, i % 2) store:removeMany(ids) end,
-          function() meddle(range, i % 2) store:keys(range) end,
-          function() meddle(batch, i % 2) store:writeMany(batch) end,
+          function()
+            local batch = {}
+            for k = 1, 5 do
+              batch[id(k)], batch[k + 0.5] = k, k
+            end
+            meddle(batch, delay)
+            store:writeMany(batch)
+          end,
+          function()
+            local ids = {}
+            for k = 1, 5 do
+              ids[k] = id(k)
+            end
+            meddle(ids, delay)
+            store:removeMany(ids)
+          end,
+          function()
+            local range = { prefix = id(1) }
+            meddle(range, delay)
+            local found = store:keys(range)()
+            if found and found:find("^wrong") then problem = found end
+          end,
         }) do
-          pcall(call)
+          done = done + (pcall(call) and 1 or 0) -- a table that changes may be refused
+          for i = 1, 50 do
+            others[i] = nil
+          end
+          collectgarbage()
         end
       end
     end)
-    for id in store:keys() do
-      assert.is_truthy(#id == 1 or id:match("^[1-5]%.5$") or id:match("^" .. ("long id "):rep(4) .. "%d+%-[1-5]$"), id)
+    assert.is_nil(problem)
+    assert.is_true(done > 10)
+    local right, wrong = 0, 0
+    for key, value in store:entries() do
+      local is_wrong = key:match("^wrong id") ~= nil
+      right, wrong = right + (is_wrong and 0 or 1), wrong + (is_wrong and value == 0 and 1 or 0)
     end
+    assert.equal(50, wrong)
+    assert.is_true(#others <= 50)
+    assert.is_true(right > 0)
   end)
 
   it("a finalizer may close the store whose method is under way", function()
@@ -256,12 +281,18 @@ stores.each(function(kind)
   end)
 
   it("verify keeps its entity name when the callback takes it out of the options", function()
+    local other = kind.open("other")
+    other:waitForInit(true) -- a store in memory lives as long as somebody has it open
     local writer = holdfast.PersistBase("the " .. ("long "):rep(20) .. "name", kind.base)
-    writer:writeMany(batchOf(2500))
+    local batch = {}
+    for i = 1, 2500 do
+      batch[i] = i
+    end
+    writer:writeMany(batch)
     writer:close()
+    writer.entityName = nil
     local whole = holdfast.openStore(kind.base)
     local options, wrong, calls = { entityName = "the " .. ("long "):rep(20) .. "name" }, 0, 0
-    local filler = {}
     function options.onEvent(event)
       calls = calls + 1
       if event.entityName ~= "the " .. ("long "):rep(20) .. "name" then
@@ -271,7 +302,7 @@ stores.each(function(kind)
       collectgarbage()
       collectgarbage()
       for i = 1, 200 do -- take the place of the string that went
-        filler[i] = ("other"):rep(21) .. i % 10 .. calls % 10 .. "!"
+        event[i] = ("other"):rep(21) .. i % 10 .. calls % 10 .. "!"
       end
     end
     jit.off(options.onEvent)

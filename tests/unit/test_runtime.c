@@ -337,6 +337,103 @@ static void runtimes_share_stores_and_nothing_else(void **state) {
   hf_runtime_close(other);
 }
 
+/* In a coroutine, the runtime's own state is not the one that runs. */
+static void calls_may_be_made_from_a_coroutine(void **state) {
+  struct fixture *f = nested_fixture = *state;
+  hf_error err;
+  lua_register(hf_runtime_state(f->runtime), "callAgain", call_again);
+  OK(run(f,
+         "function inner(n) if boom then error('boom', 0) end return n * n end\n"
+         "function outer()\n"
+         "  local function deeper(n) if n == 0 then return callAgain() end local r = deeper(n - 1) return r end\n"
+         "  local co = coroutine.wrap(function(a) local r = deeper(30) a = coroutine.yield(r .. a) return a end)\n"
+         "  local x = co('1') return {x, co('2')}\n"
+         "end",
+         &err));
+  for (int i = 0; i < 100; i++) assert_call(f, "outer", NULL, "[\"161\",\"2\"]");
+  OK(run(f, "boom = true", &err));
+  assert_call(f, "outer", NULL, "[\"boom1\",\"2\"]");
+}
+
+/* A finalizer may raise in any allocation: that too ends as an error, and never in a panic. */
+static void a_finalizer_that_raises_ends_nothing(void **state) {
+  struct fixture *f = *state;
+  hf_error err;
+  hf_buffer result = HF_BUFFER_INIT;
+  static const char message[] = "from the finalizer";
+  OK(run(f,
+         "jit.off() collectgarbage('setpause', 0) collectgarbage('setstepmul', 100000000) collectgarbage()\n"
+         "function plant() getmetatable(newproxy(true)).__gc = function() error('from the finalizer', 0) end end\n"
+         "function good() plant() end\n"
+         "function bad() plant() plant() error({}) end",
+         &err));
+  int raised = 0;
+  for (int i = 0; i < 3000; i++) {
+    lua_State *L = hf_runtime_state(f->runtime);
+    hf_status status = hf_runtime_call(f->runtime, i % 2 ? "good" : "bad", (hf_slice){NULL, 0}, &result, &err);
+    if (status && status != HF_SCRIPT) fail_msg("%s: %s", hf_status_name(status), err.message);
+    if (status && strcmp(err.message, message) == 0) raised++;
+    assert_int_equal(lua_gettop(L), 0);
+    status = hf_runtime_run_text(f->runtime, hf_text("plant()"), NULL, NULL);
+    if (status && status != HF_SCRIPT) fail_msg("%s", hf_status_name(status));
+    assert_int_equal(lua_gettop(L), 0);
+  }
+  if (!raised) fail_msg("no finalizer raised");
+  hf_buffer_free(&result);
+}
+
+/* An allocator that refuses everything once `left` allocations were made. */
+static struct {
+  lua_Alloc real;
+  void *arg;
+  long left;
+} scarce;
+
+static void *allocate(void *unused, void *block, size_t old, size_t size) {
+  (void)unused;
+  if (size > old && scarce.left-- <= 0) return NULL;
+  return scarce.real(scarce.arg, block, old, size);
+}
+
+static void lack_of_memory_ends_nothing(void **state) {
+  struct fixture *f = *state;
+  hf_error err;
+  hf_buffer result = HF_BUFFER_INIT;
+  lua_State *L = hf_runtime_state(f->runtime);
+  OK(run(f,
+         "holdfast = require('holdfast') store = holdfast.PersistBase('signal', 'memory:scarce')\n"
+         "for i = 1, 40 do store:writeValue(i, {n = i, text = ('x'):rep(i)}) end\n"
+         "function work(boom)\n"
+         "  local own = holdfast.PersistBase('signal', 'memory:scarce')\n"
+         "  local n = 0\n"
+         "  for id, v in own:entries() do n = n + v.n end\n"
+         "  own:writeMany{[n] = {n}, x = n} own:readMany{'x', n} own:removeMany{'x', n}\n"
+         "  local s = holdfast.openStore('memory:scarce') s:verify{onEvent = function() end} s:entities() s:close()\n"
+         "  if boom then error({}) end\n"
+         "  own:readValue('none')\n"
+         "end",
+         &err));
+  scarce.real = lua_getallocf(L, &scarce.arg);
+  for (int boom = 0; boom < 2; boom++) {
+    int refused = 0;
+    for (long n = 0; n < 3000; n++) {
+      scarce.left = n;
+      lua_setallocf(L, allocate, NULL);
+      hf_status status =
+          hf_runtime_call(f->runtime, "work", hf_text(boom ? "[true]" : "[false]"), n % 2 ? &result : NULL, &err);
+      lua_setallocf(L, scarce.real, scarce.arg);
+      assert_int_equal(lua_gettop(L), 0);
+      if (status == (boom ? HF_SCRIPT : HF_NOT_FOUND) && scarce.left > 0) break;
+      if (status == HF_OK) fail_msg("no error with %ld allocations", n);
+      refused++;
+    }
+    assert_true(scarce.left > 0);
+    assert_true(refused > 10);
+  }
+  OK(run(f, "for i = 1, 40 do assert(store:readValue(i).n == i) end collectgarbage()", &err));
+  hf_buffer_free(&result);
+}
+
 #define IN_RUNTIME(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void) {
@@ -357,6 +454,9 @@ int main(void) {
       IN_RUNTIME(arguments_are_a_json_array),
       IN_RUNTIME(a_result_that_is_no_json_is_refused),
       IN_RUNTIME(calls_may_be_made_from_a_c_function_of_a_script),
+      IN_RUNTIME(calls_may_be_made_from_a_coroutine),
+      IN_RUNTIME(a_finalizer_that_raises_ends_nothing),
+      IN_RUNTIME(lack_of_memory_ends_nothing),
       IN_RUNTIME(closing_closes_what_scripts_left_open),
       IN_RUNTIME(runtimes_share_stores_and_nothing_else),
   };
