@@ -280,7 +280,7 @@ static void removing_many_counts_those_that_were_there(void **state) {
 
 static void fill(hf_persist *p, int from, int to) {
   hf_error err;
-  size_t n = (size_t)(to - from + 1);
+  size_t n = (size_t)to - (size_t)from + 1;
   hf_item *items = calloc(n, sizeof *items);
   char(*texts)[16] = calloc(n, sizeof *texts);
   for (size_t i = 0; i < n; i++) {
