@@ -58,7 +58,7 @@ hf_slice hfL_check_id(lua_State *L, int index, const char *what, char number[HF_
   lua_Number n = lua_tonumber(L, index);
   if (!isfinite(n)) hfL_misuse(L, "%s must be a finite number, not %s", what, isnan(n) ? "NaN" : "infinity");
   id.data = number;
-  id.size = hf_number_format(n, number);
+  id.size = hf_number_format(n == 0 ? 0 : n, number); /* -0 is the id "0", as JSON.stringify has it */
   return id;
 }
 

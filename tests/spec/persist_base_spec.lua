@@ -277,6 +277,9 @@ stores.each(function(kind)
       store:writeValue(1e21, "big")
       store:writeValue(-3, "negative")
       assert.same({ "-3", "0.5", "1", "1e+21", "2" }, list(store:keys()))
+      local zero = 0
+      store:writeValue(-zero, "zero")
+      assert.equal("zero", store:readValue("0"))
     end)
 
     it("may hold what means something to files and to other stores", function()
