@@ -14,8 +14,7 @@
 #include "env.h"
 #include "quarantine.h"
 #include "record.h"
-
-static MDB_val val(hf_slice s) { return (MDB_val){s.size, (void *)(uintptr_t)s.data}; }
+#include "scan.h"
 
 /* ---- stores */
 
@@ -94,7 +93,7 @@ static hf_status get(void *store, void *txn, void *entity, const hf_key *key, hf
   MDB_dbi dbi;
   hf_status status = env_read_entity(store, txn, entity, &t, &dbi, err);
   if (status) return status;
-  MDB_val k = val(key->order), v;
+  MDB_val k = lmdb_val(key->order), v;
   int rc = dbi ? mdb_get(t, dbi, &k, &v) : MDB_NOTFOUND;
   if (__builtin_expect(rc == 0, 1)) {
     hf_slice text;
@@ -118,7 +117,7 @@ static hf_status has(void *store, void *txn, void *entity, const hf_key *key, hf
   MDB_dbi dbi;
   hf_status status = env_read_entity(store, txn, entity, &t, &dbi, err);
   if (status) return status;
-  MDB_val k = val(key->order), v;
+  MDB_val k = lmdb_val(key->order), v;
   int rc = dbi ? mdb_get(t, dbi, &k, &v) : MDB_NOTFOUND;
   if (rc == MDB_NOTFOUND)
     status = quarantine_check(store, t, entity, key, err);
@@ -135,7 +134,7 @@ static hf_status get_many(void *store, void *txn, void *entity, const hf_key *ke
   hf_status status = env_read_entity(store, txn, entity, &t, &dbi, err);
   if (status) return status;
   for (size_t i = 0; i < count && status == HF_OK; i++) {
-    MDB_val k = val(keys[i].order), v;
+    MDB_val k = lmdb_val(keys[i].order), v;
     hf_slice text = {NULL, 0};
     hf_info info = {0, 0};
     int rc = dbi ? mdb_get(t, dbi, &k, &v) : MDB_NOTFOUND;
@@ -179,180 +178,6 @@ static hf_status count(void *store, void *txn, void *entity, uint64_t *n, hf_err
   return status;
 }
 
-/* ---- scanning */
-
-static int compare(hf_slice a, const MDB_val *b) {
-  int c = memcmp(a.data, b->mv_data, a.size < b->mv_size ? a.size : b->mv_size);
-  return c ? c : (a.size > b->mv_size) - (a.size < b->mv_size);
-}
-
-static bool has_prefix(const MDB_val *k, hf_slice prefix) {
-  return k->mv_size >= prefix.size && memcmp(k->mv_data, prefix.data, prefix.size) == 0;
-}
-
-/* Puts the cursor on the first record that the scan may want. */
-static int seek_forward(MDB_cursor *c, const hf_scan *s, MDB_val *k, MDB_val *v) {
-  hf_slice start = s->lower;
-  bool open = s->lower.data && s->lower_open;
-  if (s->order_prefix.size &&
-      (!start.data || compare(start, &(MDB_val){s->order_prefix.size, (void *)(uintptr_t)s->order_prefix.data}) < 0)) {
-    start = s->order_prefix;
-    open = false;
-  }
-  if (!start.data) return mdb_cursor_get(c, k, v, MDB_FIRST);
-  *k = val(start);
-  int rc = mdb_cursor_get(c, k, v, MDB_SET_RANGE);
-  if (rc == 0 && open && compare(start, k) == 0) rc = mdb_cursor_get(c, k, v, MDB_NEXT);
-  return rc;
-}
-
-static int seek_backward(MDB_cursor *c, const hf_scan *s, MDB_val *k, MDB_val *v) {
-  unsigned char end[HF_ID_MAX];
-  hf_slice start = s->upper;
-  bool open = s->upper_open;
-  if (s->order_prefix.size &&
-      (!start.data || !has_prefix(&(MDB_val){start.size, (void *)(uintptr_t)start.data}, s->order_prefix))) {
-    /* The first key behind all those with the prefix; the codes never reach 0xFF at the end of valid UTF-8. */
-    size_t n = s->order_prefix.size;
-    memcpy(end, s->order_prefix.data, n);
-    while (n > 0 && end[n - 1] == 0xFF) n--;
-    if (n > 0) {
-      end[n - 1]++;
-      hf_slice behind = {(const char *)end, n};
-      if (!start.data || compare(start, &(MDB_val){n, end}) > 0) {
-        start = behind;
-        open = true;
-      }
-    }
-  }
-  if (!start.data) return mdb_cursor_get(c, k, v, MDB_LAST);
-  *k = val(start);
-  int rc = mdb_cursor_get(c, k, v, MDB_SET_RANGE);
-  if (rc == MDB_NOTFOUND) return mdb_cursor_get(c, k, v, MDB_LAST);
-  if (rc == 0 && (open || compare(start, k) != 0)) rc = mdb_cursor_get(c, k, v, MDB_PREV);
-  return rc;
-}
-
-/* Whether the scan ends before this key. */
-static bool is_beyond(const hf_scan *s, const MDB_val *k) {
-  if (!s->lower.data && !s->upper.data && !s->order_prefix.size) return false;
-  if (s->order_prefix.size && !has_prefix(k, s->order_prefix)) return true;
-  if (s->reverse) {
-    if (!s->lower.data) return false;
-    int c = compare(s->lower, k);
-    return c > 0 || (c == 0 && s->lower_open);
-  }
-  if (!s->upper.data) return false;
-  int c = compare(s->upper, k);
-  return c < 0 || (c == 0 && s->upper_open);
-}
-
-/* What is wrong with a record that the scan has come to; NULL: nothing.  *id is something to call it by, whatever is
- * left of its key. */
-static const char *check_record(const hf_scan *s, const MDB_val *k, const MDB_val *v, bool check_key, hf_slice *id,
-                                bool *bad_key, hf_slice *text, hf_info *info) {
-  *id = record_id(k, v);
-  *bad_key = !id->data || (check_key && !record_key_is_sound(k, *id));
-  if (!id->data) *id = (hf_slice){k->mv_data, k->mv_size < HF_ID_MAX ? k->mv_size : HF_ID_MAX};
-  if (*bad_key) return "its key is damaged";
-  return s->keys_only ? NULL : record_read(v, *id, text, info);
-}
-
-/* A record that the cursor has passed. */
-struct passed {
-  MDB_val key, value;
-};
-
-enum { AHEAD = 32 };
-
-/* Moves the cursor over up to `room` records inside the scan's bounds, the first of which is in out[0] already.
- *
- * Checking and copying records one by one would wait for memory at each, since their values lie all over a leaf page.
- * So the cursor runs ahead of the work, and a page is fetched whole when the cursor enters it; that halves the time of
- * a walk. */
-static size_t run_ahead(MDB_cursor *c, const hf_scan *s, uintptr_t page_size, uintptr_t *page, struct passed *out,
-                        size_t room, int *rc) {
-  MDB_cursor_op step = s->reverse ? MDB_PREV : MDB_NEXT;
-  size_t n = 0;
-  while (*rc == 0 && !is_beyond(s, &out[n].key)) {
-    uintptr_t here = (uintptr_t)out[n].key.mv_data & ~(page_size - 1);
-    if (here != *page && !s->keys_only)
-      for (uintptr_t line = 0; line < page_size; line += 64) __builtin_prefetch((const void *)(here + line), 0, 1);
-    *page = here;
-    if (++n == room) return n;
-    *rc = mdb_cursor_get(c, &out[n].key, &out[n].value, step);
-  }
-  if (*rc == 0) *rc = MDB_NOTFOUND; /* the next one is beyond the bounds */
-  return n;
-}
-
-static bool has_id_prefix(hf_slice id, hf_slice prefix) {
-  return id.size >= prefix.size && memcmp(id.data, prefix.data, prefix.size) == 0;
-}
-
-/* Adds the records to the page.  *full: there was no room for all of them, or the page ends early at a damaged one. */
-static hf_status add_records(const hf_scan *s, const struct passed *records, size_t count, hf_page *page, size_t *taken,
-                             size_t *bytes, bool *full, hf_error *err) {
-  for (size_t i = 0; i < count; i++) {
-    const MDB_val *k = &records[i].key, *v = &records[i].value;
-    hf_slice id, text = {NULL, 0};
-    hf_info info = {0, 0};
-    bool bad_key;
-    /* The key of a page's last record is where the next page begins, so that one at least must be sound. */
-    bool last = *taken + 1 >= s->limit || *bytes + v->mv_size > s->max_bytes;
-    const char *problem = check_record(s, k, v, last || s->report_corrupt, &id, &bad_key, &text, &info);
-    if (s->id_prefix.size && !bad_key && !has_id_prefix(id, s->id_prefix)) continue;
-    *full = *taken == s->limit || (*taken && *bytes > s->max_bytes);
-    if (*full) return HF_OK;
-    hf_slice order = {k->mv_data, k->mv_size};
-    if (problem && (bad_key || !s->report_corrupt) && !hf_page_resume(page, order))
-      return hf_error_set(err, HF_IO, "out of memory");
-    if (problem && !s->report_corrupt) {
-      hf_error_set(err, HF_CORRUPT, "%s", problem);
-      memcpy(err->entity_id, id.data, id.size);
-      err->entity_id[id.size] = '\0';
-      return HF_CORRUPT;
-    }
-    if (problem) text = hf_text(problem);
-    hf_entry *e = hf_page_add(page, id, text.data, text.size);
-    if (!e) return hf_error_set(err, HF_IO, "out of memory");
-    e->info = info;
-    e->status = problem ? HF_CORRUPT : HF_OK;
-    *bytes += text.size;
-    ++*taken;
-    *full = bad_key;
-    if (bad_key) return HF_OK;
-  }
-  return HF_OK;
-}
-
-static hf_status scan(void *store, void *txn, void *entity, const hf_scan *s, hf_page *page, bool *more,
-                      hf_error *err) {
-  MDB_txn *t;
-  MDB_dbi dbi;
-  *more = false;
-  hf_status status = env_read_entity(store, txn, entity, &t, &dbi, err);
-  if (status) return status;
-  MDB_cursor *c = NULL;
-  struct passed records[AHEAD];
-  int rc = dbi ? mdb_cursor_open(t, dbi, &c) : MDB_NOTFOUND;
-  if (rc == 0)
-    rc = s->reverse ? seek_backward(c, s, &records[0].key, &records[0].value)
-                    : seek_forward(c, s, &records[0].key, &records[0].value);
-  size_t bytes = 0, taken = 0, page_size = ((struct lmdb_env *)store)->page_size;
-  uintptr_t entered = 0;
-  while (rc == 0 && status == HF_OK && !*more) {
-    size_t room = s->limit - taken < AHEAD ? s->limit - taken + 1 : AHEAD;
-    size_t count = run_ahead(c, s, page_size, &entered, records, room, &rc);
-    status = add_records(s, records, count, page, &taken, &bytes, more, err);
-    if (rc == 0) rc = mdb_cursor_get(c, &records[0].key, &records[0].value, s->reverse ? MDB_PREV : MDB_NEXT);
-  }
-  if (rc && rc != MDB_NOTFOUND) status = env_fail(store, rc, "iterate", err);
-  if (c) mdb_cursor_close(c);
-  env_read_entity_end(store, txn, t);
-  return status;
-}
-
 /* ---- writing.  Each write without a transaction gets one of its own; when the map is full it is undone, the map
  * grows, and it is done again. */
 
@@ -388,7 +213,7 @@ static hf_status fail_write(struct lmdb_env *env, struct lmdb_txn *t, int rc, hf
 }
 
 static int put_record(MDB_txn *txn, MDB_dbi dbi, const hf_put *put, const hf_info *info) {
-  MDB_val k = val(put->key.order), v = {RECORD_HEADER + put->json.size, NULL};
+  MDB_val k = lmdb_val(put->key.order), v = {RECORD_HEADER + put->json.size, NULL};
   int rc = mdb_put(txn, dbi, &k, &v, MDB_RESERVE);
   if (rc == 0) record_write(v.mv_data, put->key.id, put->json, info);
   return rc;
@@ -407,7 +232,7 @@ static hf_status do_put(struct lmdb_env *env, struct lmdb_txn *t, struct lmdb_en
   hf_status status = env_write_dbi(env, t, entity, true, &dbi, err);
   if (status) return status;
   if (p->options->if_absent || p->options->if_revision) {
-    MDB_val k = val(p->put->key.order), v;
+    MDB_val k = lmdb_val(p->put->key.order), v;
     int rc = mdb_get(t->mdb, dbi, &k, &v);
     if (rc && rc != MDB_NOTFOUND) return env_fail(env, rc, "read", err);
     if (rc == MDB_NOTFOUND && p->options->if_absent) {
@@ -451,7 +276,7 @@ static hf_status do_put_many(struct lmdb_env *env, struct lmdb_txn *t, struct lm
   int rc = mdb_cursor_open(t->mdb, dbi, &c);
   if (rc) return fail_write(env, t, rc, err);
   for (size_t i = 0; i < p->count && rc == 0; i++) {
-    MDB_val k = val(p->puts[i].key.order), v = {RECORD_HEADER + p->puts[i].json.size, NULL};
+    MDB_val k = lmdb_val(p->puts[i].key.order), v = {RECORD_HEADER + p->puts[i].json.size, NULL};
     rc = mdb_cursor_put(c, &k, &v, MDB_RESERVE);
     if (rc == 0) record_write(v.mv_data, p->puts[i].key.id, p->puts[i].json, &info);
   }
@@ -482,7 +307,7 @@ static hf_status do_remove_many(struct lmdb_env *env, struct lmdb_txn *t, struct
   hf_status status = env_write_dbi(env, t, entity, false, &dbi, err);
   if (status) return status;
   for (size_t i = 0; i < r->count; i++) {
-    MDB_val k = val(r->keys[i].order);
+    MDB_val k = lmdb_val(r->keys[i].order);
     size_t settled = 0;
     int rc = dbi ? mdb_del(t->mdb, dbi, &k, NULL) : MDB_NOTFOUND;
     bool deleted = rc == 0;
@@ -542,7 +367,7 @@ static hf_status do_quarantine(struct lmdb_env *env, struct lmdb_txn *t, struct 
   MDB_dbi dbi;
   hf_status status = env_write_dbi(env, t, entity, false, &dbi, err);
   if (status) return status;
-  MDB_val k = val(d->key->order), v;
+  MDB_val k = lmdb_val(d->key->order), v;
   int rc = dbi ? mdb_get(t->mdb, dbi, &k, &v) : MDB_NOTFOUND;
   if (rc == MDB_NOTFOUND) return HF_NOT_FOUND;
   if (rc) return env_fail(env, rc, "read", err);
@@ -610,7 +435,6 @@ static bool stat_entity(struct lmdb_env *env, MDB_txn *t, MDB_dbi dbi, struct lm
 }
 
 static hf_status stat_store(void *store, void *txn, void *entity, hf_buffer *json, hf_error *err) {
-  static const char *const durabilities[] = {"sync", "nometasync", "nosync"};
   struct lmdb_env *env = store;
   MDB_txn *t;
   MDB_dbi dbi = 0;
@@ -628,7 +452,7 @@ static hf_status stat_store(void *store, void *txn, void *entity, hf_buffer *jso
            json,
            ",\"formatVersion\":%d,\"durability\":\"%s\",\"readOnly\":%s,\"revision\":%zu,\"fileBytes\":%lld,"
            "\"usedBytes\":%zu,\"mapBytes\":%zu,\"pageBytes\":%u,\"readers\":%u,\"readersMax\":%u",
-           FORMAT_VERSION, durabilities[env->options.durability], env->options.read_only ? "true" : "false",
+           FORMAT_VERSION, hf_durability_name(env->options.durability), env->options.read_only ? "true" : "false",
            info.me_last_txnid, (long long)file.st_size, (info.me_last_pgno + 1) * s.ms_psize, info.me_mapsize,
            s.ms_psize, info.me_numreaders, info.me_maxreaders);
   if (ok && entity) ok = stat_entity(env, t, dbi, entity, json);
@@ -658,7 +482,7 @@ const hf_backend hf__backend_lmdb = {
     .remove = remove_one,
     .clear = clear,
     .count = count,
-    .scan = scan,
+    .scan = lmdb_scan,
     .get_many = get_many,
     .put_many = put_many,
     .remove_many = remove_many,

@@ -108,17 +108,12 @@ hf_status hf_backend_register(const hf_backend *b, hf_error *err) {
 
 /* ---- stores */
 
-static const char *durability_name(hf_durability d) {
-  static const char *const names[] = {"sync", "nometasync", "nosync"};
-  return names[d];
-}
-
 static hf_status check_shared(const hf_store *s, const hf_options *o, hf_error *err) {
   if (s->options.durability != o->durability)
     return hf__fail(err, HF_CONFLICT,
                     "store %s is open in this process with durability=%s, not %s: use the same everywhere, or close it "
                     "first",
-                    s->url, durability_name(s->options.durability), durability_name(o->durability));
+                    s->url, hf_durability_name(s->options.durability), hf_durability_name(o->durability));
   if (s->options.read_only != o->read_only)
     return hf__fail(err, HF_CONFLICT, "store %s is open in this process %s: use the same everywhere, or close it first",
                     s->url, s->options.read_only ? "read-only" : "for writing");

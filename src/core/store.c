@@ -112,7 +112,12 @@ static hf_status verify_entity(struct walk *w, hf_slice name, hf_page *page, hf_
     if (status == HF_OK && page->count) {
       hf_slice end = page->resume;
       if (!end.data) end = (hf_slice){NULL, hf_order_key(page->entries[page->count - 1].id, last)};
-      if (end.data && end.size <= sizeof last) memcpy(last, end.data, end.size);
+      if (end.size > sizeof last) {
+        status = hf__fail(err, HF_CORRUPT, "a key of %zu bytes is no order key: what is behind it was not verified",
+                          end.size);
+        break;
+      }
+      if (end.data) memcpy(last, end.data, end.size);
       scan.lower = (hf_slice){(const char *)last, end.size};
       scan.lower_open = true;
     }

@@ -43,6 +43,11 @@ static bool percent_decode(char *to, const char *from) {
   return true;
 }
 
+const char *hf_durability_name(hf_durability durability) {
+  static const char *const names[] = {"sync", "nometasync", "nosync"};
+  return (unsigned)durability < sizeof names / sizeof *names ? names[durability] : NULL;
+}
+
 static bool parse_size(const char *text, uint64_t *out) {
   char *end;
   errno = 0;
@@ -67,11 +72,10 @@ static bool parse_bool(const char *text, bool *out) {
 
 /* Takes one "name=value" that every store understands.  HF_NOT_FOUND: not one of those. */
 static hf_status common_parameter(hf_options *o, const char *name, const char *value, hf_error *err) {
-  static const char *const durabilities[] = {"sync", "nometasync", "nosync"};
   bool ok = false, flag;
   if (strcmp(name, "durability") == 0) {
-    for (int i = 0; i < 3; i++)
-      if (strcmp(value, durabilities[i]) == 0) {
+    for (int i = 0; hf_durability_name((hf_durability)i); i++)
+      if (strcmp(value, hf_durability_name((hf_durability)i)) == 0) {
         o->durability = (hf_durability)i;
         ok = true;
       }

@@ -82,7 +82,6 @@ static bool check_flag(lua_State *L, int index, const char *name) {
 }
 
 void hfL_check_options(lua_State *L, int index, hf_options *out) {
-  static const char *const durabilities[] = {"sync", "nometasync", "nosync"};
   *out = (hf_options)HF_OPTIONS_INIT;
   if (lua_isnoneornil(L, index)) return;
   if (!lua_istable(L, index)) hfL_misuse(L, "options must be a table, not a %s", luaL_typename(L, index));
@@ -91,8 +90,9 @@ void hfL_check_options(lua_State *L, int index, hf_options *out) {
     if (strcmp(name, "durability") == 0) {
       const char *value = lua_tostring(L, -1);
       int i = 0;
-      while (i < 3 && (!value || strcmp(value, durabilities[i]) != 0)) i++;
-      if (i == 3) hfL_misuse(L, "options.durability must be \"sync\", \"nometasync\" or \"nosync\"");
+      const char *known;
+      while ((known = hf_durability_name((hf_durability)i)) && (!value || strcmp(value, known) != 0)) i++;
+      if (!known) hfL_misuse(L, "options.durability must be \"sync\", \"nometasync\" or \"nosync\"");
       out->durability = (hf_durability)i;
     } else if (strcmp(name, "mapSize") == 0) {
       out->map_size = check_bytes(L, -1, name);

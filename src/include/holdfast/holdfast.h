@@ -162,6 +162,9 @@ typedef enum hf_durability {
   HF_DURABILITY_NOSYNC      /* everything since the last flush, and the store may become unreadable */
 } hf_durability;
 
+/* "sync", "nometasync" or "nosync"; NULL for a number that is none of the modes. */
+HF_API const char *hf_durability_name(hf_durability durability);
+
 /* How to open a store.  Start from HF_OPTIONS_INIT; all zero means the
  * defaults.  The same settings can stand in a URL:
  * "lmdb:PATH?durability=nosync&mapsize=1g&maxsize=4g&readonly=1&create=0&networkfs=1". */
@@ -322,7 +325,7 @@ typedef enum hf_txn_kind {
 /* Begins a transaction on this thread.  Until it ends, every operation of this
  * thread joins it, on whichever handle.  It binds itself to the first store
  * that is touched; touching a second one is HF_UNSUPPORTED.  Transactions of one
- * kind nest where the backend can: an inner abort undoes the inner part only.
+ * kind nest where the backend can, at most 64 deep: an inner abort undoes the inner part only.
  * Other writers to the store wait until it ends, so keep it short. */
 HF_API hf_status hf_txn_begin(hf_txn_kind kind, hf_txn **out, hf_error *err);
 
