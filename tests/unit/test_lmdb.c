@@ -222,6 +222,35 @@ static void iteration_and_verify_get_past_a_damaged_key(void **state) {
   }
 }
 
+static void verify_finds_a_key_that_does_not_match_its_id(void **state) {
+  const struct store *s = *state;
+  hf_error err;
+  hf_store *store;
+  hf_verify_report report;
+  unsigned char order[HF_ORDER_KEY_MAX + 1] = {0};
+  char damaged[HF_ORDER_KEY_MAX + 1];
+  hf_persist *p = open_persist(s, "signal");
+  for (int i = 0; i < 40; i++) write_text(p, text_of("k%d-marked", i), "1");
+  hf_persist_close(p);
+  assert_true(hf_order_key(hf_text("k25-marked"), order) > 0); /* its sort code ends at the first 0 */
+  strcpy(damaged, (const char *)order);
+  damaged[strlen(damaged) - 1]++;
+  damage(s, (const char *)order, damaged);
+  for (int found = 1; found >= 0; found--) {
+    OK(hf_store_open(s->base, NULL, &store, &err));
+    OK(hf_store_verify(store, (hf_slice){NULL, 0}, false, NULL, NULL, &report, &err));
+    hf_store_close(store);
+    assert_int_equal(report.entities, 39 + found);
+    assert_int_equal(report.corrupt, found);
+    assert_int_equal(report.quarantined, 1);
+  }
+  hf_buffer json = HF_BUFFER_INIT;
+  p = open_persist(s, "signal");
+  FAILS(HF_CORRUPT, hf_persist_read(p, hf_text("k25-marked"), &json, NULL, &err));
+  hf_buffer_free(&json);
+  hf_persist_close(p);
+}
+
 static void iteration_reports_a_damaged_entity_once_and_goes_on(void **state) {
   const struct store *s = *state;
   hf_error err;
@@ -473,6 +502,7 @@ int main(void) {
       ON_LMDB(a_damaged_entity_is_quarantined_by_reading),
       ON_LMDB(iteration_reports_a_damaged_entity_once_and_goes_on),
       ON_LMDB(iteration_and_verify_get_past_a_damaged_key),
+      ON_LMDB(verify_finds_a_key_that_does_not_match_its_id),
       ON_LMDB(verify_finds_and_moves_it),
       ON_LMDB(two_of_one_id_are_both_kept),
       ON_LMDB(more_entity_types_than_stay_open_work_in_turn),
