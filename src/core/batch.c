@@ -50,11 +50,23 @@ static int compare_sorted(const void *a, const void *b) {
   return c ? c : (x->index > y->index) - (x->index < y->index);
 }
 
+/* Begins a transaction for a loop over single operations.  It is the thread's current one, so that a script whose
+ * methods the loop calls joins it with whatever it does to the store below. */
+static hf_status begin_own(hf_persist *p, hf_txn_kind kind, hf_txn **own, void **txn, hf_error *err) {
+  hf_status status = hf_txn_begin(kind, own, err);
+  if (status) return status;
+  status = hf__txn_join(p->store, kind == HF_TXN_WRITE, txn, err);
+  if (status == HF_OK) return HF_OK;
+  hf_txn_abort(*own);
+  *own = NULL;
+  return status;
+}
+
 /* ---- reading */
 
 static hf_status get_one(hf_persist *p, void *txn, const hf_key *key, hf_buffer *json, hf_page *page, hf_error *err) {
   hf_info info;
-  hf_status status = p->store->backend->get(p->store->impl, txn, p->entity, key, json, &info, err);
+  hf_status status = p->backend->get(p->impl, txn, p->entity, key, json, &info, err);
   if (status && status != HF_NOT_FOUND) return hf__persist_fail(p, txn, status, key, "", err);
   hf_entry *e = hf_page_add(page, key->id, status ? NULL : json->data, status ? 0 : json->size);
   if (!e) return hf__fail(err, HF_IO, "out of memory");
@@ -76,21 +88,20 @@ hf_status hf_persist_read_many(hf_persist *p, const hf_slice *ids, size_t count,
   if (!arena || !keys) status = hf__fail(err, HF_IO, "out of memory");
   for (size_t i = 0; i < count && status == HF_OK; i++) status = make_key(p, arena, ids[i], &keys[i], err);
   if (status == HF_OK) {
-    const hf_backend *b = p->store->backend;
+    const hf_backend *b = p->backend;
     if (b->get_many) {
-      status = b->get_many(p->store->impl, txn, p->entity, keys, count, page, err);
+      status = b->get_many(p->impl, txn, p->entity, keys, count, page, err);
       if (status == HF_CORRUPT && page->count < count)
         status = hf__persist_fail(p, txn, status, &keys[page->count], "", err);
       else if (status)
         status = hf__persist_fail(p, txn, status, NULL, "", err);
     } else {
       hf_buffer json = HF_BUFFER_INIT;
-      void *own_txn = NULL; /* a snapshot, so that all of them are of one moment */
+      hf_txn *snapshot = NULL; /* so that all of them are of one moment */
       if (!txn && (b->capabilities & HF_CAP_SNAPSHOT))
-        status = b->begin(p->store->impl, HF_TXN_READ, NULL, &own_txn, err);
-      void *in = own_txn ? own_txn : txn;
-      for (size_t i = 0; i < count && status == HF_OK; i++) status = get_one(p, in, &keys[i], &json, page, err);
-      if (own_txn) b->abort(p->store->impl, own_txn);
+        status = begin_own(p, HF_TXN_READ, &snapshot, &txn, err);
+      for (size_t i = 0; i < count && status == HF_OK; i++) status = get_one(p, txn, &keys[i], &json, page, err);
+      hf_txn_abort(snapshot);
       hf_buffer_free(&json);
     }
   }
@@ -105,26 +116,25 @@ hf_status hf_persist_read_many(hf_persist *p, const hf_slice *ids, size_t count,
 typedef hf_status (*step_fn)(hf_persist *p, void *txn, const void *what, size_t i, hf_error *err);
 
 static hf_status loop(hf_persist *p, void *txn, const void *what, size_t count, step_fn step, hf_error *err) {
-  const hf_backend *b = p->store->backend;
-  void *own = NULL;
+  const hf_backend *b = p->backend;
+  hf_txn *own = NULL;
   hf_status status = HF_OK;
   if (!txn && (b->capabilities & HF_CAP_TRANSACTION)) {
-    status = b->begin(p->store->impl, HF_TXN_WRITE, NULL, &own, err);
+    status = begin_own(p, HF_TXN_WRITE, &own, &txn, err);
     if (status) return status;
-    txn = own;
   }
   for (size_t i = 0; i < count && status == HF_OK; i++) status = step(p, txn, what, i, err);
   if (own && status)
-    b->abort(p->store->impl, own);
+    hf_txn_abort(own);
   else if (own)
-    status = b->commit(p->store->impl, own, err);
+    status = hf_txn_commit(own, err);
   return status;
 }
 
 static hf_status put_step(hf_persist *p, void *txn, const void *what, size_t i, hf_error *err) {
   static const hf_write_options always = {false, false, 0};
   hf_info info;
-  return p->store->backend->put(p->store->impl, txn, p->entity, (const hf_put *)what + i, &always, &info, err);
+  return p->backend->put(p->impl, txn, p->entity, (const hf_put *)what + i, &always, &info, err);
 }
 
 static hf_status write_sorted(hf_persist *p, void *txn, const hf_item *items, size_t count, hf_page *arena,
@@ -143,9 +153,9 @@ static hf_status write_sorted(hf_persist *p, void *txn, const hf_item *items, si
     if (n && hf__order_compare(puts[n - 1].key.order, key->order) == 0) n--;
     puts[n++] = (hf_put){*key, items[sorted[i].index].json};
   }
-  const hf_backend *b = p->store->backend;
+  const hf_backend *b = p->backend;
   hf_status status =
-      b->put_many ? b->put_many(p->store->impl, txn, p->entity, puts, n, err) : loop(p, txn, puts, n, put_step, err);
+      b->put_many ? b->put_many(p->impl, txn, p->entity, puts, n, err) : loop(p, txn, puts, n, put_step, err);
   return status ? hf__txn_note_failure(hf__persist_fail(p, txn, status, NULL, "", err), true, err) : HF_OK;
 }
 
@@ -188,7 +198,7 @@ struct removal {
 
 static hf_status remove_step(hf_persist *p, void *txn, const void *what, size_t i, hf_error *err) {
   const struct removal *r = what;
-  hf_status status = p->store->backend->remove(p->store->impl, txn, p->entity, &r->keys[i], err);
+  hf_status status = p->backend->remove(p->impl, txn, p->entity, &r->keys[i], err);
   if (status == HF_OK) ++*r->removed;
   return status == HF_NOT_FOUND ? HF_OK : status;
 }
@@ -207,9 +217,9 @@ hf_status hf_persist_remove_many(hf_persist *p, const hf_slice *ids, size_t coun
   if (!arena || !keys) status = hf__fail(err, HF_IO, "out of memory");
   for (size_t i = 0; i < count && status == HF_OK; i++) status = make_key(p, arena, ids[i], &keys[i], err);
   if (status == HF_OK) {
-    const hf_backend *b = p->store->backend;
+    const hf_backend *b = p->backend;
     struct removal r = {keys, removed};
-    status = b->remove_many ? b->remove_many(p->store->impl, txn, p->entity, keys, count, removed, err)
+    status = b->remove_many ? b->remove_many(p->impl, txn, p->entity, keys, count, removed, err)
                             : loop(p, txn, &r, count, remove_step, err);
     if (status) {
       *removed = 0;

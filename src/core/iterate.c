@@ -156,7 +156,7 @@ static hf_status next_page(hf_iter *it, hf_error *err) {
   hf__page_reset(it->page);
   it->next = 0;
   it->more = false;
-  status = p->store->backend->scan(p->store->impl, txn, p->entity, &it->scan, it->page, &it->more, err);
+  status = p->backend->scan(p->impl, txn, p->entity, &it->scan, it->page, &it->more, err);
   it->scan.limit = limit;
   unsigned char order[HF__ORDER_KEY_MAX];
   hf_slice end = page_end(it->page, order);

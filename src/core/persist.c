@@ -17,17 +17,24 @@
 
 /* ---- handles */
 
-static hf_status check_name(hf_slice name, hf_error *err);
-
 hf_status hf_persist_open(hf_slice entity_name, const char *base, const hf_options *options, hf_persist **out,
                           hf_error *err) {
   *out = NULL;
-  hf_status status = check_name(entity_name, err);
+  hf_status status = hf__entity_name_check(entity_name, err);
   if (status) return status;
   hf__url url;
   status = hf__url_parse(base, options, &url, err);
   if (status) {
     hf__error_entity(err, entity_name, (hf_slice){NULL, 0});
+    return status;
+  }
+  const hf_backend *backend = hf__url_backend(&url);
+  if (backend->handle_open) {
+    hf_error own;
+    if (!err) err = &own;
+    status = backend->handle_open(&url.at, entity_name, out, err);
+    if (status) hf__error_entity(err, entity_name, (hf_slice){NULL, 0});
+    hf__url_free(&url);
     return status;
   }
   hf_persist *p = calloc(1, sizeof *p);
@@ -37,7 +44,7 @@ hf_status hf_persist_open(hf_slice entity_name, const char *base, const hf_optio
     name[entity_name.size] = '\0';
     p->name = (hf_slice){name, entity_name.size};
     p->options = url.options;
-    p->backend = hf__url_backend(&url);
+    p->backend = backend;
     if (p->backend->is_path) p->directory = getcwd(NULL, 0);
     p->refs = 1;
     *out = p;
@@ -51,13 +58,44 @@ hf_status hf_persist_open(hf_slice entity_name, const char *base, const hf_optio
   return status;
 }
 
+hf_status hf__persist_serve(hf_slice entity_name, const char *url, const hf__server *server, hf_persist **out,
+                            hf_error *err) {
+  *out = NULL;
+  hf_status status = hf__entity_name_check(entity_name, err);
+  if (status) return status;
+  hf_persist *p = calloc(1, sizeof *p);
+  char *name = malloc(entity_name.size + 1);
+  if (!p || !name || !(p->url = strdup(url))) {
+    free(p);
+    free(name);
+    return hf__fail(err, HF_IO, "out of memory");
+  }
+  memcpy(name, entity_name.data, entity_name.size);
+  name[entity_name.size] = '\0';
+  p->name = (hf_slice){name, entity_name.size};
+  p->options = (hf_options)HF_OPTIONS_INIT;
+  p->backend = server->backend;
+  p->impl = server->impl;
+  p->entity = server->entity;
+  p->store = server->store;
+  p->wraps = server->wraps;
+  if (p->wraps) hf__persist_ref(p->wraps);
+  p->served = true;
+  p->refs = 1;
+  *out = p;
+  return HF_OK;
+}
+
 void hf__persist_ref(hf_persist *p) { p->refs++; }
 
 static void leave_store(hf_persist *p) {
-  if (!p->store) return;
-  if (!hf__store_is_inherited(p->store)) p->store->backend->entity_close(p->store->impl, p->entity);
+  p->ready = false;
+  if (p->entity && (p->served || !hf__store_is_inherited(p->store))) p->backend->entity_close(p->impl, p->entity);
+  p->entity = NULL;
   hf__store_release(p->store);
   p->store = NULL;
+  if (p->wraps) hf__persist_unref(p->wraps);
+  p->wraps = NULL;
 }
 
 void hf__persist_unref(hf_persist *p) {
@@ -81,29 +119,46 @@ hf_slice hf_persist_entity_name(const hf_persist *p) { return p->name; }
 const char *hf_persist_url(const hf_persist *p) { return p->url; }
 uint32_t hf_persist_capabilities(const hf_persist *p) { return p->backend->capabilities; }
 
+/* Opens store and entity, as far as that has not been done.  What was opened before a failure stays for the next try. */
+static hf_status make_ready(hf_persist *p, hf_error *err) {
+  hf_status status = HF_OK;
+  if (!p->served && !p->store) {
+    status = hf__store_acquire(p->base, &p->options, p->directory, &p->store, err);
+    if (status) return status;
+    p->impl = p->store->impl;
+  }
+  if (!p->entity) status = p->backend->entity_open(p->impl, p->name, &p->entity, err);
+  if (status == HF_OK && p->backend->entity_init) {
+    hf__persist_ref(p); /* a script may close the handle meanwhile */
+    status = p->backend->entity_init(p->impl, p->entity, err);
+    if (status == HF_OK && p->closed) status = hf__fail(err, HF_CLOSED, "%s was closed meanwhile", p->name.data);
+    hf__persist_unref(p);
+  }
+  if (status == HF_OK && p->wraps && !p->store) {
+    status = hf_persist_init(p->wraps, err);
+    if (status) return status;
+    p->store = p->wraps->store;
+    hf__store_ref(p->store);
+  }
+  p->ready = status == HF_OK;
+  return status;
+}
+
 hf_status hf_persist_init(hf_persist *p, hf_error *err) {
   if (p->closed) {
     hf__fail(err, HF_CLOSED, "%s is closed: make a new one", p->name.data);
     hf__error_entity(err, p->name, (hf_slice){NULL, 0});
     return HF_CLOSED;
   }
-  if (p->store && !hf__store_is_inherited(p->store)) return HF_OK;
-  if (p->store) {
-    hf__store_inherited(p->store, err);
-    hf__error_entity(err, p->name, (hf_slice){NULL, 0});
-    return HF_CLOSED;
-  }
   hf_error own;
   if (!err) err = &own;
-  hf_store *store;
-  hf_status status = hf__store_acquire(p->base, &p->options, p->directory, &store, err);
-  if (status == HF_OK) {
-    status = store->backend->entity_open(store->impl, p->name, &p->entity, err);
-    if (status)
-      hf__store_release(store);
-    else
-      p->store = store;
-  }
+  hf_status status = HF_OK;
+  if (p->store && hf__store_is_inherited(p->store))
+    status = hf__store_inherited(p->store, err);
+  else if (p->ready)
+    return HF_OK;
+  else
+    status = make_ready(p, err);
   if (status) hf__error_entity(err, p->name, (hf_slice){NULL, 0});
   return status;
 }
@@ -145,7 +200,7 @@ hf_status hf__key_init(hf_slice entity_name, hf_slice id, hf__key *out, hf_error
   return HF_OK;
 }
 
-static hf_status check_name(hf_slice name, hf_error *err) {
+hf_status hf__entity_name_check(hf_slice name, hf_error *err) {
   unsigned char order[HF__ORDER_KEY_MAX];
   size_t size, bad = 0;
   hf__id_problem problem = hf__order_key(name, order, &size, &bad);
@@ -153,7 +208,7 @@ static hf_status check_name(hf_slice name, hf_error *err) {
 }
 
 hf_status hf__persist_enter(hf_persist *p, bool writing, void **txn, hf_error *err) {
-  if (__builtin_expect(!p->store || hf__store_is_inherited(p->store), 0)) {
+  if (__builtin_expect(!p->ready || hf__store_is_inherited(p->store), 0)) {
     hf_status status = hf_persist_init(p, err);
     if (status) return status;
   }
@@ -171,18 +226,18 @@ hf_status hf__persist_enter(hf_persist *p, bool writing, void **txn, hf_error *e
 static void report_corrupt(hf_persist *p, void *txn, const hf_key *key, hf_error *err) {
   char problem[256];
   hf__copy_text(problem, sizeof problem, err->message, strlen(err->message));
-  const hf_backend *b = p->store->backend;
+  const hf_backend *b = p->backend;
   const char *outcome = "";
   hf_error why;
   why.message[0] = '\0';
   if (!b->quarantine || strncmp(problem, HF_IN_QUARANTINE, sizeof HF_IN_QUARANTINE - 1) == 0)
     outcome = "";
-  else if (p->store->options.read_only)
+  else if (!p->store || p->store->options.read_only)
     outcome = "; it stays where it is, since the store was opened read-only";
   else if (txn)
     outcome = "; it stays where it is until it is read outside a transaction";
   else
-    switch (b->quarantine(p->store->impl, p->entity, key, problem, &why)) {
+    switch (b->quarantine(p->impl, p->entity, key, problem, &why)) {
     case HF_OK: outcome = "; its bytes were moved to quarantine"; break;
     case HF_NOT_FOUND: break;
     default: outcome = "; it could not be moved to quarantine";
@@ -197,10 +252,10 @@ hf_status hf__persist_fail(hf_persist *p, void *txn, hf_status status, const hf_
   hf_slice id = key ? key->id : (hf_slice){NULL, 0};
   if (status == HF_NOT_FOUND && key)
     hf__fail(err, HF_NOT_FOUND, "Entity %s:%.*s not found%s", p->name.data, (int)id.size, id.data, verb);
-  else if (status == HF_CORRUPT && key)
+  else if (status == HF_CORRUPT && key && !*err->entity_name) /* else a store below has reported it already */
     report_corrupt(p, txn, key, err);
-  const char *name = p->store->backend->name;
-  hf__copy_text(err->backend, sizeof err->backend, name, strlen(name));
+  const char *name = p->backend->name;
+  if (!*err->backend) hf__copy_text(err->backend, sizeof err->backend, name, strlen(name));
   hf__error_entity(err, p->name, id);
   return hf__txn_note_failure(status, false, err);
 }
@@ -215,7 +270,7 @@ hf_status hf_persist_read(hf_persist *p, hf_slice id, hf_buffer *json, hf_info *
   hf_info unused;
   hf_status status = hf__key_init(p->name, id, &k, err);
   if (status || (status = hf__persist_enter(p, false, &txn, err))) return status;
-  status = p->store->backend->get(p->store->impl, txn, p->entity, &k.key, json, info ? info : &unused, err);
+  status = p->backend->get(p->impl, txn, p->entity, &k.key, json, info ? info : &unused, err);
   return __builtin_expect(status == HF_OK, 1) ? HF_OK : hf__persist_fail(p, txn, status, &k.key, "", err);
 }
 
@@ -226,14 +281,14 @@ hf_status hf_persist_has(hf_persist *p, hf_slice id, bool *found, hf_error *err)
   void *txn;
   hf_status status = hf__key_init(p->name, id, &k, err);
   if (status || (status = hf__persist_enter(p, false, &txn, err))) return status;
-  status = p->store->backend->has(p->store->impl, txn, p->entity, &k.key, err);
+  status = p->backend->has(p->impl, txn, p->entity, &k.key, err);
   *found = status == HF_OK;
   if (status == HF_OK || status == HF_NOT_FOUND) return HF_OK;
   return hf__persist_fail(p, txn, status, &k.key, "", err);
 }
 
 static hf_status check_conditions(hf_persist *p, const hf_write_options *o, hf_error *err) {
-  const hf_backend *b = p->store->backend;
+  const hf_backend *b = p->backend;
   if (o->if_absent && o->if_revision)
     return hf__fail(err, HF_INVALID_ARGUMENT, "give ifAbsent or ifRevision, not both");
   if (o->if_absent && !(b->capabilities & HF_CAP_IF_ABSENT))
@@ -248,6 +303,9 @@ static hf_status fail_conflict(hf_persist *p, const hf_key *key, const hf_write_
   int size = (int)key->id.size;
   const char *id = key->id.data;
   if (o->if_absent) return hf__fail(err, HF_CONFLICT, "Entity %s:%.*s exists already", p->name.data, size, id);
+  if (info->revision == HF_REVISION_UNKNOWN)
+    return hf__fail(err, HF_CONFLICT, "Entity %s:%.*s is not at revision %llu", p->name.data, size, id,
+                    (unsigned long long)o->revision);
   if (info->revision == 0)
     return hf__fail(err, HF_CONFLICT, "Entity %s:%.*s does not exist, so it is not at revision %llu", p->name.data,
                     size, id, (unsigned long long)o->revision);
@@ -271,7 +329,7 @@ hf_status hf__persist_write_trusted(hf_persist *p, hf_slice id, hf_slice json, c
   status = check_conditions(p, options, err);
   if (status == HF_OK) {
     hf_put put = {k.key, json};
-    status = p->store->backend->put(p->store->impl, txn, p->entity, &put, options, info, err);
+    status = p->backend->put(p->impl, txn, p->entity, &put, options, info, err);
     if (__builtin_expect(status == HF_OK, 1)) return HF_OK;
     if (status == HF_CONFLICT) fail_conflict(p, &k.key, options, info, err);
   }
@@ -295,7 +353,7 @@ hf_status hf_persist_remove(hf_persist *p, hf_slice id, hf_error *err) {
   void *txn;
   hf_status status = hf__key_init(p->name, id, &k, err);
   if (status || (status = hf__persist_enter(p, true, &txn, err))) return status;
-  status = p->store->backend->remove(p->store->impl, txn, p->entity, &k.key, err);
+  status = p->backend->remove(p->impl, txn, p->entity, &k.key, err);
   return status ? hf__persist_fail(p, txn, status, &k.key, " for deletion", err) : HF_OK;
 }
 
@@ -307,7 +365,7 @@ hf_status hf_persist_remove_all(hf_persist *p, hf_error *err) {
   void *txn;
   hf_status status = hf__persist_enter(p, true, &txn, err);
   if (status) return status;
-  status = p->store->backend->clear(p->store->impl, txn, p->entity, err);
+  status = p->backend->clear(p->impl, txn, p->entity, err);
   return status ? hf__txn_note_failure(hf__persist_fail(p, txn, status, NULL, "", err), true, err) : HF_OK;
 }
 
@@ -317,7 +375,7 @@ hf_status hf_persist_count(hf_persist *p, uint64_t *count, hf_error *err) {
   void *txn;
   hf_status status = hf__persist_enter(p, false, &txn, err);
   if (status) return status;
-  status = p->store->backend->count(p->store->impl, txn, p->entity, count, err);
+  status = p->backend->count(p->impl, txn, p->entity, count, err);
   return status ? hf__persist_fail(p, txn, status, NULL, "", err) : HF_OK;
 }
 
@@ -327,6 +385,6 @@ hf_status hf_persist_stat(hf_persist *p, hf_buffer *json, hf_error *err) {
   void *txn;
   hf_status status = hf__persist_enter(p, false, &txn, err);
   if (status) return status;
-  status = p->store->backend->stat(p->store->impl, txn, p->entity, json, err);
+  status = p->backend->stat(p->impl, txn, p->entity, json, err);
   return status ? hf__persist_fail(p, txn, status, NULL, "", err) : HF_OK;
 }

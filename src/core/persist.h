@@ -12,8 +12,12 @@
 
 struct hf_persist {
   hf_store *store;           /* NULL until the first operation has opened it */
-  void *entity;              /* the backend's, with store */
-  const hf_backend *backend; /* that the URL names */
+  const hf_backend *backend; /* whose slots serve the handle: the one that the URL names, or a script's class */
+  void *impl;                /* passed to its slots as the store */
+  void *entity;              /* passed to its slots as the entity; NULL until it was opened, unless served */
+  bool ready;                /* the first operation may go: store and entity are open */
+  bool served;               /* see hf__persist_serve() */
+  hf_persist *wraps;         /* the handle below the script's class, or NULL */
   char *base;                /* as given: what hf_persist_init() opens */
   char *directory;           /* where the process was then: what a relative path in base is relative to */
   char *url;                 /* the same without password, for people */
@@ -22,6 +26,20 @@ struct hf_persist {
   size_t refs;   /* the owner and its iterators */
   bool closed;
 };
+
+/* What serves a handle whose operations are a script's, beside the slots of a store's own backend. */
+typedef struct hf__server {
+  const hf_backend *backend; /* its slots */
+  void *impl, *entity;       /* passed to them.  entity_close(impl, entity) is called once, when the handle closes */
+  hf_store *store;           /* to which transactions bind: a reference that the handle takes over.  NULL: wraps's */
+  hf_persist *wraps;         /* the handle on the concrete store that the class extends, or NULL; the handle takes a
+                                reference of its own */
+} hf__server;
+
+/* Makes a handle that is served so; `url` is for people.  On failure the server's entity and store are still the
+ * caller's.  Errors: HF_INVALID_ARGUMENT for the name, HF_IO for lack of memory. */
+hf_status hf__persist_serve(hf_slice entity_name, const char *url, const hf__server *server, hf_persist **out,
+                            hf_error *err);
 
 /* A validated id with the memory of its order key. */
 typedef struct hf__key {
@@ -34,6 +52,9 @@ hf_status hf__key_init(hf_slice entity_name, hf_slice id, hf__key *out, hf_error
 
 /* What every operation does first: opens the store if needed, joins the thread's transaction. */
 hf_status hf__persist_enter(hf_persist *p, bool writing, void **txn, hf_error *err);
+
+/* The name as a valid entity name, or HF_INVALID_ARGUMENT. */
+hf_status hf__entity_name_check(hf_slice name, hf_error *err);
 
 /* What every operation does when a slot failed: names backend and entity in the error, tells the transaction, moves an
  * unreadable record to quarantine.  Returns the status to report.

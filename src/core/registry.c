@@ -125,43 +125,78 @@ static hf_status check_shared(const hf_store *s, const hf_options *o, hf_error *
   return HF_OK;
 }
 
+static hf_store *find_store(const hf_backend *backend, const char *identity) {
+  hf_store *s = stores;
+  while (s && (s->backend != backend || strcmp(s->identity, identity) != 0)) s = s->next;
+  return s;
+}
+
+/* Adds a store that is open, with one reference. */
+static void add_store(hf_store *s, const hf_backend *backend, const char *identity) {
+  s->backend = backend;
+  hf__copy_text(s->identity, sizeof s->identity, identity, strlen(identity));
+  s->refs = 1;
+  s->generation = atomic_load(&hf__process_generation);
+  s->next = stores;
+  stores = s;
+}
+
+static hf_store *new_store(const char *base) {
+  hf_store *s = calloc(1, sizeof *s);
+  if (s && (s->url = hf__url_redact(base))) return s;
+  free(s);
+  return NULL;
+}
+
 static hf_status acquire_locked(const char *base, const hf__url *url, hf_store **out, hf_error *err) {
   const hf_backend *backend = hf__url_backend(url);
   char identity[HF_IDENTITY_MAX];
   hf_status status = backend->identify(&url->at, identity, err);
   if (status) return status;
 
-  for (hf_store *s = stores; s; s = s->next)
-    if (s->backend == backend && strcmp(s->identity, identity) == 0) {
-      status = check_shared(s, &url->options, err);
-      if (status) {
-        err->retryable = false; /* unlike a revision that has moved on */
-        return status;
-      }
-      s->refs++;
-      *out = s;
-      return HF_OK;
+  hf_store *s = find_store(backend, identity);
+  if (s) {
+    status = check_shared(s, &url->options, err);
+    if (status) {
+      err->retryable = false; /* unlike a revision that has moved on */
+      return status;
     }
-
-  hf_store *s = calloc(1, sizeof *s);
-  if (!s || !(s->url = hf__url_redact(base))) {
-    free(s);
-    return hf__fail(err, HF_IO, "out of memory");
+    s->refs++;
+    *out = s;
+    return HF_OK;
   }
+  s = new_store(base);
+  if (!s) return hf__fail(err, HF_IO, "out of memory");
   status = backend->open(&url->at, &s->impl, err);
   if (status) {
     free(s->url);
     free(s);
     return status;
   }
-  s->backend = backend;
   s->options = url->options;
-  memcpy(s->identity, identity, sizeof identity);
-  s->refs = 1;
-  s->generation = atomic_load(&hf__process_generation);
-  s->next = stores;
-  stores = *out = s;
+  add_store(s, backend, identity);
+  *out = s;
   return HF_OK;
+}
+
+hf_status hf__store_adopt(const hf_backend *backend, const char *identity, const char *url, void *impl, hf_store **out,
+                          hf_error *err) {
+  hf_status status = HF_OK;
+  pthread_mutex_lock(&lock);
+  hf_store *s = find_store(backend, identity);
+  if (s) {
+    s->refs++;
+    backend->close(impl);
+  } else if ((s = new_store(url))) {
+    s->impl = impl;
+    s->options = (hf_options)HF_OPTIONS_INIT;
+    add_store(s, backend, identity);
+  } else {
+    status = hf__fail(err, HF_IO, "out of memory");
+  }
+  pthread_mutex_unlock(&lock);
+  *out = s;
+  return status;
 }
 
 hf_status hf__store_acquire(const char *base, const hf_options *options, const char *directory, hf_store **out,

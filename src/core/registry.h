@@ -34,6 +34,12 @@ void hf__backend_names(char *out, size_t capacity);
  *   directory  what a relative path is relative to; NULL: the working directory */
 hf_status hf__store_acquire(const char *base, const hf_options *options, const char *directory, hf_store **out,
                             hf_error *err);
+
+/* The same for a store that no URL names: takes a reference to the store of this backend and identity, or makes one
+ * around `impl`.  On success impl is the registry's: where there was a store already, it is closed right away. */
+hf_status hf__store_adopt(const hf_backend *backend, const char *identity, const char *url, void *impl, hf_store **out,
+                          hf_error *err);
+
 void hf__store_ref(hf_store *store);
 void hf__store_release(hf_store *store);
 

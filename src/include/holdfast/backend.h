@@ -90,6 +90,9 @@ typedef struct hf_scan {
 /* How the message of HF_CORRUPT begins for a record that has been moved to quarantine already. */
 #define HF_IN_QUARANTINE "it is in quarantine"
 
+/* For hf_info.revision of a HF_CONFLICT: there is an entity with another revision. */
+#define HF_REVISION_UNKNOWN UINT64_MAX
+
 /* Room for an identity, with its 0. */
 #define HF_IDENTITY_MAX 512
 
@@ -139,7 +142,7 @@ struct hf_backend {
   hf_status (*has)(void *store, void *txn, void *entity, const hf_key *key, hf_error *err);
 
   /* Inserts or replaces.  options and info are never NULL.  HF_CONFLICT: info->revision is the present revision, 0 if
-   * there is no entity; *err is left to the core. */
+   * there is no entity, HF_REVISION_UNKNOWN where that is hard to say; *err is left to the core. */
   hf_status (*put)(void *store, void *txn, void *entity, const hf_put *put, const hf_write_options *options,
                    hf_info *info, hf_error *err);
 
@@ -183,6 +186,17 @@ struct hf_backend {
 
   /* How many records of the entity type (NULL: of all) are in quarantine.  NULL without HF_CAP_QUARANTINE. */
   hf_status (*quarantined)(void *store, void *entity, uint64_t *count, hf_error *err);
+
+  /* ---- later additions; NULL: nothing to do */
+
+  /* Called once per handle before its first operation, and by hf_persist_init(); after a failure the next operation
+   * calls it again.  The place to connect, and to make what the entity type needs.  May wait for a network: no lock is
+   * held. */
+  hf_status (*entity_init)(void *store, void *entity, hf_error *err);
+
+  /* For a scheme whose URLs stand for handles of another kind: makes the handle, such as by hf_persist_open() with
+   * another URL.  The slots above then serve whole stores (hf_store) only. */
+  hf_status (*handle_open)(const hf_location *at, hf_slice entity_name, hf_persist **out, hf_error *err);
 };
 
 typedef struct hf_backend hf_backend;
