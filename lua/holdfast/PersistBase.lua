@@ -5,10 +5,14 @@
 -- with.  Methods that touch the store are C functions (src/lua); this file is the class
 -- around them, and the operations that are built on others.
 --
--- A subclass of a concrete store may override any method; `filter` and `take` use
--- the overridden `values`.
+-- A subclass with methods of its own is a backend: what its users call are the same C
+-- functions, which check everything and then call the class's methods (src/lua/script.h).
+-- So every class has two sides.  Its `face` is what instances have: the checked
+-- functions first, then the class.  The class itself has its methods as they were written, for
+-- the C side and for calls like Parent.writeValue(self, ...).
 
 local core = require "holdfast.core"
+local script = require "holdfast.script"
 
 ---@class PersistBase
 ---@field entityName string
@@ -16,25 +20,15 @@ local core = require "holdfast.core"
 ---@field supports table<string, boolean>
 local PersistBase = {
   className = "PersistBase",
-
-  waitForInit = core.waitForInit,
-  readValue = core.readValue,
-  readEntry = core.readEntry,
-  hasValue = core.hasValue,
-  writeValue = core.writeValue,
-  removeValue = core.removeValue,
-  removeAll = core.removeAll,
-  values = core.values,
-  keys = core.keys,
-  entries = core.entries,
-  count = core.count,
-  readMany = core.readMany,
-  writeMany = core.writeMany,
-  removeMany = core.removeMany,
-  snapshot = core.snapshot,
-  stat = core.stat,
-  close = core.close,
+  native = true, -- the methods here are the runtime's
 }
+
+-- The methods in C.
+local METHODS = {
+  "waitForInit", "readValue", "readEntry", "hasValue", "writeValue", "removeValue", "removeAll", "values", "keys",
+  "entries", "count", "readMany", "writeMany", "removeMany", "snapshot", "stat", "close",
+}
+for _, name in ipairs(METHODS) do PersistBase[name] = core[name] end
 
 local function misuse(self, ...)
   local name = type(self) == "table" and rawget(self, "entityName") or nil
@@ -51,16 +45,139 @@ local function instanceText(self)
   return string.format("%s(%q, %q)", self.className, tostring(self.entityName), tostring(self.baseDir))
 end
 
+-- ---- what instances of script classes have in place of the C functions
+
+-- A class's own values(), unless it cannot do what the range asks: then the core makes them of its keys.
+local function scriptValues(self, range)
+  local method = script.ownMethod(getmetatable(self).class, "values")
+  core.checkRange(self, range)
+  if not method then return core.values(self, range) end
+  if script.takesRange(method) then return script.loop(self, "values", method, range and range.limit, range) end
+  for name in pairs(range or {}) do
+    if name ~= "limit" then return core.values(self, range) end
+  end
+  return script.loop(self, "values", method, range and range.limit)
+end
+
+local function scriptClose(self)
+  checkInstance(self, "close")
+  local method = script.ownMethod(getmetatable(self).class, "close")
+  if method and not rawget(self, "closed") then
+    self.closed = true
+    method(self)
+  end
+  core.close(self)
+  if self[-1] then core.below.close(self) end
+end
+
+-- ---- free methods
+
+-- Makes what a predicate raises an error object that says so.
+local function explainPredicate(self)
+  return function(raised)
+    if core.isError(raised) then return core.traceback(raised) end
+    local wrapped = core.traceback(raised)
+    wrapped.message = "filter: the predicate raised: " .. wrapped.message
+    wrapped.entityName = self.entityName
+    return wrapped
+  end
+end
+
+local function checkPredicate(self, predicate)
+  checkInstance(self, "filter")
+  if type(predicate) ~= "function" then
+    misuse(self, "filter: the predicate must be a function, not a %s", type(predicate))
+  end
+end
+
+--- Iterates the entities for which the predicate is true, in natural id order.
+---@param predicate fun(entity: any): boolean
+---@return fun(): any
+function PersistBase:filter(predicate)
+  checkPredicate(self, predicate)
+  local explain = explainPredicate(self)
+  local nextValue, state, control = self:values()
+  return function()
+    while true do
+      local value = nextValue(state, control)
+      control = value
+      if value == nil then return nil end
+      local ok, wanted = xpcall(predicate, explain, value)
+      if not ok then error(wanted, 0) end
+      if wanted then return value end
+    end
+  end
+end
+
+local function checkCount(self, n)
+  checkInstance(self, "take")
+  if type(n) ~= "number" or n < 0 or n ~= math.floor(n) or n == math.huge then
+    misuse(self, "take: the count must be a whole number from 0 on, not %s",
+      type(n) == "number" and core.json.encode(n == n and n or "NaN"):gsub('"', "") or "a " .. type(n))
+  end
+end
+
+--- Iterates the first n entities in natural id order; take(0) yields none.
+---@param n integer
+---@return fun(): any
+function PersistBase:take(n)
+  checkCount(self, n)
+  -- The limit spares the store from reading on; the count holds where an overridden values() knows no ranges.
+  local nextValue, state, control = self:values { limit = n }
+  return function()
+    if n == 0 then return nil end
+    control = nextValue(state, control)
+    n = n - 1
+    return control
+  end
+end
+
+local function scriptFilter(self, predicate)
+  checkPredicate(self, predicate)
+  local method = script.ownMethod(getmetatable(self).class, "filter")
+  if not method then return PersistBase.filter(self, predicate) end
+  local explain = explainPredicate(self)
+  return script.loop(self, "filter", method, nil, function(value)
+    local ok, wanted = xpcall(predicate, explain, value)
+    if not ok then error(wanted, 0) end
+    return wanted
+  end)
+end
+
+local function scriptTake(self, n)
+  checkCount(self, n)
+  local method = script.ownMethod(getmetatable(self).class, "take")
+  if not method then return PersistBase.take(self, n) end
+  return script.loop(self, "take", method, nil, n)
+end
+
+-- ---- classes
+
 -- What a call of the class does: makes the instance and runs its constructor.
 local function construct(class, ...)
-  local self = setmetatable({}, class.instances)
+  local self = setmetatable({}, script.methods(class) and class.scripts or class.instances)
   self:init(...)
+  if not rawget(self, 0) then -- the constructor left its parent's out
+    local parent = class
+    while rawget(parent, "native") == nil do parent = parent.super end
+    parent.init(self, ...)
+  end
   return self
 end
 
 -- Turns a table of methods into a class.
 local function class(methods, parent)
-  methods.instances = { __index = methods, __tostring = instanceText, class = methods }
+  local face = {}
+  for _, name in ipairs(METHODS) do face[name] = core[name] end
+  methods.instances = { __index = setmetatable(face, { __index = methods }), __tostring = instanceText, class = methods }
+  local scriptFace = setmetatable({
+    values = scriptValues,
+    filter = scriptFilter,
+    take = scriptTake,
+    close = scriptClose,
+  }, { __index = face })
+  for name, method in pairs(face) do scriptFace[name] = rawget(scriptFace, name) or method end
+  methods.scripts = { __index = scriptFace, __tostring = instanceText, class = methods }
   return setmetatable(methods, {
     __index = parent,
     __call = construct,
@@ -68,19 +185,52 @@ local function class(methods, parent)
   })
 end
 
+-- The handle of an instance of a script class that stands on its own.
+local function serveAlone(self, class, methods, entityName, baseDir, options)
+  if baseDir ~= nil and type(baseDir) ~= "string" then
+    misuse(nil, "%s: the base must be a string, not a %s", class.className, type(baseDir))
+  end
+  if options ~= nil then misuse(nil, "%s: a class of your own takes its options in its init", class.className) end
+  local spec = script.spec(class, methods)
+  spec.base = baseDir or ""
+  spec.url = "lua:" .. class.className .. (spec.base ~= "" and "?base=" .. spec.base or "")
+  return core.serve(self, entityName, spec)
+end
+
+-- The handle of one that extends a store, whose own handle is element -1.
+local function serveAround(self, class, methods, entityName, baseDir, options)
+  self[-1] = core.open(entityName, baseDir, options)
+  local spec = script.spec(class, methods, core.below.supports(self))
+  spec.url = core.below.url(self)
+  return core.serve(self, entityName, spec)
+end
+
 --- The constructor.  A subclass that has its own calls this one.
 ---@param entityName string  1 to 250 bytes of UTF-8 without control characters
----@param baseDir string     a directory (LMDB) or a store URL
+---@param baseDir string     a directory (LMDB) or a store URL; for a class of your own whatever it makes of it
 ---@param options? table     {durability=, mapSize=, maxSize=, readOnly=, create=, networkFs=}
 function PersistBase:init(entityName, baseDir, options)
-  self[0] = core.open(entityName, baseDir, options)
+  local of = type(self) == "table" and getmetatable(self)
+  if not of or not of.class then misuse(nil, "init is called on an instance: PersistBase.init(self, entityName, baseDir)") end
+  local methods = script.methods(of.class)
+  if not methods then
+    self[0] = core.open(entityName, baseDir, options)
+  elseif script.extendsStore(of.class) then
+    self[0] = serveAround(self, of.class, methods, entityName, baseDir, options)
+  else
+    self[0] = serveAlone(self, of.class, methods, entityName, baseDir, options)
+  end
   self.entityName = entityName
   self.baseDir = baseDir
   self.url = core.url(self)
   self.supports = core.supports(self)
 end
 
---- A subclass.  Override what should be different and call the parent's for the rest:
+--- A subclass.  Of PersistBase: a backend of your own, with the eight methods of the contract (filter and take come
+--- free):
+---     local MyPersist = holdfast.PersistBase:extend("MyPersist")
+---     function MyPersist:readValue(id) ... end
+--- Of a concrete store: the store with some methods changed; call the parent's for the rest:
 ---     local Audited = holdfast.LmdbPersist:extend("Audited")
 ---     function Audited:writeValue(id, entity, options)
 ---       print("writing", id)
@@ -97,51 +247,14 @@ function PersistBase:extend(name)
   return class({ className = name or self.className, super = self }, self)
 end
 
---- Iterates the entities for which the predicate is true, in natural id order.
----@param predicate fun(entity: any): boolean
----@return fun(): any
-function PersistBase:filter(predicate)
-  checkInstance(self, "filter")
-  if type(predicate) ~= "function" then
-    misuse(self, "filter: the predicate must be a function, not a %s", type(predicate))
+--- The required methods that a class lacks, in the order of the contract.
+---@param of table  a class
+---@return string[]
+function PersistBase.missingMethods(of)
+  if type(of) ~= "table" or not rawget(of, "instances") then
+    misuse(nil, "missingMethods: give a class, not a %s", type(of))
   end
-  local nextValue, state, control = self:values()
-  local function explain(raised)
-    if core.isError(raised) then return core.traceback(raised) end
-    local wrapped = core.traceback(raised)
-    wrapped.message = "filter: the predicate raised: " .. wrapped.message
-    wrapped.entityName = self.entityName
-    return wrapped
-  end
-  return function()
-    while true do
-      local value = nextValue(state, control)
-      control = value
-      if value == nil then return nil end
-      local ok, wanted = xpcall(predicate, explain, value)
-      if not ok then error(wanted, 0) end
-      if wanted then return value end
-    end
-  end
-end
-
---- Iterates the first n entities in natural id order; take(0) yields none.
----@param n integer
----@return fun(): any
-function PersistBase:take(n)
-  checkInstance(self, "take")
-  if type(n) ~= "number" or n < 0 or n ~= math.floor(n) or n == math.huge then
-    misuse(self, "take: the count must be a whole number from 0 on, not %s",
-      type(n) == "number" and core.json.encode(n == n and n or "NaN"):gsub('"', "") or "a " .. type(n))
-  end
-  -- The limit spares the store from reading on; the count holds where an overridden values() knows no ranges.
-  local nextValue, state, control = self:values { limit = n }
-  return function()
-    if n == 0 then return nil end
-    control = nextValue(state, control)
-    n = n - 1
-    return control
-  end
+  return script.missingMethods(of)
 end
 
 return class(PersistBase)

@@ -14,6 +14,7 @@ local M = {
   -- Classes.
   PersistBase = PersistBase,
   LmdbPersist = stores.LmdbPersist,
+  FilePersist = stores.FilePersist,
   MemoryPersist = stores.MemoryPersist,
   NullPersist = stores.NullPersist,
 
@@ -27,6 +28,9 @@ local M = {
   error = core.error,
   isError = core.isError,
   codes = core.codes,
+
+  -- For writers of backends.
+  naturalOrder = core.naturalOrder,
 
   -- Stores as a whole.
   transaction = core.transaction,

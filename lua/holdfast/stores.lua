@@ -12,6 +12,10 @@ local M = {}
 local function define(name, scheme)
   local class = PersistBase:extend(name)
   local prefix = scheme .. ":"
+  class.native, class.scheme = true, scheme
+  for method, fn in pairs(core.below) do
+    if PersistBase[method] then class[method] = fn end -- for subclasses that call their parent's
+  end
   function class:init(entityName, baseDir, options)
     local base = baseDir == nil and scheme ~= "lmdb" and "" or baseDir
     if type(base) ~= "string" then
@@ -26,6 +30,7 @@ local function define(name, scheme)
 end
 
 define("LmdbPersist", "lmdb")
+define("FilePersist", "file")
 define("MemoryPersist", "memory")
 define("NullPersist", "null")
 

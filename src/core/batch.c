@@ -65,7 +65,7 @@ static hf_status begin_own(hf_persist *p, hf_txn_kind kind, hf_txn **own, void *
 /* ---- reading */
 
 static hf_status get_one(hf_persist *p, void *txn, const hf_key *key, hf_buffer *json, hf_page *page, hf_error *err) {
-  hf_info info;
+  hf_info info = {0, 0};
   hf_status status = p->backend->get(p->impl, txn, p->entity, key, json, &info, err);
   if (status && status != HF_NOT_FOUND) return hf__persist_fail(p, txn, status, key, "", err);
   hf_entry *e = hf_page_add(page, key->id, status ? NULL : json->data, status ? 0 : json->size);

@@ -31,6 +31,11 @@ struct hf_iter {
   char upper_id[HF_ID_MAX], lower_id[HF_ID_MAX];
 };
 
+uint64_t hf__walk_number(void) {
+  static _Atomic uint64_t walks;
+  return atomic_fetch_add_explicit(&walks, 1, memory_order_relaxed) + 1;
+}
+
 /* Validates one bound and copies it into the iterator. */
 static hf_status set_bound(hf_iter *it, const char *name, hf_slice id, char *copy, hf__key *key, hf_slice *bound,
                            hf_error *err) {
@@ -91,6 +96,7 @@ hf_status hf_iter_open(hf_persist *p, const hf_range *range, hf_iter **out, hf_e
   it->page = page;
   it->more = true;
   it->scan.max_bytes = PAGE_BYTES;
+  it->scan.walk = hf__walk_number();
   it->scan.limit = FIRST_PAGE / 2;
   hf__persist_ref(p);
   status = set_range(it, range ? range : &all, err);

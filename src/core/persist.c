@@ -267,7 +267,8 @@ hf_status hf_persist_read(hf_persist *p, hf_slice id, hf_buffer *json, hf_info *
   if (!err) err = &own;
   hf__key k;
   void *txn;
-  hf_info unused;
+  hf_info unused = {HF_REVISION_UNKNOWN, 0};
+  if (info) *info = (hf_info){0, 0};
   hf_status status = hf__key_init(p->name, id, &k, err);
   if (status || (status = hf__persist_enter(p, false, &txn, err))) return status;
   status = p->backend->get(p->impl, txn, p->entity, &k.key, json, info ? info : &unused, err);
@@ -331,7 +332,7 @@ hf_status hf__persist_write_trusted(hf_persist *p, hf_slice id, hf_slice json, c
     hf_put put = {k.key, json};
     status = p->backend->put(p->impl, txn, p->entity, &put, options, info, err);
     if (__builtin_expect(status == HF_OK, 1)) return HF_OK;
-    if (status == HF_CONFLICT) fail_conflict(p, &k.key, options, info, err);
+    if (status == HF_CONFLICT && (options->if_absent || options->if_revision)) fail_conflict(p, &k.key, options, info, err);
   }
   return hf__persist_fail(p, txn, status, &k.key, "", err);
 }

@@ -68,6 +68,9 @@ hf_status hf__persist_write_trusted(hf_persist *p, hf_slice id, hf_slice json, c
                                     hf_info *info, hf_error *err);
 hf_status hf__persist_write_many_trusted(hf_persist *p, const hf_item *items, size_t count, hf_error *err);
 
+/* For hf_scan.walk. */
+uint64_t hf__walk_number(void);
+
 void hf__persist_ref(hf_persist *p);
 void hf__persist_unref(hf_persist *p);
 

@@ -100,7 +100,7 @@ static hf_status verify_entity(struct walk *w, hf_slice name, hf_page *page, hf_
   hf_status status = b->entity_open(w->store->impl, name, &entity, err);
   if (status) return status;
   if (b->entity_init) status = b->entity_init(w->store->impl, entity, err);
-  hf_scan scan = {.limit = VERIFY_PAGE, .max_bytes = VERIFY_BYTES, .report_corrupt = true};
+  hf_scan scan = {.limit = VERIFY_PAGE, .max_bytes = VERIFY_BYTES, .report_corrupt = true, .walk = hf__walk_number()};
   unsigned char last[HF__ORDER_KEY_MAX];
   bool more = true;
   while (more && status == HF_OK && !w->stopped) {

@@ -22,6 +22,10 @@ typedef struct hfL_context {
   struct hfL_buffer_box *spare;    /* NULL while it is borrowed, or where none was made */
   struct hfL_buffer_box *anchored; /* the box that the registry keeps under spare_ref */
   int spare_ref;                   /* 0: not taken yet */
+  /* Which element of an instance its functions work on: 0, or, for functions that a class of one's own calls as its
+   * parent's, -1: the handle on the store that the class extends, where there is one. */
+  int handle;
+  struct hfL_host *host; /* for scripts that are backends (script.h); NULL: none yet */
 } hfL_context;
 
 #define hfL_context_of(L) ((hfL_context *)lua_touserdata((L), lua_upvalueindex(1)))
@@ -43,6 +47,12 @@ void hfL_push_type(lua_State *L, const char *name, lua_CFunction gc);
  * ends in `err` (may be NULL), with a traceback.  Leaves the stack as it was. */
 hf_status hfL_protect(lua_State *L, lua_CFunction body, void *arg, hf_error *err);
 
+/* Pushes the userdata of a handle, empty as yet, and returns its place; what is put there is the userdata's. */
+hf_persist **hfL_push_handle(lua_State *L);
+
+/* The handle in the userdata at `index`, or NULL if it is none, or was finalized. */
+hf_persist *hfL_to_handle(lua_State *L, int index);
+
 /* The handle inside the PersistBase instance at stack index 1.  Raises for anything else, and HF_CLOSED for a handle
  * that was finalized already. */
 hf_persist *hfL_check_persist(lua_State *L);
@@ -63,6 +73,10 @@ void hfL_iterator_open(lua_State *L, int cx);
 void hfL_batch_open(lua_State *L, int cx);
 void hfL_store_open(lua_State *L, int cx);
 void hfL_transaction_open(lua_State *L, int cx);
+void hfL_serve_open(lua_State *L, int cx);
+
+/* The state's context; made when first asked for. */
+hfL_context *hfL_context_get(lua_State *L);
 
 /* Sets the functions with the context as their upvalue. */
 void hfL_register(lua_State *L, int cx, const luaL_Reg *functions);

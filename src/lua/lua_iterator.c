@@ -145,6 +145,15 @@ static int push_iterator(lua_State *L, enum yields what) {
   return 1;
 }
 
+/* checkRange(store, range): raises for what is no range */
+static int lhf_check_range(lua_State *L) {
+  hf_range range;
+  char numbers[2][HF_NUMBER_MAX];
+  hfL_check_persist(L);
+  check_range(L, 2, &range, numbers);
+  return 0;
+}
+
 /* store:keys([range]) -> iterator of ids */
 static int lhf_keys(lua_State *L) { return push_iterator(L, YIELD_KEYS); }
 /* store:values([range]) -> iterator of entities */
@@ -156,6 +165,6 @@ static int lhf_texts(lua_State *L) { return push_iterator(L, YIELD_TEXTS); }
 
 void hfL_iterator_open(lua_State *L, int cx) {
   static const luaL_Reg functions[] = {
-      {"keys", lhf_keys}, {"values", lhf_values}, {"entries", lhf_entries}, {"texts", lhf_texts}, {NULL, NULL}};
+      {"keys", lhf_keys}, {"values", lhf_values}, {"entries", lhf_entries}, {"texts", lhf_texts}, {"checkRange", lhf_check_range}, {NULL, NULL}};
   hfL_register(L, cx, functions);
 }

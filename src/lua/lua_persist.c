@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "core/error.h"
-#include "lua/binding.h"
+#include "lua/script.h"
 
 #define HANDLE_TYPE "holdfast.handle"
 enum { HANDLE_MAGIC = 0x48464844 };
@@ -36,12 +36,28 @@ static __attribute__((noinline, cold, noreturn)) void raise_finalized(lua_State 
   hfL_raise(L, &err);
 }
 
+/* The userdata at `index`, or NULL if it is something else. */
+static struct handle *to_handle(lua_State *L, int index) {
+  struct handle *h = lua_touserdata(L, index);
+  bool is = h && lua_type(L, index) == LUA_TUSERDATA && lua_objlen(L, index) == sizeof *h && h->magic == HANDLE_MAGIC;
+  return is ? h : NULL;
+}
+
+hf_persist *hfL_to_handle(lua_State *L, int index) {
+  const struct handle *h = to_handle(L, index);
+  return h ? h->persist : NULL;
+}
+
 hf_persist *hfL_check_persist(lua_State *L) {
   if (lua_type(L, 1) != LUA_TTABLE) hfL_misuse(L, "%s", not_an_instance);
-  lua_rawgeti(L, 1, 0);
-  struct handle *h = lua_touserdata(L, -1);
-  if (!h || lua_type(L, -1) != LUA_TUSERDATA || lua_objlen(L, -1) != sizeof *h || h->magic != HANDLE_MAGIC)
-    hfL_misuse(L, "%s", not_an_instance);
+  int element = hfL_context_of(L)->handle;
+  lua_rawgeti(L, 1, element);
+  if (element && lua_isnil(L, -1)) {
+    lua_pop(L, 1);
+    lua_rawgeti(L, 1, 0);
+  }
+  const struct handle *h = to_handle(L, -1);
+  if (!h) hfL_misuse(L, "%s", not_an_instance);
   lua_pop(L, 1);
   if (!h->persist) raise_finalized(L);
   return h->persist;
@@ -142,6 +158,15 @@ static int handle_gc(lua_State *L) {
   return 0;
 }
 
+hf_persist **hfL_push_handle(lua_State *L) {
+  struct handle *h = lua_newuserdata(L, sizeof *h);
+  h->magic = HANDLE_MAGIC;
+  h->persist = NULL;
+  hfL_push_type(L, HANDLE_TYPE, handle_gc);
+  lua_setmetatable(L, -2);
+  return &h->persist;
+}
+
 /* open(entityName, base [, options]) -> handle */
 static int lhf_open(lua_State *L) {
   hf_error err;
@@ -155,14 +180,9 @@ static int lhf_open(lua_State *L) {
   const char *base = lua_tolstring(L, 2, &size);
   if (strlen(base) != size) hfL_misuse(L, "the base must not contain a NUL byte");
   hfL_check_options(L, 3, &options);
-  struct handle *h = lua_newuserdata(L, sizeof *h);
-  h->magic = HANDLE_MAGIC;
-  h->persist = NULL;
-  hfL_push_type(L, HANDLE_TYPE, handle_gc);
-  lua_setmetatable(L, -2);
-  hf_status status = hf_persist_open(name, base, &options, &h->persist, &err);
-  if (status) hfL_raise(L, &err);
-  hf__persist_ref(h->persist); /* the userdata's own reference: the handle stays answerable after close() */
+  hf_persist **p = hfL_push_handle(L);
+  if (hf_persist_open(name, base, &options, p, &err)) hfL_raise(L, &err);
+  hf__persist_ref(*p); /* the userdata's own reference: the handle stays answerable after close() */
   return 1;
 }
 
@@ -179,16 +199,37 @@ static int lhf_wait_for_init(lua_State *L) {
   return 0;
 }
 
+/* enter(store): what every operation does first: opens the store, and joins the transaction */
+static int lhf_enter(lua_State *L) {
+  hf_error err;
+  void *txn;
+  if (hf__persist_enter(hfL_check_persist(L), false, &txn, &err)) hfL_raise(L, &err);
+  return 0;
+}
+
 /* url(store) -> the store's URL without password */
 static int lhf_url(lua_State *L) {
   lua_pushstring(L, hf_persist_url(hfL_check_persist(L)));
   return 1;
 }
 
-/* supports(store) -> {durable=true, transaction=true, ...} */
+/* supports(store) -> {durable=true, transaction=true, ..., readMany=true, ...}: what the backend promises, and which of
+ * the operations that the core would otherwise make of others it does itself */
 static int lhf_supports(lua_State *L) {
-  uint32_t capabilities = hf_persist_capabilities(hfL_check_persist(L));
-  lua_createtable(L, 0, 12);
+  const hf_persist *p = hfL_check_persist(L);
+  uint32_t capabilities = hf_persist_capabilities(p);
+  const hfL_entity *script = hfL_served_by(p);
+  lua_createtable(L, 0, 16);
+  lua_pushboolean(L, p->backend->get_many != NULL);
+  lua_setfield(L, -2, "readMany");
+  lua_pushboolean(L, p->backend->put_many != NULL);
+  lua_setfield(L, -2, "writeMany");
+  lua_pushboolean(L, p->backend->remove_many != NULL);
+  lua_setfield(L, -2, "removeMany");
+  lua_pushboolean(L, !script || script->below || hfL_entity_has(script, HFL_COUNT));
+  lua_setfield(L, -2, "count");
+  lua_pushboolean(L, !script || script->ranges);
+  lua_setfield(L, -2, "ranges");
 #define PUSH_CAPABILITY(id, bit, name, promise)                                                                        \
   lua_pushboolean(L, (capabilities & HF_CAP_##id) != 0);                                                               \
   lua_setfield(L, -2, name);
@@ -422,6 +463,7 @@ void hfL_persist_open(lua_State *L, int cx) {
   static const luaL_Reg functions[] = {{"open", lhf_open},
                                        {"close", lhf_close},
                                        {"waitForInit", lhf_wait_for_init},
+                                       {"enter", lhf_enter},
                                        {"url", lhf_url},
                                        {"supports", lhf_supports},
                                        {"readValue", lhf_read_value},

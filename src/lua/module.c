@@ -15,8 +15,8 @@
 #include <string.h>
 
 #include "core/error.h"
-#include "lua/binding.h"
 #include "lua/embedded.h"
+#include "lua/script.h"
 
 #define CONTEXT_KEY "holdfast.context"
 
@@ -28,28 +28,52 @@ void hfL_register(lua_State *L, int cx, const luaL_Reg *functions) {
   }
 }
 
-/* Pushes the state's context, made when first asked for. */
-static void push_context(lua_State *L) {
-  lua_getfield(L, LUA_REGISTRYINDEX, CONTEXT_KEY);
-  if (!lua_isnil(L, -1)) return;
-  lua_pop(L, 1);
+static hfL_context *new_context(lua_State *L) {
   hfL_codec *codec = hfL_codec_of(L);
   hfL_context *cx = lua_newuserdata(L, sizeof *cx);
   memset(cx, 0, sizeof *cx);
   cx->codec = codec;
-  lua_pushvalue(L, -1);
-  lua_setfield(L, LUA_REGISTRYINDEX, CONTEXT_KEY);
+  return cx;
 }
 
-int luaopen_holdfast_core(lua_State *L) {
-  push_context(L);
-  int cx = lua_gettop(L);
-  lua_createtable(L, 0, 48);
+/* Pushes the state's context, made when first asked for. */
+static hfL_context *push_context(lua_State *L) {
+  lua_getfield(L, LUA_REGISTRYINDEX, CONTEXT_KEY);
+  if (!lua_isnil(L, -1)) return lua_touserdata(L, -1);
+  lua_pop(L, 1);
+  hfL_context *cx = new_context(L);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, LUA_REGISTRYINDEX, CONTEXT_KEY);
+  return cx;
+}
+
+hfL_context *hfL_context_get(lua_State *L) {
+  hfL_context *cx = push_context(L);
+  lua_pop(L, 1);
+  return cx;
+}
+
+/* The methods of instances. */
+static void open_methods(lua_State *L, int cx) {
   hfL_persist_open(L, cx);
   hfL_iterator_open(L, cx);
   hfL_batch_open(L, cx);
-  hfL_store_open(L, cx);
   hfL_transaction_open(L, cx);
+}
+
+int luaopen_holdfast_core(lua_State *L) {
+  hfL_host_of(L, push_context(L));
+  int cx = lua_gettop(L);
+  lua_createtable(L, 0, 64);
+  open_methods(L, cx);
+  hfL_store_open(L, cx);
+  hfL_serve_open(L, cx);
+  lua_createtable(L, 0, 32); /* the methods once more, on the store that a class extends */
+  new_context(L)->handle = -1;
+  lua_insert(L, -2);
+  open_methods(L, lua_gettop(L) - 1);
+  lua_remove(L, -2);
+  lua_setfield(L, -2, "below");
   hfL_error_open(L);
   hfL_json_open(L);
   lua_setfield(L, -2, "json");

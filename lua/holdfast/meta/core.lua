@@ -113,4 +113,44 @@ function core.url(store) end
 ---@return holdfast.Supports
 function core.supports(store) end
 
+---Whether id a comes before id b in natural order: for table.sort in the keys() of a class of your own.
+---@param a string|number
+---@param b string|number
+---@return boolean
+---@raise invalid_argument for what is no id
+function core.naturalOrder(a, b) end
+
+---A value that shares nothing with this one, as writing and reading it would give.
+---@param value any
+---@return any copy
+---@raise invalid_value
+function core.copy(value) end
+
+---What every operation does first: opens the store, and joins the transaction that is open.  For methods in Lua.
+---@param store PersistBase
+---@raise what opening raises, closed
+function core.enter(store) end
+
+---Raises for what is no range.
+---@param store PersistBase
+---@param range? holdfast.Range
+---@raise invalid_argument
+function core.checkRange(store, range) end
+
+---One function that gives the next value of a loop, whatever a method returned for it.
+---@param what string names the method in errors
+---@param iterator function|thread|table an iterator function, a coroutine, or a list
+---@param state? any
+---@param control? any
+---@return fun(): any
+---@raise script for anything else
+function core.steps(what, iterator, state, control) end
+
+---The handle of an instance whose class has methods of its own.  For PersistBase.init.
+---@param instance PersistBase
+---@param entityName string
+---@param spec table what holdfast.script found out about the class
+---@return userdata handle
+function core.serve(instance, entityName, spec) end
+
 return core

@@ -72,6 +72,11 @@
 ---@field atomicBatch boolean writeMany and removeMany happen whole or not at all
 ---@field quarantine boolean unreadable records are kept apart
 ---@field checksum boolean a changed bit in a stored value is found when it is read
+---@field readMany boolean the store does it in one go; where not, readMany reads one by one
+---@field writeMany boolean likewise
+---@field removeMany boolean likewise
+---@field count boolean the store counts; where not, count walks over the keys
+---@field ranges boolean the store finds ranges; where not, a range is picked out of all keys
 
 ---What verify() counted.
 ---@class holdfast.VerifyReport

@@ -85,6 +85,8 @@ typedef struct hf_scan {
   bool report_corrupt;   /* hand out unreadable records as entries with HF_CORRUPT instead of failing */
   size_t limit;          /* stop after this many entries, at least 1 */
   size_t max_bytes;      /* stop, after at least one entry, when their values take more than this */
+  uint64_t walk;         /* the same for all pages of one walk, and for no other walk: for backends that keep something
+                            between two pages.  Never 0 */
 } hf_scan;
 
 /* How the message of HF_CORRUPT begins for a record that has been moved to quarantine already. */
@@ -133,7 +135,8 @@ struct hf_backend {
 
   /* ---- entities.  txn is NULL for an operation of its own, which is durable when it returns. */
 
-  /* Replaces the content of *json and fills *info.  HF_NOT_FOUND: leave *err to the core.  HF_CORRUPT: the message
+  /* Replaces the content of *json and fills *info (info->revision is HF_REVISION_UNKNOWN on entry when nobody will
+   * look at it).  HF_NOT_FOUND: leave *err to the core.  HF_CORRUPT: the message
    * says what is wrong with the bytes, and the core then calls quarantine; or it begins with HF_IN_QUARANTINE. */
   hf_status (*get)(void *store, void *txn, void *entity, const hf_key *key, hf_buffer *json, hf_info *info,
                    hf_error *err);

@@ -1,0 +1,244 @@
+-- SPDX-License-Identifier: MIT
+--
+-- What the runtime must know of a class that somebody wrote: which methods are its own,
+-- which are missing, what it promises.  PersistBase asks when an instance is made; adapters when
+-- a class is registered.
+
+local core = require "holdfast.core"
+
+local M = {}
+
+--- The methods that a class of one's own must have, in the order of the contract.  filter and take come free.
+M.required = {
+  "waitForInit", "readValue", "hasValue", "writeValue", "removeValue", "removeAll", "values", "keys",
+}
+
+-- Those that it may have.
+local OPTIONAL = {
+  "filter", "take", "readEntry", "entries", "count", "readMany", "writeMany", "removeMany", "stat", "close",
+  "begin", "commit", "rollback",
+}
+
+local TRANSACTION = { "begin", "commit", "rollback" }
+
+-- The promises that a class may make in its field `supports`, beside those that follow from its methods.
+local CAPABILITIES = {
+  durable = true, transaction = true, snapshot = true, nested = true, revision = true, ifAbsent = true,
+  atomicBatch = true, quarantine = true, checksum = true,
+}
+
+local function refuse(class, ...)
+  error(core.error("invalid_argument", class.className .. " " .. string.format(...)), 0)
+end
+
+-- The class in which the chain of scripts ends: PersistBase, or that of a concrete store.
+local function nativeAncestor(class)
+  while not rawget(class, "native") do class = class.super end
+  return class
+end
+
+--- Whether the class extends a concrete store.
+---@param class table
+---@return boolean
+function M.extendsStore(class) return nativeAncestor(class).scheme ~= nil end
+
+-- A method of the class or of its ancestors that are scripts.
+local function ownMethod(class, name)
+  while not rawget(class, "native") do
+    local method = rawget(class, name)
+    if method ~= nil then
+      if type(method) ~= "function" then refuse(class, "has a %s named %s: a method is wanted", type(method), name) end
+      return method
+    end
+    class = class.super
+  end
+  return nil
+end
+M.ownMethod = ownMethod
+
+-- How many arguments a method takes beyond self; math.huge where it takes any number.
+local function arity(method)
+  local info = debug.getinfo(method, "uS")
+  if info.isvararg or info.what == "C" then return math.huge end
+  return info.nparams - 1
+end
+
+-- Whether the method takes a range, or conditions of a write.
+local function takes(method, arguments) return method ~= nil and arity(method) >= arguments end
+
+-- What the classes of the chain declare in `supports`; a subclass may take a promise back.
+local function declared(class)
+  local chain, out = {}, {}
+  while not rawget(class, "native") do
+    table.insert(chain, 1, class)
+    class = class.super
+  end
+  for _, each in ipairs(chain) do
+    local supports = rawget(each, "supports")
+    if supports ~= nil and type(supports) ~= "table" then refuse(each, "supports must be a table of booleans") end
+    for name, promised in pairs(supports or {}) do
+      if not CAPABILITIES[name] then
+        local known = {}
+        for capability in pairs(CAPABILITIES) do known[#known + 1] = capability end
+        table.sort(known)
+        refuse(each, "supports.%s: there is no such capability; there are %s", tostring(name), table.concat(known, ", "))
+      end
+      if type(promised) ~= "boolean" then refuse(each, "supports.%s must be true or false", name) end
+      out[name] = promised
+    end
+  end
+  return out
+end
+
+--- Which of the required methods a class lacks, in the order of the contract; none for one that extends a store.
+---@param class table
+---@return string[]
+function M.missingMethods(class)
+  local missing = {}
+  if nativeAncestor(class).scheme then return missing end
+  for _, name in ipairs(M.required) do
+    if not ownMethod(class, name) then missing[#missing + 1] = name end
+  end
+  return missing
+end
+
+--- Raises unless the class has everything that it must have.
+---@param class table
+function M.checkComplete(class)
+  local missing = M.missingMethods(class)
+  if #missing == 0 then return end
+  refuse(class, "lacks %s that every backend has: %s.  Define %s with function %s:%s(...), or extend a concrete store",
+    #missing == 1 and "a method" or "methods", table.concat(missing, ", "), #missing == 1 and "it" or "them",
+    class.className, missing[1])
+end
+
+-- Promises about conditional writes need a method that hears of the conditions.
+local function checkPromises(class, methods, promises)
+  local writes = methods.writeValue
+  for _, name in ipairs { "ifAbsent", "revision" } do
+    if promises[name] and writes and not takes(writes, 3) then
+      refuse(class, "declares supports.%s, but writeValue takes no conditions: function %s:writeValue(id, entity, options)",
+        name, class.className)
+    end
+  end
+  for _, name in ipairs { "transaction", "snapshot", "nested" } do
+    if promises[name] and not methods.begin then
+      refuse(class, "declares supports.%s, but has no methods begin, commit and rollback", name)
+    end
+  end
+end
+
+-- The capabilities of a class that stands on its own.
+local function ownPromises(class, methods)
+  local promises = declared(class)
+  local has = 0
+  for _, name in ipairs(TRANSACTION) do has = has + (methods[name] and 1 or 0) end
+  if has ~= 0 and has ~= 3 then refuse(class, "must have all of begin, commit and rollback, or none") end
+  if has == 3 and promises.transaction == nil then promises.transaction = true end
+  checkPromises(class, methods, promises)
+  if promises.quarantine then refuse(class, "declares supports.quarantine, which only stores in C can have") end
+  return promises
+end
+
+-- Those of a class that extends a store: the store's, but for what its own methods would break without saying so.
+local function inheritedPromises(class, methods, below)
+  local promises = {}
+  for name in pairs(CAPABILITIES) do promises[name] = below[name] end
+  if methods.writeValue and not takes(methods.writeValue, 3) then promises.ifAbsent, promises.revision = false, false end
+  if methods.readValue and not methods.readEntry then promises.revision = false end
+  if (methods.writeMany or methods.removeMany or methods.writeValue or methods.removeValue) and not promises.transaction then
+    promises.atomicBatch = false
+  end
+  if methods.writeMany or methods.removeMany then promises.atomicBatch = false end
+  for _, name in ipairs(TRANSACTION) do
+    if methods[name] then refuse(class, "has %s, but extends a store that has its own transactions or none", name) end
+  end
+  local own = declared(class)
+  for name, promised in pairs(own) do
+    if promised and not below[name] and name ~= "durable" and name ~= "ifAbsent" and name ~= "atomicBatch" then
+      refuse(class, "declares supports.%s, which the store that it extends does not have", name)
+    end
+    promises[name] = promised
+  end
+  if own.ifAbsent or own.revision then checkPromises(class, methods, { ifAbsent = own.ifAbsent, revision = own.revision }) end
+  return promises
+end
+
+--- The methods of its own that a class has, by name; nil if it has none that the runtime knows.
+---@param class table
+---@return table<string, function>?
+function M.methods(class)
+  if rawget(class, "native") then return nil end
+  local methods = {}
+  for _, names in ipairs { M.required, OPTIONAL } do
+    for _, name in ipairs(names) do methods[name] = ownMethod(class, name) end
+  end
+  if next(methods) == nil and nativeAncestor(class).scheme then return nil end
+  return methods
+end
+
+--- What core.serve() is told about an instance.
+---@param class table
+---@param methods table<string, function>
+---@param below? table<string, boolean>  what the store that the class extends supports
+---@return table
+function M.spec(class, methods, below)
+  local capabilities
+  if below then
+    capabilities = inheritedPromises(class, methods, below)
+  else
+    M.checkComplete(class)
+    capabilities = ownPromises(class, methods)
+  end
+  return {
+    class = class,
+    className = class.className,
+    methods = methods,
+    capabilities = capabilities,
+    ranges = not methods.keys and below ~= nil or takes(methods.keys, 1),
+  }
+end
+
+-- What is raised in the loop of a method, with the method's name.
+local function explain(what)
+  return function(raised)
+    local err = core.traceback(raised)
+    if err.code == "script" and err.message:sub(1, #what) ~= what then
+      err.message = what .. " raised: " .. err.message
+    end
+    return err
+  end
+end
+
+--- Runs a method that gives a loop, and gives that loop with every value copied: nothing of it is the store's.
+---@param self table
+---@param name string
+---@param method function
+---@param limit? number  how many at most
+---@return fun(): any
+function M.loop(self, name, method, limit, ...)
+  local what = getmetatable(self).class.className .. ":" .. name
+  local handler = explain(what)
+  core.enter(self)
+  local ok, step, state, control = xpcall(method, handler, self, ...)
+  if not ok then error(step, 0) end
+  step = core.steps(what, step, state, control)
+  return function()
+    if limit then
+      if limit <= 0 then return nil end
+      limit = limit - 1
+    end
+    core.enter(self)
+    local fine, value = xpcall(step, handler)
+    if not fine then error(value, 0) end
+    if value == nil then return nil end
+    local copied, copy = pcall(core.copy, value)
+    if not copied then error(core.error("script", what .. " yielded what is no entity: " .. copy.message), 0) end
+    return copy
+  end
+end
+
+--- Whether a method takes a range.
+M.takesRange = function(method) return takes(method, 1) end
+
+return M

@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The scan slot over a script's iterators.  The core asks for pages, each beginning
+ * behind the last one; a script gives a loop.  So the loop is kept between two pages of
+ * a walk (hfL_cursor), and begun anew, skipping what was seen, if it had to be
+ * dropped meanwhile.
+ *
+ * Ids must come in natural order, each once: what comes otherwise is an error that
+ * shows the two ids, since paging over it would lose entities silently.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/error.h"
+#include "lua/script.h"
+
+/* ---- iterators as functions without arguments */
+
+static int step_function(lua_State *L) {
+  lua_settop(L, 0);
+  for (int i = 1; i <= 3; i++) lua_pushvalue(L, lua_upvalueindex(i));
+  lua_call(L, 2, 2);
+  lua_pushvalue(L, 1);
+  lua_replace(L, lua_upvalueindex(3));
+  return 2;
+}
+
+static int step_coroutine(lua_State *L) {
+  lua_State *co = lua_tothread(L, lua_upvalueindex(1));
+  bool begun = lua_status(co) == LUA_YIELD;
+  if (!begun && (lua_status(co) != 0 || lua_gettop(co) == 0)) return 0; /* has ended */
+  int rc = lua_resume(co, 0);
+  if (rc != 0 && rc != LUA_YIELD) {
+    lua_xmove(co, L, 1);
+    return lua_error(L);
+  }
+  lua_settop(co, rc == LUA_YIELD ? 2 : 0);
+  if (rc == 0) return 0;
+  lua_xmove(co, L, 2);
+  return 2;
+}
+
+static int step_list(lua_State *L) {
+  lua_Integer i = lua_tointeger(L, lua_upvalueindex(2)) + 1;
+  lua_pushinteger(L, i);
+  lua_replace(L, lua_upvalueindex(2));
+  lua_rawgeti(L, lua_upvalueindex(1), (int)i);
+  return 1;
+}
+
+void hfL_push_steps(lua_State *L, const char *what) {
+  int first = lua_gettop(L) - 2;
+  bool callable = lua_isfunction(L, first);
+  if (lua_istable(L, first) || lua_isuserdata(L, first)) {
+    callable = luaL_getmetafield(L, first, "__call");
+    lua_settop(L, first + 2);
+  }
+  if (callable) {
+    lua_pushcclosure(L, step_function, 3);
+  } else if (lua_isthread(L, first)) {
+    lua_settop(L, first);
+    lua_pushcclosure(L, step_coroutine, 1);
+  } else if (lua_istable(L, first)) {
+    lua_settop(L, first);
+    lua_pushinteger(L, 0);
+    lua_pushcclosure(L, step_list, 2);
+  } else {
+    hf_error err;
+    hf__fail(&err, HF_SCRIPT, "%s must return an iterator function, a coroutine or a list, not a %s", what,
+             luaL_typename(L, first));
+    hfL_raise(L, &err);
+  }
+}
+
+/* Calls the method with `arguments` values behind its instance, and leaves its iterator as one function. */
+static void call_for_steps(lua_State *L, const hfL_call *call, int arguments) {
+  char what[256];
+  lua_call(L, arguments + 1, 3);
+  snprintf(what, sizeof what, "%.150s:%s", call->entity->class_name, hfL_method_name(call->method));
+  hfL_push_steps(L, what);
+}
+
+/* ---- pulling ids */
+
+struct pull {
+  hfL_call call;
+  hfL_cursor *cursor;
+  const hf_scan *scan;
+  int slot; /* of the cursor */
+  bool begin;
+  size_t wanted;
+};
+
+/* Element -2 of the instance: the iterators of its cursors, so that what they hold does not outlive it. */
+static void push_iterators(lua_State *L, const hfL_entity *e) {
+  hfL_push_instance(L, e);
+  lua_rawgeti(L, -1, -2);
+  if (lua_isnil(L, -1)) {
+    lua_pop(L, 1);
+    lua_createtable(L, HFL_CURSORS, 0);
+    lua_pushvalue(L, -1);
+    lua_rawseti(L, -3, -2);
+  }
+  lua_remove(L, -2);
+}
+
+static void set_text(lua_State *L, const char *field, hf_slice text) {
+  if (!text.data || !text.size) return;
+  lua_pushlstring(L, text.data, text.size);
+  lua_setfield(L, -2, field);
+}
+
+static void push_range(lua_State *L, const hf_scan *scan) {
+  lua_createtable(L, 0, 4);
+  set_text(L, "prefix", scan->id_prefix);
+  if (scan->lower.data) set_text(L, "from", hf__order_key_id(scan->lower));
+  if (scan->upper.data) set_text(L, "to", hf__order_key_id(scan->upper));
+  if (scan->reverse) {
+    lua_pushboolean(L, 1);
+    lua_setfield(L, -2, "reverse");
+  }
+}
+
+/* The id on top of the stack. */
+static hf_slice check_id(lua_State *L, const hfL_call *call, int index, char number[HF_NUMBER_MAX]) {
+  hf_slice id = {NULL, 0};
+  if (lua_type(L, index) == LUA_TSTRING)
+    id.data = lua_tolstring(L, index, &id.size);
+  else if (lua_type(L, index) == LUA_TNUMBER)
+    id = (hf_slice){number, hf_number_format(lua_tonumber(L, index), number)};
+  else
+    hfL_blame(L, call, "yielded a %s: ids are wanted", luaL_typename(L, index));
+  return id;
+}
+
+enum place { BEFORE, INSIDE, BEHIND };
+
+/* Where an id lies, as seen along the walk. */
+static enum place place_of(const hf_scan *scan, bool reverse, hf_slice id, hf_slice order) {
+  if (scan->lower.data) {
+    int c = hf__order_compare(order, scan->lower);
+    if (c < 0 || (c == 0 && scan->lower_open)) return reverse ? BEHIND : BEFORE;
+  }
+  if (scan->upper.data) {
+    int c = hf__order_compare(order, scan->upper);
+    if (c > 0 || (c == 0 && scan->upper_open)) return reverse ? BEFORE : BEHIND;
+  }
+  hf_slice prefix = scan->id_prefix;
+  if (!prefix.size || (id.size >= prefix.size && memcmp(id.data, prefix.data, prefix.size) == 0)) return INSIDE;
+  hf_slice common = scan->order_prefix;
+  int c = memcmp(order.data, common.data, order.size < common.size ? order.size : common.size);
+  return c && (c > 0) != reverse ? BEHIND : BEFORE;
+}
+
+/* Takes ids from the iterator on top until there are enough. */
+static void pull_ids(lua_State *L, struct pull *p, bool reverse, size_t wanted) {
+  hfL_cursor *c = p->cursor;
+  int steps = lua_gettop(L);
+  while (c->ids->count < wanted) {
+    char number[HF_NUMBER_MAX];
+    unsigned char order[HF__ORDER_KEY_MAX];
+    size_t size;
+    lua_settop(L, steps);
+    lua_pushvalue(L, steps);
+    lua_call(L, 0, 2);
+    c->ended = lua_isnil(L, -2);
+    if (c->ended) return;
+    hf_slice id = check_id(L, &p->call, steps + 1, number);
+    if (hf__order_key(id, order, &size, NULL) != HF__ID_OK)
+      hfL_blame(L, &p->call, "yielded \"%.*s\", which is no valid id", (int)(id.size < 200 ? id.size : 200), id.data);
+    hf_slice key = {(const char *)order, size}, last = {(const char *)c->last, c->last_size};
+    int compared = last.size ? hf__order_compare(key, last) : reverse ? -1 : 1;
+    if (reverse ? compared >= 0 : compared <= 0) {
+      hf_slice before = hf__order_key_id(last);
+      hfL_blame(L, &p->call,
+                "yielded \"%.*s\" behind \"%.*s\": ids must come in natural%s order, each once "
+                "(table.sort(ids, holdfast.naturalOrder))",
+                (int)id.size, id.data, (int)before.size, before.data, reverse ? ", here reverse," : "");
+    }
+    memcpy(c->last, order, size);
+    c->last_size = size;
+    enum place place = place_of(p->scan, reverse, id, key);
+    c->ended = place == BEHIND;
+    if (c->ended) return;
+    if (place == BEFORE) continue;
+    hf_slice json = {NULL, 0};
+    if (c->with_values) {
+      lua_settop(L, steps + 2);
+      json = hfL_method_json(L, &p->call, "yielded");
+    }
+    if (!hf_page_add(c->ids, id, json.data, json.size)) luaL_error(L, "not enough memory");
+  }
+}
+
+static void reverse_entries(hf_page *page) {
+  for (size_t i = 0, j = page->count; i + 1 < j; i++) {
+    hf_entry e = page->entries[i];
+    page->entries[i] = page->entries[--j];
+    page->entries[j] = e;
+  }
+}
+
+static int pull_body(lua_State *L) {
+  struct pull *p = lua_touserdata(L, 1);
+  hfL_cursor *c = p->cursor;
+  bool ranges = p->call.entity->ranges;
+  push_iterators(L, p->call.entity);
+  if (p->begin) {
+    hfL_push_method(L, &p->call);
+    if (ranges) push_range(L, p->scan);
+    call_for_steps(L, &p->call, ranges);
+    lua_pushvalue(L, -1);
+    lua_rawseti(L, 2, p->slot);
+  } else {
+    lua_rawgeti(L, 2, p->slot);
+  }
+  if (p->scan->reverse && !ranges) { /* it only knows the way forward */
+    pull_ids(L, p, false, SIZE_MAX);
+    c->ended = true;
+    reverse_entries(c->ids);
+  } else {
+    pull_ids(L, p, p->scan->reverse, p->wanted);
+  }
+  if (c->ended) {
+    lua_pushboolean(L, 0);
+    lua_rawseti(L, 2, p->slot);
+  }
+  return 0;
+}
+
+/* ---- cursors */
+
+static hfL_cursor *find_cursor(hfL_entity *e, const hf_scan *scan, bool *begin) {
+  if (!e->cursors && !(e->cursors = calloc(HFL_CURSORS, sizeof *e->cursors))) return NULL;
+  hf_slice near = scan->reverse ? scan->upper : scan->lower;
+  hfL_cursor *oldest = NULL;
+  e->turn++;
+  for (int i = 0; i < HFL_CURSORS; i++) {
+    hfL_cursor *c = &e->cursors[i];
+    if (c->busy) continue;
+    if (c->walk == scan->walk && near.data &&
+        hf__order_compare(near, (hf_slice){(const char *)c->at, c->at_size}) == 0) {
+      c->touched = e->turn;
+      c->busy = true;
+      *begin = false;
+      return c;
+    }
+    if (!oldest || !c->walk || (oldest->walk && c->touched < oldest->touched)) oldest = c;
+  }
+  if (!oldest || (!oldest->ids && !(oldest->ids = hf_page_new()))) return NULL;
+  *begin = true;
+  oldest->walk = scan->walk;
+  oldest->touched = e->turn;
+  oldest->busy = true;
+  oldest->ended = false;
+  oldest->next = oldest->at_size = oldest->last_size = 0;
+  hf__page_reset(oldest->ids);
+  return oldest;
+}
+
+/* Replaces the ids of the cursor by ids with values, in one call where the class can. */
+static hf_status read_ahead(hfL_entity *e, hfL_cursor *c, void *txn, hf_error *err) {
+  size_t n = c->ids->count;
+  const hf_backend *b = hfL_script_backend(e->methods, e->below ? e->below->backend : NULL, e->capabilities);
+  hf_page *values = hf_page_new();
+  hf_key *keys = calloc(n, sizeof *keys);
+  hf_status status = b && values && keys ? HF_OK : hf__fail(err, HF_IO, "out of memory");
+  for (size_t i = 0; i < n && status == HF_OK; i++) keys[i].id = c->ids->entries[i].id;
+  if (status == HF_OK) status = b->get_many(NULL, txn, e, keys, n, values, err);
+  free(keys);
+  if (status) {
+    hf_page_free(values);
+    return status;
+  }
+  hf_page_free(c->ids);
+  c->ids = values;
+  return HF_OK;
+}
+
+/* Adds the entity to the page.  HF_NOT_FOUND: it is gone. */
+static hf_status hand_out(hfL_entity *e, void *txn, const hf_entry *from, const hf_key *key, const hf_scan *scan,
+                          hf_buffer *json, hf_page *page, hf_error *err) {
+  hf_slice text = from->json;
+  hf_info info = from->info;
+  hf_status status = from->status;
+  if (status == HF_OK && !scan->keys_only && !text.data) {
+    status = hfL_script_get(NULL, txn, e, key, json, &info, err);
+    text = (hf_slice){json->data, json->size};
+  }
+  if (status == HF_CORRUPT && scan->report_corrupt)
+    text = (hf_slice){err->message, strlen(err->message)};
+  else if (status)
+    return status;
+  hf_entry *entry = hf_page_add(page, key->id, scan->keys_only ? NULL : text.data, scan->keys_only ? 0 : text.size);
+  if (!entry) return hf__fail(err, HF_IO, "out of memory");
+  entry->info = info;
+  entry->status = status;
+  return HF_OK;
+}
+
+/* Hands out one id of the walk, whose order key goes to `at`.  *bytes: of the page so far. */
+static hf_status advance(hfL_entity *e, void *txn, const hf_entry *from, const hf_scan *scan, hf_buffer *json,
+                         hf_page *page, size_t *bytes, unsigned char at[HF__ORDER_KEY_MAX], size_t *at_size,
+                         hf_error *err) {
+  size_t before = page->count;
+  *at_size = hf_order_key(from->id, at);
+  hf_key key = {from->id, {(const char *)at, *at_size}};
+  hf_status status = hand_out(e, txn, from, &key, scan, json, page, err);
+  if (page->count > before) *bytes += page->entries[before].json.size;
+  if (status == HF_CORRUPT) hf__error_entity(err, (hf_slice){err->entity_name, strlen(err->entity_name)}, key.id);
+  return status == HF_NOT_FOUND ? HF_OK : status;
+}
+
+static bool is_full(const hf_page *page, const hf_scan *scan, size_t bytes) {
+  return page->count >= scan->limit || (page->count && scan->max_bytes && bytes >= scan->max_bytes);
+}
+
+/* Over the class's own iterator. */
+static hf_status scan_script(hfL_entity *e, void *txn, const hf_scan *scan, hf_page *page, bool *more, hf_error *err) {
+  bool begin;
+  hfL_cursor *c = find_cursor(e, scan, &begin);
+  if (!c) return hf__fail(err, HF_IO, "no cursor for %s: out of memory, or its iteration iterates itself", e->class_name);
+  c->with_values = !scan->keys_only && hfL_entity_has(e, HFL_ENTRIES);
+  hf_buffer json = HF_BUFFER_INIT;
+  hf_status status = HF_OK;
+  size_t bytes = 0;
+  while (status == HF_OK && !is_full(page, scan, bytes)) {
+    if (c->next == c->ids->count) {
+      if (c->ended) break;
+      hf__page_reset(c->ids);
+      c->next = 0;
+      struct pull p = {.cursor = c, .scan = scan, .slot = (int)(c - e->cursors) + 1, .begin = begin,
+                       .wanted = scan->limit};
+      begin = false;
+      status = hfL_entity_call(e, c->with_values ? HFL_ENTRIES : HFL_KEYS, pull_body, &p.call, err);
+      if (status == HF_OK && c->ids->count && !scan->keys_only && !c->with_values && hfL_entity_has(e, HFL_READ_MANY))
+        status = read_ahead(e, c, txn, err);
+      continue;
+    }
+    status = advance(e, txn, &c->ids->entries[c->next++], scan, &json, page, &bytes, c->at, &c->at_size, err);
+  }
+  hf_buffer_free(&json);
+  c->busy = false;
+  if (c->at_size && !hf_page_resume(page, (hf_slice){(const char *)c->at, c->at_size}))
+    status = hf__fail(err, HF_IO, "out of memory");
+  *more = status == HF_OK && !(c->ended && c->next == c->ids->count);
+  if (!*more && status != HF_CORRUPT) c->walk = 0;
+  return status;
+}
+
+/* Over the ids of the store below, with the class's own values. */
+static hf_status scan_below(hfL_entity *e, void *txn, const hf_scan *scan, hf_page *page, bool *more, hf_error *err) {
+  hf_persist *p = e->below;
+  hf_page *ids = hf_page_new();
+  if (!ids) return hf__fail(err, HF_IO, "out of memory");
+  hf_scan keys = *scan;
+  hf_buffer json = HF_BUFFER_INIT;
+  unsigned char at[HF__ORDER_KEY_MAX];
+  size_t bytes = 0, i = 0, at_size = 0;
+  keys.keys_only = true;
+  hf_status status = p->backend->scan(p->impl, txn, p->entity, &keys, ids, more, err);
+  while (status == HF_OK && i < ids->count && !is_full(page, scan, bytes))
+    status = advance(e, txn, &ids->entries[i++], scan, &json, page, &bytes, at, &at_size, err);
+  if (i < ids->count) *more = true;
+  if (i && !hf_page_resume(page, (hf_slice){(const char *)at, at_size}))
+    status = hf__fail(err, HF_IO, "out of memory");
+  hf_buffer_free(&json);
+  hf_page_free(ids);
+  return status;
+}
+
+hf_status hfL_script_scan(void *store, void *txn, void *entity, const hf_scan *scan, hf_page *page, bool *more,
+                          hf_error *err) {
+  (void)store;
+  hfL_entity *e = entity;
+  if (!e) return hf__fail(err, HF_CLOSED, "it was closed in the middle of the operation");
+  hf_status status;
+  e->refs++; /* a script may close it */
+  if (!e->below || hfL_entity_has(e, HFL_KEYS) || (hfL_entity_has(e, HFL_ENTRIES) && !scan->keys_only)) {
+    status = scan_script(e, txn, scan, page, more, err);
+  } else {
+    hf_persist *p = e->below;
+    status = hf_persist_init(p, err);
+    if (status == HF_OK)
+      status = scan->keys_only || !(hfL_entity_has(e, HFL_READ_VALUE) || hfL_entity_has(e, HFL_READ_ENTRY))
+                   ? p->backend->scan(p->impl, txn, p->entity, scan, page, more, err)
+                   : scan_below(e, txn, scan, page, more, err);
+  }
+  hfL_entity_unref(e);
+  return status;
+}
+
+/* ---- counting */
+
+struct count {
+  hfL_call call;
+  uint64_t *count;
+};
+
+static int count_body(lua_State *L) {
+  const struct count *c = lua_touserdata(L, 1);
+  uint64_t n = 0;
+  hfL_push_method(L, &c->call);
+  call_for_steps(L, &c->call, 0);
+  int steps = lua_gettop(L);
+  for (;; n++) {
+    lua_pushvalue(L, steps);
+    lua_call(L, 0, 1);
+    if (lua_isnil(L, -1)) break;
+    lua_settop(L, steps);
+  }
+  *c->count = n;
+  return 0;
+}
+
+hf_status hfL_script_count_keys(hfL_entity *e, uint64_t *count, hf_error *err) {
+  struct count c = {.count = count};
+  return hfL_entity_call(e, HFL_KEYS, count_body, &c.call, err);
+}
