@@ -202,12 +202,18 @@ end
 -- What is raised in the loop of a method, with the method's name.
 local function explain(what)
   return function(raised)
+    local known = core.isError(raised)
     local err = core.traceback(raised)
-    if err.code == "script" and err.message:sub(1, #what) ~= what then
-      err.message = what .. " raised: " .. err.message
-    end
+    if not known then err.message = what .. " raised: " .. err.message end
     return err
   end
+end
+
+-- Raises what is wrong with what a method gave, and where the method begins.
+local function blame(method, message)
+  local info = debug.getinfo(method, "S")
+  local where = info.linedefined > 0 and string.format("%s:%d", info.short_src, info.linedefined) or nil
+  error(core.error("script", message, { where = where }), 0)
 end
 
 --- Runs a method that gives a loop, and gives that loop with every value copied: nothing of it is the store's.
@@ -222,7 +228,8 @@ function M.loop(self, name, method, limit, ...)
   core.enter(self)
   local ok, step, state, control = xpcall(method, handler, self, ...)
   if not ok then error(step, 0) end
-  step = core.steps(what, step, state, control)
+  ok, step = pcall(core.steps, what, step, state, control)
+  if not ok then blame(method, step.message) end
   return function()
     if limit then
       if limit <= 0 then return nil end
@@ -233,7 +240,7 @@ function M.loop(self, name, method, limit, ...)
     if not fine then error(value, 0) end
     if value == nil then return nil end
     local copied, copy = pcall(core.copy, value)
-    if not copied then error(core.error("script", what .. " yielded what is no entity: " .. copy.message), 0) end
+    if not copied then blame(method, what .. " yielded what is no entity: " .. copy.message) end
     return copy
   end
 end

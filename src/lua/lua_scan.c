@@ -8,7 +8,6 @@
  * Ids must come in natural order, each once: what comes otherwise is an error that
  * shows the two ids, since paging over it would lose entities silently.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,7 +48,8 @@ static int step_list(lua_State *L) {
   return 1;
 }
 
-void hfL_push_steps(lua_State *L, const char *what) {
+/* False: they are nothing of the kind. */
+static bool push_steps(lua_State *L) {
   int first = lua_gettop(L) - 2;
   bool callable = lua_isfunction(L, first);
   if (lua_istable(L, first) || lua_isuserdata(L, first)) {
@@ -66,19 +66,24 @@ void hfL_push_steps(lua_State *L, const char *what) {
     lua_pushinteger(L, 0);
     lua_pushcclosure(L, step_list, 2);
   } else {
-    hf_error err;
-    hf__fail(&err, HF_SCRIPT, "%s must return an iterator function, a coroutine or a list, not a %s", what,
-             luaL_typename(L, first));
-    hfL_raise(L, &err);
+    return false;
   }
+  return true;
+}
+
+void hfL_push_steps(lua_State *L, const char *what) {
+  hf_error err;
+  if (push_steps(L)) return;
+  hf__fail(&err, HF_SCRIPT, "%s must return an iterator function, a coroutine or a list, not a %s", what,
+           luaL_typename(L, -3));
+  hfL_raise(L, &err);
 }
 
 /* Calls the method with `arguments` values behind its instance, and leaves its iterator as one function. */
 static void call_for_steps(lua_State *L, const hfL_call *call, int arguments) {
-  char what[256];
   lua_call(L, arguments + 1, 3);
-  snprintf(what, sizeof what, "%.150s:%s", call->entity->class_name, hfL_method_name(call->method));
-  hfL_push_steps(L, what);
+  if (!push_steps(L))
+    hfL_blame(L, call, "must return an iterator function, a coroutine or a list, not a %s", luaL_typename(L, -3));
 }
 
 /* ---- pulling ids */
