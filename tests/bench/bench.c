@@ -63,7 +63,11 @@ static unsigned number(const char *text) {
 
 int main(int argc, char **argv) {
   struct bench_options o = {.entity = "signal", .ops = 100000, .names = 1, .seed = 1};
-  if (argc < 3) bench_die("usage: hf_bench raw|c WHAT -d DIR [-e ENTITY -n OPS -s SEED -k NAMES -f SOURCE -x -y]");
+  static const struct side {
+    const char *name;
+    const struct bench_op *ops;
+  } sides[] = {{"raw", bench_raw_ops}, {"c", bench_c_ops}, {"script", bench_script_ops}};
+  if (argc < 3) bench_die("usage: hf_bench raw|c|script WHAT -d DIR [-e ENTITY -n OPS -s SEED -k NAMES -f SOURCE -x -y]");
   o.what = argv[2];
   for (int option; (option = getopt(argc - 2, argv + 2, "d:f:e:n:k:s:xy")) != -1;) switch (option) {
     case 'd': o.dir = optarg; break;
@@ -77,10 +81,11 @@ int main(int argc, char **argv) {
     default: return 2;
     }
   if (!o.dir) bench_die("-d is missing");
-  for (const struct bench_op *op = strcmp(argv[1], "raw") == 0 ? bench_raw_ops : bench_c_ops; op->name; op++)
-    if (strcmp(op->name, o.what) == 0) {
-      op->run(&o);
-      return 0;
-    }
+  for (size_t i = 0; i < sizeof sides / sizeof *sides; i++)
+    for (const struct bench_op *op = sides[i].ops; op->name && strcmp(argv[1], sides[i].name) == 0; op++)
+      if (strcmp(op->name, o.what) == 0) {
+        op->run(&o);
+        return 0;
+      }
   bench_die("%s does not measure %s", argv[1], o.what);
 }

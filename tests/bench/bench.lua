@@ -20,7 +20,7 @@ local Report = require "report"
 
 -- ----------------------------------------------------------------- options
 
-local PARTS = { "codec", "write", "read", "iterate", "growth", "names" }
+local PARTS = { "codec", "write", "read", "iterate", "growth", "names", "scripts" }
 local options = {}
 
 local function usage(problem)
@@ -84,6 +84,7 @@ local interpreter = quoted(executable) .. (executable:match("/holdfast$") and " 
 local commands = {
   raw = program .. " raw",
   c = program .. " c",
+  script = program .. " script",
   lua = interpreter .. quoted(here .. "/bench_lua.lua"),
 }
 
@@ -274,6 +275,23 @@ function parts.names()
     report:add("Lua readValue spread over " .. of, samples.lua, samples.raw)
     discard(dir)
   end
+end
+
+-- Classes in Lua behind the C API.
+function parts.scripts()
+  local us = {}
+  for i = 1, 10 do us[i] = {} end
+  for round = 1, ROUNDS do
+    local numbers = { once("script", "script", ".", "-n " .. size.batch * 10) }
+    for i = 1, 10 do us[i][round] = numbers[i] end
+  end
+  local aim = Report.above(1)
+  report:add("C has, of a class in Lua; baseline the method in a Lua loop; aim: + 1 µs", us[1], us[2], aim)
+  report:add("C read of true, of a class in Lua; baseline likewise; aim: + 1 µs", us[3], us[4], aim)
+  report:add("C write of true, of a class in Lua; baseline likewise; aim: + 1 µs", us[5], us[6], aim)
+  report:add("C read of a signal, of a class in Lua; baseline reading true", us[7], us[3])
+  report:add("C write of a signal, of a class in Lua; baseline writing true", us[8], us[5])
+  report:add("C read through a class that leaves it to its store; baseline the store", us[9], us[10])
 end
 
 -- --------------------------------------------------------------------- main
