@@ -169,7 +169,8 @@ end
 local function class(methods, parent)
   local face = {}
   for _, name in ipairs(METHODS) do face[name] = core[name] end
-  methods.instances = { __index = setmetatable(face, { __index = methods }), __tostring = instanceText, class = methods }
+  methods.instances = { __index = setmetatable(face, { __index = methods }), __tostring = instanceText,
+    class = methods }
   local scriptFace = setmetatable({
     values = scriptValues,
     filter = scriptFilter,
@@ -186,21 +187,21 @@ local function class(methods, parent)
 end
 
 -- The handle of an instance of a script class that stands on its own.
-local function serveAlone(self, class, methods, entityName, baseDir, options)
+local function serveAlone(self, of, methods, entityName, baseDir, options)
   if baseDir ~= nil and type(baseDir) ~= "string" then
-    misuse(nil, "%s: the base must be a string, not a %s", class.className, type(baseDir))
+    misuse(nil, "%s: the base must be a string, not a %s", of.className, type(baseDir))
   end
-  if options ~= nil then misuse(nil, "%s: a class of your own takes its options in its init", class.className) end
-  local spec = script.spec(class, methods)
+  if options ~= nil then misuse(nil, "%s: a class of your own takes its options in its init", of.className) end
+  local spec = script.spec(of, methods)
   spec.base = baseDir or ""
-  spec.url = "lua:" .. class.className .. (spec.base ~= "" and "?base=" .. spec.base or "")
+  spec.url = "lua:" .. of.className .. (spec.base ~= "" and "?base=" .. spec.base or "")
   return core.serve(self, entityName, spec)
 end
 
 -- The handle of one that extends a store, whose own handle is element -1.
-local function serveAround(self, class, methods, entityName, baseDir, options)
+local function serveAround(self, of, methods, entityName, baseDir, options)
   self[-1] = core.open(entityName, baseDir, options)
-  local spec = script.spec(class, methods, core.below.supports(self))
+  local spec = script.spec(of, methods, core.below.supports(self))
   spec.url = core.below.url(self)
   return core.serve(self, entityName, spec)
 end
@@ -211,7 +212,9 @@ end
 ---@param options? table     {durability=, mapSize=, maxSize=, readOnly=, create=, networkFs=}
 function PersistBase:init(entityName, baseDir, options)
   local of = type(self) == "table" and getmetatable(self)
-  if not of or not of.class then misuse(nil, "init is called on an instance: PersistBase.init(self, entityName, baseDir)") end
+  if not of or not of.class then
+    misuse(nil, "init is called on an instance: PersistBase.init(self, entityName, baseDir)")
+  end
   local methods = script.methods(of.class)
   if not methods then
     self[0] = core.open(entityName, baseDir, options)

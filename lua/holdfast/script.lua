@@ -81,7 +81,8 @@ local function declared(class)
         local known = {}
         for capability in pairs(CAPABILITIES) do known[#known + 1] = capability end
         table.sort(known)
-        refuse(each, "supports.%s: there is no such capability; there are %s", tostring(name), table.concat(known, ", "))
+        refuse(each, "supports.%s: there is no such capability; there are %s", tostring(name),
+          table.concat(known, ", "))
       end
       if type(promised) ~= "boolean" then refuse(each, "supports.%s must be true or false", name) end
       out[name] = promised
@@ -117,8 +118,8 @@ local function checkPromises(class, methods, promises)
   local writes = methods.writeValue
   for _, name in ipairs { "ifAbsent", "revision" } do
     if promises[name] and writes and not takes(writes, 3) then
-      refuse(class, "declares supports.%s, but writeValue takes no conditions: function %s:writeValue(id, entity, options)",
-        name, class.className)
+      refuse(class, "declares supports.%s, but writeValue takes no conditions: "
+        .. "function %s:writeValue(id, entity, options)", name, class.className)
     end
   end
   for _, name in ipairs { "transaction", "snapshot", "nested" } do
@@ -144,12 +145,14 @@ end
 local function inheritedPromises(class, methods, below)
   local promises = {}
   for name in pairs(CAPABILITIES) do promises[name] = below[name] end
-  if methods.writeValue and not takes(methods.writeValue, 3) then promises.ifAbsent, promises.revision = false, false end
+  if methods.writeValue and not takes(methods.writeValue, 3) then
+    promises.ifAbsent, promises.revision = false, false
+  end
   if methods.readValue and not methods.readEntry then promises.revision = false end
-  if (methods.writeMany or methods.removeMany or methods.writeValue or methods.removeValue) and not promises.transaction then
+  local loops = methods.writeValue or methods.removeValue -- in a transaction where the store has them
+  if methods.writeMany or methods.removeMany or (loops and not promises.transaction) then
     promises.atomicBatch = false
   end
-  if methods.writeMany or methods.removeMany then promises.atomicBatch = false end
   for _, name in ipairs(TRANSACTION) do
     if methods[name] then refuse(class, "has %s, but extends a store that has its own transactions or none", name) end
   end
@@ -160,7 +163,7 @@ local function inheritedPromises(class, methods, below)
     end
     promises[name] = promised
   end
-  if own.ifAbsent or own.revision then checkPromises(class, methods, { ifAbsent = own.ifAbsent, revision = own.revision }) end
+  checkPromises(class, methods, { ifAbsent = own.ifAbsent, revision = own.revision })
   return promises
 end
 

@@ -491,7 +491,8 @@ static hf_status stat_entity(void *store, void *txn, void *entity, hf_buffer *js
   if (status) return status;
   json->size = 0;
   bool ok = hf_buffer_printf(json, "{\"backend\":\"lua\",\"class\":") &&
-            hf_buffer_quote(json, hf_text(e->class_name)) &&
+            hf_buffer_quote(json, hf_text(e->class_name)) && hf_buffer_printf(json, ",\"entityName\":") &&
+            hf_buffer_quote(json, hf_text(e->name)) &&
             hf_buffer_printf(json, ",\"entities\":%llu}", (unsigned long long)n);
   return ok ? HF_OK : hf__fail(err, HF_IO, "out of memory");
 }

@@ -5,14 +5,16 @@
 -- cannot be run is marked ```text.
 --
 --   ```lua   the blocks of one document are one script, run by the command in an empty
---            folder; `--> text` says what is printed
+--            folder; `--> text` says what is printed.  A block that begins with `-- NAME.lua` is that file
+--            in the shell session instead
 --   ```c     a block with main() is a program; other blocks of a document are joined to
 --            one function, those that begin with #include or static stand before it; `//> text`
 --            says what is printed
 --   ```sh    one shell session a document; lines with `$ ` are commands, the lines below
 --            are what they print, errors too
 --
--- In expected text `...` stands for anything, and white space counts as one blank.
+-- In expected text `...` stands for anything, alone on a line for any lines but none, and white space counts as one
+-- blank.
 
 local holdfast = require "holdfast"
 
@@ -76,10 +78,13 @@ local function blocks(path)
   return list
 end
 
-local function of(path, language)
-  local list = {}
+-- The blocks of these languages; Lua that is a file of the session counts as "file", and has a name.
+local function of(path, ...)
+  local wanted, list = {}, {}
+  for _, language in ipairs { ... } do wanted[language] = true end
   for _, block in ipairs(blocks(path)) do
-    if block.language == language then list[#list + 1] = block end
+    block.name = block.language == "lua" and (block.lines[1] or ""):match("^%-%- ([%w_]+%.lua)$")
+    if wanted[block.name and "file" or block.language] then list[#list + 1] = block end
   end
   return list
 end
@@ -92,11 +97,16 @@ local function matches(expected, actual)
   return squeeze(actual):find("^" .. pattern .. "$") ~= nil
 end
 
+-- Whether the lines from e and a on are what is expected.
+local function same(expected, e, actual, a)
+  if e > #expected then return a > #actual end
+  if a > #actual or not matches(expected[e], actual[a]) then return false end
+  return same(expected, e + 1, actual, a + 1) or squeeze(expected[e]) == "..." and same(expected, e, actual, a + 1)
+end
+
 local function compare(where, expected, actual)
   while #actual > 0 and not actual[#actual]:find("%S") do actual[#actual] = nil end
-  local same = #expected == #actual
-  for i = 1, #expected do same = same and matches(expected[i], actual[i]) end
-  if not same then
+  if not same(expected, 1, actual, 1) then
     error(("%s: expected:\n  %s\nbut was:\n  %s"):format(where, table.concat(expected, "\n  "),
       table.concat(actual, "\n  ")), 0)
   end
@@ -215,12 +225,16 @@ describe("the documents", function()
       end)
     end
 
-    local sessions = of(path, "sh")
+    local sessions = of(path, "sh", "file")
     if #sessions > 0 then
       it(path .. ": its commands print what it says", function()
         local script, list = {}, {}
         for _, block in ipairs(sessions) do
-          for i, line in ipairs(block.lines) do
+          if block.name then
+            script[#script + 1] = ("cat >%s <<'END OF FILE'\n%s\nEND OF FILE"):format(block.name,
+              table.concat(block.lines, "\n"))
+          end
+          for i, line in ipairs(block.name and {} or block.lines) do
             local text = line:match("^%$ (.*)$")
             if text then
               local number = block.line + i
@@ -363,8 +377,8 @@ function generate.codes()
 end
 
 function generate.capabilities()
-  local backends = { "lmdb", "memory", "null" }
-  local rows = { "| `supports` | " .. table.concat(backends, " | ") .. " |", "|---|---|---|---|" }
+  local backends = { "lmdb", "file", "memory", "null" }
+  local rows = { "| `supports` | " .. table.concat(backends, " | ") .. " |", "|---|---|---|---|---|" }
   for name in backendHeader():gmatch('X%([%u_]+, %d+, "(%a+)"') do
     local row = "| `" .. name .. "` |"
     for _, backend in ipairs(backends) do

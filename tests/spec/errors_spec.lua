@@ -322,7 +322,7 @@ stores.each(function(kind)
       end
     end)
   end)
-end)
+end, stores.all)
 
 describe("a base that is no store", function()
   it("says what to write instead", function()

@@ -149,6 +149,7 @@ stores.each(function(kind)
     end)
 
     it("removeAll ends it at the next page", function()
+      if kind.name == "lua" then return end -- its keys() is asked once for a walk
       local store = kind.open("signal", fast)
       fill(store, 2000)
       local n = 0
@@ -202,6 +203,7 @@ stores.each(function(kind)
     end)
 
     it("its coroutine may stop for a while", function()
+      if not kind.pages then return end
       local store = kind.open("signal", fast)
       fill(store, 300)
       local step = coroutine.wrap(function()
@@ -329,6 +331,14 @@ stores.each(function(kind)
   end)
 
   describe("a snapshot", function()
+    if not kind.supports("snapshot") then
+      it("is refused", function()
+        local store = kind.open()
+        raises.error("unsupported", kind.name .. " stores have no snapshots", store.snapshot, store,
+          function(s) return s:count() end)
+      end)
+      return
+    end
     it("runs the function with the store and returns what it returns", function()
       local store = kind.open()
       local function collect(...)
@@ -430,7 +440,7 @@ stores.each(function(kind)
       end)
     end)
   end)
-end)
+end, stores.all)
 
 describe("a snapshot on lmdb", function()
   local kind = stores.kind("lmdb")

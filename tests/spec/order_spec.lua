@@ -82,4 +82,4 @@ stores.each(function(kind)
     end
     assert.same(sorted, stores.list(store:keys()))
   end)
-end)
+end, stores.all)

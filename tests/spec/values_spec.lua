@@ -152,9 +152,10 @@ stores.each(function(kind)
       end
       return value
     end
-    store:writeValue("deep", nested(128, 7))
+    local depth = kind.depth or 128
+    store:writeValue("deep", nested(depth, 7))
     local value = store:readValue("deep")
-    for _ = 1, 128 do
+    for _ = 1, depth do
       value = value[1]
     end
     assert.equal(7, value)
@@ -163,6 +164,7 @@ stores.each(function(kind)
   end)
 
   it("texts are stored byte for byte", function()
+    if not kind.texts then return end -- a script gets and gives values
     local store = kind.open()
     local text = ' { "b" : 1.0e2 ,\n "a" : [ ] , "\\u00e9" : "\\/" } '
     core.writeText(store, "x", text)
@@ -182,4 +184,4 @@ stores.each(function(kind)
     end
     assert.equal(0, store:count())
   end)
-end)
+end, stores.all)

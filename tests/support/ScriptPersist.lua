@@ -18,6 +18,13 @@ function ScriptPersist.forgetLog()
   for i = #ScriptPersist.log, 1, -1 do ScriptPersist.log[i] = nil end
 end
 
+--- The entity names that a base has.
+function ScriptPersist.entityNames(baseDir)
+  local names = {}
+  for name in pairs(ScriptPersist.bases[baseDir] or {}) do names[#names + 1] = name end
+  return names
+end
+
 function ScriptPersist:init(entityName, baseDir)
   holdfast.PersistBase.init(self, entityName, baseDir)
   local names = ScriptPersist.bases[baseDir] or {}

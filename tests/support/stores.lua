@@ -22,14 +22,43 @@ local counter = 0
 local kinds = {
   lmdb = {
     name = "lmdb",
+    texts = true,
+    pages = true,
     durable = true,
     class = "LmdbPersist",
     newBase = function()
       return temp.directory() .. "/store"
     end,
   },
+  file = {
+    name = "file",
+    texts = true,
+    durable = true,
+    class = "FilePersist",
+    newBase = function()
+      return "file:" .. temp.quickDirectory() .. "/store?durability=nosync"
+    end,
+  },
+  script = {
+    name = "lua",
+    durable = true, -- not at all, but no store in C is left open either
+    newBase = function()
+      counter = counter + 1
+      return "lua:support.ScriptPersist?base=test-" .. counter
+    end,
+  },
+  wrapper = {
+    name = "lua",
+    depth = 127, -- its box is one level
+    durable = true,
+    newBase = function()
+      return "lua:support.WrapPersist?base=" .. temp.directory() .. "/store"
+    end,
+  },
   memory = {
     name = "memory",
+    texts = true,
+    pages = true,
     durable = false,
     class = "MemoryPersist",
     newBase = function()
@@ -61,19 +90,33 @@ function M.fresh(kind, env)
   end)
 end
 
+-- A kind has: name, of its backend; durable; pages: a walk looks at the store anew for each page, so that it sees what
+-- was written meanwhile; texts: what is stored are the texts as they were given.
 --- A kind of store by name, with open(): an instance on the test's base.
 function M.kind(name)
   local kind = setmetatable({}, { __index = assert(kinds[name]) })
   function kind.open(entityName, options)
     return holdfast.PersistBase(entityName or "signal", kind.base, options)
   end
+  --- Whether the kind has a capability.
+  function kind.supports(capability)
+    local store = holdfast.PersistBase("any", kind.newBase())
+    local promised = store.supports[capability]
+    store:close()
+    return promised
+  end
   return kind
 end
 
---- Defines the suite for LMDB and for memory.
-function M.each(suite)
+--- Every kind of store; the suites of some only need what all of them have.
+M.all = { "lmdb", "memory", "file", "script", "wrapper" }
+
+--- Defines the suite for LMDB and for memory, or for these kinds.
+---@param suite fun(kind: table)
+---@param names? string[]
+function M.each(suite, names)
   local env = getfenv(2)
-  for _, name in ipairs({ "lmdb", "memory" }) do
+  for _, name in ipairs(names or { "lmdb", "memory" }) do
     local kind = M.kind(name)
     env.describe("on " .. name, function()
       M.fresh(kind, env)

@@ -212,7 +212,11 @@ typedef struct hf_entry {
  * store is opened, and created where it does not exist, by the first operation or
  * by hf_persist_init().
  *   options  NULL for the defaults
- * Errors: HF_INVALID_ARGUMENT. */
+ * Errors: HF_INVALID_ARGUMENT.
+ *
+ * "lua:MODULE" or "lua:PATH.lua", with "?base=..." for its constructor, is a class in Lua (docs/adapters.md): it is
+ * loaded and its instance made at once, in the runtime that this thread opened or entered last, and the handle is
+ * used in this thread.  Errors then also: HF_UNSUPPORTED (no runtime here), HF_NOT_FOUND (no such file), HF_SCRIPT. */
 HF_API hf_status hf_persist_open(hf_slice entity_name, const char *base, const hf_options *options, hf_persist **out,
                                  hf_error *err);
 
@@ -393,6 +397,87 @@ HF_API hf_status hf_persist_read_cjson(hf_persist *p, hf_slice id, struct cJSON 
 HF_API hf_status hf_persist_write_cjson(hf_persist *p, hf_slice id, const struct cJSON *value,
                                         const hf_write_options *options, hf_info *info, hf_error *err);
 
+/* ---------------------------------------------------------------- adapters */
+
+/* The state of a trading host, one adapter for each kind of it.  An adapter says under which id its entity is, and
+ * in which store: the default one, or what was registered before its first use.
+ *
+ *   adapter                  entities    id                       in Lua
+ *   PersistSignalAdapter     signal      {strategy}/{symbol}      readSignalData, writeSignalData
+ *   PersistScheduleAdapter   schedule    {strategy}/{symbol}      readScheduleData, writeScheduleData
+ *   PersistRiskAdapter       risk        {riskName}/positions     readPositionData, writePositionData
+ *   PersistPartialAdapter    partial     {symbol}/levels          readPartialData, writePartialData
+ *
+ * The parts of an id may be any text: `%` and `/` in them are percent-encoded, so that different parts never make the
+ * same id.  All four are in "./dump/data" by default, so that one transaction covers them:
+ *
+ *     hf_slice id[] = {hf_text("main"), hf_text("BTCUSDT")};
+ *     hf_txn *txn;
+ *     hf_txn_begin(HF_TXN_WRITE, &txn, &err);
+ *     hf_adapter_write(set, "PersistSignalAdapter", id, 2, row, &err);
+ *     hf_adapter_write(set, "PersistScheduleAdapter", id, 2, hf_text("null"), &err);
+ *     hf_txn_commit(txn, &err);
+ */
+
+/* A set of adapters, used by one thread at a time. */
+typedef struct hf_adapters hf_adapters;
+
+/* A set of its own with the four above, for programs without scripts.  HF_IO: out of memory. */
+HF_API hf_status hf_adapters_new(hf_adapters **out, hf_error *err);
+/* Closes its stores and frees it.  Not for the set of a runtime.  NULL is ignored. */
+HF_API void hf_adapters_free(hf_adapters *set);
+
+/* An adapter: how hf_adapter_define() is told of it. */
+typedef struct hf_adapter_spec {
+  const char *name;            /* what it is called here and in scripts, "PersistOrderAdapter" */
+  const char *entity_name;     /* "order"; no two adapters share one */
+  const char *id;              /* "{exchange}/{orderId}": parts in braces, a `/` between any two */
+  const char *read, *write;    /* what its functions are called in scripts; NULL: "readOrderData", "writeOrderData" */
+  const char *const *infinite; /* fields, at any depth, whose `null` is read as 1e999; ends in NULL; NULL: none */
+  const char *base;            /* where it is when nothing was registered; NULL: "./dump/data" */
+} hf_adapter_spec;
+
+#define HF_ADAPTER_PARTS_MAX 8 /* parts of an id, at most */
+
+/* Adds an adapter to the set; everything is copied.  Defining the same once more changes nothing.
+ * Errors: HF_INVALID_ARGUMENT. */
+HF_API hf_status hf_adapter_define(hf_adapters *set, const hf_adapter_spec *spec, hf_error *err);
+
+/* What is known of an adapter. */
+typedef struct hf_adapter_info {
+  const hf_adapter_spec *spec; /* with no NULL but infinite */
+  const char *store;           /* the store's URL without passwords, or the script's class and its base */
+  const char *since;           /* its first use: "readSignalData at bot.lua:12"; NULL: not used yet */
+} hf_adapter_info;
+
+/* Describes the adapter at this place, from 0; false behind the last.  Valid until the set is used again; `spec` as
+ * long as the set. */
+HF_API bool hf_adapters_at(const hf_adapters *set, size_t index, hf_adapter_info *out);
+
+/* Registers the store that an adapter uses: a path or store URL, and options for it (NULL: defaults).  Registration
+ * comes before the first read or write, and before a host runs.
+ * Errors: HF_BUSY says what was first (retryable is false); as hf_persist_open(). */
+HF_API hf_status hf_adapter_use(hf_adapters *set, const char *name, const char *base, const hf_options *options,
+                                hf_error *err);
+
+/* Reads what the parts name as JSON text into `json`.  Nothing stored, or a stored `null`: found is false.
+ * Errors: HF_INVALID_ARGUMENT names the part; what opening and reading the store give. */
+HF_API hf_status hf_adapter_read(hf_adapters *set, const char *name, const hf_slice *parts, size_t count,
+                                 hf_buffer *json, bool *found, hf_error *err);
+
+/* Writes it; {NULL, 0} and JSON `null` remove it, if it is there.  Joins the thread's transaction. */
+HF_API hf_status hf_adapter_write(hf_adapters *set, const char *name, const hf_slice *parts, size_t count,
+                                  hf_slice json, hf_error *err);
+
+/* Ends the adapter's use: closes its handle.  It can be registered again; if it is not, the next use opens the same
+ * store again.  Errors: what the close() of a script's class raised; it is closed all the same. */
+HF_API hf_status hf_adapter_close(hf_adapters *set, const char *name, hf_error *err);
+
+/* A host begins to run: until the release, registration fails with HF_BUSY and says what runs ("Live.run BTCUSDT
+ * main-strategy").  Several may run at a time.  Releasing twice is harmless. */
+HF_API hf_status hf_adapters_hold(hf_adapters *set, const char *what, uint64_t *hold, hf_error *err);
+HF_API void hf_adapters_release(hf_adapters *set, uint64_t hold);
+
 /* ----------------------------------------------------------------- runtime */
 
 /* A LuaJIT state with Holdfast inside. */
@@ -418,6 +503,10 @@ HF_API hf_status hf_runtime_run_text(hf_runtime *runtime, hf_slice code, const c
  *   result  receives the first result as JSON text; "null" for none; NULL to ignore it */
 HF_API hf_status hf_runtime_call(hf_runtime *runtime, const char *function, hf_slice args, hf_buffer *result,
                                  hf_error *err);
+
+/* The adapters of the runtime's scripts: what they register serves the program, and the other way round.  Used in the
+ * runtime's thread, until it is closed.  NULL: out of memory. */
+HF_API hf_adapters *hf_runtime_adapters(hf_runtime *runtime);
 
 /* The Lua state, for programs that include lua.h. */
 HF_API struct lua_State *hf_runtime_state(hf_runtime *runtime);

@@ -1,0 +1,465 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The backend that keeps each entity in a file of its own:
+ *
+ *     BASE/ENTITY/ID.json
+ *
+ * The layout, and the documents, are those of the framework whose persistence this
+ * project implements, so that the two can read each other's stores.  file.h says
+ * where things are.
+ */
+#include "file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* What must fit behind the path of a store. */
+enum { BELOW_STORE = 64 };
+
+/* ---- stores */
+
+static hf_status identify(const hf_location *at, char identity[HF_IDENTITY_MAX], hf_error *err) {
+  struct stat st;
+  const hf_options *o = at->options;
+  if (!*at->path) return hf_error_set(err, HF_INVALID_ARGUMENT, "file: needs a directory, as in file:./data");
+  if (strlen(at->path) + BELOW_STORE >= FILE_PATH_MAX) return file_fail(ENAMETOOLONG, "use", at->path, err);
+  if (o->max_size)
+    return hf_error_set(err, HF_UNSUPPORTED, "file stores have no maxsize: use a disk quota, or an lmdb store");
+  if (stat(at->path, &st)) {
+    if (errno != ENOENT) return file_fail(errno, "open the directory", at->path, err);
+    if (o->must_exist || o->read_only) return hf_error_set(err, HF_NOT_FOUND, "there is no store at %s", at->path);
+    int number = file_make_folders(at->path, o->durability == HF_DURABILITY_SYNC);
+    if (number || stat(at->path, &st)) return file_fail(number ? number : errno, "make the directory", at->path, err);
+  }
+  if (!S_ISDIR(st.st_mode)) return file_fail(ENOTDIR, "use", at->path, err);
+  snprintf(identity, HF_IDENTITY_MAX, "%llx:%llx", (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
+  return HF_OK;
+}
+
+static void close_store(void *store) {
+  file_store *s = store;
+  file_temp_close(s);
+  pthread_mutex_destroy(&s->lock);
+  free(s->path);
+  free(s);
+}
+
+static hf_status open_store(const hf_location *at, void **store, hf_error *err) {
+  file_store *s = calloc(1, sizeof *s);
+  char *path = realpath(at->path, NULL);
+  if (!s || !path) {
+    hf_status status = s ? file_fail(errno, "find", at->path, err) : hf_error_set(err, HF_IO, "out of memory");
+    free(s);
+    free(path);
+    return status;
+  }
+  s->path = path;
+  s->options = *at->options;
+  s->owner_fd = -1;
+  pthread_mutex_init(&s->lock, NULL);
+  if (!s->options.read_only) file_temp_sweep(path);
+  *store = s;
+  return HF_OK;
+}
+
+/* ---- entity types */
+
+static void entity_close(void *store, void *entity) {
+  file_entity *e = entity;
+  file_walk_forget(store, e);
+  free((char *)(uintptr_t)e->name.data);
+  free(e->folder);
+  free(e->quarantine);
+  free(e);
+}
+
+static hf_status entity_open(void *store, hf_slice name, void **entity, hf_error *err) {
+  file_store *s = store;
+  char relative[FILE_RELATIVE_MAX];
+  file_entity *e = calloc(1, sizeof *e);
+  if (!e) return hf_error_set(err, HF_IO, "out of memory");
+  file_encode_name(name, relative);
+  e->store = s;
+  char *copy = malloc(name.size + 1);
+  if (copy) memcpy(copy, name.data, name.size);
+  e->name = (hf_slice){copy, name.size};
+  if (asprintf(&e->folder, "%s/%s", s->path, relative) < 0) e->folder = NULL;
+  if (asprintf(&e->quarantine, "%s/" FILE_QUARANTINE "/%s", s->path, relative) < 0) e->quarantine = NULL;
+  if (!copy || !e->folder || !e->quarantine) {
+    entity_close(s, e);
+    return hf_error_set(err, HF_IO, "out of memory");
+  }
+  *entity = e;
+  return HF_OK;
+}
+
+/* Writes "FOLDER/RELATIVE.jsonSUFFIX". */
+static hf_status join(const char *folder, const char *relative, const char *suffix, char out[FILE_PATH_MAX],
+                      hf_error *err) {
+  int size = snprintf(out, FILE_PATH_MAX, "%s/%s.json%s", folder, relative, suffix);
+  if (size >= 0 && size < FILE_PATH_MAX) return HF_OK;
+  return hf_error_set(err, HF_INVALID_ARGUMENT,
+                      "the path of this entity is longer than the %d bytes that the system allows: use a shorter base "
+                      "or id",
+                      FILE_PATH_MAX - 1);
+}
+
+hf_status file_document_path(const file_entity *e, hf_slice id, char out[FILE_PATH_MAX], hf_error *err) {
+  char relative[FILE_RELATIVE_MAX];
+  file_encode_id(id, FILE_PART_MAX, relative);
+  return join(e->folder, relative, "", out, err);
+}
+
+hf_status file_quarantine_path(const file_entity *e, hf_slice id, const char *suffix, char out[FILE_PATH_MAX],
+                               hf_error *err) {
+  char relative[FILE_RELATIVE_MAX];
+  file_encode_id(id, FILE_PART_MAX_QUARANTINE, relative);
+  return join(e->quarantine, relative, suffix, out, err);
+}
+
+/* ---- one document */
+
+static hf_status get(void *store, void *txn, void *entity, const hf_key *key, hf_buffer *json, hf_info *info,
+                     hf_error *err) {
+  (void)store;
+  (void)txn;
+  char path[FILE_PATH_MAX];
+  file_info found;
+  hf_status status = file_document_path(entity, key->id, path, err);
+  if (status == HF_OK) status = file_document_read(path, json, &found, err);
+  if (status == HF_NOT_FOUND) return file_quarantine_check(entity, key->id, err);
+  if (status == HF_OK) *info = (hf_info){0, found.modified};
+  return status;
+}
+
+static hf_status has(void *store, void *txn, void *entity, const hf_key *key, hf_error *err) {
+  (void)store;
+  (void)txn;
+  char path[FILE_PATH_MAX];
+  hf_status status = file_document_path(entity, key->id, path, err);
+  if (status || access(path, F_OK) == 0) return status;
+  if (errno != ENOENT && errno != ENOTDIR) return file_fail(errno, "look for", path, err);
+  return file_quarantine_check(entity, key->id, err);
+}
+
+static hf_status put(void *store, void *txn, void *entity, const hf_put *put, const hf_write_options *options,
+                     hf_info *info, hf_error *err) {
+  (void)txn;
+  char path[FILE_PATH_MAX];
+  bool settled;
+  hf_status status = file_document_path(entity, put->key.id, path, err);
+  if (status == HF_OK && options->if_absent) {
+    status = file_quarantine_check(entity, put->key.id, err);
+    if (status == HF_NOT_FOUND) status = HF_OK;
+  }
+  if (status == HF_OK) status = file_document_write(store, path, put->json, options->if_absent, err);
+  if (status) return status;
+  info->updated_at = hf_now_ms();
+  /* Also where the folder of quarantine is missing, which is nearly always so, this is one failing call. */
+  if (access(((file_entity *)entity)->quarantine, F_OK)) return HF_OK;
+  return file_quarantine_settle(entity, put->key.id, &settled, err);
+}
+
+static hf_status remove_one(void *store, void *txn, void *entity, const hf_key *key, hf_error *err) {
+  (void)store;
+  (void)txn;
+  char path[FILE_PATH_MAX];
+  bool settled = false;
+  hf_error why;
+  hf_status status = file_document_path(entity, key->id, path, err);
+  if (status == HF_OK) status = file_document_remove(entity, path, err);
+  if (status != HF_OK && status != HF_NOT_FOUND) return status;
+  hf_status settling = file_quarantine_settle(entity, key->id, &settled, &why);
+  if (settling) {
+    *err = why;
+    return settling;
+  }
+  return settled ? HF_OK : status;
+}
+
+/* ---- all of them */
+
+struct clearing {
+  const file_entity *entity;
+  bool synced;
+};
+
+static int clear_one(void *arg, int folder, const char *leaf, hf_slice id) {
+  (void)arg;
+  (void)id;
+  return unlinkat(folder, leaf, 0) && errno != ENOENT ? errno : 0;
+}
+
+static int clear_folder(void *arg, int parent, const char *name, int folder) {
+  const struct clearing *c = arg;
+  if (unlinkat(parent, name, AT_REMOVEDIR) == 0) return 0;
+  return c->synced && fsync(folder) && errno != EINVAL ? errno : 0;
+}
+
+static hf_status clear(void *store, void *txn, void *entity, hf_error *err) {
+  const file_store *s = store;
+  const file_entity *e = entity;
+  (void)txn;
+  char inside[FILE_PATH_MAX];
+  struct clearing c = {e, s->options.durability == HF_DURABILITY_SYNC};
+  int number = file_visit(e->folder, FILE_PART_MAX, ".json", clear_one, clear_folder, &c);
+  if (number == 0 && c.synced && snprintf(inside, sizeof inside, "%s/.", e->folder) < FILE_PATH_MAX) {
+    number = file_sync_parent(inside);
+    if (number == ENOENT) number = 0;
+  }
+  return number ? file_fail(number, "clear", e->folder, err) : file_quarantine_settle_all(e, err);
+}
+
+static int count_one(void *arg, int folder, const char *leaf, hf_slice id) {
+  (void)folder;
+  (void)leaf;
+  (void)id;
+  ++*(uint64_t *)arg;
+  return 0;
+}
+
+static hf_status count(void *store, void *txn, void *entity, uint64_t *n, hf_error *err) {
+  const file_entity *e = entity;
+  (void)store;
+  (void)txn;
+  *n = 0;
+  int number = file_visit(e->folder, FILE_PART_MAX, ".json", count_one, NULL, n);
+  return number ? file_fail(number, "list", e->folder, err) : HF_OK;
+}
+
+/* ---- walking */
+
+static int compare(hf_slice a, hf_slice b) {
+  int c = memcmp(a.data, b.data, a.size < b.size ? a.size : b.size);
+  return c ? c : (a.size > b.size) - (a.size < b.size);
+}
+
+/* How many entries lie before the bound; with `behind` also one at it. */
+static size_t before(const hf_entry *entries, size_t count, hf_slice bound, bool behind) {
+  size_t low = 0, high = count;
+  while (low < high) {
+    size_t middle = low + (high - low) / 2;
+    int c = compare(file_list_order(&entries[middle]), bound);
+    if (c < 0 || (c == 0 && behind))
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return low;
+}
+
+struct page {
+  const file_entity *entity;
+  const hf_scan *scan;
+  hf_page *page;
+  hf_buffer json;
+  size_t bytes, added;
+  bool old; /* the list was made for an earlier page: what it has may be gone */
+};
+
+/* Adds one document.  HF_NOT_FOUND: it is gone. */
+static hf_status add_document(struct page *p, hf_slice id, hf_error *err) {
+  char path[FILE_PATH_MAX];
+  file_info found = {0, 0};
+  hf_slice text = {NULL, 0};
+  hf_status status = HF_OK;
+  if (!p->scan->keys_only || p->old) status = file_document_path(p->entity, id, path, err);
+  if (p->scan->keys_only && p->old && status == HF_OK && access(path, F_OK)) return HF_NOT_FOUND;
+  if (!p->scan->keys_only) {
+    if (status == HF_OK) status = file_document_read(path, &p->json, &found, err);
+    text = (hf_slice){p->json.data, p->json.size};
+    if (status == HF_CORRUPT) {
+      if (!p->scan->report_corrupt) {
+        size_t n = id.size < sizeof err->entity_id ? id.size : sizeof err->entity_id - 1;
+        memcpy(err->entity_id, id.data, n);
+        err->entity_id[n] = '\0';
+        return status;
+      }
+      text = hf_text(err->message);
+    } else if (status) {
+      return status;
+    }
+  }
+  hf_entry *entry = hf_page_add(p->page, id, text.data, text.size);
+  if (!entry) return hf_error_set(err, HF_IO, "out of memory");
+  entry->info.updated_at = found.modified;
+  entry->status = status;
+  p->bytes += text.size;
+  p->added++;
+  return HF_OK;
+}
+
+static bool is_wanted(const hf_scan *scan, hf_slice id) {
+  hf_slice prefix = scan->id_prefix;
+  return !prefix.size || (id.size >= prefix.size && memcmp(id.data, prefix.data, prefix.size) == 0);
+}
+
+static hf_status scan_list(struct page *p, const file_list *list, bool *more, hf_error *err) {
+  const hf_scan *scan = p->scan;
+  size_t count;
+  const hf_entry *entries = hf_page_entries(list->page, &count), *last = NULL;
+  size_t first = scan->lower.data ? before(entries, count, scan->lower, scan->lower_open) : 0;
+  size_t end = scan->upper.data ? before(entries, count, scan->upper, !scan->upper_open) : count;
+  hf_status status = HF_OK;
+  while (first < end && p->added < scan->limit && !(p->added && p->bytes >= scan->max_bytes)) {
+    last = scan->reverse ? &entries[--end] : &entries[first++];
+    if (!is_wanted(scan, last->id)) continue;
+    status = add_document(p, last->id, err);
+    if (status == HF_NOT_FOUND) status = HF_OK;
+    if (status) break;
+  }
+  *more = first < end;
+  if (last && !hf_page_resume(p->page, file_list_order(last)) && status == HF_OK)
+    status = hf_error_set(err, HF_IO, "out of memory");
+  return status;
+}
+
+static hf_status scan(void *store, void *txn, void *entity, const hf_scan *scan, hf_page *page, bool *more,
+                      hf_error *err) {
+  file_store *s = store;
+  (void)txn;
+  file_list *list = file_walk_take(s, entity, scan->walk);
+  struct page p = {.entity = entity, .scan = scan, .page = page, .old = list != NULL};
+  hf_status status = list ? HF_OK : file_list_make(entity, &list, err);
+  if (status) return status;
+  list->walk = scan->walk;
+  status = scan_list(&p, list, more, err);
+  hf_buffer_free(&p.json);
+  if (*more)
+    file_walk_leave(s, list);
+  else
+    file_list_free(list);
+  return status;
+}
+
+/* ---- the store */
+
+typedef hf_status (*name_fn)(void *arg, hf_slice name, hf_error *err);
+
+/* Calls fn for each entity name that has a folder in `path`.  `name` has what was decoded so far. */
+static hf_status each_name(const char *path, char name[HF_ID_MAX], size_t name_size, name_fn fn, void *arg,
+                           hf_error *err) {
+  DIR *dir = opendir(path);
+  if (!dir) return errno == ENOENT ? HF_OK : file_fail(errno, "list", path, err);
+  hf_status status = HF_OK;
+  for (const struct dirent *d; status == HF_OK && (d = readdir(dir));) {
+    char below[FILE_PATH_MAX], expected[FILE_RELATIVE_MAX];
+    unsigned char order[HF_ORDER_KEY_MAX];
+    struct stat st;
+    size_t size = name_size;
+    bool continued;
+    if (d->d_name[0] == '.' || !file_decode_part(d->d_name, strlen(d->d_name), name, &size, &continued)) continue;
+    int length = snprintf(below, sizeof below, "%s/%s", path, d->d_name);
+    if (length >= FILE_PATH_MAX || stat(below, &st) || !S_ISDIR(st.st_mode)) continue;
+    if (continued) {
+      status = each_name(below, name, size, fn, arg, err);
+      continue;
+    }
+    hf_slice found = {name, size};
+    if (!hf_order_key(found, order)) continue;
+    size_t expected_size = file_encode_name(found, expected);
+    size_t known = strlen(below);
+    if (known > expected_size && strcmp(below + known - expected_size, expected) == 0) status = fn(arg, found, err);
+  }
+  closedir(dir);
+  return status;
+}
+
+static hf_status add_name(void *arg, hf_slice name, hf_error *err) {
+  return hf_page_add(arg, name, NULL, 0) ? HF_OK : hf_error_set(err, HF_IO, "out of memory");
+}
+
+static hf_status entities(void *store, void *txn, hf_page *page, hf_error *err) {
+  const file_store *s = store;
+  char name[HF_ID_MAX];
+  (void)txn;
+  return each_name(s->path, name, 0, add_name, page, err);
+}
+
+struct quarantine_sum {
+  const file_store *store;
+  uint64_t count;
+};
+
+static hf_status add_quarantined(void *arg, hf_slice name, hf_error *err) {
+  struct quarantine_sum *sum = arg;
+  void *entity;
+  uint64_t n = 0;
+  hf_status status = entity_open((void *)(uintptr_t)sum->store, name, &entity, err);
+  if (status) return status;
+  status = file_quarantine_count(((file_entity *)entity)->quarantine, &n, err);
+  sum->count += n;
+  entity_close((void *)(uintptr_t)sum->store, entity);
+  return status;
+}
+
+static hf_status quarantined(void *store, void *entity, uint64_t *n, hf_error *err) {
+  const file_store *s = store;
+  if (entity) return file_quarantine_count(((file_entity *)entity)->quarantine, n, err);
+  char path[FILE_PATH_MAX], name[HF_ID_MAX];
+  struct quarantine_sum sum = {s, 0};
+  snprintf(path, sizeof path, "%s/" FILE_QUARANTINE, s->path);
+  hf_status status = each_name(path, name, 0, add_quarantined, &sum, err);
+  *n = sum.count;
+  return status;
+}
+
+static hf_status quarantine(void *store, void *entity, const hf_key *key, const char *problem, hf_error *err) {
+  (void)store;
+  return file_quarantine_add(entity, key->id, problem, err);
+}
+
+static hf_status count_name(void *arg, hf_slice name, hf_error *err) {
+  (void)name;
+  (void)err;
+  ++*(uint64_t *)arg;
+  return HF_OK;
+}
+
+static hf_status stat_store(void *store, void *txn, void *entity, hf_buffer *json, hf_error *err) {
+  const file_store *s = store;
+  char name[HF_ID_MAX];
+  uint64_t n = 0, in_quarantine = 0;
+  hf_status status = entity ? count(store, txn, entity, &n, err) : each_name(s->path, name, 0, count_name, &n, err);
+  if (status == HF_OK) status = quarantined(store, entity, &in_quarantine, err);
+  if (status) return status;
+  json->size = 0;
+  const file_entity *e = entity;
+  bool ok = hf_buffer_printf(json, "{\"backend\":\"file\"") &&
+            (!e || (hf_buffer_printf(json, ",\"entityName\":") && hf_buffer_quote(json, e->name))) &&
+            hf_buffer_printf(json, ",\"path\":") &&
+            hf_buffer_quote(json, hf_text(e ? e->folder : s->path)) &&
+            hf_buffer_printf(json, ",\"durability\":\"%s\",\"%s\":%llu,\"quarantined\":%llu}",
+                             hf_durability_name(s->options.durability), e ? "entities" : "entityNames",
+                             (unsigned long long)n, (unsigned long long)in_quarantine);
+  return ok ? HF_OK : hf_error_set(err, HF_IO, "out of memory");
+}
+
+const hf_backend hf__backend_file = {
+    .abi_version = HF_BACKEND_ABI,
+    .name = "file",
+    .capabilities = HF_CAP_DURABLE | HF_CAP_IF_ABSENT | HF_CAP_QUARANTINE,
+    .is_path = true,
+    .identify = identify,
+    .open = open_store,
+    .close = close_store,
+    .entity_open = entity_open,
+    .entity_close = entity_close,
+    .get = get,
+    .has = has,
+    .put = put,
+    .remove = remove_one,
+    .clear = clear,
+    .count = count,
+    .scan = scan,
+    .entities = entities,
+    .stat = stat_store,
+    .quarantine = quarantine,
+    .quarantined = quarantined,
+};

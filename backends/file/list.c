@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Folders as sorted lists of ids.  The core reads a walk in pages; going through the
+ * folder for each page would make a walk quadratic, so the list of a walk is kept between
+ * its pages: of the last few walks, and found again by the walk's number.  A walk whose list was dropped
+ * makes a new one, and goes on behind the last id.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "file.h"
+
+/* Folders in folders that are followed: an id has at most 250 of them. */
+enum { DEPTH_MAX = 400 };
+
+struct visit {
+  file_visit_fn visit;
+  file_leave_fn leave;
+  void *arg;
+  const char *suffix;
+  size_t part_max;
+  char relative[FILE_PATH_MAX]; /* of the folder that is read, from the first one, ending in a slash; "" for that */
+  size_t relative_size;
+  char id[HF_ID_MAX]; /* that its path means so far */
+  size_t id_size;
+};
+
+/* Whether the entry is a folder or file; links to files count as files, links to folders as nothing. */
+static bool is_kind(int folder, const struct dirent *d, mode_t kind) {
+  struct stat st;
+  if (d->d_type == DT_DIR) return kind == S_IFDIR;
+  if (d->d_type == DT_REG) return kind == S_IFREG;
+  if (d->d_type != DT_UNKNOWN && d->d_type != DT_LNK) return false;
+  int flags = kind == S_IFDIR ? AT_SYMLINK_NOFOLLOW : 0;
+  return fstatat(folder, d->d_name, &st, flags) == 0 && (st.st_mode & S_IFMT) == kind;
+}
+
+/* Whether this relative path is the one that the id has: other files that decode to it are not ours. */
+static bool is_canonical(const struct visit *v, const char *leaf, size_t leaf_size, hf_slice id) {
+  char expected[FILE_RELATIVE_MAX];
+  unsigned char order[HF_ORDER_KEY_MAX];
+  if (!hf_order_key(id, order)) return false;
+  size_t size = file_encode_id(id, v->part_max, expected);
+  return size == v->relative_size + leaf_size && memcmp(expected, v->relative, v->relative_size) == 0 &&
+         memcmp(expected + v->relative_size, leaf, leaf_size) == 0;
+}
+
+static int visit_file(struct visit *v, int folder, const char *name, size_t size) {
+  bool continued;
+  size_t suffix = strlen(v->suffix), id_size = v->id_size;
+  if (size <= suffix || strcmp(name + size - suffix, v->suffix) != 0) return 0;
+  if (!file_decode_part(name, size - suffix, v->id, &id_size, &continued) || continued) return 0;
+  hf_slice id = {v->id, id_size};
+  if (!is_canonical(v, name, size - suffix, id)) return 0;
+  return v->visit(v->arg, folder, name, id);
+}
+
+static int visit_folder(struct visit *v, int fd, int depth);
+
+static int enter_folder(struct visit *v, int parent, const char *name, size_t size, int depth) {
+  bool continued;
+  size_t id_size = v->id_size, relative_size = v->relative_size;
+  if (depth > DEPTH_MAX || relative_size + size + 1 >= sizeof v->relative) return 0;
+  if (!file_decode_part(name, size, v->id, &v->id_size, &continued) ||
+      (!continued && v->id_size == HF_ID_MAX)) { /* no id begins so */
+    v->id_size = id_size;
+    return 0;
+  }
+  if (!continued) v->id[v->id_size++] = '/';
+  memcpy(v->relative + relative_size, name, size);
+  v->relative[relative_size + size] = '/';
+  v->relative_size += size + 1;
+  int number = 0, fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0)
+    number = errno == ENOENT || errno == ENOTDIR ? 0 : errno;
+  else {
+    int leaving = v->leave ? dup(fd) : -1;
+    number = visit_folder(v, fd, depth + 1);
+    if (number == 0 && leaving >= 0) number = v->leave(v->arg, parent, name, leaving);
+    if (leaving >= 0) close(leaving);
+  }
+  v->id_size = id_size;
+  v->relative_size = relative_size;
+  return number;
+}
+
+/* Takes the descriptor over. */
+static int visit_folder(struct visit *v, int fd, int depth) {
+  DIR *dir = fdopendir(fd);
+  if (!dir) {
+    int number = errno;
+    close(fd);
+    return number;
+  }
+  int number = 0;
+  for (const struct dirent *d; number == 0 && (errno = 0, d = readdir(dir));) {
+    size_t size = strlen(d->d_name);
+    if (d->d_name[0] == '.') continue; /* ., .., temporary files of others */
+    if (is_kind(dirfd(dir), d, S_IFDIR))
+      number = enter_folder(v, dirfd(dir), d->d_name, size, depth);
+    else if (is_kind(dirfd(dir), d, S_IFREG))
+      number = visit_file(v, dirfd(dir), d->d_name, size);
+  }
+  if (number == 0) number = errno;
+  closedir(dir);
+  return number;
+}
+
+int file_visit(const char *folder, size_t part_max, const char *suffix, file_visit_fn visit, file_leave_fn leave,
+               void *arg) {
+  int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return errno == ENOENT ? 0 : errno;
+  struct visit *v = malloc(sizeof *v);
+  if (!v) {
+    close(fd);
+    return ENOMEM;
+  }
+  *v = (struct visit){.visit = visit, .leave = leave, .arg = arg, .suffix = suffix, .part_max = part_max};
+  int number = visit_folder(v, fd, 0);
+  free(v);
+  return number;
+}
+
+/* ---- lists */
+
+static int add_id(void *arg, int folder, const char *leaf, hf_slice id) {
+  (void)folder;
+  (void)leaf;
+  char order[HF_ORDER_KEY_MAX];
+  size_t size = hf_order_key(id, (unsigned char *)order);
+  return hf_page_add(arg, id, order, size) ? 0 : ENOMEM;
+}
+
+static int compare_entries(const void *a, const void *b) {
+  hf_slice x = ((const hf_entry *)a)->json, y = ((const hf_entry *)b)->json;
+  int c = memcmp(x.data, y.data, x.size < y.size ? x.size : y.size);
+  return c ? c : (x.size > y.size) - (x.size < y.size);
+}
+
+hf_status file_list_make(const file_entity *e, file_list **out, hf_error *err) {
+  file_list *list = calloc(1, sizeof *list);
+  if (!list || !(list->page = hf_page_new())) {
+    free(list);
+    return hf_error_set(err, HF_IO, "out of memory");
+  }
+  list->entity = e;
+  int number = file_visit(e->folder, FILE_PART_MAX, ".json", add_id, NULL, list->page);
+  if (number) {
+    file_list_free(list);
+    return file_fail(number, "list", e->folder, err);
+  }
+  size_t count;
+  hf_entry *entries = (hf_entry *)(uintptr_t)hf_page_entries(list->page, &count); /* the list is ours */
+  if (count) qsort(entries, count, sizeof *entries, compare_entries);
+  *out = list;
+  return HF_OK;
+}
+
+void file_list_free(file_list *list) {
+  if (!list) return;
+  hf_page_free(list->page);
+  free(list);
+}
+
+/* ---- lists of walks */
+
+file_list *file_walk_take(file_store *s, const file_entity *e, uint64_t walk) {
+  file_list *found = NULL;
+  pthread_mutex_lock(&s->lock);
+  for (int i = 0; i < FILE_WALKS && !found; i++)
+    if (s->walks[i] && s->walks[i]->walk == walk && s->walks[i]->entity == e) {
+      found = s->walks[i];
+      s->walks[i] = NULL;
+    }
+  pthread_mutex_unlock(&s->lock);
+  return found;
+}
+
+void file_walk_leave(file_store *s, file_list *list) {
+  pthread_mutex_lock(&s->lock);
+  int place = 0;
+  for (int i = 0; i < FILE_WALKS; i++) {
+    if (!s->walks[i]) {
+      place = i;
+      break;
+    }
+    if (s->walks[i]->turn < s->walks[place]->turn) place = i;
+  }
+  file_list *dropped = s->walks[place];
+  list->turn = ++s->turn;
+  s->walks[place] = list;
+  pthread_mutex_unlock(&s->lock);
+  file_list_free(dropped);
+}
+
+void file_walk_forget(file_store *s, const file_entity *e) {
+  pthread_mutex_lock(&s->lock);
+  for (int i = 0; i < FILE_WALKS; i++)
+    if (s->walks[i] && s->walks[i]->entity == e) {
+      file_list_free(s->walks[i]);
+      s->walks[i] = NULL;
+    }
+  pthread_mutex_unlock(&s->lock);
+}
