@@ -66,8 +66,9 @@ int main(int argc, char **argv) {
   static const struct side {
     const char *name;
     const struct bench_op *ops;
-  } sides[] = {{"raw", bench_raw_ops}, {"c", bench_c_ops}, {"script", bench_script_ops}};
-  if (argc < 3) bench_die("usage: hf_bench raw|c|script WHAT -d DIR [-e ENTITY -n OPS -s SEED -k NAMES -f SOURCE -x -y]");
+  } sides[] = {{"raw", bench_raw_ops}, {"file", bench_file_ops}, {"c", bench_c_ops}, {"script", bench_script_ops}};
+  if (argc < 3)
+    bench_die("usage: hf_bench raw|file|c|script WHAT -d DIR [-e ENTITY -n OPS -s SEED -k NAMES -f SOURCE -x -y]");
   o.what = argv[2];
   for (int option; (option = getopt(argc - 2, argv + 2, "d:f:e:n:k:s:xy")) != -1;) switch (option) {
     case 'd': o.dir = optarg; break;

@@ -20,7 +20,7 @@ local Report = require "report"
 
 -- ----------------------------------------------------------------- options
 
-local PARTS = { "codec", "write", "read", "iterate", "growth", "names", "scripts" }
+local PARTS = { "codec", "write", "read", "iterate", "growth", "names", "scripts", "files" }
 local options = {}
 
 local function usage(problem)
@@ -59,6 +59,7 @@ local size = {
   writes = quick and 200 or 20000,
   syncs = quick and 5 or 100,
   calls = quick and 50 or 10000,
+  files = quick and 100 or 2000,
 }
 local ROUNDS = quick and 1 or 5
 local CODEC_ROUNDS = quick and 1 or 10
@@ -85,6 +86,7 @@ local commands = {
   raw = program .. " raw",
   c = program .. " c",
   script = program .. " script",
+  file = program .. " file",
   lua = interpreter .. quoted(here .. "/bench_lua.lua"),
 }
 
@@ -292,6 +294,41 @@ function parts.scripts()
   report:add("C read of a signal, of a class in Lua; baseline reading true", us[7], us[3])
   report:add("C write of a signal, of a class in Lua; baseline writing true", us[8], us[5])
   report:add("C read through a class that leaves it to its store; baseline the store", us[9], us[10])
+end
+
+-- The file store, beside plain system calls on the same documents.
+function parts.files()
+  local dir = folder("files")
+  local store = "file:" .. dir
+  once("lua", "fill", store, "-n " .. size.files)
+  local folderOf = dir .. "/signal"
+  local function pair(n, flags, list)
+    local samples = {}
+    for _, m in ipairs(list) do samples[m[1]] = {} end
+    for round = 1, n do
+      for i = 1, #list do
+        local m = list[(i + round) % #list + 1]
+        local who, where = m[2], m[2] == "file" and folderOf or store
+        samples[m[1]][round] = once(who, m[3], where, string.format("-s %d %s", round, flags))
+      end
+    end
+    return samples
+  end
+  local reads = pair(ROUNDS, "-n " .. size.files * 5, { { "raw", "file", "read" }, { "c", "c", "get" },
+    { "lua", "lua", "get" } })
+  report:add("file store: C read; baseline open, fstat, read, close", reads.c, reads.raw)
+  report:add("file store: Lua readValue; baseline likewise", reads.lua, reads.raw)
+  local writes = pair(ROUNDS, "-n " .. size.files, { { "raw", "file", "write" }, { "c", "c", "put" } })
+  report:add("file store: C write, unsynced; baseline open, write, close, rename", writes.c, writes.raw)
+  writes = pair(SYNC_ROUNDS, "-y -n " .. size.syncs, { { "raw", "file", "write" }, { "rename", "file", "rename" },
+    { "c", "c", "put" } })
+  report:add("file store: C write, synced; baseline open, write, fsync, rename, fsync of the folder", writes.c,
+    writes.raw, 1.1)
+  report:add("file store: C write, synced; baseline without the fsync of the folder", writes.c, writes.rename)
+  local walks = pair(ROUNDS, "", { { "c", "c", "walk" }, { "lua", "lua", "walk" } })
+  report:add("file store: C iterate; baseline a plain read of each", walks.c, reads.raw)
+  report:add("file store: Lua values(); baseline likewise", walks.lua, reads.raw)
+  discard(dir)
 end
 
 -- --------------------------------------------------------------------- main

@@ -27,8 +27,10 @@ static const char adapters[] =
     "package.loaded.my_wrapper = Around\n"
     "function Around:removeValue(id) return holdfast.MemoryPersist.removeValue(self, id) end\n"
     /* The sums keep the compiler from leaving the calls out. */
-    "function has(n) local s, x = My('signal'), 0 for i = 1, n do if My.hasValue(s, 'a') then x = x + 1 end end return x end\n"
-    "function read(n) local s, x = My('signal'), 0 for i = 1, n do if My.readValue(s, 'a') then x = x + 1 end end return x end\n"
+    "function has(n) local s, x = My('signal'), 0 for i = 1, n do if My.hasValue(s, 'a') then x = x + 1 end end return "
+    "x end\n"
+    "function read(n) local s, x = My('signal'), 0 for i = 1, n do if My.readValue(s, 'a') then x = x + 1 end end "
+    "return x end\n"
     "function write(n) local s = My('signal') for i = 1, n do My.writeValue(s, 'a', true) end end\n";
 
 static const char signal_text[] =
