@@ -20,7 +20,7 @@ local Report = require "report"
 
 -- ----------------------------------------------------------------- options
 
-local PARTS = { "codec", "write", "read", "iterate", "growth", "names", "scripts", "files" }
+local PARTS = { "codec", "write", "read", "iterate", "growth", "names", "scripts", "files", "adapters" }
 local options = {}
 
 local function usage(problem)
@@ -329,6 +329,18 @@ function parts.files()
   report:add("file store: C iterate; baseline a plain read of each", walks.c, reads.raw)
   report:add("file store: Lua values(); baseline likewise", walks.lua, reads.raw)
   discard(dir)
+end
+
+-- The adapters beside PersistBase.
+function parts.adapters()
+  local read, readBase, write, writeBase = {}, {}, {}, {}
+  for round = 1, ROUNDS do
+    local dir = folder("adapters")
+    read[round], readBase[round], write[round], writeBase[round] = once("lua", "adapters", dir, "-n " .. size.reads)
+    discard(dir)
+  end
+  report:add("readSignalData; baseline readValue", read, readBase, 1.05)
+  report:add("writeSignalData, commit unsynced; baseline writeValue", write, writeBase, 1.05)
 end
 
 -- --------------------------------------------------------------------- main

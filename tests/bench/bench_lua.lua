@@ -229,6 +229,37 @@ function measurements.codec()
   show(decodeTheirs, decode, encodeTheirs, encode)
 end
 
+-- The signal adapter beside PersistBase on the same entities of the same store; prints the µs of readSignalData and
+-- readValue, writeSignalData and writeValue.  In short turns, so that a slow moment of the machine hits both.
+function measurements.adapters()
+  local url = "lmdb:" .. o.dir .. "?durability=nosync"
+  local adapter, generator = holdfast.PersistSignalAdapter, signals.new(signals.SEED)
+  adapter.usePersistSignalAdapter(url)
+  local store = holdfast.PersistBase("signal", url)
+  local symbols, ids, rows = {}, {}, {}
+  for i = 1, 1000 do
+    symbols[i], ids[i], rows[i] = "SYMBOL" .. i, "main/SYMBOL" .. i, generator:signal()
+    adapter.writeSignalData(rows[i], "main", symbols[i])
+  end
+  local turns = {
+    function(i) adapter.readSignalData("main", symbols[i]) end,
+    function(i) store:readValue(ids[i]) end,
+    function(i) adapter.writeSignalData(rows[i], "main", symbols[i]) end,
+    function(i) store:writeValue(ids[i], rows[i]) end,
+  }
+  local us, n = { 0, 0, 0, 0 }, 0
+  for turn = 1, math.max(2, o.ops / 1000) do
+    for k = 1, 4 do
+      local which = (k + turn) % 4 + 1
+      local fn, start = turns[which], clock.now()
+      for i = 1, 1000 do fn(i) end
+      if turn > 1 then us[which] = us[which] + clock.now() - start end
+    end
+    if turn > 1 then n = n + 1000 end
+  end
+  show(us[1] / n, us[2] / n, us[3] / n, us[4] / n)
+end
+
 local measurement = measurements[o.what]
 if not measurement then
   io.stderr:write("bench_lua: nothing is called ", tostring(o.what), "\n")
