@@ -3,6 +3,7 @@
 -- The module that scripts require.  Classes are one file each; what is written in
 -- C comes from holdfast.core.
 
+local adapters = require "holdfast.adapters"
 local core = require "holdfast.core"
 local PersistBase = require "holdfast.PersistBase"
 local stores = require "holdfast.stores"
@@ -17,6 +18,14 @@ local M = {
   FilePersist = stores.FilePersist,
   MemoryPersist = stores.MemoryPersist,
   NullPersist = stores.NullPersist,
+
+  -- Adapters.
+  PersistSignalAdapter = adapters.PersistSignalAdapter,
+  PersistScheduleAdapter = adapters.PersistScheduleAdapter,
+  PersistRiskAdapter = adapters.PersistRiskAdapter,
+  PersistPartialAdapter = adapters.PersistPartialAdapter,
+  defineAdapter = adapters.defineAdapter,
+  adapters = adapters,
 
   -- Values that Lua has no word for.
   json = core.json,

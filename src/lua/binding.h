@@ -26,6 +26,7 @@ typedef struct hfL_context {
    * parent's, -1: the handle on the store that the class extends, where there is one. */
   int handle;
   struct hfL_host *host; /* for scripts that are backends (script.h); NULL: none yet */
+  hf_adapters *adapters; /* of the state's scripts; NULL: none yet, or the state is being closed */
 } hfL_context;
 
 #define hfL_context_of(L) ((hfL_context *)lua_touserdata((L), lua_upvalueindex(1)))
@@ -74,6 +75,12 @@ void hfL_batch_open(lua_State *L, int cx);
 void hfL_store_open(lua_State *L, int cx);
 void hfL_transaction_open(lua_State *L, int cx);
 void hfL_serve_open(lua_State *L, int cx);
+
+/* Pushes the table holdfast.core.adapters. */
+void hfL_adapters_open(lua_State *L, int cx);
+
+/* The adapters of the state's scripts; made when first asked for.  Raises for lack of memory. */
+hf_adapters *hfL_adapters_of(lua_State *L, hfL_context *cx);
 
 /* The state's context; made when first asked for. */
 hfL_context *hfL_context_get(lua_State *L);

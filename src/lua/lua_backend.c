@@ -390,8 +390,14 @@ static hf_status put(void *store, void *txn, void *entity, const hf_put *put, co
   if (is_below(e, METHOD(WRITE_VALUE))) {
     FORWARD(put, txn, p->entity, put, options, info, err);
   }
-  struct put_call c = {.put = put, .options = options, .info = info};
+  /* The text may be in the encoder's buffer, which anything that runs in Lua may overwrite. */
+  char small[2048], *copy = put->json.size <= sizeof small ? small : malloc(put->json.size);
+  if (!copy) return hf__fail(err, HF_IO, "out of memory");
+  memcpy(copy, put->json.data, put->json.size);
+  hf_put copied = {put->key, {copy, put->json.size}};
+  struct put_call c = {.put = &copied, .options = options, .info = info};
   hf_status status = hfL_entity_call(e, HFL_WRITE_VALUE, put_body, &c.call, err);
+  if (copy != small) free(copy);
   if (status == HF_CONFLICT) info->revision = HF_REVISION_UNKNOWN;
   return status;
 }

@@ -74,6 +74,8 @@ int luaopen_holdfast_core(lua_State *L) {
   open_methods(L, lua_gettop(L) - 1);
   lua_remove(L, -2);
   lua_setfield(L, -2, "below");
+  hfL_adapters_open(L, cx);
+  lua_setfield(L, -2, "adapters");
   hfL_error_open(L);
   hfL_json_open(L);
   lua_setfield(L, -2, "json");

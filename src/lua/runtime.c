@@ -87,6 +87,18 @@ void hf_runtime_close(hf_runtime *r) {
   free(r);
 }
 
+static int find_adapters(lua_State *L) {
+  hf_adapters **set = lua_touserdata(L, 1);
+  *set = hfL_adapters_of(L, hfL_context_get(L));
+  return 0;
+}
+
+hf_adapters *hf_runtime_adapters(hf_runtime *r) {
+  hf_adapters *set = NULL;
+  hfL_protect(r->L, find_adapters, &set, NULL);
+  return set;
+}
+
 struct lua_State *hf_runtime_state(hf_runtime *r) {
   return r->L;
 }

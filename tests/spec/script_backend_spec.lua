@@ -133,6 +133,16 @@ describe("a class of one's own", function()
     assert.equal(1, store:readValue("a"))
   end)
 
+  it("may encode while it is initialised by the first write", function()
+    local Class = variant({ waitForInit = function() holdfast.json.encode({ ("x"):rep(5000) }) end })
+    local store = Class("signal", newBase())
+    store:writeValue("a", { n = 1 })
+    assert.same({ n = 1 }, store:readValue("a"))
+    store = Class("signal", newBase())
+    store:writeMany({ a = { n = 1 }, b = { n = 2 } })
+    assert.same({ n = 2 }, store:readValue("b"))
+  end)
+
   it("may use its instance while it is initialised", function()
     local Class = variant({
       waitForInit = function(self)

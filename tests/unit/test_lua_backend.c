@@ -98,8 +98,8 @@ static void it_has_the_whole_contract(void **state) {
   OK(hf_persist_init(p, &err));
   write_text(p, "log-10", "[10]");
   write_text(p, "log-2", "[2]");
-  write_text(p, "LOG", "{\"list\":[],\"none\":null}");
-  assert_entity(p, "LOG", "{\"list\":[],\"none\":null}");
+  write_text(p, "LOG", "{\"list\":[null,{},[]]}"); /* one key: Lua's tables have no order */
+  assert_entity(p, "LOG", "{\"list\":[null,{},[]]}");
   OK(hf_persist_has(p, hf_text("log-2"), &found, &err));
   assert_true(found);
   OK(hf_persist_has(p, hf_text("nothing"), &found, &err));

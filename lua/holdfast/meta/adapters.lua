@@ -1,0 +1,54 @@
+---@meta holdfast.core.adapters
+-- SPDX-License-Identifier: MIT
+--
+-- holdfast.core.adapters, which is written in C (src/lua/lua_adapter.c): what lua/holdfast/adapters.lua builds on.  For
+-- editors only: never loaded.
+
+---@class holdfast.core
+---@field adapters holdfast.core.adapters
+
+---@class holdfast.core.adapters
+local adapters = {}
+
+---Every adapter of this Lua state, in the order of definition.
+---@return holdfast.AdapterInfo[]
+function adapters.list() end
+
+---Defines an adapter.
+---@param spec holdfast.AdapterSpec
+---@raise invalid_argument
+function adapters.define(spec) end
+
+---Registers a class as the store of an adapter.  Its instance is made at the first use.
+---@param name string of the adapter
+---@param class table
+---@param baseDir string
+---@param description string for messages
+---@raise busy, with retryable false, after the first use or while a host runs
+function adapters.useClass(name, class, baseDir, description) end
+
+---Registers a store by its URL.
+---@param name string of the adapter
+---@param url string
+---@param options? holdfast.Options
+---@raise invalid_argument, busy as useClass
+function adapters.useStore(name, url, options) end
+
+---Makes the two functions of an adapter; called with a colon on the table, they skip it.
+---@param name string of the adapter
+---@param table table
+---@return fun(...): any read
+---@return fun(entity: any, ...) write
+function adapters.functions(name, table) end
+
+---Ends the use of an adapter.
+---@param name string of the adapter
+---@raise what the close method of a class raises
+function adapters.close(name) end
+
+---Refuses registration until the returned function is called.
+---@param what string what runs
+---@return fun() release
+function adapters.hold(what) end
+
+return adapters

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Adapters from inside the library: what the Lua binding needs beside the public functions.  A read or write is
+ * made of steps, so that the binding can encode a value between them: hf__adapter_id(),
+ * hf__adapter_enter(), then hf__adapter_get(), hf__adapter_put() or hf__adapter_clear().
+ */
+#ifndef HF_CORE_ADAPTER_H
+#define HF_CORE_ADAPTER_H
+
+#include "core/persist.h"
+
+/* A host that runs. */
+typedef struct hf__adapter_hold {
+  uint64_t number;
+  struct hf__adapter_hold *next;
+  char what[];
+} hf__adapter_hold;
+
+struct hf_adapters {
+  struct hf__adapter *first;
+  hf__adapter_hold *holds; /* the latest first */
+  uint64_t holds_made;
+};
+
+/* Where the handle comes from, if not from a URL.  `arg` is the source's own. */
+typedef struct hf__adapter_source {
+  /* Makes the handle; the adapter takes over a reference to it.  May run scripts. */
+  hf_status (*open)(void *arg, const char *entity_name, hf_persist **out, hf_error *err);
+  /* Closes what open() made.  May run scripts. */
+  hf_status (*close)(void *arg, hf_error *err);
+  /* The adapter needs it no longer: another store was registered, or the set is freed.  Runs no scripts. */
+  void (*free)(void *arg);
+  void *arg;
+} hf__adapter_source;
+
+typedef struct hf__adapter {
+  hf_adapters *set;
+  hf_adapter_spec spec; /* no NULL but infinite */
+  char *memory;         /* behind spec's texts */
+
+  size_t part_count;
+  hf_slice parts[HF_ADAPTER_PARTS_MAX];        /* their names, in spec.id */
+  hf_slice literals[HF_ADAPTER_PARTS_MAX + 1]; /* what is before each part, and behind the last */
+
+  size_t needle_count;
+  struct hf__adapter_needle {
+    hf_slice text; /* a field of spec.infinite as a JSON string */
+    size_t rare;   /* offset of that byte in it by which it is searched */
+  } * needles;
+
+  char *base;                /* the URL; NULL for a source */
+  hf_options options;        /* for it */
+  char *directory;           /* what a relative base is relative to; NULL: where the process is when it is opened */
+  hf__adapter_source source; /* open is NULL for a URL */
+  char *store;               /* hf_adapter_info.store */
+
+  hf_persist *persist; /* NULL until it is used */
+  bool opening;        /* a script's constructor is running */
+  char *since;         /* hf_adapter_info.since */
+
+  struct hf__adapter *next;
+} hf__adapter;
+
+/* The adapter of this name; NULL, with an error that lists them, if there is none. */
+hf__adapter *hf__adapter_find(const hf_adapters *set, const char *name, hf_error *err);
+
+/* For adapter_define.c: makes the row's own base its store, and frees a row. */
+hf_status hf__adapter_use_default(hf__adapter *a, hf_error *err);
+void hf__adapter_free_row(hf__adapter *a);
+
+/* Registers a source; `store` describes it.  On failure the source is the caller's still. */
+hf_status hf__adapter_use_source(hf__adapter *a, const hf__adapter_source *source, const char *store, hf_error *err);
+
+/* An id made of parts. */
+typedef struct hf__adapter_key {
+  size_t size;
+  char text[HF_ID_MAX + 8]; /* room for a whole word at its end */
+} hf__adapter_key;
+
+/* Joins the parts; HF_INVALID_ARGUMENT names the one that is unusable. */
+hf_status hf__adapter_id(const hf__adapter *a, const hf_slice *parts, size_t count, hf__adapter_key *out,
+                         hf_error *err);
+
+/* Opens the store, where that has not happened, and notes the first use.
+ *   function, where  what to say of it: "readSignalData" at "bot.lua:12"; where "" for none */
+hf_status hf__adapter_enter(hf__adapter *a, const char *function, const char *where, hf_error *err);
+
+hf_status hf__adapter_get(hf__adapter *a, const hf__adapter_key *key, hf_buffer *json, bool *found, hf_error *err);
+/* The text is valid JSON. */
+hf_status hf__adapter_put(hf__adapter *a, const hf__adapter_key *key, hf_slice json, hf_error *err);
+hf_status hf__adapter_clear(hf__adapter *a, const hf__adapter_key *key, hf_error *err);
+
+/* Names the entity type in an error. */
+void hf__adapter_blame(const hf__adapter *a, hf_error *err);
+
+#endif
