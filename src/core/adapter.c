@@ -119,6 +119,14 @@ static hf_status check_unused(const hf__adapter *a, hf_error *err) {
   return status;
 }
 
+static hf_status open_url(hf__adapter *a, const char *base, const hf_options *options, hf_persist **out,
+                          hf_error *err) {
+  hf_slice name = hf_text(a->spec.entity_name);
+  const hf_adapters *set = a->set;
+  return set->open ? set->open(set->open_arg, name, base, options, out, err)
+                   : hf_persist_open(name, base, options, out, err);
+}
+
 /* Makes a handle on what is registered, or, with `base`, on another store; touches no store that is written in C. */
 static hf_status make_handle(hf__adapter *a, const char *base, const hf_options *options, hf_persist **out,
                              hf_error *err) {
@@ -130,9 +138,9 @@ static hf_status make_handle(hf__adapter *a, const char *base, const hf_options 
     return HF_BUSY;
   }
   a->opening = true;
-  hf_status status = base             ? hf_persist_open(hf_text(a->spec.entity_name), base, options, out, err)
+  hf_status status = base             ? open_url(a, base, options, out, err)
                      : a->source.open ? a->source.open(a->source.arg, a->spec.entity_name, out, err)
-                                      : hf_persist_open(hf_text(a->spec.entity_name), a->base, &a->options, out, err);
+                                      : open_url(a, a->base, &a->options, out, err);
   a->opening = false;
   if (status) hf__adapter_blame(a, err);
   return status;
@@ -159,6 +167,7 @@ hf_status hf_adapter_use(hf_adapters *set, const char *name, const char *base, c
   hf__adapter *a = hf__adapter_find(set, name, err);
   if (!a) return HF_INVALID_ARGUMENT;
   hf_status status = check_unused(a, err);
+  if (!base) base = "";
   if (status || (status = make_handle(a, base, options, &p, err)) != HF_OK) return status;
   status = set_url(a, base, options, err);
   if (status) {
@@ -414,26 +423,35 @@ static const char *find_needle(const struct hf__adapter_needle *needle, const hf
   return NULL;
 }
 
-/* Makes the `null` that others write for infinity infinity again.  A quote behind a backslash is inside a string; any
- * other one in front of the field's name opens a string, which is a key if a colon follows. */
-static bool restore_infinite(const struct hf__adapter_needle *needle, hf_buffer *json) {
-  size_t at = 0;
-  const char *hit;
+/* The field's `null`, from `at` on; NULL: there is none.  A quote behind a backslash is inside a string; any other one
+ * in front of the field's name opens a string, which is a key if a colon follows. */
+static const char *find_null(const struct hf__adapter_needle *needle, const hf_buffer *json, size_t at) {
+  const char *hit, *end = json->data + json->size;
   while ((hit = find_needle(needle, json, at))) {
-    const char *end = json->data + json->size, *value = hit + needle->text.size;
+    const char *value = hit + needle->text.size;
     at = (size_t)(value - json->data);
     if (hit > json->data && hit[-1] == '\\') continue;
     value = skip_space(value, end);
     if (value == end || *value != ':') continue;
     value = skip_space(value + 1, end);
-    if (end - value < 4 || memcmp(value, "null", 4) != 0) continue;
-    at = (size_t)(value - json->data);
-    if (!hf_buffer_add(json, "", 1)) return false; /* a byte more, and the 0 behind it */
-    memmove(json->data + at + 5, json->data + at + 4, json->size - at - 5);
-    memcpy(json->data + at, "1e999", 5);
-    at += 5;
+    if (end - value >= 4 && memcmp(value, "null", 4) == 0) return value;
   }
-  return true;
+  return NULL;
+}
+
+/* Makes the `null` that others write for infinity infinity again.  That is a byte longer, so the text is written anew
+ * from the first one on: moving the rest for each would take forever where there are thousands. */
+static bool restore_infinite(const struct hf__adapter_needle *needle, hf_buffer *json) {
+  hf_buffer out = HF_BUFFER_INIT;
+  size_t done = 0;
+  bool ok = true;
+  for (const char *null; ok && (null = find_null(needle, json, done)) != NULL; done = (size_t)(null - json->data) + 4)
+    ok = hf_buffer_add(&out, json->data + done, (size_t)(null - json->data) - done) && hf_buffer_add(&out, "1e999", 5);
+  if (!done) return ok;
+  ok = ok && hf_buffer_add(&out, json->data + done, json->size - done);
+  hf_buffer_free(ok ? json : &out);
+  if (ok) *json = out;
+  return ok;
 }
 
 hf_status hf__adapter_get(hf__adapter *a, const hf__adapter_key *key, hf_buffer *json, bool *found, hf_error *err) {

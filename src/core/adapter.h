@@ -20,6 +20,10 @@ struct hf_adapters {
   struct hf__adapter *first;
   hf__adapter_hold *holds; /* the latest first */
   uint64_t holds_made;
+  /* Opens handles on URLs in place of hf_persist_open(), for the set of a Lua state; NULL: that one. */
+  hf_status (*open)(void *arg, hf_slice entity_name, const char *base, const hf_options *options, hf_persist **out,
+                    hf_error *err);
+  void *open_arg;
 };
 
 /* Where the handle comes from, if not from a URL.  `arg` is the source's own. */

@@ -32,6 +32,24 @@ static int set_gc(lua_State *L) {
   return 0;
 }
 
+/* hf_adapters.open: "lua:" URLs mean this state, whichever of the thread's a C program has entered last. */
+static hf_status open_in_state(void *arg, hf_slice entity_name, const char *base, const hf_options *options,
+                               hf_persist **out, hf_error *err) {
+  hfL_context *cx = arg;
+  hfL_host *host = cx->host, *latest = hfL_host_of_thread();
+  if (!host || host == latest || strncmp(base, "lua:", 4) != 0)
+    return hf_persist_open(entity_name, base, options, out, err);
+  if (!pthread_equal(host->thread, pthread_self()))
+    return hf__fail(err, HF_UNSUPPORTED, "%s lives in the thread of its runtime: use the runtime's adapters there",
+                    base);
+  if (latest) hfL_host_ref(latest);
+  hfL_host_enter(host->L, cx);
+  hf_status status = hf_persist_open(entity_name, base, options, out, err);
+  if (latest && latest->L) hfL_host_enter(latest->L, latest->context);
+  if (latest) hfL_host_unref(latest);
+  return status;
+}
+
 hf_adapters *hfL_adapters_of(lua_State *L, hfL_context *cx) {
   hf_error err;
   if (cx->adapters) return cx->adapters;
@@ -40,6 +58,8 @@ hf_adapters *hfL_adapters_of(lua_State *L, hfL_context *cx) {
   hfL_push_type(L, SET_TYPE, set_gc);
   lua_setmetatable(L, -2);
   if (hf_adapters_new(&box->set, &err)) hfL_raise(L, &err);
+  box->set->open = open_in_state;
+  box->set->open_arg = cx;
   luaL_ref(L, LUA_REGISTRYINDEX);
   cx->adapters = box->set;
   return cx->adapters;

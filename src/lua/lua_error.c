@@ -83,10 +83,21 @@ void hfL_push_error(lua_State *L, const hf_error *err) {
   lua_setmetatable(L, -2);
 }
 
-int hfL_raise(lua_State *L, const hf_error *err) {
-  hfL_push_error(L, err);
+static int do_nothing(lua_State *L) {
+  (void)L;
+  return 0;
+}
+
+int hfL_throw(lua_State *L) {
+  lua_pushcfunction(L, do_nothing);
+  lua_call(L, 0, 0);
   lua_error(L);
   __builtin_unreachable();
+}
+
+int hfL_raise(lua_State *L, const hf_error *err) {
+  hfL_push_error(L, err);
+  hfL_throw(L);
 }
 
 int hfL_misuse(lua_State *L, const char *fmt, ...) {

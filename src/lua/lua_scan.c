@@ -32,7 +32,7 @@ static int step_coroutine(lua_State *L) {
   int rc = lua_resume(co, 0);
   if (rc != 0 && rc != LUA_YIELD) {
     lua_xmove(co, L, 1);
-    return lua_error(L);
+    hfL_throw(L);
   }
   lua_settop(co, rc == LUA_YIELD ? 2 : 0);
   if (rc == 0) return 0;

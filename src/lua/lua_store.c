@@ -187,7 +187,7 @@ static int lhf_store_verify(lua_State *L) {
   struct verify v = {L, false};
   hf_status status = hf_store_verify(check_store(L), name, dry_run, lua_isnil(L, VERIFY_CALLBACK) ? NULL : on_verify,
                                      &v, &report, &err);
-  if (v.raised) return lua_error(L);
+  if (v.raised) hfL_throw(L);
   if (status) hfL_raise(L, &err);
   push_report(L, &report);
   return 1;

@@ -16,7 +16,7 @@ static int run(lua_State *L, hf_txn *txn, int arguments) {
   int below = lua_gettop(L) - arguments - 1;
   if (lua_pcall(L, arguments, LUA_MULTRET, 0)) {
     hf_txn_abort(txn);
-    return lua_error(L);
+    hfL_throw(L);
   }
   if (hf_txn_commit(txn, &err)) hfL_raise(L, &err);
   return lua_gettop(L) - below;

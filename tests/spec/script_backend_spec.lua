@@ -268,6 +268,21 @@ describe("what a method raises", function()
     assert.is_true(raises.error("io", "flaky", store.readValue, store, "a").retryable)
   end)
 
+  it("may be raised in hot loops, with compiled code before and behind it", function()
+    local store = filled()
+    for _ = 1, 200 do
+      local n, missing = 0, 0
+      for i = 1, 60 do
+        local ok, err = pcall(store.readValue, store, i % 2 == 0 and "LOG" or "none-" .. i)
+        if ok then n = n + 1 elseif err.code == "not_found" then missing = missing + 1 end
+      end
+      assert.equal(30, n)
+      assert.equal(30, missing)
+      pcall(store.removeValue, store, "none")
+      for value in store:filter(function(v) return v.n > 1 end) do assert.is_true(value.n > 1) end
+    end
+  end)
+
   it("is not_found only for the entity that was asked for", function()
     local store = failing("readValue", "Entity signal:b not found")
     raises.error("script", nil, store.readValue, store, "a")

@@ -300,6 +300,39 @@ static void two_runtimes_have_a_set_each(void **state) {
 }
 
 /* Of two objects that call the adapters when they are finalized one comes behind the end of the set. */
+static void a_lua_url_means_the_runtime_of_the_set(void **state) {
+  static const char adapter[] = "local holdfast = require 'holdfast'\n"
+                                "local Mine = holdfast.MemoryPersist:extend('Mine')\n"
+                                "function Mine:writeValue(id, v, o) WRITES = (WRITES or '') .. id return "
+                                "holdfast.MemoryPersist.writeValue(self, id, v, o) end\n"
+                                "package.loaded.mine = Mine\n"
+                                "function writes() return WRITES end\n";
+  hf_error err;
+  (void)state;
+  hf_runtime *one = open_runtime("one"), *two = open_runtime("two"); /* two was entered last */
+  OK(hf_runtime_run_text(one, hf_text(adapter), "=adapter", &err));
+  OK(hf_runtime_run_text(two, hf_text(adapter), "=adapter", &err));
+  hf_adapters *set = hf_runtime_adapters(one);
+  OK(hf_adapter_use(set, "PersistScheduleAdapter", "lua:mine?base=set-of-one", NULL, &err));
+  OK(hf_adapter_write(set, "PersistScheduleAdapter", SIGNAL, hf_text("1"), &err));
+  OK(hf_adapter_close(set, "PersistScheduleAdapter", &err));
+  assert_call(two, "writes", "null");
+  OK(hf_adapter_write(set, "PersistScheduleAdapter", SIGNAL, hf_text("2"), &err));
+  assert_call(two, "writes", "null");
+  assert_call(one, "writes", "\"main/BTCUSDTmain/BTCUSDT\"");
+  hf_persist *p; /* and what the thread entered last is still that */
+  OK(hf_runtime_run_text(two, hf_text("local x"), "=x", &err));
+  OK(hf_adapter_close(set, "PersistScheduleAdapter", &err));
+  OK(hf_adapter_write(set, "PersistScheduleAdapter", SIGNAL, hf_text("3"), &err));
+  OK(hf_persist_open(hf_text("signal"), "lua:mine?base=of-two", NULL, &p, &err));
+  write_text(p, "of-two", "1");
+  assert_call(two, "writes", "\"of-two\"");
+  hf_persist_close(p);
+  hf_runtime_close(two);
+  OK(hf_adapter_write(set, "PersistScheduleAdapter", SIGNAL, hf_text("4"), &err));
+  hf_runtime_close(one);
+}
+
 static void finalizers_find_the_adapters_closed(void **state) {
   hf_error err;
   hf_runtime *runtime;
@@ -343,6 +376,7 @@ int main(void) {
       cmocka_unit_test(a_class_that_a_script_registered_serves_c),
       cmocka_unit_test(a_script_can_be_registered_from_c),
       cmocka_unit_test(two_runtimes_have_a_set_each),
+      cmocka_unit_test(a_lua_url_means_the_runtime_of_the_set),
       cmocka_unit_test(finalizers_find_the_adapters_closed),
   };
   return cmocka_run_group_tests_name("adapters", tests, NULL, NULL);

@@ -455,7 +455,8 @@ typedef struct hf_adapter_info {
 HF_API bool hf_adapters_at(const hf_adapters *set, size_t index, hf_adapter_info *out);
 
 /* Registers the store that an adapter uses: a path or store URL, and options for it (NULL: defaults).  Registration
- * comes before the first read or write, and before a host runs.
+ * comes before the first read or write, and before a host runs.  In the set of a runtime, a "lua:" URL means that
+ * runtime.
  * Errors: HF_BUSY says what was first (retryable is false); as hf_persist_open(). */
 HF_API hf_status hf_adapter_use(hf_adapters *set, const char *name, const char *base, const hf_options *options,
                                 hf_error *err);
