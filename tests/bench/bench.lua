@@ -314,10 +314,10 @@ function parts.files()
     end
     return samples
   end
-  local reads = pair(ROUNDS, "-n " .. size.files * 5, { { "raw", "file", "read" }, { "c", "c", "get" },
+  local read = pair(ROUNDS, "-n " .. size.files * 5, { { "raw", "file", "read" }, { "c", "c", "get" },
     { "lua", "lua", "get" } })
-  report:add("file store: C read; baseline open, fstat, read, close", reads.c, reads.raw)
-  report:add("file store: Lua readValue; baseline likewise", reads.lua, reads.raw)
+  report:add("file store: C read; baseline open, fstat, read, close", read.c, read.raw)
+  report:add("file store: Lua readValue; baseline likewise", read.lua, read.raw)
   local writes = pair(ROUNDS, "-n " .. size.files, { { "raw", "file", "write" }, { "c", "c", "put" } })
   report:add("file store: C write, unsynced; baseline open, write, close, rename", writes.c, writes.raw)
   writes = pair(SYNC_ROUNDS, "-y -n " .. size.syncs, { { "raw", "file", "write" }, { "rename", "file", "rename" },
@@ -326,8 +326,8 @@ function parts.files()
     writes.raw, 1.1)
   report:add("file store: C write, synced; baseline without the fsync of the folder", writes.c, writes.rename)
   local walks = pair(ROUNDS, "", { { "c", "c", "walk" }, { "lua", "lua", "walk" } })
-  report:add("file store: C iterate; baseline a plain read of each", walks.c, reads.raw)
-  report:add("file store: Lua values(); baseline likewise", walks.lua, reads.raw)
+  report:add("file store: C iterate; baseline a plain read of each", walks.c, read.raw)
+  report:add("file store: Lua values(); baseline likewise", walks.lua, read.raw)
   discard(dir)
 end
 
