@@ -1,55 +1,48 @@
 -- SPDX-License-Identifier: MIT
 --
--- A class of one's own that extends a concrete store: every change of an entity leaves a
--- record of who changed what, in the same commit.  Everything that is not overridden
--- (reading, iterating, filter, take, count) is the parent's.
+-- An LMDB store that notes who changed what, in the same commit as the change: both are there, or
+-- neither.  The notes are entities of their own, "{entityName}-audit", with the ids 1, 2, 3, ...
+-- Reading is the parent's.
 --
---     holdfast run examples/audited.lua [STORE]
+--     holdfast put "lua:./examples/audited.lua?base=./audited" risk BTCUSDT '{"limit":10}'
+--     holdfast export ./audited risk-audit
 
 local holdfast = require "holdfast"
-local LmdbPersist = holdfast.LmdbPersist
 
+local LmdbPersist = holdfast.LmdbPersist
 local AuditedPersist = LmdbPersist:extend("AuditedPersist")
 
 function AuditedPersist:init(entityName, baseDir, options)
   LmdbPersist.init(self, entityName, baseDir, options)
   self.audit = LmdbPersist(entityName .. "-audit", baseDir, options)
+  self.user = os.getenv("USER") or "nobody"
 end
 
--- One after the other in natural order: 1, 2, ... 10.
 local function note(self, what, id)
-  self.audit:writeValue(self.audit:count() + 1, { what = what, id = tostring(id), by = self.user or "nobody" })
+  local last
+  for key in self.audit:keys { reverse = true, limit = 1 } do last = key end
+  self.audit:writeValue((tonumber(last) or 0) + 1, { what = what, id = id, by = self.user, at = os.time() * 1000 })
 end
 
-function AuditedPersist:writeValue(id, entity, options)
+function AuditedPersist:writeValue(id, entity, conditions)
   return holdfast.transaction(function()
     note(self, self:hasValue(id) and "changed" or "created", id)
-    return LmdbPersist.writeValue(self, id, entity, options)
+    return LmdbPersist.writeValue(self, id, entity, conditions)
   end)
 end
 
 function AuditedPersist:removeValue(id)
-  return holdfast.transaction(function()
+  holdfast.transaction(function()
     note(self, "removed", id)
-    return LmdbPersist.removeValue(self, id)
+    LmdbPersist.removeValue(self, id)
   end)
 end
 
-local base = arg[1] or "./audited"
-local risk = AuditedPersist("risk", base)
-risk:removeAll()
-risk.audit:removeAll()
-risk.user = "maria"
-
-risk:writeValue("BTCUSDT", { limit = 10 })
-risk:writeValue("BTCUSDT", { limit = 12 })
-risk:removeValue("BTCUSDT")
-
--- What raises is not recorded either: the entity is not there, so nothing is removed and nothing noted.
-local ok, failure = pcall(risk.removeValue, risk, "ETHUSDT")
-print(ok, failure)
-
-for n, change in risk.audit:entries() do
-  print(n, change.what, change.id, change.by)
+function AuditedPersist:removeAll()
+  holdfast.transaction(function()
+    for id in self:keys() do note(self, "removed", id) end
+    LmdbPersist.removeAll(self)
+  end)
 end
-print(risk)
+
+return AuditedPersist

@@ -5,8 +5,9 @@
 -- cannot be run is marked ```text.
 --
 --   ```lua   the blocks of one document are one script, run by the command in an empty
---            folder; `--> text` says what is printed.  A block that begins with `-- NAME.lua` is that file
---            in the shell session instead
+--            folder; `--> text` says what is printed.  A block that begins with `-- NAME.lua` is no
+--            part of it but that file, from there on in the shell session, and as it is at last for scripts
+--            and programs
 --   ```c     a block with main() is a program; other blocks of a document are joined to
 --            one function, those that begin with #include or static stand before it; `//> text`
 --            says what is printed
@@ -154,6 +155,12 @@ describe("the documents", function()
     return shell(("cd %s && %s"):format(quote(folder), text))
   end
 
+  local function writeFiles(path)
+    for _, block in ipairs(of(path, "file")) do
+      writeFile(folder .. "/" .. block.name, table.concat(block.lines, "\n"))
+    end
+  end
+
   local known = { lua = true, c = true, sh = true, text = true, cmake = true }
 
   for _, path in ipairs(documents()) do
@@ -173,6 +180,7 @@ describe("the documents", function()
           script[block.line] = ('io.write("\\001%d\\n")'):format(block.line)
           for i, line in ipairs(block.lines) do script[block.line + i] = line end
         end
+        writeFiles(path)
         local name = path:gsub("/", "-"):gsub("%.md$", ".lua")
         writeFile(folder .. "/" .. name, table.concat(script, "\n") .. "\n")
         local status, output = inFolder(quote(command) .. " run " .. name)
@@ -196,6 +204,7 @@ describe("the documents", function()
           end
         end
         local function build_and_run(list, program)
+          writeFiles(path)
           writeFile(folder .. "/program.c", program)
           local status, output = inFolder(table.concat({
             "${CC:-cc} -std=gnu11 -Wall -Wextra -Wshadow -Werror $CFLAGS -I", quote(source .. "/src/include"),
