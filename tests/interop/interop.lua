@@ -10,7 +10,8 @@
 local core = require "holdfast.core"
 local holdfast = require "holdfast"
 
--- What both sides can store: the reference escapes nothing and lists no folders, so no slashes, leading dots, or percent
+-- What both sides can store: the reference escapes nothing and lists no folders, so no slashes, leading dots, or
+-- percent
 -- signs.  And what both sides order: of ids that differ in case or in leading zeros only, the reference lists whichever
 -- the folder has first.
 local function make()
