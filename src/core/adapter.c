@@ -196,6 +196,8 @@ hf_status hf_adapter_close(hf_adapters *set, const char *name, hf_error *err) {
   hf__adapter *a = hf__adapter_find(set, name, err);
   if (!a) return HF_INVALID_ARGUMENT;
   if (!a->persist) return HF_OK;
+  if (set->holds) /* its state may be nowhere else, as in a memory store */
+    return hf__fail(err, HF_BUSY, "%s cannot be closed while %s runs: end that first", a->spec.name, set->holds->what);
   hf_persist *p = a->persist;
   hf__persist_ref(p);
   drop_handle(a);

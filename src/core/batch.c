@@ -98,8 +98,7 @@ hf_status hf_persist_read_many(hf_persist *p, const hf_slice *ids, size_t count,
     } else {
       hf_buffer json = HF_BUFFER_INIT;
       hf_txn *snapshot = NULL; /* so that all of them are of one moment */
-      if (!txn && (b->capabilities & HF_CAP_SNAPSHOT))
-        status = begin_own(p, HF_TXN_READ, &snapshot, &txn, err);
+      if (!txn && (b->capabilities & HF_CAP_SNAPSHOT)) status = begin_own(p, HF_TXN_READ, &snapshot, &txn, err);
       for (size_t i = 0; i < count && status == HF_OK; i++) status = get_one(p, txn, &keys[i], &json, page, err);
       hf_txn_abort(snapshot);
       hf_buffer_free(&json);

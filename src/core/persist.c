@@ -119,7 +119,8 @@ hf_slice hf_persist_entity_name(const hf_persist *p) { return p->name; }
 const char *hf_persist_url(const hf_persist *p) { return p->url; }
 uint32_t hf_persist_capabilities(const hf_persist *p) { return p->backend->capabilities; }
 
-/* Opens store and entity, as far as that has not been done.  What was opened before a failure stays for the next try. */
+/* Opens store and entity, as far as that has not been done.  What was opened before a failure stays for the next try.
+ */
 static hf_status make_ready(hf_persist *p, hf_error *err) {
   hf_status status = HF_OK;
   if (!p->served && !p->store) {
@@ -207,6 +208,16 @@ hf_status hf__entity_name_check(hf_slice name, hf_error *err) {
   return check_id((hf_slice){NULL, 0}, "the entity name", problem, name, bad, err);
 }
 
+/* A class around a store may say that it cannot take part in the store's transactions. */
+static hf_status check_kind(const hf_persist *p, hf_error *err) {
+  uint32_t has = p->backend->capabilities;
+  if (!(has & HF_CAP_TRANSACTION) && hf__txn_is(HF_TXN_WRITE))
+    return hf__fail(err, HF_UNSUPPORTED, "%s declares that it has no transactions", p->url);
+  if (!(has & HF_CAP_SNAPSHOT) && hf__txn_is(HF_TXN_READ))
+    return hf__fail(err, HF_UNSUPPORTED, "%s declares that it has no snapshots", p->url);
+  return HF_OK;
+}
+
 hf_status hf__persist_enter(hf_persist *p, bool writing, void **txn, hf_error *err) {
   if (__builtin_expect(!p->ready || hf__store_is_inherited(p->store), 0)) {
     hf_status status = hf_persist_init(p, err);
@@ -217,7 +228,8 @@ hf_status hf__persist_enter(hf_persist *p, bool writing, void **txn, hf_error *e
     hf__error_entity(err, p->name, (hf_slice){NULL, 0});
     return HF_READONLY;
   }
-  hf_status status = hf__txn_join(p->store, writing, txn, err);
+  hf_status status = __builtin_expect(p->wraps != NULL, 0) ? check_kind(p, err) : HF_OK;
+  if (status == HF_OK) status = hf__txn_join(p->store, writing, txn, err);
   if (__builtin_expect(status != HF_OK, 0)) hf__error_entity(err, p->name, (hf_slice){NULL, 0});
   return status;
 }
@@ -332,7 +344,8 @@ hf_status hf__persist_write_trusted(hf_persist *p, hf_slice id, hf_slice json, c
     hf_put put = {k.key, json};
     status = p->backend->put(p->impl, txn, p->entity, &put, options, info, err);
     if (__builtin_expect(status == HF_OK, 1)) return HF_OK;
-    if (status == HF_CONFLICT && (options->if_absent || options->if_revision)) fail_conflict(p, &k.key, options, info, err);
+    if (status == HF_CONFLICT && (options->if_absent || options->if_revision))
+      fail_conflict(p, &k.key, options, info, err);
   }
   return hf__persist_fail(p, txn, status, &k.key, "", err);
 }

@@ -105,6 +105,8 @@ hf_status hf__txn_join(hf_store *store, bool writing, void **txn, hf_error *err)
   return HF_OK;
 }
 
+bool hf__txn_is(hf_txn_kind kind) { return current && current->kind == kind; }
+
 bool hf__txn_is_open(void) { return current != NULL; }
 
 hf_status hf__txn_note_failure(hf_status status, bool batch, const hf_error *err) {

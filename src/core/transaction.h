@@ -17,6 +17,9 @@ hf_status hf__txn_join(hf_store *store, bool writing, void **txn, hf_error *err)
  * operation was on many entities at once (`batch`).  Returns `status`. */
 hf_status hf__txn_note_failure(hf_status status, bool batch, const hf_error *err);
 
+/* Whether it is in one of this kind. */
+bool hf__txn_is(hf_txn_kind kind);
+
 /* Whether the calling thread is in a transaction that an operation on the store would join, or be refused by. */
 bool hf__txn_is_open(void);
 

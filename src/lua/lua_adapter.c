@@ -62,6 +62,7 @@ hf_adapters *hfL_adapters_of(lua_State *L, hfL_context *cx) {
   box->set->open_arg = cx;
   luaL_ref(L, LUA_REGISTRYINDEX);
   cx->adapters = box->set;
+  hfL_host_of(L, cx)->adapters = box->set;
   return cx->adapters;
 }
 

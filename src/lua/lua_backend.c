@@ -105,8 +105,7 @@ static void push_id(lua_State *L, const hf_key *key) { lua_pushlstring(L, key->i
  * position that Lua puts before it. */
 static bool says_not_found(const hf_error *err, const hfL_entity *e, const hf_key *key, const char *verb) {
   char text[2 * HF_ID_MAX + 64];
-  int size =
-      snprintf(text, sizeof text, " Entity %s:%.*s not found%s", e->name, (int)key->id.size, key->id.data, verb);
+  int size = snprintf(text, sizeof text, " Entity %s:%.*s not found%s", e->name, (int)key->id.size, key->id.data, verb);
   size_t have = strlen(err->message);
   return size > 0 && have >= (size_t)size && strcmp(err->message + have - size, text) == 0;
 }
@@ -285,10 +284,11 @@ static uint64_t field_number(lua_State *L, const char *field) {
 /* Copies the value on top to the caller's buffer. */
 static void take_json(lua_State *L, const struct key_call *c) {
   if (lua_isnil(L, -1))
-    hfL_blame(L, &c->call,
-              "returned nil for %.*s: raise holdfast.error(\"not_found\") for an entity that does not exist, and return "
-              "holdfast.null for a stored null",
-              (int)c->key->id.size, c->key->id.data);
+    hfL_blame(
+        L, &c->call,
+        "returned nil for %.*s: raise holdfast.error(\"not_found\") for an entity that does not exist, and return "
+        "holdfast.null for a stored null",
+        (int)c->key->id.size, c->key->id.data);
   hf_slice json = hfL_method_json(L, &c->call, "returned");
   c->json->size = 0;
   if (!hf_buffer_add(c->json, json.data, json.size)) luaL_error(L, "not enough memory");
@@ -330,8 +330,7 @@ static int has_body(lua_State *L) {
   hfL_push_method(L, &c->call);
   push_id(L, c->key);
   lua_call(L, 2, 1);
-  if (!lua_isboolean(L, -1))
-    hfL_blame(L, &c->call, "returned a %s: true or false is wanted", luaL_typename(L, -1));
+  if (!lua_isboolean(L, -1)) hfL_blame(L, &c->call, "returned a %s: true or false is wanted", luaL_typename(L, -1));
   c->found = lua_toboolean(L, -1);
   return 0;
 }

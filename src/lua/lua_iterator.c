@@ -164,7 +164,7 @@ static int lhf_entries(lua_State *L) { return push_iterator(L, YIELD_ENTRIES); }
 static int lhf_texts(lua_State *L) { return push_iterator(L, YIELD_TEXTS); }
 
 void hfL_iterator_open(lua_State *L, int cx) {
-  static const luaL_Reg functions[] = {
-      {"keys", lhf_keys}, {"values", lhf_values}, {"entries", lhf_entries}, {"texts", lhf_texts}, {"checkRange", lhf_check_range}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"keys", lhf_keys},   {"values", lhf_values},          {"entries", lhf_entries},
+                                       {"texts", lhf_texts}, {"checkRange", lhf_check_range}, {NULL, NULL}};
   hfL_register(L, cx, functions);
 }

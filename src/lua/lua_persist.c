@@ -152,6 +152,9 @@ static void check_conditions(lua_State *L, int index, hf_write_options *out) {
 
 static int handle_gc(lua_State *L) {
   struct handle *h = lua_touserdata(L, 1);
+  hfL_entity *script = h->persist ? hfL_served_by(h->persist) : NULL;
+  /* A finalizer is no place for an author's close(): the state may be closing, and libraries be gone. */
+  if (script) script->methods &= ~(1U << HFL_CLOSE);
   hf_persist_close(h->persist);
   if (h->persist) hf__persist_unref(h->persist);
   h->persist = NULL;

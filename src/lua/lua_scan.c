@@ -325,7 +325,8 @@ static bool is_full(const hf_page *page, const hf_scan *scan, size_t bytes) {
 static hf_status scan_script(hfL_entity *e, void *txn, const hf_scan *scan, hf_page *page, bool *more, hf_error *err) {
   bool begin;
   hfL_cursor *c = find_cursor(e, scan, &begin);
-  if (!c) return hf__fail(err, HF_IO, "no cursor for %s: out of memory, or its iteration iterates itself", e->class_name);
+  if (!c)
+    return hf__fail(err, HF_IO, "no cursor for %s: out of memory, or its iteration iterates itself", e->class_name);
   c->with_values = !scan->keys_only && hfL_entity_has(e, HFL_ENTRIES);
   hf_buffer json = HF_BUFFER_INIT;
   hf_status status = HF_OK;
@@ -335,8 +336,8 @@ static hf_status scan_script(hfL_entity *e, void *txn, const hf_scan *scan, hf_p
       if (c->ended) break;
       hf__page_reset(c->ids);
       c->next = 0;
-      struct pull p = {.cursor = c, .scan = scan, .slot = (int)(c - e->cursors) + 1, .begin = begin,
-                       .wanted = scan->limit};
+      struct pull p = {
+          .cursor = c, .scan = scan, .slot = (int)(c - e->cursors) + 1, .begin = begin, .wanted = scan->limit};
       begin = false;
       status = hfL_entity_call(e, c->with_values ? HFL_ENTRIES : HFL_KEYS, pull_body, &p.call, err);
       if (status == HF_OK && c->ids->count && !scan->keys_only && !c->with_values && hfL_entity_has(e, HFL_READ_MANY))
@@ -368,8 +369,7 @@ static hf_status scan_below(hfL_entity *e, void *txn, const hf_scan *scan, hf_pa
   while (status == HF_OK && i < ids->count && !is_full(page, scan, bytes))
     status = advance(e, txn, &ids->entries[i++], scan, &json, page, &bytes, at, &at_size, err);
   if (i < ids->count) *more = true;
-  if (i && !hf_page_resume(page, (hf_slice){(const char *)at, at_size}))
-    status = hf__fail(err, HF_IO, "out of memory");
+  if (i && !hf_page_resume(page, (hf_slice){(const char *)at, at_size})) status = hf__fail(err, HF_IO, "out of memory");
   hf_buffer_free(&json);
   hf_page_free(ids);
   return status;

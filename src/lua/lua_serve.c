@@ -263,8 +263,9 @@ static hf_status handle_open(const hf_location *at, hf_slice entity_name, hf_per
     return hf__fail(err, HF_UNSUPPORTED,
                     "lua:%s needs a Lua runtime in this thread: call hf_runtime_open() first, here", at->rest);
   if (!*at->path)
-    return hf__fail(err, HF_INVALID_ARGUMENT, "lua: which adapter?  Give a module or a file: lua:my.adapter, "
-                                              "lua:./adapter.lua");
+    return hf__fail(err, HF_INVALID_ARGUMENT,
+                    "lua: which adapter?  Give a module or a file: lua:my.adapter, "
+                    "lua:./adapter.lua");
   find_base(at->query, base, sizeof base);
   struct open_call c = {entity_name, at->path, base, out};
   *out = NULL;

@@ -136,15 +136,30 @@ void hfL_install(lua_State *L) {
   add_loader(L, (developing && *developing) || getenv("LUA_PATH") ? BEHIND_FILES : BEFORE_FILES);
 }
 
+/* Loads an embedded module. */
+static int load_embedded(lua_State *L, const char *name) {
+  lua_pushcfunction(L, find_embedded);
+  lua_pushstring(L, name);
+  lua_call(L, 1, 1);
+  lua_pushstring(L, name);
+  lua_call(L, 1, 1);
+  return 1;
+}
+
 /* `require "holdfast"` in a stock luajit that found this library, and no holdfast/init.lua before it. */
 HF_API int luaopen_holdfast(lua_State *L);
 int luaopen_holdfast(lua_State *L) {
   lua_settop(L, 0);
   add_loader(L, BEHIND_FILES);
-  lua_pushcfunction(L, find_embedded);
+  return load_embedded(L, "holdfast");
+}
+
+/* `require "holdfast.conformance"` likewise, without `require "holdfast"` before it. */
+HF_API int luaopen_holdfast_conformance(lua_State *L);
+int luaopen_holdfast_conformance(lua_State *L) {
+  lua_settop(L, 0);
+  lua_getglobal(L, "require");
   lua_pushliteral(L, "holdfast");
-  lua_call(L, 1, 1);
-  lua_pushliteral(L, "holdfast");
-  lua_call(L, 1, 1);
-  return 1;
+  lua_call(L, 1, 0);
+  return load_embedded(L, "holdfast.conformance");
 }

@@ -64,13 +64,14 @@ const char *hfL_method_name(hfL_method method);
 typedef struct hfL_host {
   lua_State *L; /* NULL once the state is closed */
   pthread_t thread;
-  unsigned number;                       /* of this host in the process */
-  uint64_t entered;                      /* grows with each time that a C program enters a state */
-  size_t refs;                           /* guarded by the lock of all hosts, like garbage */
-  hfL_context *context;                  /* of the state */
-  int instances_ref;                     /* registry: weak table, number -> instance */
-  int instances;                         /* numbers given so far */
-  unsigned depth;                        /* calls that are running */
+  unsigned number;      /* of this host in the process */
+  uint64_t entered;     /* grows with each time that a C program enters a state */
+  size_t refs;          /* guarded by the lock of all hosts, like garbage */
+  hfL_context *context; /* of the state */
+  void *adapters;       /* its adapters, so that leak checkers find them: they do not see Lua's memory */
+  int instances_ref;    /* registry: weak table, number -> instance */
+  int instances;        /* numbers given so far */
+  unsigned depth;       /* calls that are running */
   lua_State *threads[HFL_DEPTH_MAX + 1]; /* a coroutine for each depth; made one ahead */
   hf_error *errors[HFL_DEPTH_MAX];       /* where the call at each depth reports */
   int *garbage;                          /* registry references that other threads dropped */
@@ -103,13 +104,13 @@ hf_status hfL_host_call(hfL_host *host, lua_CFunction body, void *call, hf_error
 
 /* A walk over a script's iterator, between two pages.  Its iterator is in the instance, in the list at element -2. */
 typedef struct hfL_cursor {
-  uint64_t walk;       /* hf_scan.walk; 0: free */
-  unsigned touched;    /* hfL_entity.turn when it was used last */
-  bool with_values;    /* pulled together with their values */
-  bool ended;          /* the iterator has nothing more */
-  bool busy;           /* in a call that is running */
-  hf_page *ids;        /* pulled from it */
-  size_t next;         /* the first of them that was not handed out */
+  uint64_t walk;    /* hf_scan.walk; 0: free */
+  unsigned touched; /* hfL_entity.turn when it was used last */
+  bool with_values; /* pulled together with their values */
+  bool ended;       /* the iterator has nothing more */
+  bool busy;        /* in a call that is running */
+  hf_page *ids;     /* pulled from it */
+  size_t next;      /* the first of them that was not handed out */
   size_t last_size, at_size;
   unsigned char last[HF__ORDER_KEY_MAX]; /* order key of the last id that was pulled */
   unsigned char at[HF__ORDER_KEY_MAX];   /* order key of the last id that was handed out */
@@ -121,14 +122,14 @@ enum { HFL_CURSORS = 8 };
  * programs opened. */
 typedef struct hfL_entity {
   hfL_host *host;
-  size_t refs;    /* handles and running calls */
-  size_t handles; /* 0: closed, and waiting for a running call to end */
-  size_t keepers; /* those among the handles that keep the instance: of C programs */
+  size_t refs;             /* handles and running calls */
+  size_t handles;          /* 0: closed, and waiting for a running call to end */
+  size_t keepers;          /* those among the handles that keep the instance: of C programs */
   char *class_name, *name; /* of the class; of the entity type */
-  int class_ref;    /* registry: the class */
-  int instance_ref; /* registry: the instance, while there are keepers */
-  int number;       /* of the instance in the host's weak table */
-  uint32_t methods; /* 1 << hfL_method: the class has its own */
+  int class_ref;           /* registry: the class */
+  int instance_ref;        /* registry: the instance, while there are keepers */
+  int number;              /* of the instance in the host's weak table */
+  uint32_t methods;        /* 1 << hfL_method: the class has its own */
   uint32_t capabilities;
   bool ranges;                    /* keys() takes a range */
   bool initialising;              /* its waitForInit is running */

@@ -12,7 +12,7 @@ fail() { echo "$*" >&2; exit 1; }
 
 module=$HOLDFAST_BUILD/holdfast.so
 library=$HOLDFAST_BUILD/lib/libholdfast.so
-[ "$(shown "$module")" = "$(printf 'luaopen_holdfast\nluaopen_holdfast_core')" ] ||
+[ "$(shown "$module")" = "$(printf 'luaopen_holdfast\nluaopen_holdfast_conformance\nluaopen_holdfast_core')" ] ||
   fail "holdfast.so shows: $(shown "$module" | tr '\n' ' ')"
 if needed "$module" | grep -q luajit; then fail "holdfast.so links libluajit"; fi
 if undefined=$(nm -D -u "$module" | grep -E ' (hf_|hfL_|lhf_)'); then fail "holdfast.so lacks: $undefined"; fi
@@ -27,3 +27,6 @@ promised=$(sed -nE 's/^HF_API [^(]*[ *](hf_[a-z0-9_]+)\(.*/\1/p' "$HOLDFAST_SOUR
 if missing=$(comm -23 <(echo "$promised") <(shown "$library")); [ -n "$missing" ]; then
   fail "declared in the headers and not in libholdfast.so: $missing"
 fi
+
+# In a stock luajit with nothing but the module, the kit can be required by itself.
+(cd / && env -u LUA_PATH LUA_CPATH="$HOLDFAST_BUILD/?.so" luajit -e 'assert(#require("holdfast.conformance").checks() > 50)')

@@ -145,6 +145,7 @@ function M.main(words)
   local ok, raised = xpcall(function()
     output.start()
     local command, args = parse(words)
+    args.json = asJson or nil -- before the command or behind it
     code = command.run(args)
     output.flush()
   end, handler)

@@ -39,7 +39,9 @@ end
 -- Text of an error for a person.
 local function describe(err)
   local lines = { "holdfast: " .. err.message }
-  if err.traceback and err.showTraceback then
+  if err.code == "script" and type(err.cause) == "string" and err.cause:find("stack traceback:", 1, true) then
+    lines[#lines + 1] = err.cause -- of the method of a class, rather than our own
+  elseif err.traceback and err.showTraceback then
     lines[#lines + 1] = err.traceback
   elseif err.cause and err.cause ~= "" and err.code ~= "script" then
     lines[#lines + 1] = "  cause: " .. tostring(err.cause):gsub("\n", "\n  ")
