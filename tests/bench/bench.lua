@@ -333,14 +333,18 @@ end
 
 -- The adapters beside PersistBase.
 function parts.adapters()
-  local read, readBase, write, writeBase = {}, {}, {}, {}
+  local us = {}
+  for i = 1, 5 do us[i] = {} end
   for round = 1, ROUNDS do
     local dir = folder("adapters")
-    read[round], readBase[round], write[round], writeBase[round] = once("lua", "adapters", dir, "-n " .. size.reads)
+    local numbers = { once("lua", "adapters", dir, "-n " .. size.reads) }
+    for i = 1, 5 do us[i][round] = numbers[i] end
     discard(dir)
   end
-  report:add("readSignalData; baseline readValue", read, readBase, 1.05)
-  report:add("writeSignalData, commit unsynced; baseline writeValue", write, writeBase, 1.05)
+  report:add("readSignalData; baseline readValue(strategy .. \"/\" .. symbol)", us[1], us[2], 1.05)
+  report:add("readSignalData; baseline readValue of a ready id", us[1], us[3])
+  report:add("writeSignalData, commit unsynced; baseline writeValue(strategy .. \"/\" .. symbol, row)", us[4], us[5],
+    1.05)
 end
 
 -- --------------------------------------------------------------------- main

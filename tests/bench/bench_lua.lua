@@ -229,35 +229,46 @@ function measurements.codec()
   show(decodeTheirs, decode, encodeTheirs, encode)
 end
 
--- The signal adapter beside PersistBase on the same entities of the same store; prints the µs of readSignalData and
--- readValue, writeSignalData and writeValue.  In short turns, so that a slow moment of the machine hits both.
+-- The signal adapter beside PersistBase on the same entities of the same store; prints the µs of readSignalData,
+-- readValue
+-- with the id joined by the caller and with a ready one, writeSignalData, and writeValue with the id joined.  In short
+-- turns, so that a slow moment of the machine hits all.
 function measurements.adapters()
   local url = "lmdb:" .. o.dir .. "?durability=nosync"
   local adapter, generator = holdfast.PersistSignalAdapter, signals.new(signals.SEED)
   adapter.usePersistSignalAdapter(url)
   local store = holdfast.PersistBase("signal", url)
-  local symbols, ids, rows = {}, {}, {}
+  local strategy, symbols, ids, rows = "main", {}, {}, {}
   for i = 1, 1000 do
     symbols[i], ids[i], rows[i] = "SYMBOL" .. i, "main/SYMBOL" .. i, generator:signal()
     adapter.writeSignalData(rows[i], "main", symbols[i])
   end
-  local turns = {
-    function(i) adapter.readSignalData("main", symbols[i]) end,
-    function(i) store:readValue(ids[i]) end,
-    function(i) adapter.writeSignalData(rows[i], "main", symbols[i]) end,
-    function(i) store:writeValue(ids[i], rows[i]) end,
+  local turns = { -- each with a loop of its own, which is compiled for what it does
+    function() for i = 1, 1000 do adapter.readSignalData("main", symbols[i]) end end,
+    function() for i = 1, 1000 do store:readValue(strategy .. "/" .. symbols[i]) end end,
+    function() for i = 1, 1000 do store:readValue(ids[i]) end end,
+    function() for i = 1, 1000 do adapter.writeSignalData(rows[i], "main", symbols[i]) end end,
+    function() for i = 1, 1000 do store:writeValue(strategy .. "/" .. symbols[i], rows[i]) end end,
   }
-  local us, n = { 0, 0, 0, 0 }, 0
-  for turn = 1, math.max(2, o.ops / 1000) do
-    for k = 1, 4 do
-      local which = (k + turn) % 4 + 1
-      local fn, start = turns[which], clock.now()
-      for i = 1, 1000 do fn(i) end
-      if turn > 1 then us[which] = us[which] + clock.now() - start end
+  local us = { {}, {}, {}, {}, {} }
+  -- Reads first: writes leave nothing of them in the processor's caches.  Back and forth, so that none always comes
+  -- behind
+  -- the same other.
+  for _, phase in ipairs { { 1, 2, 3 }, { 4, 5 } } do
+    for turn = 1, math.max(5, o.ops / 1000) do
+      for k = 1, #phase do
+        local which = phase[turn % 2 == 0 and k or #phase + 1 - k]
+        local start = clock.now()
+        turns[which]()
+        if turn > 2 then table.insert(us[which], (clock.now() - start) / 1000) end
+      end
     end
-    if turn > 1 then n = n + 1000 end
   end
-  show(us[1] / n, us[2] / n, us[3] / n, us[4] / n)
+  for which = 1, 5 do
+    table.sort(us[which])
+    us[which] = us[which][math.ceil(#us[which] / 2)] -- a collection that falls into one turn is not another's cost
+  end
+  show(unpack(us))
 end
 
 local measurement = measurements[o.what]

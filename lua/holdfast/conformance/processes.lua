@@ -19,7 +19,10 @@ local function interpreter()
   local n = tonumber(ffi.C.hf_conformance_readlink("/proc/self/exe", buffer, 4096))
   local path = n > 0 and ffi.string(buffer, n) or "luajit"
   if path:match("/holdfast$") then return string.format("'%s' run", path), "" end
-  return string.format("'%s'", path), string.format("LUA_PATH='%s' LUA_CPATH='%s' ", package.path, package.cpath)
+  -- By its name where the shell finds one: it may be a script that sets something up first.
+  local named = path:match("/luajit[^/]*$") and os.execute("command -v luajit >/dev/null 2>&1") == 0
+  return named and "luajit" or string.format("'%s'", path), string.format("LUA_PATH='%s' LUA_CPATH='%s' ",
+    package.path, package.cpath)
 end
 
 local PRELUDE = [[
