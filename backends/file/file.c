@@ -389,10 +389,10 @@ struct quarantine_sum {
 
 static hf_status add_quarantined(void *arg, hf_slice name, hf_error *err) {
   struct quarantine_sum *sum = arg;
-  void *entity;
+  void *entity = NULL;
   uint64_t n = 0;
   hf_status status = entity_open((void *)(uintptr_t)sum->store, name, &entity, err);
-  if (status) return status;
+  if (status || !entity) return status;
   status = file_quarantine_count(((file_entity *)entity)->quarantine, &n, err);
   sum->count += n;
   entity_close((void *)(uintptr_t)sum->store, entity);
@@ -433,8 +433,7 @@ static hf_status stat_store(void *store, void *txn, void *entity, hf_buffer *jso
   const file_entity *e = entity;
   bool ok = hf_buffer_printf(json, "{\"backend\":\"file\"") &&
             (!e || (hf_buffer_printf(json, ",\"entityName\":") && hf_buffer_quote(json, e->name))) &&
-            hf_buffer_printf(json, ",\"path\":") &&
-            hf_buffer_quote(json, hf_text(e ? e->folder : s->path)) &&
+            hf_buffer_printf(json, ",\"path\":") && hf_buffer_quote(json, hf_text(e ? e->folder : s->path)) &&
             hf_buffer_printf(json, ",\"durability\":\"%s\",\"%s\":%llu,\"quarantined\":%llu}",
                              hf_durability_name(s->options.durability), e ? "entities" : "entityNames",
                              (unsigned long long)n, (unsigned long long)in_quarantine);

@@ -124,16 +124,16 @@ uint32_t hf_persist_capabilities(const hf_persist *p) { return p->backend->capab
 static hf_status make_ready(hf_persist *p, hf_error *err) {
   hf_status status = HF_OK;
   if (!p->served && !p->store) {
-    status = hf__store_acquire(p->base, &p->options, p->directory, &p->store, err);
+    hf_store *store;
+    status = hf__store_acquire(p->base, &p->options, p->directory, &store, err);
     if (status) return status;
-    p->impl = p->store->impl;
+    p->store = store;
+    p->impl = store->impl;
   }
   if (!p->entity) status = p->backend->entity_open(p->impl, p->name, &p->entity, err);
   if (status == HF_OK && p->backend->entity_init) {
-    hf__persist_ref(p); /* a script may close the handle meanwhile */
-    status = p->backend->entity_init(p->impl, p->entity, err);
+    status = p->backend->entity_init(p->impl, p->entity, err); /* a script may close the handle in it */
     if (status == HF_OK && p->closed) status = hf__fail(err, HF_CLOSED, "%s was closed meanwhile", p->name.data);
-    hf__persist_unref(p);
   }
   if (status == HF_OK && p->wraps && !p->store) {
     status = hf_persist_init(p->wraps, err);

@@ -133,23 +133,6 @@ static bool is_below(const hfL_entity *e, uint32_t methods) { return !e || (e->b
 
 /* ---- handles */
 
-static void free_cursors(hfL_entity *e) {
-  for (int i = 0; e->cursors && i < HFL_CURSORS; i++) hf_page_free(e->cursors[i].ids);
-  free(e->cursors);
-  e->cursors = NULL;
-}
-
-void hfL_entity_unref(hfL_entity *e) {
-  if (--e->refs) return;
-  free_cursors(e);
-  hfL_host_release(e->host, e->class_ref);
-  if (e->below) hf__persist_unref(e->below);
-  hfL_host_unref(e->host);
-  free(e->class_name);
-  free(e->name);
-  free(e);
-}
-
 static int close_body(lua_State *L) {
   hfL_push_method(L, lua_touserdata(L, 1));
   lua_call(L, 1, 0);
@@ -616,14 +599,14 @@ static hf_status quarantined(void *store, void *entity, uint64_t *count, hf_erro
 
 static hf_status no_identify(const hf_location *at, char identity[HF_IDENTITY_MAX], hf_error *err) {
   (void)at;
-  (void)identity;
+  identity[0] = '\0';
   return hf__fail(err, HF_UNSUPPORTED, "no URL names this store: it is a script's");
 }
 
 static hf_status no_open(const hf_location *at, void **store, hf_error *err) {
   (void)at;
-  (void)store;
-  return no_identify(NULL, NULL, err);
+  *store = NULL;
+  return hf__fail(err, HF_UNSUPPORTED, "no URL opens this store: it is a script's");
 }
 
 static void close_store(void *store) {
@@ -645,62 +628,75 @@ static hf_status no_entities(void *store, void *txn, hf_page *page, hf_error *er
  * handful of combinations. */
 struct table {
   hf_backend backend;
+  unsigned slots; /* OPTIONAL_..., or-ed: with the capabilities all in which tables differ */
   struct table *next;
 };
+
+enum { OPTIONAL_GET_MANY = 1, OPTIONAL_PUT_MANY = 2, OPTIONAL_REMOVE_MANY = 4, OPTIONAL_QUARANTINE = 8 };
 
 static pthread_mutex_t tables_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct table *tables;
 
-static void fill(hf_backend *b, uint32_t methods, const hf_backend *base, uint32_t capabilities) {
-  b->abi_version = HF_BACKEND_ABI;
-  b->name = "lua";
-  b->capabilities = capabilities;
-  b->identify = no_identify;
-  b->open = no_open;
-  b->close = close_store;
-  b->entity_open = no_entity_open;
-  b->entity_close = entity_close;
-  b->entity_init = entity_init;
-  b->begin = begin;
-  b->commit = commit;
-  b->abort = abort_txn;
-  b->get = hfL_script_get;
-  b->has = has;
-  b->put = put;
-  b->remove = remove_one;
-  b->clear = clear;
-  b->count = count;
-  b->scan = hfL_script_scan;
-  b->entities = no_entities;
-  b->stat = stat_entity;
-  /* A batch is the class's own, or the store's as long as the class leaves the single operations alone; otherwise the
-   * core makes it of single operations. */
-  if ((methods & METHOD(READ_MANY)) ||
-      (base && base->get_many && !(methods & (METHOD(READ_VALUE) | METHOD(READ_ENTRY)))))
-    b->get_many = get_many;
+/* A batch is the class's own, or the store's as long as the class leaves the single operations alone; otherwise the
+ * core makes it of single operations. */
+static unsigned optional_slots(uint32_t methods, const hf_backend *base) {
+  unsigned slots = 0;
+  bool reads = methods & (METHOD(READ_VALUE) | METHOD(READ_ENTRY));
+  if ((methods & METHOD(READ_MANY)) || (base && base->get_many && !reads)) slots |= OPTIONAL_GET_MANY;
   if ((methods & METHOD(WRITE_MANY)) || (base && base->put_many && !(methods & METHOD(WRITE_VALUE))))
-    b->put_many = put_many;
+    slots |= OPTIONAL_PUT_MANY;
   if ((methods & METHOD(REMOVE_MANY)) || (base && base->remove_many && !(methods & METHOD(REMOVE_VALUE))))
-    b->remove_many = remove_many;
-  if (base && base->quarantine) b->quarantine = quarantine;
-  if (base && base->quarantined) b->quarantined = quarantined;
+    slots |= OPTIONAL_REMOVE_MANY;
+  if (base && base->quarantine) slots |= OPTIONAL_QUARANTINE;
+  return slots;
+}
+
+static struct table *new_table(unsigned slots, uint32_t capabilities) {
+  struct table *t = malloc(sizeof *t);
+  if (!t) return NULL;
+  t->slots = slots;
+  t->backend = (hf_backend){
+      .abi_version = HF_BACKEND_ABI,
+      .name = "lua",
+      .capabilities = capabilities,
+      .identify = no_identify,
+      .open = no_open,
+      .close = close_store,
+      .entity_open = no_entity_open,
+      .entity_close = entity_close,
+      .entity_init = entity_init,
+      .begin = begin,
+      .commit = commit,
+      .abort = abort_txn,
+      .get = hfL_script_get,
+      .has = has,
+      .put = put,
+      .remove = remove_one,
+      .clear = clear,
+      .count = count,
+      .scan = hfL_script_scan,
+      .get_many = slots & OPTIONAL_GET_MANY ? get_many : NULL,
+      .put_many = slots & OPTIONAL_PUT_MANY ? put_many : NULL,
+      .remove_many = slots & OPTIONAL_REMOVE_MANY ? remove_many : NULL,
+      .entities = no_entities,
+      .stat = stat_entity,
+      .quarantine = slots & OPTIONAL_QUARANTINE ? quarantine : NULL,
+      .quarantined = slots & OPTIONAL_QUARANTINE ? quarantined : NULL,
+  };
+  return t;
 }
 
 const hf_backend *hfL_script_backend(uint32_t methods, const hf_backend *base, uint32_t capabilities) {
-  struct table *made = calloc(1, sizeof *made); /* compared as bytes, also what lies between the members */
-  if (!made) return NULL;
-  fill(&made->backend, methods, base, capabilities);
+  unsigned slots = optional_slots(methods, base);
   pthread_mutex_lock(&tables_lock);
   struct table *t = tables;
-  while (t && memcmp(&t->backend, &made->backend, sizeof t->backend) != 0) t = t->next;
-  if (!t) {
-    made->next = tables;
-    tables = t = made;
-    made = NULL;
+  while (t && (t->slots != slots || t->backend.capabilities != capabilities)) t = t->next;
+  if (!t && (t = new_table(slots, capabilities))) {
+    t->next = tables;
+    tables = t;
   }
   pthread_mutex_unlock(&tables_lock);
-  free(made);
-  return &t->backend;
+  return t ? &t->backend : NULL;
 }
 
 hfL_entity *hfL_served_by(const hf_persist *p) {

@@ -165,7 +165,10 @@ hfL_host *hfL_host_of(lua_State *L, hfL_context *cx) {
   hfL_push_type(L, "holdfast.host", host_gc);
   lua_setmetatable(L, -2);
   host = calloc(1, sizeof *host);
-  if (!host) luaL_error(L, "not enough memory");
+  if (!host) {
+    luaL_error(L, "not enough memory");
+    return NULL;
+  }
   host->refs = 1;
   host->context = cx;
   host->thread = pthread_self();

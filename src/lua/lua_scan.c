@@ -244,7 +244,7 @@ static hfL_cursor *find_cursor(hfL_entity *e, const hf_scan *scan, bool *begin) 
   for (int i = 0; i < HFL_CURSORS; i++) {
     hfL_cursor *c = &e->cursors[i];
     if (c->busy) continue;
-    if (c->walk == scan->walk && near.data &&
+    if (c->walk == scan->walk && c->ids && near.data &&
         hf__order_compare(near, (hf_slice){(const char *)c->at, c->at_size}) == 0) {
       c->touched = e->turn;
       c->busy = true;
@@ -420,6 +420,7 @@ static int count_body(lua_State *L) {
 }
 
 hf_status hfL_script_count_keys(hfL_entity *e, uint64_t *count, hf_error *err) {
+  *count = 0;
   struct count c = {.count = count};
   return hfL_entity_call(e, HFL_KEYS, count_body, &c.call, err);
 }

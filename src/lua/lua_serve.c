@@ -64,6 +64,23 @@ static bool spec_flag(lua_State *L, const char *field) {
   return flag;
 }
 
+static void free_cursors(hfL_entity *e) {
+  for (int i = 0; e->cursors && i < HFL_CURSORS; i++) hf_page_free(e->cursors[i].ids);
+  free(e->cursors);
+  e->cursors = NULL;
+}
+
+void hfL_entity_unref(hfL_entity *e) {
+  if (--e->refs) return;
+  free_cursors(e);
+  hfL_host_release(e->host, e->class_ref);
+  if (e->below) hf__persist_unref(e->below);
+  hfL_host_unref(e->host);
+  free(e->class_name);
+  free(e->name);
+  free(e);
+}
+
 /* The entity, without its references into Lua.  NULL: out of memory. */
 static hfL_entity *new_entity(hfL_host *host, const char *class_name, hf_slice name) {
   hfL_entity *e = calloc(1, sizeof *e);
@@ -245,8 +262,10 @@ static void find_base(const char *query, char *out, size_t capacity) {
   size_t n = 0;
   if (strncmp(query, "base=", 5) == 0)
     for (const char *p = query + 5; *p && *p != '&' && n + 1 < capacity; p++) {
-      unsigned code;
-      if (*p == '%' && sscanf(p + 1, "%2x", &code) == 1 && code) {
+      const char digits[] = {p[1], p[1] ? p[2] : '\0', '\0'};
+      char *end = NULL;
+      unsigned long code = *p == '%' ? strtoul(digits, &end, 16) : 0;
+      if (code && end == digits + 2) {
         out[n++] = (char)code;
         p += 2;
       } else {
@@ -313,7 +332,7 @@ static hf_status open_on(void *store, hf_slice name, hf_persist **out, hf_error 
 }
 
 static hf_status entity_open(void *store, hf_slice name, void **entity, hf_error *err) {
-  hf_persist *p;
+  hf_persist *p = NULL;
   hf_status status = open_on(store, name, &p, err);
   *entity = p;
   return status;
@@ -365,7 +384,8 @@ static hf_status clear(void *store, void *txn, void *entity, hf_error *err) {
 }
 
 static hf_status count(void *store, void *txn, void *entity, uint64_t *n, hf_error *err) {
-  (void)store, (void)txn, (void)entity, (void)n;
+  (void)store, (void)txn, (void)entity;
+  *n = 0;
   return only_handles(err);
 }
 

@@ -123,7 +123,8 @@ return function(check)
     end
     stores[1]:removeAll()
     for i = 2, #names do
-      t:blame("removeAll"):equal(5, stores[i]:count(), "what is left of " .. names[i] .. " after removeAll of " .. names[1])
+      t:blame("removeAll"):equal(5, stores[i]:count(), "what is left of " .. names[i]
+        .. " after removeAll of " .. names[1])
     end
     t:blame("removeAll"):equal(0, stores[1]:count(), "what is left of " .. names[1])
     stores[2]:removeValue("a")

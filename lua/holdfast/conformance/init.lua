@@ -259,8 +259,8 @@ local function settings(options)
     local known = { name = 1, class = 1, path = 1, url = 1, factory = 1, base = 1, only = 1, entities = 1, timeout = 1,
       onResult = 1 }
     if not known[name] then
-      refuse("there is no option '%s': name, class, path, url, factory, base, only, entities, timeout and onResult exist",
-        tostring(name))
+      refuse("there is no option '%s': name, class, path, url, factory, base, only, entities, timeout and "
+        .. "onResult exist", tostring(name))
     end
   end
   return {
