@@ -177,6 +177,7 @@ static hf_status entity_init(void *store, void *entity, hf_error *err) {
   hfL_entity *e = entity;
   if (e->ready || e->initialising) return HF_OK;
   hf_status status = HF_OK;
+  e->refs++; /* methods may close their own instance: whoever looks at it behind a call keeps it */
   if (hfL_entity_has(e, HFL_WAIT_FOR_INIT)) {
     hfL_call call;
     e->initialising = true; /* what it does with the instance must not begin it again */
@@ -185,6 +186,7 @@ static hf_status entity_init(void *store, void *entity, hf_error *err) {
   }
   if (status == HF_OK && e->below) status = hf_persist_init(e->below, err);
   e->ready = status == HF_OK;
+  hfL_entity_unref(e);
   return status;
 }
 
@@ -304,8 +306,11 @@ hf_status hfL_script_get(void *store, void *txn, void *entity, const hf_key *key
   bool wants_info = info->revision != HF_REVISION_UNKNOWN;
   bool reads_entry = hfL_entity_has(e, HFL_READ_ENTRY) && (wants_info || !hfL_entity_has(e, HFL_READ_VALUE));
   *info = (hf_info){0, 0};
+  e->refs++;
   hf_status status = hfL_entity_call(e, reads_entry ? HFL_READ_ENTRY : HFL_READ_VALUE, get_body, &c.call, err);
-  return status == HF_SCRIPT && says_not_found(err, e, key, "") ? HF_NOT_FOUND : status;
+  if (status == HF_SCRIPT && says_not_found(err, e, key, "")) status = HF_NOT_FOUND;
+  hfL_entity_unref(e);
+  return status;
 }
 
 static int has_body(lua_State *L) {
@@ -399,8 +404,11 @@ static hf_status remove_one(void *store, void *txn, void *entity, const hf_key *
     FORWARD(remove, txn, p->entity, key, err);
   }
   struct key_call c = {.key = key};
+  e->refs++;
   hf_status status = hfL_entity_call(e, HFL_REMOVE_VALUE, remove_body, &c.call, err);
-  return status == HF_SCRIPT && says_not_found(err, e, key, " for deletion") ? HF_NOT_FOUND : status;
+  if (status == HF_SCRIPT && says_not_found(err, e, key, " for deletion")) status = HF_NOT_FOUND;
+  hfL_entity_unref(e);
+  return status;
 }
 
 /* ---- all of them */
@@ -475,13 +483,18 @@ static hf_status stat_entity(void *store, void *txn, void *entity, hf_buffer *js
     return hfL_entity_call(e, HFL_STAT, stat_body, &c.call, err);
   }
   uint64_t n;
+  e->refs++;
   hf_status status = count(store, txn, e, &n, err);
-  if (status) return status;
+  if (status) {
+    hfL_entity_unref(e);
+    return status;
+  }
   json->size = 0;
   bool ok = hf_buffer_printf(json, "{\"backend\":\"lua\",\"class\":") &&
             hf_buffer_quote(json, hf_text(e->class_name)) && hf_buffer_printf(json, ",\"entityName\":") &&
             hf_buffer_quote(json, hf_text(e->name)) &&
             hf_buffer_printf(json, ",\"entities\":%llu}", (unsigned long long)n);
+  hfL_entity_unref(e);
   return ok ? HF_OK : hf__fail(err, HF_IO, "out of memory");
 }
 

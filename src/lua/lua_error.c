@@ -164,7 +164,10 @@ void hfL_to_error(lua_State *L, int index, hf_error *err) {
     if (named < HF_STATUS_COUNT && named != HF_OK) status = named;
   }
   hf__fail(err, status, "%s", "");
-  get_text(L, index, "message", err->message, sizeof err->message);
+  if (!get_text(L, index, "message", err->message, sizeof err->message)) { /* a script has changed it */
+    const char *meaning = hf_status_meaning(status);
+    hf__copy_text(err->message, sizeof err->message, meaning, strlen(meaning));
+  }
   get_text(L, index, "entityName", err->entity_name, sizeof err->entity_name);
   get_text(L, index, "entityId", err->entity_id, sizeof err->entity_id);
   get_text(L, index, "backend", err->backend, sizeof err->backend);

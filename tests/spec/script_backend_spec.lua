@@ -200,6 +200,31 @@ describe("a class of one's own", function()
     assert.equal(1, closed)
   end)
 
+  it("may close itself in each of its methods", function()
+    local operations = {
+      waitForInit = function(s) s:count() end,
+      readValue = function(s) s:readValue("a") end,
+      hasValue = function(s) s:hasValue("a") end,
+      writeValue = function(s) s:writeMany({ a = 1, b = 2, c = 3 }) end,
+      removeValue = function(s) s:removeMany({ "a", "b" }) end,
+      removeAll = function(s) s:removeAll() end,
+      keys = function(s) s:stat() end,
+      count = function(s) s:stat() end,
+      values = function(s) list(s:values()) end,
+    }
+    for method, operation in pairs(operations) do
+      for _, raises_ in ipairs({ false, true }) do
+        local store = variant({ [method] = function(self)
+          self:close()
+          if raises_ then error("Entity signal:a not found") end
+          return method == "keys" and {} or method == "count" and 1 or method == "hasValue" or {}
+        end })("signal", newBase())
+        pcall(operation, store)
+        raises.error("closed", nil, store.readValue, store, "a")
+      end
+    end
+  end)
+
   it("keeps fields and methods of its own", function()
     local Class = variant({})
     function Class:double(id) return 2 * self:readValue(id) end
