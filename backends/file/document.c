@@ -112,7 +112,7 @@ hf_status file_document_read(const char *path, hf_buffer *json, file_info *info,
   if (fstat(fd, &st))
     status = file_fail(errno, "look at", path, err);
   else if (!S_ISREG(st.st_mode))
-    status = hf_error_set(err, HF_CORRUPT, "%s is no regular file", path);
+    status = hf_error_set(err, HF_IO, "%s is no regular file: move it away", path); /* somebody else's: left alone */
   else if (!hf_buffer_reserve(json, (size_t)st.st_size))
     status = hf_error_set(err, HF_IO, "out of memory: %s has %lld bytes", path, (long long)st.st_size);
   else {

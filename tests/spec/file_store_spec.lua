@@ -389,11 +389,18 @@ describe("an unreadable document", function()
     store:close()
   end)
 
-  it("that is no regular file is refused and left alone where it cannot be moved", function()
+  it("is a file: what else is in its place is refused and left alone", function()
     local store = open()
     store:writeValue("a", 1)
-    process.shell("mkfifo " .. quote(base .. "/signal/pipe.json"))
-    raises.error("corrupt", nil, store.readValue, store, "pipe")
+    process.shell(("mkfifo %s/signal/pipe.json && mkdir %s/signal/folder.json"):format(base, base))
+    for _, id in ipairs({ "pipe", "folder" }) do
+      local err = raises.error("io", nil, store.readValue, store, id)
+      assert.truthy(err.message:find("is no regular file: move it away", 1, true), err.message)
+    end
+    raises.error("io", nil, store.writeValue, store, "folder", 1)
+    assert.same({ "a" }, list(store:keys()))
+    store:removeAll()
+    assert.equal("folder.json\npipe.json\n", process.shell("ls " .. quote(base .. "/signal")).stdout)
   end)
 end)
 
