@@ -66,6 +66,7 @@ static int enter_folder(struct visit *v, int parent, const char *name, size_t si
   bool continued;
   size_t id_size = v->id_size, relative_size = v->relative_size;
   if (depth > DEPTH_MAX || relative_size + size + 1 >= sizeof v->relative) return 0;
+  if (size >= 5 && memcmp(name + size - 5, ".json", 5) == 0) return 0; /* ours have that escaped */
   if (!file_decode_part(name, size, v->id, &v->id_size, &continued) ||
       (!continued && v->id_size == HF_ID_MAX)) { /* no id begins so */
     v->id_size = id_size;
