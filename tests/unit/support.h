@@ -74,7 +74,7 @@ static inline const char *text_of(const char *fmt, ...) {
 
 /* Stores for a group of tests that runs once on each: *state is a struct store. */
 struct store {
-  const char *scheme; /* "lmdb" or "memory" */
+  const char *scheme; /* "lmdb", "file" or "memory" */
   char *directory;
   char base[4200];
 };
@@ -85,8 +85,8 @@ static inline struct store *new_store(const char *scheme) {
   assert_non_null(s);
   s->scheme = scheme;
   s->directory = new_directory();
-  if (strcmp(scheme, "lmdb") == 0)
-    snprintf(s->base, sizeof s->base, "lmdb:%s/store?durability=nosync", s->directory);
+  if (strcmp(scheme, "memory") != 0)
+    snprintf(s->base, sizeof s->base, "%s:%s/store?durability=nosync", scheme, s->directory);
   else
     snprintf(s->base, sizeof s->base, "%s:test-%d", scheme, ++number);
   return s;
@@ -94,6 +94,11 @@ static inline struct store *new_store(const char *scheme) {
 
 static inline int setup_lmdb(void **state) {
   *state = new_store("lmdb");
+  return 0;
+}
+
+static inline int setup_file(void **state) {
+  *state = new_store("file");
   return 0;
 }
 
@@ -148,6 +153,9 @@ static inline uint64_t count_of(hf_persist *p) {
   {#test " on lmdb", test, setup_lmdb, teardown_store, NULL}, {                                                        \
 #test " on memory", test, setup_memory, teardown_store, NULL                                                       \
   }
+/* One test on these and on files, which have neither transactions nor revisions. */
+#define ON_ALL(test)                                                                                                   \
+  ON_BOTH(test), { #test " on files", test, setup_file, teardown_store, NULL }
 #define ON_LMDB(test)                                                                                                  \
   { #test, test, setup_lmdb, teardown_store, NULL }
 
