@@ -89,6 +89,22 @@ return function(check)
     t:equal(3, store:readValue("new"), "the next transaction")
   end)
 
+  check("an entity type that is first used in a transaction works after it was undone", { method = "rollback",
+    needs = "transaction" }, function(t)
+    local store, fresh = t:open(), nil
+    pcall(transaction, function()
+      store:writeValue("a", 1)
+      fresh = t:open(t:other())
+      fresh:writeValue("b", 1)
+      error("undo")
+    end)
+    t:check(fresh, "an instance can be made in a transaction")
+    t:equal({}, t:list(fresh:keys()), "keys() behind it")
+    t:raises("not_found", "readValue behind it", fresh.readValue, fresh, "b")
+    fresh:writeValue("c", 1)
+    t:equal(1, fresh:readValue("c"), "a write behind it")
+  end)
+
   check("a transaction is not committed when its process dies", { method = "commit", needs = "transaction",
     needsProcess = true, alsoNeeds = "durable" }, function(t)
     local store = t:open()

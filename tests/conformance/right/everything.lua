@@ -16,10 +16,14 @@ function Everything:init(entityName, baseDir)
   holdfast.PersistBase.init(self, entityName, baseDir)
   bases[baseDir] = bases[baseDir] or { names = {}, saved = {} }
   self.store = bases[baseDir]
-  self.store.names[entityName] = self.store.names[entityName] or {}
 end
 
-local function rows(self) return self.store.names[self.entityName] end
+-- Made when first asked for: a rollback takes away what was made since its begin.
+local function rows(self)
+  local names = self.store.names
+  names[self.entityName] = names[self.entityName] or {}
+  return names[self.entityName]
+end
 
 function Everything:waitForInit(initial) -- luacheck: ignore
 end
