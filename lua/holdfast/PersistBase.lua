@@ -42,7 +42,9 @@ local function checkInstance(self, method)
 end
 
 local function instanceText(self)
-  return string.format("%s(%q, %q)", self.className, tostring(self.entityName), tostring(self.baseDir))
+  local base = tostring(self.baseDir)
+  if base:find("://", 1, true) then base = self.url end -- without its password
+  return string.format("%s(%q, %q)", self.className, tostring(self.entityName), base)
 end
 
 -- ---- what instances of script classes have in place of the C functions
@@ -155,7 +157,8 @@ end
 
 -- What a call of the class does: makes the instance and runs its constructor.
 local function construct(class, ...)
-  local self = setmetatable({}, script.methods(class) and class.scripts or class.instances)
+  local face = not script.methods(class) and "instances" or script.hasTexts(class) and "textScripts" or "scripts"
+  local self = setmetatable({}, class[face])
   self:init(...)
   if not rawget(self, 0) then -- the constructor left its parent's out
     local parent = class
@@ -179,6 +182,9 @@ local function class(methods, parent)
   }, { __index = face })
   for name, method in pairs(face) do scriptFace[name] = rawget(scriptFace, name) or method end
   methods.scripts = { __index = scriptFace, __tostring = instanceText, class = methods }
+  -- The loops of a class whose entities are texts are made in C, which decodes them.
+  methods.textScripts = { __index = setmetatable({ close = scriptClose }, { __index = face }),
+    __tostring = instanceText, class = methods }
   return setmetatable(methods, {
     __index = parent,
     __call = construct,
@@ -195,6 +201,7 @@ local function serveAlone(self, of, methods, entityName, baseDir, options)
   local spec = script.spec(of, methods)
   spec.base = baseDir or ""
   spec.url = "lua:" .. of.className .. (spec.base ~= "" and "?base=" .. spec.base or "")
+  if spec.base:find("^%l[%w+.-]*://") then spec.url = spec.base end
   return core.serve(self, entityName, spec)
 end
 

@@ -180,6 +180,17 @@ function M.methods(class)
   return methods
 end
 
+--- Whether the methods of the class get and give entities as JSON text (`encoding = "json"`), not as Lua values.
+---@param class table
+---@return boolean
+function M.hasTexts(class)
+  local encoding = class.encoding
+  if encoding == nil then return false end
+  if encoding ~= "json" then refuse(class, 'encoding must be "json" or nil, not %s', tostring(encoding)) end
+  if M.extendsStore(class) then refuse(class, "extends a store whose methods give Lua values: leave encoding out") end
+  return true
+end
+
 --- What core.serve() is told about an instance.
 ---@param class table
 ---@param methods table<string, function>
@@ -199,6 +210,7 @@ function M.spec(class, methods, below)
     methods = methods,
     capabilities = capabilities,
     ranges = not methods.keys and below ~= nil or takes(methods.keys, 1),
+    texts = M.hasTexts(class),
   }
 end
 

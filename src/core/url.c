@@ -109,7 +109,8 @@ static hf_status parse_query(hf__url *url, const hf_backend *backend, char *quer
     if (status == HF_OK) continue;
     if (status != HF_NOT_FOUND) return status;
     bool known = false;
-    for (const char *const *name = backend->parameters; name && *name; name++) known |= strcmp(*name, p) == 0;
+    for (const char *const *name = backend->parameters; name && *name; name++)
+      known |= strcmp(*name, p) == 0 || strcmp(*name, "*") == 0;
     if (!known)
       return hf__fail(err, HF_INVALID_ARGUMENT,
                       "store URL: %s stores have no setting '%s' (all stores have durability, mapsize, maxsize, "
@@ -157,11 +158,12 @@ hf_status hf__url_parse(const char *base, const hf_options *options, hf__url *ou
   }
   const hf_backend *backend = hf__backend_find(scheme_text);
   if (!backend) {
-    char known[256];
+    char known[256], *shown = hf__url_redact(base);
     hf__backend_names(known, sizeof known);
     hf_status status = hf__fail(err, HF_INVALID_ARGUMENT,
                                 "there is no '%s' store (there are: %s); for a directory of that name write ./%s",
-                                scheme_text, known, base);
+                                scheme_text, known, shown ? shown : scheme_text);
+    free(shown);
     hf__url_free(out);
     return status;
   }
@@ -173,7 +175,10 @@ hf_status hf__url_parse(const char *base, const hf_options *options, hf__url *ou
     }
     const char *plain = strncmp(rest, "//", 2) == 0 && rest[2] == '/' ? rest + 2 : rest;
     if (!percent_decode(path, plain)) {
-      hf_status status = hf__fail(err, HF_INVALID_ARGUMENT, "store URL: bad %%-escape in '%s'", rest);
+      char *shown = hf__url_redact(base);
+      hf_status status = hf__fail(err, HF_INVALID_ARGUMENT, "store URL: bad %%-escape in '%s': a %% itself is %%25",
+                                  shown ? shown : scheme_text);
+      free(shown);
       hf__url_free(out);
       return status;
     }
@@ -207,9 +212,15 @@ void hf__url_free(hf__url *url) {
 
 const hf_backend *hf__url_backend(const hf__url *url) { return url->memory ? hf__backend_find(url->at.scheme) : NULL; }
 
+/* Replaces `size` bytes at `secret` by three stars, in a text that has room for them. */
+static char *hide(char *secret, size_t size) {
+  memmove(secret + 3, secret + size, strlen(secret + size) + 1);
+  return memcpy(secret, "***", 3);
+}
+
 char *hf__url_redact(const char *base) {
   size_t size = strlen(base) + 1;
-  char *out = malloc(size + 3);
+  char *out = malloc(4 * size + 3);
   if (!out) return NULL;
   memcpy(out, base, size);
   char *authority = scheme_length(base) ? strstr(out, "://") : NULL;
@@ -219,9 +230,11 @@ char *hf__url_redact(const char *base) {
   for (char *p = authority; p < end; p++)
     if (*p == '@') at = p;
   char *colon = at ? memchr(authority, ':', (size_t)(at - authority)) : NULL;
-  if (!colon) return out;
-  size_t tail = size - (size_t)(at - out);
-  memmove(colon + 4, at, tail);
-  memcpy(colon + 1, "***", 3);
+  if (colon) hide(colon + 1, (size_t)(at - colon - 1));
+  for (char *p = authority; (p = strstr(p, "password="));) {
+    bool named = p[-1] == '?' || p[-1] == '&';
+    p += strlen("password=");
+    if (named) hide(p, strcspn(p, "&#"));
+  }
   return out;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * The Lua modules that are compiled in, so that one file runs anywhere.  The build generates the table from
- * lua/holdfast (without the stubs in meta/) and from argparse, which the command's options need.
+ * lua/holdfast (without the stubs in meta/), from the scripts under backends/ and from argparse, which the command's
+ * options need.
  */
 #ifndef HF_LUA_EMBEDDED_H
 #define HF_LUA_EMBEDDED_H
@@ -17,5 +18,14 @@ struct hf__embedded_module {
 
 /* All of them; the last one has name NULL. */
 extern const struct hf__embedded_module hf__embedded_modules[];
+
+/* A URL scheme that a script under backends/ serves. */
+typedef struct hf__script_scheme {
+  const char *scheme; /* "postgresql" */
+  const char *module; /* that returns the class: "holdfast.backends.postgres" */
+} hf__script_scheme;
+
+/* All of them; the last one has scheme NULL. */
+extern const hf__script_scheme hf__script_schemes[];
 
 #endif

@@ -14,8 +14,6 @@
 #include "core/error.h"
 #include "lua/script.h"
 
-const char hfL_keeper;
-
 static const char *const method_names[] = {
 #define METHOD_NAME(id, name) name,
     HFL_METHOD_MAP(METHOD_NAME)
@@ -89,6 +87,15 @@ int hfL_blame(lua_State *L, const hfL_call *call, const char *fmt, ...) {
 hf_slice hfL_method_json(lua_State *L, const hfL_call *call, const char *what) {
   hf_error err;
   hf_slice json;
+  if (call->entity->texts && call->method != HFL_STAT) {
+    if (lua_type(L, -1) != LUA_TSTRING)
+      hfL_blame(L, call, "%s a %s: JSON text is wanted, since the class has encoding = \"json\"", what,
+                luaL_typename(L, -1));
+    json.data = lua_tolstring(L, -1, &json.size);
+    if (hf_json_validate(json, &err) == HF_OK) return json;
+    err.status = HF_CORRUPT; /* of what others wrote there, for all that is known */
+    hfL_raise(L, &err);
+  }
   if (hfL_json_encode(L, -1, call->entity->host->context->codec, &json, &err))
     hfL_blame(L, call, "%s what is no entity: %s", what, err.message);
   return json;
@@ -96,6 +103,10 @@ hf_slice hfL_method_json(lua_State *L, const hfL_call *call, const char *what) {
 
 static void push_json(lua_State *L, const hfL_call *call, hf_slice json) {
   hf_error err;
+  if (call->entity->texts) {
+    lua_pushlstring(L, json.data, json.size);
+    return;
+  }
   if (hfL_json_decode_trusted(L, json.data, json.size, call->entity->host->context->codec, &err)) hfL_raise(L, &err);
 }
 

@@ -5,7 +5,8 @@
  *   lua_host.c     the Lua state that scripts live in, and how C calls into it
  *   lua_backend.c  the slots of an hf_backend, each of which calls a method
  *   lua_scan.c     the scan slot: pages out of a script's iterators
- *   lua_serve.c    how an instance gets its handle, and URLs "lua:MODULE"
+ *   lua_serve.c    how an instance gets its handle
+ *   lua_url.c      URLs that mean instances: "lua:MODULE", and the schemes of backends/NAME/NAME.lua
  *
  * An instance of a class with methods of its own has a handle (element 0) that is
  * served by a script_entity: the core checks, opens and names errors as for every
@@ -102,6 +103,9 @@ hf_status hfL_host_call(hfL_host *host, lua_CFunction body, void *call, hf_error
 
 /* ---------------------------------------------------------------- entities */
 
+/* How long the base of an instance may be: identities of stores have it in them. */
+enum { HFL_BASE_MAX = 400 };
+
 /* A walk over a script's iterator, between two pages.  Its iterator is in the instance, in the list at element -2. */
 typedef struct hfL_cursor {
   uint64_t walk;    /* hf_scan.walk; 0: free */
@@ -132,6 +136,7 @@ typedef struct hfL_entity {
   uint32_t methods;        /* 1 << hfL_method: the class has its own */
   uint32_t capabilities;
   bool ranges;                    /* keys() takes a range */
+  bool texts;                     /* entities are JSON text in its methods, not Lua values */
   bool initialising;              /* its waitForInit is running */
   bool ready;                     /* it has run */
   hf_persist *below;              /* the handle on the concrete store that the class extends; NULL: none */
@@ -163,7 +168,8 @@ void hfL_push_instance(lua_State *L, const hfL_entity *e);
 /* For bodies: raises code `script`, naming class and method and the line where the method begins. */
 int hfL_blame(lua_State *L, const hfL_call *call, const char *fmt, ...) HF_PRINTF(3, 4) __attribute__((noreturn));
 
-/* For bodies: the value on top of the stack as JSON text in the codec's buffer; blames the method if it is none. */
+/* For bodies: the value on top of the stack as JSON text, in the codec's buffer or in the string itself; blames the
+ * method if it is none. */
 hf_slice hfL_method_json(lua_State *L, const hfL_call *call, const char *what);
 
 /* For bodies: turns the three values on top, as a method returned them for a loop (an iterator with state and control,

@@ -422,6 +422,30 @@ describe("what a method returns", function()
     complains("readEntry", 5, function(s) s:readEntry("a") end, "Variant:readEntry must return {id=")
   end)
 
+  it("is JSON text where the class says so", function()
+    local given = { readValue = '{"n":1}' }
+    local Class = variant({
+      readValue = function() return given.readValue end,
+      writeValue = function(_, _, text) given.written = text end,
+    })
+    Class.encoding = "json"
+    local store = Class("signal", newBase())
+    assert.same({ n = 1 }, store:readValue("a"))
+    store:writeValue("a", { 1, "x" })
+    assert.equal('[1,"x"]', given.written)
+    given.readValue = { n = 1 }
+    local err = raises.error("script", "a", store.readValue, store, "a")
+    assert.truthy(err.message:find("returned a table: JSON text is wanted", 1, true), err.message)
+    given.readValue = '{"n":01}'
+    raises.error("corrupt", "a", store.readValue, store, "a")
+    Class.encoding = "xml"
+    raises.error("invalid_argument", nil, Class, "signal", newBase())
+    local Around = holdfast.MemoryPersist:extend("Around")
+    function Around:readValue() return "1" end -- luacheck: ignore
+    Around.encoding = "json"
+    raises.error("invalid_argument", nil, Around, "signal", newBase())
+  end)
+
   it("may be a stored null or false", function()
     local store = ScriptPersist("signal", newBase())
     store:writeValue("null", holdfast.null)

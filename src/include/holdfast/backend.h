@@ -102,7 +102,8 @@ struct hf_backend {
   uint32_t abi_version;          /* HF_BACKEND_ABI */
   const char *name;              /* "lmdb"; also its URL scheme */
   uint32_t capabilities;         /* enum hf_capability, or-ed */
-  const char *const *parameters; /* names of the URL parameters it takes beyond hf_options; ends in NULL; NULL: none */
+  const char *const *parameters; /* names of the URL parameters it takes beyond hf_options, or "*" for any; ends in NULL;
+                                    NULL: none */
 
   bool is_path; /* what follows the scheme is a path; the core makes it absolute when a handle is made */
 

@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * URLs that mean instances of script classes:
+ *
+ *   lua:MODULE?base=BASE       a class of somebody's own, by module or by file
+ *   lua:./file.lua?base=BASE
+ *   SCHEME://...               a backend of ours that is a script: the class in
+ *                              backends/NAME/NAME.lua, whose base is the whole URL.  Its schemes
+ *                              stand in backends/NAME/schemes
+ *
+ * The instance is made in the runtime of the calling thread, with a handle that keeps
+ * it.  So a C program opens a script as it opens any store.
+ */
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/error.h"
+#include "lua/embedded.h"
+#include "lua/script.h"
+
+const char hfL_keeper;
+
+struct open_call {
+  hf_slice name;
+  const char *module, *base;
+  hf_persist **out;
+};
+
+/* Pushes what the file returns; each file is run once in a state. */
+static void push_file(lua_State *L, const char *path) {
+  char absolute[PATH_MAX];
+  if (!realpath(path, absolute)) {
+    hf_error err;
+    hf__fail(&err, HF_NOT_FOUND, "there is no adapter file %s", path);
+    hfL_raise(L, &err);
+  }
+  lua_getfield(L, LUA_REGISTRYINDEX, "holdfast.files");
+  if (lua_isnil(L, -1)) {
+    lua_pop(L, 1);
+    lua_createtable(L, 0, 4);
+    lua_pushvalue(L, -1);
+    lua_setfield(L, LUA_REGISTRYINDEX, "holdfast.files");
+  }
+  lua_getfield(L, -1, absolute);
+  if (!lua_isnil(L, -1)) return;
+  lua_pop(L, 1);
+  if (luaL_loadfile(L, path)) lua_error(L);
+  lua_call(L, 0, 1);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, -3, absolute);
+}
+
+static void push_class(lua_State *L, const char *module) {
+  size_t size = strlen(module);
+  lua_getglobal(L, "require"); /* the classes that it extends are made here, wherever it looks for them */
+  lua_pushliteral(L, "holdfast");
+  lua_call(L, 1, 0);
+  if (size > 4 && strcmp(module + size - 4, ".lua") == 0) {
+    push_file(L, module);
+  } else {
+    lua_getglobal(L, "require");
+    lua_pushstring(L, module);
+    lua_call(L, 1, 1);
+  }
+  bool is_class = lua_istable(L, -1);
+  if (is_class) {
+    lua_pushliteral(L, "instances");
+    lua_rawget(L, -2);
+    is_class = lua_istable(L, -1);
+    lua_pop(L, 1);
+  }
+  if (!is_class)
+    hfL_misuse(L, "'%s' returned a %s: an adapter returns its class, made with holdfast.PersistBase:extend(\"Name\")",
+               module, luaL_typename(L, -1));
+}
+
+static int open_body(lua_State *L) {
+  const struct open_call *c = lua_touserdata(L, 1);
+  hf_error err;
+  push_class(L, c->module);
+  lua_pushlstring(L, c->name.data, c->name.size);
+  lua_pushstring(L, c->base);
+  lua_call(L, 2, 1);
+  int instance = lua_gettop(L);
+  if (lua_istable(L, instance)) lua_rawgeti(L, instance, 0);
+  hf_persist *p = hfL_to_handle(L, -1);
+  if (!p) hfL_misuse(L, "'%s': its class made no instance", c->module);
+  hfL_entity *e = hfL_served_by(p);
+  if (!e) { /* a class without methods of its own: its store as it is */
+    if (hf_persist_open(p->name, p->base, &p->options, c->out, &err)) hfL_raise(L, &err);
+    return 0;
+  }
+  if (e->instance_ref == LUA_NOREF) {
+    lua_pushvalue(L, instance);
+    e->instance_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+  }
+  hf__server server = {p->backend, (void *)(uintptr_t)&hfL_keeper, e, p->wraps ? NULL : p->store, p->wraps};
+  if (hf__persist_serve(p->name, p->url, &server, c->out, &err)) hfL_raise(L, &err);
+  if (server.store) hf__store_ref(server.store);
+  e->refs++;
+  e->handles++;
+  e->keepers++;
+  return 0;
+}
+
+/* The value of "base=..." in a query, with %XX decoded, or "". */
+static void find_base(const char *query, char out[HFL_BASE_MAX + 2]) {
+  size_t n = 0;
+  if (strncmp(query, "base=", 5) == 0)
+    for (const char *p = query + 5; *p && *p != '&' && n <= HFL_BASE_MAX; p++) {
+      const char digits[] = {p[1], p[1] ? p[2] : '\0', '\0'};
+      char *end = NULL;
+      unsigned long code = *p == '%' ? strtoul(digits, &end, 16) : 0;
+      if (code && end == digits + 2) {
+        out[n++] = (char)code;
+        p += 2;
+      } else {
+        out[n++] = *p;
+      }
+    }
+  out[n] = '\0';
+}
+
+/* What a URL means: a module, and the base of its instances. */
+struct target {
+  const char *module;
+  char base[HFL_BASE_MAX + 2]; /* longer ones are refused when the instance is made */
+};
+
+static hf_status find_target(const hf_location *at, struct target *out, hf_error *err) {
+  for (const hf__script_scheme *s = hf__script_schemes; s->scheme; s++)
+    if (strcmp(s->scheme, at->scheme) == 0) {
+      out->module = s->module;
+      snprintf(out->base, sizeof out->base, "%s:%s%s%s", at->scheme, at->rest, *at->query ? "?" : "", at->query);
+      return HF_OK;
+    }
+  if (!*at->path)
+    return hf__fail(err, HF_INVALID_ARGUMENT,
+                    "lua: which adapter?  Give a module or a file: lua:my.adapter, lua:./adapter.lua");
+  out->module = at->path;
+  find_base(at->query, out->base);
+  return HF_OK;
+}
+
+static hfL_host *find_host(const hf_location *at, hf_error *err) {
+  hfL_host *host = hfL_host_of_thread();
+  if (!host)
+    hf__fail(err, HF_UNSUPPORTED, "a %s: store needs a Lua runtime in this thread: call hf_runtime_open() first, here",
+             at->scheme);
+  return host;
+}
+
+static hf_status open_target(hfL_host *host, hf_slice name, const struct target *target, hf_persist **out,
+                             hf_error *err) {
+  struct open_call c = {name, target->module, target->base, out};
+  *out = NULL;
+  return hfL_host_call(host, open_body, &c, err);
+}
+
+static hf_status handle_open(const hf_location *at, hf_slice entity_name, hf_persist **out, hf_error *err) {
+  struct target target;
+  hfL_host *host = find_host(at, err);
+  hf_status status = host ? find_target(at, &target, err) : HF_UNSUPPORTED;
+  return status ? status : open_target(host, entity_name, &target, out, err);
+}
+
+/* ---- whole stores by such a URL: each entity is a handle of the above */
+
+struct lua_store {
+  struct target target;
+  char module[]; /* what target.module points to */
+};
+
+static hf_status identify(const hf_location *at, char identity[HF_IDENTITY_MAX], hf_error *err) {
+  struct target target;
+  const hfL_host *host = find_host(at, err);
+  hf_status status = host ? find_target(at, &target, err) : HF_UNSUPPORTED;
+  if (status) return status;
+  int size = snprintf(identity, HF_IDENTITY_MAX, "%u/%s?%s", host->number, target.module, target.base);
+  if (size < HF_IDENTITY_MAX) return HF_OK;
+  return hf__fail(err, HF_INVALID_ARGUMENT, "this %s: URL is too long", at->scheme);
+}
+
+static void close_store(void *store) { free(store); }
+
+static hf_status open_store(const hf_location *at, void **store, hf_error *err) {
+  struct target target;
+  hf_status status = find_target(at, &target, err);
+  if (status) return status;
+  size_t size = strlen(target.module) + 1;
+  struct lua_store *s = malloc(sizeof *s + size);
+  if (!s) return hf__fail(err, HF_IO, "out of memory");
+  memcpy(s->module, target.module, size);
+  s->target = target;
+  s->target.module = s->module;
+  *store = s;
+  return HF_OK;
+}
+
+static hf_status open_on(void *store, hf_slice name, hf_persist **out, hf_error *err) {
+  const struct lua_store *s = store;
+  hfL_host *host = hfL_host_of_thread();
+  if (!host) return hf__fail(err, HF_UNSUPPORTED, "this lua: store belongs to another thread");
+  return open_target(host, name, &s->target, out, err);
+}
+
+static hf_status entity_open(void *store, hf_slice name, void **entity, hf_error *err) {
+  hf_persist *p = NULL;
+  hf_status status = open_on(store, name, &p, err);
+  *entity = p;
+  return status;
+}
+
+static void entity_close(void *store, void *entity) {
+  (void)store;
+  hf_persist_close(entity);
+}
+
+static hf_status entity_init(void *store, void *entity, hf_error *err) {
+  (void)store;
+  return hf_persist_init(entity, err);
+}
+
+/* The slots that whole stores use; the handle's own slots do the work.  verify and stat are all there is. */
+
+static hf_status scan(void *store, void *txn, void *entity, const hf_scan *scan, hf_page *page, bool *more,
+                      hf_error *err) {
+  (void)store;
+  hf_persist *p = entity;
+  return p->backend->scan(p->impl, txn, p->entity, scan, page, more, err);
+}
+
+static hf_status only_handles(hf_error *err) {
+  return hf__fail(err, HF_UNSUPPORTED, "a whole lua: store cannot do this: open an entity type of it");
+}
+
+static hf_status get(void *store, void *txn, void *entity, const hf_key *key, hf_buffer *json, hf_info *info,
+                     hf_error *err) {
+  (void)store, (void)txn, (void)entity, (void)key, (void)json, (void)info;
+  return only_handles(err);
+}
+
+static hf_status has(void *store, void *txn, void *entity, const hf_key *key, hf_error *err) {
+  (void)store, (void)txn, (void)entity, (void)key;
+  return only_handles(err);
+}
+
+static hf_status put(void *store, void *txn, void *entity, const hf_put *put, const hf_write_options *options,
+                     hf_info *info, hf_error *err) {
+  (void)store, (void)txn, (void)entity, (void)put, (void)options, (void)info;
+  return only_handles(err);
+}
+
+static hf_status clear(void *store, void *txn, void *entity, hf_error *err) {
+  (void)store, (void)txn, (void)entity;
+  return only_handles(err);
+}
+
+static hf_status count(void *store, void *txn, void *entity, uint64_t *n, hf_error *err) {
+  (void)store, (void)txn, (void)entity;
+  *n = 0;
+  return only_handles(err);
+}
+
+/* The entity names: of the store that the class extends; a class of its own may know them itself. */
+
+struct names_call {
+  const struct lua_store *store;
+  hf_page *page;
+  bool known;
+};
+
+static int names_body(lua_State *L) {
+  struct names_call *c = lua_touserdata(L, 1);
+  push_class(L, c->store->target.module);
+  lua_getfield(L, -1, "entityNames");
+  if (!lua_isfunction(L, -1)) return 0;
+  c->known = true;
+  lua_pushstring(L, c->store->target.base);
+  lua_call(L, 1, 1);
+  if (!lua_istable(L, -1)) hfL_misuse(L, "entityNames must return a list of names, not a %s", luaL_typename(L, -1));
+  for (int i = 1;; i++) {
+    lua_rawgeti(L, -1, i);
+    if (lua_isnil(L, -1)) return 0;
+    hf_slice name;
+    name.data = luaL_checklstring(L, -1, &name.size);
+    hf_error err;
+    if (hf__entity_name_check(name, &err)) hfL_raise(L, &err);
+    if (!hf_page_add(c->page, name, NULL, 0)) return luaL_error(L, "not enough memory");
+    lua_pop(L, 1);
+  }
+}
+
+static hf_status entities(void *store, void *txn, hf_page *page, hf_error *err) {
+  struct names_call c = {store, page, false};
+  hfL_host *host = hfL_host_of_thread();
+  if (!host) return hf__fail(err, HF_UNSUPPORTED, "this lua: store belongs to another thread");
+  hf_status status = hfL_host_call(host, names_body, &c, err);
+  if (status || c.known) return status;
+  hf_persist *p;
+  status = open_on(store, hf_text("entities"), &p, err);
+  if (status) return status;
+  status = hf_persist_init(p, err);
+  if (status == HF_OK && (p->wraps || !p->served))
+    status = p->store->backend->entities(p->store->impl, txn, page, err);
+  else if (status == HF_OK)
+    status = hf__fail(err, HF_UNSUPPORTED,
+                      "this class does not say which entity names it has: give it a function entityNames(baseDir) that "
+                      "returns a list");
+  hf_persist_close(p);
+  return status;
+}
+
+static hf_status stat_store(void *store, void *txn, void *entity, hf_buffer *json, hf_error *err) {
+  const struct lua_store *s = store;
+  (void)txn;
+  if (entity) return hf_persist_stat(entity, json, err);
+  json->size = 0;
+  bool ok = hf_buffer_printf(json, "{\"backend\":\"lua\",\"module\":") &&
+            hf_buffer_quote(json, hf_text(s->target.module)) && hf_buffer_printf(json, "}");
+  return ok ? HF_OK : hf__fail(err, HF_IO, "out of memory");
+}
+
+static const char *const lua_parameters[] = {"base", NULL};
+static const char *const any_parameters[] = {"*", NULL};
+
+#define SLOTS                                                                                                          \
+  .abi_version = HF_BACKEND_ABI, .identify = identify, .open = open_store, .close = close_store,                       \
+  .entity_open = entity_open, .entity_close = entity_close, .entity_init = entity_init, .get = get, .has = has,        \
+  .put = put, .remove = has, .clear = clear, .count = count, .scan = scan, .entities = entities, .stat = stat_store,   \
+  .handle_open = handle_open
+
+enum { SCHEMES_MAX = 16 };
+
+__attribute__((constructor)) static void register_schemes(void) {
+  static const hf_backend lua_backend = {.name = "lua", .parameters = lua_parameters, SLOTS};
+  static hf_backend scheme_backends[SCHEMES_MAX];
+  hf_backend_register(&lua_backend, NULL);
+  for (int i = 0; i < SCHEMES_MAX && hf__script_schemes[i].scheme; i++) {
+    scheme_backends[i] = (hf_backend){.name = hf__script_schemes[i].scheme, .parameters = any_parameters, SLOTS};
+    hf_backend_register(&scheme_backends[i], NULL);
+  }
+}
