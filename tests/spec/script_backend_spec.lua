@@ -434,10 +434,10 @@ describe("what a method returns", function()
     store:writeValue("a", { 1, "x" })
     assert.equal('[1,"x"]', given.written)
     given.readValue = { n = 1 }
-    local err = raises.error("script", "a", store.readValue, store, "a")
+    local err = raises.error("script", nil, store.readValue, store, "a")
     assert.truthy(err.message:find("returned a table: JSON text is wanted", 1, true), err.message)
     given.readValue = '{"n":01}'
-    raises.error("corrupt", "a", store.readValue, store, "a")
+    raises.error("corrupt", nil, store.readValue, store, "a")
     Class.encoding = "xml"
     raises.error("invalid_argument", nil, Class, "signal", newBase())
     local Around = holdfast.MemoryPersist:extend("Around")
