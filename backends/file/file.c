@@ -45,21 +45,27 @@ static hf_status identify(const hf_location *at, char identity[HF_IDENTITY_MAX],
 static void close_store(void *store) {
   file_store *s = store;
   file_temp_close(s);
+  hf_walks_free(s->walks);
   pthread_mutex_destroy(&s->lock);
   free(s->path);
   free(s);
 }
 
+static void free_listing(void *kept) { hf_listing_free(kept); }
+
 static hf_status open_store(const hf_location *at, void **store, hf_error *err) {
   file_store *s = calloc(1, sizeof *s);
+  hf_walks *walks = hf_walks_new(free_listing);
   char *path = realpath(at->path, NULL);
-  if (!s || !path) {
-    hf_status status = s ? file_fail(errno, "find", at->path, err) : hf_error_set(err, HF_IO, "out of memory");
+  if (!s || !walks || !path) {
+    hf_status status = s && walks ? file_fail(errno, "find", at->path, err) : hf_error_set(err, HF_IO, "out of memory");
     free(s);
+    hf_walks_free(walks);
     free(path);
     return status;
   }
   s->path = path;
+  s->walks = walks;
   s->options = *at->options;
   s->owner_fd = -1;
   pthread_mutex_init(&s->lock, NULL);
@@ -72,7 +78,7 @@ static hf_status open_store(const hf_location *at, void **store, hf_error *err) 
 
 static void entity_close(void *store, void *entity) {
   file_entity *e = entity;
-  file_walk_forget(store, e);
+  hf_walks_forget(((file_store *)store)->walks, e);
   free((char *)(uintptr_t)e->name.data);
   free(e->folder);
   free(e->quarantine);
@@ -235,25 +241,6 @@ static hf_status count(void *store, void *txn, void *entity, uint64_t *n, hf_err
 
 /* ---- walking */
 
-static int compare(hf_slice a, hf_slice b) {
-  int c = memcmp(a.data, b.data, a.size < b.size ? a.size : b.size);
-  return c ? c : (a.size > b.size) - (a.size < b.size);
-}
-
-/* How many entries lie before the bound; with `behind` also one at it. */
-static size_t before(const hf_entry *entries, size_t count, hf_slice bound, bool behind) {
-  size_t low = 0, high = count;
-  while (low < high) {
-    size_t middle = low + (high - low) / 2;
-    int c = compare(file_list_order(&entries[middle]), bound);
-    if (c < 0 || (c == 0 && behind))
-      low = middle + 1;
-    else
-      high = middle;
-  }
-  return low;
-}
-
 struct page {
   const file_entity *entity;
   const hf_scan *scan;
@@ -295,27 +282,21 @@ static hf_status add_document(struct page *p, hf_slice id, hf_error *err) {
   return HF_OK;
 }
 
-static bool is_wanted(const hf_scan *scan, hf_slice id) {
-  hf_slice prefix = scan->id_prefix;
-  return !prefix.size || (id.size >= prefix.size && memcmp(id.data, prefix.data, prefix.size) == 0);
-}
-
-static hf_status scan_list(struct page *p, const file_list *list, bool *more, hf_error *err) {
+static hf_status scan_listing(struct page *p, const hf_listing *listing, bool *more, hf_error *err) {
   const hf_scan *scan = p->scan;
-  size_t count;
-  const hf_entry *entries = hf_page_entries(list->page, &count), *last = NULL;
-  size_t first = scan->lower.data ? before(entries, count, scan->lower, scan->lower_open) : 0;
-  size_t end = scan->upper.data ? before(entries, count, scan->upper, !scan->upper_open) : count;
+  size_t first, end, last = SIZE_MAX;
+  hf_listing_range(listing, scan, &first, &end);
   hf_status status = HF_OK;
   while (first < end && p->added < scan->limit && !(p->added && p->bytes >= scan->max_bytes)) {
-    last = scan->reverse ? &entries[--end] : &entries[first++];
-    if (!is_wanted(scan, last->id)) continue;
-    status = add_document(p, last->id, err);
+    last = scan->reverse ? --end : first++;
+    hf_slice id = hf_listing_id(listing, last);
+    if (!hf_scan_wants(scan, id)) continue;
+    status = add_document(p, id, err);
     if (status == HF_NOT_FOUND) status = HF_OK;
     if (status) break;
   }
   *more = first < end;
-  if (last && !hf_page_resume(p->page, file_list_order(last)) && status == HF_OK)
+  if (last != SIZE_MAX && !hf_page_resume(p->page, hf_listing_order(listing, last)) && status == HF_OK)
     status = hf_error_set(err, HF_IO, "out of memory");
   return status;
 }
@@ -324,17 +305,16 @@ static hf_status scan(void *store, void *txn, void *entity, const hf_scan *scan,
                       hf_error *err) {
   file_store *s = store;
   (void)txn;
-  file_list *list = file_walk_take(s, entity, scan->walk);
-  struct page p = {.entity = entity, .scan = scan, .page = page, .old = list != NULL};
-  hf_status status = list ? HF_OK : file_list_make(entity, &list, err);
+  hf_listing *listing = hf_walks_take(s->walks, entity, scan->walk);
+  struct page p = {.entity = entity, .scan = scan, .page = page, .old = listing != NULL};
+  hf_status status = listing ? HF_OK : file_list(entity, &listing, err);
   if (status) return status;
-  list->walk = scan->walk;
-  status = scan_list(&p, list, more, err);
+  status = scan_listing(&p, listing, more, err);
   hf_buffer_free(&p.json);
   if (*more)
-    file_walk_leave(s, list);
+    hf_walks_leave(s->walks, entity, scan->walk, listing);
   else
-    file_list_free(list);
+    hf_listing_free(listing);
   return status;
 }
 

@@ -5,7 +5,7 @@
  *   file.c        the slots
  *   path.c        ids as paths
  *   document.c    one document: read, write, remove
- *   list.c        folders as sorted lists of ids, and the lists that walks keep
+ *   list.c        folders as ids
  *   quarantine.c  unreadable documents
  *   temp.c        temporary files, and who they belong to
  *
@@ -29,19 +29,14 @@
 /* Room for any path that is built here. */
 #define FILE_PATH_MAX PATH_MAX
 
-struct file_list;
-
-enum { FILE_WALKS = 8 };
-
 typedef struct file_store {
   char *path; /* absolute */
   hf_options options;
   char owner[20];               /* begins the names of our temporary files; "" until the first write */
   int owner_fd;                 /* the file that says that we are alive; -1: none yet */
   _Atomic unsigned long writes; /* so that the names differ */
-  pthread_mutex_t lock;         /* guards owner and walks */
-  struct file_list *walks[FILE_WALKS];
-  unsigned long turn;
+  pthread_mutex_t lock;         /* guards owner */
+  hf_walks *walks;              /* their listings */
 } file_store;
 
 typedef struct file_entity {
@@ -108,24 +103,8 @@ typedef int (*file_leave_fn)(void *arg, int parent, const char *name, int folder
 int file_visit(const char *folder, size_t part_max, const char *suffix, file_visit_fn visit, file_leave_fn leave,
                void *arg);
 
-/* The sorted ids of an entity type. */
-typedef struct file_list {
-  const file_entity *entity;
-  uint64_t walk;
-  unsigned long turn; /* when it was used last */
-  hf_page *page;      /* ids, and as json their order keys */
-} file_list;
-
-hf_status file_list_make(const file_entity *e, file_list **out, hf_error *err);
-void file_list_free(file_list *list);
-/* The order key of an entry. */
-static inline hf_slice file_list_order(const hf_entry *entry) { return entry->json; }
-
-/* Takes the list that this walk left, or NULL; leaves it for the next page. */
-file_list *file_walk_take(file_store *s, const file_entity *e, uint64_t walk);
-void file_walk_leave(file_store *s, file_list *list);
-/* Forgets the lists of an entity that is closed. */
-void file_walk_forget(file_store *s, const file_entity *e);
+/* The ids of an entity type. */
+hf_status file_list(const file_entity *e, hf_listing **out, hf_error *err);
 
 /* ---- quarantine */
 

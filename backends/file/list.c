@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Folders as sorted lists of ids.  The core reads a walk in pages; going through the
- * folder for each page would make a walk quadratic, so the list of a walk is kept between
- * its pages: of the last few walks, and found again by the walk's number.  A walk whose list was dropped
- * makes a new one, and goes on behind the last id.
+ * What is in a folder and the folders below it, as ids.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -127,84 +124,23 @@ int file_visit(const char *folder, size_t part_max, const char *suffix, file_vis
   return number;
 }
 
-/* ---- lists */
+/* ---- listings */
 
 static int add_id(void *arg, int folder, const char *leaf, hf_slice id) {
   (void)folder;
   (void)leaf;
-  char order[HF_ORDER_KEY_MAX];
-  size_t size = hf_order_key(id, (unsigned char *)order);
-  return hf_page_add(arg, id, order, size) ? 0 : ENOMEM;
+  return hf_listing_add(arg, id) ? 0 : ENOMEM;
 }
 
-static int compare_entries(const void *a, const void *b) {
-  hf_slice x = ((const hf_entry *)a)->json, y = ((const hf_entry *)b)->json;
-  int c = memcmp(x.data, y.data, x.size < y.size ? x.size : y.size);
-  return c ? c : (x.size > y.size) - (x.size < y.size);
-}
-
-hf_status file_list_make(const file_entity *e, file_list **out, hf_error *err) {
-  file_list *list = calloc(1, sizeof *list);
-  if (!list || !(list->page = hf_page_new())) {
-    free(list);
-    return hf_error_set(err, HF_IO, "out of memory");
-  }
-  list->entity = e;
-  int number = file_visit(e->folder, FILE_PART_MAX, ".json", add_id, NULL, list->page);
+hf_status file_list(const file_entity *e, hf_listing **out, hf_error *err) {
+  hf_listing *listing = hf_listing_new();
+  if (!listing) return hf_error_set(err, HF_IO, "out of memory");
+  int number = file_visit(e->folder, FILE_PART_MAX, ".json", add_id, NULL, listing);
   if (number) {
-    file_list_free(list);
+    hf_listing_free(listing);
     return file_fail(number, "list", e->folder, err);
   }
-  size_t count;
-  hf_entry *entries = (hf_entry *)(uintptr_t)hf_page_entries(list->page, &count); /* the list is ours */
-  if (count) qsort(entries, count, sizeof *entries, compare_entries);
-  *out = list;
+  hf_listing_sort(listing);
+  *out = listing;
   return HF_OK;
-}
-
-void file_list_free(file_list *list) {
-  if (!list) return;
-  hf_page_free(list->page);
-  free(list);
-}
-
-/* ---- lists of walks */
-
-file_list *file_walk_take(file_store *s, const file_entity *e, uint64_t walk) {
-  file_list *found = NULL;
-  pthread_mutex_lock(&s->lock);
-  for (int i = 0; i < FILE_WALKS && !found; i++)
-    if (s->walks[i] && s->walks[i]->walk == walk && s->walks[i]->entity == e) {
-      found = s->walks[i];
-      s->walks[i] = NULL;
-    }
-  pthread_mutex_unlock(&s->lock);
-  return found;
-}
-
-void file_walk_leave(file_store *s, file_list *list) {
-  pthread_mutex_lock(&s->lock);
-  int place = 0;
-  for (int i = 0; i < FILE_WALKS; i++) {
-    if (!s->walks[i]) {
-      place = i;
-      break;
-    }
-    if (s->walks[i]->turn < s->walks[place]->turn) place = i;
-  }
-  file_list *dropped = s->walks[place];
-  list->turn = ++s->turn;
-  s->walks[place] = list;
-  pthread_mutex_unlock(&s->lock);
-  file_list_free(dropped);
-}
-
-void file_walk_forget(file_store *s, const file_entity *e) {
-  pthread_mutex_lock(&s->lock);
-  for (int i = 0; i < FILE_WALKS; i++)
-    if (s->walks[i] && s->walks[i]->entity == e) {
-      file_list_free(s->walks[i]);
-      s->walks[i] = NULL;
-    }
-  pthread_mutex_unlock(&s->lock);
 }

@@ -102,8 +102,8 @@ struct hf_backend {
   uint32_t abi_version;          /* HF_BACKEND_ABI */
   const char *name;              /* "lmdb"; also its URL scheme */
   uint32_t capabilities;         /* enum hf_capability, or-ed */
-  const char *const *parameters; /* names of the URL parameters it takes beyond hf_options, or "*" for any; ends in NULL;
-                                    NULL: none */
+  const char *const *parameters; /* names of the URL parameters it takes beyond hf_options, or "*" for any; ends in
+                                    NULL; NULL: none */
 
   bool is_path; /* what follows the scheme is a path; the core makes it absolute when a handle is made */
 
@@ -237,6 +237,40 @@ HF_API bool hf_page_resume(hf_page *page, hf_slice order);
 /* Writes the order key of an id, at most HF_ORDER_KEY_MAX bytes.  Returns its size, 0 if the id is not valid. */
 #define HF_ORDER_KEY_MAX (2 * HF_ID_MAX + 1)
 HF_API size_t hf_order_key(hf_slice id, unsigned char out[HF_ORDER_KEY_MAX]);
+
+/* ---- for storages that can list the ids of an entity type only as a whole, and in no order */
+
+/* Ids in natural order. */
+typedef struct hf_listing hf_listing;
+
+HF_API hf_listing *hf_listing_new(void); /* NULL: out of memory */
+HF_API void hf_listing_free(hf_listing *listing);
+/* Adds an id, copying it.  What is no valid id is left out.  False: out of memory. */
+HF_API bool hf_listing_add(hf_listing *listing, hf_slice id);
+/* Puts them in order, each once.  To be called when all have been added, before any of the following. */
+HF_API void hf_listing_sort(hf_listing *listing);
+HF_API size_t hf_listing_size(const hf_listing *listing);
+/* The id, and the order key, at an index.  Valid until something is added. */
+HF_API hf_slice hf_listing_id(const hf_listing *listing, size_t index);
+HF_API hf_slice hf_listing_order(const hf_listing *listing, size_t index);
+/* Those within the bounds of a scan are at *first up to before *end; its prefix is for hf_scan_wants(). */
+HF_API void hf_listing_range(const hf_listing *listing, const hf_scan *scan, size_t *first, size_t *end);
+/* Whether an id within the bounds of a scan has its prefix. */
+HF_API bool hf_scan_wants(const hf_scan *scan, hf_slice id);
+
+/* What walks keep between two pages, such as their listings: of the last few walks only.  A walk whose things were
+ * dropped makes them anew, and goes on behind the last id.  May be used by several threads. */
+typedef struct hf_walks hf_walks;
+
+/* free_kept frees what is dropped.  NULL: out of memory. */
+HF_API hf_walks *hf_walks_new(void (*free_kept)(void *kept));
+HF_API void hf_walks_free(hf_walks *walks);
+/* Takes what this walk (hf_scan.walk) over this entity left; NULL: nothing. */
+HF_API void *hf_walks_take(hf_walks *walks, const void *entity, uint64_t walk);
+/* Leaves it for the next page. */
+HF_API void hf_walks_leave(hf_walks *walks, const void *entity, uint64_t walk, void *kept);
+/* Drops what the walks over an entity left: it is being closed. */
+HF_API void hf_walks_forget(hf_walks *walks, const void *entity);
 
 /* Milliseconds since 1970-01-01 UTC, for hf_info.updated_at. */
 HF_API int64_t hf_now_ms(void);
