@@ -86,3 +86,23 @@ void hf__error_entity(hf_error *err, hf_slice entity_name, hf_slice id) {
   if (entity_name.data) hf__copy_text(err->entity_name, sizeof err->entity_name, entity_name.data, entity_name.size);
   if (id.data) hf__copy_text(err->entity_id, sizeof err->entity_id, id.data, id.size);
 }
+
+/* ---- warnings */
+
+static hf_warning_fn *warning_handler;
+static void *warning_arg;
+
+void hf_set_warning_handler(hf_warning_fn *handler, void *arg) {
+  warning_handler = handler;
+  warning_arg = arg;
+}
+
+void hf_warn(const char *fmt, ...) {
+  char message[1024];
+  va_list args;
+  if (!warning_handler) return;
+  va_start(args, fmt);
+  vsnprintf(message, sizeof message, fmt, args);
+  va_end(args);
+  warning_handler(message, warning_arg);
+}

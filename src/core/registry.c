@@ -40,12 +40,24 @@ hf_status hf__store_inherited(const hf_store *store, hf_error *err) {
 
 /* ---- backends */
 
-const hf_backend *hf__backend_find(const char *name) {
-  for (const hf_backend *const *b = hf__builtin_backends; *b; b++)
-    if (strcmp((*b)->name, name) == 0) return *b;
-  for (int i = 0; i < REGISTERED_MAX && registered[i]; i++)
-    if (strcmp(registered[i]->name, name) == 0) return registered[i];
-  return NULL;
+/* Whether the table, not what comes with it, serves the scheme. */
+static bool serves(const hf_backend *b, const char *scheme) {
+  if (strcmp(b->name, scheme) == 0) return true;
+  for (const char *const *s = b->schemes; s && *s; s++)
+    if (strcmp(*s, scheme) == 0) return true;
+  return false;
+}
+
+static const hf_backend *find_in(const hf_backend *b, const char *scheme) {
+  while (b && !serves(b, scheme)) b = b->also;
+  return b;
+}
+
+const hf_backend *hf__backend_find(const char *scheme) {
+  const hf_backend *found = NULL;
+  for (const hf_backend *const *b = hf__builtin_backends; *b && !found; b++) found = find_in(*b, scheme);
+  for (int i = 0; i < REGISTERED_MAX && registered[i] && !found; i++) found = find_in(registered[i], scheme);
+  return found;
 }
 
 static void add_name(char *out, size_t capacity, const char *name) {
@@ -55,10 +67,17 @@ static void add_name(char *out, size_t capacity, const char *name) {
   strcat(out, name);
 }
 
+static void add_names(char *out, size_t capacity, const hf_backend *b) {
+  for (; b; b = b->also) {
+    add_name(out, capacity, b->name);
+    for (const char *const *s = b->schemes; s && *s; s++) add_name(out, capacity, *s);
+  }
+}
+
 void hf__backend_names(char *out, size_t capacity) {
   out[0] = '\0';
-  for (const hf_backend *const *b = hf__builtin_backends; *b; b++) add_name(out, capacity, (*b)->name);
-  for (int i = 0; i < REGISTERED_MAX && registered[i]; i++) add_name(out, capacity, registered[i]->name);
+  for (const hf_backend *const *b = hf__builtin_backends; *b; b++) add_names(out, capacity, *b);
+  for (int i = 0; i < REGISTERED_MAX && registered[i]; i++) add_names(out, capacity, registered[i]);
 }
 
 hf_status hf_backend_register(const hf_backend *b, hf_error *err) {

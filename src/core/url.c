@@ -29,9 +29,9 @@ static int hex_digit(char c) {
   return -1;
 }
 
-/* Copies `from` to `to`, decoding %XX.  False at a bad escape or an encoded NUL. */
-static bool percent_decode(char *to, const char *from) {
-  for (; *from; from++, to++) {
+bool hf_url_decode(char *text) {
+  char *to = text;
+  for (const char *from = text; *from; from++, to++) {
     *to = *from;
     if (*from != '%') continue;
     int high = hex_digit(from[1]), low = high < 0 ? -1 : hex_digit(from[2]);
@@ -63,6 +63,22 @@ static bool parse_size(const char *text, uint64_t *out) {
   }
   *out = n;
   return *end == '\0';
+}
+
+bool hf_duration_parse(const char *text, int64_t *ms) {
+  static const struct {
+    const char *name;
+    double ms;
+  } units[] = {{"ms", 1}, {"s", 1e3}, {"m", 60e3}, {"h", 3600e3}, {"d", 86400e3}};
+  char *end;
+  if (!isdigit((unsigned char)*text)) return false;
+  double n = strtod(text, &end);
+  for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+    if (strcmp(end, units[i].name) == 0 && n * units[i].ms >= 1 && n * units[i].ms < 1e13) {
+      *ms = (int64_t)(n * units[i].ms);
+      return true;
+    }
+  return false;
 }
 
 static bool parse_bool(const char *text, bool *out) {
@@ -158,7 +174,7 @@ hf_status hf__url_parse(const char *base, const hf_options *options, hf__url *ou
   }
   const hf_backend *backend = hf__backend_find(scheme_text);
   if (!backend) {
-    char known[256], *shown = hf__url_redact(base);
+    char known[512], *shown = hf__url_redact(base);
     hf__backend_names(known, sizeof known);
     hf_status status = hf__fail(err, HF_INVALID_ARGUMENT,
                                 "there is no '%s' store (there are: %s); for a directory of that name write ./%s",
@@ -174,7 +190,8 @@ hf_status hf__url_parse(const char *base, const hf_options *options, hf__url *ou
       memcpy(query, mark + 1, strlen(mark + 1) + 1);
     }
     const char *plain = strncmp(rest, "//", 2) == 0 && rest[2] == '/' ? rest + 2 : rest;
-    if (!percent_decode(path, plain)) {
+    memcpy(path, plain, strlen(plain) + 1);
+    if (!hf_url_decode(path)) {
       char *shown = hf__url_redact(base);
       hf_status status = hf__fail(err, HF_INVALID_ARGUMENT, "store URL: bad %%-escape in '%s': a %% itself is %%25",
                                   shown ? shown : scheme_text);

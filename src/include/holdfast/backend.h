@@ -201,6 +201,12 @@ struct hf_backend {
   /* For a scheme whose URLs stand for handles of another kind: makes the handle, such as by hf_persist_open() with
    * another URL.  The slots above then serve whole stores (hf_store) only. */
   hf_status (*handle_open)(const hf_location *at, hf_slice entity_name, hf_persist **out, hf_error *err);
+
+  /* Further URL schemes that mean this backend; ends in NULL.  hf_location.scheme says which it was. */
+  const char *const *schemes;
+
+  /* Another table that comes with this one: the same kind of storage under other schemes, with other promises. */
+  const struct hf_backend *also;
 };
 
 typedef struct hf_backend hf_backend;
@@ -237,6 +243,19 @@ HF_API bool hf_page_resume(hf_page *page, hf_slice order);
 /* Writes the order key of an id, at most HF_ORDER_KEY_MAX bytes.  Returns its size, 0 if the id is not valid. */
 #define HF_ORDER_KEY_MAX (2 * HF_ID_MAX + 1)
 HF_API size_t hf_order_key(hf_slice id, unsigned char out[HF_ORDER_KEY_MAX]);
+
+/* Decodes %XX in place.  False: a bad escape, or an encoded NUL. */
+HF_API bool hf_url_decode(char *text);
+
+/* Reads a length of time such as "500ms", "5s", "1m", "12h" or "30d".  False: it is none. */
+HF_API bool hf_duration_parse(const char *text, int64_t *ms);
+
+/* Nanoseconds on a clock that only goes forward, for deadlines. */
+HF_API int64_t hf_clock_ns(void);
+
+/* Hands a warning to the program's handler (hf_set_warning_handler()): for what is no error of this call, but loses
+ * something later.  Never passwords. */
+HF_API void hf_warn(const char *fmt, ...) HF_PRINTF(1, 2);
 
 /* ---- for storages that can list the ids of an entity type only as a whole, and in no order */
 

@@ -122,6 +122,14 @@ typedef struct hf_error {
   char cause[3072];                /* the error below this one or a Lua traceback, or "" */
 } hf_error;
 
+/* Called with a sentence about something that is no error of a call, but that a person should know: a server that may
+ * forget, a setting that loses data.  From whatever thread came upon it; it must not call back. */
+typedef void hf_warning_fn(const char *message, void *arg);
+
+/* Sets the handler of warnings for the process; NULL, as at first, drops them.  To be called before other threads use
+ * the library.  What a store warns of is also in its stat. */
+HF_API void hf_set_warning_handler(hf_warning_fn *handler, void *arg);
+
 /* ------------------------------------------------------------------- bytes */
 
 /* Bytes that somebody else owns. */

@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Commands that are sent together.  Each goes to the node of its key, all nodes
+ * work at the same time, and the replies come back in the order of the commands.
+ *
+ * What is sent again, until the deadline and at most config.retries times:
+ *   - what was never handed to the system, since there was no connection
+ *   - what the server says it did not do: MOVED, ASK, TRYAGAIN, CLUSTERDOWN, LOADING, ...
+ *   - reads
+ * A write that was sent and not answered is none of these: it fails, saying that it may have happened.
+ */
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "redis.h"
+
+enum { REDIRECTS = 16, FIRST_PAUSE_MS = 20, LONGEST_PAUSE_MS = 500, MS = 1000000 };
+
+void redis_batch_init(redis_batch *b, redis_store *s, bool writes) {
+  *b = (redis_batch){.store = s, .writes = writes, .commands = b->few, .capacity = REDIS_FEW};
+}
+
+void redis_batch_free(redis_batch *b) {
+  for (size_t i = 0; i < b->count; i++) freeReplyObject(b->commands[i].reply);
+  if (b->commands != b->few) free(b->commands);
+  hf_buffer_free(&b->text);
+}
+
+/* ---- commands */
+
+static bool grow(redis_batch *b) {
+  size_t capacity = 4 * b->capacity;
+  redis_command *more = malloc(capacity * sizeof *more);
+  if (!more) return false;
+  memcpy(more, b->commands, b->count * sizeof *more);
+  if (b->commands != b->few) free(b->commands);
+  b->commands = more;
+  b->capacity = capacity;
+  return true;
+}
+
+/* Writes "$12\r\n" or "*3\r\n"; returns behind it. */
+static char *put_size(char *to, char kind, size_t n) {
+  char digits[24];
+  int count = 0;
+  *to++ = kind;
+  do digits[count++] = (char)('0' + n % 10);
+  while (n /= 10);
+  while (count) *to++ = digits[--count];
+  *to++ = '\r';
+  *to++ = '\n';
+  return to;
+}
+
+redis_command *redis_batch_open(redis_batch *b, int slot, size_t words) {
+  if (b->count == b->capacity && !grow(b)) return NULL;
+  if (!hf_buffer_reserve(&b->text, b->text.size + REDIS_TEXT)) return NULL;
+  redis_command *c = &b->commands[b->count++];
+  *c = (redis_command){.at = b->text.size, .slot = slot, .node = -1};
+  char *end = put_size(b->text.data + b->text.size, '*', words);
+  b->text.size = (size_t)(end - b->text.data);
+  c->size = b->text.size - c->at;
+  return c;
+}
+
+bool redis_batch_word(redis_batch *b, hf_slice word) {
+  redis_command *c = &b->commands[b->count - 1];
+  size_t need = b->text.size + word.size + 32;
+  /* Doubling, which hf_buffer_reserve() leaves to the caller. */
+  if (need > b->text.capacity && !hf_buffer_reserve(&b->text, need + need / 2)) return false;
+  char *to = put_size(b->text.data + b->text.size, '$', word.size);
+  memcpy(to, word.data, word.size);
+  memcpy(to + word.size, "\r\n", 2);
+  b->text.size = (size_t)(to - b->text.data) + word.size + 2;
+  c->size = b->text.size - c->at;
+  return true;
+}
+
+redis_command *redis_batch_add(redis_batch *b, int slot, const hf_slice *words, size_t count) {
+  redis_command *c = redis_batch_open(b, slot, count);
+  for (size_t i = 0; c && i < count; i++)
+    if (!redis_batch_word(b, words[i])) return NULL;
+  return c;
+}
+
+/* ---- replies */
+
+static bool begins(const redisReply *reply, const char *word) {
+  return reply->type == REDIS_REPLY_ERROR && strncmp(reply->str, word, strlen(word)) == 0;
+}
+
+/* Whether the server did nothing, and may do it in a moment. */
+static bool is_passing(const redis_store *s, const redisReply *reply) {
+  static const char *const words[] = {"TRYAGAIN ", "CLUSTERDOWN ", "LOADING ", "BUSY ", "MASTERDOWN "};
+  for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+    if (begins(reply, words[i])) return true;
+  return s->config.mode != REDIS_SINGLE && begins(reply, "READONLY "); /* the master is another one now */
+}
+
+hf_status redis_lost(hf_error *err) {
+  char message[sizeof err->message];
+  memcpy(message, err->message, sizeof message);
+  hf_status status = err->status == HF_TIMEOUT ? HF_TIMEOUT : HF_UNAVAILABLE;
+  hf_error_set(err, status, "%.900s; the write may have happened: read it before writing again", message);
+  err->retryable = false;
+  return status;
+}
+
+static hf_status refuse(hf_status status, const char *text, const char *advice, hf_error *err) {
+  hf_error_set(err, status, "Redis refuses: %.600s%s", text, advice);
+  err->retryable = false;
+  return status;
+}
+
+hf_status redis_fail_reply(const redis_store *s, const redisReply *reply, hf_error *err) {
+  const char *text = reply->str;
+  if (begins(reply, "OOM ")) return hf_error_set(err, HF_FULL, "Redis is at its maxmemory: %.600s", text);
+  if (begins(reply, "MISCONF "))
+    return hf_error_set(err, HF_FULL, "Redis cannot write to its disk, so it takes no writes: %.600s", text);
+  if (is_passing(s, reply) || begins(reply, "NOREPLICAS "))
+    return hf_error_set(err, HF_UNAVAILABLE, "Redis cannot do it now: %.600s", text);
+  if (begins(reply, "READONLY ")) return hf_error_set(err, HF_READONLY, "this Redis server is a replica: %.600s", text);
+  if (begins(reply, "WRONGTYPE "))
+    return hf_error_set(err, HF_CORRUPT, "its key holds another Redis type, not a string");
+  if (begins(reply, "NOAUTH ")) return refuse(HF_UNAVAILABLE, text, " Give user and password in the URL", err);
+  if (begins(reply, "WRONGPASS ")) return refuse(HF_UNAVAILABLE, text, "", err);
+  if (begins(reply, "NOPERM ")) return refuse(HF_READONLY, text, "", err);
+  return refuse(HF_IO, text, "", err);
+}
+
+hf_status redis_batch_check(const redis_batch *b, hf_error *err) {
+  for (size_t i = 0; i < b->count; i++)
+    if (b->commands[i].reply->type == REDIS_REPLY_ERROR) return redis_fail_reply(b->store, b->commands[i].reply, err);
+  return HF_OK;
+}
+
+/* ---- one round */
+
+struct group {
+  int node;
+  redis_link *link; /* NULL: there is none, and nothing was sent */
+  bool broken;
+};
+
+struct round {
+  hf_status status; /* of the first thing that went wrong */
+  bool lost;        /* a write was sent and not answered */
+  bool redirected, passing;
+};
+
+/* Notes an error in *own, unless there is one in *err. */
+static void note(struct round *r, hf_status status, const hf_error *own, hf_error *err) {
+  if (r->status) return;
+  r->status = status;
+  *err = *own;
+}
+
+static int target(const redis_batch *b, const redis_command *c) {
+  if (c->node >= 0) return c->node;
+  return b->store->config.mode == REDIS_CLUSTER ? redis_route_slot(b->store, c->slot) : 0;
+}
+
+static hf_status send_group(redis_batch *b, const struct group *g, const int *targets, int64_t deadline,
+                            hf_error *err) {
+  hf_buffer part = HF_BUFFER_INIT;
+  bool all = true, ok = true;
+  for (size_t i = 0; i < b->count && all; i++)
+    all = !b->commands[i].reply && !b->commands[i].asking && targets[i] == g->node;
+  if (all) return redis_link_send(g->link, b->text.data, b->text.size, deadline, err);
+  for (size_t i = 0; i < b->count && ok; i++) {
+    const redis_command *c = &b->commands[i];
+    if (c->reply || targets[i] != g->node) continue;
+    if (c->asking) ok = hf_buffer_add(&part, "*1\r\n$6\r\nASKING\r\n", 16);
+    ok = ok && hf_buffer_add(&part, b->text.data + c->at, c->size);
+  }
+  hf_status status =
+      ok ? redis_link_send(g->link, part.data, part.size, deadline, err) : hf_error_set(err, HF_IO, "out of memory");
+  hf_buffer_free(&part);
+  return status;
+}
+
+static hf_status receive_group(redis_batch *b, const struct group *g, const int *targets, int64_t deadline,
+                               hf_error *err) {
+  hf_status status = HF_OK;
+  for (size_t i = 0; i < b->count && status == HF_OK; i++) {
+    redis_command *c = &b->commands[i];
+    if (c->reply || targets[i] != g->node) continue;
+    if (c->asking) {
+      redisReply *unused;
+      status = redis_link_receive(g->link, &unused, deadline, err);
+      if (status == HF_OK) freeReplyObject(unused);
+    }
+    if (status == HF_OK) status = redis_link_receive(g->link, &c->reply, deadline, err);
+  }
+  return status;
+}
+
+/* "MOVED 3999 host:port" or "ASK 3999 host:port"; an empty host is the one that said it. */
+static bool parse_redirect(const redisReply *reply, const redis_store *s, int node, int *slot, redis_address *to) {
+  const char *p = strchr(reply->str, ' '), *host, *colon;
+  if (!p || !(host = strchr(p + 1, ' ')) || !(colon = strrchr(++host, ':'))) return false;
+  *slot = atoi(p + 1);
+  to->port = atoi(colon + 1);
+  size_t size = (size_t)(colon - host);
+  if (*slot < 0 || *slot >= REDIS_SLOTS || to->port <= 0 || size >= sizeof to->host) return false;
+  memcpy(to->host, host, size);
+  to->host[size] = '\0';
+  if (!size) *to = (redis_address){.port = to->port};
+  if (!size) strcpy(to->host, s->nodes[node]->address.host);
+  return true;
+}
+
+/* Looks for replies that say that the command is to be sent again, and makes it ready for that. */
+static void sort_replies(redis_batch *b, const int *targets, struct round *r, hf_error *err) {
+  for (size_t i = 0; i < b->count; i++) {
+    redis_command *c = &b->commands[i];
+    if (!c->reply || c->reply->type != REDIS_REPLY_ERROR) continue;
+    redis_address to;
+    int slot;
+    bool moved = begins(c->reply, "MOVED "), ask = begins(c->reply, "ASK ");
+    if (moved || ask) {
+      if (b->store->config.mode != REDIS_CLUSTER || !parse_redirect(c->reply, b->store, targets[i], &slot, &to))
+        continue;
+      r->redirected = true;
+      if (moved) redis_route_moved(b->store, slot, &to);
+      c->node = ask ? redis_route_address(b->store, &to) : -1;
+      c->asking = ask && c->node >= 0;
+    } else if (is_passing(b->store, c->reply)) {
+      hf_error own;
+      note(r, redis_fail_reply(b->store, c->reply, &own), &own, err);
+      r->passing = true;
+      c->node = -1;
+      c->asking = false;
+    } else {
+      continue;
+    }
+    freeReplyObject(c->reply);
+    c->reply = NULL;
+  }
+}
+
+static void exchange(redis_batch *b, struct group *groups, size_t count, const int *targets, int64_t deadline,
+                     struct round *r, hf_error *err) {
+  hf_error own;
+  for (size_t i = 0; i < count; i++) {
+    struct group *g = &groups[i];
+    hf_status status = redis_link_take(b->store, g->node, b->writes, deadline, &g->link, &own);
+    if (status == HF_OK && (status = send_group(b, g, targets, deadline, &own))) {
+      g->broken = true;
+      r->lost |= b->writes && g->link->began;
+    }
+    if (status) note(r, status, &own, err);
+  }
+  for (size_t i = 0; i < count; i++) {
+    struct group *g = &groups[i];
+    if (!g->link) continue;
+    hf_status status = g->broken ? HF_OK : receive_group(b, g, targets, deadline, &own);
+    if (status) {
+      g->broken = true;
+      r->lost |= b->writes;
+      note(r, status, &own, err);
+    }
+    redis_link_give(b->store, g->node, g->link, g->broken);
+  }
+}
+
+/* Sends what has no reply yet. */
+static void run_round(redis_batch *b, int64_t deadline, struct round *r, hf_error *err) {
+  int few_targets[REDIS_FEW], *targets = b->count <= REDIS_FEW ? few_targets : malloc(b->count * sizeof *targets);
+  struct group few[REDIS_FEW], *groups = few;
+  size_t count = 0;
+  *r = (struct round){.status = HF_OK};
+  hf_error own;
+  hf_status status =
+      targets ? redis_route_refresh(b->store, deadline, &own) : hf_error_set(&own, HF_IO, "out of memory");
+  if (status) {
+    note(r, status, &own, err);
+    if (targets != few_targets) free(targets);
+    return;
+  }
+  if (b->count > REDIS_FEW && b->store->config.mode == REDIS_CLUSTER) groups = malloc(REDIS_NODES * sizeof *groups);
+  for (size_t i = 0; groups && i < b->count; i++) {
+    targets[i] = -1;
+    if (b->commands[i].reply) continue;
+    int node = targets[i] = target(b, &b->commands[i]);
+    if (node < 0) continue;
+    bool found = false;
+    for (size_t k = 0; k < count && !found; k++) found = groups[k].node == node;
+    if (!found) groups[count++] = (struct group){.node = node};
+  }
+  if (groups)
+    exchange(b, groups, count, targets, deadline, r, err);
+  else
+    note(r, hf_error_set(&own, HF_IO, "out of memory"), &own, err);
+  sort_replies(b, targets, r, err);
+  if (groups != few) free(groups);
+  if (targets != few_targets) free(targets);
+}
+
+/* ---- all rounds */
+
+static bool is_complete(const redis_batch *b) {
+  for (size_t i = 0; i < b->count; i++)
+    if (!b->commands[i].reply) return false;
+  return true;
+}
+
+/* Commands between MULTI and EXEC are sent again together or not at all. */
+static void reset_whole(redis_batch *b) {
+  for (size_t i = 0; i < b->count; i++) {
+    freeReplyObject(b->commands[i].reply);
+    b->commands[i].reply = NULL;
+  }
+}
+
+/* False: there is no time left. */
+static bool sleep_a_little(int *pause_ms, int64_t deadline) {
+  int ms = *pause_ms / 2 + (int)((uint64_t)hf_clock_ns() % (unsigned)(*pause_ms / 2 + 1));
+  if (hf_clock_ns() + (int64_t)ms * MS >= deadline) return false;
+  poll(NULL, 0, ms);
+  *pause_ms = *pause_ms * 2 < LONGEST_PAUSE_MS ? *pause_ms * 2 : LONGEST_PAUSE_MS;
+  return true;
+}
+
+hf_status redis_batch_run(redis_batch *b, int64_t deadline, hf_error *err) {
+  int tries = 0, redirects = 0, pause_ms = FIRST_PAUSE_MS;
+  for (;;) {
+    struct round r;
+    run_round(b, deadline, &r, err);
+    if (r.lost) return redis_lost(err);
+    if (is_complete(b)) return HF_OK;
+    if (b->whole) reset_whole(b);
+    if (r.status == HF_OK && r.redirected && redirects++ < REDIRECTS) continue;
+    if (r.status == HF_OK) { /* sent from node to node, or no node known for a slot */
+      r.status = hf_error_set(err, HF_UNAVAILABLE, "the Redis cluster has no node for a slot, or nodes disagree");
+      pthread_mutex_lock(&b->store->lock);
+      b->store->stale = true;
+      pthread_mutex_unlock(&b->store->lock);
+    }
+    bool again = err->retryable && r.status != HF_TIMEOUT && (r.passing || tries++ < b->store->config.retries);
+    if (!again || !sleep_a_little(&pause_ms, deadline)) return r.status;
+  }
+}
+
+hf_status redis_batch_run_on(redis_batch *b, redis_link *link, int64_t deadline, hf_error *err) {
+  hf_status status = redis_link_send(link, b->text.data, b->text.size, deadline, err);
+  for (size_t i = 0; i < b->count && status == HF_OK; i++)
+    status = redis_link_receive(link, &b->commands[i].reply, deadline, err);
+  return status;
+}
+
+hf_status redis_link_insist(redis_store *s, redis_link **out, int64_t deadline, hf_error *err) {
+  int pause_ms = FIRST_PAUSE_MS;
+  for (int tries = 0;; tries++) {
+    hf_status status = redis_route_refresh(s, deadline, err);
+    if (status == HF_OK) status = redis_link_take(s, 0, true, deadline, out, err);
+    if (status == HF_OK) return HF_OK;
+    bool again = err->retryable && status != HF_TIMEOUT && tries < s->config.retries;
+    if (!again || !sleep_a_little(&pause_ms, deadline)) return status;
+  }
+}

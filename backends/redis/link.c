@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * One connection to a Redis server.  Reads block in the system, with the socket's
+ * own timeout set no later than the deadline; that spares the usual call a poll().
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "redis.h"
+
+enum { CHUNK = 64 * 1024, MS = 1000000, SLACK_MS = 50 };
+
+const char *redis_address_text(const redis_address *a, char out[300]) {
+  snprintf(out, 300, a->port ? (strchr(a->host, ':') ? "[%s]:%d" : "%s:%d") : "%s", a->host, a->port);
+  return out;
+}
+
+static hf_status fail(const redis_address *a, hf_status status, const char *what, hf_error *err) {
+  char text[300];
+  return hf_error_set(err, status, "Redis at %s: %s", redis_address_text(a, text), what);
+}
+
+static int left_ms(int64_t deadline) {
+  int64_t ms = (deadline - hf_clock_ns() + MS - 1) / MS;
+  return ms <= 0 ? 0 : ms > INT_MAX ? INT_MAX : (int)ms;
+}
+
+/* Waits for the events.  0: the deadline has passed. */
+static int wait_for(int fd, short events, int64_t deadline) {
+  struct pollfd p = {.fd = fd, .events = events};
+  for (;;) {
+    int left = left_ms(deadline), n = poll(&p, 1, left);
+    if (n > 0) return p.revents;
+    if (n < 0 && errno != EINTR) return POLLERR;
+    if (left == 0) return 0;
+  }
+}
+
+/* ---- connecting */
+
+static hf_status connect_to(const redis_address *a, const struct sockaddr *to, socklen_t size, int64_t deadline,
+                            int *out, hf_error *err) {
+  int number = 0, fd = socket(to->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  socklen_t length = sizeof number;
+  if (fd < 0) return fail(a, HF_UNAVAILABLE, strerror(errno), err);
+  if (connect(fd, to, size) && errno != EINPROGRESS && errno != EAGAIN) {
+    number = errno;
+  } else if (!wait_for(fd, POLLOUT, deadline)) {
+    close(fd);
+    return fail(a, HF_TIMEOUT, "no connection within the deadline", err);
+  } else {
+    getsockopt(fd, SOL_SOCKET, SO_ERROR, &number, &length);
+  }
+  if (number) {
+    close(fd);
+    return fail(a, HF_UNAVAILABLE, strerror(number), err);
+  }
+  *out = fd;
+  return HF_OK;
+}
+
+static hf_status connect_socket(const redis_address *a, int64_t deadline, int *fd, hf_error *err) {
+  struct sockaddr_un to = {.sun_family = AF_UNIX};
+  memcpy(to.sun_path, a->host, strlen(a->host) + 1); /* its length was checked with the URL */
+  return connect_to(a, (struct sockaddr *)&to, sizeof to, deadline, fd, err);
+}
+
+/* A name lookup that ends at the deadline.  The request is on the heap, since one that cannot be cancelled goes on;
+ * then it is left to itself. */
+struct lookup {
+  struct gaicb request;
+  struct addrinfo hints;
+  char host[256], port[8];
+};
+
+static hf_status look_up(const redis_address *a, int64_t deadline, struct addrinfo **out, hf_error *err) {
+  struct lookup *l = calloc(1, sizeof *l);
+  if (!l) return hf_error_set(err, HF_IO, "out of memory");
+  strcpy(l->host, a->host);
+  snprintf(l->port, sizeof l->port, "%d", a->port);
+  l->hints = (struct addrinfo){.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV};
+  int number = getaddrinfo(l->host, l->port, &l->hints, out);
+  if (number == 0) {
+    free(l);
+    return HF_OK;
+  }
+  l->hints.ai_flags = AI_NUMERICSERV;
+  l->request = (struct gaicb){.ar_name = l->host, .ar_service = l->port, .ar_request = &l->hints};
+  struct gaicb *list[] = {&l->request};
+  number = getaddrinfo_a(GAI_NOWAIT, list, 1, NULL);
+  while (number == 0 && (number = gai_error(&l->request)) == EAI_INPROGRESS) {
+    int left = left_ms(deadline);
+    const struct timespec wait = {left / 1000, (long)(left % 1000) * MS};
+    number = 0;
+    if (left == 0) {
+      if (gai_cancel(&l->request) == EAI_CANCELED) free(l);
+      return fail(a, HF_TIMEOUT, "its name was not resolved within the deadline", err);
+    }
+    gai_suspend((const struct gaicb *const *)list, 1, &wait);
+  }
+  *out = l->request.ar_result;
+  free(l);
+  return number ? fail(a, HF_UNAVAILABLE, gai_strerror(number), err) : HF_OK;
+}
+
+static hf_status connect_host(const redis_address *a, int64_t deadline, int *fd, hf_error *err) {
+  struct addrinfo *found;
+  hf_status status = look_up(a, deadline, &found, err);
+  if (status) return status;
+  for (struct addrinfo *i = found; i; i = i->ai_next) {
+    status = connect_to(a, i->ai_addr, i->ai_addrlen, deadline, fd, err);
+    if (status == HF_OK) break;
+  }
+  freeaddrinfo(found);
+  int on = 1;
+  if (status == HF_OK) {
+    setsockopt(*fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    setsockopt(*fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+  }
+  return status;
+}
+
+static hf_status pump(redis_link *link, int64_t deadline, hf_error *err);
+static hf_status flush_tls(redis_link *link, int64_t deadline, hf_error *err);
+
+static hf_status shake_hands(redis_link *link, int64_t deadline, hf_error *err) {
+  bool done = false;
+  for (;;) {
+    hf_status status = redis_tls_handshake(link->tls, &done, err);
+    hf_status flushed = flush_tls(link, deadline, status ? NULL : err); /* also what says why not */
+    if (status || flushed || done) return status ? status : flushed;
+    status = pump(link, deadline, err);
+    if (status) return status;
+  }
+}
+
+hf_status redis_link_open(const redis_config *c, const redis_address *a, int64_t deadline, redis_link **out,
+                          hf_error *err) {
+  redis_link *link = calloc(1, sizeof *link);
+  if (!link || !(link->reader = redisReaderCreate())) {
+    free(link);
+    return hf_error_set(err, HF_IO, "out of memory");
+  }
+  link->fd = -1;
+  link->address = *a;
+  hf_status status = a->port ? connect_host(a, deadline, &link->fd, err) : connect_socket(a, deadline, &link->fd, err);
+  if (status == HF_OK) fcntl(link->fd, F_SETFL, fcntl(link->fd, F_GETFL) & ~O_NONBLOCK);
+  if (status == HF_OK && c->tls) {
+    status = redis_tls_new(c, a->host, &link->tls, err);
+    if (status == HF_OK) status = shake_hands(link, deadline, err);
+  }
+  if (status) {
+    redis_link_close(link);
+    return status;
+  }
+  *out = link;
+  return HF_OK;
+}
+
+void redis_link_close(redis_link *link) {
+  if (!link) return;
+  if (link->fd >= 0) close(link->fd);
+  redis_tls_free(link->tls);
+  redisReaderFree(link->reader);
+  free(link);
+}
+
+bool redis_link_is_dead(const redis_link *link) {
+  struct pollfd p = {.fd = link->fd, .events = POLLIN};
+  return poll(&p, 1, 0) != 0;
+}
+
+/* ---- reading */
+
+/* Bytes, as they come from the network, to the parser. */
+static hf_status take_in(redis_link *link, const char *data, size_t size, hf_error *err) {
+  if (!link->tls)
+    return redisReaderFeed(link->reader, data, size) == REDIS_OK ? HF_OK : hf_error_set(err, HF_IO, "out of memory");
+  char plain[CHUNK / 4];
+  size_t n = 0;
+  hf_status status = redis_tls_feed(link->tls, data, size, err);
+  while (status == HF_OK) {
+    status = redis_tls_read(link->tls, plain, sizeof plain, &n, err);
+    if (status || n == 0) return status;
+    if (redisReaderFeed(link->reader, plain, n) != REDIS_OK) return hf_error_set(err, HF_IO, "out of memory");
+  }
+  return status;
+}
+
+/* Sees to it that a read ends by the deadline.  Setting the socket's timeout is a call of the system, so it is left as
+ * it is while it is near enough. */
+static bool set_timeout(redis_link *link, int64_t deadline) {
+  int left = left_ms(deadline);
+  if (left == 0) return false;
+  if (link->timeout_ms >= left && link->timeout_ms - left <= SLACK_MS) return true;
+  const struct timeval t = {left / 1000, (left % 1000) * 1000};
+  setsockopt(link->fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof t);
+  link->timeout_ms = left;
+  return true;
+}
+
+/* Waits for bytes and takes them in. */
+static hf_status pump(redis_link *link, int64_t deadline, hf_error *err) {
+  char data[CHUNK];
+  for (;;) {
+    if (!set_timeout(link, deadline)) return fail(&link->address, HF_TIMEOUT, "no answer within the deadline", err);
+    ssize_t n = recv(link->fd, data, sizeof data, 0);
+    if (n > 0) return take_in(link, data, (size_t)n, err);
+    if (n == 0) return fail(&link->address, HF_UNAVAILABLE, "it closed the connection", err);
+    if (errno != EINTR && errno != EAGAIN) return fail(&link->address, HF_UNAVAILABLE, strerror(errno), err);
+  }
+}
+
+hf_status redis_link_receive(redis_link *link, redisReply **out, int64_t deadline, hf_error *err) {
+  for (;;) {
+    void *reply = NULL;
+    if (redisReaderGetReply(link->reader, &reply) != REDIS_OK)
+      return fail(&link->address, HF_UNAVAILABLE, link->reader->errstr, err);
+    *out = reply;
+    if (reply) return HF_OK;
+    hf_status status = pump(link, deadline, err);
+    if (status) return status;
+  }
+}
+
+/* ---- writing */
+
+/* Takes in what has come, without waiting. */
+static hf_status take_what_came(redis_link *link, hf_error *err) {
+  char data[CHUNK];
+  ssize_t n = recv(link->fd, data, sizeof data, MSG_DONTWAIT);
+  if (n > 0) return take_in(link, data, (size_t)n, err);
+  if (n == 0) return fail(&link->address, HF_UNAVAILABLE, "it closed the connection", err);
+  if (errno == EAGAIN || errno == EINTR) return HF_OK;
+  return fail(&link->address, HF_UNAVAILABLE, strerror(errno), err);
+}
+
+static hf_status send_raw(redis_link *link, const char *data, size_t size, int64_t deadline, hf_error *err) {
+  while (size) {
+    ssize_t n = send(link->fd, data, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (n > 0) {
+      link->began = true;
+      data += n;
+      size -= (size_t)n;
+      continue;
+    }
+    if (errno == EINTR) continue;
+    if (errno != EAGAIN) return fail(&link->address, HF_UNAVAILABLE, strerror(errno), err);
+    int events = wait_for(link->fd, POLLIN | POLLOUT, deadline);
+    if (!events) return fail(&link->address, HF_TIMEOUT, "it takes nothing within the deadline", err);
+    if (events & POLLIN) {
+      hf_status status = take_what_came(link, err);
+      if (status) return status;
+    }
+  }
+  return HF_OK;
+}
+
+static hf_status flush_tls(redis_link *link, int64_t deadline, hf_error *err) {
+  char data[CHUNK / 4];
+  hf_error own;
+  for (size_t n; (n = redis_tls_pending(link->tls, data, sizeof data));) {
+    hf_status status = send_raw(link, data, n, deadline, err ? err : &own);
+    if (status) return status;
+  }
+  return HF_OK;
+}
+
+hf_status redis_link_send(redis_link *link, const char *data, size_t size, int64_t deadline, hf_error *err) {
+  link->began = false;
+  if (!link->tls) return send_raw(link, data, size, deadline, err);
+  while (size) {
+    size_t part = size < CHUNK ? size : CHUNK;
+    hf_status status = redis_tls_write(link->tls, data, part, err);
+    if (status == HF_OK) status = flush_tls(link, deadline, err);
+    if (status) return status;
+    data += part;
+    size -= part;
+  }
+  return HF_OK;
+}

@@ -1,0 +1,521 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The backend for Redis: one key "{entityName}:{id}" for each entity, whose value is
+ * its JSON text, as programs written after the framework that this project
+ * implements keep them.  redis.h says where things are.
+ *
+ * Two tables of slots: a cluster has no transactions and no whole batches, since keys of one entity type
+ * are on several machines.
+ */
+#include "redis.h"
+
+#include <isa-l/crc64.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PAIRS = 1000, REMOVED_AT_ONCE = 512 };
+
+static hf_status memory(hf_error *err) { return hf_error_set(err, HF_IO, "out of memory"); }
+
+/* ---- stores */
+
+static hf_status identify(const hf_location *at, char identity[HF_IDENTITY_MAX], hf_error *err) {
+  redis_config c;
+  hf_status status = redis_config_parse(at, &c, err);
+  redis_config_free(&c);
+  if (status) return status;
+  int size = snprintf(identity, HF_IDENTITY_MAX, "%s:%s?%s", at->scheme, at->rest, at->query);
+  if (size < HF_IDENTITY_MAX) return HF_OK;
+  return hf_error_set(err, HF_INVALID_ARGUMENT, "store URL: longer than %d bytes", HF_IDENTITY_MAX - 1);
+}
+
+static void close_store(void *store) {
+  redis_store *s = store;
+  redis_route_free(s);
+  redis_config_free(&s->config);
+  hf_walks_free(s->walks);
+  pthread_mutex_destroy(&s->lock);
+  pthread_mutex_destroy(&s->refreshing);
+  free(s);
+}
+
+static hf_status open_store(const hf_location *at, void **store, hf_error *err) {
+  redis_store *s = calloc(1, sizeof *s);
+  if (!s) return memory(err);
+  pthread_mutex_init(&s->lock, NULL);
+  pthread_mutex_init(&s->refreshing, NULL);
+  memset(s->slots, -1, sizeof s->slots);
+  s->stale = true;
+  s->walks = hf_walks_new(redis_walk_free);
+  hf_status status = s->walks ? redis_config_parse(at, &s->config, err) : memory(err);
+  if (status) {
+    close_store(s);
+    return status;
+  }
+  *store = s;
+  return HF_OK;
+}
+
+/* ---- entity types and keys */
+
+size_t redis_escape(hf_slice name, char out[REDIS_KEY_MAX]) {
+  size_t n = 0;
+  for (size_t i = 0; i < name.size; i++) {
+    char c = name.data[i];
+    if (c == ':' || c == '%') {
+      memcpy(out + n, c == ':' ? "%3A" : "%25", 3);
+      n += 3;
+    } else {
+      out[n++] = c;
+    }
+  }
+  return n;
+}
+
+hf_slice redis_key(const redis_entity *e, hf_slice id, char out[REDIS_KEY_MAX]) {
+  memcpy(out, e->prefix.data, e->prefix.size);
+  memcpy(out + e->prefix.size, id.data, id.size);
+  return (hf_slice){out, e->prefix.size + id.size};
+}
+
+static void entity_close(void *store, void *entity) {
+  redis_entity *e = entity;
+  hf_walks_forget(((redis_store *)store)->walks, e);
+  free((char *)(uintptr_t)e->prefix.data);
+  free((char *)(uintptr_t)e->pattern.data);
+  free(e);
+}
+
+static hf_status entity_open(void *store, hf_slice name, void **entity, hf_error *err) {
+  redis_entity *e = calloc(1, sizeof *e);
+  char prefix[REDIS_KEY_MAX], *copy = NULL, *pattern = NULL;
+  size_t size = redis_escape(name, prefix), n = 0;
+  prefix[size++] = ':';
+  if (e) copy = malloc(size);
+  if (copy) pattern = malloc(2 * size + 1);
+  if (!pattern) {
+    free(copy);
+    free(e);
+    return memory(err);
+  }
+  memcpy(copy, prefix, size);
+  for (size_t i = 0; i < size; i++) {
+    if (strchr("*?[]\\", prefix[i])) pattern[n++] = '\\';
+    pattern[n++] = prefix[i];
+  }
+  pattern[n++] = '*';
+  *e = (redis_entity){store, {copy, size}, {pattern, n}};
+  *entity = e;
+  return HF_OK;
+}
+
+/* The first handle connects, so that waitForInit says what is wrong. */
+static hf_status entity_init(void *store, void *entity, hf_error *err) {
+  (void)entity;
+  redis_store *s = store;
+  redis_batch b;
+  redis_batch_init(&b, s, false);
+  redis_command *c = redis_batch_add(&b, -1, (const hf_slice[]){hf_text("PING")}, 1);
+  if (c) c->node = s->config.mode == REDIS_CLUSTER ? -1 : 0;
+  hf_status status = HF_OK;
+  if (s->config.mode == REDIS_CLUSTER)
+    status = redis_route_refresh(s, redis_deadline(s), err);
+  else
+    status = c ? redis_batch_run(&b, redis_deadline(s), err) : memory(err);
+  if (status == HF_OK && s->config.mode != REDIS_CLUSTER) status = redis_batch_check(&b, err);
+  redis_batch_free(&b);
+  return status;
+}
+
+/* ---- values */
+
+uint64_t redis_revision(hf_slice json) {
+  uint64_t digest = crc64_ecma_refl(0, (const unsigned char *)json.data, json.size) >> 12;
+  return digest ? digest : 1;
+}
+
+hf_status redis_value(const redisReply *reply, hf_slice *json, hf_error *err) {
+  if (reply->type == REDIS_REPLY_NIL) return HF_NOT_FOUND;
+  if (reply->type != REDIS_REPLY_STRING) return hf_error_set(err, HF_IO, "Redis answers GET with something else");
+  *json = (hf_slice){reply->str, reply->len};
+  hf_error why;
+  if (hf_json_validate(*json, &why) == HF_OK) return HF_OK;
+  return hf_error_set(err, HF_CORRUPT, "%.900s", why.message);
+}
+
+bool redis_add_set(redis_batch *b, hf_slice key, hf_slice json, bool if_absent) {
+  char ttl[24];
+  hf_slice words[6] = {hf_text("SET"), key, json};
+  size_t n = 3;
+  if (b->store->config.ttl_ms) {
+    snprintf(ttl, sizeof ttl, "%lld", (long long)b->store->config.ttl_ms);
+    words[n++] = hf_text("PX");
+    words[n++] = hf_text(ttl);
+  }
+  if (if_absent) words[n++] = hf_text("NX");
+  return redis_batch_add(b, redis_slot(key), words, n) != NULL;
+}
+
+/* ---- writing many at once */
+
+static bool add_group(redis_batch *b, const char *command, const hf_slice *keys, const hf_slice *texts, size_t count,
+                      bool pairs) {
+  if (!redis_batch_open(b, redis_slot(keys[0]), count * (pairs ? 2 : 1) + 1) || !redis_batch_word(b, hf_text(command)))
+    return false;
+  for (size_t i = 0; i < count; i++)
+    if (!redis_batch_word(b, keys[i]) || (pairs && !redis_batch_word(b, texts[i]))) return false;
+  return true;
+}
+
+bool redis_add_all(redis_batch *b, const hf_slice *keys, const hf_slice *texts, size_t count) {
+  static const hf_slice multi = {"MULTI", 5}, exec = {"EXEC", 4};
+  bool ttl = b->store->config.ttl_ms != 0;
+  if (!redis_batch_add(b, 0, &multi, 1)) return false;
+  for (size_t first = 0, end; first < count; first = end) {
+    bool writes = texts[first].data != NULL, ok;
+    for (end = first; end < count && end - first < PAIRS && (texts[end].data != NULL) == writes;) end++;
+    if (writes && ttl) end = first + 1;
+    if (writes && ttl)
+      ok = redis_add_set(b, keys[first], texts[first], false);
+    else
+      ok = add_group(b, writes ? "MSET" : "DEL", keys + first, texts + first, end - first, writes);
+    if (!ok) return false;
+  }
+  return redis_batch_add(b, 0, &exec, 1) != NULL;
+}
+
+hf_status redis_check_all(const redis_batch *b, hf_error *err) {
+  const redisReply *exec = b->commands[b->count - 1].reply;
+  if (exec->type == REDIS_REPLY_NIL)
+    return hf_error_set(err, HF_CONFLICT,
+                        "another client has changed what this transaction has read, so nothing was written: run it "
+                        "again");
+  hf_status status = redis_batch_check(b, err); /* the first one refused tells more than EXEC does */
+  for (size_t i = 0; status == HF_OK && i < exec->elements; i++)
+    if (exec->element[i]->type == REDIS_REPLY_ERROR) status = redis_fail_reply(b->store, exec->element[i], err);
+  return status;
+}
+
+static hf_status run_writes(redis_batch *b, bool ok, hf_error *err) {
+  hf_status status = ok ? redis_batch_run(b, redis_deadline(b->store), err) : memory(err);
+  atomic_fetch_add(&b->store->writes, 1);
+  if (status == HF_OK) status = b->whole ? redis_check_all(b, err) : redis_batch_check(b, err);
+  return status;
+}
+
+static hf_status put_many(void *store, void *txn, void *entity, const hf_put *puts, size_t count, hf_error *err) {
+  redis_store *s = store;
+  char key[REDIS_KEY_MAX];
+  hf_status status = HF_OK;
+  if (txn) {
+    for (size_t i = 0; i < count && status == HF_OK; i++)
+      status = redis_txn_put(txn, redis_key(entity, puts[i].key.id, key), puts[i].json, err);
+    return status;
+  }
+  redis_batch b;
+  bool ok = true;
+  redis_batch_init(&b, s, true);
+  if (s->config.mode == REDIS_CLUSTER || s->config.ttl_ms) {
+    static const hf_slice multi = {"MULTI", 5}, exec = {"EXEC", 4};
+    b.whole = s->config.mode != REDIS_CLUSTER;
+    if (b.whole) ok = redis_batch_add(&b, 0, &multi, 1) != NULL;
+    for (size_t i = 0; i < count && ok; i++)
+      ok = redis_add_set(&b, redis_key(entity, puts[i].key.id, key), puts[i].json, false);
+    if (b.whole && ok) ok = redis_batch_add(&b, 0, &exec, 1) != NULL;
+  } else { /* one command is whole by itself */
+    ok = redis_batch_open(&b, 0, 2 * count + 1) && redis_batch_word(&b, hf_text("MSET"));
+    for (size_t i = 0; i < count && ok; i++)
+      ok = redis_batch_word(&b, redis_key(entity, puts[i].key.id, key)) && redis_batch_word(&b, puts[i].json);
+  }
+  status = run_writes(&b, ok, err);
+  redis_batch_free(&b);
+  return status;
+}
+
+/* Adds DEL for the ids: one command, or in a cluster one for each. */
+static bool add_removals(redis_batch *b, const redis_entity *e, const hf_slice *ids, size_t count) {
+  char key[REDIS_KEY_MAX];
+  bool cluster = e->store->config.mode == REDIS_CLUSTER;
+  bool ok = cluster || (redis_batch_open(b, 0, count + 1) && redis_batch_word(b, hf_text("DEL")));
+  for (size_t i = 0; i < count && ok; i++) {
+    hf_slice name = redis_key(e, ids[i], key);
+    if (cluster)
+      ok = redis_batch_add(b, redis_slot(name), (const hf_slice[]){hf_text("DEL"), name}, 2) != NULL;
+    else
+      ok = redis_batch_word(b, name);
+  }
+  return ok;
+}
+
+static hf_status remove_ids(redis_entity *e, const hf_slice *ids, size_t count, uint64_t *removed, hf_error *err) {
+  redis_batch b;
+  redis_batch_init(&b, e->store, true);
+  hf_status status = run_writes(&b, add_removals(&b, e, ids, count), err);
+  for (size_t i = 0; i < b.count && status == HF_OK; i++) *removed += (uint64_t)b.commands[i].reply->integer;
+  redis_batch_free(&b);
+  return status;
+}
+
+/* ---- one entity */
+
+/* In a transaction: HF_OK and the text, HF_NOT_FOUND or HF_CORRUPT.  The text is copied to *json unless that is NULL.
+ */
+static hf_status get_in(redis_txn *txn, const redis_entity *e, hf_slice id, hf_buffer *json, uint64_t *revision,
+                        hf_error *err) {
+  redis_batch b;
+  const redisReply *value = NULL;
+  hf_slice text = {NULL, 0};
+  redis_batch_init(&b, e->store, false);
+  hf_status status = redis_txn_values(txn, e, &id, 1, &b, &value, &text, err);
+  if (status == HF_OK && !text.data) status = value ? redis_value(value, &text, err) : HF_NOT_FOUND;
+  if (status == HF_OK && revision) *revision = redis_revision(text);
+  if (status == HF_OK && json) {
+    json->size = 0;
+    if (!hf_buffer_add(json, text.data, text.size)) status = memory(err);
+  }
+  redis_batch_free(&b);
+  return status;
+}
+
+/* The reply to a command of one key. */
+static hf_status ask(const redis_entity *e, redis_batch *b, const char *command, hf_slice id, hf_error *err) {
+  char key[REDIS_KEY_MAX];
+  hf_slice name = redis_key(e, id, key);
+  int slot = e->store->config.mode == REDIS_CLUSTER ? redis_slot(name) : 0;
+  if (!redis_batch_add(b, slot, (const hf_slice[]){hf_text(command), name}, 2)) return memory(err);
+  hf_status status = redis_batch_run(b, redis_deadline(e->store), err);
+  return status ? status : redis_batch_check(b, err);
+}
+
+static hf_status get(void *store, void *txn, void *entity, const hf_key *key, hf_buffer *json, hf_info *info,
+                     hf_error *err) {
+  bool wanted = info->revision != HF_REVISION_UNKNOWN;
+  *info = (hf_info){0, 0};
+  if (txn) return get_in(txn, entity, key->id, json, wanted ? &info->revision : NULL, err);
+  redis_batch b;
+  hf_slice text;
+  redis_batch_init(&b, store, false);
+  hf_status status = ask(entity, &b, "GET", key->id, err);
+  if (status == HF_OK) status = redis_value(b.commands[0].reply, &text, err);
+  if (status == HF_OK) {
+    json->size = 0;
+    if (!hf_buffer_add(json, text.data, text.size)) status = memory(err);
+    if (wanted) info->revision = redis_revision(text);
+  }
+  redis_batch_free(&b);
+  return status;
+}
+
+static hf_status has(void *store, void *txn, void *entity, const hf_key *key, hf_error *err) {
+  if (txn) return get_in(txn, entity, key->id, NULL, NULL, err);
+  redis_batch b;
+  redis_batch_init(&b, store, false);
+  hf_status status = ask(entity, &b, "EXISTS", key->id, err);
+  if (status == HF_OK && b.commands[0].reply->integer == 0) status = HF_NOT_FOUND;
+  redis_batch_free(&b);
+  return status;
+}
+
+/* Writes if the present text has the revision: it is read, and replaced only while it is the same. */
+static hf_status put_at_revision(redis_entity *e, const hf_put *put, uint64_t revision, hf_info *info, hf_error *err) {
+  static const char script[] = "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end "
+                               "if ARGV[3] == '0' then redis.call('SET', KEYS[1], ARGV[2]) "
+                               "else redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end return 1";
+  char name[REDIS_KEY_MAX], ttl[24];
+  redis_batch read, write;
+  hf_slice present;
+  redis_batch_init(&read, e->store, false);
+  redis_batch_init(&write, e->store, true);
+  hf_status status = ask(e, &read, "GET", put->key.id, err);
+  if (status == HF_OK) status = redis_value(read.commands[0].reply, &present, err);
+  info->revision = status == HF_OK ? redis_revision(present) : 0;
+  if (status == HF_NOT_FOUND || (status == HF_OK && info->revision != revision)) status = HF_CONFLICT;
+  if (status == HF_OK) {
+    hf_slice key = redis_key(e, put->key.id, name);
+    snprintf(ttl, sizeof ttl, "%lld", (long long)e->store->config.ttl_ms);
+    const hf_slice words[] = {hf_text("EVAL"), hf_text(script), hf_text("1"), key, present, put->json, hf_text(ttl)};
+    status = run_writes(&write, redis_batch_add(&write, redis_slot(key), words, 7) != NULL, err);
+    if (status == HF_OK && write.commands[0].reply->integer != 1) {
+      info->revision = HF_REVISION_UNKNOWN;
+      status = HF_CONFLICT;
+    }
+  }
+  redis_batch_free(&read);
+  redis_batch_free(&write);
+  return status;
+}
+
+static hf_status put_in(redis_txn *txn, redis_entity *e, const hf_put *put, const hf_write_options *options,
+                        hf_info *info, hf_error *err) {
+  char key[REDIS_KEY_MAX];
+  if (options->if_absent || options->if_revision) {
+    hf_status status = get_in(txn, e, put->key.id, NULL, &info->revision, err);
+    if (status == HF_NOT_FOUND) info->revision = 0;
+    if (status != HF_OK && status != HF_NOT_FOUND) return status;
+    if (options->if_absent ? status == HF_OK : info->revision != options->revision || !info->revision)
+      return HF_CONFLICT;
+  }
+  return redis_txn_put(txn, redis_key(e, put->key.id, key), put->json, err);
+}
+
+static hf_status put(void *store, void *txn, void *entity, const hf_put *put, const hf_write_options *options,
+                     hf_info *info, hf_error *err) {
+  char key[REDIS_KEY_MAX];
+  hf_status status;
+  if (txn) {
+    status = put_in(txn, entity, put, options, info, err);
+  } else if (options->if_revision) {
+    status = put_at_revision(entity, put, options->revision, info, err);
+  } else {
+    redis_batch b;
+    redis_batch_init(&b, store, true);
+    status = run_writes(&b, redis_add_set(&b, redis_key(entity, put->key.id, key), put->json, options->if_absent), err);
+    if (status == HF_OK && b.commands[0].reply->type == REDIS_REPLY_NIL) {
+      info->revision = HF_REVISION_UNKNOWN;
+      status = HF_CONFLICT;
+    }
+    redis_batch_free(&b);
+  }
+  if (status == HF_OK) *info = (hf_info){redis_revision(put->json), hf_now_ms()};
+  return status;
+}
+
+static hf_status remove_one(void *store, void *txn, void *entity, const hf_key *key, hf_error *err) {
+  (void)store;
+  char name[REDIS_KEY_MAX];
+  uint64_t removed = 0;
+  if (txn) {
+    hf_status status = get_in(txn, entity, key->id, NULL, NULL, err);
+    if (status != HF_OK && status != HF_CORRUPT) return status;
+    return redis_txn_remove(txn, redis_key(entity, key->id, name), err);
+  }
+  hf_status status = remove_ids(entity, &key->id, 1, &removed, err);
+  return status == HF_OK && !removed ? HF_NOT_FOUND : status;
+}
+
+static hf_status remove_many(void *store, void *txn, void *entity, const hf_key *keys, size_t count, uint64_t *removed,
+                             hf_error *err) {
+  hf_status status = HF_OK;
+  *removed = 0;
+  if (txn) {
+    for (size_t i = 0; i < count; i++) {
+      status = remove_one(store, txn, entity, &keys[i], err);
+      if (status != HF_OK && status != HF_NOT_FOUND) return status;
+      *removed += status == HF_OK;
+    }
+    return HF_OK;
+  }
+  if (!count) return HF_OK;
+  hf_slice *ids = malloc(count * sizeof *ids);
+  if (!ids) return memory(err);
+  for (size_t i = 0; i < count; i++) ids[i] = keys[i].id;
+  status = remove_ids(entity, ids, count, removed, err);
+  free(ids);
+  return status;
+}
+
+/* ---- all of them */
+
+static hf_status list_all(redis_entity *e, redis_txn *txn, hf_listing **out, hf_error *err) {
+  hf_status status = redis_list(e, out, err);
+  if (status || !txn) return status;
+  status = redis_txn_add_ids(txn, e, *out, err);
+  if (status) hf_listing_free(*out);
+  return status;
+}
+
+static hf_status clear(void *store, void *txn, void *entity, hf_error *err) {
+  (void)store;
+  hf_listing *ids;
+  hf_slice some[REMOVED_AT_ONCE];
+  char key[REDIS_KEY_MAX];
+  uint64_t removed = 0;
+  hf_status status = list_all(entity, txn, &ids, err);
+  if (status) return status;
+  size_t count = hf_listing_size(ids);
+  for (size_t i = 0, n = 0; i < count && status == HF_OK; i++) {
+    some[n++] = hf_listing_id(ids, i);
+    if (txn) {
+      status = redis_txn_remove(txn, redis_key(entity, some[--n], key), err);
+    } else if (n == REMOVED_AT_ONCE || i + 1 == count) {
+      status = remove_ids(entity, some, n, &removed, err);
+      n = 0;
+    }
+  }
+  hf_listing_free(ids);
+  return status;
+}
+
+static hf_status count(void *store, void *txn, void *entity, uint64_t *n, hf_error *err) {
+  (void)store;
+  hf_listing *ids;
+  hf_status status = list_all(entity, txn, &ids, err);
+  if (status) return status;
+  *n = hf_listing_size(ids);
+  for (size_t i = 0; txn && i < hf_listing_size(ids); i++) *n -= redis_txn_removed(txn, entity, hf_listing_id(ids, i));
+  hf_listing_free(ids);
+  return HF_OK;
+}
+
+static hf_status entities(void *store, void *txn, hf_page *page, hf_error *err) {
+  return redis_list_names(store, txn, page, err);
+}
+
+static hf_status stat(void *store, void *txn, void *entity, hf_buffer *json, hf_error *err) {
+  static const char *const modes[] = {"single", "sentinel", "cluster"};
+  redis_store *s = store;
+  char address[300], warnings[sizeof s->warnings], version[sizeof s->version];
+  uint64_t n = 0;
+  hf_status status = redis_route_refresh(s, redis_deadline(s), err);
+  if (status == HF_OK && entity) status = count(store, txn, entity, &n, err);
+  if (status) return status;
+  pthread_mutex_lock(&s->lock);
+  redis_address at = s->nodes[0]->address;
+  memcpy(warnings, s->warnings, sizeof warnings);
+  memcpy(version, s->version, sizeof version);
+  pthread_mutex_unlock(&s->lock);
+  json->size = 0;
+  bool ok =
+      hf_buffer_printf(json, "{\"backend\":\"redis\",\"mode\":\"%s\",\"server\":", modes[s->config.mode]) &&
+      hf_buffer_quote(json, hf_text(redis_address_text(&at, address))) && hf_buffer_printf(json, ",\"version\":") &&
+      hf_buffer_quote(json, hf_text(version)) &&
+      hf_buffer_printf(json, ",\"database\":%d,\"tls\":%s,\"timeoutMs\":%lld,\"ttlMs\":%lld", s->config.database,
+                       s->config.tls ? "true" : "false", (long long)s->config.timeout_ms, (long long)s->config.ttl_ms);
+  if (ok && entity) ok = hf_buffer_printf(json, ",\"entities\":%llu", (unsigned long long)n);
+  ok = ok && hf_buffer_printf(json, ",\"warnings\":[");
+  if (ok && *warnings) ok = hf_buffer_quote(json, hf_text(warnings));
+  return ok && hf_buffer_printf(json, "]}") ? HF_OK : memory(err);
+}
+
+/* ---- tables */
+
+static const char *const parameters[] = {
+    "timeout",  "connecttimeout", "retries",          "ttl", "db", "tls", "verify", "cafile",
+    "certfile", "keyfile",        "sentinelpassword", NULL};
+
+#define SLOTS                                                                                                          \
+  .abi_version = HF_BACKEND_ABI, .parameters = parameters, .identify = identify, .open = open_store,                   \
+  .close = close_store, .entity_open = entity_open, .entity_close = entity_close, .entity_init = entity_init,          \
+  .get = get, .has = has, .put = put, .remove = remove_one, .clear = clear, .count = count, .scan = redis_scan,        \
+  .get_many = redis_get_many, .put_many = put_many, .remove_many = remove_many, .entities = entities, .stat = stat
+
+static const hf_backend cluster = {
+    .name = "redis+cluster",
+    .capabilities = HF_CAP_DURABLE | HF_CAP_REVISION | HF_CAP_IF_ABSENT,
+    SLOTS,
+};
+
+static const char *const schemes[] = {"rediss", "redis+unix", "redis+sentinel", NULL};
+
+extern const hf_backend hf__backend_redis;
+const hf_backend hf__backend_redis = {
+    .name = "redis",
+    .capabilities = HF_CAP_DURABLE | HF_CAP_TRANSACTION | HF_CAP_REVISION | HF_CAP_IF_ABSENT | HF_CAP_ATOMIC_BATCH,
+    SLOTS,
+    .begin = redis_begin,
+    .commit = redis_commit,
+    .abort = redis_abort,
+    .schemes = schemes,
+    .also = &cluster,
+};

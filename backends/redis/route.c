@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Where commands go: nodes with their idle links, the master that sentinels name,
+ * the slots of a cluster.
+ *
+ * Nodes are never removed, so that their numbers stay good without a lock.  What is
+ * learnt over the network is learnt without the lock, by one thread at a time.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "redis.h"
+
+enum { MS = 1000000, CAREFUL_NS = 10 * MS, RESOLVE_NS = 1000 * MS };
+
+int64_t redis_deadline(const redis_store *s) { return hf_clock_ns() + s->config.timeout_ms * MS; }
+
+/* CRC16 (XMODEM) of the key, or of what stands in its first {...}. */
+int redis_slot(hf_slice key) {
+  const char *open = memchr(key.data, '{', key.size);
+  if (open) {
+    size_t left = key.size - (size_t)(open + 1 - key.data);
+    const char *close = memchr(open + 1, '}', left);
+    if (close && close > open + 1) key = (hf_slice){open + 1, (size_t)(close - open - 1)};
+  }
+  static const uint16_t table[16] = {0x0000, 0x1021, 0x2042, 0x3063, 0x4084, 0x50A5, 0x60C6, 0x70E7,
+                                     0x8108, 0x9129, 0xA14A, 0xB16B, 0xC18C, 0xD1AD, 0xE1CE, 0xF1EF};
+  unsigned crc = 0;
+  for (size_t i = 0; i < key.size; i++) {
+    unsigned byte = (unsigned char)key.data[i];
+    crc = (crc << 4 ^ table[(crc >> 12 ^ byte >> 4) & 15]) & 0xFFFF;
+    crc = (crc << 4 ^ table[(crc >> 12 ^ byte) & 15]) & 0xFFFF;
+  }
+  return (int)(crc % REDIS_SLOTS);
+}
+
+/* ---- nodes */
+
+/* With the lock held.  -1: no memory, or too many nodes. */
+static int find_node(redis_store *s, const redis_address *a) {
+  for (int i = 0; i < s->node_count; i++)
+    if (s->nodes[i]->address.port == a->port && strcmp(s->nodes[i]->address.host, a->host) == 0) return i;
+  if (s->node_count == REDIS_NODES || !(s->nodes[s->node_count] = calloc(1, sizeof(redis_node)))) return -1;
+  s->nodes[s->node_count]->address = *a;
+  return s->node_count++;
+}
+
+/* With the lock held: takes the idle links off the node. */
+static redis_link *drop_idle(redis_node *n) {
+  redis_link *dropped = n->idle;
+  n->idle = NULL;
+  n->idle_count = 0;
+  n->epoch++;
+  return dropped;
+}
+
+static void close_all(redis_link *link) {
+  for (redis_link *next; link; link = next) {
+    next = link->next;
+    redis_link_close(link);
+  }
+}
+
+int redis_route_address(redis_store *s, const redis_address *address) {
+  pthread_mutex_lock(&s->lock);
+  int node = find_node(s, address);
+  pthread_mutex_unlock(&s->lock);
+  return node;
+}
+
+int redis_route_slot(redis_store *s, int slot) {
+  pthread_mutex_lock(&s->lock);
+  int node = slot < 0 ? 0 : s->slots[slot];
+  pthread_mutex_unlock(&s->lock);
+  return node;
+}
+
+void redis_route_moved(redis_store *s, int slot, const redis_address *address) {
+  pthread_mutex_lock(&s->lock);
+  int node = find_node(s, address);
+  if (node >= 0) s->slots[slot] = (int16_t)node;
+  s->stale = true; /* where one slot has moved, others have */
+  pthread_mutex_unlock(&s->lock);
+}
+
+int redis_route_masters(redis_store *s, int nodes[REDIS_NODES]) {
+  bool seen[REDIS_NODES] = {false};
+  int count = 0;
+  if (s->config.mode != REDIS_CLUSTER) {
+    nodes[0] = 0;
+    return 1;
+  }
+  pthread_mutex_lock(&s->lock);
+  for (int i = 0; i < REDIS_SLOTS; i++) {
+    int node = s->slots[i];
+    if (node < 0 || seen[node]) continue;
+    seen[node] = true;
+    nodes[count++] = node;
+  }
+  pthread_mutex_unlock(&s->lock);
+  return count;
+}
+
+void redis_route_free(redis_store *s) {
+  for (int i = 0; i < s->node_count; i++) {
+    close_all(s->nodes[i]->idle);
+    free(s->nodes[i]);
+  }
+}
+
+/* ---- the first words on a connection */
+
+static bool add_words(redis_batch *b, size_t count, const char *const *words) {
+  if (!redis_batch_open(b, -1, count)) return false;
+  for (size_t i = 0; i < count; i++)
+    if (!redis_batch_word(b, hf_text(words[i]))) return false;
+  return true;
+}
+
+#define ADD(b, ...)                                                                                                    \
+  add_words(b, sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *), (const char *const[]){__VA_ARGS__})
+
+static bool add_auth(redis_batch *b, const char *user, const char *password) {
+  if (!password || !*password) return true;
+  return user ? ADD(b, "AUTH", user, password) : ADD(b, "AUTH", password);
+}
+
+/* The value of "name:value" in a reply to INFO. */
+static bool info_field(const redisReply *reply, const char *name, char *out, size_t capacity) {
+  *out = '\0';
+  if (reply->type != REDIS_REPLY_STRING) return false;
+  const char *p = strstr(reply->str, name);
+  if (!p) return false;
+  p += strlen(name);
+  size_t size = strcspn(p, "\r\n");
+  if (size >= capacity) size = capacity - 1;
+  memcpy(out, p, size);
+  out[size] = '\0';
+  return true;
+}
+
+/* What the server may lose; into s->warnings, and to the program's handler. */
+static void look_at_settings(redis_store *s, redis_link *link, int64_t deadline) {
+  redis_batch b;
+  hf_error err;
+  char policy[64] = "", aof[8] = "", version[32] = "", text[512] = "", address[300];
+  redis_batch_init(&b, s, false);
+  if (ADD(&b, "INFO", "memory") && ADD(&b, "INFO", "persistence") && ADD(&b, "INFO", "server") &&
+      redis_batch_run_on(&b, link, deadline, &err) == HF_OK) {
+    info_field(b.commands[0].reply, "maxmemory_policy:", policy, sizeof policy);
+    info_field(b.commands[1].reply, "aof_enabled:", aof, sizeof aof);
+    info_field(b.commands[2].reply, "redis_version:", version, sizeof version);
+    size_t n = 0;
+    if (*policy && strcmp(policy, "noeviction") != 0)
+      n = (size_t)snprintf(text, sizeof text,
+                           "maxmemory-policy is %s, so entities vanish when memory runs out: set it to noeviction.  ",
+                           policy);
+    if (*aof == '0')
+      n += (size_t)snprintf(text + n, sizeof text - n,
+                            "appendonly is off, so a crash of the server loses the last writes: set appendonly yes, "
+                            "and appendfsync always to lose none.  ");
+    if (!*policy || !*aof)
+      snprintf(text + n, sizeof text - n,
+               "it does not say (INFO) whether it keeps what it is given: allow the user +info, or look at "
+               "maxmemory-policy and appendonly yourself.  ");
+  }
+  redis_batch_free(&b);
+  size_t end = strlen(text);
+  while (end && text[end - 1] == ' ') text[--end] = '\0';
+  pthread_mutex_lock(&s->lock);
+  bool first = !s->looked && *version + *text;
+  if (*version + *text) s->looked = true;
+  memcpy(s->warnings, text, sizeof text);
+  memcpy(s->version, version, sizeof version);
+  pthread_mutex_unlock(&s->lock);
+  if (first && *text) hf_warn("Redis at %s: %s", redis_address_text(&link->address, address), text);
+}
+
+static hf_status introduce(redis_store *s, redis_link *link, int64_t deadline, hf_error *err) {
+  const redis_config *c = &s->config;
+  redis_batch b;
+  char database[16];
+  snprintf(database, sizeof database, "%d", c->database);
+  redis_batch_init(&b, s, false);
+  bool ok = add_auth(&b, c->user, c->password);
+  if (ok && c->database) ok = ADD(&b, "SELECT", database);
+  if (ok && c->mode == REDIS_SENTINEL) ok = ADD(&b, "ROLE");
+  hf_status status = ok ? HF_OK : hf_error_set(err, HF_IO, "out of memory");
+  if (status == HF_OK && b.count) {
+    status = redis_batch_run_on(&b, link, deadline, err);
+    if (status == HF_OK) status = redis_batch_check(&b, err);
+    const redisReply *role = b.commands[b.count - 1].reply;
+    if (status == HF_OK && c->mode == REDIS_SENTINEL &&
+        (role->type != REDIS_REPLY_ARRAY || !role->elements || strcmp(role->element[0]->str, "master") != 0))
+      status = hf_error_set(err, HF_UNAVAILABLE, "the server that the sentinels name is not a master (yet)");
+  }
+  redis_batch_free(&b);
+  if (status == HF_OK && !s->looked) look_at_settings(s, link, deadline);
+  return status;
+}
+
+/* ---- links */
+
+static int64_t connect_deadline(const redis_store *s, int64_t deadline) {
+  int64_t own = hf_clock_ns() + s->config.connect_ms * MS;
+  return own < deadline ? own : deadline;
+}
+
+static void set_stale(redis_store *s) {
+  pthread_mutex_lock(&s->lock);
+  s->stale = true;
+  pthread_mutex_unlock(&s->lock);
+}
+
+hf_status redis_link_take(redis_store *s, int node, bool careful, int64_t deadline, redis_link **out, hf_error *err) {
+  redis_node *n = s->nodes[node];
+  int64_t now = hf_clock_ns();
+  for (;;) {
+    pthread_mutex_lock(&s->lock);
+    redis_link *link = n->idle;
+    if (link) {
+      n->idle = link->next;
+      n->idle_count--;
+    }
+    redis_address address = n->address;
+    unsigned long epoch = n->epoch;
+    pthread_mutex_unlock(&s->lock);
+    if (!link) {
+      int64_t by = connect_deadline(s, deadline);
+      hf_status status = redis_link_open(&s->config, &address, by, &link, err);
+      if (status == HF_OK && (status = introduce(s, link, by, err))) redis_link_close(link);
+      if (status) {
+        set_stale(s);
+        return status;
+      }
+      link->epoch = epoch;
+      *out = link;
+      return HF_OK;
+    }
+    bool rested = now - link->used_at > CAREFUL_NS;
+    if (!((careful || rested) && redis_link_is_dead(link))) {
+      *out = link;
+      return HF_OK;
+    }
+    redis_link_close(link);
+  }
+}
+
+void redis_link_give(redis_store *s, int node, redis_link *link, bool broken) {
+  redis_node *n = s->nodes[node];
+  redis_link *dropped = NULL;
+  link->used_at = hf_clock_ns();
+  pthread_mutex_lock(&s->lock);
+  if (broken) {
+    dropped = drop_idle(n);
+    s->stale = true;
+  }
+  bool keep = !broken && link->epoch == n->epoch && n->idle_count < REDIS_IDLE;
+  if (keep) {
+    link->next = n->idle;
+    n->idle = link;
+    n->idle_count++;
+  }
+  pthread_mutex_unlock(&s->lock);
+  if (!keep) redis_link_close(link);
+  close_all(dropped);
+}
+
+/* ---- sentinels */
+
+/* Asks one.  *to->port is 0 when it knows no such master. */
+static hf_status ask_sentinel(redis_store *s, const redis_address *at, int64_t deadline, redis_address *to,
+                              hf_error *err) {
+  redis_link *link;
+  redis_batch b;
+  hf_status status = redis_link_open(&s->config, at, deadline, &link, err);
+  if (status) return status;
+  redis_batch_init(&b, s, false);
+  bool ok = add_auth(&b, NULL, s->config.sentinel_password) &&
+            ADD(&b, "SENTINEL", "get-master-addr-by-name", s->config.master);
+  status = ok ? redis_batch_run_on(&b, link, deadline, err) : hf_error_set(err, HF_IO, "out of memory");
+  if (status == HF_OK) status = redis_batch_check(&b, err);
+  to->port = 0;
+  if (status == HF_OK) {
+    const redisReply *r = b.commands[b.count - 1].reply;
+    if (r->type == REDIS_REPLY_ARRAY && r->elements == 2 && r->element[0]->len < sizeof to->host) {
+      memcpy(to->host, r->element[0]->str, r->element[0]->len + 1);
+      to->port = atoi(r->element[1]->str);
+    }
+  }
+  redis_batch_free(&b);
+  redis_link_close(link);
+  return status;
+}
+
+static void set_master(redis_store *s, const redis_address *to) {
+  redis_link *dropped = NULL;
+  pthread_mutex_lock(&s->lock);
+  if (!s->node_count) {
+    find_node(s, to);
+  } else if (s->nodes[0]->address.port != to->port || strcmp(s->nodes[0]->address.host, to->host) != 0) {
+    s->nodes[0]->address = *to;
+    dropped = drop_idle(s->nodes[0]);
+  }
+  s->stale = false;
+  s->resolved_at = hf_clock_ns();
+  pthread_mutex_unlock(&s->lock);
+  close_all(dropped);
+}
+
+static hf_status resolve_master(redis_store *s, int64_t deadline, hf_error *err) {
+  hf_status status = HF_OK;
+  bool answered = false;
+  for (int i = 0; i < s->config.seed_count; i++) {
+    redis_address to;
+    status = ask_sentinel(s, &s->config.seeds[i], connect_deadline(s, deadline), &to, err);
+    answered |= status == HF_OK;
+    if (status == HF_OK && to.port) {
+      redis_address swap = s->config.seeds[0]; /* who answers is asked first */
+      s->config.seeds[0] = s->config.seeds[i];
+      s->config.seeds[i] = swap;
+      set_master(s, &to);
+      return HF_OK;
+    }
+  }
+  if (s->node_count) { /* no sentinel is there: the master that they named last may be, all the same */
+    pthread_mutex_lock(&s->lock);
+    s->stale = false;
+    s->resolved_at = hf_clock_ns();
+    pthread_mutex_unlock(&s->lock);
+    return HF_OK;
+  }
+  if (!answered) return status;
+  hf_error_set(err, HF_UNAVAILABLE, "the sentinels know no master named '%s'", s->config.master);
+  err->retryable = false;
+  return HF_UNAVAILABLE;
+}
+
+/* ---- slots */
+
+static bool parse_range(redis_store *s, const redisReply *range, const char *asked_host, int16_t *slots) {
+  if (range->type != REDIS_REPLY_ARRAY || range->elements < 3) return false;
+  const redisReply *master = range->element[2];
+  long long first = range->element[0]->integer, last = range->element[1]->integer;
+  if (master->type != REDIS_REPLY_ARRAY || master->elements < 2 || first < 0 || last >= REDIS_SLOTS) return false;
+  redis_address a = {.port = (int)master->element[1]->integer};
+  bool named = master->element[0]->type == REDIS_REPLY_STRING && master->element[0]->len &&
+               strcmp(master->element[0]->str, "?") != 0;
+  const char *host = named ? master->element[0]->str : asked_host;
+  if (strlen(host) >= sizeof a.host) return false;
+  strcpy(a.host, host);
+  int node = redis_route_address(s, &a);
+  if (node < 0) return false;
+  for (long long i = first; i <= last; i++) slots[i] = (int16_t)node;
+  return true;
+}
+
+/* Asks one node for all slots. */
+static hf_status ask_node(redis_store *s, const redis_address *at, int64_t deadline, hf_error *err) {
+  int node = redis_route_address(s, at);
+  redis_link *link;
+  redis_batch b;
+  if (node < 0) return hf_error_set(err, HF_IO, "out of memory");
+  hf_status status = redis_link_take(s, node, true, deadline, &link, err);
+  if (status) return status;
+  redis_batch_init(&b, s, false);
+  status = ADD(&b, "CLUSTER", "SLOTS") ? redis_batch_run_on(&b, link, deadline, err)
+                                       : hf_error_set(err, HF_IO, "out of memory");
+  redis_link_give(s, node, link, status != HF_OK);
+  if (status == HF_OK) status = redis_batch_check(&b, err);
+  if (status == HF_OK) {
+    int16_t slots[REDIS_SLOTS];
+    memset(slots, -1, sizeof slots);
+    const redisReply *r = b.commands[0].reply;
+    bool ok = r->type == REDIS_REPLY_ARRAY && r->elements;
+    for (size_t i = 0; ok && i < r->elements; i++) ok = parse_range(s, r->element[i], at->host, slots);
+    pthread_mutex_lock(&s->lock);
+    if (ok) memcpy(s->slots, slots, sizeof slots);
+    if (ok) s->stale = false;
+    pthread_mutex_unlock(&s->lock);
+    if (!ok) status = hf_error_set(err, HF_UNAVAILABLE, "the Redis cluster has no slots yet: is it created?");
+  }
+  redis_batch_free(&b);
+  return status;
+}
+
+static hf_status read_slots(redis_store *s, int64_t deadline, hf_error *err) {
+  hf_status status = HF_UNAVAILABLE;
+  int known = s->node_count;
+  for (int i = 0; i < known; i++) {
+    redis_address at = s->nodes[i]->address;
+    status = ask_node(s, &at, connect_deadline(s, deadline), err);
+    if (status == HF_OK) return status;
+  }
+  for (int i = 0; i < s->config.seed_count; i++) {
+    status = ask_node(s, &s->config.seeds[i], connect_deadline(s, deadline), err);
+    if (status == HF_OK) return status;
+  }
+  return status;
+}
+
+/* ---- what is known of routes */
+
+static bool is_needed(redis_store *s) {
+  pthread_mutex_lock(&s->lock);
+  bool needed =
+      s->stale || !s->node_count || (s->config.mode == REDIS_SENTINEL && hf_clock_ns() - s->resolved_at > RESOLVE_NS);
+  if (s->config.mode == REDIS_SINGLE) needed = !s->node_count;
+  pthread_mutex_unlock(&s->lock);
+  return needed;
+}
+
+hf_status redis_route_refresh(redis_store *s, int64_t deadline, hf_error *err) {
+  if (!is_needed(s)) return HF_OK;
+  if (s->config.mode == REDIS_SINGLE)
+    return redis_route_address(s, &s->config.seeds[0]) < 0 ? hf_error_set(err, HF_IO, "out of memory") : HF_OK;
+  const struct timespec by = {deadline / (1000 * MS), deadline % (1000 * MS)};
+  if (pthread_mutex_clocklock(&s->refreshing, CLOCK_MONOTONIC, &by))
+    return hf_error_set(err, HF_TIMEOUT, "Redis: the routes were not known within the deadline");
+  hf_status status = HF_OK;
+  if (is_needed(s)) /* another thread may have been faster */
+    status = s->config.mode == REDIS_SENTINEL ? resolve_master(s, deadline, err) : read_slots(s, deadline, err);
+  pthread_mutex_unlock(&s->refreshing);
+  return status;
+}
