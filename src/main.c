@@ -42,10 +42,16 @@ static int start(lua_State *L) {
   return 0;
 }
 
+static void show_warning(const char *message, void *arg) {
+  (void)arg;
+  fprintf(stderr, "holdfast: warning: %s\n", message);
+}
+
 int main(int argc, char **argv) {
   hf_runtime *runtime;
   hf_error err;
   open_standard_files();
+  hf_set_warning_handler(show_warning, NULL);
   if (hf_runtime_open(&runtime, &err)) {
     fprintf(stderr, "holdfast: %s\n", err.message);
     return 70;

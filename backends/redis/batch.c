@@ -67,9 +67,7 @@ redis_command *redis_batch_open(redis_batch *b, int slot, size_t words) {
 
 bool redis_batch_word(redis_batch *b, hf_slice word) {
   redis_command *c = &b->commands[b->count - 1];
-  size_t need = b->text.size + word.size + 32;
-  /* Doubling, which hf_buffer_reserve() leaves to the caller. */
-  if (need > b->text.capacity && !hf_buffer_reserve(&b->text, need + need / 2)) return false;
+  if (!hf_buffer_reserve(&b->text, b->text.size + word.size + 32)) return false;
   char *to = put_size(b->text.data + b->text.size, '$', word.size);
   memcpy(to, word.data, word.size);
   memcpy(to + word.size, "\r\n", 2);

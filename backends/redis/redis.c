@@ -135,7 +135,8 @@ uint64_t redis_revision(hf_slice json) {
   return digest ? digest : 1;
 }
 
-hf_status redis_value(const redisReply *reply, hf_slice *json, hf_error *err) {
+hf_status redis_value(const redis_store *s, const redisReply *reply, hf_slice *json, hf_error *err) {
+  if (reply->type == REDIS_REPLY_ERROR) return redis_fail_reply(s, reply, err);
   if (reply->type == REDIS_REPLY_NIL) return HF_NOT_FOUND;
   if (reply->type != REDIS_REPLY_STRING) return hf_error_set(err, HF_IO, "Redis answers GET with something else");
   *json = (hf_slice){reply->str, reply->len};
@@ -268,7 +269,7 @@ static hf_status get_in(redis_txn *txn, const redis_entity *e, hf_slice id, hf_b
   hf_slice text = {NULL, 0};
   redis_batch_init(&b, e->store, false);
   hf_status status = redis_txn_values(txn, e, &id, 1, &b, &value, &text, err);
-  if (status == HF_OK && !text.data) status = value ? redis_value(value, &text, err) : HF_NOT_FOUND;
+  if (status == HF_OK && !text.data) status = value ? redis_value(e->store, value, &text, err) : HF_NOT_FOUND;
   if (status == HF_OK && revision) *revision = redis_revision(text);
   if (status == HF_OK && json) {
     json->size = 0;
@@ -297,7 +298,7 @@ static hf_status get(void *store, void *txn, void *entity, const hf_key *key, hf
   hf_slice text;
   redis_batch_init(&b, store, false);
   hf_status status = ask(entity, &b, "GET", key->id, err);
-  if (status == HF_OK) status = redis_value(b.commands[0].reply, &text, err);
+  if (status == HF_OK) status = redis_value(store, b.commands[0].reply, &text, err);
   if (status == HF_OK) {
     json->size = 0;
     if (!hf_buffer_add(json, text.data, text.size)) status = memory(err);
@@ -328,7 +329,7 @@ static hf_status put_at_revision(redis_entity *e, const hf_put *put, uint64_t re
   redis_batch_init(&read, e->store, false);
   redis_batch_init(&write, e->store, true);
   hf_status status = ask(e, &read, "GET", put->key.id, err);
-  if (status == HF_OK) status = redis_value(read.commands[0].reply, &present, err);
+  if (status == HF_OK) status = redis_value(e->store, read.commands[0].reply, &present, err);
   info->revision = status == HF_OK ? redis_revision(present) : 0;
   if (status == HF_NOT_FOUND || (status == HF_OK && info->revision != revision)) status = HF_CONFLICT;
   if (status == HF_OK) {

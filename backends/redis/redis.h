@@ -205,8 +205,8 @@ typedef struct redis_txn redis_txn;
 size_t redis_escape(hf_slice name, char out[REDIS_KEY_MAX]);
 /* The key of an id; it is in `out`. */
 hf_slice redis_key(const redis_entity *e, hf_slice id, char out[REDIS_KEY_MAX]);
-/* Checks what a reply to GET has: HF_NOT_FOUND, HF_CORRUPT, or the text. */
-hf_status redis_value(const redisReply *reply, hf_slice *json, hf_error *err);
+/* What a reply to GET has: the text, HF_NOT_FOUND, HF_CORRUPT, or what an error reply means. */
+hf_status redis_value(const redis_store *s, const redisReply *reply, hf_slice *json, hf_error *err);
 /* What stands for the revision of a text: 52 bits of a digest of it, never 0.  Redis keeps none, and one of ours beside
  * the text would not change when other programs write. */
 uint64_t redis_revision(hf_slice json);

@@ -178,44 +178,29 @@ hf_status redis_list_names(redis_store *s, const redis_txn *txn, hf_page *page, 
 
 /* ---- values */
 
-struct key_slot {
-  int slot;
-  size_t index;
-};
-
-static int compare_slots(const void *a, const void *b) {
-  const struct key_slot *x = a, *y = b;
-  if (x->slot != y->slot) return x->slot - y->slot;
-  return (x->index > y->index) - (x->index < y->index);
-}
-
-/* What GET would answer for each key.  In a cluster, keys of one slot share an MGET, and all nodes are asked at the
- * same time.  The replies belong to the batch. */
+/* What GET would answer for each key, in one MGET.  In a cluster, where keys have different homes, and an MGET is
+ * refused while its slot is moving, by one GET for each: those of a node go there together.  The replies belong to the
+ * batch. */
 static hf_status read_values(redis_entity *e, const hf_slice *ids, size_t count, redis_batch *b,
                              const redisReply **values, hf_error *err) {
   char key[REDIS_KEY_MAX];
-  bool cluster = e->store->config.mode == REDIS_CLUSTER, ok = true;
-  struct key_slot *slots = calloc(count, sizeof *slots);
-  if (!slots) return memory(err);
-  for (size_t i = 0; i < count; i++)
-    slots[i] = (struct key_slot){cluster ? redis_slot(redis_key(e, ids[i], key)) : 0, i};
-  if (cluster) qsort(slots, count, sizeof *slots, compare_slots);
-  for (size_t first = 0, end; first < count && ok; first = end) {
-    for (end = first; end < count && slots[end].slot == slots[first].slot;) end++;
-    ok = redis_batch_open(b, slots[first].slot, end - first + 1) && redis_batch_word(b, hf_text("MGET"));
-    for (size_t i = first; i < end && ok; i++) ok = redis_batch_word(b, redis_key(e, ids[slots[i].index], key));
+  bool cluster = e->store->config.mode == REDIS_CLUSTER;
+  bool ok = cluster || (redis_batch_open(b, 0, count + 1) && redis_batch_word(b, hf_text("MGET")));
+  for (size_t i = 0; i < count && ok; i++) {
+    hf_slice name = redis_key(e, ids[i], key);
+    if (cluster)
+      ok = redis_batch_add(b, redis_slot(name), (const hf_slice[]){hf_text("GET"), name}, 2) != NULL;
+    else
+      ok = redis_batch_word(b, name);
   }
   hf_status status = ok ? redis_batch_run(b, redis_deadline(e->store), err) : memory(err);
-  if (status == HF_OK) status = redis_batch_check(b, err);
-  size_t i = 0;
-  for (size_t c = 0; c < b->count && status == HF_OK; c++) {
-    const redisReply *r = b->commands[c].reply;
-    for (size_t k = 0; r->type == REDIS_REPLY_ARRAY && k < r->elements && i < count; k++)
-      values[slots[i++].index] = r->element[k];
-  }
-  if (status == HF_OK && i < count) status = hf_error_set(err, HF_IO, "Redis answers MGET with something else");
-  free(slots);
-  return status;
+  if (status) return status;
+  const redisReply *all = b->commands[0].reply;
+  if (!cluster && all->type == REDIS_REPLY_ERROR) return redis_fail_reply(e->store, all, err);
+  if (!cluster && (all->type != REDIS_REPLY_ARRAY || all->elements != count))
+    return hf_error_set(err, HF_IO, "Redis answers MGET with something else");
+  for (size_t i = 0; i < count; i++) values[i] = cluster ? b->commands[i].reply : all->element[i];
+  return HF_OK;
 }
 
 /* MGET says nil also for keys of other types: those that look missing are asked for their type. */
@@ -282,8 +267,8 @@ static hf_status fetch(redis_entity *e, redis_txn *txn, const hf_slice *ids, siz
     if (f.wrong[i])
       read = hf_error_set(&why, HF_CORRUPT, "%s", wrong_type);
     else if (!json.data)
-      read = f.values[i] ? redis_value(f.values[i], &json, &why) : HF_NOT_FOUND;
-    if (read == HF_CORRUPT && !keep_corrupt) {
+      read = f.values[i] ? redis_value(e->store, f.values[i], &json, &why) : HF_NOT_FOUND;
+    if (read != HF_OK && read != HF_NOT_FOUND && !(read == HF_CORRUPT && keep_corrupt)) {
       *err = why;
       status = read;
       break;

@@ -1,23 +1,24 @@
 -- SPDX-License-Identifier: MIT
 --
--- A Redis server for specs: on 127.0.0.1 and a port that is free, without files, and ended by its process id.
+-- Redis servers for specs: on 127.0.0.1 and ports that are free, and ended by their process ids.  Alone, as a
+-- cluster, with a replica and a sentinel, over TLS.
 
 local process = require "support.process"
 local temp = require "support.temp"
 
 local M = {}
 
--- Whether it can be started here.
+-- Whether they can be started here.
 M.isInstalled = process.shell("command -v redis-server redis-cli").code == 0
 
 -- Starts a server on the port and waits until it listens; its process id goes to DIR/pid.  Fails if the port is taken.
 -- It ends by itself after some minutes, should nobody be left to stop it.
 local COMMAND = [[
 cd %s && rm -f log || exit 1
-timeout 300 redis-server --port %d --bind 127.0.0.1 --save '' --appendonly no >log 2>&1 </dev/null &
+timeout 300 redis-server %s >log 2>&1 </dev/null &
 echo $! >pid
 for i in $(seq 500); do
-  grep -q 'Ready to accept connections' log && exit 0
+  grep -Eq 'Ready to accept connections|Sentinel ID is' log && exit 0
   kill -0 $! 2>/dev/null || exit 1
   sleep 0.02
 done
@@ -26,15 +27,37 @@ exit 1]]
 local Server = {}
 Server.__index = Server
 
+local ALONE = "--port %d --bind 127.0.0.1 --dir %s --save '' --appendonly no %s"
+
 --- The shell command that starts this server (again).
 function Server:command()
-  return COMMAND:format(temp.quote(self.dir), self.port)
+  local words = self.words or ALONE:format(self.port, temp.quote(self.dir), self.arguments)
+  return COMMAND:format(temp.quote(self.dir), words)
 end
 
---- Ends it and waits for its end.
-function Server:stop()
-  local pid = temp.readFile(self.dir .. "/pid"):match("%d+")
-  process.shell(("kill %s && for i in $(seq 500); do kill -0 %s || break; sleep 0.02; done"):format(pid, pid))
+--- Starts it again, on its port.
+function Server:start()
+  local out = process.shell(self:command())
+  assert(out.code == 0, "the Redis server does not start: " .. temp.readFile(self.dir .. "/log"))
+end
+
+-- Of the server: `timeout` is its parent.
+function Server:pid()
+  local parent = temp.readFile(self.dir .. "/pid"):match("%d+")
+  local child = process.shell(("cat /proc/%s/task/%s/children"):format(parent, parent)).stdout:match("%d+")
+  return child or parent
+end
+
+--- Sends a signal, such as "STOP".
+function Server:signal(name)
+  process.shell(("kill -%s %s"):format(name, self:pid()))
+end
+
+--- Ends it, by a signal, and waits for its end.
+function Server:stop(signal)
+  local pid = self:pid()
+  process.shell(("kill -CONT %s; kill -%s %s && for i in $(seq 500); do kill -0 %s || break; sleep 0.02; done")
+    :format(pid, signal or "TERM", pid, pid))
 end
 
 --- What redis-cli says.
@@ -44,18 +67,81 @@ function Server:cli(...)
   return (out.stdout:gsub("\n$", ""))
 end
 
---- A server that answers.
-function M.start()
-  local random, server = assert(io.open("/dev/urandom", "rb")), nil
+local function freePort()
+  local random = assert(io.open("/dev/urandom", "rb"))
+  local a, b = random:read(2):byte(1, 2)
+  random:close()
+  return 20000 + (a * 256 + b) % 12000
+end
+
+-- Tries ports until a server runs; prepare(server) says how.
+local function start(prepare)
+  local server
   for _ = 1, 20 do
-    local a, b = random:read(2):byte(1, 2)
-    server = setmetatable({ port = 20000 + (a * 256 + b) % 12000, dir = temp.directory() }, Server)
-    if process.shell(server:command()).code == 0 then
-      random:close()
-      return server
-    end
+    server = setmetatable({ port = freePort(), dir = temp.directory(), arguments = "" }, Server)
+    prepare(server)
+    if process.shell(server:command()).code == 0 then return server end
   end
   error("no Redis server could be started: " .. temp.readFile(server.dir .. "/log"))
+end
+
+--- A server that answers.
+---@param arguments? string  of redis-server, further ones
+function M.start(arguments)
+  return start(function(server) server.arguments = arguments or "" end)
+end
+
+-- Waits until a command of the shell succeeds.
+local function await(what, command)
+  local out = process.shell(("for i in $(seq 1000); do %s && exit 0; sleep 0.02; done; exit 1"):format(command))
+  assert(out.code == 0, "in vain: " .. what)
+end
+
+--- A server that speaks only TLS; its `cafile` is what its certificate is signed with.
+function M.startTls()
+  return start(function(server)
+    local dir = server.dir
+    local made = process.shell(([[cd %s && openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem \
+      -days 2 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1]]):format(temp.quote(dir)))
+    assert(made.code == 0, made.stderr)
+    server.cafile = dir .. "/cert.pem"
+    server.words = ("--port 0 --tls-port %d --bind 127.0.0.1 --save '' --tls-cert-file %s/cert.pem "
+      .. "--tls-key-file %s/key.pem --tls-ca-cert-file %s/cert.pem --tls-auth-clients no")
+      :format(server.port, dir, dir, dir)
+  end)
+end
+
+--- Masters that share the slots.
+function M.cluster(count)
+  local servers, addresses = {}, {}
+  for i = 1, count do
+    servers[i] = M.start("--cluster-enabled yes --cluster-node-timeout 2000")
+    addresses[i] = "127.0.0.1:" .. servers[i].port
+  end
+  local out = process.shell("redis-cli --cluster create " .. table.concat(addresses, " ")
+    .. " --cluster-replicas 0 --cluster-yes")
+  assert(out.code == 0, out.stdout)
+  for _, server in ipairs(servers) do
+    await("the cluster", ("redis-cli -p %d cluster info | grep -q cluster_state:ok"):format(server.port))
+  end
+  return servers, table.concat(addresses, ",")
+end
+
+--- A master, a replica of it, and a sentinel that looks after them under the name "main".
+function M.sentinel()
+  local master = M.start("--repl-diskless-sync-delay 0")
+  local replica = M.start("--repl-diskless-sync-delay 0 --replicaof 127.0.0.1 " .. master.port)
+  await("the replica", ("redis-cli -p %d info replication | grep -q 'slave0:.*state=online'"):format(master.port))
+  local sentinel = start(function(server)
+    temp.writeFile(server.dir .. "/sentinel.conf", table.concat({
+      "port " .. server.port, "bind 127.0.0.1", "dir " .. server.dir,
+      ("sentinel monitor main 127.0.0.1 %d 1"):format(master.port),
+      "sentinel down-after-milliseconds main 500", "sentinel failover-timeout main 3000", "",
+    }, "\n"))
+    server.words = temp.quote(server.dir .. "/sentinel.conf") .. " --sentinel"
+  end)
+  await("the sentinel", ("redis-cli -p %d sentinel replicas main | grep -q %d"):format(sentinel.port, replica.port))
+  return master, replica, sentinel
 end
 
 return M
