@@ -14,7 +14,7 @@
 
 enum {
   SCAN_COUNT = 2000,          /* keys that the server looks at in one step: about a millisecond */
-  WINDOW_MAX = 512,           /* values read ahead */
+  WINDOW_MAX = 2048,          /* values read ahead */
   WINDOW_BYTES = 1024 * 1024, /* of them, about */
   NAMES_PAGE = 10000
 };

@@ -1,0 +1,361 @@
+-- SPDX-License-Identifier: MIT
+--
+-- One connection to PostgreSQL: made when it is needed, and again when it was lost; statements that end by a
+-- deadline; what PostgreSQL's error codes mean here.
+--
+-- All instances of one URL share one, so that a transaction covers them all.
+
+local core = require "holdfast.core"
+local ffi = require "ffi"
+local libpq = require "holdfast.backends.postgres.libpq"
+local server = require "holdfast.server"
+
+local CONNECTION_OK = 0
+local POLLING_READING, POLLING_WRITING, POLLING_OK = 1, 2, 3
+local COMMAND_OK, TUPLES_OK = 1, 2
+local DIAG_SQLSTATE = 67 -- 'C'
+local POLLIN, POLLOUT = 1, 4
+local RESTED = 0.01 -- seconds after which an idle connection is looked at before it is trusted with a write
+
+local Connection = {}
+Connection.__index = Connection
+
+-- ---- errors
+
+-- By SQLSTATE, the whole or its class.  `retryable` where it differs from what the code says.
+local MEANINGS = {
+  ["53100"] = { code = "full" }, -- disk_full
+  ["53200"] = { code = "full" }, -- out_of_memory
+  ["53"] = { code = "unavailable" }, -- too many connections, and other lack of resources
+  ["57014"] = { code = "timeout" }, -- query_canceled: statement_timeout, which is the same deadline
+  ["57P"] = { code = "unavailable" }, -- shutdown, crash, starting up
+  ["57"] = { code = "unavailable" },
+  ["08"] = { code = "unavailable" },
+  ["40"] = { code = "conflict" }, -- serialization failure, deadlock
+  ["25P02"] = { code = "conflict" }, -- a statement of this transaction has failed before
+  ["55P03"] = { code = "busy" },
+  ["25006"] = { code = "readonly" }, -- a replica, or default_transaction_read_only
+  ["42501"] = { code = "readonly", retryable = false }, -- no privilege
+  ["28"] = { code = "unavailable", retryable = false }, -- wrong user or password
+  ["3D"] = { code = "unavailable", retryable = false }, -- no such database
+}
+
+local function meaning(state)
+  return MEANINGS[state] or MEANINGS[state:sub(1, 3)] or MEANINGS[state:sub(1, 2)] or { code = "io" }
+end
+
+-- An error object with PostgreSQL's words, without the password that may be in them.
+function Connection:failure(code, text, retryable)
+  text = server.redact(text:gsub("%s+$", ""):gsub("%s*\n%s*", "; "), self.url)
+  local err = core.error(code, "PostgreSQL: " .. text)
+  if retryable ~= nil then err.retryable = retryable end
+  return err
+end
+
+-- What a statement was refused for; `state` is set in it for callers that expect it.
+function Connection:refusal(result)
+  local pq = self.pq
+  local field = pq.PQresultErrorField(result, DIAG_SQLSTATE)
+  local state = field ~= nil and ffi.string(field) or "08000"
+  local what = meaning(state)
+  local err = self:failure(what.code, ffi.string(pq.PQresultErrorMessage(result)), what.retryable)
+  err.state = state
+  return err
+end
+
+-- ---- connecting
+
+-- A URL with several hosts as one URL for each.  libpq's own way through the hosts has no deadline when it does not
+-- block, and a host that does not answer would use up all of ours.
+local function eachHost(url)
+  local scheme, login, hosts, rest = url:match("^(%a+://)([^/?#]*@)([^/?#@]*)(.*)$")
+  if not scheme then
+    scheme, hosts, rest = url:match("^(%a+://)([^/?#]*)(.*)$")
+    login = ""
+  end
+  local urls = {}
+  for host in (hosts or ""):gmatch("[^,]+") do urls[#urls + 1] = scheme .. login .. host .. rest end
+  return #urls > 0 and urls or { url }
+end
+
+--- The connection of a URL; nothing is dialled.
+---@param url string
+---@return table
+function Connection.new(url)
+  local settings, rest = server.settings(url)
+  return setmetatable({
+    url = url,
+    settings = settings,
+    urls = eachHost(rest),
+    prepared = {}, -- SQL -> name, of this session
+    preparedCount = 0,
+    depth = 0, -- transactions that are open
+    pollfd = ffi.new("struct holdfast_pollfd[1]"),
+  }, Connection)
+end
+
+-- Waits for the socket.  False: the deadline has passed.
+function Connection:wait(conn, events, deadline)
+  local p = self.pollfd
+  p[0].fd, p[0].events, p[0].revents = self.pq.PQsocket(conn), events, 0
+  local left = deadline - server.clock()
+  if left <= 0 then return false end
+  return ffi.C.poll(p, 1, math.ceil(left * 1000)) ~= 0 or server.clock() < deadline
+end
+
+function Connection:dial(url, deadline)
+  local pq = self.pq
+  local conn = pq.PQconnectStart(url)
+  if conn == nil then error("not enough memory", 0) end
+  conn = ffi.gc(conn, pq.PQfinish)
+  local function fail(code, retryable)
+    local text = ffi.string(pq.PQerrorMessage(conn))
+    pq.PQfinish(ffi.gc(conn, nil))
+    if text == "" then text = "no connection within the deadline" end
+    return nil, self:failure(code, text, retryable)
+  end
+  local polled = POLLING_WRITING
+  while polled ~= POLLING_OK do
+    if pq.PQstatus(conn) == 1 then -- refused, or a URL that libpq cannot read
+      local text = ffi.string(pq.PQerrorMessage(conn))
+      if text:find("invalid") and not text:find("server") then return fail("invalid_argument") end
+      local final = text:find("authentication") or text:find("password") or text:find("does not exist")
+      if final then return fail("unavailable", false) end
+      return fail("unavailable")
+    end
+    if not self:wait(conn, polled == POLLING_READING and POLLIN or POLLOUT, deadline) then return fail("timeout") end
+    polled = pq.PQconnectPoll(conn)
+  end
+  pq.PQsetnonblocking(conn, 1)
+  return conn
+end
+
+-- What each session begins with: no notices, since libpq writes them to the standard error, and the server's own end of
+-- statements that nobody waits for any more.
+function Connection:introduce(deadline)
+  for _, statement in ipairs {
+    "SET client_min_messages TO error",
+    "SET statement_timeout TO " .. math.ceil(self.settings.timeout * 1000),
+    "SET client_encoding TO 'UTF8'",
+  } do
+    self.pq.PQclear(self:exchange(statement, nil, deadline, "once"))
+  end
+end
+
+function Connection:connect(deadline)
+  self.pq = libpq()
+  local limit = math.min(deadline, server.clock() + self.settings.connectTimeout)
+  local why
+  for i, url in ipairs(self.urls) do
+    local now = server.clock()
+    local conn, err = self:dial(url, now + (limit - now) / (#self.urls - i + 1))
+    if conn then
+      self.conn, self.prepared, self.preparedCount = conn, {}, 0
+      local ok, raised = pcall(self.introduce, self, limit)
+      if ok then return end
+      self:drop()
+      err = raised
+    end
+    why = err
+    if err.code == "invalid_argument" then break end
+  end
+  error(why, 0)
+end
+
+--- Closes it; the next statement connects anew.
+function Connection:drop()
+  local conn = self.conn
+  self.conn = nil
+  self.lostInTransaction = self.depth > 0
+  if conn then self.pq.PQfinish(ffi.gc(conn, nil)) end
+end
+
+-- Whether an idle connection was closed from the other side.
+function Connection:isDead()
+  local p = self.pollfd
+  p[0].fd, p[0].events, p[0].revents = self.pq.PQsocket(self.conn), POLLIN, 0
+  if ffi.C.poll(p, 1, 0) == 0 then return false end
+  return self.pq.PQconsumeInput(self.conn) == 0 or self.pq.PQstatus(self.conn) ~= CONNECTION_OK
+end
+
+-- ---- statements
+
+-- The connection is gone in the middle of a statement.
+function Connection:broken(code, text)
+  local sent = self.sending
+  self:drop()
+  if sent == "write" then error(server.lost(code, self:failure(code, text).message), 0) end
+  error(self:failure(code, text), 0)
+end
+
+function Connection:lostNow()
+  local text = ffi.string(self.pq.PQerrorMessage(self.conn))
+  self:broken("unavailable", text ~= "" and text or "the connection was lost")
+end
+
+-- Everything that was sent goes out, and the results come in; returns the last one.
+function Connection:await(deadline)
+  local pq, conn = self.pq, self.conn
+  while true do
+    local flushed = pq.PQflush(conn)
+    if flushed < 0 then self:lostNow() end
+    if flushed == 0 and pq.PQisBusy(conn) == 0 then break end
+    if not self:wait(conn, flushed == 1 and POLLIN + POLLOUT or POLLIN, deadline) then
+      self:broken("timeout", "no answer within the deadline")
+    end
+    if pq.PQconsumeInput(conn) == 0 then self:lostNow() end
+  end
+  return pq.PQgetResult(conn)
+end
+
+function Connection:collect(deadline)
+  local pq, last = self.pq, nil
+  while true do
+    local result = self:await(deadline)
+    if result == nil then break end
+    if last then pq.PQclear(last) end
+    last = result
+    local status = pq.PQresultStatus(result)
+    if status ~= COMMAND_OK and status ~= TUPLES_OK then
+      local err = self:refusal(result)
+      pq.PQclear(last)
+      local rest = self:await(deadline)
+      while rest ~= nil do
+        pq.PQclear(rest)
+        rest = self:await(deadline)
+      end
+      -- The server may say why it ends the connection, and then end it.
+      if pq.PQstatus(self.conn) ~= CONNECTION_OK or err.state:sub(1, 3) == "57P" then
+        local sent = self.sending
+        self:drop()
+        if sent == "write" and err.state == "08000" then error(server.lost(err.code, err.message), 0) end
+      end
+      error(err, 0)
+    end
+  end
+  if not last then self:broken("unavailable", "the server gave no result") end
+  return last
+end
+
+local parameters = ffi.new("const char *[16]")
+
+-- Sends one statement and returns its result, which the caller clears.
+--   how  "once": without preparing it; else it is prepared, once in this session
+function Connection:exchange(sql, values, deadline, how)
+  local pq, conn = self.pq, self.conn
+  local count = values and #values or 0
+  for i = 1, count do parameters[i - 1] = values[i] end
+  if how == "once" then
+    local sent = pq.PQsendQueryParams(conn, sql, count, nil, count > 0 and parameters or nil, nil, nil, 0)
+    if sent == 0 then self:lostNow() end
+    return self:collect(deadline)
+  end
+  local name = self.prepared[sql]
+  if not name then
+    local doing = self.sending
+    self.sending = "prepare"
+    self.preparedCount = self.preparedCount + 1
+    name = "s" .. self.preparedCount
+    if pq.PQsendPrepare(conn, name, sql, count, nil) == 0 then self:lostNow() end
+    pq.PQclear(self:collect(deadline))
+    self.prepared[sql] = name
+    self.sending = doing
+  end
+  if pq.PQsendQueryPrepared(conn, name, count, count > 0 and parameters or nil, nil, nil, 0) == 0 then
+    self:lostNow()
+  end
+  return self:collect(deadline)
+end
+
+-- A result as a list of its fields, row by row, false where they are null; `rows` is how many there are, `columns` how
+-- many each has, `touched` how many a command has touched, `did` the command.  The result itself is freed at once: Lua's
+-- collector does not know how large it is.
+local function fields(pq, result)
+  local rows, columns = pq.PQntuples(result), pq.PQnfields(result)
+  local out = {
+    rows = rows, columns = columns, touched = tonumber(ffi.string(pq.PQcmdTuples(result))) or 0,
+    did = ffi.string(pq.PQcmdStatus(result)),
+  }
+  local n = 0
+  for row = 0, rows - 1 do
+    for column = 0, columns - 1 do
+      n = n + 1
+      out[n] = pq.PQgetisnull(result, row, column) == 0
+        and ffi.string(pq.PQgetvalue(result, row, column), pq.PQgetlength(result, row, column))
+    end
+  end
+  pq.PQclear(result)
+  return out
+end
+
+local function run(self, kind, sql, values, how, deadline)
+  self.sending = nil
+  if self.depth > 0 and not self.conn then
+    error(self:failure("unavailable", "the connection was lost in the middle of a transaction", false), 0)
+  end
+  if self.conn and server.clock() - self.usedAt > RESTED and self.depth == 0 and self:isDead() then self:drop() end
+  if not self.conn then self:connect(deadline) end
+  self.sending = kind
+  local ok, result = pcall(self.exchange, self, sql, values, deadline, how)
+  self.sending = nil
+  self.usedAt = server.clock()
+  if not ok then error(result, 0) end
+  return fields(self.pq, result)
+end
+
+Connection.usedAt = 0
+
+--- Runs a statement and returns its result.  A read is tried again when the connection was lost, a write only when it
+--- was not sent.
+---@param kind "read"|"write"
+---@param sql string
+---@param values? string[]  of $1, $2, ...
+---@param how? "once"       do not prepare it: it is not going to come again
+---@return string[] result   see fields()
+function Connection:query(kind, sql, values, how)
+  if self.depth > 0 then
+    -- In a transaction nothing has happened before its commit, so nothing can have happened by half.
+    return run(self, "read", sql, values, how, server.clock() + self.settings.timeout)
+  end
+  return server.try(self.settings, function(deadline) return run(self, kind, sql, values, how, deadline) end)
+end
+
+-- ---- transactions
+
+local BEGIN = {
+  write = "BEGIN ISOLATION LEVEL SERIALIZABLE READ WRITE",
+  read = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+}
+
+function Connection:begin(kind, depth)
+  self:query("read", depth == 1 and BEGIN[kind] or "SAVEPOINT level" .. depth, nil, "once")
+  self.depth = depth
+end
+
+function Connection:commit()
+  local depth = self.depth
+  if depth > 1 then
+    self:query("write", "RELEASE SAVEPOINT level" .. depth, nil, "once")
+    self.depth = depth - 1
+    return
+  end
+  local ok, result = pcall(run, self, "write", "COMMIT", nil, "once", server.clock() + self.settings.timeout)
+  self.depth = 0
+  if not ok then error(result, 0) end
+  -- After a statement that failed COMMIT does not fail: it undoes.
+  if result.did ~= "COMMIT" then
+    error(self:failure("conflict", "a statement of this transaction had failed, so all of it was undone"), 0)
+  end
+end
+
+function Connection:rollback()
+  local depth = self.depth
+  local statement = depth > 1 and "ROLLBACK TO SAVEPOINT level" .. depth or "ROLLBACK"
+  local ok, raised = true, nil
+  if self.conn then ok, raised = pcall(self.query, self, "read", statement, nil, "once") end
+  self.depth = depth - 1
+  if not ok and self.conn then self:drop() end -- nothing of it may go on
+  if not ok then error(raised, 0) end
+end
+
+return Connection

@@ -1,0 +1,49 @@
+-- SPDX-License-Identifier: MIT
+--
+-- Entities as JSONB.  JSONB keeps the value of a document, not its text, and cannot hold all that JSON can: no
+-- \u0000 and no half of a surrogate pair in a string, no -0, no number with an exponent of thousands.  Such a
+-- document is stored as {"$holdfast": "<its JSON text>"}, and so is one that looks like that itself.
+
+local core = require "holdfast.core"
+
+local M = {}
+
+local json = core.json
+
+-- What is left of a text without its strings.
+local function withoutStrings(text)
+  return (text:gsub("\\.", ""):gsub('"[^"]*"', '""'))
+end
+
+local function hasOddNumber(text)
+  return text:find("%-0%.?0*[^%d%.]") or text:find("%-0%.?0*$") or text:find("%d[eE][+-]?%d%d%d%d")
+end
+
+local function mustBeWrapped(text)
+  if text:find("\\u0000", 1, true) or text:find("\\u[dD][89a-fA-F]") then return true end
+  if text:find('holdfast"', 1, true) and text:find("^%s*{") then return true end
+  return hasOddNumber(text) and hasOddNumber(withoutStrings(text))
+end
+
+--- The text to store for an entity.
+---@param text string
+---@return string
+function M.wrap(text)
+  if mustBeWrapped(text) then return '{"$holdfast":' .. json.encode(text) .. "}" end
+  return text
+end
+
+--- The entity's text, from what is stored.
+---@param text string
+---@return string
+function M.unwrap(text)
+  if text:sub(1, 14) ~= '{"$holdfast": ' then return text end
+  local ok, value = pcall(json.decode, text)
+  if not ok or type(value["$holdfast"]) ~= "string" then return text end
+  for name in pairs(value) do
+    if name ~= "$holdfast" then return text end -- somebody else's
+  end
+  return value["$holdfast"]
+end
+
+return M

@@ -1,0 +1,89 @@
+-- SPDX-License-Identifier: MIT
+--
+-- The table of an entity type: "persist_" and its name, as the framework's programs have it.  A name in lower case
+-- letters, digits and underscores gives the very table that they use; any other name gives a quoted one of its own,
+-- so that no two names share a table.
+
+local M = {}
+
+local LONGEST = 55 -- of PostgreSQL's 63 bytes
+
+-- 64 bits of a name, in hexadecimal digits.
+local function digest(name)
+  local a, b = 2166136261, 5381
+  for i = 1, #name do
+    local byte = name:byte(i)
+    a = bit.bxor(a, byte)
+    a = bit.tobit(a * 403 + bit.lshift(a, 24)) -- FNV's prime, 2^24 + 403, in steps that a double holds
+    b = bit.bxor(bit.tobit(bit.lshift(b, 5) + b), byte)
+  end
+  return bit.tohex(a) .. bit.tohex(b)
+end
+
+-- The first bytes of a text, up to the end of a character.
+local function head(text, size)
+  while size > 0 and text:byte(size + 1) and text:byte(size + 1) >= 0x80 and text:byte(size + 1) < 0xC0 do
+    size = size - 1
+  end
+  return text:sub(1, size)
+end
+
+--- The table's name, not quoted.  A long entity name is cut and gets a digest; the whole one is then the comment of the
+--- table.
+---@param entityName string
+---@return string name
+---@return boolean cut
+function M.name(entityName)
+  if #entityName <= LONGEST and not entityName:find("~%x+$") then return "persist_" .. entityName, false end
+  return "persist_" .. head(entityName, 30) .. "~" .. digest(entityName), true
+end
+
+function M.quote(name) return '"' .. name:gsub('"', '""') .. '"' end
+
+local function literal(text) return "'" .. text:gsub("'", "''") .. "'" end
+
+-- The name of an index, which must not be longer than that of the table may be.
+local function index(table, purpose)
+  local name = "idx_" .. table .. "_" .. purpose
+  if #name > 63 then name = "idx_" .. head(table, 30) .. "~" .. digest(table) .. "_" .. purpose end
+  return M.quote(name)
+end
+
+--- The index that gives the natural order, quoted.
+---@param entityName string
+---@return string
+function M.naturalIndex(entityName) return index((M.name(entityName)), "natural") end
+
+--- The statements that make what an entity type needs, where it is missing.
+---@param entityName string
+---@return string[]
+function M.definition(entityName)
+  local name, cut = M.name(entityName)
+  local quoted = M.quote(name)
+  local statements = {
+    "CREATE COLLATION IF NOT EXISTS holdfast_natural"
+      .. " (provider = icu, locale = 'und-u-kn-true-ks-level1', deterministic = false)",
+    "CREATE TABLE IF NOT EXISTS " .. quoted
+      .. " (entity_id TEXT PRIMARY KEY, data JSONB NOT NULL, updated_at TIMESTAMP DEFAULT NOW())",
+    ("CREATE INDEX IF NOT EXISTS %s ON %s (updated_at)"):format(index(name, "updated"), quoted),
+    ("CREATE INDEX IF NOT EXISTS %s ON %s (entity_id) WHERE octet_length(entity_id) <> char_length(entity_id)")
+      :format(index(name, "other"), quoted),
+    ('CREATE INDEX IF NOT EXISTS %s ON %s (entity_id COLLATE holdfast_natural, entity_id COLLATE "C")')
+      :format(M.naturalIndex(entityName), quoted), -- the last one: that it is there means that all are
+  }
+  if cut then table.insert(statements, 3, ("COMMENT ON TABLE %s IS %s"):format(quoted, literal(entityName))) end
+  return statements
+end
+
+--- The entity name of a table; nil where it is none of ours.
+---@param table string
+---@param comment? string
+---@return string?
+function M.entityName(table, comment)
+  local name = table:match("^persist_(.+)$")
+  if not name then return nil end
+  if name:find("~%x+$") then name = comment end
+  return name and M.name(name) == table and name or nil
+end
+
+return M
