@@ -170,12 +170,11 @@ function Connection:drop()
   if conn then self.pq.PQfinish(ffi.gc(conn, nil)) end
 end
 
--- Whether an idle connection was closed from the other side.
+-- Whether an idle connection was closed from the other side, or says why it is going to be: nothing else is heard on one.
 function Connection:isDead()
   local p = self.pollfd
   p[0].fd, p[0].events, p[0].revents = self.pq.PQsocket(self.conn), POLLIN, 0
-  if ffi.C.poll(p, 1, 0) == 0 then return false end
-  return self.pq.PQconsumeInput(self.conn) == 0 or self.pq.PQstatus(self.conn) ~= CONNECTION_OK
+  return ffi.C.poll(p, 1, 0) ~= 0
 end
 
 -- ---- statements

@@ -19,8 +19,12 @@ local function hasOddNumber(text)
   return text:find("%-0%.?0*[^%d%.]") or text:find("%-0%.?0*$") or text:find("%d[eE][+-]?%d%d%d%d")
 end
 
+local function hasOddCharacter(text)
+  return text:find("\\u0000", 1, true) or text:find("\\u[dD][89a-fA-F]")
+end
+
 local function mustBeWrapped(text)
-  if text:find("\\u0000", 1, true) or text:find("\\u[dD][89a-fA-F]") then return true end
+  if hasOddCharacter(text) and hasOddCharacter((text:gsub("\\\\", ""))) then return true end
   if text:find('holdfast"', 1, true) and text:find("^%s*{") then return true end
   return hasOddNumber(text) and hasOddNumber(withoutStrings(text))
 end

@@ -61,7 +61,14 @@ static void open_methods(lua_State *L, int cx) {
   hfL_transaction_open(L, cx);
 }
 
+static void add_loader(lua_State *L, int position);
+
+/* Places in package.loaders, which begins with: preloaded modules, Lua files, C libraries. */
+enum { BEFORE_FILES = 2, BEHIND_FILES = 3 };
+
 int luaopen_holdfast_core(lua_State *L) {
+  /* Also where the modules come from files: those under backends/ are on no path. */
+  add_loader(L, BEHIND_FILES);
   hfL_host_of(L, push_context(L));
   int cx = lua_gettop(L);
   lua_createtable(L, 0, 64);
@@ -106,12 +113,15 @@ static int find_embedded(lua_State *L) {
   return 1;
 }
 
-/* Places in package.loaders, which begins with: preloaded modules, Lua files, C libraries. */
-enum { BEFORE_FILES = 2, BEHIND_FILES = 3 };
-
-/* Puts find_embedded there.  Always before C libraries: a second copy of Holdfast from a holdfast.so would open LMDB
- * environments that this one has open. */
+/* Puts find_embedded there, unless that has been done.  Always before C libraries: a second copy of Holdfast from a
+ * holdfast.so would open LMDB environments that this one has open. */
 static void add_loader(lua_State *L, int position) {
+  lua_getfield(L, LUA_REGISTRYINDEX, "holdfast.loader");
+  bool done = lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  if (done) return;
+  lua_pushboolean(L, 1);
+  lua_setfield(L, LUA_REGISTRYINDEX, "holdfast.loader");
   lua_getglobal(L, "package");
   lua_getfield(L, -1, "loaders");
   int n = (int)lua_objlen(L, -1);
