@@ -16,7 +16,7 @@ local core = require "holdfast.core"
 local options = require "holdfast.cli.options"
 local output = require "holdfast.cli.output"
 
-local groups = { "read", "write", "check", "transfer", "script", "test", "repl" }
+local groups = { "read", "write", "check", "transfer", "copy", "script", "test", "repl" }
 
 local OVERVIEW = [[
 Keeps JSON entities, grouped by entity name, in a store that a directory (LMDB)
