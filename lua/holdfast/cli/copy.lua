@@ -22,8 +22,7 @@ local SIGNAL_STRIDE = 256 -- entities between two looks at whether a signal has 
 local Interruption = {} -- raised where a signal ends the work
 
 local function checkSignal()
-  local signal = interrupt.signal()
-  if signal then error(setmetatable({ signal = signal }, Interruption), 0) end
+  if interrupt.signal() then error(setmetatable({}, Interruption), 0) end
 end
 
 -- For xpcall: an error object with a traceback, but for what is none.
@@ -82,9 +81,8 @@ local function namesOf(source, args)
 end
 
 local function refuseSame(args)
-  local err = core.error("invalid_argument",
-    string.format("%s and %s are the same store: a copy needs two", args.source, args.target))
-  error(err, 0)
+  error(core.error("invalid_argument", string.format("%s and %s are the same store: a copy needs two",
+    text.url(args.source), text.url(args.target))), 0)
 end
 
 -- Opens the target.  A store that cannot be shared because it is open with other options is the source itself.
@@ -110,6 +108,13 @@ end
 local Copier = {}
 Copier.__index = Copier
 
+-- Whether the target has what the position says: one that was made anew since then does not.
+local function hasPosition(to, saved)
+  local ok, found = pcall(function() return to:entity(saved.entity):hasValue(saved.id) end)
+  if not ok and not core.isError(found, "corrupt") then error(found, 0) end
+  return found and true
+end
+
 -- Where an earlier copy stopped, if we are to go on there; and says what is done about it.
 local function resumePoint(args, to, where)
   local saved = where:load()
@@ -122,9 +127,8 @@ local function resumePoint(args, to, where)
     say(args, "an earlier copy stopped behind %s; this one begins anew (--resume would go on there)", at)
     return nil, saved
   end
-  -- A target that was made anew since then does not have what the position says.
-  if not to:entity(saved.entity):hasValue(saved.id) then
-    say(args, "%s does not have %s, behind which the earlier copy stopped: copying from the start", args.target, at)
+  if not hasPosition(to, saved) then
+    say(args, "the target does not have %s, behind which an earlier copy stopped: copying from the start", at)
     return nil, saved
   end
   say(args, "going on behind %s; %s copied before", at, text.plural(saved.copied, "entity was", "entities were"))
@@ -320,8 +324,11 @@ local function work(args)
   local source = target.open { url = args.source, readonly = args.readonly, json = args.json }
   local names = namesOf(source, args)
   local to = openTarget(args, source, not args.verify_only)
-  if names[1] then refuseSameBelow(args, source, to, names[1]) end
-  local copier = not args.verify_only and copyAll(args, source, to, names) or nil
+  local copier
+  if not args.verify_only then
+    if names[1] then refuseSameBelow(args, source, to, names[1]) end
+    copier = copyAll(args, source, to, names)
+  end
   if copier and not args.json then printCopied(copier) end
   local results = args.verify and compareAll(args, source, to, names) or nil
   if results and not args.json then printComparison(results) end
@@ -330,15 +337,22 @@ local function work(args)
   return code == 0 and results and sum(results).found > 0 and 1 or code
 end
 
+-- Whether a signal ended the work: at its next good moment, or by ending a wait for a server.
+local function wasInterrupted(raised, signal)
+  if getmetatable(raised) == Interruption then return true end
+  return signal and (core.isError(raised, "unavailable") or core.isError(raised, "timeout"))
+end
+
 local function copy(args)
   interrupt.watch()
   local ok, result = xpcall(work, handler, args)
+  local signal = interrupt.signal()
   interrupt.unwatch()
   if ok then return result end
-  if getmetatable(result) ~= Interruption then error(result, 0) end
-  local ending = { code = "interrupted", message = "interrupted", hint = result.hint, copied = result.copied }
-  output.complain(ending, args.json)
-  return 128 + result.signal
+  if not wasInterrupted(result, signal) then error(result, 0) end
+  output.complain({ code = "interrupted", message = "interrupted", hint = result.hint, copied = result.copied,
+    cause = result.message }, args.json)
+  return 128 + signal
 end
 
 return {

@@ -10,7 +10,6 @@ ffi.cdef [[
 int hf_cli_fileno(void *file) __asm__("fileno");
 int hf_cli_fsync(int fd) __asm__("fsync");
 int hf_cli_mkdir(const char *path, unsigned int mode) __asm__("mkdir");
-int hf_cli_getpid(void) __asm__("getpid");
 char *hf_cli_realpath(const char *path, char *resolved) __asm__("realpath");
 char *hf_cli_strerror(int number) __asm__("strerror");
 ]]
@@ -56,13 +55,14 @@ local function writeFlushed(path, text)
   return ok, problem
 end
 
---- Replaces a file, or makes it: at any moment, also that of a power cut, it has its old content or the new one.
+--- Replaces a file, or makes it, by way of PATH.new: at any moment, also that of a power cut, it has its old content or
+--- the new one.
 ---@param path string
 ---@param text string
 ---@return boolean? replaced
 ---@return string? problem
 function M.replace(path, text)
-  local beside = string.format("%s.%d", path, ffi.C.hf_cli_getpid())
+  local beside = path .. ".new"
   local ok, problem = writeFlushed(beside, text)
   if ok then ok, problem = os.rename(beside, path) end
   if not ok then os.remove(beside) end

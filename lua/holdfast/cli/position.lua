@@ -9,7 +9,6 @@
 local core = require "holdfast.core"
 local files = require "holdfast.cli.files"
 local hash = require "holdfast.cli.hash"
-local server = require "holdfast.server"
 local text = require "holdfast.cli.text"
 
 local json = core.json
@@ -26,8 +25,8 @@ local M = {}
 -- password.
 local function plainUrl(url)
   local scheme, path = url:match("^(%l[%l%d+.-]*):(.*)$")
-  if scheme == "lua" then return url .. " in " .. (files.real(".") or ".") end
-  if scheme and scheme ~= "lmdb" and scheme ~= "file" then return server.redact(url, url) end
+  if scheme == "lua" then return text.url(url) .. " in " .. (files.real(".") or ".") end
+  if scheme and scheme ~= "lmdb" and scheme ~= "file" then return text.url(url) end
   path = (scheme and path:gsub("%?.*$", "") or path or url)
   return (scheme or "lmdb") .. ":" .. (files.real(path) or path)
 end
@@ -53,7 +52,7 @@ function M.of(args)
   }, Position)
 end
 
---- What was saved last: the entity written last, and how many were; nil if there is nothing.
+--- What was saved last: the entity written last, and how many were; nil if there is nothing that can be read.
 ---@return {entity: string, id: string, copied: integer}?
 function Position:load()
   local file = self.path and io.open(self.path, "rb")
@@ -62,7 +61,7 @@ function Position:load()
   file:close()
   if not saved or saved:sub(1, #self.begin) ~= self.begin then return nil end
   local ok, value = pcall(json.decode, saved)
-  return ok and value or nil
+  return ok and type(value.entity) == "string" and type(value.id) == "string" and value or nil
 end
 
 --- Notes that everything up to this entity has been written.
@@ -83,7 +82,9 @@ end
 
 --- Forgets it: the copy is done.
 function Position:remove()
-  if self.path then os.remove(self.path) end
+  if not self.path then return end
+  os.remove(self.path)
+  os.remove(self.path .. ".new")
 end
 
 return M
