@@ -145,7 +145,7 @@ function core.enter(store) end
 ---@raise invalid_argument
 function core.checkId(store, id) end
 
----Whether two open stores are one, whatever their URLs are.  The store of an instance is open after its first operation.
+---Whether two open stores are one, whatever their URLs are.  That of an instance is open after its first operation.
 ---@param a holdfast.Store|PersistBase
 ---@param b holdfast.Store|PersistBase
 ---@return boolean
