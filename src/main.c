@@ -60,8 +60,7 @@ static int noted_signal(lua_State *L) {
 }
 
 static int open_interrupt(lua_State *L) {
-  static const luaL_Reg functions[] = {
-      {"watch", watch}, {"unwatch", unwatch}, {"signal", noted_signal}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"watch", watch}, {"unwatch", unwatch}, {"signal", noted_signal}, {NULL, NULL}};
   lua_createtable(L, 0, 3);
   luaL_register(L, NULL, functions);
   return 1;
