@@ -77,7 +77,8 @@ local function namesOf(source, args)
     source:entity(name) -- raises for what can be no name
     if known and not has(known, name) then source:requireName(name) end
   end
-  return sorted(args.entity)
+  args.entity = sorted(args.entity)
+  return args.entity
 end
 
 local function refuseSame(args)
@@ -143,6 +144,7 @@ function Copier:flush()
     self.last = { entity = self.name, id = self.id }
     local ok, problem = self.where:save(self.name, self.id, self.before + self.copied)
     if not ok and not self.warned then
+      self.bar:finish()
       say(self.args, "this copy cannot be resumed if it is interrupted: %s", problem)
       self.warned = true
     end
@@ -223,8 +225,8 @@ end
 -- Compares what was asked for; without names, everything that either store has.
 local function compareAll(args, source, to, names)
   local ours, theirs = knownNames(source), knownNames(to)
+  local total, done = totalOf(source, names, args), 0 -- before there are names that only the target has
   if not args.entity then names = sorted(names, theirs or {}) end
-  local total, done = totalOf(source, names, args), 0
   local bar = progress.start { label = "Comparing", unit = "entities", total = total, stride = 64 }
   local function step()
     done = done + 1
