@@ -133,7 +133,10 @@ static hf_status loop(hf_persist *p, void *txn, const void *what, size_t count, 
 static hf_status put_step(hf_persist *p, void *txn, const void *what, size_t i, hf_error *err) {
   static const hf_write_options always = {false, false, 0};
   hf_info info;
-  return p->backend->put(p->impl, txn, p->entity, (const hf_put *)what + i, &always, &info, err);
+  const hf_put *put = (const hf_put *)what + i;
+  hf_status status = p->backend->put(p->impl, txn, p->entity, put, &always, &info, err);
+  if (status) hf__error_entity(err, p->name, put->key.id); /* which of them it was */
+  return status;
 }
 
 static hf_status write_sorted(hf_persist *p, void *txn, const hf_item *items, size_t count, hf_page *arena,

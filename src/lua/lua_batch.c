@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Batches for scripts: readMany, writeMany, removeMany.  Everything that a batch
+ * Batches for scripts: readMany, writeMany, removeMany, and for the command writeTexts.  Everything that a batch
  * needs while the core works on it lives in userdata, so that an error on the
  * way (a value that cannot be stored, a wrong id) leaks nothing.
  */
@@ -123,6 +123,23 @@ static bool writes_add(struct writes *w, hf_slice id, hf_slice json) {
   return hf_buffer_add(&w->texts, json.data, json.size);
 }
 
+/* Makes an empty one, pushes the userdata that owns it. */
+static struct writes *push_writes(lua_State *L) {
+  struct writes *w = lua_newuserdata(L, sizeof *w);
+  memset(w, 0, sizeof *w);
+  hfL_push_type(L, WRITES_TYPE, writes_gc);
+  lua_setmetatable(L, -2);
+  return w;
+}
+
+/* Everything is in place: the slices get their addresses. */
+static void writes_settle(struct writes *w) {
+  for (size_t i = 0; i < w->count; i++) {
+    w->items[i].id.data = w->texts.data + (size_t)w->items[i].id.data;
+    w->items[i].json.data = w->texts.data + (size_t)w->items[i].json.data;
+  }
+}
+
 /* In a table, 1 and "1" are two keys; here they are one id. */
 static void check_unique(lua_State *L, hf_slice number) {
   lua_pushlstring(L, number.data, number.size);
@@ -140,10 +157,7 @@ static int lhf_write_many(lua_State *L) {
   hf_persist *p = hfL_check_persist(L);
   lua_settop(L, 2);
   if (!lua_istable(L, 2)) hfL_misuse(L, "writeMany: give a table {[id]=entity}, not a %s", luaL_typename(L, 2));
-  struct writes *w = lua_newuserdata(L, sizeof *w);
-  memset(w, 0, sizeof *w);
-  hfL_push_type(L, WRITES_TYPE, writes_gc);
-  lua_setmetatable(L, -2);
+  struct writes *w = push_writes(L);
   for (lua_pushnil(L); lua_next(L, 2); lua_pop(L, 1)) {
     char number[HF_NUMBER_MAX];
     hf_slice json;
@@ -156,17 +170,44 @@ static int lhf_write_many(lua_State *L) {
     if (!writes_add(w, id, json)) luaL_error(L, "not enough memory"); /* the codec's buffer is done with */
     if (id.data == number) check_unique(L, id);
   }
-  for (size_t i = 0; i < w->count; i++) {
-    w->items[i].id.data = w->texts.data + (size_t)w->items[i].id.data;
-    w->items[i].json.data = w->texts.data + (size_t)w->items[i].json.data;
-  }
+  writes_settle(w);
   if (hf__persist_write_many_trusted(p, w->items, w->count, &err)) hfL_raise(L, &err);
   hf_buffer_free(&w->texts); /* may be large: not left to the collector */
   return 0;
 }
 
+/* writeTexts(store, ids, texts): JSON texts stored as they are, all of them in one commit, or none.  Two lists, and of
+ * an id that is there twice the later text wins. */
+static int lhf_write_texts(lua_State *L) {
+  hf_error err;
+  hf_persist *p = hfL_check_persist(L);
+  lua_settop(L, 3);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  luaL_checktype(L, 3, LUA_TTABLE);
+  int count = (int)lua_objlen(L, 2);
+  if ((int)lua_objlen(L, 3) != count) hfL_misuse(L, "writeTexts: there must be as many texts as ids");
+  struct writes *w = push_writes(L);
+  for (int i = 1; i <= count; i++, lua_pop(L, 2)) {
+    char number[HF_NUMBER_MAX];
+    hf_slice json;
+    lua_rawgeti(L, 2, i);
+    lua_rawgeti(L, 3, i);
+    hf_slice id = hfL_check_id(L, -2, "writeTexts: each id", number);
+    if (lua_type(L, -1) != LUA_TSTRING) hfL_misuse(L, "writeTexts: each text must be a string");
+    json.data = lua_tolstring(L, -1, &json.size);
+    if (!writes_add(w, id, json)) luaL_error(L, "not enough memory");
+  }
+  writes_settle(w);
+  if (hf_persist_write_many(p, w->items, w->count, &err)) hfL_raise(L, &err);
+  hf_buffer_free(&w->texts);
+  return 0;
+}
+
 void hfL_batch_open(lua_State *L, int cx) {
-  static const luaL_Reg functions[] = {
-      {"readMany", lhf_read_many}, {"writeMany", lhf_write_many}, {"removeMany", lhf_remove_many}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"readMany", lhf_read_many},
+                                       {"writeMany", lhf_write_many},
+                                       {"writeTexts", lhf_write_texts},
+                                       {"removeMany", lhf_remove_many},
+                                       {NULL, NULL}};
   hfL_register(L, cx, functions);
 }

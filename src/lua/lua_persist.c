@@ -216,6 +216,18 @@ static int lhf_url(lua_State *L) {
   return 1;
 }
 
+/* checkId(store, id) -> the id's text; raises for what is no id */
+static int lhf_check_id(lua_State *L) {
+  char number[HF_NUMBER_MAX];
+  hf_error err;
+  hf__key key;
+  hf_persist *p = hfL_check_persist(L);
+  hf_slice id = hfL_check_id(L, 2, "the id", number);
+  if (hf__key_init(p->name, id, &key, &err)) hfL_raise(L, &err);
+  lua_pushlstring(L, id.data, id.size);
+  return 1;
+}
+
 /* supports(store) -> {durable=true, transaction=true, ..., readMany=true, ...}: what the backend promises, and which of
  * the operations that the core would otherwise make of others it does itself */
 static int lhf_supports(lua_State *L) {
@@ -470,6 +482,7 @@ void hfL_persist_open(lua_State *L, int cx) {
                                        {"waitForInit", lhf_wait_for_init},
                                        {"enter", lhf_enter},
                                        {"url", lhf_url},
+                                       {"checkId", lhf_check_id},
                                        {"supports", lhf_supports},
                                        {"readValue", lhf_read_value},
                                        {"readEntry", lhf_read_entry},

@@ -86,6 +86,22 @@ static int lhf_store_stat(lua_State *L) {
   return 1;
 }
 
+/* The store of what is at stack index 1, which is taken away: a whole store, or an instance, where it is NULL until the
+ * first operation has opened it. */
+static const hf_store *take_store(lua_State *L) {
+  const hf_store *s = lua_istable(L, 1) ? hfL_check_persist(L)->store : check_store(L);
+  lua_remove(L, 1);
+  return s;
+}
+
+/* isSameStore(a, b) -> boolean: whether two open stores, or those of two instances, are one, whatever their URLs are */
+static int lhf_is_same_store(lua_State *L) {
+  lua_settop(L, 2);
+  const hf_store *a = take_store(L), *b = take_store(L);
+  lua_pushboolean(L, a && a == b);
+  return 1;
+}
+
 /* ---- verify */
 
 /* What lies where on the stack while verify runs. */
@@ -199,7 +215,7 @@ void hfL_store_open(lua_State *L, int cx) {
                                      {"verify", lhf_store_verify},
                                      {"close", store_close},
                                      {NULL, NULL}};
-  static const luaL_Reg functions[] = {{"openStore", lhf_open_store}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"openStore", lhf_open_store}, {"isSameStore", lhf_is_same_store}, {NULL, NULL}};
   luaL_newmetatable(L, STORE_TYPE);
   lua_pushcfunction(L, store_close);
   lua_setfield(L, -2, "__gc");

@@ -1,12 +1,68 @@
 -- SPDX-License-Identifier: MIT
 --
--- readMany, writeMany, removeMany.
+-- readMany, writeMany, removeMany, and what the command writes batches with.
 
+local core = require("holdfast.core")
 local holdfast = require("holdfast")
 local raises = require("support.raises")
 local stores = require("support.stores")
 
 stores.each(function(kind)
+  describe("core.writeTexts", function()
+    it("writes all texts, of equal ids the later", function()
+      local store = kind.open()
+      store:writeMany({ a = 1 })
+      core.writeTexts(store, { "b", "a", 10, 9, "10" }, { "[2]", '{"x":[]}', "1", "9", '"ten"' })
+      assert.same({ "9 9", '10 "ten"', 'a {"x":[]}', "b [2]" }, stores.content(store))
+      core.writeTexts(store, {}, {})
+      assert.equal(4, store:count())
+    end)
+
+    it("keeps the texts as they are, where the store keeps texts", function()
+      local store = kind.open()
+      core.writeTexts(store, { "a", "b" }, { '{ "z": 1.50,"a":[ ] }', "1e2" })
+      if kind.texts then assert.equal('{ "z": 1.50,"a":[ ] }', core.readText(store, "a")) end
+      assert.same({ z = 1.5, a = {} }, store:readValue("a"))
+    end)
+
+    it("writes nothing when a text or an id is bad, and names it", function()
+      local store = kind.open()
+      store:writeMany({ a = 1 })
+      local texts = { "2", "{" }
+      local err = raises.error("invalid_value", "^not JSON at byte.*$", core.writeTexts, store, { "a", "b" }, texts)
+      assert.equal("b", err.entityId)
+      raises.error("invalid_argument", nil, core.writeTexts, store, { "a", "" }, { "2", "3" })
+      raises.error("invalid_argument", nil, core.writeTexts, store, { "a", "b" }, { "2" })
+      raises.error("invalid_argument", nil, core.writeTexts, store, { "a" }, { 2 })
+      assert.same({ "a 1" }, stores.content(store))
+    end)
+  end)
+
+  describe("core.checkId", function()
+    it("gives the text of an id and refuses what is none", function()
+      local store = kind.open()
+      assert.equal("a/b", core.checkId(store, "a/b"))
+      assert.equal("10", core.checkId(store, 10))
+      raises.error("invalid_argument", nil, core.checkId, store, "")
+      raises.error("invalid_argument", nil, core.checkId, store, {})
+      raises.error("invalid_argument", nil, core.checkId, store, 0 / 0)
+    end)
+  end)
+
+  describe("core.isSameStore", function()
+    it("tells one store from another, once they are open", function()
+      local store, other = kind.open("signal"), holdfast.PersistBase("signal", kind.newBase())
+      assert.is_false(core.isSameStore(store, holdfast.openStore("memory:for-comparison")))
+      store:count()
+      other:count()
+      local same = holdfast.PersistBase("another", store.baseDir)
+      same:count()
+      assert.is_true(core.isSameStore(store, store))
+      assert.is_true(core.isSameStore(store, same))
+      assert.is_false(core.isSameStore(store, other))
+    end)
+  end)
+
   describe("writeMany", function()
     it("writes all entities and replaces those that exist", function()
       local store = kind.open()

@@ -9,8 +9,8 @@ local temp = require "support.temp"
 local json = require "cjson"
 
 local BIN = assert(os.getenv("HOLDFAST_BIN"), "HOLDFAST_BIN must name the command to test")
-local COMMANDS = { "get", "ls", "filter", "take", "count", "put", "rm", "stat", "verify", "export", "import", "run",
-  "repl" }
+local COMMANDS = { "get", "ls", "filter", "take", "count", "put", "rm", "stat", "verify", "export", "import", "copy",
+  "run", "repl" }
 
 describe("the command", function()
   local dir, store

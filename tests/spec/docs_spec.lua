@@ -255,8 +255,8 @@ describe("the documents", function()
           end
         end
         writeFile(folder .. "/session.sh", table.concat(script, "\n") .. "\n")
-        local _, output = inFolder(("mkdir home && cd home && PATH=%s:$PATH bash ../session.sh"):format(
-          quote(command:match("^(.*)/[^/]*$"))))
+        local _, output = inFolder(("mkdir home && cd home && XDG_STATE_HOME=$PWD/../state PATH=%s:$PATH "
+          .. "bash ../session.sh"):format(quote(command:match("^(.*)/[^/]*$"))))
         local printed = {}
         for number, text, status in output:gmatch("\1(%d+)\n([^\1\2]*)\2(%d+)") do
           printed[tonumber(number)] = { lines = text == "" and {} or lines(text), status = tonumber(status) }

@@ -16,7 +16,7 @@ local core = require "holdfast.core"
 local options = require "holdfast.cli.options"
 local output = require "holdfast.cli.output"
 
-local groups = { "read", "write", "check", "transfer", "script", "test", "repl" }
+local groups = { "read", "write", "check", "transfer", "copy", "script", "test", "repl" }
 
 local OVERVIEW = [[
 Keeps JSON entities, grouped by entity name, in a store that a directory (LMDB)
@@ -30,9 +30,10 @@ Examples:
 
 Exit codes:
    0   done; finding nothing to list is fine too
-   1   the answer is no: not found, corruption found by verify, a script raised
+   1   the answer is no: not found, corruption found by verify, stores that differ, a script raised
    2   the call is wrong: option, argument, URL, JSON or import line
    3   the store failed: missing, unreadable, full, read-only, ... or the output did
+   130, 143   copy was interrupted by SIGINT, SIGTERM
 
 'holdfast COMMAND --help' explains each command.]]
 

@@ -40,11 +40,16 @@ function M.durability(command)
     :description("What a power cut may take: sync (nothing, the default), nometasync or nosync.")
 end
 
--- Which entities: --prefix, --from, --to, --reverse, --limit.
-function M.range(command, withoutLimit)
+-- Which entities: --prefix, --from, --to.
+function M.part(command)
   command:option("--prefix"):argname("TEXT"):description("Only ids that begin so.")
   command:option("--from"):argname("ID"):description("The first id, inclusive; need not exist.")
   command:option("--to"):argname("ID"):description("The last id, inclusive; need not exist.")
+end
+
+-- Which entities, in which order: those, and --reverse, --limit.
+function M.range(command, withoutLimit)
+  M.part(command)
   command:flag("-r --reverse"):description("From the last to the first.")
   if not withoutLimit then
     command:option("--limit"):hidden_name("-n"):argname("N"):convert(wholeNumber):description("At most N; also -n N.")

@@ -55,14 +55,14 @@ local function machineText(err)
   return text.object("error", text.raw(text.object(
     "code", err.code, "message", err.message,
     "entityName", err.entityName, "entityId", err.entityId, "backend", err.backend,
-    "line", err.line, "imported", err.imported,
+    "line", err.line, "imported", err.imported, "copied", err.copied,
     "cause", cause and cause ~= "" and tostring(cause) or nil,
     "hint", err.hint, "traceback", err.traceback and err.showTraceback and err.traceback or nil,
     "retryable", err.retryable)))
 end
 
 --- Writes an error to stderr.
----@param err table  an error object; `hint`, `line`, `imported` and `showTraceback` may have been added
+---@param err table  an error object; `hint`, `line`, `imported`, `copied` and `showTraceback` may have been added
 ---@param asJson boolean
 function M.complain(err, asJson)
   io.stdout:flush()

@@ -2,7 +2,7 @@
 --
 -- What the command asks the operating system: whether a stream is a terminal, how
 -- wide it is, and a clock that runs evenly.  LuaJIT's FFI answers, so that no package is
--- needed; this is the command's only file that uses it.
+-- needed.
 
 local ffi = require "ffi"
 

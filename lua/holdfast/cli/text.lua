@@ -4,6 +4,7 @@
 -- names, and JSON objects whose members keep the order in which they are given.
 
 local json = require("holdfast.core").json
+local server = require "holdfast.server"
 
 local M = {}
 
@@ -50,6 +51,20 @@ end
 function M.oneLine(value)
   if value:find("[\r\n]") then return (value:gsub("[\r\n]+", " ")) end
   return value
+end
+
+local function unescape(value)
+  return (value:gsub("%%(%x%x)", function(digits) return string.char(tonumber(digits, 16)) end))
+end
+
+--- A store URL without the passwords in it, also in the base of a script's store.
+---@param url string
+---@return string
+function M.url(url)
+  local head, base, tail = url:match("^(lua:[^?]*%?.-base=)([^&]*)(.*)$")
+  if not head then return server.redact(url, url) end
+  base = unescape(base)
+  return head .. server.redact(base, base) .. tail
 end
 
 local Raw = {}

@@ -7,16 +7,13 @@
 
 local core = require "holdfast.core"
 local holdfast = require "holdfast"
+local batch = require "holdfast.cli.batch"
 local jsonlines = require "holdfast.cli.jsonlines"
 local options = require "holdfast.cli.options"
 local output = require "holdfast.cli.output"
 local progress = require "holdfast.cli.progress"
 local target = require "holdfast.cli.target"
 local text = require "holdfast.cli.text"
-
-local BATCH_LINES = 1000
-local BATCH_BYTES = 1024 * 1024
-local GROWTHS = 20 -- how often a batch may be tried again because the store grew for it
 
 local function openFile(path, mode)
   local file, message = io.open(path, mode)
@@ -82,7 +79,7 @@ end
 
 -- --------------------------------------------------------------------- import
 
--- Takes a line apart.  Raises what is wrong with it, without the line's number.
+-- Takes a line apart: entity name, id, JSON text.  Raises what is wrong with it, without the line's number.
 local function parseLine(line, entityName)
   local object = holdfast.json.decode(line)
   local function wrong(message) error(core.error("invalid_value", message), 0) end
@@ -95,61 +92,40 @@ local function parseLine(line, entityName)
   if id == nil then wrong('"id" is missing') end
   if type(id) ~= "string" and type(id) ~= "number" then wrong('"id" must be a string or a number') end
   if object.value == nil then wrong('"value" is missing') end
-  return { name = name, id = id, json = jsonlines.member(line, "value") }
+  return name, id, jsonlines.member(line, "value")
 end
 
 local Importer = {}
 Importer.__index = Importer
 
--- The handle for an entity name, opened once.
-function Importer:persist(name)
-  if not self.persists[name] then self.persists[name] = self.store:entity(name) end
-  return self.persists[name]
-end
-
--- One commit for the batch.  Which item is at fault is in self.at.
-function Importer:commit()
-  local batch = self.batch
-  for attempt = 1, GROWTHS do
-    local ok, raised = pcall(holdfast.transaction, function()
-      for i = 1, #batch do
-        self.at = i
-        core.writeText(self:persist(batch[i].name), batch[i].id, batch[i].json)
-      end
-      self.at = nil
-    end)
-    if ok then return end
-    -- A store that has to grow does so between two transactions.
-    if not core.isError(raised, "full") or attempt == GROWTHS then error(raised, 0) end
-  end
-end
-
--- For stores without transactions: a batch per entity name, as the store takes it.
-function Importer:writeBatches()
-  local values = {}
-  for i, item in ipairs(self.batch) do
-    self.at = i
-    self:persist(item.name)
-    values[item.name] = values[item.name] or {}
-    values[item.name][item.id] = holdfast.json.decode(item.json)
-  end
-  self.at = nil
-  for name, entities in pairs(values) do self:persist(name):writeMany(entities) end
+-- Takes an entity out of a line; true when it is time to write.  What is wrong with it is raised while its line is
+-- known.
+function Importer:add(number, line, entityName)
+  local name, id, json = parseLine(line, entityName)
+  id = core.checkId(self.batch:persist(name), id)
+  self.lines[#self.lines + 1] = { number = number, name = name, id = id }
+  return self.batch:add(name, id, json)
 end
 
 function Importer:flush()
-  local batch = self.batch
-  if #batch == 0 then return end
-  if self:persist(batch[1].name).supports.transaction then self:commit() else self:writeBatches() end
-  self.imported = self.imported + #batch
-  self.lastLine = batch[#batch].line
-  self.batch, self.bytes = {}, 0
+  local lines = self.lines
+  self.imported = self.imported + self.batch:write()
+  if #lines > 0 then self.lastLine = lines[#lines].number end
+  self.lines = {}
+end
+
+-- The line that gave the entity which could not be written, if the error names one.
+function Importer:lineOf(err)
+  for i = #self.lines, 1, -1 do
+    local line = self.lines[i]
+    if line.id == err.entityId and line.name == err.entityName then return line.number end
+  end
 end
 
 -- Says where the import stopped.
 function Importer:explain(err, line)
-  line = line or (self.at and self.batch[self.at].line)
   if core.isError(err) then
+    line = line or self:lineOf(err)
     if line then err.message = string.format("line %d: %s", line, err.message) end
     err.line, err.imported = line, self.imported
     err.hint = self.imported == 0 and "nothing was imported"
@@ -165,20 +141,17 @@ local function import(args)
   local size = path and file:seek("end") or nil
   if size then file:seek("set") end
   local store = target.open(args, true)
-  local self = setmetatable({ store = store, persists = {}, batch = {}, bytes = 0, imported = 0 }, Importer)
+  local writes = batch.new(function(name) return store:entity(name) end)
+  local self = setmetatable({ batch = writes, lines = {}, imported = 0 }, Importer)
   local bar = progress.start { label = "Importing", unit = "", total = size, bytes = true, stride = 16 }
   local current
   local ok, raised = xpcall(function()
     for number, line, read in jsonlines.lines(file) do
       if line:find("%S") then
         current = number
-        local item = parseLine(line, args.entity)
-        self:persist(item.name) -- refuses a bad name now, when its line is known
+        local full = self:add(number, line, args.entity)
         current = nil
-        item.line = number
-        self.batch[#self.batch + 1] = item
-        self.bytes = self.bytes + #line
-        if #self.batch >= BATCH_LINES or self.bytes >= BATCH_BYTES then self:flush() end
+        if full then self:flush() end
       end
       bar:step(read)
     end

@@ -96,6 +96,13 @@ function core.readText(store, id) end
 ---@raise invalid_value, full, readonly, invalid_argument
 function core.writeText(store, id, json) end
 
+---Stores JSON texts as they are, all of them in one commit or none; of an id that is there twice the later text wins.
+---@param store PersistBase
+---@param ids (string|number)[]
+---@param texts string[] as many as ids
+---@raise invalid_value, full, readonly, invalid_argument
+function core.writeTexts(store, ids, texts) end
+
 ---Iterates ids and JSON texts as they are stored.
 ---@param store PersistBase
 ---@param range? holdfast.Range
@@ -130,6 +137,19 @@ function core.copy(value) end
 ---@param store PersistBase
 ---@raise what opening raises, closed
 function core.enter(store) end
+
+---The text of an id.  Raises for what is none.
+---@param store PersistBase
+---@param id any
+---@return string
+---@raise invalid_argument
+function core.checkId(store, id) end
+
+---Whether two open stores are one, whatever their URLs are.  That of an instance is open after its first operation.
+---@param a holdfast.Store|PersistBase
+---@param b holdfast.Store|PersistBase
+---@return boolean
+function core.isSameStore(a, b) end
 
 ---Raises for what is no range.
 ---@param store PersistBase

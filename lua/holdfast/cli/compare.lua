@@ -1,0 +1,115 @@
+-- SPDX-License-Identifier: MIT
+--
+-- Comparing two stores: both are read in order, side by side, and hashed on the way.
+-- Values are compared by what they mean, since a store may keep JSON in a form of its own:
+-- decoded, and written again with the keys of objects in order.
+
+local core = require "holdfast.core"
+local holdfast = require "holdfast"
+local hash = require "holdfast.cli.hash"
+
+local encode, isArray = core.json.encode, core.json.isArray
+
+local SHOWN = 10 -- differing ids that are named, for each entity name
+
+local M = {}
+
+local write
+
+local function writeArray(value, out)
+  out[#out + 1] = "["
+  for i = 1, #value do
+    if i > 1 then out[#out + 1] = "," end
+    write(value[i], out)
+  end
+  out[#out + 1] = "]"
+end
+
+local function writeObject(value, out)
+  local keys = {}
+  for key in pairs(value) do keys[#keys + 1] = key end
+  table.sort(keys)
+  out[#out + 1] = "{"
+  for i, key in ipairs(keys) do
+    if i > 1 then out[#out + 1] = "," end
+    out[#out + 1] = encode(key)
+    out[#out + 1] = ":"
+    write(value[key], out)
+  end
+  out[#out + 1] = "}"
+end
+
+function write(value, out)
+  if type(value) ~= "table" then
+    out[#out + 1] = encode(value)
+  elseif isArray(value) then
+    writeArray(value, out)
+  else
+    writeObject(value, out)
+  end
+end
+
+--- The one text for all JSON texts of equal meaning.
+---@param json string
+---@return string
+function M.canonical(json)
+  local out = {}
+  write(core.json.decode(json), out)
+  return table.concat(out)
+end
+
+local function newSide()
+  return { count = 0, hash = hash.new() }
+end
+
+local function addTo(side, id, canonical)
+  side.count = side.count + 1
+  side.hash:add(id)
+  side.hash:add("\0")
+  side.hash:add(canonical)
+  side.hash:add("\n")
+end
+
+local function note(result, problem, id)
+  result[problem] = result[problem] + 1
+  if #result.first < SHOWN then result.first[#result.first + 1] = { problem = problem, id = id } end
+end
+
+-- What the next step looks at: "missing" if only the source has it, "extra" if only the target has it, "both".
+local function which(sourceId, targetId)
+  if sourceId == targetId then return "both" end
+  if not targetId then return "missing" end
+  if not sourceId then return "extra" end
+  return holdfast.naturalOrder(sourceId, targetId) and "missing" or "extra"
+end
+
+--- Compares the entities of one name, which two iterators of id and JSON text give in natural order.
+---@param nextSource fun(): string?, string?
+---@param nextTarget fun(): string?, string?
+---@param step fun()  called for each id
+---@return table result  source and target {count=, hash=}; how many are missing, extra, different; the first of them
+function M.compare(nextSource, nextTarget, step)
+  local result = { missing = 0, extra = 0, different = 0, first = {}, source = newSide(), target = newSide() }
+  local sourceId, sourceJson = nextSource()
+  local targetId, targetJson = nextTarget()
+  while sourceId or targetId do
+    local found = which(sourceId, targetId)
+    local sourceValue = found ~= "extra" and M.canonical(sourceJson) or nil
+    local targetValue = found ~= "missing" and (targetJson == sourceJson and sourceValue or M.canonical(targetJson))
+    if sourceValue then addTo(result.source, sourceId, sourceValue) end
+    if targetValue then addTo(result.target, targetId, targetValue) end
+    if found ~= "both" then
+      note(result, found, sourceValue and sourceId or targetId)
+    elseif sourceValue ~= targetValue then
+      note(result, "different", sourceId)
+    end
+    step()
+    if sourceValue then sourceId, sourceJson = nextSource() end
+    if targetValue then targetId, targetJson = nextTarget() end
+  end
+  result.equal = result.missing + result.extra + result.different == 0
+  for _, side in ipairs { result.source, result.target } do side.hash = side.hash:text() end
+  return result
+end
+
+return M

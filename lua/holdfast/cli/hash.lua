@@ -1,0 +1,42 @@
+-- SPDX-License-Identifier: MIT
+--
+-- FNV-1a, 64 bits: tells texts apart that differ by accident, in any number of pieces.
+-- No protection against somebody who means to deceive.
+
+local bit = require "bit"
+local ffi = require "ffi"
+
+local BASIS, PRIME = 0xcbf29ce484222325ULL, 0x100000001b3ULL
+
+local Hash = {}
+Hash.__index = Hash
+
+local M = {}
+
+--- A hash of nothing yet.
+function M.new()
+  return setmetatable({ state = ffi.new("uint64_t[1]", BASIS) }, Hash)
+end
+
+--- Adds bytes.
+---@param text string
+function Hash:add(text)
+  local h, bytes = self.state[0], ffi.cast("const uint8_t *", text)
+  for i = 0, #text - 1 do h = bit.bxor(h, bytes[i]) * PRIME end
+  self.state[0] = h
+end
+
+--- 16 hexadecimal digits.
+---@return string
+function Hash:text() return bit.tohex(self.state[0]) end
+
+--- The hash of one text.
+---@param text string
+---@return string
+function M.of(text)
+  local hash = M.new()
+  hash:add(text)
+  return hash:text()
+end
+
+return M
