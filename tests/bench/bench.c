@@ -66,7 +66,8 @@ int main(int argc, char **argv) {
   static const struct side {
     const char *name;
     const struct bench_op *ops;
-  } sides[] = {{"raw", bench_raw_ops}, {"file", bench_file_ops}, {"c", bench_c_ops}, {"script", bench_script_ops}};
+  } sides[] = {{"raw", bench_raw_ops},       {"file", bench_file_ops},   {"c", bench_c_ops},
+               {"script", bench_script_ops}, {"redis", bench_redis_ops}, {"postgres", bench_postgres_ops}};
   if (argc < 3)
     bench_die("usage: hf_bench raw|file|c|script WHAT -d DIR [-e ENTITY -n OPS -s SEED -k NAMES -f SOURCE -x -y]");
   o.what = argv[2];

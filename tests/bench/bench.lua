@@ -12,15 +12,17 @@
 -- rows are medians of rounds.
 
 local here = arg[0]:match("^(.*)/") or "."
-package.path = here .. "/?.lua;" .. package.path
+package.path = here .. "/?.lua;" .. here .. "/../?.lua;" .. package.path
 
 local clock = require "clock"
 local holdfast = require "holdfast"
 local Report = require "report"
+local temp = require "support.temp"
 
 -- ----------------------------------------------------------------- options
 
-local PARTS = { "codec", "write", "read", "iterate", "growth", "names", "scripts", "files", "adapters" }
+local PARTS = { "codec", "write", "read", "iterate", "growth", "names", "scripts", "files", "adapters", "redis",
+  "postgres" }
 local options = {}
 
 local function usage(problem)
@@ -60,6 +62,7 @@ local size = {
   syncs = quick and 5 or 100,
   calls = quick and 50 or 10000,
   files = quick and 100 or 2000,
+  trips = quick and 50 or 5000, -- to servers
 }
 local ROUNDS = quick and 1 or 5
 local CODEC_ROUNDS = quick and 1 or 10
@@ -87,6 +90,8 @@ local commands = {
   c = program .. " c",
   script = program .. " script",
   file = program .. " file",
+  redis = program .. " redis",
+  postgres = program .. " postgres",
   lua = interpreter .. quoted(here .. "/bench_lua.lua"),
 }
 
@@ -347,6 +352,78 @@ function parts.adapters()
     1.05)
 end
 
+-- Servers, beside loops over their client libraries alone on the same server.
+
+local servers = {}
+
+local function start(kind)
+  local support = require("support." .. kind)
+  if not support.isInstalled then
+    io.stderr:write("bench: ", kind, " is not installed: left out\n")
+    return nil
+  end
+  local server = support.start()
+  servers[#servers + 1] = server
+  return server
+end
+
+function parts.redis()
+  local server = start "redis"
+  if not server then return end
+  local url = "redis://127.0.0.1:" .. server.port
+  once("lua", "fill", url, "-n " .. size.entities)
+  local trips, many = "-n " .. size.trips, grouped(size.entities)
+  local samples = rounds(ROUNDS, url, {
+    { "rawGet", "redis", "get", trips }, { "get", "c", "get", trips }, { "luaGet", "lua", "get", trips },
+    { "rawPut", "redis", "put", trips }, { "put", "c", "put", trips }, { "luaPut", "lua", "put", trips },
+    { "rawWalk", "redis", "walk" }, { "walk", "c", "walk" }, { "luaWalk", "lua", "walk" },
+    { "oneByOne", "redis", "walkOneByOne" },
+  })
+  report:add("redis: C read; baseline hiredis", samples.get, samples.rawGet, 1.1)
+  report:add("redis: Lua readValue; baseline hiredis", samples.luaGet, samples.rawGet)
+  report:add("redis: C write; baseline hiredis", samples.put, samples.rawPut, 1.1)
+  report:add("redis: Lua writeValue; baseline hiredis", samples.luaPut, samples.rawPut)
+  report:add("redis: C iterate " .. many .. "; baseline SCAN and MGET", samples.walk, samples.rawWalk, 1.3)
+  report:add("redis: C iterate " .. many .. "; baseline SCAN and a GET per key, as the reference", samples.walk,
+    samples.oneByOne, 0.1)
+  report:add("redis: Lua values() of " .. many .. ", full decode; baseline SCAN and MGET", samples.luaWalk,
+    samples.rawWalk)
+  local source = filled("redis", size.entities)
+  local load = rounds(ROUNDS, url, { { "raw", "redis", "load" }, { "c", "c", "load", "-f " .. quoted(source) },
+    { "lua", "lua", "load", "-n " .. size.entities } })
+  report:add("redis: C write_many of " .. many .. "; baseline pipelined SET", load.c, load.raw, 1.3)
+  report:add("redis: Lua writeMany of " .. many .. "; baseline pipelined SET", load.lua, load.raw)
+  discard(source)
+end
+
+function parts.postgres()
+  local server = start "postgres"
+  if not server then return end
+  local url = server:url("?timeout=60s")
+  local plain = server:url()
+  once("lua", "fill", url, "-n " .. size.entities)
+  server:psql("VACUUM ANALYZE")
+  local trips, many, samples = "-n " .. size.trips, grouped(size.entities), {}
+  local list = { { "get", trips }, { "put", "-n " .. size.trips / 5 }, { "walk", "" } }
+  for _, m in ipairs(list) do
+    samples[m[1]] = { raw = {}, lua = {} }
+    for round = 1, ROUNDS do
+      samples[m[1]].raw[round] = once("postgres", m[1], plain, ("-s %d %s"):format(round, m[2]))
+      samples[m[1]].lua[round] = once("lua", m[1], url, ("-s %d %s"):format(round, m[2]))
+    end
+  end
+  report:add("postgres: Lua readValue; baseline libpq", samples.get.lua, samples.get.raw, 1.1)
+  report:add("postgres: Lua writeValue; baseline libpq", samples.put.lua, samples.put.raw, 1.1)
+  report:add("postgres: Lua values() of " .. many .. ", full decode; baseline one ordered statement",
+    samples.walk.lua, samples.walk.raw, 1.3)
+  local load = { raw = {}, lua = {} }
+  for round = 1, ROUNDS do
+    load.raw[round] = once("postgres", "load", plain)
+    load.lua[round] = once("lua", "load", url, "-n " .. size.entities)
+  end
+  report:add("postgres: Lua writeMany of " .. many .. "; baseline libpq's pipeline", load.lua, load.raw, 1.3)
+end
+
 -- --------------------------------------------------------------------- main
 
 if options.only and not parts[options.only] then usage("there is no part " .. options.only) end
@@ -358,6 +435,8 @@ local ok, problem = pcall(function()
     end
   end
 end)
+for _, server in ipairs(servers) do server:stop() end
+temp.removeAll()
 for dir in pairs(made) do os.execute("rm -rf " .. quoted(dir)) end
 os.execute("rmdir " .. quoted(base) .. " 2>/dev/null")
 if not ok then
