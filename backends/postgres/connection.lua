@@ -208,32 +208,32 @@ function Connection:await(deadline)
 end
 
 function Connection:collect(deadline)
-  local pq, last = self.pq, nil
-  while true do
-    local result = self:await(deadline)
-    if result == nil then break end
-    if last then pq.PQclear(last) end
-    last = result
-    local status = pq.PQresultStatus(result)
-    if status ~= COMMAND_OK and status ~= TUPLES_OK then
-      local err = self:refusal(result)
-      pq.PQclear(last)
-      local rest = self:await(deadline)
-      while rest ~= nil do
-        pq.PQclear(rest)
-        rest = self:await(deadline)
-      end
-      -- The server may say why it ends the connection, and then end it.
-      if pq.PQstatus(self.conn) ~= CONNECTION_OK or err.state:sub(1, 3) == "57P" then
-        local sent = self.sending
-        self:drop()
-        if sent == "write" and err.state == "08000" then error(server.lost(err.code, err.message), 0) end
-      end
-      error(err, 0)
-    end
+  local pq, result = self.pq, self:await(deadline)
+  if result == nil then self:broken("unavailable", "the server gave no result") end
+  local status = pq.PQresultStatus(result)
+  if status == COMMAND_OK or status == TUPLES_OK then
+    if self:await(deadline) ~= nil then self:broken("unavailable", "the server gave two results") end
+    return result
   end
-  if not last then self:broken("unavailable", "the server gave no result") end
-  return last
+  self:refuse(result, deadline)
+end
+
+-- Raises what a statement was refused for, when all has been heard.
+function Connection:refuse(result, deadline)
+  local pq, err = self.pq, self:refusal(result)
+  pq.PQclear(result)
+  local rest = self:await(deadline)
+  while rest ~= nil do
+    pq.PQclear(rest)
+    rest = self:await(deadline)
+  end
+  -- The server may say why it ends the connection, and then end it.
+  if pq.PQstatus(self.conn) ~= CONNECTION_OK or err.state:sub(1, 3) == "57P" then
+    local sent = self.sending
+    self:drop()
+    if sent == "write" and err.state == "08000" then error(server.lost(err.code, err.message), 0) end
+  end
+  error(err, 0)
 end
 
 local parameters = ffi.new("const char *[16]")
@@ -287,7 +287,7 @@ local function fields(pq, result)
   return out
 end
 
-local function run(self, kind, sql, values, how, deadline)
+local function run(deadline, self, kind, sql, values, how)
   self.sending = nil
   if self.depth > 0 and not self.conn then
     error(self:failure("unavailable", "the connection was lost in the middle of a transaction", false), 0)
@@ -314,9 +314,9 @@ Connection.usedAt = 0
 function Connection:query(kind, sql, values, how)
   if self.depth > 0 then
     -- In a transaction nothing has happened before its commit, so nothing can have happened by half.
-    return run(self, "read", sql, values, how, server.clock() + self.settings.timeout)
+    return run(server.clock() + self.settings.timeout, self, "read", sql, values, how)
   end
-  return server.try(self.settings, function(deadline) return run(self, kind, sql, values, how, deadline) end)
+  return server.try(self.settings, run, self, kind, sql, values, how)
 end
 
 -- ---- transactions
@@ -338,7 +338,7 @@ function Connection:commit()
     self.depth = depth - 1
     return
   end
-  local ok, result = pcall(run, self, "write", "COMMIT", nil, "once", server.clock() + self.settings.timeout)
+  local ok, result = pcall(run, server.clock() + self.settings.timeout, self, "write", "COMMIT", nil, "once")
   self.depth = 0
   if not ok then error(result, 0) end
   -- After a statement that failed COMMIT does not fail: it undoes.

@@ -122,23 +122,33 @@ function M.lost(code, message)
   return err
 end
 
---- Runs an operation within its deadline, and again after a pause when it raised an error that is retryable.
+-- The tries behind the first one, which raised `err`.
+local function tryAgain(settings, deadline, err, operation, ...)
+  local pause = FIRST_PAUSE
+  for _ = 1, settings.retries do
+    local again = core.isError(err) and err.retryable and err.code == "unavailable"
+    local wait = pause * (0.5 + math.random() / 2)
+    if not again or M.clock() + wait >= deadline then break end
+    M.sleep(wait)
+    pause = math.min(2 * pause, LONGEST_PAUSE)
+    local ok, result = pcall(operation, deadline, ...)
+    if ok then return result end
+    err = result
+  end
+  error(err, 0)
+end
+
+--- Runs operation(deadline, ...), and again after a pause when it raised an error that is retryable.
 --- What is not safe to repeat must raise one that is not (M.lost).
 ---@generic T
 ---@param settings {timeout: number, retries: integer}
----@param operation fun(deadline: number): T  deadline: on M.clock()
+---@param operation fun(deadline: number, ...): T  deadline: on M.clock()
 ---@return T
-function M.try(settings, operation)
-  local deadline, pause = M.clock() + settings.timeout, FIRST_PAUSE
-  for attempt = 0, settings.retries do
-    local ok, result = pcall(operation, deadline)
-    if ok then return result end
-    local again = core.isError(result) and result.retryable and result.code == "unavailable"
-    local wait = pause * (0.5 + math.random() / 2)
-    if not again or attempt == settings.retries or M.clock() + wait >= deadline then error(result, 0) end
-    M.sleep(wait)
-    pause = math.min(2 * pause, LONGEST_PAUSE)
-  end
+function M.try(settings, operation, ...)
+  local deadline = M.clock() + settings.timeout
+  local ok, result = pcall(operation, deadline, ...)
+  if ok then return result end
+  return tryAgain(settings, deadline, result, operation, ...)
 end
 
 return M
