@@ -18,6 +18,9 @@ local M = {
   FilePersist = stores.FilePersist,
   MemoryPersist = stores.MemoryPersist,
   NullPersist = stores.NullPersist,
+  RedisPersist = stores.RedisPersist,
+  PostgresPersist = stores.PostgresPersist,
+  MongoPersist = stores.MongoPersist,
 
   -- Adapters.
   PersistSignalAdapter = adapters.PersistSignalAdapter,

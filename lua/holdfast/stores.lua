@@ -9,9 +9,11 @@ local PersistBase = require "holdfast.PersistBase"
 local M = {}
 
 -- A class whose base may be written with or without "scheme:".
-local function define(name, scheme)
+--   others  further schemes that its bases may have
+local function define(name, scheme, others)
   local class = PersistBase:extend(name)
-  local prefix = scheme .. ":"
+  local schemes = { [scheme] = true }
+  for _, other in ipairs(others or {}) do schemes[other] = true end
   class.native, class.scheme = true, scheme
   for method, fn in pairs(core.below) do
     if PersistBase[method] then class[method] = fn end -- for subclasses that call their parent's
@@ -22,7 +24,9 @@ local function define(name, scheme)
       error(core.error("invalid_argument",
         string.format("%s: the base must be a string, not a %s", name, type(baseDir))), 0)
     end
-    if base:sub(1, #prefix) ~= prefix then base = prefix .. base:gsub("%%", "%%25"):gsub("?", "%%3F") end
+    if not schemes[base:match("^([%l%d+.-]+):")] then
+      base = scheme .. ":" .. base:gsub("%%", "%%25"):gsub("?", "%%3F")
+    end
     PersistBase.init(self, entityName, base, options)
     self.baseDir = baseDir
   end
@@ -33,5 +37,8 @@ define("LmdbPersist", "lmdb")
 define("FilePersist", "file")
 define("MemoryPersist", "memory")
 define("NullPersist", "null")
+define("RedisPersist", "redis", { "rediss", "redis+unix", "redis+sentinel", "redis+cluster" })
+define("PostgresPersist", "postgres", { "postgresql" })
+define("MongoPersist", "mongodb", { "mongo", "mongodb+srv" })
 
 return M
