@@ -316,6 +316,10 @@ describe("holdfast copy", function()
     local result = fails(3, "s:b is corrupt", { "copy", a, b, "--verify" })
     assert.matches("s\t2\n2 entities copied\n", result.stdout, 1, true)
     assert.equal("a\nc\n", ok { "ls", b, "s" })
+    ok { "put", a, "s", "d", '"valuable"' }
+    assert.is_true(temp.patchFile(a .. "/data.mdb", "valuable", "valueble") > 0)
+    local machine = json.decode(fails(3, "s:d is corrupt", { "copy", a, b, "--json" }).stdout)
+    assert.same({ 2, 1 }, { machine.copied, machine.unreadable })
   end)
 
   describe("--verify", function()
