@@ -4,6 +4,7 @@
 -- middle, and what it says of stores that differ.
 
 local compare = require "holdfast.cli.compare"
+local postgres = require "support.postgres"
 local process = require "support.process"
 local redis = require "support.redis"
 local temp = require "support.temp"
@@ -315,6 +316,10 @@ describe("holdfast copy", function()
     local result = fails(3, "s:b is corrupt", { "copy", a, b, "--verify" })
     assert.matches("s\t2\n2 entities copied\n", result.stdout, 1, true)
     assert.equal("a\nc\n", ok { "ls", b, "s" })
+    ok { "put", a, "s", "d", '"valuable"' }
+    assert.is_true(temp.patchFile(a .. "/data.mdb", "valuable", "valueble") > 0)
+    local machine = json.decode(fails(3, "s:d is corrupt", { "copy", a, b, "--json" }).stdout)
+    assert.same({ 2, 1 }, { machine.copied, machine.unreadable })
   end)
 
   describe("--verify", function()
@@ -446,6 +451,22 @@ describe("holdfast copy", function()
         ok { "verify", url }
       end)
     end
+
+    it("by kill -9 on its way to PostgreSQL, goes on there", function()
+      if not postgres.isInstalled then return pending("there is no PostgreSQL server here") end
+      local server = postgres.start()
+      finally(function() server:stop() end)
+      local url = server:url("", "app:sesame")
+      assert.equal(137, signalledInTheMiddle("9", { "copy", a, url }).code)
+      assert.not_matches("sesame", savedState(), 1, true)
+      local result = holdfast { "copy", a, url, "--resume", "--verify" }
+      assert.matches(",000 entities were copied before", result.stderr, 1, true)
+      assert.matches("\n6,000 entities compared: equal\n$", result.stdout)
+      assert.equal(0, result.code)
+      -- What comes back is JSONB's notation of the same.
+      assert.matches("\n6,000 entities compared: equal\n$", ok { "copy", url, b, "--verify" })
+      assert.not_equal(ok { "export", a }, ok { "export", b })
+    end)
 
     for signal, number in pairs { INT = 2, TERM = 15 } do
       it("by SIG" .. signal .. " finishes its batch and says how to go on", function()

@@ -295,7 +295,7 @@ end
 
 local function sideText(side) return text.raw(text.object("count", side.count, "hash", side.hash)) end
 
-local function machineText(copier, results)
+local function machineText(copier, results, unreadable)
   local copied, compared = {}, {}
   for i, counter in ipairs(copier and copier.counts or {}) do
     copied[i] = text.object("entity", counter.entity, "copied", counter.copied)
@@ -308,7 +308,8 @@ local function machineText(copier, results)
       "extra", result.extra, "first", list(first))
   end
   return text.object("copied", copier and copier.copied, "entities", copier and list(copied),
-    "resumedBehind", copier and positionText(copier.resumed), "leftover", copier and positionText(copier.leftover),
+    "unreadable", unreadable, "resumedBehind", copier and positionText(copier.resumed),
+    "leftover", copier and positionText(copier.leftover),
     "equal", results and sum(results).found == 0, "compared", results and list(compared))
 end
 
@@ -334,7 +335,7 @@ local function work(args)
   if copier and not args.json then printCopied(copier) end
   local results = args.verify and compareAll(args, source, to, names) or nil
   if results and not args.json then printComparison(results) end
-  if args.json then output.line(machineText(copier, results)) end
+  if args.json then output.line(machineText(copier, results, source.unreadable + to.unreadable)) end
   local code = math.max(source:exitCode(), to:exitCode())
   return code == 0 and results and sum(results).found > 0 and 1 or code
 end
@@ -363,7 +364,8 @@ return {
     summary = "Copy entities from one store into another.",
     description = "Copies everything, or the entity names given, between stores of any kinds, and creates TO where\n"
       .. "there is none.  What TO has under the same ids is replaced, what it has beside them stays.  The\n"
-      .. "text of a value comes over as it is.  Prints how many entities of each name were copied.\n\n"
+      .. "text of a value comes over as it is, where both keep texts.  Prints how many entities of each\n"
+      .. "name were copied.\n\n"
       .. "A copy that ends early (Ctrl-C, a crash, a full disk) is continued by the same command with\n"
       .. "--resume.  Its position is kept in $XDG_STATE_HOME/holdfast (~/.local/state/holdfast).\n\n"
       .. "Unreadable entities are reported and left out; the exit code is 3 then.  FROM is not locked and\n"
