@@ -22,7 +22,7 @@ local temp = require "support.temp"
 -- ----------------------------------------------------------------- options
 
 local PARTS = { "codec", "write", "read", "iterate", "growth", "names", "scripts", "files", "adapters", "redis",
-  "postgres" }
+  "postgres", "stores" }
 local options = {}
 
 local function usage(problem)
@@ -356,13 +356,13 @@ end
 
 local servers = {}
 
-local function start(kind)
+local function start(kind, arguments)
   local support = require("support." .. kind)
   if not support.isInstalled then
     io.stderr:write("bench: ", kind, " is not installed: left out\n")
     return nil
   end
-  local server = support.start()
+  local server = support.start(arguments)
   servers[#servers + 1] = server
   return server
 end
@@ -422,6 +422,40 @@ function parts.postgres()
     load.lua[round] = once("lua", "load", url, "-n " .. size.entities)
   end
   report:add("postgres: Lua writeMany of " .. many .. "; baseline libpq's pipeline", load.lua, load.raw, 1.3)
+end
+
+-- The same work, by scripts, on each kind of store, every write durable but where it says otherwise.
+function parts.stores()
+  local always, never = start("redis", "--appendonly yes --appendfsync always"), start "redis"
+  local pg = start "postgres"
+  local stores = {
+    { "file", "file:" .. folder("stores-file") },
+    { "redis, appendfsync always", always and "redis://127.0.0.1:" .. always.port },
+    { "redis without a file", never and "redis://127.0.0.1:" .. never.port },
+    { "postgres", pg and pg:url("?timeout=60s") },
+  }
+  local lmdb = folder("stores-lmdb")
+  local work = {
+    { "readValue", "get", "-n " .. size.files },
+    { "writeValue", "put", "-y -n " .. size.syncs * 5 },
+    { "values(), per entity", "walk", "" },
+    { "writeMany, per entity", "load", "-y -n " .. size.files },
+  }
+  once("lua", "fill", lmdb, "-n " .. size.files)
+  for _, store in ipairs(stores) do
+    local name, url = store[1], store[2]
+    if url then
+      once("lua", "fill", url, "-n " .. size.files)
+      for _, m in ipairs(work) do
+        local theirs, ours = {}, {}
+        for round = 1, ROUNDS do
+          local flags = ("-s %d %s"):format(round, m[3])
+          theirs[round], ours[round] = once("lua", m[2], url, flags), once("lua", m[2], lmdb, flags)
+        end
+        report:add(("%s: %s; baseline lmdb"):format(name, m[1]), theirs, ours)
+      end
+    end
+  end
 end
 
 -- --------------------------------------------------------------------- main

@@ -17,6 +17,7 @@ end
 
 local function shown(name, value)
   if type(value) == "boolean" then return value and "yes" or "no" end
+  if type(value) == "table" then return #value > 0 and table.concat(value, "; ") or "none" end
   if type(value) ~= "number" then return tostring(value) end
   if not name:find("Bytes$") then return text.count(value) end
   return value < 1000 and text.bytes(value) or string.format("%s (%s)", text.count(value), text.bytes(value))
