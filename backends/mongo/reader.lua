@@ -12,6 +12,7 @@
 
 local core = require "holdfast.core"
 local ffi = require "ffi"
+local libmongoc = require "holdfast.backends.mongo.libmongoc"
 
 local encode = core.json.encode
 local cast, copy = ffi.cast, ffi.copy
@@ -32,88 +33,97 @@ local function corrupt(what) error(core.error("corrupt", "what MongoDB has is no
 
 -- ---- documents
 
--- The end of a document at p, behind which nothing of it lies; `limit`: the end of what is around it.
-local function endOf(p, limit)
-  if limit - p < 5 then corrupt("a document is cut short") end
-  local length = cast(int32, p)[0]
-  if length < 5 or length > limit - p then corrupt("a document has a wrong length") end
-  if p[length - 1] ~= 0 then corrupt("a document has no end") end
-  return p + length
+-- The bytes that are read; places in them are numbers, since adding to a pointer makes an object each time.
+local data = ffi.cast("const uint8_t *", nil)
+
+local function int32At(at) return cast(int32, data + at)[0] end
+
+local function textAt(at, count) return ffi.string(data + at, count) end
+
+-- The end of a document, behind which nothing of it lies; `limit`: the end of what is around it.
+local function endOf(at, limit)
+  if limit - at < 5 then corrupt("a document is cut short") end
+  local length = int32At(at)
+  if length < 5 or length > limit - at then corrupt("a document has a wrong length") end
+  if data[at + length - 1] ~= 0 then corrupt("a document has no end") end
+  return at + length
 end
 
-local function keyEnd(p, limit)
-  while p < limit and p[0] ~= 0 do p = p + 1 end
-  if p >= limit then corrupt("a key has no end") end
-  return p
+local function keyEnd(at, limit)
+  while at < limit and data[at] ~= 0 do at = at + 1 end
+  if at >= limit then corrupt("a key has no end") end
+  return at
 end
 
 -- Bytes of the values whose size is fixed.
 local SIZES = { [1] = 8, [6] = 0, [7] = 12, [8] = 1, [9] = 8, [10] = 0, [16] = 4, [17] = 8, [18] = 8, [19] = 16,
   [127] = 0, [255] = 0 }
 
+-- Bytes that a value has beyond the length that it begins with.
+local BEYOND = { [2] = 4, [3] = 0, [4] = 0, [5] = 5, [12] = 16, [13] = 4, [14] = 4, [15] = 0 }
+
 -- Where a value ends.
-local function valueEnd(kind, p, limit)
+local function valueEnd(kind, at, limit)
   local size = SIZES[kind]
   if not size then
     if kind == 11 then -- a regular expression: two texts
-      return keyEnd(keyEnd(p, limit) + 1, limit) + 1
+      return keyEnd(keyEnd(at, limit) + 1, limit) + 1
     end
-    if limit - p < 4 then corrupt("a value is cut short") end
-    size = cast(int32, p)[0]
-    if size < 0 then corrupt("a value has a wrong length") end
-    if kind == 2 or kind == 13 or kind == 14 then
-      size = size + 4
-      if size < 5 then corrupt("a string has a wrong length") end
-    elseif kind == 5 then
-      size = size + 5
-    elseif kind == 12 then
-      size = size + 16
-    elseif kind ~= 3 and kind ~= 4 and kind ~= 15 then
-      corrupt("an element of the unknown type " .. kind)
-    end
+    local beyond = BEYOND[kind]
+    if not beyond then corrupt("an element of the unknown type " .. kind) end
+    if limit - at < 4 then corrupt("a value is cut short") end
+    size = int32At(at)
+    if size < (kind == 5 and 0 or 1) then corrupt("a value has a wrong length") end
+    size = size + beyond
   end
-  if size > limit - p then corrupt("a value is longer than what it is in") end
-  return p + size
+  if size > limit - at then corrupt("a value is longer than what it is in") end
+  return at + size
 end
 
---- Calls fn(key, type, value, valueEnd, limit) for each element of a document.
-local function each(data, length, fn)
-  local p = cast(text8, data)
-  local limit = endOf(p, p + length) - 1
-  p = p + 4
-  while p < limit do
-    local kind = p[0]
-    local value = keyEnd(p + 1, limit)
-    local key = ffi.string(p + 1, value - p - 1)
+-- Calls fn for each element of the document between two places.
+local function eachBetween(at, limit, fn)
+  local last = endOf(at, limit) - 1
+  at = at + 4
+  while at < last do
+    local kind = data[at]
+    local value = keyEnd(at + 1, last)
+    local key = textAt(at + 1, value - at - 1)
     value = value + 1
-    local after = valueEnd(kind, value, limit)
+    local after = valueEnd(kind, value, last)
     fn(key, kind, value, after)
-    p = after
+    at = after
   end
 end
-M.each = each
 
---- The text of a string value, the number of a numeric one, or nil.
-function M.plain(kind, p)
-  if kind == 2 then return ffi.string(p + 4, cast(int32, p)[0] - 1) end
-  if kind == 16 then return tonumber(cast(int32, p)[0]) end
-  if kind == 18 or kind == 9 then return tonumber(cast(int64, p)[0]) end
-  if kind == 1 then return tonumber(cast(double, p)[0]) end
-  if kind == 8 then return p[0] ~= 0 end
+--- Calls fn(key, type, place, placeBehind) for each element of a document.  The places are for the functions below,
+--- until another document is read.
+---@param bson ffi.cdata*
+---@param length integer
+function M.each(bson, length, fn)
+  data = cast(text8, bson)
+  eachBetween(0, length, fn)
+end
+
+--- The value of an element that is a string, a number, a boolean or a date (in milliseconds); nil for all others.
+function M.plain(kind, at)
+  if kind == 2 then return textAt(at + 4, int32At(at) - 1) end
+  if kind == 16 then return tonumber(int32At(at)) end
+  if kind == 18 or kind == 9 then return tonumber(cast(int64, data + at)[0]) end
+  if kind == 1 then return tonumber(cast(double, data + at)[0]) end
+  if kind == 8 then return data[at] ~= 0 end
   return nil
 end
 
 --- The text of the string field `name` of a document, or nil: quicker than M.each().
-function M.text(data, length, name)
-  local p = cast(text8, data)
-  local limit = endOf(p, p + length) - 1
-  p = p + 4
-  while p < limit do
-    local kind = p[0]
-    local value = keyEnd(p + 1, limit) + 1
-    local after = valueEnd(kind, value, limit)
-    if kind == 2 and ffi.string(p + 1, value - p - 2) == name then return ffi.string(value + 4, after - value - 5) end
-    p = after
+function M.text(bson, length, name)
+  data = cast(text8, bson)
+  local last, at = endOf(0, length) - 1, 4
+  while at < last do
+    local kind = data[at]
+    local value = keyEnd(at + 1, last) + 1
+    local after = valueEnd(kind, value, last)
+    if kind == 2 and textAt(at + 1, value - at - 2) == name then return textAt(value + 4, after - value - 5) end
+    at = after
   end
   return nil
 end
@@ -148,31 +158,26 @@ local ESCAPED = {}
 for code = 0, 31 do ESCAPED[code] = string.format("\\u%04x", code) end
 ESCAPED[QUOTE], ESCAPED[BACKSLASH], ESCAPED[10] = '\\"', "\\\\", "\\n"
 
--- The bytes from p to `limit`, quoted.
-local function putQuoted(p, limit)
-  room(limit - p + 2)
+-- Some bytes at p, quoted.
+local function putQuoted(p, count)
+  room(count + 2)
   buffer[size] = QUOTE
   size = size + 1
-  while p < limit do
-    local c = p[0]
+  for i = 0, count - 1 do
+    local c = p[i]
     if c >= 32 and c ~= QUOTE and c ~= BACKSLASH then
       buffer[size] = c
       size = size + 1
     else
-      local escaped = ESCAPED[c]
-      put(escaped)
-      room(limit - p + 1)
+      put(ESCAPED[c])
+      room(count - i + 1)
     end
-    p = p + 1
   end
   buffer[size] = QUOTE
   size = size + 1
 end
 
-local function putText(text)
-  local p = cast(text8, text)
-  putQuoted(p, p + #text)
-end
+local function putText(text) putQuoted(cast(text8, text), #text) end
 
 local digits = bytes(20)
 
@@ -220,10 +225,8 @@ end
 
 -- ---- what JSON has no word for
 
-local function hex(p, count)
-  local out = {}
-  for i = 0, count - 1 do out[i + 1] = string.format("%02x", p[i]) end
-  return table.concat(out)
+local function hex(at, count)
+  return (textAt(at, count):gsub(".", function(c) return string.format("%02x", c:byte()) end))
 end
 
 -- Days since 1970 as year, month, day; the calendar in periods of 400 years that begin with March.
@@ -251,59 +254,64 @@ end
 
 local ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
-local function base64(p, count)
+local function base64(at, count)
   local out = {}
-  for i = 0, count - 1, 3 do
-    local n = p[i] * 65536 + (i + 1 < count and p[i + 1] or 0) * 256 + (i + 2 < count and p[i + 2] or 0)
-    for shift = 0, 3 do
-      local index = math.floor(n / 64 ^ (3 - shift)) % 64 + 1
-      out[#out + 1] = i + shift > count and "=" or ALPHABET:sub(index, index)
+  for i = at, at + count - 1, 3 do
+    local left = at + count - i
+    local n = data[i] * 65536 + (left > 1 and data[i + 1] or 0) * 256 + (left > 2 and data[i + 2] or 0)
+    for place = 0, 3 do
+      local index = math.floor(n / 64 ^ (3 - place)) % 64 + 1
+      out[#out + 1] = place > left and "=" or ALPHABET:sub(index, index)
     end
   end
   return table.concat(out)
 end
 
-local function putBinary(p)
-  local count, kind = cast(int32, p)[0], p[4]
-  p = p + 5
+local function putBinary(at)
+  local count, kind = int32At(at), data[at + 4]
+  at = at + 5
   if kind == 2 and count >= 4 then -- an old form, with its length once more
-    p, count = p + 4, count - 4
+    at, count = at + 4, count - 4
   end
   if kind == 4 and count == 16 then
-    local all = hex(p, 16)
+    local all = hex(at, 16)
     putText(("%s-%s-%s-%s-%s"):format(all:sub(1, 8), all:sub(9, 12), all:sub(13, 16), all:sub(17, 20), all:sub(21)))
   else
-    putText(base64(p, count))
+    putText(base64(at, count))
   end
 end
 
-local function putRegex(p, after)
-  local pattern = ffi.string(cast("const char *", p))
-  putText("/" .. pattern .. "/" .. ffi.string(p + #pattern + 1, after - p - #pattern - 2))
+local function putRegex(at, after)
+  local last = keyEnd(at, after)
+  putText("/" .. textAt(at, last - at) .. "/" .. textAt(last + 1, after - last - 2))
 end
 
+local function putString(at, after) putQuoted(data + at + 4, after - at - 5) end
+
 -- Code with a scope: its length, the code, the scope.
-local function putScopedCode(p, after)
-  local length = after - p >= 14 and cast(int32, p + 4)[0] or 0
-  if length < 1 or length > after - p - 8 then corrupt("code has a wrong length") end
-  putQuoted(p + 8, p + 8 + length - 1)
+local function putScopedCode(at, after)
+  local length = after - at >= 14 and int32At(at + 4) or 0
+  if length < 1 or length > after - at - 8 then corrupt("code has a wrong length") end
+  putQuoted(data + at + 8, length - 1)
+end
+
+local function putTimestamp(at)
+  local halves = cast("const uint32_t *", data + at)
+  put(('{"t":%d,"i":%d}'):format(tonumber(halves[1]), tonumber(halves[0])))
 end
 
 local OTHERS = {
   [5] = putBinary,
   [6] = function() put("null") end,
-  [7] = function(p) putText(hex(p, 12)) end,
-  [9] = function(p) putText(M.isoDate(tonumber(cast(int64, p)[0]))) end,
+  [7] = function(at) putText(hex(at, 12)) end,
+  [9] = function(at) putText(M.isoDate(tonumber(cast(int64, data + at)[0]))) end,
   [11] = putRegex,
   [12] = function(_, after) putText(hex(after - 12, 12)) end,
-  [13] = function(p, after) putQuoted(p + 4, after - 1) end,
-  [14] = function(p, after) putQuoted(p + 4, after - 1) end,
+  [13] = putString,
+  [14] = putString,
   [15] = putScopedCode,
-  [17] = function(p)
-    local half = ffi.typeof("const uint32_t *")
-    put(('{"t":%d,"i":%d}'):format(tonumber(cast(half, p)[1]), tonumber(cast(half, p)[0])))
-  end,
-  [19] = function(p) putText(require("holdfast.backends.mongo.libmongoc").decimalText(p)) end,
+  [17] = putTimestamp,
+  [19] = function(at) putText(libmongoc.decimalText(data + at)) end,
   [127] = function() putText("MaxKey") end,
   [255] = function() putText("MinKey") end,
 }
@@ -313,54 +321,54 @@ local OTHERS = {
 local putValue
 
 -- The elements of a document or an array, in brackets.
-local function putElements(p, limit, isArray, depth)
+local function putElements(at, limit, isArray, depth)
   if depth > DEPTH_MAX then corrupt("it is nested too deep") end
-  local last = endOf(p, limit) - 1
-  p = p + 4
+  local last = endOf(at, limit) - 1
+  at = at + 4
   putByte(isArray and byte "[" or byte "{")
   local isFirst = true
-  while p < last do
+  while at < last do
     if not isFirst then putByte(byte ",") end
     isFirst = false
-    local kind = p[0]
-    local value = keyEnd(p + 1, last)
+    local kind = data[at]
+    local value = keyEnd(at + 1, last)
     if not isArray then
-      putQuoted(p + 1, value)
+      putQuoted(data + at + 1, value - at - 1)
       putByte(byte ":")
     end
     value = value + 1
     local after = valueEnd(kind, value, last)
     putValue(kind, value, after, depth)
-    p = after
+    at = after
   end
   putByte(isArray and byte "]" or byte "}")
 end
 
-function putValue(kind, p, after, depth)
+function putValue(kind, at, after, depth)
   if kind == 2 then
-    putQuoted(p + 4, after - 1)
+    putString(at, after)
   elseif kind == 3 or kind == 4 then
-    putElements(p, after, kind == 4, depth + 1)
+    putElements(at, after, kind == 4, depth + 1)
   elseif kind == 1 then
-    putDouble(tonumber(cast(double, p)[0]))
+    putDouble(tonumber(cast(double, data + at)[0]))
   elseif kind == 16 then
-    putShort(tonumber(cast(int32, p)[0]))
+    putShort(tonumber(int32At(at)))
   elseif kind == 18 then
-    putInt64(cast(int64, p)[0])
+    putInt64(cast(int64, data + at)[0])
   elseif kind == 8 then
-    put(p[0] ~= 0 and "true" or "false")
+    put(data[at] ~= 0 and "true" or "false")
   elseif kind == 10 then
     put("null")
   else
-    OTHERS[kind](p, after)
+    OTHERS[kind](at, after)
   end
 end
 
 -- The text of a marked entity: an object with the marker as its only key and a string; nil for all others.
-local function markedText(p, after)
+local function markedText(at, after)
+  if after - at < 5 + #MARKER or textAt(at + 5, #MARKER) ~= MARKER then return nil end
   local text, count = nil, 0
-  if after - p < 5 + #MARKER or ffi.string(p + 5, #MARKER) ~= MARKER then return nil end
-  each(p, after - p, function(key, kind, value)
+  eachBetween(at, after, function(key, kind, value)
     count = count + 1
     text = key == MARKER and kind == 2 and M.plain(kind, value)
   end)
@@ -368,9 +376,9 @@ local function markedText(p, after)
 end
 
 --- A value as JSON text.
-function M.json(kind, p, after)
+function M.json(kind, at, after)
   if kind == 3 then
-    local text = markedText(p, after)
+    local text = markedText(at, after)
     if text then return text end
   end
   if capacity > 8 * 1024 * 1024 then
@@ -378,7 +386,7 @@ function M.json(kind, p, after)
     buffer = bytes(capacity)
   end
   size = 0
-  putValue(kind, p, after, 0)
+  putValue(kind, at, after, 0)
   return ffi.string(buffer, size)
 end
 

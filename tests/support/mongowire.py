@@ -362,14 +362,17 @@ class Server:
 
     def do_find(self, command, name, db):
         condition, sort = command.get("filter") or {}, command.get("sort")
-        found = db[name].find(condition, command.get("projection") or None)
         values = index_of(db[name]._store).values(condition.get("entityId"))
-        if sort and not (list(sort.items()) == [("entityId", 1)] and values is not None):  # else it is sorted already
-            found = found.sort(list(sort.items()))
+        found = db[name]._iter_documents(condition)
+        for key, direction in reversed(list((sort or {}).items())):
+            if key != "entityId" or direction < 0 or values is None:  # else it is in order already
+                found = sorted(found, key=lambda d: mongomock.filtering.resolve_sort_key(key, d), reverse=direction < 0)
+        projection = command.get("projection") or None
+        found = (db[name]._copy_only_fields(d, projection, OrderedDict) for d in found)
         if command.get("skip"):
-            found = found.skip(int(command["skip"]))
+            found = itertools.islice(found, int(command["skip"]), None)
         limit = abs(int(command.get("limit") or 0))
-        return self.batch(db, name, itertools.islice(iter(found), limit or None), command)
+        return self.batch(db, name, itertools.islice(found, limit or None), command)
 
     def do_getmore(self, command, cursor, db):
         documents = self.cursors.pop(cursor, None)
