@@ -98,7 +98,7 @@ local function newClient(self)
   end
   self.client = ffi.gc(client, self.mongoc.mongoc_client_destroy)
   self.mongoc.mongoc_client_set_error_api(client, 2)
-  self.pid, self.collections, self.answered = ffi.C.getpid(), {}, nil
+  self.pid, self.collections, self.heard = ffi.C.getpid(), {}, nil
 end
 
 -- ---- failures
@@ -108,14 +108,14 @@ local function explain(self, doing)
 end
 
 -- The error for a number and a message that a server answered.
-local function answered(code, message, isWrite)
+local function errorOf(code, message, isWrite)
   local name = CODES[code] or "io"
   if isWrite and INTERRUPTED[code] then return server.lost(name, message) end
   local err = core.error(name, message)
   if name == "timeout" then err.retryable = false end
   return err
 end
-Connection.answered = answered
+Connection.errorOf = errorOf
 
 -- Raises what `failure` says.  `began`: when it was sent; isSafe: nothing was changed, whatever happened.
 local function raise(self, doing, began, isSafe)
@@ -128,7 +128,7 @@ local function raise(self, doing, began, isSafe)
     self:drop()
     error(core.error("io", message), 0)
   end
-  if domain > PROTOCOL and domain ~= SERVER_SELECTION then error(answered(failure.code, message, not isSafe), 0) end
+  if domain > PROTOCOL and domain ~= SERVER_SELECTION then error(errorOf(failure.code, message, not isSafe), 0) end
   self:drop()
   local isLate = domain == STREAM and server.clock() - began >= 0.95 * self.parts.answer
   local code = isLate and "timeout" or "unavailable"
@@ -160,37 +160,41 @@ local function ping(self)
   if not self.mongoc.mongoc_client_command_simple(self.client, self.database, command(self), nil, nil, failure) then
     raise(self, "connecting", began, true)
   end
-  self.answered = server.clock()
+  self.heard = server.clock()
 end
 
 -- A client that is connected; isWrite: and surely so.
 local function ready(self, isWrite)
   if self.client and self.pid ~= ffi.C.getpid() then abandon(self) end
   if not self.client then newClient(self) end
-  if not self.answered or (isWrite and server.clock() - self.answered > IDLE) then ping(self) end
+  if not self.heard or (isWrite and server.clock() - self.heard > IDLE) then ping(self) end
+end
+
+local function attempt(self, operation, isWrite)
+  ready(self, isWrite)
+  return operation()
 end
 
 --- Runs `operation` within the deadline that the URL sets, and again where that is safe.
 ---@param operation fun(): any
 ---@param isWrite? boolean
 function Connection:run(operation, isWrite)
-  local last
-  return server.try(self.settings, function(deadline)
+  local last, isOver
+  local ok, result = pcall(server.try, self.settings, function(deadline)
     -- An attempt that could end too late is not begun.
-    local needed = self.parts and self.parts.repeats * (self.parts.select + self.parts.answer) or 0
-    if last and deadline - server.clock() < needed then
-      last.retryable = false
+    if last and deadline - server.clock() < self.parts.repeats * (self.parts.select + self.parts.answer) then
+      isOver, last.retryable = true, false
       error(last, 0)
     end
     self.deadline = deadline
-    local ok, result = pcall(function()
-      ready(self, isWrite)
-      return operation()
-    end)
-    if ok then return result end
-    if core.isError(result) then last = result end
-    error(result, 0)
+    local fine, found = pcall(attempt, self, operation, isWrite)
+    if fine then return found end
+    last = core.isError(found) and self.parts and found or nil
+    error(found, 0)
   end)
+  if ok then return result end
+  if isOver then last.retryable = true end -- by whoever called
+  error(result, 0)
 end
 
 -- The fields of a reply that matter: a table by key, with errors as JSON text.
@@ -221,7 +225,7 @@ function Connection:command(doing, isWrite)
   self.bson.bson_destroy(replyBson)
   if not parsed then error(reply, 0) end
   if not ok and not reply.writeErrors and not reply.writeConcernError then raise(self, doing, began, not isWrite) end
-  self.answered = server.clock()
+  self.heard = server.clock()
   return reply
 end
 
@@ -270,7 +274,7 @@ function Connection:find(name, at, fn)
   mongoc.mongoc_cursor_destroy(cursor)
   if not ok then error(raised, 0) end
   if failed then raise(self, "reading " .. name, began, true) end
-  self.answered = server.clock()
+  self.heard = server.clock()
 end
 
 --- Names of the collections in the database.

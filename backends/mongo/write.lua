@@ -77,7 +77,7 @@ local function writeErrors(reply, doing)
 end
 
 local function raise(shared, err, doing)
-  error(shared.answered(err.code, ("MongoDB, %s: %s"):format(doing, err.errmsg), true), 0)
+  error(shared.errorOf(err.code, ("MongoDB, %s: %s"):format(doing, err.errmsg), true), 0)
 end
 
 --- Writes one entity.
