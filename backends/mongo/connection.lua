@@ -1,0 +1,300 @@
+-- SPDX-License-Identifier: MIT
+--
+-- A client of libmongoc, shared by all instances with one URL: commands and finds within a deadline, and what their
+-- failures mean.
+--
+-- A client is dropped at the first failure of its network and made anew by the next operation: libmongoc itself would
+-- not look at a server for five seconds after it had failed.  Making one costs no connection; a ping, which comes
+-- first, does, so that a failure to connect is known to have sent nothing.  A ping also comes before a write on a
+-- connection that has been idle: a server that was restarted meanwhile then costs no "may have happened".
+--
+-- After a fork the child has a client of its own; it does not end the parent's.
+
+local core = require "holdfast.core"
+local ffi = require "ffi"
+local address = require "holdfast.backends.mongo.address"
+local libmongoc = require "holdfast.backends.mongo.libmongoc"
+local reader = require "holdfast.backends.mongo.reader"
+local server = require "holdfast.server"
+local writer = require "holdfast.backends.mongo.writer"
+
+-- After how many seconds without an answer a connection is looked at before a write.
+local IDLE = 0.05
+
+-- Domains of libmongoc's errors.
+local CLIENT, STREAM, PROTOCOL, SERVER_SELECTION, WRITE_CONCERN = 1, 2, 3, 15, 16
+local AUTHENTICATE = 11 -- a code of the domain CLIENT
+local TOO_BIG = 8 -- of CLIENT
+local BAD_WIRE_VERSION = 15 -- of PROTOCOL
+
+-- What codes of MongoDB's servers mean here; all others are `io`.
+local CODES = {
+  [50] = "timeout", [262] = "timeout",
+  [11000] = "conflict", [11001] = "conflict",
+  [10334] = "invalid_value", [17280] = "invalid_value", [17419] = "invalid_value", [17420] = "invalid_value",
+  [14031] = "full", [12501] = "full",
+  [6] = "unavailable", [7] = "unavailable", [89] = "unavailable", [91] = "unavailable", [189] = "unavailable",
+  [9001] = "unavailable", [10058] = "unavailable", [10107] = "unavailable", [11600] = "unavailable",
+  [11602] = "unavailable", [13435] = "unavailable", [13436] = "unavailable", [133] = "unavailable",
+}
+
+-- Those of them that say: the server was interrupted, and a write may have happened.
+local INTERRUPTED = { [6] = true, [7] = true, [50] = true, [89] = true, [91] = true, [189] = true, [262] = true,
+  [9001] = true, [11600] = true, [11602] = true }
+
+local failure, staticBson, optionsBson, replyBson, documents =
+  ffi.new("bson_error_t"), ffi.new("bson_t"), ffi.new("bson_t"), ffi.new("bson_t"), ffi.new("const bson_t *[1]")
+
+local Connection = {}
+Connection.__index = Connection
+
+local shared = {} -- URL -> connection
+
+-- The connection for a URL, shared with all that ask for the same; dials nothing.
+local function get(url)
+  local self = shared[url]
+  if not self then
+    local settings, rest = address.parse(url)
+    self = setmetatable({ url = url, settings = settings, rest = rest, users = 0 }, Connection)
+    shared[url] = self
+  end
+  self.users = self.users + 1
+  return self
+end
+
+--- For one user less.  The client is ended by the collector, since a Lua state that ends may have unloaded libmongoc.
+function Connection:release()
+  self.users = self.users - 1
+  if self.users > 0 then return end
+  self:drop()
+  if shared[self.url] == self then shared[self.url] = nil end
+end
+
+-- ---- the client
+
+function Connection:drop()
+  self.client, self.collections = nil, nil
+end
+
+-- What a parent process's client is in its child: nothing that may be said over its connections.
+local function abandon(self)
+  if self.client then self.mongoc.mongoc_client_reset(self.client) end
+  self:drop()
+end
+
+local function prepare(self)
+  self.mongoc, self.bson = libmongoc.load()
+  local complete
+  complete, self.parts = address.complete(self.rest, self.settings)
+  self.uri = address.uri(complete)
+  self.database = address.database(self.uri)
+end
+
+local function newClient(self)
+  if not self.uri then prepare(self) end
+  local client = self.mongoc.mongoc_client_new_from_uri_with_error(self.uri, failure)
+  if client == nil then
+    error(core.error("unavailable", address.redact(ffi.string(failure.message), self.url)), 0)
+  end
+  self.client = ffi.gc(client, self.mongoc.mongoc_client_destroy)
+  self.mongoc.mongoc_client_set_error_api(client, 2)
+  self.pid, self.collections, self.heard = ffi.C.getpid(), {}, nil
+end
+
+-- ---- failures
+
+local function explain(self, doing)
+  return string.format("MongoDB, %s: %s", doing, address.redact(ffi.string(failure.message), self.url))
+end
+
+-- The error for a number and a message that a server answered.
+local function errorOf(code, message, isWrite)
+  local name = CODES[code] or "io"
+  if isWrite and INTERRUPTED[code] then return server.lost(name, message) end
+  local err = core.error(name, message)
+  if name == "timeout" then err.retryable = false end
+  return err
+end
+Connection.errorOf = errorOf
+
+-- Raises what `failure` says.  `began`: when it was sent; isSafe: nothing was changed, whatever happened.
+local function raise(self, doing, began, isSafe)
+  local domain, message = failure.domain, explain(self, doing)
+  if domain == WRITE_CONCERN then error(server.lost("timeout", message), 0) end
+  local isRefused = domain == CLIENT and failure.code == AUTHENTICATE
+    or domain == PROTOCOL and failure.code == BAD_WIRE_VERSION
+  if domain == CLIENT and failure.code == TOO_BIG then error(core.error("invalid_value", message), 0) end
+  if isRefused then
+    self:drop()
+    error(core.error("io", message), 0)
+  end
+  if domain > PROTOCOL and domain ~= SERVER_SELECTION then error(errorOf(failure.code, message, not isSafe), 0) end
+  self:drop()
+  local isLate = domain == STREAM and server.clock() - began >= 0.95 * self.parts.answer
+  local code = isLate and "timeout" or "unavailable"
+  if isSafe or domain == CLIENT or domain == SERVER_SELECTION then
+    local err = core.error(code, message)
+    err.retryable = code == "unavailable"
+    error(err, 0)
+  end
+  error(server.lost(code, message), 0)
+end
+
+-- ---- commands
+
+-- What writer.lua has, as libbson sees it.
+local function command(self, from, size)
+  local data = writer.bytes()
+  if not self.bson.bson_init_static(staticBson, data + (from or 0), size or writer.size()) then
+    error(core.error("invalid_value", "what is to be sent is no BSON that libbson takes"), 0)
+  end
+  return staticBson
+end
+
+local function ping(self)
+  writer.reset()
+  local document = writer.begin()
+  writer.number("ping", 1)
+  writer.finish(document)
+  local began = server.clock()
+  if not self.mongoc.mongoc_client_command_simple(self.client, self.database, command(self), nil, nil, failure) then
+    raise(self, "connecting", began, true)
+  end
+  self.heard = server.clock()
+end
+
+-- A client that is connected; isWrite: and surely so.
+local function ready(self, isWrite)
+  if self.client and self.pid ~= ffi.C.getpid() then abandon(self) end
+  if not self.client then newClient(self) end
+  if not self.heard or (isWrite and server.clock() - self.heard > IDLE) then ping(self) end
+end
+
+local function attempt(self, operation, isWrite)
+  ready(self, isWrite)
+  return operation()
+end
+
+--- Runs `operation` within the deadline that the URL sets, and again where that is safe.
+---@param operation fun(): any
+---@param isWrite? boolean
+function Connection:run(operation, isWrite)
+  local last, isOver
+  local ok, result = pcall(server.try, self.settings, function(deadline)
+    -- An attempt that could end too late is not begun.
+    if last and deadline - server.clock() < self.parts.repeats * (self.parts.select + self.parts.answer) then
+      isOver, last.retryable = true, false
+      error(last, 0)
+    end
+    self.deadline = deadline
+    local fine, found = pcall(attempt, self, operation, isWrite)
+    if fine then return found end
+    last = core.isError(found) and self.parts and found or nil
+    error(found, 0)
+  end)
+  if ok then return result end
+  if isOver then last.retryable = true end -- by whoever called
+  error(result, 0)
+end
+
+-- The fields of a reply that matter: a table by key, with errors as JSON text.
+local function fields(data, length)
+  local out = {}
+  reader.each(data, length, function(key, kind, p, after)
+    local value = reader.plain(kind, p)
+    if value == nil and (kind == 3 or kind == 4) then value = reader.json(kind, p, after) end
+    out[key] = value
+  end)
+  return out
+end
+
+--- Sends the command that writer.lua has.  `doing`: what it is, for errors.
+---@param doing string
+---@param isWrite? boolean
+---@return table<string, any> reply  documents and arrays in it are JSON text
+function Connection:command(doing, isWrite)
+  local began, ok = server.clock(), nil
+  if isWrite then
+    ok = self.mongoc.mongoc_client_write_command_with_opts(self.client, self.database, command(self), nil,
+      replyBson, failure)
+  else
+    ok = self.mongoc.mongoc_client_read_command_with_opts(self.client, self.database, command(self), nil, nil,
+      replyBson, failure)
+  end
+  local parsed, reply = pcall(fields, self.bson.bson_get_data(replyBson), replyBson.len)
+  self.bson.bson_destroy(replyBson)
+  if not parsed then error(reply, 0) end
+  if not ok and not reply.writeErrors and not reply.writeConcernError then raise(self, doing, began, not isWrite) end
+  self.heard = server.clock()
+  return reply
+end
+
+-- ---- finds
+
+local function collection(self, name)
+  local found = self.collections[name]
+  if not found then
+    found = ffi.gc(self.mongoc.mongoc_client_get_collection(self.client, self.database, name),
+      self.mongoc.mongoc_collection_destroy)
+    self.collections[name] = found
+  end
+  return found
+end
+
+-- An answer may come in many parts, each of them in time.
+local function checkDeadline(self, name)
+  if server.clock() < self.deadline then return end
+  local err = core.error("timeout", string.format("MongoDB, reading %s: it took longer than timeout=%gs", name,
+    self.settings.timeout))
+  err.retryable = false
+  error(err, 0)
+end
+
+--- Calls fn(data, length) for each document that is found, until it returns true.  writer.lua has the filter, and
+--- behind it, from `at` on, the options.
+---@param name string  of the collection
+---@param at integer
+---@param fn fun(data: ffi.cdata*, length: integer): boolean?
+function Connection:find(name, at, fn)
+  local mongoc, data = self.mongoc, writer.bytes()
+  command(self, 0, at)
+  self.bson.bson_init_static(optionsBson, data + at, writer.size() - at)
+  local began = server.clock()
+  local cursor = mongoc.mongoc_collection_find_with_opts(collection(self, name), staticBson, optionsBson, nil)
+  local ok, raised = pcall(function()
+    local count = 0
+    while mongoc.mongoc_cursor_next(cursor, documents) do
+      local document = documents[0]
+      if fn(self.bson.bson_get_data(document), document.len) then return end
+      count = count + 1
+      if count % 1000 == 0 then checkDeadline(self, name) end
+    end
+  end)
+  local failed = mongoc.mongoc_cursor_error(cursor, failure)
+  mongoc.mongoc_cursor_destroy(cursor)
+  if not ok then error(raised, 0) end
+  if failed then raise(self, "reading " .. name, began, true) end
+  self.heard = server.clock()
+end
+
+--- Names of the collections in the database.
+---@return string[]
+function Connection:collectionNames()
+  writer.reset()
+  local options = writer.begin()
+  local filter = writer.document("filter")
+  writer.string("type", "collection")
+  writer.finish(filter)
+  writer.finish(options)
+  local began, mongoc = server.clock(), self.mongoc
+  local database = mongoc.mongoc_client_get_database(self.client, self.database)
+  local list = mongoc.mongoc_database_get_collection_names_with_opts(database, command(self), failure)
+  mongoc.mongoc_database_destroy(database)
+  if list == nil then raise(self, "listing collections", began, true) end
+  local names = {}
+  while list[#names] ~= nil do names[#names + 1] = ffi.string(list[#names]) end
+  self.bson.bson_strfreev(list)
+  return names
+end
+
+return { get = get }

@@ -1,0 +1,156 @@
+-- SPDX-License-Identifier: MIT
+--
+-- Entities in MongoDB, as the TypeScript framework keeps them: a collection for each entity name, and in it a document
+-- {entityId, data, updatedAt} for each entity, with a unique index on entityId.  libmongoc does the talking, by FFI.
+--
+--   writer.lua, reader.lua   BSON from and to JSON text
+--   connection.lua           the client, deadlines, and what failures mean
+--   address.lua              what a URL means
+--   names.lua                entity names as names of collections
+--   rows.lua                 documents by their ids
+--   walk.lua                 all of them, in order
+--   write.lua                writing and removing
+--   libmongoc.lua            the libraries
+
+local core = require "holdfast.core"
+local address = require "holdfast.backends.mongo.address"
+local connections = require "holdfast.backends.mongo.connection"
+local names = require "holdfast.backends.mongo.names"
+local PersistBase = require "holdfast.PersistBase"
+local rows = require "holdfast.backends.mongo.rows"
+local walk = require "holdfast.backends.mongo.walk"
+local write = require "holdfast.backends.mongo.write"
+local writer = require "holdfast.backends.mongo.writer"
+
+local MongoPersist = PersistBase:extend("MongoPersist")
+
+MongoPersist.encoding = "json"
+MongoPersist.supports = { durable = true, ifAbsent = true }
+
+-- ---- instances
+
+function MongoPersist:init(entityName, url)
+  PersistBase.init(self, entityName, url)
+  address.parse(url)
+end
+
+-- The connection: shared by the instances with this URL, until each of them is closed.
+local function connection(self)
+  if not self.connection then self.connection = connections.get(self.baseDir) end
+  return self.connection
+end
+
+local function run(self, operation, isWrite) return connection(self):run(operation, isWrite) end
+
+local function createIndex(self)
+  writer.reset()
+  local command = writer.begin()
+  writer.string("createIndexes", self.collection)
+  local indexes = writer.array("indexes")
+  local index = writer.document("0")
+  local key = writer.document("key")
+  writer.number("entityId", 1)
+  writer.finish(key)
+  writer.string("name", "entityId_1")
+  writer.boolean("unique", true)
+  writer.finish(index)
+  writer.finish(indexes)
+  writer.finish(command)
+  self.connection:command("making the unique index on entityId of " .. self.collection, true)
+end
+
+function MongoPersist:waitForInit()
+  run(self, function()
+    self.collection = names.collection(self.connection, self.entityName)
+    local ok, raised = pcall(createIndex, self)
+    -- Who may not make indexes may still use a collection that has this one.
+    if not ok and not (raised.code == "io" and names.hasIndex(self.connection, self.collection)) then
+      error(raised, 0)
+    end
+  end) -- making what is there already changes nothing: it may be repeated, as reads are
+end
+
+function MongoPersist:close()
+  if self.connection then self.connection:release() end
+  self.connection = nil
+end
+
+-- ---- one entity
+
+function MongoPersist:readEntry(id)
+  local found = rows.read(self, id)
+  if not found then error(core.error("not_found"), 0) end
+  return { id = id, value = found.text, revision = 0, updatedAt = found.updatedAt or 0 }
+end
+
+function MongoPersist:readValue(id)
+  local found = rows.read(self, id)
+  return found and found.text or error(core.error("not_found"), 0)
+end
+
+function MongoPersist:hasValue(id) return rows.exists(self, id) end
+
+function MongoPersist:writeValue(id, text, options) write.one(self, id, text, options and options.ifAbsent) end
+
+function MongoPersist:removeValue(id)
+  if write.remove(self, { id }) == 0 then error(core.error("not_found"), 0) end
+end
+
+-- ---- many
+
+function MongoPersist:readMany(ids) return rows.readMany(self, ids) end
+
+function MongoPersist:writeMany(texts) write.many(self, texts) end
+
+function MongoPersist:removeMany(ids) return math.min(#ids, write.remove(self, ids)) end
+
+function MongoPersist:removeAll() write.removeAll(self) end
+
+function MongoPersist:keys(range) return walk.keys(self, range) end
+
+function MongoPersist:entries(range) return walk.entries(self, range) end
+
+-- Nobody calls it: loops over values are made of entries.
+function MongoPersist:values(range)
+  local step = walk.entries(self, range)
+  return function()
+    local _, text = step()
+    return text
+  end
+end
+
+function MongoPersist:count() return walk.count(self) end
+
+-- ---- the store
+
+local function serverVersion(shared)
+  writer.reset()
+  local command = writer.begin()
+  writer.number("buildInfo", 1)
+  writer.finish(command)
+  return shared:command("asking for the version").version
+end
+
+function MongoPersist:stat()
+  local shared = connection(self)
+  return {
+    url = address.redact(self.baseDir, self.baseDir),
+    server = "MongoDB " .. tostring(run(self, function() return serverVersion(shared) end)),
+    database = shared.database,
+    collection = self.collection,
+    entities = MongoPersist.count(self),
+  }
+end
+
+--- The names of entities in the database that a URL means.
+---@param url string
+---@return string[]
+function MongoPersist.entityNames(url)
+  local shared = connections.get(url)
+  local ok, result = pcall(shared.run, shared, function() return names.list(shared) end)
+  shared:release()
+  if not ok then error(result, 0) end
+  return result
+end
+
+return MongoPersist
