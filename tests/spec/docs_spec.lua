@@ -386,12 +386,12 @@ function generate.codes()
 end
 
 function generate.capabilities()
-  local backends = { "lmdb", "file", "memory", "null" }
-  local rows = { "| `supports` | " .. table.concat(backends, " | ") .. " |", "|---|---|---|---|---|" }
+  local backends = { "lmdb", "file", "memory", "redis", "redis+cluster", "postgres", "mongodb", "null" }
+  local rows = { "| `supports` | " .. table.concat(backends, " | ") .. " |", "|---|" .. ("---|"):rep(#backends) }
   for name in backendHeader():gmatch('X%([%u_]+, %d+, "(%a+)"') do
     local row = "| `" .. name .. "` |"
     for _, backend in ipairs(backends) do
-      row = row .. (holdfast.PersistBase("any", backend .. ":never").supports[name] and " yes |" or " |")
+      row = row .. (holdfast.PersistBase("any", backend .. "://never").supports[name] and " yes |" or " |")
     end
     rows[#rows + 1] = row
   end
