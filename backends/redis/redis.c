@@ -193,15 +193,27 @@ hf_status redis_check_all(const redis_batch *b, hf_error *err) {
                         "another client has changed what this transaction has read, so nothing was written: run it "
                         "again");
   hf_status status = redis_batch_check(b, err); /* the first one refused tells more than EXEC does */
+  if (status == HF_OK && exec->type != REDIS_REPLY_ARRAY)
+    status = hf_error_set(err, HF_IO, "Redis answers EXEC with something else");
   for (size_t i = 0; status == HF_OK && i < exec->elements; i++)
     if (exec->element[i]->type == REDIS_REPLY_ERROR) status = redis_fail_reply(b->store, exec->element[i], err);
   return status;
 }
 
-static hf_status run_writes(redis_batch *b, bool ok, hf_error *err) {
+/* Whether each reply is of the type that the command has; a nil is for the caller. */
+static hf_status expect(const redis_batch *b, int type, hf_error *err) {
+  hf_status status = redis_batch_check(b, err);
+  for (size_t i = 0; i < b->count && status == HF_OK; i++)
+    if (b->commands[i].reply->type != type && b->commands[i].reply->type != REDIS_REPLY_NIL)
+      status = hf_error_set(err, HF_IO, "Redis answers with something else: is it Redis?");
+  return status;
+}
+
+/* `type`: of the replies to come. */
+static hf_status run_writes(redis_batch *b, bool ok, int type, hf_error *err) {
   hf_status status = ok ? redis_batch_run(b, redis_deadline(b->store), err) : memory(err);
   atomic_fetch_add(&b->store->writes, 1);
-  if (status == HF_OK) status = b->whole ? redis_check_all(b, err) : redis_batch_check(b, err);
+  if (status == HF_OK) status = b->whole ? redis_check_all(b, err) : expect(b, type, err);
   return status;
 }
 
@@ -229,7 +241,7 @@ static hf_status put_many(void *store, void *txn, void *entity, const hf_put *pu
     for (size_t i = 0; i < count && ok; i++)
       ok = redis_batch_word(&b, redis_key(entity, puts[i].key.id, key)) && redis_batch_word(&b, puts[i].json);
   }
-  status = run_writes(&b, ok, err);
+  status = run_writes(&b, ok, REDIS_REPLY_STATUS, err);
   redis_batch_free(&b);
   return status;
 }
@@ -252,7 +264,7 @@ static bool add_removals(redis_batch *b, const redis_entity *e, const hf_slice *
 static hf_status remove_ids(redis_entity *e, const hf_slice *ids, size_t count, uint64_t *removed, hf_error *err) {
   redis_batch b;
   redis_batch_init(&b, e->store, true);
-  hf_status status = run_writes(&b, add_removals(&b, e, ids, count), err);
+  hf_status status = run_writes(&b, add_removals(&b, e, ids, count), REDIS_REPLY_INTEGER, err);
   for (size_t i = 0; i < b.count && status == HF_OK; i++) *removed += (uint64_t)b.commands[i].reply->integer;
   redis_batch_free(&b);
   return status;
@@ -313,6 +325,7 @@ static hf_status has(void *store, void *txn, void *entity, const hf_key *key, hf
   redis_batch b;
   redis_batch_init(&b, store, false);
   hf_status status = ask(entity, &b, "EXISTS", key->id, err);
+  if (status == HF_OK) status = expect(&b, REDIS_REPLY_INTEGER, err);
   if (status == HF_OK && b.commands[0].reply->integer == 0) status = HF_NOT_FOUND;
   redis_batch_free(&b);
   return status;
@@ -336,7 +349,7 @@ static hf_status put_at_revision(redis_entity *e, const hf_put *put, uint64_t re
     hf_slice key = redis_key(e, put->key.id, name);
     snprintf(ttl, sizeof ttl, "%lld", (long long)e->store->config.ttl_ms);
     const hf_slice words[] = {hf_text("EVAL"), hf_text(script), hf_text("1"), key, present, put->json, hf_text(ttl)};
-    status = run_writes(&write, redis_batch_add(&write, redis_slot(key), words, 7) != NULL, err);
+    status = run_writes(&write, redis_batch_add(&write, redis_slot(key), words, 7) != NULL, REDIS_REPLY_INTEGER, err);
     if (status == HF_OK && write.commands[0].reply->integer != 1) {
       info->revision = HF_REVISION_UNKNOWN;
       status = HF_CONFLICT;
@@ -371,7 +384,8 @@ static hf_status put(void *store, void *txn, void *entity, const hf_put *put, co
   } else {
     redis_batch b;
     redis_batch_init(&b, store, true);
-    status = run_writes(&b, redis_add_set(&b, redis_key(entity, put->key.id, key), put->json, options->if_absent), err);
+    bool ok = redis_add_set(&b, redis_key(entity, put->key.id, key), put->json, options->if_absent);
+    status = run_writes(&b, ok, REDIS_REPLY_STATUS, err);
     if (status == HF_OK && b.commands[0].reply->type == REDIS_REPLY_NIL) {
       info->revision = HF_REVISION_UNKNOWN;
       status = HF_CONFLICT;

@@ -119,7 +119,7 @@ typedef struct redis_store {
   int16_t slots[REDIS_SLOTS]; /* cluster: index of the node; -1: unknown */
   bool stale;                 /* the map of slots, or the master's address, is to be read anew */
   int64_t resolved_at;        /* when the sentinels were asked last; 0: never */
-  bool looked;                /* the server's settings were looked at */
+  _Atomic bool looked;        /* the server's settings were looked at */
   char warnings[512];         /* what it may lose; "" if nothing is known to */
   char version[32];
 } redis_store;

@@ -193,7 +193,8 @@ static hf_status introduce(redis_store *s, redis_link *link, int64_t deadline, h
     if (status == HF_OK) status = redis_batch_check(&b, err);
     const redisReply *role = b.commands[b.count - 1].reply;
     if (status == HF_OK && c->mode == REDIS_SENTINEL &&
-        (role->type != REDIS_REPLY_ARRAY || !role->elements || strcmp(role->element[0]->str, "master") != 0))
+        (role->type != REDIS_REPLY_ARRAY || !role->elements || role->element[0]->type != REDIS_REPLY_STRING ||
+         strcmp(role->element[0]->str, "master") != 0))
       status = hf_error_set(err, HF_UNAVAILABLE, "the server that the sentinels name is not a master (yet)");
   }
   redis_batch_free(&b);
@@ -285,7 +286,8 @@ static hf_status ask_sentinel(redis_store *s, const redis_address *at, int64_t d
   to->port = 0;
   if (status == HF_OK) {
     const redisReply *r = b.commands[b.count - 1].reply;
-    if (r->type == REDIS_REPLY_ARRAY && r->elements == 2 && r->element[0]->len < sizeof to->host) {
+    if (r->type == REDIS_REPLY_ARRAY && r->elements == 2 && r->element[0]->type == REDIS_REPLY_STRING &&
+        r->element[1]->type == REDIS_REPLY_STRING && r->element[0]->len < sizeof to->host) {
       memcpy(to->host, r->element[0]->str, r->element[0]->len + 1);
       to->port = atoi(r->element[1]->str);
     }
@@ -344,7 +346,10 @@ static bool parse_range(redis_store *s, const redisReply *range, const char *ask
   if (range->type != REDIS_REPLY_ARRAY || range->elements < 3) return false;
   const redisReply *master = range->element[2];
   long long first = range->element[0]->integer, last = range->element[1]->integer;
-  if (master->type != REDIS_REPLY_ARRAY || master->elements < 2 || first < 0 || last >= REDIS_SLOTS) return false;
+  if (range->element[0]->type != REDIS_REPLY_INTEGER || range->element[1]->type != REDIS_REPLY_INTEGER ||
+      master->type != REDIS_REPLY_ARRAY || master->elements < 2 || master->element[1]->type != REDIS_REPLY_INTEGER ||
+      first < 0 || last >= REDIS_SLOTS)
+    return false;
   redis_address a = {.port = (int)master->element[1]->integer};
   bool named = master->element[0]->type == REDIS_REPLY_STRING && master->element[0]->len &&
                strcmp(master->element[0]->str, "?") != 0;
@@ -416,8 +421,12 @@ hf_status redis_route_refresh(redis_store *s, int64_t deadline, hf_error *err) {
   if (!is_needed(s)) return HF_OK;
   if (s->config.mode == REDIS_SINGLE)
     return redis_route_address(s, &s->config.seeds[0]) < 0 ? hf_error_set(err, HF_IO, "out of memory") : HF_OK;
-  const struct timespec by = {deadline / (1000 * MS), deadline % (1000 * MS)};
-  if (pthread_mutex_clocklock(&s->refreshing, CLOCK_MONOTONIC, &by))
+  struct timespec by;
+  clock_gettime(CLOCK_REALTIME, &by);
+  int64_t until = by.tv_nsec + (deadline - hf_clock_ns());
+  by.tv_sec += until / (1000 * MS);
+  by.tv_nsec = until % (1000 * MS);
+  if (until <= 0 || pthread_mutex_timedlock(&s->refreshing, &by))
     return hf_error_set(err, HF_TIMEOUT, "Redis: the routes were not known within the deadline");
   hf_status status = HF_OK;
   if (is_needed(s)) /* another thread may have been faster */

@@ -46,7 +46,8 @@ static hf_status scan_step(redis_store *s, hf_slice pattern, const int *nodes, c
   if (status == HF_OK) status = redis_batch_check(&b, err);
   for (size_t i = 0; i < n && status == HF_OK; i++) {
     const redisReply *r = b.commands[i].reply;
-    if (r->type != REDIS_REPLY_ARRAY || r->elements != 2 || r->element[0]->len >= 24) {
+    if (r->type != REDIS_REPLY_ARRAY || r->elements != 2 || r->element[0]->type != REDIS_REPLY_STRING ||
+        r->element[0]->len >= 24 || r->element[1]->type != REDIS_REPLY_ARRAY) {
       status = hf_error_set(err, HF_IO, "Redis answers SCAN with something else");
       break;
     }
@@ -54,7 +55,8 @@ static hf_status scan_step(redis_store *s, hf_slice pattern, const int *nodes, c
     ended[asked[i]] = strcmp(cursors[asked[i]], "0") == 0;
     const redisReply *keys = r->element[1];
     for (size_t k = 0; k < keys->elements && ok; k++)
-      ok = fn(arg, (hf_slice){keys->element[k]->str, keys->element[k]->len});
+      ok = keys->element[k]->type != REDIS_REPLY_STRING ||
+           fn(arg, (hf_slice){keys->element[k]->str, keys->element[k]->len});
     if (!ok) status = memory(err);
   }
   redis_batch_free(&b);
@@ -98,7 +100,10 @@ static hf_status look_for_moves(redis_store *s, bool *moving, uint64_t *map, hf_
   }
   status = ok ? redis_batch_run(&b, redis_deadline(s), err) : memory(err);
   if (status == HF_OK) status = redis_batch_check(&b, err);
-  for (size_t i = 0; i < b.count && status == HF_OK; i++) *moving |= strstr(b.commands[i].reply->str, " [") != NULL;
+  for (size_t i = 0; i < b.count && status == HF_OK; i++) {
+    const redisReply *r = b.commands[i].reply;
+    *moving |= r->type != REDIS_REPLY_STRING || strstr(r->str, " [") != NULL;
+  }
   redis_batch_free(&b);
   pthread_mutex_lock(&s->lock);
   for (int i = 0; i < REDIS_SLOTS; i++) *map = (*map ^ (uint64_t)(s->slots[i] + 2)) * 0x100000001B3u;
