@@ -76,10 +76,13 @@ function Connection:drop()
   self.client, self.collections = nil, nil
 end
 
--- What a parent process's client is in its child: nothing that may be said over its connections.
-local function abandon(self)
-  if self.client then self.mongoc.mongoc_client_reset(self.client) end
-  self:drop()
+-- Ends a client.  In a child process it is the parent's, over whose connections nothing may be said.
+local function finalizer(mongoc)
+  local pid = ffi.C.getpid()
+  return function(client)
+    if ffi.C.getpid() ~= pid then mongoc.mongoc_client_reset(client) end
+    mongoc.mongoc_client_destroy(client)
+  end
 end
 
 local function prepare(self)
@@ -96,7 +99,7 @@ local function newClient(self)
   if client == nil then
     error(core.error("unavailable", address.redact(ffi.string(failure.message), self.url)), 0)
   end
-  self.client = ffi.gc(client, self.mongoc.mongoc_client_destroy)
+  self.client = ffi.gc(client, finalizer(self.mongoc))
   self.mongoc.mongoc_client_set_error_api(client, 2)
   self.pid, self.collections, self.heard = ffi.C.getpid(), {}, nil
 end
@@ -165,7 +168,7 @@ end
 
 -- A client that is connected; isWrite: and surely so.
 local function ready(self, isWrite)
-  if self.client and self.pid ~= ffi.C.getpid() then abandon(self) end
+  if self.client and self.pid ~= ffi.C.getpid() then self:drop() end
   if not self.client then newClient(self) end
   if not self.heard or (isWrite and server.clock() - self.heard > IDLE) then ping(self) end
 end
