@@ -161,7 +161,7 @@ local MARKED_KEYS = { [M.MARKER] = true, ["$ref"] = true }
 -- Raised, as these values, where the text cannot become BSON as it is.
 local MARK, DUPLICATE = {}, {}
 
-local QUOTE, BACKSLASH, COMMA, COLON = byte '"', byte "\\", byte ",", byte ":"
+local QUOTE, BACKSLASH, COMMA = byte '"', byte "\\", byte ","
 local OPEN, CLOSE, OPEN_LIST, CLOSE_LIST = byte "{", byte "}", byte "[", byte "]"
 local ESCAPES = { [byte "b"] = 8, [byte "f"] = 12, [byte "n"] = 10, [byte "r"] = 13, [byte "t"] = 9 }
 
