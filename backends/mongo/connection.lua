@@ -50,18 +50,6 @@ Connection.__index = Connection
 
 local shared = {} -- URL -> connection
 
--- The connection for a URL, shared with all that ask for the same; dials nothing.
-local function get(url)
-  local self = shared[url]
-  if not self then
-    local settings, rest = address.parse(url)
-    self = setmetatable({ url = url, settings = settings, rest = rest, users = 0 }, Connection)
-    shared[url] = self
-  end
-  self.users = self.users + 1
-  return self
-end
-
 --- For one user less.  The client is ended by the collector, since a Lua state that ends may have unloaded libmongoc.
 function Connection:release()
   self.users = self.users - 1
@@ -76,10 +64,13 @@ function Connection:drop()
   self.client, self.collections = nil, nil
 end
 
--- What a parent process's client is in its child: nothing that may be said over its connections.
-local function abandon(self)
-  if self.client then self.mongoc.mongoc_client_reset(self.client) end
-  self:drop()
+-- Ends a client.  In a child process it is the parent's, over whose connections nothing may be said.
+local function finalizer(mongoc)
+  local pid = ffi.C.getpid()
+  return function(client)
+    if ffi.C.getpid() ~= pid then mongoc.mongoc_client_reset(client) end
+    mongoc.mongoc_client_destroy(client)
+  end
 end
 
 local function prepare(self)
@@ -96,7 +87,7 @@ local function newClient(self)
   if client == nil then
     error(core.error("unavailable", address.redact(ffi.string(failure.message), self.url)), 0)
   end
-  self.client = ffi.gc(client, self.mongoc.mongoc_client_destroy)
+  self.client = ffi.gc(client, finalizer(self.mongoc))
   self.mongoc.mongoc_client_set_error_api(client, 2)
   self.pid, self.collections, self.heard = ffi.C.getpid(), {}, nil
 end
@@ -165,47 +156,56 @@ end
 
 -- A client that is connected; isWrite: and surely so.
 local function ready(self, isWrite)
-  if self.client and self.pid ~= ffi.C.getpid() then abandon(self) end
+  if self.client and self.pid ~= ffi.C.getpid() then self:drop() end
   if not self.client then newClient(self) end
   if not self.heard or (isWrite and server.clock() - self.heard > IDLE) then ping(self) end
 end
 
-local function attempt(self, operation, isWrite)
-  ready(self, isWrite)
-  return operation()
-end
-
---- Runs `operation` within the deadline that the URL sets, and again where that is safe.
----@param operation fun(): any
----@param isWrite? boolean
-function Connection:run(operation, isWrite)
-  local last, isOver
-  local ok, result = pcall(server.try, self.settings, function(deadline)
-    -- An attempt that could end too late is not begun.
+-- One try of self.operation; made once for a connection, since LuaJIT compiles no code that makes functions.
+local function attempts(self)
+  return function(deadline)
+    local last = self.last
+    -- One that could end too late is not begun.
     if last and deadline - server.clock() < self.parts.repeats * (self.parts.select + self.parts.answer) then
-      isOver, last.retryable = true, false
+      self.isOver, last.retryable = true, false
       error(last, 0)
     end
     self.deadline = deadline
-    local fine, found = pcall(attempt, self, operation, isWrite)
-    if fine then return found end
-    last = core.isError(found) and self.parts and found or nil
-    error(found, 0)
-  end)
+    local ok, result = pcall(ready, self, self.isWrite)
+    if ok then ok, result = pcall(self.operation, self, self.first, self.second, self.third, self.fourth) end
+    if ok then return result end
+    self.last = core.isError(result) and self.parts and result or nil
+    error(result, 0)
+  end
+end
+
+--- Runs operation(self, first, second, third, fourth) within the deadline that the URL sets, and again where that is
+--- safe.  isWrite: it changes something, and an idle connection is looked at before.
+---@param operation function
+---@param isWrite boolean
+function Connection:run(operation, isWrite, first, second, third, fourth)
+  self.operation, self.isWrite, self.last, self.isOver = operation, isWrite, nil, false
+  self.first, self.second, self.third, self.fourth = first, second, third, fourth
+  local ok, result = pcall(server.try, self.settings, self.attempt)
   if ok then return result end
-  if isOver then last.retryable = true end -- by whoever called
+  if self.isOver then self.last.retryable = true end -- by whoever called
   error(result, 0)
 end
 
--- The fields of a reply that matter: a table by key, with errors as JSON text.
+local reply
+
+local function takeField(key, kind, at, after)
+  if key == "$clusterTime" then return end
+  local value = reader.plain(kind, at)
+  if value == nil and (kind == 3 or kind == 4) then value = reader.json(kind, at, after) end
+  reply[key] = value
+end
+
+-- The fields of a reply: a table by key, with documents and arrays as JSON text.
 local function fields(data, length)
-  local out = {}
-  reader.each(data, length, function(key, kind, p, after)
-    local value = reader.plain(kind, p)
-    if value == nil and (kind == 3 or kind == 4) then value = reader.json(kind, p, after) end
-    out[key] = value
-  end)
-  return out
+  reply = {}
+  reader.each(data, length, takeField)
+  return reply
 end
 
 --- Sends the command that writer.lua has.  `doing`: what it is, for errors.
@@ -213,7 +213,8 @@ end
 ---@param isWrite? boolean
 ---@return table<string, any> reply  documents and arrays in it are JSON text
 function Connection:command(doing, isWrite)
-  local began, ok = server.clock(), nil
+  local ok
+  local began = server.clock()
   if isWrite then
     ok = self.mongoc.mongoc_client_write_command_with_opts(self.client, self.database, command(self), nil,
       replyBson, failure)
@@ -221,12 +222,12 @@ function Connection:command(doing, isWrite)
     ok = self.mongoc.mongoc_client_read_command_with_opts(self.client, self.database, command(self), nil, nil,
       replyBson, failure)
   end
-  local parsed, reply = pcall(fields, self.bson.bson_get_data(replyBson), replyBson.len)
+  local parsed, found = pcall(fields, self.bson.bson_get_data(replyBson), replyBson.len)
   self.bson.bson_destroy(replyBson)
-  if not parsed then error(reply, 0) end
-  if not ok and not reply.writeErrors and not reply.writeConcernError then raise(self, doing, began, not isWrite) end
+  if not parsed then error(found, 0) end
+  if not ok and not found.writeErrors and not found.writeConcernError then raise(self, doing, began, not isWrite) end
   self.heard = server.clock()
-  return reply
+  return found
 end
 
 -- ---- finds
@@ -250,6 +251,16 @@ local function checkDeadline(self, name)
   error(err, 0)
 end
 
+local function drain(self, cursor, name, fn)
+  local mongoc, bson, count = self.mongoc, self.bson, 0
+  while mongoc.mongoc_cursor_next(cursor, documents) do
+    local document = documents[0]
+    if fn(bson.bson_get_data(document), document.len) then return end
+    count = count + 1
+    if count % 1000 == 0 then checkDeadline(self, name) end
+  end
+end
+
 --- Calls fn(data, length) for each document that is found, until it returns true.  writer.lua has the filter, and
 --- behind it, from `at` on, the options.
 ---@param name string  of the collection
@@ -261,15 +272,7 @@ function Connection:find(name, at, fn)
   self.bson.bson_init_static(optionsBson, data + at, writer.size() - at)
   local began = server.clock()
   local cursor = mongoc.mongoc_collection_find_with_opts(collection(self, name), staticBson, optionsBson, nil)
-  local ok, raised = pcall(function()
-    local count = 0
-    while mongoc.mongoc_cursor_next(cursor, documents) do
-      local document = documents[0]
-      if fn(self.bson.bson_get_data(document), document.len) then return end
-      count = count + 1
-      if count % 1000 == 0 then checkDeadline(self, name) end
-    end
-  end)
+  local ok, raised = pcall(drain, self, cursor, name, fn)
   local failed = mongoc.mongoc_cursor_error(cursor, failure)
   mongoc.mongoc_cursor_destroy(cursor)
   if not ok then error(raised, 0) end
@@ -295,6 +298,19 @@ function Connection:collectionNames()
   while list[#names] ~= nil do names[#names + 1] = ffi.string(list[#names]) end
   self.bson.bson_strfreev(list)
   return names
+end
+
+-- The connection for a URL, shared with all that ask for the same; dials nothing.
+local function get(url)
+  local self = shared[url]
+  if not self then
+    local settings, rest = address.parse(url)
+    self = setmetatable({ url = url, settings = settings, rest = rest, users = 0 }, Connection)
+    self.attempt = attempts(self)
+    shared[url] = self
+  end
+  self.users = self.users + 1
+  return self
 end
 
 return { get = get }

@@ -40,12 +40,10 @@ local function connection(self)
   return self.connection
 end
 
-local function run(self, operation, isWrite) return connection(self):run(operation, isWrite) end
-
-local function createIndex(self)
+local function createIndex(shared, collection)
   writer.reset()
   local command = writer.begin()
-  writer.string("createIndexes", self.collection)
+  writer.string("createIndexes", collection)
   local indexes = writer.array("indexes")
   local index = writer.document("0")
   local key = writer.document("key")
@@ -56,18 +54,21 @@ local function createIndex(self)
   writer.finish(index)
   writer.finish(indexes)
   writer.finish(command)
-  self.connection:command("making the unique index on entityId of " .. self.collection, true)
+  shared:command("making the unique index on entityId of " .. collection, true)
+end
+
+-- Returns the collection of an entity name, with its index.
+local function prepare(shared, entityName)
+  local collection = names.collection(shared, entityName)
+  local ok, raised = pcall(createIndex, shared, collection)
+  -- Who may not make indexes may still use a collection that has this one.
+  if not ok and not (raised.code == "io" and names.hasIndex(shared, collection)) then error(raised, 0) end
+  return collection
 end
 
 function MongoPersist:waitForInit()
-  run(self, function()
-    self.collection = names.collection(self.connection, self.entityName)
-    local ok, raised = pcall(createIndex, self)
-    -- Who may not make indexes may still use a collection that has this one.
-    if not ok and not (raised.code == "io" and names.hasIndex(self.connection, self.collection)) then
-      error(raised, 0)
-    end
-  end) -- making what is there already changes nothing: it may be repeated, as reads are
+  -- Making what is there already changes nothing, so this may be repeated, as reads are.
+  self.collection = connection(self):run(prepare, false, self.entityName)
 end
 
 function MongoPersist:close()
@@ -135,7 +136,7 @@ function MongoPersist:stat()
   local shared = connection(self)
   return {
     url = address.redact(self.baseDir, self.baseDir),
-    server = "MongoDB " .. tostring(run(self, function() return serverVersion(shared) end)),
+    server = "MongoDB " .. tostring(shared:run(serverVersion, false)),
     database = shared.database,
     collection = self.collection,
     entities = MongoPersist.count(self),
@@ -147,7 +148,7 @@ end
 ---@return string[]
 function MongoPersist.entityNames(url)
   local shared = connections.get(url)
-  local ok, result = pcall(shared.run, shared, function() return names.list(shared) end)
+  local ok, result = pcall(shared.run, shared, names.list, false)
   shared:release()
   if not ok then error(result, 0) end
   return result

@@ -80,10 +80,13 @@ local function valueEnd(kind, at, limit)
   return at + size
 end
 
--- Calls fn for each element of the document between two places.
-local function eachBetween(at, limit, fn)
-  local last = endOf(at, limit) - 1
-  at = at + 4
+--- Calls fn(key, type, place, placeBehind) for each element of a document.  The places are for the functions below,
+--- until another document is read.
+---@param bson ffi.cdata*
+---@param length integer
+function M.each(bson, length, fn)
+  data = cast(text8, bson)
+  local last, at = endOf(0, length) - 1, 4
   while at < last do
     local kind = data[at]
     local value = keyEnd(at + 1, last)
@@ -93,15 +96,6 @@ local function eachBetween(at, limit, fn)
     fn(key, kind, value, after)
     at = after
   end
-end
-
---- Calls fn(key, type, place, placeBehind) for each element of a document.  The places are for the functions below,
---- until another document is read.
----@param bson ffi.cdata*
----@param length integer
-function M.each(bson, length, fn)
-  data = cast(text8, bson)
-  eachBetween(0, length, fn)
 end
 
 --- The value of an element that is a string, a number, a boolean or a date (in milliseconds); nil for all others.
@@ -366,13 +360,9 @@ end
 
 -- The text of a marked entity: an object with the marker as its only key and a string; nil for all others.
 local function markedText(at, after)
-  if after - at < 5 + #MARKER or textAt(at + 5, #MARKER) ~= MARKER then return nil end
-  local text, count = nil, 0
-  eachBetween(at, after, function(key, kind, value)
-    count = count + 1
-    text = key == MARKER and kind == 2 and M.plain(kind, value)
-  end)
-  return count == 1 and text or nil
+  local value, last = at + 4 + 1 + #MARKER + 1, after - 1
+  if value >= last or data[at + 4] ~= 2 or textAt(at + 5, #MARKER) ~= MARKER or data[value - 1] ~= 0 then return nil end
+  return valueEnd(2, value, last) == last and M.plain(2, value) or nil
 end
 
 --- A value as JSON text.

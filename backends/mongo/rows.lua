@@ -83,73 +83,76 @@ local function parse(data, length)
   end
 end
 
--- Begins the filter of a find with these ids; returns where the options begin, which are open.
-local function beginFind(ids, first, last, ...)
+-- Begins a find with these ids; returns where the options begin, which are open, and whether an id may be a number.
+local function beginFind(ids, first, last)
   writer.reset()
   local filter = writer.begin()
-  M.putIds(ids, first, last)
+  local hasNumbers = M.putIds(ids, first, last)
   writer.finish(filter)
-  local at = writer.begin()
-  M.putProjection(...)
-  return at
+  return writer.begin(), hasNumbers
+end
+
+local one, found = {}, nil
+
+-- Ends a find of one entity.
+local function findOne(shared, collection, at, limit, take)
+  writer.number("limit", limit)
+  writer.boolean("singleBatch", true)
+  writer.finish(at)
+  shared:find(collection, at, take)
+  return found
+end
+
+local function takeOne(data, length)
+  parse(data, length)
+  if not found or not row.isNumber then found = { text = row.text, updatedAt = row.updatedAt } end
+end
+
+local function read(shared, collection, id)
+  one[1], found = id, nil
+  local at, mayBeNumber = beginFind(one, 1, 1)
+  M.putProjection("entityId", "data", "updatedAt")
+  return findOne(shared, collection, at, mayBeNumber and 2 or 1, takeOne)
 end
 
 --- The entity of an id: {text=, updatedAt=}, or nil.
-function M.read(self, id)
-  local shared = self.connection
-  return shared:run(function()
-    local found
-    local at = beginFind({ id }, 1, 1, "entityId", "data", "updatedAt")
-    writer.number("limit", 2)
-    writer.boolean("singleBatch", true)
-    writer.finish(at)
-    shared:find(self.collection, at, function(data, length)
-      parse(data, length)
-      if not found or not row.isNumber then found = { text = row.text, updatedAt = row.updatedAt } end
-    end)
-    return found
-  end)
+function M.read(self, id) return self.connection:run(read, false, self.collection, id) end
+
+local function takeAny() found = true end
+
+local function exists(shared, collection, id)
+  one[1], found = id, false
+  local at = beginFind(one, 1, 1)
+  M.putProjection("entityId")
+  return findOne(shared, collection, at, 1, takeAny)
 end
 
 --- Whether there is an entity.
-function M.exists(self, id)
-  local shared = self.connection
-  return shared:run(function()
-    local found = false
-    local at = beginFind({ id }, 1, 1, "entityId")
-    writer.number("limit", 1)
-    writer.boolean("singleBatch", true)
-    writer.finish(at)
-    shared:find(self.collection, at, function() found = true end)
-    return found
-  end)
+function M.exists(self, id) return self.connection:run(exists, false, self.collection, id) end
+
+local page, numbers, pageBytes
+
+local function takeInPage(data, length)
+  parse(data, length)
+  if row.isNumber then
+    numbers[row.id] = row.text
+  elseif row.id then
+    page[row.id] = row.text
+  end
+  pageBytes = pageBytes + length
+  return pageBytes >= BYTES_MAX
 end
 
--- Adds the entities of these ids to `found`, and stops when they have too many bytes.  Returns whether it went to the
--- end, and how many bytes there were.
-local function fetch(self, ids, first, last, found)
-  local isWhole, bytes = true, 0
-  local shared = self.connection
-  shared:run(function()
-    isWhole, bytes = true, 0
-    local at, numbers = beginFind(ids, first, last, "entityId", "data"), nil
-    writer.number("batchSize", last - first + 1)
-    writer.finish(at)
-    shared:find(self.collection, at, function(data, length)
-      parse(data, length)
-      if row.isNumber then
-        numbers = numbers or {}
-        numbers[row.id] = row.text
-      elseif row.id then
-        found[row.id] = row.text
-      end
-      bytes = bytes + length
-      isWhole = bytes < BYTES_MAX
-      return not isWhole
-    end)
-    for id, text in pairs(numbers or {}) do found[id] = found[id] or text end
-  end)
-  return isWhole, bytes
+-- The entities of these ids, and how many bytes they have; at BYTES_MAX it stops, and some may be missing.
+local function fetch(shared, collection, ids, first, last)
+  page, numbers, pageBytes = {}, {}, 0
+  local at = beginFind(ids, first, last)
+  M.putProjection("entityId", "data")
+  writer.number("batchSize", last - first + 1)
+  writer.finish(at)
+  shared:find(collection, at, takeInPage)
+  for id, text in pairs(numbers) do page[id] = page[id] or text end
+  return page
 end
 
 --- Entities of ids, in pages: calls of the function that is returned give {[id] = text} for the next ids and how far
@@ -159,24 +162,25 @@ function M.pages(self, ids)
   local position, wanted = 1, 100
   return function()
     if position > #ids then return nil end
-    local last, found, isWhole, bytes
+    local last, entities, bytes
     repeat -- with fewer ids, should their documents be larger than those before
-      last, found = math.min(position + wanted - 1, #ids), {}
-      isWhole, bytes = fetch(self, ids, position, last, found)
-      if not isWhole then wanted = math.ceil((last - position) / 4) end
-    until isWhole or last == position
+      last = math.min(position + wanted - 1, #ids)
+      entities = self.connection:run(fetch, false, self.collection, ids, position, last)
+      bytes = pageBytes
+      if bytes >= BYTES_MAX then wanted = math.ceil((last - position) / 4) end
+    until bytes < BYTES_MAX or last == position
     local count = last - position + 1
     wanted = math.max(1, math.min(ROWS_MAX, 4 * wanted, math.floor(BYTES_MAX / 2 * count / (bytes + 1))))
     position = last + 1
-    return found, last
+    return entities, last
   end
 end
 
 --- The entities that exist, of many ids: {[id] = text}.
 function M.readMany(self, ids)
   local all = {}
-  for page in M.pages(self, ids) do
-    for id, text in pairs(page) do all[id] = text end
+  for entities in M.pages(self, ids) do
+    for id, text in pairs(entities) do all[id] = text end
   end
   return all
 end

@@ -66,55 +66,48 @@ local function sorted()
   writer.number("batchSize", LIST_PAGE)
 end
 
--- The ids that follow `last` by their bytes, added to `ids`.  Returns the last of them and how many were there.
-local function listPage(self, prefix, last, ids)
-  local shared, before, count, final = self.connection, #ids, nil, nil
-  shared:run(function()
-    count = 0
-    for i = #ids, before + 1, -1 do ids[i] = nil end
-    local filter, field = beginList()
-    if last then writer.string("$gt", last) else writer.string("$gte", prefix or "") end
-    local bound = prefix and behind(prefix)
-    if bound then writer.string("$lt", bound) end
-    local at = endList(filter, field, sorted)
-    shared:find(self.collection, at, function(data, length)
-      count = count + 1
-      local id = reader.text(data, length, "entityId")
-      if id then
-        final = id
-        if isId(id) then ids[#ids + 1] = id end
-      end
-    end)
-  end)
-  return final, count
+local listed, count, final
+
+local function takeText(data, length)
+  count = count + 1
+  local id = reader.text(data, length, "entityId")
+  if id then final = id end
+  if id and isId(id) then listed[#listed + 1] = id end
+end
+
+-- A page of ids that follow `last` by their bytes.
+local function listPage(shared, collection, prefix, last)
+  listed, count, final = {}, 0, nil
+  local filter, field = beginList()
+  if last then writer.string("$gt", last) else writer.string("$gte", prefix or "") end
+  local bound = prefix and behind(prefix)
+  if bound then writer.string("$lt", bound) end
+  shared:find(collection, endList(filter, field, sorted), takeText)
+end
+
+local function takeNumber(_, kind, at)
+  local id, isNumber = rows.idOf(kind, at)
+  if isNumber then listed[#listed + 1] = id end
 end
 
 -- The ids that are stored as numbers, of which there are few, if any.
-local function listNumbers(self, prefix)
-  local ids, shared = {}, self.connection
-  shared:run(function()
-    ids = {}
-    local filter, field = beginList()
-    writer.number("$gte", -math.huge)
-    local at = endList(filter, field)
-    shared:find(self.collection, at, function(data, length)
-      reader.each(data, length, function(_, kind, p)
-        local id, isNumber = rows.idOf(kind, p)
-        if isNumber and (not prefix or id:sub(1, #prefix) == prefix) then ids[#ids + 1] = id end
-      end)
-    end)
-  end)
-  return ids
+local function listNumbers(shared, collection)
+  listed = {}
+  local filter, field = beginList()
+  writer.number("$gte", -math.huge)
+  shared:find(collection, endList(filter, field), function(data, length) reader.each(data, length, takeNumber) end)
+  return listed
 end
 
 -- Adds the ids that are there as numbers only.
 local function addNumbers(self, prefix, ids)
-  local numbers = listNumbers(self, prefix)
+  local numbers = self.connection:run(listNumbers, false, self.collection)
   if #numbers == 0 then return end
   local known = {}
   for _, id in ipairs(ids) do known[id] = true end
   for _, id in ipairs(numbers) do
-    if not known[id] then ids[#ids + 1] = id end
+    local isWanted = not prefix or id:sub(1, #prefix) == prefix
+    if isWanted and not known[id] then ids[#ids + 1] = id end
     known[id] = true
   end
 end
@@ -131,10 +124,11 @@ end
 --- The ids of a range, in order.
 ---@return string[]
 function M.keys(self, range)
-  local ids, last, count = {}, nil, nil
-  local prefix = range and range.prefix
+  local ids, prefix = {}, range and range.prefix
+  final = nil
   repeat
-    last, count = listPage(self, prefix, last, ids)
+    self.connection:run(listPage, false, self.collection, prefix, final)
+    for _, id in ipairs(listed) do ids[#ids + 1] = id end
   until count < LIST_PAGE
   addNumbers(self, prefix, ids)
   if range and (range.from or range.to) then ids = cut(ids, range.from, range.to) end
@@ -168,23 +162,24 @@ function M.entries(self, range)
   end
 end
 
+local function countTexts(shared, collection)
+  writer.reset()
+  local command = writer.begin()
+  writer.string("count", collection)
+  local query = writer.document("query")
+  local field = writer.document("entityId")
+  writer.string("$gt", "")
+  writer.finish(field)
+  writer.finish(query)
+  writer.finish(command)
+  return shared:command("counting " .. collection).n
+end
+
 --- How many entities there are.
 function M.count(self)
-  local numbers = listNumbers(self)
-  if #numbers > 0 then return #M.keys(self) end
-  local shared = self.connection
-  return shared:run(function()
-    writer.reset()
-    local command = writer.begin()
-    writer.string("count", self.collection)
-    local query = writer.document("query")
-    local field = writer.document("entityId")
-    writer.string("$gt", "")
-    writer.finish(field)
-    writer.finish(query)
-    writer.finish(command)
-    return shared:command("counting " .. self.collection).n
-  end)
+  local numbers = self.connection:run(listNumbers, false, self.collection)
+  if #numbers > 0 then return #M.keys(self) end -- some of them may be there as texts, too
+  return self.connection:run(countTexts, false, self.collection)
 end
 
 return M

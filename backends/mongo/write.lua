@@ -80,54 +80,56 @@ local function raise(shared, err, doing)
   error(shared.errorOf(err.code, ("MongoDB, %s: %s"):format(doing, err.errmsg), true), 0)
 end
 
+local function sendOne(shared, collection, id, text, ifAbsent, isMarked)
+  local command, list = beginCommand("update", collection, "updates")
+  putUpdate("0", id, text, ifAbsent, isMarked)
+  writer.finish(list)
+  writer.finish(command)
+  local reply = shared:command("writing " .. id, true)
+  local errors = writeErrors(reply, "writing " .. id)
+  if not errors and ifAbsent and not reply.upserted then error(core.error("conflict"), 0) end
+  return errors and errors[1]
+end
+
+local function writeOne(shared, collection, id, text, ifAbsent)
+  local isMarked, err = false, nil
+  for _ = 1, RACES do
+    err = sendOne(shared, collection, id, text, ifAbsent, isMarked)
+    if not err then return end
+    if REFUSED_KEYS[err.code] and not isMarked then
+      isMarked = true
+    elseif err.code ~= DUPLICATE then
+      break
+    elseif ifAbsent then
+      error(core.error("conflict"), 0)
+    end
+  end
+  raise(shared, err, "writing " .. id)
+end
+
 --- Writes one entity.
 ---@param ifAbsent? boolean
 function M.one(self, id, text, ifAbsent)
-  local shared = self.connection
-  shared:run(function()
-    local isMarked, err = false, nil
-    for _ = 1, RACES do
-      local command, list = beginCommand("update", self.collection, "updates")
-      putUpdate("0", id, text, ifAbsent, isMarked)
-      writer.finish(list)
-      writer.finish(command)
-      local reply = shared:command("writing " .. id, true)
-      local errors = writeErrors(reply, "writing " .. id)
-      if not errors then
-        if ifAbsent and not reply.upserted then error(core.error("conflict"), 0) end
-        return
-      end
-      err = errors[1]
-      if REFUSED_KEYS[err.code] and not isMarked then
-        isMarked = true
-      elseif err.code ~= DUPLICATE then
-        break
-      elseif ifAbsent then
-        error(core.error("conflict"), 0)
-      end
-    end
-    raise(shared, err, "writing " .. id)
-  end, true)
+  self.connection:run(writeOne, true, self.collection, id, text, ifAbsent)
 end
 
--- Sends the ids from `first` on as one command, as far as it has room.  Returns the last of them, and the errors.
-local function sendSome(self, ids, first, texts, marked)
-  local shared, last, errors = self.connection, nil, nil
-  shared:run(function()
-    local command, list = beginCommand("update", self.collection, "updates")
-    last = first - 1
-    repeat
-      last = last + 1
-      local id = ids[last]
-      putUpdate(writer.index(last - first), id, texts[id], false, marked[id])
-      local nextText = texts[ids[last + 1]]
-    until not nextText or last - first + 1 == ROWS_MAX or writer.size() + 2 * #nextText > BYTES_MAX
-    writer.finish(list)
-    writer.finish(command)
-    local doing = ("writing %d entities"):format(last - first + 1)
-    errors = writeErrors(shared:command(doing, true), doing)
-  end, true)
-  return last, errors or {}
+local lastSent
+
+-- Sends the ids from `first` on as one command, as far as it has room: to `lastSent`.  Returns the errors.
+local function sendSome(shared, collection, ids, first, batch)
+  local command, list = beginCommand("update", collection, "updates")
+  local last = first - 1
+  repeat
+    last = last + 1
+    local id = ids[last]
+    putUpdate(writer.index(last - first), id, batch.texts[id], false, batch.marked[id])
+    local nextText = batch.texts[ids[last + 1]]
+  until not nextText or last - first + 1 == ROWS_MAX or writer.size() + 2 * #nextText > BYTES_MAX
+  writer.finish(list)
+  writer.finish(command)
+  lastSent = last
+  local doing = ("writing %d entities"):format(last - first + 1)
+  return writeErrors(shared:command(doing, true), doing) or {}
 end
 
 -- Which of the ids have to be sent again; raises what is no reason to.
@@ -148,13 +150,14 @@ end
 --- Writes many entities: {[id] = text}.
 function M.many(self, texts)
   local ids, marked = {}, {}
+  local batch = { texts = texts, marked = marked }
   for id in pairs(texts) do ids[#ids + 1] = id end
   for _ = 1, RACES do
     local left, position = {}, 1
     while position <= #ids do
-      local last, errors = sendSome(self, ids, position, texts, marked)
+      local errors = self.connection:run(sendSome, true, self.collection, ids, position, batch)
       for _, id in ipairs(again(self, ids, position, errors, marked)) do left[#left + 1] = id end
-      position = last + 1
+      position = lastSent + 1
     end
     if #left == 0 then return end
     ids = left
@@ -163,24 +166,23 @@ function M.many(self, texts)
     :format(ids[1])), 0)
 end
 
--- Sends one delete, whose query `putQuery` writes.  Returns how many documents there were.
-local function delete(self, doing, putQuery)
-  local shared = self.connection
-  return shared:run(function()
-    local command, list = beginCommand("delete", self.collection, "deletes")
-    local one = writer.document("0")
-    local query = writer.document("q")
-    putQuery()
-    writer.finish(query)
-    writer.number("limit", 0)
-    writer.finish(one)
-    writer.finish(list)
-    writer.finish(command)
-    local reply = shared:command(doing, true)
-    local errors = writeErrors(reply, doing)
-    if errors then raise(shared, errors[1], doing) end
-    return reply.n
-  end, true)
+-- Sends one delete, of some ids or of everything.  Returns how many documents there were.
+local function delete(shared, collection, ids, first, last)
+  local doing = not ids and "removing all of " .. collection or last == first and "removing " .. ids[first]
+    or ("removing %d entities"):format(last - first + 1)
+  local command, list = beginCommand("delete", collection, "deletes")
+  local one = writer.document("0")
+  local query = writer.document("q")
+  if ids then rows.putIds(ids, first, last) end
+  writer.finish(query)
+  writer.number("limit", 0)
+  writer.finish(one)
+  writer.finish(list)
+  writer.finish(command)
+  local reply = shared:command(doing, true)
+  local errors = writeErrors(reply, doing)
+  if errors then raise(shared, errors[1], doing) end
+  return reply.n
 end
 
 --- Removes entities; returns how many documents there were.
@@ -189,15 +191,12 @@ function M.remove(self, ids)
   local removed = 0
   for first = 1, #ids, ROWS_MAX do
     local last = math.min(first + ROWS_MAX - 1, #ids)
-    local doing = last == first and "removing " .. ids[first] or ("removing %d entities"):format(last - first + 1)
-    removed = removed + delete(self, doing, function() rows.putIds(ids, first, last) end)
+    removed = removed + self.connection:run(delete, true, self.collection, ids, first, last)
   end
   return removed
 end
 
 --- Removes whatever is in the collection.
-function M.removeAll(self)
-  delete(self, "removing all of " .. self.collection, function() end)
-end
+function M.removeAll(self) self.connection:run(delete, true, self.collection) end
 
 return M

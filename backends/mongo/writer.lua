@@ -154,10 +154,14 @@ end
 
 -- ---- JSON text
 
+-- Keys that would be taken for something else: by our own reader, and by libraries of other languages, which make a
+-- reference of an object with $ref, or fail to.
+local MARKED_KEYS = { [M.MARKER] = true, ["$ref"] = true }
+
 -- Raised, as these values, where the text cannot become BSON as it is.
 local MARK, DUPLICATE = {}, {}
 
-local QUOTE, BACKSLASH, COMMA, COLON = byte '"', byte "\\", byte ",", byte ":"
+local QUOTE, BACKSLASH, COMMA = byte '"', byte "\\", byte ","
 local OPEN, CLOSE, OPEN_LIST, CLOSE_LIST = byte "{", byte "}", byte "[", byte "]"
 local ESCAPES = { [byte "b"] = 8, [byte "f"] = 12, [byte "n"] = 10, [byte "r"] = 13, [byte "t"] = 9 }
 
@@ -345,7 +349,7 @@ local function putObject(at, depth)
     size = size + 1
     putContent()
     local key = checkKey(element + 1, depth, object)
-    if key == M.MARKER then error(MARK, 0) end -- which would be taken for what it marks
+    if MARKED_KEYS[key] then error(MARK, 0) end
     room(1)
     buffer[size] = 0
     size = size + 1

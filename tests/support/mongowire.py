@@ -34,7 +34,8 @@ import mongomock.collection
 import mongomock.filtering
 from pymongo.errors import DuplicateKeyError, OperationFailure, PyMongoError
 
-OPTIONS = bson.CodecOptions(document_class=OrderedDict, tz_aware=False)
+OPTIONS = bson.CodecOptions(document_class=OrderedDict, tz_aware=False,
+                            uuid_representation=bson.binary.UuidRepresentation.UNSPECIFIED)
 DOCUMENT_MAX = 16 * 1024 * 1024
 MESSAGE_MAX = 48000000
 WRITES = {"insert", "update", "delete", "findandmodify", "createindexes", "drop", "dropdatabase", "create"}
@@ -193,7 +194,7 @@ class Server:
             return OrderedDict(ok=0.0, errmsg="failing by a fail point", code=fault["errorCode"])
         with self.lock:
             if self.journal and name in WRITES:
-                self.journal.write(bson.encode(command))
+                self.journal.write(bson.encode(command, codec_options=OPTIONS))
                 self.journal.flush()
                 os.fdatasync(self.journal.fileno())
             reply = self.run(name, command)
@@ -253,7 +254,7 @@ class Server:
     def check_stored(self, document):
         if self.version < (5, 0):
             check_keys(document, "document")
-        if len(bson.encode(document)) > DOCUMENT_MAX:
+        if len(bson.encode(document, codec_options=OPTIONS)) > DOCUMENT_MAX:
             raise Refused(10334, "BSONObj size is invalid: it must be at most %d bytes" % DOCUMENT_MAX)
 
     def each(self, command, items, write):
@@ -355,7 +356,7 @@ class Server:
         taken, size = [], 0
         for document in documents:
             taken.append(document)
-            size += len(bson.encode(document))
+            size += len(bson.encode(document, codec_options=OPTIONS))
             if len(taken) >= wanted or size > DOCUMENT_MAX // 2:
                 break
         return taken
@@ -476,11 +477,11 @@ class Handler(socketserver.BaseRequestHandler):
             if reply is None:
                 return False
             if not flags & 2:
-                self.send(number, 2013, struct.pack("<I", 0) + b"\0" + bson.encode(reply))
+                self.send(number, 2013, struct.pack("<I", 0) + b"\0" + bson.encode(reply, codec_options=OPTIONS))
         elif opcode == 2004:
             command = bson.decode(body[body.index(b"\0", 4) + 9:], OPTIONS)
             reply = self.server.mongo.answer(command.get("$query", command))
-            self.send(number, 1, struct.pack("<iqii", 8, 0, 0, 1) + bson.encode(reply))
+            self.send(number, 1, struct.pack("<iqii", 8, 0, 0, 1) + bson.encode(reply, codec_options=OPTIONS))
         return opcode in (2013, 2004)
 
     def handle(self):
