@@ -170,7 +170,8 @@ function Connection:drop()
   if conn then self.pq.PQfinish(ffi.gc(conn, nil)) end
 end
 
--- Whether an idle connection was closed from the other side, or says why it is going to be: nothing else is heard on one.
+-- Whether an idle connection was closed from the other side, or says why it is going to be: nothing else is heard on
+-- one.
 function Connection:isDead()
   local p = self.pollfd
   p[0].fd, p[0].events, p[0].revents = self.pq.PQsocket(self.conn), POLLIN, 0
@@ -267,8 +268,8 @@ function Connection:exchange(sql, values, deadline, how)
 end
 
 -- A result as a list of its fields, row by row, false where they are null; `rows` is how many there are, `columns` how
--- many each has, `touched` how many a command has touched, `did` the command.  The result itself is freed at once: Lua's
--- collector does not know how large it is.
+-- many each has, `touched` how many a command has touched, `did` the command.  The result itself is freed at once:
+-- Lua's collector does not know how large it is.
 local function fields(pq, result)
   local rows, columns = pq.PQntuples(result), pq.PQnfields(result)
   local out = {

@@ -136,7 +136,8 @@ describe("a PostgreSQL store", function()
     local store = fresh("", "odd")
     local texts = {
       nul = '"a\\u0000b"', key = '{"a\\u0000":[1]}', zero = "-0", zeroes = '{"a":[-0,-0.0,1]}', huge = "1e999",
-      small = "5e-324", large = "1.7976931348623157e308", marker = '{"$holdfast":"x"}', inner = '{"$holdfast":"1","b":2}',
+      small = "5e-324", large = "1.7976931348623157e308", marker = '{"$holdfast":"x"}',
+      inner = '{"$holdfast":"1","b":2}',
       escaped = '"\\\\u0000"', exponent = '"1e12345"', number = "1e12345", precise = "0.1234567890123456789",
       dates = '["2024-01-01","-0"]', nothing = "null", pair = '"\\ud83d\\ude00"',
     }
