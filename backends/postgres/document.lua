@@ -5,6 +5,7 @@
 -- document is stored as {"$holdfast": "<its JSON text>"}, and so is one that looks like that itself.
 
 local core = require "holdfast.core"
+local ffi = require "ffi"
 
 local M = {}
 
@@ -23,9 +24,29 @@ local function hasOddCharacter(text)
   return text:find("\\u0000", 1, true) or text:find("\\u[dD][89a-fA-F]")
 end
 
+local BACKSLASH, U, MINUS, ZERO, NINE, E, SMALL_E = ("\\u-09Ee"):byte(1, -1)
+
+local function isDigit(byte) return byte >= ZERO and byte <= NINE end
+
+-- Whether there is anything to look at more closely: \u, -0, or a long exponent, in one pass that LuaJIT compiles.
+local function isSuspicious(text)
+  local bytes = ffi.cast("const uint8_t *", text) -- with a 0 behind the last one
+  for i = 0, #text - 2 do
+    local byte, following = bytes[i], bytes[i + 1]
+    if byte == BACKSLASH and following == U then return true end
+    if byte == MINUS and following == ZERO then return true end
+    if (byte == E or byte == SMALL_E) and i > 0 and isDigit(bytes[i - 1]) and i + 4 < #text
+      and isDigit(bytes[i + 3]) and isDigit(bytes[i + 4]) then
+      return true
+    end
+  end
+  return false
+end
+
 local function mustBeWrapped(text)
-  if hasOddCharacter(text) and hasOddCharacter((text:gsub("\\\\", ""))) then return true end
   if text:find('holdfast"', 1, true) and text:find("^%s*{") then return true end
+  if not isSuspicious(text) then return false end
+  if hasOddCharacter(text) and hasOddCharacter((text:gsub("\\\\", ""))) then return true end
   return hasOddNumber(text) and hasOddNumber(withoutStrings(text))
 end
 

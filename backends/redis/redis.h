@@ -143,7 +143,7 @@ void redis_route_moved(redis_store *s, int slot, const redis_address *address);
 /* The masters.  Returns how many. */
 int redis_route_masters(redis_store *s, int nodes[REDIS_NODES]);
 
-/* A link to the node, idle or new.  `careful`: an idle one that is dead is not taken. */
+/* A link to the node, idle or new.  `careful`: one that rested is looked at first, and not taken when it is dead. */
 hf_status redis_link_take(redis_store *s, int node, bool careful, int64_t deadline, redis_link **out, hf_error *err);
 /* Returns it; with what went wrong on it, it is closed, and so are its idle siblings. */
 void redis_link_give(redis_store *s, int node, redis_link *link, bool broken);

@@ -241,7 +241,7 @@ hf_status redis_link_take(redis_store *s, int node, bool careful, int64_t deadli
       return HF_OK;
     }
     bool rested = now - link->used_at > CAREFUL_NS;
-    if (!((careful || rested) && redis_link_is_dead(link))) {
+    if (!(careful && rested && redis_link_is_dead(link))) {
       *out = link;
       return HF_OK;
     }
