@@ -42,8 +42,9 @@ local CODES = {
 local INTERRUPTED = { [6] = true, [7] = true, [50] = true, [89] = true, [91] = true, [189] = true, [262] = true,
   [9001] = true, [11600] = true, [11602] = true }
 
-local failure, staticBson, optionsBson, replyBson, documents =
-  ffi.new("bson_error_t"), ffi.new("bson_t"), ffi.new("bson_t"), ffi.new("bson_t"), ffi.new("const bson_t *[1]")
+local failure, documents = ffi.new("bson_error_t"), ffi.new("const bson_t *[1]")
+local staticBson, updateBson, optionsBson, replyBson =
+  ffi.new("bson_t"), ffi.new("bson_t"), ffi.new("bson_t"), ffi.new("bson_t")
 
 local Connection = {}
 Connection.__index = Connection
@@ -134,9 +135,9 @@ end
 -- ---- commands
 
 -- What writer.lua has, as libbson sees it.
-local function command(self, from, size)
+local function command(self)
   local data = writer.bytes()
-  if not self.bson.bson_init_static(staticBson, data + (from or 0), size or writer.size()) then
+  if not self.bson.bson_init_static(staticBson, data, writer.size()) then
     error(core.error("invalid_value", "what is to be sent is no BSON that libbson takes"), 0)
   end
   return staticBson
@@ -225,12 +226,12 @@ function Connection:command(doing, isWrite)
   local parsed, found = pcall(fields, self.bson.bson_get_data(replyBson), replyBson.len)
   self.bson.bson_destroy(replyBson)
   if not parsed then error(found, 0) end
-  if not ok and not found.writeErrors and not found.writeConcernError then raise(self, doing, began, not isWrite) end
+  if not ok then raise(self, doing, began, not isWrite) end
   self.heard = server.clock()
   return found
 end
 
--- ---- finds
+-- ---- collections
 
 local function collection(self, name)
   local found = self.collections[name]
@@ -241,6 +242,67 @@ local function collection(self, name)
   end
   return found
 end
+
+-- What writer.lua has between two places, as libbson sees it.
+local function part(self, bson, from, to)
+  self.bson.bson_init_static(bson, writer.bytes() + from, to - from)
+  return bson
+end
+
+--- Begins a batch of writes: an object for the calls below, good until Connection:send().
+---@param name string  of the collection
+function Connection:batch(name)
+  writer.reset()
+  local options = writer.begin()
+  writer.boolean("ordered", false)
+  writer.finish(options)
+  return ffi.gc(self.mongoc.mongoc_collection_create_bulk_operation_with_opts(collection(self, name), command(self)),
+    self.mongoc.mongoc_bulk_operation_destroy)
+end
+
+local NO_OPTIONS = string.char(5, 0, 0, 0, 0)
+
+--- Adds an update.  writer.lua has the filter, behind it the update, and from `options` on the options.
+---@param isMany boolean  of all documents that the filter finds
+function Connection:addUpdate(batch, update, options, isMany)
+  local add = isMany and self.mongoc.mongoc_bulk_operation_update_many_with_opts
+    or self.mongoc.mongoc_bulk_operation_update_one_with_opts
+  if not add(batch, part(self, staticBson, 0, update), part(self, updateBson, update, options),
+      part(self, optionsBson, options, writer.size()), failure) then
+    raise(self, "adding to a batch", server.clock(), true)
+  end
+end
+
+--- Adds a removal of what the filter finds that writer.lua has.
+function Connection:addRemoval(batch, isMany)
+  local add = isMany and self.mongoc.mongoc_bulk_operation_remove_many_with_opts
+    or self.mongoc.mongoc_bulk_operation_remove_one_with_opts
+  self.bson.bson_init_static(optionsBson, ffi.cast("const uint8_t *", NO_OPTIONS), #NO_OPTIONS)
+  if not add(batch, part(self, staticBson, 0, writer.size()), optionsBson, failure) then
+    raise(self, "adding to a batch", server.clock(), true)
+  end
+end
+
+local function errorList(text) return text and text ~= "[]" and core.json.decode(text) or nil end
+
+--- Sends a batch.  Returns the reply, and the errors of single writes: {{index=, code=, errmsg=}, ...} or nil.
+function Connection:send(batch, doing)
+  local began, mongoc = server.clock(), self.mongoc
+  local ok = mongoc.mongoc_bulk_operation_execute(batch, replyBson, failure) ~= 0
+  mongoc.mongoc_bulk_operation_destroy(ffi.gc(batch, nil))
+  local parsed, found = pcall(fields, self.bson.bson_get_data(replyBson), replyBson.len)
+  self.bson.bson_destroy(replyBson)
+  if not parsed then error(found, 0) end
+  local concerns, errors = errorList(found.writeConcernErrors), errorList(found.writeErrors)
+  if not ok and not concerns and not errors then raise(self, doing, began, false) end
+  self.heard = server.clock()
+  if concerns then
+    error(server.lost("timeout", ("MongoDB, %s: %s"):format(doing, concerns[1].errmsg or "the write concern")), 0)
+  end
+  return found, errors
+end
+
+-- ---- finds
 
 -- An answer may come in many parts, each of them in time.
 local function checkDeadline(self, name)
@@ -267,11 +329,9 @@ end
 ---@param at integer
 ---@param fn fun(data: ffi.cdata*, length: integer): boolean?
 function Connection:find(name, at, fn)
-  local mongoc, data = self.mongoc, writer.bytes()
-  command(self, 0, at)
-  self.bson.bson_init_static(optionsBson, data + at, writer.size() - at)
-  local began = server.clock()
-  local cursor = mongoc.mongoc_collection_find_with_opts(collection(self, name), staticBson, optionsBson, nil)
+  local mongoc, began = self.mongoc, server.clock()
+  local cursor = mongoc.mongoc_collection_find_with_opts(collection(self, name), part(self, staticBson, 0, at),
+    part(self, optionsBson, at, writer.size()), nil)
   local ok, raised = pcall(drain, self, cursor, name, fn)
   local failed = mongoc.mongoc_cursor_error(cursor, failure)
   mongoc.mongoc_cursor_destroy(cursor)

@@ -12,6 +12,7 @@ typedef struct { uint32_t flags; uint32_t len; uint8_t padding[120]; } __attribu
 typedef struct { uint64_t low; uint64_t high; } bson_decimal128_t;
 typedef struct _mongoc_client_t mongoc_client_t;
 typedef struct _mongoc_collection_t mongoc_collection_t;
+typedef struct _mongoc_bulk_operation_t mongoc_bulk_operation_t;
 typedef struct _mongoc_cursor_t mongoc_cursor_t;
 typedef struct _mongoc_database_t mongoc_database_t;
 typedef struct _mongoc_uri_t mongoc_uri_t;
@@ -43,6 +44,18 @@ bool mongoc_client_write_command_with_opts(mongoc_client_t *client, const char *
                                            const bson_t *opts, bson_t *reply, bson_error_t *error);
 mongoc_collection_t *mongoc_client_get_collection(mongoc_client_t *client, const char *db, const char *collection);
 void mongoc_collection_destroy(mongoc_collection_t *collection);
+mongoc_bulk_operation_t *mongoc_collection_create_bulk_operation_with_opts(mongoc_collection_t *collection,
+                                                                           const bson_t *opts);
+bool mongoc_bulk_operation_update_one_with_opts(mongoc_bulk_operation_t *bulk, const bson_t *selector,
+                                                const bson_t *update, const bson_t *opts, bson_error_t *error);
+bool mongoc_bulk_operation_update_many_with_opts(mongoc_bulk_operation_t *bulk, const bson_t *selector,
+                                                 const bson_t *update, const bson_t *opts, bson_error_t *error);
+bool mongoc_bulk_operation_remove_one_with_opts(mongoc_bulk_operation_t *bulk, const bson_t *selector,
+                                                const bson_t *opts, bson_error_t *error);
+bool mongoc_bulk_operation_remove_many_with_opts(mongoc_bulk_operation_t *bulk, const bson_t *selector,
+                                                 const bson_t *opts, bson_error_t *error);
+uint32_t mongoc_bulk_operation_execute(mongoc_bulk_operation_t *bulk, bson_t *reply, bson_error_t *error);
+void mongoc_bulk_operation_destroy(mongoc_bulk_operation_t *bulk);
 mongoc_cursor_t *mongoc_collection_find_with_opts(mongoc_collection_t *collection, const bson_t *filter,
                                                   const bson_t *opts, const void *prefs);
 bool mongoc_cursor_next(mongoc_cursor_t *cursor, const bson_t **document);

@@ -496,6 +496,31 @@ describe("a MongoDB server in trouble", function()
     raises.error("unavailable", nil, store.readValue, store, "a")
   end)
 
+  it("repeats writes where the server can tell, if it is asked to", function()
+    local set = mongo.standIn("--replica-set rs0")
+    for _, case in ipairs({ { "retryWrites=true", true }, { "retryWrites=false", false }, { "", false } }) do
+      local store = holdfast.PersistBase("repeated", set:url("timeout=3s&replicaSet=rs0&" .. case[1]))
+      store:writeMany({ a = 0, b = 0, ["5"] = 0 })
+      for _, fault in ipairs({ '"closeConnection": True', '"closeAfterwards": True' }) do
+        set:fail('["update", "delete"]', fault)
+        store:hasValue("a")
+        local ok, err = pcall(store.writeValue, store, "a", 1)
+        assert.equal(case[2], ok)
+        assert.is_true(ok or mayHaveHappened(err))
+        set:fail('["update", "delete"]', fault)
+        store:hasValue("a")
+        ok, err = pcall(store.removeValue, store, "b") -- done twice it would not find it
+        assert.equal(case[2], ok)
+        assert.is_true(ok or mayHaveHappened(err))
+        store:writeValue("b", 1)
+      end
+      assert.equal(3, store:count())
+      assert.equal(2, store:removeMany({ "5", "a", "c" }))
+      store:removeAll()
+    end
+    set:stop()
+  end)
+
   it("may be slow", function()
     local store = openFaulty()
     store:writeValue("a", 1)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """A stand-in for a MongoDB server, for tests where there is none: it speaks MongoDB's wire protocol.
 
-    mongowire.py PORT [JOURNAL] [--version 4.4]
+    mongowire.py PORT [JOURNAL] [--version 4.4] [--replica-set NAME]
 
 It is not MongoDB.  What queries, updates and unique indexes do is mongomock's idea of it (Debian: python3-mongomock,
 python3-bson, python3-pymongo); this file adds the protocol (OP_MSG, and OP_QUERY for the first hello), the commands
@@ -10,8 +10,9 @@ that clients need, and an index on entityId, without which a hundred thousand do
 
 What it has: upserts, unique indexes with error 11000, cursors with batches, limits on the size and, as the real one by
 its version, on the keys of documents, and the fail point `failCommand` of test servers (configureFailPoint), with
-errorCode, closeConnection, blockTimeMS and writeConcernError.
-What it has not: logins, TLS, replica sets, transactions, collations; write concerns are taken and not looked at.
+errorCode, closeConnection, blockTimeMS, writeConcernError, and, of its own, closeAfterwards: when it has been done.
+With --replica-set it says that it is the primary of one, alone in it, and remembers retryable writes by their numbers.
+What it has not: logins, TLS, other members of a replica set, transactions, collations; write concerns are taken and not looked at.
 
 With JOURNAL every command that writes is appended to that file and synced before it happens, and done again at the next
 start: what was acknowledged survives kill -9.  Ids that the server itself made up are then others.
@@ -157,8 +158,11 @@ def check_keys(value, where):
 
 
 class Server:
-    def __init__(self, version, journal):
+    def __init__(self, version, journal, replica_set=None, port=0):
         self.version = version
+        self.replica_set = replica_set
+        self.address = "127.0.0.1:%d" % port
+        self.retryable = {}
         self.client = mongomock.MongoClient()
         self.lock = threading.RLock()
         self.cursors = {}
@@ -192,12 +196,19 @@ class Server:
             return None
         if fault.get("errorCode"):
             return OrderedDict(ok=0.0, errmsg="failing by a fail point", code=fault["errorCode"])
+        number = command.get("txnNumber")
         with self.lock:
+            if number is not None and (str(command["lsid"]), number) in self.retryable:
+                return self.retryable[str(command["lsid"]), number]
             if self.journal and name in WRITES:
                 self.journal.write(bson.encode(command, codec_options=OPTIONS))
                 self.journal.flush()
                 os.fdatasync(self.journal.fileno())
             reply = self.run(name, command)
+            if number is not None:
+                self.retryable[str(command["lsid"]), number] = reply
+        if fault.get("closeAfterwards"):
+            return None
         if fault.get("writeConcernError"):
             reply["writeConcernError"] = fault["writeConcernError"]
         return reply
@@ -229,8 +240,12 @@ class Server:
     # ---- about the server
 
     def do_hello(self, command, name, db):
+        member = OrderedDict()
+        if self.replica_set:
+            member.update(setName=self.replica_set, setVersion=1, hosts=[self.address], primary=self.address,
+                          me=self.address, secondary=False, electionId=bson.ObjectId("7fffffff0000000000000001"))
         return OrderedDict(
-            ismaster=True, isWritablePrimary=True, helloOk=True, maxBsonObjectSize=DOCUMENT_MAX,
+            member, ismaster=True, isWritablePrimary=True, helloOk=True, maxBsonObjectSize=DOCUMENT_MAX,
             maxMessageSizeBytes=MESSAGE_MAX, maxWriteBatchSize=100000, localTime=datetime.datetime.utcnow(),
             logicalSessionTimeoutMinutes=30, connectionId=1, minWireVersion=0,
             maxWireVersion=13 if self.version >= (5, 0) else 9, readOnly=False)
@@ -282,7 +297,16 @@ class Server:
         reply["n"] = len(done)
         return reply
 
+    def check_retryable(self, command, statements):
+        if "txnNumber" not in command:
+            return
+        if not self.replica_set:
+            raise Refused(20, "Transaction numbers are only allowed on a replica set member or mongos")
+        if any(one.get("multi") or one.get("limit") == 0 for one in statements):
+            raise Refused(72, "Cannot use retryable writes with multi=true or limit=0")
+
     def do_update(self, command, name, db):
+        self.check_retryable(command, command["updates"])
         count = OrderedDict(n=0, nModified=0)
         upserted = []
 
@@ -317,6 +341,7 @@ class Server:
         return OrderedDict((operator, fields) for operator, fields in update.items() if fields)
 
     def do_delete(self, command, name, db):
+        self.check_retryable(command, command["deletes"])
         done = [0]
 
         def write(i, one):
@@ -503,10 +528,12 @@ def main():
     parser.add_argument("port", type=int)
     parser.add_argument("journal", nargs="?")
     parser.add_argument("--version", default="5.0")
+    parser.add_argument("--replica-set")
     options = parser.parse_args()
     patch_store()
     listener = Listener(("127.0.0.1", options.port), Handler)
-    listener.mongo = Server(tuple(map(int, options.version.split("."))), options.journal)
+    version = tuple(map(int, options.version.split(".")))
+    listener.mongo = Server(version, options.journal, options.replica_set, options.port)
     print("ready", flush=True)
     listener.serve_forever()
 
