@@ -137,8 +137,8 @@ hf_status redis_batch_check(const redis_batch *b, hf_error *err) {
 /* ---- one round */
 
 struct group {
-  int node;
   redis_link *link; /* NULL: there is none, and nothing was sent */
+  int node;
   bool broken;
 };
 
@@ -199,8 +199,8 @@ static hf_status receive_group(redis_batch *b, const struct group *g, const int 
 static bool parse_redirect(const redisReply *reply, const redis_store *s, int node, int *slot, redis_address *to) {
   const char *p = strchr(reply->str, ' '), *host, *colon;
   if (!p || !(host = strchr(p + 1, ' ')) || !(colon = strrchr(++host, ':'))) return false;
-  *slot = atoi(p + 1);
-  to->port = atoi(colon + 1);
+  *slot = (int)strtol(p + 1, NULL, 10);
+  to->port = (int)strtol(colon + 1, NULL, 10);
   size_t size = (size_t)(colon - host);
   if (*slot < 0 || *slot >= REDIS_SLOTS || to->port <= 0 || size >= sizeof to->host) return false;
   memcpy(to->host, host, size);
@@ -214,9 +214,9 @@ static bool parse_redirect(const redisReply *reply, const redis_store *s, int no
 static void sort_replies(redis_batch *b, const int *targets, struct round *r, hf_error *err) {
   for (size_t i = 0; i < b->count; i++) {
     redis_command *c = &b->commands[i];
-    if (!c->reply || c->reply->type != REDIS_REPLY_ERROR) continue;
+    if (!c->reply || targets[i] < 0 || c->reply->type != REDIS_REPLY_ERROR) continue; /* -1: of an earlier round */
     redis_address to;
-    int slot;
+    int slot = 0;
     bool moved = begins(c->reply, "MOVED "), ask = begins(c->reply, "ASK ");
     if (moved || ask) {
       if (b->store->config.mode != REDIS_CLUSTER || !parse_redirect(c->reply, b->store, targets[i], &slot, &to))
@@ -264,22 +264,17 @@ static void exchange(redis_batch *b, struct group *groups, size_t count, const i
   }
 }
 
-/* Sends what has no reply yet. */
-static void run_round(redis_batch *b, int64_t deadline, struct round *r, hf_error *err) {
-  int few_targets[REDIS_FEW], *targets = b->count <= REDIS_FEW ? few_targets : malloc(b->count * sizeof *targets);
-  struct group few[REDIS_FEW], *groups = few;
+/* Sends what has no reply yet.  Room for a number and a group for each command, and no more groups than nodes. */
+static void run_in(redis_batch *b, int *targets, struct group *groups, int64_t deadline, struct round *r,
+                   hf_error *err) {
   size_t count = 0;
-  *r = (struct round){.status = HF_OK};
   hf_error own;
-  hf_status status =
-      targets ? redis_route_refresh(b->store, deadline, &own) : hf_error_set(&own, HF_IO, "out of memory");
+  hf_status status = redis_route_refresh(b->store, deadline, &own);
   if (status) {
     note(r, status, &own, err);
-    if (targets != few_targets) free(targets);
     return;
   }
-  if (b->count > REDIS_FEW && b->store->config.mode == REDIS_CLUSTER) groups = malloc(REDIS_NODES * sizeof *groups);
-  for (size_t i = 0; groups && i < b->count; i++) {
+  for (size_t i = 0; i < b->count; i++) {
     targets[i] = -1;
     if (b->commands[i].reply) continue;
     int node = targets[i] = target(b, &b->commands[i]);
@@ -288,13 +283,28 @@ static void run_round(redis_batch *b, int64_t deadline, struct round *r, hf_erro
     for (size_t k = 0; k < count && !found; k++) found = groups[k].node == node;
     if (!found) groups[count++] = (struct group){.node = node};
   }
-  if (groups)
-    exchange(b, groups, count, targets, deadline, r, err);
-  else
-    note(r, hf_error_set(&own, HF_IO, "out of memory"), &own, err);
+  exchange(b, groups, count, targets, deadline, r, err);
   sort_replies(b, targets, r, err);
-  if (groups != few) free(groups);
-  if (targets != few_targets) free(targets);
+}
+
+static void run_round(redis_batch *b, int64_t deadline, struct round *r, hf_error *err) {
+  int few_targets[REDIS_FEW] = {0};
+  struct group few_groups[REDIS_FEW];
+  *r = (struct round){.status = HF_OK};
+  if (b->count <= REDIS_FEW) {
+    run_in(b, few_targets, few_groups, deadline, r, err);
+    return;
+  }
+  int *targets = calloc(b->count, sizeof *targets);
+  struct group *groups = malloc(REDIS_NODES * sizeof *groups);
+  if (targets && groups) {
+    run_in(b, targets, groups, deadline, r, err);
+  } else {
+    hf_error_set(err, HF_IO, "out of memory");
+    r->status = HF_IO;
+  }
+  free(targets);
+  free(groups);
 }
 
 /* ---- all rounds */

@@ -115,7 +115,7 @@ static hf_status look_up(const redis_address *a, int64_t deadline, struct addrin
 }
 
 static hf_status connect_host(const redis_address *a, int64_t deadline, int *fd, hf_error *err) {
-  struct addrinfo *found;
+  struct addrinfo *found = NULL;
   hf_status status = look_up(a, deadline, &found, err);
   if (status) return status;
   for (struct addrinfo *i = found; i; i = i->ai_next) {

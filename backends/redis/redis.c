@@ -16,7 +16,10 @@
 
 enum { PAIRS = 1000, REMOVED_AT_ONCE = 512 };
 
-static hf_status memory(hf_error *err) { return hf_error_set(err, HF_IO, "out of memory"); }
+static hf_status memory(hf_error *err) {
+  hf_error_set(err, HF_IO, "out of memory");
+  return HF_IO;
+}
 
 /* ---- stores */
 
@@ -110,20 +113,17 @@ static hf_status entity_open(void *store, hf_slice name, void **entity, hf_error
   return HF_OK;
 }
 
-/* The first handle connects, so that waitForInit says what is wrong. */
+/* Connects, so that waitForInit says what is wrong. */
 static hf_status entity_init(void *store, void *entity, hf_error *err) {
   (void)entity;
   redis_store *s = store;
   redis_batch b;
+  if (s->config.mode == REDIS_CLUSTER) return redis_route_refresh(s, redis_deadline(s), err);
   redis_batch_init(&b, s, false);
-  redis_command *c = redis_batch_add(&b, -1, (const hf_slice[]){hf_text("PING")}, 1);
-  if (c) c->node = s->config.mode == REDIS_CLUSTER ? -1 : 0;
-  hf_status status = HF_OK;
-  if (s->config.mode == REDIS_CLUSTER)
-    status = redis_route_refresh(s, redis_deadline(s), err);
-  else
-    status = c ? redis_batch_run(&b, redis_deadline(s), err) : memory(err);
-  if (status == HF_OK && s->config.mode != REDIS_CLUSTER) status = redis_batch_check(&b, err);
+  hf_status status = redis_batch_add(&b, 0, (const hf_slice[]){hf_text("PING")}, 1)
+                         ? redis_batch_run(&b, redis_deadline(s), err)
+                         : memory(err);
+  if (status == HF_OK) status = redis_batch_check(&b, err);
   redis_batch_free(&b);
   return status;
 }
@@ -307,7 +307,7 @@ static hf_status get(void *store, void *txn, void *entity, const hf_key *key, hf
   *info = (hf_info){0, 0};
   if (txn) return get_in(txn, entity, key->id, json, wanted ? &info->revision : NULL, err);
   redis_batch b;
-  hf_slice text;
+  hf_slice text = {NULL, 0};
   redis_batch_init(&b, store, false);
   hf_status status = ask(entity, &b, "GET", key->id, err);
   if (status == HF_OK) status = redis_value(store, b.commands[0].reply, &text, err);
@@ -338,7 +338,7 @@ static hf_status put_at_revision(redis_entity *e, const hf_put *put, uint64_t re
                                "else redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end return 1";
   char name[REDIS_KEY_MAX], ttl[24];
   redis_batch read, write;
-  hf_slice present;
+  hf_slice present = {NULL, 0};
   redis_batch_init(&read, e->store, false);
   redis_batch_init(&write, e->store, true);
   hf_status status = ask(e, &read, "GET", put->key.id, err);

@@ -289,7 +289,7 @@ static hf_status ask_sentinel(redis_store *s, const redis_address *at, int64_t d
     if (r->type == REDIS_REPLY_ARRAY && r->elements == 2 && r->element[0]->type == REDIS_REPLY_STRING &&
         r->element[1]->type == REDIS_REPLY_STRING && r->element[0]->len < sizeof to->host) {
       memcpy(to->host, r->element[0]->str, r->element[0]->len + 1);
-      to->port = atoi(r->element[1]->str);
+      to->port = (int)strtol(r->element[1]->str, NULL, 10);
     }
   }
   redis_batch_free(&b);

@@ -19,7 +19,10 @@ enum {
   NAMES_PAGE = 10000
 };
 
-static hf_status memory(hf_error *err) { return hf_error_set(err, HF_IO, "out of memory"); }
+static hf_status memory(hf_error *err) {
+  hf_error_set(err, HF_IO, "out of memory");
+  return HF_IO;
+}
 
 /* ---- SCAN */
 

@@ -29,7 +29,10 @@ struct redis_txn {
   size_t count, capacity; /* capacity is a power of two */
 };
 
-static hf_status memory(hf_error *err) { return hf_error_set(err, HF_IO, "out of memory"); }
+static hf_status memory(hf_error *err) {
+  hf_error_set(err, HF_IO, "out of memory");
+  return HF_IO;
+}
 
 /* ---- changes */
 

@@ -18,7 +18,10 @@
 
 enum { PORT = 6379, SENTINEL_PORT = 26379 };
 
-static hf_status memory(hf_error *err) { return hf_error_set(err, HF_IO, "out of memory"); }
+static hf_status memory(hf_error *err) {
+  hf_error_set(err, HF_IO, "out of memory");
+  return HF_IO;
+}
 
 static bool set_text(char **to, const char *from) {
   free(*to);

@@ -100,8 +100,8 @@ typedef struct hf_scan {
 
 struct hf_backend {
   uint32_t abi_version;          /* HF_BACKEND_ABI */
-  const char *name;              /* "lmdb"; also its URL scheme */
   uint32_t capabilities;         /* enum hf_capability, or-ed */
+  const char *name;              /* "lmdb"; also its URL scheme */
   const char *const *parameters; /* names of the URL parameters it takes beyond hf_options, or "*" for any; ends in
                                     NULL; NULL: none */
 
