@@ -64,8 +64,7 @@ local function options(url)
   return found
 end
 
---- How the time of an operation is divided.
----@return {select: number, answer: number} seconds
+-- How the time of an operation is divided: {select=, answer=}, in seconds.
 local function divide(settings, repeats)
   local whole = settings.timeout / repeats
   local select = math.min(settings.connectTimeout, 0.4 * whole)
@@ -83,7 +82,7 @@ end
 ---@param url string  without our settings
 ---@param settings table
 ---@return string url
----@return {select: number, answer: number} parts
+---@return {select: number, answer: number, repeats: integer} parts  in seconds; each is needed so often
 function M.complete(url, settings)
   local mongoc = libmongoc.load()
   local said = options(url)

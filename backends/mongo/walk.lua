@@ -39,7 +39,6 @@ local function behind(prefix)
   end
   return nil
 end
-M.behind = behind
 
 -- Begins a find of ids with {entityId: {...}} open.
 local function beginList()

@@ -21,7 +21,6 @@ M.isInstalled = pcall(ffi.load, "libmongoc-1.0.so.0")
 local COMMAND = [[
 cd %s && rm -f log || exit 1
 timeout 300 /usr/bin/python3 %s %d %s >log 2>&1 </dev/null &
-echo $! >guard
 for i in $(seq 500); do
   if grep -q ready log; then
     pgrep -P $! >pid
@@ -63,20 +62,23 @@ function Server:stop(signal)
     self:python("client.drop_database(db.name)")
     return
   end
-  local pid, guard = self:pid(), temp.readFile(self.dir .. "/guard"):match("%d+")
+  local pid = self:pid()
   process.shell(("kill -%s %s; kill -CONT %s; for i in $(seq 500); do kill -0 %s || break; sleep 0.02; done")
-    :format(signal or "TERM", pid, pid, guard))
+    :format(signal or "TERM", pid, pid, pid))
 end
 
 local PRELUDE = [[
-import sys, datetime, bson, pymongo
+import os, sys, datetime, bson, pymongo
 client = pymongo.MongoClient(sys.argv[1], serverSelectionTimeoutMS=5000)
 db = client.get_default_database()
 ]]
 
+-- Not by the end of the script: pymongo's threads take half a second for that.
+local EPILOGUE = "\nsys.stdout.flush(); os._exit(0)"
+
 --- What a piece of Python prints that has `client` and `db`, by pymongo.
 function Server:python(code)
-  local out = process.run({ "/usr/bin/python3", "-c", PRELUDE .. code, self:url() })
+  local out = process.run({ "/usr/bin/python3", "-c", PRELUDE .. code .. EPILOGUE, self:url() })
   assert(out.code == 0, out.stderr)
   return (out.stdout:gsub("\n$", ""))
 end
