@@ -84,7 +84,7 @@ end
 function M.redact(text, url)
   local password = url:match("^[%w+.-]+://[^/?#]*@") and url:match("^[%w+.-]+://[^/?#:]*:([^/?#]*)@")
   local secrets = { password, password and unescape(password) }
-  for value in url:gmatch("[?&]password=([^&]+)") do
+  for value in url:gmatch("[?&][%w_]*[Pp][Aa][Ss][Ss][Ww][Oo][Rr][Dd]=([^&]+)") do
     secrets[#secrets + 1] = value
     secrets[#secrets + 1] = unescape(value)
   end

@@ -248,10 +248,10 @@ char *hf__url_redact(const char *base) {
     if (*p == '@') at = p;
   char *colon = at ? memchr(authority, ':', (size_t)(at - authority)) : NULL;
   if (colon) hide(colon + 1, (size_t)(at - colon - 1));
-  for (char *p = authority; (p = strstr(p, "password="));) {
-    bool named = p[-1] == '?' || p[-1] == '&';
+  /* Also sslpassword= and its like: whatever ends so. */
+  for (char *p = strchr(authority, '?'); p && (p = strcasestr(p, "password="));) {
     p += strlen("password=");
-    if (named) hide(p, strcspn(p, "&#"));
+    hide(p, strcspn(p, "&#"));
   }
   return out;
 }
