@@ -103,11 +103,19 @@ function Connection:wait(conn, events, deadline)
   return ffi.C.poll(p, 1, math.ceil(left * 1000)) ~= 0 or server.clock() < deadline
 end
 
+-- Ends a connection; not in a child of the process that made it, where that would end the parent's session.
+local function finisher(pq, pid)
+  return function(conn)
+    if ffi.C.getpid() == pid then pq.PQfinish(conn) end
+  end
+end
+
 function Connection:dial(url, deadline)
   local pq = self.pq
   local conn = pq.PQconnectStart(url)
   if conn == nil then error("not enough memory", 0) end
-  conn = ffi.gc(conn, pq.PQfinish)
+  self.pid = ffi.C.getpid()
+  conn = ffi.gc(conn, finisher(pq, self.pid))
   local function fail(code, retryable)
     local text = ffi.string(pq.PQerrorMessage(conn))
     pq.PQfinish(ffi.gc(conn, nil))
@@ -290,6 +298,7 @@ end
 
 local function run(deadline, self, kind, sql, values, how)
   self.sending = nil
+  if self.conn and self.pid ~= ffi.C.getpid() then self.conn, self.depth = nil, 0 end -- the parent's: see finisher()
   if self.depth > 0 and not self.conn then
     error(self:failure("unavailable", "the connection was lost in the middle of a transaction", false), 0)
   end

@@ -40,6 +40,8 @@ char *PQcmdTuples(PGresult *res);
 char *PQcmdStatus(PGresult *res);
 void PQclear(PGresult *res);
 
+int getpid(void);
+
 struct holdfast_pollfd { int fd; short events; short revents; };
 ]]
 

@@ -198,6 +198,34 @@ describe("a PostgreSQL store", function()
     assert.equal(12000, store:removeMany(list(store:keys())))
   end)
 
+  it("leaves the connection alone in a child process", function()
+    ffi.cdef("int fork(void); int waitpid(int pid, int *status, int options); void _exit(int code);")
+    local store = fresh("", "fork")
+    store:writeValue("a", 1)
+    local session = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%persist_fork%'"
+      .. " AND pid <> pg_backend_pid()"
+    assert.equal("1", pg:psql(session))
+    local pid = ffi.C.fork()
+    if pid == 0 then
+      local fine = pcall(function()
+        raises.error("closed", nil, store.readValue, store, "a")
+        do
+          local own = open("", "fork")
+          own:writeValue("b", 2)
+          assert(own:readValue("a") == 1)
+        end
+        collectgarbage()
+        collectgarbage()
+      end)
+      ffi.C._exit(fine and 0 or 1)
+    end
+    local status = ffi.new("int[1]")
+    ffi.C.waitpid(pid, status, 0)
+    assert.equal(0, status[0])
+    store:writeValue("c", store:readValue("b"))
+    assert.equal(3, store:count())
+  end)
+
   it("refuses URLs that mean nothing", function()
     local function refused(url, code)
       local ok, err = pcall(function() holdfast.PersistBase("signal", url):count() end)
