@@ -78,6 +78,16 @@ local function eachHost(url)
   return #urls > 0 and urls or { url }
 end
 
+-- Which URLs to try, one after the other.  A replica that is only preferred is looked for on all hosts, before any
+-- host will do.
+local function ways(url)
+  local head, tail = url:match("^(.*[?&]target_session_attrs=)prefer%-standby(.*)$")
+  local urls = eachHost(head and head .. "standby" .. tail or url)
+  if not head then return urls end
+  for _, any in ipairs(eachHost(head .. "any" .. tail)) do urls[#urls + 1] = any end
+  return urls
+end
+
 --- The connection of a URL; nothing is dialled.
 ---@param url string
 ---@return table
@@ -86,7 +96,7 @@ function Connection.new(url)
   return setmetatable({
     url = url,
     settings = settings,
-    urls = eachHost(rest),
+    urls = ways(rest),
     prepared = {}, -- SQL -> name, of this session
     preparedCount = 0,
     depth = 0, -- transactions that are open
@@ -103,19 +113,32 @@ function Connection:wait(conn, events, deadline)
   return ffi.C.poll(p, 1, math.ceil(left * 1000)) ~= 0 or server.clock() < deadline
 end
 
--- Ends a connection; not in a child of the process that made it, where that would end the parent's session.
-local function finisher(pq, pid)
-  return function(conn)
-    if ffi.C.getpid() == pid then pq.PQfinish(conn) end
-  end
+-- Raises what libpq finds wrong with a URL.
+function Connection:check(url)
+  local pq, why = self.pq, ffi.new("char *[1]")
+  local options = pq.PQconninfoParse(url, why)
+  if options ~= nil then return pq.PQconninfoFree(options) end
+  local text = why[0] ~= nil and ffi.string(why[0]) or "not enough memory"
+  pq.PQfreemem(why[0])
+  error(self:failure("invalid_argument", text), 0)
+end
+
+-- A connection ends with the last that knows of it.  A child process must not end that of its parent: PQfinish would
+-- say goodbye to the server over the socket that both have.
+local function owned(pq, conn)
+  local pid = ffi.C.holdfast_getpid()
+  return ffi.gc(conn, function(c)
+    if ffi.C.holdfast_getpid() == pid then pq.PQfinish(c) end
+  end)
 end
 
 function Connection:dial(url, deadline)
   local pq = self.pq
   local conn = pq.PQconnectStart(url)
-  if conn == nil then error("not enough memory", 0) end
-  self.pid = ffi.C.getpid()
-  conn = ffi.gc(conn, finisher(pq, self.pid))
+  if conn == nil then error(self:failure("unavailable", "not enough memory"), 0) end
+  conn = owned(pq, conn)
+  -- Notices are not for the standard error, where libpq puts them: free(NULL) does nothing with them.
+  pq.PQsetNoticeProcessor(conn, ffi.C.holdfast_free, nil)
   local function fail(code, retryable)
     local text = ffi.string(pq.PQerrorMessage(conn))
     pq.PQfinish(ffi.gc(conn, nil))
@@ -124,9 +147,9 @@ function Connection:dial(url, deadline)
   end
   local polled = POLLING_WRITING
   while polled ~= POLLING_OK do
-    if pq.PQstatus(conn) == 1 then -- refused, or a URL that libpq cannot read
+    if pq.PQstatus(conn) == 1 then -- refused
       local text = ffi.string(pq.PQerrorMessage(conn))
-      if text:find("invalid") and not text:find("server") then return fail("invalid_argument") end
+      if text:find("^invalid") then return fail("invalid_argument") end -- a value, such as that of sslmode
       local final = text:find("authentication") or text:find("password") or text:find("does not exist")
       if final then return fail("unavailable", false) end
       return fail("unavailable")
@@ -138,15 +161,18 @@ function Connection:dial(url, deadline)
   return conn
 end
 
--- What each session begins with: no notices, since libpq writes them to the standard error, and the server's own end of
--- statements that nobody waits for any more.
+-- What each session begins with; the server is to end statements that nobody waits for any more.
+local INTRODUCTION = "SELECT set_config('client_min_messages', 'error', false), set_config('statement_timeout', $1, false),"
+  .. " set_config('client_encoding', 'UTF8', false), current_setting('server_encoding')"
+
 function Connection:introduce(deadline)
-  for _, statement in ipairs {
-    "SET client_min_messages TO error",
-    "SET statement_timeout TO " .. math.ceil(self.settings.timeout * 1000),
-    "SET client_encoding TO 'UTF8'",
-  } do
-    self.pq.PQclear(self:exchange(statement, nil, deadline, "once"))
+  local milliseconds = tostring(math.ceil(self.settings.timeout * 1000))
+  local result = self:exchange(INTRODUCTION, { milliseconds }, deadline, "once")
+  local encoding = ffi.string(self.pq.PQgetvalue(result, 0, 3))
+  self.pq.PQclear(result)
+  if encoding ~= "UTF8" then
+    error(self:failure("unsupported", "the database has the encoding " .. encoding
+      .. ": create one with ENCODING 'UTF8' TEMPLATE template0"), 0)
   end
 end
 
@@ -154,18 +180,19 @@ function Connection:connect(deadline)
   self.pq = libpq()
   local limit = math.min(deadline, server.clock() + self.settings.connectTimeout)
   local why
+  self:check(self.urls[1])
   for i, url in ipairs(self.urls) do
     local now = server.clock()
     local conn, err = self:dial(url, now + (limit - now) / (#self.urls - i + 1))
     if conn then
-      self.conn, self.prepared, self.preparedCount = conn, {}, 0
+      self.conn, self.prepared, self.preparedCount, self.pid = conn, {}, 0, ffi.C.holdfast_getpid()
       local ok, raised = pcall(self.introduce, self, limit)
       if ok then return end
       self:drop()
       err = raised
     end
     why = err
-    if err.code == "invalid_argument" then break end
+    if err.code == "invalid_argument" or err.code == "unsupported" then break end
   end
   error(why, 0)
 end
@@ -174,7 +201,6 @@ end
 function Connection:drop()
   local conn = self.conn
   self.conn = nil
-  self.lostInTransaction = self.depth > 0
   if conn then self.pq.PQfinish(ffi.gc(conn, nil)) end
 end
 
@@ -298,7 +324,7 @@ end
 
 local function run(deadline, self, kind, sql, values, how)
   self.sending = nil
-  if self.conn and self.pid ~= ffi.C.getpid() then self.conn, self.depth = nil, 0 end -- the parent's: see finisher()
+  if self.conn and self.pid ~= ffi.C.holdfast_getpid() then self.conn, self.depth = nil, 0 end -- it is the parent's
   if self.depth > 0 and not self.conn then
     error(self:failure("unavailable", "the connection was lost in the middle of a transaction", false), 0)
   end
@@ -344,8 +370,8 @@ end
 function Connection:commit()
   local depth = self.depth
   if depth > 1 then
-    self:query("write", "RELEASE SAVEPOINT level" .. depth, nil, "once")
-    self.depth = depth - 1
+    self.depth = depth - 1 -- whatever comes of it
+    self:query("read", "RELEASE SAVEPOINT level" .. depth, nil, "once")
     return
   end
   local ok, result = pcall(run, server.clock() + self.settings.timeout, self, "write", "COMMIT", nil, "once")

@@ -1,8 +1,9 @@
 -- SPDX-License-Identifier: MIT
 --
 -- Entities as JSONB.  JSONB keeps the value of a document, not its text, and cannot hold all that JSON can: no
--- \u0000 and no half of a surrogate pair in a string, no -0, no number with an exponent of thousands.  Such a
--- document is stored as {"$holdfast": "<its JSON text>"}, and so is one that looks like that itself.
+-- \u0000 and no half of a surrogate pair in a string, no -0, no number with an exponent of thousands or with
+-- thousands of digits.  Such a document is stored as {"$holdfast": "<its JSON text>"}, and so is one that looks like
+-- that itself.
 
 local core = require "holdfast.core"
 local ffi = require "ffi"
@@ -43,8 +44,25 @@ local function isSuspicious(text)
   return false
 end
 
+-- Numbers of PostgreSQL have up to 16,383 digits behind the point.
+local MANY_DIGITS = 10000
+
+local function hasLongNumber(text)
+  for digits in withoutStrings(text):gmatch("%d+") do
+    if #digits > MANY_DIGITS then return true end
+  end
+  return false
+end
+
+-- Whether it may be an object with the member $holdfast, which can be written with escapes, too.
+local function looksWrapped(text)
+  if not text:find("^%s*{") then return false end
+  return text:find('holdfast"', 1, true) or text:find('\\u00[2-7]%x[^"]*"%s*:')
+end
+
 local function mustBeWrapped(text)
-  if text:find('holdfast"', 1, true) and text:find("^%s*{") then return true end
+  if looksWrapped(text) then return true end
+  if #text > MANY_DIGITS and hasLongNumber(text) then return true end
   if not isSuspicious(text) then return false end
   if hasOddCharacter(text) and hasOddCharacter((text:gsub("\\\\", ""))) then return true end
   return hasOddNumber(text) and hasOddNumber(withoutStrings(text))

@@ -10,6 +10,11 @@ ffi.cdef [[
 typedef struct pg_conn PGconn;
 typedef struct pg_result PGresult;
 
+typedef struct PQconninfoOption PQconninfoOption;
+
+PQconninfoOption *PQconninfoParse(const char *conninfo, char **errmsg);
+void PQconninfoFree(PQconninfoOption *options);
+void PQfreemem(void *ptr);
 PGconn *PQconnectStart(const char *conninfo);
 int PQconnectPoll(PGconn *conn);
 void PQfinish(PGconn *conn);
@@ -17,6 +22,7 @@ int PQstatus(const PGconn *conn);
 int PQsocket(const PGconn *conn);
 char *PQerrorMessage(const PGconn *conn);
 int PQsetnonblocking(PGconn *conn, int arg);
+void *PQsetNoticeProcessor(PGconn *conn, void *proc, void *arg);
 
 int PQsendQueryParams(PGconn *conn, const char *command, int nParams, const unsigned *paramTypes,
   const char *const *paramValues, const int *paramLengths, const int *paramFormats, int resultFormat);
@@ -40,9 +46,9 @@ char *PQcmdTuples(PGresult *res);
 char *PQcmdStatus(PGresult *res);
 void PQclear(PGresult *res);
 
-int getpid(void);
-
 struct holdfast_pollfd { int fd; short events; short revents; };
+int holdfast_getpid(void) __asm__("getpid");
+void holdfast_free(void *) __asm__("free");
 ]]
 
 local loaded

@@ -56,7 +56,7 @@ function PostgresPersist:init(entityName, url)
       .. " SELECT key, value, NOW() FROM jsonb_each($1::jsonb)"
       .. " ON CONFLICT (entity_id) DO UPDATE SET data = excluded.data, updated_at = NOW()",
     removeMany = "DELETE FROM " .. table .. " WHERE entity_id = ANY ($1::text[])",
-    others = "SELECT entity_id FROM " .. table .. " WHERE octet_length(entity_id) <> char_length(entity_id)",
+    others = "SELECT entity_id FROM " .. table .. " WHERE " .. tables.NOT_ASCII,
   }
   self.from = " FROM " .. table
 end
@@ -201,10 +201,22 @@ local function nextSize(size, rows, bytes)
   return math.max(1, math.min(4 * size, LARGEST_PAGE, fits))
 end
 
+local BEHIND_ALL = "\239\191\191" -- U+FFFF, which ICU sorts behind every character
+
+-- For the index: what begins alike lies together, if the beginning does not end within a number.
+local function prefixBounds(prefix, values, conditions)
+  local head = prefix:gsub("%d+$", "")
+  if head == "" then return end
+  for operator, bound in pairs({ [">="] = head, ["<"] = head .. BEHIND_ALL }) do
+    values[#values + 1] = bound
+    conditions[#conditions + 1] = ("entity_id COLLATE holdfast_natural %s $%d::text"):format(operator, #values)
+  end
+end
+
 -- The SQL of a page of ASCII ids, and its values but for the last id and the size.
 local function pageQuery(self, range, withData)
   local order = range.reverse and { "DESC", "<", "<=", ">=" } or { "ASC", ">", ">=", "<=" }
-  local values, conditions = {}, { "octet_length(entity_id) = char_length(entity_id)" }
+  local values, conditions = {}, { tables.ASCII }
   local pair = '(entity_id COLLATE holdfast_natural, entity_id COLLATE "C")'
   local function bound(operator, id)
     values[#values + 1] = id
@@ -216,6 +228,7 @@ local function pageQuery(self, range, withData)
   if range.prefix then
     values[#values + 1] = range.prefix
     conditions[#conditions + 1] = ("starts_with(entity_id, $%d::text)"):format(#values)
+    prefixBounds(range.prefix, values, conditions)
   end
   local tail = (' ORDER BY entity_id COLLATE holdfast_natural %s, entity_id COLLATE "C" %s LIMIT $%d::int')
     :format(order[1], order[1], #values + 1)
@@ -227,6 +240,7 @@ end
 
 -- Steps through the ASCII ids, in the server's order, a page at a time.
 local function asciiSteps(self, range, withData)
+  if range.prefix and not isAscii(range.prefix) then return function() end end
   local firstSql, nextSql, values = pageQuery(self, range, withData)
   local size, last = FIRST_PAGE, nil
   local ids, texts, count, at, ended, given = {}, {}, 0, 0, false, #values
@@ -258,10 +272,11 @@ local function asciiSteps(self, range, withData)
 end
 
 -- Steps through the ids that are not ASCII.
-local function otherSteps(self, withData, reverse)
-  local ids = {}
+local function otherSteps(self, range, withData)
+  local ids, reverse = {}, range.reverse
+  local prefix = range.prefix or ""
   for _, id in ipairs(query(self, "read", "others")) do
-    if isId(id) then ids[#ids + 1] = id end
+    if isId(id) and id:sub(1, #prefix) == prefix then ids[#ids + 1] = id end
   end
   table.sort(ids, reverse and function(a, b) return holdfast.naturalOrder(b, a) end or holdfast.naturalOrder)
   local at, found, upTo = 0, {}, 0
@@ -281,7 +296,7 @@ end
 
 local function steps(self, range, withData)
   range = range or {}
-  local nextAscii, nextOther = asciiSteps(self, range, withData), otherSteps(self, withData, range.reverse)
+  local nextAscii, nextOther = asciiSteps(self, range, withData), otherSteps(self, range, withData)
   local a, aText = nextAscii()
   local b, bText = nextOther()
   local before = holdfast.naturalOrder

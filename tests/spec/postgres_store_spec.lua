@@ -112,7 +112,7 @@ describe("a PostgreSQL store", function()
     local reversed = {}
     for i = #ids, 1, -1 do reversed[#reversed + 1] = ids[i] end
     assert.same(reversed, list(store:keys({ reverse = true })))
-    for _ = 1, 20 do
+    for _ = 1, 60 do
       local from, to = ids[random(#ids)], ids[random(#ids)]
       local expected = {}
       for _, id in ipairs(ids) do
@@ -121,13 +121,15 @@ describe("a PostgreSQL store", function()
         end
       end
       assert.same(expected, list(store:keys({ from = from, to = to })), from .. " .. " .. to)
-      local prefix = from:sub(1, 1)
-      if prefix:byte() < 128 then
+      local prefix = from:sub(1, random(#from))
+      if not prefix:find("[\128-\255]") or prefix == from then
         expected = {}
         for _, id in ipairs(ids) do
-          if id:sub(1, 1) == prefix then expected[#expected + 1] = id end
+          if id:sub(1, #prefix) == prefix then expected[#expected + 1] = id end
         end
         assert.same(expected, list(store:keys({ prefix = prefix })), prefix)
+        local backwards = list(store:keys({ prefix = prefix, reverse = true }))
+        assert.same({ #expected, expected[1] }, { #backwards, backwards[#backwards] }, prefix)
       end
     end
   end)
@@ -139,6 +141,7 @@ describe("a PostgreSQL store", function()
       small = "5e-324", large = "1.7976931348623157e308", marker = '{"$holdfast":"x"}',
       inner = '{"$holdfast":"1","b":2}',
       escaped = '"\\\\u0000"', exponent = '"1e12345"', number = "1e12345", precise = "0.1234567890123456789",
+      disguised = [[{"$hold\u0066ast":"1"}]], nines = ("9"):rep(140000), tiny = "0." .. ("0"):rep(20000) .. "1",
       dates = '["2024-01-01","-0"]', nothing = "null", pair = '"\\ud83d\\ude00"',
     }
     for id, text in pairs(texts) do core.writeText(store, id, text) end
@@ -147,7 +150,7 @@ describe("a PostgreSQL store", function()
     end
     local wrapped = pg:psql("SELECT string_agg(entity_id, ' ' ORDER BY entity_id) FROM persist_odd"
       .. " WHERE data ? '$holdfast'")
-    assert.equal("inner key marker nul number pair zero zeroes", wrapped)
+    assert.equal("disguised inner key marker nines nul number pair tiny zero zeroes", wrapped)
     pg:psql([[INSERT INTO persist_odd VALUES ('theirs', '{"$holdfast": 5}'),
       ('theirs2', '{"$holdfast": "x", "y": 1}')]])
     assert.same({ ["$holdfast"] = 5 }, store:readValue("theirs"))
