@@ -1,0 +1,117 @@
+-- SPDX-License-Identifier: MIT
+--
+-- Candles as exchanges give them: asked for, checked before anybody reckons with them, and their average price.
+
+local core = require "holdfast.core"
+local config = require "holdfast.host.config"
+local schema = require "holdfast.host.schema"
+
+local M = {}
+
+local FIELDS = { "open", "high", "low", "close", "volume" }
+
+--- 1707343380000 -> "2024-02-07T22:03:00Z"
+---@param ms number
+---@return string
+function M.date(ms)
+  if type(ms) ~= "number" or ms ~= ms or math.abs(ms) > 1e15 then return tostring(ms) end
+  return os.date("!%Y-%m-%dT%H:%M:%SZ", math.floor(ms / 1000))
+end
+
+local function checkCandle(fail, i, candle)
+  if type(candle) ~= "table" then fail("candle %d is a %s, not a table", i, type(candle)) end
+  local timestamp = candle.timestamp
+  if type(timestamp) ~= "number" or timestamp % 1 ~= 0 then
+    fail("candle %d: timestamp is %s, not milliseconds since the epoch", i, tostring(timestamp))
+  end
+  if timestamp < 1e11 and timestamp > 1e8 then
+    fail("candle %d: timestamp %d looks like seconds: times are milliseconds since the epoch", i, timestamp)
+  end
+  for _, field in ipairs(FIELDS) do
+    local value = candle[field]
+    if type(value) ~= "number" or value ~= value or value == math.huge or value < 0
+      or value == 0 and field ~= "volume" then
+      fail("candle %d (%s): %s is %s", i, M.date(timestamp), field, tostring(value))
+    end
+  end
+  if candle.high < candle.low then
+    fail("candle %d (%s): high %s is below low %s", i, M.date(timestamp), candle.high, candle.low)
+  end
+end
+
+--- The candles of a window, out of what an exchange gave: none missing, in order, whole numbers and prices that can be.
+--- What lies outside the window is left out.
+---@param list any       what getCandles returned
+---@param who string     for the error
+---@param step number    length of a candle in ms
+---@param since number   time of the first candle
+---@param count number   how many
+---@param partly? boolean  the window may end early (history ends there)
+---@return table[] candles
+---@raise invalid_value
+function M.window(list, who, step, since, count, partly)
+  local function fail(...) error(core.error("invalid_value", who .. ": " .. string.format(...)), 0) end
+  if type(list) ~= "table" then fail("it must return a list of candles, not %s", tostring(list)) end
+  local found, last = {}, -math.huge
+  local till = since + count * step
+  for i = 1, #list do
+    local candle = list[i]
+    checkCandle(fail, i, candle)
+    local timestamp = candle.timestamp
+    if timestamp <= last then
+      fail("candle %d (%s) comes behind %s: they must be in order of time, each once", i, M.date(timestamp), M.date(last))
+    end
+    last = timestamp
+    if timestamp >= since and timestamp < till then
+      local expected = since + #found * step
+      if timestamp ~= expected then fail("the candle of %s is missing: the next is %s", M.date(expected), M.date(timestamp)) end
+      found[#found + 1] = candle
+    end
+  end
+  if #found < count and not partly then
+    fail("the candle of %s is missing: %d of %d are there", M.date(since + #found * step), #found, count)
+  end
+  return found
+end
+
+--- How an exchange is called in errors.
+function M.describe(exchange, symbol, interval, since, count)
+  return ("exchange '%s': getCandles('%s', '%s', %d, %d)"):format(exchange.exchangeName, symbol, interval, since, count)
+end
+
+--- Asks an exchange, in requests of at most CC_MAX_CANDLES_PER_REQUEST.
+---@return table[] candles
+---@raise invalid_value  and whatever getCandles raises
+function M.fetch(exchange, symbol, interval, since, count, partly)
+  local step, all = schema.intervals[interval], {}
+  while #all < count do
+    local from = since + #all * step
+    local limit = math.min(count - #all, config.values.CC_MAX_CANDLES_PER_REQUEST)
+    local who = M.describe(exchange, symbol, interval, from, limit)
+    local list = exchange.getCandles(symbol, interval, from, limit)
+    local part = M.window(list, who, step, from, limit, partly)
+    for i = 1, #part do all[#all + 1] = part[i] end
+    if #part < limit then break end
+  end
+  return all
+end
+
+--- The volume-weighted average of typical prices; without volume, the mean close.
+---@param candles table[]
+---@param first integer
+---@param last integer
+---@return number
+function M.average(candles, first, last)
+  local sum, volume = 0, 0
+  for i = first, last do
+    local c = candles[i]
+    sum = sum + (c.high + c.low + c.close) / 3 * c.volume
+    volume = volume + c.volume
+  end
+  if volume > 0 then return sum / volume end
+  sum = 0
+  for i = first, last do sum = sum + candles[i].close end
+  return sum / (last - first + 1)
+end
+
+return M

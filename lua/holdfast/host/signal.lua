@@ -1,0 +1,194 @@
+-- SPDX-License-Identifier: MIT
+--
+-- The arithmetic of one signal, without state: whether it may be, what it gains, how far it has come.
+--
+-- A signal row is a table {id, symbol, strategyName, exchangeName, position = "long"|"short", note, priceOpen,
+-- priceTakeProfit, priceStopLoss, minuteEstimatedTime, scheduledAt, pendingAt (0 while it waits)}; prices in the quote
+-- currency, times in ms since the epoch.
+
+local core = require "holdfast.core"
+local config = require "holdfast.host.config"
+
+local M = {}
+
+local FIELDS = {
+  id = true, position = true, note = true, priceOpen = true, priceTakeProfit = true, priceStopLoss = true,
+  minuteEstimatedTime = true,
+}
+
+local function isFinite(value) return type(value) == "number" and value == value and math.abs(value) ~= math.huge end
+
+-- The first thing that is wrong with prices, or nil.
+local function wrongPrices(s)
+  for _, field in ipairs { "priceOpen", "priceTakeProfit", "priceStopLoss" } do
+    local price = s[field]
+    if not isFinite(price) then return ("%s must be a finite number, not %s"):format(field, tostring(price)) end
+    if price <= 0 then return ("%s must be positive, not %s"):format(field, price) end
+  end
+  local long = s.position == "long"
+  local sign, settings = long and 1 or -1, config.values
+  local profit = (s.priceTakeProfit - s.priceOpen) / s.priceOpen * 100 * sign
+  local loss = (s.priceOpen - s.priceStopLoss) / s.priceOpen * 100 * sign
+  if profit <= 0 then
+    return ("priceTakeProfit of a %s must be %s priceOpen: %s, and priceOpen %s"):format(s.position,
+      long and "above" or "below", s.priceTakeProfit, s.priceOpen)
+  end
+  if loss <= 0 then
+    return ("priceStopLoss of a %s must be %s priceOpen: %s, and priceOpen %s"):format(s.position,
+      long and "below" or "above", s.priceStopLoss, s.priceOpen)
+  end
+  if profit < settings.CC_MIN_TAKEPROFIT_DISTANCE_PERCENT then
+    return ("priceTakeProfit is %.3f%% from priceOpen: at least %g%% are needed to cover fees and slippage")
+      :format(profit, settings.CC_MIN_TAKEPROFIT_DISTANCE_PERCENT)
+  end
+  if loss < settings.CC_MIN_STOPLOSS_DISTANCE_PERCENT then
+    return ("priceStopLoss is %.3f%% from priceOpen: at least %g%% are needed, or it is hit at once")
+      :format(loss, settings.CC_MIN_STOPLOSS_DISTANCE_PERCENT)
+  end
+  if loss > settings.CC_MAX_STOPLOSS_DISTANCE_PERCENT then
+    return ("priceStopLoss is %.3f%% from priceOpen: at most %g%% may be lost")
+      :format(loss, settings.CC_MAX_STOPLOSS_DISTANCE_PERCENT)
+  end
+end
+
+local function wrongTime(minutes)
+  local most = config.values.CC_MAX_SIGNAL_LIFETIME_MINUTES
+  if type(minutes) ~= "number" or not (minutes > 0) or minutes ~= math.huge and minutes % 1 ~= 0 then
+    return ("minuteEstimatedTime must be a whole number of minutes, not %s"):format(tostring(minutes))
+  end
+  if minutes > most then return ("minuteEstimatedTime is %s minutes: at most %s"):format(minutes, most) end
+end
+
+-- What is wrong with the row of a signal, or nil.
+local function wrong(s)
+  if s.position ~= "long" and s.position ~= "short" then
+    return ('position must be "long" or "short", not %s'):format(tostring(s.position))
+  end
+  return wrongPrices(s) or wrongTime(s.minuteEstimatedTime)
+end
+
+--- Makes the row of a new signal out of what getSignal returned.
+---@param given any        {position, priceTakeProfit, priceStopLoss, minuteEstimatedTime [, priceOpen, note, id]}
+---@param context table    {symbol, strategyName, exchangeName}
+---@param price number     the average price now
+---@param when number      now
+---@return table row       pendingAt is 0 where it has to wait for priceOpen, or `when`
+---@raise invalid_value    names the field
+function M.new(given, context, price, when)
+  local who = ("strategy '%s', %s: getSignal"):format(context.strategyName, context.symbol)
+  local function fail(...) error(core.error("invalid_value", who .. ": " .. string.format(...)), 0) end
+  if type(given) ~= "table" then fail("it must return nil or a table, not %s", tostring(given)) end
+  for field in pairs(given) do
+    if not FIELDS[field] then fail("a signal has no field '%s'", tostring(field)) end
+  end
+  if given.note ~= nil and type(given.note) ~= "string" then fail("note must be a string, not a %s", type(given.note)) end
+  if given.id ~= nil and (type(given.id) ~= "string" or given.id == "") then fail("id must be a string") end
+  local row = {
+    -- The same signal has the same id, whatever happened in between: it can be the order's id at the exchange.
+    id = given.id or ("%s/%s/%d"):format(context.strategyName, context.symbol, when),
+    symbol = context.symbol,
+    strategyName = context.strategyName,
+    exchangeName = context.exchangeName,
+    position = given.position,
+    note = given.note,
+    priceOpen = given.priceOpen == nil and price or given.priceOpen,
+    priceTakeProfit = given.priceTakeProfit,
+    priceStopLoss = given.priceStopLoss,
+    minuteEstimatedTime = given.minuteEstimatedTime == nil and config.values.CC_MAX_SIGNAL_LIFETIME_MINUTES
+      or given.minuteEstimatedTime,
+    scheduledAt = when,
+    pendingAt = when,
+  }
+  local problem = wrong(row)
+  if problem then fail("%s", problem) end
+  local sign = row.position == "long" and 1 or -1
+  if (price - row.priceStopLoss) * sign <= 0 then
+    fail("priceStopLoss %s is behind the price already, which is %s", row.priceStopLoss, price)
+  end
+  if (row.priceTakeProfit - price) * sign <= 0 then
+    fail("priceTakeProfit %s is reached already, the price is %s", row.priceTakeProfit, price)
+  end
+  if given.priceOpen ~= nil and not M.isReached(row, price) then row.pendingAt = 0 end
+  return row
+end
+
+--- Whether what was stored is the row of a signal; gives what is wrong.
+---@return string|nil
+function M.wrongRow(row)
+  if type(row) ~= "table" then return "it is a " .. type(row) end
+  for _, field in ipairs { "id", "symbol", "strategyName", "exchangeName" } do
+    if type(row[field]) ~= "string" then return ("its %s is %s"):format(field, tostring(row[field])) end
+  end
+  for _, field in ipairs { "scheduledAt", "pendingAt", "priceOpen", "priceTakeProfit", "priceStopLoss" } do
+    if not isFinite(row[field]) then return ("its %s is %s"):format(field, tostring(row[field])) end
+  end
+  if row.position ~= "long" and row.position ~= "short" then return "its position is " .. tostring(row.position) end
+  if type(row.minuteEstimatedTime) ~= "number" then return "its minuteEstimatedTime is no number" end
+end
+
+--- Whether the price of a waiting signal has come.
+function M.isReached(row, price)
+  if row.position == "long" then return price <= row.priceOpen end
+  return price >= row.priceOpen
+end
+
+--- Whether the price is at or behind the stop loss.
+function M.isStopped(row, price)
+  if row.position == "long" then return price <= row.priceStopLoss end
+  return price >= row.priceStopLoss
+end
+
+--- Whether the price is at or beyond the take profit.
+function M.isTaken(row, price)
+  if row.position == "long" then return price >= row.priceTakeProfit end
+  return price <= row.priceTakeProfit
+end
+
+--- Whether its time is over.
+function M.isExpired(row, when) return when - row.pendingAt >= row.minuteEstimatedTime * 60000 end
+
+--- Profit and loss after slippage and fee, each way.
+---@return { pnlPercentage: number, priceOpen: number, priceClose: number }  the prices with slippage
+function M.pnl(row, close)
+  local slippage, fee = config.values.CC_PERCENT_SLIPPAGE / 100, config.values.CC_PERCENT_FEE
+  local sign = row.position == "long" and 1 or -1
+  local o, c = row.priceOpen * (1 + sign * slippage), close * (1 - sign * slippage)
+  return { pnlPercentage = sign * (c - o) / o * 100 - fee - fee * c / o, priceOpen = o, priceClose = c }
+end
+
+--- How far the price is on its way to take profit or stop loss.
+---@return "profit"|"loss" way
+---@return number percent  0 to 100
+function M.progress(row, price)
+  local sign = row.position == "long" and 1 or -1
+  local distance = (price - row.priceOpen) * sign
+  if distance >= 0 then
+    return "profit", math.min(distance / math.abs(row.priceTakeProfit - row.priceOpen) * 100, 100)
+  end
+  return "loss", math.min(-distance / math.abs(row.priceStopLoss - row.priceOpen) * 100, 100)
+end
+
+--- The levels (10, 20, ... 100) that were reached and are not in `reached`, which receives them.
+---@return integer[]
+function M.newLevels(reached, percent)
+  local new = {}
+  for level = 10, percent, 10 do
+    local known = false
+    for _, other in ipairs(reached) do known = known or other == level end
+    if not known then
+      new[#new + 1] = level
+      reached[#reached + 1] = level
+    end
+  end
+  return new
+end
+
+--- A copy, so that a listener that changes it changes nothing here.
+function M.copy(row)
+  if type(row) ~= "table" then return row end
+  local copy = {}
+  for k, v in pairs(row) do copy[k] = v end
+  return copy
+end
+
+return M
