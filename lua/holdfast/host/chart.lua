@@ -63,6 +63,14 @@ function shapes.cross(x, y)
   return string.format("M%.1f %.1fl7 7m0 -7l-7 7", x - 3.5, y - 3.5)
 end
 
+-- Trades and what is still open.
+local function everything(stats)
+  local list = {}
+  for _, one in ipairs(stats.trades) do list[#list + 1] = one end
+  for _, one in ipairs(stats.positions) do list[#list + 1] = one end
+  return list
+end
+
 local function resultOf(one)
   if not one.pnl then return "open" end
   return one.pnl > 0 and "win" or one.pnl < 0 and "loss" or "faint"
@@ -95,8 +103,8 @@ local function tiles(stats)
       string.format("%d open, %d cancelled", stats.open, stats.cancelled) },
     { "MAX DRAWDOWN", figures.number(stats.maxDrawdown, 2) .. " pp", "of cumulative pnl" },
     { "PROFIT FACTOR", number(stats.profitFactor),
-      figures.percent(stats.averageWin) .. " / " .. figures.percent(stats.averageLoss) },
-    { "SHARPE PER TRADE", number(stats.sharpe), "a year " .. number(stats.annualizedSharpe) },
+      "avg " .. figures.percent(stats.averageWin) .. " / " .. figures.percent(stats.averageLoss) },
+    { "SHARPE PER TRADE", number(stats.sharpe), "annualized " .. number(stats.annualizedSharpe) },
     { "MEDIAN DURATION", figures.duration(stats.medianDurationMinutes),
       "average " .. figures.duration(stats.averageDurationMinutes) },
   }
@@ -127,6 +135,12 @@ end
 
 -- ------------------------------------------------------------------------------------------------------------ axes
 
+-- About how wide a word is at 11 pixels: fonts differ.
+local function widthOf(word)
+  local narrow = select(2, word:gsub("[ijlrtf ,.]", ""))
+  return narrow * 3.9 + (#word - narrow) * 6.7
+end
+
 -- The title of a panel, and at its right what its marks mean: pairs of a drawing function and a word.
 local function caption(pen, panel, title, items)
   pen:text(panel.left, panel.top - 10, title,
@@ -134,16 +148,16 @@ local function caption(pen, panel, title, items)
   local x, y = panel.right, panel.top - 14
   for i = #items, 1, -1 do
     local draw, word = items[i][1], items[i][2]
-    x = x - #word * 6.1 - 6
+    x = x - widthOf(word)
     if x < panel.left + #title * 7 + 24 then return end
     pen:text(x, y + 4, word, string.format('font-size="11" fill="%s"', colour.text))
-    draw(x - 11, y)
-    x = x - 32
+    draw(x - 12, y)
+    x = x - 34
   end
 end
 
 local function valueAxis(pen, panel, show)
-  local values, decimals = scale.values(panel.low, panel.high, math.floor((panel.bottom - panel.top) / 46))
+  local values, decimals = scale.values(panel.low, panel.high, math.floor((panel.bottom - panel.top) / 34))
   for _, value in ipairs(values) do
     local y = panel.y(value)
     pen:line(panel.left, y, panel.right, y, string.format('stroke="%s"', colour.grid))
@@ -154,7 +168,7 @@ end
 local function timeAxis(pen, frame, panels)
   if not frame.known then return end
   local bottom = panels[#panels].bottom
-  local ticks = scale.times(frame.from, frame.to, math.floor((frame.right - frame.left) / 78))
+  local ticks = scale.times(frame.first, frame.last, math.floor((frame.right - frame.left) / 78))
   for _, tick in ipairs(ticks) do
     local x = frame.x(tick.at)
     for _, panel in ipairs(panels) do
@@ -171,7 +185,7 @@ end
 -- The last value of a curve, on its axis.
 local function badge(pen, panel, value, label, fill)
   local y = math.max(panel.top + 8, math.min(panel.bottom - 8, panel.y(value)))
-  pen:rect(panel.right + 3, y - 9, #label * 6.6 + 10, 18, string.format('rx="3" fill="%s"', fill))
+  pen:rect(panel.right + 3, y - 9, widthOf(label) * 1.06 + 12, 18, string.format('rx="3" fill="%s"', fill))
   pen:text(panel.right + 8, y + 4, label, 'font-size="11" font-weight="600" fill="#ffffff"')
 end
 
@@ -188,7 +202,7 @@ local function runs(columns)
 end
 
 local function candlesticks(pen, frame, panel, columns, step)
-  local half = math.max(1, frame.pixels(step) * 0.36)
+  local half = math.max(1, math.min(6, frame.pixels(step) * 0.36))
   local wicks, bodies = { up = {}, down = {} }, { up = {}, down = {} }
   for _, column in ipairs(columns) do
     local kind = column.close >= column.open and "up" or "down"
@@ -282,8 +296,7 @@ local function dense(pen, frame, panel, list)
   for _, one in ipairs(list) do
     local result = resultOf(one)
     local x1, y1 = pixel(frame.x(one.openedAt)), pixel(panel.y(one.priceOpen))
-    mark("entry" .. result, string.format("M%d %dl%d 6h-6z", x1, y1, 3):gsub("6h", one.position == "long" and "6h"
-      or "-6h"))
+    mark("entry" .. result, string.format("M%d %dl3 %dh-6z", x1, y1, one.position == "long" and 6 or -6))
     if one.pnl then
       local x2, y2 = pixel(frame.x(one.closedAt)), pixel(panel.y(one.priceClose))
       mark("way" .. result, string.format("M%d %dL%d %d", x1, y1, x2, y2))
@@ -313,6 +326,11 @@ local function priceLegend(pen, report)
   local function path(shape, attributes)
     return function(x, y) pen:add('<path d="%s" %s/>', shape(x, y), attributes) end
   end
+  local function swatch(result)
+    return function(x, y)
+      pen:rect(x - 7, y - 5, 14, 10, string.format('fill="%s" fill-opacity=".16"', colour[result]))
+    end
+  end
   local items = {
     { path(function(x, y) return shapes.long(x, y - 5) end, filled "text"), "long" },
     { path(function(x, y) return shapes.short(x, y + 5) end, filled "text"), "short" },
@@ -324,6 +342,10 @@ local function priceLegend(pen, report)
   end
   if report.stats.cancelled > 0 then
     items[#items + 1] = { function(x, y) crosses(pen, shapes.cross(x, y), colour.faint) end, "cancelled" }
+  end
+  if #everything(report.stats) <= mostDetailed then
+    table.insert(items, 1, { swatch "win", "to take profit" })
+    table.insert(items, 2, { swatch "loss", "to stop loss" })
   end
   return items
 end
@@ -337,9 +359,7 @@ local function pricePanel(pen, frame, panel, report, columns, step)
   else
     band(pen, frame, panel, columns, step)
   end
-  local list = {}
-  for _, one in ipairs(report.stats.trades) do list[#list + 1] = one end
-  for _, one in ipairs(report.stats.positions) do list[#list + 1] = one end
+  local list = everything(report.stats)
   cancelled(pen, frame, panel, report.events)
   local draw = #list <= mostDetailed and detailed or dense
   draw(pen, frame, panel, list)
@@ -417,9 +437,7 @@ end
 
 local function timeRange(report, columns, step)
   local grow = range()
-  for _, list in ipairs { report.stats.trades, report.stats.positions } do
-    for _, one in ipairs(list) do grow(one.openedAt, one.closedAt) end
-  end
+  for _, one in ipairs(everything(report.stats)) do grow(one.openedAt, one.closedAt) end
   for _, event in ipairs(report.events) do grow(event.closeTimestamp) end
   if #columns > 0 then grow(columns[1].timestamp, columns[#columns].timestamp + step) end
   local from, to = grow()
@@ -432,17 +450,16 @@ end
 local function priceRange(report, columns)
   local grow = range()
   for _, column in ipairs(columns) do grow(column.low, column.high) end
-  local list = {}
-  for _, one in ipairs(report.stats.trades) do list[#list + 1] = one end
-  for _, one in ipairs(report.stats.positions) do list[#list + 1] = one end
+  local list = everything(report.stats)
   for _, one in ipairs(list) do grow(one.priceOpen, one.priceClose) end
   local low, high = grow()
   local room = (high - low) * 0.25
   local function near(price)
     return figures.finite(price) and math.max(low - room, math.min(high + room, price)) or nil
   end
-  for _, one in ipairs(list) do grow(near(one.priceTakeProfit)) grow(near(one.priceStopLoss)) end
-  return scale.widen(select(1, grow()), select(2, grow()), 0.05)
+  for _, one in ipairs(list) do grow(near(one.priceTakeProfit), near(one.priceStopLoss)) end
+  low, high = grow()
+  return scale.widen(low, high, 0.05)
 end
 
 local function equityRange(trades)
@@ -461,8 +478,10 @@ end
 local function frameOf(report, width, height, columns, step)
   local frame = { width = width, height = height, left = 24, right = width - 92 }
   frame.from, frame.to, frame.known = timeRange(report, columns, step)
-  frame.x = scale.linear(frame.from, frame.to, frame.left, frame.right)
-  frame.pixels = function(duration) return frame.x(frame.from + duration) - frame.left end
+  -- With some room, so that marks at the ends are whole.
+  frame.first, frame.last = scale.widen(frame.from, frame.to, 0.012)
+  frame.x = scale.linear(frame.first, frame.last, frame.left, frame.right)
+  frame.pixels = function(duration) return frame.x(frame.first + duration) - frame.left end
   return frame
 end
 
