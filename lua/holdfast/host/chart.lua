@@ -18,6 +18,10 @@ local font = "Inter,'Segoe UI',Roboto,'Helvetica Neue',Arial,'DejaVu Sans',sans-
 -- Above so many trades they are shapes merged by kind, without targets, stops and tooltips.
 local mostDetailed = 400
 local mostColumns = 1500
+-- Above so many trades marks are put on a grid with about mostMarks places, and lines, which would hide all, are left
+-- out: the picture stays as small as for fewer.
+local mostLines = 4000
+local mostMarks = 12000
 
 -- ------------------------------------------------------------------------------------------------------------ pen
 
@@ -156,12 +160,20 @@ local function caption(pen, panel, title, items)
   end
 end
 
-local function valueAxis(pen, panel, show)
+-- Where the last value of a curve stands on its axis, whole inside the panel.
+local function badgeAt(panel, value)
+  return math.max(panel.top + 8, math.min(panel.bottom - 8, panel.y(value)))
+end
+
+-- No label where the badge of the last value will be.
+local function valueAxis(pen, panel, last, show)
   local values, decimals = scale.values(panel.low, panel.high, math.floor((panel.bottom - panel.top) / 34))
   for _, value in ipairs(values) do
     local y = panel.y(value)
     pen:line(panel.left, y, panel.right, y, string.format('stroke="%s"', colour.grid))
-    pen:text(panel.right + 8, y + 4, show(value, decimals), string.format('font-size="11" fill="%s"', colour.text))
+    if not last or math.abs(badgeAt(panel, last) - y) > 13 then
+      pen:text(panel.right + 8, y + 4, show(value, decimals), string.format('font-size="11" fill="%s"', colour.text))
+    end
   end
 end
 
@@ -182,10 +194,9 @@ local function timeAxis(pen, frame, panels)
     string.format('font-size="10" text-anchor="end" fill="%s"', colour.faint))
 end
 
--- The last value of a curve, on its axis.
 local function badge(pen, panel, value, label, fill)
-  local y = math.max(panel.top + 8, math.min(panel.bottom - 8, panel.y(value)))
-  pen:rect(panel.right + 3, y - 9, widthOf(label) * 1.06 + 12, 18, string.format('rx="3" fill="%s"', fill))
+  local y = badgeAt(panel, value)
+  pen:rect(panel.right + 3, y - 9, widthOf(label) * 1.12 + 13, 18, string.format('rx="3" fill="%s"', fill))
   pen:text(panel.right + 8, y + 4, label, 'font-size="11" font-weight="600" fill="#ffffff"')
 end
 
@@ -282,7 +293,7 @@ local function detailed(pen, frame, panel, list)
   end
 end
 
--- One path for each kind of mark; marks that fall on the same pixel are drawn once.
+-- One path for each kind of mark; marks that fall on the same place are drawn once.
 local function dense(pen, frame, panel, list)
   local marks, seen = {}, {}
   local function mark(kind, d)
@@ -292,12 +303,16 @@ local function dense(pen, frame, panel, list)
       table.insert(marks[kind], d)
     end
   end
-  local function pixel(n) return math.floor(n + 0.5) end
+  local cell = 1
+  if #list > mostLines then
+    cell = math.ceil(math.sqrt((panel.right - panel.left) * (panel.bottom - panel.top) / mostMarks))
+  end
+  local function pixel(n) return math.floor(n / cell + 0.5) * cell end
   for _, one in ipairs(list) do
     local result = resultOf(one)
     local x1, y1 = pixel(frame.x(one.openedAt)), pixel(panel.y(one.priceOpen))
     mark("entry" .. result, string.format("M%d %dl3 %dh-6z", x1, y1, one.position == "long" and 6 or -6))
-    if one.pnl then
+    if one.pnl and #list <= mostLines then
       local x2, y2 = pixel(frame.x(one.closedAt)), pixel(panel.y(one.priceClose))
       mark("way" .. result, string.format("M%d %dL%d %d", x1, y1, x2, y2))
     end
@@ -351,7 +366,8 @@ local function priceLegend(pen, report)
 end
 
 local function pricePanel(pen, frame, panel, report, columns, step)
-  valueAxis(pen, panel, figures.number)
+  local last = columns[#columns].close
+  valueAxis(pen, panel, last, figures.number)
   caption(pen, panel, "Price", priceLegend(pen, report))
   pen:add('<g clip-path="url(#price)">')
   if frame.pixels(step) >= 4 then
@@ -364,7 +380,6 @@ local function pricePanel(pen, frame, panel, report, columns, step)
   local draw = #list <= mostDetailed and detailed or dense
   draw(pen, frame, panel, list)
   pen:add("</g>")
-  local last = columns[#columns].close
   badge(pen, panel, last, figures.price(last), colour.price)
 end
 
@@ -386,7 +401,8 @@ local function corners(frame, panel, trades)
   end
   curve[#curve + 1] = { x = frame.right, y = curve[#curve].y }
   top[#top + 1] = { x = frame.right, y = top[#top].y }
-  return scale.thin(curve), scale.thin(top)
+  local size = math.max(1, (frame.right - frame.left) / mostColumns)
+  return scale.thin(curve, size), scale.thin(top, size)
 end
 
 local function path(points, backwards)
@@ -399,7 +415,10 @@ end
 
 local function equityPanel(pen, frame, panel, report)
   local trades = report.stats.trades
-  valueAxis(pen, panel, function(value, decimals) return figures.signed(value, math.max(1, decimals)) .. "%" end)
+  local total = report.stats.totalPnl
+  valueAxis(pen, panel, #trades > 0 and total or nil, function(value, decimals)
+    return figures.signed(value, math.max(1, decimals)) .. "%"
+  end)
   caption(pen, panel, "Cumulative pnl", {
     { function(x, y)
       pen:line(x - 7, y, x + 7, y, string.format('stroke="%s" stroke-width="2"', colour.equity))
@@ -417,7 +436,6 @@ local function equityPanel(pen, frame, panel, report)
   pen:add('<path d="M%sL%sz" fill="%s" fill-opacity=".16"/>', path(top), path(curve, true), colour.loss)
   pen:add('<path d="M%s" fill="none" stroke="%s" stroke-width="1.8" stroke-linejoin="round"/>', path(curve),
     colour.equity)
-  local total = report.stats.totalPnl
   badge(pen, panel, total, figures.percent(total), total < 0 and colour.loss or colour.equity)
 end
 

@@ -146,14 +146,15 @@ function M.columns(candles, most)
   return columns, step
 end
 
---- A curve of steps with at most four points for each pixel: what it was first, lowest, highest and last there.
+--- A curve of steps with at most four points for each column: what it was first, lowest, highest and last there.
 ---@param points { x: number, y: number }[] pixels, in order of x
+---@param size number pixels a column is wide
 ---@return { x: number, y: number }[]
-function M.thin(points)
+function M.thin(points, size)
   local out, i = {}, 1
   while i <= #points do
-    local pixel, lowest, highest, last = math.floor(points[i].x), i, i, i
-    while points[last + 1] and math.floor(points[last + 1].x) == pixel do
+    local column, lowest, highest, last = math.floor(points[i].x / size), i, i, i
+    while points[last + 1] and math.floor(points[last + 1].x / size) == column do
       last = last + 1
       if points[last].y < points[lowest].y then lowest = last end
       if points[last].y > points[highest].y then highest = last end
