@@ -112,7 +112,7 @@ local function register(adapter, what, class, base)
   checkClass(adapter, what, class)
   base = checkBase(adapter, what, base)
   if not rawget(class, "native") then script.checkComplete(class) end
-  core.adapters.useClass(adapter.name, class, base, class.className .. " on " .. base)
+  core.adapters.useClass(adapter.name, class, base, class.className .. " on " .. base, script.storeUrl(class, base))
 end
 
 -- use...([base [, options]])

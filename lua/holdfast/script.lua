@@ -42,6 +42,15 @@ end
 ---@return boolean
 function M.extendsStore(class) return nativeAncestor(class).scheme ~= nil end
 
+--- The URL of the store that an instance of the class with this base is on; for a class of one's own the base itself.
+---@param class table
+---@param base string
+---@return string
+function M.storeUrl(class, base)
+  local native = nativeAncestor(class)
+  return native.scheme and native.urlOf(base) or base
+end
+
 -- A method of the class or of its ancestors that are scripts.
 local function ownMethod(class, name)
   while not rawget(class, "native") do

@@ -18,16 +18,18 @@ local function define(name, scheme, others)
   for method, fn in pairs(core.below) do
     if PersistBase[method] then class[method] = fn end -- for subclasses that call their parent's
   end
+  -- The base as a URL.
+  function class.urlOf(base)
+    if schemes[base:match("^([%l%d+.-]+):")] then return base end
+    return scheme .. ":" .. base:gsub("%%", "%%25"):gsub("?", "%%3F")
+  end
   function class:init(entityName, baseDir, options)
     local base = baseDir == nil and scheme ~= "lmdb" and "" or baseDir
     if type(base) ~= "string" then
       error(core.error("invalid_argument",
         string.format("%s: the base must be a string, not a %s", name, type(baseDir))), 0)
     end
-    if not schemes[base:match("^([%l%d+.-]+):")] then
-      base = scheme .. ":" .. base:gsub("%%", "%%25"):gsub("?", "%%3F")
-    end
-    PersistBase.init(self, entityName, base, options)
+    PersistBase.init(self, entityName, class.urlOf(base), options)
     self.baseDir = baseDir
   end
   M[name] = class

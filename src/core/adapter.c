@@ -179,14 +179,20 @@ hf_status hf_adapter_use(hf_adapters *set, const char *name, const char *base, c
   return HF_OK;
 }
 
-hf_status hf__adapter_use_source(hf__adapter *a, const hf__adapter_source *source, const char *store, hf_error *err) {
+hf_status hf__adapter_use_source(hf__adapter *a, const hf__adapter_source *source, const char *base, const char *store,
+                                 hf_error *err) {
   hf_status status = check_unused(a, err);
   if (status) return status;
-  char *copy = hf__url_redact(store);
-  if (!copy) return hf__fail(err, HF_IO, "out of memory");
+  char *copy = strdup(base), *shown = hf__url_redact(store);
+  if (!copy || !shown) {
+    free(copy);
+    free(shown);
+    return hf__fail(err, HF_IO, "out of memory");
+  }
   drop_store(a);
   a->source = *source;
-  a->store = copy;
+  a->base = copy;
+  a->store = shown;
   return HF_OK;
 }
 
@@ -369,17 +375,24 @@ static char *note_use(const char *function, const char *where) {
   return text;
 }
 
+hf_status hf__adapter_make(hf__adapter *a, hf_error *err) {
+  hf_persist *p;
+  if (a->persist) return HF_OK;
+  hf_status status = make_handle(a, NULL, NULL, &p, err);
+  if (status) return status;
+  a->persist = p;
+  keep_directory(a, p);
+  return HF_OK;
+}
+
 hf_status hf__adapter_enter(hf__adapter *a, const char *function, const char *where, hf_error *err) {
   hf_persist *p = a->persist;
   if (__builtin_expect(p && a->since && p->ready && !p->closed, 1)) return HF_OK;
-  if (!p) {
-    hf_status status = make_handle(a, NULL, NULL, &p, err);
-    if (status) return status;
-    a->persist = p;
-    keep_directory(a, p);
-  }
+  hf_status status = hf__adapter_make(a, err);
+  if (status) return status;
+  p = a->persist;
   hf__persist_ref(p);
-  hf_status status = hf_persist_init(p, err);
+  status = hf_persist_init(p, err);
   hf__persist_unref(p);
   if (status == HF_OK && a->persist != p) {
     hf__fail(err, HF_CLOSED, "%s was closed while it was opened", a->spec.name);

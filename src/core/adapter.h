@@ -52,9 +52,10 @@ typedef struct hf__adapter {
     size_t rare;   /* offset of that byte in it by which it is searched */
   } * needles;
 
-  char *base;                /* the URL; NULL for a source */
+  char *base;                /* the URL; for a source where it is, as far as it can say: a URL or any text */
   hf_options options;        /* for it */
-  char *directory;           /* what a relative base is relative to; NULL: where the process is when it is opened */
+  char *directory;           /* what a relative base is relative to; NULL: where the process is when it is opened, or
+                                asked for its place */
   hf__adapter_source source; /* open is NULL for a URL */
   char *store;               /* hf_adapter_info.store */
 
@@ -72,8 +73,12 @@ hf__adapter *hf__adapter_find(const hf_adapters *set, const char *name, hf_error
 hf_status hf__adapter_use_default(hf__adapter *a, hf_error *err);
 void hf__adapter_free_row(hf__adapter *a);
 
-/* Registers a source; `store` describes it.  On failure the source is the caller's still. */
-hf_status hf__adapter_use_source(hf__adapter *a, const hf__adapter_source *source, const char *store, hf_error *err);
+/* Registers a source; `store` describes it, `base` says where it is.  On failure the source is the caller's still. */
+hf_status hf__adapter_use_source(hf__adapter *a, const hf__adapter_source *source, const char *base, const char *store,
+                                 hf_error *err);
+
+/* Makes the handle, where there is none: runs constructors of scripts, opens no store. */
+hf_status hf__adapter_make(hf__adapter *a, hf_error *err);
 
 /* An id made of parts. */
 typedef struct hf__adapter_key {
@@ -93,6 +98,9 @@ hf_status hf__adapter_get(hf__adapter *a, const hf__adapter_key *key, hf_buffer 
 /* The text is valid JSON. */
 hf_status hf__adapter_put(hf__adapter *a, const hf__adapter_key *key, hf_slice json, hf_error *err);
 hf_status hf__adapter_clear(hf__adapter *a, const hf__adapter_key *key, hf_error *err);
+
+/* Whether one transaction can cover both, which were entered.  HF_CLOSED: one of them was closed meanwhile. */
+hf_status hf__adapter_share(const hf__adapter *a, const hf__adapter *b, bool *share, hf_error *err);
 
 /* Names the entity type in an error. */
 void hf__adapter_blame(const hf__adapter *a, hf_error *err);

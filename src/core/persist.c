@@ -65,7 +65,8 @@ hf_status hf__persist_serve(hf_slice entity_name, const char *url, const hf__ser
   if (status) return status;
   hf_persist *p = calloc(1, sizeof *p);
   char *name = malloc(entity_name.size + 1);
-  if (!p || !name || !(p->url = hf__url_redact(url))) {
+  if (!p || !name || !(p->url = hf__url_redact(url)) || (server->base && !(p->base = strdup(server->base)))) {
+    if (p) free(p->url);
     free(p);
     free(name);
     return hf__fail(err, HF_IO, "out of memory");

@@ -18,7 +18,7 @@ struct hf_persist {
   bool ready;                /* the first operation may go: store and entity are open */
   bool served;               /* see hf__persist_serve() */
   hf_persist *wraps;         /* the handle below the script's class, or NULL */
-  char *base;                /* as given: what hf_persist_init() opens */
+  char *base;                /* as given: what hf_persist_init() opens; for a script's class what it was given */
   char *directory;           /* where the process was then: what a relative path in base is relative to */
   char *url;                 /* the same without password, for people */
   hf_options options;
@@ -34,6 +34,7 @@ typedef struct hf__server {
   hf_store *store;           /* to which transactions bind: a reference that the handle takes over.  NULL: wraps's */
   hf_persist *wraps;         /* the handle on the concrete store that the class extends, or NULL; the handle takes a
                                 reference of its own */
+  const char *base;          /* what the class was given; NULL: nothing.  Copied */
 } hf__server;
 
 /* Makes a handle that is served so; `url` is for people.  On failure the server's entity and store are still the

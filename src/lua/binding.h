@@ -62,6 +62,9 @@ hf_persist *hfL_check_persist(lua_State *L);
  * `what` for anything else. */
 hf_slice hfL_check_id(lua_State *L, int index, const char *what, char number[HF_NUMBER_MAX]);
 
+/* Pushes the table of what the store of a handle supports. */
+void hfL_push_supports(lua_State *L, const hf_persist *p);
+
 /* Reads an options table at `index` (nil: defaults).  Raises for unknown names and wrong types. */
 void hfL_check_options(lua_State *L, int index, hf_options *out);
 

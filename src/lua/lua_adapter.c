@@ -157,8 +157,8 @@ static void source_free(void *arg) {
 }
 
 /* Takes the references over, on failure too. */
-static hf_status use_class(hf__adapter *a, hfL_host *host, int class_ref, int base_ref, const char *store,
-                           hf_error *err) {
+static hf_status use_class(hf__adapter *a, hfL_host *host, int class_ref, int base_ref, const char *base,
+                           const char *store, hf_error *err) {
   struct class_source *s = malloc(sizeof *s);
   if (!s) {
     release(host, &class_ref);
@@ -168,22 +168,22 @@ static hf_status use_class(hf__adapter *a, hfL_host *host, int class_ref, int ba
   *s = (struct class_source){host, class_ref, base_ref, LUA_NOREF};
   hfL_host_ref(host);
   const hf__adapter_source source = {source_open, source_close, source_free, s};
-  hf_status status = hf__adapter_use_source(a, &source, store, err);
+  hf_status status = hf__adapter_use_source(a, &source, base, store, err);
   if (status) source_free(s);
   return status;
 }
 
-/* useClass(name, class, baseDir, description) */
+/* useClass(name, class, baseDir, description, url) */
 static int lhf_use_class(lua_State *L) {
   hf_error err;
   hf__adapter *a = check_adapter(L, 1);
   hfL_host *host = hfL_host_of(L, hfL_context_of(L));
-  const char *store = luaL_checkstring(L, 4);
+  const char *store = luaL_checkstring(L, 4), *base = luaL_checkstring(L, 5);
   lua_pushvalue(L, 3);
   int base_ref = luaL_ref(L, LUA_REGISTRYINDEX);
   lua_pushvalue(L, 2);
   int class_ref = luaL_ref(L, LUA_REGISTRYINDEX);
-  if (use_class(a, host, class_ref, base_ref, store, &err)) hfL_raise(L, &err);
+  if (use_class(a, host, class_ref, base_ref, base, store, &err)) hfL_raise(L, &err);
   return 0;
 }
 
@@ -302,6 +302,55 @@ static int lhf_functions(lua_State *L) {
   return 2;
 }
 
+/* ---- the stores, for hosts */
+
+/* Makes the adapter at `index` ready for use. */
+static hf__adapter *enter_for_host(lua_State *L, int index, const char *function) {
+  hf_error err;
+  hf__adapter *a = check_adapter(L, index);
+  if (!a->since) enter_first(L, a, function);
+  if (hf__adapter_enter(a, function, "", &err)) hfL_raise(L, &err);
+  return a;
+}
+
+/* supports(name) -> as core.supports of its store */
+static int lhf_adapter_supports(lua_State *L) {
+  hf_error err;
+  const hf__adapter *a = enter_for_host(L, 1, "supports");
+  if (!a->persist) {
+    hf__fail(&err, HF_CLOSED, "%s was closed in the middle of the operation", a->spec.name);
+    hf__adapter_blame(a, &err);
+    hfL_raise(L, &err);
+  }
+  hfL_push_supports(L, a->persist);
+  return 1;
+}
+
+/* isSameStore(name, other) -> boolean: whether one transaction can cover both */
+static int lhf_adapter_is_same_store(lua_State *L) {
+  hf_error err;
+  bool share;
+  check_adapter(L, 2); /* first: a wrong name is no use */
+  const hf__adapter *a = enter_for_host(L, 1, "isSameStore"), *b = enter_for_host(L, 2, "isSameStore");
+  if (hf__adapter_share(a, b, &share, &err)) hfL_raise(L, &err);
+  lua_pushboolean(L, share);
+  return 1;
+}
+
+/* place(name) -> directory or nil, identity */
+static int lhf_adapter_place(lua_State *L) {
+  hf_error err;
+  hf_adapter_place place;
+  const hf__adapter *a = check_adapter(L, 1);
+  if (hf_adapter_find_place(a->set, a->spec.name, &place, &err)) hfL_raise(L, &err);
+  if (*place.directory)
+    lua_pushstring(L, place.directory);
+  else
+    lua_pushnil(L);
+  lua_pushstring(L, place.identity);
+  return 2;
+}
+
 /* ---- the set */
 
 static void set_text(lua_State *L, const char *field, const char *text) {
@@ -406,10 +455,18 @@ static int lhf_hold(lua_State *L) {
 }
 
 void hfL_adapters_open(lua_State *L, int cx) {
-  static const luaL_Reg functions[] = {
-      {"list", lhf_list},   {"define", lhf_define},       {"useClass", lhf_use_class}, {"useStore", lhf_use_store},
-      {"close", lhf_close}, {"functions", lhf_functions}, {"hold", lhf_hold},          {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"list", lhf_list},
+                                       {"define", lhf_define},
+                                       {"useClass", lhf_use_class},
+                                       {"useStore", lhf_use_store},
+                                       {"close", lhf_close},
+                                       {"functions", lhf_functions},
+                                       {"hold", lhf_hold},
+                                       {"supports", lhf_adapter_supports},
+                                       {"isSameStore", lhf_adapter_is_same_store},
+                                       {"place", lhf_adapter_place},
+                                       {NULL, NULL}};
   hfL_adapters_of(L, lua_touserdata(L, cx));
-  lua_createtable(L, 0, 8);
+  lua_createtable(L, 0, 16);
   hfL_register(L, cx, functions);
 }

@@ -228,10 +228,7 @@ static int lhf_check_id(lua_State *L) {
   return 1;
 }
 
-/* supports(store) -> {durable=true, transaction=true, ..., readMany=true, ...}: what the backend promises, and which of
- * the operations that the core would otherwise make of others it does itself */
-static int lhf_supports(lua_State *L) {
-  const hf_persist *p = hfL_check_persist(L);
+void hfL_push_supports(lua_State *L, const hf_persist *p) {
   uint32_t capabilities = hf_persist_capabilities(p);
   const hfL_entity *script = hfL_served_by(p);
   lua_createtable(L, 0, 16);
@@ -250,6 +247,12 @@ static int lhf_supports(lua_State *L) {
   lua_setfield(L, -2, name);
   HF_CAPABILITY_MAP(PUSH_CAPABILITY)
 #undef PUSH_CAPABILITY
+}
+
+/* supports(store) -> {durable=true, transaction=true, ..., readMany=true, ...}: what the backend promises, and which of
+ * the operations that the core would otherwise make of others it does itself */
+static int lhf_supports(lua_State *L) {
+  hfL_push_supports(L, hfL_check_persist(L));
   return 1;
 }
 

@@ -96,7 +96,7 @@ static int open_body(lua_State *L) {
     lua_pushvalue(L, instance);
     e->instance_ref = luaL_ref(L, LUA_REGISTRYINDEX);
   }
-  hf__server server = {p->backend, (void *)(uintptr_t)&hfL_keeper, e, p->wraps ? NULL : p->store, p->wraps};
+  hf__server server = {p->backend, (void *)(uintptr_t)&hfL_keeper, e, p->wraps ? NULL : p->store, p->wraps, p->base};
   if (hf__persist_serve(p->name, p->url, &server, c->out, &err)) hfL_raise(L, &err);
   if (server.store) hf__store_ref(server.store);
   e->refs++;

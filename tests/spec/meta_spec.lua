@@ -89,6 +89,10 @@ describe("the stubs for editors", function()
     assert.same(real, functions(stub("types.lua", "Store")))
   end)
 
+  it("have the functions of adapters, and no others", function()
+    assert.same(functions(core.adapters), functions(stub("adapters.lua", "adapters")))
+  end)
+
   it("have every error code", function()
     local text = read("lua/holdfast/meta/types.lua"):match("@alias holdfast.Code\n(.-)\n\n")
     local known, written = {}, {}
@@ -109,7 +113,9 @@ describe("the stubs for editors", function()
     assert.same(known, written)
   end)
 
-  for _, path in ipairs { "meta/core.lua", "meta/PersistBase.lua", "meta/types.lua", "PersistBase.lua" } do
+  for _, path in ipairs {
+    "meta/core.lua", "meta/adapters.lua", "meta/PersistBase.lua", "meta/types.lua", "PersistBase.lua",
+  } do
     it("say in " .. path .. " what each function does and takes", function()
       local bare = {}
       for _, declaration in ipairs(declarations("lua/holdfast/" .. path)) do
@@ -125,7 +131,7 @@ describe("the stubs for editors", function()
   end
 
   it("are Lua that luajit can read, with the mark that keeps it from running", function()
-    for _, file in ipairs { "core.lua", "PersistBase.lua", "types.lua" } do
+    for _, file in ipairs { "core.lua", "adapters.lua", "PersistBase.lua", "types.lua" } do
       local text = read("lua/holdfast/meta/" .. file)
       assert(loadstring(text, "@" .. file))
       assert.truthy(text:find("^%-%-%-@meta"))

@@ -24,8 +24,9 @@ function adapters.define(spec) end
 ---@param class table
 ---@param baseDir string
 ---@param description string for messages
+---@param url string where its instances are: a store URL, a path, or any text
 ---@raise busy, with retryable false, after the first use or while a host runs
-function adapters.useClass(name, class, baseDir, description) end
+function adapters.useClass(name, class, baseDir, description, url) end
 
 ---Registers a store by its URL.
 ---@param name string of the adapter
@@ -50,5 +51,26 @@ function adapters.close(name) end
 ---@param what string what runs
 ---@return fun() release
 function adapters.hold(what) end
+
+---What the store of an adapter supports, as core.supports says it.  Opens the store; counts as the first use.
+---@param name string of the adapter
+---@return holdfast.Supports
+---@raise what opening raises
+function adapters.supports(name) end
+
+---Whether one transaction can cover both adapters: they are in one store, and it has transactions.  Opens both stores;
+---counts as their first use.
+---@param name string of an adapter
+---@param other string of another one, or the same
+---@return boolean
+---@raise what opening raises
+function adapters.isSameStore(name, other) end
+
+---Where the store of an adapter is, or will be.  Opens and creates nothing.
+---@param name string of the adapter
+---@return string? directory absolute, without symbolic links; nil for memory and servers
+---@return string identity the same in every process that uses the store: the directory, or the URL without passwords
+---@raise invalid_argument; not_found where the directory is missing and the store is not to be made
+function adapters.place(name) end
 
 return adapters

@@ -478,6 +478,27 @@ HF_API hf_status hf_adapter_read(hf_adapters *set, const char *name, const hf_sl
 HF_API hf_status hf_adapter_write(hf_adapters *set, const char *name, const hf_slice *parts, size_t count,
                                   hf_slice json, hf_error *err);
 
+/* Whether one transaction can cover both adapters: they are in one store, and it has transactions.  Opens both stores,
+ * where that has not happened, and counts as their first use.  The two may be the same adapter.
+ * Errors: what opening gives. */
+HF_API hf_status hf_adapters_share_store(hf_adapters *set, const char *name, const char *other, bool *share,
+                                         hf_error *err);
+
+/* Where the store of an adapter is. */
+typedef struct hf_adapter_place {
+  char directory[4096]; /* on this machine, as an absolute path without symbolic links; "" if there is none: a server,
+                           or memory */
+  char identity[4096];  /* the same text in every process that uses the same store: the directory, or the URL without
+                           passwords and hf_options */
+} hf_adapter_place;
+
+/* Says where the store is, or will be: opens nothing, creates nothing, and is no first use.  From then on a relative
+ * path that was registered means this place, whatever the working directory becomes.  A class in Lua that stands on its
+ * own is taken to be at its base, if that is a path.
+ * Errors: HF_NOT_FOUND: the directory is missing, and the store is not to be made (must_exist, read_only);
+ * HF_INVALID_ARGUMENT: the place is longer than fits; for a "lua:" URL also what making its instance gives. */
+HF_API hf_status hf_adapter_find_place(hf_adapters *set, const char *name, hf_adapter_place *out, hf_error *err);
+
 /* Ends the adapter's use: closes its handle.  It can be registered again; if it is not, the next use opens the same
  * store again.  Errors: what the close() of a script's class raised; it is closed all the same. */
 HF_API hf_status hf_adapter_close(hf_adapters *set, const char *name, hf_error *err);
