@@ -151,6 +151,21 @@ function core.checkId(store, id) end
 ---@return boolean
 function core.isSameStore(a, b) end
 
+---Acquires a lease: a name, in the form of a lock file, that one holder on this machine may own.  It is gone when it is
+---released or collected, or when the process ends, however it ends.
+---@param path string the lock file; missing folders are made
+---@param who string what the holder is, for the message that others get
+---@param timeoutMs? integer how long to wait for a holder; not at all if left out
+---@return holdfast.Lease
+---@raise busy names the holder, its `cause` being "process 1234 on host alpha (who, since when)" or nil;
+---unsupported, invalid_argument, io, full
+function core.lease(path, who, timeoutMs) end
+
+---The folder of this user's lock files on this machine, for what is in no folder.  Made where it is missing.
+---@return string path
+---@raise io where somebody else has made it
+function core.leaseFolder() end
+
 ---Raises for what is no range.
 ---@param store PersistBase
 ---@param range? holdfast.Range

@@ -119,3 +119,10 @@ function Store:verify(options) end
 
 ---Ends the use of the store.  The garbage collector does the same.
 function Store:close() end
+
+---A name that this process owns, from holdfast.core.lease().
+---@class holdfast.Lease
+local Lease = {}
+
+---Releases it, and deletes its lock file.  Releasing twice is harmless.  The garbage collector does the same.
+function Lease:release() end

@@ -382,6 +382,51 @@ typedef bool (*hf_verify_fn)(void *arg, hf_slice entity_name, const hf_entry *en
 HF_API hf_status hf_store_verify(hf_store *store, hf_slice entity_name, bool dry_run, hf_verify_fn fn, void *arg,
                                  hf_verify_report *report, hf_error *err);
 
+/* ------------------------------------------------------------------ leases */
+
+/* A name that one holder at a time may own, such as "the process that trades BTCUSDT".  The name is the path of a lock
+ * file; whoever asks for the same file asks for the same name.
+ *
+ *     hf_lease *lease;
+ *     if (hf_lease_acquire("./data/.lease/trader.lock", "bot", 0, &lease, &err)) return failed(&err);
+ *     ...
+ *     hf_lease_release(lease);
+ *
+ * The kernel holds it for the process: when that ends, however it ends, kill -9 included, the lease is free.  Process
+ * ids decide nothing.  Two acquisitions in one process conflict like those of two processes.
+ *
+ * What it does not do.  It keeps nobody from the data who does not ask for the lease.  Whoever deletes the lock file
+ * of a living holder lets a second one in.  It holds on one machine, and between machines only as far as the
+ * filesystem's locks do.
+ *
+ * Fork.  A lease stays with the process that acquired it.  A child, of fork() or of exec(), has no share in it: it
+ * does not keep it alive, and releasing it there only frees memory.  A program that becomes a daemon acquires its
+ * leases afterwards.
+ *
+ * Threads.  Leases may be acquired and released in any thread. */
+typedef struct hf_lease hf_lease;
+
+/* Acquires the lease, or says who has it.
+ *   path        the lock file.  It and missing folders above it are made, with the modes that the umask leaves of 0666
+ *               and 0777; a relative path is resolved now.  A file that is there and is no lock file is refused
+ *   who         what the holder is, for the message that others get: "Live.run of bot.lua".  Any bytes: control
+ *               characters are replaced, and it is cut to 200.  NULL: nothing
+ *   timeout_ms  how long to wait for a holder to release it; 0: not at all
+ *   out         receives the lease; NULL on failure
+ * Errors: HF_BUSY names the holder ("... is held by process 1234 on host alpha (Live.run of bot.lua, since
+ * 2026-02-07T22:03:00Z): end that one first"), err->cause being that from "process" to the parenthesis, or, where a
+ * holder has not yet said who it is, "".  HF_UNSUPPORTED: the filesystem has no locks.  HF_INVALID_ARGUMENT: no file
+ * can be at the path, or one of something else is.  HF_IO, HF_FULL. */
+HF_API hf_status hf_lease_acquire(const char *path, const char *who, unsigned timeout_ms, hf_lease **out,
+                                  hf_error *err);
+
+/* Releases the lease, deletes its file, and frees it.  NULL is ignored.  Nothing needs to be released before the
+ * process ends; the file stays behind then, which does no harm. */
+HF_API void hf_lease_release(hf_lease *lease);
+
+/* The lock file as an absolute path.  Valid until the release. */
+HF_API const char *hf_lease_path(const hf_lease *lease);
+
 /* -------------------------------------------------------------------- JSON */
 
 /* Checks that the text is one JSON value that can be stored: RFC 8259, UTF-8, no

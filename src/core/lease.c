@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Leases: lock files that one holder at a time may own.
+ *
+ * The lock is flock()'s, on a descriptor that nobody else has: the kernel lets go of it when the process ends, however
+ * it ends.  What the file says is for people, and decides nothing.
+ *
+ * Invariants.  Who holds the lock of the file that the path names has the lease; a lock of a file that the path names
+ * no longer is worth nothing.  So only the holder may unlink the file, and while it holds the lock: whoever opened the
+ * file before that finds out, and begins anew.  `lock` is held from open() until the lease is in the list, so that a
+ * fork() never comes in between: the child closes what is in the list, and then has no share in any lock.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/error.h"
+#include "core/json.h"
+#include "core/lease.h"
+
+/* How a lock file begins.  A file that begins otherwise is somebody's, and is left alone. */
+static const char mark[] = "holdfast lease\n";
+enum { MARK = sizeof mark - 1 };
+
+enum {
+  SHOWN_MAX = 1024,   /* bytes of a text that are looked at */
+  WHO_MAX = 200,      /* bytes of `who` that others are told */
+  HOLDER_MAX = 512,   /* of "process 1234 on host alpha (who, since when)" */
+  UNLINKED_MAX = 100, /* files that may vanish under one attempt before it counts as held */
+  PAUSE_FIRST_MS = 1, /* between two attempts, doubled each time */
+  PAUSE_LONGEST_MS = 20
+};
+
+struct hf_lease {
+  int fd;     /* with the lock; -1 in a child process of the holder's */
+  char *path; /* absolute */
+  struct hf_lease *next;
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static hf_lease *leases; /* those that are held */
+
+/* ---- fork */
+
+static void before_fork(void) { pthread_mutex_lock(&lock); }
+
+static void after_fork_in_parent(void) { pthread_mutex_unlock(&lock); }
+
+static void after_fork_in_child(void) {
+  for (hf_lease *l = leases; l; l = l->next) {
+    close(l->fd);
+    l->fd = -1;
+  }
+  leases = NULL;
+  pthread_mutex_unlock(&lock);
+}
+
+__attribute__((constructor)) static void watch_fork(void) {
+  pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+}
+
+/* ---- what others are told */
+
+/* Copies a text that may be shown: control characters become blanks, what is no UTF-8 question marks. */
+static void copy_shown(char *out, size_t capacity, const char *text, size_t size) {
+  char shown[SHOWN_MAX];
+  if (size > sizeof shown) size = sizeof shown;
+  memcpy(shown, text, size);
+  for (size_t at = 0; (at += hf__utf8_valid_prefix((hf_slice){shown + at, size - at})) < size; at++) shown[at] = '?';
+  for (size_t i = 0; i < size; i++) {
+    unsigned char c = (unsigned char)shown[i], next = i + 1 < size ? (unsigned char)shown[i + 1] : 0;
+    if (c < 0x20 || c == 0x7f) shown[i] = ' ';
+    if (c == 0xc2 && next < 0xa0) shown[i] = shown[i + 1] = ' '; /* U+0080 to U+009F */
+  }
+  hf__copy_text(out, capacity, shown, size);
+}
+
+/* Says in the file who holds it.  Without success the lease is as good: there is no room on the disk, for example. */
+static void write_holder(int fd, const char *who) {
+  char host_name[256] = "", host[128], shown[WHO_MAX + 1], since[32] = "", text[MARK + HOLDER_MAX];
+  struct tm tm;
+  time_t now = time(NULL);
+  gethostname(host_name, sizeof host_name - 1);
+  copy_shown(host, sizeof host, host_name, strlen(host_name));
+  copy_shown(shown, sizeof shown, who, strnlen(who, SHOWN_MAX));
+  if (gmtime_r(&now, &tm)) strftime(since, sizeof since, "%Y-%m-%dT%H:%M:%SZ", &tm);
+  int size = snprintf(text, sizeof text, "%sprocess %ld on host %s (%s%ssince %s)\n", mark, (long)getpid(), host, shown,
+                      *shown ? ", " : "", since);
+  if (ftruncate(fd, 0) == 0 && pwrite(fd, text, (size_t)size, 0) != size) (void)!ftruncate(fd, 0);
+}
+
+/* What the file says of its holder; "" if that is not there yet.  Where the one before was killed it is that one for a
+ * moment. */
+static void read_holder(int fd, char holder[HOLDER_MAX]) {
+  char text[MARK + HOLDER_MAX];
+  ssize_t size = pread(fd, text, sizeof text, 0);
+  holder[0] = '\0';
+  if (size <= MARK || memcmp(text, mark, MARK) != 0) return;
+  const char *end = memchr(text + MARK, '\n', (size_t)size - MARK);
+  if (end) copy_shown(holder, HOLDER_MAX, text + MARK, (size_t)(end - text - MARK));
+}
+
+/* Whether the content may be replaced: it is ours, or none, or what a power cut makes of it. */
+static bool is_lock_file(int fd) {
+  static const char zeros[MARK];
+  char begin[MARK];
+  ssize_t size = pread(fd, begin, sizeof begin, 0);
+  return size == 0 || (size > 0 && memcmp(begin, zeros, (size_t)size) == 0) ||
+         (size == MARK && memcmp(begin, mark, MARK) == 0);
+}
+
+/* ---- failing */
+
+static hf_status fail_errno(int number, const char *doing, const char *path, hf_error *err) {
+  hf_status status = HF_IO;
+  if (number == ENOSPC || number == EDQUOT) status = HF_FULL;
+  if (number == ENOTDIR || number == EISDIR || number == ENAMETOOLONG || number == ELOOP) status = HF_INVALID_ARGUMENT;
+  hf__fail(err, status, "cannot %s the lock file %s: %s%s", doing, path, strerror(number),
+           status == HF_INVALID_ARGUMENT ? "; give a path at which a file can be made" : "");
+  hf_error_cause(err, "errno %d", number);
+  return status;
+}
+
+static hf_status fail_lock(int number, const char *path, hf_error *err) {
+  if (number != ENOLCK && number != EOPNOTSUPP && number != ENOSYS && number != EINVAL)
+    return fail_errno(number, "lock", path, err);
+  hf__fail(err, HF_UNSUPPORTED, "the filesystem of %s has no locks (flock: %s): keep lock files on a local disk", path,
+           strerror(number));
+  hf_error_cause(err, "errno %d", number);
+  return HF_UNSUPPORTED;
+}
+
+static hf_status fail_held(const char *path, const char *holder, hf_error *err) {
+  if (!*holder) return hf__fail(err, HF_BUSY, "%s is held already: end what holds it first", path);
+  hf__fail(err, HF_BUSY, "%s is held by %s: end that one first", path, holder);
+  hf_error_cause(err, "%s", holder);
+  return HF_BUSY;
+}
+
+/* ---- the file */
+
+/* 0, or an errno. */
+static int make_parents(const char *path) {
+  char *folder = strdup(path);
+  if (!folder) return ENOMEM;
+  int number = 0;
+  for (char *slash = strchr(folder + 1, '/'); slash && !number; slash = strchr(slash + 1, '/')) {
+    *slash = '\0';
+    if (mkdir(folder, 0777) && errno != EEXIST) number = errno;
+    *slash = '/';
+  }
+  free(folder);
+  return number;
+}
+
+static hf_status open_file(const char *path, int *fd, hf_error *err) {
+  struct stat st;
+  for (int attempt = 0;; attempt++) {
+    *fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0666);
+    if (*fd >= 0) break;
+    if (errno != ENOENT || attempt == 2) return fail_errno(errno, "open", path, err);
+    int number = make_parents(path);
+    if (number) return fail_errno(number, "make the folder of", path, err);
+  }
+  if (fstat(*fd, &st) == 0 && S_ISREG(st.st_mode)) return HF_OK;
+  close(*fd);
+  return hf__fail(err, HF_INVALID_ARGUMENT, "%s is no file: a lease needs a path at which it can make one", path);
+}
+
+/* 0, or an errno. */
+static int lock_file(int fd) {
+  while (flock(fd, LOCK_EX | LOCK_NB))
+    if (errno != EINTR) return errno;
+  return 0;
+}
+
+/* Whether the path names this open file. */
+static bool is_at(const char *path, int fd) {
+  struct stat here, there;
+  return fstat(fd, &here) == 0 && lstat(path, &there) == 0 && here.st_dev == there.st_dev &&
+         here.st_ino == there.st_ino;
+}
+
+/* One attempt, under `lock`.  HF_BUSY leaves the error alone. */
+static hf_status try_lease(hf_lease *l, char holder[HOLDER_MAX], hf_error *err) {
+  holder[0] = '\0';
+  for (int unlinked = 0; unlinked < UNLINKED_MAX; unlinked++) {
+    int fd;
+    hf_status status = open_file(l->path, &fd, err);
+    if (status) return status;
+    int number = lock_file(fd);
+    if (number == 0 && is_at(l->path, fd)) {
+      if (is_lock_file(fd)) {
+        l->fd = fd;
+        return HF_OK;
+      }
+      close(fd);
+      return hf__fail(err, HF_INVALID_ARGUMENT, "%s is a file of something else: a lease needs a path of its own",
+                      l->path);
+    }
+    if (number == EWOULDBLOCK) read_holder(fd, holder);
+    close(fd);
+    if (number) return number == EWOULDBLOCK ? HF_BUSY : fail_lock(number, l->path, err);
+  }
+  return HF_BUSY;
+}
+
+/* ---- leases */
+
+static char *absolute(const char *path) {
+  char *out, *directory;
+  if (*path == '/') return strdup(path);
+  directory = getcwd(NULL, 0);
+  if (!directory || asprintf(&out, "%s/%s", directory, path) < 0) out = NULL;
+  free(directory);
+  return out;
+}
+
+static int64_t now_ms(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static void pause_ms(int64_t ms) {
+  const struct timespec t = {ms / 1000, ms % 1000 * 1000000};
+  nanosleep(&t, NULL);
+}
+
+static void free_lease(hf_lease *l) {
+  if (l) free(l->path);
+  free(l);
+}
+
+hf_status hf_lease_acquire(const char *path, const char *who, unsigned timeout_ms, hf_lease **out, hf_error *err) {
+  char holder[HOLDER_MAX];
+  hf_error own;
+  if (!err) err = &own;
+  *out = NULL;
+  if (!path || !*path) return hf__fail(err, HF_INVALID_ARGUMENT, "the path of the lock file is empty: give one");
+  hf_lease *l = calloc(1, sizeof *l);
+  if (!l || !(l->path = absolute(path))) {
+    free_lease(l);
+    return hf__fail(err, HF_IO, "out of memory");
+  }
+  int64_t end = now_ms() + timeout_ms, left, pause = PAUSE_FIRST_MS;
+  hf_status status;
+  for (;;) {
+    pthread_mutex_lock(&lock);
+    status = try_lease(l, holder, err);
+    if (status == HF_OK) {
+      write_holder(l->fd, who ? who : "");
+      l->next = leases;
+      leases = *out = l;
+    }
+    pthread_mutex_unlock(&lock);
+    if (status != HF_BUSY || (left = end - now_ms()) <= 0) break;
+    pause_ms(pause < left ? pause : left);
+    pause = pause * 2 < PAUSE_LONGEST_MS ? pause * 2 : PAUSE_LONGEST_MS;
+  }
+  if (status == HF_BUSY) fail_held(l->path, holder, err);
+  if (status) free_lease(l);
+  return status;
+}
+
+void hf_lease_release(hf_lease *lease) {
+  if (!lease) return;
+  pthread_mutex_lock(&lock);
+  if (lease->fd >= 0) {
+    hf_lease **link = &leases;
+    while (*link != lease) link = &(*link)->next;
+    *link = lease->next;
+    if (is_at(lease->path, lease->fd)) unlink(lease->path);
+    close(lease->fd);
+  }
+  pthread_mutex_unlock(&lock);
+  free_lease(lease);
+}
+
+const char *hf_lease_path(const hf_lease *lease) { return lease->path; }
+
+/* ---- where there is no folder to put lock files in */
+
+hf_status hf__lease_folder(char out[HF__LEASE_FOLDER_MAX], hf_error *err) {
+  struct stat st;
+  snprintf(out, HF__LEASE_FOLDER_MAX, "/tmp/holdfast-%lu", (unsigned long)geteuid());
+  if (mkdir(out, 0700) && errno != EEXIST) return fail_errno(errno, "make the folder of", out, err);
+  int fd = open(out, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  bool ours = fd >= 0 && fstat(fd, &st) == 0 && st.st_uid == geteuid();
+  bool closed = ours && ((st.st_mode & 077) == 0 || fchmod(fd, 0700) == 0);
+  if (fd >= 0) close(fd);
+  if (closed) return HF_OK;
+  return hf__fail(err, HF_IO,
+                  "%s is no folder of this user's own, so that others could take locks in it: remove it, or have the "
+                  "administrator do so",
+                  out);
+}

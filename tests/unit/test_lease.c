@@ -1,0 +1,569 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Leases: one holder at a time, for as long as its process lives, whatever happens to the lock file, to the process
+ * and to its children.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdatomic.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "core/lease.h"
+#include "unit/support.h"
+
+/* In place of the C library's, to see what a filesystem without locks does. */
+static int flock_fails_with;
+
+int flock(int fd, int operation) {
+  if (flock_fails_with) {
+    errno = flock_fails_with;
+    return -1;
+  }
+  return (int)syscall(SYS_flock, fd, operation);
+}
+
+static int setup_directory(void **state) {
+  *state = new_directory();
+  return 0;
+}
+
+static int teardown_directory(void **state) {
+  remove_directory(*state);
+  return 0;
+}
+
+#define IN_DIRECTORY(test)                                                                                             \
+  { #test, test, setup_directory, teardown_directory, NULL }
+
+static hf_lease *acquire(const char *path, const char *who) {
+  hf_error err;
+  hf_lease *lease;
+  OK(hf_lease_acquire(path, who, 0, &lease, &err));
+  assert_non_null(lease);
+  return lease;
+}
+
+static void assert_free(const char *path) { hf_lease_release(acquire(path, "probe")); }
+
+static void assert_held(const char *path) {
+  hf_error err;
+  hf_lease *lease;
+  FAILS(HF_BUSY, hf_lease_acquire(path, "probe", 0, &lease, &err));
+  assert_null(lease);
+}
+
+static void write_file(const char *path, const char *text) {
+  FILE *file = fopen(path, "w");
+  assert_non_null(file);
+  fputs(text, file);
+  assert_int_equal(fclose(file), 0);
+}
+
+static const char *read_file(const char *path) {
+  static char text[4096];
+  FILE *file = fopen(path, "r");
+  assert_non_null(file);
+  text[fread(text, 1, sizeof text - 1, file)] = '\0';
+  fclose(file);
+  return text;
+}
+
+static int64_t now_ms(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* A child process that runs fn(arg), says by a byte that it has, and waits to be ended. */
+struct child {
+  pid_t pid;
+  int hears, tells; /* our ends of the pipes */
+};
+
+static struct child start_child(void (*fn)(const char *path), const char *path) {
+  int from[2], to[2];
+  assert_int_equal(pipe2(from, O_CLOEXEC) + pipe2(to, O_CLOEXEC), 0);
+  struct child c = {fork(), to[1], from[0]};
+  if (c.pid == 0) {
+    char byte = 'x';
+    close(from[0]);
+    close(to[1]);
+    fn(path);
+    if (write(from[1], &byte, 1) != 1) _exit(1);
+    _exit(read(to[0], &byte, 1) < 0); /* until our end is closed */
+  }
+  close(from[1]);
+  close(to[0]);
+  char byte;
+  assert_int_equal(read(c.tells, &byte, 1), 1);
+  return c;
+}
+
+static void end_child(struct child c, int how) {
+  if (how) kill(c.pid, how);
+  close(c.hears);
+  close(c.tells);
+  int status;
+  assert_int_equal(waitpid(c.pid, &status, 0), c.pid);
+  assert_true(how ? WIFSIGNALED(status) && WTERMSIG(status) == how : WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+static void hold(const char *path) {
+  hf_lease *lease;
+  if (hf_lease_acquire(path, "the child", 0, &lease, NULL)) _exit(1);
+}
+
+static void hold_nothing(const char *path) { (void)path; }
+
+/* ---- one holder */
+
+static void a_name_has_one_holder(void **state) {
+  hf_error err;
+  hf_lease *second;
+  const char *path = text_of("%s/a.lock", (char *)*state);
+  hf_lease *first = acquire(path, "Live.run of bot.lua");
+  assert_string_equal(hf_lease_path(first), path);
+  FAILS(HF_BUSY, hf_lease_acquire(path, "other", 0, &second, &err));
+  assert_null(second);
+  assert_true(err.retryable);
+  CONTAINS(err.message, text_of("%s is held by process %ld on host ", path, (long)getpid()));
+  CONTAINS(err.message, " (Live.run of bot.lua, since 20");
+  CONTAINS(err.message, "Z): end that one first");
+  assert_int_equal(strncmp(err.cause, "process ", 8), 0);
+  assert_string_equal(err.cause + strlen(err.cause) - 2, "Z)");
+  assert_int_equal(hf_lease_acquire(path, "other", 0, &second, NULL), HF_BUSY);
+  hf_lease *beside = acquire(text_of("%s/b.lock", (char *)*state), NULL);
+  hf_lease_release(beside);
+  hf_lease_release(first);
+  hf_lease_release(NULL);
+  assert_free(path);
+}
+
+static void released_leases_leave_no_file(void **state) {
+  const char *path = text_of("%s/a.lock", (char *)*state);
+  hf_lease *lease = acquire(path, "x");
+  assert_int_equal(access(path, F_OK), 0);
+  hf_lease_release(lease);
+  assert_int_equal(access(path, F_OK), -1);
+}
+
+static void missing_folders_are_made(void **state) {
+  struct stat st;
+  const char *folder = text_of("%s/.lease/signal/main", (char *)*state);
+  mode_t before = umask(027);
+  hf_lease *lease = acquire(text_of("%s/BTC.lock", folder), "x");
+  umask(before);
+  assert_int_equal(stat(folder, &st), 0);
+  assert_int_equal(st.st_mode & 0777, 0750);
+  assert_int_equal(stat(text_of("%s/BTC.lock", folder), &st), 0);
+  assert_int_equal(st.st_mode & 0777, 0640);
+  hf_lease_release(lease);
+}
+
+static void a_relative_path_is_resolved_at_once(void **state) {
+  hf_error err;
+  char before[4096];
+  hf_lease *lease;
+  assert_non_null(getcwd(before, sizeof before));
+  assert_int_equal(chdir(*state), 0);
+  hf_status status = hf_lease_acquire("sub/a.lock", "x", 0, &lease, &err);
+  assert_int_equal(chdir(before), 0);
+  OK(status);
+  const char *path = text_of("%s/sub/a.lock", (char *)*state);
+  assert_held(path);
+  hf_lease_release(lease);
+  assert_int_equal(access(path, F_OK), -1);
+}
+
+static void what_others_are_told_is_fit_to_print(void **state) {
+  static const struct {
+    const char *who, *shown;
+  } cases[] = {
+      {"two\nlines\tand \x1b[31m", "(two lines and  [31m, since "},
+      {"\xff\xc3 \xe2\x82 ok \xc3\xa9", "(?? ?? ok \xc3\xa9, since "},
+      {"a\xc2\x9b"
+       "b\x7f",
+       "(a  b , since "},
+      {"", "host"},
+      {NULL, "host"},
+  };
+  const char *path = text_of("%s/a.lock", (char *)*state);
+  char longest[2000];
+  for (size_t i = 0; i <= sizeof cases / sizeof *cases; i++) {
+    bool last = i == sizeof cases / sizeof *cases;
+    memset(longest, 'x', sizeof longest);
+    longest[sizeof longest - 1] = '\0';
+    hf_error err;
+    hf_lease *second, *first = acquire(path, last ? longest : cases[i].who);
+    FAILS(HF_BUSY, hf_lease_acquire(path, "other", 0, &second, &err));
+    CONTAINS(err.message, last ? "xxx..., since " : cases[i].shown);
+    CONTAINS(err.message, "): end that one first");
+    if (!last && (!cases[i].who || !*cases[i].who)) CONTAINS(err.message, " (since ");
+    assert_true(strlen(err.message) < 1000);
+    for (const char *c = err.message; *c; c++) assert_false((unsigned char)*c < 0x20 || *c == 0x7f);
+    hf_lease_release(first);
+  }
+}
+
+static void a_holder_that_has_not_said_who_it_is_is_not_named(void **state) {
+  static const char *const contents[] = {"", "holdfast lease\n", "holdfast lease\nprocess 12", "nonsense\nnonsense\n"};
+  const char *path = text_of("%s/a.lock", (char *)*state);
+  for (size_t i = 0; i < sizeof contents / sizeof *contents; i++) {
+    hf_error err;
+    hf_lease *lease;
+    write_file(path, contents[i]);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    assert_int_equal(flock(fd, LOCK_EX), 0);
+    FAILS(HF_BUSY, hf_lease_acquire(path, "x", 0, &lease, &err));
+    assert_string_equal(err.message, text_of("%s is held already: end what holds it first", path));
+    assert_string_equal(err.cause, "");
+    close(fd);
+  }
+}
+
+/* ---- the file */
+
+static void a_file_of_something_else_is_left_alone(void **state) {
+  hf_error err;
+  hf_lease *lease;
+  const char *path = text_of("%s/bot.lua", (char *)*state);
+  write_file(path, "return 1 -- a script\n");
+  FAILS(HF_INVALID_ARGUMENT, hf_lease_acquire(path, "x", 0, &lease, &err));
+  CONTAINS(err.message, "is a file of something else");
+  assert_string_equal(read_file(path), "return 1 -- a script\n");
+  write_file(path, "short");
+  FAILS(HF_INVALID_ARGUMENT, hf_lease_acquire(path, "x", 0, &lease, &err));
+  FAILS(HF_INVALID_ARGUMENT, hf_lease_acquire(*state, "x", 0, &lease, &err));
+  FAILS(HF_INVALID_ARGUMENT, hf_lease_acquire(text_of("%s/a.lock", path), "x", 0, &lease, &err));
+  FAILS(HF_INVALID_ARGUMENT, hf_lease_acquire("", "x", 0, &lease, &err));
+  FAILS(HF_INVALID_ARGUMENT, hf_lease_acquire(NULL, "x", 0, &lease, &err));
+  const char *link = text_of("%s/link.lock", (char *)*state), *fifo = text_of("%s/fifo.lock", (char *)*state);
+  assert_int_equal(symlink("target", link) + mkfifo(fifo, 0666), 0);
+  FAILS(HF_INVALID_ARGUMENT, hf_lease_acquire(link, "x", 0, &lease, &err));
+  FAILS(HF_INVALID_ARGUMENT, hf_lease_acquire(fifo, "x", 0, &lease, &err));
+  assert_int_equal(access(text_of("%s/target", (char *)*state), F_OK), -1);
+}
+
+static void a_file_that_was_left_behind_is_taken_over(void **state) {
+  const char *path = text_of("%s/a.lock", (char *)*state);
+  char zeros[40] = {0};
+  write_file(path, "holdfast lease\nprocess 1 on host elsewhere (an old one, since then)\nand a line more\n");
+  hf_lease *lease = acquire(path, "new");
+  CONTAINS(read_file(path), "(new, since ");
+  assert_null(strstr(read_file(path), "line more"));
+  hf_lease_release(lease);
+  int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666); /* what a power cut can leave */
+  assert_int_equal(write(fd, zeros, sizeof zeros), sizeof zeros);
+  close(fd);
+  assert_free(path);
+}
+
+static void a_file_that_somebody_deleted_is_not_mistaken_for_the_lease(void **state) {
+  hf_lease *second;
+  hf_error err;
+  const char *path = text_of("%s/a.lock", (char *)*state);
+  hf_lease *first = acquire(path, "first");
+  assert_int_equal(unlink(path), 0);
+  OK(hf_lease_acquire(path, "second", 0, &second, &err)); /* the header warns of it */
+  hf_lease_release(first);
+  assert_int_equal(access(path, F_OK), 0); /* the second one's */
+  assert_held(path);
+  hf_lease_release(second);
+  assert_int_equal(access(path, F_OK), -1);
+}
+
+static void filesystems_without_locks_are_unsupported(void **state) {
+  static const int numbers[] = {ENOLCK, EOPNOTSUPP, ENOSYS};
+  const char *path = text_of("%s/a.lock", (char *)*state);
+  for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+    hf_error err;
+    hf_lease *lease;
+    flock_fails_with = numbers[i];
+    hf_status status = hf_lease_acquire(path, "x", 1000, &lease, &err);
+    flock_fails_with = 0;
+    FAILS(HF_UNSUPPORTED, status);
+    CONTAINS(err.message, "has no locks");
+  }
+  assert_free(path);
+}
+
+/* ---- waiting */
+
+static void *release_soon(void *lease) {
+  usleep(60 * 1000);
+  hf_lease_release(lease);
+  return NULL;
+}
+
+static void waiting_ends_with_the_lease_or_with_the_timeout(void **state) {
+  hf_error err;
+  hf_lease *second;
+  pthread_t thread;
+  const char *path = text_of("%s/a.lock", (char *)*state);
+  hf_lease *first = acquire(path, "first");
+  int64_t begin = now_ms();
+  FAILS(HF_BUSY, hf_lease_acquire(path, "second", 80, &second, &err));
+  int64_t waited = now_ms() - begin;
+  assert_in_range(waited, 79, 5000);
+  CONTAINS(err.message, "(first, since ");
+  assert_int_equal(pthread_create(&thread, NULL, release_soon, first), 0);
+  OK(hf_lease_acquire(path, "second", 20000, &second, &err));
+  assert_in_range(now_ms() - begin - waited, 50, 10000);
+  pthread_join(thread, NULL);
+  assert_held(path);
+  hf_lease_release(second);
+}
+
+/* Threads that take the lease again and again, unlinking and making the file each time. */
+static atomic_int inside, taken, refused;
+
+static void *take_often(void *path) {
+  for (int i = 0; i < 200; i++) {
+    hf_error err;
+    hf_lease *lease;
+    hf_status status = hf_lease_acquire(path, "a thread", i % 2 ? 20000 : 0, &lease, &err);
+    if (status == HF_BUSY && i % 2 == 0) continue;
+    if (status || atomic_fetch_add(&inside, 1) != 0) {
+      fprintf(stderr, "%s\n", status ? err.message : "two holders");
+      atomic_fetch_add(&refused, 1);
+    }
+    atomic_fetch_add(&taken, 1);
+    atomic_fetch_sub(&inside, 1);
+    hf_lease_release(lease);
+  }
+  return NULL;
+}
+
+static void no_two_threads_hold_it_while_its_file_comes_and_goes(void **state) {
+  pthread_t threads[4];
+  char *path = (char *)(uintptr_t)text_of("%s/a.lock", (char *)*state);
+  for (int i = 0; i < 4; i++) assert_int_equal(pthread_create(&threads[i], NULL, take_often, path), 0);
+  for (int i = 0; i < 4; i++) pthread_join(threads[i], NULL);
+  assert_int_equal(refused, 0);
+  assert_in_range(taken, 400, 800);
+  assert_int_equal(access(path, F_OK), -1);
+}
+
+/* Processes that do so without a pause between two attempts: a lost update would mean two holders. */
+static void count_under_lease(const char *directory, int rounds) {
+  char path[4200], counter[4200];
+  snprintf(path, sizeof path, "%s/a.lock", directory);
+  snprintf(counter, sizeof counter, "%s/counter", directory);
+  for (int i = 0; i < rounds; i++) {
+    hf_lease *lease;
+    long n = 0;
+    hf_status status;
+    do status = hf_lease_acquire(path, "a process", 0, &lease, NULL);
+    while (status == HF_BUSY);
+    if (status) _exit(1);
+    int fd = open(counter, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (fd < 0 || pread(fd, &n, sizeof n, 0) < 0) _exit(2);
+    n++;
+    if (pwrite(fd, &n, sizeof n, 0) != sizeof n) _exit(3);
+    close(fd);
+    hf_lease_release(lease);
+  }
+}
+
+static void no_update_is_lost_between_processes(void **state) {
+  enum { PROCESSES = 4, ROUNDS = 150 };
+  pid_t children[PROCESSES];
+  for (int i = 0; i < PROCESSES; i++) {
+    children[i] = fork();
+    if (children[i] == 0) {
+      count_under_lease(*state, ROUNDS);
+      _exit(0);
+    }
+  }
+  for (int i = 0; i < PROCESSES; i++) {
+    int status;
+    assert_int_equal(waitpid(children[i], &status, 0), children[i]);
+    assert_int_equal(status, 0);
+  }
+  long n = 0;
+  int fd = open(text_of("%s/counter", (char *)*state), O_RDONLY | O_CLOEXEC);
+  assert_int_equal(pread(fd, &n, sizeof n, 0), sizeof n);
+  close(fd);
+  assert_int_equal(n, PROCESSES * ROUNDS);
+}
+
+/* ---- processes */
+
+static void a_lease_ends_with_its_process_however_that_ends(void **state) {
+  static const int ends[] = {0, SIGKILL, SIGTERM, SIGABRT};
+  const char *path = text_of("%s/a.lock", (char *)*state);
+  for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+    hf_error err;
+    hf_lease *lease;
+    struct child c = start_child(hold, path);
+    FAILS(HF_BUSY, hf_lease_acquire(path, "x", 0, &lease, &err));
+    CONTAINS(err.message, text_of("is held by process %ld on host ", (long)c.pid));
+    CONTAINS(err.message, "(the child, since ");
+    end_child(c, ends[i]);
+    assert_int_equal(access(path, F_OK), 0); /* left behind, which is harmless */
+    lease = acquire(path, "x");
+    hf_lease_release(lease);
+    assert_int_equal(access(path, F_OK), -1);
+  }
+}
+
+static hf_lease *of_parent;
+
+static void try_to_release(const char *path) {
+  hf_error err;
+  hf_lease *own;
+  if (hf_lease_acquire(path, "x", 0, &own, &err) != HF_BUSY) _exit(2);
+  hf_lease_release(of_parent);
+  if (hf_lease_acquire(path, "x", 0, &own, &err) != HF_BUSY || access(path, F_OK)) _exit(3);
+}
+
+static void a_child_can_neither_release_nor_share_it(void **state) {
+  const char *path = text_of("%s/a.lock", (char *)*state);
+  of_parent = acquire(path, "the parent");
+  end_child(start_child(try_to_release, path), 0);
+  assert_held(path);
+  hf_lease_release(of_parent);
+  assert_free(path);
+}
+
+/* Holds, and starts a child of its own whose pid it leaves in a file. */
+static void hold_and_fork(const char *path) {
+  hold(path);
+  struct child c = start_child(hold_nothing, path);
+  write_file(text_of("%s.pid", path), text_of("%ld", (long)c.pid));
+}
+
+static void a_child_does_not_keep_it_alive(void **state) {
+  const char *path = text_of("%s/a.lock", (char *)*state);
+  hf_lease *lease = acquire(path, "the parent");
+  struct child c = start_child(hold_nothing, path);
+  hf_lease_release(lease);
+  assert_free(path);
+  end_child(c, 0);
+
+  c = start_child(hold_and_fork, path);
+  assert_held(path);
+  long grandchild = strtol(read_file(text_of("%s.pid", path)), NULL, 10);
+  end_child(c, SIGKILL);
+  assert_free(path);
+  kill((pid_t)grandchild, SIGKILL); /* it would have ended by itself, with its pipe */
+}
+
+static int program_reads[2];
+
+/* Holds, and starts a program that ends when nobody writes to its pipe any more. */
+static void hold_and_start(const char *path) {
+  char name[] = "cat", *words[] = {name, NULL};
+  posix_spawn_file_actions_t actions;
+  pid_t program;
+  hold(path);
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, program_reads[0], 0);
+  posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
+  if (posix_spawnp(&program, name, &actions, NULL, words, environ)) _exit(1);
+  posix_spawn_file_actions_destroy(&actions);
+}
+
+static void a_program_that_was_started_does_not_keep_it_alive(void **state) {
+  const char *path = text_of("%s/a.lock", (char *)*state);
+  assert_int_equal(pipe2(program_reads, O_CLOEXEC), 0);
+  struct child c = start_child(hold_and_start, path);
+  assert_held(path);
+  end_child(c, SIGKILL);
+  assert_free(path);
+  close(program_reads[0]);
+  assert_int_equal(write(program_reads[1], "x", 1), 1); /* it is there: without a reader this would be an error */
+  close(program_reads[1]);
+}
+
+/* Whether this process has the file open, or one of that name which is deleted. */
+static bool has_open(const char *path) {
+  char link[64], name[4200];
+  for (int fd = 3; fd < 64; fd++) {
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t size = readlink(link, name, sizeof name);
+    if (size >= (ssize_t)strlen(path) && memcmp(name, path, strlen(path)) == 0) return true;
+  }
+  return false;
+}
+
+static void *fork_often(void *path) {
+  for (int i = 0; i < 40; i++) {
+    pid_t child = fork();
+    if (child == 0) {
+      hf_lease *lease;
+      alarm(20);
+      if (has_open(path)) _exit(1);
+      _exit(hf_lease_acquire(text_of("%s-%d", (char *)path, i), "x", 0, &lease, NULL) ? 2 : 0);
+    }
+    int status;
+    if (waitpid(child, &status, 0) != child || status) atomic_fetch_add(&refused, 1);
+  }
+  return NULL;
+}
+
+static atomic_bool stops;
+
+static void *take_until_stopped(void *path) {
+  while (!stops) take_often(path);
+  return NULL;
+}
+
+static void a_fork_while_other_threads_take_leases_gives_the_child_none(void **state) {
+  pthread_t takes, forks;
+  char *path = (char *)(uintptr_t)text_of("%s/a.lock", (char *)*state);
+  refused = 0;
+  assert_int_equal(pthread_create(&takes, NULL, take_until_stopped, path), 0);
+  assert_int_equal(pthread_create(&forks, NULL, fork_often, path), 0);
+  pthread_join(forks, NULL);
+  stops = true;
+  pthread_join(takes, NULL);
+  assert_int_equal(refused, 0);
+}
+
+/* ---- the user's folder */
+
+static void the_folder_of_the_user_is_closed_to_others(void **state) {
+  hf_error err;
+  char folder[HF__LEASE_FOLDER_MAX];
+  struct stat st;
+  (void)state;
+  OK(hf__lease_folder(folder, &err));
+  assert_int_equal(lstat(folder, &st), 0);
+  assert_true(S_ISDIR(st.st_mode));
+  assert_int_equal(st.st_uid, geteuid());
+  assert_int_equal(st.st_mode & 077, 0);
+  OK(hf__lease_folder(folder, &err));
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      IN_DIRECTORY(a_name_has_one_holder),
+      IN_DIRECTORY(released_leases_leave_no_file),
+      IN_DIRECTORY(missing_folders_are_made),
+      IN_DIRECTORY(a_relative_path_is_resolved_at_once),
+      IN_DIRECTORY(what_others_are_told_is_fit_to_print),
+      IN_DIRECTORY(a_holder_that_has_not_said_who_it_is_is_not_named),
+      IN_DIRECTORY(a_file_of_something_else_is_left_alone),
+      IN_DIRECTORY(a_file_that_was_left_behind_is_taken_over),
+      IN_DIRECTORY(a_file_that_somebody_deleted_is_not_mistaken_for_the_lease),
+      IN_DIRECTORY(filesystems_without_locks_are_unsupported),
+      IN_DIRECTORY(waiting_ends_with_the_lease_or_with_the_timeout),
+      IN_DIRECTORY(no_two_threads_hold_it_while_its_file_comes_and_goes),
+      IN_DIRECTORY(no_update_is_lost_between_processes),
+      IN_DIRECTORY(a_lease_ends_with_its_process_however_that_ends),
+      IN_DIRECTORY(a_child_can_neither_release_nor_share_it),
+      IN_DIRECTORY(a_child_does_not_keep_it_alive),
+      IN_DIRECTORY(a_program_that_was_started_does_not_keep_it_alive),
+      IN_DIRECTORY(a_fork_while_other_threads_take_leases_gives_the_child_none),
+      cmocka_unit_test(the_folder_of_the_user_is_closed_to_others),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
