@@ -122,7 +122,7 @@ describe("the stubs for editors", function()
   end)
 
   for _, path in ipairs {
-    "meta/core.lua", "meta/adapters.lua", "meta/PersistBase.lua", "meta/types.lua", "PersistBase.lua",
+    "meta/core.lua", "meta/adapters.lua", "meta/PersistBase.lua", "meta/types.lua", "PersistBase.lua", "host/lease.lua",
   } do
     it("say in " .. path .. " what each function does and takes", function()
       local bare = {}

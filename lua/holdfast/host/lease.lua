@@ -1,0 +1,143 @@
+-- SPDX-License-Identifier: MIT
+--
+-- Who may run a strategy on a symbol, and who may change an entity where the store has no transactions: one process of
+-- this machine and user at a time.
+--
+-- Lock files lie beside the store, so that whoever uses the store finds them: DIRECTORY/.lease/...  For a server they
+-- are in the user's folder, under a hash of what names the store.  A store in memory is nobody else's: there the
+-- table `held` is enough.  Names are encoded so that each is one part of a path, and different names are different
+-- parts; that of a folder never ends in ".lock".
+
+local core = require "holdfast.core"
+local hash = require "holdfast.cli.hash"
+
+local M = {}
+
+local SIGNAL = "PersistSignalAdapter"
+local PART_MAX = 200 -- bytes: with ".lock" behind it that is a file name everywhere
+local WAIT_MS = 5000
+
+-- What this Lua state holds, by the path of the lock file or, without one, by what else tells it from others.
+local held = setmetatable({}, { __mode = "v" })
+
+--- Until it is released, or collected, nobody else gets the same.
+---@class holdfast.host.Lease
+---@field key string    the lock file, or, for a store in memory, what else tells it from others
+---@field who string
+---@field since string  ISO 8601
+local Lease = {}
+Lease.__index = Lease
+
+--- Lets others have it.  Releasing twice is harmless.
+function Lease:release()
+  if held[self.key] == self then held[self.key] = nil end
+  if self.lock then self.lock:release() end
+  self.lock = nil
+end
+
+local function misuse(...) error(core.error("invalid_argument", string.format(...)), 0) end
+
+local function checkText(what, text)
+  if type(text) ~= "string" or text == "" then
+    misuse("%s must be a string that is not empty, not %s", what, text == "" and "an empty one" or "a " .. type(text))
+  end
+  return text
+end
+
+-- What people know this process by.
+local function scriptName()
+  local arguments = rawget(_G, "arg")
+  local name = type(arguments) == "table" and arguments[0]
+  return type(name) == "string" and name ~= "" and name or "a program with scripts"
+end
+
+-- A text as one part of a path.
+local function part(text)
+  local encoded = text:gsub("[^%w_-]", function(c) return ("%%%02X"):format(c:byte()) end)
+  if #encoded <= PART_MAX then return encoded end
+  return encoded:sub(1, PART_MAX - 20) .. "~" .. hash.of(text)
+end
+
+-- The folder of the lock files of an adapter's store; without one, nil and what names the store.
+local function folderOf(adapterName)
+  local directory, identity = core.adapters.place(adapterName)
+  if directory then return directory .. "/.lease" end
+  if identity:find("^memory:") or identity:find("^null:") then return nil, identity end
+  return core.leaseFolder() .. "/" .. part(identity):sub(1, 40) .. "~" .. hash.of(identity)
+end
+
+-- Takes what the parts name for the adapter's store.
+--   refuse  raises; gets who has it
+local function acquire(adapterName, parts, who, timeoutMs, refuse)
+  local folder, identity = folderOf(adapterName)
+  for i, text in ipairs(parts) do parts[i] = part(text) end
+  local key = (folder or identity) .. "/" .. table.concat(parts, "/") .. ".lock"
+  local mine, lock = held[key], nil
+  if folder then
+    -- What this state holds it cannot release while it waits.
+    local ok, result = pcall(core.lease, key, who, mine and 0 or timeoutMs)
+    if not ok and core.isError(result, "busy") then refuse(result.cause or "another process", result) end
+    if not ok then error(result, 0) end
+    lock = result
+  elseif mine then
+    refuse(("this process (%s, since %s)"):format(mine.who, mine.since))
+  end
+  local lease = setmetatable({ key = key, lock = lock, who = who, since = os.date("!%Y-%m-%dT%H:%M:%SZ") }, Lease)
+  held[key] = lease
+  return lease
+end
+
+--- Makes this process the one that runs the strategy on the symbol.  Keep the lease: when it is collected, it is
+--- released.
+---@param strategyName string
+---@param symbol string
+---@param who? string  what runs it, for the message that others get; the script's name if left out
+---@return holdfast.host.Lease
+---@raise busy where another process of this user on this machine runs it, or another part of this one; names it
+function M.take(strategyName, symbol, who)
+  checkText("take: the name of the strategy", strategyName)
+  checkText("take: the symbol", symbol)
+  who = who == nil and scriptName() or checkText("take: who", who)
+  return acquire(SIGNAL, { "signal", strategyName, symbol }, who, 0, function(holder, cause)
+    error(core.error("busy", ("strategy '%s' on %s is run by %s: only one process may run it; end that one first")
+      :format(strategyName, symbol, holder), { entityName = "signal", cause = cause and cause.message }), 0)
+  end)
+end
+
+local function entityNameOf(adapterName)
+  local names = {}
+  for _, row in ipairs(core.adapters.list()) do
+    if row.name == adapterName then return row.entityName end
+    names[#names + 1] = row.name
+  end
+  misuse("exclusive: there is no adapter %s; there are %s", tostring(adapterName), table.concat(names, ", "))
+end
+
+local function finish(lease, ok, ...)
+  lease:release()
+  if not ok then error((...), 0) end
+  return ...
+end
+
+--- Runs the function while no other process of this user on this machine runs one for the same adapter and id: for
+--- reading, changing and writing an entity where the store has no transactions.  Waits for up to 5 seconds; not at all
+--- where this Lua state itself is at it, since that cannot end meanwhile.
+---@generic T
+---@param adapterName string  "PersistRiskAdapter"
+---@param id string  of the entity, or whatever else is to be changed by one at a time
+---@param fn fun(...): T
+---@param ... any  arguments for fn
+---@return T ... what fn returns
+---@raise busy, and whatever fn raises
+function M.exclusive(adapterName, id, fn, ...)
+  local entityName = entityNameOf(adapterName)
+  checkText("exclusive: the id", id)
+  if type(fn) ~= "function" then misuse("exclusive: give a function to run, not a %s", type(fn)) end
+  local lease = acquire(adapterName, { entityName, id }, scriptName(), WAIT_MS, function(holder, cause)
+    error(core.error("busy", ("Entity %s:%s is being changed by %s: nothing was changed, try again"):format(entityName,
+      id, holder), { entityName = entityName, entityId = id, cause = cause and cause.message }), 0)
+  end)
+  return finish(lease, pcall(fn, ...))
+end
+
+return M
