@@ -30,15 +30,17 @@ local function cents(x) return math.floor(x * 100 + 0.5) / 100 end
 
 --- Candles of consecutive minutes, a random walk around a price.
 ---@param count integer
----@param options? {seed: integer?, from: integer?, price: number?}
+---@param options? {seed: integer?, from: integer?, price: number?, volatility: number?, silent: integer?}
+---  volatility: deviation of a minute, of the price;  silent: in the first so many of each 100 minutes nobody trades
 ---@return table[] candles  {timestamp=, open=, high=, low=, close=, volume=}
 function M.candles(count, options)
   options = options or {}
   local random = numbers(options.seed or 1)
   local time, price = options.from or 1707343380000, options.price or 44152.25
+  local volatility, silent = options.volatility or 0.0006, options.silent or 0
   local rows = {}
   for i = 1, count do
-    local close = cents(price * (1 + 0.0006 * normal(random)))
+    local close = cents(price * (1 + volatility * normal(random)))
     local wick = price * 0.0004
     rows[i] = {
       timestamp = time + (i - 1) * MINUTE,
@@ -48,6 +50,7 @@ function M.candles(count, options)
       close = close,
       volume = math.floor(3e6 * random() * random()) / 1e5,
     }
+    if (i - 1) % 100 < silent then rows[i].volume = 0 end
     price = close
   end
   return rows
@@ -163,6 +166,18 @@ function M.readCandles(path)
   end
   file:close()
   return rows
+end
+
+--- The text of such a file; every number is read again as it was.
+---@param candles table[]
+---@return string
+function M.formatCandles(candles)
+  local lines = { "timestamp,open,high,low,close,volume" }
+  for _, c in ipairs(candles) do
+    lines[#lines + 1] =
+      string.format("%.0f,%.17g,%.17g,%.17g,%.17g,%.17g", c.timestamp, c.open, c.high, c.low, c.close, c.volume)
+  end
+  return table.concat(lines, "\n") .. "\n"
 end
 
 --- Signal rows from a file with one JSON object a line, each with an `id`.
