@@ -39,6 +39,14 @@ local function checkCandle(fail, i, candle)
   end
 end
 
+--- Raises unless it is a candle.
+---@param candle any
+---@param who string  for the error
+---@raise invalid_value
+function M.check(candle, who)
+  checkCandle(function(...) error(core.error("invalid_value", who .. ": " .. string.format(...)), 0) end, 1, candle)
+end
+
 --- The candles of a window, out of what an exchange gave: none missing, in order, whole numbers and prices that can be.
 --- What lies outside the window is left out.
 ---@param list any       what getCandles returned
@@ -112,6 +120,40 @@ function M.average(candles, first, last)
   sum = 0
   for i = first, last do sum = sum + candles[i].close end
   return sum / (last - first + 1)
+end
+
+local COLUMNS = { "timestamp", "open", "high", "low", "close", "volume" }
+
+--- Candles from a CSV file with the columns timestamp,open,high,low,close,volume.
+---@param path string
+---@return table[]
+---@raise io; invalid_value with the line
+function M.read(path)
+  local file, reason = io.open(path, "r")
+  if not file then error(core.error("io", "cannot read candles: " .. reason), 0) end
+  local rows, number = {}, 1
+  local function fail(...)
+    file:close()
+    error(core.error("invalid_value", ("%s:%d: "):format(path, number) .. string.format(...)), 0)
+  end
+  local header = (file:read("*l") or ""):gsub("%s", "")
+  if header ~= table.concat(COLUMNS, ",") then fail("the columns must be %s", table.concat(COLUMNS, ",")) end
+  for line in file:lines() do
+    number = number + 1
+    local row, n = {}, 0
+    for field in line:gmatch("[^,%s]+") do
+      n = n + 1
+      if COLUMNS[n] then row[COLUMNS[n]] = tonumber(field) end
+    end
+    if n == 6 and row.timestamp and row.volume then
+      checkCandle(fail, #rows + 1, row)
+      rows[#rows + 1] = row
+    elseif line:find("%S") then
+      fail("these are not six numbers: %s", line)
+    end
+  end
+  file:close()
+  return rows
 end
 
 return M

@@ -6,15 +6,23 @@
 -- Whatever waits is a coroutine, or the script itself outside of any.  Then it is the waiting script that runs the
 -- others, until what it waits for has come.
 
+local contexts = require "holdfast.host.context"
 local core = require "holdfast.core"
 
 local M = {}
 
 local ready, readyFirst, readyLast = {}, 1, 0 -- functions to call as soon as possible
+local idle = {} -- functions to call once nothing is ready
+local moments = {} -- who sleeps until when: see M.sleepUntil
 local pumping = false
 local live = 0 -- tasks that have not ended
 
 local clock -- see setClock
+
+local function enqueue(fn)
+  readyLast = readyLast + 1
+  ready[readyLast] = fn
+end
 
 -- ------------------------------------------------------------------- clocks
 
@@ -56,7 +64,7 @@ function Manual:step(limit)
   if not sleeper or sleeper.due > (limit or math.huge) then return false end
   table.remove(self.sleepers, 1)
   self.time = math.max(self.time, sleeper.due)
-  M.soon(sleeper.fn)
+  enqueue(sleeper.fn)
   return true
 end
 
@@ -65,6 +73,9 @@ end
 function Manual:advanceTo(time)
   if type(time) ~= "number" or time ~= time then
     error(core.error("invalid_argument", "advanceTo: give a time in milliseconds since the epoch"), 0)
+  end
+  if pumping then
+    error(core.error("busy", "advanceTo: the clock cannot be moved by what runs because it was moved"), 0)
   end
   M.drain()
   while self:step(time) do M.drain() end
@@ -93,6 +104,7 @@ function Real:now()
 end
 
 function Real:after(ms, fn)
+  self.uv.update_time() -- it counts from when the loop last looked, which may be long ago
   local timer = self.uv.new_timer()
   local function stop()
     if timer then
@@ -102,7 +114,7 @@ function Real:after(ms, fn)
   end
   timer:start(math.max(0, math.ceil(ms)), 0, function()
     stop()
-    M.soon(fn)
+    enqueue(fn)
     M.drain()
   end)
   return stop
@@ -120,7 +132,7 @@ function M.setClock(new)
   if new ~= nil and getmetatable(new) ~= Manual then
     error(core.error("invalid_argument", "setClock: give a clock made by host.manualClock, or nil"), 0)
   end
-  clock = new
+  clock, moments = new, {}
 end
 
 local function theClock()
@@ -134,28 +146,48 @@ function M.now() return theClock():now() end
 
 -- --------------------------------------------------------------- coroutines
 
+-- Under libuv that somebody else runs, what is ready must be noticed without us.
+local function kick()
+  if pumping or getmetatable(theClock()) ~= Real or clock.kicked then return end
+  clock.kicked = true
+  clock:after(0, function() end)
+end
+
 --- Has a function called by whoever runs the loop.
 function M.soon(fn)
-  readyLast = readyLast + 1
-  ready[readyLast] = fn
+  enqueue(fn)
+  kick()
+end
+
+--- Has a function called once, when nothing is ready: what many have asked for meanwhile can be done together.
+function M.whenIdle(fn) idle[#idle + 1] = fn end
+
+local function call(fn)
+  local ok, raised = pcall(fn)
+  if not ok then io.stderr:write("holdfast.host: ", tostring(raised), "\n") end -- a defect: tasks catch their own
 end
 
 --- Calls all that is ready.
 function M.drain()
   if pumping then return end
   pumping = true
-  while readyFirst <= readyLast do
-    local fn = ready[readyFirst]
-    ready[readyFirst] = nil
-    readyFirst = readyFirst + 1
-    local ok, raised = pcall(fn)
-    if not ok then io.stderr:write("holdfast.host: ", tostring(raised), "\n") end -- a defect: tasks catch their own
-  end
+  if clock then clock.kicked = false end
+  repeat
+    while readyFirst <= readyLast do
+      local fn = ready[readyFirst]
+      ready[readyFirst] = nil
+      readyFirst = readyFirst + 1
+      call(fn)
+    end
+    local list = idle
+    idle = {}
+    for _, fn in ipairs(list) do call(fn) end
+  until readyFirst > readyLast and not idle[1]
   pumping = false
 end
 
-local function resume(co)
-  local ok, raised = coroutine.resume(co)
+local function resume(co, ...)
+  local ok, raised = coroutine.resume(co, ...)
   if not ok then error(debug.traceback(co, tostring(raised)), 0) end
 end
 
@@ -194,6 +226,78 @@ function M.sleep(ms)
   end, function() return done end)
 end
 
+-- The sleepers of a moment, in order; made when the first one comes.
+local function momentAt(time)
+  local moment = moments[time]
+  if moment then return moment end
+  moment = { count = 0 }
+  moments[time] = moment
+  local target = theClock()
+  moment.cancel = target:after(time - target:now(), function()
+    if moments[time] == moment then moments[time] = nil end
+    for _, finish in ipairs(moment) do finish() end
+  end)
+  return moment
+end
+
+--- Waits until a time; others run meanwhile.  All who wait for the same moment are woken together, by one timer, and
+--- before anything else is done.
+---@param time number  ms since the epoch
+---@param arrange? fun(finish: fun())  receives a function that ends the waiting early
+function M.sleepUntil(time, arrange)
+  local done = false
+  M.wait(function(wake)
+    local moment = momentAt(time)
+    moment.count = moment.count + 1
+    local function finish()
+      if done then return end
+      done = true
+      moment.count = moment.count - 1
+      if moment.count == 0 and moments[time] == moment then
+        moments[time] = nil
+        moment.cancel()
+      end
+      wake()
+    end
+    moment[#moment + 1] = finish
+    if arrange then arrange(finish) end
+  end, function() return done end)
+end
+
+local function pack(...) return { n = select("#", ...), ... } end
+
+--- Calls a function of the user: in a coroutine of its own, since it may wait, and not for ever.
+---@param ms number       how long it may take
+---@param late fun(): any  makes what is raised when it takes longer; what the function does later is ignored
+---@param fn function
+---@param context? table  a holdfast.host.Context
+---@return boolean ok
+---@return any ...        what it returned, or what it raised (strings with their traceback)
+function M.guard(ms, late, fn, context, ...)
+  local result, wake, over
+  local co = coroutine.create(function(...)
+    contexts.set(context)
+    local got = pack(xpcall(fn, core.traceback, ...))
+    if over then return end
+    result = got
+    if wake then wake() end
+  end)
+  resume(co, ...)
+  if not result then
+    local cancel
+    M.wait(function(w)
+      wake = w
+      cancel = theClock():after(ms, function()
+        over = true
+        w()
+      end)
+    end, function() return result or over end)
+    cancel()
+    if over then return false, late() end
+  end
+  return unpack(result, 1, result.n)
+end
+
 --- Starts a coroutine.  It begins when whoever called waits.
 ---@param body fun(task: table)  must not raise
 ---@return table task  {done: boolean}; `task.onDone(fn)`
@@ -207,16 +311,7 @@ function M.spawn(body)
     if not ok then error(raised, 0) end
   end)
   M.soon(function() resume(task.co) end)
-  if getmetatable(theClock()) == Real then M.kick() end
   return task
-end
-
--- Under libuv that somebody else runs, what is ready must be noticed without us.
-function M.kick()
-  local target = theClock()
-  if target.kicked then return end
-  target.kicked = true
-  target:after(0, function() target.kicked = false end)
 end
 
 --- Waits until a task has ended.

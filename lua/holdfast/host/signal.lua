@@ -2,9 +2,10 @@
 --
 -- The arithmetic of one signal, without state: whether it may be, what it gains, how far it has come.
 --
--- A signal row is a table {id, symbol, strategyName, exchangeName, position = "long"|"short", note, priceOpen,
--- priceTakeProfit, priceStopLoss, minuteEstimatedTime, scheduledAt, pendingAt (0 while it waits)}; prices in the quote
--- currency, times in ms since the epoch.
+-- A signal row is a table { id, symbol, strategyName, exchangeName, position = "long"|"short", note, priceOpen,
+-- priceTakeProfit, priceStopLoss, minuteEstimatedTime, scheduledAt, scheduledPrice, pendingAt }; prices in the quote
+-- currency, times in ms since the epoch; scheduledPrice is the average price at scheduledAt; pendingAt is 0 while the
+-- signal waits.
 
 local core = require "holdfast.core"
 local config = require "holdfast.host.config"
@@ -67,6 +68,9 @@ local function wrong(s)
   return wrongPrices(s) or wrongTime(s.minuteEstimatedTime)
 end
 
+-- A name as part of an id: two different pairs of names make two different ids.
+local function escape(name) return (name:gsub("[%%/]", { ["%"] = "%25", ["/"] = "%2F" })) end
+
 --- Makes the row of a new signal out of what getSignal returned.
 ---@param given any        {position, priceTakeProfit, priceStopLoss, minuteEstimatedTime [, priceOpen, note, id]}
 ---@param context table    {symbol, strategyName, exchangeName}
@@ -85,7 +89,7 @@ function M.new(given, context, price, when)
   if given.id ~= nil and (type(given.id) ~= "string" or given.id == "") then fail("id must be a string") end
   local row = {
     -- The same signal has the same id, whatever happened in between: it can be the order's id at the exchange.
-    id = given.id or ("%s/%s/%d"):format(context.strategyName, context.symbol, when),
+    id = given.id or ("%s/%s/%d"):format(escape(context.strategyName), escape(context.symbol), when),
     symbol = context.symbol,
     strategyName = context.strategyName,
     exchangeName = context.exchangeName,
@@ -97,6 +101,7 @@ function M.new(given, context, price, when)
     minuteEstimatedTime = given.minuteEstimatedTime == nil and config.values.CC_MAX_SIGNAL_LIFETIME_MINUTES
       or given.minuteEstimatedTime,
     scheduledAt = when,
+    scheduledPrice = price,
     pendingAt = when,
   }
   local problem = wrong(row)

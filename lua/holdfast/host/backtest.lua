@@ -1,0 +1,448 @@
+-- SPDX-License-Identifier: MIT
+--
+-- Backtests: the same strategies over the candles of a frame, as fast as they go.
+--
+-- Signals live in memory only.  Risk slots and levels go to their adapters, as in the framework, but under the name of
+-- the profile or symbol with "@FRAME" behind it, so that no backtest takes a slot from a live position; they are
+-- written now and then, since nobody takes up a backtest that was killed, and cleared in the end.
+
+local adapters = require "holdfast.adapters"
+local candles = require "holdfast.host.candles"
+local config = require "holdfast.host.config"
+local contexts = require "holdfast.host.context"
+local core = require "holdfast.core"
+local events = require "holdfast.host.events"
+local ledger = require "holdfast.host.ledger"
+local loop = require "holdfast.host.loop"
+local quotes = require "holdfast.host.quotes"
+local report = require "holdfast.host.report"
+local risk = require "holdfast.host.risk"
+local Run = require "holdfast.host.run"
+local schema = require "holdfast.host.schema"
+local signal = require "holdfast.host.signal"
+local storage = require "holdfast.host.storage"
+
+local M = {}
+
+local MINUTE = 60000
+
+-- ------------------------------------------------------------------ series
+
+-- The candles of a run, as lists of numbers: index 1 is the first that an average needs.
+local Series = {}
+Series.__index = Series
+
+local function newSeries(exchange, symbol, from, to)
+  return setmetatable({
+    exchange = exchange, symbol = symbol, from = from, to = to, ended = false, count = 0,
+    high = {}, low = {}, close = {}, weighted = {}, volume = {}, candles = {},
+  }, Series)
+end
+
+-- Loads further, at least to an index; false where history ends before it.
+function Series:load(index)
+  while self.count < index and not self.ended do
+    local since = self.from + self.count * MINUTE
+    local want = math.min(config.values.CC_MAX_CANDLES_PER_REQUEST, (self.to - since) / MINUTE + 1)
+    if want <= 0 then break end
+    local list = candles.fetch(self.exchange, self.symbol, "1m", since, want, true)
+    local high, low, close, weighted, volume, n = self.high, self.low, self.close, self.weighted, self.volume, self.count
+    for i = 1, #list do
+      local c = list[i]
+      n = n + 1
+      high[n], low[n], close[n], volume[n] = c.high, c.low, c.close, c.volume
+      weighted[n] = (c.high + c.low + c.close) / 3 * c.volume
+      self.candles[n] = c
+    end
+    self.count = n
+    self.ended = #list < want
+  end
+  return self.count >= index
+end
+
+-- The average price over the candles that end with `last`: candles.average() over the lists.
+function Series:average(last)
+  local weighted, volume, sum, total = self.weighted, self.volume, 0, 0
+  local first = last - config.values.CC_AVG_PRICE_CANDLES_COUNT + 1
+  for i = first, last do
+    sum = sum + weighted[i]
+    total = total + volume[i]
+  end
+  if total > 0 then return sum / total end
+  sum = 0
+  for i = first, last do sum = sum + self.close[i] end
+  return sum / (last - first + 1)
+end
+
+-- -------------------------------------------------------------------- slots
+
+-- Slots in memory, shared by the runs of a frame, written to the adapter now and then.
+local books = {}
+
+local function bookOf(frameName)
+  local book = books[frameName]
+  if book then
+    book.users = book.users + 1
+    return book
+  end
+  book = { users = 1, slots = {}, changed = {} }
+  books[frameName] = book
+  function book.read(key) return book.slots[key] or {} end
+  function book.write(slots, key)
+    book.slots[key] = slots
+    book.changed[key] = true
+  end
+  function book.flush(clear)
+    for key in pairs(book.changed) do
+      local slots = book.slots[key]
+      storage.commit { {
+        adapter = "PersistRiskAdapter",
+        run = function() risk.adapter.write(not clear and slots or nil, key) end,
+      } }
+      if not clear then book.changed[key] = nil end
+    end
+  end
+  return book
+end
+
+-- --------------------------------------------------------------------- runs
+
+---@class holdfast.host.BacktestRun: holdfast.host.Run
+local BacktestRun = setmetatable({}, { __index = Run })
+BacktestRun.__index = BacktestRun
+
+-- Changes the place of the run to a tick.
+function BacktestRun:moveTo(time)
+  self.time = time
+  self.index = (time - self.series.from) / MINUTE + 1 -- of the candle that begins then
+  self.context.when = time
+end
+
+-- The price that is known at a tick, or nil where history has ended.
+function BacktestRun:price()
+  if self.priceTime ~= self.time then
+    if not self.series:load(self.index - 1) then return end
+    self.priceTime, self.priceNow = self.time, self.series:average(self.index - 1)
+  end
+  return self.priceNow
+end
+
+-- An event for the iterator, once everybody was told of it.
+function BacktestRun:push(event)
+  self:tell(event)
+  if event.action ~= "partial" then self.queue[#self.queue + 1] = event end
+end
+
+function BacktestRun:open(row, price)
+  local taken = {}
+  for _, name in ipairs(self.strategy.risks) do
+    local key, payload = name .. "@" .. self.frame.frameName, self:riskPayload(row, price, row.pendingAt)
+    local reason = risk.take(self.book, name, key, row, payload)
+    self:tellRisk(name, payload, reason)
+    if reason then
+      for _, other in ipairs(taken) do risk.settle(self.book, other, row.strategyName, row.symbol, nil) end
+      return false
+    end
+    taken[#taken + 1] = key
+  end
+  self.row, self.waiting = row, nil
+  self.entry = ledger.with(ledger.new(row.strategyName, row.exchangeName, self.symbol),
+    { id = row.id, stage = "opened", at = row.pendingAt, askedAt = row.scheduledAt })
+  self:push(self:openedEvent(row))
+  return true
+end
+
+function BacktestRun:close(reason, price, time)
+  local row = self.row
+  self.row = nil
+  for _, name in ipairs(self.strategy.risks) do
+    risk.settle(self.book, name .. "@" .. self.frame.frameName, row.strategyName, row.symbol, nil)
+  end
+  self.entry = ledger.with(self.entry, { stage = "closed", at = time })
+  self:push(self:closedEvent(row, reason, price, time))
+  self:moveTo(time + MINUTE)
+end
+
+function BacktestRun:cancel(reason, price, time)
+  local row = self.waiting
+  self.waiting = nil
+  self:push(self:cancelledEvent(row, reason, price, time))
+  self:moveTo(time + MINUTE)
+end
+
+-- Goes on with an open signal, candle by candle, until something is to be told.
+function BacktestRun:watch()
+  local series, row = self.series, self.row
+  local long, takeProfit, stopLoss = row.position == "long", row.priceTakeProfit, row.priceStopLoss
+  local last = row.pendingAt + row.minuteEstimatedTime * MINUTE
+  local stop, time, index = self.stop, self.time, self.index
+  local high, low = series.high, series.low
+  -- Beyond these prices a level may be reached that was not reported.
+  local above, below = self:nextLevels()
+  while true do
+    if index > series.count and not series:load(index) then
+      return self:close("time_expired", series:average(series.count), time - MINUTE)
+    end
+    local average = series:average(index)
+    if time >= last or time > stop then return self:close("time_expired", average, time) end
+    if long and average >= takeProfit or not long and average <= takeProfit then
+      return self:close("take_profit", takeProfit, time)
+    end
+    if long and low[index] <= stopLoss or not long and high[index] >= stopLoss then
+      return self:close("stop_loss", stopLoss, time)
+    end
+    if average >= above or average <= below then
+      self:moveTo(time)
+      self:reach(average)
+      above, below = self:nextLevels()
+    end
+    time, index = time + MINUTE, index + 1
+    if index % 1000 == 0 then -- a signal may be open for very long
+      self:moveTo(time)
+      return
+    end
+  end
+end
+
+-- The nearest prices on both sides of the opening price whose levels were not reported.
+function BacktestRun:nextLevels()
+  local row, entry = self.row, self.entry
+  local sign = row.position == "long" and 1 or -1
+  local function price(target, levels)
+    local level = #levels * 10 + 10
+    if level > 100 then return sign * (target - row.priceOpen) > 0 and sign * math.huge or -sign * math.huge end
+    -- A little nearer, so that rounding hides none: reached() decides.
+    return row.priceOpen + (target - row.priceOpen) * (level - 1e-6) / 100
+  end
+  local profit, loss = price(row.priceTakeProfit, entry.profitLevels), price(row.priceStopLoss, entry.lossLevels)
+  return math.max(profit, loss), math.min(profit, loss)
+end
+
+function BacktestRun:reach(average)
+  local list, profitLevels, lossLevels = self:reached(self.row, self.entry, average, self.time)
+  if not list then return end
+  self.entry = ledger.with(self.entry, { at = self.time, profitLevels = profitLevels, lossLevels = lossLevels })
+  for _, event in ipairs(list) do self:push(event) end
+end
+
+-- Goes on with a scheduled signal.
+function BacktestRun:await()
+  local series, row = self.series, self.waiting
+  local long = row.position == "long"
+  local till = row.scheduledAt + config.values.CC_SCHEDULE_AWAIT_MINUTES * MINUTE
+  local time, index = self.time, self.index
+  while true do
+    if index > series.count and not series:load(index) then
+      return self:cancel("timeout", series:average(series.count), time - MINUTE)
+    end
+    if time >= till or time > self.stop then return self:cancel("timeout", series:average(index), time) end
+    local low, high = series.low[index], series.high[index]
+    if long and low <= row.priceStopLoss or not long and high >= row.priceStopLoss then
+      return self:cancel("stop_loss", series:average(index), time)
+    end
+    if long and low <= row.priceOpen or not long and high >= row.priceOpen then
+      local opened = signal.copy(row)
+      opened.pendingAt = time
+      self:moveTo(time)
+      if not self:open(opened, row.priceOpen) then return self:cancel("risk", series:average(index), time) end
+      return self:moveTo(time + MINUTE)
+    end
+    time, index = time + MINUTE, index + 1
+  end
+end
+
+-- Asks for a signal, where an interval has begun; then goes to the next tick.
+function BacktestRun:ask()
+  local interval, onTick = self.interval, self.strategy.callbacks.onTick or self.strategy.callbacks.onIdle
+  local slot = math.floor(self.time / interval)
+  if slot > self.askedSlot then
+    local price = self:price()
+    if not price then return true end
+    self.askedSlot = slot
+    local row = self:signalOf(price, self.time, xpcall(self.strategy.getSignal, core.traceback, self.symbol, self.time))
+    if row and row.pendingAt == 0 then
+      self.waiting = row
+      return self:push(self:scheduledEvent(row))
+    end
+    if row and self:open(row, price) then return end
+  end
+  if onTick then
+    local price = self:price()
+    if not price then return true end
+    self:tellTick("idle", nil, price, self.time)
+    return self:moveTo(self.time + MINUTE)
+  end
+  self:moveTo(math.max(self.time + MINUTE, (math.floor(self.time / interval) + 1) * interval))
+end
+
+-- Goes on until there is an event or the frame ends.
+---@return table? event
+function BacktestRun:step()
+  while not self.queue[1] do
+    if self.row then
+      self:watch()
+    elseif self.waiting then
+      self:await()
+    elseif self.time > self.stop or self:ask() then
+      return
+    end
+    local done = math.min(math.floor((self.time - self.start) / MINUTE), self.total)
+    if done - self.told >= 1000 then self:progress(done) end
+  end
+  return table.remove(self.queue, 1)
+end
+
+-- Tells how far it is, and writes what belongs to the adapters.
+function BacktestRun:progress(done)
+  self.told = done
+  self:save(false)
+  if events.has("progress") then
+    events.emit("progress", {
+      symbol = self.symbol, strategyName = self.strategy.strategyName, exchangeName = self.exchange.exchangeName,
+      frameName = self.frame.frameName, processedFrames = done, totalFrames = self.total,
+      progress = done / self.total,
+    }, function(what, fn, each) self:call(what, fn, each) end)
+  end
+  if self.pause then self.pause() end
+end
+
+function BacktestRun:save(clear)
+  self.book.flush(clear and self.book.users == 1)
+  if self.entry and (clear or self.entry ~= self.saved) then
+    self.saved = self.entry
+    local key, entry = self.symbol .. "@" .. self.frame.frameName, self.entry
+    storage.commit { {
+      adapter = "PersistPartialAdapter", shared = key,
+      run = function()
+        if clear then adapters.PersistPartialAdapter.writePartialData(nil, key) else ledger.write(key, { entry }) end
+      end,
+    } }
+  end
+end
+
+-- What remains to be done when it has ended or was given up.
+function BacktestRun:finish()
+  if not self.hold then return end
+  self.hold()
+  self.hold = nil
+  self.book.users = self.book.users - 1
+  if self.book.users == 0 and books[self.frame.frameName] == self.book then books[self.frame.frameName] = nil end
+end
+
+local function open(what, symbol, given)
+  local run = setmetatable({ queue = {}, askedSlot = -1, told = 0 }, BacktestRun)
+  Run.init(run, what, symbol, given, true)
+  local frame = run.frame
+  run.start, run.stop = frame.startDate, math.floor(frame.endDate / MINUTE) * MINUTE
+  run.total = (run.stop - run.start) / MINUTE + 1
+  run.interval = schema.intervals[run.strategy.interval]
+  run.series = newSeries(run.exchange, symbol, run.start - config.values.CC_AVG_PRICE_CANDLES_COUNT * MINUTE,
+    run.stop + MINUTE)
+  run:moveTo(run.start)
+  local context = run.context
+  function context.average(other)
+    if other == symbol then return run:price() end
+    local list = quotes.last(run.exchange, other, "1m", config.values.CC_AVG_PRICE_CANDLES_COUNT, run.time,
+      "getAveragePrice")
+    return candles.average(list, 1, #list)
+  end
+  function context.candles(other, interval, count)
+    return quotes.last(run.exchange, other, interval, count, run.time, "getCandles")
+  end
+  storage.forget()
+  run.hold = adapters.hold(("%s %s %s"):format(what, symbol, run.strategy.strategyName))
+  run.book = bookOf(frame.frameName)
+  -- A loop that is left early says nothing: the collector does.
+  run.guard = newproxy(true)
+  getmetatable(run.guard).__gc = function() run:finish() end
+  if not run.series:load(config.values.CC_AVG_PRICE_CANDLES_COUNT) then
+    run:finish()
+    error(core.error("invalid_value", ("%s: exchange '%s' has no candles of %s before %s"):format(what,
+      run.exchange.exchangeName, symbol, candles.date(run.start))), 0)
+  end
+  return run
+end
+
+-- The next event, in the run's context; finishes the run at its end and when it fails.
+local function advance(run)
+  if not run.hold then return end
+  local before = contexts.set(run.context)
+  local ok, event = xpcall(run.step, core.traceback, run)
+  if ok and not event then
+    ok, event = xpcall(function()
+      run:progress(run.total)
+      run:save(true)
+    end, core.traceback)
+    if ok then event = nil end
+  end
+  contexts.set(before)
+  if not ok or not event then run:finish() end
+  if not ok then error(event, 0) end
+  return event
+end
+
+local function tellDone(run)
+  events.emit("done", {
+    symbol = run.symbol, strategyName = run.strategy.strategyName, exchangeName = run.exchange.exchangeName,
+    frameName = run.frame.frameName, backtest = true,
+  }, function(what, fn, each) run:call(what, fn, each) end)
+end
+
+--- Runs a strategy over the candles of a frame; iterates its events: scheduled, opened, closed, cancelled.
+---@param symbol string
+---@param options { strategyName: string, exchangeName: string, frameName: string }
+---@return fun(): table?
+---@raise invalid_argument; invalid_value: candles that cannot be; script: getCandles raised
+function M.run(symbol, options)
+  local run = open("Backtest.run", symbol, options)
+  return function()
+    local event = advance(run)
+    if not event and not run.toldDone then
+      run.toldDone = true
+      tellDone(run)
+    end
+    return event
+  end
+end
+
+--- The same in the background; listenSignalBacktest hears of the events, listenDone of the end.
+---@param symbol string
+---@param options { strategyName: string, exchangeName: string, frameName: string }
+---@return fun() stop  ends it before its time
+---@raise invalid_argument, invalid_value
+function M.background(symbol, options)
+  local run, stopped = open("Backtest.background", symbol, options), false
+  function run.pause() loop.sleep(0) end
+  loop.spawn(function()
+    local ok, raised = xpcall(function()
+      while not stopped and advance(run) do end -- luacheck: ignore 542
+      if stopped and run.hold then run:save(true) end
+    end, core.traceback)
+    if not ok then run:report(raised, "Backtest.background") end
+    run:finish()
+    tellDone(run)
+  end)
+  return function() stopped = true end
+end
+
+--- Runs it to the end and gives the report.
+---@param symbol string
+---@param options { strategyName: string, exchangeName: string, frameName: string }
+---@return holdfast.host.Report
+---@raise as Backtest.run
+function M.report(symbol, options)
+  local run, list = open("Backtest.report", symbol, options), {}
+  for event in function() return advance(run) end do list[#list + 1] = event end
+  tellDone(run)
+  local shown = {}
+  for i = config.values.CC_AVG_PRICE_CANDLES_COUNT + 1, math.min(run.series.count,
+    run.total + config.values.CC_AVG_PRICE_CANDLES_COUNT) do
+    shown[#shown + 1] = run.series.candles[i]
+  end
+  return report.new {
+    symbol = symbol, strategyName = options.strategyName, exchangeName = options.exchangeName,
+    frameName = options.frameName, events = list, candles = shown,
+  }
+end
+
+return M

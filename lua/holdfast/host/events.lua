@@ -1,0 +1,86 @@
+-- SPDX-License-Identifier: MIT
+--
+-- Who hears of what.  A listener that raises is reported and changes nothing else: the others hear the event, and so
+-- does nobody twice.  What nobody listens for is silent, but for errors, which then go to standard error.
+
+local core = require "holdfast.core"
+
+local M = {}
+
+local listeners = { signalLive = {}, signalBacktest = {}, partial = {}, error = {}, done = {}, progress = {} }
+
+--- Adds a listener.
+---@param kind "signalLive"|"signalBacktest"|"partial"|"error"|"done"|"progress"
+---@param what string  the function of the host that was called, for the error
+---@param fn fun(event: table)
+---@return fun() stop  ends the listening
+---@raise invalid_argument
+function M.listen(kind, what, fn)
+  if type(fn) ~= "function" then
+    error(core.error("invalid_argument", ("host.%s: give a function, not a %s"):format(what, type(fn))), 0)
+  end
+  -- A new list, so that one that is gone through just now stays as it is.
+  local list, entry = { unpack(listeners[kind]) }, { fn = fn }
+  list[#list + 1] = entry
+  listeners[kind] = list
+  return function()
+    local rest = {}
+    for _, other in ipairs(listeners[kind]) do
+      if other ~= entry then rest[#rest + 1] = other end
+    end
+    listeners[kind] = rest
+  end
+end
+
+--- Whether anybody listens.
+function M.has(kind) return listeners[kind][1] ~= nil end
+
+--- Ends all listening.
+function M.clear()
+  for kind in pairs(listeners) do listeners[kind] = {} end
+end
+
+-- Fields of errors that tell where in the host they happened.
+local WHERE = { "strategyName", "symbol", "exchangeName", "when", "source" }
+
+local function describe(failure)
+  return ("holdfast.host: %s\n"):format(failure.message)
+end
+
+--- Tells of a failure that ends nothing: the host goes on.
+---@param raised any          what was raised
+---@param where table         {strategyName=, symbol=, exchangeName=, when=, source=}: what was being done
+function M.report(raised, where)
+  local failure = core.isError(raised) and raised or core.error("script", tostring(raised))
+  local event = {
+    error = failure, code = failure.code, message = failure.message, cause = failure.cause,
+    retryable = failure.retryable,
+  }
+  for _, field in ipairs(WHERE) do event[field] = where[field] end
+  local list = listeners.error
+  if not list[1] then io.stderr:write(describe(event)) end
+  for _, entry in ipairs(list) do
+    local ok, again = pcall(entry.fn, event)
+    if not ok then
+      io.stderr:write(describe(event), "holdfast.host: and a listener of errors raised: ", tostring(again), "\n")
+    end
+  end
+end
+
+local function copy(value)
+  if type(value) ~= "table" then return value end
+  local new = setmetatable({}, getmetatable(value))
+  for k, v in pairs(value) do new[k] = copy(v) end
+  return new
+end
+M.copy = copy
+
+--- Has all listeners called, each with an event of its own, which it may change.
+---@param kind string
+---@param event table
+---@param call fun(what: string, fn: function, ...)  calls a function of the user and reports what it raises
+function M.emit(kind, event, call)
+  for _, entry in ipairs(listeners[kind]) do call("a listener", entry.fn, copy(event)) end
+end
+
+return M

@@ -1,0 +1,129 @@
+-- SPDX-License-Identifier: MIT
+--
+-- A host for trading strategies, live and over past candles, whose whole state is in the four adapters: a process that
+-- is killed comes back with every position.  docs/host.md is its manual.
+--
+--     local host = require "holdfast.host"
+--
+--     host.addStrategy {
+--       strategyName = "main", interval = "5m",
+--       getSignal = function(symbol, when)
+--         local price = host.getAveragePrice(symbol)
+--         return { position = "long", priceTakeProfit = price * 1.01, priceStopLoss = price * 0.99,
+--           minuteEstimatedTime = 60 }
+--       end,
+--     }
+--     host.addExchange { exchangeName = "mine", getCandles = function(symbol, interval, since, limit) ... end }
+--     host.listenSignalLive(function(event) print(event.action, event.signal and event.signal.id) end)
+--     host.Live.background("BTCUSDT", { strategyName = "main", exchangeName = "mine" })
+--     host.run()
+
+local backtest = require "holdfast.host.backtest"
+local candles = require "holdfast.host.candles"
+local config = require "holdfast.host.config"
+local contexts = require "holdfast.host.context"
+local events = require "holdfast.host.events"
+local feed = require "holdfast.host.feed"
+local live = require "holdfast.host.live"
+local loop = require "holdfast.host.loop"
+local report = require "holdfast.host.report"
+local schema = require "holdfast.host.schema"
+
+---@class holdfast.host
+local M = {
+  Live = live,
+  Backtest = backtest,
+
+  setConfig = config.set,
+
+  --- The report of events that were collected: see holdfast.host.Report.
+  report = report.new,
+  --- Candles from a CSV file: see holdfast.host.candles.
+  readCandles = candles.read,
+  --- Candles in memory as an exchange: see holdfast.host.feed.
+  candleFeed = feed.new,
+
+  -- Time.
+  manualClock = loop.manualClock,
+  setClock = loop.setClock,
+  now = loop.now,
+  sleep = loop.sleep,
+  --- Runs until everything has ended that runs in the background.
+  run = loop.run,
+}
+
+--- Adds a strategy.
+---@param strategy { strategyName: string, interval?: string, getSignal: function, callbacks?: table, riskName?: string,
+--- riskList?: string[], note?: string }
+---@raise invalid_argument
+function M.addStrategy(strategy) schema.add("strategy", strategy) end
+
+--- Adds an exchange.
+---@param exchange { exchangeName: string, getCandles: function, formatPrice?: function, formatQuantity?: function,
+--- note?: string }
+---@raise invalid_argument
+function M.addExchange(exchange) schema.add("exchange", exchange) end
+
+--- Adds a risk profile.
+---@param risk { riskName: string, validations: table, callbacks?: table, note?: string }
+---@raise invalid_argument
+function M.addRisk(risk) schema.add("risk", risk) end
+
+--- Adds a frame: the time that a backtest covers.
+---@param frame { frameName: string, interval?: string, startDate: number|string, endDate: number|string, note?: string }
+---@raise invalid_argument
+function M.addFrame(frame) schema.add("frame", frame) end
+
+-- What there is to listen to, each with its function.
+local LISTENERS = {
+  listenSignalLive = "signalLive", listenSignalBacktest = "signalBacktest", listenPartial = "partial",
+  listenError = "error", listenDone = "done", listenProgress = "progress",
+}
+for name, kind in pairs(LISTENERS) do
+  M[name] = function(fn) return events.listen(kind, name, fn) end
+end
+
+--- The average price of a symbol now, for the strategy that runs: volume-weighted, over the last five minutes.
+---@param symbol string
+---@return number
+---@raise invalid_argument  no strategy runs here; whatever getCandles raises
+function M.getAveragePrice(symbol) return contexts.need("getAveragePrice").average(symbol) end
+
+--- The last candles of a symbol that are over now, for the strategy that runs.
+---@param symbol string
+---@param interval string
+---@param count integer
+---@return table[]
+---@raise invalid_argument  no strategy runs here; whatever getCandles raises
+function M.getCandles(symbol, interval, count) return contexts.need("getCandles").candles(symbol, interval, count) end
+
+--- Now, for the strategy that runs.
+---@return number  ms since the epoch
+function M.getDate() return contexts.need("getDate").when end
+
+--- In which mode the strategy runs.
+---@return "live"|"backtest"
+function M.getMode() return contexts.need("getMode").backtest and "backtest" or "live" end
+
+local function format(what, symbol, value)
+  local context = contexts.need(what)
+  local fn = context.exchange[what]
+  return fn and fn(symbol, value) or ("%.8g"):format(value)
+end
+
+--- A price as the exchange writes it: its formatPrice.
+function M.formatPrice(symbol, price) return format("formatPrice", symbol, price) end
+
+--- A quantity as the exchange writes it: its formatQuantity.
+function M.formatQuantity(symbol, quantity) return format("formatQuantity", symbol, quantity) end
+
+--- Forgets all that was added, all listeners and settings.  For tests.
+---@raise busy  something runs
+function M.clear()
+  loop.setClock(nil)
+  schema.clear()
+  events.clear()
+  config.reset()
+end
+
+return M

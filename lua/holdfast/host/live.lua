@@ -1,0 +1,279 @@
+-- SPDX-License-Identifier: MIT
+--
+-- Live mode: a strategy on a symbol, minute by minute.
+--
+-- Time is in whole minutes: a tick is of a minute, sees the candles before it, and happens at most once, whatever
+-- crashes in between.  A tick that fails (no price, a store that is down) is reported; the next one tries again.
+
+local adapters = require "holdfast.adapters"
+local config = require "holdfast.host.config"
+local core = require "holdfast.core"
+local events = require "holdfast.host.events"
+local lease = require "holdfast.host.lease"
+local loop = require "holdfast.host.loop"
+local Position = require "holdfast.host.position"
+local quotes = require "holdfast.host.quotes"
+local Run = require "holdfast.host.run"
+local schema = require "holdfast.host.schema"
+local signal = require "holdfast.host.signal"
+local storage = require "holdfast.host.storage"
+
+local M = {}
+
+local MINUTE = 60000
+
+---@class holdfast.host.LiveRun: holdfast.host.Run
+---@field position holdfast.host.Position
+---@field stopping boolean
+---@field task? table
+local LiveRun = setmetatable({}, { __index = Run })
+LiveRun.__index = LiveRun
+
+-- Those that run, by strategy and symbol.
+local runs = {}
+
+local function keyOf(strategyName, symbol) return #strategyName .. ":" .. strategyName .. symbol end
+
+-- ------------------------------------------------------------------- ticks
+
+-- Functions of the user may wait, but not for ever.
+function LiveRun:guard(what, fn, ...)
+  local seconds = config.values.CC_MAX_SIGNAL_GENERATION_SECONDS
+  return loop.guard(seconds * 1000, function()
+    return core.error("timeout", ("%s of strategy '%s' on %s has not returned in %g s: it is left to itself"):format(
+      what, self.strategy.strategyName, self.symbol, seconds))
+  end, fn, self.context, ...)
+end
+
+function LiveRun:call(what, fn, ...)
+  local ok, raised = self:guard(what, fn, ...)
+  if not ok then self:report(raised, what) end
+end
+
+-- The open signal: its time, its prices, then its levels.
+function LiveRun:watch(price, when)
+  local position = self.position
+  local row = position.row
+  if signal.isExpired(row, when) then return position:close("time_expired", price, when) end
+  if signal.isTaken(row, price) then return position:close("take_profit", row.priceTakeProfit, when) end
+  if signal.isStopped(row, price) then return position:close("stop_loss", row.priceStopLoss, when) end
+  local list, profitLevels, lossLevels = self:reached(row, position.entry, price, when)
+  if list then position:reach(list, profitLevels, lossLevels, when) end
+  self:tellTick("active", row, price, when)
+end
+
+-- The scheduled signal.
+function LiveRun:await(price, when)
+  local position = self.position
+  local row = position.waiting
+  if when - row.scheduledAt >= config.values.CC_SCHEDULE_AWAIT_MINUTES * MINUTE then
+    return position:cancel("timeout", price, when)
+  end
+  if signal.isStopped(row, price) then return position:cancel("stop_loss", price, when) end
+  if not signal.isReached(row, price) then return self:tellTick("waiting", row, price, when) end
+  local opened = signal.copy(row)
+  opened.pendingAt = when
+  if position:open(opened, price) then position:cancel("risk", price, when) end
+end
+
+-- Nothing is open: asks for a signal, at most once in each interval.
+function LiveRun:ask(price, when)
+  local position, interval = self.position, schema.intervals[self.strategy.interval]
+  if math.floor(when / interval) <= math.floor(position.entry.askedAt / interval) then
+    return self:tellTick("idle", nil, price, when)
+  end
+  local row = self:signalOf(price, when, self:guard("getSignal", self.strategy.getSignal, self.symbol, when))
+  if self.stopping then return end
+  if row and row.id == position.entry.id then
+    self:report(core.error("invalid_value", ("getSignal: the id %s is that of the last signal: each needs a new one")
+      :format(row.id)), "getSignal")
+    row = nil
+  end
+  if row and row.pendingAt == 0 then return position:schedule(row) end
+  if row and not position:open(row, price) then return end
+  position:asked(when, interval > MINUTE)
+  self:tellTick("idle", nil, price, when)
+end
+
+-- Tells of what was found at the start.
+function LiveRun:tellRestored(price)
+  local position = self.position
+  self.restored = true
+  if position.row then self:callback("onActive", self.symbol, signal.copy(position.row), price, false) end
+  if position.waiting and not position.row then
+    self:callback("onSchedule", self.symbol, signal.copy(position.waiting), price, false)
+  end
+end
+
+function LiveRun:tick(when)
+  local position = self.position
+  if position.stale then position:restore(when) end
+  if position.blocked then return end
+  if position.entry.at > when + MINUTE and not self.toldOfClock then
+    self.toldOfClock = true
+    self:report(core.error("invalid_value", ("the clock says %s, and what is stored is of %s: nothing is done until "
+      .. "then"):format(os.date("!%Y-%m-%dT%H:%MZ", when / 1000), os.date("!%Y-%m-%dT%H:%MZ",
+      position.entry.at / 1000))), "clock")
+  end
+  if when <= position.entry.at and self.restored then return end
+  local price = quotes.average(self.exchange, self.symbol, when, function() return not self.stopping end)
+  if self.stopping then return end
+  if not self.restored then self:tellRestored(price) end
+  if when <= position.entry.at then return end
+  if position.row then return self:watch(price, when) end
+  if position.waiting then return self:await(price, when) end
+  return self:ask(price, when)
+end
+
+-- ------------------------------------------------------------------ running
+
+function LiveRun:loop()
+  while not self.stopping do
+    local when = math.floor(loop.now() / MINUTE) * MINUTE
+    self.context.when = when
+    local ok, raised = xpcall(self.tick, core.traceback, self, when)
+    if not ok then self:report(raised, "tick") end
+    if self.stopping then break end
+    loop.sleepUntil(when + MINUTE, function(finish) self.wake = finish end)
+    self.wake = nil
+  end
+end
+
+function LiveRun:start()
+  self.lease = lease.take(self.strategy.strategyName, self.symbol, self.title)
+  local ok, raised = pcall(adapters.hold, self.title)
+  if not ok then
+    self.lease:release()
+    error(raised, 0)
+  end
+  self.hold = raised
+end
+
+-- Ends it: what is durable stays, and can be taken up by whoever runs it next.
+function LiveRun:finish()
+  self.position:flush()
+  if self.lease then self.lease:release() end
+  if self.hold then self.hold() end
+  self.lease, self.hold = nil, nil
+  if runs[self.key] == self then runs[self.key] = nil end
+  events.emit("done", {
+    symbol = self.symbol, strategyName = self.strategy.strategyName, exchangeName = self.exchange.exchangeName,
+    backtest = false,
+  }, function(what, fn, each) self:call(what, fn, each) end)
+end
+
+function LiveRun:stop()
+  self.stopping = true
+  if self.wake then self.wake() end
+end
+
+-- Makes a run and starts it.  Nobody else may run the same.
+local function launch(what, symbol, given)
+  local run = setmetatable({ stopping = false }, LiveRun)
+  Run.init(run, what, symbol, given, false)
+  run.title = ("%s %s %s"):format(what, symbol, run.strategy.strategyName)
+  run.key = keyOf(run.strategy.strategyName, symbol)
+  local before = runs[run.key]
+  if before and not before.stopping then
+    error(core.error("busy", ("%s: strategy '%s' runs on %s already: stop it first"):format(what,
+      run.strategy.strategyName, symbol), { retryable = false }), 0)
+  end
+  if not before then
+    storage.forget()
+    run:start()
+  end
+  runs[run.key] = run
+  local context = run.context
+  function context.average(other) return quotes.average(run.exchange, other, context.when) end
+  function context.candles(other, interval, count)
+    return quotes.last(run.exchange, other, interval, count, context.when, "getCandles")
+  end
+  run.position = Position.new(run)
+  run.task = loop.spawn(function()
+    local ok, raised = xpcall(function()
+      if before then
+        loop.join(before.task) -- it was stopped, and is in the middle of a tick
+        run:start()
+      end
+      run:loop()
+    end, core.traceback)
+    if not ok then run:report(raised, what) end
+    run:finish()
+  end)
+  return run
+end
+
+--- Runs a strategy on a symbol in the background.
+---@param symbol string
+---@param options { strategyName: string, exchangeName: string }
+---@return fun() stop  ends it after the tick that is under way; what is open stays stored, for the next run
+---@raise invalid_argument; busy: it runs already, here or in another process
+function M.background(symbol, options)
+  local run = launch("Live.background", symbol, options)
+  return function() run:stop() end
+end
+
+--- Runs a strategy on a symbol; iterates the events that change something: scheduled, opened, closed, cancelled.
+--- It never ends by itself; leaving the loop does not end it either: Live.stop does.
+---@param symbol string
+---@param options { strategyName: string, exchangeName: string }
+---@return fun(): table?
+---@raise invalid_argument, busy
+function M.run(symbol, options)
+  local run = launch("Live.run", symbol, options)
+  local queue, first, last, wake = {}, 1, 0, nil
+  local tell = run.tell
+  function run:tell(event)
+    tell(self, event)
+    if event.action == "partial" then return end
+    last = last + 1
+    queue[last] = events.copy(event)
+    if wake then wake() end
+  end
+  table.insert(run.task.waiters, function() if wake then wake() end end)
+  return function()
+    if first > last and not run.task.done then
+      loop.wait(function(w) wake = w end, function() return first <= last or run.task.done end)
+      wake = nil
+    end
+    local event = queue[first]
+    if not event then return end
+    queue[first], first = nil, first + 1
+    return event
+  end
+end
+
+--- Ends runs: that of a strategy on a symbol, or, without a strategy, all on the symbol, or, without both, all.
+---@param symbol? string
+---@param options? { strategyName: string }
+---@return integer count  how many were told to end
+function M.stop(symbol, options)
+  local count = 0
+  for _, run in pairs(runs) do
+    if (symbol == nil or run.symbol == symbol)
+      and (options == nil or options.strategyName == nil or run.strategy.strategyName == options.strategyName) then
+      if not run.stopping then count = count + 1 end
+      run:stop()
+    end
+  end
+  return count
+end
+
+--- What runs.
+---@return { symbol: string, strategyName: string, exchangeName: string, stopping: boolean }[]
+function M.list()
+  local list = {}
+  for _, run in pairs(runs) do
+    list[#list + 1] = {
+      symbol = run.symbol, strategyName = run.strategy.strategyName, exchangeName = run.exchange.exchangeName,
+      stopping = run.stopping,
+    }
+  end
+  table.sort(list, function(a, b)
+    if a.symbol ~= b.symbol then return a.symbol < b.symbol end
+    return a.strategyName < b.strategyName
+  end)
+  return list
+end
+
+return M

@@ -1,0 +1,360 @@
+-- SPDX-License-Identifier: MIT
+--
+-- The state of one strategy on one symbol in live mode, and its transitions.  It is in four places: the signal, the
+-- scheduled signal, the slots of its risk profiles, and its entry in the ledger.  What is in memory follows what is
+-- durable, never the other way round: a transition that failed has not happened, and what is true is read again.
+--
+-- In one store, a transition is one transaction.  In stores without them its writes come in an order from which
+-- restore() can tell how far they came:
+--
+--   opening     risk slots, signal, scheduled signal, ledger    the signal decides: it opened once that is there
+--   scheduling  scheduled signal, ledger                        the scheduled signal decides
+--   closing     ledger, signal, risk slots                      the ledger decides: what is left of it is cleared
+--   cancelling  ledger, scheduled signal                        the ledger decides
+
+local adapters = require "holdfast.adapters"
+local core = require "holdfast.core"
+local ledger = require "holdfast.host.ledger"
+local loop = require "holdfast.host.loop"
+local risk = require "holdfast.host.risk"
+local signal = require "holdfast.host.signal"
+local storage = require "holdfast.host.storage"
+
+local signals, schedules = adapters.PersistSignalAdapter, adapters.PersistScheduleAdapter
+
+---@class holdfast.host.Position
+---@field run holdfast.host.Run
+---@field row? table      of the open signal
+---@field waiting? table  of the scheduled one
+---@field entry holdfast.host.Entry
+---@field stale boolean   what is in memory may not be true: restore() first
+---@field blocked? string why nothing may be done: there is state that is not ours
+local Position = {}
+Position.__index = Position
+
+---@param run holdfast.host.Run
+---@return holdfast.host.Position
+function Position.new(run)
+  return setmetatable({
+    run = run, symbol = run.symbol, name = run.strategy.strategyName, exchangeName = run.exchange.exchangeName,
+    stale = true,
+  }, Position)
+end
+
+-- ------------------------------------------------------------------- steps
+
+function Position:signalStep(row)
+  return { adapter = "PersistSignalAdapter", run = function() signals.writeSignalData(row, self.name, self.symbol) end }
+end
+
+function Position:scheduleStep(row)
+  return {
+    adapter = "PersistScheduleAdapter",
+    run = function() schedules.writeScheduleData(row, self.name, self.symbol) end,
+  }
+end
+
+function Position:ledgerStep(entry)
+  return {
+    adapter = "PersistPartialAdapter", shared = self.symbol,
+    run = function() ledger.write(self.symbol, { entry }) end,
+  }
+end
+
+-- Steps that make the slots of all risk profiles agree with `row`, or with nothing being open.
+function Position:settleSteps(steps, row)
+  for _, name in ipairs(self.run.strategy.risks) do
+    steps[#steps + 1] = {
+      adapter = "PersistRiskAdapter", shared = name,
+      run = function() risk.settle(risk.adapter, name, self.name, self.symbol, row) end,
+    }
+  end
+  return steps
+end
+
+-- Does the steps; when that fails, nobody knows what is true.
+function Position:commit(steps)
+  local ok, raised = pcall(storage.commit, steps)
+  if ok then return end
+  self.stale = true
+  error(raised, 0)
+end
+
+-- An entry with one more event that is to be told.
+local function entryWith(entry, event, changes)
+  local list = { unpack(entry.events) }
+  list[#list + 1] = event
+  changes.events = list
+  return ledger.with(entry, changes)
+end
+
+-- The first entry of a signal.
+function Position:entryOf(row, stage, at, event)
+  local entry = ledger.new(self.name, self.exchangeName, self.symbol)
+  return ledger.with(entry,
+    { id = row.id, stage = stage, at = at, askedAt = row.scheduledAt, events = { event } })
+end
+
+-- ------------------------------------------------------------- transitions
+
+--- A signal begins to wait for its price.
+function Position:schedule(row)
+  local entry = self:entryOf(row, "scheduled", row.scheduledAt, self.run:scheduledEvent(row))
+  self:commit { self:scheduleStep(row), self:ledgerStep(entry) }
+  self.waiting, self.entry = row, entry
+  self.run:callback("onWrite", self.symbol, signal.copy(row), false)
+  self:tell()
+end
+
+--- A signal opens; `row` has its pendingAt.  All its risk profiles must agree.
+---@param row table
+---@param price number
+---@return string? refused  which profile, and why: nothing has happened
+function Position:open(row, price)
+  local event = self.run:openedEvent(row)
+  local entry = self.waiting and entryWith(self.entry, event, { stage = "opened", at = row.pendingAt })
+    or self:entryOf(row, "opened", row.pendingAt, event)
+  local steps, refused, decided = {}, nil, {}
+  for _, name in ipairs(self.run.strategy.risks) do
+    local payload = self.run:riskPayload(row, price, row.pendingAt)
+    steps[#steps + 1] = {
+      adapter = "PersistRiskAdapter", shared = name,
+      run = function()
+        local reason = self.run:within(risk.take, risk.adapter, name, name, row, payload)
+        decided[name] = { payload = payload, reason = reason }
+        if reason then
+          refused = ("risk profile '%s': %s"):format(name, reason)
+          error(core.error("conflict", refused, { retryable = false }), 0)
+        end
+      end,
+    }
+  end
+  steps[#steps + 1] = self:signalStep(row)
+  if self.waiting then steps[#steps + 1] = self:scheduleStep(nil) end
+  steps[#steps + 1] = self:ledgerStep(entry)
+  local ok, raised = pcall(self.commit, self, steps)
+  if not ok and not refused then error(raised, 0) end
+  if refused then
+    -- Gives back those that were taken before it, where no transaction has done so.
+    self.stale = false
+    if self.run.strategy.risks[2] then self:commit(self:settleSteps({}, nil)) end
+  else
+    self.row, self.waiting, self.entry = row, nil, entry
+    self.run:callback("onWrite", self.symbol, signal.copy(row), false)
+  end
+  for name, each in pairs(decided) do self.run:tellRisk(name, each.payload, each.reason) end
+  if refused then return refused end
+  self:tell()
+end
+
+--- Its price has reached levels.
+---@param list table[]  events
+function Position:reach(list, profitLevels, lossLevels, when)
+  local all = { unpack(self.entry.events) }
+  for _, event in ipairs(list) do all[#all + 1] = event end
+  local entry = ledger.with(self.entry,
+    { at = when, profitLevels = profitLevels, lossLevels = lossLevels, events = all })
+  self:commit { self:ledgerStep(entry) }
+  self.entry = entry
+  self:tell()
+end
+
+--- The open signal ends.
+function Position:close(reason, price, when)
+  local event = self.run:closedEvent(self.row, reason, price, when)
+  local entry = entryWith(self.entry, event, { stage = "closed", at = when })
+  self:commit(self:settleSteps({ self:ledgerStep(entry), self:signalStep(nil) }, nil))
+  self.row, self.entry = nil, entry
+  if self.waiting then self.stale = true end -- not ours, but there
+  self.run:callback("onWrite", self.symbol, nil, false)
+  self:tell()
+end
+
+--- The scheduled signal ends without having opened.
+function Position:cancel(reason, price, when)
+  local event = self.run:cancelledEvent(self.waiting, reason, price, when)
+  local entry = entryWith(self.entry, event, { stage = "cancelled", at = when })
+  self:commit { self:ledgerStep(entry), self:scheduleStep(nil) }
+  self.waiting, self.entry = nil, entry
+  self.run:callback("onWrite", self.symbol, nil, false)
+  self:tell()
+end
+
+--- Remembers that getSignal was asked.  Kept in memory at first: asking it again for the same minute does no harm.
+function Position:asked(when, mustLast)
+  self.entry = ledger.with(self.entry, { askedAt = when })
+  if mustLast then self:flushSoon() end
+end
+
+-- ----------------------------------------------------------------- telling
+
+--- Tells what is durable and was not told yet; then remembers that it was.
+---@param again? boolean  somebody may have been told by a process that was killed
+function Position:tell(again)
+  local entry = self.entry
+  if not entry.events[1] then return end
+  for _, event in ipairs(entry.events) do
+    if again then event.redelivered = true end
+    self.run:tell(event)
+  end
+  self.entry = ledger.with(entry, { events = {} })
+  self:flushSoon()
+end
+
+local dirty, arranged = {}, false
+
+local function flush()
+  arranged = false
+  local bySymbol, list, steps = {}, {}, {}
+  for position in pairs(dirty) do
+    if not position.stale then
+      local entries = bySymbol[position.symbol]
+      if not entries then
+        entries = {}
+        bySymbol[position.symbol] = entries
+      end
+      entries[#entries + 1] = position.entry
+      list[#list + 1] = position
+    end
+  end
+  for symbol, entries in pairs(bySymbol) do
+    steps[#steps + 1] = {
+      adapter = "PersistPartialAdapter", shared = symbol, run = function() ledger.write(symbol, entries) end,
+    }
+  end
+  dirty = {}
+  local ok, raised = pcall(storage.commit, steps)
+  if ok then return end
+  for _, position in ipairs(list) do dirty[position] = true end -- with what comes next
+  if list[1] then list[1].run:report(raised, "PersistPartialAdapter") end
+end
+
+--- Has the entry written when nothing else is to be done, together with those of others.
+function Position:flushSoon()
+  dirty[self] = true
+  if arranged then return end
+  arranged = true
+  loop.whenIdle(flush)
+end
+
+--- Has it written now, if it has to be.
+function Position:flush()
+  if dirty[self] then flush() end
+end
+
+-- --------------------------------------------------------------- restoring
+
+-- Reads one of the rows.  What is not ours, or cannot be read, is left as it is.
+---@return table? row
+---@return string? problem
+function Position:readRow(read, what)
+  local ok, row = pcall(read, self.name, self.symbol)
+  if not ok then
+    if not (core.isError(row, "corrupt") or core.isError(row, "invalid_value")) then error(row, 0) end
+    return nil, ("%s of '%s' on %s cannot be read: %s"):format(what, self.name, self.symbol, row.message)
+  end
+  if row == nil then return end
+  local wrong = signal.wrongRow(row)
+  if not wrong and row.strategyName ~= self.name then wrong = "its strategy is '" .. row.strategyName .. "'" end
+  if not wrong and row.symbol ~= self.symbol then wrong = "its symbol is " .. row.symbol end
+  if not wrong and row.exchangeName ~= self.exchangeName then
+    wrong = ("its exchange is '%s', and this run's is '%s'"):format(row.exchangeName, self.exchangeName)
+  end
+  if not wrong then return row end
+  return nil, ("%s of '%s' on %s is not this run's: %s"):format(what, self.name, self.symbol, wrong)
+end
+
+-- Which expired slots of others are of positions that are still open.
+local function openElsewhere(name, when)
+  local open = {}
+  risk.prune({ read = risk.adapter.read, write = function() end }, name, when, function(slot)
+    local ok, row = pcall(signals.readSignalData, slot.strategyName, slot.symbol)
+    if not ok or type(row) == "table" and row.id == slot.signalId then open[slot.signalId] = true end
+    return true
+  end)
+  return open
+end
+
+-- Makes the slots of the risk profiles true: own ones as `row` says, expired ones of others gone.
+function Position:restoreSlots(row, when)
+  local steps = self:settleSteps({}, row)
+  for _, name in ipairs(self.run.strategy.risks) do
+    local open = openElsewhere(name, when)
+    steps[#steps + 1] = {
+      adapter = "PersistRiskAdapter", shared = name,
+      run = function()
+        risk.prune(risk.adapter, name, when, function(slot)
+          return open[slot.signalId] or slot.strategyName == self.name and slot.symbol == self.symbol
+        end)
+      end,
+    }
+  end
+  if steps[1] then self:commit(steps) end
+end
+
+-- What the ledger does not know yet of the rows, since the writing ended before it; and what is left of a closing or
+-- cancelling.
+---@return table? row
+---@return table? waiting
+---@return holdfast.host.Entry entry
+---@return holdfast.host.Step[] steps
+function Position:reconcile(row, waiting, entry, when)
+  local steps = {}
+  local function isOver(r) return r and entry.id == r.id and (entry.stage == "closed" or entry.stage == "cancelled") end
+  if isOver(row) then
+    steps[#steps + 1] = self:signalStep(nil)
+    row = nil
+  end
+  if isOver(waiting) or waiting and row and waiting.id == row.id then
+    steps[#steps + 1] = self:scheduleStep(nil)
+    waiting = nil
+  end
+  if row and (entry.id ~= row.id or entry.stage ~= "opened") then
+    local event = self.run:openedEvent(row)
+    entry = entry.id == row.id and entryWith(entry, event, { stage = "opened", at = row.pendingAt })
+      or self:entryOf(row, "opened", row.pendingAt, event)
+    steps[#steps + 1] = self:ledgerStep(entry)
+  elseif waiting and not row and entry.id ~= waiting.id then
+    entry = self:entryOf(waiting, "scheduled", waiting.scheduledAt, self.run:scheduledEvent(waiting))
+    steps[#steps + 1] = self:ledgerStep(entry)
+  elseif not row and (entry.stage == "opened" or entry.stage == "scheduled" and not waiting) then
+    self.run:report(core.error("not_found", ("the signal %s was %s and its row is gone: somebody has cleared it, "
+      .. "and it is taken as ended"):format(entry.id, entry.stage), { entityName = "signal" }), "restore")
+    entry = ledger.with(entry, { stage = "closed", at = math.max(entry.at, when - 60000) })
+    steps[#steps + 1] = self:ledgerStep(entry)
+  end
+  return row, waiting, entry, steps
+end
+
+--- Reads what is durable, finishes what was begun, and tells what was not told.  Sets `blocked` where there is state
+--- that is not ours.
+---@param when number
+---@raise io, unavailable, ...  try again
+function Position:restore(when)
+  local row, problem = self:readRow(signals.readSignalData, "the signal")
+  local waiting, second = self:readRow(schedules.readScheduleData, "the scheduled signal")
+  problem = problem or second
+  local ok, entry = pcall(ledger.read, self.symbol, self.name)
+  if not ok then
+    if not (core.isError(entry, "corrupt") or core.isError(entry, "invalid_value")) then error(entry, 0) end
+    problem = problem or entry.message
+  end
+  if problem then
+    if problem ~= self.blocked then
+      self.run:report(core.error("conflict", problem .. "; it is left alone, and nothing is done on this symbol: "
+        .. "remove it, or run what it belongs to", { retryable = false }), "restore")
+    end
+    self.blocked = problem
+    return
+  end
+  self.blocked = nil
+  entry = entry or ledger.new(self.name, self.exchangeName, self.symbol)
+  local steps
+  row, waiting, entry, steps = self:reconcile(row, waiting, entry, when)
+  if steps[1] then self:commit(steps) end
+  self:restoreSlots(row, when)
+  self.row, self.waiting, self.entry, self.stale = row, waiting, entry, false
+  self:tell(true)
+end
+
+return Position

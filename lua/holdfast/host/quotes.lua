@@ -1,0 +1,74 @@
+-- SPDX-License-Identifier: MIT
+--
+-- Prices in live mode: what an exchange gives for the minutes before a tick.  Strategies on one symbol share them.  An
+-- exchange that raises, hangs or gives nonsense is asked again a few times; then the tick has failed.
+
+local candles = require "holdfast.host.candles"
+local config = require "holdfast.host.config"
+local core = require "holdfast.core"
+local loop = require "holdfast.host.loop"
+local schema = require "holdfast.host.schema"
+
+local M = {}
+
+local MINUTE = 60000
+
+-- By exchange, then symbol: the latest answer, { when=, price= }.
+local latest = setmetatable({}, { __mode = "k" })
+
+-- The candles, asked for once.
+local function try(exchange, symbol, interval, since, count)
+  local seconds = config.values.CC_MAX_SIGNAL_GENERATION_SECONDS
+  return loop.guard(seconds * 1000, function()
+    return core.error("timeout", ("%s has not returned in %g s"):format(
+      candles.describe(exchange, symbol, interval, since, count), seconds))
+  end, candles.fetch, nil, exchange, symbol, interval, since, count)
+end
+
+--- Candles, asked for again where that fails.
+---@param isWanted? fun(): boolean  false: nobody needs them any more
+---@return table[]
+---@raise what the last try came to
+function M.fetch(exchange, symbol, interval, since, count, isWanted)
+  local tries = config.values.CC_GET_CANDLES_RETRY_COUNT
+  for again = 0, tries do
+    local ok, got = try(exchange, symbol, interval, since, count)
+    if ok then return got end
+    if again == tries or isWanted and not isWanted() then error(got, 0) end
+    loop.sleep(config.values.CC_GET_CANDLES_RETRY_DELAY_MS)
+  end
+end
+
+--- The average price of the last minutes before `when`.
+---@param exchange table
+---@param symbol string
+---@param when number  a whole minute
+---@param isWanted? fun(): boolean
+---@return number
+function M.average(exchange, symbol, when, isWanted)
+  local bySymbol = latest[exchange]
+  if not bySymbol then
+    bySymbol = {}
+    latest[exchange] = bySymbol
+  end
+  local known = bySymbol[symbol]
+  if known and known.when == when then return known.price end
+  local count = config.values.CC_AVG_PRICE_CANDLES_COUNT
+  local list = M.fetch(exchange, symbol, "1m", when - count * MINUTE, count, isWanted)
+  local price = candles.average(list, 1, count)
+  bySymbol[symbol] = { when = when, price = price }
+  return price
+end
+
+--- The last candles that were over before `when`.
+---@return table[]
+function M.last(exchange, symbol, interval, count, when, what)
+  local step = schema.intervals[interval]
+  if not step then schema.refuse("%s: there is no interval '%s'", what, tostring(interval)) end
+  if type(count) ~= "number" or count % 1 ~= 0 or count < 1 then
+    schema.refuse("%s: the number of candles must be a whole one of at least 1, not %s", what, tostring(count))
+  end
+  return candles.fetch(exchange, symbol, interval, math.floor(when / step) * step - count * step, count)
+end
+
+return M

@@ -1,0 +1,147 @@
+-- SPDX-License-Identifier: MIT
+--
+-- Risk profiles: who holds a position, and whether one more may be opened.  PersistRiskAdapter keeps the slots of a
+-- profile, a list of rows, one for each open position.  Checking and taking a slot is one step, in a transaction or
+-- under a lock, so that two strategies, in one process or in two, cannot both take the last one.
+
+local core = require "holdfast.core"
+local adapter = require "holdfast.adapters".PersistRiskAdapter
+local events = require "holdfast.host.events"
+local schema = require "holdfast.host.schema"
+
+local M = {}
+
+--- Where slots are kept: the adapter, or what a backtest puts before it.
+---@class holdfast.host.Book
+---@field read fun(key: string): holdfast.host.Slot[]
+---@field write fun(slots: holdfast.host.Slot[], key: string)
+
+---@class holdfast.host.Slot
+---@field signalId string
+---@field strategyName string
+---@field exchangeName string
+---@field symbol string
+---@field position "long"|"short"
+---@field priceOpen number
+---@field openTimestamp number         ms
+---@field minuteEstimatedTime number
+
+---@param row table  of a signal
+---@return holdfast.host.Slot
+local function slotOf(row)
+  return {
+    signalId = row.id, strategyName = row.strategyName, exchangeName = row.exchangeName, symbol = row.symbol,
+    position = row.position, priceOpen = row.priceOpen, openTimestamp = row.pendingAt,
+    minuteEstimatedTime = row.minuteEstimatedTime,
+  }
+end
+
+---@type holdfast.host.Book
+M.adapter = {}
+
+--- The slots of a profile.
+---@raise corrupt, io, ...
+function M.adapter.read(key)
+  local slots = adapter.readPositionData(key)
+  if slots == nil then return {} end
+  if type(slots) ~= "table" or #slots == 0 and next(slots) ~= nil then
+    error(core.error("corrupt", ("the positions of the risk profile '%s' are no list"):format(key),
+      { entityName = "risk" }), 0)
+  end
+  return slots
+end
+
+--- Changes them.
+function M.adapter.write(slots, key)
+  adapter.writePositionData(core.json.array(slots), key)
+end
+
+local function isOf(slot, strategyName, symbol)
+  return type(slot) == "table" and slot.strategyName == strategyName and slot.symbol == symbol
+end
+
+-- Why a validation refuses; nil if it does not.
+local function refusal(validate, payload)
+  local ok, answer = xpcall(validate, core.traceback, payload)
+  if not ok then return answer.message end
+  if type(answer) == "string" then return answer end
+  if answer == false then return "refused" end
+end
+
+-- Asks all validations of a profile.
+local function ask(profile, slots, payload)
+  payload.activePositions, payload.activePositionCount = events.copy(slots), #slots
+  for i, v in ipairs(profile.validations) do
+    local validate, note = v, nil
+    if type(v) == "table" then validate, note = v.validate, v.note end
+    local reason = refusal(validate, payload)
+    if reason then return ("%s (%s)"):format(reason, note or ("validations[%d]"):format(i)) end
+  end
+end
+
+--- Takes a slot, or says why not.  To be called in a transaction, or where nobody else writes meanwhile.
+---@param book holdfast.host.Book
+---@param name string   the profile
+---@param key string    under which its slots are stored
+---@param row table     of the signal
+---@param payload table what validations get: { symbol, strategyName, exchangeName, currentPrice, timestamp,
+--- pendingSignal, backtest }; activePositions and activePositionCount are added
+---@return string? refused  the reason; nothing was changed
+function M.take(book, name, key, row, payload)
+  local profile = schema.find("risk", name, "strategy '" .. row.strategyName .. "'")
+  local slots = {}
+  for _, slot in ipairs(book.read(key)) do
+    if not isOf(slot, row.strategyName, row.symbol) then slots[#slots + 1] = slot end
+  end
+  local reason = ask(profile, slots, payload)
+  if reason then return reason end
+  slots[#slots + 1] = slotOf(row)
+  book.write(slots, key)
+end
+
+--- Gives back whatever a strategy holds on a symbol, but for a signal that is open, whose slot is made if it is missing:
+--- the position is there, whatever the profile says of it.
+---@param book holdfast.host.Book
+---@param key string
+---@param strategyName string
+---@param symbol string
+---@param row? table  of the open signal
+---@return boolean changed
+function M.settle(book, key, strategyName, symbol, row)
+  local slots, changed, found = {}, false, false
+  for _, slot in ipairs(book.read(key)) do
+    local own = isOf(slot, strategyName, symbol)
+    if own and not (row and slot.signalId == row.id and not found) then
+      changed = true
+    else
+      found = found or own
+      slots[#slots + 1] = slot
+    end
+  end
+  if row and not found then
+    slots[#slots + 1] = slotOf(row)
+    changed = true
+  end
+  if changed then book.write(slots, key) end
+  return changed
+end
+
+--- Removes the slots of others whose time is over.
+---@param book holdfast.host.Book
+---@param key string
+---@param when number
+---@param keep fun(slot: holdfast.host.Slot): boolean  whether its position is open all the same
+---@return holdfast.host.Slot[] removed
+function M.prune(book, key, when, keep)
+  local slots, removed = {}, {}
+  for _, slot in ipairs(book.read(key)) do
+    local known = type(slot) == "table" and type(slot.openTimestamp) == "number"
+      and type(slot.minuteEstimatedTime) == "number"
+    local expired = known and when - slot.openTimestamp >= slot.minuteEstimatedTime * 60000
+    if expired and not keep(slot) then removed[#removed + 1] = slot else slots[#slots + 1] = slot end
+  end
+  if #removed > 0 then book.write(slots, key) end
+  return removed
+end
+
+return M

@@ -1,0 +1,220 @@
+-- SPDX-License-Identifier: MIT
+--
+-- What a live run and a backtest have in common: one strategy on one symbol, its events, and who is told of them.
+
+local core = require "holdfast.core"
+local contexts = require "holdfast.host.context"
+local events = require "holdfast.host.events"
+local schema = require "holdfast.host.schema"
+local signal = require "holdfast.host.signal"
+
+---@class holdfast.host.Run
+---@field symbol string
+---@field strategy table   of addStrategy
+---@field exchange table   of addExchange
+---@field frame? table     of addFrame; nil in live mode
+---@field backtest boolean
+---@field context holdfast.host.Context
+---@field kind "signalLive"|"signalBacktest"  who hears its events
+local Run = {}
+Run.__index = Run
+
+local FIELDS = { strategyName = true, exchangeName = true, frameName = true }
+
+-- Fills in what every run has.
+---@param self table
+---@param what string       "Live.run", for errors
+---@param symbol string
+---@param given table       {strategyName=, exchangeName= [, frameName=]}
+---@param backtest boolean
+---@raise invalid_argument
+function Run.init(self, what, symbol, given, backtest)
+  if type(symbol) ~= "string" or symbol == "" then
+    schema.refuse("%s: give a symbol such as \"BTCUSDT\", not %s", what, symbol == "" and "an empty string" or "a "
+      .. type(symbol))
+  end
+  if type(given) ~= "table" then
+    schema.refuse("%s: give {strategyName=, exchangeName=%s} behind the symbol, not a %s", what,
+      backtest and ", frameName=" or "", type(given))
+  end
+  for field in pairs(given) do
+    if not FIELDS[field] or field == "frameName" and not backtest then
+      schema.refuse("%s: there is no option '%s'", what, tostring(field))
+    end
+  end
+  self.symbol, self.backtest, self.kind = symbol, backtest, backtest and "signalBacktest" or "signalLive"
+  self.strategy = schema.find("strategy", given.strategyName, what)
+  self.exchange = schema.find("exchange", given.exchangeName, what)
+  if backtest then self.frame = schema.find("frame", given.frameName, what) end
+  for _, name in ipairs(self.strategy.risks) do schema.find("risk", name, what) end
+  self.context = {
+    symbol = symbol, strategyName = self.strategy.strategyName, exchangeName = self.exchange.exchangeName,
+    exchange = self.exchange, backtest = backtest,
+  }
+end
+
+-- Tells of a failure of this run.
+---@param raised any
+---@param source string  what was being done
+function Run:report(raised, source)
+  events.report(raised, {
+    strategyName = self.strategy.strategyName, symbol = self.symbol, exchangeName = self.exchange.exchangeName,
+    when = self.context.when, source = source,
+  })
+end
+
+-- ------------------------------------------------------------------ events
+
+-- An event about a signal.  The same transition makes the same event, whichever process tells of it.
+---@param action string
+---@param row table      of the signal
+---@param price number
+---@param when number
+---@param more? table
+function Run:event(action, row, price, when, more)
+  local event = {
+    id = row.id .. ":" .. action, action = action, signal = signal.copy(row), currentPrice = price, timestamp = when,
+    symbol = self.symbol, strategyName = self.strategy.strategyName, exchangeName = self.exchange.exchangeName,
+    frameName = self.frame and self.frame.frameName, backtest = self.backtest,
+  }
+  if more then
+    for k, v in pairs(more) do event[k] = v end
+  end
+  return event
+end
+
+function Run:scheduledEvent(row)
+  return self:event("scheduled", row, row.scheduledPrice or row.priceOpen, row.scheduledAt)
+end
+
+function Run:openedEvent(row) return self:event("opened", row, row.priceOpen, row.pendingAt) end
+
+function Run:closedEvent(row, reason, price, when)
+  return self:event("closed", row, price, when,
+    { closeReason = reason, closeTimestamp = when, pnl = signal.pnl(row, price) })
+end
+
+function Run:cancelledEvent(row, reason, price, when)
+  return self:event("cancelled", row, price, when, { reason = reason, closeTimestamp = when })
+end
+
+-- Events of the levels that a price has reached and that are not in `entry` yet; and the entry's new lists.
+---@return table[]? events  nil: none
+---@return integer[]? profitLevels
+---@return integer[]? lossLevels
+function Run:reached(row, entry, price, when)
+  local way, percent = signal.progress(row, price)
+  if percent < 10 then return end
+  local field = way == "profit" and "profitLevels" or "lossLevels"
+  local levels = { unpack(entry[field]) }
+  local new = signal.newLevels(levels, percent)
+  if not new[1] then return end
+  local list = {}
+  for i, level in ipairs(new) do
+    list[i] = self:event("partial", row, price, when,
+      { id = ("%s:%s:%d"):format(row.id, way, level), way = way, level = level, revenuePercent = percent })
+  end
+  return list, way == "profit" and levels or entry.profitLevels, way == "loss" and levels or entry.lossLevels
+end
+
+-- ----------------------------------------------------------------- telling
+
+-- Calls a function of the user for what it does, and reports what it raises.  Live runs have one that can wait.
+---@param what string
+---@param fn function
+function Run:call(what, fn, ...)
+  local ok, raised = xpcall(fn, core.traceback, ...)
+  if not ok then self:report(raised, what) end
+end
+
+-- A callback of the strategy, if it has it.
+function Run:callback(name, ...)
+  local fn = self.strategy.callbacks[name]
+  if fn then self:call("callbacks." .. name, fn, ...) end
+end
+
+local tellers = {}
+
+function tellers.scheduled(self, e) self:callback("onSchedule", self.symbol, e.signal, e.currentPrice, self.backtest) end
+function tellers.opened(self, e) self:callback("onOpen", self.symbol, e.signal, e.currentPrice, self.backtest) end
+function tellers.closed(self, e) self:callback("onClose", self.symbol, e.signal, e.currentPrice, self.backtest) end
+function tellers.cancelled(self, e) self:callback("onCancel", self.symbol, e.signal, e.currentPrice, self.backtest) end
+
+function tellers.partial(self, e)
+  self:callback(e.way == "profit" and "onPartialProfit" or "onPartialLoss", self.symbol, e.signal, e.currentPrice,
+    e.level, self.backtest)
+end
+
+-- Tells the strategy and all listeners of an event.  Each gets one of its own.
+function Run:tell(event)
+  if next(self.strategy.callbacks) then
+    local own = events.copy(event)
+    tellers[event.action](self, own)
+    if event.action ~= "partial" then self:callback("onTick", self.symbol, own, self.backtest) end
+  end
+  local kind = event.action == "partial" and "partial" or self.kind
+  if events.has(kind) then
+    events.emit(kind, event, function(what, fn, each) self:call(what, fn, each) end)
+  end
+end
+
+-- Tells of a minute in which nothing changed.
+---@param action "idle"|"waiting"|"active"
+function Run:tellTick(action, row, price, when)
+  if row and action == "active" then self:callback("onActive", self.symbol, signal.copy(row), price, self.backtest) end
+  if not row then self:callback("onIdle", self.symbol, price, self.backtest) end
+  local onTick, heard = self.strategy.callbacks.onTick, not self.backtest and events.has(self.kind)
+  if not onTick and not heard then return end
+  local event = {
+    action = action, signal = row and signal.copy(row), currentPrice = price, timestamp = when, symbol = self.symbol,
+    strategyName = self.strategy.strategyName, exchangeName = self.exchange.exchangeName, backtest = self.backtest,
+  }
+  if onTick then self:call("callbacks.onTick", onTick, self.symbol, events.copy(event), self.backtest) end
+  if heard then events.emit(self.kind, event, function(what, fn, each) self:call(what, fn, each) end) end
+end
+
+-- Has getSignal asked and makes a row of what it gives.  What is wrong with it is reported: then there is none.
+---@param price number
+---@param when number
+---@param ok boolean    what calling it came to
+---@param given any
+---@return table? row
+function Run:signalOf(price, when, ok, given)
+  if not ok then
+    self:report(given, "getSignal")
+    return
+  end
+  if given == nil then return end
+  local valid, row = pcall(signal.new, given, self.context, price, when)
+  if valid then return row end
+  self:report(row, "getSignal")
+end
+
+-- What risk validations are given.
+function Run:riskPayload(row, price, when)
+  return {
+    symbol = self.symbol, strategyName = self.strategy.strategyName, exchangeName = self.exchange.exchangeName,
+    frameName = self.frame and self.frame.frameName, currentPrice = price, timestamp = when,
+    pendingSignal = signal.copy(row), backtest = self.backtest,
+  }
+end
+
+-- Tells a profile's callbacks how it decided.
+function Run:tellRisk(name, payload, reason)
+  local callbacks = schema.find("risk", name, "risk").callbacks
+  local fn = reason and callbacks.onRejected or not reason and callbacks.onAllowed
+  if fn then self:call("risk '" .. name .. "'", fn, self.symbol, payload, reason) end
+end
+
+-- Runs a function with this run's context in this coroutine.
+function Run:within(fn, ...)
+  local before = contexts.set(self.context)
+  local function finish(ok, ...)
+    contexts.set(before)
+    if not ok then error((...), 0) end
+    return ...
+  end
+  return finish(pcall(fn, ...))
+end
+
+return Run

@@ -1,0 +1,80 @@
+-- SPDX-License-Identifier: MIT
+--
+-- Several writes over the adapters as one step.  Where all adapters are in one store that has transactions, as they are
+-- by default, it is one transaction.  Elsewhere the writes happen in the order given, those next to each other in one
+-- store together.  That order is chosen so that a crash in between leaves a state that tells what was being done
+-- (position.lua says which).
+
+local core = require "holdfast.core"
+local lease = require "holdfast.host.lease"
+
+local M = {}
+
+local MOST_TRIES = 5
+
+---@class holdfast.host.Step
+---@field adapter string   "PersistSignalAdapter"
+---@field run fun()        writes; may be called again after a conflict
+---@field shared? string   others write this entity too (its id): without transactions it is locked
+
+-- What is known of adapters, as long as none can change its store.
+local together, transactions = {}, {}
+
+--- Forgets what is known of the adapters' stores: they may have been registered anew.
+function M.forget()
+  together, transactions = {}, {}
+end
+
+local function hasTransactions(adapter)
+  local known = transactions[adapter]
+  if known == nil then
+    known = core.adapters.supports(adapter).transactions and true or false
+    transactions[adapter] = known
+  end
+  return known
+end
+
+local function isTogether(a, b)
+  if a == b then return hasTransactions(a) end
+  local key = a .. " " .. b
+  local known = together[key]
+  if known == nil then
+    known = core.adapters.isSameStore(a, b)
+    together[key] = known
+  end
+  return known
+end
+
+local function runAll(steps, first, last)
+  for i = first, last do steps[i].run() end
+end
+
+-- Another process wrote the same at the same time: nothing has happened, and the next try sees what it wrote.
+local function transaction(steps, first, last)
+  for try = 1, MOST_TRIES do
+    local ok, raised = pcall(core.transaction, runAll, steps, first, last)
+    if ok then return end
+    if try == MOST_TRIES or not core.isError(raised, "conflict") or not raised.retryable then error(raised, 0) end
+  end
+end
+
+--- Does all steps, or raises.  Then a transaction has changed nothing, but for errors after which nobody knows; without
+--- transactions the steps before the one that failed have happened.
+---@param steps holdfast.host.Step[]
+function M.commit(steps)
+  local i = 1
+  while i <= #steps do
+    local step, last = steps[i], i
+    while last < #steps and isTogether(steps[last].adapter, steps[last + 1].adapter) do last = last + 1 end
+    if last > i or step.shared and hasTransactions(step.adapter) then
+      transaction(steps, i, last)
+    elseif step.shared then
+      lease.exclusive(step.adapter, step.shared, step.run)
+    else
+      step.run()
+    end
+    i = last + 1
+  end
+end
+
+return M
