@@ -90,8 +90,12 @@ function LiveRun:ask(price, when)
     row = nil
   end
   if row and row.pendingAt == 0 then return position:schedule(row) end
-  if row and not position:open(row, price) then return end
-  position:asked(when, interval > MINUTE)
+  if row then
+    if not position:open(row, price) then return end
+    position:refused(when)
+  else
+    position:asked(when, interval > MINUTE)
+  end
   self:tellTick("idle", nil, price, when)
 end
 

@@ -180,10 +180,18 @@ function Position:cancel(reason, price, when)
   self:tell()
 end
 
---- Remembers that getSignal was asked.  Kept in memory at first: asking it again for the same minute does no harm.
+--- Remembers that getSignal was asked.  At first in memory only: asking again for the same minute does no harm.
 function Position:asked(when, mustLast)
   self.entry = ledger.with(self.entry, { askedAt = when })
   if mustLast then self:flushSoon() end
+end
+
+--- Remembers that a risk profile refused what getSignal gave: asked again for the same minute, it might not, since
+--- others give slots back.
+function Position:refused(when)
+  local entry = ledger.with(self.entry, { askedAt = when, at = when })
+  self:commit { self:ledgerStep(entry) }
+  self.entry = entry
 end
 
 -- ----------------------------------------------------------------- telling
