@@ -17,6 +17,9 @@ local FIELDS = {
   minuteEstimatedTime = true,
 }
 
+-- Percentages as near as this to a limit are at it: what was reckoned as 0.5% may come out as 0.49999999999999.
+local EPSILON = 1e-9
+
 local function isFinite(value) return type(value) == "number" and value == value and math.abs(value) ~= math.huge end
 
 -- The first thing that is wrong with prices, or nil.
@@ -38,15 +41,15 @@ local function wrongPrices(s)
     return ("priceStopLoss of a %s must be %s priceOpen: %s, and priceOpen %s"):format(s.position,
       long and "below" or "above", s.priceStopLoss, s.priceOpen)
   end
-  if profit < settings.CC_MIN_TAKEPROFIT_DISTANCE_PERCENT then
+  if profit < settings.CC_MIN_TAKEPROFIT_DISTANCE_PERCENT - EPSILON then
     return ("priceTakeProfit is %.3f%% from priceOpen: at least %g%% are needed to cover fees and slippage")
       :format(profit, settings.CC_MIN_TAKEPROFIT_DISTANCE_PERCENT)
   end
-  if loss < settings.CC_MIN_STOPLOSS_DISTANCE_PERCENT then
+  if loss < settings.CC_MIN_STOPLOSS_DISTANCE_PERCENT - EPSILON then
     return ("priceStopLoss is %.3f%% from priceOpen: at least %g%% are needed, or it is hit at once")
       :format(loss, settings.CC_MIN_STOPLOSS_DISTANCE_PERCENT)
   end
-  if loss > settings.CC_MAX_STOPLOSS_DISTANCE_PERCENT then
+  if loss > settings.CC_MAX_STOPLOSS_DISTANCE_PERCENT + EPSILON then
     return ("priceStopLoss is %.3f%% from priceOpen: at most %g%% may be lost")
       :format(loss, settings.CC_MAX_STOPLOSS_DISTANCE_PERCENT)
   end
