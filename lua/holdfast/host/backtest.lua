@@ -133,10 +133,25 @@ function BacktestRun:push(event)
   if event.action ~= "partial" then self.queue[#self.queue + 1] = event end
 end
 
+function BacktestRun:riskKey(name) return name .. "@" .. self.frame.frameName end
+
+-- Whether its risk profiles would let a signal open, which does not take their slots.
+function BacktestRun:mayOpen(row, price)
+  for _, name in ipairs(self.strategy.risks) do
+    local payload = self:riskPayload(name, row, price, row.scheduledAt)
+    local reason = risk.check(self.book, name, self:riskKey(name), row, payload)
+    if reason then
+      self:tellRisk(name, payload, reason)
+      return false
+    end
+  end
+  return true
+end
+
 function BacktestRun:open(row, price)
   local taken = {}
   for _, name in ipairs(self.strategy.risks) do
-    local key, payload = name .. "@" .. self.frame.frameName, self:riskPayload(row, price, row.pendingAt)
+    local key, payload = self:riskKey(name), self:riskPayload(name, row, price, row.pendingAt)
     local reason = risk.take(self.book, name, key, row, payload)
     self:tellRisk(name, payload, reason)
     if reason then
@@ -156,7 +171,7 @@ function BacktestRun:close(reason, price, time)
   local row = self.row
   self.row = nil
   for _, name in ipairs(self.strategy.risks) do
-    risk.settle(self.book, name .. "@" .. self.frame.frameName, row.strategyName, row.symbol, nil)
+    risk.settle(self.book, self:riskKey(name), row.strategyName, row.symbol, nil)
   end
   self.entry = ledger.with(self.entry, { stage = "closed", at = time })
   self:push(self:closedEvent(row, reason, price, time))
@@ -185,11 +200,11 @@ function BacktestRun:watch()
     end
     local average = series:average(index)
     if time >= last or time > stop then return self:close("time_expired", average, time) end
-    if long and average >= takeProfit or not long and average <= takeProfit then
-      return self:close("take_profit", takeProfit, time)
-    end
     if long and low[index] <= stopLoss or not long and high[index] >= stopLoss then
       return self:close("stop_loss", stopLoss, time)
+    end
+    if long and average >= takeProfit or not long and average <= takeProfit then
+      return self:close("take_profit", takeProfit, time)
     end
     if average >= above or average <= below then
       self:moveTo(time)
@@ -238,7 +253,7 @@ function BacktestRun:await()
     if time >= till or time > self.stop then return self:cancel("timeout", series:average(index), time) end
     local low, high = series.low[index], series.high[index]
     if long and low <= row.priceStopLoss or not long and high >= row.priceStopLoss then
-      return self:cancel("stop_loss", series:average(index), time)
+      return self:cancel("price_reject", series:average(index), time)
     end
     if long and low <= row.priceOpen or not long and high >= row.priceOpen then
       local opened = signal.copy(row)
@@ -261,10 +276,13 @@ function BacktestRun:ask()
     self.askedSlot = slot
     local row = self:signalOf(price, self.time, xpcall(self.strategy.getSignal, core.traceback, self.symbol, self.time))
     if row and row.pendingAt == 0 then
-      self.waiting = row
-      return self:push(self:scheduledEvent(row))
+      if self:mayOpen(row, price) then
+        self.waiting = row
+        return self:push(self:scheduledEvent(row))
+      end
+    elseif row and self:open(row, price) then
+      return
     end
-    if row and self:open(row, price) then return end
   end
   if onTick then
     local price = self:price()

@@ -50,13 +50,16 @@ function LiveRun:call(what, fn, ...)
   if not ok then self:report(raised, what) end
 end
 
--- The open signal: its time, its prices, then its levels.
-function LiveRun:watch(price, when)
+-- The open signal: its time, its prices, then its levels.  The stop loss is hit where the last candle touched it, as in
+-- a backtest, and not only where the average price is behind it.
+function LiveRun:watch(price, when, last)
   local position = self.position
   local row = position.row
   if signal.isExpired(row, when) then return position:close("time_expired", price, when) end
+  if signal.isStopped(row, row.position == "long" and last.low or last.high) then
+    return position:close("stop_loss", row.priceStopLoss, when)
+  end
   if signal.isTaken(row, price) then return position:close("take_profit", row.priceTakeProfit, when) end
-  if signal.isStopped(row, price) then return position:close("stop_loss", row.priceStopLoss, when) end
   local list, profitLevels, lossLevels = self:reached(row, position.entry, price, when)
   if list then position:reach(list, profitLevels, lossLevels, when) end
   self:tellTick("active", row, price, when)
@@ -69,7 +72,7 @@ function LiveRun:await(price, when)
   if when - row.scheduledAt >= config.values.CC_SCHEDULE_AWAIT_MINUTES * MINUTE then
     return position:cancel("timeout", price, when)
   end
-  if signal.isStopped(row, price) then return position:cancel("stop_loss", price, when) end
+  if signal.isStopped(row, price) then return position:cancel("price_reject", price, when) end
   if not signal.isReached(row, price) then return self:tellTick("waiting", row, price, when) end
   local opened = signal.copy(row)
   opened.pendingAt = when
@@ -89,9 +92,12 @@ function LiveRun:ask(price, when)
       :format(row.id)), "getSignal")
     row = nil
   end
-  if row and row.pendingAt == 0 then return position:schedule(row) end
   if row then
-    if not position:open(row, price) then return end
+    if row.pendingAt == 0 then
+      if not position:mayOpen(row, price) then return position:schedule(row) end
+    elseif not position:open(row, price) then
+      return
+    end
     position:refused(when)
   else
     position:asked(when, interval > MINUTE)
@@ -100,12 +106,13 @@ function LiveRun:ask(price, when)
 end
 
 -- Tells of what was found at the start.
-function LiveRun:tellRestored(price)
+function LiveRun:tellRestored(price, when)
   local position = self.position
   self.restored = true
-  if position.row then self:callback("onActive", self.symbol, signal.copy(position.row), price, false) end
-  if position.waiting and not position.row then
-    self:callback("onSchedule", self.symbol, signal.copy(position.waiting), price, false)
+  if position.row then
+    self:callback("onActive", self.symbol, signal.copy(position.row), price, when, false)
+  elseif position.waiting then
+    self:callback("onSchedule", self.symbol, signal.copy(position.waiting), price, when, false)
   end
 end
 
@@ -120,11 +127,11 @@ function LiveRun:tick(when)
       position.entry.at / 1000))), "clock")
   end
   if when <= position.entry.at and self.restored then return end
-  local price = quotes.average(self.exchange, self.symbol, when, function() return not self.stopping end)
+  local price, last = quotes.average(self.exchange, self.symbol, when, function() return not self.stopping end)
   if self.stopping then return end
-  if not self.restored then self:tellRestored(price) end
+  if not self.restored then self:tellRestored(price, when) end
   if when <= position.entry.at then return end
-  if position.row then return self:watch(price, when) end
+  if position.row then return self:watch(price, when, last) end
   if position.waiting then return self:await(price, when) end
   return self:ask(price, when)
 end
@@ -188,7 +195,7 @@ local function launch(what, symbol, given)
   end
   runs[run.key] = run
   local context = run.context
-  function context.average(other) return quotes.average(run.exchange, other, context.when) end
+  function context.average(other) return (quotes.average(run.exchange, other, context.when)) end
   function context.candles(other, interval, count)
     return quotes.last(run.exchange, other, interval, count, context.when, "getCandles")
   end

@@ -102,8 +102,20 @@ function Position:schedule(row)
   local entry = self:entryOf(row, "scheduled", row.scheduledAt, self.run:scheduledEvent(row))
   self:commit { self:scheduleStep(row), self:ledgerStep(entry) }
   self.waiting, self.entry = row, entry
-  self.run:callback("onWrite", self.symbol, signal.copy(row), false)
   self:tell()
+end
+
+--- Whether its risk profiles would let a signal open, which does not take their slots.
+---@return string? refused  which profile, and why
+function Position:mayOpen(row, price)
+  for _, name in ipairs(self.run.strategy.risks) do
+    local payload = self.run:riskPayload(name, row, price, row.scheduledAt)
+    local reason = self.run:within(risk.check, risk.adapter, name, name, row, payload)
+    if reason then
+      self.run:tellRisk(name, payload, reason)
+      return ("risk profile '%s': %s"):format(name, reason)
+    end
+  end
 end
 
 --- A signal opens; `row` has its pendingAt.  All its risk profiles must agree.
@@ -116,7 +128,7 @@ function Position:open(row, price)
     or self:entryOf(row, "opened", row.pendingAt, event)
   local steps, refused, decided = {}, nil, {}
   for _, name in ipairs(self.run.strategy.risks) do
-    local payload = self.run:riskPayload(row, price, row.pendingAt)
+    local payload = self.run:riskPayload(name, row, price, row.pendingAt)
     steps[#steps + 1] = {
       adapter = "PersistRiskAdapter", shared = name,
       run = function()
@@ -140,7 +152,7 @@ function Position:open(row, price)
     if self.run.strategy.risks[2] then self:commit(self:settleSteps({}, nil)) end
   else
     self.row, self.waiting, self.entry = row, nil, entry
-    self.run:callback("onWrite", self.symbol, signal.copy(row), false)
+    self.run:callback("onWrite", self.symbol, signal.copy(row), row.priceOpen, row.pendingAt, false)
   end
   for name, each in pairs(decided) do self.run:tellRisk(name, each.payload, each.reason) end
   if refused then return refused end
@@ -166,7 +178,7 @@ function Position:close(reason, price, when)
   self:commit(self:settleSteps({ self:ledgerStep(entry), self:signalStep(nil) }, nil))
   self.row, self.entry = nil, entry
   if self.waiting then self.stale = true end -- not ours, but there
-  self.run:callback("onWrite", self.symbol, nil, false)
+  self.run:callback("onWrite", self.symbol, nil, price, when, false)
   self:tell()
 end
 
@@ -176,7 +188,6 @@ function Position:cancel(reason, price, when)
   local entry = entryWith(self.entry, event, { stage = "cancelled", at = when })
   self:commit { self:ledgerStep(entry), self:scheduleStep(nil) }
   self.waiting, self.entry = nil, entry
-  self.run:callback("onWrite", self.symbol, nil, false)
   self:tell()
 end
 

@@ -13,7 +13,7 @@ local M = {}
 
 local MINUTE = 60000
 
--- By exchange, then symbol: the latest answer, { when=, price= }.
+-- By exchange, then symbol: the latest answer, { when=, price=, last= }.
 local latest = setmetatable({}, { __mode = "k" })
 
 -- The candles, asked for once.
@@ -44,7 +44,8 @@ end
 ---@param symbol string
 ---@param when number  a whole minute
 ---@param isWanted? fun(): boolean
----@return number
+---@return number price
+---@return table last  the last of these candles
 function M.average(exchange, symbol, when, isWanted)
   local bySymbol = latest[exchange]
   if not bySymbol then
@@ -52,12 +53,12 @@ function M.average(exchange, symbol, when, isWanted)
     latest[exchange] = bySymbol
   end
   local known = bySymbol[symbol]
-  if known and known.when == when then return known.price end
+  if known and known.when == when then return known.price, known.last end
   local count = config.values.CC_AVG_PRICE_CANDLES_COUNT
   local list = M.fetch(exchange, symbol, "1m", when - count * MINUTE, count, isWanted)
   local price = candles.average(list, 1, count)
-  bySymbol[symbol] = { when = when, price = price }
-  return price
+  bySymbol[symbol] = { when = when, price = price, last = list[count] }
+  return price, list[count]
 end
 
 --- The last candles that were over before `when`.

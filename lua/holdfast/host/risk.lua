@@ -23,6 +23,8 @@ local M = {}
 ---@field symbol string
 ---@field position "long"|"short"
 ---@field priceOpen number
+---@field priceTakeProfit number
+---@field priceStopLoss number
 ---@field openTimestamp number         ms
 ---@field minuteEstimatedTime number
 
@@ -31,8 +33,8 @@ local M = {}
 local function slotOf(row)
   return {
     signalId = row.id, strategyName = row.strategyName, exchangeName = row.exchangeName, symbol = row.symbol,
-    position = row.position, priceOpen = row.priceOpen, openTimestamp = row.pendingAt,
-    minuteEstimatedTime = row.minuteEstimatedTime,
+    position = row.position, priceOpen = row.priceOpen, priceTakeProfit = row.priceTakeProfit,
+    priceStopLoss = row.priceStopLoss, openTimestamp = row.pendingAt, minuteEstimatedTime = row.minuteEstimatedTime,
   }
 end
 
@@ -60,11 +62,12 @@ local function isOf(slot, strategyName, symbol)
   return type(slot) == "table" and slot.strategyName == strategyName and slot.symbol == symbol
 end
 
--- Why a validation refuses; nil if it does not.
+-- Why a validation refuses; nil if it does not.  It refuses by raising, by giving the reason or {note=}, or false.
 local function refusal(validate, payload)
   local ok, answer = xpcall(validate, core.traceback, payload)
   if not ok then return answer.message end
-  if type(answer) == "string" then return answer end
+  if type(answer) == "string" then return answer ~= "" and answer or nil end
+  if type(answer) == "table" then return type(answer.note) == "string" and answer.note or "refused" end
   if answer == false then return "refused" end
 end
 
@@ -79,21 +82,36 @@ local function ask(profile, slots, payload)
   end
 end
 
---- Takes a slot, or says why not.  To be called in a transaction, or where nobody else writes meanwhile.
----@param book holdfast.host.Book
----@param name string   the profile
----@param key string    under which its slots are stored
----@param row table     of the signal
----@param payload table what validations get: { symbol, strategyName, exchangeName, currentPrice, timestamp,
---- pendingSignal, backtest }; activePositions and activePositionCount are added
----@return string? refused  the reason; nothing was changed
-function M.take(book, name, key, row, payload)
+-- The slots but those of the strategy itself, and why the profile refuses one more.
+local function decide(book, name, key, row, payload)
   local profile = schema.find("risk", name, "strategy '" .. row.strategyName .. "'")
   local slots = {}
   for _, slot in ipairs(book.read(key)) do
     if not isOf(slot, row.strategyName, row.symbol) then slots[#slots + 1] = slot end
   end
-  local reason = ask(profile, slots, payload)
+  return slots, ask(profile, slots, payload)
+end
+
+--- Says whether a signal might open now, and takes nothing.
+---@param book holdfast.host.Book
+---@param name string   the profile
+---@param key string    under which its slots are stored
+---@param row table     of the signal
+---@param payload table  what validations get (Run:riskPayload); activePositions and activePositionCount are added
+---@return string? refused  the reason
+function M.check(book, name, key, row, payload)
+  return select(2, decide(book, name, key, row, payload))
+end
+
+--- Takes a slot, or says why not.  To be called in a transaction, or where nobody else writes meanwhile.
+---@param book holdfast.host.Book
+---@param name string   the profile
+---@param key string    under which its slots are stored
+---@param row table     of the signal
+---@param payload table  as above
+---@return string? refused  the reason; nothing was changed
+function M.take(book, name, key, row, payload)
+  local slots, reason = decide(book, name, key, row, payload)
   if reason then return reason end
   slots[#slots + 1] = slotOf(row)
   book.write(slots, key)

@@ -135,14 +135,16 @@ end
 
 local tellers = {}
 
-function tellers.scheduled(self, e) self:callback("onSchedule", self.symbol, e.signal, e.currentPrice, self.backtest) end
-function tellers.opened(self, e) self:callback("onOpen", self.symbol, e.signal, e.currentPrice, self.backtest) end
-function tellers.closed(self, e) self:callback("onClose", self.symbol, e.signal, e.currentPrice, self.backtest) end
-function tellers.cancelled(self, e) self:callback("onCancel", self.symbol, e.signal, e.currentPrice, self.backtest) end
+-- The callbacks that tell of one signal: (symbol, row, price, when, backtest).
+for action, name in pairs { scheduled = "onSchedule", opened = "onOpen", closed = "onClose", cancelled = "onCancel" } do
+  tellers[action] = function(self, e)
+    self:callback(name, self.symbol, e.signal, e.currentPrice, e.timestamp, self.backtest)
+  end
+end
 
 function tellers.partial(self, e)
-  self:callback(e.way == "profit" and "onPartialProfit" or "onPartialLoss", self.symbol, e.signal, e.currentPrice,
-    e.level, self.backtest)
+  self:callback(e.way == "profit" and "onPartialProfit" or "onPartialLoss", self.symbol, e.signal, e.level,
+    e.currentPrice, e.timestamp, self.backtest)
 end
 
 -- Tells the strategy and all listeners of an event.  Each gets one of its own.
@@ -150,7 +152,9 @@ function Run:tell(event)
   if next(self.strategy.callbacks) then
     local own = events.copy(event)
     tellers[event.action](self, own)
-    if event.action ~= "partial" then self:callback("onTick", self.symbol, own, self.backtest) end
+    if event.action ~= "partial" then
+      self:callback("onTick", self.symbol, own, event.currentPrice, event.timestamp, self.backtest)
+    end
   end
   local kind = event.action == "partial" and "partial" or self.kind
   if events.has(kind) then
@@ -161,15 +165,14 @@ end
 -- Tells of a minute in which nothing changed.
 ---@param action "idle"|"waiting"|"active"
 function Run:tellTick(action, row, price, when)
-  if row and action == "active" then self:callback("onActive", self.symbol, signal.copy(row), price, self.backtest) end
-  if not row then self:callback("onIdle", self.symbol, price, self.backtest) end
+  if not row then self:callback("onIdle", self.symbol, price, when, self.backtest) end
   local onTick, heard = self.strategy.callbacks.onTick, not self.backtest and events.has(self.kind)
   if not onTick and not heard then return end
   local event = {
     action = action, signal = row and signal.copy(row), currentPrice = price, timestamp = when, symbol = self.symbol,
     strategyName = self.strategy.strategyName, exchangeName = self.exchange.exchangeName, backtest = self.backtest,
   }
-  if onTick then self:call("callbacks.onTick", onTick, self.symbol, events.copy(event), self.backtest) end
+  if onTick then self:call("callbacks.onTick", onTick, self.symbol, events.copy(event), price, when, self.backtest) end
   if heard then events.emit(self.kind, event, function(what, fn, each) self:call(what, fn, each) end) end
 end
 
@@ -190,12 +193,13 @@ function Run:signalOf(price, when, ok, given)
   self:report(row, "getSignal")
 end
 
--- What risk validations are given.
-function Run:riskPayload(row, price, when)
+-- What validations of a risk profile are given.
+function Run:riskPayload(name, row, price, when)
   return {
+    riskName = name,
     symbol = self.symbol, strategyName = self.strategy.strategyName, exchangeName = self.exchange.exchangeName,
     frameName = self.frame and self.frame.frameName, currentPrice = price, timestamp = when,
-    pendingSignal = signal.copy(row), backtest = self.backtest,
+    currentSignal = signal.copy(row), backtest = self.backtest,
   }
 end
 

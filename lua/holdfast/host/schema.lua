@@ -130,7 +130,7 @@ local function checkFrame(what, s)
   checkInterval(what, s.interval)
   s.startDate, s.endDate = M.toTime(what .. ": startDate", s.startDate), M.toTime(what .. ": endDate", s.endDate)
   if s.startDate % MINUTE ~= 0 then refuse("%s: startDate must be at the beginning of a minute", what) end
-  if s.endDate <= s.startDate then refuse("%s: endDate must be after startDate", what) end
+  if s.endDate < s.startDate then refuse("%s: endDate must not be before startDate", what) end
 end
 
 local kinds = {

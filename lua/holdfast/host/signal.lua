@@ -109,14 +109,13 @@ function M.new(given, context, price, when)
   }
   local problem = wrong(row)
   if problem then fail("%s", problem) end
-  local sign = row.position == "long" and 1 or -1
-  if (price - row.priceStopLoss) * sign <= 0 then
-    fail("priceStopLoss %s is behind the price already, which is %s", row.priceStopLoss, price)
+  if given.priceOpen ~= nil and not M.isReached(row, price) then
+    row.pendingAt = 0
+    return row
   end
-  if (row.priceTakeProfit - price) * sign <= 0 then
-    fail("priceTakeProfit %s is reached already, the price is %s", row.priceTakeProfit, price)
-  end
-  if given.priceOpen ~= nil and not M.isReached(row, price) then row.pendingAt = 0 end
+  -- It opens at once, where the price is now.
+  if M.isStopped(row, price) then fail("priceStopLoss %s is behind the price already, which is %s", row.priceStopLoss, price) end
+  if M.isTaken(row, price) then fail("priceTakeProfit %s is reached already, the price is %s", row.priceTakeProfit, price) end
   return row
 end
 
