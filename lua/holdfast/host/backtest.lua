@@ -25,6 +25,7 @@ local storage = require "holdfast.host.storage"
 local M = {}
 
 local MINUTE = 60000
+local CHECKPOINT = 1000 -- minutes after which progress is told, and adapters are written
 
 -- ------------------------------------------------------------------ series
 
@@ -85,21 +86,20 @@ local function bookOf(frameName)
     book.users = book.users + 1
     return book
   end
-  book = { users = 1, slots = {}, changed = {} }
+  book = { users = 1, slots = {}, changed = {}, written = {} }
   books[frameName] = book
   function book.read(key) return book.slots[key] or {} end
   function book.write(slots, key)
     book.slots[key] = slots
     book.changed[key] = true
   end
+  -- Writes what has changed; in the end, removes what was written.
   function book.flush(clear)
-    for key in pairs(book.changed) do
-      local slots = book.slots[key]
-      storage.commit { {
-        adapter = "PersistRiskAdapter",
-        run = function() risk.adapter.write(not clear and slots or nil, key) end,
-      } }
-      if not clear then book.changed[key] = nil end
+    for key in pairs(clear and book.written or book.changed) do
+      local slots = not clear and book.slots[key] or nil
+      storage.commit { { adapter = "PersistRiskAdapter", run = function() risk.adapter.write(slots, key) end } }
+      book.written[key] = true
+      book.changed[key] = nil
     end
   end
   return book
@@ -191,6 +191,7 @@ function BacktestRun:watch()
   local long, takeProfit, stopLoss = row.position == "long", row.priceTakeProfit, row.priceStopLoss
   local last = row.pendingAt + row.minuteEstimatedTime * MINUTE
   local stop, time, index = self.stop, self.time, self.index
+  local pause = self.start + (self.told + CHECKPOINT) * MINUTE
   local high, low = series.high, series.low
   -- Beyond these prices a level may be reached that was not reported.
   local above, below = self:nextLevels()
@@ -212,10 +213,7 @@ function BacktestRun:watch()
       above, below = self:nextLevels()
     end
     time, index = time + MINUTE, index + 1
-    if index % 1000 == 0 then -- a signal may be open for very long
-      self:moveTo(time)
-      return
-    end
+    if time >= pause then return self:moveTo(time) end -- to tell how far it is: a signal may be open for very long
   end
 end
 
@@ -305,7 +303,7 @@ function BacktestRun:step()
       return
     end
     local done = math.min(math.floor((self.time - self.start) / MINUTE), self.total)
-    if done - self.told >= 1000 then self:progress(done) end
+    if done - self.told >= CHECKPOINT then self:progress(done) end
   end
   return table.remove(self.queue, 1)
 end

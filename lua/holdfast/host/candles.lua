@@ -39,6 +39,18 @@ local function checkCandle(fail, i, candle)
   end
 end
 
+-- Raises where one comes too late in the list, from index `first` on.
+local function checkOrder(fail, list, first, last)
+  for i = first, #list do
+    local timestamp = type(list[i]) == "table" and list[i].timestamp
+    if type(timestamp) ~= "number" then return end
+    if timestamp <= last then
+      fail("candle %d (%s) comes behind %s: they must be in order of time, each once", i, M.date(timestamp), M.date(last))
+    end
+    last = timestamp
+  end
+end
+
 --- Raises unless it is a candle.
 ---@param candle any
 ---@param who string  for the error
@@ -66,13 +78,14 @@ function M.window(list, who, step, since, count, partly)
     local candle = list[i]
     checkCandle(fail, i, candle)
     local timestamp = candle.timestamp
-    if timestamp <= last then
-      fail("candle %d (%s) comes behind %s: they must be in order of time, each once", i, M.date(timestamp), M.date(last))
-    end
+    if timestamp <= last then checkOrder(fail, list, i, last) end
     last = timestamp
     if timestamp >= since and timestamp < till then
       local expected = since + #found * step
-      if timestamp ~= expected then fail("the candle of %s is missing: the next is %s", M.date(expected), M.date(timestamp)) end
+      if timestamp ~= expected then
+        checkOrder(fail, list, i + 1, timestamp) -- then that is what is wrong
+        fail("the candle of %s is missing: the next is %s", M.date(expected), M.date(timestamp))
+      end
       found[#found + 1] = candle
     end
   end
@@ -87,6 +100,15 @@ function M.describe(exchange, symbol, interval, since, count)
   return ("exchange '%s': getCandles('%s', '%s', %d, %d)"):format(exchange.exchangeName, symbol, interval, since, count)
 end
 
+-- What an exchange gives; what it raises says whose it is.
+local function ask(exchange, who, ...)
+  local ok, got = xpcall(exchange.getCandles, core.traceback, ...)
+  if ok then return got end
+  local failure = core.error(got.code, who .. " raised: " .. got.message, { cause = got, retryable = got.retryable })
+  failure.traceback = got.traceback
+  error(failure, 0)
+end
+
 --- Asks an exchange, in requests of at most CC_MAX_CANDLES_PER_REQUEST.
 ---@return table[] candles
 ---@raise invalid_value  and whatever getCandles raises
@@ -96,8 +118,7 @@ function M.fetch(exchange, symbol, interval, since, count, partly)
     local from = since + #all * step
     local limit = math.min(count - #all, config.values.CC_MAX_CANDLES_PER_REQUEST)
     local who = M.describe(exchange, symbol, interval, from, limit)
-    local list = exchange.getCandles(symbol, interval, from, limit)
-    local part = M.window(list, who, step, from, limit, partly)
+    local part = M.window(ask(exchange, who, symbol, interval, from, limit), who, step, from, limit, partly)
     for i = 1, #part do all[#all + 1] = part[i] end
     if #part < limit then break end
   end

@@ -54,7 +54,7 @@ function M.report(raised, where)
   local failure = core.isError(raised) and raised or core.error("script", tostring(raised))
   local event = {
     error = failure, code = failure.code, message = failure.message, cause = failure.cause,
-    retryable = failure.retryable,
+    traceback = failure.traceback, retryable = failure.retryable,
   }
   for _, field in ipairs(WHERE) do event[field] = where[field] end
   local list = listeners.error

@@ -14,7 +14,7 @@ local M = {}
 --- Where slots are kept: the adapter, or what a backtest puts before it.
 ---@class holdfast.host.Book
 ---@field read fun(key: string): holdfast.host.Slot[]
----@field write fun(slots: holdfast.host.Slot[], key: string)
+---@field write fun(slots: holdfast.host.Slot[]?, key: string)
 
 ---@class holdfast.host.Slot
 ---@field signalId string
@@ -55,7 +55,7 @@ end
 
 --- Changes them.
 function M.adapter.write(slots, key)
-  adapter.writePositionData(core.json.array(slots), key)
+  adapter.writePositionData(slots and core.json.array(slots), key)
 end
 
 local function isOf(slot, strategyName, symbol)

@@ -1,0 +1,452 @@
+-- SPDX-License-Identifier: MIT
+--
+-- What goes wrong around the strategy host: exchanges, strategies, listeners and stores that raise, hang, or give
+-- nonsense.  Everything is said, nothing ends the host, and no position is lost or doubled.
+
+local holdfast = require "holdfast"
+local host = require "holdfast.host"
+local hosts = require "support.hosts"
+local raises = require "support.raises"
+
+local START, MINUTE = hosts.START, hosts.MINUTE
+local signals = holdfast.PersistSignalAdapter
+
+describe("in live mode", function()
+  local clock, heard, price
+
+  before_each(function()
+    hosts.fresh()
+    clock, heard, price = hosts.clock(), hosts.hear(), 100
+  end)
+  after_each(hosts.finish)
+
+  local function pass(minutes) clock:advance(minutes * MINUTE) end
+
+  local function assertError(code, source, message)
+    local last = heard.errors[#heard.errors]
+    assert.is_truthy(last, "nothing was reported")
+    assert.equal(code, last.code, last.message)
+    assert.equal(source, last.source)
+    assert.matches(message, last.message)
+    assert.equal("main", last.strategyName)
+    assert.equal("BTCUSDT", last.symbol)
+    return last
+  end
+
+  describe("getCandles", function()
+    -- An exchange that is bad for some minutes, and good again.
+    local function live(bad)
+      host.setConfig { CC_GET_CANDLES_RETRY_COUNT = 0 }
+      local until_ = START + 5 * MINUTE
+      host.addExchange {
+        exchangeName = "test",
+        getCandles = function(symbol, interval, since, limit)
+          local list = {}
+          for i = 1, limit do
+            local t = since + (i - 1) * MINUTE
+            list[i] = { timestamp = t, open = price, high = price, low = price, close = price, volume = 1 }
+          end
+          if host.now() < until_ then return bad(list) end
+          return list
+        end,
+      }
+      hosts.strategy { interval = "1d" }
+      hosts.live()
+      pass(3)
+      assert.equal("", heard.summary())
+      assert.equal(4, #heard.errors) -- each minute says so
+      pass(3)
+      assert.equal("opened", heard.summary())
+    end
+
+    local function before() return "^exchange 'test': getCandles%('BTCUSDT', '1m', %d+, 5%): " end
+
+    it("raises", function()
+      live(function() error("no connection", 0) end)
+      assertError("script", "tick", before():sub(1, -3) .. " raised: no connection$")
+      assert.matches("host_failures_spec.lua:%d+: in function", heard.errors[1].traceback)
+    end)
+
+    it("gives nothing", function()
+      live(function() return nil end)
+      assertError("invalid_value", "tick", before() .. "it must return a list of candles, not nil$")
+    end)
+
+    it("leaves one out", function()
+      live(function(list) return { list[1], list[2], list[4], list[5] } end)
+      assertError("invalid_value", "tick", before() .. "the candle of 2024%-.-Z is missing: the next is 2024%-.-Z$")
+    end)
+
+    it("gives too few", function()
+      live(function(list) return { list[1], list[2] } end)
+      assertError("invalid_value", "tick", before() .. "the candle of 2024%-.-Z is missing: 2 of 5 are there$")
+    end)
+
+    it("gives them out of order", function()
+      live(function(list) return { list[1], list[3], list[2], list[4], list[5] } end)
+      assertError("invalid_value", "tick", before() .. "candle 3 %(2024%-.-%) comes behind 2024%-.-: they must be in order")
+    end)
+
+    it("gives NaN", function()
+      live(function(list)
+        list[2].close = 0 / 0
+        return list
+      end)
+      assertError("invalid_value", "tick", before() .. "candle 2 %(2024%-.-%): close is nan$")
+    end)
+
+    it("gives a price of nothing", function()
+      live(function(list)
+        list[5].low = 0
+        return list
+      end)
+      assertError("invalid_value", "tick", before() .. "candle 5 %(2024%-.-%): low is 0$")
+    end)
+
+    it("gives seconds in place of milliseconds", function()
+      live(function(list)
+        for _, c in ipairs(list) do c.timestamp = c.timestamp / 1000 end
+        return list
+      end)
+      assertError("invalid_value", "tick", "candle 1: timestamp %d+ looks like seconds: times are milliseconds")
+    end)
+
+    it("gives a high below the low", function()
+      live(function(list)
+        list[1].high = 99
+        return list
+      end)
+      assertError("invalid_value", "tick", "candle 1 %(.-%): high 99 is below low 100$")
+    end)
+
+    it("is asked again in the same minute", function()
+      local calls = 0
+      host.addExchange {
+        exchangeName = "test",
+        getCandles = function(_, _, since, limit)
+          calls = calls + 1
+          if calls <= 2 then error("busy", 0) end
+          local list = {}
+          for i = 1, limit do
+            list[i] = { timestamp = since + (i - 1) * MINUTE, open = 1, high = 1, low = 1, close = 1, volume = 1 }
+          end
+          return list
+        end,
+      }
+      hosts.strategy { interval = "1d", priceTakeProfit = 1.1, priceStopLoss = 0.9 }
+      hosts.live()
+      pass(0.5)
+      assert.equal(3, calls)
+      assert.equal("opened", heard.summary())
+      assert.equal(START, heard.events[1].timestamp)
+      assert.same({}, heard.errors)
+    end)
+
+    it("hangs", function()
+      host.setConfig { CC_GET_CANDLES_RETRY_COUNT = 0 }
+      hosts.strategy { interval = "1d" }
+      host.addExchange { exchangeName = "test", getCandles = function() coroutine.yield() end }
+      hosts.live()
+      pass(2)
+      assert.same({}, heard.errors)
+      pass(1)
+      assertError("timeout", "tick", before():sub(1, -3) .. " has not returned in 180 s$")
+    end)
+  end)
+
+  describe("getSignal", function()
+    before_each(function() hosts.exchange(function() return price end) end)
+
+    -- What a signal with these fields is answered.
+    local function assertRefused(fields, message)
+      hosts.strategy(fields)
+      hosts.live()
+      pass(0)
+      assert.equal("", heard.summary())
+      assertError("invalid_value", "getSignal", "^strategy 'main', BTCUSDT: getSignal: " .. message)
+    end
+
+    it("raises", function()
+      hosts.strategy { getSignal = function() error("no idea", 0) end }
+      hosts.live()
+      pass(1)
+      assertError("script", "getSignal", "^no idea$")
+      assert.equal(2, #heard.errors)
+    end)
+
+    it("gives what is no table", function()
+      assertRefused({ getSignal = function() return "buy" end }, "it must return nil or a table, not buy")
+    end)
+    it("gives a field that there is not", function()
+      assertRefused({ priceTakeprofit = 120 }, "a signal has no field 'priceTakeprofit'")
+    end)
+    it("gives no side", function() assertRefused({ position = "up" }, 'position must be "long" or "short", not up') end)
+    it("gives no take profit", function()
+      assertRefused({ getSignal = function() return { position = "long", priceStopLoss = 90 } end },
+        "priceTakeProfit must be a finite number, not nil")
+    end)
+    it("gives a price that is none", function()
+      assertRefused({ priceStopLoss = 0 / 0 }, "priceStopLoss must be a finite number, not nan")
+    end)
+    it("gives an infinite price", function()
+      assertRefused({ priceTakeProfit = math.huge }, "priceTakeProfit must be a finite number, not inf")
+    end)
+    it("gives a price below zero", function()
+      assertRefused({ priceStopLoss = -90 }, "priceStopLoss must be positive, not %-90")
+    end)
+    it("gives a take profit on the wrong side", function()
+      assertRefused({ priceTakeProfit = 95 }, "priceTakeProfit of a long must be above priceOpen: 95, and priceOpen 100")
+      heard.errors[1] = nil
+    end)
+    it("gives a stop loss on the wrong side", function()
+      assertRefused({ position = "short", priceTakeProfit = 90, priceStopLoss = 95 },
+        "priceStopLoss of a short must be above priceOpen: 95, and priceOpen 100")
+    end)
+    it("gives a take profit that does not pay its fees", function()
+      assertRefused({ priceTakeProfit = 100.4 }, "priceTakeProfit is 0.400%% from priceOpen: at least 0.5%% are needed")
+    end)
+    it("gives a stop loss that is too near", function()
+      assertRefused({ priceStopLoss = 99.6 }, "priceStopLoss is 0.400%% from priceOpen: at least 0.5%% are needed")
+    end)
+    it("gives a stop loss that is too far", function()
+      assertRefused({ priceStopLoss = 79 }, "priceStopLoss is 21.000%% from priceOpen: at most 20%% may be lost")
+    end)
+    it("gives a time that is too long", function()
+      assertRefused({ minuteEstimatedTime = 1441 }, "minuteEstimatedTime is 1441 minutes: at most 1440")
+    end)
+    it("gives a time that is none", function()
+      assertRefused({ minuteEstimatedTime = 0 }, "minuteEstimatedTime must be a whole number of minutes, not 0")
+    end)
+    it("gives an id that was used", function()
+      hosts.strategy { id = "again", minuteEstimatedTime = 2 }
+      hosts.live()
+      pass(3)
+      assert.equal("opened closed:time_expired", heard.summary())
+      assertError("invalid_value", "getSignal", "the id again is that of the last signal")
+    end)
+
+    it("hangs, and the position of another goes on", function()
+      hosts.strategy { interval = "1h", getSignal = function() coroutine.yield() end }
+      hosts.strategy { strategyName = "other", minuteEstimatedTime = 2 }
+      hosts.live()
+      hosts.live("other")
+      pass(2)
+      assert.equal("opened closed:time_expired", heard.summary())
+      assert.same({}, heard.errors)
+      pass(1)
+      assertError("timeout", "getSignal", "^getSignal of strategy 'main' on BTCUSDT has not returned in 180 s")
+    end)
+
+    it("waits for something, as long as it likes within its time", function()
+      hosts.strategy {
+        interval = "1d",
+        getSignal = function()
+          host.sleep(90 * 1000)
+          return { position = "long", priceTakeProfit = 110, priceStopLoss = 90 }
+        end,
+      }
+      hosts.live()
+      pass(1)
+      assert.equal("", heard.summary())
+      pass(1)
+      assert.equal("opened", heard.summary())
+      assert.equal(START, heard.events[1].timestamp)
+    end)
+  end)
+
+  describe("a listener", function()
+    before_each(function() hosts.exchange(function() return price end) end)
+
+    it("raises: it is said, others hear, and nothing is told twice", function()
+      local calls, after = 0, 0
+      host.listenSignalLive(function(event)
+        if not event.id then return end
+        calls = calls + 1
+        error("I do not like it", 0)
+      end)
+      host.listenSignalLive(function(event) after = after + (event.id and 1 or 0) end)
+      hosts.strategy { interval = "1d", callbacks = { onOpen = function() error("nor do I", 0) end } }
+      local stop = hosts.live()
+      pass(3)
+      stop()
+      host.run()
+      hosts.live()
+      pass(3)
+      assert.same({ 1, 1 }, { calls, after })
+      assert.equal(2, #heard.errors)
+      assert.equal("callbacks.onOpen", heard.errors[1].source)
+      assertError("script", "a listener", "I do not like it")
+    end)
+
+    it("hangs: it is left to itself", function()
+      host.listenSignalLive(function(event)
+        if event.action == "opened" then coroutine.yield() end
+      end)
+      hosts.strategy { interval = "1d" }
+      hosts.live()
+      pass(2)
+      assert.equal("opened", heard.summary())
+      pass(2)
+      assertError("timeout", "a listener", "^a listener of strategy 'main' on BTCUSDT has not returned in 180 s")
+      price = 115
+      pass(1)
+      assert.equal("opened closed:take_profit", heard.summary())
+    end)
+
+    it("ends the listening in the middle of an event", function()
+      local stops, calls = {}, { 0, 0 }
+      for i = 1, 2 do
+        stops[i] = host.listenSignalLive(function()
+          calls[i] = calls[i] + 1
+          stops[1]()
+          stops[2]()
+        end)
+      end
+      hosts.strategy { interval = "1d" }
+      hosts.live()
+      pass(3)
+      assert.same({ 1, 1 }, calls)
+    end)
+
+    it("is no function", function()
+      raises.error("invalid_argument", "host.listenDone: give a function, not a nil", host.listenDone)
+    end)
+  end)
+end)
+
+-- The same over a store that works in transactions, and one whose writes come one after the other.
+for _, kind in ipairs { "with transactions", "without transactions" } do
+  describe("a store " .. kind, function()
+    local clock, heard, price, Failing, fails, writes
+
+    before_each(function()
+      fails, writes = nil, 0
+      if kind == "with transactions" then
+        Failing = holdfast.MemoryPersist:extend("Failing")
+        function Failing:writeValue(id, entity, options)
+          writes = writes + 1
+          if fails and fails(self.entityName, "write", writes) then error(holdfast.error("io", "the disk is gone")) end
+          return holdfast.MemoryPersist.writeValue(self, id, entity, options)
+        end
+        function Failing:removeValue(id)
+          writes = writes + 1
+          if fails and fails(self.entityName, "remove", writes) then error(holdfast.error("io", "the disk is gone")) end
+          return holdfast.MemoryPersist.removeValue(self, id)
+        end
+      else
+        local texts = {} -- survive the instance
+        Failing = holdfast.PersistBase:extend("FailingAlone")
+        local function key(self, id) return self.entityName .. "\0" .. id end
+        function Failing:waitForInit() end -- luacheck: ignore 212
+        function Failing:readValue(id)
+          local text = texts[key(self, id)]
+          if not text then error(("Entity %s:%s not found"):format(self.entityName, id), 0) end
+          return holdfast.json.decode(text)
+        end
+        function Failing:hasValue(id) return texts[key(self, id)] ~= nil end
+        function Failing:writeValue(id, entity)
+          writes = writes + 1
+          if fails and fails(self.entityName, "write", writes) then error(holdfast.error("io", "the disk is gone")) end
+          texts[key(self, id)] = holdfast.json.encode(entity)
+        end
+        function Failing:removeValue(id)
+          writes = writes + 1
+          if fails and fails(self.entityName, "remove", writes) then error(holdfast.error("io", "the disk is gone")) end
+          if not texts[key(self, id)] then
+            error(("Entity %s:%s not found for deletion"):format(self.entityName, id), 0)
+          end
+          texts[key(self, id)] = nil
+        end
+        function Failing:removeAll() -- luacheck: ignore 212
+          texts = {}
+        end
+        function Failing:keys()
+          local ids = {}
+          for k in pairs(texts) do
+            local name, id = k:match("^(.-)%z(.*)$")
+            if name == self.entityName then ids[#ids + 1] = id end
+          end
+          table.sort(ids, holdfast.naturalOrder)
+          local i = 0
+          return function()
+            i = i + 1
+            return ids[i]
+          end
+        end
+        function Failing:values()
+          local step = self:keys()
+          return function()
+            local id = step()
+            if id then return self:readValue(id) end
+          end
+        end
+      end
+      hosts.fresh(Failing, kind == "with transactions" and nil or "memory:alone")
+      clock, heard, price = hosts.clock(), hosts.hear(), 100
+      hosts.exchange(function() return price end)
+      host.addRisk { riskName = "one", validations = { function(p) return p.activePositionCount < 1 end } }
+    end)
+    after_each(hosts.finish)
+
+    local function pass(minutes) clock:advance(minutes * MINUTE) end
+
+    -- Lives through the life of a signal while the write with this number, and those up to `last`, fail; what is heard
+    -- must be the same as without failures, but for the time of what came later.
+    local function life(first, last)
+      fails = first and function(_, _, number) return number >= first and number <= last end
+      hosts.strategy { interval = "1d", priceOpen = 98, riskName = "one" }
+      hosts.live()
+      pass(5)
+      price = 97
+      pass(6)
+      price = 115
+      pass(6)
+      fails = nil
+      pass(4)
+      host.Live.stop()
+      host.run()
+      local seen, words = {}, {}
+      for _, e in ipairs(heard.events) do
+        if not seen[e.id] then words[#words + 1] = e.action end
+        assert.is_true(not seen[e.id] or e.redelivered, e.id .. " came twice as if new")
+        seen[e.id] = true
+      end
+      return table.concat(words, " ")
+    end
+
+    it("works", function()
+      assert.equal("scheduled opened closed", life())
+      assert.same({}, heard.errors)
+      assert.is_true(writes > 8)
+    end)
+
+    for number = 1, 16 do
+      for _, more in ipairs { 0, 2 } do
+        it(("that fails in write %d and %d more: what did not happen is tried again"):format(number, more), function()
+          assert.equal("scheduled opened closed", life(number, number + more))
+          assert.is_nil(signals.readSignalData("main", "BTCUSDT"))
+          assert.is_nil(holdfast.PersistScheduleAdapter.readScheduleData("main", "BTCUSDT"))
+          assert.is_nil(next(holdfast.PersistRiskAdapter.readPositionData("one") or {}))
+          if writes >= number then
+            assert.matches("the disk is gone", heard.errors[1].message)
+            assert.equal("io", heard.errors[1].code)
+          end
+        end)
+      end
+    end
+
+    it("that is down for long: the position is closed when it is up again, once", function()
+      hosts.strategy { interval = "1d" }
+      hosts.live()
+      pass(2)
+      fails = function() return true end
+      price = 115
+      pass(20)
+      assert.equal("opened", heard.summary())
+      assert.is_true(#heard.errors >= 10)
+      fails = nil
+      pass(2)
+      assert.equal("opened closed:take_profit", heard.summary())
+    end)
+  end)
+end

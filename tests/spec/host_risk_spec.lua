@@ -1,0 +1,183 @@
+-- SPDX-License-Identifier: MIT
+--
+-- Risk profiles of the strategy host: who may open one more position, and what is stored of those who hold one.
+
+local holdfast = require "holdfast"
+local host = require "holdfast.host"
+local hosts = require "support.hosts"
+local raises = require "support.raises"
+
+local START, MINUTE = hosts.START, hosts.MINUTE
+local risks, signals = holdfast.PersistRiskAdapter, holdfast.PersistSignalAdapter
+
+describe("a risk profile", function()
+  local clock, heard, price
+
+  before_each(function()
+    hosts.fresh()
+    clock, heard, price = hosts.clock(), hosts.hear(), 100
+    hosts.exchange(function() return price end)
+  end)
+  after_each(hosts.finish)
+
+  local function pass(minutes) clock:advance(minutes * MINUTE) end
+
+  local function atMost(count, name)
+    host.addRisk {
+      riskName = name or "limited",
+      validations = {
+        function(p) if p.activePositionCount >= count then error("there are " .. p.activePositionCount, 0) end end,
+      },
+    }
+  end
+
+  local function opened()
+    local list = {}
+    for _, e in ipairs(heard.events) do
+      if e.action == "opened" then list[#list + 1] = e.strategyName .. " " .. e.symbol end
+    end
+    return table.concat(list, ", ")
+  end
+
+  it("lets no more open than it says, whatever asks at once", function()
+    atMost(3)
+    for i = 1, 5 do hosts.strategy { strategyName = "s" .. i, interval = "1d", riskName = "limited" } end
+    for i = 1, 5 do hosts.live("s" .. i) end
+    pass(1)
+    assert.equal("s1 BTCUSDT, s2 BTCUSDT, s3 BTCUSDT", opened())
+    assert.equal(3, #risks.readPositionData("limited"))
+    assert.same({}, heard.errors) -- being refused is none
+  end)
+
+  it("gives a slot back when its position closes", function()
+    atMost(1)
+    hosts.strategy { strategyName = "a", interval = "1d", minuteEstimatedTime = 5, riskName = "limited" }
+    local asked = hosts.strategy { strategyName = "b", interval = "1m", riskName = "limited" }
+    hosts.live("a")
+    hosts.live("b")
+    pass(8)
+    assert.equal("a BTCUSDT, b BTCUSDT", opened())
+    assert.same({ 0, 1, 2, 3, 4, 5 }, asked)
+    assert.equal("b", risks.readPositionData("limited")[1].strategyName)
+  end)
+
+  it("is told all that it decides upon", function()
+    local payloads, allowed, rejected = {}, {}, {}
+    host.addRisk {
+      riskName = "limited",
+      validations = {
+        { note = "at most one", validate = function(p)
+          payloads[#payloads + 1] = p
+          return p.activePositionCount < 1
+        end },
+      },
+      callbacks = {
+        onAllowed = function(symbol, p) allowed[#allowed + 1] = symbol .. " " .. p.strategyName end,
+        onRejected = function(symbol, p, reason) rejected[#rejected + 1] = symbol .. ": " .. reason end,
+      },
+    }
+    hosts.strategy { strategyName = "a", interval = "1d", riskName = "limited" }
+    hosts.strategy { strategyName = "b", interval = "1d", riskName = "limited", priceOpen = 99 }
+    hosts.live("a")
+    hosts.live("b")
+    pass(1)
+    local p = payloads[2]
+    assert.same({ "BTCUSDT", "b", "test", "limited", 100, START, false, 1 }, {
+      p.symbol, p.strategyName, p.exchangeName, p.riskName, p.currentPrice, p.timestamp, p.backtest,
+      p.activePositionCount,
+    })
+    assert.equal(99, p.currentSignal.priceOpen)
+    local slot = p.activePositions[1]
+    assert.same({ "a", "BTCUSDT", "long", 100, START, 60 }, {
+      slot.strategyName, slot.symbol, slot.position, slot.priceOpen, slot.openTimestamp, slot.minuteEstimatedTime,
+    })
+    assert.same({ "BTCUSDT a" }, allowed)
+    assert.same({ "BTCUSDT: refused (at most one)" }, rejected)
+    assert.equal("a BTCUSDT", opened())
+  end)
+
+  it("refuses in many ways, and allows in the others", function()
+    local answers = { "no", { note = "no" }, false }
+    for i, answer in ipairs { "no", { note = "no" }, false } do
+      host.addRisk { riskName = "no" .. i, validations = { function() return answer end } }
+      hosts.strategy { strategyName = "no" .. i, interval = "1d", riskName = "no" .. i }
+      hosts.live("no" .. i)
+    end
+    host.addRisk { riskName = "yes1", validations = { function() end } }
+    host.addRisk { riskName = "yes2", validations = { function() return true end } }
+    host.addRisk { riskName = "yes3", validations = { function() return "" end } }
+    for i = 1, 3 do
+      hosts.strategy { strategyName = "yes" .. i, interval = "1d", riskName = "yes" .. i }
+      hosts.live("yes" .. i)
+    end
+    pass(1)
+    assert.equal(3, #answers)
+    assert.equal("yes1 BTCUSDT, yes2 BTCUSDT, yes3 BTCUSDT", opened())
+  end)
+
+  it("cancels a signal whose turn comes when there is no slot", function()
+    atMost(1)
+    hosts.strategy { strategyName = "waits", interval = "1d", priceOpen = 99, riskName = "limited" }
+    hosts.strategy { strategyName = "a", interval = "1d", riskName = "limited", priceStopLoss = 95 }
+    hosts.live("waits")
+    hosts.live("a")
+    pass(1)
+    price = 98
+    pass(1)
+    assert.equal("scheduled opened cancelled:risk", heard.summary())
+    assert.is_nil(holdfast.PersistScheduleAdapter.readScheduleData("waits", "BTCUSDT"))
+    assert.equal("a", risks.readPositionData("limited")[1].strategyName)
+  end)
+
+  it("is one of several: all must agree, and none keeps a slot of who was refused", function()
+    atMost(5, "a")
+    atMost(0, "b")
+    hosts.strategy { interval = "1d", riskList = { "b", "a" } }
+    hosts.live()
+    pass(1)
+    assert.equal("", heard.summary())
+    assert.is_nil(risks.readPositionData("a"))
+    assert.is_nil(risks.readPositionData("b"))
+  end)
+
+  it("loses the slots of positions that are over and gone, and keeps the others", function()
+    local function slot(name, symbol, minutes)
+      return {
+        signalId = name .. symbol, strategyName = name, symbol = symbol, exchangeName = "test", position = "long",
+        priceOpen = 100, openTimestamp = START - 100 * MINUTE, minuteEstimatedTime = minutes,
+      }
+    end
+    risks.writePositionData({
+      slot("gone", "A", 60), slot("open", "B", 60), slot("young", "C", 600), slot("for ever", "D", math.huge),
+      slot("main", "BTCUSDT", 60),
+    }, "limited")
+    signals.writeSignalData({ id = "openB", strategyName = "open" }, "open", "B")
+    atMost(10)
+    hosts.strategy { interval = "1d", riskName = "limited", getSignal = function() end }
+    hosts.live()
+    pass(1)
+    local names = {}
+    for _, each in ipairs(risks.readPositionData("limited")) do names[#names + 1] = each.strategyName end
+    assert.same({ "open", "young", "for ever" }, names)
+  end)
+
+  it("that cannot be read stops nobody else, and is left as it is", function()
+    risks.writePositionData({ not_a = "list" }, "limited")
+    atMost(10)
+    hosts.strategy { interval = "1d", riskName = "limited" }
+    hosts.strategy { strategyName = "free", interval = "1d" }
+    hosts.live()
+    hosts.live("free")
+    pass(2)
+    assert.equal("free BTCUSDT", opened())
+    assert.equal("corrupt", heard.errors[1].code)
+    assert.matches("the positions of the risk profile 'limited' are no list", heard.errors[1].message)
+    assert.same({ not_a = "list" }, risks.readPositionData("limited"))
+  end)
+
+  it("must be there when a run begins", function()
+    hosts.strategy { riskName = "other" }
+    raises.error("invalid_argument",
+      "Live.background: riskName: there is no risk 'other'; add it with host.addRisk", hosts.live)
+  end)
+end)
