@@ -237,6 +237,20 @@ describe("in live mode", function()
       assertError("timeout", "getSignal", "^getSignal of strategy 'main' on BTCUSDT has not returned in 180 s")
     end)
 
+    it("computes for ever, and the position of another goes on", function()
+      host.setConfig { CC_MAX_SIGNAL_GENERATION_SECONDS = 0.2 }
+      hosts.strategy { interval = "1d", getSignal = function()
+        local n = 0
+        while true do n = n + 1 end
+      end }
+      hosts.strategy { strategyName = "other", interval = "1d" }
+      hosts.live()
+      hosts.live("other")
+      pass(1)
+      assert.equal("opened", heard.summary())
+      assertError("timeout", "getSignal", "^getSignal of strategy 'main' on BTCUSDT has not returned in 0.2 s")
+    end)
+
     it("waits for something, as long as it likes within its time", function()
       hosts.strategy {
         interval = "1d",

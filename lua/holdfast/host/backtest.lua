@@ -365,6 +365,8 @@ local function open(what, symbol, given)
   function context.candles(other, interval, count)
     return quotes.last(run.exchange, other, interval, count, run.time, "getCandles")
   end
+  loop.compiled(run.strategy.getSignal) -- a live run may have wanted the opposite
+  loop.compiled(run.exchange.getCandles)
   storage.forget()
   run.hold = adapters.hold(("%s %s %s"):format(what, symbol, run.strategy.strategyName))
   run.book = bookOf(frame.frameName)

@@ -161,12 +161,16 @@ function M.read(path)
   if header ~= table.concat(COLUMNS, ",") then fail("the columns must be %s", table.concat(COLUMNS, ",")) end
   for line in file:lines() do
     number = number + 1
-    local row, n = {}, 0
+    local row, fields, numbers = {}, 0, 0
     for field in line:gmatch("[^,%s]+") do
-      n = n + 1
-      if COLUMNS[n] then row[COLUMNS[n]] = tonumber(field) end
+      fields = fields + 1
+      local value = tonumber(field)
+      if value and COLUMNS[fields] then
+        row[COLUMNS[fields]] = value
+        numbers = numbers + 1
+      end
     end
-    if n == 6 and row.timestamp and row.volume then
+    if fields == 6 and numbers == 6 then
       checkCandle(fail, #rows + 1, row)
       rows[#rows + 1] = row
     elseif line:find("%S") then

@@ -150,6 +150,13 @@ function LiveRun:loop()
   end
 end
 
+-- Functions of the user that must not stop everybody else for ever.
+local function eachFunction(self, fn)
+  fn(self.strategy.getSignal)
+  fn(self.exchange.getCandles)
+  for _, callback in pairs(self.strategy.callbacks) do fn(callback) end
+end
+
 function LiveRun:start()
   self.lease = lease.take(self.strategy.strategyName, self.symbol, self.title)
   local ok, raised = pcall(adapters.hold, self.title)
@@ -158,6 +165,7 @@ function LiveRun:start()
     error(raised, 0)
   end
   self.hold = raised
+  eachFunction(self, loop.interruptible)
 end
 
 -- Ends it: what is durable stays, and can be taken up by whoever runs it next.

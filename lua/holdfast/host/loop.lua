@@ -266,6 +266,26 @@ end
 
 local function pack(...) return { n = select("#", ...), ... } end
 
+local HOOK_COUNT = 1000000 -- instructions between two looks at the clock
+
+--- Lets guard() end a function that never returns nor waits.  Compiled code cannot be interrupted, so it is interpreted
+--- from now on, and so are the functions in it; those that it calls from elsewhere are not.
+function M.interruptible(fn) pcall(jit.off, fn, true) end -- functions in C cannot be
+
+--- Has it compiled again.
+function M.compiled(fn) pcall(jit.on, fn, true) end
+
+-- Resumes a coroutine that may not compute for longer than `ms`.
+local function resumeWatched(co, ms, late, ...)
+  local hook, mask, count = debug.gethook()
+  local limit = os.clock() + ms / 1000
+  debug.sethook(function()
+    if os.clock() > limit then error(late(), 0) end
+  end, "", HOOK_COUNT)
+  resume(co, ...)
+  debug.sethook(hook, mask, count)
+end
+
 --- Calls a function of the user: in a coroutine of its own, since it may wait, and not for ever.
 ---@param ms number       how long it may take
 ---@param late fun(): any  makes what is raised when it takes longer; what the function does later is ignored
@@ -282,7 +302,7 @@ function M.guard(ms, late, fn, context, ...)
     result = got
     if wake then wake() end
   end)
-  resume(co, ...)
+  resumeWatched(co, ms, late, ...)
   if not result then
     local cancel
     M.wait(function(w)
