@@ -239,10 +239,13 @@ describe("in live mode", function()
 
     it("computes for ever, and the position of another goes on", function()
       host.setConfig { CC_MAX_SIGNAL_GENERATION_SECONDS = 0.2 }
-      hosts.strategy { interval = "1d", getSignal = function()
-        local n = 0
-        while true do n = n + 1 end
-      end }
+      host.addStrategy {
+        strategyName = "main", interval = "1d",
+        getSignal = function()
+          local n = 0
+          while true do n = n + 1 end
+        end,
+      }
       hosts.strategy { strategyName = "other", interval = "1d" }
       hosts.live()
       hosts.live("other")

@@ -373,7 +373,12 @@ local function open(what, symbol, given)
   -- A loop that is left early says nothing: the collector does.
   run.guard = newproxy(true)
   getmetatable(run.guard).__gc = function() run:finish() end
-  if not run.series:load(config.values.CC_AVG_PRICE_CANDLES_COUNT) then
+  local loaded, first = pcall(loop.call, run.series.load, nil, run.series, config.values.CC_AVG_PRICE_CANDLES_COUNT)
+  if not loaded then
+    run:finish()
+    error(first, 0)
+  end
+  if not first then
     run:finish()
     error(core.error("invalid_value", ("%s: exchange '%s' has no candles of %s before %s"):format(what,
       run.exchange.exchangeName, symbol, candles.date(run.start))), 0)
@@ -385,7 +390,7 @@ end
 local function advance(run)
   if not run.hold then return end
   local before = contexts.set(run.context)
-  local ok, event = xpcall(run.step, core.traceback, run)
+  local ok, event = xpcall(loop.call, core.traceback, run.step, run.context, run)
   if ok and not event then
     ok, event = xpcall(function()
       run:progress(run.total)

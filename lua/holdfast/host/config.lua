@@ -43,7 +43,8 @@ function M.set(settings)
   if type(settings) ~= "table" then refuse("setConfig: give a table of settings, not a %s", type(settings)) end
   for name, value in pairs(settings) do
     if DEFAULTS[name] == nil then refuse("setConfig: there is no setting %s: %s exist", tostring(name), names()) end
-    if type(value) ~= "number" or not (value >= 0) then
+    if type(value) ~= "number" then refuse("setConfig: %s must be a number, not a %s", name, type(value)) end
+    if value < 0 or value ~= value then
       refuse("setConfig: %s must be a number of at least 0, not %s", name, tostring(value))
     end
     local least = INTEGERS[name]

@@ -95,7 +95,7 @@ local function realClock()
     error(core.error("unavailable", "the host needs libuv for real time: install the package lua-luv, "
       .. "or give it a clock with host.setClock(host.manualClock(ms))"), 0)
   end
-  return setmetatable({ uv = uv }, Real)
+  return setmetatable({ uv = uv, free = {} }, Real)
 end
 
 function Real:now()
@@ -105,10 +105,12 @@ end
 
 function Real:after(ms, fn)
   self.uv.update_time() -- it counts from when the loop last looked, which may be long ago
-  local timer = self.uv.new_timer()
+  -- Timers are kept and not closed: lua-luv crashes when the state ends while one is being closed.
+  local timer = table.remove(self.free) or self.uv.new_timer()
   local function stop()
     if timer then
-      timer:close()
+      timer:stop()
+      table.insert(self.free, timer)
       timer = nil
     end
   end
@@ -287,7 +289,7 @@ local function resumeWatched(co, ms, late, ...)
 end
 
 --- Calls a function of the user: in a coroutine of its own, since it may wait, and not for ever.
----@param ms number       how long it may take
+---@param ms number       how long it may take; math.huge: as long as it likes
 ---@param late fun(): any  makes what is raised when it takes longer; what the function does later is ignored
 ---@param fn function
 ---@param context? table  a holdfast.host.Context
@@ -302,20 +304,36 @@ function M.guard(ms, late, fn, context, ...)
     result = got
     if wake then wake() end
   end)
-  resumeWatched(co, ms, late, ...)
+  if ms == math.huge then resume(co, ...) else resumeWatched(co, ms, late, ...) end
   if not result then
     local cancel
     M.wait(function(w)
       wake = w
+      if ms == math.huge then return end
       cancel = theClock():after(ms, function()
         over = true
         w()
       end)
     end, function() return result or over end)
-    cancel()
+    if cancel then cancel() end
     if over then return false, late() end
   end
   return unpack(result, 1, result.n)
+end
+
+--- Calls a function that may wait, from wherever: outside of any coroutine it gets one.
+---@param fn function
+---@param context? table
+---@return any ...  what it returned
+---@raise what it raised
+function M.call(fn, context, ...)
+  local co, isMain = coroutine.running()
+  if co and not isMain then return fn(...) end
+  local function finish(ok, ...)
+    if not ok then error((...), 0) end
+    return ...
+  end
+  return finish(M.guard(math.huge, function() end, fn, context, ...))
 end
 
 --- Starts a coroutine.  It begins when whoever called waits.
@@ -338,6 +356,15 @@ end
 function M.join(task)
   M.wait(function(wake) table.insert(task.waiters, wake) end, function() return task.done end)
 end
+
+-- A script that ends while something runs by the machine's clock has most likely forgotten to wait for it.
+local ending = newproxy(true)
+getmetatable(ending).__gc = function()
+  if live > 0 and getmetatable(clock) == Real then
+    io.stderr:write(("holdfast.host: the script has ended while %d ran: let it wait with host.run()\n"):format(live))
+  end
+end
+M.ending = ending -- lives as long as this module
 
 --- Runs until every task has ended.
 function M.run()

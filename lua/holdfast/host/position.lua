@@ -263,14 +263,18 @@ end
 
 -- --------------------------------------------------------------- restoring
 
+-- Whether what was raised says that what is stored is damaged, and not that the store is not there.
+local function isUnreadable(raised) return core.isError(raised, "corrupt") or core.isError(raised, "invalid_value") end
+
 -- Reads one of the rows.  What is not ours, or cannot be read, is left as it is.
 ---@return table? row
 ---@return string? problem
+---@return string? kind  of problem: it is reported once, though its words may change
 function Position:readRow(read, what)
   local ok, row = pcall(read, self.name, self.symbol)
   if not ok then
-    if not (core.isError(row, "corrupt") or core.isError(row, "invalid_value")) then error(row, 0) end
-    return nil, ("%s of '%s' on %s cannot be read: %s"):format(what, self.name, self.symbol, row.message)
+    if not isUnreadable(row) then error(row, 0) end
+    return nil, ("%s of '%s' on %s cannot be read: %s"):format(what, self.name, self.symbol, row.message), what
   end
   if row == nil then return end
   local wrong = signal.wrongRow(row)
@@ -280,7 +284,8 @@ function Position:readRow(read, what)
     wrong = ("its exchange is '%s', and this run's is '%s'"):format(row.exchangeName, self.exchangeName)
   end
   if not wrong then return row end
-  return nil, ("%s of '%s' on %s is not this run's: %s"):format(what, self.name, self.symbol, wrong)
+  local problem = ("%s of '%s' on %s is not this run's: %s"):format(what, self.name, self.symbol, wrong)
+  return nil, problem, problem
 end
 
 -- Which expired slots of others are of positions that are still open.
@@ -294,8 +299,14 @@ local function openElsewhere(name, when)
   return open
 end
 
--- Makes the slots of the risk profiles true: own ones as `row` says, expired ones of others gone.
+-- Makes the slots of the risk profiles true: own ones as `row` says, expired ones of others gone.  A profile that
+-- cannot be read keeps signals from opening, not from closing.
 function Position:restoreSlots(row, when)
+  for _, name in ipairs(self.run.strategy.risks) do
+    local ok, raised = pcall(risk.adapter.read, name)
+    if not ok and not isUnreadable(raised) then error(raised, 0) end
+    if not ok then self.run:report(raised, "restore") end
+  end
   local steps = self:settleSteps({}, row)
   for _, name in ipairs(self.run.strategy.risks) do
     local open = openElsewhere(name, when)
@@ -350,20 +361,20 @@ end
 ---@param when number
 ---@raise io, unavailable, ...  try again
 function Position:restore(when)
-  local row, problem = self:readRow(signals.readSignalData, "the signal")
-  local waiting, second = self:readRow(schedules.readScheduleData, "the scheduled signal")
-  problem = problem or second
+  local row, problem, kind = self:readRow(signals.readSignalData, "the signal")
+  local waiting, second, secondKind = self:readRow(schedules.readScheduleData, "the scheduled signal")
+  if not problem then problem, kind = second, secondKind end
   local ok, entry = pcall(ledger.read, self.symbol, self.name)
   if not ok then
-    if not (core.isError(entry, "corrupt") or core.isError(entry, "invalid_value")) then error(entry, 0) end
-    problem = problem or entry.message
+    if not isUnreadable(entry) then error(entry, 0) end
+    if not problem then problem, kind = "what was told of its signals cannot be read: " .. entry.message, "ledger" end
   end
   if problem then
-    if problem ~= self.blocked then
-      self.run:report(core.error("conflict", problem .. "; it is left alone, and nothing is done on this symbol: "
-        .. "remove it, or run what it belongs to", { retryable = false }), "restore")
+    if kind ~= self.blocked then
+      self.run:report(core.error("conflict", problem .. "; it is left alone, and nothing is done on this symbol until "
+        .. "it is removed", { retryable = false }), "restore")
     end
-    self.blocked = problem
+    self.blocked = kind
     return
   end
   self.blocked = nil

@@ -65,7 +65,9 @@ end
 -- Why a validation refuses; nil if it does not.  It refuses by raising, by giving the reason or {note=}, or false.
 local function refusal(validate, payload)
   local ok, answer = xpcall(validate, core.traceback, payload)
-  if not ok then return answer.message end
+  if not ok then
+    return (answer.message:gsub("^attempt to yield.*", "a validation must not wait: it runs inside a transaction"))
+  end
   if type(answer) == "string" then return answer ~= "" and answer or nil end
   if type(answer) == "table" then return type(answer.note) == "string" and answer.note or "refused" end
   if answer == false then return "refused" end
@@ -117,6 +119,13 @@ function M.take(book, name, key, row, payload)
   book.write(slots, key)
 end
 
+-- The slots, or nil where they cannot be read: nothing can be given back then, and nobody may be kept from closing.
+local function readable(book, key)
+  local ok, slots = pcall(book.read, key)
+  if ok then return slots end
+  if not (core.isError(slots, "corrupt") or core.isError(slots, "invalid_value")) then error(slots, 0) end
+end
+
 --- Gives back whatever a strategy holds on a symbol, but for a signal that is open, whose slot is made if it is missing:
 --- the position is there, whatever the profile says of it.
 ---@param book holdfast.host.Book
@@ -127,7 +136,9 @@ end
 ---@return boolean changed
 function M.settle(book, key, strategyName, symbol, row)
   local slots, changed, found = {}, false, false
-  for _, slot in ipairs(book.read(key)) do
+  local before = readable(book, key)
+  if not before then return false end
+  for _, slot in ipairs(before) do
     local own = isOf(slot, strategyName, symbol)
     if own and not (row and slot.signalId == row.id and not found) then
       changed = true
@@ -152,7 +163,7 @@ end
 ---@return holdfast.host.Slot[] removed
 function M.prune(book, key, when, keep)
   local slots, removed = {}, {}
-  for _, slot in ipairs(book.read(key)) do
+  for _, slot in ipairs(readable(book, key) or {}) do
     local known = type(slot) == "table" and type(slot.openTimestamp) == "number"
       and type(slot.minuteEstimatedTime) == "number"
     local expired = known and when - slot.openTimestamp >= slot.minuteEstimatedTime * 60000

@@ -28,7 +28,7 @@ end
 local function hasTransactions(adapter)
   local known = transactions[adapter]
   if known == nil then
-    known = core.adapters.supports(adapter).transactions and true or false
+    known = core.adapters.supports(adapter).transaction
     transactions[adapter] = known
   end
   return known
