@@ -287,7 +287,7 @@ describe("the documents", function()
   it("name files, folders and functions that exist", function()
     local text = readFile(source .. "/ARCHITECTURE.md")
     local all = select(2, shell(("cd %s && cat src/*/*.[ch] src/*.c src/include/*/*.h backends/*/*.[ch] " ..
-      "lua/holdfast/*.lua"):format(quote(source))))
+      "lua/holdfast/*.lua lua/holdfast/*/*.lua"):format(quote(source))))
     local _, files = shell("cd " .. quote(source) .. " && echo && find src backends lua tests docs examples")
     local missing = {}
     for code in text:gmatch("`([^`\n]+)`") do
@@ -402,6 +402,16 @@ function generate.promises()
   local rows = { "| flag | in `supports` | promise |", "|---|---|---|" }
   for flag, name, promise in backendHeader():gmatch('X%(([%u_]+), %d+, "(%a+)", "([^"]+)"%)') do
     rows[#rows + 1] = ("| `HF_CAP_%s` | `%s` | %s |"):format(flag, name, promise)
+  end
+  return rows
+end
+
+-- The settings of the strategy host, as they stand in its config.lua: name, value, and the comment behind them.
+function generate.settings()
+  local rows = { "| setting | is | means |", "|---|---|---|" }
+  local defaults = readFile(source .. "/lua/holdfast/host/config.lua"):match("\nlocal DEFAULTS = (%b{})")
+  for name, value, rest in defaults:gmatch("(CC_[%u_]+) = ([^,]+),([^\n]*)") do
+    rows[#rows + 1] = ("| `%s` | %s | %s |"):format(name, value, assert(rest:match(" %-%- (.+)"), name))
   end
   return rows
 end

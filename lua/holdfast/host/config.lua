@@ -14,13 +14,13 @@ local DEFAULTS = {
   CC_PERCENT_SLIPPAGE = 0.1, -- of the price, each way
   CC_PERCENT_FEE = 0.1, -- of the price, each way
   CC_MIN_TAKEPROFIT_DISTANCE_PERCENT = 0.5, -- from priceOpen: what is nearer does not pay its fees
-  CC_MIN_STOPLOSS_DISTANCE_PERCENT = 0.5,
-  CC_MAX_STOPLOSS_DISTANCE_PERCENT = 20,
-  CC_MAX_SIGNAL_LIFETIME_MINUTES = 1440, -- math.huge allows signals that never expire
+  CC_MIN_STOPLOSS_DISTANCE_PERCENT = 0.5, -- from priceOpen: what is nearer is hit at once
+  CC_MAX_STOPLOSS_DISTANCE_PERCENT = 20, -- from priceOpen
+  CC_MAX_SIGNAL_LIFETIME_MINUTES = 1440, -- the longest minuteEstimatedTime; math.huge: signals may last for ever
   CC_MAX_SIGNAL_GENERATION_SECONDS = 180, -- a function of the user that takes longer has failed (live only)
-  CC_GET_CANDLES_RETRY_COUNT = 3, -- further tries in the same tick (live only)
-  CC_GET_CANDLES_RETRY_DELAY_MS = 5000,
-  CC_MAX_CANDLES_PER_REQUEST = 1000,
+  CC_GET_CANDLES_RETRY_COUNT = 3, -- how often getCandles is asked again in the same tick (live only)
+  CC_GET_CANDLES_RETRY_DELAY_MS = 5000, -- before it is asked again
+  CC_MAX_CANDLES_PER_REQUEST = 1000, -- the most that getCandles is asked for at once
 }
 
 M.values = {}
