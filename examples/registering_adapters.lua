@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --
 -- All state of a trading host in Redis: the example "Registering Custom Adapters" of the TypeScript framework, line by
--- line, and then what a host does with the adapters, since Holdfast has no Live.background.
+-- line, and then what a host does with the adapters.  holdfast.host does that by itself: see live_mode.lua.
 --
 --     REDIS_PORT=6379 holdfast run examples/registering_adapters.lua
 

@@ -178,6 +178,25 @@ describe("the examples", function()
     end
   end)
 
+  describe("live_mode", function()
+    if not pcall(require, "luv") then
+      pending("needs lua-luv")
+      return
+    end
+
+    it("opens a signal in a custom adapter, and finds it after a restart and in the next process", function()
+      local out, status = example("live_mode.lua")
+      prints(out, status, "pass: Signal opened and persisted", "pass: Signal recovered")
+      -- Another program sees it.
+      local url = ("lua:%s/examples/journal_adapter.lua?base=./dump/data"):format(source)
+      local row = json.decode((inFolder(("%s get '%s' signal test-strategy/BTCUSDT"):format(quote(command), url))))
+      assert.same({ "long", 50000, 51000, 49000, 60 },
+        { row.position, row.priceOpen, row.priceTakeProfit, row.priceStopLoss, row.minuteEstimatedTime })
+      out, status = example("live_mode.lua")
+      prints(out, status, "pass: Signal of the last time recovered", "pass: Signal recovered")
+    end)
+  end)
+
   it("embed_adapter stores through a script, and reports what it lacks", function()
     local program = quote((build .. "/tests/examples/" .. "embed_adapter.c"):gsub("%.c$", ""))
     local journal = quote(source .. "/examples/" .. "journal_adapter.lua")
