@@ -21,7 +21,7 @@ local temp = require "support.temp"
 
 -- ----------------------------------------------------------------- options
 
-local PARTS = { "codec", "write", "read", "iterate", "growth", "names", "scripts", "files", "adapters", "redis",
+local PARTS = { "codec", "write", "read", "iterate", "growth", "names", "scripts", "files", "adapters", "host", "redis",
   "postgres", "stores" }
 local options = {}
 
@@ -63,6 +63,8 @@ local size = {
   calls = quick and 50 or 10000,
   files = quick and 100 or 2000,
   trips = quick and 50 or 5000, -- to servers
+  candles = quick and 3000 or 500000, -- a year of minutes
+  minutes = quick and 5 or 200,
 }
 local ROUNDS = quick and 1 or 5
 local CODEC_ROUNDS = quick and 1 or 10
@@ -93,6 +95,7 @@ local commands = {
   redis = program .. " redis",
   postgres = program .. " postgres",
   lua = interpreter .. quoted(here .. "/bench_lua.lua"),
+  host = interpreter .. quoted(here .. "/bench_host.lua"),
 }
 
 -- One measurement: who does it, what, in which store, with further options of hf_bench.  Gives the numbers printed.
@@ -350,6 +353,47 @@ function parts.adapters()
   report:add("readSignalData; baseline readValue of a ready id", us[1], us[3])
   report:add("writeSignalData, commit unsynced; baseline writeValue(strategy .. \"/\" .. symbol, row)", us[4], us[5],
     1.05)
+end
+
+-- The TypeScript framework on the same candles, where HOLDFAST_BACKTEST_KIT names a folder that has it.
+local function framework(dir)
+  local csv = dir .. "/candles.csv"
+  local strategy = '{"name":"long-now","interval":"5m","position":"long","tp":0.006,"sl":0.01,"minutes":120}'
+  os.execute("mkdir -p " .. quoted(dir))
+  run(interpreter .. quoted(here .. "/../data/candles.lua") .. [[ '{"count":3000,"seed":7}' > ]] .. quoted(csv) .. " && echo done")
+  local theirs, ours = {}, {}
+  for round = 1, ROUNDS do
+    local line = run("node " .. quoted(here .. "/backtest_kit.mjs") .. " " .. quoted(csv) .. " " .. quoted(strategy))
+    local row = holdfast.json.decode(line)
+    theirs[round], ours[round] = row.milliseconds * 1000 / row.candles, once("host", "kit", csv)
+  end
+  report:add("host: backtest, of a candle; baseline backtest-kit, without its files", ours, theirs, 0.05)
+end
+
+-- The strategy host.
+function parts.host()
+  local us = {}
+  for _, what in ipairs { "backtest", "bare", "tick", "prices", "one", "many", "written", "oneSynced", "manySynced",
+    "writtenSynced" } do us[what] = {} end
+  local dir = folder("host")
+  for round = 1, ROUNDS do
+    us.backtest[round], us.bare[round] = once("host", "backtest", dir, "-n " .. size.candles)
+    us.tick[round], us.prices[round] = once("host", "tick", dir, "-n " .. size.minutes)
+    local of = ("%s/%d"):format(dir, round)
+    us.one[round], us.many[round], us.written[round] = once("host", "transition", of, "-n " .. size.minutes * 2)
+    of = of .. "synced"
+    us.oneSynced[round], us.manySynced[round], us.writtenSynced[round] =
+      once("host", "transition", of, "-y -n " .. size.minutes * 2)
+  end
+  report:add("host: backtest, of a candle; baseline reading, checking and averaging it", us.backtest, us.bare)
+  if os.getenv("HOLDFAST_BACKTEST_KIT") then framework(dir) end
+  report:add("host: live minute of 200 symbols, of one; baseline its candles and average price", us.tick, us.prices)
+  local baseline = "; baseline a transaction with its three writes"
+  report:add("host: transition of 1 symbol, unsynced" .. baseline, us.one, us.written)
+  report:add("host: transition of 200 symbols at once, of one, unsynced" .. baseline, us.many, us.written)
+  report:add("host: transition of 1 symbol, synced" .. baseline, us.oneSynced, us.writtenSynced)
+  report:add("host: transition of 200 symbols at once, of one, synced" .. baseline, us.manySynced, us.writtenSynced)
+  discard(dir)
 end
 
 -- Servers, beside loops over their client libraries alone on the same server.

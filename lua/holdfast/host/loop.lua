@@ -372,6 +372,8 @@ function M.run()
     local before = live
     M.wait(function() end, function() return live < before end)
   end
+  -- Handles of the user's that are being closed are gone then: lua-luv crashes if the state ends before.
+  if getmetatable(clock) == Real and not coroutine.running() then clock.uv.run("nowait") end
 end
 
 --- How many tasks have not ended.

@@ -1,0 +1,188 @@
+-- SPDX-License-Identifier: MIT
+--
+-- Measurements of the strategy host, one a run, printed as µs on one line; bench.lua runs them.
+--
+--   bench_host.lua backtest -n CANDLES    of a candle: a backtest; then only reading, checking and averaging them
+--   bench_host.lua kit -d FILE.csv        of a candle: the backtest that backtest_kit.mjs runs with the framework
+--   bench_host.lua tick -n MINUTES        of a symbol and minute, 200 symbols in which nothing changes; then only getting
+--                                         their candles and their average price
+--   bench_host.lua transition -d DIR -n N [-y]
+--                                         of a transition (opening or closing, with its risk slot): one symbol; 200 at
+--                                         once; then a transaction with the same three writes
+
+local here = arg[0]:match("^(.*)/") or "."
+package.path = here .. "/?.lua;" .. here .. "/../../examples/?.lua;" .. package.path
+
+local candles = require "holdfast.host.candles"
+local clock = require "clock"
+local holdfast = require "holdfast"
+local host = require "holdfast.host"
+local market = require "market"
+
+local MINUTE, SYMBOLS = 60000, 200
+local STRATEGY = { strategyName = "long-now", exchangeName = "csv", frameName = "all" }
+
+local o = { dir = "memory:bench", n = 1000 }
+do
+  local i = 2
+  while arg[i] do
+    if arg[i] == "-y" then
+      o.synced = true
+    else
+      local name = ({ ["-d"] = "dir", ["-n"] = "n", ["-s"] = "seed" })[arg[i]]
+      o[assert(name, "no such option")] = name == "dir" and arg[i + 1] or tonumber(arg[i + 1])
+      i = i + 1
+    end
+    i = i + 1
+  end
+end
+
+local function show(...) print(string.format(string.rep("%.6f ", select("#", ...)), ...)) end
+
+local function useStore(url)
+  for _, kind in ipairs { "Signal", "Schedule", "Risk", "Partial" } do
+    holdfast["Persist" .. kind .. "Adapter"].useLmdb(url, { durability = o.synced and "sync" or "nosync" })
+  end
+end
+
+local function useMemory()
+  for _, kind in ipairs { "Signal", "Schedule", "Risk", "Partial" } do
+    holdfast["Persist" .. kind .. "Adapter"].useMemory("memory:bench")
+  end
+end
+
+-- The strategy "long-now" over a list of candles, all but what the framework needs behind its frame.
+local function backtest(list)
+  local feed = host.candleFeed { symbol = "BTCUSDT", candles = list }
+  host.addExchange { exchangeName = "csv", getCandles = feed.getCandles }
+  host.addStrategy {
+    strategyName = "long-now", interval = "5m",
+    getSignal = function(symbol)
+      local price = host.getAveragePrice(symbol)
+      return { position = "long", priceTakeProfit = price * 1.006, priceStopLoss = price * 0.99, minuteEstimatedTime = 120 }
+    end,
+  }
+  local first, last = 31, #list - 122
+  host.addFrame { frameName = "all", startDate = list[first].timestamp, endDate = list[last].timestamp }
+  local function run()
+    local trades = 0
+    for event in host.Backtest.run("BTCUSDT", STRATEGY) do
+      if event.action == "closed" then trades = trades + 1 end
+    end
+    assert(trades > 0, "there were no trades")
+  end
+  return run, last - first + 1, feed
+end
+
+local ops = {}
+
+function ops.backtest()
+  useMemory()
+  local list = market.candles(o.n, { seed = 3 })
+  local run, count, feed = backtest(list)
+  local exchange = { exchangeName = "csv", getCandles = feed.getCandles }
+  local function bare()
+    local all = candles.fetch(exchange, "BTCUSDT", "1m", list[1].timestamp, count)
+    for last = 5, #all do candles.average(all, last - 4, last) end
+  end
+  run()
+  bare()
+  show(clock.perOperation(count, run), clock.perOperation(count, bare))
+end
+
+function ops.kit()
+  useMemory()
+  local run, count = backtest(host.readCandles(o.dir))
+  for _ = 1, 20 do run() end -- as the other side, which warms up for half a second
+  local us = {}
+  for i = 1, 7 do us[i] = clock.perOperation(count, run) end
+  table.sort(us)
+  show(us[4])
+end
+
+-- Candles of one price for all symbols, which the test changes.
+local price = 100
+local function addExchange()
+  local function getCandles(_, _, since, limit)
+    local list = {}
+    for i = 1, limit do
+      list[i] = { timestamp = since + (i - 1) * MINUTE, open = price, high = price, low = price, close = price, volume = 1 }
+    end
+    return list
+  end
+  host.addExchange { exchangeName = "flat", getCandles = getCandles }
+  return getCandles
+end
+
+function ops.tick()
+  useMemory()
+  local getCandles = addExchange()
+  host.addStrategy {
+    strategyName = "holds", interval = "1m",
+    getSignal = function() return { position = "long", priceTakeProfit = 110, priceStopLoss = 90 } end,
+  }
+  local now = host.manualClock(1707343380000)
+  host.setClock(now)
+  for i = 1, SYMBOLS do host.Live.background("S" .. i, { strategyName = "holds", exchangeName = "flat" }) end
+  local function live() now:advance(o.n * MINUTE) end
+  local exchange = { exchangeName = "flat", getCandles = getCandles }
+  local function bare()
+    for minute = 1, o.n do
+      for i = 1, SYMBOLS do
+        candles.average(candles.fetch(exchange, "S" .. i, "1m", 1707343380000 + minute * MINUTE, 5), 1, 5)
+      end
+    end
+  end
+  now:advance(5 * MINUTE)
+  bare()
+  show(clock.perOperation(o.n * SYMBOLS, live), clock.perOperation(o.n * SYMBOLS, bare))
+  host.Live.stop()
+  host.run()
+end
+
+function ops.transition()
+  useStore(o.dir)
+  addExchange()
+  host.addRisk { riskName = "free", validations = { function() end } }
+  local heard = 0
+  host.listenSignalLive(function(event) if event.id then heard = heard + 1 end end)
+  -- Opens in one minute, closes in the next.
+  host.addStrategy {
+    strategyName = "flips", interval = "1m", riskName = "free",
+    getSignal = function() return { position = "long", priceTakeProfit = 110, priceStopLoss = 90, minuteEstimatedTime = 1 } end,
+  }
+  local now = host.manualClock(1707343380000)
+  host.setClock(now)
+  local function measure(symbols, minutes)
+    for i = 1, symbols do host.Live.background("S" .. i, { strategyName = "flips", exchangeName = "flat" }) end
+    now:advance(4 * MINUTE)
+    local before = heard
+    local us = clock.perOperation(symbols * minutes, function() now:advance(minutes * MINUTE) end)
+    assert(heard - before == symbols * minutes, "not one transition a minute")
+    host.Live.stop()
+    host.run()
+    return us
+  end
+  local one = measure(1, o.n)
+  local many = measure(SYMBOLS, math.max(2, math.floor(o.n / SYMBOLS) * 2))
+  -- The same entities, written by hand.
+  local signal = {
+    id = "flips/S0/1707343380000", symbol = "S0", strategyName = "flips", exchangeName = "flat", position = "long",
+    priceOpen = 100, priceTakeProfit = 110, priceStopLoss = 90, minuteEstimatedTime = 1, scheduledAt = 1707343380000,
+    scheduledPrice = 100, pendingAt = 1707343380000,
+  }
+  local entry = { strategyName = "flips", at = 1707343380000, events = { { id = "x", signal = signal, action = "opened" } } }
+  local us = clock.perOperation(o.n, function()
+    for i = 1, o.n do
+      holdfast.transaction(function()
+        signal.pendingAt = i
+        holdfast.PersistRiskAdapter.writePositionData({ signal }, "free")
+        holdfast.PersistSignalAdapter.writeSignalData(signal, "flips", "S0")
+        holdfast.PersistPartialAdapter.writePartialData({ ["flips/S0"] = entry }, "S0")
+      end)
+    end
+  end)
+  show(one, many, us)
+end
+
+ops[arg[1]]()
