@@ -162,7 +162,8 @@ function Connection:dial(url, deadline)
 end
 
 -- What each session begins with; the server is to end statements that nobody waits for any more.
-local INTRODUCTION = "SELECT set_config('client_min_messages', 'error', false), set_config('statement_timeout', $1, false),"
+local INTRODUCTION = "SELECT set_config('client_min_messages', 'error', false), "
+  .. "set_config('statement_timeout', $1, false),"
   .. " set_config('client_encoding', 'UTF8', false), current_setting('server_encoding')"
 
 function Connection:introduce(deadline)

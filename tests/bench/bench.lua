@@ -360,7 +360,8 @@ local function framework(dir)
   local csv = dir .. "/candles.csv"
   local strategy = '{"name":"long-now","interval":"5m","position":"long","tp":0.006,"sl":0.01,"minutes":120}'
   os.execute("mkdir -p " .. quoted(dir))
-  run(interpreter .. quoted(here .. "/../data/candles.lua") .. [[ '{"count":3000,"seed":7}' > ]] .. quoted(csv) .. " && echo done")
+  run(interpreter .. quoted(here .. "/../data/candles.lua") .. [[ '{"count":3000,"seed":7}' > ]] .. quoted(csv)
+    .. " && echo done")
   local theirs, ours = {}, {}
   for round = 1, ROUNDS do
     local line = run("node " .. quoted(here .. "/backtest_kit.mjs") .. " " .. quoted(csv) .. " " .. quoted(strategy))

@@ -4,8 +4,8 @@
 --
 --   bench_host.lua backtest -n CANDLES    of a candle: a backtest; then only reading, checking and averaging them
 --   bench_host.lua kit -d FILE.csv        of a candle: the backtest that backtest_kit.mjs runs with the framework
---   bench_host.lua tick -n MINUTES        of a symbol and minute, 200 symbols in which nothing changes; then only getting
---                                         their candles and their average price
+--   bench_host.lua tick -n MINUTES        of a symbol and minute, 200 symbols in which nothing changes; then only
+--                                         getting their candles and their average price
 --   bench_host.lua transition -d DIR -n N [-y]
 --                                         of a transition (opening or closing, with its risk slot): one symbol; 200 at
 --                                         once; then a transaction with the same three writes
@@ -59,7 +59,9 @@ local function backtest(list)
     strategyName = "long-now", interval = "5m",
     getSignal = function(symbol)
       local price = host.getAveragePrice(symbol)
-      return { position = "long", priceTakeProfit = price * 1.006, priceStopLoss = price * 0.99, minuteEstimatedTime = 120 }
+      return {
+        position = "long", priceTakeProfit = price * 1.006, priceStopLoss = price * 0.99, minuteEstimatedTime = 120,
+      }
     end,
   }
   local first, last = 31, #list - 122
@@ -106,7 +108,8 @@ local function addExchange()
   local function getCandles(_, _, since, limit)
     local list = {}
     for i = 1, limit do
-      list[i] = { timestamp = since + (i - 1) * MINUTE, open = price, high = price, low = price, close = price, volume = 1 }
+      list[i] =
+        { timestamp = since + (i - 1) * MINUTE, open = price, high = price, low = price, close = price, volume = 1 }
     end
     return list
   end
@@ -149,7 +152,9 @@ function ops.transition()
   -- Opens in one minute, closes in the next.
   host.addStrategy {
     strategyName = "flips", interval = "1m", riskName = "free",
-    getSignal = function() return { position = "long", priceTakeProfit = 110, priceStopLoss = 90, minuteEstimatedTime = 1 } end,
+    getSignal = function()
+      return { position = "long", priceTakeProfit = 110, priceStopLoss = 90, minuteEstimatedTime = 1 }
+    end,
   }
   local now = host.manualClock(1707343380000)
   host.setClock(now)
@@ -171,7 +176,9 @@ function ops.transition()
     priceOpen = 100, priceTakeProfit = 110, priceStopLoss = 90, minuteEstimatedTime = 1, scheduledAt = 1707343380000,
     scheduledPrice = 100, pendingAt = 1707343380000,
   }
-  local entry = { strategyName = "flips", at = 1707343380000, events = { { id = "x", signal = signal, action = "opened" } } }
+  local entry = {
+    strategyName = "flips", at = 1707343380000, events = { { id = "x", signal = signal, action = "opened" } },
+  }
   local us = clock.perOperation(o.n, function()
     for i = 1, o.n do
       holdfast.transaction(function()

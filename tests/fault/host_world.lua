@@ -71,7 +71,9 @@ local function addAll(path)
   addStrategy {
     name = "short", interval = "1m", position = "short", profit = 0.0055, loss = 0.006, minutes = 45, risk = "three",
   }
-  addStrategy { name = "waits", interval = "15m", profit = 0.006, loss = 0.01, minutes = 60, limit = 0.004, risk = "three" }
+  addStrategy {
+    name = "waits", interval = "15m", profit = 0.006, loss = 0.01, minutes = 60, limit = 0.004, risk = "three",
+  }
   addStrategy { name = "pauses", interval = "3m", profit = 0.007, loss = 0.0055, minutes = 30, pause = 40 }
   return count
 end

@@ -82,7 +82,7 @@ describe("a backtest", function()
     }
     local feed, list = host.candleFeed(), nil
     for i = -60, 1500 do
-      feed:push("BTCUSDT", { timestamp = START + i * MINUTE, open = 1, high = 2, low = 1, close = 1 + i % 7 / 7, volume = 1 })
+      feed:push("BTCUSDT", hosts.candle(START + i * MINUTE, 1, { high = 2, close = 1 + i % 7 / 7 }))
     end
     host.addExchange { exchangeName = "feed", getCandles = feed.getCandles }
     for event in host.Backtest.run("BTCUSDT", { strategyName = "main", exchangeName = "feed", frameName = "day" }) do
@@ -113,7 +113,9 @@ describe("a backtest", function()
     hosts.exchange(function(minute) return 100 + 3 * math.sin(minute / 60 * 2 * math.pi) end)
     host.addFrame { frameName = "day", startDate = START, endDate = START + 3000 * MINUTE }
     host.addRisk { riskName = "limited", validations = { function(p) return p.activePositionCount < 1 end } }
-    hosts.strategy { interval = "5m", priceTakeProfit = 120, priceStopLoss = 90, minuteEstimatedTime = 1440, riskName = "limited" }
+    hosts.strategy {
+      interval = "5m", priceTakeProfit = 120, priceStopLoss = 90, minuteEstimatedTime = 1440, riskName = "limited",
+    }
     assert.is_true(#run() >= 4)
     for key in pairs(touched) do assert.is_falsy(key:find("^signal") or key:find("^schedule"), key) end
     assert.is_truthy(touched["risk limited@day/positions"])
@@ -168,7 +170,8 @@ describe("a backtest", function()
     hosts.clock()
     host.addFrame { frameName = "long", startDate = START, endDate = START + 100000 * MINUTE }
     hosts.strategy(waves)
-    local stop = host.Backtest.background("BTCUSDT", { strategyName = "main", exchangeName = "test", frameName = "long" })
+    local long = { strategyName = "main", exchangeName = "test", frameName = "long" }
+    local stop = host.Backtest.background("BTCUSDT", long)
     host.listenProgress(function() stop() end)
     host.run()
     assert.equal(1, #heard.done)
@@ -179,7 +182,7 @@ describe("a backtest", function()
 
   it("that is left early lets adapters be registered again, once it is collected", function()
     hosts.strategy(waves)
-    for _ in host.Backtest.run("BTCUSDT", options) do break end
+    assert.equal("opened", host.Backtest.run("BTCUSDT", options)().action)
     collectgarbage()
     collectgarbage()
     holdfast.PersistRiskAdapter.close()
@@ -211,10 +214,7 @@ describe("a backtest", function()
       host.addExchange {
         exchangeName = "bad",
         getCandles = function(symbol, interval, since, limit)
-          local list = {}
-          for i = 1, limit do
-            list[i] = { timestamp = since + (i - 1) * MINUTE, open = 100, high = 100, low = 100, close = 100, volume = 1 }
-          end
+          local list = hosts.candles(since, limit, 100)
           if since > START + 500 * MINUTE then return spoil(list) end
           return list
         end,
@@ -263,7 +263,7 @@ describe("a backtest", function()
   it("closes what is open where history ends before the frame", function()
     local feed = host.candleFeed()
     for i = -10, 99 do
-      feed:push("BTCUSDT", { timestamp = START + i * MINUTE, open = 100, high = 100, low = 100, close = 100, volume = 1 })
+      feed:push("BTCUSDT", hosts.candle(START + i * MINUTE, 100))
     end
     host.addExchange { exchangeName = "short", getCandles = feed.getCandles }
     hosts.strategy { interval = "1d", minuteEstimatedTime = 600 }

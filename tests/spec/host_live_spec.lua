@@ -394,8 +394,8 @@ describe("a live run", function()
         hosts.live, "other")
       raises.error("invalid_argument", "Live.background: exchangeName: there is no exchange 'other'; added were: test",
         hosts.live, "main", "BTCUSDT", "other")
-      raises.error("invalid_argument", "Live.background: there is no option 'strategy'", host.Live.background, "BTCUSDT",
-        { strategy = "main" })
+      raises.error("invalid_argument", "Live.background: there is no option 'strategy'", host.Live.background,
+        "BTCUSDT", { strategy = "main" })
       raises.error("invalid_argument", "^Live.run: give a symbol", host.Live.run, nil, {})
     end)
 
@@ -439,7 +439,9 @@ describe("a live run", function()
       assertLeft(row { exchangeName = "other" }, "its exchange is 'other', and this run's is 'test'")
     end)
 
-    it("a signal of another strategy", function() assertLeft(row { strategyName = "other" }, "its strategy is 'other'") end)
+    it("a signal of another strategy", function()
+      assertLeft(row { strategyName = "other" }, "its strategy is 'other'")
+    end)
 
     it("what is no signal", function() assertLeft({ hello = "there" }, "its id is nil") end)
 

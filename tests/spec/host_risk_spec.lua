@@ -115,6 +115,20 @@ describe("a risk profile", function()
     assert.equal("yes1 BTCUSDT, yes2 BTCUSDT, yes3 BTCUSDT", opened())
   end)
 
+  it("is heard of where a validation has a mistake, or waits", function()
+    host.addRisk { riskName = "mistaken", validations = { function(p) return p.nothing.here end } }
+    host.addRisk { riskName = "waits", validations = { function() host.sleep(1) end } }
+    hosts.strategy { strategyName = "a", interval = "1d", riskName = "mistaken" }
+    hosts.strategy { strategyName = "b", interval = "1d", riskName = "waits" }
+    hosts.live("a")
+    hosts.live("b")
+    pass(1)
+    assert.equal("", heard.summary())
+    assert.equal(2, #heard.errors)
+    assert.equal("risk 'mistaken'", heard.errors[1].source)
+    assert.matches("attempt to index field 'nothing'", heard.errors[1].message)
+  end)
+
   it("cancels a signal whose turn comes when there is no slot", function()
     atMost(1)
     hosts.strategy { strategyName = "waits", interval = "1d", priceOpen = 99, riskName = "limited" }

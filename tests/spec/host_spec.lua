@@ -70,7 +70,9 @@ describe("the host", function()
   describe("has settings", function()
     it("that change what is allowed, and refuses what is none", function()
       refuses("^setConfig: there is no setting CC_FEE: CC_AVG_PRICE_CANDLES_COUNT, ", host.setConfig, { CC_FEE = 1 })
-      refuses("setConfig: CC_PERCENT_FEE must be a number of at least 0, not -1", host.setConfig, { CC_PERCENT_FEE = -1 })
+      refuses("setConfig: CC_PERCENT_FEE must be a number of at least 0, not -1", host.setConfig,
+        { CC_PERCENT_FEE = -1 })
+      refuses("setConfig: CC_PERCENT_FEE must be a number, not a string", host.setConfig, { CC_PERCENT_FEE = "1" })
       refuses("setConfig: CC_GET_CANDLES_RETRY_COUNT must be a whole number of at least 0, not 0.5", host.setConfig,
         { CC_PERCENT_FEE = 7, CC_GET_CANDLES_RETRY_COUNT = 0.5 })
       -- All or nothing: the fee is what it was.
@@ -146,11 +148,7 @@ describe("the host", function()
             assert(coroutine.resume(co))
           end)
           coroutine.yield()
-          local list = {}
-          for i = 1, limit do
-            list[i] = { timestamp = since + (i - 1) * MINUTE, open = 100, high = 100, low = 100, close = 100, volume = 1 }
-          end
-          return list
+          return hosts.candles(since, limit, 100)
         end,
       }
       hosts.strategy { interval = "1d" }
@@ -187,7 +185,7 @@ describe("the host", function()
 
   describe("has feeds of candles", function()
     local function candle(minute, close)
-      return { timestamp = START + minute * MINUTE, open = close, high = close + 1, low = close - 1, close = close, volume = 2 }
+      return hosts.candle(START + minute * MINUTE, close, { high = close + 1, low = close - 1, volume = 2 })
     end
 
     it("that make longer ones of minutes, keep the last, and let that be corrected", function()
@@ -228,7 +226,8 @@ describe("the host", function()
       raises.error("invalid_value", path .. ":3: these are not six numbers: 1707343440000,1,two,0.5,1.5,8",
         host.readCandles, path)
       write("timestamp,open,high,low,close,volume\n1707343380000,1,2,0.5,-1.5,7\n")
-      raises.error("invalid_value", path .. ":2: candle 1 (2024-02-07T22:03:00Z): close is -1.5", host.readCandles, path)
+      raises.error("invalid_value", path .. ":2: candle 1 (2024-02-07T22:03:00Z): close is -1.5", host.readCandles,
+        path)
       os.remove(path)
       raises.error("io", "^cannot read candles: ", host.readCandles, path)
     end)

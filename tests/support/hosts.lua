@@ -46,6 +46,23 @@ function M.clock(minutes)
   return clock
 end
 
+--- A candle of one price; `fields` override.
+---@param timestamp number
+---@param price number
+---@param fields? table
+function M.candle(timestamp, price, fields)
+  local candle = { timestamp = timestamp, open = price, high = price, low = price, close = price, volume = 1 }
+  for field, value in pairs(fields or {}) do candle[field] = value end
+  return candle
+end
+
+--- So many candles of one price, one a minute.
+function M.candles(since, limit, price)
+  local list = {}
+  for i = 1, limit do list[i] = M.candle(since + (i - 1) * M.MINUTE, price) end
+  return list
+end
+
 --- Adds an exchange whose candles all have one price, which depends on the time.
 ---@param priceAt fun(minute: integer, symbol: string): number|table  minute 0 is START; a table overrides fields
 ---@param name? string  "test"
@@ -59,13 +76,7 @@ function M.exchange(priceAt, name)
       for i = 0, limit - 1 do
         local timestamp = since + i * M.MINUTE
         local price = priceAt((timestamp - M.START) / M.MINUTE, symbol)
-        local candle = { timestamp = timestamp, open = 100, high = 100, low = 100, close = 100, volume = 1 }
-        if type(price) == "number" then
-          candle.open, candle.high, candle.low, candle.close = price, price, price, price
-        else
-          for field, value in pairs(price) do candle[field] = value end
-        end
-        list[#list + 1] = candle
+        list[#list + 1] = type(price) == "table" and M.candle(timestamp, 100, price) or M.candle(timestamp, price)
       end
       return list
     end,
@@ -98,7 +109,9 @@ function M.hear()
   return heard
 end
 
---- Adds a strategy that gives the same signal whenever it is asked; `fields` are those of addStrategy and of the signal.
+--- Adds a strategy that gives the same signal whenever it is asked.
+---@param fields? table  of addStrategy, and of the signal
+---@return number[] asked  the minutes in which it was
 function M.strategy(fields)
   local strategy, asked = { strategyName = "main", interval = "1m" }, {}
   local signal = { position = "long", priceTakeProfit = 110, priceStopLoss = 90, minuteEstimatedTime = 60 }

@@ -6,7 +6,7 @@
 
 local core = require "holdfast.core"
 local holdfast = require "holdfast"
-local hash = require "holdfast.cli.hash"
+local hash = require "holdfast.hash"
 
 local encode, isArray = core.json.encode, core.json.isArray
 

@@ -47,7 +47,8 @@ function Series:load(index)
     local want = math.min(config.values.CC_MAX_CANDLES_PER_REQUEST, (self.to - since) / MINUTE + 1)
     if want <= 0 then break end
     local list = candles.fetch(self.exchange, self.symbol, "1m", since, want, true)
-    local high, low, close, weighted, volume, n = self.high, self.low, self.close, self.weighted, self.volume, self.count
+    local high, low, close, weighted, volume = self.high, self.low, self.close, self.weighted, self.volume
+    local n = self.count
     for i = 1, #list do
       local c = list[i]
       n = n + 1
@@ -139,9 +140,9 @@ function BacktestRun:riskKey(name) return name .. "@" .. self.frame.frameName en
 function BacktestRun:mayOpen(row, price)
   for _, name in ipairs(self.strategy.risks) do
     local payload = self:riskPayload(name, row, price, row.scheduledAt)
-    local reason = risk.check(self.book, name, self:riskKey(name), row, payload)
+    local reason, mistake = risk.check(self.book, name, self:riskKey(name), row, payload)
     if reason then
-      self:tellRisk(name, payload, reason)
+      self:tellRisk(name, payload, reason, mistake)
       return false
     end
   end
@@ -152,8 +153,8 @@ function BacktestRun:open(row, price)
   local taken = {}
   for _, name in ipairs(self.strategy.risks) do
     local key, payload = self:riskKey(name), self:riskPayload(name, row, price, row.pendingAt)
-    local reason = risk.take(self.book, name, key, row, payload)
-    self:tellRisk(name, payload, reason)
+    local reason, mistake = risk.take(self.book, name, key, row, payload)
+    self:tellRisk(name, payload, reason, mistake)
     if reason then
       for _, other in ipairs(taken) do risk.settle(self.book, other, row.strategyName, row.symbol, nil) end
       return false

@@ -45,7 +45,8 @@ local function checkOrder(fail, list, first, last)
     local timestamp = type(list[i]) == "table" and list[i].timestamp
     if type(timestamp) ~= "number" then return end
     if timestamp <= last then
-      fail("candle %d (%s) comes behind %s: they must be in order of time, each once", i, M.date(timestamp), M.date(last))
+      fail("candle %d (%s) comes behind %s: they must be in order of time, each once", i, M.date(timestamp),
+        M.date(last))
     end
     last = timestamp
   end

@@ -70,7 +70,8 @@ function M.addExchange(exchange) schema.add("exchange", exchange) end
 function M.addRisk(risk) schema.add("risk", risk) end
 
 --- Adds a frame: the time that a backtest covers.
----@param frame { frameName: string, interval?: string, startDate: number|string, endDate: number|string, note?: string }
+---@param frame { frameName: string, interval?: string, startDate: number|string, endDate: number|string,
+--- note?: string }
 ---@raise invalid_argument
 function M.addFrame(frame) schema.add("frame", frame) end
 

@@ -9,13 +9,15 @@
 -- parts; that of a folder never ends in ".lock".
 
 local core = require "holdfast.core"
-local hash = require "holdfast.cli.hash"
+local hash = require "holdfast.hash"
 
 local M = {}
 
 local SIGNAL = "PersistSignalAdapter"
 local PART_MAX = 200 -- bytes: with ".lock" behind it that is a file name everywhere
 local WAIT_MS = 5000
+-- A process that was killed while it started another one lets go when that one has begun its program.
+local LINGER_MS = 500
 
 -- What this Lua state holds, by the path of the lock file or, without one, by what else tells it from others.
 local held = setmetatable({}, { __mode = "v" })
@@ -98,7 +100,7 @@ function M.take(strategyName, symbol, who)
   checkText("take: the name of the strategy", strategyName)
   checkText("take: the symbol", symbol)
   who = who == nil and scriptName() or checkText("take: who", who)
-  return acquire(SIGNAL, { "signal", strategyName, symbol }, who, 0, function(holder, cause)
+  return acquire(SIGNAL, { "signal", strategyName, symbol }, who, LINGER_MS, function(holder, cause)
     error(core.error("busy", ("strategy '%s' on %s is run by %s: only one process may run it; end that one first")
       :format(strategyName, symbol, holder), { entityName = "signal", cause = cause and cause.message }), 0)
   end)

@@ -58,8 +58,8 @@ local function load(key)
   local levels = partial.readPartialData(key)
   if levels == nil then return {} end
   if type(levels) ~= "table" then
-    error(core.error("corrupt", ("the levels of %s are a %s, not a table of entries by signal"):format(key, type(levels)),
-      { entityName = "partial" }), 0)
+    error(core.error("corrupt", ("the levels of %s are a %s, not a table of entries by signal"):format(key,
+      type(levels)), { entityName = "partial" }), 0)
   end
   return levels
 end

@@ -284,8 +284,9 @@ local function resumeWatched(co, ms, late, ...)
   debug.sethook(function()
     if os.clock() > limit then error(late(), 0) end
   end, "", HOOK_COUNT)
-  resume(co, ...)
+  local ok, raised = pcall(resume, co, ...)
   debug.sethook(hook, mask, count)
+  if not ok then error(raised, 0) end
 end
 
 --- Calls a function of the user: in a coroutine of its own, since it may wait, and not for ever.

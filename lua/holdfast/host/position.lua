@@ -110,9 +110,9 @@ end
 function Position:mayOpen(row, price)
   for _, name in ipairs(self.run.strategy.risks) do
     local payload = self.run:riskPayload(name, row, price, row.scheduledAt)
-    local reason = self.run:within(risk.check, risk.adapter, name, name, row, payload)
+    local reason, mistake = self.run:within(risk.check, risk.adapter, name, name, row, payload)
     if reason then
-      self.run:tellRisk(name, payload, reason)
+      self.run:tellRisk(name, payload, reason, mistake)
       return ("risk profile '%s': %s"):format(name, reason)
     end
   end
@@ -132,8 +132,8 @@ function Position:open(row, price)
     steps[#steps + 1] = {
       adapter = "PersistRiskAdapter", shared = name,
       run = function()
-        local reason = self.run:within(risk.take, risk.adapter, name, name, row, payload)
-        decided[name] = { payload = payload, reason = reason }
+        local reason, mistake = self.run:within(risk.take, risk.adapter, name, name, row, payload)
+        decided[name] = { payload = payload, reason = reason, mistake = mistake }
         if reason then
           refused = ("risk profile '%s': %s"):format(name, reason)
           error(core.error("conflict", refused, { retryable = false }), 0)
@@ -154,7 +154,7 @@ function Position:open(row, price)
     self.row, self.waiting, self.entry = row, nil, entry
     self.run:callback("onWrite", self.symbol, signal.copy(row), row.priceOpen, row.pendingAt, false)
   end
-  for name, each in pairs(decided) do self.run:tellRisk(name, each.payload, each.reason) end
+  for name, each in pairs(decided) do self.run:tellRisk(name, each.payload, each.reason, each.mistake) end
   if refused then return refused end
   self:tell()
 end

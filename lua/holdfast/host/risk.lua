@@ -63,10 +63,14 @@ local function isOf(slot, strategyName, symbol)
 end
 
 -- Why a validation refuses; nil if it does not.  It refuses by raising, by giving the reason or {note=}, or false.
+-- What it raises may also be a mistake in it, which somebody should hear of: Lua's own errors are known by their words.
+---@return string? reason
+---@return holdfast.Error? mistake
 local function refusal(validate, payload)
   local ok, answer = xpcall(validate, core.traceback, payload)
   if not ok then
-    return (answer.message:gsub("^attempt to yield.*", "a validation must not wait: it runs inside a transaction"))
+    local message = answer.message:gsub("^attempt to yield.*", "a validation must not wait: it runs in a transaction")
+    return message, answer.message:find("attempt to ", 1, true) and answer or nil
   end
   if type(answer) == "string" then return answer ~= "" and answer or nil end
   if type(answer) == "table" then return type(answer.note) == "string" and answer.note or "refused" end
@@ -79,8 +83,8 @@ local function ask(profile, slots, payload)
   for i, v in ipairs(profile.validations) do
     local validate, note = v, nil
     if type(v) == "table" then validate, note = v.validate, v.note end
-    local reason = refusal(validate, payload)
-    if reason then return ("%s (%s)"):format(reason, note or ("validations[%d]"):format(i)) end
+    local reason, mistake = refusal(validate, payload)
+    if reason then return ("%s (%s)"):format(reason, note or ("validations[%d]"):format(i)), mistake end
   end
 end
 
@@ -101,6 +105,7 @@ end
 ---@param row table     of the signal
 ---@param payload table  what validations get (Run:riskPayload); activePositions and activePositionCount are added
 ---@return string? refused  the reason
+---@return holdfast.Error? mistake  what a validation raised that looks like a mistake in it
 function M.check(book, name, key, row, payload)
   return select(2, decide(book, name, key, row, payload))
 end
@@ -112,9 +117,10 @@ end
 ---@param row table     of the signal
 ---@param payload table  as above
 ---@return string? refused  the reason; nothing was changed
+---@return holdfast.Error? mistake
 function M.take(book, name, key, row, payload)
-  local slots, reason = decide(book, name, key, row, payload)
-  if reason then return reason end
+  local slots, reason, mistake = decide(book, name, key, row, payload)
+  if reason then return reason, mistake end
   slots[#slots + 1] = slotOf(row)
   book.write(slots, key)
 end
@@ -126,8 +132,8 @@ local function readable(book, key)
   if not (core.isError(slots, "corrupt") or core.isError(slots, "invalid_value")) then error(slots, 0) end
 end
 
---- Gives back whatever a strategy holds on a symbol, but for a signal that is open, whose slot is made if it is missing:
---- the position is there, whatever the profile says of it.
+--- Gives back whatever a strategy holds on a symbol, but for a signal that is open, whose slot is made if it is
+--- missing: the position is there, whatever the profile says of it.
 ---@param book holdfast.host.Book
 ---@param key string
 ---@param strategyName string

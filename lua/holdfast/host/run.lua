@@ -203,8 +203,9 @@ function Run:riskPayload(name, row, price, when)
   }
 end
 
--- Tells a profile's callbacks how it decided.
-function Run:tellRisk(name, payload, reason)
+-- Tells a profile's callbacks how it decided, and of a mistake in a validation.
+function Run:tellRisk(name, payload, reason, mistake)
+  if mistake then self:report(mistake, "risk '" .. name .. "'") end
   local callbacks = schema.find("risk", name, "risk").callbacks
   local fn = reason and callbacks.onRejected or not reason and callbacks.onAllowed
   if fn then self:call("risk '" .. name .. "'", fn, self.symbol, payload, reason) end

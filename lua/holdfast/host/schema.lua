@@ -34,7 +34,7 @@ end
 local function checkName(what, field, name)
   if type(name) ~= "string" or name == "" or #name > 100 then
     refuse("%s: %s must be a string of 1 to 100 bytes, not %s", what, field,
-      type(name) == "string" and #name > 0 and "one of " .. #name or name == "" and "an empty one" or "a " .. type(name))
+      name == "" and "an empty one" or type(name) == "string" and "one of " .. #name or "a " .. type(name))
   end
 end
 
@@ -72,7 +72,8 @@ function M.toTime(what, date)
   end
   local year, month, day, rest = tostring(date):match("^(%d%d%d%d)-(%d%d)-(%d%d)(.*)$")
   if type(date) ~= "string" or not year then
-    refuse("%s must be a time in milliseconds since the epoch, or \"2024-02-07T22:03:00Z\", not %s", what, tostring(date))
+    refuse("%s must be a time in milliseconds since the epoch, or \"2024-02-07T22:03:00Z\", not %s", what,
+      tostring(date))
   end
   local hour, minute, second = rest:match("^T(%d%d):(%d%d):(%d%d)%.?%d*Z$")
   if rest ~= "" and not hour then refuse("%s: write the time of day as T22:03:00Z, not '%s'", what, rest) end

@@ -57,7 +57,7 @@ end
 
 local function wrongTime(minutes)
   local most = config.values.CC_MAX_SIGNAL_LIFETIME_MINUTES
-  if type(minutes) ~= "number" or not (minutes > 0) or minutes ~= math.huge and minutes % 1 ~= 0 then
+  if type(minutes) ~= "number" or minutes ~= minutes or minutes <= 0 or minutes ~= math.huge and minutes % 1 ~= 0 then
     return ("minuteEstimatedTime must be a whole number of minutes, not %s"):format(tostring(minutes))
   end
   if minutes > most then return ("minuteEstimatedTime is %s minutes: at most %s"):format(minutes, most) end
@@ -88,7 +88,9 @@ function M.new(given, context, price, when)
   for field in pairs(given) do
     if not FIELDS[field] then fail("a signal has no field '%s'", tostring(field)) end
   end
-  if given.note ~= nil and type(given.note) ~= "string" then fail("note must be a string, not a %s", type(given.note)) end
+  if given.note ~= nil and type(given.note) ~= "string" then
+    fail("note must be a string, not a %s", type(given.note))
+  end
   if given.id ~= nil and (type(given.id) ~= "string" or given.id == "") then fail("id must be a string") end
   local row = {
     -- The same signal has the same id, whatever happened in between: it can be the order's id at the exchange.
@@ -114,8 +116,12 @@ function M.new(given, context, price, when)
     return row
   end
   -- It opens at once, where the price is now.
-  if M.isStopped(row, price) then fail("priceStopLoss %s is behind the price already, which is %s", row.priceStopLoss, price) end
-  if M.isTaken(row, price) then fail("priceTakeProfit %s is reached already, the price is %s", row.priceTakeProfit, price) end
+  if M.isStopped(row, price) then
+    fail("priceStopLoss %s is behind the price already, which is %s", row.priceStopLoss, price)
+  end
+  if M.isTaken(row, price) then
+    fail("priceTakeProfit %s is reached already, the price is %s", row.priceTakeProfit, price)
+  end
   return row
 end
 
