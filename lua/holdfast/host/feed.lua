@@ -76,7 +76,11 @@ end
 ---@raise invalid_argument, invalid_value
 function M.new(options)
   options = options or {}
-  local feed = setmetatable({ symbols = {}, keep = options.keep }, Feed)
+  local keep = options.keep
+  if keep ~= nil and (type(keep) ~= "number" or keep % 1 ~= 0 or keep < 1) then
+    schema.refuse("candleFeed: keep must be a whole number of at least 1, not %s", tostring(keep))
+  end
+  local feed = setmetatable({ symbols = {}, keep = keep }, Feed)
   function feed.getCandles(symbol, interval, since, limit)
     local list, step = listOf(feed, symbol), schema.intervals[interval]
     local all = {}
