@@ -602,6 +602,179 @@ describe("the examples", function()
     end
   end)
 
+  describe("strategy_host", function()
+    local program = quote((build .. "/tests/examples/" .. "strategy_host.c"):gsub("%.c$", ""))
+    local script = quote(source .. "/examples/" .. "strategy_host.lua")
+
+    -- Candles of so many minutes, in a file.
+    local function candles(name, count)
+      write("candles.lua", [[
+        package.path = arg[1] .. "/examples/?.lua;" .. package.path
+        print("timestamp,open,high,low,close,volume")
+        for _, c in ipairs(require("market").candles(tonumber(arg[2]))) do
+          print(("%d,%.17g,%.17g,%.17g,%.17g,%.17g"):format(c.timestamp, c.open, c.high, c.low, c.close, c.volume))
+        end]])
+      inFolder(("%s run candles.lua %s %d >%s"):format(quote(command), quote(source), count, name))
+    end
+
+    -- What it prints, by the first word of each line.
+    local function run(words, ...)
+      local out, status = inFolder(("true\n%s %s %s"):format(program, words, table.concat({ ... }, " ")))
+      local said = { out = out, status = status }
+      for line in out:gmatch("[^\n]+") do
+        local word, rest = line:match("^([^%s:]+):? (.*)$")
+        if word then
+          said[word] = said[word] or {}
+          table.insert(said[word], rest)
+        end
+      end
+      return said
+    end
+
+    local function journal(base)
+      local ids = {}
+      for line in temp.readFile(folder .. "/" .. base .. "/journal.jsonl"):gmatch("[^\n]+") do
+        ids[#ids + 1] = json.decode(line).id
+      end
+      return ids
+    end
+
+    it("journals each event once, whatever the store, and goes on where it was", function()
+      candles("all.csv", 500)
+      candles("some.csv", 300)
+      local whole = run("--speed 0", script, "all.csv", "whole")
+      assert.equal(0, whole.status, whole.out)
+      assert.same({ "at 2024-02-08T00:03Z" }, whole.beginning)
+      assert.same({ "[]" }, whole.restored)
+      assert.truthy(#whole.event > 30, whole.out)
+      assert.same({ "candles end" }, whole.the)
+      assert.is_nil(whole.known or whole.missed or whole["holdfast.host"])
+      local ids = journal("whole")
+      assert.equal(#whole.event, #ids)
+
+      for store, class in pairs { lmdb = "", lua = quote(source .. "/examples/journal_adapter.lua") } do
+        local first = run("--speed 0", script, "some.csv", store, class)
+        local second = run("--speed=0", script, "all.csv", store, class)
+        assert.equal(0, first.status + second.status, first.out .. second.out)
+        assert.same({ "on at 2024-02-08T03:03Z" }, second.going)
+        assert.truthy(json.decode(second.restored[1])[1].signal, second.out)
+        assert.same(ids, journal(store))
+        assert.equal(#ids, #first.event + #second.event)
+      end
+      local entities = inFolder(quote(command) .. " ls lmdb/data")
+      for _, name in ipairs { "signal", "schedule", "risk", "partial" } do
+        assert.truthy(entities:find(name .. "\t", 1, true), entities)
+      end
+    end)
+
+    it("ends when it is told to, between two minutes, and goes on later", function()
+      candles("all.csv", 500)
+      local stopped = run("--speed 30000", script, "all.csv", "base",
+        "& for i in $(seq 500); do grep -qs opened base/journal.jsonl && break; sleep 0.01; done; kill $!; wait $!")
+      assert.equal(0, stopped.status, stopped.out)
+      assert.truthy(stopped.stopping, stopped.out)
+      assert.is_nil(stopped.the)
+      local rest = run("--speed 0", script, "all.csv", "base")
+      assert.equal(0, rest.status, rest.out)
+      assert.truthy(#json.decode(rest.restored[1]) > 0, rest.out)
+      assert.is_nil(rest.known or rest.missed)
+      run("--speed 0", script, "all.csv", "whole")
+      assert.same(journal("whole"), journal("base"))
+    end)
+
+    it("is the only one on its folder", function()
+      candles("all.csv", 300)
+      local second = run("--speed 1", script, "all.csv", "base", (
+        ">/dev/null & while ! [ -s base/data/data.mdb ]; do sleep 0.01; done\n%s %s all.csv base; echo ends: $?\n"
+        .. "kill $!; wait $!"):format(program, script))
+      assert.same({ "1" }, second.ends, second.out)
+      assert.truthy(second.out:find("base: busy: .*/base/journal.jsonl.lock is held by process %d+ "), second.out)
+    end)
+
+    it("goes on behind a line that a power cut has torn, and refuses a journal that is none", function()
+      candles("all.csv", 400)
+      run("--speed 0", script, "all.csv", "base")
+      local path, ids = folder .. "/base/journal.jsonl", journal("base")
+      local file = assert(io.open(path, "a"))
+      file:write('{"id":"trend/BTC')
+      file:close()
+      local again = run("--speed 0", script, "all.csv", "base")
+      assert.equal(0, again.status, again.out)
+      assert.same(ids, journal("base"))
+      file = assert(io.open(path, "a"))
+      file:write("what is this\n")
+      file:close()
+      local refused = run("--speed 0", script, "all.csv", "base")
+      assert.equal(1, refused.status)
+      assert.truthy(refused.out:find("base/journal.jsonl: this is no line of a journal: what is this", 1, true),
+        refused.out)
+    end)
+
+    it("ends when the journal is full, and has missed nothing when there is room again", function()
+      candles("all.csv", 300)
+      run("--speed 0", script, "all.csv", "whole")
+      -- Files may be as large as a limit, which grows.  LMDB's would be in the way of a small one.
+      inFolder("mkdir base && yes '{\"minute\":1707350580000}' | head -n 10000 >base/journal.jsonl")
+      local out, status = inFolder(([[
+        trap '' XFSZ
+        for limit in $(seq 260 2 400); do
+          bash -c 'ulimit -f '$limit'; exec "$@"' - %s --speed 0 %s all.csv base && exit
+        done]]):format(program, script))
+      assert.equal(0, status, out)
+      assert.same(journal("whole"), journal("base"))
+      assert.truthy(out:find("the journal cannot be written: File too large", 1, true), out)
+      assert.truthy(out:find("\nmissed ", 1, true), out)
+    end)
+
+    it("says what is wrong with its input", function()
+      candles("all.csv", 400)
+      local text = temp.readFile(folder .. "/all.csv")
+      write("short.csv", (text:gsub("^((" .. ("[^\n]*\n"):rep(101) .. ")).*", "%1")))
+      write("columns.csv", "time,open\n")
+      write("words.csv", text:gsub("\n", "\nnot,a,candle\n", 1))
+      write("more.csv", (text:gsub("\n", ",7\n")):gsub(",7", "", 1))
+      write("late.csv", (text:gsub("\n%d+", "\n9223372036854775807", 1)))
+      write("wrong.csv", (text:gsub("(\n%d+),[^,]*", "%1,-5", 130)))
+      write("gap.csv", (text:gsub("\n1707344340000[^\n]*", "")))
+      write("empty.csv", "timestamp,open,high,low,close,volume\n")
+      write("raises.lua", "error('a mistake')")
+      write("store.lua", "return {}")
+      for _, case in ipairs {
+        { 2, "usage: strategy_host", script, "all.csv" },
+        { 2, "usage: strategy_host", "--fast", script, "all.csv", "base" },
+        { 2, "--speed must be a number of at least 0, not 'fast'", "--speed fast", script, "all.csv", "base" },
+        { 2, "--speed must be a number of at least 0, not '-1'", "--speed=-1", script, "all.csv", "base" },
+        { 1, "none.csv: No such file or directory", script, "none.csv", "base" },
+        { 1, "columns.csv:1: the columns must be timestamp,open,high,low,close,volume", script, "columns.csv", "base" },
+        { 1, "words.csv:2: a candle is a time in milliseconds and five numbers, not not,a,candle", script, "words.csv",
+          "base" },
+        { 1, "more.csv:2: a candle is ", script, "more.csv", "base" },
+        { 1, "late.csv:2: a candle is ", script, "late.csv", "base" },
+        { 1, "wrong.csv:2: feed of BTCUSDT: candle 1 (2024-02-07T22:03:00Z): open is -5", script, "wrong.csv",
+          "base" },
+        { 1, "empty.csv: there are no candles in it", script, "empty.csv", "base" },
+        { 1, "short.csv: 120 candles are needed before the first minute, and the one of 2024-02-08T00:02Z is missing",
+          script, "short.csv", "base" },
+        { 1, "gap.csv:18: feed of BTCUSDT: the candle of 2024-02-07T22:20:00Z does not follow that of ", script,
+          "gap.csv", "base" },
+        { 1, "none.lua: io: ", "none.lua", "all.csv", "base" },
+        { 1, "raises.lua: script: ", "raises.lua", "all.csv", "base" },
+        { 1, "usePersistSignalAdapter: give a class", script, "all.csv", "base", "store.lua" },
+        { 1, "all.csv/x: invalid_argument: cannot open ", script, "all.csv", "all.csv/x" },
+      } do
+        local said = run("", unpack(case, 3))
+        assert.equal(case[1], said.status, case[2] .. "\n" .. said.out)
+        assert.truthy(said.out:find(case[2], 1, true), said.out)
+      end
+      run("--speed 0", script, "all.csv", "base")
+      write("later.csv", (text:gsub("\n%d+", function(ms) return "\n" .. ("%d"):format(tonumber(ms) + 1e9) end)))
+      local other = run("--speed 0", script, "later.csv", "base")
+      assert.equal(1, other.status)
+      assert.truthy(other.out:find("later.csv has no candle of 2024-02-08T04:42Z, with which the journal goes on", 1,
+        true), other.out)
+    end)
+  end)
+
   describe("demo.lua", function()
     local function check(out, status)
       assert.equal(0, status, out)
