@@ -208,7 +208,7 @@ describe("the documents", function()
           writeFile(folder .. "/program.c", program)
           local status, output = inFolder(table.concat({
             "${CC:-cc} -std=gnu11 -Wall -Wextra -Wshadow -Werror $CFLAGS -I", quote(source .. "/src/include"),
-            " program.c -o program $LDFLAGS $(pkg-config --cflags --libs libcjson) -pthread -L",
+            " program.c -o program $LDFLAGS $(pkg-config --cflags --libs libcjson luajit) -pthread -L",
             quote(build .. "/lib"), " -lholdfast -Wl,-rpath,", quote(build .. "/lib"), " && ./program",
           }))
           checkSections(path, list, "//", status, output)
