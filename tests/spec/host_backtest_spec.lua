@@ -207,6 +207,29 @@ describe("a backtest", function()
     assert.matches("^<svg", report:svg())
   end)
 
+  it("asks further where an exchange gives fewer candles than it was asked for", function()
+    hosts.strategy(waves)
+    local whole = run()
+    host.addExchange {
+      exchangeName = "limited",
+      getCandles = function(symbol, interval, since, limit)
+        local list = {}
+        for i = 0, math.min(limit, 97) - 1 do
+          local minute = (since - START) / MINUTE + i
+          list[i + 1] = hosts.candle(since + i * MINUTE, 100 + 3 * math.sin(minute / 60 * 2 * math.pi))
+        end
+        return list
+      end,
+    }
+    local n = 0
+    for event in host.Backtest.run("BTCUSDT", { strategyName = "main", exchangeName = "limited", frameName = "day" }) do
+      n = n + 1
+      assert.equal(whole[n].id, event.id)
+      assert.equal(whole[n].currentPrice, event.currentPrice)
+    end
+    assert.equal(#whole, n)
+  end)
+
   describe("is stopped by", function()
     -- An exchange whose list for some request is spoilt.
     local function spoilt(spoil)
@@ -270,6 +293,9 @@ describe("a backtest", function()
     for _ in host.Backtest.run("BTCUSDT", { strategyName = "main", exchangeName = "short", frameName = "day" }) do end
     assert.equal("opened closed:time_expired", heard.summary())
     assert.equal(START + 99 * MINUTE, heard.events[2].closeTimestamp)
+    assert.equal(1, #heard.errors)
+    assert.equal("exchange 'short' has no candles of BTCUSDT after 2024-02-07T23:42:00Z: the backtest ends there, "
+      .. "and not at 2024-02-08T22:02:00Z", heard.errors[1].message)
   end)
 
   it("goes on where getSignal raises or gives nonsense, and says so", function()

@@ -119,10 +119,20 @@ function BacktestRun:moveTo(time)
   self.context.when = time
 end
 
+-- Says, once, that the exchange has no candles for the rest of the frame.  The one behind it need not be there.
+function BacktestRun:reportEnd()
+  local last = self.series.from + (self.series.count - 1) * MINUTE
+  if self.toldEnd or last >= self.stop then return end
+  self.toldEnd = true
+  local message = "exchange '%s' has no candles of %s after %s: the backtest ends there, and not at %s"
+  self:report(core.error("not_found", message:format(self.exchange.exchangeName, self.symbol, candles.date(last),
+    candles.date(self.stop))), "getCandles")
+end
+
 -- The price that is known at a tick, or nil where history has ended.
 function BacktestRun:price()
   if self.priceTime ~= self.time then
-    if not self.series:load(self.index - 1) then return end
+    if not self.series:load(self.index - 1) then return self:reportEnd() end
     self.priceTime, self.priceNow = self.time, self.series:average(self.index - 1)
   end
   return self.priceNow
@@ -198,6 +208,7 @@ function BacktestRun:watch()
   local above, below = self:nextLevels()
   while true do
     if index > series.count and not series:load(index) then
+      self:reportEnd()
       return self:close("time_expired", series:average(series.count), time - MINUTE)
     end
     local average = series:average(index)
@@ -247,6 +258,7 @@ function BacktestRun:await()
   local time, index = self.time, self.index
   while true do
     if index > series.count and not series:load(index) then
+      self:reportEnd()
       return self:cancel("timeout", series:average(series.count), time - MINUTE)
     end
     if time >= till or time > self.stop then return self:cancel("timeout", series:average(index), time) end

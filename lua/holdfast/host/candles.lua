@@ -67,10 +67,9 @@ end
 ---@param step number    length of a candle in ms
 ---@param since number   time of the first candle
 ---@param count number   how many
----@param partly? boolean  the window may end early (history ends there)
----@return table[] candles
+---@return table[] candles  fewer where the list ends before the window does
 ---@raise invalid_value
-function M.window(list, who, step, since, count, partly)
+function M.window(list, who, step, since, count)
   local function fail(...) error(core.error("invalid_value", who .. ": " .. string.format(...)), 0) end
   if type(list) ~= "table" then fail("it must return a list of candles, not %s", tostring(list)) end
   local found, last = {}, -math.huge
@@ -90,9 +89,6 @@ function M.window(list, who, step, since, count, partly)
       found[#found + 1] = candle
     end
   end
-  if #found < count and not partly then
-    fail("the candle of %s is missing: %d of %d are there", M.date(since + #found * step), #found, count)
-  end
   return found
 end
 
@@ -110,7 +106,14 @@ local function ask(exchange, who, ...)
   error(failure, 0)
 end
 
---- Asks an exchange, in requests of at most CC_MAX_CANDLES_PER_REQUEST.
+--- Asks an exchange, in requests of at most CC_MAX_CANDLES_PER_REQUEST, and further where it gives fewer than it was
+--- asked for: it may have a limit of its own.
+---@param exchange table
+---@param symbol string
+---@param interval string
+---@param since number    time of the first candle
+---@param count number    how many
+---@param partly? boolean  fewer will do, where history ends: when it gives none any more
 ---@return table[] candles
 ---@raise invalid_value  and whatever getCandles raises
 function M.fetch(exchange, symbol, interval, since, count, partly)
@@ -119,9 +122,13 @@ function M.fetch(exchange, symbol, interval, since, count, partly)
     local from = since + #all * step
     local limit = math.min(count - #all, config.values.CC_MAX_CANDLES_PER_REQUEST)
     local who = M.describe(exchange, symbol, interval, from, limit)
-    local part = M.window(ask(exchange, who, symbol, interval, from, limit), who, step, from, limit, partly)
+    local part = M.window(ask(exchange, who, symbol, interval, from, limit), who, step, from, limit)
+    if #part == 0 then
+      if partly then break end
+      error(core.error("invalid_value", ("%s: the candle of %s is missing: %d of %d are there"):format(
+        M.describe(exchange, symbol, interval, since, count), M.date(from), #all, count)), 0)
+    end
     for i = 1, #part do all[#all + 1] = part[i] end
-    if #part < limit then break end
   end
   return all
 end
