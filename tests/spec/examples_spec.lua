@@ -43,6 +43,7 @@ describe("the examples", function()
 
   it("are all run here", function()
     local seen = { ["market.lua"] = true, ["redis_client.lua"] = true } -- modules of others
+    for _, part in ipairs { "host", "live", "process", "screen" } do seen["demo_" .. part .. ".lua"] = true end
     local file = assert(io.open(source .. "/tests/spec/examples_spec.lua"))
     for name in file:read("*a"):gmatch('"([%w_]+%.%a+)"') do seen[name] = true end
     file:close()
@@ -778,54 +779,71 @@ describe("the examples", function()
   describe("demo.lua", function()
     local function check(out, status)
       assert.equal(0, status, out)
-      assert.truthy(out:find("Nothing that was acknowledged is lost.  All checks passed", 1, true), out)
-      assert.truthy(out:find("ok    kill -9 ended the writer in the middle of its work", 1, true), out)
+      assert.truthy(out:find("Nothing is lost, and nothing happened twice.  All checks passed", 1, true), out)
       assert.falsy(out:find("FAIL", 1, true), out)
       assert.falsy(out:find("\27", 1, true), "colours in a pipe")
       assert.falsy(out:find("Killed", 1, true), out)
-      assert.truthy(tonumber((out:match("compared with the store%s+([%d,]+)"):gsub(",", ""))) > 0)
+      local began, killed = {}, {}
+      for pid in out:gmatch("\n  process (%d+) %l+ %l* ?at %d%d:%d%d\n") do began[#began + 1] = pid end
+      for pid in out:gmatch("\n  kill %-9 (%d+) at %d%d:%d%d, with %d open position") do killed[#killed + 1] = pid end
+      assert.equal(4, #killed, out)
+      assert.same(killed, { unpack(began, 1, 4) })
+      assert.equal(5, #began)
+      assert.truthy(out:find(("is refused: strategy 'trend' on %%u+ is run by\n? *process %s "):format(began[1])), out)
     end
 
-    it("runs without options on generated data, and leaves nothing behind", function()
+    it("is killed, comes back, and leaves a chart and a report", function()
       local out, status = inFolder("TMPDIR=$PWD " .. quote(command) .. " run " .. quote(source .. "/examples/demo.lua"))
       check(out, status)
-      assert.truthy(out:find("BTCUSDT candles, one commit%s+1,981"))
-      assert.truthy(out:find("signals, one commit%s+5,000"))
-      assert.equal("", (shell("ls -A " .. quote(folder))))
+      assert.truthy(out:find("\n  found  %u+USDT +trend +open +"), out)
+      assert.truthy(out:find("candles/s\n", 1, true), out)
+      assert.equal("holdfast-demo.md\nholdfast-demo.svg\n", (shell("ls -A " .. quote(folder))))
+      assert.truthy(temp.readFile(folder .. "/holdfast-demo.svg"):find("^<svg "))
+      local markdown = temp.readFile(folder .. "/holdfast-demo.md")
+      for _, symbol in ipairs { "BTCUSDT", "ETHUSDT", "SOLUSDT" } do
+        assert.truthy(markdown:find("\n# " .. symbol .. " trend (replay, live)\n", 1, true))
+      end
     end)
 
     local candles = "timestamp,open,high,low,close,volume\n"
-    for i = 0, 99 do
-      candles = candles .. ("%d,%g,%g,%g,%g,1.5\n"):format(1707343380000 + i * 60000, 100 + i, 102 + i, 99 + i, 101 + i)
+    for i = 0, 299 do
+      local price = 100 + 5 * math.sin(i / 30)
+      candles = candles .. ("%d,%.2f,%.2f,%.2f,%.2f,1.5\n"):format(1707343380000 + i * 60000, price, price + 0.3,
+        price - 0.3, price + 0.1)
     end
-    local signals = '{"id":"a","symbol":"ETHUSDT","position":"long","pnl":{"pnlPercentage":2.5}}\n' ..
-      '{"id":"b","symbol":"SOLUSDT","position":"short","pnl":{"pnlPercentage":3}}\n'
 
-    it("takes candles and signals from files, and keeps the store where it is told", function()
+    it("takes candles from a file, and keeps all where it is told", function()
       write("solusdt_1m_day.csv", candles)
-      write("signals.jsonl", signals)
-      local out, status = example("demo.lua", "--candles", "solusdt_1m_day.csv", "--signals=signals.jsonl", "--dir",
-        "it's kept")
+      local out, status = example("demo.lua", "--candles=solusdt_1m_day.csv", "--dir", "it's kept")
       check(out, status)
-      assert.truthy(out:find("SOLUSDT candles, one commit%s+100 "))
-      assert.truthy(out:find("signals of ETHUSDT%s+1 "))
-      assert.truthy(out:find("long positions that won more than 2 %%%s+1 "))
-      local listed = inFolder(quote(command) .. " ls " .. quote("it's kept"))
-      assert.truthy(listed:find("candle\t100\n"), listed)
-      assert.truthy(listed:find("signal\t2\n"), listed)
+      assert.truthy(out:find("two strategies on SOLUSDT, 235 minutes of 2024-02-07", 1, true), out)
+      assert.equal("holdfast-demo.md\nholdfast-demo.svg\njournal.jsonl\nstore\n", (shell("ls " .. quote(folder
+        .. "/it's kept"))))
+      local ids, count = {}, 0
+      for line in io.lines(folder .. "/it's kept/journal.jsonl") do
+        local event = json.decode(line)
+        assert.falsy(ids[event.id], line)
+        ids[event.id], count = true, count + 1
+      end
+      assert.equal(tonumber(out:match("\n  (%d+) events, in ")), count)
+      assert.truthy(count > 20)
+      local listed = inFolder(quote(command) .. " ls " .. quote("it's kept/store"))
+      assert.truthy(listed:find("risk\t1\n"), listed)
       out, status = example("demo.lua", "--dir", "it's kept")
       assert.equal(1, status)
-      assert.truthy(out:find("there is data in it's kept already", 1, true), out)
+      assert.truthy(out:find("there is something in it's kept already", 1, true), out)
     end)
 
     it("says what is wrong with its input", function()
       write("bad.csv", candles .. "1,2,3\n")
-      write("bad.jsonl", signals .. "{nonsense}\n")
+      write("few.csv", candles:match("^.-1707344.-\n"))
       for _, case in ipairs {
-        { 1, "bad.csv:102: ", "--candles", "bad.csv" },
-        { 1, "bad.jsonl:3: ", "--signals", "bad.jsonl" },
+        { 1, "bad.csv:302: ", "--candles", "bad.csv" },
+        { 1, "give at least 130", "--candles", "few.csv" },
         { 1, "none.csv: No such file", "--candles", "none.csv" },
+        { 1, "give another folder than few.csv/x", "--report", "few.csv/x" },
         { 2, "unknown option --candle", "--candle", "x" },
+        { 2, "--seed must be a number", "--seed", "x" },
         { 2, "--dir needs a value", "--dir" },
       } do
         local out, status = example("demo.lua", unpack(case, 3))
