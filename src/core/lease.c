@@ -41,6 +41,7 @@ enum {
 struct hf_lease {
   int fd;     /* with the lock; -1 in a child process of the holder's */
   char *path; /* absolute */
+  char *who;  /* for the file, should it have to be made again */
   struct hf_lease *next;
 };
 
@@ -235,7 +236,10 @@ static void pause_ms(int64_t ms) {
 }
 
 static void free_lease(hf_lease *l) {
-  if (l) free(l->path);
+  if (l) {
+    free(l->path);
+    free(l->who);
+  }
   free(l);
 }
 
@@ -246,7 +250,7 @@ hf_status hf_lease_acquire(const char *path, const char *who, unsigned timeout_m
   *out = NULL;
   if (!path || !*path) return hf__fail(err, HF_INVALID_ARGUMENT, "the path of the lock file is empty: give one");
   hf_lease *l = calloc(1, sizeof *l);
-  if (!l || !(l->path = absolute(path))) {
+  if (!l || !(l->path = absolute(path)) || !(l->who = strdup(who ? who : ""))) {
     free_lease(l);
     return hf__fail(err, HF_IO, "out of memory");
   }
@@ -256,7 +260,7 @@ hf_status hf_lease_acquire(const char *path, const char *who, unsigned timeout_m
     pthread_mutex_lock(&lock);
     status = try_lease(l, holder, err);
     if (status == HF_OK) {
-      write_holder(l->fd, who ? who : "");
+      write_holder(l->fd, l->who);
       l->next = leases;
       leases = *out = l;
     }
@@ -284,13 +288,37 @@ void hf_lease_release(hf_lease *lease) {
   free_lease(lease);
 }
 
+hf_status hf_lease_check(hf_lease *lease, hf_error *err) {
+  char holder[HOLDER_MAX];
+  hf_error own;
+  if (!err) err = &own;
+  hf_status status = HF_OK;
+  pthread_mutex_lock(&lock);
+  if (lease->fd < 0) {
+    status = hf__fail(err, HF_CLOSED, "the lease of %s stays with the process that acquired it, before fork()", lease->path);
+  } else if (is_at(lease->path, lease->fd)) {
+    futimens(lease->fd, NULL); /* a folder that is cleaned of old files keeps it */
+  } else {
+    int before = lease->fd;
+    status = try_lease(lease, holder, err);
+    if (status == HF_OK) {
+      close(before);
+      write_holder(lease->fd, lease->who);
+    }
+  }
+  pthread_mutex_unlock(&lock);
+  return status == HF_BUSY ? fail_held(lease->path, holder, err) : status;
+}
+
 const char *hf_lease_path(const hf_lease *lease) { return lease->path; }
 
 /* ---- where there is no folder to put lock files in */
 
 hf_status hf__lease_folder(char out[HF__LEASE_FOLDER_MAX], hf_error *err) {
   struct stat st;
-  snprintf(out, HF__LEASE_FOLDER_MAX, "/tmp/holdfast-%lu", (unsigned long)geteuid());
+  /* /run/lock is made for this: nobody cleans it of old files, and services with a /tmp of their own see it. */
+  const char *above = access("/run/lock", W_OK | X_OK) == 0 ? "/run/lock" : "/tmp";
+  snprintf(out, HF__LEASE_FOLDER_MAX, "%s/holdfast-%lu", above, (unsigned long)geteuid());
   if (mkdir(out, 0700) && errno != EEXIST) return fail_errno(errno, "make the folder of", out, err);
   int fd = open(out, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   bool ours = fd >= 0 && fstat(fd, &st) == 0 && st.st_uid == geteuid();

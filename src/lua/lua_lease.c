@@ -27,6 +27,18 @@ static int lhf_lease_release(lua_State *L) {
   return 0;
 }
 
+/* lease:check() */
+static int lhf_lease_check(lua_State *L) {
+  hf_error err;
+  const struct lease_box *box = luaL_checkudata(L, 1, LEASE_TYPE);
+  if (!box->lease) {
+    hf__fail(&err, HF_CLOSED, "the lease is released");
+    hfL_raise(L, &err);
+  }
+  if (hf_lease_check(box->lease, &err)) hfL_raise(L, &err);
+  return 0;
+}
+
 static int lease_text(lua_State *L) {
   const struct lease_box *box = luaL_checkudata(L, 1, LEASE_TYPE);
   if (box->lease)
@@ -76,7 +88,7 @@ static int lhf_lease_folder(lua_State *L) {
 }
 
 void hfL_lease_open(lua_State *L, int cx) {
-  static const luaL_Reg methods[] = {{"release", lhf_lease_release}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"release", lhf_lease_release}, {"check", lhf_lease_check}, {NULL, NULL}};
   static const luaL_Reg functions[] = {{"lease", lhf_lease}, {"leaseFolder", lhf_lease_folder}, {NULL, NULL}};
   luaL_newmetatable(L, LEASE_TYPE);
   lua_pushcfunction(L, lhf_lease_release);

@@ -7,6 +7,7 @@
 #include <lauxlib.h>
 
 #include "core/error.h"
+#include "core/transaction.h"
 #include "lua/binding.h"
 
 /* Calls the function that lies below `arguments` values inside the transaction, and ends that.  Returns how many
@@ -48,7 +49,14 @@ static int lhf_snapshot(lua_State *L) {
   return run(L, txn, 1);
 }
 
+/* inTransaction() -> boolean */
+static int lhf_in_transaction(lua_State *L) {
+  lua_pushboolean(L, hf__txn_is_open());
+  return 1;
+}
+
 void hfL_transaction_open(lua_State *L, int cx) {
-  static const luaL_Reg functions[] = {{"transaction", lhf_transaction}, {"snapshot", lhf_snapshot}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"transaction", lhf_transaction}, {"snapshot", lhf_snapshot}, {"inTransaction", lhf_in_transaction},
+                                       {NULL, NULL}};
   hfL_register(L, cx, functions);
 }

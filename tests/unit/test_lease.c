@@ -528,6 +528,29 @@ static void a_fork_while_other_threads_take_leases_gives_the_child_none(void **s
   assert_int_equal(refused, 0);
 }
 
+static void a_deleted_file_is_made_again_unless_somebody_was_faster(void **state) {
+  hf_error err;
+  hf_lease *lease, *other;
+  struct stat st;
+  (void)state;
+  OK(hf_lease_acquire("held.lock", "first", 0, &lease, &err));
+  OK(hf_lease_check(lease, &err));
+  assert_int_equal(unlink("held.lock"), 0);
+  OK(hf_lease_check(lease, &err));
+  assert_int_equal(lstat("held.lock", &st), 0);
+  assert_int_equal(hf_lease_acquire("held.lock", "second", 0, &other, &err), HF_BUSY);
+
+  assert_int_equal(unlink("held.lock"), 0);
+  OK(hf_lease_acquire("held.lock", "second", 0, &other, &err));
+  assert_int_equal(hf_lease_check(lease, &err), HF_BUSY);
+  assert_non_null(strstr(err.cause, "second"));
+  hf_lease_release(lease); /* takes nothing from the other */
+  OK(hf_lease_check(other, &err));
+  assert_int_equal(hf_lease_acquire("held.lock", "third", 0, &lease, &err), HF_BUSY);
+  hf_lease_release(other);
+  assert_int_equal(lstat("held.lock", &st), -1);
+}
+
 /* ---- the user's folder */
 
 static void the_folder_of_the_user_is_closed_to_others(void **state) {
@@ -554,6 +577,7 @@ int main(void) {
       IN_DIRECTORY(a_file_of_something_else_is_left_alone),
       IN_DIRECTORY(a_file_that_was_left_behind_is_taken_over),
       IN_DIRECTORY(a_file_that_somebody_deleted_is_not_mistaken_for_the_lease),
+      IN_DIRECTORY(a_deleted_file_is_made_again_unless_somebody_was_faster),
       IN_DIRECTORY(filesystems_without_locks_are_unsupported),
       IN_DIRECTORY(waiting_ends_with_the_lease_or_with_the_timeout),
       IN_DIRECTORY(no_two_threads_hold_it_while_its_file_comes_and_goes),

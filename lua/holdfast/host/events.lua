@@ -4,8 +4,11 @@
 -- does nobody twice.  What nobody listens for is silent, but for errors, which then go to standard error.
 
 local core = require "holdfast.core"
+local loop = require "holdfast.host.loop"
 
 local M = {}
+
+local LISTENER_MS = 60000 -- how long a listener of errors may compute
 
 local listeners = { signalLive = {}, signalBacktest = {}, partial = {}, error = {}, done = {}, progress = {} }
 
@@ -19,6 +22,7 @@ function M.listen(kind, what, fn)
   if type(fn) ~= "function" then
     error(core.error("invalid_argument", ("host.%s: give a function, not a %s"):format(what, type(fn))), 0)
   end
+  loop.interruptible(fn)
   -- A new list, so that one that is gone through just now stays as it is.
   local list, entry = { unpack(listeners[kind]) }, { fn = fn }
   list[#list + 1] = entry
@@ -40,6 +44,14 @@ function M.clear()
   for kind in pairs(listeners) do listeners[kind] = {} end
 end
 
+local function copy(value)
+  if type(value) ~= "table" or core.isError(value) then return value end
+  local new = setmetatable({}, getmetatable(value))
+  for k, v in pairs(value) do new[k] = copy(v) end
+  return new
+end
+M.copy = copy
+
 -- Fields of errors that tell where in the host they happened.
 local WHERE = { "strategyName", "symbol", "exchangeName", "when", "source" }
 
@@ -59,21 +71,13 @@ function M.report(raised, where)
   for _, field in ipairs(WHERE) do event[field] = where[field] end
   local list = listeners.error
   if not list[1] then io.stderr:write(describe(event)) end
-  for _, entry in ipairs(list) do
-    local ok, again = pcall(entry.fn, event)
-    if not ok then
-      io.stderr:write(describe(event), "holdfast.host: and a listener of errors raised: ", tostring(again), "\n")
-    end
+  local function late() return core.error("timeout", "it does not end") end
+  local function failed(raised)
+    io.stderr:write(describe(event), "holdfast.host: and a listener of errors raised: ", tostring(raised), "\n")
   end
+  -- Nobody waits for one that waits: whatever went wrong, the host goes on.
+  for _, entry in ipairs(list) do loop.detach(LISTENER_MS, late, failed, entry.fn, M.copy(event)) end
 end
-
-local function copy(value)
-  if type(value) ~= "table" then return value end
-  local new = setmetatable({}, getmetatable(value))
-  for k, v in pairs(value) do new[k] = copy(v) end
-  return new
-end
-M.copy = copy
 
 --- Has all listeners called, each with an event of its own, which it may change.
 ---@param kind string

@@ -37,6 +37,12 @@ function Lease:release()
   self.lock = nil
 end
 
+--- Looks whether it still is what others ask for.
+---@raise busy  the lock file was deleted, and somebody else has it now
+function Lease:check()
+  if self.lock then self.lock:check() end
+end
+
 local function misuse(...) error(core.error("invalid_argument", string.format(...)), 0) end
 
 local function checkText(what, text)

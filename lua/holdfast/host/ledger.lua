@@ -48,23 +48,46 @@ local function isList(value)
   return type(value) == "table" and (#value > 0 or next(value) == nil)
 end
 
-local function isEntry(entry)
-  return type(entry) == "table" and type(entry.strategyName) == "string" and type(entry.at) == "number"
-    and type(entry.askedAt) == "number" and type(entry.stage) == "string" and isList(entry.profitLevels)
-    and isList(entry.lossLevels) and isList(entry.events)
+local LAST_TIME = 8.64e15 -- that dates can show
+
+local function isTime(value) return type(value) == "number" and value >= 0 and value <= LAST_TIME end
+
+local STAGES = { idle = true, scheduled = true, opened = true, closed = true, cancelled = true }
+local ACTIONS = { scheduled = true, opened = true, partial = true, closed = true, cancelled = true }
+
+local function isEvent(event)
+  return type(event) == "table" and type(event.id) == "string" and ACTIONS[event.action]
+    and type(event.signal) == "table"
+end
+
+-- What is wrong with an entry of ours, or nil.
+local function wrongEntry(entry)
+  for _, field in ipairs { "at", "askedAt" } do
+    if not isTime(entry[field]) then return field .. " is no time" end
+  end
+  if not STAGES[entry.stage] then return "stage is " .. tostring(entry.stage) end
+  for _, field in ipairs { "profitLevels", "lossLevels", "events" } do
+    if not isList(entry[field]) then return field .. " is no list" end
+  end
+  for i, event in ipairs(entry.events) do
+    if not isEvent(event) then return ("events[%d] is no event"):format(i) end
+  end
+end
+
+local function corrupt(key, ...)
+  error(core.error("corrupt", ("the levels of %s: "):format(key) .. string.format(...), { entityName = "partial" }), 0)
 end
 
 local function load(key)
   local levels = partial.readPartialData(key)
   if levels == nil then return {} end
-  if type(levels) ~= "table" then
-    error(core.error("corrupt", ("the levels of %s are a %s, not a table of entries by signal"):format(key,
-      type(levels)), { entityName = "partial" }), 0)
+  if type(levels) ~= "table" or levels[1] ~= nil then
+    corrupt(key, "they are a %s, not a table of entries by signal", type(levels) == "table" and "list" or type(levels))
   end
   return levels
 end
 
---- The latest entry of a strategy; what is no entry of ours is passed over.
+--- The latest entry of a strategy; what names no strategy is passed over.
 ---@param key string  the symbol
 ---@param strategyName string
 ---@return holdfast.host.Entry?
@@ -72,12 +95,33 @@ end
 function M.read(key, strategyName)
   local latest
   for id, entry in pairs(load(key)) do
-    if isEntry(entry) and entry.strategyName == strategyName and (not latest or entry.at > latest.at) then
-      entry.id = id
-      latest = entry
+    if type(entry) == "table" and entry.strategyName == strategyName then
+      local wrong = wrongEntry(entry)
+      if wrong then corrupt(key, "the entry %s: %s", tostring(id), wrong) end
+      if not latest or entry.at > latest.at then
+        entry.id = id
+        latest = entry
+      end
     end
   end
   return latest
+end
+
+local function refuseId(key, id, strategyName)
+  error(core.error("invalid_value", ("the signal's id %s is that of strategy '%s' on %s: each needs its own"):format(id,
+    tostring(strategyName), key)), 0)
+end
+
+--- Raises where the id of a new signal is that of another strategy's.
+---@param key string
+---@param id string
+---@param strategyName string
+---@raise invalid_value
+function M.checkId(key, id, strategyName)
+  local other = load(key)[id]
+  if type(other) == "table" and other.strategyName ~= nil and other.strategyName ~= strategyName then
+    refuseId(key, id, other.strategyName)
+  end
 end
 
 local function stored(entry)
@@ -98,8 +142,7 @@ function M.write(key, entries)
   for _, entry in ipairs(entries) do
     local other = levels[entry.id]
     if type(other) == "table" and other.strategyName ~= nil and other.strategyName ~= entry.strategyName then
-      error(core.error("invalid_value", ("the signal's id %s is that of strategy '%s' on %s: each needs its own")
-        :format(entry.id, tostring(other.strategyName), key)), 0)
+      refuseId(key, entry.id, other.strategyName)
     end
     for id, each in pairs(levels) do
       if type(each) == "table" and each.strategyName == entry.strategyName then levels[id] = nil end

@@ -50,14 +50,18 @@ function LiveRun:call(what, fn, ...)
   if not ok then self:report(raised, what) end
 end
 
--- The open signal: its time, its prices, then its levels.  The stop loss is hit where the last candle touched it, as in
--- a backtest, and not only where the average price is behind it.
-function LiveRun:watch(price, when, last)
+-- The open signal: its time, its prices, then its levels.  The stop loss is hit where a candle touched it, as in a
+-- backtest, and not only where the average price is behind it: the last candle, and those before it, since a minute
+-- may have been left out.
+function LiveRun:watch(price, when, list)
   local position = self.position
   local row = position.row
   if signal.isExpired(row, when) then return position:close("time_expired", price, when) end
-  if signal.isStopped(row, row.position == "long" and last.low or last.high) then
-    return position:close("stop_loss", row.priceStopLoss, when)
+  for _, candle in ipairs(list) do
+    if candle.timestamp >= row.pendingAt and signal.isStopped(row, row.position == "long" and candle.low or candle.high)
+    then
+      return position:close("stop_loss", row.priceStopLoss, when)
+    end
   end
   if signal.isTaken(row, price) then return position:close("take_profit", row.priceTakeProfit, when) end
   local list, profitLevels, lossLevels = self:reached(row, position.entry, price, when)
@@ -87,10 +91,13 @@ function LiveRun:ask(price, when)
   end
   local row = self:signalOf(price, when, self:guard("getSignal", self.strategy.getSignal, self.symbol, when))
   if self.stopping then return end
-  if row and row.id == position.entry.id then
-    self:report(core.error("invalid_value", ("getSignal: the id %s is that of the last signal: each needs a new one")
-      :format(row.id)), "getSignal")
-    row = nil
+  if row then
+    local ok, raised = pcall(position.checkId, position, row)
+    if not ok then
+      if not core.isError(raised, "invalid_value") then error(raised, 0) end
+      self:report(raised, "getSignal")
+      row = nil
+    end
   end
   if row then
     if row.pendingAt == 0 then
@@ -116,10 +123,20 @@ function LiveRun:tellRestored(price, when)
   end
 end
 
+-- Looks whether the run is still the only one: its lock file may have been deleted, and another process begun.
+function LiveRun:checkLease()
+  local ok, raised = pcall(self.lease.check, self.lease)
+  if ok then return end
+  self.lost = core.isError(raised, "busy")
+  error(raised, 0)
+end
+
 function LiveRun:tick(when)
   local position = self.position
+  self:checkLease()
   if position.stale then position:restore(when) end
   if position.blocked then return end
+  if position.slotsStale then position:restoreSlots(when) end
   if position.entry.at > when + MINUTE and not self.toldOfClock then
     self.toldOfClock = true
     self:report(core.error("invalid_value", ("the clock says %s, and what is stored is of %s: nothing is done until "
@@ -127,11 +144,11 @@ function LiveRun:tick(when)
       position.entry.at / 1000))), "clock")
   end
   if when <= position.entry.at and self.restored then return end
-  local price, last = quotes.average(self.exchange, self.symbol, when, function() return not self.stopping end)
+  local price, list = quotes.average(self.exchange, self.symbol, when, function() return not self.stopping end)
   if self.stopping then return end
   if not self.restored then self:tellRestored(price, when) end
   if when <= position.entry.at then return end
-  if position.row then return self:watch(price, when, last) end
+  if position.row then return self:watch(price, when, list) end
   if position.waiting then return self:await(price, when) end
   return self:ask(price, when)
 end
@@ -144,6 +161,7 @@ function LiveRun:loop()
     self.context.when = when
     local ok, raised = xpcall(self.tick, core.traceback, self, when)
     if not ok then self:report(raised, "tick") end
+    if self.lost then break end
     if self.stopping then break end
     loop.sleepUntil(when + MINUTE, function(finish) self.wake = finish end)
     self.wake = nil
@@ -155,6 +173,9 @@ local function eachFunction(self, fn)
   fn(self.strategy.getSignal)
   fn(self.exchange.getCandles)
   for _, callback in pairs(self.strategy.callbacks) do fn(callback) end
+  for _, name in ipairs(self.strategy.risks) do
+    for _, v in ipairs(schema.find("risk", name, "live").validations) do fn(type(v) == "table" and v.validate or v) end
+  end
 end
 
 function LiveRun:start()
@@ -186,10 +207,17 @@ function LiveRun:stop()
   if self.wake then self.wake() end
 end
 
+-- Refuses names under which nothing can ever be stored; that a store is down is for the first minute to say.
+local function checkStorable(what, run)
+  local ok, raised = pcall(adapters.PersistSignalAdapter.readSignalData, run.strategy.strategyName, run.symbol)
+  if not ok and core.isError(raised, "invalid_argument") then schema.refuse("%s: %s", what, raised.message) end
+end
+
 -- Makes a run and starts it.  Nobody else may run the same.
 local function launch(what, symbol, given)
   local run = setmetatable({ stopping = false }, LiveRun)
   Run.init(run, what, symbol, given, false)
+  checkStorable(what, run)
   run.title = ("%s %s %s"):format(what, symbol, run.strategy.strategyName)
   run.key = keyOf(run.strategy.strategyName, symbol)
   local before = runs[run.key]
@@ -240,25 +268,34 @@ end
 ---@raise invalid_argument, busy
 function M.run(symbol, options)
   local run = launch("Live.run", symbol, options)
-  local queue, first, last, wake = {}, 1, 0, nil
+  local queue, first, last, wake, current = {}, 1, 0, nil, nil
   local tell = run.tell
   function run:tell(event)
     tell(self, event)
-    if event.action == "partial" then return end
+    if event.action == "partial" or run.unattended then return end
     last = last + 1
     queue[last] = events.copy(event)
     if wake then wake() end
   end
   table.insert(run.task.waiters, function() if wake then wake() end end)
+  -- What the loop was given has been told when it asks for the next: a process that is killed in the loop's body is
+  -- followed by one that is told again.
+  run.position.keeps = { scheduled = true, opened = true, closed = true, cancelled = true }
+  -- A loop that is left says nothing, but its iterator is collected: from then on there is nobody to wait for.
+  local attended = newproxy(true)
+  getmetatable(attended).__gc = function()
+    run.unattended, run.position.keeps, queue = true, nil, {}
+  end
   return function()
-    if first > last and not run.task.done then
+    if current then run.position:heard(current.id) end
+    if attended and first > last and not run.task.done then
       loop.wait(function(w) wake = w end, function() return first <= last or run.task.done end)
       wake = nil
     end
-    local event = queue[first]
-    if not event then return end
+    current = queue[first]
+    if not current then return end
     queue[first], first = nil, first + 1
-    return event
+    return current
   end
 end
 

@@ -19,6 +19,13 @@ local live = 0 -- tasks that have not ended
 
 local clock -- see setClock
 
+-- What runs meanwhile would be part of the transaction, and undone with it.
+local function refuseTransaction(what)
+  if core.inTransaction() then
+    error(core.error("busy", what .. ": not inside a transaction, where nothing else may happen: do it outside"), 0)
+  end
+end
+
 local function enqueue(fn)
   readyLast = readyLast + 1
   ready[readyLast] = fn
@@ -77,6 +84,7 @@ function Manual:advanceTo(time)
   if pumping then
     error(core.error("busy", "advanceTo: the clock cannot be moved by what runs because it was moved"), 0)
   end
+  refuseTransaction("advanceTo")
   M.drain()
   while self:step(time) do M.drain() end
   self.time = math.max(self.time, time)
@@ -118,11 +126,19 @@ function Real:after(ms, fn)
     stop()
     enqueue(fn)
     M.drain()
+    if self.stepping then self.uv.stop() end
   end)
   return stop
 end
 
-function Real:step() return self.uv.run("once") end
+-- Before 1.45, libuv in this mode calls the timers that are due and then still waits for the next one: hence the
+-- stop() in what they call.
+function Real:step()
+  self.stepping = true
+  local more = self.uv.run("once")
+  self.stepping = false
+  return more
+end
 
 --- Gives the host another clock; nil is that of the machine.
 ---@param new? holdfast.host.ManualClock
@@ -188,9 +204,42 @@ function M.drain()
   pumping = false
 end
 
-local function resume(co, ...)
+local HOOK_COUNT = 1000000 -- instructions between two looks at the clock
+local HOOK_COUNT_LATE = 1000 -- and once it is late: enough for us to take note of it
+
+--- Calls a function that may not compute for longer than `ms`: then `late()` is raised in it, again and again, until it
+--- has ended, whatever it catches.
+---@param ms number
+---@param late fun(): any
+---@return any ...  what pcall gives
+function M.limited(ms, late, fn, ...)
+  local hook, mask, count = debug.gethook()
+  local limit = os.clock() + ms / 1000
+  local function look()
+    if os.clock() <= limit then return end
+    debug.sethook(look, "", HOOK_COUNT_LATE)
+    error(late(), 0)
+  end
+  debug.sethook(look, "", HOOK_COUNT)
+  local function finish(...)
+    debug.sethook(hook, mask, count)
+    return ...
+  end
+  return finish(pcall(fn, ...))
+end
+
+local guarded = setmetatable({}, { __mode = "k" }) -- coroutine -> { ms, late }
+
+local function resumeNow(co, ...)
   local ok, raised = coroutine.resume(co, ...)
   if not ok then error(debug.traceback(co, tostring(raised)), 0) end
+end
+
+local function resume(co, ...)
+  local limit = guarded[co]
+  if not limit then return resumeNow(co, ...) end
+  local ok, raised = M.limited(limit.ms, limit.late, resumeNow, co, ...)
+  if not ok then error(raised, 0) end
 end
 
 --- Waits until `isDone()`, which somebody makes true and then calls the function that `arrange` was given.
@@ -203,10 +252,11 @@ function M.wait(arrange, isDone)
     while not isDone() do coroutine.yield() end
     return
   end
-  arrange(function() end)
   if pumping then
     error(core.error("busy", "waiting is not possible here: this function was called by the loop itself"), 0)
   end
+  refuseTransaction("waiting")
+  arrange(function() end)
   while true do
     M.drain()
     if isDone() then return end
@@ -235,10 +285,17 @@ local function momentAt(time)
   moment = { count = 0 }
   moments[time] = moment
   local target = theClock()
-  moment.cancel = target:after(time - target:now(), function()
+  local function due()
+    -- A timer may come a little early: nobody may be woken before the time.
+    local left = time - target:now()
+    if left > 0 then
+      moment.cancel = target:after(left, due)
+      return
+    end
     if moments[time] == moment then moments[time] = nil end
     for _, finish in ipairs(moment) do finish() end
-  end)
+  end
+  moment.cancel = target:after(time - target:now(), due)
   return moment
 end
 
@@ -268,26 +325,12 @@ end
 
 local function pack(...) return { n = select("#", ...), ... } end
 
-local HOOK_COUNT = 1000000 -- instructions between two looks at the clock
-
 --- Lets guard() end a function that never returns nor waits.  Compiled code cannot be interrupted, so it is interpreted
 --- from now on, and so are the functions in it; those that it calls from elsewhere are not.
 function M.interruptible(fn) pcall(jit.off, fn, true) end -- functions in C cannot be
 
 --- Has it compiled again.
 function M.compiled(fn) pcall(jit.on, fn, true) end
-
--- Resumes a coroutine that may not compute for longer than `ms`.
-local function resumeWatched(co, ms, late, ...)
-  local hook, mask, count = debug.gethook()
-  local limit = os.clock() + ms / 1000
-  debug.sethook(function()
-    if os.clock() > limit then error(late(), 0) end
-  end, "", HOOK_COUNT)
-  local ok, raised = pcall(resume, co, ...)
-  debug.sethook(hook, mask, count)
-  if not ok then error(raised, 0) end
-end
 
 --- Calls a function of the user: in a coroutine of its own, since it may wait, and not for ever.
 ---@param ms number       how long it may take; math.huge: as long as it likes
@@ -305,7 +348,8 @@ function M.guard(ms, late, fn, context, ...)
     result = got
     if wake then wake() end
   end)
-  if ms == math.huge then resume(co, ...) else resumeWatched(co, ms, late, ...) end
+  if ms ~= math.huge then guarded[co] = { ms = ms, late = late } end
+  resume(co, ...)
   if not result then
     local cancel
     M.wait(function(w)
@@ -335,6 +379,20 @@ function M.call(fn, context, ...)
     return ...
   end
   return finish(M.guard(math.huge, function() end, fn, context, ...))
+end
+
+--- Calls a function of the user and does not wait for it where it waits: nobody depends on it.
+---@param ms number   how long it may compute
+---@param late fun(): any
+---@param failed fun(raised: any)  receives what it raises
+---@param fn function
+function M.detach(ms, late, failed, fn, ...)
+  local co = coroutine.create(function(...)
+    local ok, raised = xpcall(fn, core.traceback, ...)
+    if not ok then failed(raised) end
+  end)
+  guarded[co] = { ms = ms, late = late }
+  resume(co, ...)
 end
 
 --- Starts a coroutine.  It begins when whoever called waits.
@@ -369,6 +427,11 @@ M.ending = ending -- lives as long as this module
 
 --- Runs until every task has ended.
 function M.run()
+  local co, isMain = coroutine.running()
+  if co and not isMain then
+    error(core.error("busy", "host.run waits for all that runs, and so is not for what runs itself: call it at the "
+      .. "end of the script"), 0)
+  end
   while live > 0 do
     local before = live
     M.wait(function() end, function() return live < before end)

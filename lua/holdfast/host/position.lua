@@ -28,6 +28,9 @@ local signals, schedules = adapters.PersistSignalAdapter, adapters.PersistSchedu
 ---@field waiting? table  of the scheduled one
 ---@field entry holdfast.host.Entry
 ---@field stale boolean   what is in memory may not be true: restore() first
+---@field slotsStale boolean  so may the slots of the risk profiles be: restoreSlots() first
+---@field told table<string, true>  events that were told here and that the ledger still has
+---@field keeps? table<string, true>  actions whose events the ledger keeps until heard() is called
 ---@field blocked? string why nothing may be done: there is state that is not ours
 local Position = {}
 Position.__index = Position
@@ -37,7 +40,7 @@ Position.__index = Position
 function Position.new(run)
   return setmetatable({
     run = run, symbol = run.symbol, name = run.strategy.strategyName, exchangeName = run.exchange.exchangeName,
-    stale = true,
+    stale = true, slotsStale = false, told = {},
   }, Position)
 end
 
@@ -88,18 +91,27 @@ local function entryWith(entry, event, changes)
   return ledger.with(entry, changes)
 end
 
--- The first entry of a signal.
-function Position:entryOf(row, stage, at, event)
+-- The first entry of a signal, in place of an entry whose events may still have to be heard.
+function Position:entryOf(before, row, stage, at, event)
   local entry = ledger.new(self.name, self.exchangeName, self.symbol)
-  return ledger.with(entry,
-    { id = row.id, stage = stage, at = at, askedAt = row.scheduledAt, events = { event } })
+  entry.events = before and before.events or entry.events
+  return entryWith(entry, event, { id = row.id, stage = stage, at = at, askedAt = row.scheduledAt })
+end
+
+-- Raises where the id of a new signal is that of another one: before anything is stored under it.
+function Position:checkId(row)
+  if row.id == self.entry.id then
+    error(core.error("invalid_value", ("getSignal: the id %s is that of the last signal: each needs a new one"):format(
+      row.id)), 0)
+  end
+  ledger.checkId(self.symbol, row.id, self.name)
 end
 
 -- ------------------------------------------------------------- transitions
 
 --- A signal begins to wait for its price.
 function Position:schedule(row)
-  local entry = self:entryOf(row, "scheduled", row.scheduledAt, self.run:scheduledEvent(row))
+  local entry = self:entryOf(self.entry, row, "scheduled", row.scheduledAt, self.run:scheduledEvent(row))
   self:commit { self:scheduleStep(row), self:ledgerStep(entry) }
   self.waiting, self.entry = row, entry
   self:tell()
@@ -125,7 +137,7 @@ end
 function Position:open(row, price)
   local event = self.run:openedEvent(row)
   local entry = self.waiting and entryWith(self.entry, event, { stage = "opened", at = row.pendingAt })
-    or self:entryOf(row, "opened", row.pendingAt, event)
+    or self:entryOf(self.entry, row, "opened", row.pendingAt, event)
   local steps, refused, decided = {}, nil, {}
   for _, name in ipairs(self.run.strategy.risks) do
     local payload = self.run:riskPayload(name, row, price, row.pendingAt)
@@ -175,8 +187,20 @@ end
 function Position:close(reason, price, when)
   local event = self.run:closedEvent(self.row, reason, price, when)
   local entry = entryWith(self.entry, event, { stage = "closed", at = when })
-  self:commit(self:settleSteps({ self:ledgerStep(entry), self:signalStep(nil) }, nil))
+  local steps = { self:ledgerStep(entry), self:signalStep(nil) }
+  local slots = self:settleSteps({}, nil)
+  if storage.isTogether("PersistSignalAdapter", "PersistRiskAdapter") then
+    for _, step in ipairs(slots) do steps[#steps + 1] = step end
+    slots = {}
+  end
+  self:commit(steps)
   self.row, self.entry = nil, entry
+  -- It has closed, also where the store of the slots is down: they are given back when it is up.
+  local ok, raised = pcall(storage.commit, slots)
+  if not ok then
+    self.slotsStale = true
+    self.run:report(raised, "PersistRiskAdapter")
+  end
   if self.waiting then self.stale = true end -- not ours, but there
   self.run:callback("onWrite", self.symbol, nil, price, when, false)
   self:tell()
@@ -210,13 +234,32 @@ end
 --- Tells what is durable and was not told yet; then remembers that it was.
 ---@param again? boolean  somebody may have been told by a process that was killed
 function Position:tell(again)
-  local entry = self.entry
-  if not entry.events[1] then return end
-  for _, event in ipairs(entry.events) do
-    if again then event.redelivered = true end
-    self.run:tell(event)
+  for _, event in ipairs(self.entry.events) do
+    if not self.told[event.id] then
+      self.told[event.id] = true
+      if again then
+        event = ledger.with(event, { redelivered = true })
+      end
+      self.run:tell(event)
+    end
   end
-  self.entry = ledger.with(entry, { events = {} })
+  self:forgetTold(function(event) return not (self.keeps and self.keeps[event.action]) end)
+end
+
+--- What was told has been heard only now; see `keeps`.
+---@param id string  of the event
+function Position:heard(id)
+  if self.entry then self:forgetTold(function(event) return event.id == id end) end
+end
+
+-- Takes those out of the ledger that were told and that `isHeard`.
+function Position:forgetTold(isHeard)
+  local rest = {}
+  for _, event in ipairs(self.entry.events) do
+    if self.told[event.id] and isHeard(event) then self.told[event.id] = nil else rest[#rest + 1] = event end
+  end
+  if #rest == #self.entry.events then return end
+  self.entry = ledger.with(self.entry, { events = rest })
   self:flushSoon()
 end
 
@@ -256,9 +299,11 @@ function Position:flushSoon()
   loop.whenIdle(flush)
 end
 
---- Has it written now, if it has to be.
+--- Has it written now, if it has to be, for the last time.  What is not noted is told again: whoever has the lease
+--- next may have written other things by the next flush.
 function Position:flush()
   if dirty[self] then flush() end
+  dirty[self] = nil
 end
 
 -- --------------------------------------------------------------- restoring
@@ -299,9 +344,9 @@ local function openElsewhere(name, when)
   return open
 end
 
--- Makes the slots of the risk profiles true: own ones as `row` says, expired ones of others gone.  A profile that
--- cannot be read keeps signals from opening, not from closing.
-function Position:restoreSlots(row, when)
+-- Makes the slots of the risk profiles true: own ones as the open signal says, expired ones of others gone.
+local function makeSlotsTrue(self, when)
+  local row = self.row
   for _, name in ipairs(self.run.strategy.risks) do
     local ok, raised = pcall(risk.adapter.read, name)
     if not ok and not isUnreadable(raised) then error(raised, 0) end
@@ -319,7 +364,15 @@ function Position:restoreSlots(row, when)
       end,
     }
   end
-  if steps[1] then self:commit(steps) end
+  storage.commit(steps)
+end
+
+--- The same, for whoever goes on if it fails: it keeps signals from opening, not from being watched and closed.
+---@param when number
+function Position:restoreSlots(when)
+  local ok, raised = pcall(makeSlotsTrue, self, when)
+  self.slotsStale = not ok
+  if not ok then self.run:report(raised, "PersistRiskAdapter") end
 end
 
 -- What the ledger does not know yet of the rows, since the writing ended before it; and what is left of a closing or
@@ -342,10 +395,10 @@ function Position:reconcile(row, waiting, entry, when)
   if row and (entry.id ~= row.id or entry.stage ~= "opened") then
     local event = self.run:openedEvent(row)
     entry = entry.id == row.id and entryWith(entry, event, { stage = "opened", at = row.pendingAt })
-      or self:entryOf(row, "opened", row.pendingAt, event)
+      or self:entryOf(entry, row, "opened", row.pendingAt, event)
     steps[#steps + 1] = self:ledgerStep(entry)
   elseif waiting and not row and entry.id ~= waiting.id then
-    entry = self:entryOf(waiting, "scheduled", waiting.scheduledAt, self.run:scheduledEvent(waiting))
+    entry = self:entryOf(entry, waiting, "scheduled", waiting.scheduledAt, self.run:scheduledEvent(waiting))
     steps[#steps + 1] = self:ledgerStep(entry)
   elseif not row and (entry.stage == "opened" or entry.stage == "scheduled" and not waiting) then
     self.run:report(core.error("not_found", ("the signal %s was %s and its row is gone: somebody has cleared it, "
@@ -382,8 +435,8 @@ function Position:restore(when)
   local steps
   row, waiting, entry, steps = self:reconcile(row, waiting, entry, when)
   if steps[1] then self:commit(steps) end
-  self:restoreSlots(row, when)
   self.row, self.waiting, self.entry, self.stale = row, waiting, entry, false
+  self:restoreSlots(when)
   self:tell(true)
 end
 

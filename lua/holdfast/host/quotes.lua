@@ -13,7 +13,7 @@ local M = {}
 
 local MINUTE = 60000
 
--- By exchange, then symbol: the latest answer, { when=, price=, last= }.
+-- By exchange, then symbol: the latest answer, { when=, price=, list= }.
 local latest = setmetatable({}, { __mode = "k" })
 
 -- The candles, asked for once.
@@ -45,7 +45,7 @@ end
 ---@param when number  a whole minute
 ---@param isWanted? fun(): boolean
 ---@return number price
----@return table last  the last of these candles
+---@return { timestamp: number, low: number, high: number }[] list  of these candles
 function M.average(exchange, symbol, when, isWanted)
   local bySymbol = latest[exchange]
   if not bySymbol then
@@ -53,12 +53,15 @@ function M.average(exchange, symbol, when, isWanted)
     latest[exchange] = bySymbol
   end
   local known = bySymbol[symbol]
-  if known and known.when == when then return known.price, known.last end
+  if known and known.when == when then return known.price, known.list end
   local count = config.values.CC_AVG_PRICE_CANDLES_COUNT
   local list = M.fetch(exchange, symbol, "1m", when - count * MINUTE, count, isWanted)
   local price = candles.average(list, 1, count)
-  bySymbol[symbol] = { when = when, price = price, last = list[count] }
-  return price, list[count]
+  -- Copies, of what is asked for later: an exchange may give the same tables to others, who change them.
+  local copies = {}
+  for i, candle in ipairs(list) do copies[i] = { timestamp = candle.timestamp, low = candle.low, high = candle.high } end
+  bySymbol[symbol] = { when = when, price = price, list = copies }
+  return price, copies
 end
 
 --- The last candles that were over before `when`.
@@ -69,7 +72,15 @@ function M.last(exchange, symbol, interval, count, when, what)
   if type(count) ~= "number" or count % 1 ~= 0 or count < 1 then
     schema.refuse("%s: the number of candles must be a whole one of at least 1, not %s", what, tostring(count))
   end
-  return candles.fetch(exchange, symbol, interval, math.floor(when / step) * step - count * step, count)
+  local list = candles.fetch(exchange, symbol, interval, math.floor(when / step) * step - count * step, count)
+  -- Its caller may change them; the exchange may give them to others.
+  local copies = {}
+  for i, candle in ipairs(list) do
+    local copy = {}
+    for k, v in pairs(candle) do copy[k] = v end
+    copies[i] = copy
+  end
+  return copies
 end
 
 return M

@@ -34,6 +34,10 @@ local function hasTransactions(adapter)
   return known
 end
 
+--- Whether one transaction can cover both.
+---@param a string  an adapter's name
+---@param b string
+---@return boolean
 local function isTogether(a, b)
   if a == b then return hasTransactions(a) end
   local key = a .. " " .. b
@@ -44,6 +48,8 @@ local function isTogether(a, b)
   end
   return known
 end
+
+M.isTogether = isTogether
 
 local function runAll(steps, first, last)
   for i = first, last do steps[i].run() end

@@ -66,6 +66,10 @@ function core.traceback(raised) end
 ---@raise unsupported (a second store, or nested too deep), full, busy, and whatever fn raises
 function core.transaction(fn, ...) end
 
+---Whether this thread is in a transaction, or in a snapshot.
+---@return boolean
+function core.inTransaction() end
+
 ---Opens a whole store.
 ---@param base string a directory (LMDB) or a store URL
 ---@param options? holdfast.Options

@@ -396,7 +396,7 @@ HF_API hf_status hf_store_verify(hf_store *store, hf_slice entity_name, bool dry
  * ids decide nothing.  Two acquisitions in one process conflict like those of two processes.
  *
  * What it does not do.  It keeps nobody from the data who does not ask for the lease.  Whoever deletes the lock file
- * of a living holder lets a second one in.  It holds on one machine, and between machines only as far as the
+ * of a living holder lets a second one in, until that holder checks.  It holds on one machine, and between machines only as far as the
  * filesystem's locks do.
  *
  * Fork.  A lease stays with the process that acquired it.  A child, of fork() or of exec(), has no share in it: it
@@ -419,6 +419,12 @@ typedef struct hf_lease hf_lease;
  * can be at the path, or one of something else is.  HF_IO, HF_FULL. */
 HF_API hf_status hf_lease_acquire(const char *path, const char *who, unsigned timeout_ms, hf_lease **out,
                                   hf_error *err);
+
+/* Whether it still is what others ask for.  Where somebody has deleted its file, the file is made again; a holder that
+ * runs for long calls this now and then, which also keeps its file young.
+ * Errors: HF_BUSY: somebody else acquired it meanwhile, and is named as above; this holder has lost it.  HF_CLOSED: in a
+ * child process.  HF_IO, HF_FULL. */
+HF_API hf_status hf_lease_check(hf_lease *lease, hf_error *err);
 
 /* Releases the lease, deletes its file, and frees it.  NULL is ignored.  Nothing needs to be released before the
  * process ends; the file stays behind then, which does no harm. */
