@@ -118,12 +118,12 @@ describe("a backtest", function()
     }
     assert.is_true(#run() >= 4)
     for key in pairs(touched) do assert.is_falsy(key:find("^signal") or key:find("^schedule"), key) end
-    assert.is_truthy(touched["risk limited@day/positions"])
-    assert.equal("main", touched["risk limited@day/positions"][1].strategyName)
-    assert.is_truthy(next(touched["partial BTCUSDT@day/levels"]))
-    assert.is_nil(holdfast.PersistRiskAdapter.readPositionData("limited@day"))
+    assert.is_truthy(touched["risk backtest%2Fday%2Flimited/positions"])
+    assert.equal("main", touched["risk backtest%2Fday%2Flimited/positions"][1].strategyName)
+    assert.is_truthy(next(touched["partial backtest%2Fday%2FBTCUSDT/levels"]))
+    assert.is_nil(holdfast.PersistRiskAdapter.readPositionData("backtest/day/limited"))
     assert.is_nil(holdfast.PersistRiskAdapter.readPositionData("limited"))
-    assert.is_nil(holdfast.PersistPartialAdapter.readPartialData("BTCUSDT@day"))
+    assert.is_nil(holdfast.PersistPartialAdapter.readPartialData("backtest/day/BTCUSDT"))
   end)
 
   it("takes no slot from live positions, nor they from it", function()
@@ -230,6 +230,39 @@ describe("a backtest", function()
     assert.equal(#whole, n)
   end)
 
+  it("ends where the candles do, wherever that is, and never before it began", function()
+    host.addFrame { frameName = "hour", startDate = START, endDate = START + 60 * MINUTE }
+    hosts.strategy { interval = "1m", minuteEstimatedTime = 7 }
+    hosts.strategy { strategyName = "waits", interval = "1m", minuteEstimatedTime = 7, priceOpen = 97 }
+    for last = -1, 62 do
+      local exchange = "ends at " .. last
+      host.addExchange {
+        exchangeName = exchange,
+        getCandles = host.candleFeed { symbol = "BTCUSDT", candles = hosts.candles(START - 5 * MINUTE, 6 + last, 100) }
+          .getCandles,
+      }
+      for _, name in ipairs { "main", "waits" } do
+        local options_ = { strategyName = name, exchangeName = exchange, frameName = "hour" }
+        for event in host.Backtest.run("BTCUSDT", options_) do
+          local at = event.closeTimestamp
+          if at then
+            assert.is_true(at >= event.signal.scheduledAt, name .. " " .. exchange)
+            assert.is_true(at <= START + math.min(last, 61) * MINUTE, name .. " " .. exchange)
+          end
+        end
+      end
+    end
+    for _, failure in ipairs(heard.errors) do assert.matches("has no candles of BTCUSDT after", failure.message) end
+  end)
+
+  it("is the same, whatever else is tested beside it or was left early", function()
+    host.addRisk { riskName = "one", validations = { function(p) return p.activePositionCount < 1 end } }
+    hosts.strategy { interval = "5m", priceTakeProfit = 102, priceStopLoss = 96, riskName = "one" }
+    local alone = #run()
+    assert.equal("opened", host.Backtest.run("ETHUSDT", options)().action)
+    assert.equal(alone, #run())
+  end)
+
   describe("is stopped by", function()
     -- An exchange whose list for some request is spoilt.
     local function spoilt(spoil)
@@ -320,7 +353,8 @@ describe("a backtest", function()
     host.addExchange { exchangeName = "none", getCandles = host.candleFeed().getCandles }
     hosts.strategy(waves)
     raises.error("invalid_value",
-      "Backtest.run: exchange 'none' has no candles of BTCUSDT before 2024-02-07T22:03:00Z", host.Backtest.run,
-      "BTCUSDT", { strategyName = "main", exchangeName = "none", frameName = "day" })
+      "Backtest.run: exchange 'none' has not the 5 candles of BTCUSDT that are needed from 2024-02-07T21:58:00Z on, "
+      .. "before the frame begins: begin it later, or have getCandles give older ones", host.Backtest.run, "BTCUSDT",
+      { strategyName = "main", exchangeName = "none", frameName = "day" })
   end)
 end)

@@ -174,7 +174,8 @@ describe("an embedded host", function()
         call)
     end
     raises.error("invalid_argument", "embed.listen: give a function, not a nil", embed.listen)
-    raises.error("invalid_argument", "^manualClock: .* milliseconds since the epoch$", embed.start, "now")
+    raises.error("invalid_argument", "^manualClock: give a time in milliseconds since the epoch, not a string$",
+      embed.start, "now")
     raises.error("invalid_argument", "candleFeed: keep must be a whole number of at least 1, not 0", embed.start, START,
       0)
     begin()

@@ -75,7 +75,8 @@ describe("in live mode", function()
 
     it("gives too few", function()
       live(function(list) return list[5] and { list[1], list[2] } or {} end)
-      assertError("invalid_value", "tick", before() .. "the candle of 2024%-.-Z is missing: 2 of 5 are there$")
+      assertError("invalid_value", "tick",
+        before() .. "the candle of 2024%-.-Z is missing: it gave none from then on, and 2 of 5 before$")
     end)
 
     it("gives them out of order", function()
@@ -168,12 +169,15 @@ describe("in live mode", function()
     end)
 
     it("gives what is no table", function()
-      assertRefused({ getSignal = function() return "buy" end }, "it must return nil or a table, not buy")
+      assertRefused({ getSignal = function() return "buy" end },
+        "it must return nil or a table, not the string \"buy\"$")
     end)
     it("gives a field that there is not", function()
-      assertRefused({ priceTakeprofit = 120 }, "a signal has no field 'priceTakeprofit'")
+      assertRefused({ priceTakeprofit = 120 }, "a signal has no field 'priceTakeprofit': id, position, ")
     end)
-    it("gives no side", function() assertRefused({ position = "up" }, 'position must be "long" or "short", not up') end)
+    it("gives no side", function()
+      assertRefused({ position = "up" }, 'position must be "long" or "short", not the string "up"$')
+    end)
     it("gives no take profit", function()
       assertRefused({ getSignal = function() return { position = "long", priceStopLoss = 90 } end },
         "priceTakeProfit must be a finite number, not nil")
@@ -247,6 +251,30 @@ describe("in live mode", function()
       assertError("timeout", "getSignal", "^getSignal of strategy 'main' on BTCUSDT has not returned in 0.2 s")
     end)
 
+    it("computes for ever behind a wait, or catches what ends it", function()
+      host.setConfig { CC_MAX_SIGNAL_GENERATION_SECONDS = 0.2 }
+      host.addStrategy {
+        strategyName = "main", interval = "1d",
+        getSignal = function()
+          host.sleep(1)
+          while true do end -- luacheck: ignore 542
+        end,
+      }
+      host.addStrategy {
+        strategyName = "other", interval = "1d",
+        getSignal = function()
+          local n = 0
+          while true do pcall(function() for _ = 1, 1e4 do n = n + 1 end end) end
+        end,
+      }
+      hosts.live()
+      hosts.live("other")
+      pass(1)
+      assert.equal(2, #heard.errors)
+      assert.equal("timeout", heard.errors[1].code)
+      assert.equal("timeout", heard.errors[2].code)
+    end)
+
     it("waits for something, as long as it likes within its time", function()
       hosts.strategy {
         interval = "1d",
@@ -262,6 +290,69 @@ describe("in live mode", function()
       assert.equal("opened", heard.summary())
       assert.equal(START, heard.events[1].timestamp)
     end)
+  end)
+
+  it("candles that a strategy changes are its own", function()
+    local feed = host.candleFeed { symbol = "BTCUSDT", candles = hosts.candles(START - 90 * MINUTE, 200, 100) }
+    host.addExchange { exchangeName = "test", getCandles = feed.getCandles }
+    hosts.strategy {
+      strategyName = "spoils", getSignal = function(symbol)
+        for _, candle in ipairs(host.getCandles(symbol, "1m", 60)) do
+          for _, field in ipairs { "open", "high", "low", "close" } do candle[field] = candle[field] / 150 end
+        end
+      end,
+    }
+    hosts.strategy { interval = "1d" }
+    hosts.live("spoils")
+    hosts.live()
+    pass(5)
+    assert.equal("opened", heard.summary())
+  end)
+
+  it("a stop loss that was touched in a minute without an answer is seen in the next", function()
+    local quiet
+    host.setConfig { CC_GET_CANDLES_RETRY_COUNT = 0 }
+    host.addExchange {
+      exchangeName = "test",
+      getCandles = function(_, _, since, limit)
+        if host.now() == quiet then error("no answer", 0) end
+        local list = hosts.candles(since, limit, 100)
+        for _, candle in ipairs(list) do
+          if candle.timestamp == START + 2 * MINUTE then candle.low = 50 end
+        end
+        return list
+      end,
+    }
+    quiet = START + 3 * MINUTE -- the first that sees the candle of minute 2
+    hosts.strategy { interval = "1d" }
+    hosts.live()
+    pass(3)
+    assert.equal("opened", heard.summary())
+    pass(1)
+    assert.equal("opened closed:stop_loss", heard.summary())
+  end)
+
+  it("a listener of errors that never ends keeps nobody", function()
+    hosts.exchange(function() return price end)
+    host.listenError(function() coroutine.yield() end)
+    hosts.strategy { getSignal = function() error("no idea", 0) end }
+    hosts.strategy { strategyName = "other", interval = "1d" }
+    hosts.live()
+    hosts.live("other")
+    pass(10)
+    assert.equal(11, #heard.errors)
+    assert.equal("opened", heard.summary())
+  end)
+
+  it("nothing happens inside a transaction of a script that waits", function()
+    hosts.exchange(function() return price end)
+    hosts.strategy { interval = "1d" }
+    hosts.live()
+    raises.error("busy", "^waiting: not inside a transaction", holdfast.transaction, function() host.sleep(60000) end)
+    raises.error("busy", "^advanceTo: not inside a transaction", holdfast.transaction, function() pass(1) end)
+    assert.equal("", heard.summary())
+    pass(1)
+    assert.equal("opened", heard.summary())
   end)
 
   describe("a listener", function()

@@ -362,6 +362,126 @@ describe("a live run", function()
     assert.equal(1, #host.Live.list())
   end)
 
+  it("keeps an event of an iterator until the loop asks for the next, and then no longer", function()
+    hosts.strategy { minuteEstimatedTime = 5 }
+    local kept
+    local function untold()
+      local list = {}
+      for _, entry in pairs(partials.readPartialData("BTCUSDT")) do
+        for _, event in ipairs(entry.events) do list[#list + 1] = event.action end
+      end
+      return table.concat(list, " ")
+    end
+    for event in host.Live.run("BTCUSDT", { strategyName = "main", exchangeName = "test" }) do
+      host.sleep(1) -- what was heard is noted when there is time
+      kept = (kept or "") .. event.action .. "(" .. untold() .. ") "
+      host.sleep(6.5 * MINUTE) -- the next ones happen meanwhile
+      if event.action == "closed" then break end
+    end
+    assert.equal("opened(opened) closed(closed opened) ", kept)
+    assert.equal("opened closed opened closed opened", (heard.summary():gsub(":time_expired", "")))
+    collectgarbage()
+    collectgarbage()
+    pass(20) -- nobody iterates any more
+    assert.equal("", untold())
+    assert.same({}, heard.errors)
+  end)
+
+  it("ends where its lease is lost, and says to whom", function()
+    local folder = os.tmpname()
+    os.remove(folder)
+    hosts.fresh("lmdb:" .. folder)
+    clock, heard = hosts.clock(), hosts.hear()
+    hosts.exchange(function() return 100 end)
+    hosts.strategy { interval = "1d" }
+    hosts.live()
+    pass(1)
+    local lock = folder .. "/.lease/signal/main/BTCUSDT.lock"
+    os.remove(lock)
+    pass(1) -- it is made again
+    assert.same({}, heard.errors)
+    assert.is_truthy(io.open(lock))
+    os.remove(lock)
+    local other = require "holdfast.core".lease(lock, "another bot")
+    pass(1)
+    assert.equal("busy", heard.errors[1].code)
+    assert.matches("is held by process %d+ on host .* %(another bot, since", heard.errors[1].message)
+    assert.same({}, host.Live.list())
+    other:release()
+    hosts.finish()
+    for _, kind in ipairs { "Signal", "Schedule", "Risk", "Partial" } do
+      holdfast["Persist" .. kind .. "Adapter"].close()
+    end
+    os.execute("rm -rf '" .. folder .. "'")
+  end)
+
+  it("closes and tells where the risk profiles' store is down, and gives the slot back later", function()
+    local down = false
+    local Down = holdfast.MemoryPersist:extend("Down")
+    function Down:readValue(id)
+      if down then error(holdfast.error("unavailable", "no risk store")) end
+      return holdfast.MemoryPersist.readValue(self, id)
+    end
+    risks.close()
+    risks.usePersistRiskAdapter(Down, "memory:down")
+    host.addRisk { riskName = "r", validations = { function() end } }
+    hosts.strategy { interval = "1d", riskName = "r" }
+    local stop = hosts.live()
+    pass(1)
+    stop()
+    host.run()
+    down = true
+    hosts.live()
+    pass(3)
+    pass(6, 80)
+    assert.equal("opened closed:stop_loss", heard.summary())
+    assert.matches("no risk store", heard.errors[1].message)
+    down = false
+    pass(1)
+    assert.is_nil(next(risks.readPositionData("r") or {}))
+  end)
+
+  it("is not blocked by rows of others in a risk profile", function()
+    host.addRisk { riskName = "r", validations = { function() end } }
+    risks.writePositionData({ { openTimestamp = 1, minuteEstimatedTime = 5, note = "foreign" } }, "r")
+    hosts.strategy { interval = "1d", riskName = "r" }
+    hosts.live()
+    pass(1)
+    assert.equal("opened", heard.summary())
+    assert.same({}, heard.errors)
+    assert.equal(2, #risks.readPositionData("r"))
+  end)
+
+  it("is blocked by a ledger that makes no sense, before anything is stored", function()
+    for number, spoilt in ipairs {
+      { "x" }, { a = { strategyName = "main", at = 1e300 } },
+      { a = { strategyName = "main", at = 1, askedAt = 1, stage = "idle", profitLevels = {}, lossLevels = {},
+        events = { "x" } } },
+    } do
+      local symbol = "S" .. number
+      partials.writePartialData(spoilt, symbol)
+      if number == 1 then hosts.strategy { interval = "1d" } end
+      hosts.live("main", symbol)
+      pass(2)
+      assert.equal("", heard.summary())
+      assert.equal(number, #heard.errors)
+      assert.matches("the levels of S%d: ", heard.errors[number].message)
+      assert.is_nil(signals.readSignalData("main", symbol))
+    end
+  end)
+
+  it("opens nothing under the id of another strategy's signal", function()
+    hosts.strategy { strategyName = "one", interval = "1d", id = "same" }
+    hosts.strategy { strategyName = "two", interval = "1d", id = "same" }
+    hosts.live("one")
+    hosts.live("two")
+    pass(1)
+    assert.equal("opened", heard.summary())
+    assert.equal("the signal's id same is that of strategy 'one' on BTCUSDT: each needs its own",
+      heard.errors[1].message)
+    assert.is_nil(signals.readSignalData("two", "BTCUSDT"))
+  end)
+
   it("goes on with many symbols and strategies at once", function()
     for i = 1, 5 do hosts.strategy { strategyName = "s" .. i, interval = "3m", minuteEstimatedTime = i } end
     for symbol = 1, 40 do

@@ -62,7 +62,8 @@ describe("a risk profile", function()
   end)
 
   it("is told all that it decides upon", function()
-    local payloads, allowed, rejected = {}, {}, {}
+    local payloads, allowed, rejected, told = {}, {}, {}, nil
+    host.listenRisk(function(event) told = event end)
     host.addRisk {
       riskName = "limited",
       validations = {
@@ -93,6 +94,8 @@ describe("a risk profile", function()
     })
     assert.same({ "BTCUSDT a" }, allowed)
     assert.same({ "BTCUSDT: refused (at most one)" }, rejected)
+    assert.equal("refused (at most one)", told.reason)
+    assert.equal("b", told.strategyName)
     assert.equal("a BTCUSDT", opened())
   end)
 
@@ -127,6 +130,7 @@ describe("a risk profile", function()
     assert.equal(2, #heard.errors)
     assert.equal("risk 'mistaken'", heard.errors[1].source)
     assert.matches("attempt to index field 'nothing'", heard.errors[1].message)
+    assert.equal("a validation must not wait: others wait for its answer", heard.errors[2].message)
   end)
 
   it("cancels a signal whose turn comes when there is no slot", function()

@@ -49,7 +49,15 @@ describe("the host", function()
         { frameName = "a", startDate = START + 1, endDate = START + MINUTE })
       refuses("addFrame 'a': endDate must not be before startDate", host.addFrame,
         { frameName = "a", startDate = START, endDate = START - 1 })
-      host.addFrame { frameName = "a", startDate = "2024-02-07T22:03:00Z", endDate = "2024-02-08" }
+      host.addFrame { frameName = "a", startDate = "2024-02-07T22:03:00Z", endDate = "2024-02-29" }
+      for date, message in pairs {
+        ["2024-02-30"] = "2024-02-30 is no date", ["2023-02-29"] = "2023-02-29 is no date",
+        ["2024-13-01"] = "2024-13-01 is no date", ["2024-02-01T24:00:00Z"] = "2024-02-01T24:00:00Z is no time of a day",
+      } do
+        refuses("addFrame 'b': startDate: " .. message, host.addFrame, { frameName = "b", startDate = date })
+      end
+      refuses('addStrategy \'b\': riskList must be a list of names: { "a", "b" }', host.addStrategy,
+        { strategyName = "b", getSignal = noop, riskList = { r = true } })
     end)
 
     it("copies: what is changed later changes nothing", function()
@@ -121,7 +129,10 @@ describe("the host", function()
       hosts.strategy {}
       hosts.live()
       raises.error("busy", "setClock: something runs by the present clock: stop it first", host.setClock, nil)
-      refuses("manualClock: give its first time, in milliseconds since the epoch", host.manualClock)
+      refuses("manualClock: give a time in milliseconds since the epoch, not a nil", host.manualClock)
+      refuses("manualClock: 1707343200 looks like seconds: times are milliseconds since the epoch", host.manualClock,
+        1707343200)
+      refuses("sleep: give milliseconds, not nil", host.sleep)
     end)
 
     it("that cannot be moved by what its moving has called", function()

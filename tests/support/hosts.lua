@@ -20,6 +20,8 @@ function M.fresh(store, base)
   host.Live.stop()
   host.run()
   host.clear()
+  collectgarbage() -- backtests that were left early let go of the adapters
+  collectgarbage()
   number = number + 1
   for _, kind in ipairs(KINDS) do
     local adapter = holdfast["Persist" .. kind .. "Adapter"]

@@ -2,8 +2,8 @@
 --
 -- Backtests: the same strategies over the candles of a frame, as fast as they go.
 --
--- Signals live in memory only.  Risk slots and levels go to their adapters, as in the framework, but under the name of
--- the profile or symbol with "@FRAME" behind it, so that no backtest takes a slot from a live position; they are
+-- Signals live in memory only.  Risk slots and levels go to their adapters, as in the framework, but under the name
+-- "backtest/FRAME/NAME" of the profile or symbol, so that no backtest takes a slot from a live position; they are
 -- written now and then, since nobody takes up a backtest that was killed, and cleared in the end.
 
 local adapters = require "holdfast.adapters"
@@ -33,9 +33,10 @@ local CHECKPOINT = 1000 -- minutes after which progress is told, and adapters ar
 local Series = {}
 Series.__index = Series
 
-local function newSeries(exchange, symbol, from, to)
+--   window  how many make an average
+local function newSeries(exchange, symbol, from, to, window)
   return setmetatable({
-    exchange = exchange, symbol = symbol, from = from, to = to, ended = false, count = 0,
+    exchange = exchange, symbol = symbol, from = from, to = to, ended = false, count = 0, window = window,
     high = {}, low = {}, close = {}, weighted = {}, volume = {}, candles = {},
   }, Series)
 end
@@ -65,7 +66,7 @@ end
 -- The average price over the candles that end with `last`: candles.average() over the lists.
 function Series:average(last)
   local weighted, volume, sum, total = self.weighted, self.volume, 0, 0
-  local first = last - config.values.CC_AVG_PRICE_CANDLES_COUNT + 1
+  local first = last - self.window + 1
   for i = first, last do
     sum = sum + weighted[i]
     total = total + volume[i]
@@ -78,17 +79,10 @@ end
 
 -- -------------------------------------------------------------------- slots
 
--- Slots in memory, shared by the runs of a frame, written to the adapter now and then.
-local books = {}
-
-local function bookOf(frameName)
-  local book = books[frameName]
-  if book then
-    book.users = book.users + 1
-    return book
-  end
-  book = { users = 1, slots = {}, changed = {}, written = {} }
-  books[frameName] = book
+-- Slots in memory, those of one run: what a backtest gives depends on nothing that runs beside it or ran before.  They
+-- are written to the adapter now and then.
+local function newBook()
+  local book = { slots = {}, changed = {}, written = {} }
   function book.read(key) return book.slots[key] or {} end
   function book.write(slots, key)
     book.slots[key] = slots
@@ -119,14 +113,15 @@ function BacktestRun:moveTo(time)
   self.context.when = time
 end
 
--- Says, once, that the exchange has no candles for the rest of the frame.  The one behind it need not be there.
+-- Ends the frame where the candles end, and says so.  The one behind the frame need not be there.
 function BacktestRun:reportEnd()
   local last = self.series.from + (self.series.count - 1) * MINUTE
-  if self.toldEnd or last >= self.stop then return end
-  self.toldEnd = true
+  if self.ended or last >= self.stop then return end
+  self.ended = true
   local message = "exchange '%s' has no candles of %s after %s: the backtest ends there, and not at %s"
   self:report(core.error("not_found", message:format(self.exchange.exchangeName, self.symbol, candles.date(last),
     candles.date(self.stop))), "getCandles")
+  self.stop = last
 end
 
 -- The price that is known at a tick, or nil where history has ended.
@@ -144,13 +139,14 @@ function BacktestRun:push(event)
   if event.action ~= "partial" then self.queue[#self.queue + 1] = event end
 end
 
-function BacktestRun:riskKey(name) return name .. "@" .. self.frame.frameName end
+-- Under which what belongs to a risk profile or symbol is stored.
+function BacktestRun:keyOf(name) return "backtest/" .. self.frame.frameName .. "/" .. name end
 
 -- Whether its risk profiles would let a signal open, which does not take their slots.
 function BacktestRun:mayOpen(row, price)
   for _, name in ipairs(self.strategy.risks) do
     local payload = self:riskPayload(name, row, price, row.scheduledAt)
-    local reason, mistake = risk.check(self.book, name, self:riskKey(name), row, payload)
+    local reason, mistake = risk.check(self.book, name, self:keyOf(name), row, payload)
     if reason then
       self:tellRisk(name, payload, reason, mistake)
       return false
@@ -162,7 +158,7 @@ end
 function BacktestRun:open(row, price)
   local taken = {}
   for _, name in ipairs(self.strategy.risks) do
-    local key, payload = self:riskKey(name), self:riskPayload(name, row, price, row.pendingAt)
+    local key, payload = self:keyOf(name), self:riskPayload(name, row, price, row.pendingAt)
     local reason, mistake = risk.take(self.book, name, key, row, payload)
     self:tellRisk(name, payload, reason, mistake)
     if reason then
@@ -182,7 +178,7 @@ function BacktestRun:close(reason, price, time)
   local row = self.row
   self.row = nil
   for _, name in ipairs(self.strategy.risks) do
-    risk.settle(self.book, self:riskKey(name), row.strategyName, row.symbol, nil)
+    risk.settle(self.book, self:keyOf(name), row.strategyName, row.symbol, nil)
   end
   self.entry = ledger.with(self.entry, { stage = "closed", at = time })
   self:push(self:closedEvent(row, reason, price, time))
@@ -284,6 +280,10 @@ function BacktestRun:ask()
   if slot > self.askedSlot then
     local price = self:price()
     if not price then return true end
+    if not self.series:load(self.index) then -- nothing can open where there is no candle
+      self:reportEnd()
+      return true
+    end
     self.askedSlot = slot
     local row = self:signalOf(price, self.time, xpcall(self.strategy.getSignal, core.traceback, self.symbol, self.time))
     if row and row.pendingAt == 0 then
@@ -307,7 +307,7 @@ end
 -- Goes on until there is an event or the frame ends.
 ---@return table? event
 function BacktestRun:step()
-  while not self.queue[1] do
+  while not self.queue[1] and not self.stopping do
     if self.row then
       self:watch()
     elseif self.waiting then
@@ -336,10 +336,10 @@ function BacktestRun:progress(done)
 end
 
 function BacktestRun:save(clear)
-  self.book.flush(clear and self.book.users == 1)
+  self.book.flush(clear)
   if self.entry and (clear or self.entry ~= self.saved) then
     self.saved = self.entry
-    local key, entry = self.symbol .. "@" .. self.frame.frameName, self.entry
+    local key, entry = self:keyOf(self.symbol), self.entry
     storage.commit { {
       adapter = "PersistPartialAdapter", shared = key,
       run = function()
@@ -354,8 +354,6 @@ function BacktestRun:finish()
   if not self.hold then return end
   self.hold()
   self.hold = nil
-  self.book.users = self.book.users - 1
-  if self.book.users == 0 and books[self.frame.frameName] == self.book then books[self.frame.frameName] = nil end
 end
 
 local function open(what, symbol, given)
@@ -365,36 +363,39 @@ local function open(what, symbol, given)
   run.start, run.stop = frame.startDate, math.floor(frame.endDate / MINUTE) * MINUTE
   run.total = (run.stop - run.start) / MINUTE + 1
   run.interval = schema.intervals[run.strategy.interval]
-  run.series = newSeries(run.exchange, symbol, run.start - config.values.CC_AVG_PRICE_CANDLES_COUNT * MINUTE,
-    run.stop + MINUTE)
+  local window = config.values.CC_AVG_PRICE_CANDLES_COUNT
+  run.series = newSeries(run.exchange, symbol, run.start - window * MINUTE, run.stop + MINUTE, window)
   run:moveTo(run.start)
   local context = run.context
   function context.average(other)
     if other == symbol then return run:price() end
-    local list = quotes.last(run.exchange, other, "1m", config.values.CC_AVG_PRICE_CANDLES_COUNT, run.time,
-      "getAveragePrice")
+    local list = quotes.last(run.exchange, other, "1m", window, run.time, "getAveragePrice")
     return candles.average(list, 1, #list)
   end
   function context.candles(other, interval, count)
     return quotes.last(run.exchange, other, interval, count, run.time, "getCandles")
   end
-  loop.compiled(run.strategy.getSignal) -- a live run may have wanted the opposite
-  loop.compiled(run.exchange.getCandles)
+  if loop.count() == 0 then -- a live run wants the opposite
+    loop.compiled(run.strategy.getSignal)
+    loop.compiled(run.exchange.getCandles)
+  end
   storage.forget()
   run.hold = adapters.hold(("%s %s %s"):format(what, symbol, run.strategy.strategyName))
-  run.book = bookOf(frame.frameName)
+  run.book = newBook()
   -- A loop that is left early says nothing: the collector does.
   run.guard = newproxy(true)
   getmetatable(run.guard).__gc = function() run:finish() end
-  local loaded, first = pcall(loop.call, run.series.load, nil, run.series, config.values.CC_AVG_PRICE_CANDLES_COUNT)
+  local loaded, first = pcall(loop.call, run.series.load, nil, run.series, window)
   if not loaded then
     run:finish()
     error(first, 0)
   end
   if not first then
     run:finish()
-    error(core.error("invalid_value", ("%s: exchange '%s' has no candles of %s before %s"):format(what,
-      run.exchange.exchangeName, symbol, candles.date(run.start))), 0)
+    local message = "%s: exchange '%s' has not the %d candles of %s that are needed from %s on, before the frame "
+      .. "begins: begin it later, or have getCandles give older ones"
+    error(core.error("invalid_value", message:format(what, run.exchange.exchangeName, window, symbol,
+      candles.date(run.series.from))), 0)
   end
   return run
 end
@@ -406,7 +407,7 @@ local function advance(run)
   local ok, event = xpcall(loop.call, core.traceback, run.step, run.context, run)
   if ok and not event then
     ok, event = xpcall(function()
-      run:progress(run.total)
+      if not run.stopping then run:progress((run.stop - run.start) / MINUTE + 1) end
       run:save(true)
     end, core.traceback)
     if ok then event = nil end
@@ -447,18 +448,17 @@ end
 ---@return fun() stop  ends it before its time
 ---@raise invalid_argument, invalid_value
 function M.background(symbol, options)
-  local run, stopped = open("Backtest.background", symbol, options), false
+  local run = open("Backtest.background", symbol, options)
   function run.pause() loop.sleep(0) end
   loop.spawn(function()
     local ok, raised = xpcall(function()
-      while not stopped and advance(run) do end -- luacheck: ignore 542
-      if stopped and run.hold then run:save(true) end
+      while not run.stopping and advance(run) do end -- luacheck: ignore 542
     end, core.traceback)
     if not ok then run:report(raised, "Backtest.background") end
     run:finish()
     tellDone(run)
   end)
-  return function() stopped = true end
+  return function() run.stopping = true end
 end
 
 --- Runs it to the end and gives the report.
@@ -471,8 +471,8 @@ function M.report(symbol, options)
   for event in function() return advance(run) end do list[#list + 1] = event end
   tellDone(run)
   local shown = {}
-  for i = config.values.CC_AVG_PRICE_CANDLES_COUNT + 1, math.min(run.series.count,
-    run.total + config.values.CC_AVG_PRICE_CANDLES_COUNT) do
+  local window = run.series.window
+  for i = window + 1, math.min(run.series.count, run.total + window) do
     shown[#shown + 1] = run.series.candles[i]
   end
   return report.new {

@@ -21,6 +21,9 @@ end
 local function checkCandle(fail, i, candle)
   if type(candle) ~= "table" then fail("candle %d is a %s, not a table", i, type(candle)) end
   local timestamp = candle.timestamp
+  if timestamp == nil and candle[1] ~= nil then
+    fail("candle %d is a list: make it {timestamp=, open=, high=, low=, close=, volume=}", i)
+  end
   if type(timestamp) ~= "number" or timestamp % 1 ~= 0 then
     fail("candle %d: timestamp is %s, not milliseconds since the epoch", i, tostring(timestamp))
   end
@@ -29,6 +32,9 @@ local function checkCandle(fail, i, candle)
   end
   for _, field in ipairs(FIELDS) do
     local value = candle[field]
+    if type(value) == "string" then
+      fail("candle %d (%s): %s is the string %q: make it a number with tonumber", i, M.date(timestamp), field, value)
+    end
     if type(value) ~= "number" or value ~= value or value == math.huge or value < 0
       or value == 0 and field ~= "volume" then
       fail("candle %d (%s): %s is %s", i, M.date(timestamp), field, tostring(value))
@@ -83,6 +89,10 @@ function M.window(list, who, step, since, count)
     if timestamp >= since and timestamp < till then
       local expected = since + #found * step
       if timestamp ~= expected then
+        if timestamp % step ~= 0 then
+          fail("candle %d: its timestamp %d is not at the beginning of %s", i, timestamp,
+            step == 60000 and "a minute" or "its interval")
+        end
         checkOrder(fail, list, i + 1, timestamp) -- then that is what is wrong
         fail("the candle of %s is missing: the next is %s", M.date(expected), M.date(timestamp))
       end
@@ -125,8 +135,8 @@ function M.fetch(exchange, symbol, interval, since, count, partly)
     local part = M.window(ask(exchange, who, symbol, interval, from, limit), who, step, from, limit)
     if #part == 0 then
       if partly then break end
-      error(core.error("invalid_value", ("%s: the candle of %s is missing: %d of %d are there"):format(
-        M.describe(exchange, symbol, interval, since, count), M.date(from), #all, count)), 0)
+      error(core.error("invalid_value", ("%s: the candle of %s is missing: it gave none from then on, and %d of %d "
+        .. "before"):format(M.describe(exchange, symbol, interval, since, count), M.date(from), #all, count)), 0)
     end
     for i = 1, #part do all[#all + 1] = part[i] end
   end

@@ -457,7 +457,12 @@ local function timeRange(report, columns, step)
   local grow = range()
   for _, one in ipairs(everything(report.stats)) do grow(one.openedAt, one.closedAt) end
   for _, event in ipairs(report.events) do grow(event.closeTimestamp) end
-  if #columns > 0 then grow(columns[1].timestamp, columns[#columns].timestamp + step) end
+  if #columns > 0 then
+    -- To the end of the last candle: the last column may be wider.
+    local list = report.candles
+    local last = list[#list].timestamp
+    grow(columns[1].timestamp, last + (list[2] and last - list[#list - 1].timestamp or step))
+  end
   local from, to = grow()
   if from > to then return 0, 1, false end
   if from == to then return from - 1800000, to + 1800000, true end

@@ -10,10 +10,12 @@ local M = {}
 
 local LISTENER_MS = 60000 -- how long a listener of errors may compute
 
-local listeners = { signalLive = {}, signalBacktest = {}, partial = {}, error = {}, done = {}, progress = {} }
+local listeners = {
+  signalLive = {}, signalBacktest = {}, partial = {}, risk = {}, error = {}, done = {}, progress = {},
+}
 
 --- Adds a listener.
----@param kind "signalLive"|"signalBacktest"|"partial"|"error"|"done"|"progress"
+---@param kind "signalLive"|"signalBacktest"|"partial"|"risk"|"error"|"done"|"progress"
 ---@param what string  the function of the host that was called, for the error
 ---@param fn fun(event: table)
 ---@return fun() stop  ends the listening
@@ -59,6 +61,20 @@ local function describe(failure)
   return ("holdfast.host: %s\n"):format(failure.message)
 end
 
+-- Standard error, where nobody listens: what is the same as before, but for times, is shown again only when it has come
+-- ten times as often.
+local last, times, shown
+
+local function show(failure)
+  local key = failure.message:gsub("%d+", "0")
+  if key ~= last then last, times, shown = key, 0, 1 end
+  times = times + 1
+  if times < shown then return end
+  shown = times * 10
+  io.stderr:write(times == 1 and describe(failure)
+    or ("holdfast.host: %s (such a thing for the %dth time)\n"):format(failure.message, times))
+end
+
 --- Tells of a failure that ends nothing: the host goes on.
 ---@param raised any          what was raised
 ---@param where table         {strategyName=, symbol=, exchangeName=, when=, source=}: what was being done
@@ -70,10 +86,10 @@ function M.report(raised, where)
   }
   for _, field in ipairs(WHERE) do event[field] = where[field] end
   local list = listeners.error
-  if not list[1] then io.stderr:write(describe(event)) end
+  if not list[1] then show(event) end
   local function late() return core.error("timeout", "it does not end") end
-  local function failed(raised)
-    io.stderr:write(describe(event), "holdfast.host: and a listener of errors raised: ", tostring(raised), "\n")
+  local function failed(again)
+    io.stderr:write(describe(event), "holdfast.host: and a listener of errors raised: ", tostring(again), "\n")
   end
   -- Nobody waits for one that waits: whatever went wrong, the host goes on.
   for _, entry in ipairs(list) do loop.detach(LISTENER_MS, late, failed, entry.fn, M.copy(event)) end

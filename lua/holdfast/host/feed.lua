@@ -30,6 +30,7 @@ end
 ---@param candle { timestamp: number, open: number, high: number, low: number, close: number, volume: number }
 ---@raise invalid_value  it cannot be, or does not follow the one before
 function Feed:push(symbol, candle)
+  if getmetatable(self) ~= Feed then schema.refuse("candleFeed: call push with a colon: feed:push(symbol, candle)") end
   local list = listOf(self, symbol)
   local before = list[list.last]
   candles.check(candle, ("feed of %s"):format(tostring(symbol)))

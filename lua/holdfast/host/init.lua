@@ -52,33 +52,38 @@ local M = {
   run = loop.run,
 }
 
+local function add(kind, given)
+  if given == M then schema.refuse("host.add...: call it with a dot, not with a colon") end
+  schema.add(kind, given)
+end
+
 --- Adds a strategy.
 ---@param strategy { strategyName: string, interval?: string, getSignal: function, callbacks?: table, riskName?: string,
 --- riskList?: string[], note?: string }
 ---@raise invalid_argument
-function M.addStrategy(strategy) schema.add("strategy", strategy) end
+function M.addStrategy(strategy) add("strategy", strategy) end
 
 --- Adds an exchange.
 ---@param exchange { exchangeName: string, getCandles: function, formatPrice?: function, formatQuantity?: function,
 --- note?: string }
 ---@raise invalid_argument
-function M.addExchange(exchange) schema.add("exchange", exchange) end
+function M.addExchange(exchange) add("exchange", exchange) end
 
 --- Adds a risk profile.
 ---@param risk { riskName: string, validations: table, callbacks?: table, note?: string }
 ---@raise invalid_argument
-function M.addRisk(risk) schema.add("risk", risk) end
+function M.addRisk(risk) add("risk", risk) end
 
 --- Adds a frame: the time that a backtest covers.
 ---@param frame { frameName: string, interval?: string, startDate: number|string, endDate: number|string,
 --- note?: string }
 ---@raise invalid_argument
-function M.addFrame(frame) schema.add("frame", frame) end
+function M.addFrame(frame) add("frame", frame) end
 
 -- What there is to listen to, each with its function.
 local LISTENERS = {
   listenSignalLive = "signalLive", listenSignalBacktest = "signalBacktest", listenPartial = "partial",
-  listenError = "error", listenDone = "done", listenProgress = "progress",
+  listenRisk = "risk", listenError = "error", listenDone = "done", listenProgress = "progress",
 }
 for name, kind in pairs(LISTENERS) do
   M[name] = function(fn) return events.listen(kind, name, fn) end
@@ -109,7 +114,9 @@ function M.getMode() return contexts.need("getMode").backtest and "backtest" or 
 local function format(what, symbol, value)
   local context = contexts.need(what)
   local fn = context.exchange[what]
-  return fn and fn(symbol, value) or ("%.8g"):format(value)
+  if fn then return fn(symbol, value) end
+  -- No exponent, whatever its size: exchanges take none.
+  return (("%.8f"):format(value):gsub("0+$", ""):gsub("%.$", ""))
 end
 
 --- A price as the exchange writes it: its formatPrice.

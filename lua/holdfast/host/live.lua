@@ -58,14 +58,14 @@ function LiveRun:watch(price, when, list)
   local row = position.row
   if signal.isExpired(row, when) then return position:close("time_expired", price, when) end
   for _, candle in ipairs(list) do
-    if candle.timestamp >= row.pendingAt and signal.isStopped(row, row.position == "long" and candle.low or candle.high)
-    then
+    local worst = row.position == "long" and candle.low or candle.high
+    if candle.timestamp >= row.pendingAt and signal.isStopped(row, worst) then
       return position:close("stop_loss", row.priceStopLoss, when)
     end
   end
   if signal.isTaken(row, price) then return position:close("take_profit", row.priceTakeProfit, when) end
-  local list, profitLevels, lossLevels = self:reached(row, position.entry, price, when)
-  if list then position:reach(list, profitLevels, lossLevels, when) end
+  local reached, profitLevels, lossLevels = self:reached(row, position.entry, price, when)
+  if reached then position:reach(reached, profitLevels, lossLevels, when) end
   self:tellTick("active", row, price, when)
 end
 

@@ -59,7 +59,7 @@ function M.average(exchange, symbol, when, isWanted)
   local price = candles.average(list, 1, count)
   -- Copies, of what is asked for later: an exchange may give the same tables to others, who change them.
   local copies = {}
-  for i, candle in ipairs(list) do copies[i] = { timestamp = candle.timestamp, low = candle.low, high = candle.high } end
+  for i, each in ipairs(list) do copies[i] = { timestamp = each.timestamp, low = each.low, high = each.high } end
   bySymbol[symbol] = { when = when, price = price, list = copies }
   return price, copies
 end

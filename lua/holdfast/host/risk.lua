@@ -6,7 +6,10 @@
 
 local core = require "holdfast.core"
 local adapter = require "holdfast.adapters".PersistRiskAdapter
+local config = require "holdfast.host.config"
+local contexts = require "holdfast.host.context"
 local events = require "holdfast.host.events"
+local loop = require "holdfast.host.loop"
 local schema = require "holdfast.host.schema"
 
 local M = {}
@@ -67,14 +70,33 @@ end
 ---@return string? reason
 ---@return holdfast.Error? mistake
 local function refusal(validate, payload)
-  local ok, answer = xpcall(validate, core.traceback, payload)
+  local context = contexts.get()
+  local co = coroutine.create(function()
+    contexts.set(context)
+    return xpcall(validate, core.traceback, payload)
+  end)
+  local seconds = config.values.CC_MAX_SIGNAL_GENERATION_SECONDS
+  local function late()
+    return core.error("timeout", ("a validation has not returned in %g s"):format(seconds))
+  end
+  local returned, _, ok, answer = loop.limited(seconds * 1000, late, coroutine.resume, co)
+  if not returned then return late().message, late() end
+  if coroutine.status(co) ~= "dead" then
+    local mistake = core.error("invalid_argument", "a validation must not wait: others wait for its answer")
+    return mistake.message, mistake
+  end
   if not ok then
-    local message = answer.message:gsub("^attempt to yield.*", "a validation must not wait: it runs in a transaction")
-    return message, answer.message:find("attempt to ", 1, true) and answer or nil
+    local isMistake = core.isError(answer, "timeout") or answer.message:find("attempt to ", 1, true)
+    return answer.message, isMistake and answer or nil
   end
   if type(answer) == "string" then return answer ~= "" and answer or nil end
   if type(answer) == "table" then return type(answer.note) == "string" and answer.note or "refused" end
   if answer == false then return "refused" end
+  if answer ~= nil and answer ~= true then
+    local mistake = core.error("invalid_argument", ("a validation must return nothing, true, false, the reason or "
+      .. "{note=}, not %s"):format(tostring(answer)))
+    return mistake.message, mistake
+  end
 end
 
 -- Asks all validations of a profile.
@@ -171,7 +193,8 @@ function M.prune(book, key, when, keep)
   local slots, removed = {}, {}
   for _, slot in ipairs(readable(book, key) or {}) do
     local known = type(slot) == "table" and type(slot.openTimestamp) == "number"
-      and type(slot.minuteEstimatedTime) == "number"
+      and type(slot.minuteEstimatedTime) == "number" and type(slot.signalId) == "string"
+      and type(slot.strategyName) == "string" and type(slot.symbol) == "string"
     local expired = known and when - slot.openTimestamp >= slot.minuteEstimatedTime * 60000
     if expired and not keep(slot) then removed[#removed + 1] = slot else slots[#slots + 1] = slot end
   end

@@ -5,6 +5,7 @@
 local core = require "holdfast.core"
 local contexts = require "holdfast.host.context"
 local events = require "holdfast.host.events"
+local ledger = require "holdfast.host.ledger"
 local schema = require "holdfast.host.schema"
 local signal = require "holdfast.host.signal"
 
@@ -32,6 +33,9 @@ function Run.init(self, what, symbol, given, backtest)
   if type(symbol) ~= "string" or symbol == "" then
     schema.refuse("%s: give a symbol such as \"BTCUSDT\", not %s", what, symbol == "" and "an empty string" or "a "
       .. type(symbol))
+  end
+  if schema.isReserved(symbol) then
+    schema.refuse("%s: symbols that begin with backtest/ are those of backtests", what)
   end
   if type(given) ~= "table" then
     schema.refuse("%s: give {strategyName=, exchangeName=%s} behind the symbol, not a %s", what,
@@ -206,6 +210,10 @@ end
 -- Tells a profile's callbacks how it decided, and of a mistake in a validation.
 function Run:tellRisk(name, payload, reason, mistake)
   if mistake then self:report(mistake, "risk '" .. name .. "'") end
+  if reason and events.has("risk") then
+    local event = ledger.with(payload, { reason = reason })
+    events.emit("risk", event, function(what, fn, each) self:call(what, fn, each) end)
+  end
   local callbacks = schema.find("risk", name, "risk").callbacks
   local fn = reason and callbacks.onRejected or not reason and callbacks.onAllowed
   if fn then self:call("risk '" .. name .. "'", fn, self.symbol, payload, reason) end

@@ -21,6 +21,9 @@ M.callbacks = {
   "onWrite",
 }
 
+--- Whether a name is one under which backtests store: see Backtest.
+function M.isReserved(name) return type(name) == "string" and name:find("^backtest/") ~= nil end
+
 local function refuse(...) error(core.error("invalid_argument", string.format(...)), 0) end
 M.refuse = refuse
 
@@ -78,6 +81,14 @@ function M.toTime(what, date)
   local hour, minute, second = rest:match("^T(%d%d):(%d%d):(%d%d)%.?%d*Z$")
   if rest ~= "" and not hour then refuse("%s: write the time of day as T22:03:00Z, not '%s'", what, rest) end
   year, month, day = tonumber(year), tonumber(month), tonumber(day)
+  local leap = year % 4 == 0 and (year % 100 ~= 0 or year % 400 == 0)
+  local lengths = { 31, leap and 29 or 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 }
+  if year < 1970 or not lengths[month] or day < 1 or day > lengths[month] then
+    refuse("%s: %s is no date", what, date)
+  end
+  if hour and (tonumber(hour) > 23 or tonumber(minute) > 59 or tonumber(second) > 59) then
+    refuse("%s: %s is no time of a day", what, date)
+  end
   -- Days since the epoch, by counting years from March on.
   local y = month <= 2 and year - 1 or year
   local m = (month + 9) % 12
@@ -94,9 +105,15 @@ local function checkStrategy(what, s)
   s.callbacks = s.callbacks or {}
   if type(s.callbacks) ~= "table" then refuse("%s: callbacks must be a table, not a %s", what, type(s.callbacks)) end
   checkFields(what .. ": callbacks", s.callbacks, M.callbacks)
+  local callbacks = {}
+  for name, fn in pairs(s.callbacks) do callbacks[name] = fn end
+  s.callbacks = callbacks
   for name, fn in pairs(s.callbacks) do checkFunction(what, "callbacks." .. name, fn) end
   local risks = s.riskList or {}
-  if type(risks) ~= "table" then refuse("%s: riskList must be a list of names", what) end
+  if type(risks) ~= "table" or #risks == 0 and next(risks) ~= nil then
+    refuse("%s: riskList must be a list of names: { \"a\", \"b\" }", what)
+  end
+  if s.riskList ~= nil and s.riskName ~= nil then refuse("%s: give riskName or riskList, not both", what) end
   s.risks = {}
   for _, name in ipairs(risks) do s.risks[#s.risks + 1] = name end
   if s.riskName ~= nil then table.insert(s.risks, 1, s.riskName) end
@@ -112,6 +129,7 @@ local function checkExchange(what, s)
 end
 
 local function checkRisk(what, s)
+  if M.isReserved(s.riskName) then refuse("%s: names that begin with backtest/ are those of backtests", what) end
   checkFields(what, s, { "riskName", "note", "validations", "callbacks" })
   if type(s.validations) ~= "table" or #s.validations == 0 then
     refuse("%s: validations must be a list of functions, or of {validate=, note=}", what)
@@ -166,7 +184,8 @@ end
 ---@raise invalid_argument  there is none
 function M.find(kind, name, what)
   local k = kinds[kind]
-  local schema = name ~= nil and k.all[name]
+  if name == nil then refuse("%s: %s is missing", what, k.nameField) end
+  local schema = k.all[name]
   if schema then return schema end
   local names = {}
   for other in pairs(k.all) do names[#names + 1] = other end

@@ -20,13 +20,16 @@ local FIELDS = {
 -- Percentages as near as this to a limit are at it: what was reckoned as 0.5% may come out as 0.49999999999999.
 local EPSILON = 1e-9
 
+-- A value in a message: a text is told from a number.
+local function shown(value) return type(value) == "string" and ("the string %q"):format(value) or tostring(value) end
+
 local function isFinite(value) return type(value) == "number" and value == value and math.abs(value) ~= math.huge end
 
 -- The first thing that is wrong with prices, or nil.
 local function wrongPrices(s)
   for _, field in ipairs { "priceOpen", "priceTakeProfit", "priceStopLoss" } do
     local price = s[field]
-    if not isFinite(price) then return ("%s must be a finite number, not %s"):format(field, tostring(price)) end
+    if not isFinite(price) then return ("%s must be a finite number, not %s"):format(field, shown(price)) end
     if price <= 0 then return ("%s must be positive, not %s"):format(field, price) end
   end
   local long = s.position == "long"
@@ -58,7 +61,7 @@ end
 local function wrongTime(minutes)
   local most = config.values.CC_MAX_SIGNAL_LIFETIME_MINUTES
   if type(minutes) ~= "number" or minutes ~= minutes or minutes <= 0 or minutes ~= math.huge and minutes % 1 ~= 0 then
-    return ("minuteEstimatedTime must be a whole number of minutes, not %s"):format(tostring(minutes))
+    return ("minuteEstimatedTime must be a whole number of minutes, not %s"):format(shown(minutes))
   end
   if minutes > most then return ("minuteEstimatedTime is %s minutes: at most %s"):format(minutes, most) end
 end
@@ -66,7 +69,7 @@ end
 -- What is wrong with the row of a signal, or nil.
 local function wrong(s)
   if s.position ~= "long" and s.position ~= "short" then
-    return ('position must be "long" or "short", not %s'):format(tostring(s.position))
+    return ('position must be "long" or "short", not %s'):format(shown(s.position))
   end
   return wrongPrices(s) or wrongTime(s.minuteEstimatedTime)
 end
@@ -84,10 +87,16 @@ local function escape(name) return (name:gsub("[%%/]", { ["%"] = "%25", ["/"] = 
 function M.new(given, context, price, when)
   local who = ("strategy '%s', %s: getSignal"):format(context.strategyName, context.symbol)
   local function fail(...) error(core.error("invalid_value", who .. ": " .. string.format(...)), 0) end
-  if type(given) ~= "table" then fail("it must return nil or a table, not %s", tostring(given)) end
-  for field in pairs(given) do
-    if not FIELDS[field] then fail("a signal has no field '%s'", tostring(field)) end
+  if type(given) ~= "table" then fail("it must return nil or a table, not %s", shown(given)) end
+  local raw = {} -- without what a metatable would run, and as it is now
+  for field, value in next, given do
+    if not FIELDS[field] then
+      fail("a signal has no field '%s': id, position, note, priceOpen, priceTakeProfit, priceStopLoss and "
+        .. "minuteEstimatedTime exist", tostring(field))
+    end
+    raw[field] = value
   end
+  given = raw
   if given.note ~= nil and type(given.note) ~= "string" then
     fail("note must be a string, not a %s", type(given.note))
   end
