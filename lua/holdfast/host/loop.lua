@@ -194,7 +194,7 @@ end
 
 --- Calls all that is ready.
 function M.drain()
-  if pumping then return end
+  if pumping or core.inTransaction() then return end -- in a script's transaction nothing else may happen: later
   pumping = true
   if clock then clock.kicked = false end
   repeat
