@@ -12,7 +12,9 @@ local config = require "holdfast.host.config"
 local contexts = require "holdfast.host.context"
 local core = require "holdfast.core"
 local events = require "holdfast.host.events"
+local guard = require "holdfast.host.guard"
 local ledger = require "holdfast.host.ledger"
+local limit = require "holdfast.host.limit"
 local loop = require "holdfast.host.loop"
 local quotes = require "holdfast.host.quotes"
 local report = require "holdfast.host.report"
@@ -376,8 +378,8 @@ local function open(what, symbol, given)
     return quotes.last(run.exchange, other, interval, count, run.time, "getCandles")
   end
   if loop.count() == 0 then -- a live run wants the opposite
-    loop.compiled(run.strategy.getSignal)
-    loop.compiled(run.exchange.getCandles)
+    limit.compiled(run.strategy.getSignal)
+    limit.compiled(run.exchange.getCandles)
   end
   storage.forget()
   run.hold = adapters.hold(("%s %s %s"):format(what, symbol, run.strategy.strategyName))
@@ -385,7 +387,7 @@ local function open(what, symbol, given)
   -- A loop that is left early says nothing: the collector does.
   run.guard = newproxy(true)
   getmetatable(run.guard).__gc = function() run:finish() end
-  local loaded, first = pcall(loop.call, run.series.load, nil, run.series, window)
+  local loaded, first = pcall(guard.call, run.series.load, nil, run.series, window)
   if not loaded then
     run:finish()
     error(first, 0)
@@ -404,7 +406,7 @@ end
 local function advance(run)
   if not run.hold then return end
   local before = contexts.set(run.context)
-  local ok, event = xpcall(loop.call, core.traceback, run.step, run.context, run)
+  local ok, event = xpcall(guard.call, core.traceback, run.step, run.context, run)
   if ok and not event then
     ok, event = xpcall(function()
       if not run.stopping then run:progress((run.stop - run.start) / MINUTE + 1) end

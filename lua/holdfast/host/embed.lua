@@ -18,6 +18,7 @@
 -- shortly after it, the program is told again, in the next process, with the same id.
 
 local adapters = require "holdfast.adapters"
+local clocks = require "holdfast.host.clock"
 local core = require "holdfast.core"
 local events = require "holdfast.host.events"
 local feed = require "holdfast.host.feed"
@@ -41,7 +42,7 @@ end
 ---@param keep? integer  how many of the last candles of each symbol to keep; all, if left out
 ---@raise invalid_argument; busy: something runs by another clock
 function M.start(ms, keep)
-  local new = loop.manualClock(ms)
+  local new = clocks.manual(ms)
   loop.setClock(new)
   clock, market = new, feed.new { keep = keep }
 end

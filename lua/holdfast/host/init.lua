@@ -20,6 +20,7 @@
 
 local backtest = require "holdfast.host.backtest"
 local candles = require "holdfast.host.candles"
+local clocks = require "holdfast.host.clock"
 local config = require "holdfast.host.config"
 local contexts = require "holdfast.host.context"
 local events = require "holdfast.host.events"
@@ -44,7 +45,7 @@ local M = {
   candleFeed = feed.new,
 
   -- Time.
-  manualClock = loop.manualClock,
+  manualClock = clocks.manual,
   setClock = loop.setClock,
   now = loop.now,
   sleep = loop.sleep,

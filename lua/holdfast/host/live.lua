@@ -9,7 +9,9 @@ local adapters = require "holdfast.adapters"
 local config = require "holdfast.host.config"
 local core = require "holdfast.core"
 local events = require "holdfast.host.events"
+local guard = require "holdfast.host.guard"
 local lease = require "holdfast.host.lease"
+local limit = require "holdfast.host.limit"
 local loop = require "holdfast.host.loop"
 local Position = require "holdfast.host.position"
 local quotes = require "holdfast.host.quotes"
@@ -39,7 +41,7 @@ local function keyOf(strategyName, symbol) return #strategyName .. ":" .. strate
 -- Functions of the user may wait, but not for ever.
 function LiveRun:guard(what, fn, ...)
   local seconds = config.values.CC_MAX_SIGNAL_GENERATION_SECONDS
-  return loop.guard(seconds * 1000, function()
+  return guard.wait(seconds * 1000, function()
     return core.error("timeout", ("%s of strategy '%s' on %s has not returned in %g s: it is left to itself"):format(
       what, self.strategy.strategyName, self.symbol, seconds))
   end, fn, self.context, ...)
@@ -186,7 +188,7 @@ function LiveRun:start()
     error(raised, 0)
   end
   self.hold = raised
-  eachFunction(self, loop.interruptible)
+  eachFunction(self, limit.interruptible)
 end
 
 -- Ends it: what is durable stays, and can be taken up by whoever runs it next.

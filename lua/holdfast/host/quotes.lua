@@ -6,6 +6,7 @@
 local candles = require "holdfast.host.candles"
 local config = require "holdfast.host.config"
 local core = require "holdfast.core"
+local guard = require "holdfast.host.guard"
 local loop = require "holdfast.host.loop"
 local schema = require "holdfast.host.schema"
 
@@ -19,7 +20,7 @@ local latest = setmetatable({}, { __mode = "k" })
 -- The candles, asked for once.
 local function try(exchange, symbol, interval, since, count)
   local seconds = config.values.CC_MAX_SIGNAL_GENERATION_SECONDS
-  return loop.guard(seconds * 1000, function()
+  return guard.wait(seconds * 1000, function()
     return core.error("timeout", ("%s has not returned in %g s"):format(
       candles.describe(exchange, symbol, interval, since, count), seconds))
   end, candles.fetch, nil, exchange, symbol, interval, since, count)

@@ -9,7 +9,7 @@ local adapter = require "holdfast.adapters".PersistRiskAdapter
 local config = require "holdfast.host.config"
 local contexts = require "holdfast.host.context"
 local events = require "holdfast.host.events"
-local loop = require "holdfast.host.loop"
+local limit = require "holdfast.host.limit"
 local schema = require "holdfast.host.schema"
 
 local M = {}
@@ -79,7 +79,7 @@ local function refusal(validate, payload)
   local function late()
     return core.error("timeout", ("a validation has not returned in %g s"):format(seconds))
   end
-  local returned, _, ok, answer = loop.limited(seconds * 1000, late, coroutine.resume, co)
+  local returned, _, ok, answer = limit.call(seconds * 1000, late, coroutine.resume, co)
   if not returned then return late().message, late() end
   if coroutine.status(co) ~= "dead" then
     local mistake = core.error("invalid_argument", "a validation must not wait: others wait for its answer")

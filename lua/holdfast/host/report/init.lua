@@ -1,12 +1,12 @@
 -- SPDX-License-Identifier: MIT
 --
 -- The report of a run of a trading strategy: statistics from its events, as a table for a terminal, as Markdown, as
--- JSON and as a chart.  The formulas are in holdfast.host.statistics.
+-- JSON and as a chart.  The formulas are in holdfast.host.report.statistics.
 
-local chart = require "holdfast.host.chart"
+local chart = require "holdfast.host.report.chart"
 local core = require "holdfast.core"
-local figures = require "holdfast.host.figures"
-local statistics = require "holdfast.host.statistics"
+local figures = require "holdfast.host.report.figures"
+local statistics = require "holdfast.host.report.statistics"
 
 local finite, none = figures.finite, figures.none
 

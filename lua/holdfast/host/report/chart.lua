@@ -3,8 +3,8 @@
 -- The chart of a report, as SVG that needs nothing else: the price with the trades on it, and below, on the same axis
 -- of time, the curve of the cumulative pnl with its drawdowns.
 
-local figures = require "holdfast.host.figures"
-local scale = require "holdfast.host.scale"
+local figures = require "holdfast.host.report.figures"
+local scale = require "holdfast.host.report.scale"
 
 local M = {}
 

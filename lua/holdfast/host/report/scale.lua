@@ -3,7 +3,7 @@
 -- The scales of a chart: where the ticks of an axis are and what they say, and series with more points than a picture
 -- has columns, made into as many as it has.
 
-local figures = require "holdfast.host.figures"
+local figures = require "holdfast.host.report.figures"
 
 local M = {}
 

@@ -1,0 +1,63 @@
+-- SPDX-License-Identifier: MIT
+--
+-- How long functions of the user may compute: one that never returns would stop everybody else for ever.  A hook of
+-- the interpreter looks at the time that the processor has worked.
+
+local M = {}
+
+local HOOK_COUNT = 1000000 -- instructions between two looks at the clock
+local HOOK_COUNT_LATE = 1000 -- and once it is late: enough for us to take note of it
+
+--- Calls a function that may not compute for longer than `ms`: then `late()` is raised in it, again and again, until it
+--- has ended, whatever it catches.
+---@param ms number
+---@param late fun(): any
+---@return any ...  what pcall gives
+function M.call(ms, late, fn, ...)
+  local hook, mask, count = debug.gethook()
+  local limit, raised = os.clock() + ms / 1000, 0
+  local function look()
+    if os.clock() <= limit then return end
+    -- Where it is caught again and again, the next one comes at once: outside of what catches.
+    raised = raised + 1
+    debug.sethook(look, "", raised % 4 == 3 and 1 or HOOK_COUNT_LATE)
+    error(late(), 0)
+  end
+  debug.sethook(look, "", HOOK_COUNT)
+  local function finish(...)
+    debug.sethook(hook, mask, count)
+    return ...
+  end
+  return finish(pcall(fn, ...))
+end
+
+local limits = setmetatable({}, { __mode = "k" }) -- coroutine -> { ms, late }
+
+--- Limits how long a coroutine may compute each time that it is resumed here.
+---@param co thread
+---@param ms number
+---@param late fun(): any
+function M.set(co, ms, late) limits[co] = { ms = ms, late = late } end
+
+local function resumeNow(co, ...)
+  local ok, raised = coroutine.resume(co, ...)
+  if not ok then error(debug.traceback(co, tostring(raised)), 0) end
+end
+
+--- Resumes a coroutine, within its limit if it has one.
+---@raise what ended it
+function M.resume(co, ...)
+  local limit = limits[co]
+  if not limit then return resumeNow(co, ...) end
+  local ok, raised = M.call(limit.ms, limit.late, resumeNow, co, ...)
+  if not ok then error(raised, 0) end
+end
+
+--- Lets a function be ended that never returns nor waits.  Compiled code cannot be interrupted, so it is interpreted
+--- from now on, and so are the functions in it; those that it calls from elsewhere are not.
+function M.interruptible(fn) pcall(jit.off, fn, true) end -- functions in C cannot be
+
+--- Has it compiled again.
+function M.compiled(fn) pcall(jit.on, fn, true) end
+
+return M
