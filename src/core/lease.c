@@ -295,7 +295,8 @@ hf_status hf_lease_check(hf_lease *lease, hf_error *err) {
   hf_status status = HF_OK;
   pthread_mutex_lock(&lock);
   if (lease->fd < 0) {
-    status = hf__fail(err, HF_CLOSED, "the lease of %s stays with the process that acquired it, before fork()", lease->path);
+    status =
+        hf__fail(err, HF_CLOSED, "the lease of %s stays with the process that acquired it, before fork()", lease->path);
   } else if (is_at(lease->path, lease->fd)) {
     futimens(lease->fd, NULL); /* a folder that is cleaned of old files keeps it */
   } else {

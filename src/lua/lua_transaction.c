@@ -56,7 +56,9 @@ static int lhf_in_transaction(lua_State *L) {
 }
 
 void hfL_transaction_open(lua_State *L, int cx) {
-  static const luaL_Reg functions[] = {{"transaction", lhf_transaction}, {"snapshot", lhf_snapshot}, {"inTransaction", lhf_in_transaction},
+  static const luaL_Reg functions[] = {{"transaction", lhf_transaction},
+                                       {"snapshot", lhf_snapshot},
+                                       {"inTransaction", lhf_in_transaction},
                                        {NULL, NULL}};
   hfL_register(L, cx, functions);
 }

@@ -100,8 +100,9 @@ describe("a risk profile", function()
   end)
 
   it("refuses in many ways, and allows in the others", function()
-    local answers = { "no", { note = "no" }, false }
-    for i, answer in ipairs { "no", { note = "no" }, false } do
+    local reasons = {}
+    host.listenRisk(function(event) reasons[#reasons + 1] = event.reason end)
+    for i, answer in ipairs { "no", { note = "noted" }, false } do
       host.addRisk { riskName = "no" .. i, validations = { function() return answer end } }
       hosts.strategy { strategyName = "no" .. i, interval = "1d", riskName = "no" .. i }
       hosts.live("no" .. i)
@@ -114,7 +115,7 @@ describe("a risk profile", function()
       hosts.live("yes" .. i)
     end
     pass(1)
-    assert.equal(3, #answers)
+    assert.same({ "no (validations[1])", "noted (validations[1])", "refused (validations[1])" }, reasons)
     assert.equal("yes1 BTCUSDT, yes2 BTCUSDT, yes3 BTCUSDT", opened())
   end)
 

@@ -14,8 +14,9 @@ local M = {}
 
 local MINUTE = 60000
 
--- By exchange, then symbol: the latest answer, { when=, price=, list= }.
-local latest = setmetatable({}, { __mode = "k" })
+-- By exchange, then symbol: the latest request, { when=, waiters= } and, once there is an answer, { done=, failed=,
+-- price= (or what was raised), list= }.
+local requests = setmetatable({}, { __mode = "k" })
 
 -- The candles, asked for once.
 local function try(exchange, symbol, interval, since, count)
@@ -26,11 +27,8 @@ local function try(exchange, symbol, interval, since, count)
   end, candles.fetch, nil, exchange, symbol, interval, since, count)
 end
 
---- Candles, asked for again where that fails.
----@param isWanted? fun(): boolean  false: nobody needs them any more
----@return table[]
----@raise what the last try came to
-function M.fetch(exchange, symbol, interval, since, count, isWanted)
+-- Candles, asked for again where that fails, unless nobody wants them any more.
+local function fetch(exchange, symbol, interval, since, count, isWanted)
   local tries = config.values.CC_GET_CANDLES_RETRY_COUNT
   for again = 0, tries do
     local ok, got = try(exchange, symbol, interval, since, count)
@@ -40,29 +38,43 @@ function M.fetch(exchange, symbol, interval, since, count, isWanted)
   end
 end
 
---- The average price of the last minutes before `when`.
----@param exchange table
----@param symbol string
----@param when number  a whole minute
----@param isWanted? fun(): boolean
----@return number price
----@return { timestamp: number, low: number, high: number }[] list  of these candles
-function M.average(exchange, symbol, when, isWanted)
-  local bySymbol = latest[exchange]
-  if not bySymbol then
-    bySymbol = {}
-    latest[exchange] = bySymbol
-  end
-  local known = bySymbol[symbol]
-  if known and known.when == when then return known.price, known.list end
+-- What a minute's candles come to.
+local function reckon(exchange, symbol, when, isWanted)
   local count = config.values.CC_AVG_PRICE_CANDLES_COUNT
-  local list = M.fetch(exchange, symbol, "1m", when - count * MINUTE, count, isWanted)
-  local price = candles.average(list, 1, count)
+  local list = fetch(exchange, symbol, "1m", when - count * MINUTE, count, isWanted)
   -- Copies, of what is asked for later: an exchange may give the same tables to others, who change them.
   local copies = {}
   for i, each in ipairs(list) do copies[i] = { timestamp = each.timestamp, low = each.low, high = each.high } end
-  bySymbol[symbol] = { when = when, price = price, list = copies }
-  return price, copies
+  return candles.average(list, 1, count), copies
+end
+
+--- The average price of the last minutes before `when`.  Who asks while another one waits for the answer waits with it.
+---@param exchange table
+---@param symbol string
+---@param when number  a whole minute
+---@param isWanted? fun(): boolean  false: the caller needs it no longer
+---@return number price
+---@return { timestamp: number, low: number, high: number }[] list  of these candles
+---@raise what the last try came to
+function M.average(exchange, symbol, when, isWanted)
+  local bySymbol = requests[exchange]
+  if not bySymbol then
+    bySymbol = {}
+    requests[exchange] = bySymbol
+  end
+  local request = bySymbol[symbol]
+  if not request or request.when ~= when or request.failed then
+    request = { when = when, waiters = {} }
+    bySymbol[symbol] = request
+    local ok, price, list = pcall(reckon, exchange, symbol, when, isWanted)
+    request.done, request.failed = true, not ok
+    request.price, request.list = price, list
+    for _, wake in ipairs(request.waiters) do wake() end
+  elseif not request.done then
+    loop.wait(function(wake) table.insert(request.waiters, wake) end, function() return request.done end)
+  end
+  if request.failed then error(request.price, 0) end
+  return request.price, request.list
 end
 
 --- The last candles that were over before `when`.

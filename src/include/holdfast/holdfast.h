@@ -396,8 +396,8 @@ HF_API hf_status hf_store_verify(hf_store *store, hf_slice entity_name, bool dry
  * ids decide nothing.  Two acquisitions in one process conflict like those of two processes.
  *
  * What it does not do.  It keeps nobody from the data who does not ask for the lease.  Whoever deletes the lock file
- * of a living holder lets a second one in, until that holder checks.  It holds on one machine, and between machines only as far as the
- * filesystem's locks do.
+ * of a living holder can let a second one in: hf_lease_check() makes the file again, or says who has the lease now.  It
+ * holds on one machine, and between machines only as far as the filesystem's locks do.
  *
  * Fork.  A lease stays with the process that acquired it.  A child, of fork() or of exec(), has no share in it: it
  * does not keep it alive, and releasing it there only frees memory.  A program that becomes a daemon acquires its
@@ -422,8 +422,8 @@ HF_API hf_status hf_lease_acquire(const char *path, const char *who, unsigned ti
 
 /* Whether it still is what others ask for.  Where somebody has deleted its file, the file is made again; a holder that
  * runs for long calls this now and then, which also keeps its file young.
- * Errors: HF_BUSY: somebody else acquired it meanwhile, and is named as above; this holder has lost it.  HF_CLOSED: in a
- * child process.  HF_IO, HF_FULL. */
+ * Errors: HF_BUSY: somebody else acquired it meanwhile, and is named as above; this holder has lost it.  HF_CLOSED: in
+ * a child process.  HF_IO, HF_FULL. */
 HF_API hf_status hf_lease_check(hf_lease *lease, hf_error *err);
 
 /* Releases the lease, deletes its file, and frees it.  NULL is ignored.  Nothing needs to be released before the
