@@ -17,14 +17,7 @@ local base, class = ...
 local data = base .. "/data"
 
 -- The store comes first.  All four adapters share it; in LMDB, each change of state is then one transaction.
-local adapters = {
-  holdfast.PersistSignalAdapter, holdfast.PersistScheduleAdapter, holdfast.PersistRiskAdapter,
-  holdfast.PersistPartialAdapter,
-}
-local Class = class and dofile(class)
-for _, adapter in ipairs(adapters) do
-  if Class then adapter["use" .. adapter.name](Class, data) else adapter.useLmdb(data) end
-end
+if class then holdfast.adapters.useAll(dofile(class), data) else holdfast.adapters.useAll("lmdb:" .. data) end
 
 host.addExchange { exchangeName = "market", getCandles = embed.getCandles }
 

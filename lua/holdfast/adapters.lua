@@ -193,6 +193,17 @@ end
 ---@raise invalid_argument
 function M.hold(what) return core.adapters.hold(what) end
 
+--- Registers one store for all adapters that there are.
+---@param store table|string  a class or a store URL, as for usePersistSignalAdapter
+---@param base? string|table  the class's base directory, or the URL's options
+---@raise invalid_argument; busy, where one of them is in use: those before it have changed
+function M.useAll(store, base)
+  for _, row in ipairs(core.adapters.list()) do
+    local adapter = find(row.name)
+    register(adapter, "useAll", store, base)
+  end
+end
+
 ---@class holdfast.AdapterInfo: holdfast.AdapterSpec
 ---@field store string   the store's URL without passwords, or the class and its base
 ---@field since? string  its first use: "readSignalData at bot.lua:12"

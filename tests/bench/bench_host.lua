@@ -40,16 +40,10 @@ end
 local function show(...) print(string.format(string.rep("%.6f ", select("#", ...)), ...)) end
 
 local function useStore(url)
-  for _, kind in ipairs { "Signal", "Schedule", "Risk", "Partial" } do
-    holdfast["Persist" .. kind .. "Adapter"].useLmdb(url, { durability = o.synced and "sync" or "nosync" })
-  end
+  holdfast.adapters.useAll("lmdb:" .. url, { durability = o.synced and "sync" or "nosync" })
 end
 
-local function useMemory()
-  for _, kind in ipairs { "Signal", "Schedule", "Risk", "Partial" } do
-    holdfast["Persist" .. kind .. "Adapter"].useMemory("memory:bench")
-  end
-end
+local function useMemory() holdfast.adapters.useAll "memory:bench" end
 
 -- The strategy "long-now" over a list of candles, all but what the framework needs behind its frame.
 local function backtest(list)

@@ -11,9 +11,7 @@ local host = require "holdfast.host"
 
 ffi.cdef "int kill(int pid, int signal); int getpid(void);"
 
-for _, kind in ipairs { "Signal", "Schedule", "Risk", "Partial" } do
-  holdfast["Persist" .. kind .. "Adapter"]["usePersist" .. kind .. "Adapter"](arg[1])
-end
+holdfast.adapters.useAll(arg[1])
 host.addExchange {
   exchangeName = "flat",
   getCandles = function(_, _, since, limit)

@@ -11,16 +11,10 @@
 local holdfast = require "holdfast"
 local host = require "holdfast.host"
 
-local function useStore(store)
-  for _, kind in ipairs { "Signal", "Schedule", "Risk", "Partial" } do
-    holdfast["Persist" .. kind .. "Adapter"]["usePersist" .. kind .. "Adapter"](store)
-  end
-end
-
 local START, MINUTE = 1707343380000, 60000
 
 local function run(store, name, minutes)
-  useStore(store)
+  holdfast.adapters.useAll(store)
   local minute, opened = 0, 0
   -- Half way to the take profit in each second minute: a level, and so a write to the ledger that both share.
   host.addExchange {
@@ -69,7 +63,7 @@ local function run(store, name, minutes)
 end
 
 local function check(store, names)
-  useStore(store)
+  holdfast.adapters.useAll(store)
   local levels = holdfast.PersistPartialAdapter.readPartialData("BTCUSDT")
   for _, name in ipairs(names) do
     local found

@@ -21,13 +21,10 @@ local MINUTES = 1200
 
 local function useStore(store)
   local scheme, base = store:match("^(%a+):(.*)$")
-  for _, kind in ipairs { "Signal", "Schedule", "Risk", "Partial" } do
-    local adapter = holdfast["Persist" .. kind .. "Adapter"]
-    if scheme == "lua" then
-      adapter["usePersist" .. kind .. "Adapter"](require "journal_adapter", base)
-    else
-      adapter["usePersist" .. kind .. "Adapter"](store)
-    end
+  if scheme == "lua" then
+    holdfast.adapters.useAll(require "journal_adapter", base)
+  else
+    holdfast.adapters.useAll(store)
   end
 end
 

@@ -23,12 +23,7 @@ local function reset()
   end
 end
 
-local function useAll(base)
-  signals.usePersistSignalAdapter(base)
-  scheduled.usePersistScheduleAdapter(base)
-  risk.usePersistRiskAdapter(base)
-  partial.usePersistPartialAdapter(base)
-end
+local useAll = holdfast.adapters.useAll
 
 after_each(function()
   reset()

@@ -514,7 +514,8 @@ describe("a live run", function()
         hosts.live, "other")
       raises.error("invalid_argument", "Live.background: exchangeName: there is no exchange 'other'; added were: test",
         hosts.live, "main", "BTCUSDT", "other")
-      raises.error("invalid_argument", "Live.background: there is no option 'strategy'", host.Live.background,
+      raises.error("invalid_argument",
+        "Live.background: there is no option 'strategy': strategyName, exchangeName exist", host.Live.background,
         "BTCUSDT", { strategy = "main" })
       raises.error("invalid_argument", "^Live.run: give a symbol", host.Live.run, nil, {})
     end)

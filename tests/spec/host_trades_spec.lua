@@ -1,11 +1,12 @@
 -- SPDX-License-Identifier: MIT
 --
--- The trades that the host must make (tests/data/host_trades.mjs): whether the committed file asks for everything that
--- can happen in a backtest, and whether its candles are made here as they were made for it.
+-- The trades that the host must make (tests/data/host_trades.mjs): whether it makes them, whether the committed file
+-- asks for everything that can happen in a backtest, and whether its candles are made here as they were made for it.
 
 local candles = require "holdfast.host.candles"
 local holdfast = require "holdfast"
 local host = require "holdfast.host"
+local hosts = require "support.hosts"
 local json = holdfast.json
 local temp = require "support.temp"
 
@@ -143,11 +144,7 @@ describe("the trades to reproduce", function()
   end
 
   before_each(function()
-    host.clear()
-    for _, kind in ipairs { "Signal", "Schedule", "Risk", "Partial" } do
-      holdfast["Persist" .. kind .. "Adapter"].close()
-      holdfast["Persist" .. kind .. "Adapter"].useMemory("memory:trades")
-    end
+    hosts.fresh()
   end)
 
   after_each(function() host.clear() end)

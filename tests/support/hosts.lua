@@ -24,13 +24,12 @@ function M.fresh(store, base)
   collectgarbage()
   number = number + 1
   for _, kind in ipairs(KINDS) do
-    local adapter = holdfast["Persist" .. kind .. "Adapter"]
-    adapter.close()
-    if type(store) == "table" then
-      adapter["usePersist" .. kind .. "Adapter"](store, base or "memory:host" .. number)
-    else
-      adapter["usePersist" .. kind .. "Adapter"](store or "memory:host" .. number)
-    end
+    holdfast["Persist" .. kind .. "Adapter"].close()
+  end
+  if type(store) == "table" then
+    holdfast.adapters.useAll(store, base or "memory:host" .. number)
+  else
+    holdfast.adapters.useAll(store or "memory:host" .. number)
   end
 end
 

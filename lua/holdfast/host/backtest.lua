@@ -11,7 +11,6 @@ local candles = require "holdfast.host.candles"
 local config = require "holdfast.host.config"
 local contexts = require "holdfast.host.context"
 local core = require "holdfast.core"
-local events = require "holdfast.host.events"
 local guard = require "holdfast.host.guard"
 local ledger = require "holdfast.host.ledger"
 local limit = require "holdfast.host.limit"
@@ -144,19 +143,8 @@ end
 -- Under which what belongs to a risk profile or symbol is stored.
 function BacktestRun:keyOf(name) return "backtest/" .. self.frame.frameName .. "/" .. name end
 
--- Whether its risk profiles would let a signal open, which does not take their slots.
-function BacktestRun:mayOpen(row, price)
-  for _, name in ipairs(self.strategy.risks) do
-    local payload = self:riskPayload(name, row, price, row.scheduledAt)
-    local reason, mistake = risk.check(self.book, name, self:keyOf(name), row, payload)
-    if reason then
-      self:tellRisk(name, payload, reason, mistake)
-      return false
-    end
-  end
-  return true
-end
-
+-- Opens a signal, if its risk profiles agree.
+---@return boolean opened
 function BacktestRun:open(row, price)
   local taken = {}
   for _, name in ipairs(self.strategy.risks) do
@@ -289,7 +277,7 @@ function BacktestRun:ask()
     self.askedSlot = slot
     local row = self:signalOf(price, self.time, xpcall(self.strategy.getSignal, core.traceback, self.symbol, self.time))
     if row and row.pendingAt == 0 then
-      if self:mayOpen(row, price) then
+      if self:mayOpen(self.book, function(name) return self:keyOf(name) end, row, price) then
         self.waiting = row
         return self:push(self:scheduledEvent(row))
       end
@@ -327,13 +315,8 @@ end
 function BacktestRun:progress(done)
   self.told = done
   self:save(false)
-  if events.has("progress") then
-    events.emit("progress", {
-      symbol = self.symbol, strategyName = self.strategy.strategyName, exchangeName = self.exchange.exchangeName,
-      frameName = self.frame.frameName, processedFrames = done, totalFrames = self.total,
-      progress = done / self.total,
-    }, function(what, fn, each) self:call(what, fn, each) end)
-  end
+  self:emit("progress",
+    self:identity { processedFrames = done, totalFrames = self.total, progress = done / self.total })
   if self.pause then self.pause() end
 end
 
@@ -385,8 +368,8 @@ local function open(what, symbol, given)
   run.hold = adapters.hold(("%s %s %s"):format(what, symbol, run.strategy.strategyName))
   run.book = newBook()
   -- A loop that is left early says nothing: the collector does.
-  run.guard = newproxy(true)
-  getmetatable(run.guard).__gc = function() run:finish() end
+  run.sentinel = newproxy(true)
+  getmetatable(run.sentinel).__gc = function() run:finish() end
   local loaded, first = pcall(guard.call, run.series.load, nil, run.series, window)
   if not loaded then
     run:finish()
@@ -420,13 +403,6 @@ local function advance(run)
   return event
 end
 
-local function tellDone(run)
-  events.emit("done", {
-    symbol = run.symbol, strategyName = run.strategy.strategyName, exchangeName = run.exchange.exchangeName,
-    frameName = run.frame.frameName, backtest = true,
-  }, function(what, fn, each) run:call(what, fn, each) end)
-end
-
 --- Runs a strategy over the candles of a frame; iterates its events: scheduled, opened, closed, cancelled.
 ---@param symbol string
 ---@param options { strategyName: string, exchangeName: string, frameName: string }
@@ -438,7 +414,7 @@ function M.run(symbol, options)
     local event = advance(run)
     if not event and not run.toldDone then
       run.toldDone = true
-      tellDone(run)
+      run:tellDone()
     end
     return event
   end
@@ -458,7 +434,7 @@ function M.background(symbol, options)
     end, core.traceback)
     if not ok then run:report(raised, "Backtest.background") end
     run:finish()
-    tellDone(run)
+    run:tellDone()
   end)
   return function() run.stopping = true end
 end
@@ -471,7 +447,7 @@ end
 function M.report(symbol, options)
   local run, list = open("Backtest.report", symbol, options), {}
   for event in function() return advance(run) end do list[#list + 1] = event end
-  tellDone(run)
+  run:tellDone()
   local shown = {}
   local window = run.series.window
   for i = window + 1, math.min(run.series.count, run.total + window) do

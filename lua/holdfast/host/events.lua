@@ -88,7 +88,7 @@ function M.report(raised, where)
   for _, field in ipairs(WHERE) do event[field] = where[field] end
   local list = listeners.error
   if not list[1] then show(event) end
-  local function late() return core.error("timeout", "it does not end") end
+  local function late() return core.error("timeout", "it has computed for a minute") end
   local function failed(again)
     io.stderr:write(describe(event), "holdfast.host: and a listener of errors raised: ", tostring(again), "\n")
   end

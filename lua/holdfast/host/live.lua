@@ -2,8 +2,9 @@
 --
 -- Live mode: a strategy on a symbol, minute by minute.
 --
--- Time is in whole minutes: a tick is of a minute, sees the candles before it, and happens at most once, whatever
--- crashes in between.  A tick that fails (no price, a store that is down) is reported; the next one tries again.
+-- Time is in whole minutes: a tick is of a minute and sees the candles before it.  A minute that changed something is
+-- not lived again, whatever crashes in between.  A tick that fails (no price, a store that is down) is reported; the
+-- next one tries again.
 
 local adapters = require "holdfast.adapters"
 local config = require "holdfast.host.config"
@@ -15,6 +16,7 @@ local limit = require "holdfast.host.limit"
 local loop = require "holdfast.host.loop"
 local Position = require "holdfast.host.position"
 local quotes = require "holdfast.host.quotes"
+local risk = require "holdfast.host.risk"
 local Run = require "holdfast.host.run"
 local schema = require "holdfast.host.schema"
 local signal = require "holdfast.host.signal"
@@ -42,8 +44,8 @@ local function keyOf(strategyName, symbol) return #strategyName .. ":" .. strate
 function LiveRun:guard(what, fn, ...)
   local seconds = config.values.CC_MAX_SIGNAL_GENERATION_SECONDS
   return guard.wait(seconds * 1000, function()
-    return core.error("timeout", ("%s of strategy '%s' on %s has not returned in %g s: it is left to itself"):format(
-      what, self.strategy.strategyName, self.symbol, seconds))
+    return core.error("timeout", ("%s of strategy '%s' on %s has not returned in %g s: nobody waits for it any more")
+      :format(what, self.strategy.strategyName, self.symbol, seconds))
   end, fn, self.context, ...)
 end
 
@@ -82,7 +84,7 @@ function LiveRun:await(price, when)
   if not signal.isReached(row, price) then return self:tellTick("waiting", row, price, when) end
   local opened = signal.copy(row)
   opened.pendingAt = when
-  if position:open(opened, price) then position:cancel("risk", price, when) end
+  if not position:open(opened, price) then position:cancel("risk", price, when) end
 end
 
 -- Nothing is open: asks for a signal, at most once in each interval.
@@ -103,8 +105,8 @@ function LiveRun:ask(price, when)
   end
   if row then
     if row.pendingAt == 0 then
-      if not position:mayOpen(row, price) then return position:schedule(row) end
-    elseif not position:open(row, price) then
+      if self:mayOpen(risk.adapter, tostring, row, price) then return position:schedule(row) end
+    elseif position:open(row, price) then
       return
     end
     position:refused(when)
@@ -163,8 +165,7 @@ function LiveRun:loop()
     self.context.when = when
     local ok, raised = xpcall(self.tick, core.traceback, self, when)
     if not ok then self:report(raised, "tick") end
-    if self.lost then break end
-    if self.stopping then break end
+    if self.lost or self.stopping then break end
     loop.sleepUntil(when + MINUTE, function(finish) self.wake = finish end)
     self.wake = nil
   end
@@ -176,7 +177,9 @@ local function eachFunction(self, fn)
   fn(self.exchange.getCandles)
   for _, callback in pairs(self.strategy.callbacks) do fn(callback) end
   for _, name in ipairs(self.strategy.risks) do
-    for _, v in ipairs(schema.find("risk", name, "live").validations) do fn(type(v) == "table" and v.validate or v) end
+    local profile = schema.find("risk", name, "live")
+    for _, v in ipairs(profile.validations) do fn(type(v) == "table" and v.validate or v) end
+    for _, callback in pairs(profile.callbacks) do fn(callback) end
   end
 end
 
@@ -198,10 +201,7 @@ function LiveRun:finish()
   if self.hold then self.hold() end
   self.lease, self.hold = nil, nil
   if runs[self.key] == self then runs[self.key] = nil end
-  events.emit("done", {
-    symbol = self.symbol, strategyName = self.strategy.strategyName, exchangeName = self.exchange.exchangeName,
-    backtest = false,
-  }, function(what, fn, each) self:call(what, fn, each) end)
+  self:tellDone()
 end
 
 function LiveRun:stop()
@@ -279,7 +279,7 @@ function M.run(symbol, options)
     queue[last] = events.copy(event)
     if wake then wake() end
   end
-  table.insert(run.task.waiters, function() if wake then wake() end end)
+  loop.onEnd(run.task, function() if wake then wake() end end)
   -- What the loop was given has been told when it asks for the next: a process that is killed in the loop's body is
   -- followed by one that is told again.
   run.position.keeps = { scheduled = true, opened = true, closed = true, cancelled = true }
@@ -289,8 +289,9 @@ function M.run(symbol, options)
     run.unattended, run.position.keeps, queue = true, nil, {}
   end
   return function()
+    local _ = attended -- lives as long as the loop
     if current then run.position:heard(current.id) end
-    if attended and first > last and not run.task.done then
+    if first > last and not run.task.done then
       loop.wait(function(w) wake = w end, function() return first <= last or run.task.done end)
       wake = nil
     end

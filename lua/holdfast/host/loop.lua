@@ -185,24 +185,30 @@ function M.sleepUntil(time, arrange)
 end
 
 --- Starts a coroutine.  It begins when whoever called waits.
----@param body fun(task: table)  must not raise
----@return { done: boolean, co: thread, waiters: function[] } task
+---@param body fun()  must not raise
+---@return { done: boolean, waiters: function[] } task
 function M.spawn(body)
   local task = { done = false, waiters = {} }
   live = live + 1
-  task.co = coroutine.create(function()
-    local ok, raised = xpcall(body, debug.traceback, task)
+  local co = coroutine.create(function()
+    local ok, raised = xpcall(body, debug.traceback)
     task.done, live = true, live - 1
-    for _, wake in ipairs(task.waiters) do wake() end
+    for _, fn in ipairs(task.waiters) do fn() end
     if not ok then error(raised, 0) end
   end)
-  M.soon(function() limit.resume(task.co) end)
+  M.soon(function() limit.resume(co) end)
   return task
 end
 
+--- Has a function called when a task has ended.
+---@param task { done: boolean, waiters: function[] }
+---@param fn fun()
+function M.onEnd(task, fn) table.insert(task.waiters, fn) end
+
 --- Waits until a task has ended.
+---@param task { done: boolean, waiters: function[] }
 function M.join(task)
-  M.wait(function(wake) table.insert(task.waiters, wake) end, function() return task.done end)
+  M.wait(function(wake) M.onEnd(task, wake) end, function() return task.done end)
 end
 
 -- A script that ends while something runs by the machine's clock has most likely forgotten to wait for it.

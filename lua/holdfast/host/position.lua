@@ -65,7 +65,8 @@ function Position:ledgerStep(entry)
 end
 
 -- Steps that make the slots of all risk profiles agree with `row`, or with nothing being open.
-function Position:settleSteps(steps, row)
+function Position:settleSteps(row)
+  local steps = {}
   for _, name in ipairs(self.run.strategy.risks) do
     steps[#steps + 1] = {
       adapter = "PersistRiskAdapter", shared = name,
@@ -117,28 +118,15 @@ function Position:schedule(row)
   self:tell()
 end
 
---- Whether its risk profiles would let a signal open, which does not take their slots.
----@return string? refused  which profile, and why
-function Position:mayOpen(row, price)
-  for _, name in ipairs(self.run.strategy.risks) do
-    local payload = self.run:riskPayload(name, row, price, row.scheduledAt)
-    local reason, mistake = self.run:within(risk.check, risk.adapter, name, name, row, payload)
-    if reason then
-      self.run:tellRisk(name, payload, reason, mistake)
-      return ("risk profile '%s': %s"):format(name, reason)
-    end
-  end
-end
-
 --- A signal opens; `row` has its pendingAt.  All its risk profiles must agree.
 ---@param row table
 ---@param price number
----@return string? refused  which profile, and why: nothing has happened
+---@return boolean opened  false: a profile has refused, and nothing has happened
 function Position:open(row, price)
   local event = self.run:openedEvent(row)
   local entry = self.waiting and entryWith(self.entry, event, { stage = "opened", at = row.pendingAt })
     or self:entryOf(self.entry, row, "opened", row.pendingAt, event)
-  local steps, refused, decided = {}, nil, {}
+  local steps, refused, decided = {}, false, {}
   for _, name in ipairs(self.run.strategy.risks) do
     local payload = self.run:riskPayload(name, row, price, row.pendingAt)
     steps[#steps + 1] = {
@@ -147,8 +135,8 @@ function Position:open(row, price)
         local reason, mistake = self.run:within(risk.take, risk.adapter, name, name, row, payload)
         decided[name] = { payload = payload, reason = reason, mistake = mistake }
         if reason then
-          refused = ("risk profile '%s': %s"):format(name, reason)
-          error(core.error("conflict", refused, { retryable = false }), 0)
+          refused = true
+          error(core.error("conflict", ("risk profile '%s': %s"):format(name, reason), { retryable = false }), 0)
         end
       end,
     }
@@ -161,14 +149,15 @@ function Position:open(row, price)
   if refused then
     -- Gives back those that were taken before it, where no transaction has done so.
     self.stale = false
-    if self.run.strategy.risks[2] then self:commit(self:settleSteps({}, nil)) end
+    if self.run.strategy.risks[2] then self:commit(self:settleSteps(nil)) end
   else
     self.row, self.waiting, self.entry = row, nil, entry
     self.run:callback("onWrite", self.symbol, signal.copy(row), row.priceOpen, row.pendingAt, false)
   end
   for name, each in pairs(decided) do self.run:tellRisk(name, each.payload, each.reason, each.mistake) end
-  if refused then return refused end
+  if refused then return false end
   self:tell()
+  return true
 end
 
 --- Its price has reached levels.
@@ -188,7 +177,7 @@ function Position:close(reason, price, when)
   local event = self.run:closedEvent(self.row, reason, price, when)
   local entry = entryWith(self.entry, event, { stage = "closed", at = when })
   local steps = { self:ledgerStep(entry), self:signalStep(nil) }
-  local slots = self:settleSteps({}, nil)
+  local slots = self:settleSteps(nil)
   if storage.isTogether("PersistSignalAdapter", "PersistRiskAdapter") then
     for _, step in ipairs(slots) do steps[#steps + 1] = step end
     slots = {}
@@ -336,11 +325,10 @@ end
 -- Which expired slots of others are of positions that are still open.
 local function openElsewhere(name, when)
   local open = {}
-  risk.prune({ read = risk.adapter.read, write = function() end }, name, when, function(slot)
+  for _, slot in ipairs(risk.expired(risk.adapter, name, when)) do
     local ok, row = pcall(signals.readSignalData, slot.strategyName, slot.symbol)
-    if not ok or type(row) == "table" and row.id == slot.signalId then open[slot.signalId] = true end
-    return true
-  end)
+    open[slot.signalId] = not ok or type(row) == "table" and row.id == slot.signalId
+  end
   return open
 end
 
@@ -352,7 +340,7 @@ local function makeSlotsTrue(self, when)
     if not ok and not isUnreadable(raised) then error(raised, 0) end
     if not ok then self.run:report(raised, "restore") end
   end
-  local steps = self:settleSteps({}, row)
+  local steps = self:settleSteps(row)
   for _, name in ipairs(self.run.strategy.risks) do
     local open = openElsewhere(name, when)
     steps[#steps + 1] = {

@@ -161,11 +161,10 @@ end
 ---@param strategyName string
 ---@param symbol string
 ---@param row? table  of the open signal
----@return boolean changed
 function M.settle(book, key, strategyName, symbol, row)
   local slots, changed, found = {}, false, false
   local before = readable(book, key)
-  if not before then return false end
+  if not before then return end
   for _, slot in ipairs(before) do
     local own = isOf(slot, strategyName, symbol)
     if own and not (row and slot.signalId == row.id and not found) then
@@ -180,26 +179,38 @@ function M.settle(book, key, strategyName, symbol, row)
     changed = true
   end
   if changed then book.write(slots, key) end
-  return changed
 end
 
---- Removes the slots of others whose time is over.
+local function isExpired(slot, when)
+  return type(slot) == "table" and type(slot.openTimestamp) == "number" and type(slot.minuteEstimatedTime) == "number"
+    and type(slot.signalId) == "string" and type(slot.strategyName) == "string" and type(slot.symbol) == "string"
+    and when - slot.openTimestamp >= slot.minuteEstimatedTime * 60000
+end
+
+--- The slots whose time is over.
 ---@param book holdfast.host.Book
 ---@param key string
 ---@param when number
----@param keep fun(slot: holdfast.host.Slot): boolean  whether its position is open all the same
----@return holdfast.host.Slot[] removed
-function M.prune(book, key, when, keep)
-  local slots, removed = {}, {}
+---@return holdfast.host.Slot[]
+function M.expired(book, key, when)
+  local list = {}
   for _, slot in ipairs(readable(book, key) or {}) do
-    local known = type(slot) == "table" and type(slot.openTimestamp) == "number"
-      and type(slot.minuteEstimatedTime) == "number" and type(slot.signalId) == "string"
-      and type(slot.strategyName) == "string" and type(slot.symbol) == "string"
-    local expired = known and when - slot.openTimestamp >= slot.minuteEstimatedTime * 60000
-    if expired and not keep(slot) then removed[#removed + 1] = slot else slots[#slots + 1] = slot end
+    if isExpired(slot, when) then list[#list + 1] = slot end
   end
-  if #removed > 0 then book.write(slots, key) end
-  return removed
+  return list
+end
+
+--- Removes slots whose time is over.
+---@param book holdfast.host.Book
+---@param key string
+---@param when number
+---@param keep fun(slot: holdfast.host.Slot): boolean  whether one stays all the same
+function M.prune(book, key, when, keep)
+  local slots, removed = {}, false
+  for _, slot in ipairs(readable(book, key) or {}) do
+    if isExpired(slot, when) and not keep(slot) then removed = true else slots[#slots + 1] = slot end
+  end
+  if removed then book.write(slots, key) end
 end
 
 return M

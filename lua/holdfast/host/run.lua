@@ -5,7 +5,7 @@
 local core = require "holdfast.core"
 local contexts = require "holdfast.host.context"
 local events = require "holdfast.host.events"
-local ledger = require "holdfast.host.ledger"
+local risk = require "holdfast.host.risk"
 local schema = require "holdfast.host.schema"
 local signal = require "holdfast.host.signal"
 
@@ -35,7 +35,7 @@ function Run.init(self, what, symbol, given, backtest)
       .. type(symbol))
   end
   if schema.isReserved(symbol) then
-    schema.refuse("%s: symbols that begin with backtest/ are those of backtests", what)
+    schema.refuse("%s: symbols that begin with backtest/ are those of backtests: choose another one", what)
   end
   if type(given) ~= "table" then
     schema.refuse("%s: give {strategyName=, exchangeName=%s} behind the symbol, not a %s", what,
@@ -43,7 +43,8 @@ function Run.init(self, what, symbol, given, backtest)
   end
   for field in pairs(given) do
     if not FIELDS[field] or field == "frameName" and not backtest then
-      schema.refuse("%s: there is no option '%s'", what, tostring(field))
+      schema.refuse("%s: there is no option '%s': strategyName, exchangeName%s exist", what, tostring(field),
+        backtest and ", frameName" or "")
     end
   end
   self.symbol, self.backtest, self.kind = symbol, backtest, backtest and "signalBacktest" or "signalLive"
@@ -51,20 +52,23 @@ function Run.init(self, what, symbol, given, backtest)
   self.exchange = schema.find("exchange", given.exchangeName, what)
   if backtest then self.frame = schema.find("frame", given.frameName, what) end
   for _, name in ipairs(self.strategy.risks) do schema.find("risk", name, what) end
-  self.context = {
-    symbol = symbol, strategyName = self.strategy.strategyName, exchangeName = self.exchange.exchangeName,
-    exchange = self.exchange, backtest = backtest,
-  }
+  self.context = self:identity { exchange = self.exchange }
+end
+
+-- A table with what tells this run from others, in all events and payloads.
+---@param fields table  receives it
+function Run:identity(fields)
+  fields.symbol, fields.strategyName = self.symbol, self.strategy.strategyName
+  fields.exchangeName, fields.frameName = self.exchange.exchangeName, self.frame and self.frame.frameName
+  fields.backtest = self.backtest
+  return fields
 end
 
 -- Tells of a failure of this run.
 ---@param raised any
 ---@param source string  what was being done
 function Run:report(raised, source)
-  events.report(raised, {
-    strategyName = self.strategy.strategyName, symbol = self.symbol, exchangeName = self.exchange.exchangeName,
-    when = self.context.when, source = source,
-  })
+  events.report(raised, self:identity { when = self.context.when, source = source })
 end
 
 -- ------------------------------------------------------------------ events
@@ -76,10 +80,8 @@ end
 ---@param when number
 ---@param more? table
 function Run:event(action, row, price, when, more)
-  local event = {
+  local event = self:identity {
     id = row.id .. ":" .. action, action = action, signal = signal.copy(row), currentPrice = price, timestamp = when,
-    symbol = self.symbol, strategyName = self.strategy.strategyName, exchangeName = self.exchange.exchangeName,
-    frameName = self.frame and self.frame.frameName, backtest = self.backtest,
   }
   if more then
     for k, v in pairs(more) do event[k] = v end
@@ -160,11 +162,16 @@ function Run:tell(event)
       self:callback("onTick", self.symbol, own, event.currentPrice, event.timestamp, self.backtest)
     end
   end
-  local kind = event.action == "partial" and "partial" or self.kind
-  if events.has(kind) then
-    events.emit(kind, event, function(what, fn, each) self:call(what, fn, each) end)
-  end
+  self:emit(event.action == "partial" and "partial" or self.kind, event)
 end
+
+-- Has the listeners of a kind called.
+function Run:emit(kind, event)
+  if events.has(kind) then events.emit(kind, event, function(what, fn, each) self:call(what, fn, each) end) end
+end
+
+-- Tells that it has ended.
+function Run:tellDone() self:emit("done", self:identity {}) end
 
 -- Tells of a minute in which nothing changed.
 ---@param action "idle"|"waiting"|"active"
@@ -172,12 +179,11 @@ function Run:tellTick(action, row, price, when)
   if not row then self:callback("onIdle", self.symbol, price, when, self.backtest) end
   local onTick, heard = self.strategy.callbacks.onTick, not self.backtest and events.has(self.kind)
   if not onTick and not heard then return end
-  local event = {
-    action = action, signal = row and signal.copy(row), currentPrice = price, timestamp = when, symbol = self.symbol,
-    strategyName = self.strategy.strategyName, exchangeName = self.exchange.exchangeName, backtest = self.backtest,
+  local event = self:identity {
+    action = action, signal = row and signal.copy(row), currentPrice = price, timestamp = when,
   }
   if onTick then self:call("callbacks.onTick", onTick, self.symbol, events.copy(event), price, when, self.backtest) end
-  if heard then events.emit(self.kind, event, function(what, fn, each) self:call(what, fn, each) end) end
+  if heard then self:emit(self.kind, event) end
 end
 
 -- Has getSignal asked and makes a row of what it gives.  What is wrong with it is reported: then there is none.
@@ -199,20 +205,34 @@ end
 
 -- What validations of a risk profile are given.
 function Run:riskPayload(name, row, price, when)
-  return {
-    riskName = name,
-    symbol = self.symbol, strategyName = self.strategy.strategyName, exchangeName = self.exchange.exchangeName,
-    frameName = self.frame and self.frame.frameName, currentPrice = price, timestamp = when,
-    currentSignal = signal.copy(row), backtest = self.backtest,
+  return self:identity {
+    riskName = name, currentPrice = price, timestamp = when, currentSignal = signal.copy(row),
   }
+end
+
+-- Whether the risk profiles would let a signal open, which does not take their slots.
+---@param book holdfast.host.Book
+---@param keyOf fun(name: string): string  under which the slots of a profile are stored
+---@return boolean
+function Run:mayOpen(book, keyOf, row, price)
+  for _, name in ipairs(self.strategy.risks) do
+    local payload = self:riskPayload(name, row, price, row.scheduledAt)
+    local reason, mistake = self:within(risk.check, book, name, keyOf(name), row, payload)
+    if reason then
+      self:tellRisk(name, payload, reason, mistake)
+      return false
+    end
+  end
+  return true
 end
 
 -- Tells a profile's callbacks how it decided, and of a mistake in a validation.
 function Run:tellRisk(name, payload, reason, mistake)
   if mistake then self:report(mistake, "risk '" .. name .. "'") end
   if reason and events.has("risk") then
-    local event = ledger.with(payload, { reason = reason })
-    events.emit("risk", event, function(what, fn, each) self:call(what, fn, each) end)
+    local event = events.copy(payload)
+    event.reason = reason
+    self:emit("risk", event)
   end
   local callbacks = schema.find("risk", name, "risk").callbacks
   local fn = reason and callbacks.onRejected or not reason and callbacks.onAllowed

@@ -48,8 +48,11 @@ end
 
 local function checkInterval(what, interval)
   if not M.intervals[interval] then
-    refuse("%s: interval %s: 1m, 3m, 5m, 15m, 30m, 1h, 2h, 4h, 6h, 8h, 12h and 1d exist", what,
-      type(interval) == "string" and "'" .. interval .. "'" or "of type " .. type(interval))
+    local names = {}
+    for name in pairs(M.intervals) do names[#names + 1] = name end
+    table.sort(names, function(a, b) return M.intervals[a] < M.intervals[b] end)
+    refuse("%s: interval %s: %s exist", what,
+      type(interval) == "string" and "'" .. interval .. "'" or "of type " .. type(interval), table.concat(names, ", "))
   end
 end
 
@@ -129,7 +132,9 @@ local function checkExchange(what, s)
 end
 
 local function checkRisk(what, s)
-  if M.isReserved(s.riskName) then refuse("%s: names that begin with backtest/ are those of backtests", what) end
+  if M.isReserved(s.riskName) then
+    refuse("%s: names that begin with backtest/ are those of backtests: choose another one", what)
+  end
   checkFields(what, s, { "riskName", "note", "validations", "callbacks" })
   if type(s.validations) ~= "table" or #s.validations == 0 then
     refuse("%s: validations must be a list of functions, or of {validate=, note=}", what)
@@ -138,15 +143,16 @@ local function checkRisk(what, s)
     checkFunction(what, ("validations[%d]"):format(i), type(v) == "table" and v.validate or v)
   end
   s.callbacks = s.callbacks or {}
-  if type(s.callbacks) ~= "table" then refuse("%s: callbacks must be a table", what) end
+  if type(s.callbacks) ~= "table" then refuse("%s: callbacks must be a table, not a %s", what, type(s.callbacks)) end
   checkFields(what .. ": callbacks", s.callbacks, { "onRejected", "onAllowed" })
   for name, fn in pairs(s.callbacks) do checkFunction(what, "callbacks." .. name, fn) end
 end
 
 local function checkFrame(what, s)
   checkFields(what, s, { "frameName", "note", "interval", "startDate", "endDate" })
-  s.interval = s.interval or "1m"
-  checkInterval(what, s.interval)
+  if s.interval ~= nil and s.interval ~= "1m" then
+    refuse("%s: frames go by minutes: leave out the interval, or give \"1m\"", what)
+  end
   s.startDate, s.endDate = M.toTime(what .. ": startDate", s.startDate), M.toTime(what .. ": endDate", s.endDate)
   if s.startDate % MINUTE ~= 0 then refuse("%s: startDate must be at the beginning of a minute", what) end
   if s.endDate < s.startDate then refuse("%s: endDate must not be before startDate", what) end

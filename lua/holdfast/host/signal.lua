@@ -100,7 +100,9 @@ function M.new(given, context, price, when)
   if given.note ~= nil and type(given.note) ~= "string" then
     fail("note must be a string, not a %s", type(given.note))
   end
-  if given.id ~= nil and (type(given.id) ~= "string" or given.id == "") then fail("id must be a string") end
+  if given.id ~= nil and (type(given.id) ~= "string" or given.id == "") then
+    fail("id must be a string that is not empty, not %s", shown(given.id))
+  end
   local row = {
     -- The same signal has the same id, whatever happened in between: it can be the order's id at the exchange.
     id = given.id or ("%s/%s/%d"):format(escape(context.strategyName), escape(context.symbol), when),
