@@ -91,7 +91,7 @@ end
 -- Compares the live run with one in memory, and in this process.
 local function compare(live, world)
   heading("Comparing", "the same minutes in memory, and nobody is killed")
-  demoHost.eachAdapter(function(adapter) adapter.useMemory("memory:demo") end)
+  holdfast.adapters.useAll "memory:demo"
   local events = {}
   local function hear(event) if event.id then table.insert(events, event) end end
   local stop, stopLevels = host.listenSignalLive(hear), host.listenPartial(hear)

@@ -4,7 +4,6 @@
 -- a replay, in which the minutes of the candles go by as fast as whoever calls wants them.  Nothing in it depends on
 -- anything but the candles: a run that was killed and taken up again can be compared with one that was not.
 
-local holdfast = require "holdfast"
 local host = require "holdfast.host"
 local market = require "market"
 
@@ -110,12 +109,6 @@ local function pullback(symbol)
     position = way > 0 and "long" or "short", minuteEstimatedTime = 180,
     priceOpen = open, priceTakeProfit = open + way * 5 * range, priceStopLoss = open - way * 3 * range,
   }
-end
-
---- Calls a function with every adapter that the host keeps its state in.
----@param fn fun(adapter: holdfast.Adapter)
-function M.eachAdapter(fn)
-  for _, name in ipairs { "Signal", "Schedule", "Risk", "Partial" } do fn(holdfast["Persist" .. name .. "Adapter"]) end
 end
 
 --- Tells the host of all this.

@@ -94,7 +94,7 @@ end
 ---@return boolean ok
 function M.serve(world, options)
   say("pid", ffi.C.demo_pid())
-  demoHost.eachAdapter(function(adapter) adapter.useLmdb(options.store) end)
+  holdfast.adapters.useAll("lmdb:" .. options.store)
   local journal, known = openJournal(options.journal)
 
   -- In the first minute only what was found is active: what opens in it, opens.

@@ -760,7 +760,7 @@ describe("the examples", function()
           "gap.csv", "base" },
         { 1, "none.lua: io: ", "none.lua", "all.csv", "base" },
         { 1, "raises.lua: script: ", "raises.lua", "all.csv", "base" },
-        { 1, "usePersistSignalAdapter: give a class", script, "all.csv", "base", "store.lua" },
+        { 1, "PersistSignalAdapter.useAll: give a class", script, "all.csv", "base", "store.lua" },
         { 1, "all.csv/x: invalid_argument: cannot open ", script, "all.csv", "all.csv/x" },
       } do
         local said = run("", unpack(case, 3))
