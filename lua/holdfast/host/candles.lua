@@ -10,7 +10,7 @@ local M = {}
 
 local FIELDS = { "open", "high", "low", "close", "volume" }
 
---- 1707343380000 -> "2024-02-07T22:03:00Z"
+--- A time as text: 1707343380000 is "2024-02-07T22:03:00Z".
 ---@param ms number
 ---@return string
 function M.date(ms)
@@ -103,6 +103,11 @@ function M.window(list, who, step, since, count)
 end
 
 --- How an exchange is called in errors.
+---@param exchange table
+---@param symbol string
+---@param interval string
+---@param since number
+---@param count number
 function M.describe(exchange, symbol, interval, since, count)
   return ("exchange '%s': getCandles('%s', '%s', %d, %d)"):format(exchange.exchangeName, symbol, interval, since, count)
 end

@@ -12,6 +12,7 @@ local M = {}
 local runner
 
 --- Says who calls what is due; loop.lua does, once.
+---@param given { enqueue: fun(fn: function), drain: fun(), mayWait: fun(what: string) }
 function M.runBy(given) runner = given end
 
 local function checkTime(what, time)
@@ -84,6 +85,7 @@ function Manual:advance(ms) self:advanceTo(self.time + ms) end
 local Real = {}
 Real.__index = Real
 
+--- Makes one.
 ---@return holdfast.host.RealClock
 ---@raise unavailable  there is no lua-luv
 function M.real()
@@ -130,9 +132,11 @@ function Real:step()
 end
 
 --- Whether it is one that somebody moves.
+---@param clock table
 function M.isManual(clock) return getmetatable(clock) == Manual end
 
 --- Whether it is that of the machine.
+---@param clock table
 function M.isReal(clock) return getmetatable(clock) == Real end
 
 return M

@@ -82,6 +82,7 @@ function M.push(symbol, candle)
 end
 
 --- What an exchange gives: of the candles that were pushed.
+---@param ... any  as getCandles of an exchange
 ---@return table[]
 function M.getCandles(...)
   need "getCandles"

@@ -40,6 +40,7 @@ function M.listen(kind, what, fn)
 end
 
 --- Whether anybody listens.
+---@param kind string
 function M.has(kind) return listeners[kind][1] ~= nil end
 
 --- Ends all listening.

@@ -16,6 +16,7 @@ local function pack(...) return { n = select("#", ...), ... } end
 ---@param late fun(): any  makes what is raised when it takes longer; what the function does later is ignored
 ---@param fn function
 ---@param context? table  a holdfast.host.Context
+---@param ... any  arguments of fn
 ---@return boolean ok
 ---@return any ...        what it returned, or what it raised (strings with their traceback)
 function M.wait(ms, late, fn, context, ...)
@@ -48,6 +49,7 @@ end
 --- Calls a function that may wait, from wherever: outside of any coroutine it gets one.
 ---@param fn function
 ---@param context? table
+---@param ... any  arguments of fn
 ---@return any ...  what it returned
 ---@raise what it raised
 function M.call(fn, context, ...)
@@ -65,6 +67,7 @@ end
 ---@param late fun(): any
 ---@param failed fun(raised: any)  receives what it raises
 ---@param fn function
+---@param ... any  arguments of fn
 function M.detach(ms, late, failed, fn, ...)
   local co = coroutine.create(function(...)
     local ok, raised = xpcall(fn, core.traceback, ...)

@@ -121,9 +121,13 @@ local function format(what, symbol, value)
 end
 
 --- A price as the exchange writes it: its formatPrice.
+---@param symbol string
+---@param price number
 function M.formatPrice(symbol, price) return format("formatPrice", symbol, price) end
 
 --- A quantity as the exchange writes it: its formatQuantity.
+---@param symbol string
+---@param quantity number
 function M.formatQuantity(symbol, quantity) return format("formatQuantity", symbol, quantity) end
 
 --- Forgets all that was added, all listeners and settings.  For tests.

@@ -25,6 +25,9 @@ local M = {}
 ---@field events table[]       durable, and not yet known to have been heard
 
 --- The entry of a strategy that has had no signal on this symbol.
+---@param strategyName string
+---@param exchangeName string
+---@param symbol string
 ---@return holdfast.host.Entry
 function M.new(strategyName, exchangeName, symbol)
   return {

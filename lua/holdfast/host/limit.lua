@@ -12,6 +12,8 @@ local HOOK_COUNT_LATE = 1000 -- and once it is late: enough for us to take note 
 --- has ended, whatever it catches.
 ---@param ms number
 ---@param late fun(): any
+---@param fn function
+---@param ... any  arguments of fn
 ---@return any ...  what pcall gives
 function M.call(ms, late, fn, ...)
   local hook, mask, count = debug.gethook()
@@ -45,6 +47,8 @@ local function resumeNow(co, ...)
 end
 
 --- Resumes a coroutine, within its limit if it has one.
+---@param co thread
+---@param ... any  what it is resumed with
 ---@raise what ended it
 function M.resume(co, ...)
   local limit = limits[co]
@@ -55,9 +59,11 @@ end
 
 --- Lets a function be ended that never returns nor waits.  Compiled code cannot be interrupted, so it is interpreted
 --- from now on, and so are the functions in it; those that it calls from elsewhere are not.
+---@param fn function
 function M.interruptible(fn) pcall(jit.off, fn, true) end -- functions in C cannot be
 
 --- Has it compiled again.
+---@param fn function
 function M.compiled(fn) pcall(jit.on, fn, true) end
 
 return M

@@ -56,6 +56,8 @@ end
 function M.now() return theClock():now() end
 
 --- Has a function called after so many milliseconds.
+---@param ms number
+---@param fn function
 ---@return fun() cancel
 function M.after(ms, fn) return theClock():after(ms, fn) end
 
@@ -69,12 +71,14 @@ local function kick()
 end
 
 --- Has a function called by whoever runs the loop.
+---@param fn function
 function M.soon(fn)
   enqueue(fn)
   kick()
 end
 
 --- Has a function called once, when nothing is ready: what many have asked for meanwhile can be done together.
+---@param fn function
 function M.whenIdle(fn) idle[#idle + 1] = fn end
 
 local function call(fn)

@@ -78,6 +78,12 @@ function M.average(exchange, symbol, when, isWanted)
 end
 
 --- The last candles that were over before `when`.
+---@param exchange table
+---@param symbol string
+---@param interval string
+---@param count number
+---@param when number
+---@param what string  who asks, for the error
 ---@return table[]
 function M.last(exchange, symbol, interval, count, when, what)
   local step = schema.intervals[interval]

@@ -45,6 +45,7 @@ end
 M.adapter = {}
 
 --- The slots of a profile.
+---@param key string
 ---@raise corrupt, io, ...
 function M.adapter.read(key)
   local slots = adapter.readPositionData(key)
@@ -57,6 +58,8 @@ function M.adapter.read(key)
 end
 
 --- Changes them.
+---@param slots holdfast.host.Slot[]?
+---@param key string
 function M.adapter.write(slots, key)
   adapter.writePositionData(slots and core.json.array(slots), key)
 end

@@ -22,6 +22,7 @@ M.callbacks = {
 }
 
 --- Whether a name is one under which backtests store: see Backtest.
+---@param name any
 function M.isReserved(name) return type(name) == "string" and name:find("^backtest/") ~= nil end
 
 local function refuse(...) error(core.error("invalid_argument", string.format(...)), 0) end

@@ -137,6 +137,7 @@ function M.new(given, context, price, when)
 end
 
 --- Whether what was stored is the row of a signal; gives what is wrong.
+---@param row any
 ---@return string|nil
 function M.wrongRow(row)
   if type(row) ~= "table" then return "it is a " .. type(row) end
@@ -151,27 +152,37 @@ function M.wrongRow(row)
 end
 
 --- Whether the price of a waiting signal has come.
+---@param row table
+---@param price number
 function M.isReached(row, price)
   if row.position == "long" then return price <= row.priceOpen end
   return price >= row.priceOpen
 end
 
 --- Whether the price is at or behind the stop loss.
+---@param row table
+---@param price number
 function M.isStopped(row, price)
   if row.position == "long" then return price <= row.priceStopLoss end
   return price >= row.priceStopLoss
 end
 
 --- Whether the price is at or beyond the take profit.
+---@param row table
+---@param price number
 function M.isTaken(row, price)
   if row.position == "long" then return price >= row.priceTakeProfit end
   return price <= row.priceTakeProfit
 end
 
 --- Whether its time is over.
+---@param row table
+---@param when number
 function M.isExpired(row, when) return when - row.pendingAt >= row.minuteEstimatedTime * 60000 end
 
 --- Profit and loss after slippage and fee, each way.
+---@param row table
+---@param close number
 ---@return { pnlPercentage: number, priceOpen: number, priceClose: number }  the prices with slippage
 function M.pnl(row, close)
   local slippage, fee = config.values.CC_PERCENT_SLIPPAGE / 100, config.values.CC_PERCENT_FEE
@@ -181,6 +192,8 @@ function M.pnl(row, close)
 end
 
 --- How far the price is on its way to take profit or stop loss.
+---@param row table
+---@param price number
 ---@return "profit"|"loss" way
 ---@return number percent  0 to 100
 function M.progress(row, price)
@@ -193,6 +206,8 @@ function M.progress(row, price)
 end
 
 --- The levels (10, 20, ... 100) that were reached and are not in `reached`, which receives them.
+---@param reached integer[]
+---@param percent number
 ---@return integer[]
 function M.newLevels(reached, percent)
   local new = {}
@@ -208,6 +223,7 @@ function M.newLevels(reached, percent)
 end
 
 --- A copy, so that a listener that changes it changes nothing here.
+---@param row any
 function M.copy(row)
   if type(row) ~= "table" then return row end
   local copy = {}

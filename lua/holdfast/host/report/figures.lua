@@ -50,6 +50,7 @@ function M.priceDecimals(price)
   return math.max(2, math.min(10, 5 - math.floor(math.log10(math.abs(price)))))
 end
 
+--- A price, with as many decimals as tell it apart.
 ---@param price? number
 ---@return string
 function M.price(price)
@@ -65,7 +66,7 @@ function M.time(ms, format)
   return os.date("!" .. (format or "%Y-%m-%d %H:%M"), math.floor(ms / 1000))
 end
 
---- 45m, 2h 05m, 3d 04h.
+--- A duration: 45m, 2h 05m, 3d 04h.
 ---@param minutes? number
 ---@return string
 function M.duration(minutes)

@@ -190,6 +190,7 @@ end
 ---@field trades holdfast.host.Trade[] in order of closedAt
 ---@field positions table[] what is still open, as trades without what comes with closing
 
+--- The figures of a run.
 ---@param events table[] checked by the report
 ---@return holdfast.host.Statistics
 function M.of(events)
