@@ -363,6 +363,30 @@ describe("in live mode", function()
     assert.equal("opened", heard.summary())
   end)
 
+  it("a listener that catches its end twice keeps nobody else from hearing", function()
+    hosts.exchange(function() return price end)
+    host.setConfig { CC_MAX_SIGNAL_GENERATION_SECONDS = 0.1 }
+    for catches = 0, 6 do
+      hosts.strategy { strategyName = "s" .. catches, interval = "1d" }
+      local stop = host.listenSignalLive(function(event)
+        if event.action ~= "opened" then return end
+        local function place()
+          local n = 0
+          while true do n = n + 1 end
+        end
+        for _ = 1, catches do pcall(place) end
+        place()
+      end)
+      local second
+      local stopSecond = host.listenSignalLive(function(event) second = second or event.id and event.action end)
+      hosts.live("s" .. catches)
+      pass(1)
+      assert.equal("opened", second, catches .. " catches")
+      stop()
+      stopSecond()
+    end
+  end)
+
   it("nothing happens inside a transaction of a script that waits", function()
     hosts.exchange(function() return price end)
     hosts.strategy { interval = "1d" }

@@ -387,6 +387,30 @@ describe("a live run", function()
     assert.same({}, heard.errors)
   end)
 
+  it("writes nothing any more once it has ended, whatever a loop over it asks for", function()
+    local price = 100
+    host.addExchange { exchangeName = "own", getCandles = function(_, _, since, limit)
+      return hosts.candles(since, limit, price)
+    end }
+    hosts.strategy { interval = "1d" }
+    local options = { strategyName = "main", exchangeName = "own" }
+    local step = host.Live.run("BTCUSDT", options)
+    assert.equal("opened", step().action)
+    host.Live.stop()
+    host.run()
+    host.Live.background("BTCUSDT", options)
+    price = 80
+    pass(2)
+    local function stage()
+      local _, entry = next(partials.readPartialData("BTCUSDT"))
+      return entry.stage
+    end
+    assert.equal("closed", stage())
+    assert.is_nil(step())
+    pass(1)
+    assert.equal("closed", stage())
+  end)
+
   it("ends where its lease is lost, and says to whom", function()
     local folder = os.tmpname()
     os.remove(folder)
@@ -629,8 +653,8 @@ describe("a live run", function()
     pass(10)
     assert.equal(before, heard.summary())
     assert.equal(1, #heard.errors)
-    assert.matches("^the clock says 2024%-02%-07T22:53Z, and what is stored is of 2024%-02%-07T23:4",
-      heard.errors[1].message)
+    assert.matches("^the clock says 2024%-02%-07T22:53:00Z, and what is stored is of 2024%-02%-07T23:4.*: nothing is "
+      .. "done until then$", heard.errors[1].message)
     pass(50)
     assert.is_true(#heard.summary() > #before)
   end)

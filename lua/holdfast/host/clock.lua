@@ -117,6 +117,7 @@ function Real:after(ms, fn)
     stop()
     runner.enqueue(fn)
     runner.drain()
+    if core.inTransaction() then self:after(10, function() end) end -- nothing was done: once more, when it is over
     if self.stepping then self.uv.stop() end
   end)
   return stop

@@ -11,6 +11,8 @@ local M = {}
 
 local function pack(...) return { n = select("#", ...), ... } end
 
+local function protect(fn, ...) return pack(xpcall(fn, core.traceback, ...)) end
+
 --- Calls a function of the user: in a coroutine of its own, since it may wait, and not for ever.
 ---@param ms number       how long it may take; math.huge: as long as it likes
 ---@param late fun(): any  makes what is raised when it takes longer; what the function does later is ignored
@@ -23,7 +25,9 @@ function M.wait(ms, late, fn, context, ...)
   local result, wake, over
   local co = coroutine.create(function(...)
     contexts.set(context)
-    local got = pack(xpcall(fn, core.traceback, ...))
+    -- Twice protected: one that is too late may be told so once more just when it has ended.
+    local ok, got = pcall(protect, fn, ...)
+    if not ok then got = { n = 2, false, got } end
     if over then return end
     result = got
     if wake then wake() end

@@ -87,7 +87,7 @@ local function load(key)
   if type(levels) ~= "table" or levels[1] ~= nil then
     corrupt(key, "they are a %s, not a table of entries by signal", type(levels) == "table" and "list" or type(levels))
   end
-  return levels
+  return next(levels) == nil and {} or levels -- an empty list is an empty table, too
 end
 
 --- The latest entry of a strategy; what names no strategy is passed over.

@@ -7,6 +7,7 @@
 -- next one tries again.
 
 local adapters = require "holdfast.adapters"
+local candles = require "holdfast.host.candles"
 local config = require "holdfast.host.config"
 local core = require "holdfast.core"
 local events = require "holdfast.host.events"
@@ -90,7 +91,9 @@ end
 -- Nothing is open: asks for a signal, at most once in each interval.
 function LiveRun:ask(price, when)
   local position, interval = self.position, schema.intervals[self.strategy.interval]
-  if math.floor(when / interval) <= math.floor(position.entry.askedAt / interval) then
+  local askedAt = position.entry.askedAt
+  if askedAt > when + interval then askedAt = 0 end -- the clock was far ahead then
+  if math.floor(when / interval) <= math.floor(askedAt / interval) then
     return self:tellTick("idle", nil, price, when)
   end
   local row = self:signalOf(price, when, self:guard("getSignal", self.strategy.getSignal, self.symbol, when))
@@ -141,11 +144,13 @@ function LiveRun:tick(when)
   if position.stale then position:restore(when) end
   if position.blocked then return end
   if position.slotsStale then position:restoreSlots(when) end
-  if position.entry.at > when + MINUTE and not self.toldOfClock then
+  position:tell() -- what somebody did not hear since telling was cut off
+  local latest = math.max(position.entry.at, position.entry.askedAt)
+  if latest > when + MINUTE and not self.toldOfClock then
     self.toldOfClock = true
-    self:report(core.error("invalid_value", ("the clock says %s, and what is stored is of %s: nothing is done until "
-      .. "then"):format(os.date("!%Y-%m-%dT%H:%MZ", when / 1000), os.date("!%Y-%m-%dT%H:%MZ",
-      position.entry.at / 1000))), "clock")
+    self:report(core.error("invalid_value", ("the clock says %s, and what is stored is of %s%s"):format(
+      candles.date(when), candles.date(latest), position.entry.at > when and ": nothing is done until then" or "")),
+      "clock")
   end
   if when <= position.entry.at and self.restored then return end
   local price, list = quotes.average(self.exchange, self.symbol, when, function() return not self.stopping end)
@@ -196,7 +201,7 @@ end
 
 -- Ends it: what is durable stays, and can be taken up by whoever runs it next.
 function LiveRun:finish()
-  self.position:flush()
+  self.position:flush(self.lost)
   if self.lease then self.lease:release() end
   if self.hold then self.hold() end
   self.lease, self.hold = nil, nil

@@ -143,6 +143,8 @@ function M.sleep(ms)
   end, function() return done end)
 end
 
+local EARLY_MS = 1000
+
 -- The sleepers of a moment, in order; made when the first one comes.
 local function momentAt(time)
   local moment = moments[time]
@@ -151,9 +153,9 @@ local function momentAt(time)
   moments[time] = moment
   local target = theClock()
   local function due()
-    -- A timer may come a little early: nobody may be woken before the time.
+    -- A timer may come a little early: nobody may be woken before the time, unless the clock was set back meanwhile.
     local left = time - target:now()
-    if left > 0 then
+    if left > 0 and left < EARLY_MS then
       moment.cancel = target:after(left, due)
       return
     end

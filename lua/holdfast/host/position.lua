@@ -14,6 +14,7 @@
 
 local adapters = require "holdfast.adapters"
 local core = require "holdfast.core"
+local events = require "holdfast.host.events"
 local ledger = require "holdfast.host.ledger"
 local loop = require "holdfast.host.loop"
 local risk = require "holdfast.host.risk"
@@ -29,7 +30,8 @@ local signals, schedules = adapters.PersistSignalAdapter, adapters.PersistSchedu
 ---@field entry holdfast.host.Entry
 ---@field stale boolean   what is in memory may not be true: restore() first
 ---@field slotsStale boolean  so may the slots of the risk profiles be: restoreSlots() first
----@field told table<string, true>  events that were told here and that the ledger still has
+---@field told table<string, "some"|"all">  whom events were told here that the ledger still has
+---@field over? boolean    the run has ended: others write the ledger now
 ---@field keeps? table<string, true>  actions whose events the ledger keeps until heard() is called
 ---@field blocked? string why nothing may be done: there is state that is not ours
 local Position = {}
@@ -76,8 +78,10 @@ function Position:settleSteps(row)
   return steps
 end
 
--- Does the steps; when that fails, nobody knows what is true.
+-- Does the steps; when that fails, nobody knows what is true.  Whatever was waited for before, the lease must be ours
+-- still.
 function Position:commit(steps)
+  self.run:checkLease()
   local ok, raised = pcall(storage.commit, steps)
   if ok then return end
   self.stale = true
@@ -224,12 +228,15 @@ end
 ---@param again? boolean  somebody may have been told by a process that was killed
 function Position:tell(again)
   for _, event in ipairs(self.entry.events) do
-    if not self.told[event.id] then
-      self.told[event.id] = true
-      if again then
-        event = ledger.with(event, { redelivered = true })
+    local before = self.told[event.id]
+    if before ~= "all" then
+      self.told[event.id] = "some"
+      if again or before == "some" then
+        event = events.copy(event)
+        event.redelivered = true
       end
       self.run:tell(event)
+      self.told[event.id] = "all"
     end
   end
   self:forgetTold(function(event) return not (self.keeps and self.keeps[event.action]) end)
@@ -238,14 +245,14 @@ end
 --- What was told has been heard only now; see `keeps`.
 ---@param id string  of the event
 function Position:heard(id)
-  if self.entry then self:forgetTold(function(event) return event.id == id end) end
+  if self.entry and not self.over then self:forgetTold(function(event) return event.id == id end) end
 end
 
 -- Takes those out of the ledger that were told and that `isHeard`.
 function Position:forgetTold(isHeard)
   local rest = {}
   for _, event in ipairs(self.entry.events) do
-    if self.told[event.id] and isHeard(event) then self.told[event.id] = nil else rest[#rest + 1] = event end
+    if self.told[event.id] == "all" and isHeard(event) then self.told[event.id] = nil else rest[#rest + 1] = event end
   end
   if #rest == #self.entry.events then return end
   self.entry = ledger.with(self.entry, { events = rest })
@@ -290,9 +297,11 @@ end
 
 --- Has it written now, if it has to be, for the last time.  What is not noted is told again: whoever has the lease
 --- next may have written other things by the next flush.
-function Position:flush()
-  if dirty[self] then flush() end
+---@param lost boolean  somebody else has the lease already: nothing is written any more
+function Position:flush(lost)
+  if dirty[self] and not lost then flush() end
   dirty[self] = nil
+  self.over = true
 end
 
 -- --------------------------------------------------------------- restoring
