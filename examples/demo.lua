@@ -59,10 +59,11 @@ local function makeWorld(minutes)
 end
 
 if options.serve then
-  os.exit(demoProcess.serve(makeWorld(LIVE), {
+  local status = demoProcess.serve(makeWorld(LIVE), {
     store = options.serve .. "/store", journal = options.serve .. "/journal.jsonl", from = tonumber(options.from),
     till = tonumber(options.till), pace = tonumber(options.pace),
-  }))
+  })
+  os.exit(status, true) -- and closes what is open
 end
 
 -- Runs the function; returns the milliseconds it took, and its result.
