@@ -137,6 +137,28 @@ describe("a backtest", function()
     assert.equal(1, #holdfast.PersistRiskAdapter.readPositionData("one"))
   end)
 
+  it("has ticks that are the frame's interval apart, from its beginning on", function()
+    host.addFrame {
+      frameName = "quarters", interval = "15m", startDate = START, endDate = START + 100 * MINUTE,
+    }
+    local asked = hosts.strategy {
+      interval = "1m", priceTakeProfit = 120, priceStopLoss = 90, minuteEstimatedTime = 20,
+      getSignal = function(_, when)
+        if (when - START) / MINUTE ~= 30 then return nil end
+        return { position = "long", priceTakeProfit = 120, priceStopLoss = 90, minuteEstimatedTime = 20 }
+      end,
+    }
+    local times = {}
+    local quarters = { strategyName = "main", exchangeName = "test", frameName = "quarters" }
+    for event in host.Backtest.run("BTCUSDT", quarters) do
+      times[#times + 1] = (event.timestamp - START) / MINUTE
+    end
+    assert.same({ 30, 50 }, times) -- an open signal is looked at in each candle
+    assert.same({ 0, 15, 30, 60, 75, 90 }, asked)
+    raises.error("invalid_argument", "^addFrame 'x': interval '2m': 1m, 3m,", host.addFrame,
+      { frameName = "x", interval = "2m", startDate = START, endDate = START })
+  end)
+
   it("tells how far it is", function()
     local steps = {}
     host.listenProgress(function(p) steps[#steps + 1] = p end)

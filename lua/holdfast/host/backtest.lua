@@ -125,6 +125,11 @@ function BacktestRun:reportEnd()
   self.stop = last
 end
 
+-- Changes it to the first tick at or after a time: those of a frame are its interval apart.
+function BacktestRun:moveToTick(time)
+  self:moveTo(self.start + math.ceil((time - self.start) / self.tick) * self.tick)
+end
+
 -- The price that is known at a tick, or nil where history has ended.
 function BacktestRun:price()
   if self.priceTime ~= self.time then
@@ -172,14 +177,14 @@ function BacktestRun:close(reason, price, time)
   end
   self.entry = ledger.with(self.entry, { stage = "closed", at = time })
   self:push(self:closedEvent(row, reason, price, time))
-  self:moveTo(time + MINUTE)
+  self:moveToTick(time + MINUTE)
 end
 
 function BacktestRun:cancel(reason, price, time)
   local row = self.waiting
   self.waiting = nil
   self:push(self:cancelledEvent(row, reason, price, time))
-  self:moveTo(time + MINUTE)
+  self:moveToTick(time + MINUTE)
 end
 
 -- Goes on with an open signal, candle by candle, until something is to be told.
@@ -289,9 +294,9 @@ function BacktestRun:ask()
     local price = self:price()
     if not price then return true end
     self:tellTick("idle", nil, price, self.time)
-    return self:moveTo(self.time + MINUTE)
+    return self:moveToTick(self.time + MINUTE)
   end
-  self:moveTo(math.max(self.time + MINUTE, (math.floor(self.time / interval) + 1) * interval))
+  self:moveToTick(math.max(self.time + MINUTE, (math.floor(self.time / interval) + 1) * interval))
 end
 
 -- Goes on until there is an event or the frame ends.
@@ -345,7 +350,8 @@ local function open(what, symbol, given)
   local run = setmetatable({ queue = {}, askedSlot = -1, told = 0 }, BacktestRun)
   Run.init(run, what, symbol, given, true)
   local frame = run.frame
-  run.start, run.stop = frame.startDate, math.floor(frame.endDate / MINUTE) * MINUTE
+  run.start, run.tick = frame.startDate, schema.intervals[frame.interval]
+  run.stop = run.start + math.floor((frame.endDate - run.start) / run.tick) * run.tick
   run.total = (run.stop - run.start) / MINUTE + 1
   run.interval = schema.intervals[run.strategy.interval]
   local window = config.values.CC_AVG_PRICE_CANDLES_COUNT

@@ -151,9 +151,8 @@ end
 
 local function checkFrame(what, s)
   checkFields(what, s, { "frameName", "note", "interval", "startDate", "endDate" })
-  if s.interval ~= nil and s.interval ~= "1m" then
-    refuse("%s: frames go by minutes: leave out the interval, or give \"1m\"", what)
-  end
+  s.interval = s.interval or "1m"
+  checkInterval(what, s.interval)
   s.startDate, s.endDate = M.toTime(what .. ": startDate", s.startDate), M.toTime(what .. ": endDate", s.endDate)
   if s.startDate % MINUTE ~= 0 then refuse("%s: startDate must be at the beginning of a minute", what) end
   if s.endDate < s.startDate then refuse("%s: endDate must not be before startDate", what) end
