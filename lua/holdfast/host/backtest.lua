@@ -280,7 +280,8 @@ function BacktestRun:ask()
       return true
     end
     self.askedSlot = slot
-    local row = self:signalOf(price, self.time, xpcall(self.strategy.getSignal, core.traceback, self.symbol, self.time))
+    local row = self:signalOf(price, self.time,
+      xpcall(self.strategy.getSignal, core.traceback, self.symbol, self.time, price))
     if row and row.pendingAt == 0 then
       if self:mayOpen(self.book, function(name) return self:keyOf(name) end, row, price) then
         self.waiting = row

@@ -117,7 +117,6 @@ local function checkStrategy(what, s)
   if type(risks) ~= "table" or #risks == 0 and next(risks) ~= nil then
     refuse("%s: riskList must be a list of names: { \"a\", \"b\" }", what)
   end
-  if s.riskList ~= nil and s.riskName ~= nil then refuse("%s: give riskName or riskList, not both", what) end
   s.risks = {}
   for _, name in ipairs(risks) do s.risks[#s.risks + 1] = name end
   if s.riskName ~= nil then table.insert(s.risks, 1, s.riskName) end
