@@ -144,7 +144,7 @@ describe("in live mode", function()
       pass(2)
       assert.same({}, heard.errors)
       pass(1)
-      assertError("timeout", "tick", before():sub(1, -3) .. " has not returned in 180 s$")
+      assertError("timeout", "tick", before():sub(1, -3) .. " has not returned in 180 s: nobody waits for it any more$")
     end)
   end)
 
@@ -309,6 +309,28 @@ describe("in live mode", function()
     pass(9.5)
     assert.equal("opened opened opened opened opened", heard.summary())
     assert.equal(10, calls)
+  end)
+
+  it("a strategy that is stopped takes the answer from nobody who waits for the same", function()
+    local bad = true
+    host.addExchange {
+      exchangeName = "test",
+      getCandles = function(_, _, since, limit)
+        if bad then error("not yet", 0) end
+        return hosts.candles(since, limit, 100)
+      end,
+    }
+    hosts.strategy { strategyName = "first", interval = "1d" }
+    hosts.strategy { interval = "1d" }
+    local stop = hosts.live("first")
+    hosts.live()
+    clock:advance(1000) -- both wait for the second try
+    stop()
+    bad = false
+    clock:advance(10000)
+    assert.same({}, heard.errors)
+    assert.equal("opened", heard.summary())
+    assert.equal("main", heard.events[1].strategyName)
   end)
 
   it("candles that a strategy changes are its own", function()

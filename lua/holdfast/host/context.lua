@@ -11,6 +11,8 @@ local M = {}
 ---@class holdfast.host.Context
 ---@field symbol string
 ---@field strategyName string
+---@field exchangeName string
+---@field frameName? string
 ---@field exchange table    of addExchange
 ---@field backtest boolean
 ---@field when number       ms since the epoch: now, for whoever runs

@@ -3,7 +3,22 @@
 -- How long functions of the user may compute: one that never returns would stop everybody else for ever.  A hook of
 -- the interpreter looks at the time that the processor has worked.
 
+local config = require "holdfast.host.config"
+local core = require "holdfast.core"
+
 local M = {}
+
+--- How long a function of the user may take, and what is raised when it takes longer.
+---@param describe fun(): string  which function
+---@return number ms
+---@return fun(): holdfast.Error late
+function M.ofUser(describe)
+  local seconds = config.values.CC_MAX_SIGNAL_GENERATION_SECONDS
+  return seconds * 1000, function()
+    return core.error("timeout", ("%s has not returned in %g s: nobody waits for it any more"):format(describe(),
+      seconds))
+  end
+end
 
 local HOOK_COUNT = 1000000 -- instructions between two looks at the clock
 local HOOK_COUNT_LATE = 1000 -- and once it is late: enough for us to take note of it

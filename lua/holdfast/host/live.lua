@@ -43,11 +43,10 @@ local function keyOf(strategyName, symbol) return #strategyName .. ":" .. strate
 
 -- Functions of the user may wait, but not for ever.
 function LiveRun:guard(what, fn, ...)
-  local seconds = config.values.CC_MAX_SIGNAL_GENERATION_SECONDS
-  return guard.wait(seconds * 1000, function()
-    return core.error("timeout", ("%s of strategy '%s' on %s has not returned in %g s: nobody waits for it any more")
-      :format(what, self.strategy.strategyName, self.symbol, seconds))
-  end, fn, self.context, ...)
+  local ms, late = limit.ofUser(function()
+    return ("%s of strategy '%s' on %s"):format(what, self.strategy.strategyName, self.symbol)
+  end)
+  return guard.wait(ms, late, fn, self.context, ...)
 end
 
 function LiveRun:call(what, fn, ...)

@@ -306,9 +306,6 @@ end
 
 -- --------------------------------------------------------------- restoring
 
--- Whether what was raised says that what is stored is damaged, and not that the store is not there.
-local function isUnreadable(raised) return core.isError(raised, "corrupt") or core.isError(raised, "invalid_value") end
-
 -- Reads one of the rows.  What is not ours, or cannot be read, is left as it is.
 ---@return table? row
 ---@return string? problem
@@ -316,7 +313,7 @@ local function isUnreadable(raised) return core.isError(raised, "corrupt") or co
 function Position:readRow(read, what)
   local ok, row = pcall(read, self.name, self.symbol)
   if not ok then
-    if not isUnreadable(row) then error(row, 0) end
+    if not storage.isUnreadable(row) then error(row, 0) end
     return nil, ("%s of '%s' on %s cannot be read: %s"):format(what, self.name, self.symbol, row.message), what
   end
   if row == nil then return end
@@ -346,7 +343,7 @@ local function makeSlotsTrue(self, when)
   local row = self.row
   for _, name in ipairs(self.run.strategy.risks) do
     local ok, raised = pcall(risk.adapter.read, name)
-    if not ok and not isUnreadable(raised) then error(raised, 0) end
+    if not ok and not storage.isUnreadable(raised) then error(raised, 0) end
     if not ok then self.run:report(raised, "restore") end
   end
   local steps = self:settleSteps(row)
@@ -416,7 +413,7 @@ function Position:restore(when)
   if not problem then problem, kind = second, secondKind end
   local ok, entry = pcall(ledger.read, self.symbol, self.name)
   if not ok then
-    if not isUnreadable(entry) then error(entry, 0) end
+    if not storage.isUnreadable(entry) then error(entry, 0) end
     if not problem then problem, kind = "what was told of its signals cannot be read: " .. entry.message, "ledger" end
   end
   if problem then

@@ -5,8 +5,8 @@
 
 local candles = require "holdfast.host.candles"
 local config = require "holdfast.host.config"
-local core = require "holdfast.core"
 local guard = require "holdfast.host.guard"
+local limit = require "holdfast.host.limit"
 local loop = require "holdfast.host.loop"
 local schema = require "holdfast.host.schema"
 
@@ -14,17 +14,14 @@ local M = {}
 
 local MINUTE = 60000
 
--- By exchange, then symbol: the latest request, { when=, waiters= } and, once there is an answer, { done=, failed=,
--- price= (or what was raised), list= }.
+-- By exchange, then symbol: the latest request, { when=, waiters=, wanted= (a function of each who waits) } and, once
+-- there is an answer, { done=, failed=, price= (or what was raised), list= }.
 local requests = setmetatable({}, { __mode = "k" })
 
 -- The candles, asked for once.
 local function try(exchange, symbol, interval, since, count)
-  local seconds = config.values.CC_MAX_SIGNAL_GENERATION_SECONDS
-  return guard.wait(seconds * 1000, function()
-    return core.error("timeout", ("%s has not returned in %g s"):format(
-      candles.describe(exchange, symbol, interval, since, count), seconds))
-  end, candles.fetch, nil, exchange, symbol, interval, since, count)
+  local ms, late = limit.ofUser(function() return candles.describe(exchange, symbol, interval, since, count) end)
+  return guard.wait(ms, late, candles.fetch, nil, exchange, symbol, interval, since, count)
 end
 
 -- Candles, asked for again where that fails, unless nobody wants them any more.
@@ -33,7 +30,7 @@ local function fetch(exchange, symbol, interval, since, count, isWanted)
   for again = 0, tries do
     local ok, got = try(exchange, symbol, interval, since, count)
     if ok then return got end
-    if again == tries or isWanted and not isWanted() then error(got, 0) end
+    if again == tries or not isWanted() then error(got, 0) end
     loop.sleep(config.values.CC_GET_CANDLES_RETRY_DELAY_MS)
   end
 end
@@ -46,6 +43,16 @@ local function reckon(exchange, symbol, when, isWanted)
   local copies = {}
   for i, each in ipairs(list) do copies[i] = { timestamp = each.timestamp, low = each.low, high = each.high } end
   return candles.average(list, 1, count), copies
+end
+
+local function always() return true end
+
+-- Whether any of those who wait for an answer still needs it.
+local function isStillWanted(request)
+  for _, isWanted in ipairs(request.wanted) do
+    if isWanted() then return true end
+  end
+  return false
 end
 
 --- The average price of the last minutes before `when`.  Who asks while another one waits for the answer waits with it.
@@ -64,13 +71,14 @@ function M.average(exchange, symbol, when, isWanted)
   end
   local request = bySymbol[symbol]
   if not request or request.when ~= when or request.failed then
-    request = { when = when, waiters = {} }
+    request = { when = when, waiters = {}, wanted = { isWanted or always } }
     bySymbol[symbol] = request
-    local ok, price, list = pcall(reckon, exchange, symbol, when, isWanted)
+    local ok, price, list = pcall(reckon, exchange, symbol, when, function() return isStillWanted(request) end)
     request.done, request.failed = true, not ok
     request.price, request.list = price, list
     for _, wake in ipairs(request.waiters) do wake() end
   elseif not request.done then
+    table.insert(request.wanted, isWanted or always)
     loop.wait(function(wake) table.insert(request.waiters, wake) end, function() return request.done end)
   end
   if request.failed then error(request.price, 0) end

@@ -6,11 +6,11 @@
 
 local core = require "holdfast.core"
 local adapter = require "holdfast.adapters".PersistRiskAdapter
-local config = require "holdfast.host.config"
 local contexts = require "holdfast.host.context"
 local events = require "holdfast.host.events"
 local limit = require "holdfast.host.limit"
 local schema = require "holdfast.host.schema"
+local storage = require "holdfast.host.storage"
 
 local M = {}
 
@@ -78,11 +78,8 @@ local function refusal(validate, payload)
     contexts.set(context)
     return xpcall(validate, core.traceback, payload)
   end)
-  local seconds = config.values.CC_MAX_SIGNAL_GENERATION_SECONDS
-  local function late()
-    return core.error("timeout", ("a validation has not returned in %g s"):format(seconds))
-  end
-  local returned, _, ok, answer = limit.call(seconds * 1000, late, coroutine.resume, co)
+  local ms, late = limit.ofUser(function() return "a validation" end)
+  local returned, _, ok, answer = limit.call(ms, late, coroutine.resume, co)
   if not returned then return late().message, late() end
   if coroutine.status(co) ~= "dead" then
     local mistake = core.error("invalid_argument", "a validation must not wait: others wait for its answer")
@@ -154,7 +151,7 @@ end
 local function readable(book, key)
   local ok, slots = pcall(book.read, key)
   if ok then return slots end
-  if not (core.isError(slots, "corrupt") or core.isError(slots, "invalid_value")) then error(slots, 0) end
+  if not storage.isUnreadable(slots) then error(slots, 0) end
 end
 
 --- Gives back whatever a strategy holds on a symbol, but for a signal that is open, whose slot is made if it is

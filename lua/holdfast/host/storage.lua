@@ -64,6 +64,11 @@ local function transaction(steps, first, last)
   end
 end
 
+--- Whether what was raised says that what is stored is damaged, and not that the store is out of reach.
+---@param raised any
+---@return boolean
+function M.isUnreadable(raised) return core.isError(raised, "corrupt") or core.isError(raised, "invalid_value") end
+
 --- Does all steps, or raises.  Then a transaction has changed nothing, but for errors after which nobody knows; without
 --- transactions the steps before the one that failed have happened.
 ---@param steps holdfast.host.Step[]
