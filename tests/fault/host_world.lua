@@ -12,6 +12,7 @@
 
 local holdfast = require "holdfast"
 local host = require "holdfast.host"
+local same = require "holdfast.conformance.context".same
 
 local source = os.getenv("HOLDFAST_SOURCE")
 package.path = source .. "/examples/?.lua;" .. package.path
@@ -120,13 +121,6 @@ local function run(store, folder, path)
 end
 
 -- ----------------------------------------------------------------- comparing
-
-local function same(a, b)
-  if type(a) ~= "table" or type(b) ~= "table" then return a == b end
-  for k, v in pairs(a) do if not same(v, b[k]) then return false end end
-  for k in pairs(b) do if a[k] == nil then return false end end
-  return true
-end
 
 -- The events of a folder, each once, and how many there were again.
 local function heard(folder)

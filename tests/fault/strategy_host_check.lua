@@ -1,21 +1,11 @@
 -- SPDX-License-Identifier: MIT
 --
--- What strategy_host_test.sh needs beside the program:
+-- Raises unless two journals of strategy_host.c have the same events in the same order, each once; prints how many:
 --
---   strategy_host_check.lua candles COUNT SEED      prints candles as CSV
---   strategy_host_check.lua compare WANTED JOURNAL  raises unless both journals have the same events in the same order,
---                                                   each once; prints how many
+--     strategy_host_check.lua WANTED JOURNAL
 
 local json = require("holdfast").json
-
-if arg[1] == "candles" then
-  package.path = os.getenv("HOLDFAST_SOURCE") .. "/examples/?.lua;" .. package.path
-  print("timestamp,open,high,low,close,volume")
-  for _, c in ipairs(require("market").candles(tonumber(arg[2]), { seed = tonumber(arg[3]) })) do
-    print(("%d,%.17g,%.17g,%.17g,%.17g,%.17g"):format(c.timestamp, c.open, c.high, c.low, c.close, c.volume))
-  end
-  return
-end
+local same = require("holdfast.conformance.context").same
 
 local function events(path)
   local list, seen, number = {}, {}, 0
@@ -34,18 +24,7 @@ local function events(path)
   return list
 end
 
-local function same(a, b)
-  if type(a) ~= "table" or type(b) ~= "table" then return a == b end
-  for k, v in pairs(a) do
-    if not same(v, b[k]) then return false end
-  end
-  for k in pairs(b) do
-    if a[k] == nil then return false end
-  end
-  return true
-end
-
-local wanted, got = events(arg[2]), events(arg[3])
+local wanted, got = events(arg[1]), events(arg[2])
 for i = 1, math.max(#wanted, #got) do
   local a, b = wanted[i], got[i]
   assert(b, ("event %d is missing: %s"):format(i, a and a.id))

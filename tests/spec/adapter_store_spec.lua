@@ -7,25 +7,14 @@ local ScriptPersist = require("support.ScriptPersist")
 local core = require("holdfast.core")
 local holdfast = require("holdfast")
 local raises = require("support.raises")
+local stores = require("support.stores")
 local temp = require("support.temp")
 
 local signals, scheduled, risk = holdfast.PersistSignalAdapter, holdfast.PersistScheduleAdapter,
   holdfast.PersistRiskAdapter
 local supports, isSameStore, place = core.adapters.supports, core.adapters.isSameStore, core.adapters.place
 
-after_each(function()
-  for _, adapter in ipairs({ signals, scheduled, risk }) do
-    adapter.close()
-    adapter.useLmdb()
-  end
-  jit.flush()
-  collectgarbage()
-  collectgarbage()
-  assert.same({}, temp.openFiles(), "handles are left open")
-  temp.removeAll()
-  ScriptPersist.bases = {}
-  ScriptPersist.forgetLog()
-end)
+after_each(function() stores.leaveNothing { signals, scheduled, risk } end)
 
 -- A directory as places name it.
 local function directory()

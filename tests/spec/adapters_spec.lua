@@ -25,16 +25,7 @@ end
 
 local useAll = holdfast.adapters.useAll
 
-after_each(function()
-  reset()
-  jit.flush()
-  collectgarbage()
-  collectgarbage()
-  assert.same({}, temp.openFiles(), "handles are left open")
-  temp.removeAll()
-  ScriptPersist.bases = {}
-  ScriptPersist.forgetLog()
-end)
+after_each(function() stores.leaveNothing(all) end)
 
 for _, name in ipairs({ "lmdb", "memory" }) do describe("on " .. name, function()
   local kind = stores.kind(name)

@@ -609,13 +609,8 @@ describe("the examples", function()
 
     -- Candles of so many minutes, in a file.
     local function candles(name, count)
-      write("candles.lua", [[
-        package.path = arg[1] .. "/examples/?.lua;" .. package.path
-        print("timestamp,open,high,low,close,volume")
-        for _, c in ipairs(require("market").candles(tonumber(arg[2]))) do
-          print(("%d,%.17g,%.17g,%.17g,%.17g,%.17g"):format(c.timestamp, c.open, c.high, c.low, c.close, c.volume))
-        end]])
-      inFolder(("%s run candles.lua %s %d >%s"):format(quote(command), quote(source), count, name))
+      inFolder(("%s run %s '{\"count\":%d}' >%s"):format(quote(command), quote(source .. "/tests/data/candles.lua"),
+        count, name))
     end
 
     -- What it prints, by the first word of each line.

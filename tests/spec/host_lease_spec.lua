@@ -9,6 +9,7 @@ local holder = require("support.holder")
 local holdfast = require("holdfast")
 local lease = require("holdfast.host.lease")
 local raises = require("support.raises")
+local stores = require("support.stores")
 local temp = require("support.temp")
 
 local signals, risk = holdfast.PersistSignalAdapter, holdfast.PersistRiskAdapter
@@ -21,19 +22,7 @@ before_each(function()
   risk.useFile(directory)
 end)
 
-after_each(function()
-  for _, adapter in ipairs({ signals, risk }) do
-    adapter.close()
-    adapter.useLmdb()
-  end
-  jit.flush()
-  collectgarbage()
-  collectgarbage()
-  assert.same({}, temp.openFiles(), "leases are left")
-  temp.removeAll()
-  ScriptPersist.bases = {}
-  ScriptPersist.forgetLog()
-end)
+after_each(function() stores.leaveNothing { signals, risk } end)
 
 -- The lock files in a folder.
 local function locks(folder)

@@ -35,15 +35,7 @@ local function filled(Class)
   return store
 end
 
-after_each(function()
-  jit.flush()
-  collectgarbage()
-  collectgarbage()
-  assert.same({}, temp.openFiles(), "handles are left open")
-  temp.removeAll()
-  ScriptPersist.bases = {}
-  ScriptPersist.forgetLog()
-end)
+after_each(function() stores.leaveNothing() end)
 
 describe("a class of one's own", function()
   it("has the whole contract", function()

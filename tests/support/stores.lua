@@ -10,6 +10,7 @@
 -- After each test everything is collected twice; then nothing of the store may be open any more, whether the
 -- test closed its handles or dropped them.
 
+local ScriptPersist = require("support.ScriptPersist")
 local assert = require("luassert")
 local core = require("holdfast.core")
 local holdfast = require("holdfast")
@@ -123,6 +124,22 @@ function M.each(suite, names)
       suite(kind)
     end)
   end
+end
+
+--- For after_each: gives adapters their default store again, collects, and sees that nothing is left open.
+---@param adapters? table[]
+function M.leaveNothing(adapters)
+  for _, adapter in ipairs(adapters or {}) do
+    adapter.close()
+    adapter.useLmdb()
+  end
+  jit.flush()
+  collectgarbage()
+  collectgarbage()
+  assert.same({}, temp.openFiles(), "handles are left open")
+  temp.removeAll()
+  ScriptPersist.bases = {}
+  ScriptPersist.forgetLog()
 end
 
 --- What an iterator yields, as a list.
