@@ -110,6 +110,28 @@ function M.hear()
   return heard
 end
 
+--- A fresh host with a clock, an exchange "test" whose price is 100 until it is told another, and ears.
+---@return { clock: table, heard: table, pass: fun(minutes: number, at?: number|table) }  pass lives through minutes, at
+--- a price (or fields of candles) from now on
+function M.world(store, base)
+  M.fresh(store, base)
+  local history = { { from = -math.huge, price = 100 } }
+  local world = { clock = M.clock(), heard = M.hear() }
+  M.exchange(function(minute)
+    local price
+    for _, each in ipairs(history) do
+      if each.from <= minute then price = each.price end
+    end
+    return price
+  end)
+  function world.pass(minutes, at)
+    local clock = world.clock
+    if at then history[#history + 1] = { from = (clock:now() - M.START) / M.MINUTE, price = at } end
+    clock:advance(minutes * M.MINUTE)
+  end
+  return world
+end
+
 --- Adds a strategy that gives the same signal whenever it is asked.
 ---@param fields? table  of addStrategy, and of the signal
 ---@return number[] asked  the minutes in which it was
