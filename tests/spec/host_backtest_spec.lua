@@ -202,6 +202,22 @@ describe("a backtest", function()
     holdfast.PersistRiskAdapter.useMemory()
   end)
 
+  it("leaves nothing in the adapters, whenever it is ended", function()
+    hosts.clock()
+    host.addFrame { frameName = "long", startDate = START, endDate = START + 9000 * MINUTE }
+    hosts.strategy(waves)
+    local long = { strategyName = "main", exchangeName = "test", frameName = "long" }
+    local stop = host.Backtest.background("BTCUSDT", long)
+    local stored
+    host.listenSignalBacktest(function()
+      stored = holdfast.PersistPartialAdapter.readPartialData("backtest/long/BTCUSDT")
+      if stored then stop() end
+    end)
+    host.run()
+    assert.is_truthy(stored)
+    assert.is_nil(holdfast.PersistPartialAdapter.readPartialData("backtest/long/BTCUSDT"))
+  end)
+
   it("that is left early lets adapters be registered again, once it is collected", function()
     hosts.strategy(waves)
     assert.equal("opened", host.Backtest.run("BTCUSDT", options)().action)

@@ -438,6 +438,7 @@ function M.background(symbol, options)
   loop.spawn(function()
     local ok, raised = xpcall(function()
       while not run.stopping and advance(run) do end -- luacheck: ignore 542
+      if run.hold then run:save(true) end -- it was stopped between two events
     end, core.traceback)
     if not ok then run:report(raised, "Backtest.background") end
     run:finish()
