@@ -323,6 +323,7 @@ describe("a backtest", function()
       assert.is_false(ok)
       assert.equal(code, failure.code)
       assert.matches(message, failure.message)
+      assert.is_nil(holdfast.PersistPartialAdapter.readPartialData("backtest/day/BTCUSDT"))
       holdfast.PersistRiskAdapter.close() -- nothing is held
       holdfast.PersistRiskAdapter.useMemory()
     end

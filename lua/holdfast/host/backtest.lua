@@ -404,6 +404,7 @@ local function advance(run)
     end, core.traceback)
     if ok then event = nil end
   end
+  if not ok then pcall(run.save, run, true) end -- what it raised matters more than what is left of it
   contexts.set(before)
   if not ok or not event then run:finish() end
   if not ok then error(event, 0) end
