@@ -304,12 +304,13 @@ describe("a backtest", function()
   describe("is stopped by", function()
     -- An exchange whose list for some request is spoilt.
     local function spoilt(spoil)
+      host.setConfig { CC_MAX_CANDLES_PER_REQUEST = 300 } -- so that it comes when something is stored
       hosts.strategy(waves)
       host.addExchange {
         exchangeName = "bad",
         getCandles = function(symbol, interval, since, limit)
           local list = hosts.candles(since, limit, 100)
-          if since > START + 500 * MINUTE then return spoil(list) end
+          if since > START + 1100 * MINUTE then return spoil(list) end
           return list
         end,
       }
