@@ -43,7 +43,8 @@ for ((round = 0; round < rounds; round++)); do
   kill_now "$pid"
   acknowledged=$(tail -n 1 "$work/acknowledged")
   last=${acknowledged:-$last}
-  leftovers=$((leftovers + $(find "$store/.tmp" -name '*-*' 2>/dev/null | wc -l)))
+  mkdir -p "$store/.tmp" # on a busy machine the writer may be killed before it has made them
+  leftovers=$((leftovers + $(find "$store/.tmp" -name '*-*' | wc -l)))
   find "$store/.tmp" -type f -exec touch -d '1 minute ago' {} + 2>/dev/null || true
   "$HOLDFAST_BIN" run "$script" check "$store" "$last" || fail "seed $seed, round $round: after step $last"
   [ -z "$(find "$store/.tmp" -name '*-*')" ] || fail "round $round: files of the dead remain: $(ls "$store/.tmp")"
