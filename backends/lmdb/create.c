@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "env.h"
+#include "holders.h"
 
 #define WORK_PREFIX ".holdfast-new-"
 enum { PATH_MAX_HERE = 4096, CREATE_TRIES = 16, LOCK_FILE_SIZE = 64 * (READERS_MAX + 2) };
@@ -43,12 +44,6 @@ hf_status lmdb_reserve_lock(const char *dir, hf_error *err) {
     status = fail_errno(err, "make room for", path);
   close(fd);
   return status;
-}
-
-hf_status lmdb_data_path(const char *dir, char *out, size_t capacity, hf_error *err) {
-  if ((size_t)snprintf(out, capacity, "%s/data.mdb", dir) >= capacity)
-    return hf_error_set(err, HF_INVALID_ARGUMENT, "the path of the store is too long: %.200s...", dir);
-  return HF_OK;
 }
 
 static hf_status sync_directory(const char *path, hf_error *err) {
@@ -178,22 +173,13 @@ static int move_new(const char *from, const char *to) {
 /* LMDB's lock file outlives a data file that was deleted, and whoever has the old store open still holds its locks: a
  * new store beside it would share them and lose them. */
 static hf_status check_deleted(const char *dir, const char *data, hf_error *err) {
-  char path[PATH_MAX_HERE];
   struct stat st;
-  if ((size_t)snprintf(path, sizeof path, "%s/lock.mdb", dir) >= sizeof path) return HF_OK;
-  long holder = 0;
-  if (env_is_open_here(dir)) {
-    holder = (long)getpid();
-  } else {
-    int fd = open(path, O_RDWR | O_CLOEXEC);
-    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
-    if (fd >= 0 && fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK) holder = (long)lock.l_pid;
-    if (fd >= 0) close(fd); /* this process has no environment on it, and so no locks to lose */
-  }
-  if (!holder || stat(data, &st) == 0) return HF_OK; /* or somebody has just made it */
-  return hf_error_set(
-      err, HF_UNAVAILABLE,
-      "%s was deleted, but process %ld still has the store open: close it there before making a new one", data, holder);
+  char who[HOLDER_TEXT] = "this process";
+  if (!env_find_here(dir) && !lmdb_find_holder(dir, who)) return HF_OK;
+  if (lstat(data, &st) == 0) return HF_OK; /* somebody has just made it */
+  return hf_error_set(err, HF_UNAVAILABLE,
+                      "%s was deleted, but %s still has the store open: close it there before making a new one", data,
+                      who);
 }
 
 hf_status lmdb_create(const hf_location *at, hf_error *err) {
@@ -201,7 +187,7 @@ hf_status lmdb_create(const hf_location *at, hf_error *err) {
   hf_status status = lmdb_data_path(at->path, data, sizeof data, err);
   if (status) return status;
   struct stat st;
-  if (stat(data, &st) == 0) {
+  if (lstat(data, &st) == 0) {
     if (!at->options->read_only) sweep(at->path);
     return HF_OK;
   }

@@ -14,7 +14,11 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "inspect.h"
+#include "filesystem.h"
+#include "header_check.h"
+#include "holders.h"
+
+enum { PATH_MOST = 4096 };
 
 static const uint64_t MAP_DEFAULT = (uint64_t)64 << 30, MAP_SMALLEST = 64 << 10, MAP_LARGEST = (uint64_t)64 << 40,
                       MAP_LEAST_TRIED = 64 << 20, LENT_BYTES = 1 << 20;
@@ -163,10 +167,38 @@ static hf_status read_format(struct lmdb_env *env, MDB_txn *txn, hf_error *err) 
   return HF_OK;
 }
 
+/* Whether the newest commit in the data file is the one that the lock file knows.  LMDB writes the header first, so
+ * that it is one ahead for a moment, and after a kill in between until the next writer comes. */
+static hf_status check_newest(struct lmdb_env *env, MDB_txn *txn, hf_error *err) {
+  size_t before = mdb_txn_id(txn), after; /* what the lock file said when each began */
+  MDB_envinfo info;
+  mdb_env_info(env->mdb, &info);
+  mdb_txn_reset(txn);
+  int rc = mdb_txn_renew(txn);
+  if (rc) return env_fail(env, rc, "begin reading", err);
+  after = mdb_txn_id(txn);
+  if (info.me_last_txnid >= before && info.me_last_txnid <= after + 1) return HF_OK;
+  return hf_error_set(err, HF_UNAVAILABLE,
+                      "%s/" DATA_FILE
+                      " is at commit %zu, and processes that have the store open are at commit %zu: the "
+                      "file was exchanged under them, or its header is damaged; end them before the store is opened",
+                      env->path, info.me_last_txnid, after);
+}
+
+/* After LMDB has opened the store anew: whether it still is the same file. */
+static hf_status check_same_file(struct lmdb_env *env, hf_error *err) {
+  struct lmdb_file now = lmdb_file_of(env->data_fd);
+  if (!env->data.inode || (now.device == env->data.device && now.inode == env->data.inode)) return HF_OK;
+  return hf_error_set(err, HF_UNAVAILABLE,
+                      "%s/" DATA_FILE " was exchanged while the store was open: close it, and open it again",
+                      env->path);
+}
+
 /* Everything that opening and reopening have in common. */
 static hf_status start(struct lmdb_env *env, hf_error *err) {
   hf_status status = open_mdb(env, err);
   if (status) return status;
+  mdb_env_get_fd(env->mdb, &env->data_fd);
   MDB_txn *txn;
   int rc = env_begin_read_txn(env, &txn);
   for (int tries = 0; rc == MDB_MAP_RESIZED && tries < REPAIRS_MAX;
@@ -177,7 +209,9 @@ static hf_status start(struct lmdb_env *env, hf_error *err) {
   if (rc) {
     status = env_fail(env, rc, "begin reading", err);
   } else {
-    status = read_format(env, txn, err);
+    status = check_same_file(env, err);
+    if (status == HF_OK) status = check_newest(env, txn, err);
+    if (status == HF_OK) status = read_format(env, txn, err);
     if (status)
       mdb_txn_abort(txn);
     else
@@ -196,25 +230,49 @@ static hf_status start(struct lmdb_env *env, hf_error *err) {
   mdb_env_stat(env->mdb, &stat);
   env->page_size = stat.ms_psize;
   env->dbis_open = 0;
-  mdb_env_get_fd(env->mdb, &env->data_fd);
   return HF_OK;
 }
 
 static struct lmdb_env *environments;
 
-bool env_is_open_here(const char *dir) {
+const struct lmdb_env *env_find_here(const char *dir) {
   struct stat st;
-  if (stat(dir, &st)) return false;
+  if (stat(dir, &st)) return NULL;
   for (const struct lmdb_env *e = environments; e; e = e->next)
-    if (e->dir_device == st.st_dev && e->dir_inode == st.st_ino) return true;
-  return false;
+    if (e->process == getpid() && e->directory.device == st.st_dev && e->directory.inode == st.st_ino) return e;
+  return NULL;
+}
+
+/* Looks at the data file and at who else has it, before LMDB opens it. */
+static hf_status check_place(const hf_location *at, hf_error *err) {
+  char data[PATH_MOST];
+  struct lmdb_file file;
+  hf_status status = lmdb_data_path(at->path, data, sizeof data, err);
+  if (status || (status = lmdb_data_file(at->path, &file, err)) || (status = lmdb_header_check(data, err)))
+    return status;
+  if (!at->options->allow_network_fs && (status = lmdb_check_filesystem(at->path, err))) return status;
+  if (env_find_here(at->path))
+    return hf_error_set(err, HF_UNAVAILABLE,
+                        "%s was put in the place of a file that this process still has open: close its handles "
+                        "before the store is opened, or what is written would be lost",
+                        data);
+  return lmdb_check_holders(at->path, &file, err);
+}
+
+/* Notes which files the environment is made of. */
+static void note_files(struct lmdb_env *env) {
+  struct stat st;
+  env->process = getpid();
+  env->dir_fd = open(env->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  env->directory = lmdb_file_of(env->dir_fd);
+  env->data = lmdb_file_of(env->data_fd);
+  if (fstatat(env->dir_fd, LOCK_FILE, &st, AT_SYMLINK_NOFOLLOW) == 0)
+    env->lock = (struct lmdb_file){st.st_dev, st.st_ino};
 }
 
 hf_status env_open(const hf_location *at, struct lmdb_env **out, hf_error *err) {
-  char data[4096];
-  hf_status status = lmdb_data_path(at->path, data, sizeof data, err);
-  if (status || (status = lmdb_inspect(data, err))) return status;
-  if (!at->options->allow_network_fs && (status = lmdb_check_filesystem(at->path, err))) return status;
+  hf_status status = check_place(at, err);
+  if (status) return status;
   struct lmdb_env *env = calloc(1, sizeof *env);
   if (!env || !(env->path = strdup(at->path))) {
     free(env);
@@ -226,14 +284,11 @@ hf_status env_open(const hf_location *at, struct lmdb_env **out, hf_error *err) 
     if (env->options.max_size < MAP_SMALLEST) env->options.max_size = MAP_SMALLEST;
   }
   env->map_size = first_map_size(&env->options);
+  env->dir_fd = -1;
   pthread_mutex_init(&env->gate, NULL);
   pthread_mutex_init(&env->write_lock, NULL);
   status = start(env, err);
-  struct stat st;
-  if (status == HF_OK && stat(env->path, &st) == 0) {
-    env->dir_device = st.st_dev;
-    env->dir_inode = st.st_ino;
-  }
+  if (status == HF_OK) note_files(env);
   env->next = environments;
   environments = env;
   if (status) {
@@ -268,6 +323,7 @@ void env_close(struct lmdb_env *env) {
   }
   pthread_mutex_destroy(&env->gate);
   pthread_mutex_destroy(&env->write_lock);
+  if (env->dir_fd >= 0) close(env->dir_fd);
   free(env->path);
   free(env);
 }

@@ -19,6 +19,7 @@
 #include <stdatomic.h>
 #include <sys/types.h>
 
+#include "data_file.h"
 #include "holdfast/backend.h"
 
 enum {
@@ -27,7 +28,7 @@ enum {
   DBIS_MAX = 256,           /* named databases open at once, at most: what one transaction may touch */
   OPEN_DBIS_MAX = 16,       /* named databases kept open between operations */
   REPAIRS_MAX = 8,          /* how often a transaction is begun again after a repair */
-  PRESENCE_MS = 10,         /* how often unsynced writes look whether the data file was deleted */
+  PRESENCE_MS = 10,         /* how often unsynced writes look whether the store's files are still there */
   READER_CHECK_EVERY = 1024 /* commits between looks for reader slots of dead processes */
 };
 
@@ -53,8 +54,9 @@ struct lmdb_entity {
 
 struct lmdb_env {
   struct lmdb_env *next; /* of this process; the core opens and closes one at a time */
-  dev_t dir_device;
-  ino_t dir_inode;
+  pid_t process;         /* that opened it; a child of fork() inherits the list, and none of the environments */
+  struct lmdb_file directory, data, lock; /* what they were when it was opened */
+  int dir_fd;                             /* the directory, by O_PATH */
   MDB_env *mdb;
   char *path; /* the directory */
   hf_options options;
@@ -75,7 +77,7 @@ struct lmdb_env {
   pthread_mutex_t write_lock; /* the thread that writes, or opens or closes named databases */
   unsigned dbis_open;
   unsigned commits;
-  int64_t presence_checked; /* ms, see check_file_present() */
+  int64_t presence_checked; /* ms, see check_files_in_place() */
   bool lent;                /* the map is larger than its limit, see env_make_room() */
   bool grow;                /* a transaction ran out of map: grow before the next one */
 };
@@ -103,13 +105,11 @@ hf_status lmdb_reserve_lock(const char *dir, hf_error *err);
 int lmdb_explain_eio(int rc, const char *dir);
 /* The status that LMDB's result (or an errno) means. */
 hf_status lmdb_status(int rc);
-/* Where the data file is. */
-hf_status lmdb_data_path(const char *dir, char *out, size_t capacity, hf_error *err);
 
 hf_status env_open(const hf_location *at, struct lmdb_env **out, hf_error *err);
 void env_close(struct lmdb_env *env);
-/* Whether this process has an environment open that was in this directory when it was opened. */
-bool env_is_open_here(const char *dir);
+/* The environment of this process that was in this directory when it was opened; NULL: none. */
+const struct lmdb_env *env_find_here(const char *dir);
 
 /* Translates LMDB's result into a status with a message; `doing` is what failed ("commit"). */
 hf_status env_fail(const struct lmdb_env *env, int rc, const char *doing, hf_error *err);

@@ -19,13 +19,11 @@
 /* ---- stores */
 
 static hf_status identify(const hf_location *at, char identity[HF_IDENTITY_MAX], hf_error *err) {
-  char data[4096];
-  struct stat st;
+  struct lmdb_file data;
   if (!*at->path) return hf_error_set(err, HF_INVALID_ARGUMENT, "lmdb: needs a directory, as in lmdb:./data");
   hf_status status = lmdb_create(at, err);
-  if (status || (status = lmdb_data_path(at->path, data, sizeof data, err))) return status;
-  if (stat(data, &st)) return hf_error_set(err, HF_IO, "cannot look at %s: %s", data, strerror(errno));
-  snprintf(identity, HF_IDENTITY_MAX, "%llu:%llu", (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
+  if (status || (status = lmdb_data_file(at->path, &data, err))) return status;
+  snprintf(identity, HF_IDENTITY_MAX, "%llu:%llu", (unsigned long long)data.device, (unsigned long long)data.inode);
   return HF_OK;
 }
 
@@ -434,6 +432,28 @@ static bool stat_entity(struct lmdb_env *env, MDB_txn *t, MDB_dbi dbi, struct lm
                           s.ms_depth, (unsigned long long)in_quarantine);
 }
 
+/* How many pages of the file are free to be used again: LMDB keeps lists of them, by the commit that freed them, in its
+ * first database; each begins with how many it has.  LMDB shows that to readers only. */
+static bool count_free(struct lmdb_env *env, uint64_t *pages) {
+  enum { FREE_DBI = 0 };
+  MDB_txn *t;
+  MDB_cursor *c;
+  MDB_val k, v;
+  *pages = 0;
+  if (env_begin_read_txn(env, &t)) return false;
+  int rc = mdb_cursor_open(t, FREE_DBI, &c);
+  if (rc == 0) {
+    while ((rc = mdb_cursor_get(c, &k, &v, MDB_NEXT)) == 0) {
+      size_t count = 0;
+      if (v.mv_size >= sizeof count) memcpy(&count, v.mv_data, sizeof count);
+      *pages += count;
+    }
+    mdb_cursor_close(c);
+  }
+  mdb_txn_abort(t);
+  return rc == MDB_NOTFOUND;
+}
+
 static hf_status stat_store(void *store, void *txn, void *entity, hf_buffer *json, hf_error *err) {
   struct lmdb_env *env = store;
   MDB_txn *t;
@@ -444,17 +464,21 @@ static hf_status stat_store(void *store, void *txn, void *entity, hf_buffer *jso
   MDB_envinfo info;
   MDB_stat s;
   struct stat file;
-  uint64_t in_quarantine = 0;
-  bool ok = mdb_env_info(env->mdb, &info) == 0 && mdb_env_stat(env->mdb, &s) == 0 && fstat(env->data_fd, &file) == 0;
+  uint64_t in_quarantine = 0, free_pages = 0;
+  bool ok = mdb_env_info(env->mdb, &info) == 0 && mdb_env_stat(env->mdb, &s) == 0 && fstat(env->data_fd, &file) == 0 &&
+            count_free(env, &free_pages);
   if (ok && !entity) quarantine_count(env, t, NULL, &in_quarantine);
+  uint64_t taken = ok ? info.me_last_pgno + 1 : 0; /* of a commit after this moment, perhaps */
+  if (free_pages > taken) free_pages = taken;
   ok = ok && hf_buffer_printf(json, "{\"backend\":\"lmdb\",\"path\":") && hf_buffer_quote(json, hf_text(env->path)) &&
        hf_buffer_printf(
            json,
            ",\"formatVersion\":%d,\"durability\":\"%s\",\"readOnly\":%s,\"revision\":%zu,\"fileBytes\":%lld,"
-           "\"usedBytes\":%zu,\"mapBytes\":%zu,\"pageBytes\":%u,\"readers\":%u,\"readersMax\":%u",
+           "\"usedBytes\":%llu,\"freeBytes\":%llu,\"mapBytes\":%zu,\"pageBytes\":%u,\"readers\":%u,\"readersMax\":%u",
            FORMAT_VERSION, hf_durability_name(env->options.durability), env->options.read_only ? "true" : "false",
-           info.me_last_txnid, (long long)file.st_size, (info.me_last_pgno + 1) * s.ms_psize, info.me_mapsize,
-           s.ms_psize, info.me_numreaders, info.me_maxreaders);
+           info.me_last_txnid, (long long)file.st_size, (unsigned long long)(taken - free_pages) * s.ms_psize,
+           (unsigned long long)free_pages * s.ms_psize, info.me_mapsize, s.ms_psize, info.me_numreaders,
+           info.me_maxreaders);
   if (ok && entity) ok = stat_entity(env, t, dbi, entity, json);
   if (ok && !entity) ok = hf_buffer_printf(json, ",\"quarantined\":%llu", (unsigned long long)in_quarantine);
   ok = ok && hf_buffer_add(json, "}", 1);

@@ -5,29 +5,31 @@
  */
 #include <fcntl.h>
 #include <stdlib.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 #include "env.h"
 
-/* Whether the data file still has a name.  By statx for the number of links alone: asking for times, as fstat does,
- * makes recent kernels write the inode at the next flush, which costs a fifth of a synced commit.  Unsynced writes are
- * so short that they look once in PRESENCE_MS only. */
-static hf_status check_file_present(struct lmdb_env *env, hf_error *err) {
+/* HF_UNAVAILABLE for a file of the store that is not in its folder any more, or is another one now. */
+static hf_status check_in_place(struct lmdb_env *env, const char *name, const struct lmdb_file *file, hf_error *err) {
+  if (!file->inode || lmdb_file_is(env->dir_fd, name, file)) return HF_OK;
+  bool deleted = faccessat(env->dir_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) != 0;
+  env->presence_checked = 0;
+  return hf_error_set(err, HF_UNAVAILABLE,
+                      "%s/%s was %s while the store was open: what is written now would be lost; close it, and open it "
+                      "again",
+                      env->path, name, deleted ? "deleted" : "exchanged");
+}
+
+/* Whether the store's files still are the ones in its folder.  Unsynced writes are so short that they look once in
+ * PRESENCE_MS only. */
+static hf_status check_files_in_place(struct lmdb_env *env, hf_error *err) {
   if (env->options.durability != HF_DURABILITY_SYNC) {
     int64_t now = hf_now_ms();
     if (now - env->presence_checked >= 0 && now - env->presence_checked < PRESENCE_MS) return HF_OK;
     env->presence_checked = now;
   }
-  struct statx st;
-  struct stat plain;
-  if (statx(env->data_fd, "", AT_EMPTY_PATH, STATX_NLINK, &st) == 0) {
-    if (st.stx_nlink > 0) return HF_OK;
-  } else if (fstat(env->data_fd, &plain) || plain.st_nlink > 0) { /* statx is forbidden in some containers */
-    return HF_OK;
-  }
-  env->presence_checked = 0;
-  return hf_error_set(err, HF_UNAVAILABLE,
-                      "%s/data.mdb was deleted while the store was open: what is written now would be lost", env->path);
+  hf_status status = check_in_place(env, DATA_FILE, &env->data, err);
+  return status ? status : check_in_place(env, LOCK_FILE, &env->lock, err);
 }
 
 /* With write_lock held: LMDB's write transaction, after whatever repair it needs. */
@@ -46,7 +48,7 @@ static hf_status begin_locked(struct lmdb_env *env, struct lmdb_txn *t, bool fre
     hf_status status;
     int rc = env->mdb ? mdb_txn_begin(env->mdb, NULL, 0, &t->mdb) : MDB_PANIC;
     if (rc == 0) {
-      status = check_file_present(env, err);
+      status = check_files_in_place(env, err);
       if (status) mdb_txn_abort(t->mdb);
       return status;
     }

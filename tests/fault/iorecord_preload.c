@@ -108,6 +108,18 @@ static int step(char kind) {
   return error;
 }
 
+/* The error that a read shall fail with, or 0.  Reads change nothing, so they are not counted as operations. */
+static int read_fault(void) {
+  int error = 0;
+  pthread_mutex_lock(&lock);
+  if (fault.nth && strchr(fault.kinds, 'r') && --fault.nth == 0) {
+    fault.fired = true;
+    error = fault.error;
+  }
+  pthread_mutex_unlock(&lock);
+  return error;
+}
+
 /* Carries out `call` unless it shall fail, records it if it went well, and returns from the caller. */
 #define OPERATION(kind, type, call, good, ...)                                                                         \
   int error_ = step(kind);                                                                                             \
@@ -286,6 +298,17 @@ SHOWN ssize_t writev(int fd, const struct iovec *parts, int count) {
   off_t offset = lseek(fd, 0, SEEK_CUR);
   OPERATION(KIND(fd), ssize_t, real_writev(fd, parts, count), result_ > 0, wrote_parts(fd, parts, result_, offset));
 }
+
+#define DEFINE_PREAD(name, offset_type)                                                                                \
+  SHOWN ssize_t name(int fd, void *data, size_t size, offset_type offset) {                                            \
+    REAL(name);                                                                                                        \
+    int error = seen(fd) ? read_fault() : 0;                                                                           \
+    if (!error) return real_##name(fd, data, size, offset);                                                            \
+    errno = error;                                                                                                     \
+    return -1;                                                                                                         \
+  }
+DEFINE_PREAD(pread, off_t)
+DEFINE_PREAD(pread64, off64_t)
 
 #define DEFINE_TRUNCATE(name, offset_type)                                                                             \
   SHOWN int name(int fd, offset_type size) {                                                                           \

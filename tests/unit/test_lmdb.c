@@ -4,7 +4,8 @@
  * entity types than stay open, and snapshots beside writers.
  */
 #include "../backends/lmdb/env.h"
-#include "../backends/lmdb/inspect.h"
+#include "../backends/lmdb/filesystem.h"
+#include "../backends/lmdb/header_check.h"
 #include "../backends/lmdb/record.h"
 
 #include <fcntl.h>
@@ -95,13 +96,13 @@ static void sound_files_pass_and_others_are_named(void **state) {
   hf_persist *p = open_persist(s, "signal");
   write_text(p, "a", "1");
   hf_persist_close(p);
-  OK(lmdb_inspect(data_file(s), &err));
-  FAILS(HF_NOT_FOUND, lmdb_inspect(text_of("%s/none", s->directory), &err));
-  FAILS(HF_CORRUPT, lmdb_inspect(s->directory, &err));
+  OK(lmdb_header_check(data_file(s), &err));
+  FAILS(HF_NOT_FOUND, lmdb_header_check(text_of("%s/none", s->directory), &err));
+  FAILS(HF_CORRUPT, lmdb_header_check(s->directory, &err));
   static const off_t sizes[] = {4096 * 2, 4096, 160, 100, 1, 0};
   for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
     assert_int_equal(truncate(data_file(s), sizes[i]), 0);
-    FAILS(HF_CORRUPT, lmdb_inspect(data_file(s), &err));
+    FAILS(HF_CORRUPT, lmdb_header_check(data_file(s), &err));
     CONTAINS(err.message, data_file(s));
     p = open_persist(s, "signal");
     FAILS(HF_CORRUPT, hf_persist_init(p, &err));
@@ -123,7 +124,7 @@ static void a_page_size_that_cannot_be_is_refused(void **state) {
     int fd = open(data_file(s), O_RDWR);
     assert_int_equal(pwrite(fd, &sizes[i], 4, 16 + 24), 4);
     close(fd);
-    FAILS(HF_CORRUPT, lmdb_inspect(data_file(s), &err));
+    FAILS(HF_CORRUPT, lmdb_header_check(data_file(s), &err));
   }
 }
 

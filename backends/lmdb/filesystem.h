@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * Checks on a data file and its filesystem before LMDB opens it.
+ * On what kind of filesystem a store lies.
  */
-#ifndef HF_BACKENDS_LMDB_INSPECT_H
-#define HF_BACKENDS_LMDB_INSPECT_H
+#ifndef HF_BACKENDS_LMDB_FILESYSTEM_H
+#define HF_BACKENDS_LMDB_FILESYSTEM_H
 
 #include "holdfast/backend.h"
-
-/* HF_CORRUPT for a file that is empty, not LMDB's, or cut off. */
-hf_status lmdb_inspect(const char *path, hf_error *err);
 
 /* HF_UNSUPPORTED where the directory is on a network filesystem. */
 hf_status lmdb_check_filesystem(const char *dir, hf_error *err);

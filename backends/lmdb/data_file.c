@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Which file a store is: see data_file.h.
+ */
+#include "data_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <time.h>
+
+enum { PATH_MOST = 4096, LINK_TRIES = 100 }; /* a new store has two names for a moment, see create.c */
+
+hf_status lmdb_data_path(const char *dir, char *out, size_t capacity, hf_error *err) {
+  if ((size_t)snprintf(out, capacity, "%s/" DATA_FILE, dir) >= capacity)
+    return hf_error_set(err, HF_INVALID_ARGUMENT, "the path of the store is too long: %.200s...", dir);
+  return HF_OK;
+}
+
+hf_status lmdb_data_file(const char *dir, struct lmdb_file *out, hf_error *err) {
+  char path[PATH_MOST];
+  struct stat st;
+  *out = (struct lmdb_file){0, 0};
+  hf_status status = lmdb_data_path(dir, path, sizeof path, err);
+  if (status) return status;
+  for (int i = 0; i <= LINK_TRIES; i++) {
+    if (i) nanosleep(&(struct timespec){0, 1000000}, NULL);
+    if (lstat(path, &st))
+      return hf_error_set(err, errno == ENOENT ? HF_NOT_FOUND : HF_IO, "cannot look at %s: %s", path, strerror(errno));
+    if (!S_ISREG(st.st_mode) || st.st_nlink <= 1) break;
+  }
+  if (S_ISLNK(st.st_mode))
+    return hf_error_set(err, HF_UNSUPPORTED,
+                        "%s is a symbolic link: whoever opens the store by its other path has another lock file, and "
+                        "both lose writes; give the folder that the link leads to, or link the folder",
+                        path);
+  if (S_ISREG(st.st_mode) && st.st_nlink > 1)
+    return hf_error_set(err, HF_UNSUPPORTED,
+                        "%s has %lu names (hard links): whoever opens the store by another one has another lock file, "
+                        "and both lose writes; remove the other names, or put a copy of the file in its place",
+                        path, (unsigned long)st.st_nlink);
+  *out = (struct lmdb_file){st.st_dev, st.st_ino};
+  return HF_OK;
+}
+
+static bool is_same(const struct lmdb_file *a, dev_t device, ino_t inode) {
+  return a->device == device && a->inode == inode;
+}
+
+bool lmdb_file_is(int dir_fd, const char *name, const struct lmdb_file *file) {
+  struct statx st;
+  struct stat plain;
+  if (statx(dir_fd, name, AT_SYMLINK_NOFOLLOW, STATX_INO, &st) == 0)
+    return is_same(file, makedev(st.stx_dev_major, st.stx_dev_minor), st.stx_ino);
+  if (errno == ENOENT) return false;
+  if (fstatat(dir_fd, name, &plain, AT_SYMLINK_NOFOLLOW) == 0) /* statx is forbidden in some containers */
+    return is_same(file, plain.st_dev, plain.st_ino);
+  return errno != ENOENT;
+}
+
+struct lmdb_file lmdb_file_of(int fd) {
+  struct stat st;
+  if (fstat(fd, &st)) return (struct lmdb_file){0, 0};
+  return (struct lmdb_file){st.st_dev, st.st_ino};
+}

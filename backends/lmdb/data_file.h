@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Which file a store is.  LMDB finds its lock file by the data file's folder, and knows nothing of the file itself: two
+ * names of one data file are two lock files and no exclusion, and a data file that is exchanged while somebody has the
+ * former one open shares its locks and its last commit's number with another store.  Both end in lost writes.
+ */
+#ifndef HF_BACKENDS_LMDB_DATA_FILE_H
+#define HF_BACKENDS_LMDB_DATA_FILE_H
+
+#include <sys/types.h>
+
+#include "holdfast/backend.h"
+
+/* The names of LMDB's files in a store's folder. */
+#define DATA_FILE "data.mdb"
+#define LOCK_FILE "lock.mdb"
+
+/* A file, whatever it is called.  All zero: none. */
+struct lmdb_file {
+  dev_t device;
+  ino_t inode;
+};
+
+/* Where the data file is.  HF_INVALID_ARGUMENT: the path is too long. */
+hf_status lmdb_data_path(const char *dir, char *out, size_t capacity, hf_error *err);
+
+/* Finds the data file.  HF_UNSUPPORTED where it has a second name, by a symbolic or a hard link; HF_NOT_FOUND, HF_IO.
+ */
+hf_status lmdb_data_file(const char *dir, struct lmdb_file *out, hf_error *err);
+
+/* Whether a file in the folder that `dir_fd` is (O_PATH will do) is this one.  By statx() for what is asked alone:
+ * asking for times makes recent kernels write the inode at the next flush, which costs a fifth of a synced commit. */
+bool lmdb_file_is(int dir_fd, const char *name, const struct lmdb_file *file);
+
+/* The file behind a descriptor; all zero where that cannot be told. */
+struct lmdb_file lmdb_file_of(int fd);
+
+#endif

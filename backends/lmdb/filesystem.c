@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * On what kind of filesystem a store lies: LMDB's locks and its map need a local one.
+ */
+#include "filesystem.h"
+
+#include <sys/statfs.h>
+
+const char *lmdb_network_filesystem(long type) {
+  static const struct {
+    unsigned long type;
+    const char *name;
+  } table[] = {{0x6969, "NFS"},       {0x517B, "SMB"},       {0xFF534D42, "CIFS"},   {0xFE534D42, "SMB2"},
+               {0x00C36400, "Ceph"},  {0x5346414F, "AFS"},   {0x0BD00BD0, "Lustre"}, {0x01161970, "GFS2"},
+               {0x7461636F, "OCFS2"}, {0x01021997, "9P"},    {0x47504653, "GPFS"},   {0x73757245, "Coda"},
+               {0x19830326, "FhGFS"}, {0xAAD7AAEA, "PanFS"}, {0x564C, "NCP"},        {0x6B414653, "kAFS"}};
+  for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+    if (((unsigned long)type & 0xFFFFFFFFUL) == table[i].type) return table[i].name;
+  return NULL;
+}
+
+hf_status lmdb_check_filesystem(const char *dir, hf_error *err) {
+  struct statfs fs;
+  if (statfs(dir, &fs)) return HF_OK;
+  const char *name = lmdb_network_filesystem((long)fs.f_type);
+  if (!name) return HF_OK;
+  return hf_error_set(err, HF_UNSUPPORTED,
+                      "%s is on a network filesystem (%s), where LMDB's locks and map are not safe: use a local disk, "
+                      "or say networkfs=1 if only this one machine ever opens it",
+                      dir, name);
+}
