@@ -4,7 +4,9 @@
 -- over LMDB on the same file, and beside lua-cjson.  docs/performance.md says how to
 -- read the table.
 --
---     holdfast run tests/bench/bench.lua [--json FILE] [--markdown] [--dir DIR] [--quick] [--only PART]
+--     holdfast run tests/bench/bench.lua [--json FILE] [--markdown] [--dir DIR] [--quick] [--only PART] [--rounds N]
+--
+-- against.lua compares two builds: it runs this for each of them in turn, a round at a time.
 --
 -- Each measurement is a process of its own: hf_bench (bench.h) for the bare loop and
 -- the C API, bench_lua.lua for scripts.  A round measures all that is compared once,
@@ -27,7 +29,7 @@ local options = {}
 
 local function usage(problem)
   io.stderr:write("bench: ", problem, "\n")
-  io.stderr:write("usage: bench.lua [--json FILE] [--markdown] [--dir DIR] [--quick] [--only ",
+  io.stderr:write("usage: bench.lua [--json FILE] [--markdown] [--dir DIR] [--quick] [--rounds N] [--only ",
     table.concat(PARTS, "|"), "]\n")
   os.exit(2)
 end
@@ -38,7 +40,7 @@ do
     local name = arg[i]:match("^%-%-(%a+)$")
     if name == "quick" or name == "markdown" then
       options[name] = true
-    elseif name == "json" or name == "dir" or name == "only" then
+    elseif name == "json" or name == "dir" or name == "only" or name == "rounds" then
       i = i + 1
       options[name] = arg[i] or usage("--" .. name .. " needs a value")
     else
@@ -66,9 +68,9 @@ local size = {
   candles = quick and 3000 or 500000, -- a year of minutes
   minutes = quick and 5 or 200,
 }
-local ROUNDS = quick and 1 or 5
-local CODEC_ROUNDS = quick and 1 or 10
-local SYNC_ROUNDS = quick and 1 or 31
+local ROUNDS = quick and 1 or tonumber(options.rounds or 5) or usage("--rounds needs a number")
+local CODEC_ROUNDS = quick and 1 or 2 * ROUNDS
+local SYNC_ROUNDS = quick and 1 or 6 * ROUNDS + 1
 
 -- ------------------------------------------------------------- measurements
 

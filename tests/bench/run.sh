@@ -48,3 +48,14 @@ assert(#rows == 91, "rows: " .. #rows)
 assert(aims == 27, "rows with an aim: " .. aims)
 LUA
 luajit "$dir/check.lua" "$dir/rows.json"
+
+# Two builds in turn: here twice the same one.  Its verdict is noise.
+"$HOLDFAST_BIN" run tests/bench/against.lua "$HOLDFAST_BUILD" "$HOLDFAST_BUILD" --quick --rounds 2 --only codec,read \
+  >"$dir/against" 2>"$dir/log" || [ $? = 1 ]
+for row in "C read " "signal of 430 bytes: encode" "measurement 1"; do
+  grep -qF "$row" "$dir/against" || {
+    cat "$dir/against" "$dir/log" >&2
+    echo "the comparison of two builds has no row $row" >&2
+    exit 1
+  }
+done
