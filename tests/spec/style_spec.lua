@@ -1,0 +1,127 @@
+-- SPDX-License-Identifier: MIT
+--
+-- How the tree looks: what a reader can rely on in every file, and that no two files need each other.  CONTRIBUTING.md
+-- says it in words; here it is checked, so that nobody has to.
+
+local source = os.getenv("HOLDFAST_SOURCE") or "."
+
+local LINES_MAX = 70 -- of a function
+-- Two inner loops of the codec, which their measured speed keeps in one piece.
+local LONG = { "static const unsigned char *check(const unsigned char *p", "static const char *push_object(decoder *d" }
+local COLUMNS_MAX = 120
+local SUBJECT_MAX = 50 -- of a commit
+local COMMITS_SINCE = "2026-11-28T00:00:00Z" -- older ones are as they are
+
+local function lines(command)
+  local pipe, found = assert(io.popen(("cd '%s' && %s 2>/dev/null"):format(source, command))), {}
+  for line in pipe:lines() do found[#found + 1] = line end
+  pipe:close()
+  return found
+end
+
+local function read(path)
+  local file = assert(io.open(source .. "/" .. path, "rb"))
+  local text = file:read("*a")
+  file:close()
+  return text
+end
+
+-- All files with one of the endings below the folders, generated ones and build folders left out.
+local function files(folders, ...)
+  local names = {}
+  for i, ending in ipairs { ... } do names[i] = ("-name '*.%s'"):format(ending) end
+  return lines(("find %s -type f \\( %s \\) | sort"):format(folders, table.concat(names, " -o ")))
+end
+
+-- Fails with what was found, a line each.
+local function none(found, what) assert(#found == 0, what .. ":\n  " .. table.concat(found, "\n  ")) end
+
+-- Whether the line begins one of the functions that may be long.
+local function mayBeLong(line)
+  for _, beginning in ipairs(LONG) do
+    if line:sub(1, #beginning) == beginning then return true end
+  end
+  return false
+end
+
+-- Calls fn(first, count, line) for each function of a file: those that begin and end in the first column.
+local function eachFunction(path, fn)
+  local first, firstLine, number = nil, nil, 0
+  local isLua = path:find("%.lua$") ~= nil
+  for line in (read(path) .. "\n"):gmatch("(.-)\n") do
+    number = number + 1
+    if isLua then
+      local begins = line:find("^local function ") or line:find("^function ") or line:find("^[%w_.]+ = function")
+      if begins then first, firstLine = number, line end
+      if first and line:find("^end") then
+        fn(first, number - first + 1, firstLine)
+        first = nil
+      end
+    else
+      local begins = line:find("^[%a_].*%)[%w_ %(%),]*{$") or line:find("^ .*%)[%w_ %(%),]*{$") and not first
+      if begins and not line:find("^ +[%a_]+ %(") then first, firstLine = number, line end
+      if first and line == "}" then
+        fn(first, number - first + 1, firstLine)
+        first = nil
+      end
+    end
+  end
+end
+
+describe("every file", function()
+  it("begins with its license and says what it is", function()
+    local found = {}
+    for _, path in ipairs(files("src backends lua tests examples", "c", "h", "lua", "sh")) do
+      local head = read(path):sub(1, 400)
+      if not head:find("SPDX-License-Identifier: MIT", 1, true) then
+        found[#found + 1] = path .. ": no SPDX line"
+      elseif not head:find("Identifier: MIT\n[^%w]*%w") then
+        found[#found + 1] = path .. ": nothing says what it is"
+      end
+    end
+    none(found, "files without a head")
+  end)
+
+  it("has no function that is longer than a screen", function()
+    local found, seen = {}, 0
+    for _, path in ipairs(files("src backends lua", "c", "lua")) do
+      eachFunction(path, function(first, count, line)
+        seen = seen + 1
+        if count > LINES_MAX and not mayBeLong(line) then
+          found[#found + 1] = ("%s:%d: %d lines"):format(path, first, count)
+        end
+      end)
+    end
+    assert(seen > 1500, "only " .. seen .. " functions were found")
+    none(found, "functions of more than " .. LINES_MAX .. " lines")
+  end)
+
+  it("keeps to one width", function()
+    local found = {}
+    for _, path in ipairs(files("src backends lua examples", "c", "h", "lua")) do
+      local number = 0
+      for line in (read(path) .. "\n"):gmatch("(.-)\n") do
+        number = number + 1
+        local _, columns = line:gsub("[^\128-\191]", "")
+        if columns > COLUMNS_MAX then found[#found + 1] = ("%s:%d: %d columns"):format(path, number, columns) end
+      end
+    end
+    none(found, "lines of more than " .. COLUMNS_MAX .. " columns")
+  end)
+end)
+
+describe("commits", function()
+  it("have a short subject that names the area, in the imperative", function()
+    if #lines("git rev-parse --git-dir") == 0 then return pending("this is no git checkout") end
+    local found = {}
+    for _, line in ipairs(lines("git log --no-merges --since=" .. COMMITS_SINCE .. " --format='%h %s'")) do
+      local subject = line:match("^%x+ (.*)$")
+      if #subject > SUBJECT_MAX then
+        found[#found + 1] = line .. ": " .. #subject .. " columns"
+      elseif not subject:find("^[%l%d_/%-]+: %l") then
+        found[#found + 1] = line .. ": write 'area: do something'"
+      end
+    end
+    none(found, "commits whose subject is not as CONTRIBUTING.md says")
+  end)
+end)
