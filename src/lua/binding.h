@@ -92,6 +92,20 @@ hfL_context *hfL_context_get(lua_State *L);
 /* Sets the functions with the context as their upvalue. */
 void hfL_register(lua_State *L, int cx, const luaL_Reg *functions);
 
+/* A Lua function that the process gave us. */
+typedef struct hfL_lua_function {
+  const char *name;
+  const void *address; /* NULL: it has none */
+} hfL_lua_function;
+
+#define HFL_LUA_FUNCTION(name)                                                                                         \
+  { #name, (const void *)(name) }
+
+/* Whether these, or all that src/lua but the runtime uses, are LuaJIT's.  HF_UNSUPPORTED says what they are, and what
+ * to do.  To be called before any of them. */
+hf_status hfL_check_lua_functions(const hfL_lua_function *functions, size_t count, hf_error *err);
+hf_status hfL_check_lua(hf_error *err);
+
 /* The module itself. */
 HF_API int luaopen_holdfast_core(lua_State *L);
 

@@ -66,7 +66,17 @@ static void add_loader(lua_State *L, int position);
 /* Places in package.loaders, which begins with: preloaded modules, Lua files, C libraries. */
 enum { BEFORE_FILES = 2, BEHIND_FILES = 3 };
 
+/* Before anything else is called.  luaL_error is the same in every Lua. */
+static void require_luajit(lua_State *L) {
+  static _Atomic bool checked;
+  hf_error err;
+  if (checked) return;
+  if (hfL_check_lua(&err)) luaL_error(L, "%s", err.message);
+  checked = true;
+}
+
 int luaopen_holdfast_core(lua_State *L) {
+  require_luajit(L);
   /* Also where the modules come from files: those under backends/ are on no path. */
   add_loader(L, BEHIND_FILES);
   hfL_host_of(L, push_context(L));
@@ -160,6 +170,7 @@ static int load_embedded(lua_State *L, const char *name) {
 /* `require "holdfast"` in a stock luajit that found this library, and no holdfast/init.lua before it. */
 HF_API int luaopen_holdfast(lua_State *L);
 int luaopen_holdfast(lua_State *L) {
+  require_luajit(L);
   lua_settop(L, 0);
   add_loader(L, BEHIND_FILES);
   return load_embedded(L, "holdfast");
@@ -168,6 +179,7 @@ int luaopen_holdfast(lua_State *L) {
 /* `require "holdfast.conformance"` likewise, without `require "holdfast"` before it. */
 HF_API int luaopen_holdfast_conformance(lua_State *L);
 int luaopen_holdfast_conformance(lua_State *L) {
+  require_luajit(L);
   lua_settop(L, 0);
   lua_getglobal(L, "require");
   lua_pushliteral(L, "holdfast");

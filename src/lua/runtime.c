@@ -64,15 +64,31 @@ hf_status hfL_protect(lua_State *L, lua_CFunction body, void *arg, hf_error *err
   return c.status;
 }
 
+/* ---- opening */
+
+/* Before the first call into Lua, once for all. */
+static hf_status check_lua(hf_error *err) {
+  static const hfL_lua_function needed[] = {HFL_LUA_FUNCTION(luaL_newstate), HFL_LUA_FUNCTION(luaL_openlibs),
+                                            HFL_LUA_FUNCTION(lua_close), HFL_LUA_FUNCTION(lua_cpcall)};
+  static _Atomic bool checked;
+  if (checked) return HF_OK;
+  hf_status status = hfL_check_lua(err);
+  if (status == HF_OK) status = hfL_check_lua_functions(needed, sizeof needed / sizeof *needed, err);
+  checked = status == HF_OK;
+  return status;
+}
+
 hf_status hf_runtime_open(hf_runtime **out, hf_error *err) {
   *out = NULL;
+  hf_status status = check_lua(err);
+  if (status) return status;
   hf_runtime *r = calloc(1, sizeof *r);
   if (r) r->L = luaL_newstate();
   if (!r || !r->L) {
     free(r);
     return hf__fail(err, HF_IO, "out of memory");
   }
-  hf_status status = hfL_protect(r->L, prepare, NULL, err);
+  status = hfL_protect(r->L, prepare, NULL, err);
   if (status) {
     hf_runtime_close(r);
     return status;

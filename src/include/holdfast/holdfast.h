@@ -566,7 +566,9 @@ typedef struct hf_runtime hf_runtime;
 
 struct lua_State;
 
-/* Makes a runtime with the standard libraries and `require "holdfast"`. */
+/* Makes a runtime with the standard libraries and `require "holdfast"`.
+ * Errors: HF_UNSUPPORTED: the process has another Lua in the place of LuaJIT (docs/embedding.md); HF_IO: out of memory.
+ */
 HF_API hf_status hf_runtime_open(hf_runtime **out, hf_error *err);
 /* Closes it, and every handle its scripts left open.  NULL is ignored. */
 HF_API void hf_runtime_close(hf_runtime *runtime);
