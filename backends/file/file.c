@@ -140,7 +140,7 @@ static hf_status get(void *store, void *txn, void *entity, const hf_key *key, hf
   hf_status status = file_document_path(entity, key->id, path, err);
   if (status == HF_OK) status = file_document_read(path, json, &found, err);
   if (status == HF_NOT_FOUND) return file_quarantine_check(entity, key->id, err);
-  if (status == HF_OK) *info = (hf_info){0, found.modified};
+  if (status == HF_OK) *info = (hf_info){.updated_at = found.modified};
   return status;
 }
 

@@ -134,7 +134,7 @@ static hf_status get_many(void *store, void *txn, void *entity, const hf_key *ke
   for (size_t i = 0; i < count && status == HF_OK; i++) {
     MDB_val k = lmdb_val(keys[i].order), v;
     hf_slice text = {NULL, 0};
-    hf_info info = {0, 0};
+    hf_info info = {0};
     int rc = dbi ? mdb_get(t, dbi, &k, &v) : MDB_NOTFOUND;
     const char *problem = rc == 0 ? record_read(&v, keys[i].id, &text, &info) : NULL;
     hf_status found = HF_OK;
@@ -238,7 +238,7 @@ static hf_status do_put(struct lmdb_env *env, struct lmdb_txn *t, struct lmdb_en
       if (status != HF_NOT_FOUND) return status;
     }
     hf_slice text;
-    hf_info present = {0, 0};
+    hf_info present = {0};
     const char *problem = rc == 0 && p->options->if_revision ? record_read(&v, p->put->key.id, &text, &present) : NULL;
     if (problem) return hf_error_set(err, HF_CORRUPT, "%s", problem);
     p->info->revision = rc == 0 ? record_revision(&v) : 0;
@@ -269,7 +269,7 @@ static hf_status do_put_many(struct lmdb_env *env, struct lmdb_txn *t, struct lm
   MDB_dbi dbi;
   hf_status status = env_write_dbi(env, t, entity, true, &dbi, err);
   if (status) return status;
-  hf_info info = {mdb_txn_id(t->mdb), hf_now_ms()};
+  hf_info info = {.revision = mdb_txn_id(t->mdb), .updated_at = hf_now_ms()};
   MDB_cursor *c;
   int rc = mdb_cursor_open(t->mdb, dbi, &c);
   if (rc) return fail_write(env, t, rc, err);

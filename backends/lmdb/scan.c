@@ -125,7 +125,7 @@ static hf_status add_records(const hf_scan *s, const struct passed *records, siz
   for (size_t i = 0; i < count; i++) {
     const MDB_val *k = &records[i].key, *v = &records[i].value;
     hf_slice id, text = {NULL, 0};
-    hf_info info = {0, 0};
+    hf_info info = {0};
     bool bad_key;
     /* The key of a page's last record is where the next page begins, so that one at least must be sound. */
     bool last = *taken + 1 >= s->limit || *bytes + v->mv_size > s->max_bytes;

@@ -304,7 +304,7 @@ static hf_status ask(const redis_entity *e, redis_batch *b, const char *command,
 static hf_status get(void *store, void *txn, void *entity, const hf_key *key, hf_buffer *json, hf_info *info,
                      hf_error *err) {
   bool wanted = info->revision != HF_REVISION_UNKNOWN;
-  *info = (hf_info){0, 0};
+  *info = (hf_info){0};
   if (txn) return get_in(txn, entity, key->id, json, wanted ? &info->revision : NULL, err);
   redis_batch b;
   hf_slice text = {NULL, 0};
@@ -392,7 +392,7 @@ static hf_status put(void *store, void *txn, void *entity, const hf_put *put, co
     }
     redis_batch_free(&b);
   }
-  if (status == HF_OK) *info = (hf_info){redis_revision(put->json), hf_now_ms()};
+  if (status == HF_OK) *info = (hf_info){.revision = redis_revision(put->json), .updated_at = hf_now_ms()};
   return status;
 }
 

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "core/error.h"
+#include "core/layout.h"
 #include "core/url.h"
 
 void hf__adapter_blame(const hf__adapter *a, hf_error *err) {
@@ -37,7 +38,7 @@ hf__adapter *hf__adapter_find(const hf_adapters *set, const char *name, hf_error
 bool hf_adapters_at(const hf_adapters *set, size_t index, hf_adapter_info *out) {
   const hf__adapter *a = set->first;
   while (a && index--) a = a->next;
-  if (a) *out = (hf_adapter_info){&a->spec, a->store, a->since};
+  if (a) *out = (hf_adapter_info){.spec = &a->spec, .store = a->store, .since = a->since};
   return a != NULL;
 }
 
@@ -80,7 +81,9 @@ static char *describe(const char *base, const hf__url *url) {
 
 static hf_status set_url(hf__adapter *a, const char *base, const hf_options *options, hf_error *err) {
   hf__url url;
-  hf_status status = hf__url_parse(base, options, &url, err);
+  hf_options taken = HF_OPTIONS_INIT;
+  hf_status status = options ? hf__options_take(options, &taken, err) : HF_OK;
+  if (status == HF_OK) status = hf__url_parse(base, &taken, &url, err);
   if (status) {
     hf__adapter_blame(a, err);
     return status;
@@ -95,7 +98,7 @@ static hf_status set_url(hf__adapter *a, const char *base, const hf_options *opt
   drop_store(a);
   a->base = copy;
   a->store = store;
-  a->options = options ? *options : (hf_options)HF_OPTIONS_INIT;
+  a->options = taken;
   return HF_OK;
 }
 

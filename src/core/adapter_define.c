@@ -14,17 +14,23 @@
 #include "core/adapter.h"
 #include "core/error.h"
 #include "core/json.h"
+#include "core/layout.h"
 
 #define DEFAULT_BASE "./dump/data"
 
 static const char *const infinite[] = {"minuteEstimatedTime", NULL};
 
+#define ROW(adapter, entity, template, reads, writes)                                                                  \
+  {                                                                                                                    \
+    .struct_size = sizeof(hf_adapter_spec), .name = (adapter), .entity_name = (entity), .id = (template),              \
+    .read = (reads), .write = (writes), .infinite = infinite                                                           \
+  }
+
 static const hf_adapter_spec rows[] = {
-    {"PersistSignalAdapter", "signal", "{strategy}/{symbol}", "readSignalData", "writeSignalData", infinite, NULL},
-    {"PersistScheduleAdapter", "schedule", "{strategy}/{symbol}", "readScheduleData", "writeScheduleData", infinite,
-     NULL},
-    {"PersistRiskAdapter", "risk", "{riskName}/positions", "readPositionData", "writePositionData", infinite, NULL},
-    {"PersistPartialAdapter", "partial", "{symbol}/levels", "readPartialData", "writePartialData", infinite, NULL},
+    ROW("PersistSignalAdapter", "signal", "{strategy}/{symbol}", "readSignalData", "writeSignalData"),
+    ROW("PersistScheduleAdapter", "schedule", "{strategy}/{symbol}", "readScheduleData", "writeScheduleData"),
+    ROW("PersistRiskAdapter", "risk", "{riskName}/positions", "readPositionData", "writePositionData"),
+    ROW("PersistPartialAdapter", "partial", "{symbol}/levels", "readPartialData", "writePartialData"),
 };
 
 hf_status hf_adapters_new(hf_adapters **out, hf_error *err) {
@@ -149,6 +155,7 @@ static hf__adapter *copy_row(const hf_adapter_spec *spec) {
   size_t total = strlen(name) + strlen(entity) + strlen(id) + strlen(base) + strlen(reads) + strlen(writes) + 6;
   for (size_t i = 0; i < a->needle_count; i++) total += strlen(spec->infinite[i]) + 1;
   const char **fields = calloc(a->needle_count + 1, sizeof *fields);
+  a->spec.struct_size = sizeof a->spec;
   a->spec.infinite = fields;
   a->needles = calloc(a->needle_count + 1, sizeof *a->needles);
   a->memory = malloc(total);
@@ -206,9 +213,13 @@ static bool same_row(const hf__adapter *a, const hf__adapter *b) {
 /* ---- defining */
 
 hf_status hf_adapter_define(hf_adapters *set, const hf_adapter_spec *spec, hf_error *err) {
-  hf__adapter *a = copy_row(spec);
+  static const hf__layout layout = HF__LAYOUT(hf_adapter_spec, "HF_ADAPTER_SPEC_INIT", base);
+  hf_adapter_spec taken;
+  hf_status status = hf__layout_take(&layout, &taken, spec, err);
+  if (status) return status;
+  hf__adapter *a = copy_row(&taken);
   if (!a) return hf__fail(err, HF_IO, "out of memory");
-  hf_status status = check_row(a, err);
+  status = check_row(a, err);
   hf__adapter **link = &set->first;
   for (; status == HF_OK && *link; link = &(*link)->next) {
     const hf__adapter *other = *link;

@@ -65,7 +65,7 @@ static hf_status begin_own(hf_persist *p, hf_txn_kind kind, hf_txn **own, void *
 /* ---- reading */
 
 static hf_status get_one(hf_persist *p, void *txn, const hf_key *key, hf_buffer *json, hf_page *page, hf_error *err) {
-  hf_info info = {0, 0};
+  hf_info info = {0};
   hf_status status = p->backend->get(p->impl, txn, p->entity, key, json, &info, err);
   if (status && status != HF_NOT_FOUND) return hf__persist_fail(p, txn, status, key, "", err);
   hf_entry *e = hf_page_add(page, key->id, status ? NULL : json->data, status ? 0 : json->size);
@@ -131,8 +131,8 @@ static hf_status loop(hf_persist *p, void *txn, const void *what, size_t count, 
 }
 
 static hf_status put_step(hf_persist *p, void *txn, const void *what, size_t i, hf_error *err) {
-  static const hf_write_options always = {false, false, 0};
-  hf_info info;
+  static const hf_write_options always = HF_WRITE_OPTIONS_INIT;
+  hf_info info = {0};
   const hf_put *put = (const hf_put *)what + i;
   hf_status status = p->backend->put(p->impl, txn, p->entity, put, &always, &info, err);
   if (status) hf__error_entity(err, p->name, put->key.id); /* which of them it was */
@@ -180,9 +180,15 @@ hf_status hf__persist_write_many_trusted(hf_persist *p, const hf_item *items, si
   return status;
 }
 
+static hf_status check_item(const hf_item *item, hf_error *err) {
+  if (item->reserved[0] || item->reserved[1])
+    return hf__fail(err, HF_INVALID_ARGUMENT, "hf_item.reserved must be 0: clear the item before you fill it");
+  return hf_json_validate(item->json, err);
+}
+
 hf_status hf_persist_write_many(hf_persist *p, const hf_item *items, size_t count, hf_error *err) {
   for (size_t i = 0; i < count; i++) {
-    hf_status status = hf_json_validate(items[i].json, err);
+    hf_status status = check_item(&items[i], err);
     if (status) {
       hf__error_entity(err, p->name, items[i].id);
       return status;

@@ -66,6 +66,7 @@ hf_status hf_error_set(hf_error *err, hf_status status, const char *fmt, ...) {
   err->status = status;
   err->retryable = (unsigned)status < HF_STATUS_COUNT && rows[status].retryable;
   err->backend[0] = err->entity_name[0] = err->entity_id[0] = err->where[0] = err->cause[0] = '\0';
+  memset(err->reserved, 0, sizeof err->reserved);
   va_list args;
   va_start(args, fmt);
   format_text(err->message, sizeof err->message, fmt, args);

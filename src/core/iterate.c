@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "core/error.h"
+#include "core/layout.h"
 #include "core/persist.h"
 #include "core/transaction.h"
 
@@ -56,8 +57,16 @@ static hf_status set_bound(hf_iter *it, const char *name, hf_slice id, char *cop
   return HF_OK;
 }
 
-static hf_status set_range(hf_iter *it, const hf_range *range, hf_error *err) {
-  hf_status status = set_bound(it, "from", range->from, it->lower_id, &it->lower, &it->scan.lower, err);
+static hf_status set_range(hf_iter *it, const hf_range *given, hf_error *err) {
+  static const hf__layout layout = HF__LAYOUT(hf_range, "HF_RANGE_INIT", limit);
+  hf_range taken;
+  const hf_range *range = given->struct_size == sizeof taken ? given : &taken;
+  hf_status status = range == given ? HF_OK : hf__layout_take(&layout, &taken, given, err);
+  if (status) {
+    hf__error_entity(err, it->persist->name, (hf_slice){NULL, 0});
+    return status;
+  }
+  status = set_bound(it, "from", range->from, it->lower_id, &it->lower, &it->scan.lower, err);
   if (status == HF_OK) status = set_bound(it, "to", range->to, it->upper_id, &it->upper, &it->scan.upper, err);
   if (status == HF_OK && range->prefix.data && range->prefix.size) {
     hf__key unused;
@@ -77,7 +86,7 @@ static hf_status set_range(hf_iter *it, const hf_range *range, hf_error *err) {
 }
 
 hf_status hf_iter_open(hf_persist *p, const hf_range *range, hf_iter **out, hf_error *err) {
-  static const hf_range all;
+  static const hf_range all = HF_RANGE_INIT;
   hf_error own;
   if (!err) err = &own;
   *out = NULL;

@@ -33,6 +33,10 @@ const hf_entry *hf_page_entries(const hf_page *page, size_t *count) {
   return page->entries;
 }
 
+const hf_entry *hf_page_entry(const hf_page *page, size_t index) {
+  return index < page->count ? &page->entries[index] : NULL;
+}
+
 void hf__page_reset(hf_page *page) {
   page->count = 0;
   page->resume = (hf_slice){NULL, 0};
@@ -98,6 +102,6 @@ hf_entry *hf_page_add(hf_page *page, hf_slice id, const char *json, size_t json_
   if (json) memcpy(text, json, json_size);
   text[json_size] = '\0';
   hf_entry *e = &page->entries[page->count++];
-  *e = (hf_entry){{copy, id.size}, {json || json_size ? text : NULL, json_size}, {0, 0}, HF_OK};
+  *e = (hf_entry){.id = {copy, id.size}, .json = {json || json_size ? text : NULL, json_size}};
   return e;
 }

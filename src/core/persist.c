@@ -12,6 +12,7 @@
 
 #include "core/error.h"
 #include "core/json.h"
+#include "core/layout.h"
 #include "core/transaction.h"
 #include "core/url.h"
 
@@ -280,8 +281,8 @@ hf_status hf_persist_read(hf_persist *p, hf_slice id, hf_buffer *json, hf_info *
   if (!err) err = &own;
   hf__key k;
   void *txn;
-  hf_info unused = {HF_REVISION_UNKNOWN, 0};
-  if (info) *info = (hf_info){0, 0};
+  hf_info unused = {.revision = HF_REVISION_UNKNOWN};
+  if (info) *info = (hf_info){0};
   hf_status status = hf__key_init(p->name, id, &k, err);
   if (status || (status = hf__persist_enter(p, false, &txn, err))) return status;
   status = p->backend->get(p->impl, txn, p->entity, &k.key, json, info ? info : &unused, err);
@@ -299,6 +300,15 @@ hf_status hf_persist_has(hf_persist *p, hf_slice id, bool *found, hf_error *err)
   *found = status == HF_OK;
   if (status == HF_OK || status == HF_NOT_FOUND) return HF_OK;
   return hf__persist_fail(p, txn, status, &k.key, "", err);
+}
+
+/* For those of a program that was compiled against another version. */
+static hf_status take_write_options(const hf_persist *p, const hf_write_options *given, hf_write_options *out,
+                                    hf_error *err) {
+  static const hf__layout layout = HF__LAYOUT(hf_write_options, "HF_WRITE_OPTIONS_INIT", revision);
+  hf_status status = hf__layout_take(&layout, out, given, err);
+  if (status) hf__error_entity(err, p->name, (hf_slice){NULL, 0});
+  return status;
 }
 
 static hf_status check_conditions(hf_persist *p, const hf_write_options *o, hf_error *err) {
@@ -329,16 +339,21 @@ static hf_status fail_conflict(hf_persist *p, const hf_key *key, const hf_write_
 
 hf_status hf__persist_write_trusted(hf_persist *p, hf_slice id, hf_slice json, const hf_write_options *options,
                                     hf_info *info, hf_error *err) {
-  static const hf_write_options always = {false, false, 0};
+  static const hf_write_options always = HF_WRITE_OPTIONS_INIT;
   hf_error own;
   if (!err) err = &own;
   hf__key k;
   void *txn;
   hf_info unused;
+  hf_write_options taken;
   if (!options) options = &always;
   if (!info) info = &unused;
-  *info = (hf_info){0, 0};
+  *info = (hf_info){0};
   hf_status status = hf__key_init(p->name, id, &k, err);
+  if (status == HF_OK && __builtin_expect(options->struct_size != sizeof *options, 0)) {
+    status = take_write_options(p, options, &taken, err);
+    options = &taken;
+  }
   if (status || (status = hf__persist_enter(p, true, &txn, err))) return status;
   status = check_conditions(p, options, err);
   if (status == HF_OK) {

@@ -18,6 +18,9 @@ extern const hf_backend *const hf__builtin_backends[];
 
 enum { REGISTERED_MAX = 64 };
 
+/* A backend's table in the first form of this ABI. */
+enum { BACKEND_FIRST = offsetof(hf_backend, also) + sizeof(const hf_backend *) };
+
 _Atomic unsigned hf__process_generation;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -80,10 +83,33 @@ void hf__backend_names(char *out, size_t capacity) {
   for (int i = 0; i < REGISTERED_MAX && registered[i]; i++) add_names(out, capacity, registered[i]);
 }
 
-hf_status hf_backend_register(const hf_backend *b, hf_error *err) {
+static hf_status check_abi(const hf_backend *b, hf_error *err) {
   if (!b || b->abi_version != HF_BACKEND_ABI)
     return hf__fail(err, HF_INVALID_ARGUMENT, "backend ABI %u: this library needs %d, compile against its backend.h",
                     b ? b->abi_version : 0U, HF_BACKEND_ABI);
+  if (b->struct_size && b->struct_size < BACKEND_FIRST)
+    return hf__fail(err, HF_INVALID_ARGUMENT, "backend '%s': struct_size is %u: set it to sizeof(struct hf_backend)",
+                    b->name ? b->name : "?", b->struct_size);
+  return b->also ? check_abi(b->also, err) : HF_OK;
+}
+
+/* The table with all slots that there are here, NULL where it was compiled before there were.  What has to be made for
+ * that is never freed.  NULL: out of memory. */
+static const hf_backend *complete(const hf_backend *given) {
+  size_t size = given->struct_size ? given->struct_size : BACKEND_FIRST;
+  const hf_backend *also = given->also ? complete(given->also) : NULL;
+  if (given->also && !also) return NULL;
+  if (size >= sizeof *given && also == given->also) return given;
+  hf_backend *b = calloc(1, sizeof *b);
+  if (!b) return NULL;
+  memcpy(b, given, size < sizeof *b ? size : sizeof *b);
+  b->also = also;
+  return b;
+}
+
+hf_status hf_backend_register(const hf_backend *b, hf_error *err) {
+  hf_status status = check_abi(b, err);
+  if (status) return status;
   char missing[256] = "";
   if (!b->name || !*b->name) add_name(missing, sizeof missing, "name");
 #define NEED(slot, condition)                                                                                          \
@@ -111,7 +137,6 @@ hf_status hf_backend_register(const hf_backend *b, hf_error *err) {
 #undef NEED
   if (*missing) return hf__fail(err, HF_INVALID_ARGUMENT, "backend '%s' lacks: %s", b->name ? b->name : "?", missing);
 
-  hf_status status = HF_OK;
   pthread_mutex_lock(&lock);
   int i = 0;
   while (i < REGISTERED_MAX && registered[i]) i++;
@@ -119,6 +144,8 @@ hf_status hf_backend_register(const hf_backend *b, hf_error *err) {
     status = hf__fail(err, HF_INVALID_ARGUMENT, "there is a '%s' backend already: choose another name", b->name);
   else if (i == REGISTERED_MAX)
     status = hf__fail(err, HF_INVALID_ARGUMENT, "no room for backend '%s': %d are registered", b->name, REGISTERED_MAX);
+  else if (!(b = complete(b)))
+    status = hf__fail(err, HF_IO, "out of memory");
   else
     registered[i] = b;
   pthread_mutex_unlock(&lock);

@@ -144,7 +144,7 @@ hf_status hf_store_verify(hf_store *store, hf_slice entity_name, bool dry_run, h
   hf_verify_report unused;
   if (!err) err = &own;
   if (!report) report = &unused;
-  *report = (hf_verify_report){0, 0, 0, 0};
+  *report = (hf_verify_report){0};
   if (hf__store_is_inherited(store)) return hf__store_inherited(store, err);
   if (hf__txn_is_open()) return hf__fail(err, HF_UNSUPPORTED, "verify cannot run inside a transaction");
   if (verifying) return hf__fail(err, HF_UNSUPPORTED, "verify cannot run inside the callback of verify");

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "core/error.h"
+#include "core/layout.h"
 #include "core/registry.h"
 
 /* Length of "scheme" in "scheme:...", or 0 if the text does not begin so. */
@@ -146,12 +147,8 @@ hf_status hf__url_parse(const char *base, const hf_options *options, hf__url *ou
   memset(out, 0, sizeof *out);
   out->options = (hf_options)HF_OPTIONS_INIT;
   if (options) {
-    if (options->struct_size == 0 || options->struct_size > sizeof *options)
-      return hf__fail(err, HF_INVALID_ARGUMENT,
-                      "hf_options.struct_size is %zu: start from HF_OPTIONS_INIT, and link the library whose header "
-                      "was compiled against",
-                      options->struct_size);
-    memcpy(&out->options, options, options->struct_size);
+    hf_status status = hf__options_take(options, &out->options, err);
+    if (status) return status;
     if ((unsigned)out->options.durability > HF_DURABILITY_NOSYNC)
       return hf__fail(err, HF_INVALID_ARGUMENT, "durability must be sync, nometasync or nosync");
   }

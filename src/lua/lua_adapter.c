@@ -395,7 +395,8 @@ static int lhf_define(lua_State *L) {
   hf_error err;
   hf_adapters *set = check_set(L);
   luaL_checktype(L, 1, LUA_TTABLE);
-  hf_adapter_spec spec = {.name = spec_text(L, "name", false),
+  hf_adapter_spec spec = {.struct_size = sizeof spec,
+                          .name = spec_text(L, "name", false),
                           .entity_name = spec_text(L, "entityName", false),
                           .id = spec_text(L, "id", false),
                           .read = spec_text(L, "read", true),

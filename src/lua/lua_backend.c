@@ -316,7 +316,7 @@ hf_status hfL_script_get(void *store, void *txn, void *entity, const hf_key *key
   struct key_call c = {.key = key, .json = json, .info = info};
   bool wants_info = info->revision != HF_REVISION_UNKNOWN;
   bool reads_entry = hfL_entity_has(e, HFL_READ_ENTRY) && (wants_info || !hfL_entity_has(e, HFL_READ_VALUE));
-  *info = (hf_info){0, 0};
+  *info = (hf_info){0};
   e->refs++;
   hf_status status = hfL_entity_call(e, reads_entry ? HFL_READ_ENTRY : HFL_READ_VALUE, get_body, &c.call, err);
   if (status == HF_SCRIPT && says_not_found(err, e, key, "")) status = HF_NOT_FOUND;

@@ -117,7 +117,7 @@ static bool writes_add(struct writes *w, hf_slice id, hf_slice json) {
     w->capacity = capacity;
   }
   hf_item *item = &w->items[w->count++];
-  item->id = (hf_slice){(const char *)w->texts.size, id.size};
+  *item = (hf_item){.id = {(const char *)w->texts.size, id.size}};
   if (!hf_buffer_add(&w->texts, id.data, id.size)) return false;
   item->json = (hf_slice){(const char *)w->texts.size, json.size};
   return hf_buffer_add(&w->texts, json.data, json.size);

@@ -39,7 +39,7 @@ static uint64_t check_limit(lua_State *L, int index) {
 
 /* Reads {prefix=, from=, to=, reverse=, limit=}.  The slices point into the table's strings. */
 static void check_range(lua_State *L, int index, hf_range *out, char numbers[2][HF_NUMBER_MAX]) {
-  memset(out, 0, sizeof *out);
+  *out = (hf_range)HF_RANGE_INIT;
   if (lua_isnoneornil(L, index)) return;
   if (!lua_istable(L, index))
     hfL_misuse(L, "the range must be a table such as {prefix=\"BTC\", limit=10}, not a %s", luaL_typename(L, index));

@@ -129,7 +129,7 @@ void hfL_check_options(lua_State *L, int index, hf_options *out) {
 
 /* Conditions of a write: {ifAbsent=true} or {ifRevision=n}. */
 static void check_conditions(lua_State *L, int index, hf_write_options *out) {
-  *out = (hf_write_options){false, false, 0};
+  *out = (hf_write_options)HF_WRITE_OPTIONS_INIT;
   if (!lua_istable(L, index)) hfL_misuse(L, "writeValue: options must be a table, not a %s", luaL_typename(L, index));
   for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
     const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "?";
@@ -352,7 +352,7 @@ static int lhf_read_value(lua_State *L) {
 /* store:readEntry(id) -> {id=, value=, revision=, updatedAt=} */
 static int lhf_read_entry(lua_State *L) {
   char number[HF_NUMBER_MAX];
-  hf_info info = {0, 0};
+  hf_info info = {0};
   hf_persist *p = hfL_check_persist(L);
   hf_slice id = hfL_check_id(L, 2, "readEntry: the id", number);
   lua_createtable(L, 0, 4);

@@ -327,10 +327,10 @@ static const char *const lua_parameters[] = {"base", NULL};
 static const char *const any_parameters[] = {"*", NULL};
 
 #define SLOTS                                                                                                          \
-  .abi_version = HF_BACKEND_ABI, .identify = identify, .open = open_store, .close = close_store,                       \
-  .entity_open = entity_open, .entity_close = entity_close, .entity_init = entity_init, .get = get, .has = has,        \
-  .put = put, .remove = has, .clear = clear, .count = count, .scan = scan, .entities = entities, .stat = stat_store,   \
-  .handle_open = handle_open
+  .abi_version = HF_BACKEND_ABI, .struct_size = sizeof(hf_backend), .identify = identify, .open = open_store,          \
+  .close = close_store, .entity_open = entity_open, .entity_close = entity_close, .entity_init = entity_init,          \
+  .get = get, .has = has, .put = put, .remove = has, .clear = clear, .count = count, .scan = scan,                     \
+  .entities = entities, .stat = stat_store, .handle_open = handle_open
 
 enum { SCHEMES_MAX = 16 };
 

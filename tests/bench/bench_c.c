@@ -62,7 +62,7 @@ static hf_item *collect(hf_persist *p, size_t *count) {
   for (;;) {
     check(hf_iter_next(iter, &e, &err));
     if (!e) break;
-    items[n++] = (hf_item){copy(e->id), copy(e->json)};
+    items[n++] = (hf_item){.id = copy(e->id), .json = copy(e->json)};
   }
   hf_iter_close(iter);
   *count = n;

@@ -105,7 +105,7 @@ static void check_batch_fails(struct ledger *ledger, hf_status expected, const c
   memset(json, ' ', sizeof json);
   memcpy(json, "{\"step\":0", 9);
   json[sizeof json - 1] = '}';
-  for (unsigned i = 0; i < 64; i++) items[i] = (hf_item){ledger_id(i, ids[i]), {json, sizeof json}};
+  for (unsigned i = 0; i < 64; i++) items[i] = (hf_item){.id = ledger_id(i, ids[i]), .json = {json, sizeof json}};
   hf_status status = hf_persist_write_many(ledger->types[0], items, 64, &err);
   CHECK(status == expected, "%s: a batch gives %s", when, status ? text_of(&err) : "ok");
 }

@@ -140,7 +140,7 @@ static inline hf_status ledger_commit(struct ledger *ledger, uint64_t step, hf_e
   unsigned type = plan.changes[0].type;
   for (size_t i = 0; i < plan.count; i++) {
     keys[i] = ledger_id(plan.changes[i].id, ids[i]);
-    items[i] = (hf_item){keys[i], ledger_json(step, type, plan.changes[i].id, jsons[i])};
+    items[i] = (hf_item){.id = keys[i], .json = ledger_json(step, type, plan.changes[i].id, jsons[i])};
   }
   return plan.kind == LEDGER_REMOVE_MANY ? hf_persist_remove_many(ledger->types[type], keys, plan.count, NULL, err)
                                          : hf_persist_write_many(ledger->types[type], items, plan.count, err);

@@ -48,7 +48,7 @@ static hf_slice format_id(char out[64], const char *name, unsigned long i) {
 static unsigned long read_counter(hf_persist *p, unsigned long i, hf_info *info) {
   static hf_buffer json = HF_BUFFER_INIT;
   char id[64];
-  *info = (hf_info){0, 0};
+  *info = (hf_info){0};
   hf_status status = hf_persist_read(p, format_id(id, "counter", i), &json, info, &err);
   CHECK(status == HF_OK || status == HF_NOT_FOUND, "%s", text_of_error());
   return status ? 0 : strtoul(json.data, NULL, 10);

@@ -180,7 +180,9 @@ static void batches_work(void **state) {
   size_t count;
   uint64_t removed;
   hf_persist *p = open_signal(*state);
-  const hf_item items[] = {{hf_text("b"), hf_text("2")}, {hf_text("a"), hf_text("1")}, {hf_text("b"), hf_text("3")}};
+  const hf_item items[] = {{.id = hf_text("b"), .json = hf_text("2")},
+                           {.id = hf_text("a"), .json = hf_text("1")},
+                           {.id = hf_text("b"), .json = hf_text("3")}};
   OK(hf_persist_write_many(p, items, 3, &err));
   const hf_slice ids[] = {hf_text("b"), hf_text("x"), hf_text("a")};
   hf_page *page = hf_page_new();

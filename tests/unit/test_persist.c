@@ -71,7 +71,8 @@ static void info_tells_revision_and_time(void **state) {
 static void conditions_are_checked(void **state) {
   hf_error err;
   hf_info info;
-  hf_write_options absent = {true, false, 0}, revision = {false, true, 0}, both = {true, true, 1};
+  hf_write_options absent = {.if_absent = true}, revision = {.if_revision = true},
+                   both = {.if_absent = true, .if_revision = true, .revision = 1};
   hf_persist *p = open_persist(*state, "signal");
   OK(hf_persist_write(p, ID("a"), hf_text("1"), &absent, &info, &err));
   FAILS(HF_CONFLICT, hf_persist_write(p, ID("a"), hf_text("2"), &absent, NULL, &err));
@@ -137,7 +138,7 @@ static void bad_values_are_refused(void **state) {
     FAILS(HF_INVALID_VALUE, hf_persist_write(p, ID("a"), hf_text(bad[i]), NULL, NULL, &err));
     assert_string_equal(err.entity_name, "signal");
     assert_string_equal(err.entity_id, "a");
-    hf_item items[] = {{ID("b"), hf_text("1")}, {ID("a"), hf_text(bad[i])}};
+    hf_item items[] = {{.id = ID("b"), .json = hf_text("1")}, {.id = ID("a"), .json = hf_text(bad[i])}};
     FAILS(HF_INVALID_VALUE, hf_persist_write_many(p, items, 2, &err));
     assert_string_equal(err.entity_id, "a");
   }
@@ -242,7 +243,7 @@ static void of_two_items_with_one_id_the_later_wins(void **state) {
   for (int i = 0; i < 300; i++) {
     snprintf(ids[i], sizeof ids[i], "%d", i * 7 % 100);
     snprintf(texts[i], sizeof texts[i], "%d", i);
-    items[i] = (hf_item){hf_text(ids[i]), hf_text(texts[i])};
+    items[i] = (hf_item){.id = hf_text(ids[i]), .json = hf_text(texts[i])};
   }
   OK(hf_persist_write_many(p, items, 300, &err));
   assert_int_equal(count_of(p), 100);
@@ -255,7 +256,7 @@ static void of_two_items_with_one_id_the_later_wins(void **state) {
 static void a_batch_with_a_bad_id_writes_nothing(void **state) {
   hf_error err;
   hf_persist *p = open_persist(*state, "signal");
-  hf_item items[] = {{ID("a"), hf_text("1")}, {ID(""), hf_text("2")}};
+  hf_item items[] = {{.id = ID("a"), .json = hf_text("1")}, {.id = ID(""), .json = hf_text("2")}};
   FAILS(HF_INVALID_ARGUMENT, hf_persist_write_many(p, items, 2, &err));
   assert_int_equal(count_of(p), 0);
   hf_persist_close(p);
@@ -288,7 +289,7 @@ static void fill(hf_persist *p, int from, int to) {
   char(*texts)[16] = calloc(n, sizeof *texts);
   for (size_t i = 0; i < n; i++) {
     snprintf(texts[i], sizeof texts[i], "%d", from + (int)i);
-    items[i] = (hf_item){hf_text(texts[i]), hf_text(texts[i])};
+    items[i] = (hf_item){.id = hf_text(texts[i]), .json = hf_text(texts[i])};
   }
   OK(hf_persist_write_many(p, items, n, &err));
   free(items);

@@ -74,7 +74,7 @@ static void *write_pairs(void *arg) {
     snprintf(left, sizeof left, "left-%d", i % 50);
     snprintf(right, sizeof right, "right-%d", i % 50);
     snprintf(json, sizeof json, "%d", job->number * 1000000 + i);
-    hf_item items[] = {{hf_text(left), hf_text(json)}, {hf_text(right), hf_text(json)}};
+    hf_item items[] = {{.id = hf_text(left), .json = hf_text(json)}, {.id = hf_text(right), .json = hf_text(json)}};
     MUST(hf_persist_write_many(p, items, 2, &err));
     job->done++;
   }
@@ -329,7 +329,7 @@ static void *increment(void *arg) {
         hf_info info;
         MUST(hf_persist_read(p, hf_text("n"), &json, &info, &err));
         snprintf(text, sizeof text, "%ld", atol(json.data) + 1);
-        hf_write_options options = {false, true, info.revision};
+        hf_write_options options = {.if_revision = true, .revision = info.revision};
         hf_status status = hf_persist_write(p, hf_text("n"), hf_text(text), &options, NULL, &err);
         if (status == HF_CONFLICT) continue;
         MUST(status);

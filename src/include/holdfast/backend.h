@@ -27,9 +27,10 @@
 extern "C" {
 #endif
 
-/* Grows when the meaning of an existing slot changes; new slots are appended and
- * NULL in older backends. */
-#define HF_BACKEND_ABI 1
+/* Grows when the meaning of an existing slot changes, or a struct that slots get
+ * an array of; new slots are appended and NULL in older backends, and the structs below get
+ * new members at their end. */
+#define HF_BACKEND_ABI 2
 
 /* What a backend promises.  A capability is an obligation that the conformance
  * tests check; without it the core answers HF_UNSUPPORTED.  One row per
@@ -100,6 +101,7 @@ typedef struct hf_scan {
 
 struct hf_backend {
   uint32_t abi_version;          /* HF_BACKEND_ABI */
+  uint32_t struct_size;          /* sizeof(struct hf_backend): which slots there are; 0: up to `also` */
   uint32_t capabilities;         /* enum hf_capability, or-ed */
   const char *name;              /* "lmdb"; also its URL scheme */
   const char *const *parameters; /* names of the URL parameters it takes beyond hf_options, or "*" for any; ends in
@@ -212,7 +214,7 @@ struct hf_backend {
 typedef struct hf_backend hf_backend;
 
 /* Adds a backend for URLs "NAME:...".  The table must live as long as the process.  HF_INVALID_ARGUMENT for another
- * abi_version, a name in use, or a missing slot (the message lists them). */
+ * abi_version, a name in use, or a missing slot (the message lists them); HF_IO: out of memory. */
 HF_API hf_status hf_backend_register(const hf_backend *backend, hf_error *err);
 
 /* The promises (enum hf_capability, or-ed) of the backend behind a handle; does not open the store. */

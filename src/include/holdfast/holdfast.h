@@ -38,6 +38,13 @@
  * Text.  Ids, entity names and JSON are UTF-8 as pointer and length; JSON is
  * stored byte for byte as given once it has been validated.
  *
+ * Structs.  They grow from version to version, and programs that were compiled
+ * before go on running (docs/embedding.md, "Structs that grow").  Those that the
+ * caller fills begin with struct_size: start from the HF_..._INIT of the type, or
+ * leave it 0, which means what the struct had in its first form.  Name members in
+ * initialisers.  In those that Holdfast fills, `reserved` is 0 until it means
+ * something.
+ *
  * Names beginning with hf__ are private, wherever they are seen.
  */
 #ifndef HOLDFAST_HOLDFAST_H
@@ -110,7 +117,7 @@ HF_API const char *hf_status_meaning(hf_status status);
 HF_API hf_status hf_status_from_name(const char *name);
 
 /* What went wrong.  Plain memory: lives wherever the caller put it, needs no
- * initialisation and no freeing.  Text that does not fit ends in "...". */
+ * initialisation and no freeing; on failure all of it is written.  Text that does not fit ends in "...". */
 typedef struct hf_error {
   hf_status status;
   bool retryable;                  /* the same call may succeed later */
@@ -120,6 +127,7 @@ typedef struct hf_error {
   char message[1024];              /* a sentence for a person, without position */
   char where[256];                 /* "file.lua:12" of the script that misused a call, or "" */
   char cause[3072];                /* the error below this one or a Lua traceback, or "" */
+  uint64_t reserved[16];           /* 0 */
 } hf_error;
 
 /* Called with a sentence about something that is no error of a call, but that a person should know: a server that may
@@ -177,17 +185,17 @@ HF_API const char *hf_durability_name(hf_durability durability);
  * defaults.  The same settings can stand in a URL:
  * "lmdb:PATH?durability=nosync&mapsize=1g&maxsize=4g&readonly=1&create=0&networkfs=1". */
 typedef struct hf_options {
-  size_t struct_size; /* sizeof(hf_options), set by HF_OPTIONS_INIT */
+  size_t struct_size; /* sizeof(hf_options), set by HF_OPTIONS_INIT; 0: up to max_size */
   hf_durability durability;
-  uint64_t map_size;     /* bytes mapped at first; 0: the backend's default.  Grows by itself */
-  uint64_t max_size;     /* bytes the store may grow to, then HF_FULL; 0: no limit */
   bool read_only;        /* refuse every write, create nothing */
   bool must_exist;       /* do not create a store; HF_NOT_FOUND if there is none */
   bool allow_network_fs; /* open LMDB on a network filesystem: only if one machine alone uses it */
+  uint64_t map_size;     /* bytes mapped at first; 0: the backend's default.  Grows by itself */
+  uint64_t max_size;     /* bytes the store may grow to, then HF_FULL; 0: no limit */
 } hf_options;
 
 #define HF_OPTIONS_INIT                                                                                                \
-  { sizeof(hf_options), HF_DURABILITY_SYNC, 0, 0, false, false, false }
+  { sizeof(hf_options), HF_DURABILITY_SYNC, false, false, false, 0, 0 }
 
 /* -------------------------------------------------------- one entity type */
 
@@ -196,23 +204,29 @@ typedef struct hf_persist hf_persist;
 
 /* What is known of a stored entity beside its value. */
 typedef struct hf_info {
-  uint64_t revision;  /* grows with every commit that writes the entity; 0 where the backend has none */
-  int64_t updated_at; /* when it was written, ms since 1970-01-01 UTC; 0 where unknown */
+  uint64_t revision;    /* grows with every commit that writes the entity; 0 where the backend has none */
+  int64_t updated_at;   /* when it was written, ms since 1970-01-01 UTC; 0 where unknown */
+  uint64_t reserved[2]; /* 0 */
 } hf_info;
 
-/* Conditions on a write. */
+/* Conditions on a write.  All zero: none. */
 typedef struct hf_write_options {
-  bool if_absent;   /* only if no entity has the id, else HF_CONFLICT */
-  bool if_revision; /* only if the entity's revision equals `revision`, else HF_CONFLICT */
+  size_t struct_size; /* sizeof(hf_write_options), set by HF_WRITE_OPTIONS_INIT; 0: up to revision */
+  bool if_absent;     /* only if no entity has the id, else HF_CONFLICT */
+  bool if_revision;   /* only if the entity's revision equals `revision`, else HF_CONFLICT */
   uint64_t revision;
 } hf_write_options;
+
+#define HF_WRITE_OPTIONS_INIT                                                                                          \
+  { sizeof(hf_write_options), false, false, 0 }
 
 /* One entity, as iteration and batches hand it out. */
 typedef struct hf_entry {
   hf_slice id;
   hf_slice json; /* data is NULL for keys-only iteration, and for a missing id in a batch */
   hf_info info;
-  hf_status status; /* HF_OK; in batches HF_NOT_FOUND; while verifying also HF_CORRUPT */
+  hf_status status;     /* HF_OK; in batches HF_NOT_FOUND; while verifying also HF_CORRUPT */
+  uint64_t reserved[2]; /* 0 */
 } hf_entry;
 
 /* Makes a handle on the entities called `entity_name` in the store `base`: a
@@ -256,7 +270,7 @@ HF_API hf_status hf_persist_has(hf_persist *p, hf_slice id, bool *found, hf_erro
  *   json     one JSON value, UTF-8, at most HF_DEPTH_MAX deep; stored as given
  *   options  NULL for an unconditional write
  *   info     if not NULL, receives the new revision and time
- * Errors: HF_INVALID_VALUE, HF_CONFLICT, HF_FULL, HF_READONLY. */
+ * Errors: HF_INVALID_ARGUMENT, HF_INVALID_VALUE, HF_CONFLICT, HF_FULL, HF_READONLY. */
 HF_API hf_status hf_persist_write(hf_persist *p, hf_slice id, hf_slice json, const hf_write_options *options,
                                   hf_info *info, hf_error *err);
 
@@ -278,20 +292,25 @@ HF_API hf_status hf_persist_stat(hf_persist *p, hf_buffer *json, hf_error *err);
 typedef struct hf_page hf_page;
 HF_API hf_page *hf_page_new(void); /* NULL when out of memory */
 HF_API void hf_page_free(hf_page *page);
-/* The entries that the last call filled in, valid until the next fill. */
+/* The entry at an index, from 0, of those that the last call filled in; NULL after the last.  Valid until the next
+ * fill. */
+HF_API const hf_entry *hf_page_entry(const hf_page *page, size_t index);
+/* All of them as an array: the size of hf_entry stays what it is. */
 HF_API const hf_entry *hf_page_entries(const hf_page *page, size_t *count);
 
 /* An entity to write. */
 typedef struct hf_item {
   hf_slice id;
   hf_slice json;
+  uint64_t reserved[2]; /* must be 0, as it is where an initialiser leaves it out */
 } hf_item;
 
 /* Reads `count` ids, at one moment where the backend has batches or snapshots.  The page receives one entry per id in
  * the order given, with status HF_NOT_FOUND where there is none. */
 HF_API hf_status hf_persist_read_many(hf_persist *p, const hf_slice *ids, size_t count, hf_page *page, hf_error *err);
 
-/* Writes all items in one commit, or none.  Of two items with one id the later wins. */
+/* Writes all items in one commit, or none.  Of two items with one id the later wins.
+ * Errors: HF_INVALID_ARGUMENT (also for what is reserved in an item), HF_INVALID_VALUE, HF_FULL, HF_READONLY. */
 HF_API hf_status hf_persist_write_many(hf_persist *p, const hf_item *items, size_t count, hf_error *err);
 
 /* Deletes those of the ids that exist, in one commit; `removed` (may be NULL) says how many. */
@@ -304,18 +323,23 @@ typedef struct hf_iter hf_iter;
 
 /* Which entities, in natural id order.  All zero: all of them. */
 typedef struct hf_range {
-  hf_slice prefix; /* only ids that begin with these bytes */
-  hf_slice from;   /* the first id, inclusive; need not exist */
-  hf_slice to;     /* the last id, inclusive; need not exist */
-  bool reverse;    /* from the last to the first */
-  bool has_limit;  /* at most `limit` entities */
+  size_t struct_size; /* sizeof(hf_range), set by HF_RANGE_INIT; 0: up to limit */
+  hf_slice prefix;    /* only ids that begin with these bytes */
+  hf_slice from;      /* the first id, inclusive; need not exist */
+  hf_slice to;        /* the last id, inclusive; need not exist */
+  bool reverse;       /* from the last to the first */
+  bool keys_only;     /* leave entry.json empty: faster */
+  bool has_limit;     /* at most `limit` entities */
   uint64_t limit;
-  bool keys_only; /* leave entry.json empty: faster */
 } hf_range;
+
+#define HF_RANGE_INIT                                                                                                  \
+  { sizeof(hf_range), {NULL, 0}, {NULL, 0}, {NULL, 0}, false, false, false, 0 }
 
 /* Iterates without holding a transaction between calls: any operation is safe
  * in between.  Entities present throughout are seen exactly once.
- *   range  NULL for everything */
+ *   range  NULL for everything
+ * Errors: HF_INVALID_ARGUMENT; as hf_persist_init(). */
 HF_API hf_status hf_iter_open(hf_persist *p, const hf_range *range, hf_iter **out, hf_error *err);
 
 /* Hands out the next entity, or NULL at the end.  Valid until the next call.
@@ -369,6 +393,7 @@ typedef struct hf_verify_report {
   uint64_t bytes;       /* of JSON text */
   uint64_t corrupt;     /* found unreadable in this run */
   uint64_t quarantined; /* in quarantine now, from this run and earlier ones */
+  uint64_t reserved[4]; /* 0 */
 } hf_verify_report;
 
 /* Called for each unreadable entity (entry->status is HF_CORRUPT, `problem` says why), and
@@ -488,6 +513,7 @@ HF_API void hf_adapters_free(hf_adapters *set);
 
 /* An adapter: how hf_adapter_define() is told of it. */
 typedef struct hf_adapter_spec {
+  size_t struct_size;          /* sizeof(hf_adapter_spec), set by HF_ADAPTER_SPEC_INIT; 0: up to base */
   const char *name;            /* what it is called here and in scripts, "PersistOrderAdapter" */
   const char *entity_name;     /* "order"; no two adapters share one */
   const char *id;              /* "{exchange}/{orderId}": parts in braces, a `/` between any two */
@@ -495,6 +521,9 @@ typedef struct hf_adapter_spec {
   const char *const *infinite; /* fields, at any depth, whose `null` is read as 1e999; ends in NULL; NULL: none */
   const char *base;            /* where it is when nothing was registered; NULL: "./dump/data" */
 } hf_adapter_spec;
+
+#define HF_ADAPTER_SPEC_INIT                                                                                           \
+  { sizeof(hf_adapter_spec), NULL, NULL, NULL, NULL, NULL, NULL, NULL }
 
 #define HF_ADAPTER_PARTS_MAX 8 /* parts of an id, at most */
 
@@ -507,6 +536,7 @@ typedef struct hf_adapter_info {
   const hf_adapter_spec *spec; /* with no NULL but infinite */
   const char *store;           /* the store's URL without passwords, or the script's class and its base */
   const char *since;           /* its first use: "readSignalData at bot.lua:12"; NULL: not used yet */
+  uint64_t reserved[4];        /* 0 */
 } hf_adapter_info;
 
 /* Describes the adapter at this place, from 0; false behind the last.  Valid until the set is used again; `spec` as
@@ -541,6 +571,7 @@ typedef struct hf_adapter_place {
                            or memory */
   char identity[4096];  /* the same text in every process that uses the same store: the directory, or the URL without
                            passwords and hf_options */
+  uint64_t reserved[8]; /* 0 */
 } hf_adapter_place;
 
 /* Says where the store is, or will be: opens nothing, creates nothing, and is no first use.  From then on a relative
