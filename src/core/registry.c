@@ -63,6 +63,12 @@ const hf_backend *hf__backend_find(const char *scheme) {
   return found;
 }
 
+const char *hf__backend_absent(const char *scheme) {
+  const hf__absent_scheme *s = hf__absent_schemes;
+  while (s->scheme && strcmp(s->scheme, scheme) != 0) s++;
+  return s->backend;
+}
+
 static void add_name(char *out, size_t capacity, const char *name) {
   size_t used = strlen(out);
   if (used + strlen(name) + 3 > capacity) return;

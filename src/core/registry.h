@@ -30,6 +30,18 @@ extern _Atomic unsigned hf__process_generation;
 const hf_backend *hf__backend_find(const char *name);
 void hf__backend_names(char *out, size_t capacity);
 
+/* A URL scheme that Holdfast knows and this build leaves out (HOLDFAST_BACKENDS in CMakeLists.txt). */
+typedef struct hf__absent_scheme {
+  const char *scheme;  /* "rediss" */
+  const char *backend; /* the folder under backends/: "redis" */
+} hf__absent_scheme;
+
+/* All of them; the last one has scheme NULL. */
+extern const hf__absent_scheme hf__absent_schemes[];
+
+/* The backend of such a scheme, or NULL. */
+const char *hf__backend_absent(const char *scheme);
+
 /* Opens the store that `base` means, or takes another reference to it.
  *   directory  what a relative path is relative to; NULL: the working directory */
 hf_status hf__store_acquire(const char *base, const hf_options *options, const char *directory, hf_store **out,

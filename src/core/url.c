@@ -143,6 +143,23 @@ static hf_status parse_query(hf__url *url, const hf_backend *backend, char *quer
   return HF_OK;
 }
 
+static hf_status fail_unknown(const char *base, const char *scheme, hf_error *err) {
+  char known[512];
+  const char *absent = hf__backend_absent(scheme);
+  hf__backend_names(known, sizeof known);
+  if (absent)
+    return hf__fail(
+        err, HF_UNSUPPORTED,
+        "this build of Holdfast has no %s backend, which %s: URLs need (there are: %s); build it with %s in "
+        "HOLDFAST_BACKENDS, or with -DHOLDFAST_BACKENDS=all",
+        absent, scheme, known, absent);
+  char *shown = hf__url_redact(base);
+  hf__fail(err, HF_INVALID_ARGUMENT, "there is no '%s' store (there are: %s); for a directory of that name write ./%s",
+           scheme, known, shown ? shown : scheme);
+  free(shown);
+  return HF_INVALID_ARGUMENT;
+}
+
 hf_status hf__url_parse(const char *base, const hf_options *options, hf__url *out, hf_error *err) {
   memset(out, 0, sizeof *out);
   out->options = (hf_options)HF_OPTIONS_INIT;
@@ -171,12 +188,7 @@ hf_status hf__url_parse(const char *base, const hf_options *options, hf__url *ou
   }
   const hf_backend *backend = hf__backend_find(scheme_text);
   if (!backend) {
-    char known[512], *shown = hf__url_redact(base);
-    hf__backend_names(known, sizeof known);
-    hf_status status = hf__fail(err, HF_INVALID_ARGUMENT,
-                                "there is no '%s' store (there are: %s); for a directory of that name write ./%s",
-                                scheme_text, known, shown ? shown : scheme_text);
-    free(shown);
+    hf_status status = fail_unknown(base, scheme_text, err);
     hf__url_free(out);
     return status;
   }

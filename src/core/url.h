@@ -20,7 +20,7 @@ typedef struct hf__url {
 hf_status hf__url_resolve(hf__url *url, const char *directory, hf_error *err);
 
 /* Parses `base`; settings in the URL override those in `options` (NULL: defaults).
- * HF_INVALID_ARGUMENT says what to write instead. */
+ * HF_INVALID_ARGUMENT says what to write instead, HF_UNSUPPORTED that this build lacks the backend. */
 hf_status hf__url_parse(const char *base, const hf_options *options, hf__url *out, hf_error *err);
 void hf__url_free(hf__url *url);
 

@@ -416,6 +416,17 @@ function generate.settings()
   return rows
 end
 
+-- The parts of the build, what each is for, and its packages, from the table in ./dev.
+function generate.packages()
+  local rows = { "| part | is | packages |", "|---|---|---|" }
+  local _, parts = shell("cd " .. quote(source) .. " && ./dev packages")
+  for name, what, packages in parts:gmatch("(%l+) *| (.-) | ([^\n]+)\n") do
+    rows[#rows + 1] = ("| `%s` | %s | %s |"):format(name, what, packages)
+  end
+  assert(#rows > 10)
+  return rows
+end
+
 -- The table at the head of record.h, as it stands there.
 function generate.record()
   local rows = { "```text" }

@@ -234,7 +234,7 @@ typedef struct hf_entry {
  * store is opened, and created where it does not exist, by the first operation or
  * by hf_persist_init().
  *   options  NULL for the defaults
- * Errors: HF_INVALID_ARGUMENT.
+ * Errors: HF_INVALID_ARGUMENT; HF_UNSUPPORTED: the library was built without the URL's backend.
  *
  * "lua:MODULE" or "lua:PATH.lua", with "?base=..." for its constructor, is a class in Lua (docs/adapters.md): it is
  * loaded and its instance made at once, in the runtime that this thread opened or entered last, and the handle is
