@@ -406,8 +406,10 @@ struct count {
 static int count_body(lua_State *L) {
   const struct count *c = lua_touserdata(L, 1);
   uint64_t n = 0;
+  bool ranges = c->call.entity->ranges;
   hfL_push_method(L, &c->call);
-  call_for_steps(L, &c->call, 0);
+  if (ranges) lua_createtable(L, 0, 0); /* all of them: a range is never nil for keys() */
+  call_for_steps(L, &c->call, ranges);
   int steps = lua_gettop(L);
   for (;; n++) {
     lua_pushvalue(L, steps);
