@@ -96,10 +96,11 @@ function JournalPersist:removeAll()
 end
 
 function JournalPersist:keys()
-  local ids = {}
-  for id in pairs(read(self)) do ids[#ids + 1] = id end
-  table.sort(ids, holdfast.naturalOrder)
-  return ids
+  local keys = {}
+  for id in pairs(read(self)) do keys[#keys + 1] = holdfast.orderKey(id) end
+  table.sort(keys) -- by their bytes: cheaper than sorting ids by holdfast.naturalOrder
+  for i, key in ipairs(keys) do keys[i] = key:match("%z(.*)") end -- the id, which stands at its end
+  return keys
 end
 
 function JournalPersist:values()

@@ -43,6 +43,7 @@ local M = {
 
   -- For writers of backends.
   naturalOrder = core.naturalOrder,
+  orderKey = core.orderKey,
 
   -- Stores as a whole.
   transaction = core.transaction,

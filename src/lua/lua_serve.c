@@ -178,18 +178,30 @@ static int lhf_steps(lua_State *L) {
   return 1;
 }
 
+/* The order key of the id at `index`, in the memory of `key`.
+ *   function, what  for errors: "orderKey", "orderKey: an id" */
+static hf_slice check_order_key(lua_State *L, int index, const char *function, const char *what, hf__key *key) {
+  hf_error err;
+  char number[HF_NUMBER_MAX];
+  hf_slice id = hfL_check_id(L, index, what, number);
+  if (hf__key_init((hf_slice){NULL, 0}, id, key, &err)) hfL_misuse(L, "%s: %s", function, err.message);
+  return key->key.order;
+}
+
 /* naturalOrder(a, b) -> boolean: whether id a comes before id b, for table.sort */
 static int lhf_natural_order(lua_State *L) {
-  unsigned char keys[2][HF__ORDER_KEY_MAX];
+  hf__key keys[2];
   hf_slice order[2];
-  for (int i = 0; i < 2; i++) {
-    char number[HF_NUMBER_MAX];
-    hf_slice id = hfL_check_id(L, i + 1, "naturalOrder: each id", number);
-    order[i] = (hf_slice){(const char *)keys[i], hf_order_key(id, keys[i])};
-    if (!order[i].size)
-      hfL_misuse(L, "naturalOrder: \"%.*s\" is no valid id", (int)(id.size < 200 ? id.size : 200), id.data);
-  }
+  for (int i = 0; i < 2; i++) order[i] = check_order_key(L, i + 1, "naturalOrder", "naturalOrder: each id", &keys[i]);
   lua_pushboolean(L, hf__order_compare(order[0], order[1]) < 0);
+  return 1;
+}
+
+/* orderKey(id) -> string: ids are in natural order where these are in the order of their bytes */
+static int lhf_order_key(lua_State *L) {
+  hf__key key;
+  hf_slice order = check_order_key(L, 1, "orderKey", "orderKey: the id", &key);
+  lua_pushlstring(L, order.data, order.size);
   return 1;
 }
 
@@ -210,10 +222,8 @@ static int lhf_copy(lua_State *L) {
 }
 
 void hfL_serve_open(lua_State *L, int cx) {
-  static const luaL_Reg functions[] = {{"serve", lhf_serve},
-                                       {"steps", lhf_steps},
-                                       {"copy", lhf_copy},
-                                       {"naturalOrder", lhf_natural_order},
-                                       {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"serve", lhf_serve},        {"steps", lhf_steps},
+                                       {"copy", lhf_copy},          {"naturalOrder", lhf_natural_order},
+                                       {"orderKey", lhf_order_key}, {NULL, NULL}};
   hfL_register(L, cx, functions);
 }
