@@ -233,7 +233,7 @@ static hf_status do_put(struct lmdb_env *env, struct lmdb_txn *t, struct lmdb_en
     MDB_val k = lmdb_val(p->put->key.order), v;
     int rc = mdb_get(t->mdb, dbi, &k, &v);
     if (rc && rc != MDB_NOTFOUND) return env_fail(env, rc, "read", err);
-    if (rc == MDB_NOTFOUND && p->options->if_absent) {
+    if (rc == MDB_NOTFOUND) { /* what is in quarantine is neither absent nor without a revision */
       status = quarantine_check(env, t->mdb, entity, &p->put->key, err);
       if (status != HF_NOT_FOUND) return status;
     }

@@ -186,6 +186,13 @@ describe("a PostgreSQL store", function()
     pg:psql("UPDATE persist_revision SET data = '2'")
     raises.error("conflict", nil, store.writeValue, store, "a", 3, { ifRevision = first })
     store:writeValue("a", 3, { ifRevision = store:readEntry("a").revision })
+    for _, revision in ipairs { 0, first } do
+      raises.error("conflict", nil, store.writeValue, store, "missing", 1, { ifRevision = revision })
+      raises.error("conflict", nil, holdfast.transaction, function()
+        store:writeValue("missing", 1, { ifRevision = revision })
+      end)
+    end
+    assert.is_false(store:hasValue("missing"))
   end)
 
   it("walks over many rows in pages", function()

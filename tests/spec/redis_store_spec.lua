@@ -127,6 +127,13 @@ describe("a Redis server", function()
     s:cli("set", "signal:a", "2")
     raises.error("conflict", nil, store.writeValue, store, "a", 3, { ifRevision = first })
     store:writeValue("a", 3, { ifRevision = store:readEntry("a").revision })
+    for _, revision in ipairs { 0, first } do
+      raises.error("conflict", nil, store.writeValue, store, "missing", 1, { ifRevision = revision })
+      raises.error("conflict", nil, holdfast.transaction, function()
+        store:writeValue("missing", 1, { ifRevision = revision })
+      end)
+    end
+    assert.is_false(store:hasValue("missing"))
     assert.equal("3", s:cli("get", "signal:a"))
   end)
 

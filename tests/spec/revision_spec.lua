@@ -2,6 +2,7 @@
 --
 -- Conditional writes: ifAbsent and ifRevision.
 
+local holdfast = require("holdfast")
 local raises = require("support.raises")
 local stores = require("support.stores")
 
@@ -77,6 +78,18 @@ stores.each(function(kind)
       raises.error("conflict", "Entity signal:a does not exist, so it is not at revision 7",
         store.writeValue, store, "a", 1, { ifRevision = 7 })
       raises.error("conflict", nil, store.writeValue, store, "a", 1, { ifRevision = 0 })
+      assert.is_false(store:hasValue("a"))
+    end)
+
+    it("conflicts where the entity was removed, and in a transaction", function()
+      local store = kind.open("signal")
+      local revision = store:writeValue("a", 1)
+      store:removeValue("a")
+      local message = ("Entity signal:a does not exist, so it is not at revision %d"):format(revision)
+      raises.error("conflict", message, store.writeValue, store, "a", 1, { ifRevision = revision })
+      raises.error("conflict", message, holdfast.transaction, function()
+        store:writeValue("a", 1, { ifRevision = revision })
+      end)
       assert.is_false(store:hasValue("a"))
     end)
 
