@@ -31,6 +31,11 @@ local function refuse(class, ...)
   error(core.error("invalid_argument", class.className .. " " .. string.format(...)), 0)
 end
 
+--- Whether the value is a class, and not an instance or anything else.
+---@param value any
+---@return boolean
+function M.isClass(value) return type(value) == "table" and rawget(value, "instances") ~= nil end
+
 -- The class in which the chain of scripts ends: PersistBase, or that of a concrete store.
 local function nativeAncestor(class)
   while not rawget(class, "native") do class = class.super end

@@ -180,7 +180,7 @@ void hfL_to_error(lua_State *L, int index, hf_error *err) {
   lua_getfield(L, index, "traceback");
   size_t size;
   const char *traceback = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &size) : NULL;
-  if (traceback && used + 8 < sizeof err->cause) {
+  if (traceback && *traceback && used + 8 < sizeof err->cause) {
     if (used) err->cause[used++] = '\n';
     hf__copy_text(err->cause + used, sizeof err->cause - used, traceback, size);
   }

@@ -29,6 +29,18 @@ struct frame {
 /* What stays on the stack of every coroutine. */
 enum { HANDLER = 1, DISPATCHER, RESIDENTS = DISPATCHER };
 
+/* Cuts off the last frame of the traceback, which is dispatch() here; nothing is left where there was no other. */
+static void drop_own_frame(lua_State *L) {
+  lua_getfield(L, 1, "traceback");
+  const char *text = lua_tostring(L, -1), *last = text ? strrchr(text, '\n') : NULL;
+  if (last && strncmp(last, "\n\t[C]: at ", 9) == 0) {
+    bool alone = memchr(text, '\n', (size_t)(last - text)) == NULL;
+    lua_pushlstring(L, text, alone ? 0 : (size_t)(last - text));
+    lua_setfield(L, 1, "traceback");
+  }
+  lua_settop(L, 1);
+}
+
 /* Reports what was raised while it can still allocate safely.  Expected outcomes carry no traceback: it is slow. */
 static int report(lua_State *L) {
   hfL_host *host = lua_touserdata(L, lua_upvalueindex(1));
@@ -40,7 +52,10 @@ static int report(lua_State *L) {
     expected = lua_type(L, -1) == LUA_TSTRING && strcmp(lua_tostring(L, -1), hf_status_name(HF_SCRIPT)) != 0;
     lua_settop(L, 1);
   }
-  if (!expected) hfL_traceback(L);
+  if (!expected) {
+    hfL_traceback(L);
+    drop_own_frame(L);
+  }
   hfL_to_error(L, 1, err);
   return 0;
 }

@@ -28,52 +28,22 @@ struct open_call {
   hf_persist **out;
 };
 
-/* Pushes what the file returns; each file is run once in a state. */
-static void push_file(lua_State *L, const char *path) {
+/* Pushes the class that the module or file returns (lua/holdfast/load.lua); each is run once in a state. */
+static void push_class(lua_State *L, const char *target) {
+  size_t size = strlen(target);
+  bool is_file = size > 4 && strcmp(target + size - 4, ".lua") == 0;
   char absolute[PATH_MAX];
-  if (!realpath(path, absolute)) {
-    hf_error err;
-    hf__fail(&err, HF_NOT_FOUND, "there is no adapter file %s", path);
-    hfL_raise(L, &err);
-  }
-  lua_getfield(L, LUA_REGISTRYINDEX, "holdfast.files");
-  if (lua_isnil(L, -1)) {
-    lua_pop(L, 1);
-    lua_createtable(L, 0, 4);
-    lua_pushvalue(L, -1);
-    lua_setfield(L, LUA_REGISTRYINDEX, "holdfast.files");
-  }
-  lua_getfield(L, -1, absolute);
-  if (!lua_isnil(L, -1)) return;
-  lua_pop(L, 1);
-  if (luaL_loadfile(L, path)) lua_error(L);
-  lua_call(L, 0, 1);
-  lua_pushvalue(L, -1);
-  lua_setfield(L, -3, absolute);
-}
-
-static void push_class(lua_State *L, const char *module) {
-  size_t size = strlen(module);
+  bool is_there = is_file && realpath(target, absolute);
   lua_getglobal(L, "require"); /* the classes that it extends are made here, wherever it looks for them */
   lua_pushliteral(L, "holdfast");
   lua_call(L, 1, 0);
-  if (size > 4 && strcmp(module + size - 4, ".lua") == 0) {
-    push_file(L, module);
-  } else {
-    lua_getglobal(L, "require");
-    lua_pushstring(L, module);
-    lua_call(L, 1, 1);
-  }
-  bool is_class = lua_istable(L, -1);
-  if (is_class) {
-    lua_pushliteral(L, "instances");
-    lua_rawget(L, -2);
-    is_class = lua_istable(L, -1);
-    lua_pop(L, 1);
-  }
-  if (!is_class)
-    hfL_misuse(L, "'%s' returned a %s: an adapter returns its class, made with holdfast.PersistBase:extend(\"Name\")",
-               module, luaL_typename(L, -1));
+  lua_getglobal(L, "require");
+  lua_pushliteral(L, "holdfast.load");
+  lua_call(L, 1, 1);
+  lua_getfield(L, -1, is_file ? "file" : "module");
+  lua_pushstring(L, target);
+  if (is_there) lua_pushstring(L, absolute);
+  lua_call(L, is_there ? 2 : 1, 1);
 }
 
 static int open_body(lua_State *L) {

@@ -372,6 +372,43 @@ static void a_script_that_calls_c_that_calls_scripts_ends(void **state) {
   hf_persist_close(p);
 }
 
+/* How a file with this text is refused, when asked for twice: `message` follows the file's name. */
+static void assert_file_refused(const char *text, hf_status status, const char *message, const char *cause) {
+  hf_error err;
+  char *folder = new_directory(), path[512], url[520], wanted[1024];
+  snprintf(path, sizeof path, "%s/x.lua", folder);
+  snprintf(url, sizeof url, "lua:%s", path);
+  snprintf(wanted, sizeof wanted, "%s%s", path, message);
+  FILE *file = fopen(path, "w");
+  assert_non_null(file);
+  fputs(text, file);
+  assert_int_equal(fclose(file), 0);
+  for (int i = 0; i < 2; i++) {
+    hf_persist *p;
+    FAILS(status, hf_persist_open(hf_text("signal"), url, NULL, &p, &err));
+    assert_null(p);
+    assert_string_equal(err.message, wanted);
+    assert_int_equal(strncmp(err.where, path, strlen(path)), 0);
+    if (!*cause) assert_string_equal(err.cause, "");
+    CONTAINS(err.cause, cause);
+    assert_null(strstr(err.cause, "[holdfast"));
+    assert_null(strstr(err.cause, "[C]"));
+  }
+  remove_directory(folder);
+}
+
+static void a_file_that_is_wrong_is_refused_with_its_line(void **state) {
+  (void)state;
+  assert_file_refused("\nreturn = 1", HF_SCRIPT, ":2: unexpected symbol near '='", "");
+  assert_file_refused("local x\nlocal y = x.z", HF_SCRIPT, ":2: attempt to index local 'x' (a nil value)", "");
+  assert_file_refused("local function f() error('no') end\nlocal y = f()", HF_SCRIPT, ":1: no",
+                      "x.lua:2: in main chunk");
+  assert_file_refused("", HF_INVALID_ARGUMENT,
+                      " returned nothing: an adapter returns its class, made with "
+                      "holdfast.PersistBase:extend(\"Name\")",
+                      "");
+}
+
 static void without_a_runtime_it_says_so(void **state) {
   (void)state;
   hf_error err;
@@ -412,6 +449,7 @@ int main(void) {
       ON_OWN(a_whole_store_can_be_verified),
       ON_WRAPPER(a_whole_store_can_be_verified),
       ON_OWN(a_script_that_calls_c_that_calls_scripts_ends),
+      ON_OWN(a_file_that_is_wrong_is_refused_with_its_line),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

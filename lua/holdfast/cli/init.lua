@@ -157,7 +157,7 @@ function M.main(words)
   end
   if raised == output.nobodyReads then return 0 end
   -- A failure inside some Lua that is not the user's own code: the way there is all there is to go by.
-  if raised.code == "script" and raised.showTraceback == nil then raised.showTraceback = true end
+  if raised.code == "script" and raised.showTraceback == nil then raised.showTraceback = raised.where == nil end
   output.complain(raised, asJson)
   return exitCode(raised)
 end

@@ -6,15 +6,28 @@ local core = require "holdfast.core"
 
 local M = {}
 
--- The traceback without the frames of the command itself.
-local function own(traceback)
+local function isOurs(line) return line:find("[holdfast ", 1, true) or line:find("/lua/holdfast/", 1, true) end
+
+-- Without the frames of our modules, and of what they call in C.
+local function withoutOurs(lines)
+  local kept, dropping = {}, false
+  for i = #lines, 1, -1 do
+    local isC = lines[i]:find("^%s*%[C%]") ~= nil
+    dropping = isOurs(lines[i]) or (isC and dropping)
+    if not dropping then table.insert(kept, 1, lines[i]) end
+  end
+  return kept
+end
+
+-- The traceback without the frames of the command itself, and, unless the fault is in one of them, of our modules.
+local function own(message, traceback)
   local kept = {}
   for line in traceback:gmatch("[^\n]+") do
     if line:find("holdfast.cli", 1, true) or line:find("holdfast/cli/", 1, true) then break end
     if not line:find("[builtin", 1, true) then kept[#kept + 1] = line end
   end
   if kept[#kept]:find("^%s*%[C%]") then kept[#kept] = nil end -- xpcall
-  return table.concat(kept, "\n")
+  return table.concat(isOurs(message:match("^[^\n]*")) and kept or withoutOurs(kept), "\n")
 end
 
 --- Calls the code of users.  What it raises comes back as an error object that says where and how it got there.
@@ -35,7 +48,7 @@ function M.explain(err)
     err.message = string.format("%s: %s", where, err.message)
   end
   if err.code ~= "script" then err.message = string.format("%s [%s]", err.message, err.code) end
-  err.traceback = own(err.traceback)
+  err.traceback = own(err.message, err.traceback)
   err.showTraceback = err.traceback:find("\n%s*[^%s%[]") ~= nil -- there are frames, and not of C only
   err.exit = 1
   return err

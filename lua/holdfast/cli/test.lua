@@ -51,8 +51,9 @@ local function run(args)
   })
   if not ok then
     found.exit = found.code == "script" and 1 or 2
-    found.hint = "an adapter file returns its class; docs/adapters.md shows one"
-    found.showTraceback = found.code == "script" and found.showTraceback
+    if found.code == "invalid_argument" then
+      found.hint = "an adapter file returns its class; docs/adapters.md shows one"
+    end
     error(found, 0)
   end
   if progress(args) then io.stderr:write("\r\27[K") end

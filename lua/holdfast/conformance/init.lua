@@ -20,6 +20,7 @@
 
 local context = require "holdfast.conformance.context"
 local core = require "holdfast.core"
+local load = require "holdfast.load"
 local PersistBase = require "holdfast.PersistBase"
 local processes = require "holdfast.conformance.processes"
 local report = require "holdfast.conformance.report"
@@ -72,25 +73,6 @@ end
 
 -- ---- targets
 
-local function isClass(value) return type(value) == "table" and rawget(value, "instances") ~= nil end
-
-local function loadClass(path)
-  local chunk, problem = loadfile(path)
-  if not chunk then
-    local file = io.open(path)
-    if not file then error(core.error("not_found", "there is no adapter file " .. path), 0) end
-    file:close()
-    error(core.error("script", problem), 0)
-  end
-  local ok, class = xpcall(chunk, core.traceback)
-  if not ok then error(class, 0) end
-  if not isClass(class) then
-    refuse("%s returned a %s: an adapter returns its class, made with holdfast.PersistBase:extend(\"Name\")", path,
-      type(class))
-  end
-  return class
-end
-
 local function temporary()
   local path = os.tmpname()
   os.remove(path)
@@ -116,11 +98,11 @@ local function makeTarget(options)
 
   local class = options.class
   if options.path then
-    class = loadClass(options.path)
+    class = load.file(options.path)
     target.source = string.format("assert(loadfile(%q))()", options.path)
   end
   if class then
-    if not isClass(class) then
+    if not script.isClass(class) then
       refuse("class must be a class made with holdfast.PersistBase:extend(\"Name\"), not a %s", type(class))
     end
     if not rawget(class, "native") then script.checkComplete(class) end
