@@ -109,7 +109,7 @@ function MongoPersist:removeAll() write.removeAll(self) end
 
 function MongoPersist:keys(range) return walk.keys(self, range) end
 
-function MongoPersist:entries(range) return walk.entries(self, range) end
+function MongoPersist:entries(range, withInfo) return walk.entries(self, range, withInfo) end
 
 -- Nobody calls it: loops over values are made of entries.
 function MongoPersist:values(range)

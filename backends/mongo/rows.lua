@@ -130,7 +130,7 @@ end
 --- Whether there is an entity.
 function M.exists(self, id) return self.connection:run(exists, false, self.collection, id) end
 
-local page, numbers, pageBytes
+local page, numbers, times, pageBytes
 
 local function takeInPage(data, length)
   parse(data, length)
@@ -139,15 +139,16 @@ local function takeInPage(data, length)
   elseif row.id then
     page[row.id] = row.text
   end
+  if row.id and (not row.isNumber or not page[row.id]) then times[row.id] = row.updatedAt end
   pageBytes = pageBytes + length
   return pageBytes >= BYTES_MAX
 end
 
 -- The entities of these ids, and how many bytes they have; at BYTES_MAX it stops, and some may be missing.
-local function fetch(shared, collection, ids, first, last)
-  page, numbers, pageBytes = {}, {}, 0
+local function fetch(shared, collection, ids, first, last, ...)
+  page, numbers, times, pageBytes = {}, {}, {}, 0
   local at = beginFind(ids, first, last)
-  M.putProjection("entityId", "data")
+  M.putProjection("entityId", "data", ...)
   writer.number("batchSize", last - first + 1)
   writer.finish(at)
   shared:find(collection, at, takeInPage)
@@ -155,24 +156,32 @@ local function fetch(shared, collection, ids, first, last)
   return page
 end
 
---- Entities of ids, in pages: calls of the function that is returned give {[id] = text} for the next ids and how far
---- in the list that is; nil at the end.  Pages are as large as memory should hold, by what the last one was.
+local function fetchTexts(shared, collection, ids, first, last) return fetch(shared, collection, ids, first, last) end
+
+local function fetchRows(shared, collection, ids, first, last)
+  return fetch(shared, collection, ids, first, last, "updatedAt")
+end
+
+--- Entities of ids, in pages: calls of the function that is returned give {[id] = text} for the next ids, how far
+--- in the list that is, and {[id] = time of the last write}; nil at the end.  Pages are as large as memory should hold,
+--- by what the last one was.
 ---@param ids string[]
-function M.pages(self, ids)
-  local position, wanted = 1, 100
+---@param withTimes? boolean  otherwise there are none
+function M.pages(self, ids, withTimes)
+  local position, wanted, operation = 1, 100, withTimes and fetchRows or fetchTexts
   return function()
     if position > #ids then return nil end
     local last, entities, bytes
     repeat -- with fewer ids, should their documents be larger than those before
       last = math.min(position + wanted - 1, #ids)
-      entities = self.connection:run(fetch, false, self.collection, ids, position, last)
+      entities = self.connection:run(operation, false, self.collection, ids, position, last)
       bytes = pageBytes
       if bytes >= BYTES_MAX then wanted = math.ceil((last - position) / 4) end
     until bytes < BYTES_MAX or last == position
     local count = last - position + 1
     wanted = math.max(1, math.min(ROWS_MAX, 4 * wanted, math.floor(BYTES_MAX / 2 * count / (bytes + 1))))
     position = last + 1
-    return entities, last
+    return entities, last, times
   end
 end
 

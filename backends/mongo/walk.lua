@@ -139,24 +139,24 @@ function M.keys(self, range)
   return ids
 end
 
---- An iterator of ids and texts.
----@return fun(): string?, string?
-function M.entries(self, range)
+--- An iterator of ids, texts, no revisions, and, where asked for, the times of the last writes.
+---@return fun(): string?, string?, nil, number?
+function M.entries(self, range, withTimes)
   local ids = M.keys(self, range)
-  local nextPage = rows.pages(self, ids)
-  local position, last, page = 0, 0, nil
+  local nextPage = rows.pages(self, ids, withTimes)
+  local position, last, page, times = 0, 0, nil, nil
   return function()
     while true do
       if position == last then
-        page, last = nextPage()
+        page, last, times = nextPage()
         if not page then
           nextPage, last, position = function() end, 0, 0
           return nil
         end
       end
       position = position + 1
-      local text = page[ids[position]]
-      if text then return ids[position], text end -- nil: it has gone meanwhile
+      local id = ids[position]
+      if page[id] then return id, page[id], nil, times[id] end -- nil: it has gone meanwhile
     end
   end
 end

@@ -23,6 +23,9 @@ PostgresPersist.supports = {
   nested = true,
 }
 
+-- The columns that say the revision and the time of a row.
+local INFO = ", xmin::text, floor(extract(epoch FROM updated_at::timestamptz) * 1000)::bigint::text"
+
 -- URL -> the connection that its instances share.
 local connections = setmetatable({}, { __mode = "v" })
 
@@ -39,8 +42,7 @@ function PostgresPersist:init(entityName, url)
   -- The statements, made once: each is prepared by its text.
   self.sql = {
     read = "SELECT data::text FROM " .. table .. " WHERE entity_id = $1",
-    readEntry = "SELECT data::text, xmin::text, floor(extract(epoch FROM updated_at::timestamptz) * 1000)::bigint::text"
-      .. " FROM " .. table .. " WHERE entity_id = $1",
+    readEntry = "SELECT data::text" .. INFO .. " FROM " .. table .. " WHERE entity_id = $1",
     has = "SELECT 1 FROM " .. table .. " WHERE entity_id = $1",
     write = "INSERT INTO " .. table .. " (entity_id, data, updated_at) VALUES ($1, $2::jsonb, NOW())"
       .. " ON CONFLICT (entity_id) DO UPDATE SET data = excluded.data, updated_at = NOW() RETURNING xmin::text",
@@ -52,6 +54,7 @@ function PostgresPersist:init(entityName, url)
     removeAll = "DELETE FROM " .. table,
     count = "SELECT count(*)::text FROM " .. table,
     readMany = "SELECT entity_id, data::text FROM " .. table .. " WHERE entity_id = ANY ($1::text[])",
+    readEntries = "SELECT entity_id, data::text" .. INFO .. " FROM " .. table .. " WHERE entity_id = ANY ($1::text[])",
     writeMany = "INSERT INTO " .. table .. " (entity_id, data, updated_at)"
       .. " SELECT key, value, NOW() FROM jsonb_each($1::jsonb)"
       .. " ON CONFLICT (entity_id) DO UPDATE SET data = excluded.data, updated_at = NOW()",
@@ -213,8 +216,11 @@ local function prefixBounds(prefix, values, conditions)
   end
 end
 
--- The SQL of a page of ASCII ids, and its values but for the last id and the size.
-local function pageQuery(self, range, withData)
+-- What a walk reads of each row beside its id.
+local KEYS, TEXTS, ENTRIES = "", ", data::text", ", data::text" .. INFO
+
+-- The SQL of a page of ASCII ids with these columns, and its values but for the last id and the size.
+local function pageQuery(self, range, columns)
   local order = range.reverse and { "DESC", "<", "<=", ">=" } or { "ASC", ">", ">=", "<=" }
   local values, conditions = {}, { tables.ASCII }
   local pair = '(entity_id COLLATE holdfast_natural, entity_id COLLATE "C")'
@@ -232,30 +238,31 @@ local function pageQuery(self, range, withData)
   end
   local tail = (' ORDER BY entity_id COLLATE holdfast_natural %s, entity_id COLLATE "C" %s LIMIT $%d::int')
     :format(order[1], order[1], #values + 1)
-  local head = "SELECT entity_id" .. (withData and ", data::text" or "") .. self.from .. " WHERE "
+  local head = "SELECT entity_id" .. columns .. self.from .. " WHERE "
   local firstSql = head .. table.concat(conditions, " AND ") .. tail
   conditions[#conditions + 1] = ("%s %s ($%d::text, $%d::text)"):format(pair, order[2], #values + 2, #values + 2)
   return firstSql, head .. table.concat(conditions, " AND ") .. tail, values
 end
 
 -- Steps through the ASCII ids, in the server's order, a page at a time.
-local function asciiSteps(self, range, withData)
+local function asciiSteps(self, range, columns)
   if range.prefix and not isAscii(range.prefix) then return function() end end
-  local firstSql, nextSql, values = pageQuery(self, range, withData)
+  local firstSql, nextSql, values = pageQuery(self, range, columns)
   local size, last = FIRST_PAGE, nil
-  local ids, texts, count, at, ended, given = {}, {}, 0, 0, false, #values
+  local ids, texts, revisions, times, count, at, ended, given = {}, {}, {}, {}, 0, 0, false, #values
   local function fetch()
     values[given + 1], values[given + 2] = tostring(size), last
     local result = self.connection:query("read", last and nextSql or firstSql, values)
     local bytes = 0
     count, at = 0, 0
     for i = 1, #result, result.columns do
-      local text = withData and result[i + 1]
+      local text = columns ~= KEYS and result[i + 1]
       last = result[i]
       bytes = bytes + (text and #text or 0)
       if isId(last) then
         count = count + 1
         ids[count], texts[count] = last, text and document.unwrap(text)
+        if columns == ENTRIES then revisions[count], times[count] = tonumber(result[i + 2]), tonumber(result[i + 3]) end
       end
     end
     ended = result.rows < size
@@ -267,12 +274,22 @@ local function asciiSteps(self, range, withData)
       fetch()
     end
     at = at + 1
-    return ids[at], texts[at]
+    return ids[at], texts[at], revisions[at], times[at]
   end
 end
 
+-- What is known of some ids: {[id] = {text, revision, time}}.
+local function readEntries(self, ids)
+  local found = {}
+  local result = query(self, "read", "readEntries", { array(ids, 1, #ids) })
+  for i = 1, #result, result.columns do
+    found[result[i]] = { document.unwrap(result[i + 1]), tonumber(result[i + 2]), tonumber(result[i + 3]) }
+  end
+  return found
+end
+
 -- Steps through the ids that are not ASCII.
-local function otherSteps(self, range, withData)
+local function otherSteps(self, range, columns)
   local ids, reverse = {}, range.reverse
   local prefix = range.prefix or ""
   for _, id in ipairs(query(self, "read", "others")) do
@@ -284,43 +301,43 @@ local function otherSteps(self, range, withData)
     while true do
       at = at + 1
       local id = ids[at]
-      if not id or not withData then return id end
+      if not id or columns == KEYS then return id end
       if at > upTo then
         local page = { unpack(ids, at, math.min(at + FIRST_PAGE - 1, #ids)) }
-        upTo, found = at + #page - 1, PostgresPersist.readMany(self, page)
+        upTo, found = at + #page - 1, readEntries(self, page)
       end
-      if found[id] then return id, found[id] end -- else it has gone
+      if found[id] then return id, unpack(found[id], 1, 3) end -- else it has gone
     end
   end
 end
 
-local function steps(self, range, withData)
+local function steps(self, range, columns)
   range = range or {}
-  local nextAscii, nextOther = asciiSteps(self, range, withData), otherSteps(self, range, withData)
-  local a, aText = nextAscii()
-  local b, bText = nextOther()
+  local nextAscii, nextOther = asciiSteps(self, range, columns), otherSteps(self, range, columns)
+  local a, aText, aRevision, aTime = nextAscii()
+  local b, bText, bRevision, bTime = nextOther()
   local before = holdfast.naturalOrder
   return function()
     local fromAscii = a and (not b or before(a, b) ~= (range.reverse or false))
-    local id, text
+    local id, text, revision, time
     if fromAscii then
-      id, text = a, aText
-      a, aText = nextAscii()
+      id, text, revision, time = a, aText, aRevision, aTime
+      a, aText, aRevision, aTime = nextAscii()
     else
-      id, text = b, bText
-      if b then b, bText = nextOther() end
+      id, text, revision, time = b, bText, bRevision, bTime
+      if b then b, bText, bRevision, bTime = nextOther() end
     end
-    return id, text
+    return id, text, revision, time
   end
 end
 
-function PostgresPersist:entries(range) return steps(self, range, true) end
+function PostgresPersist:entries(range, withInfo) return steps(self, range, withInfo and ENTRIES or TEXTS) end
 
-function PostgresPersist:keys(range) return steps(self, range, false) end
+function PostgresPersist:keys(range) return steps(self, range, KEYS) end
 
 -- Loops over values are made of entries.
 function PostgresPersist:values(range)
-  local step = steps(self, range, true)
+  local step = steps(self, range, TEXTS)
   return function()
     local _, text = step()
     return text

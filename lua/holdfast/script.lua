@@ -224,6 +224,7 @@ function M.spec(class, methods, below)
     methods = methods,
     capabilities = capabilities,
     ranges = not methods.keys and below ~= nil or takes(methods.keys, 1),
+    entryRanges = takes(methods.entries, 1),
     texts = M.hasTexts(class),
   }
 end

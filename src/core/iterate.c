@@ -117,6 +117,8 @@ hf_status hf_iter_open(hf_persist *p, const hf_range *range, hf_iter **out, hf_e
   return HF_OK;
 }
 
+void hf__iter_without_info(hf_iter *it) { it->scan.without_info = true; }
+
 void hf_iter_close(hf_iter *it) {
   if (!it) return;
   hf__persist_unref(it->persist);

@@ -270,11 +270,16 @@ struct key_call {
   bool found;
 };
 
+uint64_t hfL_method_number(lua_State *L, int index) {
+  lua_Number n = lua_type(L, index) == LUA_TNUMBER ? lua_tonumber(L, index) : 0;
+  return n > 0 && n < 9007199254740992.0 ? (uint64_t)n : 0;
+}
+
 static uint64_t field_number(lua_State *L, const char *field) {
   lua_getfield(L, -1, field);
-  lua_Number n = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : 0;
+  uint64_t n = hfL_method_number(L, -1);
   lua_pop(L, 1);
-  return n > 0 && n < 9007199254740992.0 ? (uint64_t)n : 0;
+  return n;
 }
 
 /* Copies the value on top to the caller's buffer. */

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "core/error.h"
+#include "core/persist.h"
 #include "lua/binding.h"
 
 #define ITERATOR_TYPE "holdfast.iterator"
@@ -70,6 +71,14 @@ static void check_range(lua_State *L, int index, hf_range *out, char numbers[2][
 /* Texts up to this size are copied to the C stack, larger ones into a borrowed buffer. */
 enum { SMALL_TEXT = 1024 };
 
+/* A number of an hf_info, or nil where the backend does not know it. */
+static void push_known(lua_State *L, lua_Number n) {
+  if (n != 0)
+    lua_pushnumber(L, n);
+  else
+    lua_pushnil(L);
+}
+
 /* Any allocation of Lua may run a finalizer, and that may use this very iterator, which then reads its next page over
  * the one that our entry is in.  So the entry is copied before anything is allocated.  Nothing needs marking
  * then, and nothing is left marked when an error is raised on the way: each call just gets the next entry. */
@@ -89,6 +98,7 @@ static int next_entry(lua_State *L, enum yields what) {
     return 1;
   }
   hf_slice id = {id_copy, e->id.size}, json = e->json;
+  const hf_info info = e->info;
   memcpy(id_copy, e->id.data, e->id.size);
   int owner = 0;
   if (what == YIELD_KEYS) {
@@ -117,16 +127,19 @@ static int next_entry(lua_State *L, enum yields what) {
     hf__error_entity(&err, (hf_slice){NULL, 0}, id);
     hfL_raise(L, &err);
   }
-  return what == YIELD_VALUES ? 1 : 2;
+  if (what != YIELD_ENTRIES) return what == YIELD_VALUES ? 1 : 2;
+  push_known(L, (lua_Number)info.revision);
+  push_known(L, (lua_Number)info.updated_at);
+  return 4;
 }
 
 static int next_key(lua_State *L) { return next_entry(L, YIELD_KEYS); }
 static int next_value(lua_State *L) { return next_entry(L, YIELD_VALUES); }
-static int next_pair(lua_State *L) { return next_entry(L, YIELD_ENTRIES); }
+static int next_whole(lua_State *L) { return next_entry(L, YIELD_ENTRIES); }
 static int next_text(lua_State *L) { return next_entry(L, YIELD_TEXTS); }
 
 static int push_iterator(lua_State *L, enum yields what) {
-  static const lua_CFunction steps[] = {next_key, next_value, next_pair, next_text};
+  static const lua_CFunction steps[] = {next_key, next_value, next_whole, next_text};
   hf_error err;
   hf_range range;
   char numbers[2][HF_NUMBER_MAX];
@@ -140,6 +153,7 @@ static int push_iterator(lua_State *L, enum yields what) {
   check_range(L, 2, &range, numbers); /* nothing is allocated from here on: a finalizer could change the table */
   range.keys_only = what == YIELD_KEYS;
   if (hf_iter_open(p, &range, &it->iter, &err)) hfL_raise(L, &err);
+  if (what != YIELD_ENTRIES) hf__iter_without_info(it->iter);
   lua_pushvalue(L, 1); /* the instance must not be collected, and so closed, under its iterator */
   lua_pushcclosure(L, steps[what], 3);
   return 1;
@@ -158,7 +172,7 @@ static int lhf_check_range(lua_State *L) {
 static int lhf_keys(lua_State *L) { return push_iterator(L, YIELD_KEYS); }
 /* store:values([range]) -> iterator of entities */
 static int lhf_values(lua_State *L) { return push_iterator(L, YIELD_VALUES); }
-/* store:entries([range]) -> iterator of id, entity */
+/* store:entries([range]) -> iterator of id, entity, revision, updatedAt; the last two nil where unknown */
 static int lhf_entries(lua_State *L) { return push_iterator(L, YIELD_ENTRIES); }
 /* texts(store [, range]) -> iterator of id, JSON text */
 static int lhf_texts(lua_State *L) { return push_iterator(L, YIELD_TEXTS); }

@@ -16,13 +16,16 @@
 
 /* ---- iterators as functions without arguments */
 
+/* What a loop may give at a step: id, entity, revision, updatedAt. */
+enum { RESULTS_MAX = 4 };
+
 static int step_function(lua_State *L) {
   lua_settop(L, 0);
   for (int i = 1; i <= 3; i++) lua_pushvalue(L, lua_upvalueindex(i));
-  lua_call(L, 2, 2);
+  lua_call(L, 2, RESULTS_MAX);
   lua_pushvalue(L, 1);
   lua_replace(L, lua_upvalueindex(3));
-  return 2;
+  return RESULTS_MAX;
 }
 
 static int step_coroutine(lua_State *L) {
@@ -34,10 +37,10 @@ static int step_coroutine(lua_State *L) {
     lua_xmove(co, L, 1);
     hfL_throw(L);
   }
-  lua_settop(co, rc == LUA_YIELD ? 2 : 0);
+  lua_settop(co, rc == LUA_YIELD ? RESULTS_MAX : 0);
   if (rc == 0) return 0;
-  lua_xmove(co, L, 2);
-  return 2;
+  lua_xmove(co, L, RESULTS_MAX);
+  return RESULTS_MAX;
 }
 
 static int step_list(lua_State *L) {
@@ -168,8 +171,8 @@ static void pull_ids(lua_State *L, struct pull *p, bool reverse, size_t wanted) 
     size_t size;
     lua_settop(L, steps);
     lua_pushvalue(L, steps);
-    lua_call(L, 0, 2);
-    c->ended = lua_isnil(L, -2);
+    lua_call(L, 0, RESULTS_MAX);
+    c->ended = lua_isnil(L, steps + 1);
     if (c->ended) return;
     hf_slice id = check_id(L, &p->call, steps + 1, number);
     if (hf__order_key(id, order, &size, NULL) != HF__ID_OK)
@@ -190,11 +193,16 @@ static void pull_ids(lua_State *L, struct pull *p, bool reverse, size_t wanted) 
     if (c->ended) return;
     if (place == BEFORE) continue;
     hf_slice json = {NULL, 0};
+    hf_info info = {0, 0};
     if (c->with_values) {
+      info.revision = hfL_method_number(L, steps + 3);
+      info.updated_at = (int64_t)hfL_method_number(L, steps + 4);
       lua_settop(L, steps + 2);
       json = hfL_method_json(L, &p->call, "yielded");
     }
-    if (!hf_page_add(c->ids, id, json.data, json.size)) luaL_error(L, "not enough memory");
+    hf_entry *entry = hf_page_add(c->ids, id, json.data, json.size);
+    if (!entry) luaL_error(L, "not enough memory");
+    entry->info = info;
   }
 }
 
@@ -209,12 +217,13 @@ static void reverse_entries(hf_page *page) {
 static int pull_body(lua_State *L) {
   struct pull *p = lua_touserdata(L, 1);
   hfL_cursor *c = p->cursor;
-  bool ranges = p->call.entity->ranges;
+  bool ranges = c->with_values ? p->call.entity->entry_ranges : p->call.entity->ranges;
   push_iterators(L, p->call.entity);
   if (p->begin) {
     hfL_push_method(L, &p->call);
     if (ranges) push_range(L, p->scan);
-    call_for_steps(L, &p->call, ranges);
+    if (ranges && c->with_values) lua_pushboolean(L, !p->scan->without_info);
+    call_for_steps(L, &p->call, !ranges ? 0 : c->with_values ? 2 : 1);
     lua_pushvalue(L, -1);
     lua_rawseti(L, 2, p->slot);
   } else {
@@ -283,13 +292,19 @@ static hf_status read_ahead(hfL_entity *e, hfL_cursor *c, void *txn, hf_error *e
   return HF_OK;
 }
 
+/* Whether only readEntry of the class can say the revision: loops and batches have it only where they give it. */
+static bool needs_entry(const hfL_entity *e, const hf_scan *scan, const hf_info *info) {
+  return !scan->keys_only && !scan->without_info && !info->revision && (e->capabilities & HF_CAP_REVISION) &&
+         hfL_entity_has(e, HFL_READ_ENTRY);
+}
+
 /* Adds the entity to the page.  HF_NOT_FOUND: it is gone. */
 static hf_status hand_out(hfL_entity *e, void *txn, const hf_entry *from, const hf_key *key, const hf_scan *scan,
                           hf_buffer *json, hf_page *page, hf_error *err) {
   hf_slice text = from->json;
   hf_info info = from->info;
   hf_status status = from->status;
-  if (status == HF_OK && !scan->keys_only && !text.data) {
+  if (status == HF_OK && !scan->keys_only && (!text.data || needs_entry(e, scan, &info))) {
     status = hfL_script_get(NULL, txn, e, key, json, &info, err);
     text = (hf_slice){json->data, json->size};
   }
@@ -340,7 +355,8 @@ static hf_status scan_script(hfL_entity *e, void *txn, const hf_scan *scan, hf_p
           .cursor = c, .scan = scan, .slot = (int)(c - e->cursors) + 1, .begin = begin, .wanted = scan->limit};
       begin = false;
       status = hfL_entity_call(e, c->with_values ? HFL_ENTRIES : HFL_KEYS, pull_body, &p.call, err);
-      if (status == HF_OK && c->ids->count && !scan->keys_only && !c->with_values && hfL_entity_has(e, HFL_READ_MANY))
+      if (status == HF_OK && c->ids->count && !scan->keys_only && !c->with_values && hfL_entity_has(e, HFL_READ_MANY) &&
+          !needs_entry(e, scan, &c->ids->entries->info))
         status = read_ahead(e, c, txn, err);
       continue;
     }

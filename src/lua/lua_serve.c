@@ -128,7 +128,8 @@ static hf_status make_handle(hfL_entity *e, hf_slice name, const void *class, co
   return status;
 }
 
-/* serve(instance, entityName, {class=, className=, methods=, capabilities=, ranges=, base=, url=}) -> handle */
+/* serve(instance, entityName, {class=, className=, methods=, capabilities=, ranges=, entryRanges=, base=, url=}) ->
+ * handle */
 static int lhf_serve(lua_State *L) {
   hf_error err;
   hf_slice name;
@@ -147,6 +148,7 @@ static int lhf_serve(lua_State *L) {
   e->methods = check_methods(L); /* the spec is a plain table of our own: nothing is raised */
   e->capabilities = check_capabilities(L);
   e->ranges = spec_flag(L, "ranges");
+  e->entry_ranges = spec_flag(L, "entryRanges");
   e->texts = spec_flag(L, "texts");
   lua_rawgeti(L, INSTANCE, -1);
   e->below = hfL_to_handle(L, -1);

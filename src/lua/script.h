@@ -136,6 +136,7 @@ typedef struct hfL_entity {
   uint32_t methods;        /* 1 << hfL_method: the class has its own */
   uint32_t capabilities;
   bool ranges;                    /* keys() takes a range */
+  bool entry_ranges;              /* entries() does */
   bool texts;                     /* entities are JSON text in its methods, not Lua values */
   bool initialising;              /* its waitForInit is running */
   bool ready;                     /* it has run */
@@ -172,9 +173,12 @@ int hfL_blame(lua_State *L, const hfL_call *call, const char *fmt, ...) HF_PRINT
  * method if it is none. */
 hf_slice hfL_method_json(lua_State *L, const hfL_call *call, const char *what);
 
+/* For bodies: a revision or a time that a method gave, at an index: 0 for what is no positive number. */
+uint64_t hfL_method_number(lua_State *L, int index);
+
 /* For bodies: turns the three values on top, as a method returned them for a loop (an iterator with state and control,
- * a coroutine, or a list), into one function without arguments that returns the next value, or nil at the end.
- *   what  names the method in errors */
+ * a coroutine, or a list), into one function without arguments that returns the next value, and what came with it, or
+ * nil at the end. what  names the method in errors */
 void hfL_push_steps(lua_State *L, const char *what);
 
 /* ------------------------------------------------------------------- slots */

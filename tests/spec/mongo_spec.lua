@@ -74,6 +74,13 @@ for id, data in [("BTC", btc), (7, {"n": 1}), ("x", [])]:
     assert.equal('{"open":44152.25,"list":[],"none":null,"when":1707264000123}',
       (store:readEntry("BTC") and core.readText(store, "BTC")))
     assert.equal(1707264000000, store:readEntry("BTC").updatedAt)
+    local n = 0
+    for id, _, revision, updatedAt in store:entries() do
+      assert.is_nil(revision)
+      assert.equal(store:readEntry(id).updatedAt, updatedAt)
+      n = n + 1
+    end
+    assert.is_true(n > 0)
     assert.same({ "7", "BTC", "x" }, list(store:keys()))
     assert.same({ n = 1 }, store:readValue("7"))
     assert.same({ n = 1 }, store:readMany({ "7" })["7"])

@@ -195,6 +195,25 @@ describe("a PostgreSQL store", function()
     assert.is_false(store:hasValue("missing"))
   end)
 
+  it("gives revisions and times in a loop", function()
+    local store = fresh("", "loop")
+    store:writeMany({ ["log-2"] = 2, ["log-10"] = 10, ["é"] = 1, ["日本"] = 3 })
+    for i = 1, 200 do store:writeValue("item-" .. i, i) end
+    for _, range in ipairs({ {}, { reverse = true }, { from = "item-190" } }) do
+      local n = 0
+      for id, value, revision, updatedAt in store:entries(range) do
+        assert.same({ id = id, value = value, revision = revision, updatedAt = updatedAt }, store:readEntry(id))
+        n = n + 1
+      end
+      assert.equal(range.from and 15 or 204, n)
+    end
+    for id, value, revision in store:entries({ prefix = "log-" }) do
+      store:writeValue(id, value + 1, { ifRevision = revision })
+      raises.error("conflict", nil, store.writeValue, store, id, 0, { ifRevision = revision })
+    end
+    assert.equal(11, store:readValue("log-10"))
+  end)
+
   it("walks over many rows in pages", function()
     local store, batch = fresh("", "many"), {}
     for i = 1, 12000 do batch["item-" .. i] = { n = i } end

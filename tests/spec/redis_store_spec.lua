@@ -137,6 +137,26 @@ describe("a Redis server", function()
     assert.equal("3", s:cli("get", "signal:a"))
   end)
 
+  it("gives revisions in a loop, and no times", function()
+    local store = open(s)
+    store:writeMany({ a = 1, b = 2 })
+    local function agree()
+      local n = 0
+      for id, value, revision, updatedAt in store:entries() do
+        assert.equal(store:readEntry(id).revision, revision)
+        assert.equal(store:readValue(id), value)
+        assert.is_nil(updatedAt)
+        n = n + 1
+      end
+      assert.equal(2, n)
+    end
+    agree()
+    holdfast.transaction(function()
+      store:writeValue("a", 3)
+      agree()
+    end)
+  end)
+
   it("lets a transaction fail when what it read has changed", function()
     local store = open(s)
     store:writeMany({ a = 1, b = 1, c = 1 })

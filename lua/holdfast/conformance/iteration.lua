@@ -117,6 +117,24 @@ return function(check)
     t:check(a() == nil and b() == nil and keys() == nil, "all of them end")
   end)
 
+  check("entries give the revision and the time that readEntry gives", { method = "entries",
+    why = "who writes under the condition of a revision from a loop must not write over what is newer" }, function(t)
+    local store = t:open()
+    store:writeMany { a = 1, b = 2, c = 3 }
+    store:writeValue("b", 4)
+    local reads = 0
+    for id, value, revision, updatedAt in store:entries() do
+      local entry = store:readEntry(id)
+      t:equal(entry.value, value, "the value of " .. id)
+      if revision ~= nil or store.supports.revision then
+        t:equal(entry.revision, revision, "the third result for " .. id .. ", its revision")
+      end
+      if updatedAt ~= nil then t:equal(entry.updatedAt, updatedAt, "the fourth result for " .. id .. ", its time") end
+      reads = reads + 1
+    end
+    t:equal(3, reads, "entries() gives all")
+  end)
+
   check("loops over an empty store do nothing", { method = "values" }, function(t)
     local store = t:open()
     t:blame("keys"):equal({}, t:list(store:keys()), "keys()")

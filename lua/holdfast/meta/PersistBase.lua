@@ -68,9 +68,10 @@ function PersistBase:values(range) end
 ---@raise invalid_argument
 function PersistBase:keys(range) end
 
----Iterates ids and entities.
+---Iterates ids and entities, each with its revision and the time of its last write, as readEntry has them.
 ---@param range? holdfast.Range
----@return fun(): string, any
+---@return fun(): string, any, integer?, integer? iterator of id, entity, revision (nil where the store has none) and
+---updatedAt in ms since 1970-01-01 UTC (nil where unknown)
 ---@raise invalid_argument; the iterator: corrupt
 function PersistBase:entries(range) end
 

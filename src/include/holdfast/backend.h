@@ -88,6 +88,7 @@ typedef struct hf_scan {
   size_t max_bytes;      /* stop, after at least one entry, when their values take more than this */
   uint64_t walk;         /* the same for all pages of one walk, and for no other walk: for backends that keep something
                             between two pages.  Never 0 */
+  bool without_info;     /* nobody looks at hf_entry.info: leave it out where that is cheaper */
 } hf_scan;
 
 /* How the message of HF_CORRUPT begins for a record that has been moved to quarantine already. */
