@@ -12,7 +12,11 @@ if(HOLDFAST_COMMAND)
   install(TARGETS holdfast_command RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
 endif()
 install(TARGETS holdfast_module LIBRARY DESTINATION "${HOLDFAST_LUA_CDIR}")
+# For editors: the stubs of what is written in C, and the modules whose annotations stand in their source.  Nothing loads
+# them; what runs is inside the libraries.
 install(DIRECTORY lua/holdfast/meta DESTINATION "${CMAKE_INSTALL_DATADIR}/holdfast" FILES_MATCHING PATTERN "*.lua")
+install(DIRECTORY lua/holdfast DESTINATION "${CMAKE_INSTALL_DATADIR}/holdfast/lua"
+        FILES_MATCHING PATTERN "*.lua" PATTERN "holdfast/meta" EXCLUDE PATTERN "holdfast/cli" EXCLUDE)
 install(FILES LICENSE DESTINATION "${CMAKE_INSTALL_DOCDIR}")
 
 # Two sets: a program that links the shared library needs none of the packages that the static one asks for.

@@ -6,6 +6,14 @@
 local core = require "holdfast.core"
 local PersistBase = require "holdfast.PersistBase"
 
+---@class holdfast.stores
+---@field LmdbPersist PersistBase     the base is a directory
+---@field FilePersist PersistBase     a directory
+---@field MemoryPersist PersistBase   any name
+---@field NullPersist PersistBase     keeps nothing
+---@field RedisPersist PersistBase    HOST:PORT, or a URL
+---@field PostgresPersist PersistBase a URL
+---@field MongoPersist PersistBase    a URL
 local M = {}
 
 -- A class whose base may be written with or without "scheme:".

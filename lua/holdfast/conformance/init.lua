@@ -58,6 +58,7 @@ local function refuse(...) error(core.error("invalid_argument", string.format(..
 local checks
 
 --- All checks, in order: {group=, name=, method=, needs=, ...}.
+---@return table[]
 function M.checks()
   if checks then return checks end
   checks = {}
@@ -273,7 +274,7 @@ end
 --- Runs the checks.
 ---@param options holdfast.conformance.Options
 ---@return table report  {name=, passed=, failed=, skipped=, seconds=, supports=, results={{group=, name=, status=,
--- ...}}}
+--- ...}}}
 ---@raise invalid_argument, not_found, script: the target cannot be tested
 function M.run(options)
   local chosen, target = settings(options), makeTarget(options)

@@ -33,7 +33,9 @@ local function describe(out, result, paints)
   for line in lines(result.traceback) do out[#out + 1] = "       | " .. line end
 end
 
--- Declared or not, and how its checks went.
+--- Of each capability: declared or not, and how its checks went.
+---@param report table  as for text()
+---@return table[]
 local function matrix(report)
   local rows = {}
   for _, name in ipairs(CAPABILITIES) do
@@ -105,6 +107,8 @@ local function details(result)
 end
 
 --- The Test Anything Protocol, version 13.
+---@param report table  as for text()
+---@return string
 function M.tap(report)
   local out = { "TAP version 13", "1.." .. #report.results }
   for i, result in ipairs(report.results) do
@@ -125,6 +129,8 @@ local function xml(text)
 end
 
 --- JUnit's XML.
+---@param report table  as for text()
+---@return string
 function M.junit(report)
   local out = { '<?xml version="1.0" encoding="UTF-8"?>' }
   out[#out + 1] = string.format('<testsuite name="%s" tests="%d" failures="%d" skipped="%d" time="%.3f">',
@@ -148,6 +154,8 @@ function M.junit(report)
 end
 
 --- A table that json.encode() takes.
+---@param report table  as for text()
+---@return table
 function M.json(report)
   local results, capabilities = core.json.array(), core.json.array()
   for i, result in ipairs(report.results) do

@@ -30,7 +30,15 @@ local loop = require "holdfast.host.loop"
 local report = require "holdfast.host.report"
 local schema = require "holdfast.host.schema"
 
+-- Each listener's function ends the listening when the function that is given back is called.
 ---@class holdfast.host
+---@field listenSignalLive fun(fn: fun(event: table)): fun()     events of live runs
+---@field listenSignalBacktest fun(fn: fun(event: table)): fun() events of backtests
+---@field listenPartial fun(fn: fun(event: table)): fun()        levels of profit and loss that were reached
+---@field listenRisk fun(fn: fun(event: table)): fun()           signals that a risk profile refused
+---@field listenError fun(fn: fun(event: table)): fun()          what the user's functions raised, and what failed
+---@field listenDone fun(fn: fun(event: table)): fun()           runs that have ended
+---@field listenProgress fun(fn: fun(event: table)): fun()       how far a backtest is
 local M = {
   Live = live,
   Backtest = backtest,

@@ -10,6 +10,8 @@
 -- `unavailable`; and `closed` after close().
 
 ---@class PersistBase
+---@overload fun(entityName: string, baseDir: string, options?: holdfast.Options): PersistBase
+---@field className string
 ---@field entityName string
 ---@field baseDir string
 ---@field url string the store's URL, without passwords
