@@ -17,23 +17,25 @@
 local holdfast = require "holdfast"
 local ffi = require "ffi"
 
+-- Names of our own, bound to the C functions: declarations are global to a Lua state, and other scripts make theirs.
 ffi.cdef [[
-  int sodium_init(void);
-  void randombytes_buf(void *buf, size_t size);
-  int crypto_aead_xchacha20poly1305_ietf_encrypt(unsigned char *c, unsigned long long *clen, const unsigned char *m,
-    unsigned long long mlen, const unsigned char *ad, unsigned long long adlen, const unsigned char *nsec,
-    const unsigned char *npub, const unsigned char *k);
-  int crypto_aead_xchacha20poly1305_ietf_decrypt(unsigned char *m, unsigned long long *mlen, unsigned char *nsec,
-    const unsigned char *c, unsigned long long clen, const unsigned char *ad, unsigned long long adlen,
-    const unsigned char *npub, const unsigned char *k);
-  char *sodium_bin2base64(char *b64, size_t b64max, const unsigned char *bin, size_t binlen, int variant);
-  int sodium_base642bin(unsigned char *bin, size_t binmax, const char *b64, size_t b64len, const char *ignore,
-    size_t *binlen, const char **end, int variant);
+  int example_sodium_init(void) __asm__("sodium_init");
+  void example_random(void *buf, size_t size) __asm__("randombytes_buf");
+  int example_seal(unsigned char *c, unsigned long long *clen, const unsigned char *m, unsigned long long mlen,
+    const unsigned char *ad, unsigned long long adlen, const unsigned char *nsec, const unsigned char *npub,
+    const unsigned char *k) __asm__("crypto_aead_xchacha20poly1305_ietf_encrypt");
+  int example_unseal(unsigned char *m, unsigned long long *mlen, unsigned char *nsec, const unsigned char *c,
+    unsigned long long clen, const unsigned char *ad, unsigned long long adlen, const unsigned char *npub,
+    const unsigned char *k) __asm__("crypto_aead_xchacha20poly1305_ietf_decrypt");
+  char *example_to_base64(char *b64, size_t b64max, const unsigned char *bin, size_t binlen, int variant)
+    __asm__("sodium_bin2base64");
+  int example_from_base64(unsigned char *bin, size_t binmax, const char *b64, size_t b64len, const char *ignore,
+    size_t *binlen, const char **end, int variant) __asm__("sodium_base642bin");
 ]]
 
 local ok, sodium = pcall(ffi.load, "libsodium.so.23")
 if not ok then error("libsodium is missing (Debian: apt install libsodium23): " .. tostring(sodium), 0) end
-assert(sodium.sodium_init() >= 0, "libsodium cannot start")
+assert(sodium.example_sodium_init() >= 0, "libsodium cannot start")
 
 local KEY, NONCE, TAG = 32, 24, 16 -- bytes
 local BASE64 = 1                   -- sodium_base64_VARIANT_ORIGINAL
@@ -65,23 +67,23 @@ local function place(self, id) return self.entityName .. "\0" .. id end
 local function seal(self, id, text)
   local box = ffi.new("unsigned char[?]", NONCE + #text + TAG)
   local size, about = ffi.new("unsigned long long[1]"), place(self, id)
-  sodium.randombytes_buf(box, NONCE) -- 192 random bits: no two messages share a nonce
-  sodium.crypto_aead_xchacha20poly1305_ietf_encrypt(box + NONCE, size, text, #text, about, #about, nil, box, self.key)
+  sodium.example_random(box, NONCE) -- 192 random bits: no two messages share a nonce
+  sodium.example_seal(box + NONCE, size, text, #text, about, #about, nil, box, self.key)
   local bytes = NONCE + tonumber(size[0])
   local room = math.ceil(bytes / 3) * 4 + 1
   local out = ffi.new("char[?]", room)
-  return ffi.string(sodium.sodium_bin2base64(out, room, box, bytes, BASE64))
+  return ffi.string(sodium.example_to_base64(out, room, box, bytes, BASE64))
 end
 
 -- The text, or nil if it was not sealed by this key for this id.
 local function unseal(self, id, sealed)
   if type(sealed) ~= "string" then return nil end
   local box, bytes = ffi.new("unsigned char[?]", #sealed + 1), ffi.new("size_t[1]")
-  if sodium.sodium_base642bin(box, #sealed, sealed, #sealed, nil, bytes, nil, BASE64) ~= 0 then return nil end
+  if sodium.example_from_base64(box, #sealed, sealed, #sealed, nil, bytes, nil, BASE64) ~= 0 then return nil end
   local length = tonumber(bytes[0]) - NONCE
   if length < TAG then return nil end
   local text, size, about = ffi.new("unsigned char[?]", length), ffi.new("unsigned long long[1]"), place(self, id)
-  if sodium.crypto_aead_xchacha20poly1305_ietf_decrypt(text, size, nil, box + NONCE, length, about, #about, box,
+  if sodium.example_unseal(text, size, nil, box + NONCE, length, about, #about, box,
     self.key) ~= 0 then
     return nil
   end

@@ -10,22 +10,25 @@
 local holdfast = require "holdfast"
 local ffi = require "ffi"
 
+-- Names of our own, bound to the C functions: declarations are global to a Lua state, and other scripts make theirs.
 ffi.cdef [[
   struct example_timeval { long tv_sec; long tv_usec; };
-  typedef struct redisReply {
+  typedef struct example_reply {
     int type;
     long long integer;
     size_t len;
     char *str;
     size_t elements;
-    struct redisReply **element;
-  } redisReply;
-  typedef struct redisContext { int err; char errstr[128]; int fd; } redisContext; /* the part that is looked at */
-  redisContext *redisConnectWithTimeout(const char *ip, int port, struct example_timeval timeout);
-  int redisSetTimeout(redisContext *c, struct example_timeval timeout);
-  redisReply *redisCommandArgv(redisContext *c, int argc, const char **argv, const size_t *argvlen);
-  void freeReplyObject(void *reply);
-  void redisFree(redisContext *c);
+    struct example_reply **element;
+  } example_reply;
+  typedef struct { int err; char errstr[128]; int fd; } example_context; /* the part that is looked at */
+  example_context *example_connect(const char *ip, int port, struct example_timeval timeout)
+    __asm__("redisConnectWithTimeout");
+  int example_set_timeout(example_context *c, struct example_timeval timeout) __asm__("redisSetTimeout");
+  example_reply *example_command(example_context *c, int argc, const char **argv, const size_t *argvlen)
+    __asm__("redisCommandArgv");
+  void example_free_reply(void *reply) __asm__("freeReplyObject");
+  void example_free(example_context *c) __asm__("redisFree");
 ]]
 
 local ok, hiredis = pcall(ffi.load, "libhiredis.so.0.14")
@@ -56,11 +59,11 @@ end
 
 local function connect(self)
   local timeout = ffi.new("struct example_timeval", math.floor(self.timeout), self.timeout % 1 * 1e6)
-  local context = hiredis.redisConnectWithTimeout(self.host, self.port, timeout)
+  local context = hiredis.example_connect(self.host, self.port, timeout)
   if context == nil then fail(self, "unavailable", "out of memory") end
-  context = ffi.gc(context, hiredis.redisFree)
+  context = ffi.gc(context, hiredis.example_free)
   if context.err ~= 0 then fail(self, "unavailable", ffi.string(context.errstr)) end
-  hiredis.redisSetTimeout(context, timeout)
+  hiredis.example_set_timeout(context, timeout)
   self.context = context
 end
 
@@ -85,7 +88,7 @@ function Redis:call(...)
   for i = 1, count do
     argv[i - 1], sizes[i - 1] = words[i], #words[i]
   end
-  local reply = hiredis.redisCommandArgv(self.context, count, argv, sizes)
+  local reply = hiredis.example_command(self.context, count, argv, sizes)
   local errno = ffi.errno()
   if reply == nil then
     -- Whatever comes on this connection from now on may be the answer to an older command.
@@ -93,7 +96,7 @@ function Redis:call(...)
     self:close()
     fail(self, errno == EAGAIN and "timeout" or "unavailable", reason)
   end
-  reply = ffi.gc(reply, hiredis.freeReplyObject)
+  reply = ffi.gc(reply, hiredis.example_free_reply)
   if reply.type == ERROR then fail(self, "io", ffi.string(reply.str, reply.len)) end
   return value(reply)
 end

@@ -14,7 +14,8 @@
 local holdfast = require "holdfast"
 local ffi = require "ffi"
 
-ffi.cdef "int poll(void *fds, unsigned long count, int milliseconds);"
+-- Names of our own, bound to the C functions: declarations are global to a Lua state, and other scripts make theirs.
+ffi.cdef [[int example_poll(void *fds, unsigned long count, int milliseconds) __asm__("poll");]]
 
 local PASSING = { unavailable = true, timeout = true, busy = true }
 
@@ -42,7 +43,7 @@ local function over(Parent, name)
   RetryingPersist.attempts = 5
   RetryingPersist.firstWait = 20 -- ms
 
-  function RetryingPersist.sleep(ms) ffi.C.poll(nil, 0, ms) end
+  function RetryingPersist.sleep(ms) ffi.C.example_poll(nil, 0, ms) end
 
   for _, method in ipairs { "waitForInit", "readValue", "hasValue", "removeAll" } do
     RetryingPersist[method] = function(self, argument) return try(self, Parent[method], true, argument) end

@@ -31,8 +31,8 @@ local SECRET = { tlscertificatekeyfilepassword = true, sslclientcertificatekeypa
   authmechanismproperties = true }
 
 local function isOption(mongoc, name)
-  return APART[name] or mongoc.mongoc_uri_option_is_int32(name) or mongoc.mongoc_uri_option_is_int64(name)
-    or mongoc.mongoc_uri_option_is_bool(name) or mongoc.mongoc_uri_option_is_utf8(name)
+  return APART[name] or mongoc.hf_mongoc_uri_option_is_int32(name) or mongoc.hf_mongoc_uri_option_is_int64(name)
+    or mongoc.hf_mongoc_uri_option_is_bool(name) or mongoc.hf_mongoc_uri_option_is_utf8(name)
 end
 
 --- The URL, or any text made of it, as it may be shown.
@@ -117,15 +117,15 @@ end
 --- libmongoc's form of a URL, freed with it.
 function M.uri(url)
   local mongoc = libmongoc.load()
-  local failed = ffi.new("bson_error_t")
-  local uri = mongoc.mongoc_uri_new_with_error(url, failed)
+  local failed = ffi.new("hf_bson_error_t")
+  local uri = mongoc.hf_mongoc_uri_new_with_error(url, failed)
   if uri == nil then refuse("%s", M.redact(ffi.string(failed.message), url)) end
-  return ffi.gc(uri, mongoc.mongoc_uri_destroy)
+  return ffi.gc(uri, mongoc.hf_mongoc_uri_destroy)
 end
 
 --- The database that a URL means.
 function M.database(uri)
-  local name = libmongoc.load().mongoc_uri_get_database(uri)
+  local name = libmongoc.load().hf_mongoc_uri_get_database(uri)
   return name ~= nil and name[0] ~= 0 and ffi.string(name) or M.DATABASE
 end
 

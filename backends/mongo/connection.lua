@@ -42,9 +42,9 @@ local CODES = {
 local INTERRUPTED = { [6] = true, [7] = true, [50] = true, [89] = true, [91] = true, [189] = true, [262] = true,
   [9001] = true, [11600] = true, [11602] = true }
 
-local failure, documents = ffi.new("bson_error_t"), ffi.new("const bson_t *[1]")
+local failure, documents = ffi.new("hf_bson_error_t"), ffi.new("const hf_bson_t *[1]")
 local staticBson, updateBson, optionsBson, replyBson =
-  ffi.new("bson_t"), ffi.new("bson_t"), ffi.new("bson_t"), ffi.new("bson_t")
+  ffi.new("hf_bson_t"), ffi.new("hf_bson_t"), ffi.new("hf_bson_t"), ffi.new("hf_bson_t")
 
 local Connection = {}
 Connection.__index = Connection
@@ -67,10 +67,10 @@ end
 
 -- Ends a client.  In a child process it is the parent's, over whose connections nothing may be said.
 local function finalizer(mongoc)
-  local pid = ffi.C.getpid()
+  local pid = ffi.C.hf_server_getpid()
   return function(client)
-    if ffi.C.getpid() ~= pid then mongoc.mongoc_client_reset(client) end
-    mongoc.mongoc_client_destroy(client)
+    if ffi.C.hf_server_getpid() ~= pid then mongoc.hf_mongoc_client_reset(client) end
+    mongoc.hf_mongoc_client_destroy(client)
   end
 end
 
@@ -84,13 +84,13 @@ end
 
 local function newClient(self)
   if not self.uri then prepare(self) end
-  local client = self.mongoc.mongoc_client_new_from_uri_with_error(self.uri, failure)
+  local client = self.mongoc.hf_mongoc_client_new_from_uri_with_error(self.uri, failure)
   if client == nil then
     error(core.error("unavailable", address.redact(ffi.string(failure.message), self.url)), 0)
   end
   self.client = ffi.gc(client, finalizer(self.mongoc))
-  self.mongoc.mongoc_client_set_error_api(client, 2)
-  self.pid, self.collections, self.heard = ffi.C.getpid(), {}, nil
+  self.mongoc.hf_mongoc_client_set_error_api(client, 2)
+  self.pid, self.collections, self.heard = ffi.C.hf_server_getpid(), {}, nil
 end
 
 -- ---- failures
@@ -137,7 +137,7 @@ end
 -- What writer.lua has, as libbson sees it.
 local function command(self)
   local data = writer.bytes()
-  if not self.bson.bson_init_static(staticBson, data, writer.size()) then
+  if not self.bson.hf_bson_init_static(staticBson, data, writer.size()) then
     error(core.error("invalid_value", "what is to be sent is no BSON that libbson takes"), 0)
   end
   return staticBson
@@ -149,7 +149,7 @@ local function ping(self)
   writer.number("ping", 1)
   writer.finish(document)
   local began = server.clock()
-  if not self.mongoc.mongoc_client_command_simple(self.client, self.database, command(self), nil, nil, failure) then
+  if not self.mongoc.hf_mongoc_client_command_simple(self.client, self.database, command(self), nil, nil, failure) then
     raise(self, "connecting", began, true)
   end
   self.heard = server.clock()
@@ -157,7 +157,7 @@ end
 
 -- A client that is connected; isWrite: and surely so.
 local function ready(self, isWrite)
-  if self.client and self.pid ~= ffi.C.getpid() then self:drop() end
+  if self.client and self.pid ~= ffi.C.hf_server_getpid() then self:drop() end
   if not self.client then newClient(self) end
   if not self.heard or (isWrite and server.clock() - self.heard > IDLE) then ping(self) end
 end
@@ -217,14 +217,14 @@ function Connection:command(doing, isWrite)
   local ok
   local began = server.clock()
   if isWrite then
-    ok = self.mongoc.mongoc_client_write_command_with_opts(self.client, self.database, command(self), nil,
+    ok = self.mongoc.hf_mongoc_client_write_command_with_opts(self.client, self.database, command(self), nil,
       replyBson, failure)
   else
-    ok = self.mongoc.mongoc_client_read_command_with_opts(self.client, self.database, command(self), nil, nil,
+    ok = self.mongoc.hf_mongoc_client_read_command_with_opts(self.client, self.database, command(self), nil, nil,
       replyBson, failure)
   end
-  local parsed, found = pcall(fields, self.bson.bson_get_data(replyBson), replyBson.len)
-  self.bson.bson_destroy(replyBson)
+  local parsed, found = pcall(fields, self.bson.hf_bson_get_data(replyBson), replyBson.len)
+  self.bson.hf_bson_destroy(replyBson)
   if not parsed then error(found, 0) end
   if not ok then raise(self, doing, began, not isWrite) end
   self.heard = server.clock()
@@ -236,8 +236,8 @@ end
 local function collection(self, name)
   local found = self.collections[name]
   if not found then
-    found = ffi.gc(self.mongoc.mongoc_client_get_collection(self.client, self.database, name),
-      self.mongoc.mongoc_collection_destroy)
+    found = ffi.gc(self.mongoc.hf_mongoc_client_get_collection(self.client, self.database, name),
+      self.mongoc.hf_mongoc_collection_destroy)
     self.collections[name] = found
   end
   return found
@@ -245,7 +245,7 @@ end
 
 -- What writer.lua has between two places, as libbson sees it.
 local function part(self, bson, from, to)
-  self.bson.bson_init_static(bson, writer.bytes() + from, to - from)
+  self.bson.hf_bson_init_static(bson, writer.bytes() + from, to - from)
   return bson
 end
 
@@ -256,8 +256,8 @@ function Connection:batch(name)
   local options = writer.begin()
   writer.boolean("ordered", false)
   writer.finish(options)
-  return ffi.gc(self.mongoc.mongoc_collection_create_bulk_operation_with_opts(collection(self, name), command(self)),
-    self.mongoc.mongoc_bulk_operation_destroy)
+  return ffi.gc(self.mongoc.hf_mongoc_collection_create_bulk_operation_with_opts(collection(self, name), command(self)),
+    self.mongoc.hf_mongoc_bulk_operation_destroy)
 end
 
 local NO_OPTIONS = string.char(5, 0, 0, 0, 0)
@@ -265,8 +265,8 @@ local NO_OPTIONS = string.char(5, 0, 0, 0, 0)
 --- Adds an update.  writer.lua has the filter, behind it the update, and from `options` on the options.
 ---@param isMany boolean  of all documents that the filter finds
 function Connection:addUpdate(batch, update, options, isMany)
-  local add = isMany and self.mongoc.mongoc_bulk_operation_update_many_with_opts
-    or self.mongoc.mongoc_bulk_operation_update_one_with_opts
+  local add = isMany and self.mongoc.hf_mongoc_bulk_operation_update_many_with_opts
+    or self.mongoc.hf_mongoc_bulk_operation_update_one_with_opts
   if not add(batch, part(self, staticBson, 0, update), part(self, updateBson, update, options),
       part(self, optionsBson, options, writer.size()), failure) then
     raise(self, "adding to a batch", server.clock(), true)
@@ -275,9 +275,9 @@ end
 
 --- Adds a removal of what the filter finds that writer.lua has.
 function Connection:addRemoval(batch, isMany)
-  local add = isMany and self.mongoc.mongoc_bulk_operation_remove_many_with_opts
-    or self.mongoc.mongoc_bulk_operation_remove_one_with_opts
-  self.bson.bson_init_static(optionsBson, ffi.cast("const uint8_t *", NO_OPTIONS), #NO_OPTIONS)
+  local add = isMany and self.mongoc.hf_mongoc_bulk_operation_remove_many_with_opts
+    or self.mongoc.hf_mongoc_bulk_operation_remove_one_with_opts
+  self.bson.hf_bson_init_static(optionsBson, ffi.cast("const uint8_t *", NO_OPTIONS), #NO_OPTIONS)
   if not add(batch, part(self, staticBson, 0, writer.size()), optionsBson, failure) then
     raise(self, "adding to a batch", server.clock(), true)
   end
@@ -288,10 +288,10 @@ local function errorList(text) return text and text ~= "[]" and core.json.decode
 --- Sends a batch.  Returns the reply, and the errors of single writes: {{index=, code=, errmsg=}, ...} or nil.
 function Connection:send(batch, doing)
   local began, mongoc = server.clock(), self.mongoc
-  local ok = mongoc.mongoc_bulk_operation_execute(batch, replyBson, failure) ~= 0
-  mongoc.mongoc_bulk_operation_destroy(ffi.gc(batch, nil))
-  local parsed, found = pcall(fields, self.bson.bson_get_data(replyBson), replyBson.len)
-  self.bson.bson_destroy(replyBson)
+  local ok = mongoc.hf_mongoc_bulk_operation_execute(batch, replyBson, failure) ~= 0
+  mongoc.hf_mongoc_bulk_operation_destroy(ffi.gc(batch, nil))
+  local parsed, found = pcall(fields, self.bson.hf_bson_get_data(replyBson), replyBson.len)
+  self.bson.hf_bson_destroy(replyBson)
   if not parsed then error(found, 0) end
   local concerns, errors = errorList(found.writeConcernErrors), errorList(found.writeErrors)
   if not ok and not concerns and not errors then raise(self, doing, began, false) end
@@ -315,9 +315,9 @@ end
 
 local function drain(self, cursor, name, fn)
   local mongoc, bson, count = self.mongoc, self.bson, 0
-  while mongoc.mongoc_cursor_next(cursor, documents) do
+  while mongoc.hf_mongoc_cursor_next(cursor, documents) do
     local document = documents[0]
-    if fn(bson.bson_get_data(document), document.len) then return end
+    if fn(bson.hf_bson_get_data(document), document.len) then return end
     count = count + 1
     if count % 1000 == 0 then checkDeadline(self, name) end
   end
@@ -330,11 +330,11 @@ end
 ---@param fn fun(data: ffi.cdata*, length: integer): boolean?
 function Connection:find(name, at, fn)
   local mongoc, began = self.mongoc, server.clock()
-  local cursor = mongoc.mongoc_collection_find_with_opts(collection(self, name), part(self, staticBson, 0, at),
+  local cursor = mongoc.hf_mongoc_collection_find_with_opts(collection(self, name), part(self, staticBson, 0, at),
     part(self, optionsBson, at, writer.size()), nil)
   local ok, raised = pcall(drain, self, cursor, name, fn)
-  local failed = mongoc.mongoc_cursor_error(cursor, failure)
-  mongoc.mongoc_cursor_destroy(cursor)
+  local failed = mongoc.hf_mongoc_cursor_error(cursor, failure)
+  mongoc.hf_mongoc_cursor_destroy(cursor)
   if not ok then error(raised, 0) end
   if failed then raise(self, "reading " .. name, began, true) end
   self.heard = server.clock()
@@ -350,13 +350,13 @@ function Connection:collectionNames()
   writer.finish(filter)
   writer.finish(options)
   local began, mongoc = server.clock(), self.mongoc
-  local database = mongoc.mongoc_client_get_database(self.client, self.database)
-  local list = mongoc.mongoc_database_get_collection_names_with_opts(database, command(self), failure)
-  mongoc.mongoc_database_destroy(database)
+  local database = mongoc.hf_mongoc_client_get_database(self.client, self.database)
+  local list = mongoc.hf_mongoc_database_get_collection_names_with_opts(database, command(self), failure)
+  mongoc.hf_mongoc_database_destroy(database)
   if list == nil then raise(self, "listing collections", began, true) end
   local names = {}
   while list[#names] ~= nil do names[#names + 1] = ffi.string(list[#names]) end
-  self.bson.bson_strfreev(list)
+  self.bson.hf_bson_strfreev(list)
   return names
 end
 

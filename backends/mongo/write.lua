@@ -11,6 +11,7 @@ local core = require "holdfast.core"
 local ffi = require "ffi"
 local rows = require "holdfast.backends.mongo.rows"
 local writer = require "holdfast.backends.mongo.writer"
+require "holdfast.server" -- declares the clock
 
 local M = {}
 
@@ -25,10 +26,10 @@ local DUPLICATE = 11000
 local RACES = 5
 
 local CLOCK_REALTIME = 0
-local time = ffi.new("struct holdfast_timespec")
+local time = ffi.new("struct hf_server_timespec")
 
 local function milliseconds()
-  ffi.C.clock_gettime(CLOCK_REALTIME, time)
+  ffi.C.hf_server_clock_gettime(CLOCK_REALTIME, time)
   return tonumber(time.tv_sec) * 1000 + math.floor(tonumber(time.tv_nsec) / 1e6)
 end
 

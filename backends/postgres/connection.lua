@@ -55,10 +55,10 @@ end
 -- What a statement was refused for; `state` is set in it for callers that expect it.
 function Connection:refusal(result)
   local pq = self.pq
-  local field = pq.PQresultErrorField(result, DIAG_SQLSTATE)
+  local field = pq.hf_PQresultErrorField(result, DIAG_SQLSTATE)
   local state = field ~= nil and ffi.string(field) or "08000"
   local what = meaning(state)
-  local err = self:failure(what.code, ffi.string(pq.PQresultErrorMessage(result)), what.retryable)
+  local err = self:failure(what.code, ffi.string(pq.hf_PQresultErrorMessage(result)), what.retryable)
   err.state = state
   return err
 end
@@ -100,64 +100,64 @@ function Connection.new(url)
     prepared = {}, -- SQL -> name, of this session
     preparedCount = 0,
     depth = 0, -- transactions that are open
-    pollfd = ffi.new("struct holdfast_pollfd[1]"),
+    pollfd = ffi.new("struct hf_pg_pollfd[1]"),
   }, Connection)
 end
 
 -- Waits for the socket.  False: the deadline has passed.
 function Connection:wait(conn, events, deadline)
   local p = self.pollfd
-  p[0].fd, p[0].events, p[0].revents = self.pq.PQsocket(conn), events, 0
+  p[0].fd, p[0].events, p[0].revents = self.pq.hf_PQsocket(conn), events, 0
   local left = deadline - server.clock()
   if left <= 0 then return false end
-  return ffi.C.poll(p, 1, math.ceil(left * 1000)) ~= 0 or server.clock() < deadline
+  return ffi.C.hf_server_poll(p, 1, math.ceil(left * 1000)) ~= 0 or server.clock() < deadline
 end
 
 -- Raises what libpq finds wrong with a URL.
 function Connection:check(url)
   local pq, why = self.pq, ffi.new("char *[1]")
-  local options = pq.PQconninfoParse(url, why)
-  if options ~= nil then return pq.PQconninfoFree(options) end
+  local options = pq.hf_PQconninfoParse(url, why)
+  if options ~= nil then return pq.hf_PQconninfoFree(options) end
   local text = why[0] ~= nil and ffi.string(why[0]) or "not enough memory"
-  pq.PQfreemem(why[0])
+  pq.hf_PQfreemem(why[0])
   error(self:failure("invalid_argument", text), 0)
 end
 
 -- A connection ends with the last that knows of it.  A child process must not end that of its parent: PQfinish would
 -- say goodbye to the server over the socket that both have.
 local function owned(pq, conn)
-  local pid = ffi.C.holdfast_getpid()
+  local pid = ffi.C.hf_server_getpid()
   return ffi.gc(conn, function(c)
-    if ffi.C.holdfast_getpid() == pid then pq.PQfinish(c) end
+    if ffi.C.hf_server_getpid() == pid then pq.hf_PQfinish(c) end
   end)
 end
 
 function Connection:dial(url, deadline)
   local pq = self.pq
-  local conn = pq.PQconnectStart(url)
+  local conn = pq.hf_PQconnectStart(url)
   if conn == nil then error(self:failure("unavailable", "not enough memory"), 0) end
   conn = owned(pq, conn)
   -- Notices are not for the standard error, where libpq puts them: free(NULL) does nothing with them.
-  pq.PQsetNoticeProcessor(conn, ffi.C.holdfast_free, nil)
+  pq.hf_PQsetNoticeProcessor(conn, ffi.C.hf_pg_free, nil)
   local function fail(code, retryable)
-    local text = ffi.string(pq.PQerrorMessage(conn))
-    pq.PQfinish(ffi.gc(conn, nil))
+    local text = ffi.string(pq.hf_PQerrorMessage(conn))
+    pq.hf_PQfinish(ffi.gc(conn, nil))
     if text == "" then text = "no connection within the deadline" end
     return nil, self:failure(code, text, retryable)
   end
   local polled = POLLING_WRITING
   while polled ~= POLLING_OK do
-    if pq.PQstatus(conn) == 1 then -- refused
-      local text = ffi.string(pq.PQerrorMessage(conn))
+    if pq.hf_PQstatus(conn) == 1 then -- refused
+      local text = ffi.string(pq.hf_PQerrorMessage(conn))
       if text:find("^invalid") then return fail("invalid_argument") end -- a value, such as that of sslmode
       local final = text:find("authentication") or text:find("password") or text:find("does not exist")
       if final then return fail("unavailable", false) end
       return fail("unavailable")
     end
     if not self:wait(conn, polled == POLLING_READING and POLLIN or POLLOUT, deadline) then return fail("timeout") end
-    polled = pq.PQconnectPoll(conn)
+    polled = pq.hf_PQconnectPoll(conn)
   end
-  pq.PQsetnonblocking(conn, 1)
+  pq.hf_PQsetnonblocking(conn, 1)
   return conn
 end
 
@@ -169,8 +169,8 @@ local INTRODUCTION = "SELECT set_config('client_min_messages', 'error', false), 
 function Connection:introduce(deadline)
   local milliseconds = tostring(math.ceil(self.settings.timeout * 1000))
   local result = self:exchange(INTRODUCTION, { milliseconds }, deadline, "once")
-  local encoding = ffi.string(self.pq.PQgetvalue(result, 0, 3))
-  self.pq.PQclear(result)
+  local encoding = ffi.string(self.pq.hf_PQgetvalue(result, 0, 3))
+  self.pq.hf_PQclear(result)
   if encoding ~= "UTF8" then
     error(self:failure("unsupported", "the database has the encoding " .. encoding
       .. ": create one with ENCODING 'UTF8' TEMPLATE template0"), 0)
@@ -186,7 +186,7 @@ function Connection:connect(deadline)
     local now = server.clock()
     local conn, err = self:dial(url, now + (limit - now) / (#self.urls - i + 1))
     if conn then
-      self.conn, self.prepared, self.preparedCount, self.pid = conn, {}, 0, ffi.C.holdfast_getpid()
+      self.conn, self.prepared, self.preparedCount, self.pid = conn, {}, 0, ffi.C.hf_server_getpid()
       local ok, raised = pcall(self.introduce, self, limit)
       if ok then return end
       self:drop()
@@ -202,15 +202,15 @@ end
 function Connection:drop()
   local conn = self.conn
   self.conn = nil
-  if conn then self.pq.PQfinish(ffi.gc(conn, nil)) end
+  if conn then self.pq.hf_PQfinish(ffi.gc(conn, nil)) end
 end
 
 -- Whether an idle connection was closed from the other side, or says why it is going to be: nothing else is heard on
 -- one.
 function Connection:isDead()
   local p = self.pollfd
-  p[0].fd, p[0].events, p[0].revents = self.pq.PQsocket(self.conn), POLLIN, 0
-  return ffi.C.poll(p, 1, 0) ~= 0
+  p[0].fd, p[0].events, p[0].revents = self.pq.hf_PQsocket(self.conn), POLLIN, 0
+  return ffi.C.hf_server_poll(p, 1, 0) ~= 0
 end
 
 -- ---- statements
@@ -224,7 +224,7 @@ function Connection:broken(code, text)
 end
 
 function Connection:lostNow()
-  local text = ffi.string(self.pq.PQerrorMessage(self.conn))
+  local text = ffi.string(self.pq.hf_PQerrorMessage(self.conn))
   self:broken("unavailable", text ~= "" and text or "the connection was lost")
 end
 
@@ -232,21 +232,21 @@ end
 function Connection:await(deadline)
   local pq, conn = self.pq, self.conn
   while true do
-    local flushed = pq.PQflush(conn)
+    local flushed = pq.hf_PQflush(conn)
     if flushed < 0 then self:lostNow() end
-    if flushed == 0 and pq.PQisBusy(conn) == 0 then break end
+    if flushed == 0 and pq.hf_PQisBusy(conn) == 0 then break end
     if not self:wait(conn, flushed == 1 and POLLIN + POLLOUT or POLLIN, deadline) then
       self:broken("timeout", "no answer within the deadline")
     end
-    if pq.PQconsumeInput(conn) == 0 then self:lostNow() end
+    if pq.hf_PQconsumeInput(conn) == 0 then self:lostNow() end
   end
-  return pq.PQgetResult(conn)
+  return pq.hf_PQgetResult(conn)
 end
 
 function Connection:collect(deadline)
   local pq, result = self.pq, self:await(deadline)
   if result == nil then self:broken("unavailable", "the server gave no result") end
-  local status = pq.PQresultStatus(result)
+  local status = pq.hf_PQresultStatus(result)
   if status == COMMAND_OK or status == TUPLES_OK then
     if self:await(deadline) ~= nil then self:broken("unavailable", "the server gave two results") end
     return result
@@ -257,14 +257,14 @@ end
 -- Raises what a statement was refused for, when all has been heard.
 function Connection:refuse(result, deadline)
   local pq, err = self.pq, self:refusal(result)
-  pq.PQclear(result)
+  pq.hf_PQclear(result)
   local rest = self:await(deadline)
   while rest ~= nil do
-    pq.PQclear(rest)
+    pq.hf_PQclear(rest)
     rest = self:await(deadline)
   end
   -- The server may say why it ends the connection, and then end it.
-  if pq.PQstatus(self.conn) ~= CONNECTION_OK or err.state:sub(1, 3) == "57P" then
+  if pq.hf_PQstatus(self.conn) ~= CONNECTION_OK or err.state:sub(1, 3) == "57P" then
     local sent = self.sending
     self:drop()
     if sent == "write" and err.state == "08000" then error(server.lost(err.code, err.message), 0) end
@@ -281,7 +281,7 @@ function Connection:exchange(sql, values, deadline, how)
   local count = values and #values or 0
   for i = 1, count do parameters[i - 1] = values[i] end
   if how == "once" then
-    local sent = pq.PQsendQueryParams(conn, sql, count, nil, count > 0 and parameters or nil, nil, nil, 0)
+    local sent = pq.hf_PQsendQueryParams(conn, sql, count, nil, count > 0 and parameters or nil, nil, nil, 0)
     if sent == 0 then self:lostNow() end
     return self:collect(deadline)
   end
@@ -291,12 +291,12 @@ function Connection:exchange(sql, values, deadline, how)
     self.sending = "prepare"
     self.preparedCount = self.preparedCount + 1
     name = "s" .. self.preparedCount
-    if pq.PQsendPrepare(conn, name, sql, count, nil) == 0 then self:lostNow() end
-    pq.PQclear(self:collect(deadline))
+    if pq.hf_PQsendPrepare(conn, name, sql, count, nil) == 0 then self:lostNow() end
+    pq.hf_PQclear(self:collect(deadline))
     self.prepared[sql] = name
     self.sending = doing
   end
-  if pq.PQsendQueryPrepared(conn, name, count, count > 0 and parameters or nil, nil, nil, 0) == 0 then
+  if pq.hf_PQsendQueryPrepared(conn, name, count, count > 0 and parameters or nil, nil, nil, 0) == 0 then
     self:lostNow()
   end
   return self:collect(deadline)
@@ -306,26 +306,26 @@ end
 -- many each has, `touched` how many a command has touched, `did` the command.  The result itself is freed at once:
 -- Lua's collector does not know how large it is.
 local function fields(pq, result)
-  local rows, columns = pq.PQntuples(result), pq.PQnfields(result)
+  local rows, columns = pq.hf_PQntuples(result), pq.hf_PQnfields(result)
   local out = {
-    rows = rows, columns = columns, touched = tonumber(ffi.string(pq.PQcmdTuples(result))) or 0,
-    did = ffi.string(pq.PQcmdStatus(result)),
+    rows = rows, columns = columns, touched = tonumber(ffi.string(pq.hf_PQcmdTuples(result))) or 0,
+    did = ffi.string(pq.hf_PQcmdStatus(result)),
   }
   local n = 0
   for row = 0, rows - 1 do
     for column = 0, columns - 1 do
       n = n + 1
-      out[n] = pq.PQgetisnull(result, row, column) == 0
-        and ffi.string(pq.PQgetvalue(result, row, column), pq.PQgetlength(result, row, column))
+      out[n] = pq.hf_PQgetisnull(result, row, column) == 0
+        and ffi.string(pq.hf_PQgetvalue(result, row, column), pq.hf_PQgetlength(result, row, column))
     end
   end
-  pq.PQclear(result)
+  pq.hf_PQclear(result)
   return out
 end
 
 local function run(deadline, self, kind, sql, values, how)
   self.sending = nil
-  if self.conn and self.pid ~= ffi.C.holdfast_getpid() then self.conn, self.depth = nil, 0 end -- it is the parent's
+  if self.conn and self.pid ~= ffi.C.hf_server_getpid() then self.conn, self.depth = nil, 0 end -- it is the parent's
   if self.depth > 0 and not self.conn then
     error(self:failure("unavailable", "the connection was lost in the middle of a transaction", false), 0)
   end

@@ -14,10 +14,12 @@
 local core = require "holdfast.core"
 local ffi = require "ffi"
 
+-- Names of our own, bound to the C functions: declarations are global to a Lua state, and scripts make theirs.
 ffi.cdef [[
-struct holdfast_timespec { long tv_sec; long tv_nsec; };
-int clock_gettime(int clock, struct holdfast_timespec *time);
-int poll(void *fds, unsigned long count, int timeout);
+struct hf_server_timespec { long tv_sec; long tv_nsec; };
+int hf_server_clock_gettime(int clock, struct hf_server_timespec *time) __asm__("clock_gettime");
+int hf_server_poll(void *fds, unsigned long count, int timeout) __asm__("poll");
+int hf_server_getpid(void) __asm__("getpid");
 ]]
 
 local CLOCK_MONOTONIC = 1
@@ -96,18 +98,18 @@ end
 
 -- ---- time
 
-local now = ffi.new("struct holdfast_timespec")
+local now = ffi.new("struct hf_server_timespec")
 
 --- Seconds on a clock that only goes forward.
 ---@return number
 function M.clock()
-  ffi.C.clock_gettime(CLOCK_MONOTONIC, now)
+  ffi.C.hf_server_clock_gettime(CLOCK_MONOTONIC, now)
   return tonumber(now.tv_sec) + tonumber(now.tv_nsec) * 1e-9
 end
 
 --- Waits.
 ---@param seconds number
-function M.sleep(seconds) ffi.C.poll(nil, 0, math.ceil(seconds * 1000)) end
+function M.sleep(seconds) ffi.C.hf_server_poll(nil, 0, math.ceil(seconds * 1000)) end
 
 -- ---- errors and retrying
 
