@@ -5,6 +5,7 @@
  * one wins) before the backend sees them, which makes its tree grow from one
  * side instead of everywhere.  Backends without batch slots get a loop.
  */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "core/error.h"
@@ -114,6 +115,19 @@ hf_status hf_persist_read_many(hf_persist *p, const hf_slice *ids, size_t count,
 /* Runs the loop that replaces a missing batch slot: in the thread's transaction, in one of its own, or one by one. */
 typedef hf_status (*step_fn)(hf_persist *p, void *txn, const void *what, size_t i, hf_error *err);
 
+/* What a refusal of the system says of a batch that is not atomic and had begun: how far it came, and never that
+ * nothing was changed. */
+static hf_status fail_partly(hf_status status, size_t done, size_t count, hf_error *err) {
+  char what[800];
+  if (status != HF_BUSY && status != HF_FULL && status != HF_IO && status != HF_READONLY) return status;
+  hf__copy_text(what, sizeof what, err->message, strlen(err->message));
+  snprintf(err->message, sizeof err->message, "%s (%s, when %zu of the batch's %zu had been done)", what,
+           hf_status_name(status), done, count);
+  err->retryable = false;
+  if (status == HF_BUSY || status == HF_FULL) err->status = HF_IO;
+  return err->status;
+}
+
 static hf_status loop(hf_persist *p, void *txn, const void *what, size_t count, step_fn step, hf_error *err) {
   const hf_backend *b = p->backend;
   hf_txn *own = NULL;
@@ -122,11 +136,14 @@ static hf_status loop(hf_persist *p, void *txn, const void *what, size_t count, 
     status = begin_own(p, HF_TXN_WRITE, &own, &txn, err);
     if (status) return status;
   }
-  for (size_t i = 0; i < count && status == HF_OK; i++) status = step(p, txn, what, i, err);
+  size_t done = 0;
+  while (done < count && (status = step(p, txn, what, done, err)) == HF_OK) done++;
   if (own && status)
     hf_txn_abort(own);
   else if (own)
     status = hf_txn_commit(own, err);
+  else if (status && done && !txn)
+    status = fail_partly(status, done, count, err);
   return status;
 }
 
