@@ -43,7 +43,7 @@ static inline void iorecord_mark(const char *text) {
  *   c  create a file or directory    w  write to a file
  *   m  write with O_DSYNC            s  flush a file         d  flush a directory
  *   t  truncate                      n  rename or link       u  unlink
- *   r  read at an offset
+ *   o  open what is there            r  read                 x  look at a file (stat, access)
  * With `late` the operation is carried out and reported as failed all the same.  nth 0 disarms.  Returns whether an
  * operation has failed since the last call; false for ever without the library. */
 static inline bool iorecord_fail(const char *kinds, int nth, int error, bool late) {

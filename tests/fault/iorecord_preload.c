@@ -8,11 +8,13 @@
  *   IORECORD_ROOT  the directory, absolute; paths elsewhere are left alone
  *   IORECORD_LOG   where to write the records (iorecord.h); nowhere if not set
  *   IORECORD_KILL  n: SIGKILL before the nth operation that changes something or flushes
+ *   IORECORD_RUN   a shell command to run at that moment in place of the kill: what another program does then
  *
  * It sees calls that go through the dynamic linker: LMDB's and Holdfast's, not
  * those inside the C library (hence mkdtemp, which makes its directory there).
  * Memory maps are not seen: of the files concerned only lock.mdb is written that way.
  */
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -25,6 +27,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "iorecord.h"
@@ -93,13 +96,23 @@ static void record_paths(enum iorecord_op op, const char *from, const char *to) 
   record(op, 0, 0, 0, both, (size_t)n);
 }
 
-/* Called before each operation.  0, or the error it shall fail with. */
-static int step(char kind) {
-  static long kill_at = -1;
+static void be_interrupted(void) {
+  const char *command = getenv("IORECORD_RUN");
+  if (!command) kill(getpid(), SIGKILL);
+  pid_t child = fork();
+  if (child == 0) {
+    unsetenv("LD_PRELOAD");
+    execl("/bin/sh", "sh", "-c", command, (char *)NULL);
+    _exit(127);
+  }
+  int status = -1;
+  if (child < 0 || waitpid(child, &status, 0) != child || status) abort();
+}
+
+/* Called before what can fail but changes nothing.  0, or the error it shall fail with. */
+static int look(char kind) {
   int error = 0;
   pthread_mutex_lock(&lock);
-  if (kill_at < 0) kill_at = getenv("IORECORD_KILL") ? strtol(getenv("IORECORD_KILL"), NULL, 10) : 0;
-  if (++operations == kill_at) kill(getpid(), SIGKILL);
   if (fault.nth && strchr(fault.kinds, kind) && --fault.nth == 0) {
     fault.fired = true;
     error = fault.error;
@@ -108,16 +121,14 @@ static int step(char kind) {
   return error;
 }
 
-/* The error that a read shall fail with, or 0.  Reads change nothing, so they are not counted as operations. */
-static int read_fault(void) {
-  int error = 0;
+/* Called before each operation.  0, or the error it shall fail with. */
+static int step(char kind) {
+  static long kill_at = -1;
   pthread_mutex_lock(&lock);
-  if (fault.nth && strchr(fault.kinds, 'r') && --fault.nth == 0) {
-    fault.fired = true;
-    error = fault.error;
-  }
+  if (kill_at < 0) kill_at = getenv("IORECORD_KILL") ? strtol(getenv("IORECORD_KILL"), NULL, 10) : 0;
+  if (++operations == kill_at) be_interrupted();
   pthread_mutex_unlock(&lock);
-  return error;
+  return look(kind);
 }
 
 /* Carries out `call` unless it shall fail, records it if it went well, and returns from the caller. */
@@ -156,7 +167,7 @@ bool iorecord_do_fail(const char *kinds, int nth, int error, bool late) {
 
 static int opened(int fd, const char *path, int flags, bool created) {
   struct stat st;
-  if (fd < 0 || fd >= FILES_MAX || fstat(fd, &st)) return fd;
+  if (fd < 0 || fd >= FILES_MAX || fstat(fd, &st)) return fd; /* not seen yet, so this is not made to fail */
   files[fd].seen = true;
   files[fd].dsync = (flags & O_DSYNC) != 0;
   files[fd].directory = S_ISDIR(st.st_mode);
@@ -173,8 +184,9 @@ static int opened(int fd, const char *path, int flags, bool created) {
     mode_t mode = flags & O_CREAT ? va_arg(args, mode_t) : 0;                                                          \
     va_end(args);                                                                                                      \
     if (!below_root(path)) return real_##name(path, flags, mode);                                                      \
-    bool creates = (flags & O_CREAT) && access(path, F_OK) != 0;                                                       \
-    int error = creates ? step('c') : 0;                                                                               \
+    struct stat st;                                                                                                    \
+    bool creates = (flags & O_CREAT) && lstat(path, &st) != 0;                                                         \
+    int error = creates ? step('c') : look('o');                                                                       \
     if (error) {                                                                                                       \
       errno = error;                                                                                                   \
       return -1;                                                                                                       \
@@ -184,6 +196,111 @@ static int opened(int fd, const char *path, int flags, bool created) {
 DEFINE_OPEN(open)
 DEFINE_OPEN(open64)
 
+/* The path of a name in a folder that is open; false if nothing is known of it. */
+static bool path_at(int folder, const char *name, char path[PATHS_MAX]) {
+  char link[64];
+  if (*name == '/') return snprintf(path, PATHS_MAX, "%s", name) < PATHS_MAX && below_root(path);
+  if (!seen(folder)) return false;
+  snprintf(link, sizeof link, "/proc/self/fd/%d", folder);
+  ssize_t size = readlink(link, path, PATHS_MAX / 2);
+  return size > 0 && snprintf(path + size, (size_t)(PATHS_MAX - size), "/%s", name) > 0;
+}
+
+/* Of what is there: nothing in this project makes files so. */
+#define DEFINE_OPENAT(name)                                                                                            \
+  SHOWN int name(int folder, const char *path, int flags, ...) {                                                       \
+    REAL(name);                                                                                                        \
+    char whole[PATHS_MAX];                                                                                             \
+    va_list args;                                                                                                      \
+    va_start(args, flags);                                                                                             \
+    mode_t mode = flags & O_CREAT ? va_arg(args, mode_t) : 0;                                                          \
+    va_end(args);                                                                                                      \
+    if (!path_at(folder, path, whole)) return real_##name(folder, path, flags, mode);                                  \
+    int error = look('o');                                                                                             \
+    if (error) {                                                                                                       \
+      errno = error;                                                                                                   \
+      return -1;                                                                                                       \
+    }                                                                                                                  \
+    return opened(real_##name(folder, path, flags, mode), whole, flags, false);                                        \
+  }
+DEFINE_OPENAT(openat)
+DEFINE_OPENAT(openat64)
+
+/* Of other commands, only those that take a number or a pointer, or nothing. */
+#define DEFINE_FCNTL(name)                                                                                             \
+  SHOWN int name(int fd, int command, ...) {                                                                           \
+    REAL(name);                                                                                                        \
+    va_list args;                                                                                                      \
+    va_start(args, command);                                                                                           \
+    void *argument = va_arg(args, void *);                                                                             \
+    va_end(args);                                                                                                      \
+    int error = command == F_DUPFD_CLOEXEC && seen(fd) ? look('o') : 0;                                                \
+    if (error) {                                                                                                       \
+      errno = error;                                                                                                   \
+      return -1;                                                                                                       \
+    }                                                                                                                  \
+    return real_##name(fd, command, argument);                                                                         \
+  }
+DEFINE_FCNTL(fcntl)
+DEFINE_FCNTL(fcntl64)
+
+SHOWN DIR *opendir(const char *path) {
+  REAL(opendir);
+  int error = below_root(path) ? look('o') : 0;
+  if (!error) return real_opendir(path);
+  errno = error;
+  return NULL;
+}
+
+SHOWN ssize_t read(int fd, void *data, size_t size) {
+  REAL(read);
+  int error = seen(fd) ? look('r') : 0;
+  if (!error) return real_read(fd, data, size);
+  errno = error;
+  return -1;
+}
+
+#define DEFINE_PREAD(name, offset_type)                                                                                \
+  SHOWN ssize_t name(int fd, void *data, size_t size, offset_type offset) {                                            \
+    REAL(name);                                                                                                        \
+    int error = seen(fd) ? look('r') : 0;                                                                              \
+    if (!error) return real_##name(fd, data, size, offset);                                                            \
+    errno = error;                                                                                                     \
+    return -1;                                                                                                         \
+  }
+DEFINE_PREAD(pread, off_t)
+DEFINE_PREAD(pread64, off64_t)
+
+#define DEFINE_STAT(name, type)                                                                                        \
+  SHOWN int name(const char *path, type *out) {                                                                        \
+    REAL(name);                                                                                                        \
+    int error = below_root(path) ? look('x') : 0;                                                                      \
+    if (!error) return real_##name(path, out);                                                                         \
+    errno = error;                                                                                                     \
+    return -1;                                                                                                         \
+  }
+DEFINE_STAT(stat, struct stat)
+DEFINE_STAT(stat64, struct stat64)
+
+#define DEFINE_FSTAT(name, type)                                                                                       \
+  SHOWN int name(int fd, type *out) {                                                                                  \
+    REAL(name);                                                                                                        \
+    int error = seen(fd) ? look('x') : 0;                                                                              \
+    if (!error) return real_##name(fd, out);                                                                           \
+    errno = error;                                                                                                     \
+    return -1;                                                                                                         \
+  }
+DEFINE_FSTAT(fstat, struct stat)
+DEFINE_FSTAT(fstat64, struct stat64)
+
+SHOWN int access(const char *path, int mode) {
+  REAL(access);
+  int error = below_root(path) ? look('x') : 0;
+  if (!error) return real_access(path, mode);
+  errno = error;
+  return -1;
+}
+
 SHOWN int close(int fd) {
   REAL(close);
   if (seen(fd)) files[fd].seen = false;
@@ -192,7 +309,7 @@ SHOWN int close(int fd) {
 
 static void made_directory(const char *path) {
   struct stat st;
-  if (stat(path, &st) == 0) record(IORECORD_MKDIR, 0, st.st_ino, 0, path, strlen(path));
+  if (lstat(path, &st) == 0) record(IORECORD_MKDIR, 0, st.st_ino, 0, path, strlen(path));
 }
 
 SHOWN int mkdir(const char *path, mode_t mode) {
@@ -222,6 +339,12 @@ SHOWN int link(const char *from, const char *to) {
   OPERATION('n', int, real_link(from, to), result_ == 0, record_paths(IORECORD_LINK, from, to));
 }
 
+SHOWN int renameat2(int a, const char *from, int b, const char *to, unsigned flags) {
+  REAL(renameat2);
+  if (!below_root(to)) return real_renameat2(a, from, b, to, flags);
+  OPERATION('n', int, real_renameat2(a, from, b, to, flags), result_ == 0, record_paths(IORECORD_RENAME, from, to));
+}
+
 /* renameat2() without a wrapper in old C libraries; every other number is passed on with all six arguments. */
 SHOWN long syscall(long number, ...) {
   REAL(syscall);
@@ -240,6 +363,14 @@ SHOWN int unlink(const char *path) {
   REAL(unlink);
   if (!below_root(path)) return real_unlink(path);
   OPERATION('u', int, real_unlink(path), result_ == 0, record(IORECORD_UNLINK, 0, 0, 0, path, strlen(path)));
+}
+
+SHOWN int unlinkat(int folder, const char *name, int flags) {
+  REAL(unlinkat);
+  char path[PATHS_MAX];
+  if (!path_at(folder, name, path)) return real_unlinkat(folder, name, flags);
+  OPERATION('u', int, real_unlinkat(folder, name, flags), result_ == 0,
+            record(IORECORD_UNLINK, 0, 0, 0, path, strlen(path)));
 }
 
 SHOWN int rmdir(const char *path) {
@@ -298,17 +429,6 @@ SHOWN ssize_t writev(int fd, const struct iovec *parts, int count) {
   off_t offset = lseek(fd, 0, SEEK_CUR);
   OPERATION(KIND(fd), ssize_t, real_writev(fd, parts, count), result_ > 0, wrote_parts(fd, parts, result_, offset));
 }
-
-#define DEFINE_PREAD(name, offset_type)                                                                                \
-  SHOWN ssize_t name(int fd, void *data, size_t size, offset_type offset) {                                            \
-    REAL(name);                                                                                                        \
-    int error = seen(fd) ? read_fault() : 0;                                                                           \
-    if (!error) return real_##name(fd, data, size, offset);                                                            \
-    errno = error;                                                                                                     \
-    return -1;                                                                                                         \
-  }
-DEFINE_PREAD(pread, off_t)
-DEFINE_PREAD(pread64, off64_t)
 
 #define DEFINE_TRUNCATE(name, offset_type)                                                                             \
   SHOWN int name(int fd, offset_type size) {                                                                           \
