@@ -36,58 +36,35 @@ hf_status file_fail(int number, const char *doing, const char *path, hf_error *e
   return status;
 }
 
-/* ---- folders */
-
-static int sync_folder(const char *path) {
-  int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return errno;
-  int number = fsync(fd) && errno != EINVAL ? errno : 0; /* EINVAL: this filesystem has no such thing */
-  close(fd);
-  return number;
-}
-
-/* Cuts the last part off; false at the root. */
-static bool to_parent(char *path) {
-  char *slash = strrchr(path, '/');
-  if (!slash || slash == path) return false;
-  *slash = '\0';
-  return true;
-}
-
-int file_sync_parent(const char *path) {
-  char parent[FILE_PATH_MAX];
-  strcpy(parent, path);
-  return to_parent(parent) ? sync_folder(parent) : sync_folder("/");
-}
-
-int file_make_folders(const char *path, bool synced) {
-  if (mkdir(path, 0777) == 0) return synced ? file_sync_parent(path) : 0;
-  if (errno == EEXIST) {
-    struct stat st;
-    if (stat(path, &st)) return errno;
-    return S_ISDIR(st.st_mode) ? 0 : ENOTDIR;
+hf_status file_fail_late(hf_status status, hf_error *err) {
+  static const char late[] = "; the change may have happened: read before you write again";
+  if (status == HF_OK) return HF_OK;
+  size_t size = strlen(err->message);
+  if (size > sizeof err->message - sizeof late) {
+    size = sizeof err->message - sizeof late;
+    while (size && ((unsigned char)err->message[size] & 0xC0) == 0x80) size--; /* no half character */
   }
-  if (errno != ENOENT) return errno;
-  int number = file_make_parent(path, synced);
-  if (number) return number;
-  if (mkdir(path, 0777) == 0) return synced ? file_sync_parent(path) : 0;
-  return errno == EEXIST ? 0 : errno;
-}
-
-int file_make_parent(const char *path, bool synced) {
-  char parent[FILE_PATH_MAX];
-  strcpy(parent, path);
-  return to_parent(parent) ? file_make_folders(parent, synced) : ENOENT;
-}
-
-void file_prune_parents(const char *path, const char *top) {
-  char folder[FILE_PATH_MAX];
-  size_t least = strlen(top);
-  strcpy(folder, path);
-  while (to_parent(folder) && strlen(folder) > least && rmdir(folder) == 0) continue;
+  memcpy(err->message + size, late, sizeof late);
+  err->status = HF_IO;
+  err->retryable = false;
+  return HF_IO;
 }
 
 /* ---- reading */
+
+static int64_t to_ms(struct timespec t) { return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000; }
+
+static file_info to_info(const struct stat *st) {
+  return (file_info){(uint64_t)st->st_dev, (uint64_t)st->st_ino, (size_t)st->st_size, to_ms(st->st_mtim),
+                     to_ms(st->st_ctim)};
+}
+
+int file_info_read(const char *path, file_info *info) {
+  struct stat st;
+  if (stat(path, &st)) return errno;
+  *info = to_info(&st);
+  return 0;
+}
 
 static int read_all(int fd, hf_buffer *json, size_t size) {
   size_t done = 0;
@@ -121,7 +98,7 @@ hf_status file_document_read(const char *path, hf_buffer *json, file_info *info,
   }
   close(fd);
   if (status) return status;
-  *info = (file_info){json->size, (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000};
+  *info = to_info(&st);
   if (json->size == 0) return hf_error_set(err, HF_CORRUPT, "the file is empty");
   hf_error why;
   if (hf_json_validate((hf_slice){json->data, json->size}, &why) == HF_OK) return HF_OK;
@@ -141,71 +118,96 @@ static int write_all(int fd, hf_slice json) {
   return 0;
 }
 
-/* Gives the temporary file its name.  EEXIST: if_absent, and there is one. */
-static int give_name(const char *temp, const char *path, bool if_absent) {
-  if (!if_absent) return rename(temp, path) ? errno : 0;
-  if (renameat2(AT_FDCWD, temp, AT_FDCWD, path, RENAME_NOREPLACE) == 0) return 0;
+int file_rename_new(const char *from, const char *to) {
+  if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0) return 0;
   if (errno != EINVAL && errno != ENOSYS) return errno;
-  if (link(temp, path)) return errno; /* filesystems that cannot rename so can at least link */
-  unlink(temp);
+  if (link(from, to)) return errno; /* filesystems that cannot rename so can at least link */
+  unlink(from);
   return 0;
 }
 
-/* One try; ENOENT: the temporary file has been swept away, or the folder is missing. */
-static hf_status write_once(file_store *s, const char *path, hf_slice json, bool if_absent, int *number,
-                            hf_error *err) {
-  char temp[FILE_PATH_MAX];
+/* Makes a temporary file with the document in it. */
+static hf_status write_temp(file_store *s, hf_slice json, char temp[FILE_PATH_MAX], hf_error *err) {
   int fd;
-  hf_durability durability = s->options.durability;
   hf_status status = file_temp_open(s, temp, &fd, err);
   if (status) return status;
-  *number = write_all(fd, json);
-  if (*number == 0 && durability != HF_DURABILITY_NOSYNC && fdatasync(fd)) *number = errno;
-  if (close(fd) && *number == 0) *number = errno;
-  if (*number) {
-    unlink(temp);
-    return file_fail(*number, "write", temp, err);
-  }
-  for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
-    *number = give_name(temp, path, if_absent);
-    if (*number != ENOENT) break;
-    if (access(temp, F_OK)) return HF_OK; /* swept: all of it once more */
-    int made = file_make_parent(path, durability == HF_DURABILITY_SYNC);
-    if (made && made != ENOENT) {
-      unlink(temp);
-      return file_fail(made, "make the folder of", path, err);
-    }
-  }
-  if (*number == 0) return HF_OK;
+  int number = write_all(fd, json);
+  if (number == 0 && s->options.durability != HF_DURABILITY_NOSYNC && fdatasync(fd)) number = errno;
+  if (close(fd) && number == 0) number = errno;
+  if (number == 0) return HF_OK;
   unlink(temp);
-  if (*number == EEXIST && if_absent) return HF_CONFLICT;
-  if (*number == EPERM && if_absent)
-    return hf_error_set(err, HF_UNSUPPORTED, "ifAbsent: the filesystem of %s has neither exclusive renames nor links",
-                        path);
-  return file_fail(*number, "give a document its name", path, err);
+  return file_fail(number, "write", temp, err);
+}
+
+/* What a rename or unlink is refused with leaves things as they are; but after an I/O error nobody knows. */
+static hf_status fail_name(int number, const char *doing, const char *path, hf_error *err) {
+  hf_status status = file_fail(number, doing, path, err);
+  return status == HF_IO ? file_fail_late(status, err) : status;
+}
+
+static hf_status fail_if_absent(int number, const char *path, hf_error *err) {
+  if (number == EEXIST) return HF_CONFLICT;
+  if (number != EPERM) return fail_name(number, "give a document its name", path, err);
+  return hf_error_set(err, HF_UNSUPPORTED, "ifAbsent: the filesystem of %s has neither exclusive renames nor links",
+                      path);
+}
+
+/* Gives the temporary file its name; *folder is the open folder to flush.  HF_NOT_FOUND: it has been swept away. */
+static hf_status place(const file_store *s, const char *temp, const char *path, bool if_absent, int *folder,
+                       hf_error *err) {
+  bool synced = s->options.durability == HF_DURABILITY_SYNC;
+  for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+    int number = file_folder_open(path, synced, folder);
+    if (number == 0) {
+      number = if_absent ? file_rename_new(temp, path) : rename(temp, path) ? errno : 0;
+      if (number == 0) return HF_OK;
+      file_folder_close(*folder);
+      if (number != ENOENT && if_absent) return fail_if_absent(number, path, err);
+      if (number != ENOENT) return fail_name(number, "give a document its name", path, err);
+    } else if (number != ENOENT) {
+      return file_fail(number, "open the folder of", path, err);
+    }
+    if (access(temp, F_OK)) return HF_NOT_FOUND;
+    number = file_make_parent(path, synced);
+    if (number && number != ENOENT) return file_fail(number, "make the folder of", path, err);
+  }
+  return file_fail(ENOENT, "make the folder of", path, err);
+}
+
+/* One try.  HF_NOT_FOUND: somebody took the temporary file for that of a dead process. */
+static hf_status write_once(file_store *s, const char *path, hf_slice json, bool if_absent, hf_error *err) {
+  char temp[FILE_PATH_MAX];
+  int folder;
+  hf_status status = write_temp(s, json, temp, err);
+  if (status) return status;
+  status = place(s, temp, path, if_absent, &folder, err);
+  if (status) {
+    unlink(temp);
+    return status;
+  }
+  int number = file_folder_flush(folder, path);
+  return number ? file_fail_late(file_fail(number, "flush the folder of", path, err), err) : HF_OK;
 }
 
 hf_status file_document_write(file_store *s, const char *path, hf_slice json, bool if_absent, hf_error *err) {
-  hf_status status = HF_OK;
-  int number = ENOENT;
-  for (int attempt = 0; attempt < 3 && number == ENOENT && status == HF_OK; attempt++)
-    status = write_once(s, path, json, if_absent, &number, err);
-  if (status) return status;
-  if (number) return file_fail(number, "keep a temporary file for", path, err);
-  if (s->options.durability != HF_DURABILITY_SYNC) return HF_OK;
-  number = file_sync_parent(path);
-  return number ? file_fail(number, "flush the folder of", path, err) : HF_OK;
+  for (int attempt = 0; attempt < 3; attempt++) {
+    hf_status status = write_once(s, path, json, if_absent, err);
+    if (status != HF_NOT_FOUND) return status;
+  }
+  return file_fail(ENOENT, "keep a temporary file for", path, err);
 }
 
 hf_status file_document_remove(const file_entity *e, const char *path, hf_error *err) {
+  int folder, number = file_folder_open(path, e->store->options.durability == HF_DURABILITY_SYNC, &folder);
+  if (number == ENOENT || number == ENOTDIR) return HF_NOT_FOUND;
+  if (number) return file_fail(number, "open the folder of", path, err);
   if (unlink(path)) {
-    if (errno == ENOENT || errno == ENOTDIR) return HF_NOT_FOUND;
-    return file_fail(errno, "remove", path, err);
+    number = errno;
+    file_folder_close(folder);
+    return number == ENOENT || number == ENOTDIR ? HF_NOT_FOUND : fail_name(number, "remove", path, err);
   }
-  if (e->store->options.durability == HF_DURABILITY_SYNC) {
-    int number = file_sync_parent(path);
-    if (number && number != ENOENT) return file_fail(number, "flush the folder of", path, err);
-  }
+  number = file_folder_flush(folder, path);
+  if (number) return file_fail_late(file_fail(number, "flush the folder of", path, err), err);
   file_prune_parents(path, e->folder);
   return HF_OK;
 }

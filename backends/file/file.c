@@ -138,8 +138,11 @@ static hf_status get(void *store, void *txn, void *entity, const hf_key *key, hf
   char path[FILE_PATH_MAX];
   file_info found;
   hf_status status = file_document_path(entity, key->id, path, err);
-  if (status == HF_OK) status = file_document_read(path, json, &found, err);
-  if (status == HF_NOT_FOUND) return file_quarantine_check(entity, key->id, err);
+  if (status == HF_OK) status = file_document_read_whole(path, false, json, &found, err);
+  if (status == HF_NOT_FOUND) {
+    status = file_quarantine_check(entity, key->id, err);
+    if (status == HF_OK) status = file_document_read_whole(path, false, json, &found, err);
+  }
   if (status == HF_OK) *info = (hf_info){.updated_at = found.modified};
   return status;
 }
@@ -169,7 +172,7 @@ static hf_status put(void *store, void *txn, void *entity, const hf_put *put, co
   info->updated_at = hf_now_ms();
   /* Also where the folder of quarantine is missing, which is nearly always so, this is one failing call. */
   if (access(((file_entity *)entity)->quarantine, F_OK)) return HF_OK;
-  return file_quarantine_settle(entity, put->key.id, &settled, err);
+  return file_fail_late(file_quarantine_settle(entity, put->key.id, &settled, err), err);
 }
 
 static hf_status remove_one(void *store, void *txn, void *entity, const hf_key *key, hf_error *err) {
@@ -184,7 +187,7 @@ static hf_status remove_one(void *store, void *txn, void *entity, const hf_key *
   hf_status settling = file_quarantine_settle(entity, key->id, &settled, &why);
   if (settling) {
     *err = why;
-    return settling;
+    return status == HF_OK ? file_fail_late(settling, err) : settling;
   }
   return settled ? HF_OK : status;
 }
@@ -192,14 +195,18 @@ static hf_status remove_one(void *store, void *txn, void *entity, const hf_key *
 /* ---- all of them */
 
 struct clearing {
-  const file_entity *entity;
-  bool synced;
+  bool synced, changed;
 };
 
 static int clear_one(void *arg, int folder, const char *leaf, hf_slice id) {
-  (void)arg;
+  struct clearing *c = arg;
   (void)id;
-  return unlinkat(folder, leaf, 0) && errno != ENOENT ? errno : 0;
+  if (unlinkat(folder, leaf, 0) == 0) {
+    c->changed = true;
+    return 0;
+  }
+  if (errno == EIO) c->changed = true; /* nobody knows */
+  return errno == ENOENT ? 0 : errno;
 }
 
 static int clear_folder(void *arg, int parent, const char *name, int folder) {
@@ -213,13 +220,20 @@ static hf_status clear(void *store, void *txn, void *entity, hf_error *err) {
   const file_entity *e = entity;
   (void)txn;
   char inside[FILE_PATH_MAX];
-  struct clearing c = {e, s->options.durability == HF_DURABILITY_SYNC};
-  int number = file_visit(e->folder, FILE_PART_MAX, ".json", clear_one, clear_folder, &c);
-  if (number == 0 && c.synced && snprintf(inside, sizeof inside, "%s/.", e->folder) < FILE_PATH_MAX) {
-    number = file_sync_parent(inside);
-    if (number == ENOENT) number = 0;
-  }
-  return number ? file_fail(number, "clear", e->folder, err) : file_quarantine_settle_all(e, err);
+  struct clearing c = {s->options.durability == HF_DURABILITY_SYNC, false};
+  bool settled;
+  int folder = -1, number = 0;
+  if (snprintf(inside, sizeof inside, "%s/.", e->folder) < FILE_PATH_MAX)
+    number = file_folder_open(inside, c.synced, &folder);
+  if (number == 0) number = file_visit(e->folder, FILE_PART_MAX, ".json", clear_one, clear_folder, &c);
+  if (number == 0 && c.changed)
+    number = file_folder_flush(folder, inside);
+  else
+    file_folder_close(folder);
+  hf_status status = number && number != ENOENT ? file_fail(number, "clear", e->folder, err) : HF_OK;
+  if (status) return c.changed ? file_fail_late(status, err) : status;
+  status = file_quarantine_settle_all(e, &settled, err);
+  return c.changed || settled ? file_fail_late(status, err) : status;
 }
 
 static int count_one(void *arg, int folder, const char *leaf, hf_slice id) {
@@ -235,6 +249,7 @@ static hf_status count(void *store, void *txn, void *entity, uint64_t *n, hf_err
   (void)store;
   (void)txn;
   *n = 0;
+  file_quarantine_heal_all(e);
   int number = file_visit(e->folder, FILE_PART_MAX, ".json", count_one, NULL, n);
   return number ? file_fail(number, "list", e->folder, err) : HF_OK;
 }
@@ -250,28 +265,29 @@ struct page {
   bool old; /* the list was made for an earlier page: what it has may be gone */
 };
 
+static hf_status name_entity(hf_status status, hf_slice id, hf_error *err) {
+  size_t n = id.size < sizeof err->entity_id ? id.size : sizeof err->entity_id - 1;
+  if (status == HF_NOT_FOUND) return status;
+  memcpy(err->entity_id, id.data, n);
+  err->entity_id[n] = '\0';
+  return status;
+}
+
 /* Adds one document.  HF_NOT_FOUND: it is gone. */
 static hf_status add_document(struct page *p, hf_slice id, hf_error *err) {
   char path[FILE_PATH_MAX];
-  file_info found = {0, 0};
+  file_info found = {.modified = 0};
   hf_slice text = {NULL, 0};
   hf_status status = HF_OK;
   if (!p->scan->keys_only || p->old) status = file_document_path(p->entity, id, path, err);
   if (p->scan->keys_only && p->old && status == HF_OK && access(path, F_OK)) return HF_NOT_FOUND;
   if (!p->scan->keys_only) {
-    if (status == HF_OK) status = file_document_read(path, &p->json, &found, err);
+    if (status == HF_OK) status = file_document_read_whole(path, p->scan->report_corrupt, &p->json, &found, err);
     text = (hf_slice){p->json.data, p->json.size};
-    if (status == HF_CORRUPT) {
-      if (!p->scan->report_corrupt) {
-        size_t n = id.size < sizeof err->entity_id ? id.size : sizeof err->entity_id - 1;
-        memcpy(err->entity_id, id.data, n);
-        err->entity_id[n] = '\0';
-        return status;
-      }
+    if (status == HF_CORRUPT && p->scan->report_corrupt)
       text = hf_text(err->message);
-    } else if (status) {
-      return status;
-    }
+    else if (status)
+      return name_entity(status, id, err);
   }
   hf_entry *entry = hf_page_add(p->page, id, text.data, text.size);
   if (!entry) return hf_error_set(err, HF_IO, "out of memory");
@@ -307,6 +323,7 @@ static hf_status scan(void *store, void *txn, void *entity, const hf_scan *scan,
   (void)txn;
   hf_listing *listing = hf_walks_take(s->walks, entity, scan->walk);
   struct page p = {.entity = entity, .scan = scan, .page = page, .old = listing != NULL};
+  if (!listing) file_quarantine_heal_all(entity);
   hf_status status = listing ? HF_OK : file_list(entity, &listing, err);
   if (status) return status;
   status = scan_listing(&p, listing, more, err);

@@ -4,7 +4,9 @@
  *
  *   file.c        the slots
  *   path.c        ids as paths
+ *   folder.c      folders: make, flush, remove
  *   document.c    one document: read, write, remove
+ *   partial.c     documents that another program may be writing
  *   list.c        folders as ids
  *   quarantine.c  unreadable documents
  *   temp.c        temporary files, and who they belong to
@@ -58,14 +60,24 @@ hf_status file_document_path(const file_entity *e, hf_slice id, char out[FILE_PA
 hf_status file_quarantine_path(const file_entity *e, hf_slice id, const char *suffix, char out[FILE_PATH_MAX],
                                hf_error *err);
 
+/* For what fails after something was changed: makes the error one that does not say "nothing was changed", and that is
+ * not to be tried again unseen.  HF_OK stays. */
+hf_status file_fail_late(hf_status status, hf_error *err);
+
 /* ---- folders */
 
 /* Makes the folder and those above it, each flushed if `synced`.  0 or errno. */
 int file_make_folders(const char *path, bool synced);
 /* Makes the folder that the path lies in. */
 int file_make_parent(const char *path, bool synced);
-/* Flushes the folder that the path lies in.  0 or errno. */
-int file_sync_parent(const char *path);
+/* Opens the folder that the path lies in, to be flushed once something in it has been changed; not `synced`: *fd is -1,
+ * and there is nothing to do.  0 or errno. */
+int file_folder_open(const char *path, bool synced, int *fd);
+/* Flushes what was changed at the path, and closes the folder.  Should the path lie in another folder by now, that is
+ * flushed, too.  0 or errno. */
+int file_folder_flush(int fd, const char *path);
+/* Closes it without: nothing was changed. */
+void file_folder_close(int fd);
 /* Removes the folders that the path lies in, up to but not `top`, as far as they are empty. */
 void file_prune_parents(const char *path, const char *top);
 
@@ -81,16 +93,44 @@ void file_temp_close(file_store *s);
 /* ---- documents */
 
 typedef struct file_info {
-  size_t size;
-  int64_t modified; /* ms since 1970 */
+  uint64_t device, inode;
+  size_t size;      /* of the file; of the document after file_document_read() */
+  int64_t modified; /* ms since 1970; can be set by whoever owns the file */
+  int64_t changed;  /* the same, and cannot be set: also of changes to the name or the owner */
 } file_info;
 
 /* Reads and checks a document.  HF_NOT_FOUND, HF_CORRUPT with what is wrong, or an error of the system. */
 hf_status file_document_read(const char *path, hf_buffer *json, file_info *info, hf_error *err);
+/* What it takes from a file without reading it.  0 or errno. */
+int file_info_read(const char *path, file_info *info);
+/* Renames a file unless there is one of the new name.  0, EEXIST or another errno. */
+int file_rename_new(const char *from, const char *to);
 /* Writes it in one step.  if_absent: HF_CONFLICT if there is a file. */
 hf_status file_document_write(file_store *s, const char *path, hf_slice json, bool if_absent, hf_error *err);
 /* HF_NOT_FOUND if there is none. */
 hf_status file_document_remove(const file_entity *e, const char *path, hf_error *err);
+
+/* ---- documents that another program may be writing: see partial.c */
+
+/* An unreadable document is taken for corrupt when it has not been written for so many ms. */
+#define FILE_SETTLED_MS 2000
+
+/* Whether a program may still be writing a file. */
+typedef enum file_age {
+  FILE_SETTLED,  /* it was written long ago */
+  FILE_YOUNG,    /* it may be */
+  FILE_IN_FUTURE /* its times lie ahead of the clock: only watching it tells */
+} file_age;
+
+/* By a clock that is at `now`, in ms since 1970. */
+file_age file_age_at(const file_info *info, int64_t now);
+/* Whether it is the same file with the same content, for all that can be seen. */
+bool file_is_same(const file_info *a, const file_info *b);
+/* Says HF_BUSY for an unreadable document, with what file_document_read() has put into *err as the cause. */
+hf_status file_fail_busy(const char *path, hf_error *err);
+/* Reads a document as file_document_read() does, but HF_CORRUPT is only what nobody is writing.  HF_BUSY: it is
+ * unreadable, and somebody may be.  That is waited for, for a moment, or if `patient` until it is known. */
+hf_status file_document_read_whole(const char *path, bool patient, hf_buffer *json, file_info *info, hf_error *err);
 
 /* ---- listing */
 
@@ -108,13 +148,17 @@ hf_status file_list(const file_entity *e, hf_listing **out, hf_error *err);
 
 /* ---- quarantine */
 
-/* HF_CORRUPT, saying why, if the id is there; HF_NOT_FOUND if not. */
+/* HF_CORRUPT, saying why, if the id is there; HF_NOT_FOUND if not.  HF_OK: what was there has become whole, and has its
+ * name again. */
 hf_status file_quarantine_check(const file_entity *e, hf_slice id, hf_error *err);
-/* Moves a document there. HF_NOT_FOUND: it is readable or gone. */
+/* Gives all that have become whole their names again.  What fails stays where it is. */
+void file_quarantine_heal_all(const file_entity *e);
+/* Moves a document there.  HF_NOT_FOUND: it is readable or gone.  HF_BUSY: somebody may be writing it. */
 hf_status file_quarantine_add(file_entity *e, hf_slice id, const char *problem, hf_error *err);
 /* The id was written or removed: what is in quarantine no longer stands for it.  *settled: there was something. */
 hf_status file_quarantine_settle(const file_entity *e, hf_slice id, bool *settled, hf_error *err);
-hf_status file_quarantine_settle_all(const file_entity *e, hf_error *err);
+/* The same for all ids; with *settled it may have failed half way. */
+hf_status file_quarantine_settle_all(const file_entity *e, bool *settled, hf_error *err);
 hf_status file_quarantine_count(const char *folder, uint64_t *count, hf_error *err);
 
 #endif

@@ -77,8 +77,13 @@ static int enter_folder(struct visit *v, int parent, const char *name, size_t si
   if (fd < 0)
     number = errno == ENOENT || errno == ENOTDIR ? 0 : errno;
   else {
-    int leaving = v->leave ? dup(fd) : -1;
-    number = visit_folder(v, fd, depth + 1);
+    int leaving = v->leave ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
+    if (v->leave && leaving < 0) {
+      number = errno;
+      close(fd);
+    } else {
+      number = visit_folder(v, fd, depth + 1);
+    }
     if (number == 0 && leaving >= 0) number = v->leave(v->arg, parent, name, leaving);
     if (leaving >= 0) close(leaving);
   }

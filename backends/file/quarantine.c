@@ -4,28 +4,60 @@
  * it, and a report beside them: PATH.json and PATH.json.report.  While the report has
  * this name, the id answers that it is in quarantine.  Once it has been written or removed, both
  * files get the time into their names and only remain for people.
+ *
+ * What is moved must be what was read: other programs may put another file in its place, or write it, at any moment.
+ * So it is looked at once more after it was moved, and put back unless there is a newer one.  A document that becomes
+ * whole here, since a program had it open and was slow, or since it was moved at the wrong moment by a process that was
+ * killed then, is put back when somebody asks for it.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "file.h"
 
 static const char report_suffix[] = ".report";
 
-hf_status file_quarantine_check(const file_entity *e, hf_slice id, hf_error *err) {
-  char path[FILE_PATH_MAX], text[1024], problem[256] = "";
-  hf_status status = file_quarantine_path(e, id, report_suffix, path, err);
-  if (status) return status;
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return errno == ENOENT || errno == ENOTDIR ? HF_NOT_FOUND : file_fail(errno, "open", path, err);
-  ssize_t size = read(fd, text, sizeof text - 1);
-  close(fd);
-  text[size > 0 ? size : 0] = '\0';
+/* How often, and after how many µs each, the lock of quarantine is asked for. */
+enum { LOCK_ATTEMPTS = 100, LOCK_PAUSE = 5000 };
+
+/* Flushes the folders of both names, as far as that is possible. */
+static void sync_both(const file_entity *e, const char *one, const char *other) {
+  int fd;
+  bool synced = e->store->options.durability == HF_DURABILITY_SYNC;
+  if (file_folder_open(one, synced, &fd) == 0) file_folder_flush(fd, one);
+  if (file_folder_open(other, synced, &fd) == 0) file_folder_flush(fd, other);
+}
+
+/* Gives a document that has become whole its name again.  False: it has not, or cannot get it. */
+static bool heal(const file_entity *e, hf_slice id) {
+  char kept[FILE_PATH_MAX], path[FILE_PATH_MAX];
+  hf_buffer json = HF_BUFFER_INIT;
+  file_info info;
+  bool settled;
+  hf_error why;
+  if (e->store->options.read_only || file_quarantine_path(e, id, "", kept, &why) ||
+      file_document_path(e, id, path, &why))
+    return false;
+  hf_status status = file_document_read(kept, &json, &info, &why);
+  hf_buffer_free(&json);
+  if (status) return false;
+  int number = file_rename_new(kept, path);
+  if (number == ENOENT && file_make_parent(path, e->store->options.durability == HF_DURABILITY_SYNC) == 0)
+    number = file_rename_new(kept, path);
+  if (number && number != EEXIST) return false;
+  sync_both(e, path, kept);
+  file_quarantine_settle(e, id, &settled, &why);
+  return true;
+}
+
+static hf_status fail_quarantined(const char *report, hf_error *err) {
+  char problem[256] = "";
   static const char mark[] = "\"problem\":\"";
-  const char *from = strstr(text, mark);
+  const char *from = strstr(report, mark);
   for (size_t n = 0; from && n + 1 < sizeof problem; n++, from++) {
     if (n == 0) from += sizeof mark - 1;
     if (*from == '"' || !*from) break;
@@ -33,6 +65,38 @@ hf_status file_quarantine_check(const file_entity *e, hf_slice id, hf_error *err
     problem[n] = *from;
   }
   return hf_error_set(err, HF_CORRUPT, HF_IN_QUARANTINE " (%s); write or remove it to go on", problem);
+}
+
+hf_status file_quarantine_check(const file_entity *e, hf_slice id, hf_error *err) {
+  char path[FILE_PATH_MAX], text[1024];
+  hf_status status = file_quarantine_path(e, id, report_suffix, path, err);
+  if (status) return status;
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return errno == ENOENT || errno == ENOTDIR ? HF_NOT_FOUND : file_fail(errno, "open", path, err);
+  ssize_t size = read(fd, text, sizeof text - 1);
+  close(fd);
+  text[size > 0 ? size : 0] = '\0';
+  return heal(e, id) ? HF_OK : fail_quarantined(text, err);
+}
+
+static int heal_one(void *arg, int folder, const char *leaf, hf_slice id) {
+  const file_entity *e = arg;
+  char report[FILE_PATH_MAX], kept[FILE_PATH_MAX];
+  file_info moved, now;
+  hf_error why;
+  (void)folder;
+  (void)leaf;
+  /* Only those are read that have been written since they were moved. */
+  if (file_quarantine_path(e, id, report_suffix, report, &why) == HF_OK &&
+      file_quarantine_path(e, id, "", kept, &why) == HF_OK && file_info_read(report, &moved) == 0 &&
+      file_info_read(kept, &now) == 0 && now.modified >= moved.modified)
+    heal(e, id);
+  return 0;
+}
+
+void file_quarantine_heal_all(const file_entity *e) {
+  if (access(e->quarantine, F_OK) || e->store->options.read_only) return;
+  file_visit(e->quarantine, FILE_PART_MAX_QUARANTINE, ".json.report", heal_one, NULL, (void *)(uintptr_t)e);
 }
 
 static hf_status write_report(file_entity *e, hf_slice id, const char *from, const char *path, const char *problem,
@@ -49,40 +113,92 @@ static hf_status write_report(file_entity *e, hf_slice id, const char *from, con
   return status;
 }
 
-hf_status file_quarantine_add(file_entity *e, hf_slice id, const char *problem, hf_error *err) {
-  char from[FILE_PATH_MAX], to[FILE_PATH_MAX], report[FILE_PATH_MAX];
-  bool settled;
+/* One process at a time moves documents there: two that found the same one would take each other's for old ones.
+ * *fd is -1 where the filesystem has no such locks. */
+static hf_status lock_folder(const file_entity *e, int *fd, hf_error *err) {
+  int number = file_make_folders(e->quarantine, e->store->options.durability == HF_DURABILITY_SYNC);
+  if (number) return file_fail(number, "make", e->quarantine, err);
+  *fd = open(e->quarantine, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (*fd < 0) return file_fail(errno, "open", e->quarantine, err);
+  for (int attempt = 0; flock(*fd, LOCK_EX | LOCK_NB); attempt++) {
+    if (errno == EINTR) continue;
+    if (errno != EWOULDBLOCK) break; /* it has none: then two may meet */
+    if (attempt == LOCK_ATTEMPTS) {
+      close(*fd);
+      return hf_error_set(err, HF_BUSY, "another process is moving documents to %s: read it again", e->quarantine);
+    }
+    usleep(LOCK_PAUSE);
+  }
+  return HF_OK;
+}
+
+/* Whether what was moved is what was found before: HF_OK.  HF_NOT_FOUND: it is a readable document, or gone by now.
+ * HF_BUSY: it is another one, or one that has been written since. */
+static hf_status compare(const char *path, const file_info *found, hf_error *err) {
   hf_buffer json = HF_BUFFER_INIT;
-  file_info info;
-  hf_error why;
-  hf_status status = file_document_path(e, id, from, err);
-  if (status == HF_OK) status = file_quarantine_path(e, id, "", to, err);
-  if (status == HF_OK) status = file_quarantine_path(e, id, report_suffix, report, err);
-  if (status == HF_OK) status = file_quarantine_settle(e, id, &settled, err); /* what an earlier one left */
-  if (status) return status;
-  hf_status found = file_document_read(from, &json, &info, &why);
+  file_info now;
+  hf_status status = file_document_read(path, &json, &now, err);
   hf_buffer_free(&json);
-  if (found != HF_CORRUPT) return HF_NOT_FOUND;
-  status = write_report(e, id, from, report, problem, err);
-  if (status) return status;
+  if (status == HF_CORRUPT) return file_is_same(found, &now) ? HF_OK : file_fail_busy(path, err);
+  return status == HF_OK ? HF_NOT_FOUND : status;
+}
+
+/* Moves the document.  If it was not the one that was found it goes back, unless there is a newer one. */
+static hf_status move(const file_entity *e, hf_slice id, const char *from, const char *to, const file_info *found,
+                      hf_error *err) {
+  hf_error why;
+  bool settled;
   if (rename(from, to)) {
     int number = errno;
-    file_quarantine_settle(e, id, &settled, &why);
-    return number == ENOENT ? HF_NOT_FOUND : file_fail(number, "move to quarantine", from, err);
+    if (number == ENOENT) return HF_NOT_FOUND;
+    if (access(to, F_OK)) return file_fail(number, "move to quarantine", from, err); /* nothing was there before */
   }
-  /* Somebody may have written a good one just before: that goes back, unless there is one again. */
-  found = file_document_read(to, &json, &info, &why);
+  hf_status status = compare(to, found, err);
+  if (status == HF_OK) return HF_OK;
+  int number = file_rename_new(to, from);
+  if (number == EEXIST) file_quarantine_settle(e, id, &settled, &why);
+  return number == 0 || number == EEXIST || number == ENOENT ? status : HF_OK; /* it waits there to be asked for */
+}
+
+/* Writes the report and moves the document.  Under the lock. */
+static hf_status add(file_entity *e, hf_slice id, const char *problem, const char *from, hf_error *err) {
+  char to[FILE_PATH_MAX], report[FILE_PATH_MAX];
+  bool settled;
+  hf_buffer json = HF_BUFFER_INIT;
+  file_info found, reported;
+  hf_status status = file_quarantine_path(e, id, "", to, err);
+  if (status == HF_OK) status = file_quarantine_path(e, id, report_suffix, report, err);
+  if (status) return status;
+  status = file_document_read(from, &json, &found, err);
   hf_buffer_free(&json);
-  if (found == HF_OK && renameat2(AT_FDCWD, to, AT_FDCWD, from, RENAME_NOREPLACE) == 0) {
-    file_quarantine_settle(e, id, &settled, &why);
-    return HF_NOT_FOUND;
-  }
-  if (e->store->options.durability == HF_DURABILITY_SYNC) {
-    file_sync_parent(to);
-    file_sync_parent(from);
-  }
-  file_prune_parents(from, e->folder);
-  return HF_OK;
+  if (status != HF_CORRUPT) return status == HF_OK ? HF_NOT_FOUND : status;
+  if (file_age_at(&found, hf_now_ms()) == FILE_YOUNG) return file_fail_busy(from, err);
+  status = file_quarantine_settle(e, id, &settled, err); /* what an earlier one left */
+  if (status == HF_OK) status = write_report(e, id, from, report, problem, err);
+  if (status) return status;
+  /* The report has its time from the clock that the document has its time from, which with a file server is not ours.
+   */
+  if (file_info_read(report, &reported) == 0 && file_age_at(&found, reported.modified) == FILE_YOUNG)
+    status = file_fail_busy(from, err);
+  else
+    status = move(e, id, from, to, &found, err);
+  if (status)
+    unlink(report);
+  else
+    sync_both(e, to, from);
+  return status;
+}
+
+hf_status file_quarantine_add(file_entity *e, hf_slice id, const char *problem, hf_error *err) {
+  char from[FILE_PATH_MAX];
+  int lock = -1;
+  hf_status status = file_document_path(e, id, from, err);
+  if (status == HF_OK) status = lock_folder(e, &lock, err);
+  if (status) return status;
+  status = add(e, id, problem, from, err);
+  close(lock);
+  if (status == HF_OK) file_prune_parents(from, e->folder);
+  return status;
 }
 
 /* Moves a file behind its name with the time in it. */
@@ -99,27 +215,39 @@ static int put_aside(const char *path, const char *suffix) {
   }
 }
 
+/* The report first: with it the id is settled. */
 static int settle(const char *path, bool *settled) {
-  int number = put_aside(path, "");
+  int number = put_aside(path, report_suffix);
   if (number && number != ENOENT && number != ENOTDIR) return number;
-  number = put_aside(path, report_suffix);
   *settled = number == 0;
+  number = put_aside(path, "");
   return number == ENOENT || number == ENOTDIR ? 0 : number;
 }
 
 hf_status file_quarantine_settle(const file_entity *e, hf_slice id, bool *settled, hf_error *err) {
-  char path[FILE_PATH_MAX];
+  char path[FILE_PATH_MAX], report[FILE_PATH_MAX];
   *settled = false;
+  int folder = -1, number = 0;
   hf_status status = file_quarantine_path(e, id, "", path, err);
+  if (status == HF_OK) status = file_quarantine_path(e, id, report_suffix, report, err);
   if (status) return status;
-  int number = settle(path, settled);
-  return number ? file_fail(number, "settle what is in quarantine at", path, err) : HF_OK;
+  if (access(report, F_OK) == 0)
+    number = file_folder_open(report, e->store->options.durability == HF_DURABILITY_SYNC, &folder);
+  if (number == 0) number = settle(path, settled);
+  if (number == 0 && *settled)
+    number = file_folder_flush(folder, report);
+  else
+    file_folder_close(folder);
+  if (number == 0) return HF_OK;
+  status = file_fail(number, "settle what is in quarantine at", path, err);
+  return *settled || number == EIO ? file_fail_late(status, err) : status; /* after EIO nobody knows */
 }
 
 struct settling {
   const file_entity *entity;
   hf_status status;
   hf_error *err;
+  bool *settled;
 };
 
 static int settle_one(void *arg, int folder, const char *leaf, hf_slice id) {
@@ -128,11 +256,13 @@ static int settle_one(void *arg, int folder, const char *leaf, hf_slice id) {
   (void)folder;
   (void)leaf;
   s->status = file_quarantine_settle(s->entity, id, &settled, s->err);
+  *s->settled |= settled;
   return s->status ? ECANCELED : 0;
 }
 
-hf_status file_quarantine_settle_all(const file_entity *e, hf_error *err) {
-  struct settling s = {e, HF_OK, err};
+hf_status file_quarantine_settle_all(const file_entity *e, bool *settled, hf_error *err) {
+  struct settling s = {e, HF_OK, err, settled};
+  *settled = false;
   int number = file_visit(e->quarantine, FILE_PART_MAX_QUARANTINE, ".json.report", settle_one, NULL, &s);
   if (s.status) return s.status;
   return number ? file_fail(number, "list", e->quarantine, err) : HF_OK;

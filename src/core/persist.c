@@ -236,8 +236,9 @@ hf_status hf__persist_enter(hf_persist *p, bool writing, void **txn, hf_error *e
   return status;
 }
 
-/* Says in the error that the record is corrupt, and moves it to quarantine where that is possible now. */
-static void report_corrupt(hf_persist *p, void *txn, const hf_key *key, hf_error *err) {
+/* Says in the error that the record is corrupt, and moves it to quarantine where that is possible now.  HF_BUSY: it may
+ * become readable, and stays. */
+static hf_status report_corrupt(hf_persist *p, void *txn, const hf_key *key, hf_error *err) {
   char problem[256];
   hf__copy_text(problem, sizeof problem, err->message, strlen(err->message));
   const hf_backend *b = p->backend;
@@ -254,11 +255,13 @@ static void report_corrupt(hf_persist *p, void *txn, const hf_key *key, hf_error
     switch (b->quarantine(p->impl, p->entity, key, problem, &why)) {
     case HF_OK: outcome = "; its bytes were moved to quarantine"; break;
     case HF_NOT_FOUND: break;
+    case HF_BUSY: *err = why; return HF_BUSY;
     default: outcome = "; it could not be moved to quarantine";
     }
   hf__fail(err, HF_CORRUPT, "Entity %s:%.*s is corrupt: %s%s", p->name.data, (int)key->id.size, key->id.data, problem,
            outcome);
   hf_error_cause(err, "%s", why.message);
+  return HF_CORRUPT;
 }
 
 hf_status hf__persist_fail(hf_persist *p, void *txn, hf_status status, const hf_key *key, const char *verb,
@@ -267,7 +270,7 @@ hf_status hf__persist_fail(hf_persist *p, void *txn, hf_status status, const hf_
   if (status == HF_NOT_FOUND && key)
     hf__fail(err, HF_NOT_FOUND, "Entity %s:%.*s not found%s", p->name.data, (int)id.size, id.data, verb);
   else if (status == HF_CORRUPT && key && !*err->entity_name) /* else a store below has reported it already */
-    report_corrupt(p, txn, key, err);
+    status = report_corrupt(p, txn, key, err);
   const char *name = p->backend->name;
   if (!*err->backend) hf__copy_text(err->backend, sizeof err->backend, name, strlen(name));
   hf__error_entity(err, p->name, id);

@@ -193,7 +193,7 @@ static void pull_ids(lua_State *L, struct pull *p, bool reverse, size_t wanted) 
     if (c->ended) return;
     if (place == BEFORE) continue;
     hf_slice json = {NULL, 0};
-    hf_info info = {0, 0};
+    hf_info info = {0};
     if (c->with_values) {
       info.revision = hfL_method_number(L, steps + 3);
       info.updated_at = (int64_t)hfL_method_number(L, steps + 4);

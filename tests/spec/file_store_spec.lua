@@ -44,6 +44,12 @@ local function write(path, text)
   temp.writeFile(base .. "/" .. path, text)
 end
 
+-- A document that nobody is writing any more, or so it looks: one just written is taken for one that is not finished.
+local function spoil(path, text)
+  write(path, text)
+  process.shell(("touch -d '1 minute ago' %s"):format(quote(base .. "/" .. path)))
+end
+
 describe("the layout", function()
   it("is BASE/ENTITY/ID.json, with folders for slashes", function()
     local store = open()
@@ -187,7 +193,7 @@ describe("a file store", function()
 
   it("touches nothing when opened read-only", function()
     open():writeValue("a", 1)
-    write("signal/bad.json", "{")
+    spoil("signal/bad.json", "{")
     local before = process.shell("find " .. quote(base) .. " | sort").stdout
     collectgarbage()
     local store = holdfast.FilePersist("signal", base, { readOnly = true })
@@ -309,7 +315,7 @@ describe("an unreadable document", function()
     it("that is " .. name .. " goes to quarantine with a report", function()
       local store = open()
       store:writeValue("good", 1)
-      write("signal/x/bad.json", text)
+      spoil("signal/x/bad.json", text)
       local err = raises.error("corrupt", nil, store.readValue, store, "x/bad")
       assert.truthy(err.message:find("^Entity signal:x/bad is corrupt: .*; its bytes were moved to quarantine$"),
         err.message)
@@ -333,7 +339,7 @@ describe("an unreadable document", function()
   it("is settled by writing or removing it, and its bytes remain", function()
     local store = open()
     for _, id in ipairs({ "a", "b", "c" }) do
-      write("signal/" .. id .. ".json", "bad " .. id)
+      spoil("signal/" .. id .. ".json", "bad " .. id)
       raises.error("corrupt", nil, store.readValue, store, id)
     end
     store:writeValue("a", 1)
@@ -353,7 +359,7 @@ describe("an unreadable document", function()
   it("is quarantined again when another one comes in its place", function()
     local store = open()
     for i = 1, 3 do
-      write("signal/a.json", "bad " .. i)
+      spoil("signal/a.json", "bad " .. i)
       raises.error("corrupt", nil, store.readValue, store, "a")
       assert.equal("bad " .. i, temp.readFile(base .. "/.quarantine/signal/a.json"))
     end
@@ -363,7 +369,7 @@ describe("an unreadable document", function()
   it("interrupts a loop once, which can then go on behind it", function()
     local store = open()
     for i = 1, 40 do store:writeValue(i, i) end
-    write("signal/20.json", "{")
+    spoil("signal/20.json", "{")
     local seen, failures = 0, 0
     local step = store:values()
     while true do
@@ -378,7 +384,7 @@ describe("an unreadable document", function()
 
   it("is found by verify, which does not move it in a dry run", function()
     open():writeValue("good", 1)
-    write("signal/bad.json", "{")
+    spoil("signal/bad.json", "{")
     local store = holdfast.openStore("file:" .. base)
     local report = store:verify({ dryRun = true })
     assert.same({ 2, 1, 0 }, { report.entities, report.corrupt, report.quarantined })

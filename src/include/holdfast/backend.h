@@ -188,7 +188,8 @@ struct hf_backend {
   hf_status (*stat)(void *store, void *txn, void *entity, hf_buffer *json, hf_error *err);
 
   /* Moves an unreadable record out of the way, keeping its bytes and the reason.  HF_NOT_FOUND: it is readable or
-   * gone by now.  NULL without HF_CAP_QUARANTINE. */
+   * gone by now.  HF_BUSY: somebody may be writing it, so it stays; the caller gets this error in place of HF_CORRUPT.
+   * NULL without HF_CAP_QUARANTINE. */
   hf_status (*quarantine)(void *store, void *entity, const hf_key *key, const char *problem, hf_error *err);
 
   /* How many records of the entity type (NULL: of all) are in quarantine.  NULL without HF_CAP_QUARANTINE. */
