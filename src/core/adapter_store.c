@@ -136,6 +136,19 @@ static bool needs_handle(const hf__adapter *a) {
   return needs;
 }
 
+hf_status hf__adapter_place_of(const hf_persist *p, hf_adapter_place *out, hf_error *err) {
+  hf_error own;
+  if (!err) err = &own;
+  *out = (hf_adapter_place){.directory = ""};
+  while (p->wraps) p = p->wraps;
+  char *here = p->directory ? NULL : getcwd(NULL, 0);
+  if (!p->directory && !here) return hf__fail(err, HF_IO, "cannot find the working directory: %s", strerror(errno));
+  const char *base = p->base && *p->base ? p->base : p->url;
+  hf_status status = find_place(base, &p->options, p->directory ? p->directory : here, out, err);
+  free(here);
+  return status;
+}
+
 hf_status hf_adapter_find_place(hf_adapters *set, const char *name, hf_adapter_place *out, hf_error *err) {
   hf_error own;
   if (!err) err = &own;

@@ -9,6 +9,9 @@
  * no longer is worth nothing.  So only the holder may unlink the file, and while it holds the lock: whoever opened the
  * file before that finds out, and begins anew.  `lock` is held from open() until the lease is in the list, so that a
  * fork() never comes in between: the child closes what is in the list, and then has no share in any lock.
+ *
+ * Who only looks takes a shared lock for a moment, since flock() has no other way to ask.  So a shared lock is no
+ * lease: whoever finds the file locked asks for a shared lock as well, and tries again when it gets one.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -30,11 +33,13 @@ static const char mark[] = "holdfast lease\n";
 enum { MARK = sizeof mark - 1 };
 
 enum {
-  SHOWN_MAX = 1024,   /* bytes of a text that are looked at */
-  WHO_MAX = 200,      /* bytes of `who` that others are told */
-  HOLDER_MAX = 512,   /* of "process 1234 on host alpha (who, since when)" */
-  UNLINKED_MAX = 100, /* files that may vanish under one attempt before it counts as held */
-  PAUSE_FIRST_MS = 1, /* between two attempts, doubled each time */
+  SHOWN_MAX = 1024,    /* bytes of a text that are looked at */
+  WHO_MAX = 200,       /* bytes of `who` that others are told */
+  HOLDER_MAX = 512,    /* of "process 1234 on host alpha (who, since when)" */
+  UNLINKED_MAX = 100,  /* files that may vanish under one attempt before it counts as held */
+  LOOKS_MAX = 500,     /* times that others may be found looking in one attempt before it counts as held */
+  LOOK_PAUSE_US = 100, /* until they are through */
+  PAUSE_FIRST_MS = 1,  /* between two attempts, doubled each time */
   PAUSE_LONGEST_MS = 20
 };
 
@@ -176,10 +181,22 @@ static hf_status open_file(const char *path, int *fd, hf_error *err) {
 }
 
 /* 0, or an errno. */
-static int lock_file(int fd) {
-  while (flock(fd, LOCK_EX | LOCK_NB))
+static int try_lock(int fd, int kind) {
+  while (flock(fd, kind | LOCK_NB))
     if (errno != EINTR) return errno;
   return 0;
+}
+
+/* The same for the lease's own lock, whoever is looking at the file. */
+static int lock_file(int fd) {
+  const struct timespec pause = {0, LOOK_PAUSE_US * 1000};
+  int number = try_lock(fd, LOCK_EX);
+  for (int looks = 0; number == EWOULDBLOCK && looks < LOOKS_MAX && try_lock(fd, LOCK_SH) == 0; looks++) {
+    flock(fd, LOCK_UN);
+    nanosleep(&pause, NULL);
+    number = try_lock(fd, LOCK_EX);
+  }
+  return number;
 }
 
 /* Whether the path names this open file. */
@@ -312,6 +329,50 @@ hf_status hf_lease_check(hf_lease *lease, hf_error *err) {
 }
 
 const char *hf_lease_path(const hf_lease *lease) { return lease->path; }
+
+/* ---- looking */
+
+/* Opens what may be a lock file without making or changing anything; -1 where none can be.  0, or an errno. */
+static int open_to_look(const char *path, int *fd) {
+  struct stat st;
+  *fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK);
+  if (*fd < 0) return errno == ENOENT || errno == ENOTDIR || errno == ELOOP || errno == ENXIO ? 0 : errno;
+  if (fstat(*fd, &st) == 0 && S_ISREG(st.st_mode)) return 0;
+  close(*fd);
+  *fd = -1;
+  return 0;
+}
+
+/* Under `lock`. */
+static hf_status look(const char *path, bool *held, char holder[HOLDER_MAX], hf_error *err) {
+  for (int unlinked = 0; unlinked < UNLINKED_MAX; unlinked++) {
+    int fd, number = open_to_look(path, &fd);
+    if (number) return fail_errno(number, "look at", path, err);
+    if (fd < 0) return HF_OK;
+    number = try_lock(fd, LOCK_SH);
+    bool still_there = is_at(path, fd);
+    if (number == EWOULDBLOCK) read_holder(fd, holder);
+    close(fd);
+    if (number && number != EWOULDBLOCK) return fail_lock(number, path, err);
+    *held = number == EWOULDBLOCK && still_there;
+    if (number == 0 || still_there) return HF_OK;
+  }
+  return HF_OK;
+}
+
+hf_status hf_lease_look(const char *path, bool *held, char *holder, size_t capacity, hf_error *err) {
+  char text[HOLDER_MAX] = "";
+  hf_error own;
+  if (!err) err = &own;
+  *held = false;
+  if (capacity) *holder = '\0';
+  if (!path || !*path) return hf__fail(err, HF_INVALID_ARGUMENT, "the path of the lock file is empty: give one");
+  pthread_mutex_lock(&lock);
+  hf_status status = look(path, held, text, err);
+  pthread_mutex_unlock(&lock);
+  if (*held && capacity) hf__copy_text(holder, capacity, text, strlen(text));
+  return status;
+}
 
 /* ---- where there is no folder to put lock files in */
 

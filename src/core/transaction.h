@@ -17,6 +17,12 @@ hf_status hf__txn_join(hf_store *store, bool writing, void **txn, hf_error *err)
  * operation was on many entities at once (`batch`).  Returns `status`. */
 hf_status hf__txn_note_failure(hf_status status, bool batch, const hf_error *err);
 
+/* Leaves the snapshot, and those around it, without ending it: until the matching hf_txn_abort() or hf_txn_commit() of
+ * what this gives, operations of the thread see none, and may begin transactions of their own.  The store of the
+ * snapshot is refused to them meanwhile (HF_UNSUPPORTED), so that nothing of it is mistaken for that moment.
+ * HF_UNSUPPORTED: the thread is in a transaction. */
+hf_status hf__txn_step_outside(hf_txn **out, hf_error *err);
+
 /* Whether it is in one of this kind. */
 bool hf__txn_is(hf_txn_kind kind);
 

@@ -337,18 +337,30 @@ static int lhf_adapter_is_same_store(lua_State *L) {
   return 1;
 }
 
+static int push_place(lua_State *L, const hf_adapter_place *place) {
+  if (*place->directory)
+    lua_pushstring(L, place->directory);
+  else
+    lua_pushnil(L);
+  lua_pushstring(L, place->identity);
+  return 2;
+}
+
 /* place(name) -> directory or nil, identity */
 static int lhf_adapter_place(lua_State *L) {
   hf_error err;
   hf_adapter_place place;
   const hf__adapter *a = check_adapter(L, 1);
   if (hf_adapter_find_place(a->set, a->spec.name, &place, &err)) hfL_raise(L, &err);
-  if (*place.directory)
-    lua_pushstring(L, place.directory);
-  else
-    lua_pushnil(L);
-  lua_pushstring(L, place.identity);
-  return 2;
+  return push_place(L, &place);
+}
+
+/* placeOf(store) -> directory or nil, identity */
+static int lhf_adapter_place_of(lua_State *L) {
+  hf_error err;
+  hf_adapter_place place;
+  if (hf__adapter_place_of(hfL_check_persist(L), &place, &err)) hfL_raise(L, &err);
+  return push_place(L, &place);
 }
 
 /* ---- the set */
@@ -466,6 +478,7 @@ void hfL_adapters_open(lua_State *L, int cx) {
                                        {"supports", lhf_adapter_supports},
                                        {"isSameStore", lhf_adapter_is_same_store},
                                        {"place", lhf_adapter_place},
+                                       {"placeOf", lhf_adapter_place_of},
                                        {NULL, NULL}};
   hfL_adapters_of(L, lua_touserdata(L, cx));
   lua_createtable(L, 0, 16);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Leases for scripts: holdfast.core.lease(path, who [, timeoutMs]).  The object releases when it is collected, so that
- * an error on the way does not keep the name.
+ * an error on the way does not keep the name.  Who only wants to know asks leaseHolder(path) and leasesIn(folder).
  */
 #include <lauxlib.h>
 #include <limits.h>
@@ -13,6 +13,8 @@
 #include "lua/binding.h"
 
 #define LEASE_TYPE "holdfast.lease"
+
+enum { HOLDER_MAX = 512 };
 
 struct lease_box {
   hf_lease *lease; /* NULL once it is released */
@@ -48,6 +50,12 @@ static int lease_text(lua_State *L) {
   return 1;
 }
 
+static const char *check_path(lua_State *L, const char *what) {
+  if (lua_type(L, 1) != LUA_TSTRING || strlen(lua_tostring(L, 1)) != lua_objlen(L, 1))
+    hfL_misuse(L, "%s must be a string without a NUL byte", what);
+  return lua_tostring(L, 1);
+}
+
 static unsigned check_timeout(lua_State *L, int index) {
   if (lua_isnoneornil(L, index)) return 0;
   lua_Number n = lua_type(L, index) == LUA_TNUMBER ? lua_tonumber(L, index) : -1;
@@ -61,8 +69,7 @@ static int lhf_lease(lua_State *L) {
   hf_error err;
   char who[256];
   size_t size;
-  if (lua_type(L, 1) != LUA_TSTRING || strlen(lua_tostring(L, 1)) != lua_objlen(L, 1))
-    hfL_misuse(L, "lease: the path of the lock file must be a string without a NUL byte");
+  const char *path = check_path(L, "lease: the path of the lock file");
   if (lua_type(L, 2) != LUA_TSTRING)
     hfL_misuse(L, "lease: say who holds it, such as \"Live.run of bot.lua\", not a %s", luaL_typename(L, 2));
   unsigned timeout = check_timeout(L, 3);
@@ -74,8 +81,62 @@ static int lhf_lease(lua_State *L) {
   box->lease = NULL;
   luaL_getmetatable(L, LEASE_TYPE);
   lua_setmetatable(L, -2);
-  if (hf_lease_acquire(lua_tostring(L, 1), who, timeout, &box->lease, &err)) hfL_raise(L, &err);
+  if (hf_lease_acquire(path, who, timeout, &box->lease, &err)) hfL_raise(L, &err);
   return 1;
+}
+
+/* leaseHolder(path) -> holder or nil */
+static int lhf_lease_holder(lua_State *L) {
+  bool held;
+  char holder[HOLDER_MAX];
+  hf_error err;
+  const char *path = check_path(L, "leaseHolder: the path of the lock file");
+  if (hf_lease_look(path, &held, holder, sizeof holder, &err)) hfL_raise(L, &err);
+  if (!held) return 0;
+  lua_pushstring(L, holder);
+  return 1;
+}
+
+static int page_gc(lua_State *L) {
+  hf_page **page = lua_touserdata(L, 1);
+  hf_page_free(*page);
+  *page = NULL;
+  return 0;
+}
+
+/* A page that is freed with the value on top of the stack. */
+static hf_page *push_page(lua_State *L) {
+  hf_page **page = lua_newuserdata(L, sizeof *page);
+  *page = NULL;
+  lua_createtable(L, 0, 1);
+  lua_pushcfunction(L, page_gc);
+  lua_setfield(L, -2, "__gc");
+  lua_setmetatable(L, -2);
+  *page = hf_page_new();
+  if (!*page) luaL_error(L, "not enough memory");
+  return *page;
+}
+
+/* leasesIn(folder) -> {{path=, holder=}, ...}, error or nil */
+static int lhf_leases_in(lua_State *L) {
+  hf_error err;
+  const char *folder = check_path(L, "leasesIn: the folder");
+  hf_page *page = push_page(L);
+  hf_status status = hf__lease_find(folder, page, &err);
+  size_t count;
+  const hf_entry *found = hf_page_entries(page, &count);
+  lua_createtable(L, (int)count, 0);
+  for (size_t i = 0; i < count; i++) {
+    lua_createtable(L, 0, 2);
+    lua_pushlstring(L, found[i].id.data, found[i].id.size);
+    lua_setfield(L, -2, "path");
+    lua_pushlstring(L, found[i].json.data, found[i].json.size);
+    lua_setfield(L, -2, "holder");
+    lua_rawseti(L, -2, (int)i + 1);
+  }
+  if (!status) return 1;
+  hfL_push_error(L, &err);
+  return 2;
 }
 
 /* leaseFolder() -> path */
@@ -89,7 +150,11 @@ static int lhf_lease_folder(lua_State *L) {
 
 void hfL_lease_open(lua_State *L, int cx) {
   static const luaL_Reg methods[] = {{"release", lhf_lease_release}, {"check", lhf_lease_check}, {NULL, NULL}};
-  static const luaL_Reg functions[] = {{"lease", lhf_lease}, {"leaseFolder", lhf_lease_folder}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"lease", lhf_lease},
+                                       {"leaseFolder", lhf_lease_folder},
+                                       {"leaseHolder", lhf_lease_holder},
+                                       {"leasesIn", lhf_leases_in},
+                                       {NULL, NULL}};
   luaL_newmetatable(L, LEASE_TYPE);
   lua_pushcfunction(L, lhf_lease_release);
   lua_setfield(L, -2, "__gc");

@@ -2,7 +2,7 @@
  *
  * transaction(fn) and store:snapshot(fn) for scripts.  The function runs under
  * pcall; the transaction is ended before anything it raised goes on, and since
- * pcall is a C call, the function cannot yield out of its transaction.
+ * pcall is a C call, the function cannot yield out of its transaction.  outside(fn) is the same for a time without one.
  */
 #include <lauxlib.h>
 
@@ -49,6 +49,15 @@ static int lhf_snapshot(lua_State *L) {
   return run(L, txn, 1);
 }
 
+/* outside(fn, ...) -> what fn returns */
+static int lhf_outside(lua_State *L) {
+  hf_error err;
+  hf_txn *txn;
+  if (!lua_isfunction(L, 1)) hfL_misuse(L, "outside: give a function, not a %s", luaL_typename(L, 1));
+  if (hf__txn_step_outside(&txn, &err)) hfL_raise(L, &err);
+  return run(L, txn, lua_gettop(L) - 1);
+}
+
 /* inTransaction() -> boolean */
 static int lhf_in_transaction(lua_State *L) {
   lua_pushboolean(L, hf__txn_is_open());
@@ -58,6 +67,7 @@ static int lhf_in_transaction(lua_State *L) {
 void hfL_transaction_open(lua_State *L, int cx) {
   static const luaL_Reg functions[] = {{"transaction", lhf_transaction},
                                        {"snapshot", lhf_snapshot},
+                                       {"outside", lhf_outside},
                                        {"inTransaction", lhf_in_transaction},
                                        {NULL, NULL}};
   hfL_register(L, cx, functions);

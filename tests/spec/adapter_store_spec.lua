@@ -238,3 +238,39 @@ describe("place", function()
     raises.error("invalid_argument", "^there is no adapter Persist;", place, "Persist")
   end)
 end)
+
+describe("placeOf", function()
+  it("says of an instance what place says of an adapter on the same store", function()
+    local path = directory()
+    os.execute("ln -s . " .. temp.quote(path .. "/link"))
+    local Wrap = holdfast.LmdbPersist:extend("Wrap")
+    function Wrap:writeValue(id, value, options) return holdfast.LmdbPersist.writeValue(self, id, value, options) end
+    for _, given in ipairs({
+      { holdfast.PersistBase, path }, { holdfast.PersistBase, "file:" .. path .. "/link/x" },
+      { holdfast.LmdbPersist, path .. "/none/../link" }, { holdfast.FilePersist, path }, { Wrap, path },
+      { ScriptPersist, path .. "/./x" }, { ScriptPersist, "dump/risk" }, { ScriptPersist, "http://me:secret@host/api" },
+      { holdfast.PersistBase, "memory:x" }, { holdfast.PersistBase, "null:" },
+      { holdfast.PersistBase, "redis://:secret@localhost/2" }, { holdfast.PersistBase, "postgres://a:b@127.0.0.1:1/c" },
+      { holdfast.PersistBase, "mongodb://localhost/db" },
+    }) do
+      local class, base = unpack(given)
+      if class == holdfast.PersistBase then
+        holdfast.adapters.useAll(base)
+      else
+        signals.usePersistSignalAdapter(class, base)
+      end
+      local expected = { place("PersistSignalAdapter") }
+      local instance = class("signal", base)
+      assert.same(expected, { core.adapters.placeOf(instance) })
+      assert.same({}, ScriptPersist.log) -- nothing was opened
+      instance:close()
+      ScriptPersist.forgetLog()
+    end
+    signals.close()
+    raises.error("not_found", nil, core.adapters.placeOf, holdfast.PersistBase("signal", path .. "/no",
+      { create = false }))
+    local pipe = io.popen("ls -A " .. temp.quote(path))
+    assert.equal("link\n", pipe:read("*a"))
+    pipe:close()
+  end)
+end)

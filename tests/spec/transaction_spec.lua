@@ -2,6 +2,7 @@
 --
 -- holdfast.transaction(fn): all or nothing, over every entity type of one store.
 
+local core = require("holdfast.core")
 local holdfast = require("holdfast")
 local raises = require("support.raises")
 local stores = require("support.stores")
@@ -229,6 +230,51 @@ stores.each(function(kind)
     store:snapshot(function()
       raises.error("readonly", nil, transaction, function() store:writeValue("a", 2) end)
     end)
+    assert.equal(1, store:readValue("a"))
+  end)
+
+  it("may be made outside a snapshot of another store, which goes on", function()
+    local source, target = kind.open(), holdfast.PersistBase("signal", kind.newBase())
+    for i = 1, 300 do source:writeValue(i, i) end
+    source:snapshot(function()
+      local seen = 0
+      for id, text in core.texts(source) do
+        core.outside(function()
+          assert.is_false(core.inTransaction())
+          if seen == 0 then transaction(function() target:writeMany({ a = 1, b = 2 }) end) end
+          core.writeText(target, id, text)
+          raises.error("unsupported", "^store .* is being read at one moment:", source.writeValue, source, "x", 1)
+          raises.error("unsupported", "^store .* is being read at one moment:", source.readValue, source, "1")
+          raises.error("unsupported", "^store .* is being read at one moment:", transaction, source.count, source)
+        end)
+        seen = seen + 1
+      end
+      assert.equal(300, seen)
+      raises.error("unsupported", "^a transaction covers one store", target.count, target)
+      assert.equal("inner", raises.caught(core.outside, function()
+        core.outside(function() target:writeValue("c", 3) end)
+        target:snapshot(function()
+          raises.error("unsupported", "^a transaction covers one store", source.count, source)
+          assert.is_false((core.outside(pcall, target.count, target)))
+        end)
+        error("inner", 0)
+      end))
+      raises.error("readonly", nil, source.writeValue, source, "x", 1)
+    end)
+    assert.equal(303, target:count())
+    assert.equal(300, source:count())
+    target:close()
+  end)
+
+  it("is not stepped out of", function()
+    local store = kind.open()
+    assert.same({ 1, nil, 2 }, { core.outside(function(...) return ... end, 1, nil, 2) })
+    transaction(function()
+      store:writeValue("a", 1)
+      raises.error("unsupported", "^only a snapshot", core.outside, print)
+      store:snapshot(function() raises.error("unsupported", "^only a snapshot", core.outside, print) end)
+    end)
+    raises.error("invalid_argument", "^outside: give a function", core.outside, 1)
     assert.equal(1, store:readValue("a"))
   end)
 

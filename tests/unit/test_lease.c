@@ -551,6 +551,149 @@ static void a_deleted_file_is_made_again_unless_somebody_was_faster(void **state
   assert_int_equal(lstat("held.lock", &st), -1);
 }
 
+/* ---- looking */
+
+static const char left_behind[] = "holdfast lease\nprocess 1 on host elsewhere (an old one, since then)\n";
+
+static bool looks_held(const char *path, char holder[512]) {
+  bool held;
+  hf_error err;
+  OK(hf_lease_look(path, &held, holder, 512, &err));
+  return held;
+}
+
+static void who_looks_is_told_who_holds_it(void **state) {
+  hf_error err;
+  hf_lease *second;
+  char holder[512], short_one[8];
+  bool held;
+  const char *path = text_of("%s/a.lock", (char *)*state);
+  hf_lease *lease = acquire(path, "Live.run of bot.lua");
+  assert_true(looks_held(path, holder));
+  CONTAINS(holder, text_of("process %ld on host ", (long)getpid()));
+  FAILS(HF_BUSY, hf_lease_acquire(path, "other", 0, &second, &err));
+  assert_string_equal(holder, err.cause);
+  OK(hf_lease_look(path, &held, short_one, sizeof short_one, &err));
+  assert_true(held && strlen(short_one) == 7);
+  OK(hf_lease_look(path, &held, NULL, 0, NULL));
+  assert_true(held);
+  hf_lease_release(lease);
+  assert_false(looks_held(path, holder));
+  assert_string_equal(holder, "");
+  FAILS(HF_INVALID_ARGUMENT, hf_lease_look("", &held, NULL, 0, &err));
+  FAILS(HF_INVALID_ARGUMENT, hf_lease_look(NULL, &held, NULL, 0, &err));
+
+  struct child c = start_child(hold, path);
+  assert_true(looks_held(path, holder));
+  CONTAINS(holder, text_of("process %ld on host ", (long)c.pid));
+  CONTAINS(holder, "(the child, since ");
+  end_child(c, SIGKILL);
+  assert_false(looks_held(path, holder));
+}
+
+static void looking_makes_and_changes_nothing(void **state) {
+  struct stat before, after;
+  char holder[512];
+  const char *directory = *state, *path = text_of("%s/a.lock", directory);
+  assert_false(looks_held(text_of("%s/.lease/signal/a.lock", directory), holder));
+  assert_int_equal(access(text_of("%s/.lease", directory), F_OK), -1);
+  assert_false(looks_held(path, holder));
+  assert_int_equal(access(path, F_OK), -1);
+  write_file(path, left_behind);
+  assert_int_equal(stat(path, &before), 0);
+  assert_false(looks_held(path, holder));
+  assert_int_equal(stat(path, &after), 0);
+  assert_true(before.st_ino == after.st_ino && before.st_mtim.tv_nsec == after.st_mtim.tv_nsec);
+  assert_string_equal(read_file(path), left_behind);
+
+  const char *link = text_of("%s/link.lock", directory), *fifo = text_of("%s/fifo.lock", directory);
+  assert_int_equal(symlink(path, link) + mkfifo(fifo, 0666), 0);
+  hf_lease *lease = acquire(path, "x");
+  assert_false(looks_held(link, holder) || looks_held(fifo, holder) || looks_held(directory, holder));
+  assert_false(looks_held(text_of("%s/below.lock", path), holder));
+  hf_lease_release(lease);
+}
+
+static void who_cannot_look_says_so(void **state) {
+  hf_error err;
+  bool held;
+  const char *path = text_of("%s/a.lock", (char *)*state);
+  write_file(path, left_behind);
+  flock_fails_with = ENOLCK;
+  hf_status status = hf_lease_look(path, &held, NULL, 0, &err);
+  flock_fails_with = 0;
+  FAILS(HF_UNSUPPORTED, status);
+  assert_false(held);
+  if (geteuid() == 0) return;
+  assert_int_equal(chmod(path, 0), 0);
+  FAILS(HF_IO, hf_lease_look(path, &held, NULL, 0, &err));
+  CONTAINS(err.message, text_of("cannot look at the lock file %s: ", path));
+}
+
+/* A process that looks again and again. */
+static pid_t start_looking(const char *path) {
+  pid_t child = fork();
+  if (child == 0) {
+    bool held;
+    alarm(60); /* should nobody end it */
+    for (;; usleep(50)) hf_lease_look(path, &held, NULL, 0, NULL);
+  }
+  return child;
+}
+
+static void who_looks_is_in_nobody_s_way(void **state) {
+  enum { LOOKERS = 3, ROUNDS = 2000 };
+  const char *path = text_of("%s/a.lock", (char *)*state);
+  pid_t lookers[LOOKERS];
+  for (int i = 0; i < LOOKERS; i++) lookers[i] = start_looking(path);
+  for (int i = 0; i < ROUNDS; i++) {
+    write_file(path, left_behind); /* where there is no file, nobody locks it to look */
+    hf_lease_release(acquire(path, "x"));
+  }
+  for (int i = 0; i < LOOKERS; i++) {
+    kill(lookers[i], SIGKILL);
+    assert_int_equal(waitpid(lookers[i], NULL, 0), lookers[i]);
+  }
+}
+
+static void assert_found(const char *folder, size_t expected, const char *one) {
+  hf_error err;
+  size_t count;
+  hf_page *page = hf_page_new();
+  OK(hf__lease_find(folder, page, &err));
+  const hf_entry *entries = hf_page_entries(page, &count);
+  bool seen = false;
+  for (size_t i = 0; i < count; i++) {
+    const hf_slice id = entries[i].id, holder = entries[i].json;
+    seen = seen || (one && strcmp(text_of("%.*s", (int)id.size, id.data), one) == 0);
+    CONTAINS(text_of("%.*s", (int)holder.size, holder.data), text_of("process %ld on host ", (long)getpid()));
+  }
+  assert_int_equal(count, expected);
+  assert_true(seen || !one);
+  hf_page_free(page);
+}
+
+static void the_leases_in_a_folder_are_found(void **state) {
+  char folder[4096];
+  snprintf(folder, sizeof folder, "%s/.lease", (char *)*state);
+  assert_found(folder, 0, NULL);
+  assert_int_equal(access(folder, F_OK), -1);
+  hf_lease *first = acquire(text_of("%s/signal/main/BTC.lock", folder), "x");
+  hf_lease *second = acquire(text_of("%s/trader.lock", folder), "x");
+  hf_lease *apart = acquire(text_of("%s/.command/1.lock", folder), "x"),
+           *other = acquire(text_of("%s/a.txt", folder), "x");
+  write_file(text_of("%s/signal/main/left.lock", folder), left_behind);
+  assert_int_equal(symlink("signal", text_of("%s/again", folder)), 0);
+  assert_found(folder, 2, text_of("%s/signal/main/BTC.lock", folder));
+  assert_found(text_of("%s/.command", folder), 1, text_of("%s/.command/1.lock", folder));
+  hf_lease_release(first);
+  assert_found(folder, 1, text_of("%s/trader.lock", folder));
+  hf_lease_release(second);
+  assert_found(folder, 0, NULL);
+  hf_lease_release(apart);
+  hf_lease_release(other);
+}
+
 /* ---- the user's folder */
 
 static void the_folder_of_the_user_is_closed_to_others(void **state) {
@@ -587,6 +730,11 @@ int main(void) {
       IN_DIRECTORY(a_child_does_not_keep_it_alive),
       IN_DIRECTORY(a_program_that_was_started_does_not_keep_it_alive),
       IN_DIRECTORY(a_fork_while_other_threads_take_leases_gives_the_child_none),
+      IN_DIRECTORY(who_looks_is_told_who_holds_it),
+      IN_DIRECTORY(looking_makes_and_changes_nothing),
+      IN_DIRECTORY(who_cannot_look_says_so),
+      IN_DIRECTORY(who_looks_is_in_nobody_s_way),
+      IN_DIRECTORY(the_leases_in_a_folder_are_found),
       cmocka_unit_test(the_folder_of_the_user_is_closed_to_others),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -73,4 +73,12 @@ function adapters.isSameStore(name, other) end
 ---@raise invalid_argument; not_found where the directory is missing and the store is not to be made
 function adapters.place(name) end
 
+---Where the store of an instance is, in the words of place() for an adapter on the same store.  Opens and creates
+---nothing.
+---@param store PersistBase
+---@return string? directory
+---@return string identity
+---@raise invalid_argument; not_found where the directory is missing and the store is not to be made
+function adapters.placeOf(store) end
+
 return adapters

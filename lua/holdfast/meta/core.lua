@@ -70,6 +70,15 @@ function core.transaction(fn, ...) end
 ---@return boolean
 function core.inTransaction() end
 
+---Runs the function outside the snapshot that is open, which goes on afterwards: for writing to one store while another
+---is read at one moment.  Inside, the store of the snapshot can be neither read nor written.
+---@generic T
+---@param fn fun(...): T
+---@param ... any arguments for fn
+---@return T result what fn returns
+---@raise unsupported in a transaction, or where fn uses the store of the snapshot; and whatever fn raises
+function core.outside(fn, ...) end
+
 ---Opens a whole store.
 ---@param base string a directory (LMDB) or a store URL
 ---@param options? holdfast.Options
@@ -177,6 +186,18 @@ function core.lease(path, who, timeoutMs) end
 ---@return string path
 ---@raise io where somebody else has made it
 function core.leaseFolder() end
+
+---Who holds a lease, without acquiring it: nothing is made, changed or deleted.
+---@param path string the lock file, which need not exist
+---@return string? holder "process 1234 on host alpha (who, since when)", "" where it has not said so yet; nil: nobody
+---@raise io where the file cannot be read, unsupported
+function core.leaseHolder(path) end
+
+---The leases that are held in a folder and those below it, but for folders whose names begin with a dot.
+---@param folder string need not exist
+---@return {path: string, holder: string}[] held
+---@return holdfast.Error? problem the first thing that could not be looked at
+function core.leasesIn(folder) end
 
 ---Raises for what is no range.
 ---@param store PersistBase

@@ -458,6 +458,18 @@ HF_API void hf_lease_release(hf_lease *lease);
 /* The lock file as an absolute path.  Valid until the release. */
 HF_API const char *hf_lease_path(const hf_lease *lease);
 
+/* Says who holds a lease, without acquiring it: nothing is made, changed or deleted, and nobody who acquires it
+ * meanwhile is refused.  A lock file that a killed process left behind is no lease.  What it says was true a moment
+ * ago; who has to be sure that nobody comes in between acquires a lease of its own that the other looks at.
+ *   path      the lock file, which need not exist; a relative path is relative to the working directory
+ *   held      receives whether somebody holds it: another process, or this one
+ *   holder    receives who does, in the words of err->cause of hf_lease_acquire(); "" where nobody does, and where a
+ *             holder has not yet said who it is.  512 bytes are enough; less is cut
+ *   capacity  bytes of holder; 0: it is not wanted
+ * Errors: HF_IO: the file cannot be read, because it is another user's, for example; HF_UNSUPPORTED: the filesystem has
+ * no locks; HF_INVALID_ARGUMENT: no path. */
+HF_API hf_status hf_lease_look(const char *path, bool *held, char *holder, size_t capacity, hf_error *err);
+
 /* -------------------------------------------------------------------- JSON */
 
 /* Checks that the text is one JSON value that can be stored: RFC 8259, UTF-8, no
