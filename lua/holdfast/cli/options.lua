@@ -40,6 +40,11 @@ function M.durability(command)
     :description("What a power cut may take: sync (nothing, the default), nometasync or nosync.")
 end
 
+-- For subcommands that change what a strategy host may be running on.
+function M.force(command, description)
+  command:flag("--force"):description(description or "Write also to a store on which a strategy host runs.")
+end
+
 -- Which entities: --prefix, --from, --to.
 function M.part(command)
   command:option("--prefix"):argname("TEXT"):description("Only ids that begin so.")

@@ -71,4 +71,12 @@ function M.complain(err, asJson)
   io.stderr:write(shown, "\n")
 end
 
+--- Writes a warning to stderr: something that the user should know, and that ends nothing.
+---@param message string
+---@param asJson? boolean
+function M.warn(message, asJson)
+  io.stdout:flush()
+  io.stderr:write(asJson and text.object("warning", message) or "holdfast: warning: " .. message, "\n")
+end
+
 return M

@@ -9,6 +9,7 @@ local core = require "holdfast.core"
 local holdfast = require "holdfast"
 local batch = require "holdfast.cli.batch"
 local jsonlines = require "holdfast.cli.jsonlines"
+local leases = require "holdfast.cli.leases"
 local options = require "holdfast.cli.options"
 local output = require "holdfast.cli.output"
 local progress = require "holdfast.cli.progress"
@@ -135,13 +136,33 @@ function Importer:explain(err, line)
   return err
 end
 
+-- While a host runs on the store, a file is looked through first, so that what is refused is refused before anything
+-- has been written.  What is wrong with a line is for the import itself to say.
+local function refuseUnderHost(guard, file, entityName)
+  for number, line in jsonlines.lines(file) do
+    local ok, name = pcall(parseLine, line, entityName)
+    local claimed, raised = xpcall(function() guard:claim(ok and name or "") end, core.traceback)
+    if not claimed then
+      raised.message, raised.line = string.format("line %d: %s", number, raised.message), number
+      raised.hint = "nothing was imported"
+      error(raised, 0)
+    end
+  end
+  file:seek("set")
+end
+
 local function import(args)
   local path = args.file ~= "-" and args.file or nil
   local file = path and openFile(path, "rb") or io.stdin
   local size = path and file:seek("end") or nil
   if size then file:seek("set") end
   local store = target.open(args, true)
-  local writes = batch.new(function(name) return store:entity(name) end)
+  local guard = leases.guard(store, args)
+  if size and guard:seesHost() then refuseUnderHost(guard, file, args.entity) end
+  local writes = batch.new(function(name)
+    guard:claim(name) -- before anything of its batch is written
+    return store:entity(name)
+  end)
   local self = setmetatable({ batch = writes, lines = {}, imported = 0 }, Importer)
   local bar = progress.start { label = "Importing", unit = "", total = size, bytes = true, stride = 16 }
   local current
@@ -158,6 +179,7 @@ local function import(args)
     self:flush()
   end, core.traceback)
   bar:finish()
+  guard:release()
   if path then file:close() end
   if not ok then error(self:explain(raised, current), 0) end
   output.line(args.json and text.object("imported", self.imported)
@@ -191,7 +213,9 @@ return {
     summary = "Read entities from JSON lines.",
     description = "Reads lines as export writes them and writes the entities, new or not.  A bad line stops the\n"
       .. "import and is named; of its batch (up to 1000 lines) nothing is written.  Running the whole import\n"
-      .. "again is always safe.",
+      .. "again is always safe.\n\n"
+      .. "Refused for an adapter's entity names (signal, schedule, risk, partial) while a strategy host runs on\n"
+      .. "the store; --force imports all the same.",
     examples = {
       "holdfast import ./data backup.jsonl",
       "holdfast filter ./data signal 'v.open' --json | holdfast import ./open - --entity signal",
@@ -202,6 +226,7 @@ return {
         :description("The lines; the standard input if left out or '-'.")
       command:option("--entity"):argname("NAME"):description("The entity name for all lines, whatever they say.")
       options.durability(command)
+      options.force(command)
     end,
     run = import,
   },

@@ -4,6 +4,7 @@
 
 local core = require "holdfast.core"
 local holdfast = require "holdfast"
+local leases = require "holdfast.cli.leases"
 local options = require "holdfast.cli.options"
 local output = require "holdfast.cli.output"
 local target = require "holdfast.cli.target"
@@ -22,7 +23,10 @@ local function put(args)
   holdfast.json.decode(value) -- what cannot be stored creates no store either
   local store = target.open(args, true)
   local persist = store:entity(args.entity)
+  local guard = leases.guard(store, args)
+  guard:claim(args.entity)
   local revision = core.writeText(persist, args.id, value)
+  guard:release()
   if args.json then
     if not persist.supports.revision then revision = nil end
     output.line(text.object("id", args.id, "revision", revision))
@@ -61,6 +65,8 @@ local function rm(args)
   end
   local store = target.open(args)
   local persist = store:entity(args.entity)
+  local guard = leases.guard(store, args)
+  guard:claim(args.entity)
   local missing, removed = {}
   if args.all then
     removed = persist:count()
@@ -69,6 +75,7 @@ local function rm(args)
   else
     missing, removed = removeIds(persist, args.id)
   end
+  guard:release()
   for _, id in ipairs(missing) do
     output.complain(core.error("not_found", string.format("Entity %s:%s not found for deletion", args.entity, id),
       { entityName = args.entity, entityId = id }), args.json)
@@ -82,7 +89,9 @@ return {
     name = "put",
     summary = "Write an entity.",
     description = "Writes one JSON value under an id, new or not, and creates the store where there is none.\n"
-      .. "When the command returns, the entity is durable.  The text is stored as given.",
+      .. "When the command returns, the entity is durable.  The text is stored as given.\n\n"
+      .. "Refused under an adapter's entity name (signal, schedule, risk, partial) while a strategy host runs\n"
+      .. "on the store; --force writes all the same.",
     examples = {
       "holdfast put ./data signal BTC '{\"side\":\"long\"}'",
       "curl -s https://example.org/btc.json | holdfast put ./data signal BTC",
@@ -94,6 +103,7 @@ return {
       command:argument("JSON"):argname("JSON"):target("value"):args("?")
         :description("The value; from the standard input if left out or '-'.")
       options.durability(command)
+      options.force(command)
     end,
     run = put,
   },
@@ -101,7 +111,9 @@ return {
     name = "rm",
     summary = "Remove entities.",
     description = "Removes entities by their ids, in one commit where the store can.  Exit code 1 if one of them did\n"
-      .. "not exist; the others are gone all the same.",
+      .. "not exist; the others are gone all the same.\n\n"
+      .. "Refused under an adapter's entity name (signal, schedule, risk, partial) while a strategy host runs\n"
+      .. "on the store; --force removes all the same.",
     examples = { "holdfast rm ./data signal BTC ETH", "holdfast rm ./data signal --all" },
     arguments = function(command)
       options.url(command)
@@ -109,6 +121,7 @@ return {
       command:argument("ID"):argname("ID"):target("id"):args("*"):description("Ids of entities.")
       command:flag("--all"):description("All entities of this name, and nothing else.")
       options.durability(command)
+      options.force(command)
     end,
     run = rm,
   },

@@ -7,6 +7,10 @@
 -- are in the user's folder, under a hash of what names the store.  A store in memory is nobody else's: there the
 -- table `held` is enough.  Names are encoded so that each is one part of a path, and different names are different
 -- parts; that of a folder never ends in ".lock".
+--
+-- A program that changes the store of a host from outside, as the command does, announces itself in the folder .command
+-- beside those leases, which is no name's part.  Both sides first take what is theirs and then look for the other's: of
+-- a host that starts and a change that begins, at least one sees the other, whatever the order is.
 
 local core = require "holdfast.core"
 local hash = require "holdfast.hash"
@@ -66,13 +70,21 @@ local function part(text)
   return encoded:sub(1, PART_MAX - 20) .. "~" .. hash.of(text)
 end
 
--- The folder of the lock files of an adapter's store; without one, nil and what names the store.
-local function folderOf(adapterName)
-  local directory, identity = core.adapters.place(adapterName)
+--- The folder of a store's lock files; without one, nil and what names the store.
+---@param directory? string  where the store is, as core.adapters.place() says
+---@param identity string    the same of what names it
+---@return string? folder
+---@return string? identity
+function M.folder(directory, identity)
   if directory then return directory .. "/.lease" end
   if identity:find("^memory:") or identity:find("^null:") then return nil, identity end
   return core.leaseFolder() .. "/" .. part(identity):sub(1, 40) .. "~" .. hash.of(identity)
 end
+
+local function folderOf(adapterName) return M.folder(core.adapters.place(adapterName)) end
+
+-- Where those who change a store from outside announce themselves.
+local function changesIn(folder) return folder .. "/.command" end
 
 -- Takes what the parts name for the adapter's store.
 --   refuse  raises; gets who has it
@@ -95,21 +107,63 @@ local function acquire(adapterName, parts, who, timeoutMs, refuse)
   return lease
 end
 
+--- Announces that this process changes the store from outside, so that no host starts on it meanwhile.  Those that run
+--- already are to be looked for afterwards (core.leasesIn).
+---@param folder string  of the store's lock files
+---@param who string     for the message that a host gets
+---@return holdfast.Lease
+---@raise what core.lease() raises, but busy: others may change the store at the same time
+function M.change(folder, who)
+  local number = 0
+  while true do
+    number = number + 1
+    local ok, lease = pcall(core.lease, changesIn(folder) .. "/" .. number .. ".lock", who, 0)
+    if ok then return lease end
+    if not core.isError(lease, "busy") then error(lease, 0) end
+  end
+end
+
+-- Waits a little for those who change the store.  Who still does then, and the error that says so.
+local function changedBy(folder)
+  for _, change in ipairs(core.leasesIn(changesIn(folder))) do
+    local ok, lease = pcall(core.lease, change.path, scriptName(), LINGER_MS)
+    if ok then
+      lease:release()
+    elseif core.isError(lease, "busy") then
+      return lease.cause or change.holder, lease
+    end
+  end
+end
+
+-- Lets go again of what runs the strategy while somebody changes its store: it would read half of the change.
+local function refuseChanged(lease, strategyName, symbol)
+  local folder = folderOf(SIGNAL)
+  if not folder then return end
+  local holder, cause = changedBy(folder)
+  if not holder then return end
+  lease:release()
+  error(core.error("busy", ("strategy '%s' on %s cannot start while its store is changed by %s: start it after that")
+    :format(strategyName, symbol, holder), { entityName = "signal", cause = cause.message }), 0)
+end
+
 --- Makes this process the one that runs the strategy on the symbol.  Keep the lease: when it is collected, it is
 --- released.
 ---@param strategyName string
 ---@param symbol string
 ---@param who? string  what runs it, for the message that others get; the script's name if left out
 ---@return holdfast.host.Lease
----@raise busy where another process of this user on this machine runs it, or another part of this one; names it
+---@raise busy where another process of this user on this machine runs it, or another part of this one, or where the
+---   command is changing the store; names it
 function M.take(strategyName, symbol, who)
   checkText("take: the name of the strategy", strategyName)
   checkText("take: the symbol", symbol)
   who = who == nil and scriptName() or checkText("take: who", who)
-  return acquire(SIGNAL, { "signal", strategyName, symbol }, who, LINGER_MS, function(holder, cause)
+  local lease = acquire(SIGNAL, { "signal", strategyName, symbol }, who, LINGER_MS, function(holder, cause)
     error(core.error("busy", ("strategy '%s' on %s is run by %s: only one process may run it; end that one first")
       :format(strategyName, symbol, holder), { entityName = "signal", cause = cause and cause.message }), 0)
   end)
+  refuseChanged(lease, strategyName, symbol)
+  return lease
 end
 
 local function entityNameOf(adapterName)

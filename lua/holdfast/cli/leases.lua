@@ -1,0 +1,103 @@
+-- SPDX-License-Identifier: MIT
+--
+-- Keeps put, import, rm and copy from changing a store under a strategy host that runs on it: the host holds what it
+-- has read for the truth, and its next write undoes the change, or acts on it by half.  It concerns the entity names of
+-- the adapters only; others cost nothing.
+--
+-- The command announces itself before it looks for hosts, and a host looks for commands once it has its lease
+-- (host/lease.lua): so neither begins under the other, unless one of them cannot see the other's lock files.
+
+local core = require "holdfast.core"
+local lease = require "holdfast.host.lease"
+local output = require "holdfast.cli.output"
+local text = require "holdfast.cli.text"
+
+---@class holdfast.cli.Guard
+local Guard = {}
+Guard.__index = Guard
+
+local M = {}
+
+--- Guards the store that a subcommand changes.
+---@param store table  as target.open gives it
+---@param args {command: string, force?: boolean, json?: boolean}
+---@return holdfast.cli.Guard
+function M.guard(store, args)
+  return setmetatable({ store = store, args = args }, Guard)
+end
+
+local function isAdapters(name)
+  for _, row in ipairs(core.adapters.list()) do
+    if row.entityName == name then return true end
+  end
+  return false
+end
+
+-- The folder of the store's lock files, and whether hosts elsewhere would have theirs in it; nil for a store that is
+-- nobody else's.
+local function place(store, name)
+  local directory, identity = core.adapters.placeOf(store:entity(name))
+  return lease.folder(directory, identity), directory ~= nil
+end
+
+local function usedBy(store, name, found)
+  local more = #found > 1 and string.format(" (and %s)", text.plural(#found - 1, "more lease", "more leases")) or ""
+  return core.error("busy", string.format("a strategy host runs on %s: %s%s; end it first, or change '%s' under it "
+    .. "with --force", text.url(store.url), found[1].holder ~= "" and found[1].holder or "one that has not said who it is",
+    more, name), { entityName = name, cause = "its lease is " .. found[1].path })
+end
+
+local function warn(self, message, ...)
+  output.warn(string.format(message, ...), self.args.json)
+end
+
+local function announce(self, folder)
+  local ok, made = pcall(lease.change, folder, "holdfast " .. self.args.command)
+  if ok then return made end
+  warn(self, "a strategy host that starts meanwhile cannot be kept from it: %s", made.message)
+end
+
+-- Raises where a host is seen; says what cannot be seen.
+local function look(self, name, folder, isShared)
+  local found, problem = core.leasesIn(folder)
+  if found[1] then
+    self:release()
+    error(usedBy(self.store, name, found), 0)
+  end
+  if problem then
+    warn(self, "whether a strategy host runs on %s cannot be seen: %s", text.url(self.store.url), problem.message)
+  elseif not isShared then
+    warn(self, "whether a strategy host of another machine, of another user, or with another spelling of the URL runs "
+      .. "on %s cannot be seen from here: --force says that none does", text.url(self.store.url))
+  end
+end
+
+--- Before the first write under this name: raises busy where a host runs on the store, unless forced.
+---@param name string
+function Guard:claim(name)
+  if self.claimed or not isAdapters(name) then return end
+  local ok, folder, isShared = pcall(place, self.store, name)
+  if not ok and not core.isError(folder, "io") then error(folder, 0) end
+  self.claimed = true
+  if not ok then
+    warn(self, "whether a strategy host runs on %s cannot be seen: %s", text.url(self.store.url), folder.message)
+  elseif folder then
+    self.lease = announce(self, folder)
+    if not self.args.force then look(self, name, folder, isShared) end
+  end
+end
+
+--- Whether a host is seen to run on the store now, which nothing has been claimed of yet.
+---@return boolean
+function Guard:seesHost()
+  local ok, folder = pcall(place, self.store, core.adapters.list()[1].entityName)
+  return ok and folder and core.leasesIn(folder)[1] ~= nil or false
+end
+
+--- The changes are done: hosts may start.
+function Guard:release()
+  if self.lease then self.lease:release() end
+  self.lease, self.claimed = nil, nil
+end
+
+return M
