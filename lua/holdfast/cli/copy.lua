@@ -4,12 +4,17 @@
 -- over as texts, in natural order and in batches, so that memory stays flat; after each
 -- batch the position is saved (position.lua), so that a copy that ends early, however it
 -- does, can be taken up again.  Writing is an upsert: doing some of it twice is harmless.
+-- All of it, from the first entity to the comparison, sees one moment of the source where
+-- that has snapshots (moment.lua).
 
 local core = require "holdfast.core"
 local holdfast = require "holdfast"
 local batch = require "holdfast.cli.batch"
 local compare = require "holdfast.cli.compare"
 local interrupt = require "holdfast.cli.interrupt" -- in src/main.c
+local leases = require "holdfast.cli.leases"
+local mirror = require "holdfast.cli.mirror"
+local moments = require "holdfast.cli.moment"
 local options = require "holdfast.cli.options"
 local output = require "holdfast.cli.output"
 local position = require "holdfast.cli.position"
@@ -37,14 +42,6 @@ end
 
 -- ---------------------------------------------------------------- two stores
 
--- The names that a store has; nil for a script's class that cannot tell.
-local function knownNames(store)
-  local ok, names = pcall(store.names, store)
-  if ok then return names end
-  if not core.isError(names, "unsupported") then error(names, 0) end
-  return nil, names
-end
-
 local function has(names, wanted)
   for _, name in ipairs(names) do
     if name == wanted then return true end
@@ -67,7 +64,7 @@ end
 
 -- The names to copy.  Raises not_found for one that the source does not have, before anything is made for it.
 local function namesOf(source, args)
-  local known, why = knownNames(source)
+  local known, why = moments.known(source)
   if not args.entity then
     if known then return known end
     why.hint = "name what is to be copied: --entity NAME, as often as needed"
@@ -117,7 +114,7 @@ local function hasPosition(to, saved)
 end
 
 -- Where an earlier copy stopped, if we are to go on there; and says what is done about it.
-local function resumePoint(args, to, where)
+local function resumePoint(args, to, where, now)
   local saved = where:load()
   if not saved then
     if args.resume then say(args, "there is nothing to resume: copying from the start") end
@@ -128,7 +125,7 @@ local function resumePoint(args, to, where)
     say(args, "an earlier copy stopped behind %s; this one begins anew (--resume would go on there)", at)
     return nil, saved
   end
-  if not hasPosition(to, saved) then
+  if not now:outside(hasPosition, to, saved) then
     say(args, "the target does not have %s, behind which an earlier copy stopped: copying from the start", at)
     return nil, saved
   end
@@ -136,13 +133,16 @@ local function resumePoint(args, to, where)
   return saved
 end
 
+-- How many entities could not be read since the copy began.
+function Copier:unreadable() return (self.resumed and self.resumed.unreadable or 0) + self.source.unreadable end
+
 -- One batch reaches the target, and the position says so.
 function Copier:flush()
-  local count = self.batch:write()
+  local count = self.now:outside(self.batch.write, self.batch)
   if count > 0 then
     self.copied = self.copied + count
     self.last = { entity = self.name, id = self.id }
-    local ok, problem = self.where:save(self.name, self.id, self.before + self.copied)
+    local ok, problem = self.where:save(self.name, self.id, self.before + self.copied, self:unreadable())
     if not ok and not self.warned then
       self.bar:finish()
       say(self.args, "this copy cannot be resumed if it is interrupted: %s", problem)
@@ -176,7 +176,26 @@ function Copier:run(names)
     end
   end
   self:flush()
+  if self.args.delete then self:delete(names) end
   self.where:remove()
+end
+
+-- Removes what only the target has; a position that is left says that there is nothing more to copy.
+function Copier:delete(names)
+  self.bar:finish()
+  local bar = progress.start { label = "Deleting", unit = "entities" }
+  local ok, result = xpcall(mirror.delete, handler, {
+    args = self.args, source = self.source, target = self.to, now = self.now, names = names,
+    unreadable = self:unreadable(),
+    step = function(done)
+      bar:step(done)
+      self.deleted = done
+      checkSignal()
+    end,
+  })
+  bar:finish()
+  if not ok then error(result, 0) end
+  self.mirror = result
 end
 
 -- Says in what ended the copy how far it came.
@@ -186,6 +205,9 @@ function Copier:explain(raised)
   raised.copied = self.copied
   raised.hint = last and string.format("copied so far: %s, up to %s:%s; the same command with --resume goes on there",
     text.plural(self.before + self.copied, "entity", "entities"), last.entity, last.id) or "nothing was copied"
+  if self.deleted and self.deleted > 0 and last then
+    raised.hint = string.format("%s (%s deleted)", raised.hint, text.plural(self.deleted, "entity was", "entities were"))
+  end
   return raised
 end
 
@@ -197,11 +219,19 @@ local function totalOf(source, names, args)
   return total
 end
 
-local function copyAll(args, source, to, names)
+-- No host may run on the target: neither where something is written nor where something is removed.
+local function claimTarget(args, to, names)
+  local guard = leases.guard(to, args)
+  for _, name in ipairs(names) do guard:claim(name) end
+  for _, name in ipairs(args.delete and mirror.namesOf(to, args, names) or {}) do guard:claim(name) end
+  return guard
+end
+
+local function copyAll(args, source, to, names, now)
   local where = position.of(args)
-  local resumed, leftover = resumePoint(args, to, where)
+  local resumed, leftover = resumePoint(args, to, where, now)
   local self = setmetatable({
-    args = args, source = source, where = where, resumed = resumed, leftover = leftover,
+    args = args, source = source, to = to, now = now, where = where, resumed = resumed, leftover = leftover,
     batch = batch.new(function(name) return to:entity(name) end),
     before = resumed and resumed.copied or 0, copied = 0, counts = {}, last = resumed,
     bar = progress.start { label = "Copying", unit = "entities", total = totalOf(source, names, args), stride = 64 },
@@ -223,8 +253,8 @@ local function textsOf(store, known, name, args)
 end
 
 -- Compares what was asked for; without names, everything that either store has.
-local function compareAll(args, source, to, names)
-  local ours, theirs = knownNames(source), knownNames(to)
+local function compareAll(args, source, to, names, now)
+  local ours, theirs = now.names, now:outside(moments.known, to)
   local total, done = totalOf(source, names, args), 0 -- before there are names that only the target has
   if not args.entity then names = sorted(names, theirs or {}) end
   local bar = progress.start { label = "Comparing", unit = "entities", total = total, stride = 64 }
@@ -236,7 +266,8 @@ local function compareAll(args, source, to, names)
   local ok, results = pcall(function()
     local list = {}
     for i, name in ipairs(names) do
-      list[i] = compare.compare(textsOf(source, ours, name, args), textsOf(to, theirs, name, args), step)
+      local nextTarget = now:outsideEach(now:outside(textsOf, to, theirs, name, args))
+      list[i] = compare.compare(textsOf(source, ours, name, args), nextTarget, step)
       list[i].entity = name
     end
     return list
@@ -268,6 +299,13 @@ local function printCopied(copier)
   output.line(text.plural(copier.copied, "entity", "entities") .. " copied" .. earlier)
 end
 
+local function printDeleted(result)
+  for _, counter in ipairs(result.counts) do
+    output.line(string.format("deleted\t%s\t%.0f", counter.entity, counter.deleted))
+  end
+  output.line(text.plural(result.deleted, "entity", "entities") .. " deleted")
+end
+
 local function printComparison(results)
   for _, result in ipairs(results) do
     local source, to = result.source, result.target
@@ -295,8 +333,17 @@ end
 
 local function sideText(side) return text.raw(text.object("count", side.count, "hash", side.hash)) end
 
+local function deletedTexts(result)
+  local deleted = {}
+  for i, counter in ipairs(result and result.counts or {}) do
+    deleted[i] = text.object("entity", counter.entity, "deleted", counter.deleted)
+  end
+  return deleted
+end
+
 local function machineText(copier, results, unreadable)
   local copied, compared = {}, {}
+  local mirrored = copier and copier.mirror
   for i, counter in ipairs(copier and copier.counts or {}) do
     copied[i] = text.object("entity", counter.entity, "copied", counter.copied)
   end
@@ -308,6 +355,8 @@ local function machineText(copier, results, unreadable)
       "extra", result.extra, "first", list(first))
   end
   return text.object("copied", copier and copier.copied, "entities", copier and list(copied),
+    "deleted", mirrored and mirrored.deleted, "deletedEntities", mirrored and list(deletedTexts(mirrored)),
+    "notDeleted", mirrored and mirrored.kept,
     "unreadable", unreadable, "resumedBehind", copier and positionText(copier.resumed),
     "leftover", copier and positionText(copier.leftover),
     "equal", results and sum(results).found == 0, "compared", results and list(compared))
@@ -319,7 +368,35 @@ local function checkArguments(args)
   local function refuse(message) error(core.error("invalid_argument", message), 0) end
   if args.entity and #args.entity == 0 then args.entity = nil end
   if args.verify_only and args.resume then refuse("--verify-only copies nothing: there is nothing to --resume") end
+  if args.verify_only and args.delete then refuse("--verify-only changes nothing: there is nothing to --delete") end
   args.verify = args.verify or args.verify_only
+end
+
+-- What is done at one moment of the source.
+local function copyAndCompare(args, source, to, names, now)
+  local copier, results
+  if not args.verify_only then copier = copyAll(args, source, to, names, now) end
+  if copier and not args.json then
+    printCopied(copier)
+    if copier.mirror then printDeleted(copier.mirror) end
+  end
+  if args.verify then results = compareAll(args, source, to, names, now) end
+  if results and not args.json then printComparison(results) end
+  return copier, results
+end
+
+-- A snapshot leaves what is unreadable where it is: that is moved to quarantine by being read once more.
+local function quarantine(source)
+  for _, err in ipairs(source.reported) do pcall(core.readText, source:entity(err.entityName), err.entityId) end
+end
+
+-- Says why nothing was deleted.  The exit code for that, or 0.
+local function complainKept(args, source, copier)
+  local refusal = copier and copier.mirror and copier.mirror.refusal
+  if not refusal then return 0 end
+  output.complain({ code = copier:unreadable() > 0 and "corrupt" or "not_found", message = refusal,
+    hint = "a mirror of it would have lost what the target still has" }, args.json)
+  return 3
 end
 
 local function work(args)
@@ -327,16 +404,20 @@ local function work(args)
   local source = target.open { url = args.source, readonly = args.readonly, json = args.json }
   local names = namesOf(source, args)
   local to = openTarget(args, source, not args.verify_only)
-  local copier
+  local guard
   if not args.verify_only then
     if names[1] then refuseSameBelow(args, source, to, names[1]) end
-    copier = copyAll(args, source, to, names)
+    guard = claimTarget(args, to, names)
   end
-  if copier and not args.json then printCopied(copier) end
-  local results = args.verify and compareAll(args, source, to, names) or nil
-  if results and not args.json then printComparison(results) end
+  local copier, results
+  moments.run(source, names, not args.entity, args.json, function(now, present)
+    for _, name in ipairs(guard and present or {}) do now:outside(guard.claim, guard, name) end
+    copier, results = copyAndCompare(args, source, to, present, now)
+  end)
+  if guard then guard:release() end
+  quarantine(source)
   if args.json then output.line(machineText(copier, results, source.unreadable + to.unreadable)) end
-  local code = math.max(source:exitCode(), to:exitCode())
+  local code = math.max(source:exitCode(), to:exitCode(), complainKept(args, source, copier))
   return code == 0 and results and sum(results).found > 0 and 1 or code
 end
 
@@ -363,17 +444,21 @@ return {
     name = "copy",
     summary = "Copy entities from one store into another.",
     description = "Copies everything, or the entity names given, between stores of any kinds, and creates TO where\n"
-      .. "there is none.  What TO has under the same ids is replaced, what it has beside them stays.  The\n"
-      .. "text of a value comes over as it is, where both keep texts.  Prints how many entities of each\n"
-      .. "name were copied.\n\n"
+      .. "there is none.  What TO has under the same ids is replaced, what it has beside them stays, unless\n"
+      .. "--delete makes TO a mirror.  The text of a value comes over as it is, where both keep texts.\n"
+      .. "Prints how many entities of each name were copied, and deleted.\n\n"
       .. "A copy that ends early (Ctrl-C, a crash, a full disk) is continued by the same command with\n"
       .. "--resume.  Its position is kept in $XDG_STATE_HOME/holdfast (~/.local/state/holdfast).\n\n"
-      .. "Unreadable entities are reported and left out; the exit code is 3 then.  FROM is not locked and\n"
-      .. "may change meanwhile: --verify tells, by exit code 1.",
+      .. "Unreadable entities are reported and left out; the exit code is 3 then.  FROM is not locked: it is\n"
+      .. "read at one moment where it has snapshots, and may change meanwhile where it has none; --verify\n"
+      .. "tells, by exit code 1.\n\n"
+      .. "After a FROM that is empty, damaged or was not read to its end, nothing is deleted.  A store on\n"
+      .. "which a strategy host runs is not written to.  --force does both all the same.",
     examples = {
       "holdfast copy ./data file:./plain",
       "holdfast copy ./data redis://localhost/0 --entity signal --entity risk --verify",
       "holdfast copy ./data ./backup --resume",
+      "holdfast copy ./data ./backup --delete --verify",
       "holdfast copy ./data ./backup --verify-only",
     },
     arguments = function(command)
@@ -382,11 +467,13 @@ return {
       command:argument("TO"):argname("TO"):target("target"):description("The store to write.")
       command:option("--entity"):argname("NAME"):count("*"):description("Only this entity name; may be repeated.")
       options.part(command)
+      command:flag("--delete"):description("Then remove from TO what FROM does not have, within what is copied.")
       command:flag("--verify"):description("Then read both stores and compare counts, hashes and every entity.")
       command:flag("--verify-only"):description("Copy nothing: only compare.")
       command:flag("--resume"):description("Go on where the same copy ended early.")
       command:flag("--readonly"):description("Open FROM for reading only: not even quarantine is written.")
       options.durability(command)
+      options.force(command, "Write to a store on which a host runs; with --delete, after an empty or damaged FROM.")
     end,
     run = copy,
   },

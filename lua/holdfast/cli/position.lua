@@ -53,7 +53,7 @@ function M.of(args)
 end
 
 --- What was saved last: the entity written last, and how many were; nil if there is nothing that can be read.
----@return {entity: string, id: string, copied: integer}?
+---@return {entity: string, id: string, copied: integer, unreadable: integer?}?
 function Position:load()
   local file = self.path and io.open(self.path, "rb")
   if not file then return nil end
@@ -68,16 +68,18 @@ end
 ---@param name string
 ---@param id string
 ---@param copied integer  how many entities that were, since the copy began
+---@param unreadable integer  how many could not be read, since the copy began
 ---@return boolean? saved
 ---@return string? problem
-function Position:save(name, id, copied)
+function Position:save(name, id, copied, unreadable)
   if not self.path then return nil, "neither XDG_STATE_HOME nor HOME names a folder for it" end
   if not self.made then
     local ok, problem = files.makeFolder(self.folder)
     if not ok then return nil, problem end
     self.made = true
   end
-  return files.replace(self.path, self.begin .. text.object("entity", name, "id", id, "copied", copied):sub(2) .. "\n")
+  return files.replace(self.path, self.begin .. text.object("entity", name, "id", id, "copied", copied,
+    "unreadable", unreadable > 0 and unreadable or nil):sub(2) .. "\n")
 end
 
 --- Forgets it: the copy is done.

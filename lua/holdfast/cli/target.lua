@@ -31,7 +31,8 @@ function M.open(args, creates)
     end
     error(store, 0)
   end
-  return setmetatable({ store = store, url = args.url, options = options, json = args.json, unreadable = 0 }, Target)
+  return setmetatable({ store = store, url = args.url, options = options, json = args.json, unreadable = 0,
+    reported = {} }, Target)
 end
 
 --- The entities of one name.
@@ -73,6 +74,7 @@ end
 ---@param err table
 function Target:report(err)
   self.unreadable = self.unreadable + 1
+  self.reported[self.unreadable] = err
   output.complain(err, self.json)
 end
 

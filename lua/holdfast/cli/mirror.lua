@@ -1,0 +1,175 @@
+-- SPDX-License-Identifier: MIT
+--
+-- What makes a copy a mirror: removing from the target what the source does not have, for copy --delete.  It begins
+-- when the target has acknowledged all that was copied, looks at ids only, and asks the source once more for each id
+-- before that goes.  A source that is empty or damaged is no model: nothing is deleted after it unless that is forced.
+
+local core = require "holdfast.core"
+local holdfast = require "holdfast"
+local moments = require "holdfast.cli.moment"
+local options = require "holdfast.cli.options"
+local text = require "holdfast.cli.text"
+
+local MOST = 1000 -- ids that are removed together
+
+---@class holdfast.cli.Mirror
+---@field deleted integer  entities that were removed
+---@field kept integer     entities that only the target has and that were left there, as `refusal` says
+---@field counts {entity: string, deleted: integer}[]  those of each name of which some were removed
+---@field refusal? string  why nothing was deleted
+local Mirror = {}
+Mirror.__index = Mirror
+
+local M = {}
+
+-- An iterator over ids.  One that cannot be read is there all the same.
+local function idsOf(persist, range)
+  local step, last = persist:keys(range), nil
+  return function()
+    local ok, id = pcall(step)
+    if ok then return id end
+    if not core.isError(id, "corrupt") or not id.entityId or id.entityId == last then error(id, 0) end
+    last = id.entityId
+    return last
+  end
+end
+
+local function nothing() end
+
+-- An iterator over the ids that only the second of two iterators in natural order has.
+local function extras(nextOurs, nextTheirs)
+  local ours = nextOurs()
+  return function()
+    for theirs in nextTheirs do
+      while ours and ours ~= theirs and holdfast.naturalOrder(ours, theirs) do ours = nextOurs() end
+      if ours ~= theirs then return theirs end
+    end
+  end
+end
+
+-- ------------------------------------------------------------ may it be done
+
+local function isEmpty(self)
+  for _, name in ipairs(self.names) do
+    local range = options.rangeOf(self.args)
+    range.limit = 1
+    if idsOf(self.source:entity(name), range)() then return false end
+  end
+  return true
+end
+
+local function quarantined(self)
+  local total = 0
+  for _, name in ipairs(self.names) do total = total + (self.source:entity(name):stat().quarantined or 0) end
+  return total
+end
+
+-- Why the source is no model; nil if it is one.
+local function refusalOf(self, unreadable)
+  local url = text.url(self.source.url)
+  local setAside = quarantined(self) -- in a moment that is fixed, what was just found unreadable is not among it
+  local damaged = self.now.fixed and unreadable + setAside or math.max(unreadable, setAside)
+  if damaged > 0 then
+    return string.format("%s of %s cannot be read", text.plural(damaged, "entity", "entities"), url)
+  end
+  return isEmpty(self) and url .. " has nothing of what was to be copied" or nil
+end
+
+-- ---------------------------------------------------------------- the target
+
+-- Those of the ids that the source still does not have.  One that is there and cannot be read is there.
+local function gone(persist, ids)
+  local list = {}
+  for _, id in ipairs(ids) do
+    local ok, found = pcall(persist.hasValue, persist, id)
+    if not ok and not core.isError(found, "corrupt") then error(found, 0) end
+    if ok and not found then list[#list + 1] = id end
+  end
+  return list
+end
+
+-- Removes the ids, or counts them where nothing is to be removed.
+function Mirror:remove(persist, ours, ids, counter)
+  if ours then ids = gone(ours, ids) end
+  if self.refusal then
+    self.kept = self.kept + #ids
+  elseif #ids > 0 then
+    local removed = self.now:outside(persist.removeMany, persist, ids)
+    counter.deleted = counter.deleted + removed
+    self.deleted = self.deleted + removed
+  end
+  self.step(self.deleted + self.kept)
+end
+
+-- Clears what only the target has under a name; `ours` is nil where the source does not have the name.
+function Mirror:clearName(name, ours)
+  local range = options.rangeOf(self.args)
+  local counter = { entity = name, deleted = 0 }
+  local persist = self.target:entity(name)
+  local theirs = self.now:outsideEach(self.now:outside(idsOf, persist, range))
+  local ids = {}
+  for id in extras(ours and idsOf(ours, range) or nothing, theirs) do
+    ids[#ids + 1] = id
+    if #ids == MOST then
+      self:remove(persist, ours, ids, counter)
+      ids = {}
+    end
+  end
+  self:remove(persist, ours, ids, counter)
+  if counter.deleted > 0 then self.counts[#self.counts + 1] = counter end
+end
+
+local function setOf(names)
+  local set = {}
+  for _, name in ipairs(names) do set[name] = true end
+  return set
+end
+
+function Mirror:run(theirs)
+  for _, name in ipairs(theirs) do
+    local known = self.now:namesNow()
+    local has = known and setOf(known)[name] or not known
+    -- A name that the source got meanwhile was not copied, and is left for the next time.
+    if self.wanted[name] or not has then self:clearName(name, has and self.source:entity(name) or nil) end
+  end
+end
+
+--- The names under which a mirror may remove something: all of the target's, or those asked for that it has.
+---@param target table
+---@param args {entity?: string[]}
+---@param names string[]  those that are copied
+---@return string[]
+function M.namesOf(target, args, names)
+  local theirs = moments.known(target)
+  if not theirs then return names end -- it cannot tell what else it has
+  if not args.entity then return theirs end
+  local has, list = setOf(theirs), {}
+  for _, name in ipairs(names) do
+    if has[name] then list[#list + 1] = name end
+  end
+  return list
+end
+
+--- Removes from the target what the source does not have, where the source can be a model.
+---@param context {args: table, source: table, target: table, now: holdfast.cli.Moment, names: string[],
+---   unreadable: integer, step: fun(done: integer)}  names: those that were copied; unreadable: entities that could not
+---   be copied; step: called after each batch, and may raise
+---@return holdfast.cli.Mirror
+function M.delete(context)
+  local self = setmetatable({
+    args = context.args, source = context.source, target = context.target, now = context.now, names = context.names,
+    wanted = setOf(context.names), step = context.step, deleted = 0, kept = 0, counts = {},
+  }, Mirror)
+  local why = not self.args.force and refusalOf(self, context.unreadable) or nil
+  self.refusal = why
+  self:run(self.now:outside(M.namesOf, self.target, self.args, self.names))
+  if why and self.kept > 0 then
+    self.refusal = string.format("nothing was deleted, since %s; only in %s: %s, which --force deletes", why,
+      text.url(self.target.url), text.plural(self.kept, "entity", "entities"))
+  else
+    self.refusal = nil
+  end
+  return self
+end
+
+return M
