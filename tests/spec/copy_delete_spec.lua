@@ -223,6 +223,47 @@ describe("holdfast copy --delete", function()
       { result.stderr, result.code })
   end)
 
+  it("keeps no position that was closed for the host that is restored from it", function()
+    temp.writeFile(dir .. "/bot.lua", [[
+      local host, base, from, to, signals = require "holdfast.host", arg[1], arg[2], arg[3], tonumber(arg[4])
+      local minute, start = 60000, 1707343200000
+      require("holdfast").adapters.useAll(base)
+      host.addExchange { exchangeName = "x", getCandles = function(_, _, since, limit)
+        local list = {}
+        for i = 0, limit - 1 do
+          local price = 44000 + 20 * ((since - start) / minute + i)
+          list[i + 1] = { timestamp = since + i * minute, open = price, high = price + 10, low = price - 10,
+            close = price, volume = 1 }
+        end
+        return list
+      end }
+      host.addStrategy { strategyName = "s", interval = "1m", getSignal = function(symbol)
+        if signals == 0 then return nil end
+        signals = signals - 1
+        local price = host.getAveragePrice(symbol)
+        return { position = "long", priceTakeProfit = price * 1.01, priceStopLoss = price * 0.99 }
+      end }
+      host.listenSignalLive(function(event) if event.id then print(event.action) end end)
+      host.listenError(function(failure) print("error", failure.message) end)
+      local clock = host.manualClock(start + from * minute)
+      host.setClock(clock)
+      host.Live.background("BTCUSDT", { strategyName = "s", exchangeName = "x" })
+      clock:advance((to - from) * minute)
+      host.Live.stop()
+      host.run()]])
+    local function live(base, from, to, signals) return ok { "run", dir .. "/bot.lua", base, from, to, signals } end
+    assert.equal("opened\n", live(a, 0, 10, 1))
+    ok { "copy", a, b, "--delete", "--verify" }
+    ok { "copy", a, dir .. "/growing" }
+    assert.equal("closed\n", live(a, 10, 120, 0))
+    ok { "copy", a, b, "--delete", "--verify" }
+    ok { "copy", a, dir .. "/growing" }
+    assert.equal("1\n", ok { "count", dir .. "/growing", "signal" }) -- a position that nobody has
+    assert.equal("0\n", ok { "count", b, "signal" })
+    assert.equal("", live(b, 120, 240, 0))
+    assert.equal(ok { "export", a, "signal" }, ok { "export", b, "signal" })
+  end)
+
   -- ---------------------------------------------------------- what is no model
 
   -- Nothing may be deleted; what that says.
