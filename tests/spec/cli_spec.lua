@@ -295,6 +295,31 @@ describe("the command", function()
       assert.same({ "script", "signal", "BTC-2" }, { err.code, err.entityName, err.entityId })
     end)
 
+    for name, code in pairs {
+      ["an assignment"] = "v.price = 7",
+      ["nothing"] = "",
+      ["a comment"] = "v.x = 1 -- return v.price",
+      ["a return of nothing"] = "if v.price then return end",
+      ["a return in a string"] = "local s = 'return true'",
+      ["a return in a long comment"] = "local x --[[ return true ]]",
+      ["a return of another function"] = "local function f() return v.price end f()",
+    } do
+      it("refuses " .. name .. ", which gives no value", function()
+        local result = fails(2, "gives no value", { "filter", store, "signal", code })
+        assert.equal("", result.stdout)
+        assert.matches("'v.x == 1'", result.stderr, 1, true)
+      end)
+    end
+
+    it("takes every way of giving one", function()
+      for _, code in ipairs { "if v.side then return true end", "if v.side then return 1, 2 end",
+        "local function f(...) return ... end return f(v.side)", "local t = { v.side } return unpack(t)",
+        "do local x = v.side; local f = function() return x end; return f() end", "return (v.side)",
+        "for _, x in ipairs { v.side or null } do return x ~= null end" } do
+        assert.equal("BTC-2\nBTC-10\n", ok { "filter", store, "signal", code, "--ids" }, code)
+      end
+    end)
+
     it("refuses what is not Lua", function()
       fails(2, "the expression is not Lua: EXPR:1:", { "filter", store, "signal", "v.price =>" })
     end)

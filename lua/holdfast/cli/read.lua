@@ -5,6 +5,7 @@
 
 local core = require "holdfast.core"
 local holdfast = require "holdfast"
+local bytecode = require "holdfast.cli.bytecode"
 local options = require "holdfast.cli.options"
 local output = require "holdfast.cli.output"
 local progress = require "holdfast.cli.progress"
@@ -101,6 +102,9 @@ end
 
 -- --------------------------------------------------------------------- filter
 
+local NO_VALUE = "the expression gives no value, so nothing could match: write a condition such as "
+  .. "'v.x == 1' (== compares, = assigns), or end the statements with a return"
+
 -- Compiles the expression; `v` is the value and `id` the id.
 local function compile(expression)
   local head = "local v, id = ... "
@@ -112,6 +116,7 @@ local function compile(expression)
     end
     chunk = statements
   end
+  if not bytecode.givesValue(chunk) then error(core.error("invalid_argument", NO_VALUE), 0) end
   return setfenv(chunk, setmetatable({ holdfast = holdfast, null = holdfast.null }, { __index = _G }))
 end
 
@@ -237,7 +242,7 @@ return {
       options.url(command)
       options.entity(command)
       command:argument("EXPR"):argname("EXPR"):target("expression")
-        :description("A Lua expression, or statements with a return.")
+        :description("A Lua expression, or statements with a return that gives a value.")
       command:flag("-i --ids"):description("Print the ids and not the values.")
       options.range(command)
       options.readonly(command)
