@@ -412,6 +412,20 @@ static hf_status quarantine(void *store, void *entity, const hf_key *key, const 
   return file_quarantine_add(entity, key->id, problem, err);
 }
 
+static hf_status put_damaged(void *store, void *txn, void *entity, const hf_key *key, const char *problem,
+                             hf_slice bytes, hf_error *err) {
+  (void)store;
+  (void)txn;
+  return file_quarantine_put(entity, key->id, problem, bytes, err);
+}
+
+static hf_status scan_damaged(void *store, void *txn, void *entity, const hf_scan *scan, hf_page *page, bool *more,
+                              hf_error *err) {
+  (void)store;
+  (void)txn;
+  return file_quarantine_list(entity, scan, page, more, err);
+}
+
 static hf_status count_name(void *arg, hf_slice name, hf_error *err) {
   (void)name;
   (void)err;
@@ -458,4 +472,6 @@ const hf_backend hf__backend_file = {
     .stat = stat_store,
     .quarantine = quarantine,
     .quarantined = quarantined,
+    .quarantine_scan = scan_damaged,
+    .quarantine_put = put_damaged,
 };

@@ -155,6 +155,10 @@ hf_status file_quarantine_check(const file_entity *e, hf_slice id, hf_error *err
 void file_quarantine_heal_all(const file_entity *e);
 /* Moves a document there.  HF_NOT_FOUND: it is readable or gone.  HF_BUSY: somebody may be writing it. */
 hf_status file_quarantine_add(file_entity *e, hf_slice id, const char *problem, hf_error *err);
+/* Puts bytes there that are damaged in another store.  HF_CONFLICT: there is a sound document. */
+hf_status file_quarantine_put(file_entity *e, hf_slice id, const char *problem, hf_slice bytes, hf_error *err);
+/* Lists what is there, as the slot quarantine_scan. */
+hf_status file_quarantine_list(const file_entity *e, const hf_scan *scan, hf_page *page, bool *more, hf_error *err);
 /* The id was written or removed: what is in quarantine no longer stands for it.  *settled: there was something. */
 hf_status file_quarantine_settle(const file_entity *e, hf_slice id, bool *settled, hf_error *err);
 /* The same for all ids; with *settled it may have failed half way. */

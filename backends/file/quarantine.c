@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -23,6 +24,36 @@ static const char report_suffix[] = ".report";
 
 /* How often, and after how many µs each, the lock of quarantine is asked for. */
 enum { LOCK_ATTEMPTS = 100, LOCK_PAUSE = 5000 };
+
+enum { PROBLEM_MAX = 256, REPORT_MAX = 4096 };
+
+/* What a report says. */
+struct report {
+  char problem[PROBLEM_MAX];
+  int64_t at;   /* ms since 1970 */
+  bool brought; /* the bytes are damaged in another store, whatever they look like: they never become a document */
+};
+
+/* In a report: the bytes came from another store. */
+static const char brought_mark[] = "\"brought\":true";
+
+/* HF_NOT_FOUND: there is none. */
+static hf_status read_report(const file_entity *e, hf_slice id, struct report *out, hf_error *err) {
+  char path[FILE_PATH_MAX], text[REPORT_MAX];
+  hf_status status = file_quarantine_path(e, id, report_suffix, path, err);
+  if (status) return status;
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return errno == ENOENT || errno == ENOTDIR ? HF_NOT_FOUND : file_fail(errno, "open", path, err);
+  ssize_t size = read(fd, text, sizeof text - 1);
+  close(fd);
+  text[size > 0 ? size : 0] = '\0';
+  static const char mark[] = "\"quarantinedAt\":";
+  const char *when = strstr(text, mark);
+  out->at = when ? strtoll(when + sizeof mark - 1, NULL, 10) : 0;
+  out->brought = when && strstr(when, brought_mark);
+  hf_json_member((hf_slice){text, strlen(text)}, "problem", out->problem, PROBLEM_MAX);
+  return HF_OK;
+}
 
 /* Flushes the folders of both names, as far as that is possible. */
 static void sync_both(const file_entity *e, const char *one, const char *other) {
@@ -54,42 +85,27 @@ static bool heal(const file_entity *e, hf_slice id) {
   return true;
 }
 
-static hf_status fail_quarantined(const char *report, hf_error *err) {
-  char problem[256] = "";
-  static const char mark[] = "\"problem\":\"";
-  const char *from = strstr(report, mark);
-  for (size_t n = 0; from && n + 1 < sizeof problem; n++, from++) {
-    if (n == 0) from += sizeof mark - 1;
-    if (*from == '"' || !*from) break;
-    if (*from == '\\' && from[1]) from++; /* quotes and backslashes are all that is escaped in our messages */
-    problem[n] = *from;
-  }
-  return hf_error_set(err, HF_CORRUPT, HF_IN_QUARANTINE " (%s); write or remove it to go on", problem);
-}
-
 hf_status file_quarantine_check(const file_entity *e, hf_slice id, hf_error *err) {
-  char path[FILE_PATH_MAX], text[1024];
-  hf_status status = file_quarantine_path(e, id, report_suffix, path, err);
+  struct report r;
+  hf_status status = read_report(e, id, &r, err);
   if (status) return status;
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return errno == ENOENT || errno == ENOTDIR ? HF_NOT_FOUND : file_fail(errno, "open", path, err);
-  ssize_t size = read(fd, text, sizeof text - 1);
-  close(fd);
-  text[size > 0 ? size : 0] = '\0';
-  return heal(e, id) ? HF_OK : fail_quarantined(text, err);
+  if (!r.brought && heal(e, id)) return HF_OK;
+  return hf_error_set(err, HF_CORRUPT, HF_IN_QUARANTINE " (%s); write or remove it to go on", r.problem);
 }
 
 static int heal_one(void *arg, int folder, const char *leaf, hf_slice id) {
   const file_entity *e = arg;
   char report[FILE_PATH_MAX], kept[FILE_PATH_MAX];
   file_info moved, now;
+  struct report r;
   hf_error why;
   (void)folder;
   (void)leaf;
   /* Only those are read that have been written since they were moved. */
   if (file_quarantine_path(e, id, report_suffix, report, &why) == HF_OK &&
       file_quarantine_path(e, id, "", kept, &why) == HF_OK && file_info_read(report, &moved) == 0 &&
-      file_info_read(kept, &now) == 0 && now.modified >= moved.modified)
+      file_info_read(kept, &now) == 0 && now.modified >= moved.modified && read_report(e, id, &r, &why) == HF_OK &&
+      !r.brought)
     heal(e, id);
   return 0;
 }
@@ -100,13 +116,13 @@ void file_quarantine_heal_all(const file_entity *e) {
 }
 
 static hf_status write_report(file_entity *e, hf_slice id, const char *from, const char *path, const char *problem,
-                              hf_error *err) {
+                              bool brought, hf_error *err) {
   hf_buffer text = HF_BUFFER_INIT;
   bool ok = hf_buffer_printf(&text, "{\"entityName\":") && hf_buffer_quote(&text, e->name) &&
             hf_buffer_printf(&text, ",\"entityId\":") && hf_buffer_quote(&text, id) &&
             hf_buffer_printf(&text, ",\"problem\":") && hf_buffer_quote(&text, hf_text(problem)) &&
             hf_buffer_printf(&text, ",\"quarantinedAt\":%lld,\"path\":", (long long)hf_now_ms()) &&
-            hf_buffer_quote(&text, hf_text(from)) && hf_buffer_printf(&text, "}\n");
+            hf_buffer_quote(&text, hf_text(from)) && hf_buffer_printf(&text, brought ? ",%s}\n" : "}\n", brought_mark);
   hf_status status = ok ? file_document_write(e->store, path, (hf_slice){text.data, text.size}, false, err)
                         : hf_error_set(err, HF_IO, "out of memory");
   hf_buffer_free(&text);
@@ -174,7 +190,7 @@ static hf_status add(file_entity *e, hf_slice id, const char *problem, const cha
   if (status != HF_CORRUPT) return status == HF_OK ? HF_NOT_FOUND : status;
   if (file_age_at(&found, hf_now_ms()) == FILE_YOUNG) return file_fail_busy(from, err);
   status = file_quarantine_settle(e, id, &settled, err); /* what an earlier one left */
-  if (status == HF_OK) status = write_report(e, id, from, report, problem, err);
+  if (status == HF_OK) status = write_report(e, id, from, report, problem, false, err);
   if (status) return status;
   /* The report has its time from the clock that the document has its time from, which with a file server is not ours.
    */
@@ -200,6 +216,134 @@ hf_status file_quarantine_add(file_entity *e, hf_slice id, const char *problem, 
   if (status == HF_OK) file_prune_parents(from, e->folder);
   return status;
 }
+
+/* Reads a file whole, whatever it is.  HF_NOT_FOUND: there is none. */
+static hf_status read_bytes(const char *path, hf_buffer *bytes, hf_error *err) {
+  char block[16384];
+  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  bytes->size = 0;
+  if (fd < 0) return errno == ENOENT || errno == ENOTDIR ? HF_NOT_FOUND : file_fail(errno, "open", path, err);
+  hf_status status = HF_OK;
+  for (ssize_t n; status == HF_OK && (n = read(fd, block, sizeof block)) != 0;) {
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0)
+      status = file_fail(errno, "read", path, err);
+    else if (!hf_buffer_add(bytes, block, (size_t)n))
+      status = hf_error_set(err, HF_IO, "out of memory");
+  }
+  close(fd);
+  return status;
+}
+
+/* Whether these bytes are what is in quarantine under the id. */
+static hf_status is_there(const file_entity *e, hf_slice id, const char *path, hf_slice bytes, bool *same,
+                          hf_error *err) {
+  struct report r;
+  hf_buffer there = HF_BUFFER_INIT;
+  *same = false;
+  hf_status status = read_report(e, id, &r, err);
+  if (status == HF_OK) status = read_bytes(path, &there, err);
+  if (status == HF_OK) *same = there.size == bytes.size && (!bytes.size || !memcmp(there.data, bytes.data, bytes.size));
+  hf_buffer_free(&there);
+  return status == HF_NOT_FOUND ? HF_OK : status;
+}
+
+/* A sound document stays, an unreadable one goes to quarantine first. */
+static hf_status make_way(file_entity *e, hf_slice id, const char *document, hf_error *err) {
+  hf_buffer json = HF_BUFFER_INIT;
+  file_info info;
+  hf_status found = file_document_read(document, &json, &info, err);
+  hf_buffer_free(&json);
+  if (found == HF_OK) return HF_CONFLICT;
+  if (found == HF_NOT_FOUND) return HF_OK;
+  if (found != HF_CORRUPT) return found;
+  char problem[PROBLEM_MAX];
+  snprintf(problem, sizeof problem, "%.*s", PROBLEM_MAX - 1, err->message);
+  found = file_quarantine_add(e, id, problem, err);
+  if (found != HF_NOT_FOUND) return found;
+  return hf_error_set(err, HF_BUSY, "%s is being written by somebody else", document);
+}
+
+hf_status file_quarantine_put(file_entity *e, hf_slice id, const char *problem, hf_slice bytes, hf_error *err) {
+  char document[FILE_PATH_MAX], to[FILE_PATH_MAX], report[FILE_PATH_MAX];
+  bool same, settled, synced = e->store->options.durability == HF_DURABILITY_SYNC;
+  hf_status status = file_document_path(e, id, document, err);
+  if (status == HF_OK) status = file_quarantine_path(e, id, "", to, err);
+  if (status == HF_OK) status = file_quarantine_path(e, id, report_suffix, report, err);
+  if (status == HF_OK) status = make_way(e, id, document, err);
+  if (status == HF_OK) status = is_there(e, id, to, bytes, &same, err);
+  if (status || same) return status;
+  int number = file_make_folders(e->folder, synced); /* so that the entity name is in the store */
+  if (number) return file_fail(number, "make the folder", e->folder, err);
+  status = file_quarantine_settle(e, id, &settled, err);
+  if (status == HF_OK) status = file_document_write(e->store, to, bytes, false, err);
+  return status ? status : write_report(e, id, document, report, problem, true, err);
+}
+
+/* ---- listing */
+
+static int add_id(void *arg, int folder, const char *leaf, hf_slice id) {
+  (void)folder;
+  (void)leaf;
+  return hf_listing_add(arg, id) ? 0 : ENOMEM;
+}
+
+static hf_status list_ids(const file_entity *e, hf_listing **out, hf_error *err) {
+  hf_listing *listing = hf_listing_new();
+  if (!listing) return hf_error_set(err, HF_IO, "out of memory");
+  int number = file_visit(e->quarantine, FILE_PART_MAX_QUARANTINE, ".json.report", add_id, NULL, listing);
+  if (number) {
+    hf_listing_free(listing);
+    return file_fail(number, "list", e->quarantine, err);
+  }
+  hf_listing_sort(listing);
+  *out = listing;
+  return HF_OK;
+}
+
+/* Adds one of them.  HF_NOT_FOUND: it was settled meanwhile. */
+static hf_status add_entry(const file_entity *e, hf_slice id, bool keys_only, hf_buffer *bytes, hf_page *page,
+                           hf_error *err) {
+  char path[FILE_PATH_MAX];
+  struct report r;
+  hf_status status = read_report(e, id, &r, err);
+  if (status == HF_OK && !keys_only) status = file_quarantine_path(e, id, "", path, err);
+  if (status == HF_OK && !keys_only) status = read_bytes(path, bytes, err);
+  if (status) return status;
+  hf_slice what = keys_only ? (hf_slice){NULL, 0} : (hf_slice){bytes->data ? bytes->data : "", bytes->size};
+  hf_entry *entry = hf_page_add_damaged(page, id, what, hf_text(r.problem));
+  if (!entry) return hf_error_set(err, HF_IO, "out of memory");
+  entry->info.updated_at = r.at;
+  return HF_OK;
+}
+
+hf_status file_quarantine_list(const file_entity *e, const hf_scan *scan, hf_page *page, bool *more, hf_error *err) {
+  hf_listing *listing = NULL;
+  size_t first, end, taken = 0, size = 0;
+  hf_buffer bytes = HF_BUFFER_INIT;
+  hf_status status = list_ids(e, &listing, err);
+  *more = false;
+  if (status) return status;
+  hf_listing_range(listing, scan, &first, &end);
+  while (first < end && status == HF_OK) {
+    *more = taken == scan->limit || (taken && size > scan->max_bytes);
+    if (*more) break;
+    size_t at = scan->reverse ? --end : first++;
+    hf_slice id = hf_listing_id(listing, at);
+    if (!hf_scan_wants(scan, id)) continue;
+    status = add_entry(e, id, scan->keys_only, &bytes, page, err);
+    if (status == HF_OK && !hf_page_resume(page, hf_listing_order(listing, at)))
+      status = hf_error_set(err, HF_IO, "out of memory");
+    taken += status == HF_OK;
+    size += bytes.size;
+    if (status == HF_NOT_FOUND) status = HF_OK;
+  }
+  hf_buffer_free(&bytes);
+  hf_listing_free(listing);
+  return status;
+}
+
+/* ---- settling */
 
 /* Moves a file behind its name with the time in it. */
 static int put_aside(const char *path, const char *suffix) {

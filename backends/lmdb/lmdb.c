@@ -354,6 +354,16 @@ static hf_status clear(void *store, void *txn, void *entity, hf_error *err) {
 
 /* ---- quarantine */
 
+/* What is wrong with a record, by its key, its checksum or its text; NULL: nothing. */
+static const char *problem_of(const MDB_val *k, const MDB_val *v, hf_slice id) {
+  hf_slice text;
+  hf_info info;
+  if (!record_key_is_sound(k, id)) return "its key is damaged";
+  const char *problem = record_read(v, id, &text, &info);
+  if (problem) return problem;
+  return hf_json_validate(text, NULL) == HF_OK ? NULL : "its text is no JSON";
+}
+
 struct doubt {
   const hf_key *key;
   const char *problem;
@@ -369,11 +379,7 @@ static hf_status do_quarantine(struct lmdb_env *env, struct lmdb_txn *t, struct 
   int rc = dbi ? mdb_get(t->mdb, dbi, &k, &v) : MDB_NOTFOUND;
   if (rc == MDB_NOTFOUND) return HF_NOT_FOUND;
   if (rc) return env_fail(env, rc, "read", err);
-  hf_slice text;
-  hf_info info;
-  if (record_key_is_sound(&k, d->key->id) && !record_read(&v, d->key->id, &text, &info) &&
-      hf_json_validate(text, NULL) == HF_OK)
-    return HF_NOT_FOUND; /* somebody has written a good one meanwhile */
+  if (!problem_of(&k, &v, d->key->id)) return HF_NOT_FOUND; /* somebody has written a good one meanwhile */
   rc = quarantine_add(env, t->mdb, entity, dbi, d->key, &v, d->problem);
   return rc ? fail_write(env, t, rc, err) : HF_OK;
 }
@@ -381,6 +387,47 @@ static hf_status do_quarantine(struct lmdb_env *env, struct lmdb_txn *t, struct 
 static hf_status quarantine(void *store, void *entity, const hf_key *key, const char *problem, hf_error *err) {
   struct doubt d = {key, problem};
   return write(store, NULL, entity, do_quarantine, &d, true, err);
+}
+
+struct damaged {
+  const hf_key *key;
+  const char *problem;
+  hf_slice bytes;
+};
+
+static hf_status do_quarantine_put(struct lmdb_env *env, struct lmdb_txn *t, struct lmdb_entity *entity, void *what,
+                                   hf_error *err) {
+  const struct damaged *d = what;
+  MDB_dbi dbi;
+  hf_status status = env_write_dbi(env, t, entity, true, &dbi, err); /* so that the entity name is in the store */
+  if (status) return status;
+  MDB_val k = lmdb_val(d->key->order), v;
+  int rc = mdb_get(t->mdb, dbi, &k, &v);
+  if (rc == 0) {
+    const char *problem = problem_of(&k, &v, d->key->id);
+    if (!problem) return HF_CONFLICT;
+    rc = quarantine_add(env, t->mdb, entity, dbi, d->key, &v, problem);
+  }
+  if (rc == 0 || rc == MDB_NOTFOUND) rc = quarantine_put(env, t->mdb, entity, d->key, d->bytes, d->problem);
+  return rc ? fail_write(env, t, rc, err) : HF_OK;
+}
+
+static hf_status put_damaged(void *store, void *txn, void *entity, const hf_key *key, const char *problem,
+                             hf_slice bytes, hf_error *err) {
+  struct damaged d = {key, problem, bytes};
+  return write(store, txn, entity, do_quarantine_put, &d, false, err);
+}
+
+static hf_status scan_damaged(void *store, void *txn, void *entity, const hf_scan *scan, hf_page *page, bool *more,
+                              hf_error *err) {
+  MDB_txn *t;
+  MDB_dbi dbi; /* of no use, but a snapshot may have slipped */
+  *more = false;
+  hf_status status = env_read_entity(store, txn, entity, &t, &dbi, err);
+  if (status) return status;
+  int rc = quarantine_list(store, t, entity, scan, page, more);
+  env_read_entity_end(store, txn, t);
+  return rc ? env_fail(store, rc, "look into quarantine", err) : HF_OK;
 }
 
 static hf_status quarantined(void *store, void *entity, uint64_t *n, hf_error *err) {
@@ -514,4 +561,6 @@ const hf_backend hf__backend_lmdb = {
     .stat = stat_store,
     .quarantine = quarantine,
     .quarantined = quarantined,
+    .quarantine_scan = scan_damaged,
+    .quarantine_put = put_damaged,
 };

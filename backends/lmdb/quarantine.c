@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PREFIX = 9, KEY_MAX = 511 };
+enum { PREFIX = 9, KEY_MAX = 511, PROBLEM_MAX = 256 };
 
 struct place {
   unsigned char bytes[KEY_MAX];
@@ -35,6 +35,29 @@ static bool is_of(const MDB_val *value, const struct lmdb_entity *entity) {
   return ok;
 }
 
+/* The line of JSON that a value begins with. */
+static hf_slice report_of(const MDB_val *value) {
+  const char *end = memchr(value->mv_data, '\n', value->mv_size);
+  return (hf_slice){value->mv_data, end ? (size_t)(end - (const char *)value->mv_data) : value->mv_size};
+}
+
+/* The bytes that came last: behind the report, up to the report of what was there before.  That begins like this one,
+ * with the names; nothing else tells where it is. */
+static hf_slice newest_bytes(const MDB_val *value) {
+  static const char behind_names[] = ",\"at\":";
+  hf_slice report = report_of(value);
+  if (report.size == value->mv_size) return (hf_slice){report.data + report.size, 0};
+  hf_slice bytes = {report.data + report.size + 1, value->mv_size - report.size - 1};
+  const char *names_end = memmem(report.data, report.size, behind_names, sizeof behind_names - 1);
+  if (!names_end) return bytes;
+  /* With the line break before the report: the one that the value begins with has none, so it is looked for apart. */
+  size_t names = (size_t)(names_end - report.data) + sizeof behind_names - 1;
+  for (const char *p = bytes.data, *end = bytes.data + bytes.size; (p = memchr(p, '\n', (size_t)(end - p))); p++)
+    if ((size_t)(end - p) > names && memcmp(p + 1, report.data, names) == 0)
+      return (hf_slice){bytes.data, (size_t)(p - bytes.data)};
+  return bytes;
+}
+
 hf_status quarantine_check(struct lmdb_env *env, MDB_txn *txn, const struct lmdb_entity *entity, const hf_key *key,
                            hf_error *err) {
   struct place p;
@@ -42,14 +65,9 @@ hf_status quarantine_check(struct lmdb_env *env, MDB_txn *txn, const struct lmdb
   int rc = mdb_get(txn, env->quarantine_dbi, &k, &v);
   if (rc == MDB_NOTFOUND || (rc == 0 && !is_of(&v, entity))) return HF_NOT_FOUND;
   if (rc) return env_fail(env, rc, "look into quarantine", err);
-  static const char mark[] = "\"problem\":\"";
-  const char *text = memmem(v.mv_data, v.mv_size, mark, sizeof mark - 1), *end = NULL;
-  if (text) {
-    text += sizeof mark - 1;
-    end = memchr(text, '"', v.mv_size - (size_t)(text - (const char *)v.mv_data));
-  }
-  return hf_error_set(err, HF_CORRUPT, HF_IN_QUARANTINE " (%.*s); write or remove it to go on",
-                      end ? (int)(end - text) : 0, end ? text : "");
+  char problem[PROBLEM_MAX];
+  hf_json_member(report_of(&v), "problem", problem, sizeof problem);
+  return hf_error_set(err, HF_CORRUPT, HF_IN_QUARANTINE " (%s); write or remove it to go on", problem);
 }
 
 /* Puts a value in front of what already has its place. */
@@ -70,23 +88,40 @@ static int put_before(MDB_txn *txn, MDB_dbi dbi, MDB_val *k, const void *data, s
   return rc;
 }
 
-int quarantine_add(struct lmdb_env *env, MDB_txn *txn, const struct lmdb_entity *entity, MDB_dbi dbi, const hf_key *key,
-                   const MDB_val *record, const char *problem) {
+/* Keeps bytes for an id, in front of what is there. */
+static int keep(struct lmdb_env *env, MDB_txn *txn, const struct lmdb_entity *entity, const hf_key *key, hf_slice bytes,
+                const char *problem) {
   struct place p;
   unsigned char sound[HF_ORDER_KEY_MAX]; /* where the id is looked for, even if the record stood elsewhere */
   hf_slice order = {(const char *)sound, hf_order_key(key->id, sound)};
   MDB_val k = make_place(&p, 'q', entity, order.size ? order : key->order);
   hf_buffer v = HF_BUFFER_INIT;
-  bool ok = hf_buffer_printf(&v, "{\"entityName\":") &&
-            hf_buffer_quote(&v, (hf_slice){entity->name, entity->name_size}) &&
-            hf_buffer_printf(&v, ",\"entityId\":") && hf_buffer_quote(&v, key->id) &&
-            hf_buffer_printf(&v, ",\"at\":%lld,\"problem\":", (long long)hf_now_ms()) &&
-            hf_buffer_quote(&v, hf_text(problem)) && hf_buffer_printf(&v, "}\n") &&
-            hf_buffer_add(&v, record->mv_data, record->mv_size);
+  bool ok =
+      hf_buffer_printf(&v, "{\"entityName\":") && hf_buffer_quote(&v, (hf_slice){entity->name, entity->name_size}) &&
+      hf_buffer_printf(&v, ",\"entityId\":") && hf_buffer_quote(&v, key->id) &&
+      hf_buffer_printf(&v, ",\"at\":%lld,\"problem\":", (long long)hf_now_ms()) &&
+      hf_buffer_quote(&v, hf_text(problem)) && hf_buffer_printf(&v, "}\n") && hf_buffer_add(&v, bytes.data, bytes.size);
   int rc = ok ? put_before(txn, env->quarantine_dbi, &k, v.data, v.size) : ENOMEM;
   hf_buffer_free(&v);
+  return rc;
+}
+
+int quarantine_add(struct lmdb_env *env, MDB_txn *txn, const struct lmdb_entity *entity, MDB_dbi dbi, const hf_key *key,
+                   const MDB_val *record, const char *problem) {
+  int rc = keep(env, txn, entity, key, (hf_slice){record->mv_data, record->mv_size}, problem);
   MDB_val in_entity = {key->order.size, (void *)(uintptr_t)key->order.data};
   return rc ? rc : mdb_del(txn, dbi, &in_entity, NULL);
+}
+
+int quarantine_put(struct lmdb_env *env, MDB_txn *txn, const struct lmdb_entity *entity, const hf_key *key,
+                   hf_slice bytes, const char *problem) {
+  struct place p;
+  MDB_val k = make_place(&p, 'q', entity, key->order), v;
+  int rc = mdb_get(txn, env->quarantine_dbi, &k, &v);
+  if (rc && rc != MDB_NOTFOUND) return rc;
+  hf_slice there = rc == 0 && is_of(&v, entity) ? newest_bytes(&v) : (hf_slice){NULL, 0};
+  bool same = rc == 0 && there.size == bytes.size && (!bytes.size || memcmp(there.data, bytes.data, bytes.size) == 0);
+  return same ? 0 : keep(env, txn, entity, key, bytes, problem);
 }
 
 /* Moves one value from state 'q' to 'r'. */
@@ -156,6 +191,96 @@ int quarantine_count(struct lmdb_env *env, MDB_txn *txn, const struct lmdb_entit
   for (rc = mdb_cursor_get(c, &k, &v, MDB_SET_RANGE); rc == 0; rc = mdb_cursor_get(c, &k, &v, MDB_NEXT)) {
     if (k.mv_size < prefix || memcmp(k.mv_data, entity ? (const char *)p.bytes : "q", prefix) != 0) break;
     if (!entity || is_of(&v, entity)) ++*count;
+  }
+  mdb_cursor_close(c);
+  return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+/* ---- listing */
+
+/* The order key at which an entry stands in for its entity, and its id; what is left of it where the key was damaged.
+ */
+static hf_slice place_order(const MDB_val *k) {
+  return (hf_slice){(const char *)k->mv_data + PREFIX, k->mv_size - PREFIX};
+}
+
+static hf_slice order_id(hf_slice order) {
+  const char *cut = memchr(order.data, 0, order.size);
+  hf_slice id = cut && cut + 1 < order.data + order.size
+                    ? (hf_slice){cut + 1, order.size - (size_t)(cut + 1 - order.data)}
+                    : order;
+  if (id.size > HF_ID_MAX) id.size = HF_ID_MAX;
+  return id;
+}
+
+static int compare(hf_slice a, hf_slice b) {
+  int c = memcmp(a.data, b.data, a.size < b.size ? a.size : b.size);
+  return c ? c : (a.size > b.size) - (a.size < b.size);
+}
+
+/* Whether the order key is within the scan's bounds; *beyond: it lies behind them, in walking direction. */
+static bool is_inside(const hf_scan *s, hf_slice order, bool *beyond) {
+  int lower = s->lower.data ? compare(s->lower, order) : -1, upper = s->upper.data ? compare(s->upper, order) : 1;
+  bool above = lower < 0 || (lower == 0 && !s->lower_open), below = upper > 0 || (upper == 0 && !s->upper_open);
+  *beyond = s->reverse ? !above : !below;
+  return above && below;
+}
+
+/* Puts the cursor on the first entry of the type in walking direction that the bounds may allow. */
+static int seek(MDB_cursor *c, const struct lmdb_entity *entity, const hf_scan *s, MDB_val *k, MDB_val *v) {
+  struct place p;
+  hf_slice bound = s->reverse ? s->upper : s->lower;
+  *k = make_place(&p, 'q', entity, bound.data ? bound : (hf_slice){NULL, 0});
+  if (s->reverse && !bound.data) { /* the place behind all of the type: all bytes of the hash may be 0xFF */
+    size_t n = PREFIX;
+    while (p.bytes[n - 1] == 0xFF) n--;
+    p.bytes[n - 1]++;
+    k->mv_size = n;
+  }
+  int rc = mdb_cursor_get(c, k, v, MDB_SET_RANGE);
+  if (!s->reverse) return rc;
+  if (rc == MDB_NOTFOUND) return mdb_cursor_get(c, k, v, MDB_LAST);
+  bool exact = rc == 0 && bound.data && k->mv_size == p.size && memcmp(k->mv_data, p.bytes, p.size) == 0;
+  return rc || exact ? rc : mdb_cursor_get(c, k, v, MDB_PREV);
+}
+
+static bool add_entry(const hf_scan *s, hf_slice order, const MDB_val *v, hf_page *page) {
+  char problem[PROBLEM_MAX];
+  hf_slice report = report_of(v), bytes = s->keys_only ? (hf_slice){NULL, 0} : newest_bytes(v);
+  hf_slice why = {problem, hf_json_member(report, "problem", problem, sizeof problem)};
+  hf_entry *e = hf_page_add_damaged(page, order_id(order), bytes, why);
+  static const char at[] = ",\"at\":";
+  const char *when = memmem(report.data, report.size, at, sizeof at - 1);
+  if (e && when) e->info.updated_at = strtoll(when + sizeof at - 1, NULL, 10);
+  return e && hf_page_resume(page, order);
+}
+
+static bool has_prefix(hf_slice id, hf_slice prefix) {
+  return id.size >= prefix.size && memcmp(id.data, prefix.data, prefix.size) == 0;
+}
+
+int quarantine_list(struct lmdb_env *env, MDB_txn *txn, const struct lmdb_entity *entity, const hf_scan *s,
+                    hf_page *page, bool *more) {
+  struct place p;
+  MDB_cursor *c;
+  MDB_val k, v;
+  size_t taken = 0, bytes = 0;
+  make_place(&p, 'q', entity, (hf_slice){NULL, 0});
+  int rc = mdb_cursor_open(txn, env->quarantine_dbi, &c);
+  if (rc) return rc;
+  for (rc = seek(c, entity, s, &k, &v); rc == 0; rc = mdb_cursor_get(c, &k, &v, s->reverse ? MDB_PREV : MDB_NEXT)) {
+    bool beyond;
+    if (k.mv_size <= PREFIX || memcmp(k.mv_data, p.bytes, PREFIX) != 0) break;
+    hf_slice order = place_order(&k);
+    bool inside = is_inside(s, order, &beyond);
+    if (beyond) break;
+    if (!inside || !is_of(&v, entity) || !has_prefix(order_id(order), s->id_prefix)) continue;
+    *more = taken == s->limit || (taken && bytes > s->max_bytes);
+    if (*more) break;
+    if (!add_entry(s, order, &v, page)) rc = ENOMEM;
+    if (rc) break;
+    bytes += v.mv_size;
+    taken++;
   }
   mdb_cursor_close(c);
   return rc == MDB_NOTFOUND ? 0 : rc;

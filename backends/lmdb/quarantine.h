@@ -22,6 +22,15 @@ hf_status quarantine_check(struct lmdb_env *env, MDB_txn *txn, const struct lmdb
 int quarantine_add(struct lmdb_env *env, MDB_txn *txn, const struct lmdb_entity *entity, MDB_dbi dbi, const hf_key *key,
                    const MDB_val *record, const char *problem);
 
+/* Puts bytes there that are damaged in another store, unless these are what came for the id last.  LMDB's result. */
+int quarantine_put(struct lmdb_env *env, MDB_txn *txn, const struct lmdb_entity *entity, const hf_key *key,
+                   hf_slice bytes, const char *problem);
+
+/* Lists what stands in for entities of the type, as the slot quarantine_scan; *more is left alone at the end.  LMDB's
+ * result. */
+int quarantine_list(struct lmdb_env *env, MDB_txn *txn, const struct lmdb_entity *entity, const hf_scan *scan,
+                    hf_page *page, bool *more);
+
 /* Whether nothing at all is in quarantine, which is nearly always so. */
 bool quarantine_is_empty(struct lmdb_env *env, MDB_txn *txn);
 

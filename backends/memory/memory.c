@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * The backend in memory: the oracle that others are compared with, so simple
- * rather than fast.  An entity type is a sorted array of pointers to immutable,
- * reference-counted items.  A snapshot copies the arrays; so does a transaction
+ * rather than fast.  An entity type is two sorted lists of pointers to immutable,
+ * reference-counted items: its entities, and what is in quarantine, which is only what was
+ * put there from other stores, since nothing is damaged here.  A snapshot copies the arrays; so does a transaction
  * when it begins, and an abort puts the copy back.  One lock a store; a
  * transaction holds it from begin to end.
  *
@@ -19,14 +20,19 @@ struct item {
   size_t refs;
   hf_info info;
   size_t order_size, id_offset, json_size;
-  char data[]; /* order key, which ends in the id; then the JSON text */
+  char data[]; /* order key, which ends in the id; then the JSON text; in quarantine the bytes, and then the problem
+                  with a 0 */
+};
+
+struct list {
+  size_t count, capacity;
+  struct item **items;
 };
 
 struct type {
   struct type *next;
   size_t name_size;
-  size_t count, capacity;
-  struct item **items;
+  struct list sound, damaged;
   char name[HF_ID_MAX];
 };
 
@@ -49,16 +55,32 @@ static void item_unref(struct item *i) {
   if (i && __atomic_sub_fetch(&i->refs, 1, __ATOMIC_ACQ_REL) == 0) free(i);
 }
 
-static void type_clear(struct type *t) {
-  for (size_t i = 0; i < t->count; i++) item_unref(t->items[i]);
-  t->count = 0;
+static void list_clear(struct list *l) {
+  for (size_t i = 0; i < l->count; i++) item_unref(l->items[i]);
+  l->count = 0;
+}
+
+static void list_free(struct list *l) {
+  list_clear(l);
+  free(l->items);
+  *l = (struct list){0, 0, NULL};
+}
+
+static bool list_copy(const struct list *from, struct list *to) {
+  *to = (struct list){0, from->count, malloc((from->count ? from->count : 1) * sizeof(struct item *))};
+  if (!to->items) return false;
+  for (to->count = 0; to->count < from->count; to->count++) {
+    to->items[to->count] = from->items[to->count];
+    __atomic_add_fetch(&to->items[to->count]->refs, 1, __ATOMIC_RELAXED);
+  }
+  return true;
 }
 
 static void types_free(struct type *t) {
   for (struct type *next; t; t = next) {
     next = t->next;
-    type_clear(t);
-    free(t->items);
+    list_free(&t->sound);
+    list_free(&t->damaged);
     free(t);
   }
 }
@@ -68,17 +90,10 @@ static struct type *type_copy(const struct type *from) {
   if (!t) return NULL;
   *t = *from;
   t->next = NULL;
-  t->capacity = t->count;
-  t->items = malloc((t->count ? t->count : 1) * sizeof(struct item *));
-  if (!t->items) {
-    free(t);
-    return NULL;
-  }
-  for (size_t i = 0; i < t->count; i++) {
-    t->items[i] = from->items[i];
-    __atomic_add_fetch(&t->items[i]->refs, 1, __ATOMIC_RELAXED);
-  }
-  return t;
+  t->damaged = (struct list){0, 0, NULL};
+  if (list_copy(&from->sound, &t->sound) && list_copy(&from->damaged, &t->damaged)) return t;
+  types_free(t);
+  return NULL;
 }
 
 static struct type *types_copy(const struct type *from, bool *ok) {
@@ -107,12 +122,12 @@ static int compare(hf_slice a, const struct item *b) {
 }
 
 /* Index of the first item not before the order key; *found: it is that one. */
-static size_t position(const struct type *t, hf_slice order, bool *found) {
-  size_t low = 0, high = t->count;
+static size_t position(const struct list *l, hf_slice order, bool *found) {
+  size_t low = 0, high = l->count;
   *found = false;
   while (low < high) {
     size_t middle = low + (high - low) / 2;
-    int c = compare(order, t->items[middle]);
+    int c = compare(order, l->items[middle]);
     if (c == 0) *found = true;
     if (c > 0)
       low = middle + 1;
@@ -207,21 +222,22 @@ static hf_status commit(void *store, void *txn, hf_error *err) {
   return HF_OK;
 }
 
+/* Makes a list what it was; NULL: empty. */
+static void put_back(struct list *now, struct list *then) {
+  list_free(now);
+  if (!then) return;
+  *now = *then;
+  *then = (struct list){0, 0, NULL};
+}
+
 static void abort_txn(void *store, void *txn) {
   struct store *s = store;
   struct txn *t = txn;
   if (t->kind == HF_TXN_WRITE)
     for (struct type *now = s->types; now; now = now->next) {
-      struct type *then = find_type(t->types, now->name, now->name_size), left = *now;
-      now->items = then ? then->items : NULL;
-      now->count = then ? then->count : 0;
-      now->capacity = then ? then->capacity : 0;
-      if (then) {
-        then->items = NULL;
-        then->count = 0;
-      }
-      type_clear(&left);
-      free(left.items);
+      struct type *then = find_type(t->types, now->name, now->name_size);
+      put_back(&now->sound, then ? &then->sound : NULL);
+      put_back(&now->damaged, then ? &then->damaged : NULL);
     }
   end(s, t);
 }
@@ -243,14 +259,27 @@ static void leave(struct store *s, const struct txn *txn) {
 
 /* ---- entities */
 
+static const char *problem_of(const struct item *it) { return it->data + it->order_size + it->json_size; }
+
+/* HF_CORRUPT if the id is in quarantine, HF_NOT_FOUND if not. */
+static hf_status check_quarantine(const struct type *t, const hf_key *key, hf_error *err) {
+  bool found;
+  size_t at = position(&t->damaged, key->order, &found);
+  if (!found) return HF_NOT_FOUND;
+  return hf_error_set(err, HF_CORRUPT, HF_IN_QUARANTINE " (%s); write or remove it to go on",
+                      problem_of(t->damaged.items[at]));
+}
+
 static hf_status get(void *store, void *txn, void *entity, const hf_key *key, hf_buffer *json, hf_info *info,
                      hf_error *err) {
   bool found;
-  hf_status status = HF_NOT_FOUND;
+  hf_status status;
   struct type *t = enter(store, txn, entity);
-  size_t i = position(t, key->order, &found);
-  if (found) {
-    const struct item *it = t->items[i];
+  size_t i = position(&t->sound, key->order, &found);
+  if (!found) {
+    status = check_quarantine(t, key, err);
+  } else {
+    const struct item *it = t->sound.items[i];
     json->size = 0;
     *info = it->info;
     status = hf_buffer_add(json, it->data + it->order_size, it->json_size) ? HF_OK
@@ -261,40 +290,53 @@ static hf_status get(void *store, void *txn, void *entity, const hf_key *key, hf
 }
 
 static hf_status has(void *store, void *txn, void *entity, const hf_key *key, hf_error *err) {
-  (void)err;
   bool found;
-  position(enter(store, txn, entity), key->order, &found);
+  const struct type *t = enter(store, txn, entity);
+  position(&t->sound, key->order, &found);
+  hf_status status = found ? HF_OK : check_quarantine(t, key, err);
   leave(store, txn);
-  return found ? HF_OK : HF_NOT_FOUND;
+  return status;
 }
 
-static struct item *item_new(const hf_put *put, const hf_info *info) {
-  const hf_key *k = &put->key;
-  struct item *it = malloc(sizeof *it + k->order.size + put->json.size);
+/* tail  stands behind the text: of what is in quarantine, the problem with its 0 */
+static struct item *item_new(const hf_key *k, hf_slice json, hf_slice tail, const hf_info *info) {
+  struct item *it = malloc(sizeof *it + k->order.size + json.size + tail.size);
   if (!it) return NULL;
-  *it = (struct item){1, *info, k->order.size, k->order.size - k->id.size, put->json.size};
+  *it = (struct item){1, *info, k->order.size, k->order.size - k->id.size, json.size};
   memcpy(it->data, k->order.data, k->order.size);
-  memcpy(it->data + k->order.size, put->json.data, put->json.size);
+  if (json.size) memcpy(it->data + k->order.size, json.data, json.size);
+  if (tail.size) memcpy(it->data + k->order.size + json.size, tail.data, tail.size);
   return it;
 }
 
 /* Puts the item at its place; takes the reference. */
-static bool insert(struct type *t, size_t at, bool replace, struct item *it) {
+static bool insert(struct list *l, size_t at, bool replace, struct item *it) {
   if (replace) {
-    item_unref(t->items[at]);
-    t->items[at] = it;
+    item_unref(l->items[at]);
+    l->items[at] = it;
     return true;
   }
-  if (t->count == t->capacity) {
-    size_t capacity = t->capacity ? t->capacity * 2 : 16;
-    struct item **items = realloc(t->items, capacity * sizeof(struct item *));
+  if (l->count == l->capacity) {
+    size_t capacity = l->capacity ? l->capacity * 2 : 16;
+    struct item **items = realloc(l->items, capacity * sizeof(struct item *));
     if (!items) return false;
-    t->items = items;
-    t->capacity = capacity;
+    l->items = items;
+    l->capacity = capacity;
   }
-  memmove(t->items + at + 1, t->items + at, (t->count - at) * sizeof(struct item *));
-  t->items[at] = it;
-  t->count++;
+  memmove(l->items + at + 1, l->items + at, (l->count - at) * sizeof(struct item *));
+  l->items[at] = it;
+  l->count++;
+  return true;
+}
+
+/* Takes the item out, if it is there. */
+static bool take_out(struct list *l, hf_slice order) {
+  bool found;
+  size_t at = position(l, order, &found);
+  if (!found) return false;
+  item_unref(l->items[at]);
+  l->count--;
+  memmove(l->items + at, l->items + at + 1, (l->count - at) * sizeof(struct item *));
   return true;
 }
 
@@ -302,20 +344,23 @@ static hf_status put(void *store, void *txn, void *entity, const hf_put *p, cons
                      hf_info *info, hf_error *err) {
   struct store *s = store;
   bool found;
-  hf_status status = HF_OK;
   struct type *t = enter(s, txn, entity);
-  size_t at = position(t, p->key.order, &found);
-  uint64_t present = found ? t->items[at]->info.revision : 0;
+  size_t at = position(&t->sound, p->key.order, &found);
+  uint64_t present = found ? t->sound.items[at]->info.revision : 0;
+  hf_status status = options->if_absent && !found ? check_quarantine(t, &p->key, err) : HF_OK;
+  if (status == HF_NOT_FOUND) status = HF_OK;
   if ((options->if_absent && found) || (options->if_revision && (!found || present != options->revision))) {
     info->revision = present;
     status = HF_CONFLICT;
-  } else {
+  } else if (status == HF_OK) {
     info->revision = ++s->revision;
     info->updated_at = hf_now_ms();
-    struct item *it = item_new(p, info);
-    if (!it || !insert(t, at, found, it)) {
+    struct item *it = item_new(&p->key, p->json, (hf_slice){NULL, 0}, info);
+    if (!it || !insert(&t->sound, at, found, it)) {
       free(it);
       status = hf_error_set(err, HF_IO, "out of memory");
+    } else {
+      take_out(&t->damaged, p->key.order);
     }
   }
   leave(s, txn);
@@ -324,28 +369,24 @@ static hf_status put(void *store, void *txn, void *entity, const hf_put *p, cons
 
 static hf_status remove_one(void *store, void *txn, void *entity, const hf_key *key, hf_error *err) {
   (void)err;
-  bool found;
   struct type *t = enter(store, txn, entity);
-  size_t at = position(t, key->order, &found);
-  if (found) {
-    item_unref(t->items[at]);
-    t->count--;
-    memmove(t->items + at, t->items + at + 1, (t->count - at) * sizeof(struct item *));
-  }
+  bool found = take_out(&t->sound, key->order), settled = take_out(&t->damaged, key->order);
   leave(store, txn);
-  return found ? HF_OK : HF_NOT_FOUND;
+  return found || settled ? HF_OK : HF_NOT_FOUND;
 }
 
 static hf_status clear(void *store, void *txn, void *entity, hf_error *err) {
   (void)err;
-  type_clear(enter(store, txn, entity));
+  struct type *t = enter(store, txn, entity);
+  list_clear(&t->sound);
+  list_clear(&t->damaged);
   leave(store, txn);
   return HF_OK;
 }
 
 static hf_status count(void *store, void *txn, void *entity, uint64_t *n, hf_error *err) {
   (void)err;
-  *n = enter(store, txn, entity)->count;
+  *n = enter(store, txn, entity)->sound.count;
   leave(store, txn);
   return HF_OK;
 }
@@ -360,19 +401,26 @@ static bool inside(const hf_scan *s, const struct item *it, bool *before) {
   return above_lower && below_upper;
 }
 
-static hf_status scan(void *store, void *txn, void *entity, const hf_scan *s, hf_page *page, bool *more,
-                      hf_error *err) {
-  hf_status status = HF_OK;
-  struct type *t = enter(store, txn, entity);
+/* Adds an item to the page.  False: out of memory. */
+static bool add_item(const hf_scan *s, const struct item *it, hf_slice id, bool damaged, hf_page *page) {
+  hf_slice text = {s->keys_only ? NULL : it->data + it->order_size, s->keys_only ? 0 : it->json_size};
+  hf_entry *e = damaged ? hf_page_add_damaged(page, id, text, hf_text(problem_of(it)))
+                        : hf_page_add(page, id, text.data, text.size);
+  if (e) e->info = it->info;
+  return e != NULL;
+}
+
+static hf_status scan_list(const struct list *l, bool damaged, const hf_scan *s, hf_page *page, bool *more,
+                           hf_error *err) {
   size_t taken = 0, bytes = 0, first = 0;
   bool found;
   *more = false;
   if (s->reverse)
-    first = s->upper.data ? t->count - position(t, s->upper, &found) - (found ? 1 : 0) : 0;
+    first = s->upper.data ? l->count - position(l, s->upper, &found) - (found ? 1 : 0) : 0;
   else
-    first = s->lower.data ? position(t, s->lower, &found) : 0;
-  for (size_t n = first; n < t->count && status == HF_OK; n++) {
-    const struct item *it = t->items[s->reverse ? t->count - 1 - n : n];
+    first = s->lower.data ? position(l, s->lower, &found) : 0;
+  for (size_t n = first; n < l->count; n++) {
+    const struct item *it = l->items[s->reverse ? l->count - 1 - n : n];
     bool before;
     if (!inside(s, it, &before)) {
       if (before) continue;
@@ -386,15 +434,69 @@ static hf_status scan(void *store, void *txn, void *entity, const hf_scan *s, hf
       *more = true;
       break;
     }
-    hf_entry *e =
-        hf_page_add(page, id, s->keys_only ? NULL : it->data + it->order_size, s->keys_only ? 0 : it->json_size);
-    if (!e) {
-      status = hf_error_set(err, HF_IO, "out of memory");
-      break;
-    }
-    e->info = it->info;
+    if (!add_item(s, it, id, damaged, page)) return hf_error_set(err, HF_IO, "out of memory");
     bytes += it->json_size;
     taken++;
+  }
+  return HF_OK;
+}
+
+static hf_status scan(void *store, void *txn, void *entity, const hf_scan *s, hf_page *page, bool *more,
+                      hf_error *err) {
+  const struct type *t = enter(store, txn, entity);
+  hf_status status = scan_list(&t->sound, false, s, page, more, err);
+  leave(store, txn);
+  return status;
+}
+
+/* ---- quarantine */
+
+/* Nothing is ever found unreadable. */
+static hf_status quarantine(void *store, void *entity, const hf_key *key, const char *problem, hf_error *err) {
+  (void)store, (void)entity, (void)key, (void)problem, (void)err;
+  return HF_NOT_FOUND;
+}
+
+static hf_status quarantined(void *store, void *entity, uint64_t *n, hf_error *err) {
+  struct store *s = store;
+  (void)err;
+  *n = 0;
+  pthread_mutex_lock(&s->lock);
+  for (const struct type *t = entity ? entity : s->types; t; t = entity ? NULL : t->next) *n += t->damaged.count;
+  pthread_mutex_unlock(&s->lock);
+  return HF_OK;
+}
+
+static hf_status quarantine_scan(void *store, void *txn, void *entity, const hf_scan *s, hf_page *page, bool *more,
+                                 hf_error *err) {
+  const struct type *t = enter(store, txn, entity);
+  hf_status status = scan_list(&t->damaged, true, s, page, more, err);
+  leave(store, txn);
+  return status;
+}
+
+static bool has_bytes(const struct item *it, hf_slice bytes) {
+  return it->json_size == bytes.size && (!bytes.size || memcmp(it->data + it->order_size, bytes.data, bytes.size) == 0);
+}
+
+static hf_status quarantine_put(void *store, void *txn, void *entity, const hf_key *key, const char *problem,
+                                hf_slice bytes, hf_error *err) {
+  bool found;
+  hf_status status = HF_OK;
+  struct type *t = enter(store, txn, entity);
+  position(&t->sound, key->order, &found);
+  if (found) {
+    status = HF_CONFLICT;
+  } else {
+    size_t at = position(&t->damaged, key->order, &found);
+    hf_info info = {.updated_at = hf_now_ms()};
+    struct item *it = NULL;
+    bool same = found && has_bytes(t->damaged.items[at], bytes);
+    if (!same) it = item_new(key, bytes, (hf_slice){problem, strlen(problem) + 1}, &info);
+    if (!same && (!it || !insert(&t->damaged, at, found, it))) {
+      free(it);
+      status = hf_error_set(err, HF_IO, "out of memory");
+    }
   }
   leave(store, txn);
   return status;
@@ -408,7 +510,7 @@ static hf_status entities(void *store, void *txn, hf_page *page, hf_error *err) 
   hf_status status = HF_OK;
   pthread_mutex_lock(&s->lock);
   for (struct type *t = in && in->kind == HF_TXN_READ ? in->types : s->types; t && status == HF_OK; t = t->next)
-    if (t->count && !hf_page_add(page, (hf_slice){t->name, t->name_size}, NULL, 0))
+    if (t->sound.count + t->damaged.count && !hf_page_add(page, (hf_slice){t->name, t->name_size}, NULL, 0))
       status = hf_error_set(err, HF_IO, "out of memory");
   pthread_mutex_unlock(&s->lock);
   return status;
@@ -423,17 +525,19 @@ static hf_status stat_store(void *store, void *txn, void *entity, hf_buffer *jso
   bool ok = hf_buffer_printf(json, "{\"backend\":\"memory\",\"revision\":%llu", (unsigned long long)s->revision);
   if (ok && t)
     ok = hf_buffer_printf(json, ",\"entityName\":") && hf_buffer_quote(json, (hf_slice){t->name, t->name_size}) &&
-         hf_buffer_printf(json, ",\"entities\":%zu", t->count);
-  ok = ok && hf_buffer_add(json, "}", 1);
+         hf_buffer_printf(json, ",\"entities\":%zu", t->sound.count);
   pthread_mutex_unlock(&s->lock);
+  uint64_t damaged = 0;
+  ok = ok && quarantined(store, entity, &damaged, err) == HF_OK &&
+       hf_buffer_printf(json, ",\"quarantined\":%llu}", (unsigned long long)damaged);
   return ok ? HF_OK : hf_error_set(err, HF_IO, "out of memory");
 }
 
 const hf_backend hf__backend_memory = {
     .abi_version = HF_BACKEND_ABI,
     .name = "memory",
-    .capabilities =
-        HF_CAP_TRANSACTION | HF_CAP_SNAPSHOT | HF_CAP_NESTED | HF_CAP_REVISION | HF_CAP_IF_ABSENT | HF_CAP_ATOMIC_BATCH,
+    .capabilities = HF_CAP_TRANSACTION | HF_CAP_SNAPSHOT | HF_CAP_NESTED | HF_CAP_REVISION | HF_CAP_IF_ABSENT |
+                    HF_CAP_ATOMIC_BATCH | HF_CAP_QUARANTINE,
     .identify = identify,
     .open = open_store,
     .close = close_store,
@@ -451,4 +555,8 @@ const hf_backend hf__backend_memory = {
     .scan = scan,
     .entities = entities,
     .stat = stat_store,
+    .quarantine = quarantine,
+    .quarantined = quarantined,
+    .quarantine_scan = quarantine_scan,
+    .quarantine_put = quarantine_put,
 };

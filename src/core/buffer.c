@@ -61,6 +61,37 @@ bool hf_buffer_quote(hf_buffer *buffer, hf_slice text) {
   return true;
 }
 
+/* Reads one character of a quoted string, escaped or not; *at goes behind it.  False: the text ends here. */
+static bool unquote(hf_slice text, size_t *at, char *out) {
+  static const char letters[] = "bfnrt", meanings[] = "\b\f\n\r\t";
+  if (*at >= text.size || text.data[*at] == '"') return false;
+  *out = text.data[(*at)++];
+  if (*out != '\\') return true;
+  if (*at >= text.size) return false;
+  char c = text.data[(*at)++];
+  const char *found = strchr(letters, c);
+  *out = c && found ? meanings[found - letters] : c;
+  if (c != 'u') return true;
+  if (text.size - *at < 4) return false;
+  char digits[5] = {0};
+  memcpy(digits, text.data + *at, 4);
+  *at += 4;
+  *out = (char)strtoul(digits, NULL, 16); /* only control characters are written so */
+  return true;
+}
+
+size_t hf_json_member(hf_slice object, const char *name, char *out, size_t capacity) {
+  char mark[64];
+  size_t size = (size_t)snprintf(mark, sizeof mark, "\"%s\":\"", name), at = 0, used = 0;
+  const char *found = memmem(object.data, object.size, mark, size);
+  out[0] = '\0';
+  if (!found) return 0;
+  hf_slice text = {found + size, object.size - (size_t)(found - object.data) - size};
+  while (used + 1 < capacity && unquote(text, &at, out + used)) used++;
+  out[used] = '\0';
+  return used;
+}
+
 int64_t hf_now_ms(void) {
   struct timespec t;
   clock_gettime(CLOCK_REALTIME, &t);

@@ -23,6 +23,7 @@ struct hf_iter {
   bool more;   /* there may be entities behind this page */
   bool has_limit;
   bool has_failure;
+  bool quarantined;     /* over what is in quarantine */
   uint64_t left;        /* entities still to hand out, with has_limit */
   hf_scan scan;         /* bounds of what is still to come; its slices point into the arrays below */
   hf_error *failure;    /* of the page, raised once its entries are handed out */
@@ -85,7 +86,7 @@ static hf_status set_range(hf_iter *it, const hf_range *given, hf_error *err) {
   return status;
 }
 
-hf_status hf_iter_open(hf_persist *p, const hf_range *range, hf_iter **out, hf_error *err) {
+static hf_status open_iter(hf_persist *p, const hf_range *range, bool quarantined, hf_iter **out, hf_error *err) {
   static const hf_range all = HF_RANGE_INIT;
   hf_error own;
   if (!err) err = &own;
@@ -104,6 +105,7 @@ hf_status hf_iter_open(hf_persist *p, const hf_range *range, hf_iter **out, hf_e
   it->persist = p;
   it->page = page;
   it->more = true;
+  it->quarantined = quarantined;
   it->scan.max_bytes = PAGE_BYTES;
   it->scan.walk = hf__walk_number();
   it->scan.limit = FIRST_PAGE / 2;
@@ -118,6 +120,22 @@ hf_status hf_iter_open(hf_persist *p, const hf_range *range, hf_iter **out, hf_e
 }
 
 void hf__iter_without_info(hf_iter *it) { it->scan.without_info = true; }
+
+hf_status hf_iter_open(hf_persist *p, const hf_range *range, hf_iter **out, hf_error *err) {
+  return open_iter(p, range, false, out, err);
+}
+
+hf_status hf_persist_quarantined(hf_persist *p, const hf_range *range, hf_iter **out, hf_error *err) {
+  hf_status status = open_iter(p, range, true, out, err);
+  if (status || p->backend->quarantine_scan) return status;
+  (*out)->more = false;
+  if (!(p->backend->capabilities & HF_CAP_QUARANTINE)) return HF_OK;
+  hf_iter_close(*out);
+  *out = NULL;
+  hf__fail(err, HF_UNSUPPORTED, "%s stores cannot list what they have in quarantine", p->backend->name);
+  hf__error_entity(err, p->name, (hf_slice){NULL, 0});
+  return HF_UNSUPPORTED;
+}
 
 void hf_iter_close(hf_iter *it) {
   if (!it) return;
@@ -173,7 +191,9 @@ static hf_status next_page(hf_iter *it, hf_error *err) {
   hf__page_reset(it->page);
   it->next = 0;
   it->more = false;
-  status = p->backend->scan(p->impl, txn, p->entity, &it->scan, it->page, &it->more, err);
+  hf_status (*scan)(void *, void *, void *, const hf_scan *, hf_page *, bool *, hf_error *) =
+      it->quarantined ? p->backend->quarantine_scan : p->backend->scan;
+  status = scan(p->impl, txn, p->entity, &it->scan, it->page, &it->more, err);
   it->scan.limit = limit;
   unsigned char order[HF__ORDER_KEY_MAX];
   hf_slice end = page_end(it->page, order);

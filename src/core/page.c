@@ -105,3 +105,18 @@ hf_entry *hf_page_add(hf_page *page, hf_slice id, const char *json, size_t json_
   *e = (hf_entry){.id = {copy, id.size}, .json = {json || json_size ? text : NULL, json_size}};
   return e;
 }
+
+hf_entry *hf_page_add_damaged(hf_page *page, hf_slice id, hf_slice bytes, hf_slice problem) {
+  hf_entry *e = hf_page_add(page, id, NULL, bytes.size + problem.size + 1);
+  if (!e) return NULL;
+  char *text = (char *)(uintptr_t)e->json.data;
+  if (bytes.size) memcpy(text, bytes.data, bytes.size);
+  text[bytes.size] = '\0';
+  if (problem.size) memcpy(text + bytes.size + 1, problem.data, problem.size);
+  e->json = (hf_slice){bytes.data ? text : NULL, bytes.size};
+  e->status = HF_CORRUPT;
+  return e;
+}
+
+/* hf_page_add_damaged() has put it behind the bytes, and those are behind the id. */
+const char *hf_entry_problem(const hf_entry *entry) { return entry->id.data + entry->id.size + entry->json.size + 1; }

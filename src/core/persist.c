@@ -390,6 +390,35 @@ hf_status hf_persist_remove(hf_persist *p, hf_slice id, hf_error *err) {
   return status ? hf__persist_fail(p, txn, status, &k.key, " for deletion", err) : HF_OK;
 }
 
+/* The problem as one line that fits into reports and messages. */
+static void copy_problem(const char *problem, char out[251]) {
+  size_t size = strnlen(problem, 250);
+  if (problem[size])
+    while (size && ((unsigned char)problem[size] & 0xC0) == 0x80) size--; /* no half of a character */
+  for (size_t i = 0; i < size; i++) out[i] = (unsigned char)problem[i] < ' ' || problem[i] == 127 ? ' ' : problem[i];
+  out[size] = '\0';
+}
+
+hf_status hf_persist_quarantine(hf_persist *p, hf_slice id, const char *problem, hf_slice bytes, hf_error *err) {
+  hf_error own;
+  if (!err) err = &own;
+  hf__key k;
+  void *txn;
+  char line[251];
+  hf_status status = hf__key_init(p->name, id, &k, err);
+  if (status || (status = hf__persist_enter(p, true, &txn, err))) return status;
+  copy_problem(problem, line);
+  if (p->backend->quarantine_put)
+    status = p->backend->quarantine_put(p->impl, txn, p->entity, &k.key, line, bytes, err);
+  else
+    status =
+        hf__fail(err, HF_UNSUPPORTED, "%s stores have no quarantine for what is damaged elsewhere", p->backend->name);
+  if (status == HF_CONFLICT)
+    hf__fail(err, HF_CONFLICT, "Entity %s:%.*s is sound here and stays: what is damaged elsewhere does not replace it",
+             p->name.data, (int)id.size, id.data);
+  return status ? hf__persist_fail(p, txn, status, &k.key, "", err) : HF_OK;
+}
+
 /* ---- the entity type */
 
 hf_status hf_persist_remove_all(hf_persist *p, hf_error *err) {

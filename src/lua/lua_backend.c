@@ -610,7 +610,7 @@ static hf_status remove_many(void *store, void *txn, void *entity, const hf_key 
   return hfL_entity_call(e, HFL_REMOVE_MANY, remove_many_body, &c.call, err);
 }
 
-/* ---- quarantine, of the store below */
+/* ---- quarantine, of the store below: whatever ids the class makes of its own, they are that store's */
 
 static hf_status quarantine(void *store, void *entity, const hf_key *key, const char *problem, hf_error *err) {
   (void)store;
@@ -622,6 +622,20 @@ static hf_status quarantined(void *store, void *entity, uint64_t *count, hf_erro
   (void)store;
   hfL_entity *e = entity;
   FORWARD(quarantined, p->entity, count, err);
+}
+
+static hf_status quarantine_scan(void *store, void *txn, void *entity, const hf_scan *scan, hf_page *page, bool *more,
+                                 hf_error *err) {
+  (void)store;
+  hfL_entity *e = entity;
+  FORWARD(quarantine_scan, txn, p->entity, scan, page, more, err);
+}
+
+static hf_status quarantine_put(void *store, void *txn, void *entity, const hf_key *key, const char *problem,
+                                hf_slice bytes, hf_error *err) {
+  (void)store;
+  hfL_entity *e = entity;
+  FORWARD(quarantine_put, txn, p->entity, key, problem, bytes, err);
 }
 
 /* ---- stores of classes of their own */
@@ -661,7 +675,14 @@ struct table {
   struct table *next;
 };
 
-enum { OPTIONAL_GET_MANY = 1, OPTIONAL_PUT_MANY = 2, OPTIONAL_REMOVE_MANY = 4, OPTIONAL_QUARANTINE = 8 };
+enum {
+  OPTIONAL_GET_MANY = 1,
+  OPTIONAL_PUT_MANY = 2,
+  OPTIONAL_REMOVE_MANY = 4,
+  OPTIONAL_QUARANTINE = 8,
+  OPTIONAL_QUARANTINE_SCAN = 16,
+  OPTIONAL_QUARANTINE_PUT = 32
+};
 
 static pthread_mutex_t tables_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct table *tables;
@@ -677,6 +698,8 @@ static unsigned optional_slots(uint32_t methods, const hf_backend *base) {
   if ((methods & METHOD(REMOVE_MANY)) || (base && base->remove_many && !(methods & METHOD(REMOVE_VALUE))))
     slots |= OPTIONAL_REMOVE_MANY;
   if (base && base->quarantine) slots |= OPTIONAL_QUARANTINE;
+  if (base && base->quarantine_scan) slots |= OPTIONAL_QUARANTINE_SCAN;
+  if (base && base->quarantine_put) slots |= OPTIONAL_QUARANTINE_PUT;
   return slots;
 }
 
@@ -711,6 +734,8 @@ static struct table *new_table(unsigned slots, uint32_t capabilities) {
       .stat = stat_entity,
       .quarantine = slots & OPTIONAL_QUARANTINE ? quarantine : NULL,
       .quarantined = slots & OPTIONAL_QUARANTINE ? quarantined : NULL,
+      .quarantine_scan = slots & OPTIONAL_QUARANTINE_SCAN ? quarantine_scan : NULL,
+      .quarantine_put = slots & OPTIONAL_QUARANTINE_PUT ? quarantine_put : NULL,
   };
   return t;
 }

@@ -7,6 +7,7 @@
  */
 #include <lauxlib.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/error.h"
@@ -15,7 +16,7 @@
 
 #define ITERATOR_TYPE "holdfast.iterator"
 
-enum yields { YIELD_KEYS, YIELD_VALUES, YIELD_ENTRIES, YIELD_TEXTS };
+enum yields { YIELD_KEYS, YIELD_VALUES, YIELD_ENTRIES, YIELD_TEXTS, YIELD_DAMAGED };
 
 struct iterator {
   hf_iter *iter; /* NULL: at its end, or finalized */
@@ -99,7 +100,9 @@ static int next_entry(lua_State *L, enum yields what) {
   }
   hf_slice id = {id_copy, e->id.size}, json = e->json;
   const hf_info info = e->info;
+  char problem[256];
   memcpy(id_copy, e->id.data, e->id.size);
+  if (what == YIELD_DAMAGED) snprintf(problem, sizeof problem, "%s", hf_entry_problem(e));
   int owner = 0;
   if (what == YIELD_KEYS) {
     lua_pushlstring(L, id.data, id.size);
@@ -117,7 +120,8 @@ static int next_entry(lua_State *L, enum yields what) {
   }
   if (what != YIELD_VALUES) lua_pushlstring(L, id.data, id.size);
   if (status == HF_OK) {
-    if (what == YIELD_TEXTS)
+    if (what == YIELD_DAMAGED) lua_pushstring(L, problem);
+    if (what == YIELD_TEXTS || what == YIELD_DAMAGED)
       lua_pushlstring(L, json.data, json.size);
     else
       status = hfL_json_decode_trusted(L, json.data, json.size, cx->codec, &err);
@@ -126,6 +130,10 @@ static int next_entry(lua_State *L, enum yields what) {
   if (status) {
     hf__error_entity(&err, (hf_slice){NULL, 0}, id);
     hfL_raise(L, &err);
+  }
+  if (what == YIELD_DAMAGED) {
+    lua_pushnumber(L, (lua_Number)info.updated_at);
+    return 4;
   }
   if (what != YIELD_ENTRIES) return what == YIELD_VALUES ? 1 : 2;
   push_known(L, (lua_Number)info.revision);
@@ -137,9 +145,10 @@ static int next_key(lua_State *L) { return next_entry(L, YIELD_KEYS); }
 static int next_value(lua_State *L) { return next_entry(L, YIELD_VALUES); }
 static int next_whole(lua_State *L) { return next_entry(L, YIELD_ENTRIES); }
 static int next_text(lua_State *L) { return next_entry(L, YIELD_TEXTS); }
+static int next_damaged(lua_State *L) { return next_entry(L, YIELD_DAMAGED); }
 
 static int push_iterator(lua_State *L, enum yields what) {
-  static const lua_CFunction steps[] = {next_key, next_value, next_whole, next_text};
+  static const lua_CFunction steps[] = {next_key, next_value, next_whole, next_text, next_damaged};
   hf_error err;
   hf_range range;
   char numbers[2][HF_NUMBER_MAX];
@@ -152,8 +161,10 @@ static int push_iterator(lua_State *L, enum yields what) {
   lua_setmetatable(L, -2);
   check_range(L, 2, &range, numbers); /* nothing is allocated from here on: a finalizer could change the table */
   range.keys_only = what == YIELD_KEYS;
-  if (hf_iter_open(p, &range, &it->iter, &err)) hfL_raise(L, &err);
-  if (what != YIELD_ENTRIES) hf__iter_without_info(it->iter);
+  hf_status (*open)(hf_persist *, const hf_range *, hf_iter **, hf_error *) =
+      what == YIELD_DAMAGED ? hf_persist_quarantined : hf_iter_open;
+  if (open(p, &range, &it->iter, &err)) hfL_raise(L, &err);
+  if (what != YIELD_ENTRIES && what != YIELD_DAMAGED) hf__iter_without_info(it->iter);
   lua_pushvalue(L, 1); /* the instance must not be collected, and so closed, under its iterator */
   lua_pushcclosure(L, steps[what], 3);
   return 1;
@@ -177,8 +188,13 @@ static int lhf_entries(lua_State *L) { return push_iterator(L, YIELD_ENTRIES); }
 /* texts(store [, range]) -> iterator of id, JSON text */
 static int lhf_texts(lua_State *L) { return push_iterator(L, YIELD_TEXTS); }
 
+/* quarantined(store [, range]) -> iterator of id, problem, bytes, when they came there (ms; 0: unknown) */
+static int lhf_quarantined(lua_State *L) { return push_iterator(L, YIELD_DAMAGED); }
+
 void hfL_iterator_open(lua_State *L, int cx) {
-  static const luaL_Reg functions[] = {{"keys", lhf_keys},   {"values", lhf_values},          {"entries", lhf_entries},
-                                       {"texts", lhf_texts}, {"checkRange", lhf_check_range}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+      {"keys", lhf_keys},   {"values", lhf_values},           {"entries", lhf_entries},
+      {"texts", lhf_texts}, {"quarantined", lhf_quarantined}, {"checkRange", lhf_check_range},
+      {NULL, NULL}};
   hfL_register(L, cx, functions);
 }

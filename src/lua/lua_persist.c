@@ -437,6 +437,18 @@ static int lhf_write_text(lua_State *L) {
   return 1;
 }
 
+/* quarantine(store, id, problem [, bytes]): puts an id that is damaged elsewhere into quarantine */
+static int lhf_quarantine(lua_State *L) {
+  char number[HF_NUMBER_MAX];
+  hf_error err;
+  hf_persist *p = hfL_check_persist(L);
+  hf_slice id = hfL_check_id(L, 2, "quarantine: the id", number), bytes = {NULL, 0};
+  const char *problem = luaL_checkstring(L, 3);
+  if (!lua_isnoneornil(L, 4)) bytes.data = luaL_checklstring(L, 4, &bytes.size);
+  if (hf_persist_quarantine(p, id, problem, bytes, &err)) hfL_raise(L, &err);
+  return 0;
+}
+
 /* store:removeValue(id) */
 static int lhf_remove_value(lua_State *L) {
   char number[HF_NUMBER_MAX];
@@ -493,6 +505,7 @@ void hfL_persist_open(lua_State *L, int cx) {
                                        {"hasValue", lhf_has_value},
                                        {"writeValue", lhf_write_value},
                                        {"writeText", lhf_write_text},
+                                       {"quarantine", lhf_quarantine},
                                        {"removeValue", lhf_remove_value},
                                        {"removeAll", lhf_remove_all},
                                        {"count", lhf_count},

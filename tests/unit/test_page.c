@@ -143,6 +143,29 @@ static void room_for_a_value_may_be_filled_later(void **state) {
   hf_page_free(page);
 }
 
+static void a_quoted_member_is_read_back(void **state) {
+  (void)state;
+  static const char texts[][16] = {"", "plain", "\"", "\\", "a\nb\tc\1\x1f", "\xc3\xa9\"}", "\"x\":\"y\""};
+  char out[32];
+  for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+    hf_buffer b = HF_BUFFER_INIT;
+    assert_true(hf_buffer_printf(&b, "{\"n\":") && hf_buffer_quote(&b, hf_text("\"x\":\"no\"")) &&
+                hf_buffer_printf(&b, ",\"x\":") && hf_buffer_quote(&b, hf_text(texts[i])) && hf_buffer_add(&b, "}", 1));
+    hf_slice object = {b.data, b.size};
+    assert_int_equal(hf_json_member(object, "x", out, sizeof out), strlen(texts[i]));
+    assert_string_equal(out, texts[i]);
+    assert_int_equal(hf_json_member(object, "y", out, sizeof out), 0);
+    assert_int_equal(hf_json_member(object, "x", out, 1), 0);
+    for (size_t cut = 0; cut < b.size; cut++) { /* nothing is read behind the end */
+      char *copy = malloc(cut + 1);
+      memcpy(copy, b.data, cut);
+      hf_json_member((hf_slice){copy, cut}, "x", out, sizeof out);
+      free(copy);
+    }
+    hf_buffer_free(&b);
+  }
+}
+
 static void a_new_page_is_empty(void **state) {
   (void)state;
   hf_page *page = hf_page_new();
@@ -162,6 +185,7 @@ int main(void) {
       cmocka_unit_test(a_page_is_used_again),
       cmocka_unit_test(room_for_a_value_may_be_filled_later),
       cmocka_unit_test(a_new_page_is_empty),
+      cmocka_unit_test(a_quoted_member_is_read_back),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -592,6 +592,49 @@ static void a_sound_store_is_verified(void **state) {
   hf_persist_close(other);
 }
 
+static void what_is_damaged_elsewhere_is_damaged_here(void **state) {
+  const struct store *s = *state;
+  hf_error err;
+  hf_iter *iter;
+  const hf_entry *e;
+  hf_buffer json = HF_BUFFER_INIT;
+  hf_persist *p = open_persist(s, "signal");
+  write_text(p, "sound", "1");
+  FAILS(HF_CONFLICT, hf_persist_quarantine(p, ID("sound"), "why", ID("bytes"), &err));
+  FAILS(HF_INVALID_ARGUMENT, hf_persist_quarantine(p, ID(""), "why", ID("bytes"), &err));
+  OK(hf_persist_quarantine(p, ID("a-2"), "the \"second\"\nof two", ID("by\ntes"), &err));
+  OK(hf_persist_quarantine(p, ID("a-1"), "the first", (hf_slice){NULL, 0}, &err));
+  FAILS(HF_CORRUPT, hf_persist_read(p, ID("a-2"), &json, NULL, &err));
+  CONTAINS(err.message, "it is in quarantine (the \"second\" of two)");
+  assert_string_equal(err.entity_id, "a-2");
+  hf_range range = {.prefix = ID("a-"), .reverse = true};
+  for (int keys_only = 0; keys_only < 2; keys_only++) {
+    range.keys_only = keys_only;
+    OK(hf_persist_quarantined(p, &range, &iter, &err));
+    OK(hf_iter_next(iter, &e, &err));
+    assert_memory_equal(e->id.data, "a-2", e->id.size);
+    assert_int_equal(e->status, HF_CORRUPT);
+    assert_string_equal(hf_entry_problem(e), "the \"second\" of two");
+    assert_int_equal(e->json.size, keys_only ? 0 : 6);
+    if (!keys_only) assert_memory_equal(e->json.data, "by\ntes", 6);
+    OK(hf_iter_next(iter, &e, &err));
+    assert_string_equal(hf_entry_problem(e), "the first");
+    assert_int_equal(e->json.size, 0);
+    OK(hf_iter_next(iter, &e, &err));
+    assert_null(e);
+    hf_iter_close(iter);
+  }
+  write_text(p, "a-2", "2");
+  assert_entity(p, "a-2", "2");
+  OK(hf_persist_remove(p, ID("a-1"), &err));
+  OK(hf_persist_quarantined(p, NULL, &iter, &err));
+  OK(hf_iter_next(iter, &e, &err));
+  assert_null(e);
+  hf_iter_close(iter);
+  hf_buffer_free(&json);
+  hf_persist_close(p);
+}
+
 static void other_options_are_a_conflict(void **state) {
   const struct store *s = *state;
   hf_error err;
@@ -721,6 +764,7 @@ int main(void) {
       ON_BOTH(a_snapshot_only_reads),
       ON_ALL(a_store_lists_its_entity_names),
       ON_ALL(a_sound_store_is_verified),
+      ON_ALL(what_is_damaged_elsewhere_is_damaged_here),
       ON_ALL(other_options_are_a_conflict),
       ON_ALL(trees_go_in_and_out),
       ON_ALL(trees_that_cannot_be_stored_are_refused),

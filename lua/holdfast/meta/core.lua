@@ -123,6 +123,23 @@ function core.writeTexts(store, ids, texts) end
 ---@raise invalid_argument; the iterator: corrupt
 function core.texts(store, range) end
 
+---Iterates what is in quarantine: the entities that other loops leave out, since they have been reported.  An id whose
+---key was damaged may be no valid id.
+---@param store PersistBase
+---@param range? holdfast.Range
+---@return fun(): string, string, string, integer iterator id, problem, the bytes that were found, when they came there (ms since 1970; 0: unknown)
+---@raise invalid_argument, unsupported
+function core.quarantined(store, range) end
+
+---Puts an id into quarantine that is damaged in another store, so that it is damaged here and not missing: it answers
+---`corrupt` until it is written or removed.
+---@param store PersistBase
+---@param id string|number
+---@param problem string what is wrong with it, a short sentence
+---@param bytes? string what was found there
+---@raise conflict (a sound entity has the id, and stays), unsupported (no quarantine), full, readonly, invalid_argument
+function core.quarantine(store, id, problem, bytes) end
+
 ---The store's URL without passwords; `store.url`.
 ---@param store PersistBase
 ---@return string

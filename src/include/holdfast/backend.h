@@ -211,6 +211,21 @@ struct hf_backend {
 
   /* Another table that comes with this one: the same kind of storage under other schemes, with other promises. */
   const struct hf_backend *also;
+
+  /* Lists what is in quarantine of the entity type, as the scan says: scan for what stands in for entities, with
+   * hf_page_add_damaged() and nothing else.  keys_only leaves the bytes out, never the problem; report_corrupt means
+   * nothing.  An id that is not valid (its key was damaged) comes where its order key has it; hf_page_resume says where
+   * a page ends in any case.  NULL: HF_UNSUPPORTED with HF_CAP_QUARANTINE, and an empty list without. */
+  hf_status (*quarantine_scan)(void *store, void *txn, void *entity, const hf_scan *scan, hf_page *page, bool *more,
+                               hf_error *err);
+
+  /* Puts an id into quarantine that is damaged in another store: from then on get and has answer HF_CORRUPT for it, as
+   * if this store had found it so, until it is written or removed.  The bytes are kept as they are; they may be none.
+   * Never takes the place of something good: where a sound entity has the id, that stays, and the answer is HF_CONFLICT
+   * (*err left to the core).  An unreadable one goes to quarantine itself, first.  What is there already for the id
+   * stays; the same bytes once more change nothing.  Durable like put.  NULL: HF_UNSUPPORTED. */
+  hf_status (*quarantine_put)(void *store, void *txn, void *entity, const hf_key *key, const char *problem,
+                              hf_slice bytes, hf_error *err);
 };
 
 typedef struct hf_backend hf_backend;
@@ -235,10 +250,17 @@ HF_API bool hf_buffer_reserve(hf_buffer *buffer, size_t size);
 HF_API bool hf_buffer_add(hf_buffer *buffer, const void *data, size_t size);
 HF_API bool hf_buffer_printf(hf_buffer *buffer, const char *fmt, ...) HF_PRINTF(2, 3);
 HF_API bool hf_buffer_quote(hf_buffer *buffer, hf_slice text);
+/* The inverse: writes the text of a string member out of a JSON object without white space, whose strings are quoted as
+ * by hf_buffer_quote().  What does not fit is cut off.  Returns the length; 0 where there is no such member. */
+HF_API size_t hf_json_member(hf_slice object, const char *name, char *out, size_t capacity);
 
 /* Appends an entry to the page, copying id and value; the copies are stable until the next fill.  json_size bytes are
  * left for the caller to fill in when json is NULL and json_size is not 0.  NULL: out of memory. */
 HF_API hf_entry *hf_page_add(hf_page *page, hf_slice id, const char *json, size_t json_size);
+
+/* Appends an entry of quarantine: its bytes ({NULL, 0}: left out), and what is wrong with them, for hf_entry_problem().
+ * NULL: out of memory. */
+HF_API hf_entry *hf_page_add_damaged(hf_page *page, hf_slice id, hf_slice bytes, hf_slice problem);
 
 /* Says that the scan, when it goes on, goes on behind this order key.  Without it the core takes the order key of the
  * last entry's id, which is the same thing unless a stored key is damaged.  False: out of memory. */

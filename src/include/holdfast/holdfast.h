@@ -286,6 +286,14 @@ HF_API hf_status hf_persist_count(hf_persist *p, uint64_t *count, hf_error *err)
 /* What the backend says of this entity type and its store, as a JSON object. */
 HF_API hf_status hf_persist_stat(hf_persist *p, hf_buffer *json, hf_error *err);
 
+/* Puts an id into quarantine that is damaged in another store, so that it is damaged here and not missing: it answers
+ * HF_CORRUPT until it is written or removed.  For programs that move entities from store to store.
+ *   problem  what is wrong with it, a short sentence: control characters are replaced, and it is cut to 250 bytes
+ *   bytes    what was found there, kept for people; {NULL, 0}: nothing was
+ * The same bytes once more change nothing.  Joins the thread's transaction.
+ * Errors: HF_CONFLICT: a sound entity has the id, and stays; HF_UNSUPPORTED: this store keeps nothing in quarantine. */
+HF_API hf_status hf_persist_quarantine(hf_persist *p, hf_slice id, const char *problem, hf_slice bytes, hf_error *err);
+
 /* ----------------------------------------------------------------- batches */
 
 /* Entries with the memory they point into.  Opaque; make one and reuse it. */
@@ -348,6 +356,17 @@ HF_API hf_status hf_iter_next(hf_iter *iter, const hf_entry **entry, hf_error *e
 
 /* Ends the iteration.  NULL is ignored. */
 HF_API void hf_iter_close(hf_iter *iter);
+
+/* Iterates what is in quarantine of this entity type: the entities that iterations leave out, since they have been
+ * reported.  hf_iter_next() hands them out with entry->status HF_CORRUPT, the bytes as they were found in entry->json
+ * (which are no JSON, and may be none), and when they came there in entry->info.updated_at (0: unknown); the problem is
+ * in hf_entry_problem().  An id whose key was damaged may be no valid id.
+ *   range  NULL for everything
+ * A store that keeps nothing in quarantine has nothing to hand out.  Errors: HF_UNSUPPORTED: it cannot list it. */
+HF_API hf_status hf_persist_quarantined(hf_persist *p, const hf_range *range, hf_iter **out, hf_error *err);
+
+/* What is wrong with an entry of hf_persist_quarantined(), and of nothing else.  Valid as long as the entry. */
+HF_API const char *hf_entry_problem(const hf_entry *entry);
 
 /* ------------------------------------------------------------ transactions */
 
