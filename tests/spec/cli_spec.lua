@@ -439,11 +439,13 @@ describe("the command", function()
     it("lets the rest of a listing through", function()
       flip("42000.5", "42000.4")
       local result = fails(3, "signal:BTC-10 is corrupt", { "export", store })
+      local others, damaged = result.stdout:match("^(.*\n)([^\n]*)\n$")
       assert.equal([==[
 {"entity":"risk","id":"a/positions","value":[[1,2]]}
 {"entity":"signal","id":"BTC-2","value":{"side":"short","price":1}}
 {"entity":"signal","id":"ETH","value":{"price":7,"tags":[]}}
-]==], result.stdout)
+]==], others)
+      assert.matches('^{"entity":"signal","id":"BTC%-10","damaged":"its checksum does not match","bytes":"', damaged)
       result = fails(3, "signal:BTC-10 is corrupt", { "filter", store, "signal", "true", "--ids" })
       assert.equal("BTC-2\nETH\n", result.stdout)
     end)

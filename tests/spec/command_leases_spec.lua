@@ -245,7 +245,7 @@ describe("the command, and a strategy host that runs on the store", function()
     it("no host starts, which is told who changes it, and until when", function()
       ok("put", store, "signal", "x", "1")
       os.execute("mkfifo " .. temp.quote(dir .. "/fifo"))
-      os.execute(("cd %s; %s import ./data fifo >out 2>&1 & (yes '%s' | head -20000; sleep 1.5) >fifo &"):format(dir,
+      os.execute(("cd %s; %s import ./data fifo >out 2>&1 & (yes '%s' | head -20000; sleep 4) >fifo &"):format(dir,
         temp.quote(BIN), '{"entity":"signal","id":"y","value":1}'))
       local changing = store .. "/.lease/.command/1.lock"
       for _ = 1, 500 do

@@ -310,7 +310,9 @@ describe("holdfast copy --delete", function()
       if kind == "lmdb" then
         assert.is_true(temp.patchFile(a .. "/data.mdb", "precious", "previous") > 0)
       else
-        os.execute(("cd %s && f=$(grep -rl precious .) && printf '{' > $f"):format(temp.quote(a)))
+        -- Long ago: what is half written now is somebody's who is writing it.
+        os.execute(("cd %s && f=$(grep -rl precious .) && printf '{' > $f && touch -d '1 minute ago' $f"):format(
+          temp.quote(a)))
       end
       for _ = 1, 2 do -- found unreadable, then in quarantine
         local result = holdfast { "copy", from, b, "--delete" }
@@ -348,7 +350,7 @@ describe("holdfast copy --delete", function()
     assert.equal("1\n", ok { "get", b, "s", "x" })
     ok { "rm", a, "s", "0" } -- it cannot be found any more, but its place in the target may have been
     result = holdfast { "copy", a, to, "--delete", "--resume" }
-    assert.matches("2,000 entities were copied before", result.stderr, 1, true)
+    assert.matches("1,999 entities were copied before", result.stderr, 1, true)
     assert.matches("nothing was deleted, since 1 entity of", result.stderr, 1, true)
     assert.equal("1\n", ok { "get", b, "s", "x" })
     assert.matches("1 entity deleted\n", ok { "copy", a, to, "--delete" })

@@ -22,6 +22,8 @@ local function content(store, range)
   return out
 end
 
+local function bytesOf(i) return tostring(i):rep(i % 7 == 0 and 5000 or 1) end
+
 local function ids(store, range)
   local out = {}
   for id in core.quarantined(store, range) do out[#out + 1] = id end
@@ -33,7 +35,9 @@ stores.each(function(kind)
     it("is damaged and not missing, until it is written or removed", function()
       local store = kind.open()
       assert.same({}, content(store))
-      for _, id in ipairs { "a", "b", "c" } do core.quarantine(store, id, "its checksum does not match", "\0\255 " .. id) end
+      for _, id in ipairs { "a", "b", "c" } do
+        core.quarantine(store, id, "its checksum does not match", "\0\255 " .. id)
+      end
       store:writeValue("sound", 1)
       for _, read in ipairs { "readValue", "readEntry", "hasValue" } do
         local err = raises.error("corrupt", nil, store[read], store, "a")
@@ -63,8 +67,8 @@ stores.each(function(kind)
     it("never replaces a sound entity", function()
       local store = kind.open()
       store:writeValue("a", { n = 1 })
-      local err = raises.error("conflict", "Entity signal:a is sound here and stays: what is damaged elsewhere does not "
-        .. "replace it", core.quarantine, store, "a", "why", "bytes")
+      local err = raises.error("conflict", "Entity signal:a is sound here and stays: what is damaged elsewhere does "
+        .. "not replace it", core.quarantine, store, "a", "why", "bytes")
       assert.equal("a", err.entityId)
       assert.same({ n = 1 }, store:readValue("a"))
       assert.same({}, content(store))
@@ -96,14 +100,14 @@ stores.each(function(kind)
     it("is listed in natural order, by pages, in any range", function()
       local store = kind.open()
       local function fill()
-        for i = 300, 1, -1 do core.quarantine(store, "k" .. i, "p" .. i, ("%d"):format(i):rep(i % 7 == 0 and 5000 or 1)) end
+        for i = 300, 1, -1 do core.quarantine(store, "k" .. i, "p" .. i, bytesOf(i)) end
         for i = 1, 20 do store:writeValue("k" .. i * 10 .. "-sound", i) end
       end
       if store.supports.transaction then holdfast.transaction(fill) else fill() end
       local found = content(store)
       assert.equal(300, #found)
       for i, entry in ipairs(found) do
-        assert.same({ "k" .. i, "p" .. i, ("%d"):format(i):rep(i % 7 == 0 and 5000 or 1) }, entry)
+        assert.same({ "k" .. i, "p" .. i, bytesOf(i) }, entry)
       end
       found = content(store, { reverse = true })
       for i, entry in ipairs(found) do assert.equal("k" .. 301 - i, entry[1]) end
@@ -228,9 +232,21 @@ describe("quarantine", function()
     store = holdfast.FilePersist("signal", base)
     store:writeValue("b", 1)
     temp.writeFile(base .. "/signal/a.json", "{")
+    os.execute("touch -d '1 minute ago' " .. temp.quote(base .. "/signal/a.json"))
     core.quarantine(store, "a", "from elsewhere", "bytes")
     assert.same({ { "a", "from elsewhere", "bytes" } }, content(store))
     assert.equal(1, store:stat().quarantined)
+  end)
+
+  it("never becomes an entity again, however whole the bytes look that came from elsewhere", function()
+    local base = temp.directory()
+    local store = holdfast.FilePersist("signal", base)
+    core.quarantine(store, "a", "its checksum does not match", '{"price":1}')
+    os.execute("touch -d '1 minute' " .. temp.quote(base .. "/.quarantine/signal/a.json"))
+    raises.error("corrupt", nil, store.readValue, store, "a")
+    for _ in store:values() do error("it is an entity") end
+    assert.equal(0, store:count())
+    assert.same({ { "a", "its checksum does not match", '{"price":1}' } }, content(store))
   end)
 
   it("is what a store that has none has nothing of, and takes nothing into", function()

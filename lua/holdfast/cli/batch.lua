@@ -3,6 +3,13 @@
 -- Batches of entities on their way into a store, for import and copy: collected as ids
 -- and JSON texts, and written together.  A batch is one commit where the store has
 -- transactions, and one writeMany per entity name where it has none.
+--
+-- What is damaged where it comes from goes into the target's quarantine, so that it is damaged there and not missing.
+-- What became of it is told, for not every store has one:
+--
+--   quarantined   the id answers that it is corrupt
+--   kept          a sound entity has the id and stays
+--   missing       the target cannot keep it so
 
 local core = require "holdfast.core"
 local holdfast = require "holdfast"
@@ -19,7 +26,8 @@ local M = {}
 --- An empty batch.
 ---@param open fun(entityName: string): PersistBase  called once for each name
 function M.new(open)
-  return setmetatable({ open = open, persists = {}, names = {}, parts = {}, count = 0, bytes = 0 }, Batch)
+  return setmetatable({ open = open, persists = {}, names = {}, parts = {}, damaged = {}, count = 0,
+    bytes = 0 }, Batch)
 end
 
 --- The store's entities of this name, opened once.
@@ -50,13 +58,40 @@ function Batch:add(name, id, json)
   part.ids[n], part.texts[n] = id, json
   self.count = self.count + 1
   self.bytes = self.bytes + #json
-  return self.count >= MOST or self.bytes >= MOST_BYTES
+  return self.count + #self.damaged >= MOST or self.bytes >= MOST_BYTES
+end
+
+--- Adds what is damaged (walk.lua) where it comes from.
+---@param name string
+---@param id string
+---@param damage {problem: string, bytes?: string}
+---@return boolean full  whether it is time to write
+function Batch:addDamaged(name, id, damage)
+  self.damaged[#self.damaged + 1] = { name = name, id = id, problem = damage.problem, bytes = damage.bytes }
+  self.bytes = self.bytes + #(damage.bytes or "")
+  return self.count + #self.damaged >= MOST or self.bytes >= MOST_BYTES
+end
+
+-- Whether an id answers that it is corrupt: a class may make other ids of its own, or say that nothing is missing.
+local function isDamaged(persist, id)
+  local ok, raised = pcall(persist.hasValue, persist, id)
+  return not ok and core.isError(raised, "corrupt")
+end
+
+-- Puts one into quarantine, if that can be, and says what became of it.
+local function setApart(persist, one)
+  local ok, raised = pcall(core.quarantine, persist, one.id, one.problem, one.bytes)
+  if ok then return isDamaged(persist, one.id) and "quarantined" or "missing" end
+  if core.isError(raised, "conflict") then return "kept" end
+  if core.isError(raised, "unsupported") or core.isError(raised, "invalid_argument") then return "missing" end
+  error(raised, 0)
 end
 
 local function writeParts(self)
   for _, name in ipairs(self.names) do
     core.writeTexts(self:persist(name), self.parts[name].ids, self.parts[name].texts)
   end
+  for _, one in ipairs(self.damaged) do one.outcome = setApart(self:persist(one.name), one) end
 end
 
 local function commit(self)
@@ -70,12 +105,15 @@ end
 
 --- Writes what has been added; the batch is empty then.
 ---@return integer count  how many entities
+---@return {name: string, id: string, problem: string, outcome: string}[] damaged  what was, and what became of it
 function Batch:write()
-  local count = self.count
-  if count == 0 then return 0 end
-  if self:persist(self.names[1]).supports.transaction then commit(self) else writeParts(self) end
-  self.names, self.parts, self.count, self.bytes = {}, {}, 0, 0
-  return count
+  local count, damaged = self.count, self.damaged
+  local first = self.names[1] or damaged[1] and damaged[1].name
+  if not first then return 0, damaged end
+  if self:persist(first).supports.transaction then commit(self) else writeParts(self) end
+  self.names, self.parts, self.damaged, self.count, self.bytes = {}, {}, {}, 0, 0
+  for _, one in ipairs(damaged) do one.bytes = nil end
+  return count, damaged
 end
 
 return M

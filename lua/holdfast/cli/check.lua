@@ -7,6 +7,7 @@ local output = require "holdfast.cli.output"
 local progress = require "holdfast.cli.progress"
 local target = require "holdfast.cli.target"
 local text = require "holdfast.cli.text"
+local walk = require "holdfast.cli.walk"
 
 -- ----------------------------------------------------------------------- stat
 
@@ -79,6 +80,28 @@ local function summary(report, args)
   return checked .. ": " .. table.concat(parts, ", ") .. (args.dry_run and " (dry run: nothing was moved)" or "")
 end
 
+-- What is in quarantine now, but for what this run has just told as corrupt.
+local function listQuarantined(store, args, problems)
+  local told, list = {}, {}
+  for _, p in ipairs(problems) do told[p.entityName .. "\0" .. p.entityId] = true end
+  for _, name in ipairs(args.entity and { args.entity } or store:names()) do
+    for id, damage in walk.quarantined(store:entity(name)) do
+      if not told[name .. "\0" .. id] then
+        list[#list + 1] = { entityName = name, entityId = id, problem = damage.problem }
+      end
+    end
+  end
+  return list
+end
+
+local function problemTexts(problems)
+  local list = {}
+  for i, p in ipairs(problems) do
+    list[i] = text.object("entity", p.entityName, "id", text.utf8(p.entityId), "problem", text.utf8(p.problem))
+  end
+  return text.raw("[" .. table.concat(list, ",") .. "]")
+end
+
 local function verify(args)
   local store = target.open(args)
   local problems = {}
@@ -94,17 +117,17 @@ local function verify(args)
   }
   bar:finish()
   if args.entity and report.entities == 0 then store:requireName(args.entity) end
+  local quarantined = listQuarantined(store, args, problems)
   if args.json then
-    local shownProblems = {}
-    for i, p in ipairs(problems) do
-      shownProblems[i] = text.object("entity", p.entityName, "id", p.entityId, "problem", p.problem)
-    end
     output.line(text.object("entities", report.entities, "bytes", report.bytes, "corrupt", report.corrupt,
       "quarantined", report.quarantined, "dryRun", args.dry_run or args.readonly or false,
-      "problems", text.raw("[" .. table.concat(shownProblems, ",") .. "]")))
+      "problems", problemTexts(problems), "inQuarantine", problemTexts(quarantined)))
   else
     for _, p in ipairs(problems) do
       output.line(string.format("corrupt\t%s\t%s\t%s", p.entityName, p.entityId, p.problem))
+    end
+    for _, p in ipairs(quarantined) do
+      output.line(string.format("quarantined\t%s\t%s\t%s", p.entityName, p.entityId, p.problem))
     end
     output.line(summary(report, args))
     if report.quarantined > 0 then
@@ -131,8 +154,9 @@ return {
     name = "verify",
     summary = "Check every entity, and set aside what is unreadable.",
     description = "Reads every entity and checks its header, checksum, key and JSON.  What is unreadable is moved to\n"
-      .. "quarantine inside the store, where its bytes are kept.  One line per problem: corrupt, entity name,\n"
-      .. "id and what is wrong, by tabs.  Exit code 1 if anything is corrupt or in quarantine.",
+      .. "quarantine inside the store, where its bytes are kept.  One line per problem: corrupt (found now) or\n"
+      .. "quarantined (found before), entity name, id and what is wrong, by tabs.  Exit code 1 if\n"
+      .. "anything is corrupt or in quarantine.",
     examples = { "holdfast verify ./data", "holdfast verify ./data signal --dry-run" },
     arguments = function(command)
       options.url(command)

@@ -2,7 +2,7 @@
 --
 -- Comparing two stores: both are read in order, side by side, and hashed on the way.
 -- Values are compared by what they mean, since a store may keep JSON in a form of its own:
--- decoded, and written again with the keys of objects in order.
+-- decoded, and written again with the keys of objects in order.  What is damaged is never equal to anything.
 
 local core = require "holdfast.core"
 local holdfast = require "holdfast"
@@ -70,9 +70,11 @@ local function addTo(side, id, canonical)
   side.hash:add("\n")
 end
 
-local function note(result, problem, id)
+local function note(result, problem, id, where)
   result[problem] = result[problem] + 1
-  if #result.first < SHOWN then result.first[#result.first + 1] = { problem = problem, id = id } end
+  if #result.first < SHOWN then
+    result.first[#result.first + 1] = { problem = problem, id = id, where = where }
+  end
 end
 
 -- What the next step looks at: "missing" if only the source has it, "extra" if only the target has it, "both".
@@ -80,34 +82,51 @@ local function which(sourceId, targetId)
   if sourceId == targetId then return "both" end
   if not targetId then return "missing" end
   if not sourceId then return "extra" end
-  return holdfast.naturalOrder(sourceId, targetId) and "missing" or "extra"
+  local ok, before = pcall(holdfast.naturalOrder, sourceId, targetId)
+  if not ok then return pcall(holdfast.naturalOrder, sourceId, sourceId) and "extra" or "missing" end -- no valid id
+  return before and "missing" or "extra"
 end
 
---- Compares the entities of one name, which two iterators of id and JSON text give in natural order.
----@param nextSource fun(): string?, string?
----@param nextTarget fun(): string?, string?
----@param step fun()  called for each id
----@return table result  source and target {count=, hash=}; how many are missing, extra, different; the first of them
-function M.compare(nextSource, nextTarget, step)
-  local result = { missing = 0, extra = 0, different = 0, first = {}, source = newSide(), target = newSide() }
-  local sourceId, sourceJson = nextSource()
-  local targetId, targetJson = nextTarget()
-  while sourceId or targetId do
-    local found = which(sourceId, targetId)
-    local sourceValue = found ~= "extra" and M.canonical(sourceJson) or nil
-    local targetValue = found ~= "missing" and (targetJson == sourceJson and sourceValue or M.canonical(targetJson))
-    if sourceValue then addTo(result.source, sourceId, sourceValue) end
-    if targetValue then addTo(result.target, targetId, targetValue) end
-    if found ~= "both" then
-      note(result, found, sourceValue and sourceId or targetId)
-    elseif sourceValue ~= targetValue then
-      note(result, "different", sourceId)
-    end
-    step()
-    if sourceValue then sourceId, sourceJson = nextSource() end
-    if targetValue then targetId, targetJson = nextTarget() end
+-- Takes an id that one side or both have: what it is on each, and what is to be said of it.
+local function compareOne(result, found, source, target)
+  local sourceDamaged = found ~= "extra" and source.damage ~= nil
+  local targetDamaged = found ~= "missing" and target.damage ~= nil
+  local sourceValue = found ~= "extra" and not sourceDamaged and M.canonical(source.json) or nil
+  local targetValue = found ~= "missing" and not targetDamaged
+    and (sourceValue and target.json == source.json and sourceValue or M.canonical(target.json)) or nil
+  if sourceValue then addTo(result.source, source.id, sourceValue) end
+  if targetValue then addTo(result.target, target.id, targetValue) end
+  local id = found == "extra" and target.id or source.id
+  if sourceDamaged or targetDamaged then
+    note(result, "damaged", id, sourceDamaged and targetDamaged and "both" or sourceDamaged and "source" or "target")
+  elseif found ~= "both" then
+    note(result, found, id)
+  elseif sourceValue ~= targetValue then
+    note(result, "different", id)
   end
-  result.equal = result.missing + result.extra + result.different == 0
+end
+
+--- Compares the entities of one name, which two iterators give in natural order: id and JSON text, or id, nil and what
+--- is damaged (walk.lua).
+---@param nextSource fun(): string?, string?, table?
+---@param nextTarget fun(): string?, string?, table?
+---@param step fun()  called for each id
+---@return table result  source and target {count=, hash=}; how many are missing, extra, different, damaged; the first
+---of them
+function M.compare(nextSource, nextTarget, step)
+  local result = { missing = 0, extra = 0, different = 0, damaged = 0, first = {}, source = newSide(),
+    target = newSide() }
+  local source, target = {}, {}
+  source.id, source.json, source.damage = nextSource()
+  target.id, target.json, target.damage = nextTarget()
+  while source.id or target.id do
+    local found = which(source.id, target.id)
+    compareOne(result, found, source, target)
+    step()
+    if found ~= "extra" then source.id, source.json, source.damage = nextSource() end
+    if found ~= "missing" then target.id, target.json, target.damage = nextTarget() end
+  end
+  result.equal = result.missing + result.extra + result.different + result.damaged == 0
   for _, side in ipairs { result.source, result.target } do side.hash = side.hash:text() end
   return result
 end

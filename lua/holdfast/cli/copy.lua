@@ -21,6 +21,7 @@ local position = require "holdfast.cli.position"
 local progress = require "holdfast.cli.progress"
 local target = require "holdfast.cli.target"
 local text = require "holdfast.cli.text"
+local walk = require "holdfast.cli.walk"
 
 local SIGNAL_STRIDE = 256 -- entities between two looks at whether a signal has come
 
@@ -138,7 +139,8 @@ function Copier:unreadable() return (self.resumed and self.resumed.unreadable or
 
 -- One batch reaches the target, and the position says so.
 function Copier:flush()
-  local count = self.now:outside(self.batch.write, self.batch)
+  local count, damaged = self.now:outside(self.batch.write, self.batch)
+  for _, one in ipairs(damaged) do self.damaged[#self.damaged + 1] = one end
   if count > 0 then
     self.copied = self.copied + count
     self.last = { entity = self.name, id = self.id }
@@ -158,8 +160,10 @@ function Copier:copyName(name, range)
   local counter = self.counts[#self.counts]
   local behind
   if begin and begin.entity == name then behind, range.from = begin.id, begin.id end
-  for id, json in self.source:texts(persist, range) do
-    if id ~= behind then
+  for id, json, damage in self.source:items(persist, range) do
+    if damage then
+      if self.batch:addDamaged(name, id, damage) then self:flush() end
+    elseif id ~= behind then
       counter.copied = counter.copied + 1
       self.name, self.id = name, id
       if self.batch:add(name, id, json) then self:flush() end
@@ -168,12 +172,23 @@ function Copier:copyName(name, range)
   end
 end
 
+-- What is damaged before the place where a copy goes on: it was told then, but this run's exit code speaks for all.
+function Copier:copyDamaged(name, upTo)
+  local range = options.rangeOf(self.args)
+  range.to = upTo or range.to
+  local persist = self.source:entity(name)
+  for id, damage in walk.quarantined(persist, range) do
+    self.source:report(damage.err)
+    if self.batch:addDamaged(name, id, damage) then self:flush() end
+  end
+end
+
 function Copier:run(names)
   local begin = self.resumed
   for _, name in ipairs(names) do
-    if not begin or not holdfast.naturalOrder(name, begin.entity) then
-      self:copyName(name, options.rangeOf(self.args))
-    end
+    local isBefore = begin and holdfast.naturalOrder(name, begin.entity)
+    if begin and (isBefore or name == begin.entity) then self:copyDamaged(name, not isBefore and begin.id or nil) end
+    if not isBefore then self:copyName(name, options.rangeOf(self.args)) end
   end
   self:flush()
   if self.args.delete then self:delete(names) end
@@ -206,7 +221,8 @@ function Copier:explain(raised)
   raised.hint = last and string.format("copied so far: %s, up to %s:%s; the same command with --resume goes on there",
     text.plural(self.before + self.copied, "entity", "entities"), last.entity, last.id) or "nothing was copied"
   if self.deleted and self.deleted > 0 and last then
-    raised.hint = string.format("%s (%s deleted)", raised.hint, text.plural(self.deleted, "entity was", "entities were"))
+    raised.hint = string.format("%s (%s deleted)", raised.hint,
+      text.plural(self.deleted, "entity was", "entities were"))
   end
   return raised
 end
@@ -233,7 +249,7 @@ local function copyAll(args, source, to, names, now)
   local self = setmetatable({
     args = args, source = source, to = to, now = now, where = where, resumed = resumed, leftover = leftover,
     batch = batch.new(function(name) return to:entity(name) end),
-    before = resumed and resumed.copied or 0, copied = 0, counts = {}, last = resumed,
+    before = resumed and resumed.copied or 0, copied = 0, counts = {}, damaged = {}, last = resumed,
     bar = progress.start { label = "Copying", unit = "entities", total = totalOf(source, names, args), stride = 64 },
   }, Copier)
   local ok, raised = xpcall(self.run, handler, self, names)
@@ -249,7 +265,7 @@ local function nothing() end
 -- An iterator over what a store has under a name; nothing is opened for a name that it does not have.
 local function textsOf(store, known, name, args)
   if known and not has(known, name) then return nothing end
-  return store:texts(store:entity(name), options.rangeOf(args))
+  return store:items(store:entity(name), options.rangeOf(args))
 end
 
 -- Compares what was asked for; without names, everything that either store has.
@@ -277,7 +293,7 @@ local function compareAll(args, source, to, names, now)
   return results
 end
 
-local PROBLEMS = { "missing", "different", "extra" }
+local PROBLEMS = { "missing", "different", "extra", "damaged" }
 
 -- What all comparisons found: how many of each problem.
 local function sum(results)
@@ -293,10 +309,21 @@ end
 
 -- -------------------------------------------------------------------- results
 
+-- What became of something that is damaged in the source.
+local OUTCOMES = {
+  quarantined = "in quarantine in the target too",
+  kept = "the target keeps the sound one that it has",
+  missing = "not in the target, which cannot keep it as damaged",
+}
+
 local function printCopied(copier)
+  for _, one in ipairs(copier.damaged) do
+    output.line(table.concat({ "damaged", one.name, one.id, OUTCOMES[one.outcome] }, "\t"))
+  end
   for _, counter in ipairs(copier.counts) do output.line(string.format("%s\t%.0f", counter.entity, counter.copied)) end
   local earlier = copier.before > 0 and ", " .. text.count(copier.before) .. " before that" or ""
-  output.line(text.plural(copier.copied, "entity", "entities") .. " copied" .. earlier)
+  local damaged = #copier.damaged > 0 and ", " .. text.count(#copier.damaged) .. " damaged in the source" or ""
+  output.line(text.plural(copier.copied, "entity", "entities") .. " copied" .. earlier .. damaged)
 end
 
 local function printDeleted(result)
@@ -309,8 +336,10 @@ end
 local function printComparison(results)
   for _, result in ipairs(results) do
     local source, to = result.source, result.target
-    for _, one in ipairs(result.first) do output.line(one.problem .. "\t" .. result.entity .. "\t" .. one.id) end
-    local more = result.missing + result.extra + result.different - #result.first
+    for _, one in ipairs(result.first) do
+      output.line(table.concat({ one.problem, result.entity, one.id, one.where }, "\t"))
+    end
+    local more = result.missing + result.extra + result.different + result.damaged - #result.first
     if more > 0 then output.line("more\t" .. result.entity .. "\t" .. string.format("%.0f", more)) end
     output.line(result.equal and string.format("equal\t%s\t%.0f\t%s", result.entity, source.count, source.hash)
       or string.format("differs\t%s\t%.0f\t%s\t%.0f\t%s", result.entity, source.count, source.hash, to.count, to.hash))
@@ -341,6 +370,15 @@ local function deletedTexts(result)
   return deleted
 end
 
+local function damagedTexts(all)
+  local damaged = {}
+  for i, one in ipairs(all) do
+    damaged[i] = text.object("entity", one.name, "id", text.utf8(one.id), "problem", text.utf8(one.problem),
+      "outcome", one.outcome)
+  end
+  return damaged
+end
+
 local function machineText(copier, results, unreadable)
   local copied, compared = {}, {}
   local mirrored = copier and copier.mirror
@@ -349,15 +387,17 @@ local function machineText(copier, results, unreadable)
   end
   for i, result in ipairs(results or {}) do
     local first = {}
-    for k, one in ipairs(result.first) do first[k] = text.object("problem", one.problem, "id", one.id) end
+    for k, one in ipairs(result.first) do
+      first[k] = text.object("problem", one.problem, "id", text.utf8(one.id), "where", one.where)
+    end
     compared[i] = text.object("entity", result.entity, "equal", result.equal, "source", sideText(result.source),
       "target", sideText(result.target), "missing", result.missing, "different", result.different,
-      "extra", result.extra, "first", list(first))
+      "extra", result.extra, "damaged", result.damaged, "first", list(first))
   end
   return text.object("copied", copier and copier.copied, "entities", copier and list(copied),
     "deleted", mirrored and mirrored.deleted, "deletedEntities", mirrored and list(deletedTexts(mirrored)),
-    "notDeleted", mirrored and mirrored.kept,
-    "unreadable", unreadable, "resumedBehind", copier and positionText(copier.resumed),
+    "notDeleted", mirrored and mirrored.kept, "unreadable", unreadable,
+    "damaged", copier and list(damagedTexts(copier.damaged)), "resumedBehind", copier and positionText(copier.resumed),
     "leftover", copier and positionText(copier.leftover),
     "equal", results and sum(results).found == 0, "compared", results and list(compared))
 end
@@ -387,7 +427,7 @@ end
 
 -- A snapshot leaves what is unreadable where it is: that is moved to quarantine by being read once more.
 local function quarantine(source)
-  for _, err in ipairs(source.reported) do pcall(core.readText, source:entity(err.entityName), err.entityId) end
+  for _, err in ipairs(source.errors) do pcall(core.readText, source:entity(err.entityName), err.entityId) end
 end
 
 -- Says why nothing was deleted.  The exit code for that, or 0.
@@ -404,6 +444,7 @@ local function work(args)
   local source = target.open { url = args.source, readonly = args.readonly, json = args.json }
   local names = namesOf(source, args)
   local to = openTarget(args, source, not args.verify_only)
+  source.hint, to.hint = "in " .. text.url(args.source), "in " .. text.url(args.target)
   local guard
   if not args.verify_only then
     if names[1] then refuseSameBelow(args, source, to, names[1]) end
@@ -449,11 +490,12 @@ return {
       .. "Prints how many entities of each name were copied, and deleted.\n\n"
       .. "A copy that ends early (Ctrl-C, a crash, a full disk) is continued by the same command with\n"
       .. "--resume.  Its position is kept in $XDG_STATE_HOME/holdfast (~/.local/state/holdfast).\n\n"
-      .. "Unreadable entities are reported and left out; the exit code is 3 then.  FROM is not locked: it is\n"
-      .. "read at one moment where it has snapshots, and may change meanwhile where it has none; --verify\n"
-      .. "tells, by exit code 1.\n\n"
-      .. "After a FROM that is empty, damaged or was not read to its end, nothing is deleted.  A store on\n"
-      .. "which a strategy host runs is not written to.  --force does both all the same.",
+      .. "What is damaged in FROM, found now or in quarantine already, is reported, and the exit code is 3.\n"
+      .. "It goes into TO's quarantine where TO has one (lmdb, file, memory); a line in the output says what\n"
+      .. "became of each.  A sound entity of TO stays.  FROM is not locked: it is read at one moment where it\n"
+      .. "has snapshots, and may change meanwhile where it has none; --verify tells, by exit code 1.\n\n"
+      .. "After a FROM that is empty, damaged or was not read to its end, --delete deletes nothing.  A store\n"
+      .. "on which a strategy host runs is not written to.  --force does both all the same.",
     examples = {
       "holdfast copy ./data file:./plain",
       "holdfast copy ./data redis://localhost/0 --entity signal --entity risk --verify",

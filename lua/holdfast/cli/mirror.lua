@@ -67,8 +67,7 @@ end
 -- Why the source is no model; nil if it is one.
 local function refusalOf(self, unreadable)
   local url = text.url(self.source.url)
-  local setAside = quarantined(self) -- in a moment that is fixed, what was just found unreadable is not among it
-  local damaged = self.now.fixed and unreadable + setAside or math.max(unreadable, setAside)
+  local damaged = math.max(unreadable, quarantined(self)) -- which may be outside the range, or come after the copy
   if damaged > 0 then
     return string.format("%s of %s cannot be read", text.plural(damaged, "entity", "entities"), url)
   end

@@ -56,7 +56,7 @@ end
 
 local function listNames(store, args)
   for _, name in ipairs(store:names()) do
-    local count = store:entity(name):count()
+    local count = store:count(store:entity(name))
     output.line(args.json and text.object("entity", name, "count", count) or name .. "\t" .. count)
   end
 end
@@ -84,19 +84,19 @@ local function ls(args)
   local store = target.open(args)
   if not args.entity then
     listNames(store, args)
-    return 0
+    return store:exitCode()
   end
   local persist = store:entity(args.entity)
   local found = false
   if args.long then
     found = listLong(store, persist, args)
   else
-    for id in persist:keys(options.rangeOf(args)) do
+    for id in store:keys(persist, options.rangeOf(args)) do
       found = true
       output.line(args.json and text.object("id", id) or id)
     end
   end
-  if not found then store:requireName(args.entity) end
+  store:requireFound(found, args.entity)
   return store:exitCode()
 end
 
@@ -152,7 +152,7 @@ local function filter(args)
     end
     error(raised, 0)
   end
-  if not found and args.limit ~= 0 then store:requireName(args.entity) end
+  store:requireFound(found or args.limit == 0, args.entity)
   return store:exitCode()
 end
 
@@ -167,7 +167,7 @@ local function take(args)
     found = true
     writeEntity(args, id, json)
   end
-  if not found then store:requireName(args.entity) end
+  store:requireFound(found, args.entity)
   return store:exitCode()
 end
 
@@ -177,19 +177,19 @@ local function count(args)
   local store = target.open(args)
   local total = 0
   if args.entity then
-    total = store:entity(args.entity):count()
-    if total == 0 then store:requireName(args.entity) end
+    total = store:count(store:entity(args.entity))
+    store:requireFound(total > 0, args.entity)
   else
     local names = store:names()
     local bar = progress.start { label = "Counting", unit = "entity names", total = #names }
     for i, name in ipairs(names) do
-      total = total + store:entity(name):count()
+      total = total + store:count(store:entity(name))
       bar:step(i)
     end
     bar:finish()
   end
   output.line(args.json and text.object("entity", args.entity, "count", total) or string.format("%.0f", total))
-  return 0
+  return store:exitCode()
 end
 
 return {

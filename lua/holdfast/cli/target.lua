@@ -2,11 +2,14 @@
 --
 -- The store that a subcommand works on.  Commands that read never create one.  Names
 -- that do not exist are errors that say which do, and an unreadable entity does not end
--- a walk: it is reported, the rest still comes out, and the exit code tells.
+-- a walk, nor does what is in quarantine go without a word: each is reported once, the rest
+-- still comes out, and the exit code tells.
 
 local core = require "holdfast.core"
 local holdfast = require "holdfast"
 local output = require "holdfast.cli.output"
+local text = require "holdfast.cli.text"
+local walk = require "holdfast.cli.walk"
 
 local Target = {}
 Target.__index = Target
@@ -32,7 +35,7 @@ function M.open(args, creates)
     error(store, 0)
   end
   return setmetatable({ store = store, url = args.url, options = options, json = args.json, unreadable = 0,
-    reported = {} }, Target)
+    reported = {}, errors = {} }, Target)
 end
 
 --- The entities of one name.
@@ -70,32 +73,76 @@ function Target:requireName(entityName)
   error(err, 0)
 end
 
---- Reports an unreadable entity and goes on.
+--- Raises not_found if a walk found nothing, not even what is damaged, and no entity has ever had this name.
+---@param found boolean  whether it found something sound
+---@param entityName string
+function Target:requireFound(found, entityName)
+  if not found and self.unreadable == 0 then self:requireName(entityName) end
+end
+
+--- Reports an unreadable entity, if that has not happened, and goes on.
 ---@param err table
 function Target:report(err)
+  local key = tostring(err.entityName) .. "\0" .. tostring(err.entityId)
+  if self.reported[key] then return end
+  self.reported[key] = true
   self.unreadable = self.unreadable + 1
-  self.reported[self.unreadable] = err
+  self.errors[self.unreadable] = err
+  err.hint = err.hint or self.hint
   output.complain(err, self.json)
 end
 
---- Iterates id and JSON text.  Unreadable entities are reported and left out.
+--- Iterates id and JSON text; for what is damaged, which is reported, id, nil, and what is known of it (walk.lua).
+---@param persist PersistBase
+---@param range? table
+---@param step? fun(): string?, string?  what iterates the sound ones; JSON texts if left out
+---@return fun(): string?, string?, table?
+function Target:items(persist, range, step)
+  local nextItem = walk.over(persist, range or {}, step or core.texts(persist, range))
+  return function()
+    local id, json, damage = nextItem()
+    if damage then self:report(damage.err) end
+    return id, json, damage
+  end
+end
+
+local function soundOnly(nextItem)
+  return function()
+    while true do
+      local id, json, damage = nextItem()
+      if not damage then return id, json end
+    end
+  end
+end
+
+--- Iterates id and JSON text.  What is damaged is reported and left out.
 ---@param persist PersistBase
 ---@param range? table
 ---@return fun(): string?, string?
 function Target:texts(persist, range)
-  local step = core.texts(persist, range)
-  local last
-  return function()
-    while true do
-      local ok, id, json = pcall(step)
-      if ok then return id, json end
-      local err = id
-      -- Each one once: a store that cannot go on behind it must not keep us here.
-      if not core.isError(err, "corrupt") or not err.entityId or err.entityId == last then error(err, 0) end
-      last = err.entityId
-      self:report(err)
-    end
+  return soundOnly(self:items(persist, range))
+end
+
+--- The same for ids alone, without a look at the entities.
+---@param persist PersistBase
+---@param range? table
+---@return fun(): string?
+function Target:keys(persist, range)
+  return soundOnly(self:items(persist, range, core.keys(persist, range)))
+end
+
+--- How many entities there are; those in quarantine are not counted, which is reported.
+---@param persist PersistBase
+---@return integer
+function Target:count(persist)
+  local apart = 0
+  for _ in core.quarantined(persist) do apart = apart + 1 end
+  if apart > 0 then
+    local name = persist.entityName
+    self:report(core.error("corrupt", string.format("%s of %s %s in quarantine and not counted: verify lists them",
+      text.plural(apart, "entity", "entities"), name, apart == 1 and "is" or "are"), { entityName = name }))
   end
+  return persist:count()
 end
 
 --- Runs fn on one moment of the store, where the store can show one.

@@ -53,6 +53,13 @@ function M.oneLine(value)
   return value
 end
 
+--- Text as JSON can have it: where it is no UTF-8, as an id whose key was damaged, with a "?" for what is not ASCII.
+---@param value string
+---@return string
+function M.utf8(value)
+  return pcall(json.encode, value) and value or (value:gsub("[^\32-\126]", "?"))
+end
+
 local function unescape(value)
   return (value:gsub("%%(%x%x)", function(digits) return string.char(tonumber(digits, 16)) end))
 end

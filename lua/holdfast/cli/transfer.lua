@@ -2,11 +2,13 @@
 --
 -- Subcommands that move entities in and out: export and import.  The format is JSON
 -- lines, {"entity":"signal","id":"BTC","value":{...}}, and the text of a value comes back byte
--- for byte.  Import writes in batches, each whole or not at all; since a write is an
+-- for byte; what is damaged has "damaged", which says why, and "bytes", as they were found, in
+-- Base64.  Import writes in batches, each whole or not at all; since a write is an
 -- upsert, the same import can always be run again.
 
 local core = require "holdfast.core"
 local holdfast = require "holdfast"
+local base64 = require "holdfast.cli.base64"
 local batch = require "holdfast.cli.batch"
 local jsonlines = require "holdfast.cli.jsonlines"
 local leases = require "holdfast.cli.leases"
@@ -15,6 +17,7 @@ local output = require "holdfast.cli.output"
 local progress = require "holdfast.cli.progress"
 local target = require "holdfast.cli.target"
 local text = require "holdfast.cli.text"
+local walk = require "holdfast.cli.walk"
 
 local function openFile(path, mode)
   local file, message = io.open(path, mode)
@@ -26,16 +29,50 @@ end
 
 -- --------------------------------------------------------------------- export
 
-local function exportName(store, name, write, bar, range, done)
-  local persist = store:entity(name)
-  local quote = holdfast.json.encode
+local quote = holdfast.json.encode
+
+local Exporter = {}
+Exporter.__index = Exporter
+
+-- What is damaged, as a line; nil for what no JSON text can name.
+local function damagedLine(name, id, damage)
+  local ok, line = pcall(text.object, "entity", name, "id", id, "damaged", text.utf8(damage.problem),
+    "bytes", damage.bytes and base64.encode(damage.bytes))
+  return ok and line or nil
+end
+
+function Exporter:writeDamaged(name, id, damage)
+  local line = damagedLine(name, id, damage)
+  if not line then return end -- it was reported, like all of them
+  self.write(line)
+  self.damaged = self.damaged + 1
+end
+
+function Exporter:exportName(name, range)
+  local persist = self.store:entity(name)
   local head = '{"entity":' .. quote(name) .. ',"id":'
-  for id, json in store:texts(persist, range) do
-    write(head .. quote(id) .. ',"value":' .. text.oneLine(json) .. "}")
-    done = done + 1
-    bar:step(done)
+  for id, json, damage in self.store:items(persist, range) do
+    if not damage then
+      self.write(head .. quote(id) .. ',"value":' .. text.oneLine(json) .. "}")
+      self.done = self.done + 1
+      self.bar:step(self.done)
+    elseif damage.bytes then
+      self:writeDamaged(name, id, damage)
+    else
+      self.late[#self.late + 1] = { name = name, id = id, damage = damage }
+    end
   end
-  return done
+end
+
+-- What was found unreadable in a snapshot stays where it was: read outside of one, its bytes come into quarantine, and
+-- from there into the export.
+function Exporter:exportLate()
+  for _, one in ipairs(self.late) do
+    local persist = self.store:entity(one.name)
+    local ok, raised = pcall(core.readText, persist, one.id)
+    local corrupt = not ok and core.isError(raised, "corrupt")
+    self:writeDamaged(one.name, one.id, corrupt and walk.damageOf(persist, one.id, raised) or one.damage)
+  end
 end
 
 local function sink(args)
@@ -50,6 +87,11 @@ local function sink(args)
   end, true
 end
 
+local function exportedText(exporter, args)
+  local damaged = exporter.damaged > 0 and string.format(" and %s damaged", text.count(exporter.damaged)) or ""
+  return string.format("%s%s exported to %s", text.plural(exporter.done, "entity", "entities"), damaged, args.output)
+end
+
 local function export(args)
   local store = target.open(args)
   local names = args.entity and { args.entity } or store:names()
@@ -60,30 +102,45 @@ local function export(args)
   end
   if args.entity and total == 0 then store:requireName(args.entity) end
   local write, toFile = sink(args)
-  local bar = progress.start { label = "Exporting", unit = "entities", total = total, stride = 64, shared = not toFile }
-  local done = 0
-  local function walk()
-    for _, name in ipairs(names) do done = exportName(store, name, write, bar, options.rangeOf(args), done) end
+  local self = setmetatable({ store = store, write = write, done = 0, damaged = 0, late = {},
+    bar = progress.start { label = "Exporting", unit = "entities", total = total, stride = 64, shared = not toFile },
+  }, Exporter)
+  local function walkAll()
+    for _, name in ipairs(names) do self:exportName(name, options.rangeOf(args)) end
   end
   local ok, raised = pcall(function()
-    if persists[1] then store:atOneMoment(persists[1], walk) end
+    if persists[1] then store:atOneMoment(persists[1], walkAll) end
+    self:exportLate()
     if toFile then write(nil) end
   end)
-  bar:finish()
+  self.bar:finish()
   if not ok then error(raised, 0) end
   if toFile then
-    output.line(args.json and text.object("exported", done, "file", args.output)
-      or string.format("%s exported to %s", text.plural(done, "entity", "entities"), args.output))
+    local damaged = self.damaged > 0 and self.damaged or nil
+    output.line(args.json and text.object("exported", self.done, "damaged", damaged, "file", args.output)
+      or exportedText(self, args))
   end
   return store:exitCode()
 end
 
 -- --------------------------------------------------------------------- import
 
--- Takes a line apart: entity name, id, JSON text.  Raises what is wrong with it, without the line's number.
+local function wrong(message) error(core.error("invalid_value", message), 0) end
+
+-- What a line says is damaged.
+local function parseDamaged(object)
+  if type(object.damaged) ~= "string" then wrong('"damaged" must be a string that says what is wrong') end
+  local bytes = object.bytes
+  if bytes ~= nil then
+    bytes = type(bytes) == "string" and base64.decode(bytes) or wrong('"bytes" must be text in Base64')
+  end
+  return { problem = object.damaged, bytes = bytes }
+end
+
+-- Takes a line apart: entity name, id, JSON text, or what is damaged.  Raises what is wrong with it, without the line's
+-- number.
 local function parseLine(line, entityName)
   local object = holdfast.json.decode(line)
-  local function wrong(message) error(core.error("invalid_value", message), 0) end
   if type(object) ~= "table" or holdfast.isArray(object) then
     wrong('each line must be an object such as {"entity":"signal","id":"BTC","value":{}}')
   end
@@ -92,8 +149,9 @@ local function parseLine(line, entityName)
   if type(name) ~= "string" then wrong('"entity" must be a string') end
   if id == nil then wrong('"id" is missing') end
   if type(id) ~= "string" and type(id) ~= "number" then wrong('"id" must be a string or a number') end
-  if object.value == nil then wrong('"value" is missing') end
-  return name, id, jsonlines.member(line, "value")
+  if object.value ~= nil then return name, id, jsonlines.member(line, "value") end
+  if object.damaged == nil then wrong('"value" is missing') end
+  return name, id, nil, parseDamaged(object)
 end
 
 local Importer = {}
@@ -102,15 +160,33 @@ Importer.__index = Importer
 -- Takes an entity out of a line; true when it is time to write.  What is wrong with it is raised while its line is
 -- known.
 function Importer:add(number, line, entityName)
-  local name, id, json = parseLine(line, entityName)
+  local name, id, json, damage = parseLine(line, entityName)
   id = core.checkId(self.batch:persist(name), id)
   self.lines[#self.lines + 1] = { number = number, name = name, id = id }
+  if damage then return self.batch:addDamaged(name, id, damage) end
   return self.batch:add(name, id, json)
+end
+
+-- Why a line about something damaged could not be followed.
+local REFUSALS = {
+  kept = "Entity %s:%s is damaged in the import (%s); the store has a sound one, which stays",
+  missing = "Entity %s:%s is damaged in the import (%s), and this store cannot keep it as damaged: it is left out",
+}
+
+function Importer:tell(one)
+  if one.outcome == "quarantined" then
+    self.quarantined = self.quarantined + 1
+  else
+    self.store:report(core.error("corrupt", REFUSALS[one.outcome]:format(one.name, one.id, one.problem),
+      { entityName = one.name, entityId = one.id }))
+  end
 end
 
 function Importer:flush()
   local lines = self.lines
-  self.imported = self.imported + self.batch:write()
+  local count, damaged = self.batch:write()
+  self.imported = self.imported + count
+  for _, one in ipairs(damaged) do self:tell(one) end
   if #lines > 0 then self.lastLine = lines[#lines].number end
   self.lines = {}
 end
@@ -163,7 +239,8 @@ local function import(args)
     guard:claim(name) -- before anything of its batch is written
     return store:entity(name)
   end)
-  local self = setmetatable({ batch = writes, lines = {}, imported = 0 }, Importer)
+  local self = setmetatable({ store = store, batch = writes, lines = {}, imported = 0, quarantined = 0 },
+    Importer)
   local bar = progress.start { label = "Importing", unit = "", total = size, bytes = true, stride = 16 }
   local current
   local ok, raised = xpcall(function()
@@ -182,9 +259,11 @@ local function import(args)
   guard:release()
   if path then file:close() end
   if not ok then error(self:explain(raised, current), 0) end
-  output.line(args.json and text.object("imported", self.imported)
-    or text.plural(self.imported, "entity", "entities") .. " imported")
-  return 0
+  local quarantined = self.quarantined > 0 and self.quarantined or nil
+  output.line(args.json and text.object("imported", self.imported, "quarantined", quarantined)
+    or text.plural(self.imported, "entity", "entities") .. " imported"
+    .. (quarantined and ", " .. text.count(quarantined) .. " damaged put into quarantine" or ""))
+  return store:exitCode()
 end
 
 return {
@@ -192,8 +271,8 @@ return {
     name = "export",
     summary = "Write entities as JSON lines.",
     description = "Writes one line per entity: {\"entity\":\"signal\",\"id\":\"BTC\",\"value\":{...}}, as of one\n"
-      .. "moment where the store can show one.  Unreadable entities are reported and left out; the exit\n"
-      .. "code is 3 then.",
+      .. "moment where the store can show one.  What is damaged, found now or in quarantine already, is\n"
+      .. "reported, the exit code is 3, and its line has {...,\"damaged\":\"why\",\"bytes\":\"...\"} and no value.",
     examples = {
       "holdfast export ./data -o backup.jsonl",
       "holdfast export ./data signal | holdfast import ./copy",
@@ -213,7 +292,8 @@ return {
     summary = "Read entities from JSON lines.",
     description = "Reads lines as export writes them and writes the entities, new or not.  A bad line stops the\n"
       .. "import and is named; of its batch (up to 1000 lines) nothing is written.  Running the whole import\n"
-      .. "again is always safe.\n\n"
+      .. "again is always safe.  What a line says is damaged goes into quarantine where the store has one\n"
+      .. "and no sound entity; otherwise it is reported, and the exit code is 3.\n\n"
       .. "Refused for an adapter's entity names (signal, schedule, risk, partial) while a strategy host runs on\n"
       .. "the store; --force imports all the same.",
     examples = {

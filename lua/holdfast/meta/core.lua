@@ -123,11 +123,12 @@ function core.writeTexts(store, ids, texts) end
 ---@raise invalid_argument; the iterator: corrupt
 function core.texts(store, range) end
 
----Iterates what is in quarantine: the entities that other loops leave out, since they have been reported.  An id whose
----key was damaged may be no valid id.
+---Iterates what is in quarantine, the entities that other loops leave out, since they have been reported: id, problem,
+---the bytes that were found, and when they came there (ms since 1970; 0: unknown).  An id whose key was damaged may be
+---no valid id.
 ---@param store PersistBase
 ---@param range? holdfast.Range
----@return fun(): string, string, string, integer iterator id, problem, the bytes that were found, when they came there (ms since 1970; 0: unknown)
+---@return fun(): string, string, string, integer
 ---@raise invalid_argument, unsupported
 function core.quarantined(store, range) end
 

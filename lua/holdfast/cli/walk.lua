@@ -1,0 +1,122 @@
+-- SPDX-License-Identifier: MIT
+--
+-- A walk over the entities of one name in which nothing is left out: what is in quarantine
+-- comes in its place among the others, each once, and so does what the walk itself finds unreadable.
+--
+-- What is damaged is a table: `problem`, a sentence; `bytes`, as they were found, nil where nobody has them; `err`, the
+-- error that reading the entity raises.
+
+local core = require "holdfast.core"
+
+local M = {}
+
+local function quarantineError(name, id, problem)
+  return core.error("corrupt", string.format(
+    "Entity %s:%s is corrupt: it is in quarantine (%s); write or remove it to go on", name, id, problem),
+    { entityName = name, entityId = id })
+end
+
+--- What is in quarantine under the name of an instance: an iterator over id and what is damaged.
+---@param persist PersistBase
+---@param range? table
+---@return fun(): string?, table?
+function M.quarantined(persist, range)
+  local step = core.quarantined(persist, range)
+  return function()
+    local id, problem, bytes = step()
+    if not id then return nil end
+    return id, { problem = problem, bytes = bytes, err = quarantineError(persist.entityName, id, problem) }
+  end
+end
+
+-- What is in quarantine under one id, if that can be an id at all.
+local function quarantinedOne(persist, id)
+  local ok, step = pcall(M.quarantined, persist, { from = id, to = id })
+  if not ok then return nil end
+  local _, damage = step()
+  return damage
+end
+
+-- What a message says is wrong: without the name before it, and what was done about it behind it.
+local function problemOf(message)
+  local problem = message:match(" is corrupt: (.*)$") or message
+  return problem:match("^(.*); it[s ][^;]*$") or problem
+end
+
+--- What is damaged about an entity that raised `corrupt` when it was read.
+---@param persist PersistBase
+---@param id string
+---@param err table
+---@return table
+function M.damageOf(persist, id, err)
+  local damage = quarantinedOne(persist, id) or { problem = problemOf(err.message) }
+  damage.err = err
+  return damage
+end
+
+-- Whether an id comes before another in walking direction.  What is no valid id, since its key was damaged, comes at
+-- once.
+local function comesBefore(id, other, reverse)
+  local ok, before = pcall(core.naturalOrder, reverse and other or id, reverse and id or other)
+  return not ok or before
+end
+
+local Walk = {}
+Walk.__index = Walk
+
+-- The next sound entity, or the next that is found unreadable, in self.id, self.text, self.damage.
+function Walk:advance()
+  local ok, id, text = pcall(self.step)
+  if ok then
+    self.id, self.text, self.damage = id, text, nil
+    return
+  end
+  local err = id
+  -- Each one once: a store that cannot go on behind it must not keep us here.
+  if not core.isError(err, "corrupt") or not err.entityId or err.entityId == self.last then error(err, 0) end
+  self.last = err.entityId
+  self.id, self.text, self.damage = err.entityId, nil, M.damageOf(self.persist, err.entityId, err)
+end
+
+-- The next one in quarantine, in self.apartId and self.apart.  One that has just come there was handed out already.
+function Walk:advanceApart()
+  repeat self.apartId, self.apart = self.nextApart() until not self.apartId or self.apartId ~= self.last
+end
+
+function Walk:next()
+  if self.left == 0 then return nil end
+  if not self.begun then
+    self.begun = true
+    self:advance()
+    self:advanceApart()
+  end
+  local id, text, damage = self.id, self.text, self.damage
+  local apartId, apart = self.apartId, self.apart
+  if apartId and apartId == id then -- the walk has just found it, or somebody has written it meanwhile
+    self:advanceApart()
+  elseif apartId and (not id or comesBefore(apartId, id, self.reverse)) then
+    self:advanceApart()
+    return apartId, nil, apart
+  end
+  if not id then return nil end
+  if not damage then self.left = self.left - 1 end
+  if self.left > 0 then self:advance() end
+  return id, text, damage
+end
+
+--- Iterates id and what `step` gives with it; for what is damaged id, nil, and what is known of that.  A limit counts
+--- sound entities; nothing is told of what lies behind the last one that it allows.
+---@param persist PersistBase
+---@param range table
+---@param step fun(): string?, string?  what iterates the sound ones in this range
+---@return fun(): string?, string?, table?
+function M.over(persist, range, step)
+  local walk = setmetatable({
+    persist = persist, step = step, reverse = range.reverse, left = range.limit or math.huge,
+    nextApart = M.quarantined(persist, { prefix = range.prefix, from = range.from, to = range.to,
+      reverse = range.reverse }),
+  }, Walk)
+  return function() return walk:next() end
+end
+
+return M
