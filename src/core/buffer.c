@@ -61,7 +61,7 @@ bool hf_buffer_quote(hf_buffer *buffer, hf_slice text) {
   return true;
 }
 
-/* Reads one character of a quoted string, escaped or not; *at goes behind it.  False: the text ends here. */
+/* Reads one character of a quoted string, escaped or not; *at goes on after it.  False: the text ends here. */
 static bool unquote(hf_slice text, size_t *at, char *out) {
   static const char letters[] = "bfnrt", meanings[] = "\b\f\n\r\t";
   if (*at >= text.size || text.data[*at] == '"') return false;

@@ -118,5 +118,5 @@ hf_entry *hf_page_add_damaged(hf_page *page, hf_slice id, hf_slice bytes, hf_sli
   return e;
 }
 
-/* hf_page_add_damaged() has put it behind the bytes, and those are behind the id. */
+/* hf_page_add_damaged() has put it after the bytes, and those are after the id. */
 const char *hf_entry_problem(const hf_entry *entry) { return entry->id.data + entry->id.size + entry->json.size + 1; }

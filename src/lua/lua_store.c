@@ -102,6 +102,23 @@ static int lhf_is_same_store(lua_State *L) {
   return 1;
 }
 
+/* storeOf(instance) -> the whole store that the instance's entities are in, opened; for a class that extends a store,
+ * that one */
+static int lhf_store_of(lua_State *L) {
+  hf_error err;
+  hf_persist *p = hfL_check_persist(L);
+  if (hf_persist_init(p, &err)) hfL_raise(L, &err);
+  struct store_box *box = lua_newuserdata(L, sizeof *box);
+  box->store = NULL;
+  luaL_getmetatable(L, STORE_TYPE);
+  lua_setmetatable(L, -2);
+  p = hfL_check_persist(L);
+  if (hf_persist_init(p, &err)) hfL_raise(L, &err); /* a finalizer may have closed it */
+  hf__store_ref(p->store);
+  box->store = p->store;
+  return 1;
+}
+
 /* ---- verify */
 
 /* What lies where on the stack while verify runs. */
@@ -215,7 +232,8 @@ void hfL_store_open(lua_State *L, int cx) {
                                      {"verify", lhf_store_verify},
                                      {"close", store_close},
                                      {NULL, NULL}};
-  static const luaL_Reg functions[] = {{"openStore", lhf_open_store}, {"isSameStore", lhf_is_same_store}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+      {"openStore", lhf_open_store}, {"isSameStore", lhf_is_same_store}, {"storeOf", lhf_store_of}, {NULL, NULL}};
   luaL_newmetatable(L, STORE_TYPE);
   lua_pushcfunction(L, store_close);
   lua_setfield(L, -2, "__gc");

@@ -89,6 +89,10 @@ describe("the stubs for editors", function()
     assert.same(real, functions(stub("types.lua", "Store")))
   end)
 
+  it("have the methods of a checksum, and no others", function()
+    assert.same(functions(getmetatable(core.checksum()).__index), functions(stub("types.lua", "Checksum")))
+  end)
+
   it("have the methods of a lease, and no others", function()
     local path = os.tmpname()
     local lease = core.lease(path, "meta_spec")

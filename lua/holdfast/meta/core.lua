@@ -190,6 +190,17 @@ function core.checkId(store, id) end
 ---@return boolean
 function core.isSameStore(a, b) end
 
+---The whole store that the instance's entities are in, opened.  For a class that extends a store, that one.
+---@param store PersistBase
+---@return holdfast.Store
+---@raise what opening raises, closed
+function core.storeOf(store) end
+
+---A checksum of nothing yet: CRC-64/XZ, for texts in any number of pieces.  It tells texts apart that differ by
+---accident.
+---@return holdfast.Checksum
+function core.checksum() end
+
 ---Acquires a lease: a name, in the form of a lock file, that one holder on this machine may own.  It is gone when it is
 ---released or collected, or when the process ends, however it ends.
 ---@param path string the lock file; missing folders are made

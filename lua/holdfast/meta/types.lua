@@ -120,6 +120,18 @@ function Store:verify(options) end
 ---Ends the use of the store.  The garbage collector does the same.
 function Store:close() end
 
+---A checksum that grows, from holdfast.core.checksum().
+---@class holdfast.Checksum
+local Checksum = {}
+
+---Adds bytes.
+---@param text string
+function Checksum:add(text) end
+
+---The checksum of everything so far: 16 hexadecimal digits.
+---@return string
+function Checksum:text() end
+
 ---A name that this process owns, from holdfast.core.lease().
 ---@class holdfast.Lease
 local Lease = {}
