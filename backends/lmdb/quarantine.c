@@ -41,17 +41,17 @@ static hf_slice report_of(const MDB_val *value) {
   return (hf_slice){value->mv_data, end ? (size_t)(end - (const char *)value->mv_data) : value->mv_size};
 }
 
-/* The bytes that came last: behind the report, up to the report of what was there before.  That begins like this one,
+/* The bytes that came last: after the report, up to the report of what was there before.  That begins like this one,
  * with the names; nothing else tells where it is. */
 static hf_slice newest_bytes(const MDB_val *value) {
-  static const char behind_names[] = ",\"at\":";
+  static const char after_names[] = ",\"at\":";
   hf_slice report = report_of(value);
   if (report.size == value->mv_size) return (hf_slice){report.data + report.size, 0};
   hf_slice bytes = {report.data + report.size + 1, value->mv_size - report.size - 1};
-  const char *names_end = memmem(report.data, report.size, behind_names, sizeof behind_names - 1);
+  const char *names_end = memmem(report.data, report.size, after_names, sizeof after_names - 1);
   if (!names_end) return bytes;
   /* With the line break before the report: the one that the value begins with has none, so it is looked for apart. */
-  size_t names = (size_t)(names_end - report.data) + sizeof behind_names - 1;
+  size_t names = (size_t)(names_end - report.data) + sizeof after_names - 1;
   for (const char *p = bytes.data, *end = bytes.data + bytes.size; (p = memchr(p, '\n', (size_t)(end - p))); p++)
     if ((size_t)(end - p) > names && memcmp(p + 1, report.data, names) == 0)
       return (hf_slice){bytes.data, (size_t)(p - bytes.data)};
@@ -218,7 +218,7 @@ static int compare(hf_slice a, hf_slice b) {
   return c ? c : (a.size > b.size) - (a.size < b.size);
 }
 
-/* Whether the order key is within the scan's bounds; *beyond: it lies behind them, in walking direction. */
+/* Whether the order key is within the scan's bounds; *beyond: it lies after them, in walking direction. */
 static bool is_inside(const hf_scan *s, hf_slice order, bool *beyond) {
   int lower = s->lower.data ? compare(s->lower, order) : -1, upper = s->upper.data ? compare(s->upper, order) : 1;
   bool above = lower < 0 || (lower == 0 && !s->lower_open), below = upper > 0 || (upper == 0 && !s->upper_open);
@@ -231,7 +231,7 @@ static int seek(MDB_cursor *c, const struct lmdb_entity *entity, const hf_scan *
   struct place p;
   hf_slice bound = s->reverse ? s->upper : s->lower;
   *k = make_place(&p, 'q', entity, bound.data ? bound : (hf_slice){NULL, 0});
-  if (s->reverse && !bound.data) { /* the place behind all of the type: all bytes of the hash may be 0xFF */
+  if (s->reverse && !bound.data) { /* the place after all of the type: all bytes of the hash may be 0xFF */
     size_t n = PREFIX;
     while (p.bytes[n - 1] == 0xFF) n--;
     p.bytes[n - 1]++;

@@ -298,7 +298,7 @@ static hf_status has(void *store, void *txn, void *entity, const hf_key *key, hf
   return status;
 }
 
-/* tail  stands behind the text: of what is in quarantine, the problem with its 0 */
+/* tail  stands after the text: of what is in quarantine, the problem with its 0 */
 static struct item *item_new(const hf_key *k, hf_slice json, hf_slice tail, const hf_info *info) {
   struct item *it = malloc(sizeof *it + k->order.size + json.size + tail.size);
   if (!it) return NULL;

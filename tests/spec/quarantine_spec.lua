@@ -212,7 +212,7 @@ describe("quarantine", function()
     raises.error("corrupt", nil, store.readValue, store, "a")
     local found = content(store)
     assert.same({ "a", "its checksum does not match" }, { found[1][1], found[1][2] })
-    assert.equal('"nEedle in a haystack"', found[1][3]:sub(25)) -- behind the record's header
+    assert.equal('"nEedle in a haystack"', found[1][3]:sub(25)) -- after the record's header
     core.quarantine(store, "a", "from elsewhere", "other\nbytes")
     assert.same({ { "a", "from elsewhere", "other\nbytes" } }, content(store))
   end)

@@ -156,7 +156,7 @@ static void a_quoted_member_is_read_back(void **state) {
     assert_string_equal(out, texts[i]);
     assert_int_equal(hf_json_member(object, "y", out, sizeof out), 0);
     assert_int_equal(hf_json_member(object, "x", out, 1), 0);
-    for (size_t cut = 0; cut < b.size; cut++) { /* nothing is read behind the end */
+    for (size_t cut = 0; cut < b.size; cut++) { /* nothing is read after the end */
       char *copy = malloc(cut + 1);
       memcpy(copy, b.data, cut);
       hf_json_member((hf_slice){copy, cut}, "x", out, sizeof out);

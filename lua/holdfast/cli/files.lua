@@ -1,21 +1,40 @@
 -- SPDX-License-Identifier: MIT
 --
--- What the command asks the filesystem beyond Lua's own io: folders, paths without
--- links, and files that are replaced whole.  LuaJIT's FFI answers, as in terminal.lua.
+-- What the command asks the filesystem beyond Lua's own io: folders, what is at a path,
+-- paths without links, and files that are replaced whole.  LuaJIT's FFI answers, as in terminal.lua.
 
+local bit = require "bit"
 local ffi = require "ffi"
 
 -- Names of our own, bound to the C functions: declarations are global to a Lua state, and scripts make theirs.
 ffi.cdef [[
 int hf_cli_fileno(void *file) __asm__("fileno");
 int hf_cli_fsync(int fd) __asm__("fsync");
+int hf_cli_open(const char *path, int flags, ...) __asm__("open");
+int hf_cli_close(int fd) __asm__("close");
+int hf_cli_fchmod(int fd, unsigned int mode) __asm__("fchmod");
+int hf_cli_fchown(int fd, unsigned int user, unsigned int group) __asm__("fchown");
+int hf_cli_getpid(void) __asm__("getpid");
+struct hf_cli_statx { /* the kernel's, the same on every machine */
+  uint32_t mask, blksize;
+  uint64_t attributes;
+  uint32_t links, user, group;
+  uint16_t mode, spare;
+  uint64_t inode, size, blocks, attributes_mask;
+  uint64_t times[8];
+  uint32_t rdev_major, rdev_minor, device_major, device_minor;
+  uint64_t more[14];
+};
+int hf_cli_statx(int folder, const char *path, int flags, unsigned int mask, struct hf_cli_statx *out) __asm__("statx");
 int hf_cli_mkdir(const char *path, unsigned int mode) __asm__("mkdir");
 char *hf_cli_realpath(const char *path, char *resolved) __asm__("realpath");
 char *hf_cli_strerror(int number) __asm__("strerror");
 ]]
 
-local EEXIST = 17
+local EEXIST, EINVAL = 17, 22
 local PATH_MAX = 4096
+local AT_FDCWD, AT_NO_FOLLOW, AT_EMPTY_PATH, STATX_BASIC = -100, 0x100, 0x1000, 0x7ff
+local KINDS = { [4] = "folder", [8] = "file" } -- by the upper bits of the mode
 
 local M = {}
 
@@ -32,6 +51,44 @@ function M.real(path)
   return ffi.string(resolved)
 end
 
+local function looked(folder, path, flags)
+  local found = ffi.new("struct hf_cli_statx")
+  if ffi.C.hf_cli_statx(folder, path, flags, STATX_BASIC, found) ~= 0 then return nil end
+  return {
+    kind = KINDS[bit.rshift(found.mode, 12)] or "other",
+    mode = bit.band(found.mode, 4095), user = found.user, group = found.group,
+    identity = string.format("%d:%d:%s", found.device_major, found.device_minor, tostring(found.inode)),
+  }
+end
+
+--- What is at a path, links followed: its kind, "file", "folder" or "other", and its identity, which other names of it
+--- have as well; nil if there is nothing.
+---@param path string
+---@return {kind: string, mode: integer, user: integer, group: integer, identity: string}?
+function M.look(path) return looked(AT_FDCWD, path, 0) end
+
+--- The same for an open file.
+---@param fd integer
+function M.lookAt(fd) return looked(fd, "", AT_EMPTY_PATH) end
+
+--- The path without links of a file that need not exist.
+---@param path string
+---@return string? real
+---@return string? problem
+function M.realFile(path)
+  local real = M.real(path)
+  if real then return real end
+  if looked(AT_FDCWD, path, AT_NO_FOLLOW) then return nil, path .. ": it is a link to nothing" end
+  local folder, name = path:match("^(.*/)([^/]+)$")
+  folder = M.real(folder or ".")
+  if not folder then return nil, path .. ": No such file or directory" end
+  return (folder == "/" and "" or folder) .. "/" .. (name or path)
+end
+
+--- The number of this process.
+---@return integer
+function M.processId() return ffi.C.hf_cli_getpid() end
+
 --- Makes a folder, and those above it, for nobody but the user.
 ---@param path string
 ---@return boolean? made
@@ -44,28 +101,85 @@ function M.makeFolder(path)
   return true
 end
 
-local function writeFlushed(path, text)
-  local file, problem = io.open(path, "wb")
-  if not file then return nil, problem end
-  local ok
-  ok, problem = file:write(text)
-  if ok then ok, problem = file:flush() end
-  if ok and ffi.C.hf_cli_fsync(ffi.C.hf_cli_fileno(file)) ~= 0 then ok, problem = failure("flush", path) end
-  file:close()
+-- ------------------------------------------------------------------ replacing
+
+local Replacement = {}
+Replacement.__index = Replacement
+
+--- Begins to replace a file, or to make it, by way of another one beside it: at any moment, also that of a power cut,
+--- it has its old content or the new one.
+---@param path string
+---@param beside string  a path in the same folder, for as long as it takes
+---@return table? replacement  write(text), then finish() or abandon()
+---@return string? problem
+function M.begin(path, beside)
+  local file, problem = io.open(beside, "wb")
+  if not file then return nil, "cannot open " .. problem end
+  return setmetatable({ path = path, beside = beside, file = file }, Replacement)
+end
+
+--- Gives the new file the mode, and as far as that is allowed the owner, of another.
+---@param like {mode: integer, user: integer, group: integer}  as look() told them
+function Replacement:resemble(like)
+  local fd = ffi.C.hf_cli_fileno(self.file)
+  ffi.C.hf_cli_fchown(fd, like.user, like.group) -- root's to do; before the mode, which it may change
+  ffi.C.hf_cli_fchmod(fd, like.mode)
+end
+
+---@param text string
+---@return boolean? written
+---@return string? problem
+function Replacement:write(text)
+  return self.file:write(text)
+end
+
+--- Puts the new content in the place of the old.
+---@return boolean? replaced  nil: the old content is there still, and nothing beside it
+---@return string? problem
+function Replacement:finish()
+  local ok, problem = self.file:flush()
+  if ok and ffi.C.hf_cli_fsync(ffi.C.hf_cli_fileno(self.file)) ~= 0 then ok, problem = failure("flush", self.beside) end
+  local closed, why = self.file:close()
+  if ok and not closed then ok, problem = nil, why end
+  if ok then ok, problem = os.rename(self.beside, self.path) end
+  if not ok then os.remove(self.beside) end
   return ok, problem
 end
 
---- Replaces a file, or makes it, by way of PATH.new: at any moment, also that of a power cut, it has its old content or
---- the new one.
+--- Leaves the old content.
+function Replacement:abandon()
+  self.file:close()
+  os.remove(self.beside)
+end
+
+--- Replaces a file, or makes it, by way of PATH.new.
 ---@param path string
 ---@param text string
 ---@return boolean? replaced
 ---@return string? problem
 function M.replace(path, text)
-  local beside = path .. ".new"
-  local ok, problem = writeFlushed(beside, text)
-  if ok then ok, problem = os.rename(beside, path) end
-  if not ok then os.remove(beside) end
+  local replacement, problem = M.begin(path, path .. ".new")
+  if not replacement then return nil, problem end
+  local ok
+  ok, problem = replacement:write(text)
+  if ok then return replacement:finish() end
+  replacement:abandon()
+  return nil, problem
+end
+
+--- Flushes the folder that a file is in: its name survives a power cut, too.
+---@param path string
+---@return boolean? flushed
+---@return string? problem
+function M.flushFolder(path)
+  local folder = path:match("^(.*)/[^/]*$")
+  folder = folder == "" and "/" or folder or "."
+  local fd = ffi.C.hf_cli_open(folder, 0)
+  if fd < 0 then return failure("open the folder", folder) end
+  local ok, problem = true, nil
+  -- Some filesystems have no such thing.
+  if ffi.C.hf_cli_fsync(fd) ~= 0 and ffi.errno() ~= EINVAL then ok, problem = failure("flush the folder", folder) end
+  ffi.C.hf_cli_close(fd)
   return ok, problem
 end
 

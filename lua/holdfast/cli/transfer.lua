@@ -10,8 +10,11 @@ local core = require "holdfast.core"
 local holdfast = require "holdfast"
 local base64 = require "holdfast.cli.base64"
 local batch = require "holdfast.cli.batch"
+local destination = require "holdfast.cli.destination"
+local interrupt = require "holdfast.cli.interrupt" -- in src/main.c
 local jsonlines = require "holdfast.cli.jsonlines"
 local leases = require "holdfast.cli.leases"
+local marks = require "holdfast.cli.marks"
 local options = require "holdfast.cli.options"
 local output = require "holdfast.cli.output"
 local progress = require "holdfast.cli.progress"
@@ -19,8 +22,8 @@ local target = require "holdfast.cli.target"
 local text = require "holdfast.cli.text"
 local walk = require "holdfast.cli.walk"
 
-local function openFile(path, mode)
-  local file, message = io.open(path, mode)
+local function openFile(path)
+  local file, message = io.open(path, "rb")
   if file then return file end
   local err = core.error("io", "cannot open " .. message)
   err.exit = 2
@@ -44,7 +47,7 @@ end
 function Exporter:writeDamaged(name, id, damage)
   local line = damagedLine(name, id, damage)
   if not line then return end -- it was reported, like all of them
-  self.write(line)
+  self.marks:line(line)
   self.damaged = self.damaged + 1
 end
 
@@ -53,7 +56,7 @@ function Exporter:exportName(name, range)
   local head = '{"entity":' .. quote(name) .. ',"id":'
   for id, json, damage in self.store:items(persist, range) do
     if not damage then
-      self.write(head .. quote(id) .. ',"value":' .. text.oneLine(json) .. "}")
+      self.marks:line(head .. quote(id) .. ',"value":' .. text.oneLine(json) .. "}")
       self.done = self.done + 1
       self.bar:step(self.done)
     elseif damage.bytes then
@@ -75,21 +78,33 @@ function Exporter:exportLate()
   end
 end
 
-local function sink(args)
-  if not args.output or args.output == "-" then return output.line end
-  local file = openFile(args.output, "wb")
-  local function check(ok, message)
-    if ok then return end
-    error(core.error("io", string.format("cannot write %s, which is incomplete now: %s", args.output, message)), 0)
+function Exporter:run(names, persists, range)
+  local function walkAll()
+    for _, name in ipairs(names) do self:exportName(name, range) end
   end
-  return function(line)
-    if line then check(file:write(line, "\n")) else check(file:close()) end
-  end, true
+  if persists[1] then self.store:atOneMoment(persists[1], walkAll) end
+  self:exportLate()
+  self.marks:finish()
+  self.destination:finish()
 end
 
-local function exportedText(exporter, args)
-  local damaged = exporter.damaged > 0 and string.format(" and %s damaged", text.count(exporter.damaged)) or ""
-  return string.format("%s%s exported to %s", text.plural(exporter.done, "entity", "entities"), damaged, args.output)
+function Exporter:tell(args)
+  local damaged = self.damaged > 0 and self.damaged or nil
+  if args.json then return output.line(text.object("exported", self.done, "damaged", damaged, "file", args.output)) end
+  output.line(string.format("%s%s exported to %s", text.plural(self.done, "entity", "entities"),
+    damaged and string.format(" and %s damaged", text.count(damaged)) or "", args.output))
+end
+
+-- For xpcall: an error object with a traceback, but for what is none.
+local function handler(raised)
+  if getmetatable(raised) == destination.Interruption or raised == output.nobodyReads then return raised end
+  return core.traceback(raised)
+end
+
+local function interrupted(args)
+  local signal = interrupt.signal()
+  output.complain({ code = "interrupted", message = "interrupted", hint = args.output .. " is as it was" }, args.json)
+  return 128 + signal
 end
 
 local function export(args)
@@ -101,25 +116,19 @@ local function export(args)
     total = total + persists[i]:count()
   end
   if args.entity and total == 0 then store:requireName(args.entity) end
-  local write, toFile = sink(args)
-  local self = setmetatable({ store = store, write = write, done = 0, damaged = 0, late = {},
-    bar = progress.start { label = "Exporting", unit = "entities", total = total, stride = 64, shared = not toFile },
+  local to = destination.open(args.output, store, persists)
+  local self = setmetatable({
+    store = store, destination = to, marks = marks.writer(function(line) to:write(line) end),
+    done = 0, damaged = 0, late = {},
+    bar = progress.start { label = "Exporting", unit = "entities", total = total, stride = 64,
+      shared = to.isStandard },
   }, Exporter)
-  local function walkAll()
-    for _, name in ipairs(names) do self:exportName(name, options.rangeOf(args)) end
-  end
-  local ok, raised = pcall(function()
-    if persists[1] then store:atOneMoment(persists[1], walkAll) end
-    self:exportLate()
-    if toFile then write(nil) end
-  end)
+  local ok, raised = xpcall(self.run, handler, self, names, persists, options.rangeOf(args))
   self.bar:finish()
+  if not ok then to:abandon() end
+  if not ok and getmetatable(raised) == destination.Interruption then return interrupted(args) end
   if not ok then error(raised, 0) end
-  if toFile then
-    local damaged = self.damaged > 0 and self.damaged or nil
-    output.line(args.json and text.object("exported", self.done, "damaged", damaged, "file", args.output)
-      or exportedText(self, args))
-  end
+  if not to.isStandard then self:tell(args) end
   return store:exitCode()
 end
 
@@ -137,13 +146,14 @@ local function parseDamaged(object)
   return { problem = object.damaged, bytes = bytes }
 end
 
--- Takes a line apart: entity name, id, JSON text, or what is damaged.  Raises what is wrong with it, without the line's
--- number.
+-- Takes a line apart: entity name, id, JSON text, or what is damaged; nil where it is about no entity.  Raises what is
+-- wrong with it, without the line's number.
 local function parseLine(line, entityName)
   local object = holdfast.json.decode(line)
   if type(object) ~= "table" or holdfast.isArray(object) then
     wrong('each line must be an object such as {"entity":"signal","id":"BTC","value":{}}')
   end
+  if object.exportEnd ~= nil and object.id == nil then return nil end -- of an export of nothing
   local name, id = entityName or object.entity, object.id
   if name == nil then wrong('"entity" is missing: add it, or give --entity NAME') end
   if type(name) ~= "string" then wrong('"entity" must be a string') end
@@ -161,6 +171,7 @@ Importer.__index = Importer
 -- known.
 function Importer:add(number, line, entityName)
   local name, id, json, damage = parseLine(line, entityName)
+  if not name then return false end
   id = core.checkId(self.batch:persist(name), id)
   self.lines[#self.lines + 1] = { number = number, name = name, id = id }
   if damage then return self.batch:addDamaged(name, id, damage) end
@@ -227,11 +238,60 @@ local function refuseUnderHost(guard, file, entityName)
   file:seek("set")
 end
 
-local function import(args)
+-- Raises that the lines are not those of whole exports.
+local function refuseCut(name, problem, hint)
+  local err = core.error("invalid_value", string.format("%s is not a whole export: %s", name, problem))
+  err.hint = hint .. "; --partial imports what is there"
+  error(err, 0)
+end
+
+-- Looks whether a file is what export has written, all of it, before anything is imported.  Leaves it where it was;
+-- says whether that could be done, which it cannot with a pipe, and whether there was an export in it.
+local function checkWhole(file, name)
+  local start = file:seek("cur")
+  if not start then return false end
+  local reader = marks.reader()
+  for number, line in jsonlines.lines(file) do
+    if line:find("%S") then reader:add(line, number) end
+  end
+  local problem, marked = reader:finish()
+  if problem then refuseCut(name, problem, "nothing was imported") end
+  file:seek("set", start)
+  return true, marked
+end
+
+local NO_MARK = "holdfast: %s has no mark of a whole export (lines of your own, or an export of Holdfast 0.1): "
+  .. "whether something is missing cannot be told\n"
+
+function Importer:readLines(file, args, bar)
+  for number, line, read in jsonlines.lines(file) do
+    if line:find("%S") then
+      self.current = number
+      if self.reader then self.reader:add(line, number) end
+      local full = self:add(number, line, args.entity)
+      self.current = nil
+      if full then self:flush() end
+    end
+    bar:step(read)
+  end
+  self:flush()
+end
+
+-- Opens the file and looks at it: what to read, how many bytes that are if it is known, and what checks it on the way.
+local function openLines(args)
   local path = args.file ~= "-" and args.file or nil
-  local file = path and openFile(path, "rb") or io.stdin
+  local file = path and openFile(path) or io.stdin
   local size = path and file:seek("end") or nil
   if size then file:seek("set") end
+  if args.partial then return file, size end
+  local checked, marked = checkWhole(file, path or "the standard input")
+  if not checked then return file, size, marks.reader() end
+  if path and not marked and not args.json then io.stderr:write(NO_MARK:format(path)) end
+  return file, size
+end
+
+local function import(args)
+  local file, size, reader = openLines(args)
   local store = target.open(args, true)
   local guard = leases.guard(store, args)
   if size and guard:seesHost() then refuseUnderHost(guard, file, args.entity) end
@@ -239,26 +299,19 @@ local function import(args)
     guard:claim(name) -- before anything of its batch is written
     return store:entity(name)
   end)
-  local self = setmetatable({ store = store, batch = writes, lines = {}, imported = 0, quarantined = 0 },
-    Importer)
+  local self = setmetatable({ store = store, batch = writes, reader = reader, lines = {}, imported = 0,
+    quarantined = 0 }, Importer)
   local bar = progress.start { label = "Importing", unit = "", total = size, bytes = true, stride = 16 }
-  local current
-  local ok, raised = xpcall(function()
-    for number, line, read in jsonlines.lines(file) do
-      if line:find("%S") then
-        current = number
-        local full = self:add(number, line, args.entity)
-        current = nil
-        if full then self:flush() end
-      end
-      bar:step(read)
-    end
-    self:flush()
-  end, core.traceback)
+  local ok, raised = xpcall(self.readLines, core.traceback, self, file, args, bar)
   bar:finish()
   guard:release()
-  if path then file:close() end
-  if not ok then error(self:explain(raised, current), 0) end
+  if file ~= io.stdin then file:close() end
+  if not ok then error(self:explain(raised, self.current), 0) end
+  local problem = reader and reader:finish()
+  if problem then
+    refuseCut(args.file and args.file ~= "-" and args.file or "the standard input", problem,
+      text.plural(self.imported, "entity", "entities") .. " that came were imported")
+  end
   local quarantined = self.quarantined > 0 and self.quarantined or nil
   output.line(args.json and text.object("imported", self.imported, "quarantined", quarantined)
     or text.plural(self.imported, "entity", "entities") .. " imported"
@@ -272,7 +325,9 @@ return {
     summary = "Write entities as JSON lines.",
     description = "Writes one line per entity: {\"entity\":\"signal\",\"id\":\"BTC\",\"value\":{...}}, as of one\n"
       .. "moment where the store can show one.  What is damaged, found now or in quarantine already, is\n"
-      .. "reported, the exit code is 3, and its line has {...,\"damaged\":\"why\",\"bytes\":\"...\"} and no value.",
+      .. "reported, the exit code is 3, and its line has {...,\"damaged\":\"why\",\"bytes\":\"...\"} and no value.\n\n"
+      .. "The first and the last line say so, by members exportBegin and exportEnd: import knows a cut\n"
+      .. "export from a whole one.",
     examples = {
       "holdfast export ./data -o backup.jsonl",
       "holdfast export ./data signal | holdfast import ./copy",
@@ -281,7 +336,7 @@ return {
       options.url(command)
       options.entity(command, true)
       command:option("-o"):hidden_name("--output"):target("output"):argname("FILE")
-        :description("Write to FILE instead of the standard output.")
+        :description("Replace FILE, once the export is whole; the standard output if left out or '-'.")
       options.range(command)
       options.readonly(command)
     end,
@@ -294,6 +349,8 @@ return {
       .. "import and is named; of its batch (up to 1000 lines) nothing is written.  Running the whole import\n"
       .. "again is always safe.  What a line says is damaged goes into quarantine where the store has one\n"
       .. "and no sound entity; otherwise it is reported, and the exit code is 3.\n\n"
+      .. "A file that is part of an export is refused before anything is imported; of a pipe that is known\n"
+      .. "only at its end.  --partial takes both.\n\n"
       .. "Refused for an adapter's entity names (signal, schedule, risk, partial) while a strategy host runs on\n"
       .. "the store; --force imports all the same.",
     examples = {
@@ -305,6 +362,7 @@ return {
       command:argument("FILE"):argname("FILE"):target("file"):args("?")
         :description("The lines; the standard input if left out or '-'.")
       command:option("--entity"):argname("NAME"):description("The entity name for all lines, whatever they say.")
+      command:flag("--partial"):description("Import lines of an export that is cut or was changed.")
       options.durability(command)
       options.force(command)
     end,

@@ -37,7 +37,7 @@ local function quarantinedOne(persist, id)
   return damage
 end
 
--- What a message says is wrong: without the name before it, and what was done about it behind it.
+-- What a message says is wrong: without the name before it, and what was done about it after it.
 local function problemOf(message)
   local problem = message:match(" is corrupt: (.*)$") or message
   return problem:match("^(.*); it[s ][^;]*$") or problem
@@ -72,7 +72,7 @@ function Walk:advance()
     return
   end
   local err = id
-  -- Each one once: a store that cannot go on behind it must not keep us here.
+  -- Each one once: a store that cannot go on after it must not keep us here.
   if not core.isError(err, "corrupt") or not err.entityId or err.entityId == self.last then error(err, 0) end
   self.last = err.entityId
   self.id, self.text, self.damage = err.entityId, nil, M.damageOf(self.persist, err.entityId, err)
@@ -83,38 +83,37 @@ function Walk:advanceApart()
   repeat self.apartId, self.apart = self.nextApart() until not self.apartId or self.apartId ~= self.last
 end
 
+-- Both are advanced when they are needed, not before: what fails then does not take the one before it along.
 function Walk:next()
   if self.left == 0 then return nil end
-  if not self.begun then
-    self.begun = true
-    self:advance()
-    self:advanceApart()
-  end
+  if self.due then self:advance() end
+  if self.apartDue then self:advanceApart() end
+  self.due, self.apartDue = false, false
   local id, text, damage = self.id, self.text, self.damage
   local apartId, apart = self.apartId, self.apart
-  if apartId and apartId == id then -- the walk has just found it, or somebody has written it meanwhile
-    self:advanceApart()
-  elseif apartId and (not id or comesBefore(apartId, id, self.reverse)) then
-    self:advanceApart()
+  if apartId and apartId ~= id and (not id or comesBefore(apartId, id, self.reverse)) then
+    self.apartDue = true
     return apartId, nil, apart
   end
   if not id then return nil end
+  self.due = true
+  self.apartDue = apartId == id -- the walk has just found it, or somebody has written it meanwhile
   if not damage then self.left = self.left - 1 end
-  if self.left > 0 then self:advance() end
   return id, text, damage
 end
 
 --- Iterates id and what `step` gives with it; for what is damaged id, nil, and what is known of that.  A limit counts
---- sound entities; nothing is told of what lies behind the last one that it allows.
+--- sound entities; nothing is told of what comes after the last one that it allows.
 ---@param persist PersistBase
 ---@param range table
 ---@param step fun(): string?, string?  what iterates the sound ones in this range
 ---@return fun(): string?, string?, table?
 function M.over(persist, range, step)
   local walk = setmetatable({
-    persist = persist, step = step, reverse = range.reverse, left = range.limit or math.huge,
-    nextApart = M.quarantined(persist, { prefix = range.prefix, from = range.from, to = range.to,
-      reverse = range.reverse }),
+    persist = persist, step = step, due = true, apartDue = true, reverse = range.reverse,
+    left = range.limit or math.huge,
+    nextApart = M.quarantined(persist,
+      { prefix = range.prefix, from = range.from, to = range.to, reverse = range.reverse }),
   }, Walk)
   return function() return walk:next() end
 end

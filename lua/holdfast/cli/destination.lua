@@ -1,0 +1,175 @@
+-- SPDX-License-Identifier: MIT
+--
+-- Where an export goes.  A file that is there, which may be the last good backup, is replaced when the new one
+-- is whole and on the disk, and not touched before: what fails leaves it as it was, and nothing beside it.  What is no
+-- regular file (a FIFO, a terminal, /dev/stdout) takes the lines as they come.  A file of the store itself is refused.
+
+local core = require "holdfast.core"
+local interrupt = require "holdfast.cli.interrupt" -- in src/main.c
+local files = require "holdfast.cli.files"
+local output = require "holdfast.cli.output"
+
+local SIGNAL_STRIDE = 256 -- lines between two looks at whether a signal has come
+
+local LMDB_FILES = { "data.mdb", "lock.mdb" }
+
+local M = {}
+
+--- Raised where a signal ends the export; `signal` is its number.
+M.Interruption = {}
+
+local function refuse(message, ...)
+  error(core.error("invalid_argument", string.format(message, ...)), 0)
+end
+
+local function cannotOpen(problem)
+  local err = core.error("io", "cannot open " .. problem)
+  err.exit = 2
+  error(err, 0)
+end
+
+-- ------------------------------------------------------- files of the store
+
+-- Whether the real path is a file of an LMDB store in the folder, also by another of its names.
+local function isLmdbFile(folder, path, found)
+  for _, name in ipairs(LMDB_FILES) do
+    local own = folder .. "/" .. name
+    if path == own then return true end
+    local there = found and files.look(own)
+    if there and there.identity == found.identity then return true end
+  end
+  return false
+end
+
+-- What is known of the folders of the store: { backend =, path = }, nil for servers, and for classes of their own.
+local function placeOf(store, persists)
+  local ok, whole = pcall(function() return persists[1] and core.storeOf(persists[1]) or store.store end)
+  local known, facts = pcall(function() return ok and whole:stat() end)
+  if not known or not facts or type(facts.path) ~= "string" then return nil end
+  return { backend = facts.backend, path = files.real(facts.path) or facts.path }
+end
+
+-- Refuses a path where the store keeps its data.
+local function protect(place, path, found, name)
+  if not place then return end
+  if place.backend == "lmdb" and isLmdbFile(place.path, path, found) then
+    refuse("%s is a file of the store that is exported, %s: give another", name, place.path)
+  end
+  -- Entities of a file store are in folders of its folder.
+  local inside = place.path == "/" and path or path:sub(1, #place.path + 1) == place.path .. "/"
+    and path:sub(#place.path + 1)
+  if place.backend == "file" and inside and inside:find("/", 2, true) then
+    refuse("%s is where the store that is exported, %s, keeps its entities: give another", name, place.path)
+  end
+end
+
+-- -------------------------------------------------------------------- streams
+
+-- Whether a path stands for a file that this process has open already.
+local function isDescriptor(path)
+  return path:find("^/dev/std%a+$") or path:find("^/dev/fd/%d+$") or path:find("^/proc/[^/]+/fd/%d+$")
+end
+
+local Stream = {}
+Stream.__index = Stream
+
+local function check(self, ok, problem)
+  if ok then return end
+  error(core.error("io", string.format("cannot write %s, which is incomplete now: %s", self.name, problem)), 0)
+end
+
+function Stream:write(line) check(self, self.file:write(line, "\n")) end
+
+function Stream:finish()
+  local file = self.file
+  self.file = nil
+  check(self, file:close())
+end
+
+function Stream:abandon()
+  if self.file then self.file:close() end
+end
+
+local function openStream(path, found)
+  -- What is open already is not cut off.
+  local file, problem = io.open(path, found.kind == "file" and "ab" or "wb")
+  if not file then cannotOpen(problem) end
+  return setmetatable({ file = file, name = path }, Stream)
+end
+
+-- The standard output, whose reader may leave (output.lua).
+local Standard = { isStandard = true }
+Standard.__index = Standard
+function Standard:write(line) output.line(line) end
+function Standard:finish() end
+function Standard:abandon() end
+
+-- ---------------------------------------------------------------------- files
+
+local File = {}
+File.__index = File
+
+function File:fail(problem)
+  error(core.error("io", string.format("cannot write %s, which is as it was: %s", self.name, problem)), 0)
+end
+
+function File:write(line)
+  self.lines = self.lines + 1
+  if self.lines % SIGNAL_STRIDE == 0 and interrupt.signal() then error(setmetatable({}, M.Interruption), 0) end
+  local ok, problem = self.replacement:write(line .. "\n")
+  if not ok then self:fail(problem) end
+end
+
+function File:finish()
+  if interrupt.signal() then error(setmetatable({}, M.Interruption), 0) end
+  self.over = true
+  local ok, problem = self.replacement:finish()
+  interrupt.unwatch()
+  if not ok then self:fail(problem) end
+  ok, problem = files.flushFolder(self.path)
+  if not ok then error(core.error("io", string.format("%s is new, but %s", self.name, problem)), 0) end
+end
+
+function File:abandon()
+  if not self.over then self.replacement:abandon() end
+  interrupt.unwatch()
+end
+
+local function openFile(name, found, place)
+  local path, problem = files.realFile(name)
+  if not path then cannotOpen(problem) end
+  protect(place, path, found, name)
+  local replacement
+  replacement, problem = files.begin(path, string.format("%s.%d.new", path, files.processId()))
+  if not replacement then
+    local err = core.error("io", problem)
+    err.hint = "FILE is written beside the old one and renamed; where that cannot be: holdfast export ... > FILE"
+    err.exit = 2
+    error(err, 0)
+  end
+  if found then replacement:resemble(found) end
+  interrupt.watch()
+  return setmetatable({ replacement = replacement, path = path, name = name, lines = 0 }, File)
+end
+
+-- --------------------------------------------------------------------- opening
+
+--- Opens what the lines go to.  Nothing is written yet, and what is there is as it was until finish().
+---@param name? string  nil or "-": the standard output
+---@param store table  the target (target.lua) that is exported
+---@param persists PersistBase[]  instances on it
+---@return table destination  write(line), then finish() or abandon(); isStandard
+function M.open(name, store, persists)
+  if not name or name == "-" then return Standard end
+  local found = files.look(name)
+  if found and found.kind == "folder" then cannotOpen(name .. ": it is a folder") end
+  local standard = files.lookAt(1)
+  if found and standard and found.identity == standard.identity and (isDescriptor(name) or found.kind ~= "file") then
+    return Standard
+  end
+  local place = placeOf(store, persists)
+  if found and (found.kind ~= "file" or isDescriptor(name)) then return openStream(name, found) end
+  return openFile(name, found, place)
+end
+
+return M
