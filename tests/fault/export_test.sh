@@ -37,7 +37,7 @@ fi
 mkdir "$work/backups"
 "$HOLDFAST_BIN" export "$work/store" -o "$work/backups/b" >/dev/null
 killed=0
-for round in $(seq 40); do
+for round in $(seq 12); do
   rm -f "$work/backups/b".*
   "$HOLDFAST_BIN" export "$work/store" -o "$work/backups/b" >/dev/null &
   pid=$!

@@ -64,18 +64,22 @@ end
 local Walk = {}
 Walk.__index = Walk
 
--- The next sound entity, or the next that is found unreadable, in self.id, self.text, self.damage.
+-- What the walk itself has found unreadable, by what it raised: id, nil, what is damaged.
+function Walk:found(err)
+  -- Each one once: a store that cannot go on after it must not keep us here.
+  if not core.isError(err, "corrupt") or not err.entityId or err.entityId == self.last then error(err, 0) end
+  self.last = err.entityId
+  return err.entityId, nil, M.damageOf(self.persist, err.entityId, err)
+end
+
+-- The next one that is not in quarantine, in self.id, self.text, self.damage.
 function Walk:advance()
   local ok, id, text = pcall(self.step)
   if ok then
     self.id, self.text, self.damage = id, text, nil
-    return
+  else
+    self.id, self.text, self.damage = self:found(id)
   end
-  local err = id
-  -- Each one once: a store that cannot go on after it must not keep us here.
-  if not core.isError(err, "corrupt") or not err.entityId or err.entityId == self.last then error(err, 0) end
-  self.last = err.entityId
-  self.id, self.text, self.damage = err.entityId, nil, M.damageOf(self.persist, err.entityId, err)
 end
 
 -- The next one in quarantine, in self.apartId and self.apart.  One that has just come there was handed out already.
@@ -98,8 +102,18 @@ function Walk:next()
   if not id then return nil end
   self.due = true
   self.apartDue = apartId == id -- the walk has just found it, or somebody has written it meanwhile
+  self.quiet = not apartId
   if not damage then self.left = self.left - 1 end
   return id, text, damage
+end
+
+-- The same once there is nothing more in quarantine, which is nearly always so from the beginning.
+function Walk:nextQuiet()
+  if self.left == 0 then return nil end
+  local ok, id, text = pcall(self.step)
+  if not ok then return self:found(id) end
+  self.left = self.left - 1
+  return id, text
 end
 
 --- Iterates id and what `step` gives with it; for what is damaged id, nil, and what is known of that.  A limit counts
@@ -115,7 +129,10 @@ function M.over(persist, range, step)
     nextApart = M.quarantined(persist,
       { prefix = range.prefix, from = range.from, to = range.to, reverse = range.reverse }),
   }, Walk)
-  return function() return walk:next() end
+  return function()
+    if walk.quiet then return walk:nextQuiet() end
+    return walk:next()
+  end
 end
 
 return M
