@@ -42,9 +42,9 @@ end
 
 local function usedBy(store, name, found)
   local more = #found > 1 and string.format(" (and %s)", text.plural(#found - 1, "more lease", "more leases")) or ""
+  local holder = found[1].holder ~= "" and found[1].holder or "one that has not said who it is"
   return core.error("busy", string.format("a strategy host runs on %s: %s%s; end it first, or change '%s' under it "
-    .. "with --force", text.url(store.url), found[1].holder ~= "" and found[1].holder or "one that has not said who it is",
-    more, name), { entityName = name, cause = "its lease is " .. found[1].path })
+    .. "with --force", text.url(store.url), holder, more, name), { entityName = name, cause = "its lease is " .. found[1].path })
 end
 
 local function warn(self, message, ...)
