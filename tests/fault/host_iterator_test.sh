@@ -8,7 +8,10 @@
 
 iterate() {
   local code=0
-  timeout 60 "$HOLDFAST_BIN" run "$HOLDFAST_SOURCE/tests/fault/host_iterator.lua" "$@" 2>"$work/errors" || code=$?
+  timeout 60 "$HOLDFAST_BIN" run "$HOLDFAST_SOURCE/tests/fault/host_iterator.lua" "$@" >"$work/told" 2>"$work/errors" ||
+    code=$?
+  sed -i 's/:[0-9a-f]\{16\}$//' "$work/told" # what its id has of the content
+  cat "$work/told"
   [ "$code" = 137 ] || fail "it ended with $code instead of being killed: $(cat "$work/errors")"
 }
 

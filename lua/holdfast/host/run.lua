@@ -5,6 +5,7 @@
 local core = require "holdfast.core"
 local contexts = require "holdfast.host.context"
 local events = require "holdfast.host.events"
+local hash = require "holdfast.hash"
 local risk = require "holdfast.host.risk"
 local schema = require "holdfast.host.schema"
 local signal = require "holdfast.host.signal"
@@ -74,18 +75,24 @@ end
 -- ------------------------------------------------------------------ events
 
 -- An event about a signal.  The same transition makes the same event, whichever process tells of it.
+--
+-- A live event's id ends in a hash of the rest of it.  A store that was restored from an older copy, or copied for a
+-- second host, goes on from a signal whose end was told before, and ends it again, at another price.  No host can know
+-- that of its store, so it is the content that must tell the two apart: equal ids are equal events, by construction.
+-- Events of backtests are told once, to whoever asked for them, and are spared it.
 ---@param action string
 ---@param row table      of the signal
 ---@param price number
 ---@param when number
 ---@param more? table
-function Run:event(action, row, price, when, more)
-  local event = self:identity {
-    id = row.id .. ":" .. action, action = action, signal = signal.copy(row), currentPrice = price, timestamp = when,
-  }
+---@param what? string   in the id; the action if left out
+function Run:event(action, row, price, when, more, what)
+  local event = self:identity { action = action, signal = signal.copy(row), currentPrice = price, timestamp = when }
   if more then
     for k, v in pairs(more) do event[k] = v end
   end
+  local id = row.id .. ":" .. (what or action)
+  event.id = self.backtest and id or id .. ":" .. hash.ofValue(event)
   return event
 end
 
@@ -118,7 +125,7 @@ function Run:reached(row, entry, price, when)
   local list = {}
   for i, level in ipairs(new) do
     list[i] = self:event("partial", row, price, when,
-      { id = ("%s:%s:%d"):format(row.id, way, level), way = way, level = level, revenuePercent = percent })
+      { way = way, level = level, revenuePercent = percent }, ("%s:%d"):format(way, level))
   end
   return list, way == "profit" and levels or entry.profitLevels, way == "loss" and levels or entry.lossLevels
 end
