@@ -1,8 +1,9 @@
 -- SPDX-License-Identifier: MIT
 --
 -- The two kinds of clock: one that somebody else moves, a test or a C program that has a loop of its own; and that of
--- the machine, with libuv (lua-luv) waiting.  Both have now(), after(ms, fn), which gives a function that cancels it,
--- and step(), which waits for what is due next.  What is due is called by whoever runs the loop (loop.lua).
+-- the machine, with libuv (lua-luv) waiting.  Both have now(), elapsed(), which nobody sets, after(ms, fn), which gives
+-- a function that cancels it, and step(), which waits for what is due next.  What is due is called by whoever runs the
+-- loop (loop.lua).
 
 local core = require "holdfast.core"
 
@@ -41,6 +42,9 @@ end
 
 ---@return number  ms since the epoch
 function Manual:now() return self.time end
+
+---@return number  ms since some moment: the time that has passed
+function Manual:elapsed() return self.time end
 
 function Manual:after(ms, fn)
   self.count = self.count + 1
@@ -101,6 +105,8 @@ function Real:now()
   local seconds, microseconds = self.uv.gettimeofday()
   return seconds * 1000 + math.floor(microseconds / 1000)
 end
+
+function Real:elapsed() return self.uv.hrtime() / 1e6 end
 
 function Real:after(ms, fn)
   self.uv.update_time() -- it counts from when the loop last looked, which may be long ago

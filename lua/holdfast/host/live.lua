@@ -7,9 +7,9 @@
 -- next one tries again.
 
 local adapters = require "holdfast.adapters"
-local candles = require "holdfast.host.candles"
 local config = require "holdfast.host.config"
 local core = require "holdfast.core"
+local drift = require "holdfast.host.drift"
 local events = require "holdfast.host.events"
 local guard = require "holdfast.host.guard"
 local lease = require "holdfast.host.lease"
@@ -31,6 +31,7 @@ local MINUTE = 60000
 ---@field position holdfast.host.Position
 ---@field stopping boolean
 ---@field task? table
+---@field drift holdfast.host.Drift
 local LiveRun = setmetatable({}, { __index = Run })
 LiveRun.__index = LiveRun
 
@@ -60,7 +61,10 @@ end
 function LiveRun:watch(price, when, list)
   local position = self.position
   local row = position.row
-  if signal.isExpired(row, when) then return position:close("time_expired", price, when) end
+  if signal.isExpired(row, when) then
+    position:close("time_expired", price, when)
+    return self.drift:late(row, row.pendingAt + row.minuteEstimatedTime * MINUTE, when)
+  end
   for _, candle in ipairs(list) do
     local worst = row.position == "long" and candle.low or candle.high
     if candle.timestamp >= row.pendingAt and signal.isStopped(row, worst) then
@@ -77,8 +81,10 @@ end
 function LiveRun:await(price, when)
   local position = self.position
   local row = position.waiting
-  if when - row.scheduledAt >= config.values.CC_SCHEDULE_AWAIT_MINUTES * MINUTE then
-    return position:cancel("timeout", price, when)
+  local due = row.scheduledAt + config.values.CC_SCHEDULE_AWAIT_MINUTES * MINUTE
+  if when >= due then
+    position:cancel("timeout", price, when)
+    return self.drift:late(row, due, when)
   end
   if signal.isStopped(row, price) then return position:cancel("price_reject", price, when) end
   if not signal.isReached(row, price) then return self:tellTick("waiting", row, price, when) end
@@ -137,6 +143,23 @@ function LiveRun:checkLease()
   error(raised, 0)
 end
 
+-- Whether the minute was lived already: a later one was.  Where that was by a clock that was wrong, the run goes on
+-- from now, since a stop loss that nobody watches costs more than anything.  It must not take an old minute for now
+-- where it is the present clock that is wrong: prices of the past would close what is open.  The exchange knows which.
+-- A program that moves the clock itself, to play past minutes for example, knows it better.
+function LiveRun:isBehind(when)
+  local position = self.position
+  local lived = position:lived()
+  if lived > when + MINUTE and loop.isReal() and quotes.areNewest(self.exchange, self.symbol, when) then
+    if self.stopping then return true end
+    position:resume(when)
+    self.drift:resumed(when, lived)
+    return false
+  end
+  self.drift:wait(when, lived)
+  return when <= lived
+end
+
 function LiveRun:tick(when)
   local position = self.position
   self:checkLease()
@@ -144,18 +167,11 @@ function LiveRun:tick(when)
   if position.blocked then return end
   if position.slotsStale then position:restoreSlots(when) end
   position:tell() -- what somebody did not hear since telling was cut off
-  local latest = math.max(position.entry.at, position.entry.askedAt)
-  if latest > when + MINUTE and not self.toldOfClock then
-    self.toldOfClock = true
-    self:report(core.error("invalid_value", ("the clock says %s, and what is stored is of %s%s"):format(
-      candles.date(when), candles.date(latest), position.entry.at > when and ": nothing is done until then" or "")),
-      "clock")
-  end
-  if when <= position.entry.at and self.restored then return end
+  if self:isBehind(when) and self.restored then return end
   local price, list = quotes.average(self.exchange, self.symbol, when, function() return not self.stopping end)
   if self.stopping then return end
   if not self.restored then self:tellRestored(price, when) end
-  if when <= position.entry.at then return end
+  if when <= position:lived() then return end
   if position.row then return self:watch(price, when, list) end
   if position.waiting then return self:await(price, when) end
   return self:ask(price, when)
@@ -167,6 +183,7 @@ function LiveRun:loop()
   while not self.stopping do
     local when = math.floor(loop.now() / MINUTE) * MINUTE
     self.context.when = when
+    self.drift:look()
     local ok, raised = xpcall(self.tick, core.traceback, self, when)
     if not ok then self:report(raised, "tick") end
     if self.lost or self.stopping then break end
@@ -241,7 +258,7 @@ local function launch(what, symbol, given)
   function context.candles(other, interval, count)
     return quotes.last(run.exchange, other, interval, count, context.when, "getCandles")
   end
-  run.position = Position.new(run)
+  run.position, run.drift = Position.new(run), drift.new(run)
   run.task = loop.spawn(function()
     local ok, raised = xpcall(function()
       if before then

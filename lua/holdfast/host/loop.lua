@@ -55,6 +55,14 @@ end
 ---@return number
 function M.now() return theClock():now() end
 
+--- Milliseconds since some moment, by a clock that nobody sets: for how long something has lasted.
+---@return number
+function M.elapsed() return theClock():elapsed() end
+
+--- Whether time is that of the machine, which may be wrong and be put right, and not a program's own.
+---@return boolean
+function M.isReal() return clocks.isReal(theClock()) end
+
 --- Has a function called after so many milliseconds.
 ---@param ms number
 ---@param fn function

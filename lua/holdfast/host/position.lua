@@ -17,9 +17,12 @@ local core = require "holdfast.core"
 local events = require "holdfast.host.events"
 local ledger = require "holdfast.host.ledger"
 local loop = require "holdfast.host.loop"
+local reminder = require "holdfast.host.reminder"
 local risk = require "holdfast.host.risk"
 local signal = require "holdfast.host.signal"
 local storage = require "holdfast.host.storage"
+
+local HOUR = 3600000
 
 local signals, schedules = adapters.PersistSignalAdapter, adapters.PersistScheduleAdapter
 
@@ -33,6 +36,7 @@ local signals, schedules = adapters.PersistSignalAdapter, adapters.PersistSchedu
 ---@field told table<string, "some"|"all">  whom events were told here that the ledger still has
 ---@field over? boolean    the run has ended: others write the ledger now
 ---@field keeps? table<string, true>  actions whose events the ledger keeps until heard() is called
+---@field reminder holdfast.host.Reminder  of `blocked`
 ---@field blocked? string why nothing may be done: there is state that is not ours
 local Position = {}
 Position.__index = Position
@@ -42,7 +46,7 @@ Position.__index = Position
 function Position.new(run)
   return setmetatable({
     run = run, symbol = run.symbol, name = run.strategy.strategyName, exchangeName = run.exchange.exchangeName,
-    stale = true, slotsStale = false, told = {},
+    stale = true, slotsStale = false, told = {}, reminder = reminder.new(HOUR),
   }, Position)
 end
 
@@ -206,6 +210,35 @@ function Position:cancel(reason, price, when)
   self:commit { self:ledgerStep(entry), self:scheduleStep(nil) }
   self.waiting, self.entry = nil, entry
   self:tell()
+end
+
+--- The last minute that was lived: nothing is done in one up to it.
+---@return number
+function Position:lived()
+  local row, waiting = self.row, self.waiting
+  return math.max(self.entry.at, row and row.pendingAt or 0, waiting and waiting.scheduledAt or 0)
+end
+
+-- A row whose times are not later than `when`.
+local function notLater(row, when)
+  local copy = signal.copy(row)
+  copy.scheduledAt, copy.pendingAt = math.min(row.scheduledAt, when), math.min(row.pendingAt, when)
+  return copy
+end
+
+--- Goes on from a minute before those that were lived, by a clock that was wrong: what began in them begins now, and
+--- nothing else changes.  Where the writing ends before the ledger, it is done once more.
+---@param when number
+function Position:resume(when)
+  local row, waiting = self.row and notLater(self.row, when), self.waiting and notLater(self.waiting, when)
+  local entry, before = self.entry, when - 60000
+  entry = ledger.with(entry, { at = math.min(entry.at, before), askedAt = math.min(entry.askedAt, before) })
+  local steps = {}
+  if row then steps[#steps + 1] = self:signalStep(row) end
+  if waiting then steps[#steps + 1] = self:scheduleStep(waiting) end
+  steps[#steps + 1] = self:ledgerStep(entry)
+  self:commit(steps)
+  self.row, self.waiting, self.entry = row, waiting, entry
 end
 
 --- Remembers that getSignal was asked.  At first in memory only: asking again for the same minute does no harm.
@@ -417,7 +450,7 @@ function Position:restore(when)
     if not problem then problem, kind = "what was told of its signals cannot be read: " .. entry.message, "ledger" end
   end
   if problem then
-    if kind ~= self.blocked then
+    if self.reminder:isDue(loop.elapsed(), kind) then
       self.run:report(core.error("conflict", problem .. "; it is left alone, and nothing is done on this symbol until "
         .. "it is removed", { retryable = false }), "restore")
     end
@@ -425,6 +458,7 @@ function Position:restore(when)
     return
   end
   self.blocked = nil
+  self.reminder:forget()
   entry = entry or ledger.new(self.name, self.exchangeName, self.symbol)
   local steps
   row, waiting, entry, steps = self:reconcile(row, waiting, entry, when)

@@ -85,6 +85,21 @@ function M.average(exchange, symbol, when, isWanted)
   return request.price, request.list
 end
 
+--- Whether the newest candles that an exchange has are those before `when`, with the one that is under way: then
+--- that is the time of now.
+---@param exchange table
+---@param symbol string
+---@param when number  a whole minute
+---@return boolean  false, too, where the exchange does not answer, or not with candles
+function M.areNewest(exchange, symbol, when)
+  local count = config.values.CC_AVG_PRICE_CANDLES_COUNT
+  local since, ms, late = when - count * MINUTE, limit.ofUser(function()
+    return candles.describe(exchange, symbol, "1m", when, count)
+  end)
+  local ok, list = guard.wait(ms, late, candles.fetch, nil, exchange, symbol, "1m", since, 2 * count + 2, true)
+  return ok and (#list == count or #list == count + 1)
+end
+
 --- The last candles that were over before `when`.
 ---@param exchange table
 ---@param symbol string
