@@ -131,7 +131,151 @@ describe("a risk profile", function()
     assert.equal(2, #heard.errors)
     assert.equal("risk 'mistaken'", heard.errors[1].source)
     assert.matches("attempt to index field 'nothing'", heard.errors[1].message)
-    assert.equal("a validation must not wait: others wait for its answer", heard.errors[2].message)
+    assert.equal("validations[1] of risk profile 'waits' has failed, so that signal b/BTCUSDT/" .. START .. " of "
+      .. "strategy 'b' on BTCUSDT is refused: it must not wait: others wait for its answer. Mend it; to refuse, it "
+      .. "returns or raises a text", heard.errors[2].message)
+  end)
+
+  describe("with a validation that fails", function()
+    local refusals, decisions
+
+    before_each(function()
+      refusals, decisions = {}, {}
+      host.listenRisk(function(event) refusals[#refusals + 1] = event.reason end)
+    end)
+
+    local function profile(name, validate, note)
+      host.addRisk {
+        riskName = name, validations = { { validate = validate, note = note } },
+        callbacks = {
+          onRejected = function(_, _, reason) decisions[#decisions + 1] = reason end,
+          onAllowed = function() decisions[#decisions + 1] = "allowed" end,
+        },
+      }
+    end
+
+    it("refuses, says so in each minute, and takes it for no refusal: a store that it cannot reach", function()
+      local others = holdfast.PersistBase("limits", "memory:limits")
+      others:writeValue("most", { count = 3 })
+      profile("other store", function(p)
+        return p.activePositionCount < others:readValue("most").count
+      end, "the limits")
+      hosts.strategy { riskName = "other store" }
+      hosts.live()
+      pass(3)
+      assert.equal("", heard.summary())
+      assert.same({}, refusals)
+      assert.same({}, decisions)
+      assert.equal(4, #heard.errors)
+      local failure = heard.errors[1]
+      assert.equal("unsupported", failure.code)
+      assert.equal("risk 'other store'", failure.source)
+      assert.equal("main", failure.strategyName)
+      assert.matches("^validations%[1%] %(the limits%) of risk profile 'other store' has failed, so that signal "
+        .. "main/BTCUSDT/%d+ of strategy 'main' on BTCUSDT is refused: a transaction covers one store: .* as well%. "
+        .. "Slots are taken in a transaction of the store of the risk profiles: read others before, in getSignal, and "
+        .. "let the validation look at what you kept of them; to refuse, it returns or raises a text$", failure.message)
+      others:close()
+    end)
+
+    it("refuses and says so, however it fails", function()
+      local closed = holdfast.PersistBase("closed", "memory:closed")
+      closed:close()
+      local function raised(code) return function() error(holdfast.error(code, "a store")) end end
+      local failing = {
+        function(p) return p.nothing.here end, function() return ("x"):rep {} end, function() return 1 < {} end,
+        function() return require "no such module" end, function(p) p[nil] = 1 end,
+        function() return closed:readValue("x") end, function() _G.assert(pcall(closed.readValue, closed, "x")) end,
+        function() return pcall(closed.readValue, closed, "x") end,
+        function() return select(2, pcall(closed.readValue, closed, "x")) end,
+        function() return nil, holdfast.error("io", "the disk") end,
+        function(p) error(select(2, pcall(function() return p.nothing.here end)), 0) end,
+        function() local function again() return 1 + again() end return again() end,
+        function() coroutine.yield() end, function() return 42 end,
+        raised "unsupported", raised "io", raised "unavailable", raised "timeout", raised "busy", raised "full",
+        raised "closed", raised "corrupt", raised "not_found", raised "script",
+      }
+      for i, validate in ipairs(failing) do
+        profile("p" .. i, validate)
+        hosts.strategy { strategyName = "s" .. i, interval = "1d", riskName = "p" .. i }
+        hosts.live("s" .. i)
+      end
+      pass(1)
+      assert.equal("", heard.summary())
+      assert.same({}, refusals)
+      assert.same({}, decisions)
+      local sources = {}
+      for _, failure in ipairs(heard.errors) do sources[failure.source] = true end
+      for i in ipairs(failing) do assert.is_true(sources["risk 'p" .. i .. "'"], i .. " was not heard of") end
+      assert.equal(#failing, #heard.errors)
+    end)
+
+    it("is told from one that refuses by raising on purpose", function()
+      local refusing = {
+        function() error("no", 0) end, function() error({ note = "no" }) end, function() _G.assert(false, "no") end,
+        function() ("x"):gsub("x", function() error("no", 0) end) end,
+        function() error(setmetatable({}, { __tostring = function() return "no" end })) end,
+      }
+      for i, validate in ipairs(refusing) do
+        profile("p" .. i, validate, "rule")
+        hosts.strategy { strategyName = "s" .. i, interval = "1d", riskName = "p" .. i }
+        hosts.live("s" .. i)
+      end
+      pass(1)
+      assert.same({}, heard.errors)
+      assert.equal(#refusing, #refusals)
+      for _, reason in ipairs(refusals) do assert.matches("no %(rule%)$", reason) end
+      assert.same(refusals, decisions)
+    end)
+
+    it("is heard of once a minute, with how many were refused", function()
+      profile("broken", function(p) return p.nothing.here end)
+      for i = 1, 3 do
+        hosts.strategy { strategyName = "s" .. i, riskName = "broken" }
+        hosts.live("s" .. i)
+      end
+      pass(2)
+      assert.equal(3, #heard.errors)
+      assert.falsy(heard.errors[1].message:find("more", 1, true))
+      assert.matches(" %(and so were 2 more since the last such error%)$", heard.errors[2].message)
+    end)
+
+    it("cancels a signal whose turn has come, and says why", function()
+      local broken = false
+      profile("breaks", function(p) return not broken or p.nothing.here end)
+      hosts.strategy { interval = "1d", priceOpen = 99, riskName = "breaks" }
+      hosts.live()
+      pass(1)
+      broken, price = true, 98
+      pass(1)
+      assert.equal("scheduled cancelled:risk", heard.summary())
+      assert.equal(1, #heard.errors)
+      assert.same({}, refusals)
+    end)
+
+    it("asks again where another process was in the way", function()
+      local asked = 0
+      profile("busy", function()
+        asked = asked + 1
+        if asked < 3 then error(holdfast.error("conflict", "somebody else", { retryable = true })) end
+      end)
+      hosts.strategy { interval = "1d", riskName = "busy" }
+      hosts.live()
+      pass(1)
+      assert.equal("opened", heard.summary())
+      assert.equal(3, asked)
+      assert.same({}, heard.errors)
+    end)
+
+    it("is heard of in a backtest, and not in each of its minutes", function()
+      profile("broken", function(p) return p.nothing.here end)
+      hosts.strategy { riskName = "broken" }
+      host.addFrame { frameName = "hour", startDate = START, endDate = START + 60 * MINUTE }
+      local options = { strategyName = "main", exchangeName = "test", frameName = "hour" }
+      assert.equal(0, host.Backtest.report("BTCUSDT", options).stats.opened)
+      assert.is_true(#heard.errors == 1 or #heard.errors == 2) -- where a real minute ends meanwhile
+      assert.same({}, refusals)
+    end)
   end)
 
   it("cancels a signal whose turn comes when there is no slot", function()

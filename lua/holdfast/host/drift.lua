@@ -22,6 +22,7 @@ local HELP = ' (docs/host.md, "When the clock was wrong")'
 local Drift = {}
 Drift.__index = Drift
 
+--- Makes one for a run.
 ---@param run holdfast.host.LiveRun
 ---@return holdfast.host.Drift
 function M.new(run) return setmetatable({ run = run, behind = reminder.new(HOUR) }, Drift) end

@@ -140,8 +140,10 @@ function Position:open(row, price)
     steps[#steps + 1] = {
       adapter = "PersistRiskAdapter", shared = name,
       run = function()
-        local reason, mistake = self.run:within(risk.take, risk.adapter, name, name, row, payload)
-        decided[name] = { payload = payload, reason = reason, mistake = mistake }
+        local reason, fault = self.run:within(risk.take, risk.adapter, name, name, row, payload)
+        -- It read what another process was writing: no answer, but one to ask for again.
+        if core.isError(fault, "conflict") and fault.retryable then error(fault, 0) end
+        decided[name] = { payload = payload, reason = reason, fault = fault }
         if reason then
           refused = true
           error(core.error("conflict", ("risk profile '%s': %s"):format(name, reason), { retryable = false }), 0)
@@ -162,7 +164,7 @@ function Position:open(row, price)
     self.row, self.waiting, self.entry = row, nil, entry
     self.run:callback("onWrite", self.symbol, signal.copy(row), row.priceOpen, row.pendingAt, false)
   end
-  for name, each in pairs(decided) do self.run:tellRisk(name, each.payload, each.reason, each.mistake) end
+  for name, each in pairs(decided) do self.run:tellRisk(name, each.payload, each.reason, each.fault) end
   if refused then return false end
   self:tell()
   return true

@@ -68,45 +68,88 @@ local function isOf(slot, strategyName, symbol)
   return type(slot) == "table" and slot.strategyName == strategyName and slot.symbol == symbol
 end
 
--- Why a validation refuses; nil if it does not.  It refuses by raising, by giving the reason or {note=}, or false.
--- What it raises may also be a mistake in it, which somebody should hear of: Lua's own errors are known by their words.
+local error, assert = error, assert -- those of Lua, whatever a script puts in their place
+
+-- What a validation raised: error and assert are how it says no, with a text or {note=}.  Whatever else raises has
+-- failed: Lua itself, a function that was called with what it does not take, a store.  So has what was caught and is
+-- raised once more.
 ---@return string? reason
----@return holdfast.Error? mistake
-local function refusal(validate, payload)
-  local context = contexts.get()
-  local co = coroutine.create(function()
-    contexts.set(context)
-    return xpcall(validate, core.traceback, payload)
-  end)
-  local ms, late = limit.ofUser(function() return "a validation" end)
-  local returned, _, ok, answer = limit.call(ms, late, coroutine.resume, co)
-  if not returned then return late().message, late() end
-  if coroutine.status(co) ~= "dead" then
-    local mistake = core.error("invalid_argument", "a validation must not wait: others wait for its answer")
-    return mistake.message, mistake
-  end
-  if not ok then
-    local isMistake = core.isError(answer, "timeout") or answer.message:find("attempt to ", 1, true)
-    return answer.message, isMistake and answer or nil
-  end
+---@return holdfast.Error? fault
+local function judge(raised, by)
+  local failure = core.traceback(raised)
+  local failed = core.isError(raised) or by ~= error and by ~= assert or failure.message:find("attempt to ", 1, true)
+  if failed then return nil, failure end
+  return type(raised) == "table" and type(raised.note) == "string" and raised.note or failure.message
+end
+
+local function invalid(...) return core.error("invalid_argument", string.format(...)) end
+
+-- What an answer means.  `more` is the second one: pcall and its like give what was raised there.
+---@return string? reason
+---@return holdfast.Error? fault
+local function interpret(answer, more)
+  if core.isError(answer) then return nil, answer end
+  if core.isError(more) then return nil, more end
   if type(answer) == "string" then return answer ~= "" and answer or nil end
   if type(answer) == "table" then return type(answer.note) == "string" and answer.note or "refused" end
   if answer == false then return "refused" end
-  if answer ~= nil and answer ~= true then
-    local mistake = core.error("invalid_argument", ("a validation must return nothing, true, false, the reason or "
-      .. "{note=}, not %s"):format(tostring(answer)))
-    return mistake.message, mistake
-  end
+  if answer == nil or answer == true then return end
+  return nil, invalid("it must return nothing, true, false, the reason or {note=}, not %s", tostring(answer))
+end
+
+-- Why a validation refuses, or how it has failed; neither: it allows.
+---@return string? reason
+---@return holdfast.Error? fault
+local function call(validate, payload)
+  local context, reason, fault = contexts.get(), nil, nil
+  local co = coroutine.create(function()
+    contexts.set(context)
+    return xpcall(validate, function(raised)
+      local caller = debug.getinfo(2, "f")
+      reason, fault = judge(raised, caller and caller.func)
+    end, payload)
+  end)
+  local ms, late = limit.ofUser(function() return "it" end)
+  local returned, _, ok, answer, more = limit.call(ms, late, coroutine.resume, co)
+  if not returned then return nil, late() end
+  if coroutine.status(co) ~= "dead" then return nil, invalid("it must not wait: others wait for its answer") end
+  if ok then return interpret(answer, more) end
+  if not reason and not fault then fault = core.error("script", "it calls itself for ever, or has no memory") end
+  return reason, fault
+end
+
+local ADVICE = {
+  unsupported = "Slots are taken in a transaction of the store of the risk profiles: read others before, in getSignal, "
+    .. "and let the validation look at what you kept of them",
+  timeout = "Let it decide by what is known already",
+  invalid_argument = "Mend it",
+}
+
+-- What is told of a validation that has failed.
+local function explain(fault, what, payload)
+  local advice = ADVICE[fault.code] or "Mend it, or what it reads"
+  local message = ("%s of risk profile '%s' has failed, so that signal %s of strategy '%s' on %s is refused: %s. %s; "
+    .. "to refuse, it returns or raises a text"):format(what, payload.riskName, payload.currentSignal.id,
+    payload.strategyName, payload.symbol, fault.message, advice)
+  local told = core.error(fault.code, message, { cause = fault, retryable = fault.retryable })
+  told.traceback = fault.traceback
+  return told
 end
 
 -- Asks all validations of a profile.
+---@return string? refused       the reason
+---@return holdfast.Error? fault  why nobody knows: it is refused, but by no rule
 local function ask(profile, slots, payload)
   payload.activePositions, payload.activePositionCount = events.copy(slots), #slots
   for i, v in ipairs(profile.validations) do
     local validate, note = v, nil
     if type(v) == "table" then validate, note = v.validate, v.note end
-    local reason, mistake = refusal(validate, payload)
-    if reason then return ("%s (%s)"):format(reason, note or ("validations[%d]"):format(i)), mistake end
+    local reason, fault = call(validate, payload)
+    if fault then
+      local what = ("validations[%d]%s"):format(i, note and (" (%s)"):format(note) or "")
+      return "it is not known whether it may open", explain(fault, what, payload)
+    end
+    if reason then return ("%s (%s)"):format(reason, note or ("validations[%d]"):format(i)) end
   end
 end
 
@@ -127,7 +170,7 @@ end
 ---@param row table     of the signal
 ---@param payload table  what validations get (Run:riskPayload); activePositions and activePositionCount are added
 ---@return string? refused  the reason
----@return holdfast.Error? mistake  what a validation raised that looks like a mistake in it
+---@return holdfast.Error? fault  it is refused because a validation has failed, and not by a rule
 function M.check(book, name, key, row, payload)
   return select(2, decide(book, name, key, row, payload))
 end
@@ -139,10 +182,10 @@ end
 ---@param row table     of the signal
 ---@param payload table  as above
 ---@return string? refused  the reason; nothing was changed
----@return holdfast.Error? mistake
+---@return holdfast.Error? fault  as above
 function M.take(book, name, key, row, payload)
-  local slots, reason, mistake = decide(book, name, key, row, payload)
-  if reason then return reason, mistake end
+  local slots, reason, fault = decide(book, name, key, row, payload)
+  if reason then return reason, fault end
   slots[#slots + 1] = slotOf(row)
   book.write(slots, key)
 end

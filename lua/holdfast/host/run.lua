@@ -6,6 +6,8 @@ local core = require "holdfast.core"
 local contexts = require "holdfast.host.context"
 local events = require "holdfast.host.events"
 local hash = require "holdfast.hash"
+local loop = require "holdfast.host.loop"
+local reminder = require "holdfast.host.reminder"
 local risk = require "holdfast.host.risk"
 local schema = require "holdfast.host.schema"
 local signal = require "holdfast.host.signal"
@@ -20,6 +22,9 @@ local signal = require "holdfast.host.signal"
 ---@field kind "signalLive"|"signalBacktest"  who hears its events
 local Run = {}
 Run.__index = Run
+
+local FAULT_MS = 50000 -- less than a minute: ticks are not quite a minute apart
+local faults = setmetatable({}, { __mode = "k" }) -- risk profile -> holdfast.host.Reminder
 
 local FIELDS = { strategyName = true, exchangeName = true, frameName = true }
 
@@ -224,18 +229,33 @@ end
 function Run:mayOpen(book, keyOf, row, price)
   for _, name in ipairs(self.strategy.risks) do
     local payload = self:riskPayload(name, row, price, row.scheduledAt)
-    local reason, mistake = self:within(risk.check, book, name, keyOf(name), row, payload)
+    local reason, fault = self:within(risk.check, book, name, keyOf(name), row, payload)
     if reason then
-      self:tellRisk(name, payload, reason, mistake)
+      self:tellRisk(name, payload, reason, fault)
       return false
     end
   end
   return true
 end
 
--- Tells a profile's callbacks how it decided, and of a mistake in a validation.
-function Run:tellRisk(name, payload, reason, mistake)
-  if mistake then self:report(mistake, "risk '" .. name .. "'") end
+-- Tells that a validation has failed: for each profile once in a minute, however many are refused.  The minute is one
+-- of the clock by which the host lives, and for a backtest, whose minutes are short, of real time.
+function Run:reportFault(name, fault)
+  local profile = schema.find("risk", name, "risk")
+  local due = faults[profile] or reminder.new(FAULT_MS)
+  faults[profile] = due
+  local isDue, skipped = due:isDue(self.backtest and os.time() * 1000 or loop.elapsed())
+  if not isDue then return end
+  if skipped > 0 then
+    local message = ("%s (and so were %d more since the last such error)"):format(fault.message, skipped)
+    fault = core.error(fault.code, message, { cause = fault.cause, retryable = fault.retryable })
+  end
+  self:report(fault, "risk '" .. name .. "'")
+end
+
+-- Tells a profile's listeners and callbacks how it decided; or that a validation has failed, which is no decision.
+function Run:tellRisk(name, payload, reason, fault)
+  if fault then return self:reportFault(name, fault) end
   if reason and events.has("risk") then
     local event = events.copy(payload)
     event.reason = reason
