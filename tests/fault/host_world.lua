@@ -76,16 +76,19 @@ local function addAll(path)
   return count
 end
 
+-- A line at the end of a file.  A process that was killed in the middle of that may have left half of one.
 local function append(path, text)
-  local file = assert(io.open(path, "a"))
-  assert(file:write(text, "\n"))
+  local file = assert(io.open(path, "a+"))
+  local isTorn = file:seek("end") > 0 and file:seek("end", -1) and file:read(1) ~= "\n"
+  assert(file:write(isTorn and "\n" or "", text, "\n"))
   assert(file:close())
 end
 
-local function lastLine(path)
-  local file, last = io.open(path), ""
-  if not file then return last end
-  for line in file:lines() do last = line end
+-- The last minute that was begun; not half of its line.
+local function lastMinute(path)
+  local file, last = io.open(path), nil
+  if not file then return end
+  for line in file:lines() do last = #line == 13 and tonumber(line) or last end
   file:close()
   return last
 end
@@ -95,7 +98,7 @@ local function run(store, folder, path)
   local count = addAll(path)
   local first = 1707343380000 + 10 * 60000
   local last = 1707343380000 + count * 60000
-  local begun = tonumber(lastLine(folder .. "/minutes"))
+  local begun = lastMinute(folder .. "/minutes")
   local function hear(event)
     if event.id then append(folder .. "/events", holdfast.json.encode(event)) end
   end
@@ -125,11 +128,9 @@ end
 -- The events of a folder, each once, and how many there were again.
 local function heard(folder)
   local list, byId, again = {}, {}, 0
-  for line in assert(io.open(folder .. "/events")):lines() do
-    local event = holdfast.json.decode(line)
-    local redelivered = event.redelivered
+  local function add(event)
+    local redelivered, before = event.redelivered, byId[event.id]
     event.redelivered = nil
-    local before = byId[event.id]
     if before then
       assert(redelivered, event.id .. " came twice, the second time as if it were new")
       assert(same(event, before), event.id .. " came twice, and was another the second time")
@@ -138,6 +139,11 @@ local function heard(folder)
       byId[event.id] = event
       list[#list + 1] = event
     end
+  end
+  for line in assert(io.open(folder .. "/events")):lines() do
+    local isWhole, event = pcall(holdfast.json.decode, line)
+    -- Where its listener was killed in the middle of the line, it is told again.
+    if isWhole then add(event) else assert(line:sub(1, 1) == "{", "this is no half of an event: " .. line) end
   end
   return list, again
 end
