@@ -4,9 +4,9 @@
  *
  *     BASE/ENTITY/ID.json
  *
- * The layout, and the documents, are those of the framework whose persistence this
- * project implements, so that the two can read each other's stores.  file.h says
- * where things are.
+ * The layout, and the documents, are those of the class PersistBase of the framework whose
+ * persistence this project implements, so that the two can read each other's stores
+ * (README.md says what not).  file.h says where things are.
  */
 #include "file.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Ids as relative paths.  `log-1` is log-1.json, `BTC/USDT:USDT` is
- * BTC/USDT:USDT.json: what the framework whose layout this is would write.  Whatever
+ * BTC/USDT:USDT.json: what the class PersistBase of the framework would write.  Whatever
  * could leave the folder or meet another id is escaped, so that different ids have
  * different paths and every path means one id:
  *

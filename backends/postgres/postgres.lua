@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --
 -- The backend for PostgreSQL: the class that postgres: URLs make instances of.  Its table, columns and documents are
--- those of programs written after the framework that this project implements (table.lua, document.lua).
+-- those of programs written after the framework's guide for custom backends (table.lua, document.lua).
 --
 -- Ids of printable ASCII are ordered by the server, by an ICU collation that compares as the contract does.  For
 -- other characters ICU has an order of its own, so that the ids that have some are listed, sorted here, and merged in.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * The backend for Redis: one key "{entityName}:{id}" for each entity, whose value is
- * its JSON text, as programs written after the framework that this project
+ * its JSON text, as programs written after the guide of the framework that this project
  * implements keep them.  redis.h says where things are.
  *
  * Two tables of slots: a cluster has no transactions and no whole batches, since keys of one entity type
