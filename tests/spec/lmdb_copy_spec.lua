@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --
--- mdb_copy of lmdb-utils as a backup of a store: a copy that is taken while others write is a whole store of one moment;
--- one that was compacted (-c) is not fit to go on from, since its revisions begin again.
+-- mdb_copy of lmdb-utils as a backup of a store: a copy that is taken while others write is a whole store of one
+-- moment; one that was compacted (-c) is not fit to go on from, since its revisions begin again.
 
 local holdfast = require("holdfast")
 local process = require("support.process")

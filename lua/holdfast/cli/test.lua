@@ -73,7 +73,7 @@ M[1] = {
   description = "Runs the conformance checks against an adapter, a Lua file that returns its class, or against the\n"
     .. "store that a URL names.  Prints what failed, with the line of the adapter to look at, and what it\n"
     .. "declares and keeps.  In a store, everything is done under entity names of its own and removed again.\n"
-    .. "The exit code is 0 if all checks passed, 1 if some failed, 2 if it cannot be tested.",
+    .. "The exit code is 0 if all checks passed, 1 if some failed or the file raised, 2 if there is nothing to test.",
   examples = { "holdfast test my_adapter.lua", "holdfast test file:./scratch --only values",
     "holdfast test my_adapter.lua --junit report.xml" },
   arguments = function(command)
