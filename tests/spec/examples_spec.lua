@@ -226,7 +226,7 @@ describe("the examples", function()
     local status
     out, status = inFolder(program .. " half.lua x")
     assert.equal(1, status)
-    assert.truthy(out:find("^open: invalid_argument: Half lacks methods that every backend has: waitForInit, "), out)
+    assert.truthy(out:find("^open: invalid_argument: half.lua: Half lacks methods that every backend has: "), out)
     write("wrong.lua", ('package.path = %q\nlocal Wrong = require("journal_adapter"):extend("Wrong")\n' ..
       "function Wrong:readValue(id) return self.nothing[id] end\nreturn Wrong\n"):format(source .. "/examples/?.lua"))
     out, status = inFolder(program .. " wrong.lua x")
