@@ -220,9 +220,9 @@ function Copier:explain(raised)
   raised.copied = self.copied
   raised.hint = last and string.format("copied so far: %s, up to %s:%s; the same command with --resume goes on there",
     text.plural(self.before + self.copied, "entity", "entities"), last.entity, last.id) or "nothing was copied"
-  if self.deleted and self.deleted > 0 and last then
-    raised.hint = string.format("%s (%s deleted)", raised.hint,
-      text.plural(self.deleted, "entity was", "entities were"))
+  local deleted = self.deleted or 0
+  if deleted > 0 then
+    raised.hint = string.format("%s (%s deleted)", raised.hint, text.plural(deleted, "entity was", "entities were"))
   end
   return raised
 end

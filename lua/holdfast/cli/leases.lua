@@ -41,10 +41,10 @@ local function place(store, name)
 end
 
 local function usedBy(store, name, found)
-  local more = #found > 1 and string.format(" (and %s)", text.plural(#found - 1, "more lease", "more leases")) or ""
-  local holder = found[1].holder ~= "" and found[1].holder or "one that has not said who it is"
-  return core.error("busy", string.format("a strategy host runs on %s: %s%s; end it first, or change '%s' under it "
-    .. "with --force", text.url(store.url), holder, more, name), { entityName = name, cause = "its lease is " .. found[1].path })
+  local who = found[1].holder ~= "" and found[1].holder or "one that has not said who it is"
+  if #found > 1 then who = string.format("%s (and %s)", who, text.plural(#found - 1, "more lease", "more leases")) end
+  return core.error("busy", string.format("a strategy host runs on %s: %s; end it first, or change '%s' under it with "
+    .. "--force", text.url(store.url), who, name), { entityName = name, cause = "its lease is " .. found[1].path })
 end
 
 local function warn(self, message, ...)
