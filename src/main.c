@@ -9,9 +9,21 @@
 #include <lua.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 
 #include "holdfast/holdfast.h"
 #include "lua/binding.h"
+
+/* Room for the C stack of what calls itself by way of C until Lua says "stack overflow". */
+enum { STACK_BYTES = 64 << 20 };
+
+/* Of this thread, which runs Lua; Linux lets it grow up to the limit as it is then. */
+static void widen_stack(void) {
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_STACK, &limit) || limit.rlim_cur >= STACK_BYTES) return; /* infinity is the largest number */
+  limit.rlim_cur = limit.rlim_max < STACK_BYTES ? limit.rlim_max : STACK_BYTES;
+  setrlimit(RLIMIT_STACK, &limit);
+}
 
 /* Descriptors 0, 1 and 2 must be open, or the next file that is opened takes their place and gets the output.  Standard
  * output is opened so that writing fails and is noticed. */
@@ -95,6 +107,12 @@ static int start(lua_State *L) {
   return 0;
 }
 
+/* What lua/holdfast/cli could not say itself, as when there is no memory to say it; the exit code. */
+static int fail(const hf_error *err) {
+  fprintf(stderr, "holdfast: %s\n", err->message);
+  return err->status == HF_IO ? 3 : 70;
+}
+
 static void show_warning(const char *message, void *arg) {
   (void)arg;
   fprintf(stderr, "holdfast: warning: %s\n", message);
@@ -104,14 +122,11 @@ int main(int argc, char **argv) {
   hf_runtime *runtime;
   hf_error err;
   open_standard_files();
+  widen_stack();
   hf_set_warning_handler(show_warning, NULL);
-  if (hf_runtime_open(&runtime, &err)) {
-    fprintf(stderr, "holdfast: %s\n", err.message);
-    return 70;
-  }
+  if (hf_runtime_open(&runtime, &err)) return fail(&err);
   struct command command = {argc, argv, 70};
-  if (hfL_protect(hf_runtime_state(runtime), start, &command, &err))
-    fprintf(stderr, "holdfast: %s\n%s\n", err.message, err.cause);
+  if (hfL_protect(hf_runtime_state(runtime), start, &command, &err)) command.code = fail(&err);
   hf_runtime_close(runtime);
   return command.code;
 }

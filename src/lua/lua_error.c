@@ -13,6 +13,23 @@
 
 #define ERROR_TYPE "holdfast.error"
 
+/* The address is the key of a table in the registry, with what must be there when no memory is left: an error for each
+ * status, which has its number, and functions that need not be made then. */
+static char spare_key;
+enum { SPARE_MAKE = HF_STATUS_COUNT, SPARE_TRACE, SPARE_NOTHING, SPARE_MESSAGES };
+
+/* What LuaJIT raises when it has no memory, and when something is raised while an error is handled. */
+static const char no_memory[] = "not enough memory", twice_raised[] = "error in error handling";
+
+/* Pushes it; nil where the module has not been opened. */
+static void push_spare(lua_State *L, int which) {
+  lua_pushlightuserdata(L, &spare_key);
+  lua_rawget(L, LUA_REGISTRYINDEX);
+  if (!lua_istable(L, -1)) return;
+  lua_rawgeti(L, -1, which);
+  lua_remove(L, -2);
+}
+
 /* Whether a frame belongs to Holdfast's own modules, which are never to blame for a misuse. */
 static bool is_own(const lua_Debug *ar) {
   return strncmp(ar->source, "=[holdfast", 10) == 0 || strstr(ar->source, "/lua/holdfast/") ||
@@ -63,7 +80,7 @@ static void set_text(lua_State *L, const char *field, const char *text) {
   lua_setfield(L, -2, field);
 }
 
-void hfL_push_error(lua_State *L, const hf_error *err) {
+static void make_error(lua_State *L, const hf_error *err) {
   lua_createtable(L, 0, 8);
   set_text(L, "code", hf_status_name(err->status));
   set_text(L, "message", err->message);
@@ -83,13 +100,40 @@ void hfL_push_error(lua_State *L, const hf_error *err) {
   lua_setmetatable(L, -2);
 }
 
+static int make(lua_State *L) {
+  make_error(L, lua_touserdata(L, 1));
+  return 1;
+}
+
+bool hfL_push_error(lua_State *L, const hf_error *err) {
+  push_spare(L, SPARE_MAKE);
+  if (lua_isnil(L, -1)) {
+    lua_pop(L, 1);
+    make_error(L, err);
+    return true;
+  }
+  lua_pushlightuserdata(L, (void *)(uintptr_t)err);
+  if (lua_pcall(L, 1, 1, 0) == 0) return true;
+  lua_pop(L, 1);
+  push_spare(L, (int)err->status);
+  lua_pushboolean(L, err->retryable);
+  lua_setfield(L, -2, "retryable"); /* it is there: needs no memory */
+  push_spare(L, SPARE_MESSAGES + (int)err->status);
+  lua_setfield(L, -2, "message"); /* whoever got it before may have changed it */
+  return false;
+}
+
 static int do_nothing(lua_State *L) {
   (void)L;
   return 0;
 }
 
 int hfL_throw(lua_State *L) {
-  lua_pushcfunction(L, do_nothing);
+  push_spare(L, SPARE_NOTHING);
+  if (lua_isnil(L, -1)) {
+    lua_pop(L, 1);
+    lua_pushcfunction(L, do_nothing);
+  }
   lua_call(L, 0, 0);
   lua_error(L);
   __builtin_unreachable();
@@ -150,12 +194,48 @@ static void value_text(lua_State *L, int index, char *out, size_t capacity) {
   }
 }
 
+/* The same by its __tostring, whatever that does. */
+static void raised_text(lua_State *L, int index, char *out, size_t capacity) {
+  char why[256];
+  const char *kind = luaL_typename(L, index);
+  if (lua_type(L, index) == LUA_TSTRING || !luaL_getmetafield(L, index, "__tostring")) {
+    value_text(L, index, out, capacity);
+    return;
+  }
+  lua_pushvalue(L, index);
+  int rc = lua_pcall(L, 1, 1, 0);
+  if (rc == 0 && lua_isstring(L, -1)) {
+    value_text(L, -1, out, capacity);
+  } else if (rc == 0) {
+    snprintf(out, capacity, "(a %s was raised, whose __tostring gives no text)", kind);
+  } else {
+    value_text(L, -1, why, sizeof why);
+    snprintf(out, capacity, "(a %s was raised, whose __tostring raised: %s)", kind, why);
+  }
+  lua_pop(L, 1);
+}
+
+static bool is_text(lua_State *L, int index, const char *text) {
+  return lua_type(L, index) == LUA_TSTRING && strcmp(lua_tostring(L, index), text) == 0;
+}
+
+/* Fills an error from a value that is no error object. */
+static void from_value(lua_State *L, int index, void (*text)(lua_State *, int, char *, size_t), hf_error *err) {
+  if (is_text(L, index, no_memory)) {
+    hf__fail(err, HF_IO, HFL_NO_MEMORY);
+  } else if (is_text(L, index, twice_raised)) {
+    hf__fail(err, HF_SCRIPT, HFL_TWICE_RAISED);
+  } else {
+    hf__fail(err, HF_SCRIPT, "%s", "");
+    text(L, index, err->message, sizeof err->message);
+  }
+}
+
 void hfL_to_error(lua_State *L, int index, hf_error *err) {
   if (index < 0 && index > LUA_REGISTRYINDEX) index = lua_gettop(L) + index + 1;
   char text[64];
   if (!hfL_is_error(L, index)) {
-    hf__fail(err, HF_SCRIPT, "%s", "");
-    value_text(L, index, err->message, sizeof err->message);
+    from_value(L, index, value_text, err);
     return;
   }
   hf_status status = HF_SCRIPT;
@@ -187,39 +267,35 @@ void hfL_to_error(lua_State *L, int index, hf_error *err) {
   lua_pop(L, 1);
 }
 
+/* trace(error object): puts the traceback of who called the handler into it. */
+static int trace(lua_State *L) {
+  luaL_traceback(L, L, NULL, 2);
+  lua_setfield(L, 1, "traceback");
+  return 0;
+}
+
 int hfL_traceback(lua_State *L) {
   lua_settop(L, 1);
   if (!hfL_is_error(L, 1)) {
     hf_error err;
-    if (!lua_isstring(L, 1) && luaL_callmeta(L, 1, "__tostring")) {
-      hf__fail(&err, HF_SCRIPT, "%s", lua_isstring(L, -1) ? lua_tostring(L, -1) : "(an object was raised)");
-    } else {
-      hf__fail(&err, HF_SCRIPT, "%s", "");
-      value_text(L, 1, err.message, sizeof err.message);
-    }
-    hfL_push_error(L, &err);
+    from_value(L, 1, raised_text, &err);
+    if (!hfL_push_error(L, &err)) return 1;
     lua_pushvalue(L, 1);
     lua_setfield(L, -2, "cause");
     lua_replace(L, 1);
-    lua_settop(L, 1);
   }
   lua_pushliteral(L, "traceback");
   lua_rawget(L, 1);
   bool known = lua_isstring(L, -1);
   lua_settop(L, 1);
   if (known) return 1;
-  lua_getglobal(L, "debug");
-  if (!lua_istable(L, -1)) {
+  push_spare(L, SPARE_TRACE);
+  if (lua_isnil(L, 2)) {
     lua_settop(L, 1);
-    return 1;
+    lua_pushcfunction(L, trace);
   }
-  lua_getfield(L, -1, "traceback");
-  lua_pushliteral(L, "");
-  lua_pushinteger(L, 2);
-  lua_call(L, 2, 1);
-  const char *text = lua_tostring(L, -1);
-  if (text && *text == '\n') lua_pushstring(L, text + 1);
-  lua_setfield(L, 1, "traceback");
+  lua_pushvalue(L, 1);
+  lua_pcall(L, 1, 0, 0); /* without memory there is none */
   lua_settop(L, 1);
   return 1;
 }
@@ -265,13 +341,46 @@ static int lhf_is_error(lua_State *L) {
   return 1;
 }
 
+/* toError(raised) -> error object */
+static int lhf_to_error(lua_State *L) {
+  hf_error err;
+  lua_settop(L, 1);
+  if (hfL_is_error(L, 1)) return 1;
+  from_value(L, 1, raised_text, &err);
+  hfL_push_error(L, &err);
+  return 1;
+}
+
 /* The message handler, for xpcall in our own modules. */
 static int lhf_traceback(lua_State *L) { return hfL_traceback(L); }
 
+static void make_spares(lua_State *L) {
+  static const lua_CFunction functions[] = {make, trace, do_nothing};
+  hf_error err;
+  lua_pushlightuserdata(L, &spare_key);
+  lua_createtable(L, SPARE_MESSAGES + HF_STATUS_COUNT, 0);
+  for (int i = HF_OK + 1; i < HF_STATUS_COUNT; i++) {
+    hf__fail(&err, (hf_status)i, "%s (there was no memory to say more)", hf_status_meaning((hf_status)i));
+    make_error(L, &err);
+    lua_rawseti(L, -2, i);
+    lua_pushstring(L, err.message);
+    lua_rawseti(L, -2, SPARE_MESSAGES + i);
+  }
+  for (int i = 0; i < (int)(sizeof functions / sizeof *functions); i++) {
+    lua_pushcfunction(L, functions[i]);
+    lua_rawseti(L, -2, SPARE_MAKE + i);
+  }
+  lua_rawset(L, LUA_REGISTRYINDEX);
+}
+
 void hfL_error_open(lua_State *L) {
-  static const luaL_Reg functions[] = {
-      {"error", lhf_error}, {"isError", lhf_is_error}, {"traceback", lhf_traceback}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"error", lhf_error},
+                                       {"isError", lhf_is_error},
+                                       {"toError", lhf_to_error},
+                                       {"traceback", lhf_traceback},
+                                       {NULL, NULL}};
   luaL_register(L, NULL, functions);
+  make_spares(L);
   lua_createtable(L, 0, HF_STATUS_COUNT);
   for (int i = HF_OK + 1; i < HF_STATUS_COUNT; i++) {
     lua_pushstring(L, hf_status_meaning((hf_status)i));

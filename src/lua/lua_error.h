@@ -11,8 +11,14 @@
 
 #include "holdfast/holdfast.h"
 
-/* Pushes the error as an object. */
-void hfL_push_error(lua_State *L, const hf_error *err);
+/* What is said when Lua has no memory, and when something is raised while an error is handled. */
+#define HFL_NO_MEMORY "Lua ran out of memory"
+#define HFL_TWICE_RAISED "an error was raised while an error was reported"
+
+/* Pushes the error as an object.  False: there was no memory for it, and it is one that all errors of this code share
+ * then, made when the module was opened: with the right `code` and `retryable`, and what the code means as `message`.
+ */
+bool hfL_push_error(lua_State *L, const hf_error *err);
 
 /* Raises the value on top of the stack.  To be used in place of lua_error() where another coroutine may have run since
  * this function was called, as when a script served an operation: LuaJIT up to 2.1.0-beta3 notes which coroutine is
@@ -34,10 +40,10 @@ bool hfL_is_error(lua_State *L, int index);
 void hfL_to_error(lua_State *L, int index, hf_error *err);
 
 /* A message handler for lua_pcall: turns any raised value into an error object (HF_SCRIPT for what was none) whose
- * `traceback` field says where it came from. */
+ * `traceback` field says where it came from.  It raises nothing but what LuaJIT does where no memory is left. */
 int hfL_traceback(lua_State *L);
 
-/* Puts error, isError, traceback and codes into the table on top of the stack. */
+/* Puts error, isError, toError, traceback and codes into the table on top of the stack. */
 void hfL_error_open(lua_State *L);
 
 #endif

@@ -98,8 +98,8 @@ hf_status hfL_host_call(hfL_host *host, lua_CFunction body, void *call, hf_error
   host->depth = depth;
   lua_settop(T, RESIDENTS);
   if (rc == 0) return HF_OK;
-  if (rc == LUA_ERRMEM) return hf__fail(err, HF_IO, "Lua ran out of memory");
-  if (rc == LUA_ERRERR) return hf__fail(err, HF_SCRIPT, "an error was raised while an error was reported");
+  if (rc == LUA_ERRMEM) return hf__fail(err, HF_IO, HFL_NO_MEMORY);
+  if (rc == LUA_ERRERR) return hf__fail(err, HF_SCRIPT, HFL_TWICE_RAISED);
   return err->status;
 }
 

@@ -434,6 +434,53 @@ static void lack_of_memory_ends_nothing(void **state) {
   hf_buffer_free(&result);
 }
 
+/* What a script catches without memory: an error object, with the right code whatever else it lacks, or the one text
+ * that LuaJIT raises itself. */
+static void an_error_without_memory_is_one_all_the_same(void **state) {
+  struct fixture *f = *state;
+  lua_State *L = hf_runtime_state(f->runtime);
+  hf_error err;
+  OK(run(f,
+         "local holdfast = require('holdfast')\n"
+         "local pcall, store = pcall, holdfast.MemoryPersist('signal', 'scarce')\n"
+         "store:writeValue('a', 1)\n"
+         "function miss() return select(2, pcall(store.readValue, store, 'none')) end\n"
+         "function clash() return select(2, pcall(store.writeValue, store, 'a', 2, { ifAbsent = true })) end\n"
+         "miss() clash()",
+         &err));
+  scarce.real = lua_getallocf(L, &scarce.arg);
+  static const struct { const char *function, *code; } cases[] = {{"miss", "not_found"}, {"clash", "conflict"}};
+  for (size_t i = 0; i < 2; i++) {
+    int whole = 0, spare = 0, text = 0;
+    for (long n = 0; n < 200 && whole < 5; n++) {
+      lua_getglobal(L, cases[i].function);
+      scarce.left = n;
+      lua_setallocf(L, allocate, NULL);
+      int rc = lua_pcall(L, 0, 1, 0);
+      lua_setallocf(L, scarce.real, scarce.arg);
+      if (rc || lua_type(L, -1) == LUA_TSTRING) {
+        assert_string_equal(lua_tostring(L, -1), "not enough memory");
+        text++;
+      } else {
+        assert_int_equal(lua_type(L, -1), LUA_TTABLE);
+        lua_getfield(L, -1, "code");
+        assert_string_equal(lua_tostring(L, -1), cases[i].code);
+        lua_getfield(L, -2, "message");
+        if (strstr(lua_tostring(L, -1), "there was no memory to say more"))
+          spare++;
+        else
+          whole++;
+        lua_pop(L, 2);
+        lua_pushliteral(L, "changed"); /* by whoever got it: the next one hears the truth all the same */
+        lua_setfield(L, -2, "message");
+      }
+      lua_pop(L, 1);
+    }
+    if (!spare || whole < 5)
+      fail_msg("%s: %d without memory, %d texts, %d whole", cases[i].function, spare, text, whole);
+  }
+}
+
 #define IN_RUNTIME(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void) {
@@ -457,6 +504,7 @@ int main(void) {
       IN_RUNTIME(calls_may_be_made_from_a_coroutine),
       IN_RUNTIME(a_finalizer_that_raises_ends_nothing),
       IN_RUNTIME(lack_of_memory_ends_nothing),
+      IN_RUNTIME(an_error_without_memory_is_one_all_the_same),
       IN_RUNTIME(closing_closes_what_scripts_left_open),
       IN_RUNTIME(runtimes_share_stores_and_nothing_else),
   };

@@ -16,6 +16,9 @@ local core = require "holdfast.core"
 local options = require "holdfast.cli.options"
 local output = require "holdfast.cli.output"
 
+-- As they are now: the script that raised an error may have replaced them.
+local collectgarbage, getmetatable, pcall, type, xpcall = collectgarbage, getmetatable, pcall, type, xpcall
+
 local groups = { "read", "write", "check", "transfer", "copy", "script", "test", "repl" }
 
 local OVERVIEW = [[
@@ -106,7 +109,7 @@ local exits = { not_found = 1, conflict = 1, script = 1, invalid_argument = 2, i
 
 -- The exit code for an error; `exit` in the error object where the command knows better.
 local function exitCode(err)
-  return err.exit or exits[err.code] or 3
+  return type(err.exit) == "number" and err.exit or exits[err.code] or 3
 end
 
 -- Anything that is raised becomes an error object with a traceback, but for our own signals.
@@ -156,6 +159,10 @@ function M.main(words)
     if ok then return raised end
   end
   if raised == output.nobodyReads then return 0 end
+  if not core.isError(raised) then -- there was no memory for more: what the work has used is free now
+    collectgarbage()
+    raised = core.toError(raised)
+  end
   -- A failure inside some Lua that is not the user's own code: the way there is all there is to go by.
   if raised.code == "script" and raised.showTraceback == nil then raised.showTraceback = raised.where == nil end
   output.complain(raised, asJson)

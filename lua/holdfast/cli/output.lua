@@ -7,6 +7,10 @@
 local core = require "holdfast.core"
 local text = require "holdfast.cli.text"
 
+-- As they are now: the script that raised an error may have replaced them.
+local error, io, math, pcall, setmetatable, table, tostring, type =
+  error, io, math, pcall, setmetatable, table, tostring, type
+
 local EPIPE = 32
 
 local M = {}
@@ -36,39 +40,69 @@ function M.flush()
   check(io.stdout:flush())
 end
 
+-- Text of what a script may have put into an error.
+local function shown(value)
+  local ok, found = pcall(tostring, value)
+  return ok and type(found) == "string" and found or "(a " .. type(value) .. ")"
+end
+
+local function hasText(value) return type(value) == "string" and value ~= "" end
+
 -- Text of an error for a person.
 local function describe(err)
-  local lines = { "holdfast: " .. err.message }
+  local lines = { "holdfast: " .. shown(err.message) }
   if err.code == "script" and type(err.cause) == "string" and err.cause:find("stack traceback:", 1, true) then
     lines[#lines + 1] = err.cause -- of the method of a class, rather than our own
-  elseif err.traceback and err.showTraceback then
+  elseif hasText(err.traceback) and err.showTraceback then
     lines[#lines + 1] = err.traceback
   elseif err.cause and err.cause ~= "" and err.code ~= "script" then
-    lines[#lines + 1] = "  cause: " .. tostring(err.cause):gsub("\n", "\n  ")
+    lines[#lines + 1] = "  cause: " .. shown(err.cause):gsub("\n", "\n  ")
   end
-  if err.hint then lines[#lines + 1] = "  " .. err.hint end
+  if err.hint then lines[#lines + 1] = "  " .. shown(err.hint) end
   return table.concat(lines, "\n")
+end
+
+-- A member of the JSON object: numbers and truth as they are, anything else as text.
+local function member(value)
+  if value == nil or type(value) == "boolean" then return value end
+  if type(value) == "number" and value == value and math.abs(value) ~= math.huge then return value end
+  return text.utf8(shown(value))
 end
 
 local function machineText(err)
   local cause = err.code ~= "script" and err.cause or nil
   return text.object("error", text.raw(text.object(
-    "code", err.code, "message", err.message,
-    "entityName", err.entityName, "entityId", err.entityId, "backend", err.backend,
-    "line", err.line, "imported", err.imported, "copied", err.copied,
-    "cause", cause and cause ~= "" and tostring(cause) or nil,
-    "hint", err.hint, "traceback", err.traceback and err.showTraceback and err.traceback or nil,
-    "retryable", err.retryable)))
+    "code", member(err.code), "message", member(shown(err.message)),
+    "entityName", member(err.entityName), "entityId", member(err.entityId), "backend", member(err.backend),
+    "line", member(err.line), "imported", member(err.imported), "copied", member(err.copied),
+    "cause", cause and cause ~= "" and member(shown(cause)) or nil,
+    "hint", member(err.hint),
+    "traceback", hasText(err.traceback) and err.showTraceback and member(err.traceback) or nil,
+    "retryable", err.retryable == true)))
 end
+
+-- Made before they are needed: what is said where nothing else can be.
+local NO_MEMORY = "not enough memory" -- as LuaJIT raises it
+local LAST_WORDS = {
+  [true] = "holdfast: Lua ran out of memory\n",
+  [false] = "holdfast: what was raised cannot be shown\n",
+}
+local LAST_OBJECTS = {
+  [true] = '{"error":{"code":"io","message":"Lua ran out of memory","retryable":false}}\n',
+  [false] = '{"error":{"code":"script","message":"what was raised cannot be shown","retryable":false}}\n',
+}
 
 --- Writes an error to stderr.
 ---@param err table  an error object; `hint`, `line`, `imported`, `copied` and `showTraceback` may have been added
 ---@param asJson boolean
 function M.complain(err, asJson)
   io.stdout:flush()
-  local ok, shown = pcall(asJson and machineText or describe, err)
-  if not ok then shown = "holdfast: " .. tostring(err.message) end -- such as text that is not UTF-8
-  io.stderr:write(shown, "\n")
+  local ok, said = pcall(asJson and machineText or describe, err)
+  if ok then
+    io.stderr:write(said, "\n")
+  else
+    io.stderr:write((asJson and LAST_OBJECTS or LAST_WORDS)[said == NO_MEMORY])
+  end
 end
 
 --- Writes a warning to stderr: something that the user should know, and that ends nothing.

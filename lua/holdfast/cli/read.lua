@@ -145,6 +145,7 @@ local function filter(args)
     end
   end, function(raised) return raised == output.nobodyReads and raised or core.traceback(raised) end)
   if not ok then
+    if raised ~= output.nobodyReads then raised = core.toError(raised) end
     if current then
       raised.message = string.format("the expression raised at %s:%s: %s", args.entity, current, raised.message)
       raised.entityName, raised.entityId = args.entity, current

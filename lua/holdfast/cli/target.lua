@@ -27,6 +27,7 @@ function M.open(args, creates)
   }
   local ok, store = xpcall(function() return holdfast.openStore(args.url, options) end, core.traceback)
   if not ok then
+    store = core.toError(store)
     -- "There is no such store" is trouble, and no answer to a question about its entities.
     store.exit = store.code == "not_found" and 3 or nil
     if store.code == "not_found" and not creates then

@@ -50,6 +50,7 @@ local function run(args)
     entities = args.entities, timeout = args.timeout, onResult = progress(args),
   })
   if not ok then
+    found = core.toError(found)
     found.exit = found.code == "script" and 1 or 2
     if found.code == "invalid_argument" then
       found.hint = "an adapter file returns its class; docs/adapters.md shows one"

@@ -6,6 +6,10 @@
 local json = require("holdfast.core").json
 local server = require "holdfast.server"
 
+-- As they are now: a script whose error is being said may have replaced them.
+local getmetatable, ipairs, math, os, pcall, select, setmetatable, string, table, tonumber =
+  getmetatable, ipairs, math, os, pcall, select, setmetatable, string, table, tonumber
+
 local M = {}
 
 --- A count with its thousands apart: 20,000.
@@ -72,6 +76,25 @@ function M.url(url)
   if not head then return server.redact(url, url) end
   base = unescape(base)
   return head .. server.redact(base, base) .. tail
+end
+
+--- The text, with what is not UTF-8 in it replaced: for JSON, which can hold nothing else.
+---@param value string
+---@return string
+function M.utf8(value)
+  if pcall(json.encode, value) then return value end
+  local parts, at = {}, 1
+  while at <= #value do
+    local lead = value:byte(at)
+    local size = lead < 0x80 and 1 or lead < 0xE0 and 2 or lead < 0xF0 and 3 or 4
+    local character = value:sub(at, at + size - 1)
+    if #character < size or not pcall(json.encode, character) then
+      character, size = "\239\191\189", 1
+    end
+    parts[#parts + 1] = character
+    at = at + size
+  end
+  return table.concat(parts)
 end
 
 local Raw = {}

@@ -116,6 +116,7 @@ end
 local function ask(exchange, who, ...)
   local ok, got = xpcall(exchange.getCandles, core.traceback, ...)
   if ok then return got end
+  got = core.toError(got)
   local failure = core.error(got.code, who .. " raised: " .. got.message, { cause = got, retryable = got.retryable })
   failure.traceback = got.traceback
   error(failure, 0)

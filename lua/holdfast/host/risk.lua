@@ -76,7 +76,7 @@ local error, assert = error, assert -- those of Lua, whatever a script puts in t
 ---@return string? reason
 ---@return holdfast.Error? fault
 local function judge(raised, by)
-  local failure = core.traceback(raised)
+  local failure = core.toError(core.traceback(raised)) -- without memory for an object it is a text
   local failed = core.isError(raised) or by ~= error and by ~= assert or failure.message:find("attempt to ", 1, true)
   if failed then return nil, failure end
   return type(raised) == "table" and type(raised.note) == "string" and raised.note or failure.message

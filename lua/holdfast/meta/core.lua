@@ -51,6 +51,12 @@ function core.error(code, message, fields) end
 ---@return boolean
 function core.isError(value, code) end
 
+---What was raised as an error object: itself if it is one.  For what pcall and xpcall give, which may be LuaJIT's plain
+---texts for a lack of memory and for an error in a message handler, whatever the handler is.
+---@param raised any
+---@return holdfast.Error
+function core.toError(raised) end
+
 ---A message handler for xpcall: turns whatever was raised into an error object with a traceback.
 ---@param raised any
 ---@return holdfast.Error
