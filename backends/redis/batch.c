@@ -182,6 +182,7 @@ static hf_status send_group(redis_batch *b, const struct group *g, const int *ta
 static hf_status receive_group(redis_batch *b, const struct group *g, const int *targets, int64_t deadline,
                                hf_error *err) {
   hf_status status = HF_OK;
+  redis_bounds_allow(&g->link->bounds, b->count);
   for (size_t i = 0; i < b->count && status == HF_OK; i++) {
     redis_command *c = &b->commands[i];
     if (c->reply || targets[i] != g->node) continue;
@@ -354,6 +355,7 @@ hf_status redis_batch_run(redis_batch *b, int64_t deadline, hf_error *err) {
 
 hf_status redis_batch_run_on(redis_batch *b, redis_link *link, int64_t deadline, hf_error *err) {
   hf_status status = redis_link_send(link, b->text.data, b->text.size, deadline, err);
+  redis_bounds_allow(&link->bounds, b->count);
   for (size_t i = 0; i < b->count && status == HF_OK; i++)
     status = redis_link_receive(link, &b->commands[i].reply, deadline, err);
   return status;

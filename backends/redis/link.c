@@ -39,12 +39,12 @@ static int left_ms(int64_t deadline) {
 /* Waits for the events.  0: the deadline has passed. */
 static int wait_for(int fd, short events, int64_t deadline) {
   struct pollfd p = {.fd = fd, .events = events};
-  for (;;) {
-    int left = left_ms(deadline), n = poll(&p, 1, left);
+  for (int left; (left = left_ms(deadline)) > 0;) {
+    int n = poll(&p, 1, left);
     if (n > 0) return p.revents;
     if (n < 0 && errno != EINTR) return POLLERR;
-    if (left == 0) return 0;
   }
+  return 0;
 }
 
 /* ---- connecting */
@@ -148,7 +148,7 @@ static hf_status shake_hands(redis_link *link, int64_t deadline, hf_error *err) 
 hf_status redis_link_open(const redis_config *c, const redis_address *a, int64_t deadline, redis_link **out,
                           hf_error *err) {
   redis_link *link = calloc(1, sizeof *link);
-  if (!link || !(link->reader = redisReaderCreate())) {
+  if (!link || !(link->reader = redis_bounds_reader(&link->bounds))) {
     free(link);
     return hf_error_set(err, HF_IO, "out of memory");
   }
@@ -181,19 +181,28 @@ bool redis_link_is_dead(const redis_link *link) {
   return poll(&p, 1, 0) != 0;
 }
 
+bool redis_link_is_clean(const redis_link *link) {
+  return link->reader->pos == link->reader->len && link->reader->ridx < 0;
+}
+
 /* ---- reading */
+
+static hf_status feed(redis_link *link, const char *data, size_t size, hf_error *err) {
+  if (redisReaderFeed(link->reader, data, size) != REDIS_OK) return hf_error_set(err, HF_IO, "out of memory");
+  const char *problem = redis_bounds_check(&link->bounds, link->reader);
+  return problem ? fail(&link->address, HF_UNAVAILABLE, problem, err) : HF_OK;
+}
 
 /* Bytes, as they come from the network, to the parser. */
 static hf_status take_in(redis_link *link, const char *data, size_t size, hf_error *err) {
-  if (!link->tls)
-    return redisReaderFeed(link->reader, data, size) == REDIS_OK ? HF_OK : hf_error_set(err, HF_IO, "out of memory");
+  if (!link->tls) return feed(link, data, size, err);
   char plain[CHUNK / 4];
   size_t n = 0;
   hf_status status = redis_tls_feed(link->tls, data, size, err);
   while (status == HF_OK) {
     status = redis_tls_read(link->tls, plain, sizeof plain, &n, err);
     if (status || n == 0) return status;
-    if (redisReaderFeed(link->reader, plain, n) != REDIS_OK) return hf_error_set(err, HF_IO, "out of memory");
+    status = feed(link, plain, n, err);
   }
   return status;
 }
@@ -225,10 +234,11 @@ static hf_status pump(redis_link *link, int64_t deadline, hf_error *err) {
 hf_status redis_link_receive(redis_link *link, redisReply **out, int64_t deadline, hf_error *err) {
   for (;;) {
     void *reply = NULL;
-    if (redisReaderGetReply(link->reader, &reply) != REDIS_OK)
-      return fail(&link->address, HF_UNAVAILABLE, link->reader->errstr, err);
+    redisReaderGetReply(link->reader, &reply);
     *out = reply;
     if (reply) return HF_OK;
+    const char *problem = redis_bounds_check(&link->bounds, link->reader);
+    if (problem) return fail(&link->address, HF_UNAVAILABLE, problem, err);
     hf_status status = pump(link, deadline, err);
     if (status) return status;
   }

@@ -210,8 +210,8 @@ static hf_status expect(const redis_batch *b, int type, hf_error *err) {
 }
 
 /* `type`: of the replies to come. */
-static hf_status run_writes(redis_batch *b, bool ok, int type, hf_error *err) {
-  hf_status status = ok ? redis_batch_run(b, redis_deadline(b->store), err) : memory(err);
+static hf_status run_writes(redis_batch *b, bool ok, int type, int64_t deadline, hf_error *err) {
+  hf_status status = ok ? redis_batch_run(b, deadline, err) : memory(err);
   atomic_fetch_add(&b->store->writes, 1);
   if (status == HF_OK) status = b->whole ? redis_check_all(b, err) : expect(b, type, err);
   return status;
@@ -241,7 +241,7 @@ static hf_status put_many(void *store, void *txn, void *entity, const hf_put *pu
     for (size_t i = 0; i < count && ok; i++)
       ok = redis_batch_word(&b, redis_key(entity, puts[i].key.id, key)) && redis_batch_word(&b, puts[i].json);
   }
-  status = run_writes(&b, ok, REDIS_REPLY_STATUS, err);
+  status = run_writes(&b, ok, REDIS_REPLY_STATUS, redis_deadline(s), err);
   redis_batch_free(&b);
   return status;
 }
@@ -261,10 +261,11 @@ static bool add_removals(redis_batch *b, const redis_entity *e, const hf_slice *
   return ok;
 }
 
-static hf_status remove_ids(redis_entity *e, const hf_slice *ids, size_t count, uint64_t *removed, hf_error *err) {
+static hf_status remove_ids(redis_entity *e, const hf_slice *ids, size_t count, uint64_t *removed, int64_t deadline,
+                            hf_error *err) {
   redis_batch b;
   redis_batch_init(&b, e->store, true);
-  hf_status status = run_writes(&b, add_removals(&b, e, ids, count), REDIS_REPLY_INTEGER, err);
+  hf_status status = run_writes(&b, add_removals(&b, e, ids, count), REDIS_REPLY_INTEGER, deadline, err);
   for (size_t i = 0; i < b.count && status == HF_OK; i++) *removed += (uint64_t)b.commands[i].reply->integer;
   redis_batch_free(&b);
   return status;
@@ -280,7 +281,7 @@ static hf_status get_in(redis_txn *txn, const redis_entity *e, hf_slice id, hf_b
   const redisReply *value = NULL;
   hf_slice text = {NULL, 0};
   redis_batch_init(&b, e->store, false);
-  hf_status status = redis_txn_values(txn, e, &id, 1, &b, &value, &text, err);
+  hf_status status = redis_txn_values(txn, e, &id, 1, &b, &value, &text, redis_deadline(e->store), err);
   if (status == HF_OK && !text.data) status = value ? redis_value(e->store, value, &text, err) : HF_NOT_FOUND;
   if (status == HF_OK && revision) *revision = redis_revision(text);
   if (status == HF_OK && json) {
@@ -292,12 +293,13 @@ static hf_status get_in(redis_txn *txn, const redis_entity *e, hf_slice id, hf_b
 }
 
 /* The reply to a command of one key. */
-static hf_status ask(const redis_entity *e, redis_batch *b, const char *command, hf_slice id, hf_error *err) {
+static hf_status ask(const redis_entity *e, redis_batch *b, const char *command, hf_slice id, int64_t deadline,
+                     hf_error *err) {
   char key[REDIS_KEY_MAX];
   hf_slice name = redis_key(e, id, key);
   int slot = e->store->config.mode == REDIS_CLUSTER ? redis_slot(name) : 0;
   if (!redis_batch_add(b, slot, (const hf_slice[]){hf_text(command), name}, 2)) return memory(err);
-  hf_status status = redis_batch_run(b, redis_deadline(e->store), err);
+  hf_status status = redis_batch_run(b, deadline, err);
   return status ? status : redis_batch_check(b, err);
 }
 
@@ -309,7 +311,7 @@ static hf_status get(void *store, void *txn, void *entity, const hf_key *key, hf
   redis_batch b;
   hf_slice text = {NULL, 0};
   redis_batch_init(&b, store, false);
-  hf_status status = ask(entity, &b, "GET", key->id, err);
+  hf_status status = ask(entity, &b, "GET", key->id, redis_deadline(store), err);
   if (status == HF_OK) status = redis_value(store, b.commands[0].reply, &text, err);
   if (status == HF_OK) {
     json->size = 0;
@@ -324,7 +326,7 @@ static hf_status has(void *store, void *txn, void *entity, const hf_key *key, hf
   if (txn) return get_in(txn, entity, key->id, NULL, NULL, err);
   redis_batch b;
   redis_batch_init(&b, store, false);
-  hf_status status = ask(entity, &b, "EXISTS", key->id, err);
+  hf_status status = ask(entity, &b, "EXISTS", key->id, redis_deadline(store), err);
   if (status == HF_OK) status = expect(&b, REDIS_REPLY_INTEGER, err);
   if (status == HF_OK && b.commands[0].reply->integer == 0) status = HF_NOT_FOUND;
   redis_batch_free(&b);
@@ -341,7 +343,8 @@ static hf_status put_at_revision(redis_entity *e, const hf_put *put, uint64_t re
   hf_slice present = {NULL, 0};
   redis_batch_init(&read, e->store, false);
   redis_batch_init(&write, e->store, true);
-  hf_status status = ask(e, &read, "GET", put->key.id, err);
+  int64_t deadline = redis_deadline(e->store);
+  hf_status status = ask(e, &read, "GET", put->key.id, deadline, err);
   if (status == HF_OK) status = redis_value(e->store, read.commands[0].reply, &present, err);
   info->revision = status == HF_OK ? redis_revision(present) : 0;
   if (status == HF_NOT_FOUND || (status == HF_OK && info->revision != revision)) status = HF_CONFLICT;
@@ -349,7 +352,8 @@ static hf_status put_at_revision(redis_entity *e, const hf_put *put, uint64_t re
     hf_slice key = redis_key(e, put->key.id, name);
     snprintf(ttl, sizeof ttl, "%lld", (long long)e->store->config.ttl_ms);
     const hf_slice words[] = {hf_text("EVAL"), hf_text(script), hf_text("1"), key, present, put->json, hf_text(ttl)};
-    status = run_writes(&write, redis_batch_add(&write, redis_slot(key), words, 7) != NULL, REDIS_REPLY_INTEGER, err);
+    bool ok = redis_batch_add(&write, redis_slot(key), words, 7) != NULL;
+    status = run_writes(&write, ok, REDIS_REPLY_INTEGER, deadline, err);
     if (status == HF_OK && write.commands[0].reply->integer != 1) {
       info->revision = HF_REVISION_UNKNOWN;
       status = HF_CONFLICT;
@@ -385,7 +389,7 @@ static hf_status put(void *store, void *txn, void *entity, const hf_put *put, co
     redis_batch b;
     redis_batch_init(&b, store, true);
     bool ok = redis_add_set(&b, redis_key(entity, put->key.id, key), put->json, options->if_absent);
-    status = run_writes(&b, ok, REDIS_REPLY_STATUS, err);
+    status = run_writes(&b, ok, REDIS_REPLY_STATUS, redis_deadline(store), err);
     if (status == HF_OK && b.commands[0].reply->type == REDIS_REPLY_NIL) {
       info->revision = HF_REVISION_UNKNOWN;
       status = HF_CONFLICT;
@@ -397,7 +401,6 @@ static hf_status put(void *store, void *txn, void *entity, const hf_put *put, co
 }
 
 static hf_status remove_one(void *store, void *txn, void *entity, const hf_key *key, hf_error *err) {
-  (void)store;
   char name[REDIS_KEY_MAX];
   uint64_t removed = 0;
   if (txn) {
@@ -405,72 +408,105 @@ static hf_status remove_one(void *store, void *txn, void *entity, const hf_key *
     if (status != HF_OK && status != HF_CORRUPT) return status;
     return redis_txn_remove(txn, redis_key(entity, key->id, name), err);
   }
-  hf_status status = remove_ids(entity, &key->id, 1, &removed, err);
+  hf_status status = remove_ids(entity, &key->id, 1, &removed, redis_deadline(store), err);
   return status == HF_OK && !removed ? HF_NOT_FOUND : status;
+}
+
+/* Removes those of some ids that are there, as the transaction sees it. */
+static hf_status remove_some_in(redis_txn *txn, redis_entity *e, const hf_slice *ids, size_t count, uint64_t *removed,
+                                int64_t deadline, hf_error *err) {
+  redis_batch b;
+  const redisReply *values[REMOVED_AT_ONCE] = {NULL};
+  hf_slice texts[REMOVED_AT_ONCE] = {{NULL, 0}};
+  char key[REDIS_KEY_MAX];
+  redis_batch_init(&b, e->store, false);
+  hf_status status = redis_txn_values(txn, e, ids, count, &b, values, texts, deadline, err);
+  for (size_t i = 0; i < count && status == HF_OK; i++) {
+    bool there = texts[i].data || (values[i] && values[i]->type != REDIS_REPLY_NIL);
+    if (!there || redis_txn_removed(txn, e, ids[i])) continue; /* or it is here twice */
+    status = redis_txn_remove(txn, redis_key(e, ids[i], key), err);
+    *removed += status == HF_OK;
+  }
+  redis_batch_free(&b);
+  return status;
 }
 
 static hf_status remove_many(void *store, void *txn, void *entity, const hf_key *keys, size_t count, uint64_t *removed,
                              hf_error *err) {
   hf_status status = HF_OK;
   *removed = 0;
-  if (txn) {
-    for (size_t i = 0; i < count; i++) {
-      status = remove_one(store, txn, entity, &keys[i], err);
-      if (status != HF_OK && status != HF_NOT_FOUND) return status;
-      *removed += status == HF_OK;
-    }
-    return HF_OK;
-  }
   if (!count) return HF_OK;
   hf_slice *ids = malloc(count * sizeof *ids);
   if (!ids) return memory(err);
   for (size_t i = 0; i < count; i++) ids[i] = keys[i].id;
-  status = remove_ids(entity, ids, count, removed, err);
+  redis_time time = redis_time_begin(store);
+  redis_time_extend(&time, count);
+  if (!txn) status = remove_ids(entity, ids, count, removed, redis_deadline(store), err);
+  for (size_t i = 0; txn && i < count && status == HF_OK; i += REMOVED_AT_ONCE) {
+    size_t n = count - i < REMOVED_AT_ONCE ? count - i : REMOVED_AT_ONCE;
+    status = remove_some_in(txn, entity, ids + i, n, removed, redis_time_step(&time), err);
+  }
   free(ids);
   return status;
 }
 
 /* ---- all of them */
 
-static hf_status list_all(redis_entity *e, redis_txn *txn, hf_listing **out, hf_error *err) {
-  hf_status status = redis_list(e, out, err);
+static hf_status list_all(redis_entity *e, redis_txn *txn, redis_time *time, hf_listing **out, hf_error *err) {
+  hf_status status = redis_list(e, time, out, err);
   if (status || !txn) return status;
   status = redis_txn_add_ids(txn, e, *out, err);
   if (status) hf_listing_free(*out);
   return status;
 }
 
-static hf_status clear(void *store, void *txn, void *entity, hf_error *err) {
-  (void)store;
-  hf_listing *ids;
-  hf_slice some[REMOVED_AT_ONCE];
+static hf_status clear_in(redis_txn *txn, redis_entity *e, const hf_listing *ids, hf_error *err) {
+  hf_status status = HF_OK;
   char key[REDIS_KEY_MAX];
+  for (size_t i = 0; i < hf_listing_size(ids) && status == HF_OK; i++)
+    status = redis_txn_remove(txn, redis_key(e, hf_listing_id(ids, i), key), err);
+  return status;
+}
+
+static hf_status clear_listed(redis_entity *e, const hf_listing *ids, const redis_time *time, hf_error *err) {
+  hf_slice some[REMOVED_AT_ONCE];
   uint64_t removed = 0;
-  hf_status status = list_all(entity, txn, &ids, err);
-  if (status) return status;
   size_t count = hf_listing_size(ids);
-  for (size_t i = 0, n = 0; i < count && status == HF_OK; i++) {
-    some[n++] = hf_listing_id(ids, i);
-    if (txn) {
-      status = redis_txn_remove(txn, redis_key(entity, some[--n], key), err);
-    } else if (n == REMOVED_AT_ONCE || i + 1 == count) {
-      status = remove_ids(entity, some, n, &removed, err);
-      n = 0;
-    }
+  hf_status status = HF_OK;
+  for (size_t i = 0, n = 0; i < count && status == HF_OK; i += n) {
+    for (n = 0; n < REMOVED_AT_ONCE && i + n < count; n++) some[n] = hf_listing_id(ids, i + n);
+    if (redis_time_is_over(time))
+      return hf_error_set(err, HF_TIMEOUT, "Redis: %llu of %zu entities were removed within the deadline: run it again",
+                          (unsigned long long)removed, count);
+    status = remove_ids(e, some, n, &removed, redis_time_step(time), err);
   }
+  return status;
+}
+
+static hf_status clear(void *store, void *txn, void *entity, hf_error *err) {
+  hf_listing *ids;
+  redis_time time = redis_time_begin(store);
+  hf_status status = list_all(entity, txn, &time, &ids, err);
+  if (status) return status;
+  redis_time_extend(&time, hf_listing_size(ids));
+  status = txn ? clear_in(txn, entity, ids, err) : clear_listed(entity, ids, &time, err);
   hf_listing_free(ids);
   return status;
 }
 
-static hf_status count(void *store, void *txn, void *entity, uint64_t *n, hf_error *err) {
-  (void)store;
+static hf_status count_within(void *txn, void *entity, redis_time *time, uint64_t *n, hf_error *err) {
   hf_listing *ids;
-  hf_status status = list_all(entity, txn, &ids, err);
+  hf_status status = list_all(entity, txn, time, &ids, err);
   if (status) return status;
   *n = hf_listing_size(ids);
   for (size_t i = 0; txn && i < hf_listing_size(ids); i++) *n -= redis_txn_removed(txn, entity, hf_listing_id(ids, i));
   hf_listing_free(ids);
   return HF_OK;
+}
+
+static hf_status count(void *store, void *txn, void *entity, uint64_t *n, hf_error *err) {
+  redis_time time = redis_time_begin(store);
+  return count_within(txn, entity, &time, n, err);
 }
 
 static hf_status entities(void *store, void *txn, hf_page *page, hf_error *err) {

@@ -8,12 +8,15 @@
  *   batch.c        commands that are sent together, wherever their keys live, and tried again where that is safe
  *   route.c        nodes, their idle links, sentinels, the slots of a cluster
  *   link.c, tls.c  one connection: bytes, replies, deadlines
+ *   reply.c        what is accepted as a reply
+ *   deadline.c     how long an operation may take
  *   url.c          what a URL says
  *
  * Replies are parsed by hiredis.  Its connections are not used: their timeouts count from the last byte, so that no
  * call has a deadline, and they know no TLS.
  *
- * Deadlines are nanoseconds on hf_clock_ns().  Each slot sets one, and everything below keeps to it.
+ * Deadlines are nanoseconds on hf_clock_ns().  Each slot sets one, or a redis_time where it needs many round trips, and
+ * everything below keeps to it.
  */
 #ifndef HF_BACKENDS_REDIS_REDIS_H
 #define HF_BACKENDS_REDIS_REDIS_H
@@ -53,6 +56,23 @@ typedef struct redis_config {
 hf_status redis_config_parse(const hf_location *at, redis_config *out, hf_error *err);
 void redis_config_free(redis_config *c);
 
+/* ---- replies */
+
+/* What is accepted as a reply, and what was so far. */
+typedef struct redis_bounds {
+  redisReplyObjectFunctions theirs, ours; /* hiredis' own, and those that look before they call them */
+  size_t elements_max;
+  size_t elements, bytes; /* of the reply that is being read */
+  char problem[96];       /* "": none */
+} redis_bounds;
+
+/* A reader that keeps to the bounds, which must stay where they are as long as it.  NULL: out of memory. */
+redisReader *redis_bounds_reader(redis_bounds *b);
+/* Says how many elements the next reply may have, where that can be many. */
+void redis_bounds_allow(redis_bounds *b, size_t elements);
+/* What is wrong with what came so far; NULL: nothing.  To be called when there is no whole reply. */
+const char *redis_bounds_check(redis_bounds *b, const redisReader *reader);
+
 /* ---- links */
 
 typedef struct redis_tls redis_tls;
@@ -62,6 +82,7 @@ typedef struct redis_link {
   int fd;
   redis_tls *tls; /* NULL: plain */
   redisReader *reader;
+  redis_bounds bounds;
   redis_address address;
   int64_t used_at;     /* when it was returned to its pool */
   int timeout_ms;      /* of reads, as the socket has it now */
@@ -76,6 +97,8 @@ hf_status redis_link_open(const redis_config *c, const redis_address *address, i
 void redis_link_close(redis_link *link);
 /* Whether the other side has closed an idle link, or has said something unasked. */
 bool redis_link_is_dead(const redis_link *link);
+/* Whether everything that came was asked for: what is left over would be taken for the reply to another command. */
+bool redis_link_is_clean(const redis_link *link);
 /* Sends all bytes; reads meanwhile what comes, so that no two buffers wait for each other. */
 hf_status redis_link_send(redis_link *link, const char *data, size_t size, int64_t deadline, hf_error *err);
 /* The next reply, which may be an error reply; freed by freeReplyObject(). */
@@ -130,8 +153,22 @@ typedef struct redis_entity {
   hf_slice pattern; /* of its keys, for SCAN */
 } redis_entity;
 
-/* The deadline of an operation that begins now. */
+/* The deadline of an operation that begins now, and is over after one round trip or two. */
 int64_t redis_deadline(const redis_store *s);
+
+/* The time of an operation that needs a number of round trips which depends on how much there is. */
+typedef struct redis_time {
+  const redis_store *store;
+  int64_t until;
+} redis_time;
+
+redis_time redis_time_begin(const redis_store *s);
+/* There are so many keys to look at, or entities to move. */
+void redis_time_extend(redis_time *t, uint64_t keys);
+/* The deadline of the round trip that begins now. */
+int64_t redis_time_step(const redis_time *t);
+bool redis_time_is_over(const redis_time *t);
+
 /* The slot of a key in a cluster. */
 int redis_slot(hf_slice key);
 /* Makes routes known as far as necessary: the sentinels' master, the cluster's slots. */
@@ -217,8 +254,8 @@ bool redis_add_all(redis_batch *b, const hf_slice *keys, const hf_slice *texts, 
 /* What became of them: HF_CONFLICT when a watched key has changed. */
 hf_status redis_check_all(const redis_batch *b, hf_error *err);
 
-/* The ids of the entity type as they are in the server. */
-hf_status redis_list(redis_entity *e, hf_listing **out, hf_error *err);
+/* The ids of the entity type as they are in the server.  The time grows with how many keys that has. */
+hf_status redis_list(redis_entity *e, redis_time *time, hf_listing **out, hf_error *err);
 hf_status redis_list_names(redis_store *s, const redis_txn *txn, hf_page *page, hf_error *err);
 hf_status redis_scan(void *store, void *txn, void *entity, const hf_scan *scan, hf_page *page, bool *more,
                      hf_error *err);
@@ -232,7 +269,7 @@ void redis_walk_free(void *walk);
  * or texts[i] what it wrote itself, or both are missing: it removed it.  The server watches from now on what was read.
  */
 hf_status redis_txn_values(redis_txn *t, const redis_entity *e, const hf_slice *ids, size_t count, redis_batch *b,
-                           const redisReply **values, hf_slice *texts, hf_error *err);
+                           const redisReply **values, hf_slice *texts, int64_t deadline, hf_error *err);
 hf_status redis_txn_put(redis_txn *t, hf_slice key, hf_slice json, hf_error *err);
 hf_status redis_txn_remove(redis_txn *t, hf_slice key, hf_error *err);
 /* Whether it removed the id. */

@@ -15,8 +15,6 @@
 
 enum { MS = 1000000, CAREFUL_NS = 10 * MS, RESOLVE_NS = 1000 * MS };
 
-int64_t redis_deadline(const redis_store *s) { return hf_clock_ns() + s->config.timeout_ms * MS; }
-
 /* CRC16 (XMODEM) of the key, or of what stands in its first {...}. */
 int redis_slot(hf_slice key) {
   const char *open = memchr(key.data, '{', key.size);
@@ -205,8 +203,8 @@ static hf_status introduce(redis_store *s, redis_link *link, int64_t deadline, h
 /* ---- links */
 
 static int64_t connect_deadline(const redis_store *s, int64_t deadline) {
-  int64_t own = hf_clock_ns() + s->config.connect_ms * MS;
-  return own < deadline ? own : deadline;
+  int64_t now = hf_clock_ns();
+  return s->config.connect_ms < (deadline - now) / MS ? now + s->config.connect_ms * MS : deadline;
 }
 
 static void set_stale(redis_store *s) {
@@ -252,6 +250,7 @@ hf_status redis_link_take(redis_store *s, int node, bool careful, int64_t deadli
 void redis_link_give(redis_store *s, int node, redis_link *link, bool broken) {
   redis_node *n = s->nodes[node];
   redis_link *dropped = NULL;
+  if (!broken && !redis_link_is_clean(link)) broken = true;
   link->used_at = hf_clock_ns();
   pthread_mutex_lock(&s->lock);
   if (broken) {

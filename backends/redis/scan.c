@@ -16,7 +16,8 @@ enum {
   SCAN_COUNT = 2000,          /* keys that the server looks at in one step: about a millisecond */
   WINDOW_MAX = 2048,          /* values read ahead */
   WINDOW_BYTES = 1024 * 1024, /* of them, about */
-  NAMES_PAGE = 10000
+  NAMES_PAGE = 10000,
+  SEEN_MORE = 25000 /* keys that may come beside those that the database had */
 };
 
 static hf_status memory(hf_error *err) {
@@ -26,82 +27,160 @@ static hf_status memory(hf_error *err) {
 
 /* ---- SCAN */
 
-/* Asks each node for its next keys; cursors[i] becomes NULL when it has no more. */
-static hf_status scan_step(redis_store *s, hf_slice pattern, const int *nodes, char (*cursors)[24], bool *ended,
-                           int count, redis_key_fn fn, void *arg, int64_t deadline, hf_error *err) {
-  redis_batch b;
+/* One pass over all keys that match on all masters.
+ *
+ * SCAN promises that it ends where the number of keys stays below some bound, and nothing else: not when, and a server
+ * that is none, or has lost its wits, may answer for ever.  So the first step asks for the number of keys as well.
+ * It says how long the pass may take, and how many keys can come. */
+struct pass {
+  redis_store *store;
+  hf_slice pattern;
+  redis_key_fn fn; /* is called for each key; false: out of memory */
+  void *arg;
+  redis_time *time;
+  bool asks_size;          /* with the next step */
+  bool knows_size;         /* the server said how many keys there are: `size` */
+  uint64_t size, seen;     /* keys */
+  int count;               /* of masters */
+  int nodes[REDIS_NODES];  /* them */
+  bool ended[REDIS_NODES]; /* they have no more keys */
+  char cursors[REDIS_NODES][24];
+};
+
+static bool add_to(redis_batch *b, int node, const hf_slice *words, size_t count) {
+  redis_command *c = redis_batch_add(b, -1, words, count);
+  if (c) c->node = node;
+  return c != NULL;
+}
+
+/* SCAN for each node that has more keys, then DBSIZE for all of those. */
+static bool add_step(const struct pass *p, redis_batch *b) {
+  static const hf_slice dbsize = {"DBSIZE", 6};
   char size[16];
+  bool ok = true;
+  snprintf(size, sizeof size, "%d", SCAN_COUNT);
+  for (int i = 0; i < p->count && ok; i++) {
+    const hf_slice words[] = {hf_text("SCAN"), hf_text(p->cursors[i]), hf_text("MATCH"),
+                              p->pattern,      hf_text("COUNT"),       hf_text(size)};
+    if (!p->ended[i]) ok = add_to(b, p->nodes[i], words, 6);
+  }
+  for (int i = 0; i < p->count && ok && p->asks_size; i++)
+    if (!p->ended[i]) ok = add_to(b, p->nodes[i], &dbsize, 1);
+  return ok;
+}
+
+/* The replies to DBSIZE of the nodes that were asked.  Who may not ask must be done within the timeout. */
+static hf_status take_sizes(struct pass *p, const redis_command *commands, size_t count, hf_error *err) {
+  uint64_t size = 0;
+  for (size_t i = 0; i < count; i++) {
+    const redisReply *r = commands[i].reply;
+    if (r->type == REDIS_REPLY_ERROR) return HF_OK;
+    if (r->type != REDIS_REPLY_INTEGER || r->integer < 0)
+      return hf_error_set(err, HF_IO, "Redis answers DBSIZE with something else");
+    size += (uint64_t)r->integer;
+  }
+  if (!p->knows_size || size > p->size) redis_time_extend(p->time, size - p->size);
+  if (size > p->size) p->size = size;
+  p->knows_size = true;
+  return HF_OK;
+}
+
+/* The reply of one node: its next cursor, and keys. */
+static hf_status take_keys(struct pass *p, int node, const redisReply *r, hf_error *err) {
+  if (r->type == REDIS_REPLY_ERROR) return redis_fail_reply(p->store, r, err);
+  if (r->type != REDIS_REPLY_ARRAY || r->elements != 2 || r->element[0]->type != REDIS_REPLY_STRING ||
+      r->element[0]->len >= sizeof p->cursors[0] || r->element[1]->type != REDIS_REPLY_ARRAY)
+    return hf_error_set(err, HF_IO, "Redis answers SCAN with something else");
+  const redisReply *keys = r->element[1];
+  const char *cursor = r->element[0]->str;
+  p->ended[node] = strcmp(cursor, "0") == 0;
+  if (!p->ended[node] && !keys->elements && strcmp(cursor, p->cursors[node]) == 0) {
+    hf_error_set(err, HF_UNAVAILABLE,
+                 "Redis answers SCAN %s with the same cursor and no keys, so that it would never end", cursor);
+    err->retryable = false;
+    return HF_UNAVAILABLE;
+  }
+  memcpy(p->cursors[node], cursor, r->element[0]->len + 1);
+  p->seen += keys->elements;
+  for (size_t k = 0; k < keys->elements; k++)
+    if (keys->element[k]->type == REDIS_REPLY_STRING &&
+        !p->fn(p->arg, (hf_slice){keys->element[k]->str, keys->element[k]->len}))
+      return memory(err);
+  return HF_OK;
+}
+
+/* A key may come more than once, and there may be more keys than there were; but only so many. */
+static bool has_too_many(const struct pass *p) { return p->knows_size && p->seen / 4 > p->size + SEEN_MORE; }
+
+static hf_status fail_late(const struct pass *p, hf_error *err) {
+  return hf_error_set(err, HF_TIMEOUT, "Redis: its keys were not listed within the deadline%s",
+                      p->knows_size ? "" : ": allow the user DBSIZE, and it grows with the number of keys");
+}
+
+/* Whether to go on.  has_asked: the size is known anew. */
+static hf_status check_pass(const struct pass *p, bool has_asked, hf_error *err) {
+  if (has_asked && has_too_many(p)) {
+    hf_error_set(err, HF_UNAVAILABLE, "Redis answers SCAN with %llu keys and more, where DBSIZE says %llu",
+                 (unsigned long long)p->seen, (unsigned long long)p->size);
+    err->retryable = false;
+    return HF_UNAVAILABLE;
+  }
+  return redis_time_is_over(p->time) ? fail_late(p, err) : HF_OK;
+}
+
+/* Asks each node for its next keys. */
+static hf_status scan_step(struct pass *p, hf_error *err) {
+  redis_batch b;
   int asked[REDIS_NODES];
   size_t n = 0;
-  snprintf(size, sizeof size, "%d", SCAN_COUNT);
-  redis_batch_init(&b, s, false);
-  bool ok = true;
-  for (int i = 0; i < count && ok; i++) {
-    if (ended[i]) continue;
-    const hf_slice words[] = {hf_text("SCAN"), hf_text(cursors[i]), hf_text("MATCH"),
-                              pattern,         hf_text("COUNT"),    hf_text(size)};
-    redis_command *c = redis_batch_add(&b, -1, words, 6);
-    if (c) c->node = nodes[i];
-    asked[n++] = i;
-    ok = c != NULL;
-  }
-  hf_status status = ok ? redis_batch_run(&b, deadline, err) : memory(err);
-  if (status == HF_OK) status = redis_batch_check(&b, err);
-  for (size_t i = 0; i < n && status == HF_OK; i++) {
-    const redisReply *r = b.commands[i].reply;
-    if (r->type != REDIS_REPLY_ARRAY || r->elements != 2 || r->element[0]->type != REDIS_REPLY_STRING ||
-        r->element[0]->len >= 24 || r->element[1]->type != REDIS_REPLY_ARRAY) {
-      status = hf_error_set(err, HF_IO, "Redis answers SCAN with something else");
-      break;
-    }
-    memcpy(cursors[asked[i]], r->element[0]->str, r->element[0]->len + 1);
-    ended[asked[i]] = strcmp(cursors[asked[i]], "0") == 0;
-    const redisReply *keys = r->element[1];
-    for (size_t k = 0; k < keys->elements && ok; k++)
-      ok = keys->element[k]->type != REDIS_REPLY_STRING ||
-           fn(arg, (hf_slice){keys->element[k]->str, keys->element[k]->len});
-    if (!ok) status = memory(err);
-  }
+  for (int i = 0; i < p->count; i++)
+    if (!p->ended[i]) asked[n++] = i;
+  redis_batch_init(&b, p->store, false);
+  hf_status status = add_step(p, &b) ? redis_batch_run(&b, redis_time_step(p->time), err) : memory(err);
+  if (status == HF_OK && p->asks_size) status = take_sizes(p, b.commands + n, n, err);
+  for (size_t i = 0; i < n && status == HF_OK; i++) status = take_keys(p, asked[i], b.commands[i].reply, err);
   redis_batch_free(&b);
   return status;
 }
 
-/* All keys that match on all masters. */
-static hf_status scan_pass(redis_store *s, hf_slice pattern, redis_key_fn fn, void *arg, hf_error *err) {
-  int nodes[REDIS_NODES];
-  char cursors[REDIS_NODES][24];
-  bool ended[REDIS_NODES] = {false}, going = true;
-  hf_status status = redis_route_refresh(s, redis_deadline(s), err);
+static bool has_ended(const struct pass *p) {
+  for (int i = 0; i < p->count; i++)
+    if (!p->ended[i]) return false;
+  return true;
+}
+
+static hf_status scan_pass(redis_store *s, hf_slice pattern, redis_key_fn fn, void *arg, redis_time *time,
+                           hf_error *err) {
+  struct pass p = {.store = s, .pattern = pattern, .fn = fn, .arg = arg, .time = time, .asks_size = true};
+  hf_status status = redis_route_refresh(s, redis_time_step(time), err);
   if (status) return status;
-  int count = redis_route_masters(s, nodes);
-  for (int i = 0; i < count; i++) strcpy(cursors[i], "0");
-  while (going && status == HF_OK) {
-    /* Each step has a deadline of its own: a walk over many keys takes as long as it takes. */
-    status = scan_step(s, pattern, nodes, cursors, ended, count, fn, arg, redis_deadline(s), err);
-    going = false;
-    for (int i = 0; i < count; i++) going |= !ended[i];
+  p.count = redis_route_masters(s, p.nodes);
+  for (int i = 0; i < p.count; i++) strcpy(p.cursors[i], "0");
+  for (bool begun = false;; begun = true) {
+    status = scan_step(&p, err);
+    if (status == HF_TIMEOUT && begun && redis_time_is_over(time)) return fail_late(&p, err);
+    if (status || has_ended(&p)) return status;
+    status = check_pass(&p, p.asks_size, err);
+    if (status) return status;
+    p.asks_size = has_too_many(&p); /* it may have grown */
   }
-  return status;
 }
 
 /* Whether keys are moving between nodes: a mark of it in what each master says of itself.  *map: a digest of who has
  * which slots, to be compared with that of another moment. */
-static hf_status look_for_moves(redis_store *s, bool *moving, uint64_t *map, hf_error *err) {
+static hf_status look_for_moves(redis_store *s, const redis_time *time, bool *moving, uint64_t *map, hf_error *err) {
   int nodes[REDIS_NODES];
   *moving = false;
   *map = 0;
-  hf_status status = redis_route_refresh(s, redis_deadline(s), err);
+  hf_status status = redis_route_refresh(s, redis_time_step(time), err);
   if (status || s->config.mode != REDIS_CLUSTER) return status;
   redis_batch b;
   redis_batch_init(&b, s, false);
   int count = redis_route_masters(s, nodes);
   bool ok = true;
-  for (int i = 0; i < count && ok; i++) {
-    redis_command *c = redis_batch_add(&b, -1, (const hf_slice[]){hf_text("CLUSTER"), hf_text("NODES")}, 2);
-    if (c) c->node = nodes[i];
-    ok = c != NULL;
-  }
-  status = ok ? redis_batch_run(&b, redis_deadline(s), err) : memory(err);
+  for (int i = 0; i < count && ok; i++)
+    ok = add_to(&b, nodes[i], (const hf_slice[]){hf_text("CLUSTER"), hf_text("NODES")}, 2);
+  status = ok ? redis_batch_run(&b, redis_time_step(time), err) : memory(err);
   if (status == HF_OK) status = redis_batch_check(&b, err);
   for (size_t i = 0; i < b.count && status == HF_OK; i++) {
     const redisReply *r = b.commands[i].reply;
@@ -116,17 +195,18 @@ static hf_status look_for_moves(redis_store *s, bool *moving, uint64_t *map, hf_
 
 /* A key that moves from a node that was not asked yet to one that was is missed; it moves once, so that a second pass
  * finds it. */
-static hf_status scan_keys(redis_store *s, hf_slice pattern, redis_key_fn fn, void *arg, hf_error *err) {
-  bool before, behind;
-  uint64_t map, map_behind;
-  hf_status status = look_for_moves(s, &before, &map, err);
-  if (status == HF_OK) status = scan_pass(s, pattern, fn, arg, err);
+static hf_status scan_keys(redis_store *s, hf_slice pattern, redis_key_fn fn, void *arg, redis_time *time,
+                           hf_error *err) {
+  bool before, after;
+  uint64_t map, map_after;
+  hf_status status = look_for_moves(s, time, &before, &map, err);
+  if (status == HF_OK) status = scan_pass(s, pattern, fn, arg, time, err);
   if (status || s->config.mode != REDIS_CLUSTER) return status;
   pthread_mutex_lock(&s->lock);
   s->stale = true;
   pthread_mutex_unlock(&s->lock);
-  status = look_for_moves(s, &behind, &map_behind, err);
-  if (status == HF_OK && (before || behind || map != map_behind)) status = scan_pass(s, pattern, fn, arg, err);
+  status = look_for_moves(s, time, &after, &map_after, err);
+  if (status == HF_OK && (before || after || map != map_after)) status = scan_pass(s, pattern, fn, arg, time, err);
   return status;
 }
 
@@ -142,10 +222,10 @@ static bool add_id(void *arg, hf_slice key) {
   return key.size < l->prefix || hf_listing_add(l->ids, (hf_slice){key.data + l->prefix, key.size - l->prefix});
 }
 
-hf_status redis_list(redis_entity *e, hf_listing **out, hf_error *err) {
+hf_status redis_list(redis_entity *e, redis_time *time, hf_listing **out, hf_error *err) {
   struct listing l = {hf_listing_new(), e->prefix.size};
   if (!l.ids) return memory(err);
-  hf_status status = scan_keys(e->store, e->pattern, add_id, &l, err);
+  hf_status status = scan_keys(e->store, e->pattern, add_id, &l, time, err);
   if (status) {
     hf_listing_free(l.ids);
     return status;
@@ -175,7 +255,8 @@ static bool add_name(void *arg, hf_slice key) {
 hf_status redis_list_names(redis_store *s, const redis_txn *txn, hf_page *page, hf_error *err) {
   hf_listing *names = hf_listing_new();
   if (!names) return memory(err);
-  hf_status status = scan_keys(s, hf_text("*:*"), add_name, names, err);
+  redis_time time = redis_time_begin(s);
+  hf_status status = scan_keys(s, hf_text("*:*"), add_name, names, &time, err);
   if (status == HF_OK && txn && !redis_txn_each(txn, add_name, names)) status = memory(err);
   hf_listing_sort(names);
   for (size_t i = 0; i < hf_listing_size(names) && status == HF_OK; i++)
@@ -190,7 +271,7 @@ hf_status redis_list_names(redis_store *s, const redis_txn *txn, hf_page *page, 
  * refused while its slot is moving, by one GET for each: those of a node go there together.  The replies belong to the
  * batch. */
 static hf_status read_values(redis_entity *e, const hf_slice *ids, size_t count, redis_batch *b,
-                             const redisReply **values, hf_error *err) {
+                             const redisReply **values, int64_t deadline, hf_error *err) {
   char key[REDIS_KEY_MAX];
   bool cluster = e->store->config.mode == REDIS_CLUSTER;
   bool ok = cluster || (redis_batch_open(b, 0, count + 1) && redis_batch_word(b, hf_text("MGET")));
@@ -201,7 +282,7 @@ static hf_status read_values(redis_entity *e, const hf_slice *ids, size_t count,
     else
       ok = redis_batch_word(b, name);
   }
-  hf_status status = ok ? redis_batch_run(b, redis_deadline(e->store), err) : memory(err);
+  hf_status status = ok ? redis_batch_run(b, deadline, err) : memory(err);
   if (status) return status;
   const redisReply *all = b->commands[0].reply;
   if (!cluster && all->type == REDIS_REPLY_ERROR) return redis_fail_reply(e->store, all, err);
@@ -213,7 +294,7 @@ static hf_status read_values(redis_entity *e, const hf_slice *ids, size_t count,
 
 /* MGET says nil also for keys of other types: those that look missing are asked for their type. */
 static hf_status find_wrong(redis_entity *e, const hf_slice *ids, const redisReply **values, size_t count, bool *wrong,
-                            hf_error *err) {
+                            int64_t deadline, hf_error *err) {
   char key[REDIS_KEY_MAX];
   redis_batch b;
   redis_batch_init(&b, e->store, false);
@@ -223,7 +304,7 @@ static hf_status find_wrong(redis_entity *e, const hf_slice *ids, const redisRep
     hf_slice name = redis_key(e, ids[i], key);
     ok = redis_batch_add(&b, redis_slot(name), (const hf_slice[]){hf_text("TYPE"), name}, 2) != NULL;
   }
-  hf_status status = !ok ? memory(err) : b.count ? redis_batch_run(&b, redis_deadline(e->store), err) : HF_OK;
+  hf_status status = !ok ? memory(err) : b.count ? redis_batch_run(&b, deadline, err) : HF_OK;
   for (size_t i = 0, n = 0; b.count && i < count && status == HF_OK; i++) {
     if (!values[i] || values[i]->type != REDIS_REPLY_NIL) continue;
     const redisReply *type = b.commands[n++].reply;
@@ -244,15 +325,15 @@ struct found {
 };
 
 static hf_status find(redis_entity *e, redis_txn *txn, const hf_slice *ids, size_t count, struct found *f,
-                      hf_error *err) {
+                      int64_t deadline, hf_error *err) {
   redis_batch_init(&f->batch, e->store, false);
   f->values = calloc(count, sizeof *f->values);
   f->texts = calloc(count, sizeof *f->texts);
   f->wrong = calloc(count, sizeof *f->wrong);
   if (!f->values || !f->texts || !f->wrong) return memory(err);
-  hf_status status = txn ? redis_txn_values(txn, e, ids, count, &f->batch, f->values, f->texts, err)
-                         : read_values(e, ids, count, &f->batch, f->values, err);
-  return status ? status : find_wrong(e, ids, f->values, count, f->wrong, err);
+  hf_status status = txn ? redis_txn_values(txn, e, ids, count, &f->batch, f->values, f->texts, deadline, err)
+                         : read_values(e, ids, count, &f->batch, f->values, deadline, err);
+  return status ? status : find_wrong(e, ids, f->values, count, f->wrong, deadline, err);
 }
 
 static void found_free(struct found *f) {
@@ -265,9 +346,9 @@ static void found_free(struct found *f) {
 /* Adds an entry for each id.  An unreadable one ends it with HF_CORRUPT, or with keep_corrupt becomes an entry whose
  * json is what is wrong. */
 static hf_status fetch(redis_entity *e, redis_txn *txn, const hf_slice *ids, size_t count, bool keep_corrupt,
-                       hf_page *page, hf_error *err) {
+                       int64_t deadline, hf_page *page, hf_error *err) {
   struct found f;
-  hf_status status = find(e, txn, ids, count, &f, err);
+  hf_status status = find(e, txn, ids, count, &f, deadline, err);
   for (size_t i = 0; i < count && status == HF_OK; i++) {
     hf_error why;
     hf_slice json = f.texts[i];
@@ -297,13 +378,14 @@ static hf_status fetch(redis_entity *e, redis_txn *txn, const hf_slice *ids, siz
 
 hf_status redis_get_many(void *store, void *txn, void *entity, const hf_key *keys, size_t count, hf_page *page,
                          hf_error *err) {
-  (void)store;
   hf_status status = HF_OK;
   hf_slice ids[WINDOW_MAX];
+  redis_time time = redis_time_begin(store);
+  redis_time_extend(&time, count);
   for (size_t first = 0; first < count && status == HF_OK; first += WINDOW_MAX) {
     size_t n = count - first < WINDOW_MAX ? count - first : WINDOW_MAX;
     for (size_t i = 0; i < n; i++) ids[i] = keys[first + i].id;
-    status = fetch(entity, txn, ids, n, false, page, err);
+    status = fetch(entity, txn, ids, n, false, redis_time_step(&time), page, err);
   }
   return status;
 }
@@ -326,13 +408,13 @@ void redis_walk_free(void *kept) {
   free(w);
 }
 
-static hf_status new_walk(redis_entity *e, redis_txn *txn, struct walk **out, hf_error *err) {
+static hf_status new_walk(redis_entity *e, redis_txn *txn, redis_time *time, struct walk **out, hf_error *err) {
   struct walk *w = calloc(1, sizeof *w);
   if (!w || !(w->ahead = hf_page_new())) {
     free(w);
     return memory(err);
   }
-  hf_status status = redis_list(e, &w->ids, err);
+  hf_status status = redis_list(e, time, &w->ids, err);
   if (status == HF_OK && txn) status = redis_txn_add_ids(txn, e, w->ids, err);
   if (status) {
     redis_walk_free(w);
@@ -345,7 +427,7 @@ static hf_status new_walk(redis_entity *e, redis_txn *txn, struct walk **out, hf
 
 /* Reads the next values: `count` ids at most, from index `at` on, in the direction of the scan. */
 static hf_status read_ahead(redis_entity *e, redis_txn *txn, struct walk *w, const hf_scan *scan, size_t at,
-                            size_t edge, hf_error *err) {
+                            size_t edge, int64_t deadline, hf_error *err) {
   hf_slice ids[WINDOW_MAX];
   size_t n = 0, have, bytes = 0;
   size_t wanted = w->window ? w->window : scan->limit < WINDOW_MAX ? scan->limit : WINDOW_MAX;
@@ -357,7 +439,7 @@ static hf_status read_ahead(redis_entity *e, redis_txn *txn, struct walk *w, con
   if (!(w->ahead = hf_page_new())) return memory(err);
   w->next = 0;
   w->writes = atomic_load(&e->store->writes);
-  hf_status status = n ? fetch(e, txn, ids, n, true, w->ahead, err) : HF_OK;
+  hf_status status = n ? fetch(e, txn, ids, n, true, deadline, w->ahead, err) : HF_OK;
   if (status) return status;
   const hf_entry *entries = hf_page_entries(w->ahead, &have);
   for (size_t i = 0; i < have; i++) bytes += entries[i].json.size;
@@ -390,7 +472,7 @@ struct position {
 };
 
 static hf_status fill(redis_entity *e, redis_txn *txn, struct walk *w, const hf_scan *scan, struct position *p,
-                      hf_page *page, hf_error *err) {
+                      const redis_time *time, hf_page *page, hf_error *err) {
   size_t added = 0, bytes = 0;
   while (p->at != p->edge && added < scan->limit && !(added && bytes >= scan->max_bytes)) {
     size_t index = scan->reverse ? p->at - 1 : p->at, have;
@@ -402,7 +484,7 @@ static hf_status fill(redis_entity *e, redis_txn *txn, struct walk *w, const hf_
     } else {
       hf_page_entries(w->ahead, &have);
       if (w->next == have || w->writes != atomic_load(&e->store->writes)) {
-        status = read_ahead(e, txn, w, scan, p->at, p->edge, err);
+        status = read_ahead(e, txn, w, scan, p->at, p->edge, redis_time_step(time), err);
         if (status) return status;
       }
       const hf_entry *from = &hf_page_entries(w->ahead, &have)[w->next++];
@@ -422,13 +504,14 @@ hf_status redis_scan(void *store, void *txn, void *entity, const hf_scan *scan, 
   redis_store *s = store;
   redis_entity *e = entity;
   size_t first, end;
+  redis_time time = redis_time_begin(s);
   struct walk *w = hf_walks_take(s->walks, e, scan->walk);
-  hf_status status = w ? HF_OK : new_walk(e, txn, &w, err);
+  hf_status status = w ? HF_OK : new_walk(e, txn, &time, &w, err);
   if (status) return status;
   hf_listing_range(w->ids, scan, &first, &end);
   if (end < first) end = first;
   struct position p = {scan->reverse ? end : first, scan->reverse ? first : end, SIZE_MAX};
-  status = fill(e, txn, w, scan, &p, page, err);
+  status = fill(e, txn, w, scan, &p, &time, page, err);
   *more = p.at != p.edge;
   if (p.last != SIZE_MAX && !hf_page_resume(page, hf_listing_order(w->ids, p.last)) && status == HF_OK)
     status = memory(err);

@@ -129,7 +129,7 @@ hf_status redis_txn_add_ids(const redis_txn *t, const redis_entity *e, hf_listin
 /* ---- reading */
 
 hf_status redis_txn_values(redis_txn *t, const redis_entity *e, const hf_slice *ids, size_t count, redis_batch *b,
-                           const redisReply **values, hf_slice *texts, hf_error *err) {
+                           const redisReply **values, hf_slice *texts, int64_t deadline, hf_error *err) {
   char key[REDIS_KEY_MAX];
   size_t wanted = 0, n = 0;
   bool *asked = calloc(count, sizeof *asked), ok = asked != NULL;
@@ -147,7 +147,7 @@ hf_status redis_txn_values(redis_txn *t, const redis_entity *e, const hf_slice *
   }
   hf_status status = ok ? HF_OK : memory(err);
   if (status == HF_OK && wanted) {
-    status = redis_batch_run_on(b, t->link, redis_deadline(t->store), err);
+    status = redis_batch_run_on(b, t->link, deadline, err);
     t->broken |= status != HF_OK;
     t->watching = true;
     if (status == HF_OK) status = redis_batch_check(b, err);
