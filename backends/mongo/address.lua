@@ -27,9 +27,6 @@ local APART = { authmechanismproperties = true, readpreferencetags = true, w = t
   authmechanism = true, authsource = true, gssapiservicename = true, readconcernlevel = true, compressors = true,
   zlibcompressionlevel = true, appname = true, replicaset = true, readpreference = true, tls = true, ssl = true }
 
-local SECRET = { tlscertificatekeyfilepassword = true, sslclientcertificatekeypassword = true,
-  authmechanismproperties = true }
-
 local function isOption(mongoc, name)
   return APART[name] or mongoc.hf_mongoc_uri_option_is_int32(name) or mongoc.hf_mongoc_uri_option_is_int64(name)
     or mongoc.hf_mongoc_uri_option_is_bool(name) or mongoc.hf_mongoc_uri_option_is_utf8(name)
@@ -38,13 +35,7 @@ end
 --- The URL, or any text made of it, as it may be shown.
 ---@param text string
 ---@param url string
-function M.redact(text, url)
-  text = server.redact(text, url)
-  for name, value in url:gmatch("[?&]([^=&]+)=([^&]+)") do
-    if SECRET[name:lower()] then text = text:gsub(value:gsub("%p", "%%%0"), "***") end
-  end
-  return text
-end
+M.redact = server.redact
 
 --- What can be known without libmongoc: settings, and the URL without them.
 ---@param url string

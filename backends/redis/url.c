@@ -121,6 +121,9 @@ static hf_status parse_authority(redis_config *c, char *rest, bool is_socket, hf
     if (status) return status;
     hosts = at + 1;
   }
+  if (!at && rest[0] != '/' && strchr(rest, '@'))
+    return hf_error_set(err, HF_INVALID_ARGUMENT,
+                        "store URL: user and password must be percent-encoded: write %%2F for a /, %%40 for an @");
   if (is_socket) return parse_socket(c, hosts, err);
   char *path = strchr(hosts, '/');
   if (path) *path++ = '\0';

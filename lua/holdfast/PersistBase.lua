@@ -42,9 +42,7 @@ local function checkInstance(self, method)
 end
 
 local function instanceText(self)
-  local base = tostring(self.baseDir)
-  if base:find("://", 1, true) then base = self.url end -- without its password
-  return string.format("%s(%q, %q)", self.className, tostring(self.entityName), base)
+  return string.format("%s(%q, %q)", self.className, tostring(self.entityName), core.redact(tostring(self.baseDir)))
 end
 
 -- ---- what instances of script classes have in place of the C functions

@@ -75,26 +75,11 @@ function M.settings(url)
   return settings, #rest > 0 and head .. "?" .. table.concat(rest, "&") or head
 end
 
-local function unescape(text)
-  return (text:gsub("%%(%x%x)", function(digits) return string.char(tonumber(digits, 16)) end))
-end
-
---- The URL, or any text that a client library made of it, without the URL's password.
+--- The URL, or any text that a client library made of it, without the URL's passwords.
 ---@param text string
 ---@param url string
 ---@return string
-function M.redact(text, url)
-  local password = url:match("^[%w+.-]+://[^/?#]*@") and url:match("^[%w+.-]+://[^/?#:]*:([^/?#]*)@")
-  local secrets = { password, password and unescape(password) }
-  for value in url:gmatch("[?&][%w_]*[Pp][Aa][Ss][Ss][Ww][Oo][Rr][Dd]=([^&]+)") do
-    secrets[#secrets + 1] = value
-    secrets[#secrets + 1] = unescape(value)
-  end
-  for _, secret in ipairs(secrets) do
-    if secret ~= "" then text = text:gsub(secret:gsub("%p", "%%%0"), "***") end
-  end
-  return text
-end
+M.redact = core.redact
 
 -- ---- time
 

@@ -17,6 +17,7 @@
 
 #include "core/error.h"
 #include "core/layout.h"
+#include "core/redact.h"
 #include "core/url.h"
 
 void hf__adapter_blame(const hf__adapter *a, hf_error *err) {

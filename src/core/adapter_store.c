@@ -16,6 +16,7 @@
 
 #include "core/adapter.h"
 #include "core/error.h"
+#include "core/redact.h"
 #include "core/url.h"
 
 /* ---- one transaction */

@@ -5,6 +5,7 @@
  * transaction, calls one slot, and names the entity in what went wrong.
  */
 #include "core/persist.h"
+#include "core/redact.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,19 @@
 #include "core/url.h"
 
 /* ---- handles */
+
+static bool set_url(hf_persist *p, const char *base) {
+  p->url = hf__url_redact(base);
+  p->secret = hf__url_keep_secret(base);
+  return p->url && (p->secret || strcmp(p->url, base) == 0);
+}
+
+static void free_texts(hf_persist *p) {
+  free(p->base);
+  free(p->directory);
+  free(p->url);
+  free(p->secret);
+}
 
 hf_status hf_persist_open(hf_slice entity_name, const char *base, const hf_options *options, hf_persist **out,
                           hf_error *err) {
@@ -34,13 +48,16 @@ hf_status hf_persist_open(hf_slice entity_name, const char *base, const hf_optio
     hf_error own;
     if (!err) err = &own;
     status = backend->handle_open(&url.at, entity_name, out, err);
-    if (status) hf__error_entity(err, entity_name, (hf_slice){NULL, 0});
+    if (status) {
+      hf__error_entity(err, entity_name, (hf_slice){NULL, 0});
+      hf__error_redact(err, base);
+    }
     hf__url_free(&url);
     return status;
   }
   hf_persist *p = calloc(1, sizeof *p);
   char *name = malloc(entity_name.size + 1);
-  if (p && name && (p->base = strdup(base)) && (p->url = hf__url_redact(base))) {
+  if (p && name && (p->base = strdup(base)) && set_url(p, base)) {
     memcpy(name, entity_name.data, entity_name.size);
     name[entity_name.size] = '\0';
     p->name = (hf_slice){name, entity_name.size};
@@ -51,9 +68,9 @@ hf_status hf_persist_open(hf_slice entity_name, const char *base, const hf_optio
     *out = p;
   } else {
     status = hf__fail(err, HF_IO, "out of memory");
-    if (p) free(p->base);
-    free(p);
     free(name);
+    if (p) free_texts(p);
+    free(p);
   }
   hf__url_free(&url);
   return status;
@@ -66,12 +83,13 @@ hf_status hf__persist_serve(hf_slice entity_name, const char *url, const hf__ser
   if (status) return status;
   hf_persist *p = calloc(1, sizeof *p);
   char *name = malloc(entity_name.size + 1);
-  if (!p || !name || !(p->url = hf__url_redact(url)) || (server->base && !(p->base = strdup(server->base)))) {
-    if (p) free(p->url);
+  if (!p || !name || !set_url(p, url) || (server->base && !(p->base = strdup(server->base)))) {
+    if (p) free_texts(p);
     free(p);
     free(name);
     return hf__fail(err, HF_IO, "out of memory");
   }
+  if (!p->secret) p->secret = hf__url_keep_secret(server->base); /* the URL may have been without it already */
   memcpy(name, entity_name.data, entity_name.size);
   name[entity_name.size] = '\0';
   p->name = (hf_slice){name, entity_name.size};
@@ -104,9 +122,7 @@ void hf__persist_unref(hf_persist *p) {
   if (--p->refs) return;
   leave_store(p);
   free((char *)p->name.data);
-  free(p->base);
-  free(p->directory);
-  free(p->url);
+  free_texts(p);
   free(p);
 }
 
@@ -162,7 +178,10 @@ hf_status hf_persist_init(hf_persist *p, hf_error *err) {
     return HF_OK;
   else
     status = make_ready(p, err);
-  if (status) hf__error_entity(err, p->name, (hf_slice){NULL, 0});
+  if (status) {
+    hf__error_entity(err, p->name, (hf_slice){NULL, 0});
+    hf__error_redact(err, p->secret);
+  }
   return status;
 }
 
@@ -232,7 +251,10 @@ hf_status hf__persist_enter(hf_persist *p, bool writing, void **txn, hf_error *e
   }
   hf_status status = __builtin_expect(p->wraps != NULL, 0) ? check_kind(p, err) : HF_OK;
   if (status == HF_OK) status = hf__txn_join(p->store, writing, txn, err);
-  if (__builtin_expect(status != HF_OK, 0)) hf__error_entity(err, p->name, (hf_slice){NULL, 0});
+  if (__builtin_expect(status != HF_OK, 0)) {
+    hf__error_entity(err, p->name, (hf_slice){NULL, 0});
+    hf__error_redact(err, p->secret);
+  }
   return status;
 }
 
@@ -273,6 +295,7 @@ hf_status hf__persist_fail(hf_persist *p, void *txn, hf_status status, const hf_
     status = report_corrupt(p, txn, key, err);
   const char *name = p->backend->name;
   if (!*err->backend) hf__copy_text(err->backend, sizeof err->backend, name, strlen(name));
+  if (status != HF_NOT_FOUND) hf__error_redact(err, p->secret); /* those words are ours */
   hf__error_entity(err, p->name, id);
   return hf__txn_note_failure(status, false, err);
 }

@@ -21,6 +21,7 @@ struct hf_persist {
   char *base;                /* as given: what hf_persist_init() opens; for a script's class what it was given */
   char *directory;           /* where the process was then: what a relative path in base is relative to */
   char *url;                 /* the same without password, for people */
+  char *secret;              /* what no message may show the passwords of: a URL for hf__error_redact(), or NULL */
   hf_options options;
   hf_slice name; /* the entity name, 0-terminated */
   size_t refs;   /* the owner and its iterators */

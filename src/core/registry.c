@@ -6,6 +6,7 @@
  * inherited (it may neither use nor close them) and starts with an empty registry.
  */
 #include "core/registry.h"
+#include "core/redact.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -193,10 +194,19 @@ static void add_store(hf_store *s, const hf_backend *backend, const char *identi
   stores = s;
 }
 
+static void free_store(hf_store *s) {
+  free(s->url);
+  free(s->secret);
+  free(s);
+}
+
 static hf_store *new_store(const char *base) {
   hf_store *s = calloc(1, sizeof *s);
-  if (s && (s->url = hf__url_redact(base))) return s;
-  free(s);
+  if (!s) return NULL;
+  s->url = hf__url_redact(base);
+  s->secret = hf__url_keep_secret(base);
+  if (s->url && (s->secret || strcmp(s->url, base) == 0)) return s;
+  free_store(s);
   return NULL;
 }
 
@@ -221,8 +231,7 @@ static hf_status acquire_locked(const char *base, const hf__url *url, hf_store *
   if (!s) return hf__fail(err, HF_IO, "out of memory");
   status = backend->open(&url->at, &s->impl, err);
   if (status) {
-    free(s->url);
-    free(s);
+    free_store(s);
     return status;
   }
   s->options = url->options;
@@ -264,7 +273,10 @@ hf_status hf__store_acquire(const char *base, const hf_options *options, const c
     status = acquire_locked(base, &url, out, err);
     pthread_mutex_unlock(&lock);
   }
-  if (status) hf__copy_text(err->backend, sizeof err->backend, url.at.scheme, strlen(url.at.scheme));
+  if (status) {
+    hf__copy_text(err->backend, sizeof err->backend, url.at.scheme, strlen(url.at.scheme));
+    hf__error_redact(err, base);
+  }
   hf__url_free(&url);
   return status;
 }
@@ -283,8 +295,7 @@ void hf__store_release(hf_store *store) {
     while (*link != store) link = &(*link)->next;
     *link = store->next;
     store->backend->close(store->impl);
-    free(store->url);
-    free(store);
+    free_store(store);
   }
   pthread_mutex_unlock(&lock);
 }

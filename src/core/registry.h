@@ -16,6 +16,7 @@ struct hf_store {
   const hf_backend *backend;
   void *impl;                     /* what backend->open made */
   char *url;                      /* of the first handle, without password */
+  char *secret;                   /* the same with it, for hf__error_redact(); NULL: it has none */
   hf_options options;             /* of the first handle */
   char identity[HF_IDENTITY_MAX]; /* from backend->identify */
   size_t refs;                    /* handles and transactions; guarded by the registry's lock */

@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "core/persist.h"
+#include "core/redact.h"
 #include "core/transaction.h"
 
 enum { VERIFY_PAGE = 256, VERIFY_BYTES = 1024 * 1024 };
@@ -19,7 +20,9 @@ hf_status hf_store_open(const char *base, const hf_options *options, hf_store **
 void hf_store_close(hf_store *store) { hf__store_release(store); }
 
 static hf_status name_backend(const hf_store *s, hf_status status, hf_error *err) {
-  if (status) hf__copy_text(err->backend, sizeof err->backend, s->backend->name, strlen(s->backend->name));
+  if (!status) return status;
+  hf__copy_text(err->backend, sizeof err->backend, s->backend->name, strlen(s->backend->name));
+  hf__error_redact(err, s->secret);
   return status;
 }
 

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "core/error.h"
+#include "core/redact.h"
 
 enum { DEPTH_MAX = 64 }; /* far below what the C stack of a small thread can take */
 
@@ -202,6 +203,7 @@ hf_status hf_txn_commit(hf_txn *t, hf_error *err) {
     } else {
       status = b->commit(t->store->impl, t->impl, err);
       if (status) hf__copy_text(err->backend, sizeof err->backend, b->name, strlen(b->name));
+      if (status) hf__error_redact(err, t->store->secret);
     }
     if (status && in_force(t->parent)) {
       t->parent->failed = status;

@@ -13,6 +13,7 @@
 
 #include "core/error.h"
 #include "core/layout.h"
+#include "core/redact.h"
 #include "core/registry.h"
 
 /* Length of "scheme" in "scheme:...", or 0 if the text does not begin so. */
@@ -153,14 +154,29 @@ static hf_status fail_unknown(const char *base, const char *scheme, hf_error *er
         "this build of Holdfast has no %s backend, which %s: URLs need (there are: %s); build it with %s in "
         "HOLDFAST_BACKENDS, or with -DHOLDFAST_BACKENDS=all",
         absent, scheme, known, absent);
-  char *shown = hf__url_redact(base);
-  hf__fail(err, HF_INVALID_ARGUMENT, "there is no '%s' store (there are: %s); for a directory of that name write ./%s",
-           scheme, known, shown ? shown : scheme);
-  free(shown);
-  return HF_INVALID_ARGUMENT;
+  return hf__fail(err, HF_INVALID_ARGUMENT,
+                  "there is no '%s' store (there are: %s); for a directory of that name write ./%s", scheme, known,
+                  base);
 }
 
-hf_status hf__url_parse(const char *base, const hf_options *options, hf__url *out, hf_error *err) {
+/* Whether a text that begins with no scheme means a path.  "Redis://..." would make a directory of that name, with the
+ * password in it. */
+static hf_status check_scheme(const char *base, hf_error *err) {
+  char scheme[32];
+  size_t n = 0;
+  for (; isalnum((unsigned char)base[n]) || (base[n] && strchr("+.-", base[n])); n++) {
+    if (n + 1 == sizeof scheme) return HF_OK;
+    scheme[n] = (char)tolower((unsigned char)base[n]);
+  }
+  scheme[n] = '\0';
+  if (strncmp(base + n, "://", 3) != 0 || (!hf__backend_find(scheme) && !hf__backend_absent(scheme))) return HF_OK;
+  return hf__fail(err, HF_INVALID_ARGUMENT,
+                  "store URL: write the scheme in small letters: %s%s; for a directory of that name write ./%s", scheme,
+                  base + n, base);
+}
+
+/* What hf__url_parse() does; on failure *out is as far as it came, and the message may have the password. */
+static hf_status parse(const char *base, const hf_options *options, hf__url *out, hf_error *err) {
   memset(out, 0, sizeof *out);
   out->options = (hf_options)HF_OPTIONS_INIT;
   if (options) {
@@ -173,6 +189,7 @@ hf_status hf__url_parse(const char *base, const hf_options *options, hf__url *ou
     return hf__fail(err, HF_INVALID_ARGUMENT, "the base is empty: give a directory such as ./data, or a store URL");
 
   size_t size = strlen(base) + 1, scheme = scheme_length(base);
+  if (!scheme && check_scheme(base, err)) return HF_INVALID_ARGUMENT;
   char *m = out->memory = malloc(5 * size + 8);
   if (!m) return hf__fail(err, HF_IO, "out of memory");
   char *scheme_text = m, *rest = m + size + 8, *path = rest + size, *query = path + size, *kept = query + size;
@@ -187,11 +204,7 @@ hf_status hf__url_parse(const char *base, const hf_options *options, hf__url *ou
     memcpy(rest, base, size);
   }
   const hf_backend *backend = hf__backend_find(scheme_text);
-  if (!backend) {
-    hf_status status = fail_unknown(base, scheme_text, err);
-    hf__url_free(out);
-    return status;
-  }
+  if (!backend) return fail_unknown(base, scheme_text, err);
   if (is_url) {
     char *mark = strchr(rest, '?');
     if (mark) {
@@ -200,20 +213,21 @@ hf_status hf__url_parse(const char *base, const hf_options *options, hf__url *ou
     }
     const char *plain = strncmp(rest, "//", 2) == 0 && rest[2] == '/' ? rest + 2 : rest;
     memcpy(path, plain, strlen(plain) + 1);
-    if (!hf_url_decode(path)) {
-      char *shown = hf__url_redact(base);
-      hf_status status = hf__fail(err, HF_INVALID_ARGUMENT, "store URL: bad %%-escape in '%s': a %% itself is %%25",
-                                  shown ? shown : scheme_text);
-      free(shown);
-      hf__url_free(out);
-      return status;
-    }
+    if (!hf_url_decode(path))
+      return hf__fail(err, HF_INVALID_ARGUMENT, "store URL: bad %%-escape in '%s': a %% itself is %%25", base);
   } else {
     memcpy(path, rest, size);
   }
   out->at = (hf_location){scheme_text, rest, path, kept, &out->options};
-  hf_status status = parse_query(out, backend, query, kept, err);
-  if (status) hf__url_free(out);
+  return parse_query(out, backend, query, kept, err);
+}
+
+hf_status hf__url_parse(const char *base, const hf_options *options, hf__url *out, hf_error *err) {
+  hf_status status = parse(base, options, out, err);
+  if (status) {
+    hf__url_free(out);
+    hf__error_redact(err, base);
+  }
   return status;
 }
 
@@ -237,30 +251,3 @@ void hf__url_free(hf__url *url) {
 }
 
 const hf_backend *hf__url_backend(const hf__url *url) { return url->memory ? hf__backend_find(url->at.scheme) : NULL; }
-
-/* Replaces `size` bytes at `secret` by three stars, in a text that has room for them. */
-static char *hide(char *secret, size_t size) {
-  memmove(secret + 3, secret + size, strlen(secret + size) + 1);
-  return memcpy(secret, "***", 3);
-}
-
-char *hf__url_redact(const char *base) {
-  size_t size = strlen(base) + 1;
-  char *out = malloc(4 * size + 3);
-  if (!out) return NULL;
-  memcpy(out, base, size);
-  char *authority = scheme_length(base) ? strstr(out, "://") : NULL;
-  if (!authority) return out;
-  authority += 3;
-  char *end = authority + strcspn(authority, "/?#"), *at = NULL;
-  for (char *p = authority; p < end; p++)
-    if (*p == '@') at = p;
-  char *colon = at ? memchr(authority, ':', (size_t)(at - authority)) : NULL;
-  if (colon) hide(colon + 1, (size_t)(at - colon - 1));
-  /* Also sslpassword= and its like: whatever ends so. */
-  for (char *p = strchr(authority, '?'); p && (p = strcasestr(p, "password="));) {
-    p += strlen("password=");
-    hide(p, strcspn(p, "&#"));
-  }
-  return out;
-}

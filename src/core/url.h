@@ -27,8 +27,4 @@ void hf__url_free(hf__url *url);
 /* The backend that the URL's scheme means; NULL before hf__url_parse() succeeded. */
 const hf_backend *hf__url_backend(const hf__url *url);
 
-/* The URL as it may be shown: passwords in "scheme://user:password@host" and in "?password=..." or "?sslpassword=..."
- * become "***". malloc'ed, NULL: out of memory. */
-char *hf__url_redact(const char *base);
-
 #endif

@@ -7,9 +7,11 @@
 #include <lauxlib.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/error.h"
+#include "core/redact.h"
 
 #define ERROR_TYPE "holdfast.error"
 
@@ -351,6 +353,15 @@ static int lhf_to_error(lua_State *L) {
   return 1;
 }
 
+/* redact(text [, url]) -> text without the secrets of the URL; without one the text is a URL itself */
+static int lhf_redact(lua_State *L) {
+  const char *text = luaL_checkstring(L, 1), *url = luaL_optstring(L, 2, text);
+  char *shown = strcmp(text, url) == 0 ? hf__url_redact(url) : hf__text_redact(text, url);
+  lua_pushstring(L, shown ? shown : "***");
+  free(shown);
+  return 1;
+}
+
 /* The message handler, for xpcall in our own modules. */
 static int lhf_traceback(lua_State *L) { return hfL_traceback(L); }
 
@@ -374,11 +385,9 @@ static void make_spares(lua_State *L) {
 }
 
 void hfL_error_open(lua_State *L) {
-  static const luaL_Reg functions[] = {{"error", lhf_error},
-                                       {"isError", lhf_is_error},
-                                       {"toError", lhf_to_error},
-                                       {"traceback", lhf_traceback},
-                                       {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"error", lhf_error},      {"isError", lhf_is_error},
+                                       {"toError", lhf_to_error}, {"traceback", lhf_traceback},
+                                       {"redact", lhf_redact},    {NULL, NULL}};
   luaL_register(L, NULL, functions);
   make_spares(L);
   lua_createtable(L, 0, HF_STATUS_COUNT);

@@ -120,6 +120,7 @@ describe("A hostile server", function()
     "silence", "close", "ok", "int", "negint", "nil", "nilarray", "emptyarray", "value", "garbage", "error", "moved",
     "moved2", "ask", "loading", "noperm", "binary", "extra", "extravalue", "flood", "line", "nestscan", "scanloop",
     "scanbig", "scanslow", "scanstall", "scanstuck", "scancycle", "scankeys", "scansame", "scannosize", "map", "push",
+    "echo",
   }
   for _, mode in ipairs(MODES) do
     it(("with %s holds no call longer than its deadline, and learns no password"):format(mode), function()

@@ -143,6 +143,7 @@ end
 ---@param words string[]  the words of the command line
 ---@return integer
 function M.main(words)
+  output.guard(words)
   protectScriptArguments(words)
   local asJson = wantsJson(words)
   local code

@@ -48,6 +48,36 @@ end
 
 local function hasText(value) return type(value) == "string" and value ~= "" end
 
+local secrets = {} -- URLs that have some
+
+--- Notes the words of the command line: what is complained of is shown without the passwords in them.
+---@param words string[]
+function M.guard(words)
+  for _, word in ipairs(words) do
+    if core.redact(word) ~= word then secrets[#secrets + 1] = word end
+  end
+end
+
+local function redact(shown)
+  for _, url in ipairs(secrets) do shown = core.redact(shown, url) end
+  return shown
+end
+
+local REDACTED = { "message", "cause", "hint", "traceback" }
+
+-- The error with texts that may be shown.
+local function redacted(err)
+  if #secrets == 0 then return err end
+  local copy = {}
+  for name, value in pairs(err) do copy[name] = value end
+  for _, name in ipairs(REDACTED) do
+    local value = copy[name]
+    if type(value) == "table" and err.code ~= "script" then value = shown(value) end
+    copy[name] = type(value) == "string" and redact(value) or value
+  end
+  return copy
+end
+
 -- Text of an error for a person.
 local function describe(err)
   local lines = { "holdfast: " .. shown(err.message) }
@@ -97,7 +127,7 @@ local LAST_OBJECTS = {
 ---@param asJson boolean
 function M.complain(err, asJson)
   io.stdout:flush()
-  local ok, said = pcall(asJson and machineText or describe, err)
+  local ok, said = pcall(function() return (asJson and machineText or describe)(redacted(err)) end)
   if ok then
     io.stderr:write(said, "\n")
   else
@@ -110,6 +140,7 @@ end
 ---@param asJson? boolean
 function M.warn(message, asJson)
   io.stdout:flush()
+  message = redact(message)
   io.stderr:write(asJson and text.object("warning", message) or "holdfast: warning: " .. message, "\n")
 end
 

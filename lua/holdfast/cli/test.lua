@@ -61,10 +61,11 @@ local function run(args)
   if #found.results == 0 then
     error(core.error("invalid_argument", string.format("no check matches '%s'; --list shows them", args.only)), 0)
   end
-  if args.junit then write(args.junit, conformance.report.junit(found)) end
-  if args.json then output.line(core.json.encode(conformance.report.json(found)))
-  elseif args.tap then output.line(conformance.report.tap(found))
-  else output.line(conformance.report.text(found, terminal.isTerminal(1))) end
+  local function shown(report) return core.redact(report, args.target) end -- whatever a store has said
+  if args.junit then write(args.junit, shown(conformance.report.junit(found))) end
+  if args.json then output.line(shown(core.json.encode(conformance.report.json(found))))
+  elseif args.tap then output.line(shown(conformance.report.tap(found)))
+  else output.line(shown(conformance.report.text(found, terminal.isTerminal(1)))) end
   return found.failed == 0 and 0 or 1
 end
 

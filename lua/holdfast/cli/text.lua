@@ -3,8 +3,9 @@
 -- Small pieces of text that several subcommands write: numbers for people, lists of
 -- names, and JSON objects whose members keep the order in which they are given.
 
-local json = require("holdfast.core").json
-local server = require "holdfast.server"
+local core = require "holdfast.core"
+
+local json = core.json
 
 -- As they are now: a script whose error is being said may have replaced them.
 local getmetatable, ipairs, math, os, pcall, select, setmetatable, string, table, tonumber =
@@ -57,26 +58,10 @@ function M.oneLine(value)
   return value
 end
 
---- Text as JSON can have it: where it is no UTF-8, as an id whose key was damaged, with a "?" for what is not ASCII.
----@param value string
----@return string
-function M.utf8(value)
-  return pcall(json.encode, value) and value or (value:gsub("[^\32-\126]", "?"))
-end
-
-local function unescape(value)
-  return (value:gsub("%%(%x%x)", function(digits) return string.char(tonumber(digits, 16)) end))
-end
-
 --- A store URL without the passwords in it, also in the base of a script's store.
 ---@param url string
 ---@return string
-function M.url(url)
-  local head, base, tail = url:match("^(lua:[^?]*%?.-base=)([^&]*)(.*)$")
-  if not head then return server.redact(url, url) end
-  base = unescape(base)
-  return head .. server.redact(base, base) .. tail
-end
+function M.url(url) return core.redact(url) end
 
 --- The text, with what is not UTF-8 in it replaced: for JSON, which can hold nothing else.
 ---@param value string

@@ -115,14 +115,14 @@ local function makeTarget(options)
     target.name = "a factory"
     target.open = options.factory
   elseif options.url:match("^lua:") and not options.url:find("[?&]base=") then
-    target.name = options.url
+    target.name = core.redact(options.url)
     target.source = string.format([[function(n, b)
       local escaped = b:gsub("[%%%%&?]", function(c) return ("%%%%%%02X"):format(c:byte()) end)
       return require("holdfast").PersistBase(n, %q .. escaped)
     end]], options.url .. (options.url:find("?", 1, true) and "&base=" or "?base="))
     target.open = assert(loadstring("return " .. target.source))()
   else
-    target.name = options.url
+    target.name = core.redact(options.url)
     target.source = string.format("function(n) return require('holdfast').PersistBase(n, %q) end", options.url)
     target.open = function(entityName) return PersistBase(entityName, options.url) end
     target.newBase = nil

@@ -62,6 +62,13 @@ function core.toError(raised) end
 ---@return holdfast.Error
 function core.traceback(raised) end
 
+---A text as people may see it: without the passwords of a store URL that occur in it.  Without a URL the text is one
+---itself.
+---@param text string
+---@param url? string
+---@return string
+function core.redact(text, url) end
+
 ---Runs the function with everything it does on one store as one commit.  Whatever it raises undoes all of it.
 ---After an operation inside has failed with `full`, `io` or the like, everything else inside fails with the same code,
 ---and it is undone.  Transactions and snapshots nest at most 64 deep.
