@@ -8,8 +8,8 @@ local core = require "holdfast.core"
 local text = require "holdfast.cli.text"
 
 -- As they are now: the script that raised an error may have replaced them.
-local error, io, math, pcall, setmetatable, table, tostring, type =
-  error, io, math, pcall, setmetatable, table, tostring, type
+local error, io, ipairs, math, pairs, pcall, setmetatable, table, tostring, type =
+  error, io, ipairs, math, pairs, pcall, setmetatable, table, tostring, type
 
 local EPIPE = 32
 

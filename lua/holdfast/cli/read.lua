@@ -57,7 +57,7 @@ end
 local function listNames(store, args)
   for _, name in ipairs(store:names()) do
     local count = store:count(store:entity(name))
-    output.line(args.json and text.object("entity", name, "count", count) or name .. "\t" .. count)
+    output.line(args.json and text.object("entity", name, "count", count) or name .. "\t" .. text.whole(count))
   end
 end
 
@@ -74,7 +74,8 @@ local function listLong(store, persist, args)
     if args.json then
       output.line(text.object("id", id, "bytes", #json, "revision", entry.revision, "updatedAt", entry.updatedAt))
     else
-      output.line(table.concat({ id, #json, entry.revision or "-", text.time(entry.updatedAt) }, "\t"))
+      local revision = entry.revision and text.whole(entry.revision) or "-"
+      output.line(table.concat({ id, #json, revision, text.time(entry.updatedAt) }, "\t"))
     end
   end
   return found

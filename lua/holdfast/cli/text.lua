@@ -21,6 +21,11 @@ function M.count(n)
   return (digits:reverse():gsub("%d%d%d", "%0,"):reverse():gsub("^,", ""))
 end
 
+--- A whole number, all its digits: what Lua makes of one that is large ends in e+15.
+---@param n number
+---@return string
+function M.whole(n) return string.format("%.0f", n) end
+
 --- A number of bytes: 512 B, 8.6 MB.
 ---@param n number
 ---@return string
