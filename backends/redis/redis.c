@@ -494,7 +494,7 @@ static hf_status clear(void *store, void *txn, void *entity, hf_error *err) {
   return status;
 }
 
-static hf_status count_within(void *txn, void *entity, redis_time *time, uint64_t *n, hf_error *err) {
+hf_status redis_count_within(void *txn, void *entity, redis_time *time, uint64_t *n, hf_error *err) {
   hf_listing *ids;
   hf_status status = list_all(entity, txn, time, &ids, err);
   if (status) return status;
@@ -506,37 +506,11 @@ static hf_status count_within(void *txn, void *entity, redis_time *time, uint64_
 
 static hf_status count(void *store, void *txn, void *entity, uint64_t *n, hf_error *err) {
   redis_time time = redis_time_begin(store);
-  return count_within(txn, entity, &time, n, err);
+  return redis_count_within(txn, entity, &time, n, err);
 }
 
 static hf_status entities(void *store, void *txn, hf_page *page, hf_error *err) {
   return redis_list_names(store, txn, page, err);
-}
-
-static hf_status stat(void *store, void *txn, void *entity, hf_buffer *json, hf_error *err) {
-  static const char *const modes[] = {"single", "sentinel", "cluster"};
-  redis_store *s = store;
-  char address[300], warnings[sizeof s->warnings], version[sizeof s->version];
-  uint64_t n = 0;
-  hf_status status = redis_route_refresh(s, redis_deadline(s), err);
-  if (status == HF_OK && entity) status = count(store, txn, entity, &n, err);
-  if (status) return status;
-  pthread_mutex_lock(&s->lock);
-  redis_address at = s->nodes[0]->address;
-  memcpy(warnings, s->warnings, sizeof warnings);
-  memcpy(version, s->version, sizeof version);
-  pthread_mutex_unlock(&s->lock);
-  json->size = 0;
-  bool ok =
-      hf_buffer_printf(json, "{\"backend\":\"redis\",\"mode\":\"%s\",\"server\":", modes[s->config.mode]) &&
-      hf_buffer_quote(json, hf_text(redis_address_text(&at, address))) && hf_buffer_printf(json, ",\"version\":") &&
-      hf_buffer_quote(json, hf_text(version)) &&
-      hf_buffer_printf(json, ",\"database\":%d,\"tls\":%s,\"timeoutMs\":%lld,\"ttlMs\":%lld", s->config.database,
-                       s->config.tls ? "true" : "false", (long long)s->config.timeout_ms, (long long)s->config.ttl_ms);
-  if (ok && entity) ok = hf_buffer_printf(json, ",\"entities\":%llu", (unsigned long long)n);
-  ok = ok && hf_buffer_printf(json, ",\"warnings\":[");
-  if (ok && *warnings) ok = hf_buffer_quote(json, hf_text(warnings));
-  return ok && hf_buffer_printf(json, "]}") ? HF_OK : memory(err);
 }
 
 /* ---- tables */
@@ -549,7 +523,8 @@ static const char *const parameters[] = {
   .abi_version = HF_BACKEND_ABI, .parameters = parameters, .identify = identify, .open = open_store,                   \
   .close = close_store, .entity_open = entity_open, .entity_close = entity_close, .entity_init = entity_init,          \
   .get = get, .has = has, .put = put, .remove = remove_one, .clear = clear, .count = count, .scan = redis_scan,        \
-  .get_many = redis_get_many, .put_many = put_many, .remove_many = remove_many, .entities = entities, .stat = stat
+  .get_many = redis_get_many, .put_many = put_many, .remove_many = remove_many, .entities = entities,                  \
+  .stat = redis_stat
 
 static const hf_backend cluster = {
     .name = "redis+cluster",

@@ -3,6 +3,7 @@
  * What the files of this backend share.
  *
  *   redis.c        the slots
+ *   stat.c         what is known of the server
  *   scan.c         the ids of an entity type, and walks over them
  *   transaction.c  MULTI: what is read is watched, what is written is kept until the commit
  *   batch.c        commands that are sent together, wherever their keys live, and tried again where that is safe
@@ -144,7 +145,6 @@ typedef struct redis_store {
   int64_t resolved_at;        /* when the sentinels were asked last; 0: never */
   _Atomic bool looked;        /* the server's settings were looked at */
   char warnings[512];         /* what it may lose; "" if nothing is known to */
-  char version[32];
 } redis_store;
 
 typedef struct redis_entity {
@@ -262,6 +262,9 @@ hf_status redis_scan(void *store, void *txn, void *entity, const hf_scan *scan, 
 hf_status redis_get_many(void *store, void *txn, void *entity, const hf_key *keys, size_t count, hf_page *page,
                          hf_error *err);
 void redis_walk_free(void *walk);
+/* How many entities there are, within a time that has begun. */
+hf_status redis_count_within(void *txn, void *entity, redis_time *time, uint64_t *n, hf_error *err);
+hf_status redis_stat(void *store, void *txn, void *entity, hf_buffer *json, hf_error *err);
 
 /* ---- transactions */
 

@@ -143,13 +143,14 @@ static bool info_field(const redisReply *reply, const char *name, char *out, siz
 static void look_at_settings(redis_store *s, redis_link *link, int64_t deadline) {
   redis_batch b;
   hf_error err;
-  char policy[64] = "", aof[8] = "", version[32] = "", text[512] = "", address[300];
+  char policy[64] = "", aof[8] = "", text[512] = "", address[300];
+  bool answered = false;
   redis_batch_init(&b, s, false);
-  if (ADD(&b, "INFO", "memory") && ADD(&b, "INFO", "persistence") && ADD(&b, "INFO", "server") &&
+  if (ADD(&b, "INFO", "memory") && ADD(&b, "INFO", "persistence") &&
       redis_batch_run_on(&b, link, deadline, &err) == HF_OK) {
     info_field(b.commands[0].reply, "maxmemory_policy:", policy, sizeof policy);
     info_field(b.commands[1].reply, "aof_enabled:", aof, sizeof aof);
-    info_field(b.commands[2].reply, "redis_version:", version, sizeof version);
+    answered = true;
     size_t n = 0;
     if (*policy && strcmp(policy, "noeviction") != 0)
       n = (size_t)snprintf(text, sizeof text,
@@ -168,10 +169,9 @@ static void look_at_settings(redis_store *s, redis_link *link, int64_t deadline)
   size_t end = strlen(text);
   while (end && text[end - 1] == ' ') text[--end] = '\0';
   pthread_mutex_lock(&s->lock);
-  bool first = !s->looked && *version + *text;
-  if (*version + *text) s->looked = true;
+  bool first = !s->looked && answered;
+  if (answered) s->looked = true;
   memcpy(s->warnings, text, sizeof text);
-  memcpy(s->version, version, sizeof version);
   pthread_mutex_unlock(&s->lock);
   if (first && *text) hf_warn("Redis at %s: %s", redis_address_text(&link->address, address), text);
 }

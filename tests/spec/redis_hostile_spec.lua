@@ -155,6 +155,17 @@ describe("A hostile server", function()
     end
   end)
 
+  it("or one that is only slow, and has many keys, has more time for listing them", function()
+    local store = holdfast.PersistBase("signal", url("scanhonest", 0.5))
+    local began, n = server.clock(), 0
+    assert.equal(6000, store:count())
+    assert.is_true(server.clock() - began > 0.5, "it was fast enough anyway")
+    for _ in store:values() do n = n + 1 end
+    assert.equal(6000, n)
+    store:removeAll()
+    store:close()
+  end)
+
   it("that announces more than anybody asked for is not believed", function()
     local function peak() return tonumber(temp.readFile("/proc/self/status"):match("VmPeak:%s*(%d+)")) end
     local before = peak()

@@ -222,18 +222,6 @@ describe("a Redis server", function()
     end
   end)
 
-  it("has more time for what has to look at many keys", function()
-    s:cli("eval", "for i = 1, 600000 do redis.call('set', 'other:' .. i, 1) end", "0")
-    local store = open(s, "?timeout=40ms")
-    store:writeMany({ a = 1, b = 2 })
-    local began = server.clock()
-    assert.equal(2, store:count())
-    assert.is_true(server.clock() - began > 0.04, "there were too few keys to tell")
-    assert.same({ 1, 2 }, list(store:values()))
-    store:removeAll()
-    assert.same({ "other" }, holdfast.openStore(urlOf(s, "?timeout=40ms")):entities())
-  end)
-
   it("removes in a transaction what is there, each once", function()
     local store = open(s)
     store:writeMany({ a = 1, b = 2, c = 3 })
@@ -244,6 +232,53 @@ describe("a Redis server", function()
       assert.equal(0, store:removeMany({ "a" }))
     end)
     assert.equal(0, store:count())
+  end)
+
+  it("says what a person wants to know of it, without reading the entities", function()
+    open(s):writeMany({ a = 1, b = 2 })
+    open(s, "", "other"):writeValue("c", 3)
+    local stat = holdfast.openStore(urlOf(s)):stat()
+    assert.equal(s:cli("info", "server"):match("redis_version:([^\r\n]+)"), stat.version)
+    assert.equal(3, stat.keys)
+    assert.is_nil(stat.entities)
+    assert.equal("noeviction", stat.evictionPolicy)
+    assert.equal("master", stat.role)
+    assert.is_false(stat.appendOnly)
+    assert.equal("everysec", stat.appendFsync)
+    assert.is_true(stat.usedMemoryBytes > 100000 and stat.lastSaveAt > 1.5e12, core.json.encode(stat))
+    assert.equal(2, open(s):stat().entities)
+    s:cli("config", "set", "maxmemory", "100mb")
+    local out = process.run({ command, "stat", urlOf(s) })
+    s:cli("config", "set", "maxmemory", "0")
+    assert.equal(0, out.code, out.stderr)
+    assert.truthy(out.stdout:find("max memory bytes +104,857,600 %(104.9 MB%)\n"), out.stdout)
+    assert.truthy(out.stdout:find("last save at +20%d%d%-"), out.stdout)
+    assert.is_nil(out.stdout:find("e+", 1, true), out.stdout)
+  end)
+
+  it("counts in stat only where that is quickly done", function()
+    s:cli("eval", "for i = 1, 100001 do redis.call('set', 'other:' .. i, 1) end", "0")
+    local stat = open(s):stat()
+    assert.equal(100001, stat.keys)
+    assert.is_nil(stat.entities)
+  end)
+
+  it("prints revisions with all their digits, and takes them back", function()
+    local store = open(s)
+    for i = 1, 20 do
+      store:writeValue("a", i)
+      local revision = ("%.0f"):format(store:readEntry("a").revision)
+      assert.equal("a\t" .. #tostring(i) .. "\t" .. revision .. "\t-\n",
+        process.run({ command, "ls", urlOf(s), "signal", "-l" }).stdout)
+      for _, words in ipairs({ { "get", urlOf(s), "signal", "a", "--json" },
+        { "ls", urlOf(s), "signal", "-l", "--json" },
+        { "put", urlOf(s), "signal", "a", tostring(i), "--json" } }) do
+        local out = process.run({ command, unpack(words) }).stdout
+        assert.equal(revision, out:match('"revision":(%d+)[,}]'), out)
+      end
+      assert.is_true(#revision <= 16)
+      store:writeValue("a", i, { ifRevision = tonumber(revision) })
+    end
   end)
 
   it("warns where the server may forget", function()
@@ -302,6 +337,21 @@ describe("a Redis server with a password", function()
       assert.equal(3, out.code)
       assert.is_nil((out.stdout .. out.stderr):find("secret", 1, true), out.stderr)
     end
+  end)
+
+  it("leaves out of stat what the user may not ask", function()
+    s:cli("-a", "secret", "acl", "setuser", "poor", "on", ">secret", "~*", "+@read", "+@write", "+ping", "-dbsize",
+      "-@dangerous")
+    local store = holdfast.PersistBase("signal", ("redis://poor:secret@127.0.0.1:%d"):format(s.port))
+    store:writeValue("a", 1)
+    local stat = store:stat()
+    assert.equal("redis", stat.backend)
+    for _, name in ipairs({ "version", "keys", "entities", "usedMemoryBytes", "appendFsync" }) do
+      assert.is_nil(stat[name], name)
+    end
+    assert.truthy(stat.warnings[1]:find("allow the user +info", 1, true))
+    assert.equal(1, store:count())
+    store:removeAll()
   end)
 
   it("conforms for a user without dangerous commands", function()

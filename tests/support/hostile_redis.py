@@ -108,7 +108,16 @@ class Scan:
         self.mode = mode
         self.cursor = 0
 
+    def honest_scan(self, pattern):
+        """60,000 keys, slowly; every tenth matches."""
+        time.sleep(0.03)
+        keys = [pattern + b"%d" % (200 * self.cursor + i) for i in range(200)]
+        self.cursor = (self.cursor + 1) % 30
+        return array(bulk(b"%d" % self.cursor), array(*map(bulk, keys)))
+
     def scan(self, pattern):
+        if self.mode == "scanhonest":
+            return self.honest_scan(pattern)
         self.cursor += 1
         cursor, keys, mode = self.cursor, [], self.mode
         if mode == "scanslow":
@@ -132,7 +141,8 @@ class Scan:
         if name == b"DBSIZE":
             if self.mode == "scannosize":
                 return b"-NOPERM no\r\n"
-            return b":%d\r\n" % (HUGE if self.mode in ("scanhuge", "scanstall") else 100)
+            sizes = {"scanhuge": HUGE, "scanstall": HUGE, "scanhonest": 60000}
+            return b":%d\r\n" % sizes.get(self.mode, 100)
         if name == b"MGET":
             return array(*[bulk(b"1")] * (len(command) - 1))
         if name == b"EXEC":

@@ -20,6 +20,7 @@ local function shown(name, value)
   if type(value) == "boolean" then return value and "yes" or "no" end
   if type(value) == "table" then return #value > 0 and table.concat(value, "; ") or "none" end
   if type(value) ~= "number" then return tostring(value) end
+  if name:find("At$") then return text.time(value) end
   if not name:find("Bytes$") then return text.count(value) end
   return value < 1000 and text.bytes(value) or string.format("%s (%s)", text.count(value), text.bytes(value))
 end
@@ -39,7 +40,9 @@ local function stat(args)
   if args.entity then
     local persist = store:entity(args.entity)
     facts = persist:stat()
-    if persist:count() == 0 then store:requireName(args.entity) end
+    local count = facts.entities
+    if not count and not facts.keys then count = persist:count() end -- where counting is left out it takes long
+    if count == 0 then store:requireName(args.entity) end
   else
     facts = store.store:stat()
   end
@@ -141,7 +144,8 @@ return {
   {
     name = "stat",
     summary = "Show what is known of a store or an entity name.",
-    description = "Shows sizes, settings and state, as the backend tells them.",
+    description = "Shows sizes, settings and state, as the backend tells them.  Database servers are asked for their\n"
+      .. "version, memory, durability and more; what the user may not see is left out.",
     examples = { "holdfast stat ./data", "holdfast stat ./data signal --json" },
     arguments = function(command)
       options.url(command)
