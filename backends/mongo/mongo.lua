@@ -125,34 +125,57 @@ function MongoPersist:count() return walk.count(self) end
 
 -- ---- the store
 
-local function serverVersion(shared)
+local function ask(shared, name, doing)
   writer.reset()
   local command = writer.begin()
-  writer.number("buildInfo", 1)
+  writer.number(name, 1)
   writer.finish(command)
-  return shared:command("asking for the version").version
+  return shared:command(doing)
+end
+
+-- What dbStats calls what is of interest.
+local DATABASE_STATS = { collections = "collections", objects = "documents", dataSize = "dataBytes",
+  storageSize = "storageBytes", indexes = "indexes", indexSize = "indexBytes" }
+
+-- What is known of the server and the database.  Who may not ask for sizes is told the rest.
+local function databaseFacts(shared)
+  local facts = {
+    backend = "mongodb", url = address.redact(shared.url, shared.url), database = shared.database,
+    version = tostring(ask(shared, "buildInfo", "asking for the version").version),
+  }
+  facts.server = "MongoDB " .. facts.version
+  local ok, found = pcall(ask, shared, "dbStats", "asking for the size of the database")
+  if not ok and (core.isError(found, "unavailable") or core.isError(found, "timeout")) then error(found, 0) end
+  for name, shown in pairs(ok and DATABASE_STATS or {}) do
+    if type(found[name]) == "number" then facts[shown] = found[name] end
+  end
+  return facts
 end
 
 function MongoPersist:stat()
-  local shared = connection(self)
-  return {
-    url = address.redact(self.baseDir, self.baseDir),
-    server = "MongoDB " .. tostring(shared:run(serverVersion, false)),
-    database = shared.database,
-    collection = self.collection,
-    entities = MongoPersist.count(self),
-  }
+  local facts = connection(self):run(databaseFacts, false)
+  facts.collection = self.collection
+  facts.entities = MongoPersist.count(self)
+  return facts
 end
 
---- The names of entities in the database that a URL means.
----@param url string
----@return string[]
-function MongoPersist.entityNames(url)
+-- Runs an operation on the connection of a URL.
+local function once(url, operation)
   local shared = connections.get(url)
-  local ok, result = pcall(shared.run, shared, names.list, false)
+  local ok, result = pcall(shared.run, shared, operation, false)
   shared:release()
   if not ok then error(result, 0) end
   return result
 end
+
+--- What is known of the database that a URL means.
+---@param url string
+---@return table<string, any>
+function MongoPersist.storeStat(url) return once(url, databaseFacts) end
+
+--- The names of entities in the database that a URL means.
+---@param url string
+---@return string[]
+function MongoPersist.entityNames(url) return once(url, names.list) end
 
 return MongoPersist

@@ -9,6 +9,7 @@
 local Connection = require "holdfast.backends.postgres.connection"
 local document = require "holdfast.backends.postgres.document"
 local holdfast = require "holdfast"
+local stat = require "holdfast.backends.postgres.stat"
 local tables = require "holdfast.backends.postgres.table"
 
 local FIRST_PAGE, LARGEST_PAGE, PAGE_BYTES = 64, 2000, 1024 * 1024
@@ -354,22 +355,12 @@ function PostgresPersist:rollback() self.connection:rollback() end
 
 -- ---- the store
 
-function PostgresPersist:stat()
-  local table = (tables.name(self.entityName))
-  local known = self.connection:query("read", "SELECT count(*)::text, pg_total_relation_size($1::regclass)::text,"
-    .. " current_setting('server_version'), current_database(), pg_is_in_recovery()" .. self.from,
-    { tables.quote(table) })
-  return {
-    backend = "postgres",
-    url = self.url,
-    table = table,
-    entities = tonumber(known[1]),
-    bytes = tonumber(known[2]),
-    version = known[3],
-    database = known[4],
-    replica = known[5] == "t",
-  }
-end
+function PostgresPersist:stat() return stat.table(self.connection, self.url, self.entityName) end
+
+--- What is known of the database.
+---@param url string
+---@return table<string, any>
+function PostgresPersist.storeStat(url) return stat.database(connectionOf(url), url) end
 
 --- The entity names that have a table, in the schema where new ones would be made.
 ---@param url string

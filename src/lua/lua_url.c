@@ -18,6 +18,7 @@
 
 #include "core/error.h"
 #include "lua/embedded.h"
+#include "lua/json.h"
 #include "lua/script.h"
 
 const char hfL_keeper;
@@ -283,11 +284,40 @@ static hf_status entities(void *store, void *txn, hf_page *page, hf_error *err) 
   return status;
 }
 
+/* What is known of the store as a whole: a class may say it itself. */
+
+struct stat_call {
+  const struct lua_store *store;
+  hf_buffer *json;
+  bool known;
+};
+
+static int stat_body(lua_State *L) {
+  struct stat_call *c = lua_touserdata(L, 1);
+  push_class(L, c->store->target.module);
+  lua_getfield(L, -1, "storeStat");
+  if (!lua_isfunction(L, -1)) return 0;
+  c->known = true;
+  lua_pushstring(L, c->store->target.base);
+  lua_call(L, 1, 1);
+  hf_slice json;
+  hf_error err;
+  if (!lua_istable(L, -1)) hfL_misuse(L, "storeStat must return a table, not a %s", luaL_typename(L, -1));
+  if (hfL_json_encode(L, -1, hfL_codec_of(L), &json, &err)) hfL_raise(L, &err);
+  if (!hf_buffer_add(c->json, json.data, json.size)) return luaL_error(L, "not enough memory");
+  return 0;
+}
+
 static hf_status stat_store(void *store, void *txn, void *entity, hf_buffer *json, hf_error *err) {
   const struct lua_store *s = store;
   (void)txn;
   if (entity) return hf_persist_stat(entity, json, err);
+  struct stat_call c = {s, json, false};
+  hfL_host *host = hfL_host_of_thread();
+  if (!host) return hf__fail(err, HF_UNSUPPORTED, "this lua: store belongs to another thread");
   json->size = 0;
+  hf_status status = hfL_host_call(host, stat_body, &c, err);
+  if (status || c.known) return status;
   bool ok = hf_buffer_printf(json, "{\"backend\":\"lua\",\"module\":") &&
             hf_buffer_quote(json, hf_text(s->target.module)) && hf_buffer_printf(json, "}");
   return ok ? HF_OK : hf__fail(err, HF_IO, "out of memory");

@@ -1081,6 +1081,12 @@ describe("lua: URLs", function()
     ScriptPersist.entityNames = nil
     raises.error("unsupported", nil, own.entities, own)
     ScriptPersist.entityNames = entityNames
+    assert.same({ backend = "lua", module = "support.ScriptPersist" }, own:stat())
+    ScriptPersist.storeStat = function(baseDir) return { backend = "mine", base = baseDir } end
+    assert.same({ backend = "mine", base = "x" }, own:stat())
+    ScriptPersist.storeStat = function() return 1 end
+    raises.error("invalid_argument", "storeStat must return a table, not a number", own.stat, own)
+    ScriptPersist.storeStat = nil
     own:close()
   end)
 end)

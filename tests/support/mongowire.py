@@ -261,6 +261,11 @@ class Server:
         version = list(self.version) + [0, 0]
         return {"version": "%d.%d.0-stand-in" % self.version, "versionArray": version}
 
+    def do_dbstats(self, command, name, db):
+        sizes = [len(bson.encode(d)) for c in db.list_collection_names() for d in db[c].find()]
+        return {"db": db.name, "collections": len(db.list_collection_names()), "objects": len(sizes),
+                "dataSize": float(sum(sizes)), "storageSize": 4096.0, "indexes": 2, "indexSize": 8192.0}
+
     def do_configurefailpoint(self, command, name, db):
         self.fail_point = None if command["mode"] == "off" else command
 
