@@ -8,8 +8,8 @@ local core = require "holdfast.core"
 local json = core.json
 
 -- As they are now: a script whose error is being said may have replaced them.
-local getmetatable, ipairs, math, os, pcall, select, setmetatable, string, table, tonumber =
-  getmetatable, ipairs, math, os, pcall, select, setmetatable, string, table, tonumber
+local getmetatable, ipairs, math, os, pcall, select, setmetatable, string, table =
+  getmetatable, ipairs, math, os, pcall, select, setmetatable, string, table
 
 local M = {}
 
