@@ -171,8 +171,8 @@ function core.supports(store) end
 ---@raise invalid_argument for what is no id
 function core.naturalOrder(a, b) end
 
----The order key of an id: ids are in natural order where their order keys are in the order of their bytes.  For storages
----that can sort by bytes.  At most 501 bytes of any value; the id itself stands after its only 0 byte, so
+---The order key of an id: ids are in natural order where their order keys are in the order of their bytes.  For
+---storages that can sort by bytes.  At most 501 bytes of any value; the id itself stands after its only 0 byte, so
 ---`key:match("%z(.*)")` gives it back.
 ---@param id string|number
 ---@return string key
