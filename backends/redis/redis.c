@@ -200,20 +200,22 @@ hf_status redis_check_all(const redis_batch *b, hf_error *err) {
   return status;
 }
 
-/* Whether each reply is of the type that the command has; a nil is for the caller. */
-static hf_status expect(const redis_batch *b, int type, hf_error *err) {
+/* Whether each reply is of the type that the command has, or with may_be_nil nil. */
+static hf_status expect(const redis_batch *b, int type, bool may_be_nil, hf_error *err) {
   hf_status status = redis_batch_check(b, err);
-  for (size_t i = 0; i < b->count && status == HF_OK; i++)
-    if (b->commands[i].reply->type != type && b->commands[i].reply->type != REDIS_REPLY_NIL)
+  for (size_t i = 0; i < b->count && status == HF_OK; i++) {
+    int got = b->commands[i].reply->type;
+    if (got != type && !(may_be_nil && got == REDIS_REPLY_NIL))
       status = hf_error_set(err, HF_IO, "Redis answers with something else: is it Redis?");
+  }
   return status;
 }
 
-/* `type`: of the replies to come. */
-static hf_status run_writes(redis_batch *b, bool ok, int type, int64_t deadline, hf_error *err) {
+/* `type`: of the replies to come.  may_be_nil: or nil, which is for the caller. */
+static hf_status run_writes(redis_batch *b, bool ok, int type, bool may_be_nil, int64_t deadline, hf_error *err) {
   hf_status status = ok ? redis_batch_run(b, deadline, err) : memory(err);
   atomic_fetch_add(&b->store->writes, 1);
-  if (status == HF_OK) status = b->whole ? redis_check_all(b, err) : expect(b, type, err);
+  if (status == HF_OK) status = b->whole ? redis_check_all(b, err) : expect(b, type, may_be_nil, err);
   return status;
 }
 
@@ -241,7 +243,7 @@ static hf_status put_many(void *store, void *txn, void *entity, const hf_put *pu
     for (size_t i = 0; i < count && ok; i++)
       ok = redis_batch_word(&b, redis_key(entity, puts[i].key.id, key)) && redis_batch_word(&b, puts[i].json);
   }
-  status = run_writes(&b, ok, REDIS_REPLY_STATUS, redis_deadline(s), err);
+  status = run_writes(&b, ok, REDIS_REPLY_STATUS, false, redis_deadline(s), err);
   redis_batch_free(&b);
   return status;
 }
@@ -265,7 +267,7 @@ static hf_status remove_ids(redis_entity *e, const hf_slice *ids, size_t count, 
                             hf_error *err) {
   redis_batch b;
   redis_batch_init(&b, e->store, true);
-  hf_status status = run_writes(&b, add_removals(&b, e, ids, count), REDIS_REPLY_INTEGER, deadline, err);
+  hf_status status = run_writes(&b, add_removals(&b, e, ids, count), REDIS_REPLY_INTEGER, false, deadline, err);
   for (size_t i = 0; i < b.count && status == HF_OK; i++) *removed += (uint64_t)b.commands[i].reply->integer;
   redis_batch_free(&b);
   return status;
@@ -327,7 +329,7 @@ static hf_status has(void *store, void *txn, void *entity, const hf_key *key, hf
   redis_batch b;
   redis_batch_init(&b, store, false);
   hf_status status = ask(entity, &b, "EXISTS", key->id, redis_deadline(store), err);
-  if (status == HF_OK) status = expect(&b, REDIS_REPLY_INTEGER, err);
+  if (status == HF_OK) status = expect(&b, REDIS_REPLY_INTEGER, false, err);
   if (status == HF_OK && b.commands[0].reply->integer == 0) status = HF_NOT_FOUND;
   redis_batch_free(&b);
   return status;
@@ -353,7 +355,7 @@ static hf_status put_at_revision(redis_entity *e, const hf_put *put, uint64_t re
     snprintf(ttl, sizeof ttl, "%lld", (long long)e->store->config.ttl_ms);
     const hf_slice words[] = {hf_text("EVAL"), hf_text(script), hf_text("1"), key, present, put->json, hf_text(ttl)};
     bool ok = redis_batch_add(&write, redis_slot(key), words, 7) != NULL;
-    status = run_writes(&write, ok, REDIS_REPLY_INTEGER, deadline, err);
+    status = run_writes(&write, ok, REDIS_REPLY_INTEGER, false, deadline, err);
     if (status == HF_OK && write.commands[0].reply->integer != 1) {
       info->revision = HF_REVISION_UNKNOWN;
       status = HF_CONFLICT;
@@ -389,7 +391,7 @@ static hf_status put(void *store, void *txn, void *entity, const hf_put *put, co
     redis_batch b;
     redis_batch_init(&b, store, true);
     bool ok = redis_add_set(&b, redis_key(entity, put->key.id, key), put->json, options->if_absent);
-    status = run_writes(&b, ok, REDIS_REPLY_STATUS, redis_deadline(store), err);
+    status = run_writes(&b, ok, REDIS_REPLY_STATUS, options->if_absent, redis_deadline(store), err);
     if (status == HF_OK && b.commands[0].reply->type == REDIS_REPLY_NIL) {
       info->revision = HF_REVISION_UNKNOWN;
       status = HF_CONFLICT;

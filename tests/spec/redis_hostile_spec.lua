@@ -28,8 +28,8 @@ exit 1]]
 local dir, port
 
 local function url(mode, timeout)
-  return ("redis://%s:%s@127.0.0.1:%d?timeout=%dms&connecttimeout=100ms"):format(mode, (PASSWORD:gsub("%+", "%%2B")),
-    port, (timeout or TIMEOUT) * 1000)
+  return ("redis://%s:%s@127.0.0.1:%d?timeout=%dms&connecttimeout=%dms"):format(mode, (PASSWORD:gsub("%+", "%%2B")),
+    port, (timeout or TIMEOUT) * 1000, (timeout or 0.1) * 1000)
 end
 
 local function drain(step, ...)
@@ -144,14 +144,14 @@ describe("A hostile server", function()
 
   it("that never ends a listing is left", function()
     for _, name in ipairs({ "count", "values", "keys", "removeAll" }) do
-      assert.is_false(fails("late-scanloop", name, "io", "DBSIZE").retryable)
+      assert.is_false(fails("late-scanloop", name, "io", "DBSIZE", 5).retryable)
       fails("scanslow", name, "timeout", "deadline")
       fails("scanstall", name, "timeout", "deadline")
       fails("scancycle", name, "timeout", "deadline")
       fails("scankeys", name, "unavailable", "DBSIZE says 100", 10)
       fails("scansame", name, "unavailable", "DBSIZE says 100", 10)
       fails("scannosize", name, "timeout", "allow the user DBSIZE")
-      assert.is_false(fails("scanstuck", name, "unavailable", "same cursor").retryable)
+      assert.is_false(fails("scanstuck", name, "unavailable", "same cursor", 5).retryable)
     end
   end)
 
@@ -169,15 +169,22 @@ describe("A hostile server", function()
   it("that announces more than anybody asked for is not believed", function()
     local function peak() return tonumber(temp.readFile("/proc/self/status"):match("VmPeak:%s*(%d+)")) end
     local before = peak()
-    fails("late-hugearray", "readValue", "unavailable", "1000000000 elements, which nobody asked for")
-    fails("late-hugenested", "readValue", "unavailable", "elements, which nobody asked for")
-    fails("late-hugebulk", "readValue", "unavailable", "text of 2147483647 bytes")
-    fails("late-nest", "readValue", "unavailable", "depth")
+    fails("late-hugearray", "readValue", "unavailable", "1000000000 elements, which nobody asked for", 5)
+    fails("late-hugenested", "readValue", "unavailable", "elements, which nobody asked for", 5)
+    fails("late-hugebulk", "readValue", "unavailable", "text of 2147483647 bytes", 5)
+    fails("late-nest", "readValue", "unavailable", "depth", 5)
     assert.is_true(peak() - before < 1e6, "memory was reserved for it")
   end)
 
+  it("that answers a write with nothing has not written", function()
+    for _, name in ipairs({ "writeValue", "writeMany", "removeValue", "removeMany", "hasValue" }) do
+      fails("late-nil", name, "io", "something else", 5)
+    end
+    fails("late-nil", "ifAbsent", "conflict", "exists already", 5)
+  end)
+
   it("that answers more than it was asked is not asked again on that connection", function()
-    local store = holdfast.PersistBase("signal", url("late-extravalue"))
+    local store = holdfast.PersistBase("signal", url("late-extravalue", 5))
     assert.equal(1, store:readValue("a"))
     assert.equal(1, store:readValue("b"))
     store:close()
