@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
 --
--- Entities in MongoDB, as the guide of the TypeScript framework keeps them: a collection for each entity name, and in it
--- a document {entityId, data, updatedAt} for each entity, with a unique index on entityId.  libmongoc does the talking,
--- by FFI.
+-- Entities in MongoDB, as the guide of the TypeScript framework keeps them: a collection for each entity name, and in
+-- it a document {entityId, data, updatedAt} for each entity, with a unique index on entityId.  libmongoc does the
+-- talking, by FFI.
 --
 --   writer.lua, reader.lua   BSON from and to JSON text
 --   connection.lua           the client, deadlines, and what failures mean
