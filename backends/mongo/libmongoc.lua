@@ -88,12 +88,30 @@ local function open(name)
   error(err, 0)
 end
 
+local function readFile(path)
+  local file = io.open(path)
+  local text = file and file:read("*a") or ""
+  if file then file:close() end
+  return text
+end
+
+-- While libmongoc is loaded it makes a file in shared memory for its counters, named after the process id, and warns on
+-- standard error, before it can be told not to, where there is one: a process that was killed leaves its own, and in
+-- containers ids repeat.  So what has our id goes first, unless it is ours: a program may use libmongoc itself.
+local function removeStaleCounters()
+  if readFile("/proc/self/maps"):find("/libmongoc-1.0.so", 1, true) then return end
+  os.remove("/dev/shm/mongoc-" .. ffi.C.hf_server_getpid())
+end
+
 --- The two libraries, ready: libmongoc, libbson.
 function M.load()
   if not M.mongoc then
+    removeStaleCounters()
     local bson, mongoc = open("libbson-1.0.so.0"), open("libmongoc-1.0.so.0")
     mongoc.hf_mongoc_init()
-    mongoc.hf_mongoc_log_set_handler(nil, nil) -- what goes wrong comes as an error; nothing is written to stderr
+    -- What goes wrong comes as an error; nothing is written to stderr.  No handler of our own: libmongoc's threads would
+    -- call it, and a callback of LuaJIT may not be called by a thread that Lua does not know.
+    mongoc.hf_mongoc_log_set_handler(nil, nil)
     M.mongoc, M.bson = mongoc, bson
   end
   return M.mongoc, M.bson

@@ -405,6 +405,30 @@ describe("URLs of MongoDB", function()
     assert.truthy(out.stdout:find("unavailable false the MongoDB backend needs libmongoc", 1, true), out.stdout)
     assert.truthy(out.stdout:find("apt-get install libmongoc-1.0-0", 1, true), out.stdout)
   end)
+
+  it("need no word on standard error where a killed process of the same id left libmongoc's counters", function()
+    local script = temp.directory() .. "/counters.lua"
+    temp.writeFile(script, [[
+      local ffi, holdfast = require "ffi", require "holdfast"
+      ffi.cdef "int spec_getpid(void) __asm__(\"getpid\");"
+      local path = "/dev/shm/mongoc-" .. ffi.C.spec_getpid()
+      io.open(path, "w"):close()
+      local before = io.popen("ls -i " .. path):read("*l")
+      if ... == "loads" then ffi.load "libmongoc-1.0.so.0" end
+      local store = holdfast.PersistBase("signal", "mongodb://127.0.0.1:1/x?timeout=100ms")
+      local ok, err = pcall(store.count, store)
+      local file = io.popen("ls -i " .. path)
+      io.write(err.code, " ", file:read("*l") == before and "the same file" or "another file")
+      file:close()
+      os.remove(path)]])
+    local out = process.run({ command, "run", script })
+    assert.equal("", out.stderr)
+    assert.equal("unavailable another file", out.stdout)
+    -- A program that has libmongoc itself has warned already, and keeps what it has.
+    out = process.run({ command, "run", script, "loads" })
+    assert.truthy(out.stderr:find("Falling back to malloc for counters", 1, true), out.stderr)
+    assert.equal("unavailable the same file", out.stdout)
+  end)
 end)
 
 describe("a MongoDB server in trouble", function()
