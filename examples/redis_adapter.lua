@@ -156,4 +156,11 @@ function RedisPersist:close()
   self.redis:close()
 end
 
+-- For `holdfast test`: makes the storage of an instance fail, until what it returns is called.
+function RedisPersist.conformanceFail(instance)
+  local redis = instance.redis
+  instance.redis = Redis.new { port = 1 } -- where nobody listens
+  return function() instance.redis = redis end
+end
+
 return RedisPersist

@@ -109,4 +109,13 @@ function Everything:commit() table.remove(self.store.saved) end
 
 function Everything:rollback() self.store.names = table.remove(self.store.saved) end
 
+--- For the kit: makes its storage fail until what it returns is called.
+function Everything.conformanceFail(instance)
+  local store = instance.store
+  instance.store = setmetatable({}, { __index = function()
+    error(holdfast.error("unavailable", "it is switched off"))
+  end })
+  return function() instance.store = store end
+end
+
 return Everything

@@ -1,8 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --
 -- A right adapter that is durable: one file of JSON for each entity type, written anew beside the old one and
--- renamed.  Slow,
--- but what returned is there after the process is killed.
+-- renamed.  Slow, but what returned is there after the process is killed, and a disk that is full harms nothing.
 
 local holdfast = require "holdfast"
 
@@ -16,25 +15,31 @@ function Journal:init(entityName, baseDir)
 end
 
 function Journal:waitForInit()
-  os.execute("mkdir -p '" .. self.baseDir .. "'")
+  if os.execute("mkdir -p '" .. self.baseDir .. "' 2>/dev/null") ~= 0 then
+    error(holdfast.error("io", "cannot make the folder " .. self.baseDir))
+  end
 end
 
+local NO_SUCH_FILE = 2 -- ENOENT; whatever else keeps it from being opened is no empty store
+
 local function load(self)
-  local file = io.open(self.path, "rb")
-  if not file then return {} end
-  local text = file:read("*a")
+  local file, problem, code = io.open(self.path, "rb")
+  if not file and code == NO_SUCH_FILE then return {} end
+  if not file then error(holdfast.error("io", problem)) end
+  local text, why = file:read("*a")
   file:close()
+  if not text then error(holdfast.error("io", why)) end
   return holdfast.json.decode(text)
 end
 
 local function save(self, all)
   local file, problem = io.open(self.path .. ".new", "wb")
   if not file then error(holdfast.error("io", problem)) end
-  file:write(holdfast.json.encode(all))
-  local ok, why = file:flush()
+  local ok, why = file:write(holdfast.json.encode(all))
+  if ok then ok, why = file:flush() end
   file:close()
+  if ok then ok, why = os.rename(self.path .. ".new", self.path) end
   if not ok then error(holdfast.error("io", why)) end
-  assert(os.rename(self.path .. ".new", self.path))
 end
 
 function Journal:readValue(id)
@@ -64,7 +69,23 @@ function Journal:removeValue(id)
   save(self, all)
 end
 
-function Journal:removeAll() os.remove(self.path) end
+function Journal:readMany(ids)
+  local all, found = load(self), {}
+  for _, id in ipairs(ids) do found[id] = all[id] end
+  return found
+end
+
+function Journal:removeMany(ids)
+  local all, there = load(self), 0
+  for _, id in ipairs(ids) do
+    if all[id] ~= nil then there = there + 1 end
+    all[id] = nil
+  end
+  save(self, all)
+  return there
+end
+
+function Journal:removeAll() save(self, holdfast.json.decode("{}")) end
 
 function Journal:keys()
   local ids = {}
@@ -77,6 +98,13 @@ function Journal:values()
   local all, values = load(self), {}
   for i, id in ipairs(Journal.keys(self)) do values[i] = all[id] end
   return values
+end
+
+--- For the kit: makes its storage fail until what it returns is called.
+function Journal.conformanceFail(store)
+  local path = store.path
+  store.path = "/dev/null/journal.json"
+  return function() store.path = path end
 end
 
 return Journal
