@@ -109,8 +109,8 @@ function M.load()
     removeStaleCounters()
     local bson, mongoc = open("libbson-1.0.so.0"), open("libmongoc-1.0.so.0")
     mongoc.hf_mongoc_init()
-    -- What goes wrong comes as an error; nothing is written to stderr.  No handler of our own: libmongoc's threads would
-    -- call it, and a callback of LuaJIT may not be called by a thread that Lua does not know.
+    -- What goes wrong comes as an error; nothing is written to stderr.  No handler of our own: threads of libmongoc
+    -- would call it, and a callback of LuaJIT may not be called by a thread that Lua does not know.
     mongoc.hf_mongoc_log_set_handler(nil, nil)
     M.mongoc, M.bson = mongoc, bson
   end

@@ -1,9 +1,9 @@
 -- SPDX-License-Identifier: MIT
 --
--- The conformance kit: right adapters and the stores in C pass, and each adapter under tests/conformance/broken fails
--- with
--- the complaint that its head announces.  Then the reports, the command, and the suite inside busted.
+-- The conformance kit: right adapters and the stores in C pass.  Then what other processes say of how they ended, the
+-- reports, the command, and the suite inside busted.  conformance_broken_spec.lua has what the kit must find.
 
+local adapters = require("support.conformance")
 local conformance = require("holdfast.conformance")
 local holdfast = require("holdfast")
 local process = require("support.process")
@@ -11,36 +11,17 @@ local raises = require("support.raises")
 local temp = require("support.temp")
 local vectors = require("holdfast.conformance.vectors")
 
-local source = os.getenv("HOLDFAST_SOURCE") or "."
-local folder = source .. "/tests/conformance/"
+local folder = adapters.folder
 local command = os.getenv("HOLDFAST_BIN") or "build/holdfast"
-
-local function files(name)
-  local found = {}
-  for line in process.shell("ls " .. temp.quote(folder .. name)).stdout:gmatch("[^\n]+") do found[#found + 1] = line end
-  return found
-end
 
 after_each(temp.removeAll)
 
-local function failures(report)
-  local found = {}
-  for _, result in ipairs(report.results) do
-    if result.status == "failed" then found[#found + 1] = result end
-  end
-  return found
-end
-
-local function describeFailure(result)
-  return table.concat({ result.name, result.message or "", result.expected or "", result.got or "" }, " | ")
-end
-
 describe("right adapters", function()
-  for _, name in ipairs(files("right")) do
+  for _, name in ipairs(adapters.files("right")) do
     it(name .. " conforms", function()
-      local report = conformance.run({ path = folder .. "right/" .. name, entities = 300 })
+      local report = conformance.run({ path = folder .. "right/" .. name, base = temp.quickDirectory() })
       local said = {}
-      for i, result in ipairs(failures(report)) do said[i] = describeFailure(result) end
+      for i, result in ipairs(adapters.failures(report)) do said[i] = adapters.describeFailure(result) end
       assert.same({}, said)
       assert.is_true(report.passed > 70)
     end)
@@ -49,9 +30,9 @@ describe("right adapters", function()
   for _, url in ipairs({ "lmdb", "memory", "file" }) do
     it("and the " .. url .. " store conform", function()
       local base = url == "memory" and "memory:conformance" or url .. ":" .. temp.quickDirectory() .. "/store"
-      local report = conformance.run({ url = base, entities = 300 })
+      local report = conformance.run({ url = base })
       local said = {}
-      for i, result in ipairs(failures(report)) do said[i] = describeFailure(result) end
+      for i, result in ipairs(adapters.failures(report)) do said[i] = adapters.describeFailure(result) end
       assert.same({}, said)
     end)
   end
@@ -75,36 +56,67 @@ describe("the store that keeps nothing", function()
   end)
 end)
 
-describe("a broken adapter", function()
-  for _, name in ipairs(files("broken")) do
-    it(name .. " is found out", function()
-      local path = folder .. "broken/" .. name
-      local text, wanted = temp.readFile(path), {}
-      for pattern in text:gmatch("%-%- fails: ([^\n]+)") do wanted[#wanted + 1] = pattern end
-      local says = assert(text:match("%-%- says: ([^\n]+)"))
-      assert.is_true(#wanted > 0)
-      local hangs = name == "hangs.lua" or name == "never_ends.lua"
-      local report = conformance.run({ path = path, entities = 60, timeout = hangs and 0.2 or 5 })
-      local found = failures(report)
-      local said = false
-      for _, pattern in ipairs(wanted) do
-        local hit = false
-        for _, result in ipairs(found) do
-          if result.name:find(pattern, 1, true) then
-            hit = true
-            said = said or describeFailure(result):find(says, 1, true) ~= nil
-            assert.truthy(result.where and result.where:find("/tests/conformance/", 1, true),
-              "no line to look at: " .. describeFailure(result))
-          end
-        end
-        assert.is_true(hit, "no failure of a check like: " .. pattern)
-      end
-      local all = {}
-      for i, result in ipairs(found) do all[i] = describeFailure(result) end
-      assert.is_true(said, ("nobody says %q:\n%s"):format(says, table.concat(all, "\n")))
-      assert.is_true(#found < #report.results * 0.8, "nearly everything fails: the fault is not the one announced")
-    end)
+describe("another process", function()
+  local processes = require("holdfast.conformance.processes")
+
+  -- What a check would run it with.
+  local function target(seconds)
+    local path = temp.quickDirectory() .. "/store"
+    local source = ("function(n, b) return require('holdfast').FilePersist(n, b) end")
+    return { target = { source = source }, name = "x", base = path, options = { timeout = seconds or 10 } }
   end
+
+  it("says what the body returns, and nothing when it killed itself", function()
+    local t = target()
+    assert.equal("7", processes.run(t, "store:writeValue('a', 7) return store:readValue('a')"))
+    assert.is_nil(processes.run(t, "store:writeValue('a', 8) child:kill()"))
+    assert.is_nil(processes.run(t, "child:killIn(0.01) while true do store:writeValue('b', 9) end"))
+    assert.equal(8, holdfast.FilePersist("x", t.base):readValue("a"))
+    assert.equal(9, holdfast.FilePersist("x", t.base):readValue("b"))
+  end)
+
+  it("may print what it likes", function()
+    local noise = "print('hello') io.stderr:write('2026/11/28 WARNING: something\\n') io.stdout:flush() "
+    assert.equal("true", processes.run(target(), noise .. "return true"))
+    assert.is_nil(processes.run(target(), noise .. "child:kill()"))
+    local one, two = processes.race(target(), noise .. "return child.me")
+    assert.same({ 1, 2 }, { one, two })
+  end)
+
+  it("that fails says why, and one that hangs is ended", function()
+    local err = raises.error("script", nil, processes.run, target(), "store:readValue('missing')")
+    assert.truthy(err.message:find("in another process: not_found: Entity x:missing not found", 1, true), err.message)
+    err = raises.error("script", nil, processes.run, target(), "io.write('a last word') io.flush() os.exit(3)")
+    assert.truthy(err.message:find("without a result; it printed: a last word", 1, true), err.message)
+    err = raises.error("script", nil, processes.run, target(0.5), "while true do end")
+    assert.truthy(err.message:find("ended within 0.5 seconds without a result", 1, true), err.message)
+    err = raises.error("script", nil, processes.race, target(), "if child.me == 2 then error('mine') end child:meet(1) "
+      .. "child:meet(2)")
+    assert.truthy(err.message:find("mine", 1, true), err.message)
+  end)
+
+  it("meets the other one at each step", function()
+    local one, two = processes.race(target(), [[
+      local sum = 0
+      for i = 1, 50 do
+        child:meet(2 * i - 1)
+        store:writeValue("at-" .. child.me, i)
+        child:meet(2 * i)
+        sum = sum + store:readValue("at-" .. 3 - child.me)
+      end
+      return sum
+    ]])
+    assert.same({ 1275, 1275 }, { one, two })
+  end)
+
+  it("has files that do not grow, and grow again", function()
+    assert.equal("false true", processes.run(target(), [[
+      child:limitFiles(1000)
+      local small = pcall(store.writeValue, store, "a", ("x"):rep(5000))
+      child:limitFiles(nil)
+      return tostring(small) .. " " .. tostring((pcall(store.writeValue, store, "a", ("x"):rep(5000))))
+    ]]))
+  end)
 end)
 
 describe("the vectors", function()
@@ -145,6 +157,23 @@ describe("conformance.run", function()
     assert.equal(1, report.passed)
   end)
 
+  it("takes a function that makes the storage fail", function()
+    local Class = dofile(folder .. "right/memory.lua")
+    local function fail(instance)
+      local texts = instance.texts
+      instance.texts = nil -- so that every method raises
+      return function() instance.texts = texts end
+    end
+    local report = conformance.run({ class = Class, only = "says that the storage fails" })
+    assert.equal("skipped", report.results[1].status)
+    report = conformance.run({ class = Class, only = "says that the storage fails", fail = fail })
+    assert.equal("passed", report.results[1].status, report.results[1].message)
+    report = conformance.run({ class = Class, only = "says that the storage fails", fail = function()
+      return function() end
+    end })
+    assert.equal("readValue while the storage fails", report.results[1].message)
+  end)
+
   it("ends a check that hangs, and goes on", function()
     local report = conformance.run({ path = folder .. "broken/hangs.lua", timeout = 0.2, only = "contract" })
     assert.is_true(report.failed >= 1)
@@ -173,6 +202,10 @@ describe("holdfast test", function()
     assert.truthy(result.stdout:find("look at +[^\n]*sorts_by_bytes.lua:%d+"), result.stdout)
     assert.truthy(result.stdout:find("why +ids are ordered as people read them"))
     assert.truthy(result.stdout:find("DOES NOT CONFORM: ", 1, true))
+    assert.truthy(result.stdout:find("\nbegin with contract: keys and values agree %([^\n]*/conformance/[^\n]*:%d+%); "
+      .. "what comes after it may follow from it\n$"), result.stdout)
+    result = run(folder .. "broken/infinity_is_null.lua", "--entities", "50")
+    assert.is_nil(result.stdout:find("begin with", 1, true), "one failure needs no such line")
   end)
 
   it("exits with 2 for what it cannot test", function()
@@ -216,10 +249,12 @@ describe("holdfast test", function()
     assert.equal(1, result.code)
     local report = holdfast.json.decode(result.stdout)
     assert.is_false(report.conforms)
-    assert.equal(13, #report.results)
+    assert.equal(14, #report.results)
+    assert.same({ group = "contract", name = report.results[4].name, method = "removeValue",
+      where = report.results[4].where }, report.beginWith)
     assert.equal(9, #report.capabilities)
     local xml = temp.readFile(path)
-    assert.truthy(xml:find('<testsuite name="Broken" tests="13" failures="1"', 1, true))
+    assert.truthy(xml:find('<testsuite name="Broken" tests="14" failures="1"', 1, true))
     assert.truthy(xml:find("<failure message=", 1, true))
     if process.shell("command -v xmllint").code == 0 then
       assert.equal(0, process.shell("xmllint --noout " .. temp.quote(path)).code)

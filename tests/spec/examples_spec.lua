@@ -335,7 +335,8 @@ describe("the examples", function()
         ["audited.lua"] = {},
         ["encrypted.lua"] = {},
         ["retrying.lua"] = {},
-        ["cached.lua"] = { "a write that returned survives the end of the process" },
+        ["cached.lua"] = { "a write that returned survives the end of the process",
+          "an open instance sees what another process writes and removes" },
       }, conformance(key, "audited.lua", "encrypted.lua", "retrying.lua", "cached.lua"))
     end)
 

@@ -74,7 +74,8 @@ M[1] = {
   summary = "Test whether an adapter keeps the contract.",
   description = "Runs the conformance checks against an adapter, a Lua file that returns its class, or against the\n"
     .. "store that a URL names.  Prints what failed, with the line of the adapter to look at, and what it\n"
-    .. "declares and keeps.  In a store, everything is done under entity names of its own and removed again.\n"
+    .. "declares and keeps, and last with which failure to begin.  In a store, everything is done under entity\n"
+    .. "names of its own and removed again.\n"
     .. "The exit code is 0 if all checks passed, 1 if some failed or the file raised, 2 if there is nothing to test.",
   examples = { "holdfast test my_adapter.lua", "holdfast test file:./scratch --only values",
     "holdfast test my_adapter.lua --junit report.xml" },
@@ -87,7 +88,7 @@ M[1] = {
     command:option("--junit"):argname("FILE"):description("Also write JUnit's XML to a file.")
     command:option("--base"):argname("DIR"):description("Where classes keep their data; else a temporary directory.")
     command:option("--entities"):argname("N"):convert(options.wholeNumber)
-      :description("How many entities are many (1000).")
+      :description("How many entities are many (2500).")
     command:option("--timeout"):argname("S"):convert(options.wholeNumber)
       :description("Seconds that a check may take (30).")
   end,

@@ -1,142 +1,11 @@
 -- SPDX-License-Identifier: MIT
 --
 -- What the store declares is tested; what it does not declare must answer `unsupported`.  A check with `needs` runs
--- where the
--- capability is declared, one with `lacks` where it is not.
+-- where the capability is declared, one with `lacks` where it is not.  transactions.lua has more of the kind, and
+-- concurrency.lua what takes another process.
 
 local core = require "holdfast.core"
-local processes = require "holdfast.conformance.processes"
-
-local transaction = core.transaction
-
 return function(check)
-  -- ---- durable
-
-  local function survives(title, why, body, verify)
-    check(title, { method = "writeValue", needs = "durable", needsProcess = true, why = why }, function(t)
-      local store = t:open()
-      store:writeValue("before", "old")
-      processes.run(t, body)
-      verify(t, t:open())
-    end)
-  end
-
-  survives("a write that returned survives the end of the process", "a lost position is money", [[
-      store:writeValue("a", { n = 1 })
-      store:writeValue("before", "new")
-      store:removeValue("a")
-      store:writeValue("b", { n = 2 })
-      kill()
-    ]], function(t, store)
-    t:equal({ n = 2 }, store:readValue("b"), "what the killed process wrote last")
-    t:equal("new", store:readValue("before"), "what it wrote over")
-    t:equal(false, store:hasValue("a"), "what it removed")
-    t:equal({ "b", "before" }, t:list(store:keys()), "keys()")
-  end)
-
-  survives("a batch that returned survives the end of the process", "a lost position is money", [[
-      store:writeMany { x = 1, y = 2, z = 3 }
-      store:removeMany { "y" }
-      kill()
-    ]], function(t, store)
-    t:equal({ "before", "x", "z" }, t:list(store:keys()), "keys()")
-  end)
-
-  -- ---- transactions
-
-  check("transactions are refused where there are none", { method = "begin", lacks = "transaction",
-    why = "what is unsupported is an error, never a silent no-op" }, function(t)
-    local store = t:open()
-    t:raises("unsupported", "a write in a transaction", transaction, function() store:writeValue("a", 1) end)
-    t:equal({}, t:list(store:keys()), "nothing was written")
-  end)
-
-  check("a transaction commits all of it", { method = "commit", needs = "transaction" }, function(t)
-    local store, other = t:open(), t:open(t:other())
-    store:writeValue("old", 1)
-    local result = transaction(function()
-      store:writeValue("a", 1)
-      other:writeValue("b", 2)
-      store:removeValue("old")
-      t:equal(1, store:readValue("a"), "it reads its own writes")
-      t:equal(false, store:hasValue("old"), "it sees what it removed")
-      t:equal({ "a" }, t:list(store:keys()), "keys() in it")
-      return "done"
-    end)
-    t:equal("done", result, "what the function returned")
-    t:equal({ "a" }, t:list(store:keys()), "keys() behind it")
-    t:equal(2, other:readValue("b"), "the other entity type")
-  end)
-
-  check("a transaction that raises undoes all of it", { method = "rollback", needs = "transaction",
-    why = "half a move is two positions, or none" }, function(t)
-    local store, other = t:open(), t:open(t:other())
-    store:writeMany { keep = 1, change = 1 }
-    local ok, raised = pcall(transaction, function()
-      store:writeValue("new", 1)
-      store:writeValue("change", 2)
-      store:removeValue("keep")
-      other:writeValue("x", 1)
-      other:removeAll()
-      other:writeValue("y", 1)
-      error("undo", 0)
-    end)
-    t:check(not ok and tostring(raised) == "undo", "what was raised comes out: " .. tostring(raised))
-    t:equal({ "change", "keep" }, t:list(store:keys()), "keys() behind it")
-    t:equal(1, store:readValue("change"), "the entity that was changed")
-    t:equal({}, t:list(other:keys()), "keys() of the other entity type")
-    transaction(function() store:writeValue("new", 3) end)
-    t:equal(3, store:readValue("new"), "the next transaction")
-  end)
-
-  check("an entity type that is first used in a transaction works after it was undone", { method = "rollback",
-    needs = "transaction" }, function(t)
-    local store, fresh = t:open(), nil
-    pcall(transaction, function()
-      store:writeValue("a", 1)
-      fresh = t:open(t:other())
-      fresh:writeValue("b", 1)
-      error("undo")
-    end)
-    t:check(fresh, "an instance can be made in a transaction")
-    t:equal({}, t:list(fresh:keys()), "keys() behind it")
-    t:raises("not_found", "readValue behind it", fresh.readValue, fresh, "b")
-    fresh:writeValue("c", 1)
-    t:equal(1, fresh:readValue("c"), "a write behind it")
-  end)
-
-  check("a transaction is not committed when its process dies", { method = "commit", needs = "transaction",
-    needsProcess = true, alsoNeeds = "durable" }, function(t)
-    local store = t:open()
-    store:writeValue("before", "old")
-    store:close()
-    processes.run(t, [[
-      holdfast.transaction(function()
-        store:writeValue("before", "new")
-        store:writeValue("a", 1)
-        kill()
-      end)
-    ]])
-    store = t:open()
-    t:equal("old", store:readValue("before"), "the entity that it wrote over")
-    t:equal({ "before" }, t:list(store:keys()), "keys()")
-  end)
-
-  check("an inner transaction that raises undoes only itself", { method = "rollback", needs = "nested" }, function(t)
-    local store = t:open()
-    transaction(function()
-      store:writeValue("outer", 1)
-      pcall(transaction, function()
-        store:writeValue("inner", 1)
-        store:writeValue("outer", 2)
-        error("undo")
-      end)
-      t:equal(1, store:readValue("outer"), "in the outer one behind it")
-      transaction(function() store:writeValue("second", 1) end)
-    end)
-    t:equal({ "outer", "second" }, t:list(store:keys()), "keys() in the end")
-  end)
-
   -- ---- snapshots
 
   check("snapshots are refused where there are none", { method = "begin", lacks = "snapshot" }, function(t)
@@ -174,21 +43,11 @@ return function(check)
     store:removeValue("a")
     store:writeValue("a", 4, { ifAbsent = true })
     t:equal(4, second:readValue("a"), "after it was removed")
-  end)
-
-  check("ifAbsent is won once by two processes", { method = "writeValue", needs = "ifAbsent", alsoNeeds = "durable",
-    needsProcess = true, why = "two strategies must not both take the last slot" }, function(t)
-    local store = t:open()
-    store:waitForInit(true)
-    local won = processes.race(t, 40, [[
-      for i = 1, 40 do
-        local ok, err = pcall(store.writeValue, store, "slot-" .. i, me, { ifAbsent = true })
-        if not ok and err.code ~= "conflict" then error(err.message) end
-        if ok then won = won + 1 end
-      end
-    ]])
-    t:equal(40, won, "slots taken by the two together, of 40")
-    t:equal(40, store:count(), "entities")
+    for _, value in ipairs { core.json.null, false, "", core.json.array() } do
+      store:writeValue("a", value)
+      t:raises("conflict", "ifAbsent over an entity that says nothing", store.writeValue, store, "a", 5,
+        { ifAbsent = true })
+    end
   end)
 
   check("ifRevision is refused where there are no revisions", { method = "writeValue", lacks = "revision" }, function(t)
@@ -214,24 +73,59 @@ return function(check)
     t:raises("conflict", "ifRevision of a missing entity", store.writeValue, store, "missing", 1, { ifRevision = 1 })
   end)
 
+  -- Writes by which an entity gets another value, and another revision.
+  local writes = {
+    { "writeValue", function(store) store:writeValue("a", 1) end },
+    { "writeValue", function(store) store:writeValue("a", 2) end },
+    { "writeMany", function(store) store:writeMany { a = 3, b = 3 } end },
+    { "writeMany", function(store) store:writeMany { a = 4, b = 4 } end },
+    { "removeValue", function(store)
+      store:removeValue("a")
+      store:writeValue("a", 5)
+    end },
+    { "removeMany", function(store)
+      store:removeMany { "a" }
+      store:writeMany { a = 6 }
+    end },
+    { "removeAll", function(store)
+      store:removeAll()
+      store:writeValue("a", 7, { ifAbsent = store.supports.ifAbsent })
+    end },
+  }
+
+  check("another value has another revision, whatever writes it", { method = "writeValue", needs = "revision",
+    why = "ifRevision would hold for what somebody else has written since" }, function(t)
+    local store, second, old = t:open(), t:open(), {}
+    for i, write in ipairs(writes) do
+      local method, fn = write[1], write[2]
+      t:blame(method)
+      fn(i % 2 == 0 and second or store)
+      local revision = store:readEntry("a").revision
+      for _, earlier in ipairs(old) do
+        local says = ("write %d (%s): revision %s again"):format(i, method, core.json.encode(revision))
+        t:check(revision ~= earlier, says)
+        t:raises("conflict", "ifRevision with an old revision after write " .. i .. " (" .. method .. ")",
+          store.writeValue, store, "a", 0, { ifRevision = earlier })
+      end
+      old[#old + 1] = revision
+    end
+  end)
+
   -- ---- batches
 
-  check("a batch with one bad write leaves nothing", { method = "writeMany", needs = "atomicBatch",
+  check("a batch with one bad write leaves nothing", { method = "writeMany", needs = "atomicBatch", needsPoison = true,
     why = "atomicBatch is declared: batches happen whole or not at all" }, function(t)
     local store = t:open()
     store:writeValue("item-1", "old")
     local batch = {}
     for i = 1, 20 do batch["item-" .. i] = i end
-    -- The value is fine for the core and for JSON, and fails in the store: the class refuses what its own test wants.
-    if t.target.poison then
-      batch["item-13"] = t.target.poison
-      t:check(not pcall(store.writeMany, store, batch), "the bad write raises")
-      t:equal({ "item-1" }, t:list(store:keys()), "keys() behind it")
-      t:equal("old", store:readValue("item-1"), "the entity that was there")
-    else
-      store:writeMany(batch)
-      t:equal(20, store:count(), "a good batch is written")
-    end
+    batch["item-13"] = t.target.poison -- fine for the core and for JSON, and refused by the storage
+    t:check(not pcall(store.writeMany, store, batch), "the bad write raises")
+    t:equal({ "item-1" }, t:list(store:keys()), "keys() after it")
+    t:equal("old", store:readValue("item-1"), "the entity that was there")
+    batch["item-13"] = 13
+    store:writeMany(batch)
+    t:equal(20, store:count(), "a good batch is written")
   end)
 
   for _, name in ipairs { "quarantine", "checksum" } do

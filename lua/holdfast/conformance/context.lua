@@ -10,6 +10,7 @@ local core = require "holdfast.core"
 ---@field base string    the check's own
 ---@field name string    the entity name of open() without arguments, the check's own
 ---@field entities integer  how many "many" are
+---@field supports table   what the target declares
 local Context = {}
 Context.__index = Context
 
@@ -20,9 +21,10 @@ local Failure = {} -- metatable of what a failed comparison raises
 
 local M = { Failure = Failure }
 
-function M.new(target, base, name, options)
+function M.new(target, base, name, supports, options)
   return setmetatable({
-    target = target, base = base, name = name, entities = options.entities, opened = {}, options = options,
+    target = target, base = base, name = name, supports = supports, entities = options.entities, opened = {},
+    options = options,
   }, Context)
 end
 

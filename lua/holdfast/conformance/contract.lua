@@ -3,6 +3,10 @@
 -- The contract, method by method, and what its errors say.
 
 local core = require "holdfast.core"
+local processes = require "holdfast.conformance.processes"
+
+-- Milliseconds by which a server's clock may differ from ours; an hour is a time zone.
+local CLOCKS_DIFFER = 10 * 60 * 1000
 
 return function(check)
   check("writeValue replaces what was there", { method = "writeValue", why = "a write is an upsert" }, function(t)
@@ -10,7 +14,7 @@ return function(check)
     store:writeValue("a", { n = 1, old = true })
     store:writeValue("a", { n = 2 })
     t:equal({ n = 2 }, store:readValue("a"), "the second write is what is read")
-    t:equal(1, store:count(), "one id is one entity")
+    t:equal({ "a" }, t:list(store:keys()), "one id is one entity")
   end)
 
   check("hasValue answers true or false", { method = "hasValue" }, function(t)
@@ -124,19 +128,35 @@ return function(check)
     t:equal(24, store:count(), "after removing one")
   end)
 
-  check("readEntry and entries give ids with their values", { method = "keys" }, function(t)
+  check("readEntry gives the id with the value", { method = "readEntry" }, function(t)
     local store = t:open()
     t:fill(store, 12)
     local entry = store:readEntry("item-3")
     t:equal("item-3", entry.id, "readEntry's id")
     t:equal({ n = 3 }, entry.value, "readEntry's value")
-    local n = 0
-    for id, value in store:entries() do
-      n = n + 1
-      t:equal("item-" .. n, id, "id " .. n)
-      t:equal({ n = n }, value, "value of " .. id)
+    t:raises("not_found", "readEntry of a missing entity", store.readEntry, store, "missing")
+  end)
+
+  check("updatedAt is when the entity was written last, in milliseconds", { method = "readEntry",
+    why = "programs tell by it how old a price or a position is" }, function(t)
+    local store = t:open()
+    local function written(value)
+      store:writeValue("a", value)
+      return store:readEntry("a").updatedAt
     end
-    t:equal(12, n, "entries() gives all")
+    local first = written(1)
+    if first == 0 then return end -- not known: nobody is misled
+    local now = os.time() * 1000
+    t:check(math.abs(first - now) < CLOCKS_DIFFER, ("updatedAt is %s, and now is %d ms since 1970, in UTC")
+      :format(core.json.encode(first), now))
+    -- Whole seconds are fine, so the next write comes in another one.
+    local later, deadline = first, processes.now() + 1.2
+    while later == first and processes.now() < deadline do
+      processes.sleep(first % 1000 == 0 and 0.2 or 0.005)
+      t:equal(first, store:readEntry("a").updatedAt, "updatedAt when nothing was written")
+      later = written(2)
+    end
+    t:check(later > first, ("updatedAt stays %d when the entity is written again a second later"):format(first))
   end)
 
   check("stat tells something about the entity type", { method = "stat" }, function(t)

@@ -3,6 +3,7 @@
 -- Ids: which are one and which are two, their order, ranges, and that entity types and
 -- stores do not see each other.
 
+local context = require "holdfast.conformance.context"
 local core = require "holdfast.core"
 local vectors = require "holdfast.conformance.vectors"
 
@@ -12,8 +13,24 @@ local BITING = {
   ".hidden", "/root", "end/", "a//b", "100%", "%41", "%2F", "%", "*", "?", "[a]", "a*b", "\\", "a\\b", "\"quoted\"",
   "it's", "semi;colon", "a b", " lead", "trail ", "tab?no", "null", "nil", "true", "0", "-1", "1e3", "007", "7", "NaN",
   "__proto__", "constructor", "häßlich", "日本", "😀", "CON", "a.json", "a.json/b", "$where", "a.b.c", "{x}", "<tag>",
-  "a=b&c=d", "#hash", "~", "`cmd`", "$(cmd)", "--", "' OR 1=1 --",
+  "a=b&c=d", "#hash", "~", "`cmd`", "$(cmd)", "--", "' OR 1=1 --", "hasslich", "haßlich", "é", "e\204\129", "e",
+  "a%b", "a_b", "a?b", "a.b", "ab", "a^b", "a$b", "$a", "^a", "[^a]", "_", "%%", "!%", "|", "(a|b)", "a+", "\\%", "''",
 }
+
+-- An id and what is not that id, however near it comes as text, as a pattern, as a number, as a path, as an encoding.
+local NEIGHBOURS = {
+  ["BTC/USDT:USDT"] = { "BTC", "BTC/", "BTC/USDT", "BTC/USDT:", "BTC/USDT:USD", "USDT", "C/U", "BTC%", "BTC_USDT:USDT",
+    "BTC/USDT:USDTX", "BTC%2FUSDT%3AUSDT", "BTC/./USDT:USDT", "BTC//USDT:USDT", "/BTC/USDT:USDT", "BTC/USDT:USDT/",
+    "btc/usdt:usdt", "BTC:USDT:USDT", "BTC-USDT-USDT", "BTCUSDTUSDT", "BTC\\USDT:USDT", "BTC/USDT:USDT.json" },
+  ["abc"] = { "a", "ab", "bc", "b", "abcd", "xabc", " abc", "abc ", "ABC", "Abc", "a%", "a_c", "%", "_", "___", "*",
+    "a*", "?bc", "[a]bc", "[^x]bc", "a.c", ".*", "^abc$", "abc|x", "abc'", "'abc'", "\"abc\"", "abc\\", "abc.", "./abc",
+    "x/../abc", "%61bc", "äbc", "abc;", "abc--", "abc' OR 'a'='a" },
+  ["7"] = { "07", "7.0", "+7", " 7", "7 ", "0x7", "7e0", "seven", "-7", "77" },
+  ["é"] = { "e", "e\204\129", "É", "Ã©" },
+}
+
+-- Characters that mean something in a pattern, a path or a query.
+local SPECIAL = "[ ] \\ * ? % _ . ^ $ ' \" ( ) { } + | - / : ! # = ~ & ; , @ `"
 
 return function(check)
   check("ids that bite are stored, listed and told apart", { method = "writeValue",
@@ -29,6 +46,53 @@ return function(check)
     t:blame("keys"):equal(expected, t:list(store:keys()), "keys() lists exactly these")
     for _, id in ipairs(BITING) do store:removeValue(id) end
     t:blame("removeValue"):equal({}, t:list(store:keys()), "all can be removed again")
+  end)
+
+  check("ids that bite go through batches and loops", { method = "writeMany" }, function(t)
+    local store, batch = t:open(), {}
+    for i, id in ipairs(BITING) do batch[id] = { i = i } end
+    store:writeMany(batch)
+    t:blame("keys"):equal(#BITING, #t:list(store:keys()), "keys() after writeMany")
+    t:blame("readMany"):equal(batch, store:readMany(BITING), "readMany of them")
+    for i, id in ipairs(BITING) do
+      t:equal({ [id] = { i = i } }, store:readMany { id }, "readMany of " .. id)
+      local entry = store:readEntry(id)
+      t:blame("readEntry"):equal(id, entry.id, "the id that readEntry gives")
+      t:equal({ i = i }, entry.value, "the value that readEntry gives of " .. id)
+    end
+    for id, value in store:entries() do t:blame("entries"):equal(batch[id], value, "the value of " .. id) end
+    local half = { unpack(BITING, 1, #BITING / 2) }
+    t:blame("removeMany"):equal(#half, store:removeMany(half), "removeMany of half of them")
+    t:equal(#BITING - #half, store:count(), "what is left")
+    for i = #half + 1, #BITING do t:equal(1, store:removeMany { BITING[i] }, "removeMany of " .. BITING[i]) end
+  end)
+
+  check("an id means itself, and nothing that is like it", { method = "hasValue",
+    why = "a position of one symbol is none of another whose name begins or looks alike" }, function(t)
+    local store, stored = t:open(), {}
+    for id in pairs(NEIGHBOURS) do
+      store:writeValue(id, id)
+      stored[#stored + 1] = id
+    end
+    table.sort(stored, core.naturalOrder)
+    for id, neighbours in pairs(NEIGHBOURS) do
+      local where = " where there is only " .. id
+      for _, other in ipairs(neighbours) do
+        t:blame("hasValue"):equal(false, store:hasValue(other), "hasValue of " .. other .. where)
+        t:blame("readValue"):raises("not_found", "readValue of " .. other .. where, store.readValue, store, other)
+        t:blame("readEntry"):raises("not_found", "readEntry of " .. other .. where, store.readEntry, store, other)
+        t:blame("removeValue"):raises("not_found", "removeValue of " .. other .. where, store.removeValue, store, other)
+      end
+      t:blame("readMany"):equal({}, store:readMany(neighbours), "readMany of what is like " .. id)
+      t:blame("removeMany"):equal(0, store:removeMany(neighbours), "removeMany of what is like " .. id)
+      t:blame("removeValue"):equal(stored, t:list(store:keys()), "keys() after what is like " .. id .. " was removed")
+      if t.supports.ifAbsent then
+        t:blame("writeValue")
+        local ok, raised = pcall(store.writeValue, store, neighbours[1], 0, { ifAbsent = true })
+        t:check(ok, "ifAbsent of " .. neighbours[1] .. where .. ": " .. tostring(raised))
+        store:removeValue(neighbours[1])
+      end
+    end
   end)
 
   check("the longest ids work", { method = "writeValue", why = "ids have up to 250 bytes" }, function(t)
@@ -80,55 +144,101 @@ return function(check)
     t:equal({}, t:list(store:keys()), "nothing was written")
   end)
 
+  -- keys and values of each range are those of the ids, which are in order, that a look at each finds in it.
+  local function tryRanges(t, store, ids, ranges)
+    for _, range in ipairs(ranges) do
+      local expected, prefix = {}, range.prefix or ""
+      for i = 1, #ids do
+        local id = ids[range.reverse and #ids + 1 - i or i]
+        local inside = id:sub(1, #prefix) == prefix and not (range.from and core.naturalOrder(id, range.from))
+          and not (range.to and core.naturalOrder(range.to, id))
+        if inside and #expected < (range.limit or math.huge) then expected[#expected + 1] = id end
+      end
+      local says = " of the range " .. context.show(range)
+      t:blame("keys"):equal(expected, t:list(store:keys(range)), "keys" .. says)
+      t:blame("values"):equal(expected, t:list(store:values(range)), "values" .. says)
+    end
+  end
+
   check("ranges give what a look at each id gives", { method = "keys" }, function(t)
-    local store = t:open()
-    local ids = {}
+    local store, ids = t:open(), { "a", "A", "A1", "A7", "a01", "a-1", "b", "B", "b10", "Z" }
     for i = 1, 40 do
       ids[#ids + 1] = "a" .. i
       ids[#ids + 1] = "b/" .. i
     end
     for _, id in ipairs(ids) do store:writeValue(id, id) end
     table.sort(ids, core.naturalOrder)
-    local ranges = { { prefix = "a1" }, { prefix = "b/" }, { from = "a35", to = "b/3" }, { from = "a7", limit = 4 },
-      { reverse = true }, { reverse = true, limit = 3 }, { prefix = "a", reverse = true, limit = 5 }, { limit = 0 },
-      { from = "z" }, { to = "a3", reverse = true }, { from = "b/39.5" } }
-    for n, range in ipairs(ranges) do
-      local expected = {}
-      for i = 1, #ids do
-        local id = ids[range.reverse and #ids + 1 - i or i]
-        local inside = id:sub(1, #(range.prefix or "")) == (range.prefix or "")
-          and not (range.from and core.naturalOrder(id, range.from)) and not (range.to and core.naturalOrder(range.to,
-            id))
-        if inside and #expected < (range.limit or math.huge) then expected[#expected + 1] = id end
+    local ranges = { { reverse = true }, { reverse = true, limit = 3 }, { limit = 0 }, { limit = 1 },
+      { from = "a35", to = "b/3" }, { from = "a7", limit = 4 }, { from = "b/3", to = "a35" },
+      { prefix = "a", from = "a7", to = "a30" }, { prefix = "a1", from = "a11", to = "a15", reverse = true },
+      { prefix = "b/", from = "a", to = "b/7" }, { prefix = "b", to = "b/2", reverse = true, limit = 5 } }
+    for _, reverse in ipairs { false, true } do
+      for _, bound in ipairs { "a3", "a10", "A7", "a01", "b/9", "b/39.5", "b", "Z", "z", "0" } do
+        ranges[#ranges + 1] = { from = bound, reverse = reverse or nil }
+        ranges[#ranges + 1] = { to = bound, reverse = reverse or nil }
       end
-      t:blame("keys"):equal(expected, t:list(store:keys(range)), "keys of range " .. n)
-      t:blame("values"):equal(expected, t:list(store:values(range)), "values of range " .. n)
+      for _, prefix in ipairs { "a", "a1", "A", "b/", "b/1", "b", "zz" } do
+        ranges[#ranges + 1] = { prefix = prefix, reverse = reverse or nil }
+        ranges[#ranges + 1] = { prefix = prefix, reverse = reverse or nil, limit = 4 }
+      end
     end
+    tryRanges(t, store, ids, ranges)
+  end)
+
+  check("a range takes its characters as they are", { method = "keys",
+    why = "what is special in a pattern or a query is an ordinary character in an id: escape it" }, function(t)
+    local store, batch, ids, ranges = t:open(), {}, {}, {}
+    for c in SPECIAL:gmatch("%S") do
+      for _, id in ipairs { c .. "x", "a" .. c, "a" .. c .. "b" } do ids[#ids + 1] = id end
+      for _, range in ipairs { { prefix = c }, { prefix = "a" .. c }, { from = "a" .. c, to = "a" .. c .. "b" } } do
+        ranges[#ranges + 1] = range
+      end
+    end
+    for _, id in ipairs { "a", "ab", "abb", "axb", "aab", "x", "[ab]x", "a.*x", "%41" } do ids[#ids + 1] = id end
+    for _, prefix in ipairs { "[ab]", "[a", "a.*", "a%b", "a_b", "%%", "' OR ''='", "%4", "a\\b", "(a", "a{1" } do
+      ranges[#ranges + 1] = { prefix = prefix }
+    end
+    for _, id in ipairs(ids) do batch[id] = id end
+    store:writeMany(batch)
+    table.sort(ids, core.naturalOrder)
+    tryRanges(t, store, ids, ranges)
   end)
 
   check("entity names do not see each other", { method = "keys",
     why = "one entity type must not show, change or delete what belongs to another" }, function(t)
-    local names = { t.name, t.name .. ":a", t.name .. "-2", t.name .. "/x", t.name .. "_", t.name:upper() }
-    local stores = {}
+    local names, stores, ids = { t.name, t.name:upper(), t.name .. "-2", t.name .. "%", t.name .. "*",
+      t.name .. "[a]", t.name .. "'", t.name .. "a", "_" .. t.name:sub(2), "?" .. t.name:sub(2) }, {},
+      { "a", "b", "x/y", t.name }
+    for separator in (": / _ . | -"):gmatch("%S") do
+      names[#names + 1] = t.name .. separator .. "a"
+      ids[#ids + 1] = "a" .. separator .. "b"
+    end
+    table.sort(ids, core.naturalOrder)
+    local function look(from, when)
+      for i = from, #names do
+        local name, values = names[i], {}
+        for n, id in ipairs(ids) do values[n] = { name = name, id = id } end
+        t:blame("keys"):equal(ids, t:list(stores[i]:keys()), "keys() of " .. name .. when)
+        t:blame("values"):equal(values, t:list(stores[i]:values()), "values() of " .. name .. when)
+        t:blame("count"):equal(#ids, stores[i]:count(), "count() of " .. name .. when)
+        t:blame("readValue"):equal(values[2], stores[i]:readValue(ids[2]), "readValue of " .. name .. when)
+      end
+    end
     for i, name in ipairs(names) do
       stores[i] = t:open(name)
-      for _, id in ipairs { "a", "a:b", "b", "x/y", name } do stores[i]:writeValue(id, { name = name, id = id }) end
+      local batch = {}
+      for _, id in ipairs(ids) do batch[id] = { name = name, id = id } end
+      stores[i]:writeMany(batch)
     end
+    look(1, "")
+    stores[1]:removeValue("a")
+    t:blame("removeValue"):equal(true, stores[2]:hasValue("a"), "what removeValue of another entity name left")
     for i, name in ipairs(names) do
-      t:blame("keys"):equal(5, #t:list(stores[i]:keys()), "keys() of " .. name)
-      for _, value in ipairs(t:list(stores[i]:values())) do
-        t:blame("values"):equal(name, value.name, "values() of " .. name)
-      end
-      t:blame("readValue"):equal({ name = name, id = "a:b" }, stores[i]:readValue("a:b"), "readValue of " .. name)
+      stores[i]:removeAll()
+      t:blame("removeAll"):equal({}, t:list(stores[i]:keys()), "keys() of " .. name .. " after removeAll")
+      t.method = nil
+      look(i + 1, " after removeAll of " .. name)
     end
-    stores[1]:removeAll()
-    for i = 2, #names do
-      t:blame("removeAll"):equal(5, stores[i]:count(), "what is left of " .. names[i]
-        .. " after removeAll of " .. names[1])
-    end
-    t:blame("removeAll"):equal(0, stores[1]:count(), "what is left of " .. names[1])
-    stores[2]:removeValue("a")
-    t:blame("removeValue"):equal(true, stores[3]:hasValue("a"), "removeValue of another entity name")
   end)
 
   check("stores on different bases do not see each other", { method = "init", needsBase = true,

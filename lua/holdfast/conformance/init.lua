@@ -26,15 +26,20 @@ local processes = require "holdfast.conformance.processes"
 local report = require "holdfast.conformance.report"
 local script = require "holdfast.script"
 
+-- In an order of dependence, as are the checks of each: what a check needs, those before it have tested.  So the first
+-- that fails is the one to begin with.
 local GROUPS = {
   { "template", "the reference's test template" },
   { "contract", "contract" },
+  { "transactions", "transactions" }, -- of which batches may be made
+  { "batches", "batches" }, -- of which loops may be made
   { "identity", "ids and names" },
   { "values", "values" },
   { "lifecycle", "states" },
   { "iteration", "loops" },
-  { "batches", "batches" },
   { "capabilities", "capabilities" },
+  { "concurrency", "other processes" },
+  { "failures", "storage that fails" },
 }
 
 local M = { report = report }
@@ -46,8 +51,9 @@ local M = { report = report }
 ---@field url? string
 ---@field factory? fun(entityName: string, base: string): PersistBase
 ---@field base? string         a directory, or what else the class takes as base; checks get bases below it
+---@field fail? fun(instance: PersistBase): fun()  makes the instance's storage fail until what it returns is called
 ---@field only? string         only checks whose group or name contain this (a Lua pattern)
----@field entities? integer    how many are "many" (1000)
+---@field entities? integer    how many are "many" (2500: above the page size of most services)
 ---@field timeout? number      seconds that a check may take (30); a class's C calls that block are not interrupted
 ---@field onResult? fun(result: table)  called behind each check
 
@@ -109,7 +115,7 @@ local function makeTarget(options)
     if not rawget(class, "native") then script.checkComplete(class) end
     target.class = class
     target.name = class.className
-    target.poison = rawget(class, "conformancePoison")
+    target.poison, target.fail = class.conformancePoison, class.conformanceFail
     target.open = function(entityName, base) return class(entityName, base) end
   elseif options.factory then
     target.name = "a factory"
@@ -127,6 +133,7 @@ local function makeTarget(options)
     target.open = function(entityName) return PersistBase(entityName, options.url) end
     target.newBase = nil
   end
+  target.fail = options.fail or target.fail
   return target
 end
 
@@ -148,7 +155,8 @@ local function withLimit(seconds, fn, ...)
   debug.sethook(function()
     if clock() > limit then
       debug.sethook()
-      error(core.error("timeout", string.format("the check did not end within %g seconds", seconds)), 0)
+      error(core.error("timeout", string.format("the check did not end within %g seconds "
+        .. "(the option timeout gives it more, entities makes \"many\" fewer)", seconds)), 0)
     end
   end, "", 100000)
   local ok, raised = xpcall(fn, function(raised)
@@ -209,6 +217,13 @@ local function skipReason(check, target, supports)
   if check.needsProcess and not processes.possible(target) then
     return "another process cannot open this target: give a path or a url"
   end
+  if check.needsPoison and target.poison == nil then
+    return "the class names no value that its storage refuses: conformancePoison", not target.class
+  end
+  if check.needsFail and not target.fail then
+    return "nothing says how to make the storage fail: conformanceFail in the class, or the option fail",
+      not target.class
+  end
   return check.notTested
 end
 
@@ -228,7 +243,7 @@ local function runCheck(check, target, supports, options, number)
   local started = clock()
   local base = target.newBase and target.newBase() or ""
   local name = string.format("conformance-%d-%d-%d", os.time() % 1000000, runs, number)
-  local t = context.new(target, base, name, options)
+  local t = context.new(target, base, name, supports, options)
   local ok, raised = withLimit(options.timeout, check.run, t)
   if not ok then explain(result, raised, check, target, t) end
   withLimit(options.timeout, t.cleanUp, t)
@@ -240,14 +255,14 @@ local function settings(options)
   if type(options) ~= "table" then refuse("give a table such as {class = MyPersist}, not a %s", type(options)) end
   for name in pairs(options) do
     local known = { name = 1, class = 1, path = 1, url = 1, factory = 1, base = 1, only = 1, entities = 1, timeout = 1,
-      onResult = 1 }
+      onResult = 1, fail = 1 }
     if not known[name] then
-      refuse("there is no option '%s': name, class, path, url, factory, base, only, entities, timeout and "
+      refuse("there is no option '%s': name, class, path, url, factory, base, fail, only, entities, timeout and "
         .. "onResult exist", tostring(name))
     end
   end
   return {
-    entities = options.entities or 1000, timeout = options.timeout or 30, only = options.only, base = options.base,
+    entities = options.entities or 2500, timeout = options.timeout or 30, only = options.only, base = options.base,
     onResult = options.onResult or function() end,
   }
 end

@@ -3,33 +3,91 @@
 -- Loops over a store, while they, and others, change it.
 
 return function(check)
-  check("many entities are listed once each, in order", { method = "keys" }, function(t)
-    local store, count = t:open(), t.entities
-    local batch = {}
-    for i = 1, count do
+  -- Writes item-1 to item-N, each {n = its number}, so many at a time, and gives the batch of all.
+  local function fillMany(t, store, atOnce)
+    local all, batch = {}, {}
+    for i = 1, t.entities do
       batch["item-" .. i] = { n = i }
-      if i % 500 == 0 or i == count then
+      all["item-" .. i] = batch["item-" .. i]
+      if i % atOnce == 0 or i == t.entities then
         store:writeMany(batch)
         batch = {}
       end
     end
+    return all
+  end
+
+  -- A loop gives items first to last, in steps of 1 or -1; numberOf takes what it gives.
+  local function expectItems(t, method, says, first, last, numberOf, step, state, control)
+    local direction = first <= last and 1 or -1
+    local i = first
+    t:blame(method)
+    for id, value in step, state, control do
+      local n = numberOf(id, value)
+      if (last - i) * direction < 0 then t:fail(says .. ", beyond the last one", "the end", "item-" .. tostring(n)) end
+      if n ~= i then t:fail(says, "item-" .. i, "item-" .. tostring(n)) end
+      i = i + direction
+    end
+    t:equal(math.abs(last - first) + 1, math.abs(i - first), says .. ": how many")
+  end
+
+  local function ofId(id) return tonumber(id:match("^item%-(%d+)$")) end
+  local function ofValue(value) return value.n end
+  local function ofEntry(id, value) return ofId(id) == value.n and value.n end
+
+  check("entries gives ids with their values, in order", { method = "keys" }, function(t)
+    local store = t:open()
+    t:fill(store, 12)
     local n = 0
-    for id in store:keys() do
+    for id, value in store:entries() do
       n = n + 1
-      if id ~= "item-" .. n then t:fail("key " .. n, "item-" .. n, id) end
+      t:equal("item-" .. n, id, "id " .. n)
+      t:equal({ n = n }, value, "value of " .. id)
     end
-    t:equal(count, n, "how many keys")
-    n = 0
-    for value in store:values() do
-      n = n + 1
-      if value.n ~= n then t:blame("values"):fail("value " .. n, "{n: " .. n .. "}",
-        "{n: " .. tostring(value.n) .. "}") end
-    end
-    t:blame("values"):equal(count, n, "how many values")
+    t:equal(12, n, "entries() gives all")
+  end)
+
+  check("many entities are listed once each, in order", { method = "keys",
+    why = "what a service answers in pages has more than one" }, function(t)
+    local store, count = t:open(), t.entities
+    fillMany(t, store, 500)
+    expectItems(t, "keys", "keys()", 1, count, ofId, store:keys())
+    expectItems(t, "values", "values()", 1, count, ofValue, store:values())
+    expectItems(t, "entries", "entries()", 1, count, ofEntry, store:entries())
+    expectItems(t, "filter", "filter()", 1, count, ofValue, store:filter(function() return true end))
     t:blame("count"):equal(count, store:count(), "count()")
     t:blame("removeAll")
     store:removeAll()
     t:equal(0, store:count(), "count() after removeAll")
+    t:equal({}, t:list(store:keys()), "keys() after removeAll")
+  end)
+
+  check("many entities are written, read and removed at once", { method = "writeMany",
+    why = "what a service takes at once has a limit" }, function(t)
+    local store, count = t:open(), t.entities
+    local all, ids = fillMany(t, store, t.entities), {}
+    for i = 1, count do ids[i] = "item-" .. i end
+    t:equal(count, store:count(), "count() after writeMany")
+    t:blame("readMany"):equal(all, store:readMany(ids), "readMany of all")
+    t:blame("removeMany"):equal(count, store:removeMany(ids), "removeMany of all")
+    t:equal({}, t:list(store:keys()), "keys() after removeMany")
+  end)
+
+  check("many entities are found by prefix and range", { method = "keys",
+    why = "what a service answers in pages has more than one" }, function(t)
+    local store, count = t:open(), t.entities
+    fillMany(t, store, 500)
+    store:writeMany { aaa = { n = 0 }, item = { n = 0 }, ["item-"] = { n = 0 }, zzz = { n = 0 } }
+    local from, to = "item-1", "item-" .. count
+    expectItems(t, "keys", "keys of a prefix", 1, count, ofId, store:keys { prefix = "item-", from = from })
+    expectItems(t, "values", "values of a prefix", 1, count, ofValue, store:values { prefix = "item-", from = from })
+    expectItems(t, "keys", "keys of a range", 2, count, ofId, store:keys { from = "item-2", to = to })
+    expectItems(t, "keys", "keys of a range, reverse", count, 1, ofId, store:keys { prefix = "item-", from = from,
+      reverse = true })
+    expectItems(t, "values", "values of a range, reverse", count, 2, ofValue, store:values { from = "item-2", to = to,
+      reverse = true })
+    expectItems(t, "keys", "keys with a limit", 1, count - 1, ofId, store:keys { from = from, limit = count - 1 })
+    t:blame("take"):equal(count, #t:list(store:take(count)), "take(" .. count .. ")")
   end)
 
   -- Runs a loop over what must be seen exactly once while `change` changes the rest.

@@ -3,7 +3,25 @@
 -- The states of an instance: before it is opened, open, closed, reopened, and after something failed; and two of
 -- them at once.
 
+local processes = require "holdfast.conformance.processes"
+
 return function(check)
+  check("a second instance sees what the first one writes and removes", { method = "init",
+    why = "two instances with the same arguments are one store" }, function(t)
+    local one, two = t:open(), t:open()
+    one:writeValue("a", 1)
+    t:blame("readValue"):equal(1, two:readValue("a"), "what the first one wrote")
+    two:writeValue("a", 2)
+    t:blame("readValue"):equal(2, one:readValue("a"), "what the second one wrote over it")
+    two:writeValue("b", 3)
+    t:blame("keys"):equal({ "a", "b" }, t:list(one:keys()), "keys() of the first one")
+    one:removeValue("a")
+    t:blame("hasValue"):equal(false, two:hasValue("a"), "what the first one removed")
+    t:blame("readValue"):raises("not_found", "readValue of it", two.readValue, two, "a")
+    two:removeAll()
+    t:blame("values"):equal({}, t:list(one:values()), "values() after removeAll of the second one")
+  end)
+
   check("every operation opens the store by itself", { method = "waitForInit",
     why = "waitForInit is called by the core before anything else, if nobody did" }, function(t)
     t:open():writeValue("a", 1)
@@ -37,22 +55,6 @@ return function(check)
     t:equal(1, second:readValue("a"), "what was written before the second instance was initialised")
   end)
 
-  check("a second instance sees what the first one writes and removes", { method = "init",
-    why = "two instances with the same arguments are one store" }, function(t)
-    local one, two = t:open(), t:open()
-    one:writeValue("a", 1)
-    t:blame("readValue"):equal(1, two:readValue("a"), "what the first one wrote")
-    two:writeValue("a", 2)
-    t:blame("readValue"):equal(2, one:readValue("a"), "what the second one wrote over it")
-    two:writeValue("b", 3)
-    t:blame("keys"):equal({ "a", "b" }, t:list(one:keys()), "keys() of the first one")
-    one:removeValue("a")
-    t:blame("hasValue"):equal(false, two:hasValue("a"), "what the first one removed")
-    t:blame("readValue"):raises("not_found", "readValue of it", two.readValue, two, "a")
-    two:removeAll()
-    t:blame("values"):equal({}, t:list(one:values()), "values() after removeAll of the second one")
-  end)
-
   check("a closed instance says so", { method = "close" }, function(t)
     local store, other = t:open(), t:open()
     store:writeValue("a", 1)
@@ -67,6 +69,36 @@ return function(check)
     t:raises("closed", "values after close", function() t:list(store:values()) end)
     t:raises("closed", "count after close", store.count, store)
     t:equal(1, other:readValue("a"), "another instance goes on")
+  end)
+
+  check("instances that are closed leave nothing open", { method = "close",
+    why = "a program that runs for months has no file to spare for each instance" }, function(t)
+    local holder = t:open()
+    t:fill(holder, 3)
+    local function use()
+      local store = t:open()
+      store:waitForInit(true)
+      store:writeValue("a", 1)
+      t:equal({ n = 2 }, store:readValue("item-2"), "what is read")
+      for _ = 1, 2 do
+        for id in store:keys() do
+          if id == "item-1" then break end
+        end
+        store:values()()
+      end
+      store:hasValue("missing")
+      store:close()
+    end
+    local function openFiles()
+      collectgarbage()
+      collectgarbage()
+      return processes.openFiles()
+    end
+    use()
+    local before = openFiles()
+    for _ = 1, 25 do use() end
+    local more = openFiles() - before
+    t:check(more < 10, ("files or connections that 25 instances left open: %d"):format(more))
   end)
 
   check("what was written is there after reopening", { method = "close" }, function(t)

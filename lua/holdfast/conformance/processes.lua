@@ -1,17 +1,33 @@
 -- SPDX-License-Identifier: MIT
 --
 -- Other processes on the same store: they run a piece of Lua in which `store` is an instance for the check's entity
--- name and
--- base, and kill() ends the process with SIGKILL.
+-- name and base, and `child` what child.lua has.  How a process ended it says in a file; what it has printed is shown
+-- where it says nothing, and is no failure by itself.
 
+local child = require "holdfast.conformance.child"
 local core = require "holdfast.core"
 local ffi = require "ffi"
 
 ffi.cdef [[
+int hf_conformance_usleep(unsigned microseconds) __asm__("usleep");
 long hf_conformance_readlink(const char *path, char *buffer, size_t size) __asm__("readlink");
 ]]
 
 local M = {}
+
+--- Seconds on a clock that is not set.
+M.now = require("holdfast.cli.terminal").now
+
+function M.sleep(seconds) ffi.C.hf_conformance_usleep(math.floor(seconds * 1e6)) end
+
+--- How many files and connections this process has open.
+function M.openFiles()
+  local buffer, n = ffi.new("char[8]"), 0
+  for fd = 0, 1023 do
+    if ffi.C.hf_conformance_readlink("/proc/self/fd/" .. fd, buffer, 8) > 0 then n = n + 1 end
+  end
+  return n
+end
 
 -- What runs a script as this process would: the command, or luajit with this process's modules.
 local function interpreter()
@@ -25,64 +41,72 @@ local function interpreter()
     package.path, package.cpath)
 end
 
-local PRELUDE = [[
+local SCRIPT = [[
 local holdfast = require "holdfast"
-local ffi = require "ffi"
-ffi.cdef "int hf_conformance_kill(int pid, int signal) __asm__(\"kill\");"
-ffi.cdef "int hf_conformance_getpid(void) __asm__(\"getpid\");"
-local function kill() ffi.C.hf_conformance_kill(ffi.C.hf_conformance_getpid(), 9) end
-local me, won = %d, 0
+local child = require("holdfast.conformance.child").new(%g, %q, %q, %d)
 local store = (%s)(%q, %q)
+local function body()
+%s
+end
+local ok, found = xpcall(body, require("holdfast.core").traceback)
+child:leave()
+if ok then child:say("returned", tostring(found)) else child:say("raised", found.code .. ": " .. found.message) end
 ]]
 
 --- Whether other processes can open the target.
 function M.possible(target) return target.source ~= nil end
 
-local function start(t, number, body, out)
-  local path = os.tmpname()
-  local file = assert(io.open(path, "w"))
-  file:write(PRELUDE:format(number, t.target.source, t.name, t.base), body)
-  file:close()
-  local program, environment = interpreter()
-  return path, string.format("%s%s '%s' > '%s' 2>&1", environment, program, path, out)
-end
-
-local function read(path)
-  local file = io.open(path)
+local function take(path)
+  local file = io.open(path, "rb")
   local text = file and file:read("*a") or ""
   if file then file:close() end
   os.remove(path)
   return text
 end
 
---- Runs the body in a process, which must end by kill().
-function M.run(t, body)
-  local out = os.tmpname()
-  local path, command = start(t, 1, body, out)
-  os.execute(command)
-  os.remove(path)
-  -- The shell reports the signal in words of its own; whatever else there is, is the script's.
-  local said = read(out):gsub("[^\n]*[Kk]illed[^\n]*\n?", "")
-  if said:find("%S") then error(core.error("script", "the other process failed: " .. said), 0) end
+-- One process that is to be run: its command, and the files that tell how it ended.
+local function prepare(t, body, number, place, seconds)
+  seconds = seconds or t.options.timeout
+  local p = { seconds = seconds, script = os.tmpname(), result = os.tmpname(), out = os.tmpname() }
+  local file = assert(io.open(p.script, "w"))
+  file:write(SCRIPT:format(seconds, p.result, place, number, t.target.source, t.name, t.base, body))
+  file:close()
+  local program, environment = interpreter()
+  p.command = string.format("%s%s '%s' >'%s' 2>&1", environment, program, p.script, p.out)
+  return p
 end
 
---- Runs the body in two processes at once; `me` is 1 and 2, and the sum of their `won` comes back.
-function M.race(t, _, body)
-  local outs, paths, commands = {}, {}, {}
-  for i = 1, 2 do
-    outs[i] = os.tmpname()
-    paths[i], commands[i] = start(t, i, body .. "\nio.write('won ', won, '\\n')\n", outs[i])
-  end
-  os.execute(commands[1] .. " & " .. commands[2] .. "; wait")
-  local sum = 0
-  for i = 1, 2 do
-    os.remove(paths[i])
-    local said = read(outs[i])
-    local won = said:match("^won (%d+)\n$")
-    if not won then error(core.error("script", "the other process failed: " .. said), 0) end
-    sum = sum + tonumber(won)
-  end
-  return sum
+-- How it ended: a word, and what belongs to it.
+local function outcome(p)
+  os.remove(p.script)
+  local word, text = take(p.result):match("^(%l+) (.*)\n$")
+  local printed = take(p.out)
+  if word == "killed" or word == "returned" then return word, text end
+  if word == "raised" then error(core.error("script", "in another process: " .. text), 0) end
+  error(core.error("script", string.format("another process ended within %g seconds without a result; it printed: %s",
+    p.seconds, printed:find("%S") and printed or "nothing")), 0)
+end
+
+--- Runs the body in a process and gives what it returns, a text; nil if it killed itself.
+---@param seconds? number  how long it may take; as long as a check
+function M.run(t, body, seconds)
+  local p = prepare(t, body, 1, "", seconds)
+  os.execute(p.command)
+  local word, text = outcome(p)
+  return word == "returned" and text or nil
+end
+
+--- Runs the body in two processes at once; `child.me` is 1 and 2, and child:meet(n) has both go on at the same moment.
+--- Gives what each returns, as numbers.
+function M.race(t, body)
+  local place, both = os.tmpname(), {}
+  child.makeMeetingPlace(place)
+  for i = 1, 2 do both[i] = prepare(t, body, i, place) end
+  os.execute(both[1].command .. " &\n" .. both[2].command .. "\nwait")
+  os.remove(place)
+  local one = select(2, outcome(both[1]))
+  local two = select(2, outcome(both[2]))
+  return tonumber(one), tonumber(two)
 end
 
 return M

@@ -12,6 +12,17 @@ local CAPABILITIES = {
 
 local function lines(text) return (text or ""):gmatch("[^\n]+") end
 
+--- The failure that may explain the others: the first one, since checks come in an order of dependence.  nil if nothing
+--- failed.
+---@param report table  what conformance.run() returned
+---@return table? result
+function M.beginWith(report)
+  for _, result in ipairs(report.results) do
+    if result.status == "failed" then return result end
+  end
+  return nil
+end
+
 -- ---- for a person
 
 local function paint(color)
@@ -92,6 +103,11 @@ function M.text(report, color)
     report.seconds)
   out[#out + 1] = report.failed == 0 and paints("green", "CONFORMS: ") .. verdict
     or paints("red", "DOES NOT CONFORM: ") .. verdict
+  local first = report.failed > 1 and M.beginWith(report)
+  if first then
+    out[#out + 1] = string.format("begin with %s: %s%s; what comes after it may follow from it", first.group,
+      paints("bold", first.name), first.where and " (" .. first.where .. ")" or "")
+  end
   return table.concat(out, "\n")
 end
 
@@ -166,9 +182,11 @@ function M.json(report)
     }
   end
   for i, row in ipairs(matrix(report)) do capabilities[i] = row end
+  local first = M.beginWith(report)
   return {
     name = report.name, passed = report.passed, failed = report.failed, skipped = report.skipped,
     seconds = report.seconds, conforms = report.failed == 0, results = results, capabilities = capabilities,
+    beginWith = first and { group = first.group, name = first.name, method = first.method, where = first.where },
   }
 end
 

@@ -8,27 +8,15 @@ local vectors = require "holdfast.conformance.vectors"
 
 local json = core.json
 
-return function(check)
-  check("every kind of JSON value comes back as it was", { method = "readValue",
-    why = "what goes in comes out: [] is no {}, null is no absence" }, function(t)
-    local store = t:open()
-    local values = {
-      json.array(), {}, { list = json.array() }, { object = {} }, json.array { json.array(), {} }, json.null,
-      { none = json.null }, json.array { json.null, false, 0, "" }, true, false, 0, "", "text", 1.5, -1,
-      { deep = { deeper = { deepest = json.array { 1, { x = json.array { json.null } } } } } },
-      { [""] = "empty key", ["a.b"] = 1, ["$set"] = 2, ["1"] = "digit key", ["__proto__"] = 3 },
-    }
-    for i, value in ipairs(values) do store:writeValue("v" .. i, value) end
-    for i, value in ipairs(values) do t:equal(value, store:readValue("v" .. i), "value " .. i) end
-    t:blame("values")
-    local n = 0
-    for id, value in store:entries() do
-      n = n + 1
-      t:equal(values[tonumber(id:sub(2))], value, "value of " .. id .. " in a loop")
-    end
-    t:equal(#values, n, "all of them are listed")
-  end)
+-- One of every kind.
+local KINDS = {
+  json.array(), {}, { list = json.array() }, { object = {} }, json.array { json.array(), {} }, json.null,
+  { none = json.null }, json.array { json.null, false, 0, "" }, true, false, 0, "", "text", 1.5, -1,
+  { deep = { deeper = { deepest = json.array { 1, { x = json.array { json.null } } } } } },
+  { [""] = "empty key", ["a.b"] = 1, ["$set"] = 2, ["1"] = "digit key", ["__proto__"] = 3 },
+}
 
+return function(check)
   check("an empty array stays an array", { method = "readValue", why = "[] must not become {}" }, function(t)
     local store = t:open()
     store:writeValue("top", json.array())
@@ -36,6 +24,51 @@ return function(check)
     t:check(json.isArray(store:readValue("top")), "[] came back as an object")
     t:check(json.isArray(store:readValue("inside").levels), "{\"levels\":[]} came back with an object in it")
     t:check(not json.isArray(store:readValue("inside")), "an object came back as an array")
+  end)
+
+  check("every kind of JSON value comes back as it was", { method = "readValue",
+    why = "what goes in comes out: [] is no {}, null is no absence" }, function(t)
+    local store = t:open()
+    for i, value in ipairs(KINDS) do store:writeValue("v" .. i, value) end
+    for i, value in ipairs(KINDS) do t:equal(value, store:readValue("v" .. i), "value " .. i) end
+    t:blame("values")
+    local n = 0
+    for id, value in store:entries() do
+      n = n + 1
+      t:equal(KINDS[tonumber(id:sub(2))], value, "value of " .. id .. " in a loop")
+    end
+    t:equal(#KINDS, n, "all of them are listed")
+  end)
+
+  check("each way of reading gives the same", { method = "values",
+    why = "null, false and [] are entities: a loop that leaves them out loses them" }, function(t)
+    local store, batch, ids = t:open(), {}, {}
+    for i, value in ipairs(KINDS) do
+      ids[i] = "v" .. i
+      batch[ids[i]] = value
+    end
+    store:writeMany(batch)
+    t:blame("values"):equal(KINDS, t:list(store:values()), "values()")
+    t:equal({ unpack(KINDS, 3, 11) }, t:list(store:values { from = "v3", to = "v11" }), "values of a range")
+    t:blame("filter"):equal(KINDS, t:list(store:filter(function() return true end)), "filter")
+    t:blame("take"):equal({ unpack(KINDS, 1, 11) }, t:list(store:take(11)), "take")
+    t:blame("readMany"):equal(batch, store:readMany(ids), "readMany")
+    for i, value in ipairs(KINDS) do
+      t:blame("readValue"):equal(value, store:readValue(ids[i]), "readValue of value " .. i)
+      t:blame("readEntry"):equal(value, store:readEntry(ids[i]).value, "readEntry of value " .. i)
+      t:blame("hasValue"):equal(true, store:hasValue(ids[i]), "hasValue of value " .. i)
+    end
+    t:blame("count"):equal(#KINDS, store:count(), "count()")
+    t:blame("removeMany"):equal(#KINDS, store:removeMany(ids), "removeMany")
+  end)
+
+  check("-0 and infinity come back", { method = "readValue", why = "minuteEstimatedTime may be infinite" }, function(t)
+    local store = t:open()
+    store:writeValue("n", { minus = -0.0, plus = math.huge, below = -math.huge })
+    local back = store:readValue("n")
+    t:equal(math.huge, back.plus, "infinity")
+    t:equal(-math.huge, back.below, "-infinity")
+    t:equal(-math.huge, 1 / back.minus, "1 / -0")
   end)
 
   check("numbers keep their value to the last bit", { method = "readValue",
@@ -54,15 +87,6 @@ return function(check)
         t:equal(numbers[i], store:readValue("one"), "the number " .. text .. " by itself")
       end
     end
-  end)
-
-  check("-0 and infinity come back", { method = "readValue", why = "minuteEstimatedTime may be infinite" }, function(t)
-    local store = t:open()
-    store:writeValue("n", { minus = -0.0, plus = math.huge, below = -math.huge })
-    local back = store:readValue("n")
-    t:equal(math.huge, back.plus, "infinity")
-    t:equal(-math.huge, back.below, "-infinity")
-    t:equal(-math.huge, 1 / back.minus, "1 / -0")
   end)
 
   check("text of every kind comes back", { method = "readValue" }, function(t)

@@ -3,7 +3,7 @@
 -- Broken on purpose: declares whole batches and stops in the middle of one.
 --
 -- fails: a batch with one bad write leaves nothing
--- says: keys() behind it
+-- says: keys() after it
 
 local holdfast = require "holdfast"
 local here = debug.getinfo(1, "S").source:match("^@(.*/)")

@@ -2,6 +2,7 @@
 --
 -- Broken on purpose: hasValue() waits for a lock that nobody gives back.
 --
+-- fails: Test 3
 -- fails: hasValue answers true or false
 -- says: did not end within
 

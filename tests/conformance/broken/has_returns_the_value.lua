@@ -2,6 +2,7 @@
 --
 -- Broken on purpose: hasValue() returns something, not true or false.
 --
+-- fails: Test 3
 -- fails: hasValue answers true or false
 -- says: true or false is wanted
 

@@ -2,6 +2,7 @@
 --
 -- Broken on purpose: ids that look like numbers become numbers: "007" and "7" are one.
 --
+-- fails: ids that bite are stored
 -- fails: a number is the id of its JSON text
 -- says: another id
 

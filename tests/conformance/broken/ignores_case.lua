@@ -2,6 +2,7 @@
 --
 -- Broken on purpose: upper and lower case are one id.
 --
+-- fails: keys and values agree
 -- fails: ids that bite
 -- says: id
 

@@ -2,6 +2,7 @@
 --
 -- Broken on purpose: waitForInit() makes the entity type anew, with what was in it.
 --
+-- fails: a second instance sees
 -- fails: waitForInit may be called again
 -- says: not_found
 

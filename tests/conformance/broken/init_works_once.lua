@@ -2,6 +2,7 @@
 --
 -- Broken on purpose: waitForInit() fails the second time that something is initialised.
 --
+-- fails: a second instance sees
 -- fails: every operation opens the store
 -- says: already there
 

@@ -27,11 +27,15 @@ local function flush(self)
   if entities then Right.writeMany(self, entities) end
 end
 
-for _, name in ipairs { "readValue", "hasValue", "removeValue", "removeAll", "keys", "values" } do
-  Broken[name] = function(self, id)
-    flush(self)
-    return Right[name](self, id)
-  end
+local function act(self, name, ...)
+  flush(self)
+  return Right[name](self, ...)
+end
+
+for _, name in ipairs { "readValue", "hasValue", "removeValue", "removeAll", "keys", "values",
+  "readMany", "removeMany" } do
+  if name == "keys" or name == "values" then Broken[name] = function(self) return act(self, name) end
+  else Broken[name] = function(self, id) return act(self, name, id) end end
 end
 
 return Broken

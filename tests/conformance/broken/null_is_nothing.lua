@@ -2,6 +2,7 @@
 --
 -- Broken on purpose: a stored null is taken for a missing entity.
 --
+-- fails: hasValue answers true or false
 -- fails: every kind of JSON value
 -- says: not_found
 

@@ -2,6 +2,7 @@
 --
 -- Broken on purpose: declares transactions by having the methods, and does not undo.
 --
+-- fails: a transaction is over when
 -- fails: a transaction that raises undoes all of it
 -- says: keys() behind it
 

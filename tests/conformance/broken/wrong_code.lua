@@ -2,6 +2,7 @@
 --
 -- Broken on purpose: a missing entity is reported as a store that cannot be reached.
 --
+-- fails: Test 6
 -- fails: readValue raises not_found
 -- fails: Test 8
 -- says: code not_found
