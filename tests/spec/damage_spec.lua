@@ -133,7 +133,7 @@ describe("a damaged entity", function()
           return Around]])
         damaged "fresh"
         local to = scheme:gsub("DIR", dir) .. b
-        local result = tells(3, "Entity position:p2 is corrupt: its checksum does not match; its bytes were moved",
+        local result = tells(3, "Entity position:p2 is corrupt: its checksum does not match; it stays where it is",
           { "copy", a, to })
         assert.equal("damaged\tposition\tp2\tin quarantine in the target too\nposition\t2\n"
           .. "2 entities copied, 1 damaged in the source\n", result.stdout)

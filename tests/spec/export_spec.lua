@@ -181,7 +181,7 @@ describe("holdfast export", function()
       fill(3)
       fill(1, dir .. "/empty")
       local before = contents()
-      shell "ln -s store/data.mdb $DIR/link; ln $STORE/data.mdb $DIR/hard; ln -s store $DIR/folder"
+      shell "ln -s store/data.mdb $DIR/link; ln -s store $DIR/folder; ln $STORE/lock.mdb $DIR/hard"
       for _, name in ipairs { "store/data.mdb", "store/../store/data.mdb", "link", "hard", "folder/data.mdb",
         "store/lock.mdb" } do
         for _, url in ipairs { store, dir .. "/folder", "lmdb:" .. store } do
@@ -189,6 +189,9 @@ describe("holdfast export", function()
           assert.equal("", fails(2, "is a file of the store that is exported", words).stdout)
         end
       end
+      shell "ln $STORE/data.mdb $DIR/twice" -- then it is no store at all
+      assert.equal("", fails(3, "has 2 names (hard links)", { "export", store, "-o", dir .. "/twice" }).stdout)
+      shell "rm $DIR/twice"
       ok { "rm", dir .. "/empty", "s", "--all" }
       fails(2, "is a file of the store", { "export", dir .. "/empty", "-o", dir .. "/empty/data.mdb" })
       assert.equal(before, contents())

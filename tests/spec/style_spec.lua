@@ -118,7 +118,7 @@ describe("commits", function()
       local subject = line:match("^%x+ (.*)$")
       if #subject > SUBJECT_MAX then
         found[#found + 1] = line .. ": " .. #subject .. " columns"
-      elseif not subject:find("^[%l%d_/%-]+: %l") then
+      elseif not subject:find("^[%l%d_/, %-]+: %l") then
         found[#found + 1] = line .. ": write 'area: do something'"
       end
     end

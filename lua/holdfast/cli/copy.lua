@@ -173,13 +173,23 @@ function Copier:copyName(name, range)
 end
 
 -- What is damaged before the place where a copy goes on: it was told then, but this run's exit code speaks for all.
+-- Where something was found unreadable then, it may not have come to quarantine, and is looked for again.
 function Copier:copyDamaged(name, upTo)
   local range = options.rangeOf(self.args)
   range.to = upTo or range.to
   local persist = self.source:entity(name)
+  local function add(id, damage)
+    if self.batch:addDamaged(name, id, damage) then self:flush() end
+  end
+  if (self.resumed.unreadable or 0) > 0 then
+    for id, _, damage in self.source:items(persist, range) do
+      if damage then add(id, damage) end
+    end
+    return
+  end
   for id, damage in walk.quarantined(persist, range) do
     self.source:report(damage.err)
-    if self.batch:addDamaged(name, id, damage) then self:flush() end
+    add(id, damage)
   end
 end
 
@@ -425,9 +435,17 @@ local function copyAndCompare(args, source, to, names, now)
   return copier, results
 end
 
--- A snapshot leaves what is unreadable where it is: that is moved to quarantine by being read once more.
-local function quarantine(source)
-  for _, err in ipairs(source.errors) do pcall(core.readText, source:entity(err.entityName), err.entityId) end
+-- A snapshot leaves what is unreadable where it is: read once more, it comes to quarantine, and its bytes are known from
+-- there, also for the target.
+local function settle(source, to)
+  for _, err in ipairs(source.found) do
+    local persist = source:entity(err.entityName)
+    local ok, raised = pcall(core.readText, persist, err.entityId)
+    local damage = not ok and core.isError(raised, "corrupt") and walk.damageOf(persist, err.entityId, raised)
+    if damage and damage.bytes and to then
+      pcall(core.quarantine, to:entity(err.entityName), err.entityId, damage.problem, damage.bytes)
+    end
+  end
 end
 
 -- Says why nothing was deleted.  The exit code for that, or 0.
@@ -451,12 +469,13 @@ local function work(args)
     guard = claimTarget(args, to, names)
   end
   local copier, results
-  moments.run(source, names, not args.entity, args.json, function(now, present)
+  local ok, raised = xpcall(moments.run, handler, source, names, not args.entity, args.json, function(now, present)
     for _, name in ipairs(guard and present or {}) do now:outside(guard.claim, guard, name) end
     copier, results = copyAndCompare(args, source, to, present, now)
   end)
+  settle(source, not args.verify_only and to or nil)
+  if not ok then error(raised, 0) end
   if guard then guard:release() end
-  quarantine(source)
   if args.json then output.line(machineText(copier, results, source.unreadable + to.unreadable)) end
   local code = math.max(source:exitCode(), to:exitCode(), complainKept(args, source, copier))
   return code == 0 and results and sum(results).found > 0 and 1 or code

@@ -36,7 +36,7 @@ function M.open(args, creates)
     error(store, 0)
   end
   return setmetatable({ store = store, url = args.url, options = options, json = args.json, unreadable = 0,
-    reported = {}, errors = {} }, Target)
+    reported = {}, found = {} }, Target)
 end
 
 --- The entities of one name.
@@ -88,7 +88,7 @@ function Target:report(err)
   if self.reported[key] then return end
   self.reported[key] = true
   self.unreadable = self.unreadable + 1
-  self.errors[self.unreadable] = err
+  if err.entityId then self.found[#self.found + 1] = err end
   err.hint = err.hint or self.hint
   output.complain(err, self.json)
 end

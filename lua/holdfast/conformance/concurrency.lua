@@ -82,7 +82,9 @@ local function durability(check)
     t:equal({ "a", "before" }, t:list(store:keys()), "keys()")
     t:equal("new", store:readValue("before"), "what it wrote over")
   end)
+end
 
+local function wholeness(check)
   check("a transaction is not committed when its process dies", { method = "commit", needs = "transaction",
     needsProcess = true, alsoNeeds = "durable" }, function(t)
     local store = t:open()
@@ -231,6 +233,7 @@ end
 
 return function(check)
   durability(check)
+  wholeness(check)
   visibility(check)
   races(check)
 end
