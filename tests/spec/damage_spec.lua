@@ -133,8 +133,7 @@ describe("a damaged entity", function()
           return Around]])
         damaged "fresh"
         local to = scheme:gsub("DIR", dir) .. b
-        local result = tells(3, "Entity position:p2 is corrupt: its checksum does not match; it stays where it is",
-          { "copy", a, to })
+        local result = tells(3, "Entity position:p2 is corrupt: its checksum does not match", { "copy", a, to })
         assert.equal("damaged\tposition\tp2\tin quarantine in the target too\nposition\t2\n"
           .. "2 entities copied, 1 damaged in the source\n", result.stdout)
         isDamaged(to)
@@ -232,6 +231,19 @@ describe("a damaged entity", function()
       assert.matches("damaged\tposition\tp2\tin quarantine in the target too\n", result.stdout, 1, true)
       isDamaged(b)
       assert.matches("3000\n$", (holdfast({ "ls", b, "position" }).stdout))
+    end)
+
+    it("also by a copy that goes on after it has become sound again", function()
+      local list = {}
+      for i = 1, 3000 do
+        list[i] = string.format('{"entity":"position","id":"p%d","value":"%s"}', i, ("x"):rep(1000) .. i .. "!")
+      end
+      ok({ "import", a }, table.concat(list, "\n"))
+      assert.is_true(temp.patchFile(a .. "/data.mdb", "x2!", "X2!") > 0)
+      tells(3, "moved to quarantine", { "get", a, "position", "p2" })
+      holdfast { "copy", a, "lmdb:" .. b .. "?mapsize=64k&maxsize=2m" }
+      ok { "put", a, "position", "p2", "2" }
+      tells(3, "1 entity could not be read before this copy went on", { "copy", a, b, "--resume" })
     end)
   end)
 

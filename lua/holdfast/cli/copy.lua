@@ -441,11 +441,22 @@ local function settle(source, to)
   for _, err in ipairs(source.found) do
     local persist = source:entity(err.entityName)
     local ok, raised = pcall(core.readText, persist, err.entityId)
+    if core.isError(raised, "unavailable") or core.isError(raised, "timeout") then return end
     local damage = not ok and core.isError(raised, "corrupt") and walk.damageOf(persist, err.entityId, raised)
     if damage and damage.bytes and to then
       pcall(core.quarantine, to:entity(err.entityName), err.entityId, damage.problem, damage.bytes)
     end
   end
+end
+
+-- Says what only the copy before this one has told: it may be sound by now, and not in the target.  The exit code for
+-- that, or 0.
+local function complainEarlier(args, source, copier)
+  local earlier = copier and copier.resumed and copier.resumed.unreadable or 0
+  if earlier == 0 or source.unreadable > 0 then return 0 end
+  output.complain({ code = "corrupt", message = string.format("%s could not be read before this copy went on",
+    text.plural(earlier, "entity", "entities")), hint = "a copy without --resume reads all of them again" }, args.json)
+  return 3
 end
 
 -- Says why nothing was deleted.  The exit code for that, or 0.
@@ -474,10 +485,11 @@ local function work(args)
     copier, results = copyAndCompare(args, source, to, present, now)
   end)
   settle(source, not args.verify_only and to or nil)
-  if not ok then error(raised, 0) end
   if guard then guard:release() end
+  if not ok then error(raised, 0) end
   if args.json then output.line(machineText(copier, results, source.unreadable + to.unreadable)) end
-  local code = math.max(source:exitCode(), to:exitCode(), complainKept(args, source, copier))
+  local code = math.max(source:exitCode(), to:exitCode(), complainEarlier(args, source, copier),
+    complainKept(args, source, copier))
   return code == 0 and results and sum(results).found > 0 and 1 or code
 end
 
