@@ -330,6 +330,18 @@ describe("holdfast copy --delete", function()
     end)
   end
 
+  for _, kind in ipairs { "lmdb", "file" } do
+    it("removes what only a target of kind " .. kind .. " has, and has in quarantine", function()
+      local to = kind .. ":" .. b
+      import(a, SOURCE)
+      import(to, '{"entity":"signal","id":"ETH","damaged":"its checksum does not match"}\n'
+        .. '{"entity":"only","id":"x","damaged":"its checksum does not match"}\n')
+      local said = ok { "copy", a, to, "--delete", "--verify" }
+      assert.matches("deleted\tonly\t1\ndeleted\tsignal\t1\n2 entities deleted\n.*compared: equal", said)
+      ok { "verify", to }
+    end)
+  end
+
   it("remembers in a copy that is resumed what could not be read before", function()
     local lines = { '{"entity":"s","id":"0","value":"precious"}' }
     for i = 1, 2500 do lines[i + 1] = ('{"entity":"s","id":"%d","value":0}'):format(i) end
@@ -353,7 +365,7 @@ describe("holdfast copy --delete", function()
     assert.matches("1,999 entities were copied before", result.stderr, 1, true)
     assert.matches("nothing was deleted, since 1 entity of", result.stderr, 1, true)
     assert.equal("1\n", ok { "get", b, "s", "x" })
-    assert.matches("1 entity deleted\n", ok { "copy", a, to, "--delete" })
+    assert.matches("2 entities deleted\n", ok { "copy", a, to, "--delete" }) -- with what came damaged
   end)
 
   it("deletes nothing when it is cut off, and goes on to that with --resume", function()

@@ -9,6 +9,9 @@ local holdfast = require "holdfast"
 local moments = require "holdfast.cli.moment"
 local options = require "holdfast.cli.options"
 local text = require "holdfast.cli.text"
+local walk = require "holdfast.cli.walk"
+
+local setOf = moments.setOf
 
 local MOST = 1000 -- ids that are removed together
 
@@ -22,15 +25,15 @@ Mirror.__index = Mirror
 
 local M = {}
 
--- An iterator over ids.  One that cannot be read is there all the same.
+-- An iterator over ids.  One that cannot be read, or is in quarantine, is there all the same; but what is no valid id,
+-- since its key was damaged, names nothing that could be removed.
 local function idsOf(persist, range)
-  local step, last = persist:keys(range), nil
+  local step = walk.over(persist, range, persist:keys(range))
   return function()
-    local ok, id = pcall(step)
-    if ok then return id end
-    if not core.isError(id, "corrupt") or not id.entityId or id.entityId == last then error(id, 0) end
-    last = id.entityId
-    return last
+    while true do
+      local id, _, damage = step()
+      if not damage or pcall(core.orderKey, id) then return id end
+    end
   end
 end
 
@@ -116,12 +119,6 @@ function Mirror:clearName(name, ours)
   end
   self:remove(persist, ours, ids, counter)
   if counter.deleted > 0 then self.counts[#self.counts + 1] = counter end
-end
-
-local function setOf(names)
-  local set = {}
-  for _, name in ipairs(names) do set[name] = true end
-  return set
 end
 
 function Mirror:run(theirs)

@@ -73,7 +73,10 @@ local function isWhole(self, persists, names)
   return true
 end
 
-local function setOf(names)
+--- The names as keys of a table.
+---@param names string[]
+---@return table<string, true>
+function M.setOf(names)
   local set = {}
   for _, name in ipairs(names) do set[name] = true end
   return set
@@ -91,7 +94,7 @@ local function try(source, names, all, fn)
   return persists[1]:snapshot(function()
     local self = setmetatable({ source = source, fixed = true }, Moment)
     self.names = self:namesNow()
-    if not isWhole(self, persists, setOf(all and names or self.names or {})) then return false end
+    if not isWhole(self, persists, M.setOf(all and names or self.names or {})) then return false end
     fn(self, names)
     return true
   end)
