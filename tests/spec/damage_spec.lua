@@ -289,6 +289,16 @@ describe("a damaged entity", function()
       tells(3, "this store cannot keep it as damaged: it is left out", { "import", "null:" }, lines())
     end)
 
+    it("but for one whose key was damaged, which is told and ends nothing", function()
+      for i = 1, 3 do ok { "put", a, "position", "p" .. i, tostring(i) } end
+      assert.is_true(temp.patchFile(a .. "/data.mdb", "\0p2", "\0\19" .. "2") > 0) -- the id in the key
+      tells(3, "is corrupt", { "export", a, "-o", dir .. "/f" })
+      local url = "file:" .. b
+      local result = tells(3, "this store cannot keep it as damaged: it is left out", { "import", url, dir .. "/f" })
+      assert.equal("2 entities imported\n", result.stdout)
+      assert.equal("p1\np3\n", ok { "ls", url, "position" })
+    end)
+
     it("only from a line that says what it means", function()
       for line, complaint in pairs {
         ['{"entity":"e","id":"x","damaged":7}'] = '"damaged" must be a string',

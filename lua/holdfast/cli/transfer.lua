@@ -172,7 +172,9 @@ Importer.__index = Importer
 function Importer:add(number, line, entityName)
   local name, id, json, damage = parseLine(line, entityName)
   if not name then return false end
-  id = core.checkId(self.batch:persist(name), id)
+  local ok, checked = pcall(core.checkId, self.batch:persist(name), id)
+  if not ok and (not damage or id == "") then error(checked, 0) end
+  if ok then id = checked end -- else its key was damaged: the batch says that it cannot be kept
   self.lines[#self.lines + 1] = { number = number, name = name, id = id }
   if damage then return self.batch:addDamaged(name, id, damage) end
   return self.batch:add(name, id, json)
