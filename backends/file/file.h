@@ -52,6 +52,9 @@ typedef struct file_entity {
 
 /* Fills the error for errno; "cannot DOING PATH: ...". */
 hf_status file_fail(int number, const char *doing, const char *path, hf_error *err);
+/* For what fails after something was changed: makes the error one that does not say "nothing was changed", and that is
+ * not to be tried again unseen.  HF_OK stays. */
+hf_status file_fail_late(hf_status status, hf_error *err);
 
 /* ---- paths.  Each writes an absolute path into `out`; HF_INVALID_ARGUMENT if it gets too long for the system. */
 
@@ -59,10 +62,6 @@ hf_status file_document_path(const file_entity *e, hf_slice id, char out[FILE_PA
 /* `suffix` goes behind ".json". */
 hf_status file_quarantine_path(const file_entity *e, hf_slice id, const char *suffix, char out[FILE_PATH_MAX],
                                hf_error *err);
-
-/* For what fails after something was changed: makes the error one that does not say "nothing was changed", and that is
- * not to be tried again unseen.  HF_OK stays. */
-hf_status file_fail_late(hf_status status, hf_error *err);
 
 /* ---- folders */
 

@@ -129,7 +129,8 @@ static hf_status write_report(file_entity *e, hf_slice id, const char *from, con
   return status;
 }
 
-/* One process at a time moves documents there: two that found the same one would take each other's for old ones.
+/* One process at a time moves or brings documents there: two that have the same one would take each other's for old
+ * ones, or write over them.
  * *fd is -1 where the filesystem has no such locks. */
 static hf_status lock_folder(const file_entity *e, int *fd, hf_error *err) {
   int number = file_make_folders(e->quarantine, e->store->options.durability == HF_DURABILITY_SYNC);
@@ -264,13 +265,13 @@ static hf_status make_way(file_entity *e, hf_slice id, const char *document, hf_
   return hf_error_set(err, HF_BUSY, "%s is being written by somebody else", document);
 }
 
-hf_status file_quarantine_put(file_entity *e, hf_slice id, const char *problem, hf_slice bytes, hf_error *err) {
-  char document[FILE_PATH_MAX], to[FILE_PATH_MAX], report[FILE_PATH_MAX];
+/* Writes the bytes and their report, unless they are there.  Under the lock. */
+static hf_status bring(file_entity *e, hf_slice id, const char *document, const char *problem, hf_slice bytes,
+                       hf_error *err) {
+  char to[FILE_PATH_MAX], report[FILE_PATH_MAX];
   bool same, settled, synced = e->store->options.durability == HF_DURABILITY_SYNC;
-  hf_status status = file_document_path(e, id, document, err);
-  if (status == HF_OK) status = file_quarantine_path(e, id, "", to, err);
+  hf_status status = file_quarantine_path(e, id, "", to, err);
   if (status == HF_OK) status = file_quarantine_path(e, id, report_suffix, report, err);
-  if (status == HF_OK) status = make_way(e, id, document, err);
   if (status == HF_OK) status = is_there(e, id, to, bytes, &same, err);
   if (status || same) return status;
   int number = file_make_folders(e->folder, synced); /* so that the entity name is in the store */
@@ -278,6 +279,18 @@ hf_status file_quarantine_put(file_entity *e, hf_slice id, const char *problem, 
   status = file_quarantine_settle(e, id, &settled, err);
   if (status == HF_OK) status = file_document_write(e->store, to, bytes, false, err);
   return status ? status : write_report(e, id, document, report, problem, true, err);
+}
+
+hf_status file_quarantine_put(file_entity *e, hf_slice id, const char *problem, hf_slice bytes, hf_error *err) {
+  char document[FILE_PATH_MAX];
+  int lock = -1;
+  hf_status status = file_document_path(e, id, document, err);
+  if (status == HF_OK) status = make_way(e, id, document, err);
+  if (status == HF_OK) status = lock_folder(e, &lock, err);
+  if (status) return status;
+  status = bring(e, id, document, problem, bytes, err);
+  close(lock);
+  return status;
 }
 
 /* ---- listing */

@@ -10,6 +10,16 @@ local raises = require("support.raises")
 local stores = require("support.stores")
 local temp = require("support.temp")
 
+local ffi = require("ffi")
+
+ffi.cdef [[
+int hf_spec_open(const char *path, int flags, ...) __asm__("open");
+int hf_spec_flock(int fd, int operation) __asm__("flock");
+int hf_spec_close(int fd) __asm__("close");
+]]
+
+local LOCK_EX = 2
+
 local KINDS = { "lmdb", "memory", "file", "wrapper" }
 
 -- What is in quarantine: a list of {id, problem, bytes}.
@@ -247,6 +257,20 @@ describe("quarantine", function()
     for _ in store:values() do error("it is an entity") end
     assert.equal(0, store:count())
     assert.same({ { "a", "its checksum does not match", '{"price":1}' } }, content(store))
+  end)
+
+  it("of files is changed by one process at a time", function()
+    local base = temp.directory()
+    local store = holdfast.FilePersist("signal", base)
+    core.quarantine(store, "a", "first", "1")
+    local fd = ffi.C.hf_spec_open(base .. "/.quarantine/signal", 0)
+    assert.equal(0, ffi.C.hf_spec_flock(fd, LOCK_EX))
+    local err = raises.error("busy", nil, core.quarantine, store, "a", "second", "2")
+    ffi.C.hf_spec_close(fd)
+    assert.is_true(err.retryable)
+    assert.same({ { "a", "first", "1" } }, content(store))
+    core.quarantine(store, "a", "second", "2")
+    assert.same({ { "a", "second", "2" } }, content(store))
   end)
 
   it("is what a store that has none has nothing of, and takes nothing into", function()
