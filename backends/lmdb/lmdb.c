@@ -386,7 +386,8 @@ static hf_status do_quarantine(struct lmdb_env *env, struct lmdb_txn *t, struct 
 
 static hf_status quarantine(void *store, void *entity, const hf_key *key, const char *problem, hf_error *err) {
   struct doubt d = {key, problem};
-  return write(store, NULL, entity, do_quarantine, &d, true, err);
+  hf_status status = write(store, NULL, entity, do_quarantine, &d, true, err);
+  return status == HF_BUSY ? HF_IO : status; /* it is unreadable whatever keeps us from moving it */
 }
 
 struct damaged {

@@ -491,6 +491,48 @@ static void a_map_that_must_grow_beside_a_snapshot_is_busy_and_grows_after_it(vo
   hf_persist_close(p);
 }
 
+static void *read_beside(void *arg) {
+  struct writer *w = arg;
+  hf_persist *p = NULL;
+  hf_buffer json = HF_BUFFER_INIT;
+  w->status = hf_persist_open(hf_text("signal"), w->store->base, NULL, &p, &w->err);
+  if (!w->status) w->status = hf_persist_read(p, hf_text("b"), &json, NULL, &w->err);
+  if (p) hf_persist_close(p);
+  hf_buffer_free(&json);
+  return NULL;
+}
+
+static void what_cannot_be_moved_to_quarantine_now_is_corrupt_all_the_same(void **state) {
+  struct store *s = *state;
+  hf_error err;
+  static char json[300003]; /* more than what the writer leaves */
+  hf_txn *txn;
+  pthread_t thread;
+  struct writer filler = {.store = s}, reader = {.store = s};
+  strcat(s->base, "&mapsize=1m");
+  memset(json, 'x', sizeof json - 1);
+  memcpy(json, "\"needle", 7);
+  json[sizeof json - 2] = '"';
+  hf_persist *p = open_persist(s, "signal");
+  write_text(p, "a", "1");
+  write_text(p, "b", json);
+  hf_persist_close(p);
+  damage(s, "needle", "nEedle");
+  p = open_persist(s, "signal");
+  OK(hf_txn_begin(HF_TXN_READ, &txn, &err));
+  assert_entity(p, "a", "1");
+  pthread_create(&thread, NULL, fill_beside, &filler);
+  pthread_join(thread, NULL);
+  assert_int_equal(filler.status, HF_BUSY);
+  pthread_create(&thread, NULL, read_beside, &reader);
+  pthread_join(thread, NULL);
+  assert_int_equal(reader.status, HF_CORRUPT);
+  CONTAINS(reader.err.message, "could not be moved to quarantine");
+  CONTAINS(reader.err.cause, "the map must grow");
+  OK(hf_txn_commit(txn, &err));
+  hf_persist_close(p);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_record_holds_text_revision_and_time),
@@ -511,6 +553,7 @@ int main(void) {
       ON_LMDB(too_many_in_one_transaction_is_a_clear_error),
       ON_LMDB(a_snapshot_keeps_its_moment_while_others_write),
       ON_LMDB(a_map_that_must_grow_beside_a_snapshot_is_busy_and_grows_after_it),
+      ON_LMDB(what_cannot_be_moved_to_quarantine_now_is_corrupt_all_the_same),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
