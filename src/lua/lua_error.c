@@ -107,6 +107,20 @@ static int make(lua_State *L) {
   return 1;
 }
 
+/* Takes out of the spare error on top what has been put into it since it was raised before, such as where that was.
+ * Needs no memory. */
+static void clear_spare(lua_State *L) {
+  lua_pushnil(L);
+  while (lua_next(L, -2)) {
+    lua_pop(L, 1);
+    const char *name = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
+    if (strcmp(name, "code") == 0 || strcmp(name, "message") == 0 || strcmp(name, "retryable") == 0) continue;
+    lua_pushvalue(L, -1);
+    lua_pushnil(L);
+    lua_rawset(L, -4);
+  }
+}
+
 bool hfL_push_error(lua_State *L, const hf_error *err) {
   push_spare(L, SPARE_MAKE);
   if (lua_isnil(L, -1)) {
@@ -118,6 +132,7 @@ bool hfL_push_error(lua_State *L, const hf_error *err) {
   if (lua_pcall(L, 1, 1, 0) == 0) return true;
   lua_pop(L, 1);
   push_spare(L, (int)err->status);
+  clear_spare(L);
   lua_pushboolean(L, err->retryable);
   lua_setfield(L, -2, "retryable"); /* it is there: needs no memory */
   push_spare(L, SPARE_MESSAGES + (int)err->status);
@@ -281,7 +296,10 @@ int hfL_traceback(lua_State *L) {
   if (!hfL_is_error(L, 1)) {
     hf_error err;
     from_value(L, 1, raised_text, &err);
-    if (!hfL_push_error(L, &err)) return 1;
+    if (!hfL_push_error(L, &err)) {
+      lua_replace(L, 1);
+      return 1;
+    }
     lua_pushvalue(L, 1);
     lua_setfield(L, -2, "cause");
     lua_replace(L, 1);
