@@ -46,6 +46,17 @@ hf_status lmdb_data_file(const char *dir, struct lmdb_file *out, hf_error *err) 
   return HF_OK;
 }
 
+hf_status lmdb_check_lock_file(const char *dir, hf_error *err) {
+  char path[PATH_MOST];
+  struct stat st;
+  if ((size_t)snprintf(path, sizeof path, "%s/" LOCK_FILE, dir) >= sizeof path || lstat(path, &st)) return HF_OK;
+  if (!S_ISLNK(st.st_mode) && (!S_ISREG(st.st_mode) || st.st_nlink <= 1)) return HF_OK;
+  return hf_error_set(err, HF_UNSUPPORTED,
+                      "%s is %s: a store that has the same lock file is written to at the same time, and both lose "
+                      "writes; end the processes that have the store open and remove it, it is made anew",
+                      path, S_ISLNK(st.st_mode) ? "a symbolic link" : "one file with several names (hard links)");
+}
+
 static bool is_same(const struct lmdb_file *a, dev_t device, ino_t inode) {
   return a->device == device && a->inode == inode;
 }

@@ -28,6 +28,10 @@ hf_status lmdb_data_path(const char *dir, char *out, size_t capacity, hf_error *
  */
 hf_status lmdb_data_file(const char *dir, struct lmdb_file *out, hf_error *err);
 
+/* HF_UNSUPPORTED where the lock file has a second name: another store that has it, too, would share its locks and its
+ * last commit's number.  Copies of a store that are made of links have it, where only the data file was replaced. */
+hf_status lmdb_check_lock_file(const char *dir, hf_error *err);
+
 /* Whether a file in the folder that `dir_fd` is (O_PATH will do) is this one.  By statx() for what is asked alone:
  * asking for times makes recent kernels write the inode at the next flush, which costs a fifth of a synced commit. */
 bool lmdb_file_is(int dir_fd, const char *name, const struct lmdb_file *file);

@@ -248,7 +248,8 @@ static hf_status check_place(const hf_location *at, hf_error *err) {
   char data[PATH_MOST];
   struct lmdb_file file;
   hf_status status = lmdb_data_path(at->path, data, sizeof data, err);
-  if (status || (status = lmdb_data_file(at->path, &file, err)) || (status = lmdb_header_check(data, err)))
+  if (status || (status = lmdb_data_file(at->path, &file, err)) || (status = lmdb_check_lock_file(at->path, err)) ||
+      (status = lmdb_header_check(data, err)))
     return status;
   if (!at->options->allow_network_fs && (status = lmdb_check_filesystem(at->path, err))) return status;
   if (env_find_here(at->path))

@@ -216,7 +216,7 @@ describe("a data file with a second name", function()
     shell("cp -al %s %s", kind.base, copy)
     refused(kind.base, "has 2 names %(hard links%)")
     refused(copy, "has 2 names %(hard links%)")
-    os.remove(dataFile(copy))
+    shell("rm -r %s", copy)
     assert.equal(3, kind.open("signal"):count())
   end)
 
@@ -244,6 +244,44 @@ describe("a data file with a second name", function()
     local store, same = kind.open("signal"), holdfast.PersistBase("signal", linked)
     store:writeValue("k4", 4)
     assert.equal(4, same:count())
+  end)
+end)
+
+describe("a lock file with a second name", function()
+  stores.fresh(kind)
+
+  -- Two stores, one of which is a copy by links whose data file has become a file of its own.
+  local function copied(link)
+    filled(kind.base, 3)
+    local copy = temp.directory() .. "/copy"
+    shell("mkdir %s && cp %s %s", copy, dataFile(), dataFile(copy))
+    shell(link .. " %s %s", kind.base .. "/lock.mdb", copy .. "/lock.mdb")
+    return copy
+  end
+
+  local function refused(base, pattern)
+    local store = holdfast.PersistBase("signal", base)
+    local err = raises.error("unsupported", nil, function() store:writeValue("k1", 2) end)
+    assert.matches(pattern, err.message)
+  end
+
+  it("by a hard link is refused under both, also in one process", function()
+    local store = kind.open("signal")
+    local copy = copied("ln")
+    refused(kind.base, "lock.mdb is one file with several names %(hard links%)")
+    refused(copy, "lock.mdb is one file with several names %(hard links%)")
+    os.remove(copy .. "/lock.mdb")
+    store:writeValue("k4", 4)
+    assert.equal(4, store:count())
+    assert.equal(3, holdfast.PersistBase("signal", copy):count())
+  end)
+
+  it("by a symbolic link is refused under the link", function()
+    local copy = copied("ln -s")
+    local store = kind.open("signal")
+    store:writeValue("k4", 4)
+    refused(copy, "lock.mdb is a symbolic link")
+    assert.equal(4, store:count())
   end)
 end)
 
