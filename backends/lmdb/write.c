@@ -32,6 +32,20 @@ static hf_status check_files_in_place(struct lmdb_env *env, hf_error *err) {
   return status ? status : check_in_place(env, LOCK_FILE, &env->lock, err);
 }
 
+/* Whether the data file's headers still are of the last commit that the lock file knows, or one ahead, as after a
+ * failed write of a header: what was copied over the file in its place, by cp, is of another. */
+static hf_status check_headers(struct lmdb_env *env, MDB_txn *txn, hf_error *err) {
+  MDB_envinfo info;
+  size_t begun = mdb_txn_id(txn);
+  mdb_env_info(env->mdb, &info);
+  if (info.me_last_txnid + 1 == begun || info.me_last_txnid == begun) return HF_OK;
+  return hf_error_set(err, HF_UNAVAILABLE,
+                      "%s/" DATA_FILE
+                      " is at commit %zu, and not at %zu as it was: another file was copied over it while the store "
+                      "was open, and what is written now would destroy it; close it, and open it again",
+                      env->path, info.me_last_txnid, begun - 1);
+}
+
 /* With write_lock held: LMDB's write transaction, after whatever repair it needs. */
 static hf_status begin_locked(struct lmdb_env *env, struct lmdb_txn *t, bool frees, hf_error *err) {
   if (env->lent && !frees && env->mdb) { /* LMDB keeps the map as large as what is in use */
@@ -49,6 +63,7 @@ static hf_status begin_locked(struct lmdb_env *env, struct lmdb_txn *t, bool fre
     int rc = env->mdb ? mdb_txn_begin(env->mdb, NULL, 0, &t->mdb) : MDB_PANIC;
     if (rc == 0) {
       status = check_files_in_place(env, err);
+      if (status == HF_OK) status = check_headers(env, t->mdb, err);
       if (status) mdb_txn_abort(t->mdb);
       return status;
     }

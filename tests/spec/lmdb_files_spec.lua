@@ -95,6 +95,24 @@ describe("a data file that is put in the place of another", function()
     assert.equal(2, again:readValue("p"))
   end)
 
+  for _, commits in ipairs { { 8, 40 }, { 9, 40 }, { 40, 8 }, { 41, 8 } } do
+    it(("is noticed by a writer when it is copied over the former one (%d commits, then %d)"):format(commits[1],
+      commits[2]), function()
+      filled(backup, commits[2])
+      local store = kind.open("signal")
+      for i = 1, commits[1] do store:writeValue("a" .. i, 1) end
+      local restored = temp.readFile(dataFile(backup))
+      shell("cp %s %s", dataFile(backup), dataFile())
+      refusedBy(function() store:writeValue("a1", 2) end, "another file was copied over it while the store was open")
+      refusedBy(function() store:removeAll() end, "another file was copied over it while the store was open")
+      assert.equal(restored, temp.readFile(dataFile()))
+      store:close()
+      local again = kind.open("signal")
+      again:writeValue("a1", 3)
+      assert.equal(commits[2] + 1, again:count())
+    end)
+  end
+
   it("is noticed by a writer whose former file lives on under another name", function()
     filled(backup, 20)
     local store = kind.open("signal")
