@@ -121,6 +121,7 @@ static void show_warning(const char *message, void *arg) {
 int main(int argc, char **argv) {
   hf_runtime *runtime;
   hf_error err;
+  signal(SIGXFSZ, SIG_IGN); /* a write beyond `ulimit -f` is an error that can be said, not the end */
   open_standard_files();
   widen_stack();
   hf_set_warning_handler(show_warning, NULL);

@@ -82,14 +82,14 @@ describe("holdfast export", function()
     it("leaves the last good one as it was where it cannot be written", function()
       fill(3000)
       temp.writeFile(file, "the last good one")
-      local result = shell("trap '' XFSZ; ulimit -f 32; exec $BIN export $STORE --readonly -o $FILE")
+      local result = shell("ulimit -f 32; exec $BIN export $STORE --readonly -o $FILE")
       assert.matches("backup.jsonl, which is as it was: File too large", result.stderr, 1, true)
       assert.same({ "", 3 }, { result.stdout, result.code })
       assert.equal("the last good one", temp.readFile(file))
       assert.equal("backup.jsonl\n", backups())
       -- Also with the last block of it, which is written when it is closed.
       ok({ "import", dir .. "/two" }, '{"entity":"s","id":"a","value":"' .. ("x"):rep(20000) .. '"}')
-      result = shell("trap '' XFSZ; ulimit -f 32; exec $BIN export $DIR/two --readonly -o $FILE")
+      result = shell("ulimit -f 32; exec $BIN export $DIR/two --readonly -o $FILE")
       assert.same({ "the last good one", "backup.jsonl\n", 3 }, { temp.readFile(file), backups(), result.code })
     end)
 
@@ -181,17 +181,17 @@ describe("holdfast export", function()
       fill(3)
       fill(1, dir .. "/empty")
       local before = contents()
-      shell "ln -s store/data.mdb $DIR/link; ln -s store $DIR/folder; ln $STORE/lock.mdb $DIR/hard"
-      for _, name in ipairs { "store/data.mdb", "store/../store/data.mdb", "link", "hard", "folder/data.mdb",
+      shell "ln -s store/data.mdb $DIR/link; ln -s store $DIR/folder"
+      for _, name in ipairs { "store/data.mdb", "store/../store/data.mdb", "link", "folder/data.mdb",
         "store/lock.mdb" } do
         for _, url in ipairs { store, dir .. "/folder", "lmdb:" .. store } do
           local words = { "export", url, "-o", dir .. "/" .. name }
           assert.equal("", fails(2, "is a file of the store that is exported", words).stdout)
         end
       end
-      shell "ln $STORE/data.mdb $DIR/twice" -- then it is no store at all
-      assert.equal("", fails(3, "has 2 names (hard links)", { "export", store, "-o", dir .. "/twice" }).stdout)
-      shell "rm $DIR/twice"
+      shell "ln $STORE/data.mdb $DIR/hard"
+      fails(3, "has 2 names", { "export", store, "-o", dir .. "/hard" }) -- says the store, which opens in no way then
+      os.remove(dir .. "/hard")
       ok { "rm", dir .. "/empty", "s", "--all" }
       fails(2, "is a file of the store", { "export", dir .. "/empty", "-o", dir .. "/empty/data.mdb" })
       assert.equal(before, contents())
