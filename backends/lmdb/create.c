@@ -113,8 +113,13 @@ static int make_work(const char *dir, char *work, size_t capacity) {
       return -1;
     }
     if (!mkdtemp(work)) return -1;
-    int fd = open(work, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = open(work, O_RDONLY | O_DIRECTORY | O_CLOEXEC), e = errno;
     struct stat st;
+    if (fd < 0 && e != ENOENT) {
+      rmdir(work);
+      errno = e;
+      return -1;
+    }
     if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0 && stat(work, &st) == 0) return fd;
     if (fd >= 0) close(fd); /* a sweeping process was faster: take another name */
   }

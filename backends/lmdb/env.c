@@ -66,6 +66,9 @@ static const char *hint_for(const struct lmdb_env *env, int rc) {
   switch (rc) {
   case MDB_MAP_FULL: return env->options.max_size ? "the store has reached its size limit (maxsize)" : NULL;
   case MDB_READERS_FULL: return "every reader slot is taken by a running process";
+  case EAGAIN:
+    return "a process of the same number in another container has it open, and LMDB tells processes apart by their "
+           "numbers: run containers that share a store in one PID namespace";
   case MDB_DBS_FULL: return "one transaction can touch at most 240 entity names";
   case MDB_BAD_VALSIZE: return "the value is too large for LMDB";
   default: return NULL;

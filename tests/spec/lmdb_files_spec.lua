@@ -8,6 +8,7 @@ local ffi = require("ffi")
 local another = require("support.another")
 local holder = require("support.holder")
 local holdfast = require("holdfast")
+local process = require("support.process")
 local raises = require("support.raises")
 local stores = require("support.stores")
 local temp = require("support.temp")
@@ -301,6 +302,42 @@ describe("a lock file with a second name", function()
     refused(copy, "lock.mdb is a symbolic link")
     assert.equal(4, store:count())
   end)
+end)
+
+it("a process of the same number in another container is named as what it is", function()
+  kind.base = kind.newBase()
+  filled(kind.base, 1)
+  local alone = "unshare --pid --fork "
+  if process.shell(alone .. "true").code ~= 0 then return pending("there are no PID namespaces here") end
+  local bin, base = temp.quote(os.getenv("HOLDFAST_BIN")), temp.quote(kind.base)
+  local script = temp.directory() .. "/hold.lua"
+  temp.writeFile(script, [[
+    local store = require("holdfast").PersistBase("signal", arg[1])
+    print(store:count())
+    io.stdout:flush()
+    io.read()]])
+  local hold = io.popen(("sleep 2 | %s%s run %s %s"):format(alone, bin, temp.quote(script), base))
+  assert.equal("1", hold:read())
+  local result = process.shell(("%s%s get %s signal k1"):format(alone, bin, base))
+  hold:close()
+  assert.matches("cannot begin reading: a process of the same number in another container has it open", result.stderr,
+    1, true)
+  assert.equal(3, result.code)
+  temp.removeAll()
+end)
+
+it("a store that cannot be made for want of descriptors leaves nothing, and says why", function()
+  kind.base = kind.newBase()
+  filled(kind.base, 1)
+  local command = "ulimit -n %d; exec %s copy %s %s"
+  for most = 5, 9 do
+    local made = temp.directory() .. "/made" .. most
+    shell("mkdir %s", made)
+    local result = process.shell(command:format(most, temp.quote(os.getenv("HOLDFAST_BIN")), kind.base, made))
+    if result.code == 3 then assert.matches("Too many open files", result.stderr, 1, true) end -- 127: it cannot be run
+    assert.equal("", process.shell("ls -A " .. made .. " 2>/dev/null | grep new").stdout)
+  end
+  temp.removeAll()
 end)
 
 it("an I/O error on a header is no word about what the file is", function()
