@@ -435,8 +435,8 @@ local function copyAndCompare(args, source, to, names, now)
   return copier, results
 end
 
--- A snapshot leaves what is unreadable where it is: read once more, it comes to quarantine, and its bytes are known from
--- there, also for the target.
+-- A snapshot leaves what is unreadable where it is: read once more, it comes to quarantine, from where its bytes are
+-- known, also for the target.
 local function settle(source, to)
   for _, err in ipairs(source.found) do
     local persist = source:entity(err.entityName)
