@@ -34,8 +34,8 @@ struct report {
   bool brought; /* the bytes are damaged in another store, whatever they look like: they never become a document */
 };
 
-/* In a report: the bytes came from another store. */
-static const char brought_mark[] = "\"brought\":true";
+/* In a report: the bytes came from another store.  Before the path, which may reach beyond REPORT_MAX. */
+static const char brought_mark[] = ",\"brought\":true";
 
 /* HF_NOT_FOUND: there is none. */
 static hf_status read_report(const file_entity *e, hf_slice id, struct report *out, hf_error *err) {
@@ -121,8 +121,9 @@ static hf_status write_report(file_entity *e, hf_slice id, const char *from, con
   bool ok = hf_buffer_printf(&text, "{\"entityName\":") && hf_buffer_quote(&text, e->name) &&
             hf_buffer_printf(&text, ",\"entityId\":") && hf_buffer_quote(&text, id) &&
             hf_buffer_printf(&text, ",\"problem\":") && hf_buffer_quote(&text, hf_text(problem)) &&
-            hf_buffer_printf(&text, ",\"quarantinedAt\":%lld,\"path\":", (long long)hf_now_ms()) &&
-            hf_buffer_quote(&text, hf_text(from)) && hf_buffer_printf(&text, brought ? ",%s}\n" : "}\n", brought_mark);
+            hf_buffer_printf(&text, ",\"quarantinedAt\":%lld%s,\"path\":", (long long)hf_now_ms(),
+                             brought ? brought_mark : "") &&
+            hf_buffer_quote(&text, hf_text(from)) && hf_buffer_printf(&text, "}\n");
   hf_status status = ok ? file_document_write(e->store, path, (hf_slice){text.data, text.size}, false, err)
                         : hf_error_set(err, HF_IO, "out of memory");
   hf_buffer_free(&text);

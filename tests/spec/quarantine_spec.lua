@@ -259,6 +259,13 @@ describe("quarantine", function()
     assert.same({ { "a", "its checksum does not match", '{"price":1}' } }, content(store))
   end)
 
+  it("of files knows what came from elsewhere also below a path of any length", function()
+    local base = temp.directory() .. ("/" .. ("d"):rep(250)):rep(15)
+    local store = holdfast.FilePersist("signal", base)
+    core.quarantine(store, "a", ("why "):rep(60), '{"price":1}')
+    raises.error("corrupt", nil, store.readValue, store, "a")
+  end)
+
   it("of files is changed by one process at a time", function()
     local base = temp.directory()
     local store = holdfast.FilePersist("signal", base)
