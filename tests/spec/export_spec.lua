@@ -199,6 +199,19 @@ describe("holdfast export", function()
       ok { "export", store, "-o", store .. "/backup.jsonl" } -- that is none of its files
     end)
 
+    it("or one of another store's", function()
+      fill(3)
+      fill(2, dir .. "/other")
+      local before = ok { "export", dir .. "/other" }
+      shell "ln -s other/data.mdb $DIR/link"
+      for _, name in ipairs { "other/data.mdb", "other/lock.mdb", "link" } do
+        for _, url in ipairs { store, "memory:" } do
+          fails(2, "is a file of another store", { "export", url, "-o", dir .. "/" .. name })
+        end
+      end
+      assert.equal(before, ok { "export", dir .. "/other" })
+    end)
+
     it("that a class extends", function()
       temp.writeFile(dir .. "/around.lua", 'local holdfast = require "holdfast"\n'
         .. 'return holdfast.LmdbPersist:extend("Around", { hasValue = function() return false end })')

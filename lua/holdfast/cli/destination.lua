@@ -49,12 +49,15 @@ local function placeOf(store, persists)
   return { backend = facts.backend, path = files.real(facts.path) or facts.path }
 end
 
--- Refuses a path where the store keeps its data.
+-- Refuses a path where this store, or another one, keeps its data.
 local function protect(place, path, found, name)
-  if not place then return end
-  if place.backend == "lmdb" and isLmdbFile(place.path, path, found) then
+  if place and place.backend == "lmdb" and isLmdbFile(place.path, path, found) then
     refuse("%s is a file of the store that is exported, %s: give another", name, place.path)
   end
+  for _, own in ipairs(found and LMDB_FILES or {}) do
+    if path:match("[^/]*$") == own then refuse("%s is a file of another store: give another", name) end
+  end
+  if not place then return end
   -- Entities of a file store are in folders of its folder.
   local inside = place.path == "/" and path or path:sub(1, #place.path + 1) == place.path .. "/"
     and path:sub(#place.path + 1)
