@@ -58,9 +58,9 @@ function M.guard(words)
   end
 end
 
-local function redact(shown)
-  for _, url in ipairs(secrets) do shown = core.redact(shown, url) end
-  return shown
+local function redact(said)
+  for _, url in ipairs(secrets) do said = core.redact(said, url) end
+  return said
 end
 
 local REDACTED = { "message", "cause", "hint", "traceback" }
