@@ -15,9 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/error.h"
-#include "core/layout.h"
-#include "core/redact.h"
+#include "base/error.h"
+#include "base/layout.h"
+#include "base/redact.h"
 #include "core/url.h"
 
 void hf__adapter_blame(const hf__adapter *a, hf_error *err) {

@@ -12,9 +12,9 @@
 #include <string.h>
 
 #include "core/adapter.h"
-#include "core/error.h"
-#include "core/json.h"
-#include "core/layout.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "base/layout.h"
 
 #define DEFAULT_BASE "./dump/data"
 

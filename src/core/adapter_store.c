@@ -15,8 +15,8 @@
 #include <unistd.h>
 
 #include "core/adapter.h"
-#include "core/error.h"
-#include "core/redact.h"
+#include "base/error.h"
+#include "base/redact.h"
 #include "core/url.h"
 
 /* ---- one transaction */

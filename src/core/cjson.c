@@ -8,8 +8,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "core/error.h"
-#include "core/json.h"
+#include "base/error.h"
+#include "base/json.h"
 #include "core/persist.h"
 
 /* Whether the text holds an escaped NUL, which cJSON would cut strings at. */

@@ -9,8 +9,8 @@
  */
 #include <stdlib.h>
 
-#include "core/error.h"
-#include "core/layout.h"
+#include "base/error.h"
+#include "base/layout.h"
 #include "core/persist.h"
 #include "core/transaction.h"
 

@@ -26,7 +26,7 @@
 
 #include <string.h>
 
-#include "core/json.h"
+#include "base/json.h"
 
 #if defined(__SSE2__)
 #include <emmintrin.h>

@@ -5,15 +5,15 @@
  * transaction, calls one slot, and names the entity in what went wrong.
  */
 #include "core/persist.h"
-#include "core/redact.h"
+#include "base/redact.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "core/error.h"
-#include "core/json.h"
-#include "core/layout.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "base/layout.h"
 #include "core/transaction.h"
 #include "core/url.h"
 

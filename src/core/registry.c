@@ -6,13 +6,13 @@
  * inherited (it may neither use nor close them) and starts with an empty registry.
  */
 #include "core/registry.h"
-#include "core/redact.h"
+#include "base/redact.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/error.h"
+#include "base/error.h"
 #include "core/url.h"
 
 extern const hf_backend *const hf__builtin_backends[];

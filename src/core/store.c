@@ -5,9 +5,9 @@
  */
 #include <stdlib.h>
 
-#include "core/error.h"
+#include "base/error.h"
 #include "core/persist.h"
-#include "core/redact.h"
+#include "base/redact.h"
 #include "core/transaction.h"
 
 enum { VERIFY_PAGE = 256, VERIFY_BYTES = 1024 * 1024 };

@@ -16,8 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/error.h"
-#include "core/redact.h"
+#include "base/error.h"
+#include "base/redact.h"
 
 enum { DEPTH_MAX = 64 }; /* far below what the C stack of a small thread can take */
 

@@ -11,9 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/error.h"
-#include "core/layout.h"
-#include "core/redact.h"
+#include "base/error.h"
+#include "base/layout.h"
+#include "base/redact.h"
 #include "core/registry.h"
 
 /* Length of "scheme" in "scheme:...", or 0 if the text does not begin so. */

@@ -24,8 +24,8 @@
 #include <emmintrin.h>
 #endif
 
-#include "core/json.h"
-#include "core/number.h"
+#include "base/json.h"
+#include "base/number.h"
 #include "lua/json.h"
 
 #define likely(x) __builtin_expect(!!(x), 1)

@@ -16,7 +16,7 @@
 #include <emmintrin.h>
 #endif
 
-#include "core/json.h"
+#include "base/json.h"
 #include "lua/json.h"
 
 #define likely(x) __builtin_expect(!!(x), 1)

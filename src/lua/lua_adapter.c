@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "core/adapter.h"
-#include "core/error.h"
+#include "base/error.h"
 #include "lua/script.h"
 
 #define SET_TYPE "holdfast.adapters"

@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/error.h"
-#include "core/redact.h"
+#include "base/error.h"
+#include "base/redact.h"
 
 #define ERROR_TYPE "holdfast.error"
 

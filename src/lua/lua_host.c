@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/error.h"
+#include "base/error.h"
 #include "lua/script.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;

@@ -8,8 +8,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "core/error.h"
-#include "core/lease.h"
+#include "base/error.h"
+#include "base/lease.h"
 #include "lua/binding.h"
 
 #define LEASE_TYPE "holdfast.lease"

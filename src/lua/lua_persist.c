@@ -8,7 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "core/error.h"
+#include "base/error.h"
 #include "lua/script.h"
 
 #define HANDLE_TYPE "holdfast.handle"

@@ -6,7 +6,7 @@
  */
 #include <lauxlib.h>
 
-#include "core/error.h"
+#include "base/error.h"
 #include "core/transaction.h"
 #include "lua/binding.h"
 

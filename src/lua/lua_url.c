@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/error.h"
+#include "base/error.h"
 #include "lua/embedded.h"
 #include "lua/json.h"
 #include "lua/script.h"

@@ -18,7 +18,7 @@
 #include <luajit.h>
 #include <stdio.h>
 
-#include "core/error.h"
+#include "base/error.h"
 #include "lua/binding.h"
 #include "lua_functions.h"
 

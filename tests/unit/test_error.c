@@ -2,7 +2,7 @@
  *
  * The table of statuses, and the error object: what its functions set, and how long texts are cut.
  */
-#include "core/error.h"
+#include "base/error.h"
 
 #include "unit/support.h"
 

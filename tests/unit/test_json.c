@@ -3,7 +3,7 @@
  * The JSON check: what it accepts and refuses and where it points, every boundary of UTF-8 against a decoder by
  * arithmetic, and mutated texts against cJSON.  And quoting, against cJSON's printer.
  */
-#include "core/json.h"
+#include "base/json.h"
 
 #include <cjson/cJSON.h>
 #include <ctype.h>

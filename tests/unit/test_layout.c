@@ -5,7 +5,7 @@
  */
 #include "support.h"
 
-#include "core/layout.h"
+#include "base/layout.h"
 #include "core/registry.h"
 
 #if UINTPTR_MAX == UINT64_MAX

@@ -3,7 +3,7 @@
  * Numbers as text: the vectors that a JavaScript engine printed, the grammar, and random numbers against the C
  * library's printf and strtod.
  */
-#include "core/number.h"
+#include "base/number.h"
 
 #include <cjson/cJSON.h>
 #include <inttypes.h>

@@ -2,7 +2,7 @@
  *
  * Passwords in URLs, and in texts that came of URLs: none may be seen.
  */
-#include "core/redact.h"
+#include "base/redact.h"
 
 #include <ctype.h>
 #include <stdio.h>

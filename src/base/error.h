@@ -3,8 +3,8 @@
  * Filling in an hf_error, inside the library.  The setters that backends need too
  * (hf_error_set, hf_error_cause) are in backend.h.
  */
-#ifndef HF_CORE_ERROR_H
-#define HF_CORE_ERROR_H
+#ifndef HF_BASE_ERROR_H
+#define HF_BASE_ERROR_H
 
 #include "holdfast/backend.h"
 

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "core/json.h"
+#include "base/json.h"
 #include "holdfast/backend.h"
 
 void hf_buffer_free(hf_buffer *buffer) {

@@ -3,8 +3,8 @@
  * Passwords in store URLs, and texts in which they must not be seen.  The one place for it: scripts and the command
  * come here by holdfast.core.redact().
  */
-#ifndef HF_CORE_REDACT_H
-#define HF_CORE_REDACT_H
+#ifndef HF_BASE_REDACT_H
+#define HF_BASE_REDACT_H
 
 #include "holdfast/backend.h"
 

@@ -24,9 +24,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "core/error.h"
-#include "core/json.h"
-#include "core/lease.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "base/lease.h"
 
 /* How a lock file begins.  A file that begins otherwise is somebody's, and is left alone. */
 static const char mark[] = "holdfast lease\n";

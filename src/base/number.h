@@ -4,8 +4,8 @@
  * (hf_number_format, in holdfast.h) gives JavaScript's shortest form; parsing is
  * correctly rounded.  Both share one table of 128-bit powers of ten.
  */
-#ifndef HF_CORE_NUMBER_H
-#define HF_CORE_NUMBER_H
+#ifndef HF_BASE_NUMBER_H
+#define HF_BASE_NUMBER_H
 
 #include "holdfast/holdfast.h"
 

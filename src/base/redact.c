@@ -4,13 +4,13 @@
  * replaced in it, and searched for in other texts.  It need not be a URL that can be opened: the messages about those
  * that cannot are what leaks.  So nothing here relies on it being well-formed.
  */
-#include "core/redact.h"
+#include "base/redact.h"
 
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/error.h"
+#include "base/error.h"
 
 enum { SECRETS_MAX = 64, NESTED_MAX = 4, SHORT = 4, PIECE = 3 };
 

@@ -11,8 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/error.h"
-#include "core/lease.h"
+#include "base/error.h"
+#include "base/lease.h"
 #include "holdfast/backend.h"
 
 enum {

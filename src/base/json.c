@@ -4,11 +4,11 @@
  * which brackets are open is one bit each.  Nothing is read at or behind the end of the text, which need not be
  * terminated.
  */
-#include "core/json.h"
+#include "base/json.h"
 
 #include <string.h>
 
-#include "core/error.h"
+#include "base/error.h"
 
 #if defined(__SSE2__) && defined(__GNUC__)
 #include <emmintrin.h>

@@ -2,11 +2,11 @@
  *
  * Structs of callers: see layout.h.
  */
-#include "core/layout.h"
+#include "base/layout.h"
 
 #include <string.h>
 
-#include "core/error.h"
+#include "base/error.h"
 
 /* No struct of ours will be larger; what says so was not initialised, and is not read. */
 enum { SIZE_MAX_SANE = 4096 };

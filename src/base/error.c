@@ -3,7 +3,7 @@
  * The status table and the error object.  One X-macro (HF_STATUS_MAP) yields
  * enum, names, retryability and meanings; nothing here can fail or allocate.
  */
-#include "core/error.h"
+#include "base/error.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -10,14 +10,14 @@
  * Decimals are handled as digits * 10^exponent.  Shifting negative ints to the right is meant to round down, as
  * every compiler does it.
  */
-#include "core/number.h"
+#include "base/number.h"
 
 #include <errno.h>
 #include <float.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/number_table.h"
+#include "base/number_table.h"
 
 enum {
   FRACTION_BITS = 52,

@@ -3,8 +3,8 @@
  * JSON text inside the core: checking it, and the pieces that writers of JSON
  * text share.  hf_json_validate() itself is public (holdfast.h).
  */
-#ifndef HF_CORE_JSON_H
-#define HF_CORE_JSON_H
+#ifndef HF_BASE_JSON_H
+#define HF_BASE_JSON_H
 
 #include "holdfast/holdfast.h"
 

@@ -3,8 +3,8 @@
  * Structs that a caller fills, who may have been compiled against an older or a newer header than this library: their
  * first member says how large they are there.  What they are read through is a copy of the size that they have here.
  */
-#ifndef HF_CORE_LAYOUT_H
-#define HF_CORE_LAYOUT_H
+#ifndef HF_BASE_LAYOUT_H
+#define HF_BASE_LAYOUT_H
 
 #include "holdfast/backend.h"
 
