@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --
 -- Adapters: where a trading host keeps its state.  Each is a table with functions; which there
--- are, and under which ids they store, stands in src/core/adapter_define.c.  A whole host:
+-- are, and under which ids they store, stands in src/adapters/builtin.c.  A whole host:
 --
 --     local holdfast = require "holdfast"
 --     local signals, scheduled = holdfast.PersistSignalAdapter, holdfast.PersistScheduleAdapter

@@ -4,8 +4,8 @@
  * made of steps, so that the binding can encode a value between them: hf__adapter_id(),
  * hf__adapter_enter(), then hf__adapter_get(), hf__adapter_put() or hf__adapter_clear().
  */
-#ifndef HF_CORE_ADAPTER_H
-#define HF_CORE_ADAPTER_H
+#ifndef HF_ADAPTERS_ADAPTERS_H
+#define HF_ADAPTERS_ADAPTERS_H
 
 #include "core/persist.h"
 

@@ -7,7 +7,7 @@
  * operation may run scripts, which may come back here: so the handle is kept by a reference for as long as it is worked
  * on, and everything else is looked at anew afterwards.
  */
-#include "core/adapter.h"
+#include "adapters/adapters.h"
 
 #include <stddef.h>
 #include <stdint.h>

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/adapter.h"
+#include "adapters/adapters.h"
 #include "base/error.h"
 #include "base/redact.h"
 #include "core/url.h"

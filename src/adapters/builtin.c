@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/adapter.h"
+#include "adapters/adapters.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/layout.h"
