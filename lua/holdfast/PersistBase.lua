@@ -6,7 +6,7 @@
 -- around them, and the operations that are built on others.
 --
 -- A subclass with methods of its own is a backend: what its users call are the same C
--- functions, which check everything and then call the class's methods (src/lua/script.h).
+-- functions, which check everything and then call the class's methods (src/lua/script/script.h).
 -- So every class has two sides.  Its `face` is what instances have: the checked
 -- functions first, then the class.  The class itself has its methods as they were written, for
 -- the C side and for calls like Parent.writeValue(self, ...).

@@ -2,7 +2,7 @@
 --
 -- A class out of an adapter's file or module, or the reason why there is none: one sentence that begins with the line
 -- to look at.  `holdfast test FILE` loads by this, and so does a URL "lua:TARGET", whoever opens it
--- (src/lua/lua_url.c).
+-- (src/lua/script/url.c).
 --
 -- Of the way to a fault only the author's own lines are told, in `cause`, and only where they tell more.
 

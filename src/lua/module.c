@@ -16,7 +16,7 @@
 
 #include "base/error.h"
 #include "lua/embedded.h"
-#include "lua/script.h"
+#include "lua/script/script.h"
 
 #define CONTEXT_KEY "holdfast.context"
 

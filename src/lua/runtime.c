@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "lua/script.h"
+#include "lua/script/script.h"
 
 struct hf_runtime {
   lua_State *L;

@@ -19,7 +19,7 @@
 #include <stdio.h>
 
 #include "base/error.h"
-#include "lua/binding.h"
+#include "lua/state/binding.h"
 #include "lua_functions.h"
 
 #define WEAK(name) extern __typeof__(name) name __attribute__((weak));

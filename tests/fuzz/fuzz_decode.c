@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lua/json.h"
+#include "lua/codec/json.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,7 +1,7 @@
 ---@meta holdfast.core.adapters
 -- SPDX-License-Identifier: MIT
 --
--- holdfast.core.adapters, which is written in C (src/lua/lua_adapter.c): what lua/holdfast/adapters.lua builds on.  For
+-- holdfast.core.adapters, which is written in C (src/lua/api/adapters.c): what lua/holdfast/adapters.lua builds on.  For
 -- editors only: never loaded.
 
 ---@class holdfast.core

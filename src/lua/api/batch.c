@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "lua/binding.h"
+#include "lua/state/binding.h"
 
 #define PAGE_TYPE "holdfast.page"
 

@@ -17,7 +17,7 @@
 #endif
 
 #include "base/json.h"
-#include "lua/json.h"
+#include "lua/codec/json.h"
 
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)

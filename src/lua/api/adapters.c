@@ -13,7 +13,7 @@
 
 #include "adapters/adapters.h"
 #include "base/error.h"
-#include "lua/script.h"
+#include "lua/script/script.h"
 
 #define SET_TYPE "holdfast.adapters"
 

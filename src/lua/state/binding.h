@@ -6,14 +6,14 @@
  * Rule of this folder: C never holds anything that needs releasing (a
  * transaction, a page, a lock) while it calls into Lua in a way that may raise.
  */
-#ifndef HF_LUA_BINDING_H
-#define HF_LUA_BINDING_H
+#ifndef HF_LUA_STATE_BINDING_H
+#define HF_LUA_STATE_BINDING_H
 
 #include <lua.h>
 
 #include "core/persist.h"
-#include "lua/json.h"
-#include "lua/lua_error.h"
+#include "lua/codec/json.h"
+#include "lua/state/error.h"
 
 /* One per Lua state; upvalue 1 of every function in holdfast.core. */
 typedef struct hfL_context {

@@ -10,7 +10,7 @@
 
 #include "base/error.h"
 #include "base/lease.h"
-#include "lua/binding.h"
+#include "lua/state/binding.h"
 
 #define LEASE_TYPE "holdfast.lease"
 

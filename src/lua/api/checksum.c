@@ -7,7 +7,7 @@
 #include <lauxlib.h>
 #include <stdio.h>
 
-#include "lua/binding.h"
+#include "lua/state/binding.h"
 
 #define CHECKSUM_TYPE "holdfast.checksum"
 

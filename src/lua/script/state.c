@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "lua/script.h"
+#include "lua/script/script.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static hfL_host *hosts;

@@ -4,8 +4,8 @@
  * backend=, cause=, retryable=, where=} whose metatable makes tostring() give the
  * message.  `where` is "file:line" of the script's own line that made the failing call.
  */
-#ifndef HF_LUA_ERROR_H
-#define HF_LUA_ERROR_H
+#ifndef HF_LUA_STATE_ERROR_H
+#define HF_LUA_STATE_ERROR_H
 
 #include <lua.h>
 

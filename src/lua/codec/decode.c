@@ -26,7 +26,7 @@
 
 #include "base/json.h"
 #include "base/number.h"
-#include "lua/json.h"
+#include "lua/codec/json.h"
 
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)

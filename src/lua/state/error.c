@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Error objects: see lua_error.h.
+ * Error objects: see error.h.
  */
-#include "lua/lua_error.h"
+#include "lua/state/error.h"
 
 #include <lauxlib.h>
 #include <stdarg.h>

@@ -12,7 +12,7 @@
 
 #include "base/error.h"
 #include "core/persist.h"
-#include "lua/binding.h"
+#include "lua/state/binding.h"
 
 #define ITERATOR_TYPE "holdfast.iterator"
 

@@ -2,11 +2,11 @@
  *
  * Script classes as backends: what the files of the bridge share.
  *
- *   lua_host.c     the Lua state that scripts live in, and how C calls into it
- *   lua_backend.c  the slots of an hf_backend, each of which calls a method
- *   lua_scan.c     the scan slot: pages out of a script's iterators
- *   lua_serve.c    how an instance gets its handle
- *   lua_url.c      URLs that mean instances: "lua:MODULE", and the schemes of backends/NAME/NAME.lua
+ *   state.c   the Lua state that scripts live in, and how C calls into it
+ *   slots.c   the slots of an hf_backend, each of which calls a method
+ *   scan.c    the scan slot: pages out of a script's iterators
+ *   attach.c  how an instance gets its handle
+ *   url.c     URLs that mean instances: "lua:MODULE", and the schemes of backends/NAME/NAME.lua
  *
  * An instance of a class with methods of its own has a handle (element 0) that is
  * served by a script_entity: the core checks, opens and names errors as for every
@@ -17,13 +17,13 @@
  * Threads.  Scripts live in the thread of their Lua state.  Calls from another one are
  * refused; only references may be dropped anywhere.
  */
-#ifndef HF_LUA_SCRIPT_H
-#define HF_LUA_SCRIPT_H
+#ifndef HF_LUA_SCRIPT_SCRIPT_H
+#define HF_LUA_SCRIPT_SCRIPT_H
 
 #include <pthread.h>
 
 #include "core/persist.h"
-#include "lua/binding.h"
+#include "lua/state/binding.h"
 
 /* The methods that the bridge knows, by name.  The first eight are what a class of its own must have. */
 #define HFL_METHOD_MAP(X)                                                                                              \
@@ -190,7 +190,7 @@ const hf_backend *hfL_script_backend(uint32_t methods, const hf_backend *below, 
 /* What serves the handle, or NULL if no script does. */
 hfL_entity *hfL_served_by(const hf_persist *p);
 
-/* The scan slot, and the get slot for it (lua_scan.c, lua_backend.c). */
+/* The scan slot, and the get slot for it (scan.c, slots.c). */
 hf_status hfL_script_scan(void *store, void *txn, void *entity, const hf_scan *scan, hf_page *page, bool *more,
                           hf_error *err);
 hf_status hfL_script_get(void *store, void *txn, void *entity, const hf_key *key, hf_buffer *json, hf_info *info,

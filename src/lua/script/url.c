@@ -18,8 +18,8 @@
 
 #include "base/error.h"
 #include "lua/embedded.h"
-#include "lua/json.h"
-#include "lua/script.h"
+#include "lua/codec/json.h"
+#include "lua/script/script.h"
 
 const char hfL_keeper;
 

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
  * The codec object and the functions that scripts call: json.encode, json.decode,
- * array, isArray.  Decoding and encoding themselves are in json_decode.c and
- * json_encode.c.
+ * array, isArray.  Decoding and encoding themselves are in decode.c and
+ * encode.c.
  */
-#include "lua/json.h"
+#include "lua/codec/json.h"
 
 #include <string.h>
 
-#include "lua/lua_error.h"
+#include "lua/state/error.h"
 
 /* Their addresses are registry keys. */
 static const char codec_key, mark_key;

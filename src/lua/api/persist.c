@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "lua/script.h"
+#include "lua/script/script.h"
 
 #define HANDLE_TYPE "holdfast.handle"
 enum { HANDLE_MAGIC = 0x48464844 };

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "lua/script.h"
+#include "lua/script/script.h"
 
 static const char *const method_names[] = {
 #define METHOD_NAME(id, name) name,

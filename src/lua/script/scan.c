@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "lua/script.h"
+#include "lua/script/script.h"
 
 /* ---- iterators as functions without arguments */
 

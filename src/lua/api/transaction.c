@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 #include "core/transaction.h"
-#include "lua/binding.h"
+#include "lua/state/binding.h"
 
 /* Calls the function that lies below `arguments` values inside the transaction, and ends that.  Returns how many
  * results are on the stack. */

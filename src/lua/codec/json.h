@@ -21,8 +21,8 @@
  * use the same codec.  So nothing here keeps data in the codec across an
  * allocation unless a nested call may change it.
  */
-#ifndef HF_LUA_JSON_H
-#define HF_LUA_JSON_H
+#ifndef HF_LUA_CODEC_JSON_H
+#define HF_LUA_CODEC_JSON_H
 
 #include <lauxlib.h>
 #include <lua.h>

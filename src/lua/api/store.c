@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "lua/binding.h"
+#include "lua/state/binding.h"
 
 #define STORE_TYPE "holdfast.store"
 

@@ -6,14 +6,14 @@
  * it.  What the class has, and what it promises, was found out by
  * lua/holdfast/script.lua.
  *
- * URLs that mean instances are in lua_url.c.
+ * URLs that mean instances are in url.c.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
-#include "lua/script.h"
+#include "lua/script/script.h"
 
 /* ---- instances */
 
