@@ -110,6 +110,31 @@ describe("every file", function()
   end)
 end)
 
+describe("every folder", function()
+  -- Those with a README that has a row for each file.
+  local MAPPED = { "src/base", "src/core", "src/adapters", "backends/lmdb", "backends/file", "backends/redis",
+    "backends/postgres", "backends/mongo", "lua/holdfast", "lua/holdfast/cli", "lua/holdfast/host",
+    "lua/holdfast/host/report", "lua/holdfast/conformance" }
+
+  it("has a row for each of its files, and none for others", function()
+    local found = {}
+    for _, folder in ipairs(MAPPED) do
+      local readme, names = read(folder .. "/README.md"), {}
+      for _, path in ipairs(files(folder .. " -maxdepth 1", "c", "h", "lua")) do
+        local name = path:match("[^/]+$")
+        names[name] = true
+        if not readme:find("`" .. name .. "`", 1, true) then found[#found + 1] = path .. " is not in its README" end
+      end
+      for row in readme:gmatch("\n(| `[^\n]*)") do
+        for name in row:match("^|[^|]*"):gmatch("`([%w_]+%.%a+)`") do
+          if not names[name] then found[#found + 1] = folder .. "/README.md has a row for " .. name end
+        end
+      end
+    end
+    none(found, "maps that are not true")
+  end)
+end)
+
 describe("commits", function()
   it("have a short subject that names the area, in the imperative", function()
     if #lines("git rev-parse --git-dir") == 0 then return pending("this is no git checkout") end

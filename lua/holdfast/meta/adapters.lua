@@ -1,8 +1,8 @@
 ---@meta holdfast.core.adapters
 -- SPDX-License-Identifier: MIT
 --
--- holdfast.core.adapters, which is written in C (src/lua/api/adapters.c): what lua/holdfast/adapters.lua builds on.  For
--- editors only: never loaded.
+-- holdfast.core.adapters, which is written in C (src/lua/api/adapters.c): what lua/holdfast/adapters.lua builds on.
+-- For editors only: never loaded.
 
 ---@class holdfast.core
 ---@field adapters holdfast.core.adapters
