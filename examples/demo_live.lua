@@ -123,6 +123,26 @@ function Live:follow(process, from, plan)
   return status, minute, restored
 end
 
+-- Whether a position was closed in this minute.
+function Live:endedIn(minute, row)
+  for _, event in ipairs(self.events) do
+    if event.action == "closed" and event.signal.id == row.id and event.timestamp == minute then return true end
+  end
+  return false
+end
+
+-- Whether a process found all that the one before it has left: each as it was, unless its first minute was the last of
+-- it.
+function Live:hasFound(left, restored, minute)
+  for id, row in pairs(left) do
+    if not M.same(row, restored[id]) and not self:endedIn(minute, row) then return false end
+  end
+  for id in pairs(restored) do
+    if not left[id] then return false end
+  end
+  return true
+end
+
 -- Brings the end nearer, if the minutes that are left would take too long.
 function Live:hurry(minute)
   local elapsed = demoProcess.now() - self.started
@@ -151,7 +171,7 @@ function M.run(dir, words, from, till)
       live:tryAnother(process)
     end
     local status, last, restored = live:follow(process, minute, n <= KILLS and live:plan(n))
-    if left and M.same(left, restored) then recovered = recovered + 1 end
+    if left and live:hasFound(left, restored, minute) then recovered = recovered + 1 end
     if status ~= "137" then
       if status ~= "0" then live.errors = live.errors + 1 end
       break
