@@ -25,7 +25,7 @@ local places = {
 }
 
 if command == "move" then
-  io.stdout:setvbuf("no")
+  io.stdout:setvbuf("line") -- whole lines: unbuffered, the first byte is written alone
   local together = arg[3] == "together"
   local first, die = tonumber(arg[4]), tonumber(arg[5])
   for number = first, math.huge do

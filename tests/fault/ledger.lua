@@ -86,7 +86,7 @@ local function content(store)
 end
 
 if command == "write" then
-  io.stdout:setvbuf("no")
+  io.stdout:setvbuf("line") -- whole lines: unbuffered, the first byte is written alone
   for step = tonumber(arg[3]), math.huge do
     commit(step)
     io.stdout:write(step .. "\n")
