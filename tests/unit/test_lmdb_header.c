@@ -60,7 +60,8 @@ static void a_flipped_bit_of_either_header_never_ends_the_process(void **state) 
     for (int bit = 0; bit < HEADER * 8; bit++) {
       off_t byte = (off_t)page * PAGE + bit / 8;
       flip(data_file(s), byte, bit % 8);
-      int result = open_in_child(s);
+      hf_error err;
+      int result = lmdb_header_check(data_file(s), &err) == HF_OK ? open_in_child(s) : 2;
       if (result > 2) fail_msg("bit %d of header page %d: %d", bit, page, result);
       flip(data_file(s), byte, bit % 8);
       *(result == 0 ? &harmless : result == 1 ? &older : &found) += 1;
