@@ -255,10 +255,6 @@ static bool add_entry(const hf_scan *s, hf_slice order, const MDB_val *v, hf_pag
   return e && hf_page_resume(page, order);
 }
 
-static bool has_prefix(hf_slice id, hf_slice prefix) {
-  return id.size >= prefix.size && memcmp(id.data, prefix.data, prefix.size) == 0;
-}
-
 int quarantine_list(struct lmdb_env *env, MDB_txn *txn, const struct lmdb_entity *entity, const hf_scan *s,
                     hf_page *page, bool *more) {
   struct place p;
@@ -274,7 +270,7 @@ int quarantine_list(struct lmdb_env *env, MDB_txn *txn, const struct lmdb_entity
     hf_slice order = place_order(&k);
     bool inside = is_inside(s, order, &beyond);
     if (beyond) break;
-    if (!inside || !is_of(&v, entity) || !has_prefix(order_id(order), s->id_prefix)) continue;
+    if (!inside || !is_of(&v, entity) || !hf_scan_wants(s, order_id(order))) continue;
     *more = taken == s->limit || (taken && bytes > s->max_bytes);
     if (*more) break;
     if (!add_entry(s, order, &v, page)) rc = ENOMEM;

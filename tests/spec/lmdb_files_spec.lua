@@ -348,11 +348,13 @@ it("an I/O error on a header is no word about what the file is", function()
     local result = another.run(([[
       local ffi = require("ffi")
       ffi.cdef("bool iorecord_do_fail(const char *kinds, int nth, int error, bool late);")
+      if not pcall(function() return ffi.C.iorecord_do_fail end) then return io.write("not loaded") end
       local store = require("holdfast").PersistBase("signal", %q)
       ffi.C.iorecord_do_fail("r", %d, 5, false)
       local ok, err = pcall(store.count, store)
       io.write(tostring(ok), " ", err.code, " ", err.message)
     ]]):format(kind.base, nth), ("env LD_PRELOAD=%s IORECORD_ROOT=%s"):format(library, kind.base))
+    if result.stdout == "not loaded" then return pending("the sanitizers want to be first in a process") end
     assert.equal("false io cannot read the header of " .. dataFile() .. ": Input/output error", result.stdout,
       result.stderr)
   end

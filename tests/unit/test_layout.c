@@ -238,8 +238,9 @@ static void a_backend_of_an_older_header_has_the_slots_that_it_knows(void **stat
   (void)state;
   const size_t first = offsetof(hf_backend, also) + sizeof(const hf_backend *);
   hf_error err;
-  hf_backend *also = table("older-too", first, (uint32_t)first, NULL);
-  hf_backend *older = table("older", first, 0, also);
+  static hf_backend *also, *older; /* what is registered lives as long as the process */
+  also = table("older-too", first, (uint32_t)first, NULL);
+  older = table("older", first, 0, also);
   OK(hf_backend_register(older, &err));
   for (size_t i = 0; i < 2; i++) {
     const hf_backend *found = hf__backend_find(i ? "older-too" : "older");
