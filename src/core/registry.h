@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * What a process has one of: the table of backends, and the registry of open
- * stores.  LMDB forbids opening an environment twice in a process, so every
- * handle on one store, from whatever thread or Lua state, shares one hf_store.
+ * The registry of the stores that are open in a process.  LMDB forbids opening an
+ * environment twice in a process, so every handle on one store, from whatever
+ * thread or Lua state, shares one hf_store.
  */
 #ifndef HF_CORE_REGISTRY_H
 #define HF_CORE_REGISTRY_H
@@ -26,22 +26,6 @@ struct hf_store {
 
 /* Counts fork()s between this process and the one that loaded the library. */
 extern _Atomic unsigned hf__process_generation;
-
-/* The backend of a URL scheme, or NULL; and all names, separated by ", ". */
-const hf_backend *hf__backend_find(const char *name);
-void hf__backend_names(char *out, size_t capacity);
-
-/* A URL scheme that Holdfast knows and this build leaves out (HOLDFAST_BACKENDS in CMakeLists.txt). */
-typedef struct hf__absent_scheme {
-  const char *scheme;  /* "rediss" */
-  const char *backend; /* the folder under backends/: "redis" */
-} hf__absent_scheme;
-
-/* All of them; the last one has scheme NULL. */
-extern const hf__absent_scheme hf__absent_schemes[];
-
-/* The backend of such a scheme, or NULL. */
-const char *hf__backend_absent(const char *scheme);
 
 /* Opens the store that `base` means, or takes another reference to it.
  *   directory  what a relative path is relative to; NULL: the working directory */

@@ -14,7 +14,7 @@
 #include "base/error.h"
 #include "base/layout.h"
 #include "base/redact.h"
-#include "core/registry.h"
+#include "core/backends.h"
 
 /* Length of "scheme" in "scheme:...", or 0 if the text does not begin so. */
 static size_t scheme_length(const char *s) {

@@ -6,7 +6,7 @@
 #include "support.h"
 
 #include "base/layout.h"
-#include "core/registry.h"
+#include "core/backends.h"
 
 #if UINTPTR_MAX == UINT64_MAX
 #define SIZE(type, size) _Static_assert(sizeof(type) == (size), #type " has another size: see docs/embedding.md")
