@@ -12,7 +12,7 @@
 #include <sys/resource.h>
 
 #include "holdfast/holdfast.h"
-#include "lua/state/binding.h"
+#include "lua/state/protect.h"
 
 /* Room for the C stack of what calls itself by way of C until Lua says "stack overflow". */
 enum { STACK_BYTES = 64 << 20 };

@@ -19,13 +19,4 @@ struct hf__embedded_module {
 /* All of them; the last one has name NULL. */
 extern const struct hf__embedded_module hf__embedded_modules[];
 
-/* A URL scheme that a script under backends/ serves. */
-typedef struct hf__script_scheme {
-  const char *scheme; /* "postgresql" */
-  const char *module; /* that returns the class: "holdfast.backends.postgres" */
-} hf__script_scheme;
-
-/* All of them; the last one has scheme NULL. */
-extern const hf__script_scheme hf__script_schemes[];
-
 #endif

@@ -9,49 +9,22 @@
  * $LUA_PATH is set, in package.path before the embedded ones.  In a stock luajit,
  * `require "holdfast"` finds either the files or this library by the usual paths.
  */
+#include "lua/module.h"
+
 #include <lauxlib.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
+#include "lua/api/api.h"
+#include "lua/codec/json.h"
 #include "lua/embedded.h"
-#include "lua/script/script.h"
-
-#define CONTEXT_KEY "holdfast.context"
-
-void hfL_register(lua_State *L, int cx, const luaL_Reg *functions) {
-  for (; functions->name; functions++) {
-    lua_pushvalue(L, cx);
-    lua_pushcclosure(L, functions->func, 1);
-    lua_setfield(L, -2, functions->name);
-  }
-}
-
-static hfL_context *new_context(lua_State *L) {
-  hfL_codec *codec = hfL_codec_of(L);
-  hfL_context *cx = lua_newuserdata(L, sizeof *cx);
-  memset(cx, 0, sizeof *cx);
-  cx->codec = codec;
-  return cx;
-}
-
-/* Pushes the state's context, made when first asked for. */
-static hfL_context *push_context(lua_State *L) {
-  lua_getfield(L, LUA_REGISTRYINDEX, CONTEXT_KEY);
-  if (!lua_isnil(L, -1)) return lua_touserdata(L, -1);
-  lua_pop(L, 1);
-  hfL_context *cx = new_context(L);
-  lua_pushvalue(L, -1);
-  lua_setfield(L, LUA_REGISTRYINDEX, CONTEXT_KEY);
-  return cx;
-}
-
-hfL_context *hfL_context_get(lua_State *L) {
-  hfL_context *cx = push_context(L);
-  lua_pop(L, 1);
-  return cx;
-}
+#include "lua/script/attach.h"
+#include "lua/script/state.h"
+#include "lua/state/context.h"
+#include "lua/state/error.h"
+#include "lua/which_lua.h"
 
 /* The methods of instances. */
 static void open_methods(lua_State *L, int cx) {
@@ -79,7 +52,7 @@ int luaopen_holdfast_core(lua_State *L) {
   require_luajit(L);
   /* Also where the modules come from files: those under backends/ are on no path. */
   add_loader(L, BEHIND_FILES);
-  hfL_host_of(L, push_context(L));
+  hfL_host_of(L, hfL_context_push(L, hfL_codec_of));
   int cx = lua_gettop(L);
   lua_createtable(L, 0, 64);
   open_methods(L, cx);
@@ -87,8 +60,9 @@ int luaopen_holdfast_core(lua_State *L) {
   hfL_lease_open(L, cx);
   hfL_checksum_open(L, cx);
   hfL_serve_open(L, cx);
+  hfL_values_open(L, cx);
   lua_createtable(L, 0, 32); /* the methods once more, on the store that a class extends */
-  new_context(L)->handle = -1;
+  hfL_context_new(L, hfL_codec_of(L))->handle = -1;
   lua_insert(L, -2);
   open_methods(L, lua_gettop(L) - 1);
   lua_remove(L, -2);

@@ -10,7 +10,14 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "lua/script/script.h"
+#include "lua/api/api.h"
+#include "lua/codec/json.h"
+#include "lua/module.h"
+#include "lua/script/state.h"
+#include "lua/state/context.h"
+#include "lua/state/error.h"
+#include "lua/state/protect.h"
+#include "lua/which_lua.h"
 
 struct hf_runtime {
   lua_State *L;
@@ -20,48 +27,9 @@ static int prepare(lua_State *L) {
   lua_gc(L, LUA_GCSTOP, 0);
   luaL_openlibs(L);
   hfL_install(L);
-  hfL_host_enter(L, hfL_context_get(L));
+  hfL_host_enter(L, hfL_context_get(L, hfL_codec_of));
   lua_gc(L, LUA_GCRESTART, 0);
   return 0;
-}
-
-/* ---- entering Lua */
-
-struct protected_call {
-  lua_CFunction body;
-  void *arg;
-  hf_error *err;
-  hf_status status;
-};
-
-/* Runs in a lua_cpcall of its own: making the handler and the body, and taking the error apart, allocate, and in any
- * allocation a script's finalizer may raise. */
-static int call_body(lua_State *L) {
-  struct protected_call *c = lua_touserdata(L, 1);
-  lua_pushcfunction(L, hfL_traceback);
-  lua_pushcfunction(L, c->body);
-  lua_pushlightuserdata(L, c->arg);
-  int rc = lua_pcall(L, 1, 0, 2);
-  if (rc == LUA_ERRMEM)
-    hf__fail(c->err, HF_IO, HFL_NO_MEMORY);
-  else if (rc)
-    hfL_to_error(L, -1, c->err);
-  if (rc) c->status = c->err->status;
-  return 0;
-}
-
-hf_status hfL_protect(lua_State *L, lua_CFunction body, void *arg, hf_error *err) {
-  hf_error own;
-  struct protected_call c = {body, arg, err ? err : &own, HF_OK};
-  int top = lua_gettop(L);
-  int rc = lua_cpcall(L, call_body, &c);
-  if (rc == LUA_ERRMEM)
-    c.status = hf__fail(c.err, HF_IO, HFL_NO_MEMORY);
-  else if (rc) /* only looks at the value: converting it would allocate, and nothing catches an error here */
-    c.status = hf__fail(c.err, HF_SCRIPT, "%s",
-                        lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "(an object was raised)");
-  lua_settop(L, top);
-  return c.status;
 }
 
 /* ---- opening */
@@ -105,7 +73,7 @@ void hf_runtime_close(hf_runtime *r) {
 
 static int find_adapters(lua_State *L) {
   hf_adapters **set = lua_touserdata(L, 1);
-  *set = hfL_adapters_of(L, hfL_context_get(L));
+  *set = hfL_adapters_of(L, hfL_context_get(L, hfL_codec_of));
   return 0;
 }
 
@@ -132,7 +100,7 @@ struct run {
 
 static int run_file(lua_State *L) {
   const struct run *r = lua_touserdata(L, 1);
-  hfL_host_enter(L, hfL_context_get(L));
+  hfL_host_enter(L, hfL_context_get(L, hfL_codec_of));
   int rc = luaL_loadfile(L, r->path);
   if (rc) {
     hf_error err;
@@ -155,7 +123,7 @@ static int run_file(lua_State *L) {
 
 static int run_text(lua_State *L) {
   const struct run *r = lua_touserdata(L, 1);
-  hfL_host_enter(L, hfL_context_get(L));
+  hfL_host_enter(L, hfL_context_get(L, hfL_codec_of));
   if (luaL_loadbuffer(L, r->code.data, r->code.size, r->name)) return lua_error(L);
   lua_call(L, 0, 0);
   return 0;
@@ -188,7 +156,7 @@ static void push_function(lua_State *L, const char *name) {
 
 static int call(lua_State *L) {
   struct run *r = lua_touserdata(L, 1);
-  hfL_host_enter(L, hfL_context_get(L));
+  hfL_host_enter(L, hfL_context_get(L, hfL_codec_of));
   hfL_codec *codec = hfL_codec_of(L);
   hf_error err;
   hf_slice json;

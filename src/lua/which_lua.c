@@ -11,6 +11,8 @@
  * uses (the build asks the object files), and in the module each but luaL_error is a weak reference: so that it can be
  * loaded into any Lua, to say that it is the wrong one.
  */
+#include "lua/which_lua.h"
+
 #include <dlfcn.h>
 #include <lauxlib.h>
 #include <link.h>
@@ -19,7 +21,6 @@
 #include <stdio.h>
 
 #include "base/error.h"
-#include "lua/state/binding.h"
 #include "lua_functions.h"
 
 #define WEAK(name) extern __typeof__(name) name __attribute__((weak));

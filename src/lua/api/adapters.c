@@ -13,7 +13,16 @@
 
 #include "adapters/adapters.h"
 #include "base/error.h"
-#include "lua/script/script.h"
+#include "lua/api/api.h"
+#include "lua/api/supports.h"
+#include "lua/codec/json.h"
+#include "lua/script/state.h"
+#include "lua/state/arguments.h"
+#include "lua/state/buffers.h"
+#include "lua/state/context.h"
+#include "lua/state/error.h"
+#include "lua/state/handle.h"
+#include "lua/state/register.h"
 
 #define SET_TYPE "holdfast.adapters"
 

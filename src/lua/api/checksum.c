@@ -7,7 +7,8 @@
 #include <lauxlib.h>
 #include <stdio.h>
 
-#include "lua/state/binding.h"
+#include "lua/api/api.h"
+#include "lua/state/register.h"
 
 #define CHECKSUM_TYPE "holdfast.checksum"
 

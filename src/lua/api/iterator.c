@@ -12,7 +12,14 @@
 
 #include "base/error.h"
 #include "core/persist.h"
-#include "lua/state/binding.h"
+#include "lua/api/api.h"
+#include "lua/codec/json.h"
+#include "lua/state/arguments.h"
+#include "lua/state/buffers.h"
+#include "lua/state/context.h"
+#include "lua/state/error.h"
+#include "lua/state/handle.h"
+#include "lua/state/register.h"
 
 #define ITERATOR_TYPE "holdfast.iterator"
 

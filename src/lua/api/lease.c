@@ -10,7 +10,10 @@
 
 #include "base/error.h"
 #include "base/lease.h"
-#include "lua/state/binding.h"
+#include "lua/api/api.h"
+#include "lua/state/context.h"
+#include "lua/state/error.h"
+#include "lua/state/register.h"
 
 #define LEASE_TYPE "holdfast.lease"
 

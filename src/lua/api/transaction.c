@@ -8,7 +8,10 @@
 
 #include "base/error.h"
 #include "core/transaction.h"
-#include "lua/state/binding.h"
+#include "lua/api/api.h"
+#include "lua/state/error.h"
+#include "lua/state/handle.h"
+#include "lua/state/register.h"
 
 /* Calls the function that lies below `arguments` values inside the transaction, and ends that.  Returns how many
  * results are on the stack. */

@@ -9,24 +9,10 @@
 #include <string.h>
 
 #include "lua/state/error.h"
+#include "lua/state/register.h"
 
 /* Their addresses are registry keys. */
 static const char codec_key, mark_key;
-
-/* Keeps the value on top in the registry under `key`, unless a finalizer that ran while it was made has put
- * one there already: then that one replaces it on top. */
-static void keep_first(lua_State *L, const char *key) {
-  lua_pushlightuserdata(L, (void *)(uintptr_t)key);
-  lua_rawget(L, LUA_REGISTRYINDEX);
-  if (lua_isnil(L, -1)) {
-    lua_pop(L, 1);
-    lua_pushlightuserdata(L, (void *)(uintptr_t)key);
-    lua_pushvalue(L, -2);
-    lua_rawset(L, LUA_REGISTRYINDEX);
-  } else {
-    lua_replace(L, -2);
-  }
-}
 
 void hfL_json_push_array_mark(lua_State *L) {
   lua_pushlightuserdata(L, (void *)(uintptr_t)&mark_key);
@@ -36,7 +22,7 @@ void hfL_json_push_array_mark(lua_State *L) {
   lua_createtable(L, 0, 1);
   lua_pushliteral(L, "holdfast.array");
   lua_setfield(L, -2, "__name");
-  keep_first(L, &mark_key);
+  hfL_keep_first(L, &mark_key);
 }
 
 static int codec_gc(lua_State *L) {
@@ -76,7 +62,7 @@ hfL_codec *hfL_codec_of(lua_State *L) {
   lua_pop(L, 1);
   if (!codec) {
     hfL_codec_new(L);
-    keep_first(L, &codec_key);
+    hfL_keep_first(L, &codec_key);
     codec = lua_touserdata(L, -1);
     lua_pop(L, 1);
   }

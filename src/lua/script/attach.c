@@ -1,19 +1,26 @@
 /* SPDX-License-Identifier: MIT
  *
- * How script classes get handles.
- *
- * An instance asks for its own when it is made: serve() puts a script_entity behind
+ * How script classes get handles.  An instance asks for its own when it is made: serve() puts an hfL_entity behind
  * it.  What the class has, and what it promises, was found out by
  * lua/holdfast/script.lua.
  *
  * URLs that mean instances are in url.c.
  */
+#include "lua/script/attach.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
-#include "lua/script/script.h"
+#include "core/persist.h"
+#include "lua/script/instance.h"
+#include "lua/script/slots.h"
+#include "lua/state/arguments.h"
+#include "lua/state/context.h"
+#include "lua/state/error.h"
+#include "lua/state/handle.h"
+#include "lua/state/register.h"
 
 /* ---- instances */
 
@@ -57,38 +64,6 @@ static bool spec_flag(lua_State *L, const char *field) {
   bool flag = lua_toboolean(L, -1);
   lua_pop(L, 1);
   return flag;
-}
-
-static void free_cursors(hfL_entity *e) {
-  for (int i = 0; e->cursors && i < HFL_CURSORS; i++) hf_page_free(e->cursors[i].ids);
-  free(e->cursors);
-  e->cursors = NULL;
-}
-
-void hfL_entity_unref(hfL_entity *e) {
-  if (--e->refs) return;
-  free_cursors(e);
-  hfL_host_release(e->host, e->class_ref);
-  if (e->below) hf__persist_unref(e->below);
-  hfL_host_unref(e->host);
-  free(e->class_name);
-  free(e->name);
-  free(e);
-}
-
-/* The entity, without its references into Lua.  NULL: out of memory. */
-static hfL_entity *new_entity(hfL_host *host, const char *class_name, hf_slice name) {
-  hfL_entity *e = calloc(1, sizeof *e);
-  if (!e) return NULL;
-  e->class_ref = e->instance_ref = LUA_NOREF;
-  e->refs = e->handles = 1;
-  e->class_name = strdup(class_name);
-  e->name = strndup(name.data, name.size);
-  e->host = host;
-  hfL_host_ref(host);
-  if (e->class_name && e->name) return e;
-  hfL_entity_unref(e);
-  return NULL;
 }
 
 /* The store of a class of its own: the same for all instances of the class with one base. */
@@ -142,8 +117,8 @@ static int lhf_serve(lua_State *L) {
   const char *class_name = spec_text(L, "className"), *base = spec_text(L, "base"), *url = spec_text(L, "url");
   if (strlen(base) > HFL_BASE_MAX)
     hfL_misuse(L, "the base is %zu bytes long: at most %d are allowed", strlen(base), HFL_BASE_MAX);
-  hf_persist **handle = hfL_push_handle(L);
-  hfL_entity *e = new_entity(host, class_name, name);
+  hf_persist **handle = hfL_push_handle(L, hfL_forgo_close);
+  hfL_entity *e = hfL_entity_new(host, class_name, name);
   if (!e) return luaL_error(L, "not enough memory");
   e->methods = check_methods(L); /* the spec is a plain table of our own: nothing is raised */
   e->capabilities = check_capabilities(L);
@@ -170,62 +145,7 @@ static int lhf_serve(lua_State *L) {
   return 1;
 }
 
-/* ---- for scripts */
-
-/* steps(what, f, s, c) -> function: see hfL_push_steps */
-static int lhf_steps(lua_State *L) {
-  const char *what = luaL_checkstring(L, 1);
-  lua_settop(L, 4);
-  hfL_push_steps(L, what);
-  return 1;
-}
-
-/* The order key of the id at `index`, in the memory of `key`.
- *   function, what  for errors: "orderKey", "orderKey: an id" */
-static hf_slice check_order_key(lua_State *L, int index, const char *function, const char *what, hf__key *key) {
-  hf_error err;
-  char number[HF_NUMBER_MAX];
-  hf_slice id = hfL_check_id(L, index, what, number);
-  if (hf__key_init((hf_slice){NULL, 0}, id, key, &err)) hfL_misuse(L, "%s: %s", function, err.message);
-  return key->key.order;
-}
-
-/* naturalOrder(a, b) -> boolean: whether id a comes before id b, for table.sort */
-static int lhf_natural_order(lua_State *L) {
-  hf__key keys[2];
-  hf_slice order[2];
-  for (int i = 0; i < 2; i++) order[i] = check_order_key(L, i + 1, "naturalOrder", "naturalOrder: each id", &keys[i]);
-  lua_pushboolean(L, hf__order_compare(order[0], order[1]) < 0);
-  return 1;
-}
-
-/* orderKey(id) -> string: ids are in natural order where these are in the order of their bytes */
-static int lhf_order_key(lua_State *L) {
-  hf__key key;
-  hf_slice order = check_order_key(L, 1, "orderKey", "orderKey: the id", &key);
-  lua_pushlstring(L, order.data, order.size);
-  return 1;
-}
-
-/* copy(value) -> a value that shares nothing with it; raises for what cannot be stored */
-static int lhf_copy(lua_State *L) {
-  hf_error err;
-  hf_slice json;
-  hfL_context *cx = hfL_context_of(L);
-  hf_buffer *text = hfL_buffer_borrow(L, cx);
-  int owner = lua_gettop(L);
-  hf_status status = hfL_json_encode(L, 1, cx->codec, &json, &err);
-  text->size = 0;
-  if (status == HF_OK && !hf_buffer_add(text, json.data, json.size)) status = hf__fail(&err, HF_IO, "out of memory");
-  if (status == HF_OK) status = hfL_json_decode_trusted(L, text->data, text->size, cx->codec, &err);
-  hfL_buffer_return(L, cx, owner);
-  if (status) hfL_raise(L, &err);
-  return 1;
-}
-
 void hfL_serve_open(lua_State *L, int cx) {
-  static const luaL_Reg functions[] = {{"serve", lhf_serve},        {"steps", lhf_steps},
-                                       {"copy", lhf_copy},          {"naturalOrder", lhf_natural_order},
-                                       {"orderKey", lhf_order_key}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"serve", lhf_serve}, {NULL, NULL}};
   hfL_register(L, cx, functions);
 }

@@ -8,86 +8,18 @@
  * Ids must come in natural order, each once: what comes otherwise is an error that
  * shows the two ids, since paging over it would lose entities silently.
  */
+#include "lua/script/scan.h"
+
+#include <lauxlib.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
-#include "lua/script/script.h"
-
-/* ---- iterators as functions without arguments */
-
-/* What a loop may give at a step: id, entity, revision, updatedAt. */
-enum { RESULTS_MAX = 4 };
-
-static int step_function(lua_State *L) {
-  lua_settop(L, 0);
-  for (int i = 1; i <= 3; i++) lua_pushvalue(L, lua_upvalueindex(i));
-  lua_call(L, 2, RESULTS_MAX);
-  lua_pushvalue(L, 1);
-  lua_replace(L, lua_upvalueindex(3));
-  return RESULTS_MAX;
-}
-
-static int step_coroutine(lua_State *L) {
-  lua_State *co = lua_tothread(L, lua_upvalueindex(1));
-  bool begun = lua_status(co) == LUA_YIELD;
-  if (!begun && (lua_status(co) != 0 || lua_gettop(co) == 0)) return 0; /* has ended */
-  int rc = lua_resume(co, 0);
-  if (rc != 0 && rc != LUA_YIELD) {
-    lua_xmove(co, L, 1);
-    hfL_throw(L);
-  }
-  lua_settop(co, rc == LUA_YIELD ? RESULTS_MAX : 0);
-  if (rc == 0) return 0;
-  lua_xmove(co, L, RESULTS_MAX);
-  return RESULTS_MAX;
-}
-
-static int step_list(lua_State *L) {
-  lua_Integer i = lua_tointeger(L, lua_upvalueindex(2)) + 1;
-  lua_pushinteger(L, i);
-  lua_replace(L, lua_upvalueindex(2));
-  lua_rawgeti(L, lua_upvalueindex(1), (int)i);
-  return 1;
-}
-
-/* False: they are nothing of the kind. */
-static bool push_steps(lua_State *L) {
-  int first = lua_gettop(L) - 2;
-  bool callable = lua_isfunction(L, first);
-  if (lua_istable(L, first) || lua_isuserdata(L, first)) {
-    callable = luaL_getmetafield(L, first, "__call");
-    lua_settop(L, first + 2);
-  }
-  if (callable) {
-    lua_pushcclosure(L, step_function, 3);
-  } else if (lua_isthread(L, first)) {
-    lua_settop(L, first);
-    lua_pushcclosure(L, step_coroutine, 1);
-  } else if (lua_istable(L, first)) {
-    lua_settop(L, first);
-    lua_pushinteger(L, 0);
-    lua_pushcclosure(L, step_list, 2);
-  } else {
-    return false;
-  }
-  return true;
-}
-
-void hfL_push_steps(lua_State *L, const char *what) {
-  hf_error err;
-  if (push_steps(L)) return;
-  hf__fail(&err, HF_SCRIPT, "%s must return an iterator function, a coroutine or a list, not a %s", what,
-           luaL_typename(L, -3));
-  hfL_raise(L, &err);
-}
-
-/* Calls the method with `arguments` values behind its instance, and leaves its iterator as one function. */
-static void call_for_steps(lua_State *L, const hfL_call *call, int arguments) {
-  lua_call(L, arguments + 1, 3);
-  if (!push_steps(L))
-    hfL_blame(L, call, "must return an iterator function, a coroutine or a list, not a %s", luaL_typename(L, -3));
-}
+#include "core/persist.h"
+#include "lua/script/call.h"
+#include "lua/script/read.h"
+#include "lua/script/steps.h"
+#include "lua/script/value.h"
 
 /* ---- pulling ids */
 
@@ -171,7 +103,7 @@ static void pull_ids(lua_State *L, struct pull *p, bool reverse, size_t wanted) 
     size_t size;
     lua_settop(L, steps);
     lua_pushvalue(L, steps);
-    lua_call(L, 0, RESULTS_MAX);
+    lua_call(L, 0, HFL_RESULTS_MAX);
     c->ended = lua_isnil(L, steps + 1);
     if (c->ended) return;
     hf_slice id = check_id(L, &p->call, steps + 1, number);
@@ -223,7 +155,7 @@ static int pull_body(lua_State *L) {
     hfL_push_method(L, &p->call);
     if (ranges) push_range(L, p->scan);
     if (ranges && c->with_values) lua_pushboolean(L, !p->scan->without_info);
-    call_for_steps(L, &p->call, !ranges ? 0 : c->with_values ? 2 : 1);
+    hfL_call_for_steps(L, &p->call, !ranges ? 0 : c->with_values ? 2 : 1);
     lua_pushvalue(L, -1);
     lua_rawseti(L, 2, p->slot);
   } else {
@@ -276,12 +208,11 @@ static hfL_cursor *find_cursor(hfL_entity *e, const hf_scan *scan, bool *begin) 
 /* Replaces the ids of the cursor by ids with values, in one call where the class can. */
 static hf_status read_ahead(hfL_entity *e, hfL_cursor *c, void *txn, hf_error *err) {
   size_t n = c->ids->count;
-  const hf_backend *b = hfL_script_backend(e->methods, e->below ? e->below->backend : NULL, e->capabilities);
   hf_page *values = hf_page_new();
   hf_key *keys = calloc(n, sizeof *keys);
-  hf_status status = b && values && keys ? HF_OK : hf__fail(err, HF_IO, "out of memory");
+  hf_status status = values && keys ? HF_OK : hf__fail(err, HF_IO, "out of memory");
   for (size_t i = 0; i < n && status == HF_OK; i++) keys[i].id = c->ids->entries[i].id;
-  if (status == HF_OK) status = b->get_many(NULL, txn, e, keys, n, values, err);
+  if (status == HF_OK) status = hfL_script_get_many(NULL, txn, e, keys, n, values, err);
   free(keys);
   if (status) {
     hf_page_free(values);
@@ -410,35 +341,4 @@ hf_status hfL_script_scan(void *store, void *txn, void *entity, const hf_scan *s
   }
   hfL_entity_unref(e);
   return status;
-}
-
-/* ---- counting */
-
-struct count {
-  hfL_call call;
-  uint64_t *count;
-};
-
-static int count_body(lua_State *L) {
-  const struct count *c = lua_touserdata(L, 1);
-  uint64_t n = 0;
-  bool ranges = c->call.entity->ranges;
-  hfL_push_method(L, &c->call);
-  if (ranges) lua_createtable(L, 0, 0); /* all of them: a range is never nil for keys() */
-  call_for_steps(L, &c->call, ranges);
-  int steps = lua_gettop(L);
-  for (;; n++) {
-    lua_pushvalue(L, steps);
-    lua_call(L, 0, 1);
-    if (lua_isnil(L, -1)) break;
-    lua_settop(L, steps);
-  }
-  *c->count = n;
-  return 0;
-}
-
-hf_status hfL_script_count_keys(hfL_entity *e, uint64_t *count, hf_error *err) {
-  *count = 0;
-  struct count c = {.count = count};
-  return hfL_entity_call(e, HFL_KEYS, count_body, &c.call, err);
 }

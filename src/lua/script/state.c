@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: MIT
  *
- * How C calls into scripts: see script.h.  A call runs on a coroutine of its own,
+ * How C calls into scripts: see state.h.  A call runs on a coroutine of its own,
  * chosen by how many calls are running already.  So it never uses the stack of a coroutine
  * that is suspended in the middle of something, whatever called the C function that
  * came here; and since handler and dispatcher stay on that stack, a call allocates
  * nothing outside its pcall.
  */
-#include <stdio.h>
+#include "lua/script/state.h"
+
+#include <lauxlib.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
-#include "lua/script/script.h"
+#include "lua/state/error.h"
+#include "lua/state/register.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static hfL_host *hosts;

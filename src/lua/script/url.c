@@ -11,17 +11,21 @@
  * The instance is made in the runtime of the calling thread, with a handle that keeps
  * it.  So a C program opens a script as it opens any store.
  */
+#include <lauxlib.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
-#include "lua/embedded.h"
+#include "core/persist.h"
 #include "lua/codec/json.h"
-#include "lua/script/script.h"
-
-const char hfL_keeper;
+#include "lua/script/instance.h"
+#include "lua/script/schemes.h"
+#include "lua/script/slots.h"
+#include "lua/script/state.h"
+#include "lua/state/error.h"
+#include "lua/state/handle.h"
 
 struct open_call {
   hf_slice name;

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the module opens: the functions that scripts call, a file each.
+ */
+#ifndef HF_LUA_API_API_H
+#define HF_LUA_API_API_H
+
+#include <lua.h>
+
+#include "lua/state/context.h"
+
+/* Each registers its functions into the table on top of the stack; the context is on the stack at index `cx`. */
+void hfL_persist_open(lua_State *L, int cx);
+void hfL_iterator_open(lua_State *L, int cx);
+void hfL_batch_open(lua_State *L, int cx);
+void hfL_store_open(lua_State *L, int cx);
+void hfL_lease_open(lua_State *L, int cx);
+void hfL_checksum_open(lua_State *L, int cx);
+void hfL_transaction_open(lua_State *L, int cx);
+void hfL_values_open(lua_State *L, int cx);
+
+/* Pushes the table holdfast.core.adapters. */
+void hfL_adapters_open(lua_State *L, int cx);
+
+/* The adapters of the state's scripts; made when first asked for.  Raises for lack of memory. */
+hf_adapters *hfL_adapters_of(lua_State *L, hfL_context *cx);
+
+#endif

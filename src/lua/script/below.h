@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The store that a class extends: what the class does not have itself goes there, without entering
+ * Lua.
+ */
+#ifndef HF_LUA_SCRIPT_BELOW_H
+#define HF_LUA_SCRIPT_BELOW_H
+
+#include "base/error.h"
+#include "lua/script/instance.h"
+
+/* The handle on the store that the class extends, ready for its slots; NULL with *status set otherwise. */
+static inline hf_persist *hfL_below(const hfL_entity *e, hf_status *status, hf_error *err) {
+  if (!e)
+    *status = hf__fail(err, HF_CLOSED, "it was closed in the middle of the operation");
+  else
+    *status = hf_persist_init(e->below, err);
+  return *status ? NULL : e->below;
+}
+
+/* Whether an operation belongs to the store below, since none of these methods is the class's own. */
+static inline bool hfL_is_below(const hfL_entity *e, uint32_t methods) {
+  return !e || (e->below && !(e->methods & methods));
+}
+
+/* The bit of a method in hfL_entity.methods. */
+#define HFL_METHOD(id) (1U << HFL_##id)
+
+/* Ends a slot that has its arguments under the usual names: calls the same slot of the store below. */
+#define HFL_FORWARD(slot, ...)                                                                                         \
+  hf_status status;                                                                                                    \
+  hf_persist *p = hfL_below(e, &status, err);                                                                          \
+  return p ? p->backend->slot(p->impl, __VA_ARGS__) : status
+
+#endif

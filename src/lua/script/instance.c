@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Instances of script classes: see instance.h.
+ */
+#include "lua/script/instance.h"
+
+#include <lauxlib.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "lua/state/error.h"
+
+const char hfL_keeper;
+
+static void free_cursors(hfL_entity *e) {
+  for (int i = 0; e->cursors && i < HFL_CURSORS; i++) hf_page_free(e->cursors[i].ids);
+  free(e->cursors);
+  e->cursors = NULL;
+}
+
+void hfL_entity_unref(hfL_entity *e) {
+  if (--e->refs) return;
+  free_cursors(e);
+  hfL_host_release(e->host, e->class_ref);
+  if (e->below) hf__persist_unref(e->below);
+  hfL_host_unref(e->host);
+  free(e->class_name);
+  free(e->name);
+  free(e);
+}
+
+hfL_entity *hfL_entity_new(hfL_host *host, const char *class_name, hf_slice name) {
+  hfL_entity *e = calloc(1, sizeof *e);
+  if (!e) return NULL;
+  e->class_ref = e->instance_ref = LUA_NOREF;
+  e->refs = e->handles = 1;
+  e->class_name = strdup(class_name);
+  e->name = strndup(name.data, name.size);
+  e->host = host;
+  hfL_host_ref(host);
+  if (e->class_name && e->name) return e;
+  hfL_entity_unref(e);
+  return NULL;
+}
+
+void hfL_push_instance(lua_State *L, const hfL_entity *e) {
+  if (e->instance_ref != LUA_NOREF) {
+    lua_rawgeti(L, LUA_REGISTRYINDEX, e->instance_ref);
+  } else {
+    lua_rawgeti(L, LUA_REGISTRYINDEX, e->host->instances_ref);
+    lua_rawgeti(L, -1, e->number);
+    lua_remove(L, -2);
+  }
+  if (!lua_isnil(L, -1)) return;
+  hf_error err;
+  hf__fail(&err, HF_CLOSED, "the instance of %s was collected: make a new one", e->class_name);
+  hfL_raise(L, &err);
+}

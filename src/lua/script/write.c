@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Changing entities: see write.h.
+ */
+#include "lua/script/write.h"
+
+#include <lauxlib.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "lua/script/below.h"
+#include "lua/script/value.h"
+
+struct put_call {
+  hfL_call call;
+  const hf_put *put;
+  const hf_write_options *options;
+  hf_info *info;
+};
+
+static int put_body(lua_State *L) {
+  const struct put_call *c = lua_touserdata(L, 1);
+  hfL_push_method(L, &c->call);
+  hfL_push_id(L, &c->put->key);
+  hfL_push_json(L, &c->call, c->put->json);
+  int arguments = 3;
+  if (c->options->if_absent || c->options->if_revision) {
+    arguments = 4;
+    lua_createtable(L, 0, 1);
+    if (c->options->if_absent) {
+      lua_pushboolean(L, 1);
+      lua_setfield(L, -2, "ifAbsent");
+    } else {
+      lua_pushnumber(L, (lua_Number)c->options->revision);
+      lua_setfield(L, -2, "ifRevision");
+    }
+  }
+  lua_call(L, arguments, 1);
+  if (c->call.entity->capabilities & HF_CAP_REVISION) {
+    lua_Number n = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : 0;
+    if (!(n > 0 && n < 9007199254740992.0 && floor(n) == n))
+      hfL_blame(L, &c->call, "must return the entity's new revision, since supports.revision is declared, not %s",
+                lua_isnumber(L, -1) ? lua_tostring(L, -1) : luaL_typename(L, -1));
+    c->info->revision = (uint64_t)n;
+  }
+  c->info->updated_at = hf_now_ms();
+  return 0;
+}
+
+hf_status hfL_script_put(void *store, void *txn, void *entity, const hf_put *put, const hf_write_options *options,
+                         hf_info *info, hf_error *err) {
+  (void)store;
+  hfL_entity *e = entity;
+  if (hfL_is_below(e, HFL_METHOD(WRITE_VALUE))) {
+    HFL_FORWARD(put, txn, p->entity, put, options, info, err);
+  }
+  /* The text may be in the encoder's buffer, which anything that runs in Lua may overwrite. */
+  char small[2048], *copy = put->json.size <= sizeof small ? small : malloc(put->json.size);
+  if (!copy) return hf__fail(err, HF_IO, "out of memory");
+  memcpy(copy, put->json.data, put->json.size);
+  hf_put copied = {put->key, {copy, put->json.size}};
+  struct put_call c = {.put = &copied, .options = options, .info = info};
+  hf_status status = hfL_entity_call(e, HFL_WRITE_VALUE, put_body, &c.call, err);
+  if (copy != small) free(copy);
+  if (status == HF_CONFLICT) info->revision = HF_REVISION_UNKNOWN;
+  return status;
+}
+
+struct key_call {
+  hfL_call call;
+  const hf_key *key;
+};
+
+static int remove_body(lua_State *L) {
+  const struct key_call *c = lua_touserdata(L, 1);
+  hfL_push_method(L, &c->call);
+  hfL_push_id(L, c->key);
+  lua_call(L, 2, 0);
+  return 0;
+}
+
+hf_status hfL_script_remove(void *store, void *txn, void *entity, const hf_key *key, hf_error *err) {
+  (void)store;
+  hfL_entity *e = entity;
+  if (hfL_is_below(e, HFL_METHOD(REMOVE_VALUE))) {
+    HFL_FORWARD(remove, txn, p->entity, key, err);
+  }
+  struct key_call c = {.key = key};
+  e->refs++;
+  hf_status status = hfL_entity_call(e, HFL_REMOVE_VALUE, remove_body, &c.call, err);
+  if (status == HF_SCRIPT && hfL_says_not_found(err, e, key, " for deletion")) status = HF_NOT_FOUND;
+  hfL_entity_unref(e);
+  return status;
+}
+
+static int clear_body(lua_State *L) {
+  hfL_push_method(L, lua_touserdata(L, 1));
+  lua_call(L, 1, 0);
+  return 0;
+}
+
+hf_status hfL_script_clear(void *store, void *txn, void *entity, hf_error *err) {
+  (void)store;
+  hfL_entity *e = entity;
+  if (hfL_is_below(e, HFL_METHOD(REMOVE_ALL))) {
+    HFL_FORWARD(clear, txn, p->entity, err);
+  }
+  hfL_call call;
+  return hfL_entity_call(e, HFL_REMOVE_ALL, clear_body, &call, err);
+}
+
+/* ---- batches */
+
+struct many_call {
+  hfL_call call;
+  const hf_key *keys;
+  const hf_put *puts;
+  size_t count;
+  uint64_t *removed;
+};
+
+static int put_many_body(lua_State *L) {
+  const struct many_call *c = lua_touserdata(L, 1);
+  hfL_push_method(L, &c->call);
+  lua_createtable(L, 0, (int)c->count);
+  for (size_t i = 0; i < c->count; i++) {
+    hfL_push_id(L, &c->puts[i].key);
+    hfL_push_json(L, &c->call, c->puts[i].json);
+    lua_rawset(L, -3);
+  }
+  lua_call(L, 2, 0);
+  return 0;
+}
+
+hf_status hfL_script_put_many(void *store, void *txn, void *entity, const hf_put *puts, size_t count, hf_error *err) {
+  (void)store;
+  hfL_entity *e = entity;
+  if (hfL_is_below(e, HFL_METHOD(WRITE_MANY))) {
+    HFL_FORWARD(put_many, txn, p->entity, puts, count, err);
+  }
+  struct many_call c = {.puts = puts, .count = count};
+  return hfL_entity_call(e, HFL_WRITE_MANY, put_many_body, &c.call, err);
+}
+
+static int remove_many_body(lua_State *L) {
+  const struct many_call *c = lua_touserdata(L, 1);
+  hfL_push_method(L, &c->call);
+  hfL_push_ids(L, c->keys, c->count);
+  lua_call(L, 2, 1);
+  lua_Number n = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : -1;
+  if (!(n >= 0 && n <= (lua_Number)c->count && floor(n) == n))
+    hfL_blame(L, &c->call, "must return how many of the ids there were, not %s",
+              lua_isnumber(L, -1) ? lua_tostring(L, -1) : luaL_typename(L, -1));
+  *c->removed = (uint64_t)n;
+  return 0;
+}
+
+hf_status hfL_script_remove_many(void *store, void *txn, void *entity, const hf_key *keys, size_t count,
+                                 uint64_t *removed, hf_error *err) {
+  (void)store;
+  hfL_entity *e = entity;
+  if (hfL_is_below(e, HFL_METHOD(REMOVE_MANY))) {
+    HFL_FORWARD(remove_many, txn, p->entity, keys, count, removed, err);
+  }
+  struct many_call c = {.keys = keys, .count = count, .removed = removed};
+  return hfL_entity_call(e, HFL_REMOVE_MANY, remove_many_body, &c.call, err);
+}
