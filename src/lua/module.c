@@ -22,6 +22,7 @@
 #include "lua/embedded.h"
 #include "lua/script/attach.h"
 #include "lua/script/state.h"
+#include "lua/script/url.h"
 #include "lua/state/context.h"
 #include "lua/state/error.h"
 #include "lua/which_lua.h"
@@ -50,6 +51,7 @@ static void require_luajit(lua_State *L) {
 
 int luaopen_holdfast_core(lua_State *L) {
   require_luajit(L);
+  hfL_urls_open();
   /* Also where the modules come from files: those under backends/ are on no path. */
   add_loader(L, BEHIND_FILES);
   hfL_host_of(L, hfL_context_push(L, hfL_codec_of));

@@ -11,8 +11,11 @@
  * The instance is made in the runtime of the calling thread, with a handle that keeps
  * it.  So a C program opens a script as it opens any store.
  */
+#include "lua/script/url.h"
+
 #include <lauxlib.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -338,7 +341,7 @@ static const char *const any_parameters[] = {"*", NULL};
 
 enum { SCHEMES_MAX = 16 };
 
-__attribute__((constructor)) static void register_schemes(void) {
+static void register_schemes(void) {
   static const hf_backend lua_backend = {.name = "lua", .parameters = lua_parameters, SLOTS};
   static hf_backend scheme_backends[SCHEMES_MAX];
   hf_backend_register(&lua_backend, NULL);
@@ -347,3 +350,10 @@ __attribute__((constructor)) static void register_schemes(void) {
     hf_backend_register(&scheme_backends[i], NULL);
   }
 }
+
+void hfL_urls_open(void) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, register_schemes);
+}
+
+__attribute__((constructor)) static void open_at_load(void) { hfL_urls_open(); }
