@@ -18,6 +18,9 @@
  * Shapes are userdata, anchored in a table that stays on the stack during the call, so a
  * finalizer that resets the codec in between takes nothing away.
  */
+#include "lua/codec/decode.h"
+
+#include <lauxlib.h>
 #include <luajit.h>
 #include <string.h>
 #ifdef __SSE2__
@@ -26,7 +29,7 @@
 
 #include "base/json.h"
 #include "base/number.h"
-#include "lua/codec/json.h"
+#include "lua/codec/mark.h"
 
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)

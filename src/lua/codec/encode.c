@@ -9,6 +9,9 @@
  * Nothing here allocates in the Lua state except for keys seen for the first time, and
  * that by functions that run no finalizers.
  */
+#include "lua/codec/encode.h"
+
+#include <lauxlib.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,7 +20,6 @@
 #endif
 
 #include "base/json.h"
-#include "lua/codec/json.h"
 
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)

@@ -11,19 +11,8 @@
 #include "lua/state/error.h"
 #include "lua/state/register.h"
 
-/* Their addresses are registry keys. */
-static const char codec_key, mark_key;
-
-void hfL_json_push_array_mark(lua_State *L) {
-  lua_pushlightuserdata(L, (void *)(uintptr_t)&mark_key);
-  lua_rawget(L, LUA_REGISTRYINDEX);
-  if (!lua_isnil(L, -1)) return;
-  lua_pop(L, 1);
-  lua_createtable(L, 0, 1);
-  lua_pushliteral(L, "holdfast.array");
-  lua_setfield(L, -2, "__name");
-  hfL_keep_first(L, &mark_key);
-}
+/* Its address is a registry key. */
+static const char codec_key;
 
 static int codec_gc(lua_State *L) {
   hfL_codec *codec = lua_touserdata(L, 1);
