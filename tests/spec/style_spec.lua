@@ -135,6 +135,162 @@ describe("every folder", function()
   end)
 end)
 
+-- A unit is a path without its ending: x.c and x.h are one.
+local function unitOf(path) return (path:gsub("%.[ch]$", "")) end
+
+local function folderOf(path) return path:match("^(.*)/[^/]*$") or "." end
+
+-- Circles of units that are known and stay for now: { "src/core/a", "src/core/b" }, as they are reported, sorted.
+local CIRCLES = {}
+
+-- The folders whose order is fixed: none of them needs one that needs it.
+local LAYERS = {
+  "src/lua",
+  "src/lua/api",
+  "src/lua/script",
+  "src/lua/codec",
+  "src/lua/state",
+  "src/adapters",
+  "src/core",
+  "src/base",
+}
+
+-- What each unit includes: { [unit] = { [unit] = true } }.  A name in quotes is looked up beside the file, then in src
+-- and src/include, as the compiler does; what is in none of them is generated.
+--   sources  { [path] = text }
+local function includesOf(sources)
+  local graph = {}
+  for path, text in pairs(sources) do
+    local unit = unitOf(path)
+    graph[unit] = graph[unit] or {}
+    for name in ("\n" .. text):gmatch('\n#include "([^"]+)"') do
+      for _, folder in ipairs { folderOf(path), "src", "src/include" } do
+        local found = folder .. "/" .. name
+        if sources[found] then
+          if unitOf(found) ~= unit then graph[unit][unitOf(found)] = true end
+          break
+        end
+      end
+    end
+  end
+  return graph
+end
+
+-- The same between folders; those that are not in `only` are left out.
+local function foldersOf(graph, only)
+  local folders, known = {}, {}
+  for _, folder in ipairs(only) do known[folder] = true end
+  for unit, includes in pairs(graph) do
+    local from = folderOf(unit)
+    folders[from] = folders[from] or {}
+    for other in pairs(includes) do
+      local to = folderOf(other)
+      if to ~= from and known[from] and known[to] then folders[from][to] = true end
+    end
+  end
+  return folders
+end
+
+local function sortedKeys(set)
+  local keys = {}
+  for key in pairs(set) do keys[#keys + 1] = key end
+  table.sort(keys)
+  return keys
+end
+
+-- The circles of a graph (Tarjan's strongly connected components of more than one node), each as its sorted nodes.
+local function circlesOf(graph)
+  local found, index, lowest, stack, onStack, count = {}, {}, {}, {}, {}, 0
+  local function visit(node)
+    count = count + 1
+    index[node], lowest[node] = count, count
+    stack[#stack + 1], onStack[node] = node, true
+    for _, other in ipairs(sortedKeys(graph[node] or {})) do
+      if not index[other] then visit(other) end
+      if onStack[other] then lowest[node] = math.min(lowest[node], lowest[other]) end
+    end
+    if lowest[node] ~= index[node] then return end
+    local circle = {}
+    repeat
+      local top = table.remove(stack)
+      onStack[top], circle[#circle + 1] = nil, top
+    until top == node
+    table.sort(circle)
+    if #circle > 1 then found[#found + 1] = circle end
+  end
+  for _, node in ipairs(sortedKeys(graph)) do
+    if not index[node] then visit(node) end
+  end
+  return found
+end
+
+-- A line for each circle that is not in CIRCLES: which file of it includes which.
+local function describeCircles(graph)
+  local known, found = {}, {}
+  for _, circle in ipairs(CIRCLES) do known[table.concat(circle, " ")] = true end
+  for _, circle in ipairs(circlesOf(graph)) do
+    local inside, edges = {}, {}
+    for _, node in ipairs(circle) do inside[node] = true end
+    for _, node in ipairs(circle) do
+      for _, other in ipairs(sortedKeys(graph[node])) do
+        if inside[other] then edges[#edges + 1] = node .. " -> " .. other end
+      end
+    end
+    if not known[table.concat(circle, " ")] then found[#found + 1] = table.concat(edges, ", ") end
+  end
+  return found
+end
+
+describe("includes", function()
+  local sources = {}
+  for _, path in ipairs(files("src backends", "c", "h")) do sources[path] = read(path) end
+  local graph = includesOf(sources)
+
+  it("form no circle", function()
+    assert(graph["src/core/persist"]["src/base/error"], "the includes were not found")
+    none(describeCircles(graph), "files that need each other: the small thing that both need goes into a third one")
+  end)
+
+  it("form no circle between folders", function()
+    local folders = foldersOf(graph, LAYERS)
+    assert(folders["src/lua/api"]["src/lua/script"], "the includes were not found")
+    none(describeCircles(folders), "folders that need each other: what the lower one needs moves down")
+  end)
+
+  it("would be caught in a circle", function()
+    local layers = { "src/lua/api", "src/lua/state" }
+    local planted = {
+      ["src/lua/api/a.h"] = "",
+      ["src/lua/api/a.c"] = '/* a */\n#include "lua/api/a.h"\n#include "lua/state/b.h"\n#include "holdfast/c.h"\n',
+      ["src/lua/state/b.h"] = '#include "lua/state/d.h"\n',
+      ["src/lua/state/d.h"] = "",
+      ["src/include/holdfast/c.h"] = "",
+      ["backends/e/e.c"] = '#include "e.h"\n#include "f.h"\n',
+      ["backends/e/e.h"] = "",
+      ["backends/e/f.h"] = "",
+    }
+    local function check(what, wanted)
+      local found = describeCircles(what)
+      assert(table.concat(found, "\n") == wanted, table.concat(found, "\n"))
+    end
+    check(includesOf(planted), "")
+    check(foldersOf(includesOf(planted), layers), "")
+    planted["backends/e/f.h"] = '#include "e.h"'
+    check(includesOf(planted), "backends/e/e -> backends/e/f, backends/e/f -> backends/e/e")
+    planted["backends/e/f.h"] = ""
+    planted["src/lua/state/d.c"] = '#include "lua/api/g.h"'
+    planted["src/lua/api/g.h"] = ""
+    check(includesOf(planted), "")
+    check(foldersOf(includesOf(planted), layers), "src/lua/api -> src/lua/state, src/lua/state -> src/lua/api")
+    planted["src/lua/api/g.h"] = '#include "lua/api/a.h"'
+    check(
+      includesOf(planted),
+      "src/lua/api/a -> src/lua/state/b, src/lua/api/g -> src/lua/api/a, "
+        .. "src/lua/state/b -> src/lua/state/d, src/lua/state/d -> src/lua/api/g"
+    )
+  end)
+end)
+
 describe("commits", function()
   it("have a short subject that names the area, in the imperative", function()
     if #lines("git rev-parse --git-dir") == 0 then return pending("this is no git checkout") end
