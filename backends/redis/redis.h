@@ -2,16 +2,17 @@
  *
  * What the files of this backend share.
  *
- *   redis.c        the slots
- *   stat.c         what is known of the server
- *   scan.c         the ids of an entity type, and walks over them
- *   transaction.c  MULTI: what is read is watched, what is written is kept until the commit
- *   batch.c        commands that are sent together, wherever their keys live, and tried again where that is safe
- *   route.c        nodes, their idle links, sentinels, the slots of a cluster
- *   link.c, tls.c  one connection: bytes, replies, deadlines
- *   reply.c        what is accepted as a reply
- *   deadline.c     how long an operation may take
- *   url.c          what a URL says
+ *   redis.c         the slots
+ *   stat.c          what is known of the server
+ *   scan.c          the ids of an entity type, and walks over them
+ *   transaction.c   MULTI: what is read is watched, what is written is kept until the commit
+ *   pipeline.c      commands that are sent together, wherever their keys live, and tried again where that is safe
+ *   topology.c      nodes, their idle links, sentinels, the slots of a cluster
+ *   connection.c    one connection: bytes, replies, deadlines
+ *   tls.c           TLS over its bytes
+ *   reply.c         what is accepted as a reply
+ *   deadline.c      how long an operation may take
+ *   config.c        what a URL says
  *
  * Replies are parsed by hiredis.  Its connections are not used: their timeouts count from the last byte, so that no
  * call has a deadline, and they know no TLS.
@@ -107,7 +108,7 @@ hf_status redis_link_receive(redis_link *link, redisReply **out, int64_t deadlin
 /* "host:port" or the path. */
 const char *redis_address_text(const redis_address *address, char out[300]);
 
-/* TLS over bytes that link.c moves. */
+/* TLS over bytes that connection.c moves. */
 hf_status redis_tls_new(const redis_config *c, const char *host, redis_tls **out, hf_error *err);
 void redis_tls_free(redis_tls *tls);
 /* One step of the handshake.  *done: it is complete. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * TLS by OpenSSL over memory: link.c moves the bytes, so that deadlines are its
+ * TLS by OpenSSL over memory: connection.c moves the bytes, so that deadlines are its
  * own, and no write of OpenSSL's raises SIGPIPE.
  */
 #include <arpa/inet.h>
