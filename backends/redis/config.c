@@ -10,13 +10,19 @@
  *
  * No message here shows more of it than the part that is wrong, and never the password.
  */
+#include "config.h"
+
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "redis.h"
-
 enum { PORT = 6379, SENTINEL_PORT = 26379 };
+
+const char *redis_address_text(const redis_address *a, char out[300]) {
+  snprintf(out, 300, a->port ? (strchr(a->host, ':') ? "[%s]:%d" : "%s:%d") : "%s", a->host, a->port);
+  return out;
+}
 
 static hf_status memory(hf_error *err) {
   hf_error_set(err, HF_IO, "out of memory");
@@ -68,7 +74,7 @@ static hf_status parse_host(redis_config *c, char *text, hf_error *err) {
     return hf_error_set(err, HF_INVALID_ARGUMENT, "store URL: the host name is too long: %.40s...", host);
   strcpy(a->host, host);
   if (port) {
-    long n = whole(port, 65535);
+    long n = whole(port, REDIS_PORT_MAX);
     if (n <= 0) return hf_error_set(err, HF_INVALID_ARGUMENT, "store URL: '%s' is no port: give 1 to 65535", port);
     a->port = (int)n;
   }

@@ -21,11 +21,6 @@
 
 enum { CHUNK = 64 * 1024, MS = 1000000, SLACK_MS = 50 };
 
-const char *redis_address_text(const redis_address *a, char out[300]) {
-  snprintf(out, 300, a->port ? (strchr(a->host, ':') ? "[%s]:%d" : "%s:%d") : "%s", a->host, a->port);
-  return out;
-}
-
 static hf_status fail(const redis_address *a, hf_status status, const char *what, hf_error *err) {
   char text[300];
   return hf_error_set(err, status, "Redis at %s: %s", redis_address_text(a, text), what);

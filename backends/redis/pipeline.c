@@ -18,122 +18,6 @@
 
 enum { REDIRECTS = 16, FIRST_PAUSE_MS = 20, LONGEST_PAUSE_MS = 500, MS = 1000000 };
 
-void redis_batch_init(redis_batch *b, redis_store *s, bool writes) {
-  *b = (redis_batch){.store = s, .writes = writes, .commands = b->few, .capacity = REDIS_FEW};
-}
-
-void redis_batch_free(redis_batch *b) {
-  for (size_t i = 0; i < b->count; i++) freeReplyObject(b->commands[i].reply);
-  if (b->commands != b->few) free(b->commands);
-  hf_buffer_free(&b->text);
-}
-
-/* ---- commands */
-
-static bool grow(redis_batch *b) {
-  size_t capacity = 4 * b->capacity;
-  redis_command *more = malloc(capacity * sizeof *more);
-  if (!more) return false;
-  memcpy(more, b->commands, b->count * sizeof *more);
-  if (b->commands != b->few) free(b->commands);
-  b->commands = more;
-  b->capacity = capacity;
-  return true;
-}
-
-/* Writes "$12\r\n" or "*3\r\n"; returns behind it. */
-static char *put_size(char *to, char kind, size_t n) {
-  char digits[24];
-  int count = 0;
-  *to++ = kind;
-  do digits[count++] = (char)('0' + n % 10);
-  while (n /= 10);
-  while (count) *to++ = digits[--count];
-  *to++ = '\r';
-  *to++ = '\n';
-  return to;
-}
-
-redis_command *redis_batch_open(redis_batch *b, int slot, size_t words) {
-  if (b->count == b->capacity && !grow(b)) return NULL;
-  if (!hf_buffer_reserve(&b->text, b->text.size + REDIS_TEXT)) return NULL;
-  redis_command *c = &b->commands[b->count++];
-  *c = (redis_command){.at = b->text.size, .slot = slot, .node = -1};
-  char *end = put_size(b->text.data + b->text.size, '*', words);
-  b->text.size = (size_t)(end - b->text.data);
-  c->size = b->text.size - c->at;
-  return c;
-}
-
-bool redis_batch_word(redis_batch *b, hf_slice word) {
-  redis_command *c = &b->commands[b->count - 1];
-  if (!hf_buffer_reserve(&b->text, b->text.size + word.size + 32)) return false;
-  char *to = put_size(b->text.data + b->text.size, '$', word.size);
-  memcpy(to, word.data, word.size);
-  memcpy(to + word.size, "\r\n", 2);
-  b->text.size = (size_t)(to - b->text.data) + word.size + 2;
-  c->size = b->text.size - c->at;
-  return true;
-}
-
-redis_command *redis_batch_add(redis_batch *b, int slot, const hf_slice *words, size_t count) {
-  redis_command *c = redis_batch_open(b, slot, count);
-  for (size_t i = 0; c && i < count; i++)
-    if (!redis_batch_word(b, words[i])) return NULL;
-  return c;
-}
-
-/* ---- replies */
-
-static bool begins(const redisReply *reply, const char *word) {
-  return reply->type == REDIS_REPLY_ERROR && strncmp(reply->str, word, strlen(word)) == 0;
-}
-
-/* Whether the server did nothing, and may do it in a moment. */
-static bool is_passing(const redis_store *s, const redisReply *reply) {
-  static const char *const words[] = {"TRYAGAIN ", "CLUSTERDOWN ", "LOADING ", "BUSY ", "MASTERDOWN "};
-  for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-    if (begins(reply, words[i])) return true;
-  return s->config.mode != REDIS_SINGLE && begins(reply, "READONLY "); /* the master is another one now */
-}
-
-hf_status redis_lost(hf_error *err) {
-  char message[sizeof err->message];
-  memcpy(message, err->message, sizeof message);
-  hf_status status = err->status == HF_TIMEOUT ? HF_TIMEOUT : HF_UNAVAILABLE;
-  hf_error_set(err, status, "%.900s; the write may have happened: read it before writing again", message);
-  err->retryable = false;
-  return status;
-}
-
-static hf_status refuse(hf_status status, const char *text, const char *advice, hf_error *err) {
-  hf_error_set(err, status, "Redis refuses: %.600s%s", text, advice);
-  err->retryable = false;
-  return status;
-}
-
-hf_status redis_fail_reply(const redis_store *s, const redisReply *reply, hf_error *err) {
-  const char *text = reply->str;
-  if (begins(reply, "OOM ")) return hf_error_set(err, HF_FULL, "Redis is at its maxmemory: %.600s", text);
-  if (begins(reply, "MISCONF "))
-    return hf_error_set(err, HF_FULL, "Redis cannot write to its disk, so it takes no writes: %.600s", text);
-  if (is_passing(s, reply) || begins(reply, "NOREPLICAS "))
-    return hf_error_set(err, HF_UNAVAILABLE, "Redis cannot do it now: %.600s", text);
-  if (begins(reply, "READONLY ")) return hf_error_set(err, HF_READONLY, "this Redis server is a replica: %.600s", text);
-  if (begins(reply, "WRONGTYPE "))
-    return hf_error_set(err, HF_CORRUPT, "its key holds another Redis type, not a string");
-  if (begins(reply, "NOAUTH ")) return refuse(HF_UNAVAILABLE, text, " Give user and password in the URL", err);
-  if (begins(reply, "WRONGPASS ")) return refuse(HF_UNAVAILABLE, text, "", err);
-  if (begins(reply, "NOPERM ")) return refuse(HF_READONLY, text, "", err);
-  return refuse(HF_IO, text, "", err);
-}
-
-hf_status redis_batch_check(const redis_batch *b, hf_error *err) {
-  for (size_t i = 0; i < b->count; i++)
-    if (b->commands[i].reply->type == REDIS_REPLY_ERROR) return redis_fail_reply(b->store, b->commands[i].reply, err);
-  return HF_OK;
-}
-
 /* ---- one round */
 
 struct group {
@@ -196,39 +80,24 @@ static hf_status receive_group(redis_batch *b, const struct group *g, const int 
   return status;
 }
 
-/* "MOVED 3999 host:port" or "ASK 3999 host:port"; an empty host is the one that said it. */
-static bool parse_redirect(const redisReply *reply, const redis_store *s, int node, int *slot, redis_address *to) {
-  const char *p = strchr(reply->str, ' '), *host, *colon;
-  if (!p || !(host = strchr(p + 1, ' ')) || !(colon = strrchr(++host, ':'))) return false;
-  *slot = (int)strtol(p + 1, NULL, 10);
-  to->port = (int)strtol(colon + 1, NULL, 10);
-  size_t size = (size_t)(colon - host);
-  if (*slot < 0 || *slot >= REDIS_SLOTS || to->port <= 0 || size >= sizeof to->host) return false;
-  memcpy(to->host, host, size);
-  to->host[size] = '\0';
-  if (!size) *to = (redis_address){.port = to->port};
-  if (!size) strcpy(to->host, s->nodes[node]->address.host);
-  return true;
-}
-
 /* Looks for replies that say that the command is to be sent again, and makes it ready for that. */
 static void sort_replies(redis_batch *b, const int *targets, struct round *r, hf_error *err) {
   for (size_t i = 0; i < b->count; i++) {
     redis_command *c = &b->commands[i];
     if (!c->reply || targets[i] < 0 || c->reply->type != REDIS_REPLY_ERROR) continue; /* -1: of an earlier round */
-    redis_address to;
-    int slot = 0;
-    bool moved = begins(c->reply, "MOVED "), ask = begins(c->reply, "ASK ");
+    redis_redirect to;
+    bool moved = redis_reply_begins(c->reply, "MOVED "), ask = redis_reply_begins(c->reply, "ASK ");
     if (moved || ask) {
-      if (b->store->config.mode != REDIS_CLUSTER || !parse_redirect(c->reply, b->store, targets[i], &slot, &to))
+      if (b->store->config.mode != REDIS_CLUSTER ||
+          !redis_redirect_parse(c->reply->str, b->store->nodes[targets[i]]->address.host, &to))
         continue;
       r->redirected = true;
-      if (moved) redis_route_moved(b->store, slot, &to);
-      c->node = ask ? redis_route_address(b->store, &to) : -1;
+      if (moved) redis_route_moved(b->store, to.slot, &to.to);
+      c->node = ask ? redis_route_address(b->store, &to.to) : -1;
       c->asking = ask && c->node >= 0;
-    } else if (is_passing(b->store, c->reply)) {
+    } else if (redis_reply_is_passing(b->store->config.mode, c->reply)) {
       hf_error own;
-      note(r, redis_fail_reply(b->store, c->reply, &own), &own, err);
+      note(r, redis_fail_reply(b->store->config.mode, c->reply, &own), &own, err);
       r->passing = true;
       c->node = -1;
       c->asking = false;
@@ -351,14 +220,6 @@ hf_status redis_batch_run(redis_batch *b, int64_t deadline, hf_error *err) {
     bool again = err->retryable && r.status != HF_TIMEOUT && (r.passing || tries++ < b->store->config.retries);
     if (!again || !sleep_a_little(&pause_ms, deadline)) return r.status;
   }
-}
-
-hf_status redis_batch_run_on(redis_batch *b, redis_link *link, int64_t deadline, hf_error *err) {
-  hf_status status = redis_link_send(link, b->text.data, b->text.size, deadline, err);
-  redis_bounds_allow(&link->bounds, b->count);
-  for (size_t i = 0; i < b->count && status == HF_OK; i++)
-    status = redis_link_receive(link, &b->commands[i].reply, deadline, err);
-  return status;
 }
 
 hf_status redis_link_insist(redis_store *s, redis_link **out, int64_t deadline, hf_error *err) {

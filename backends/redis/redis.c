@@ -9,12 +9,11 @@
  */
 #include "redis.h"
 
-#include <isa-l/crc64.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { PAIRS = 1000, REMOVED_AT_ONCE = 512 };
+enum { REMOVED_AT_ONCE = 512 };
 
 static hf_status memory(hf_error *err) {
   hf_error_set(err, HF_IO, "out of memory");
@@ -60,55 +59,21 @@ static hf_status open_store(const hf_location *at, void **store, hf_error *err) 
   return HF_OK;
 }
 
-/* ---- entity types and keys */
-
-size_t redis_escape(hf_slice name, char out[REDIS_KEY_MAX]) {
-  size_t n = 0;
-  for (size_t i = 0; i < name.size; i++) {
-    char c = name.data[i];
-    if (c == ':' || c == '%') {
-      memcpy(out + n, c == ':' ? "%3A" : "%25", 3);
-      n += 3;
-    } else {
-      out[n++] = c;
-    }
-  }
-  return n;
-}
-
-hf_slice redis_key(const redis_entity *e, hf_slice id, char out[REDIS_KEY_MAX]) {
-  memcpy(out, e->prefix.data, e->prefix.size);
-  memcpy(out + e->prefix.size, id.data, id.size);
-  return (hf_slice){out, e->prefix.size + id.size};
-}
+/* ---- entity types */
 
 static void entity_close(void *store, void *entity) {
   redis_entity *e = entity;
   hf_walks_forget(((redis_store *)store)->walks, e);
-  free((char *)(uintptr_t)e->prefix.data);
-  free((char *)(uintptr_t)e->pattern.data);
+  redis_entity_end(e);
   free(e);
 }
 
 static hf_status entity_open(void *store, hf_slice name, void **entity, hf_error *err) {
   redis_entity *e = calloc(1, sizeof *e);
-  char prefix[REDIS_KEY_MAX], *copy = NULL, *pattern = NULL;
-  size_t size = redis_escape(name, prefix), n = 0;
-  prefix[size++] = ':';
-  if (e) copy = malloc(size);
-  if (copy) pattern = malloc(2 * size + 1);
-  if (!pattern) {
-    free(copy);
+  if (!e || !redis_entity_init(e, store, name)) {
     free(e);
     return memory(err);
   }
-  memcpy(copy, prefix, size);
-  for (size_t i = 0; i < size; i++) {
-    if (strchr("*?[]\\", prefix[i])) pattern[n++] = '\\';
-    pattern[n++] = prefix[i];
-  }
-  pattern[n++] = '*';
-  *e = (redis_entity){store, {copy, size}, {pattern, n}};
   *entity = e;
   return HF_OK;
 }
@@ -128,77 +93,7 @@ static hf_status entity_init(void *store, void *entity, hf_error *err) {
   return status;
 }
 
-/* ---- values */
-
-uint64_t redis_revision(hf_slice json) {
-  uint64_t digest = crc64_ecma_refl(0, (const unsigned char *)json.data, json.size) >> 12;
-  return digest ? digest : 1;
-}
-
-hf_status redis_value(const redis_store *s, const redisReply *reply, hf_slice *json, hf_error *err) {
-  if (reply->type == REDIS_REPLY_ERROR) return redis_fail_reply(s, reply, err);
-  if (reply->type == REDIS_REPLY_NIL) return HF_NOT_FOUND;
-  if (reply->type != REDIS_REPLY_STRING) return hf_error_set(err, HF_IO, "Redis answers GET with something else");
-  *json = (hf_slice){reply->str, reply->len};
-  hf_error why;
-  if (hf_json_validate(*json, &why) == HF_OK) return HF_OK;
-  return hf_error_set(err, HF_CORRUPT, "%.900s", why.message);
-}
-
-bool redis_add_set(redis_batch *b, hf_slice key, hf_slice json, bool if_absent) {
-  char ttl[24];
-  hf_slice words[6] = {hf_text("SET"), key, json};
-  size_t n = 3;
-  if (b->store->config.ttl_ms) {
-    snprintf(ttl, sizeof ttl, "%lld", (long long)b->store->config.ttl_ms);
-    words[n++] = hf_text("PX");
-    words[n++] = hf_text(ttl);
-  }
-  if (if_absent) words[n++] = hf_text("NX");
-  return redis_batch_add(b, redis_slot(key), words, n) != NULL;
-}
-
-/* ---- writing many at once */
-
-static bool add_group(redis_batch *b, const char *command, const hf_slice *keys, const hf_slice *texts, size_t count,
-                      bool pairs) {
-  if (!redis_batch_open(b, redis_slot(keys[0]), count * (pairs ? 2 : 1) + 1) || !redis_batch_word(b, hf_text(command)))
-    return false;
-  for (size_t i = 0; i < count; i++)
-    if (!redis_batch_word(b, keys[i]) || (pairs && !redis_batch_word(b, texts[i]))) return false;
-  return true;
-}
-
-bool redis_add_all(redis_batch *b, const hf_slice *keys, const hf_slice *texts, size_t count) {
-  static const hf_slice multi = {"MULTI", 5}, exec = {"EXEC", 4};
-  bool ttl = b->store->config.ttl_ms != 0;
-  if (!redis_batch_add(b, 0, &multi, 1)) return false;
-  for (size_t first = 0, end; first < count; first = end) {
-    bool writes = texts[first].data != NULL, ok;
-    for (end = first; end < count && end - first < PAIRS && (texts[end].data != NULL) == writes;) end++;
-    if (writes && ttl) end = first + 1;
-    if (writes && ttl)
-      ok = redis_add_set(b, keys[first], texts[first], false);
-    else
-      ok = add_group(b, writes ? "MSET" : "DEL", keys + first, texts + first, end - first, writes);
-    if (!ok) return false;
-  }
-  return redis_batch_add(b, 0, &exec, 1) != NULL;
-}
-
-hf_status redis_check_all(const redis_batch *b, hf_error *err) {
-  const redisReply *exec = b->commands[b->count - 1].reply;
-  if (exec->type == REDIS_REPLY_NIL)
-    return hf_error_set(err, HF_CONFLICT,
-                        "another client has changed what this transaction has read, so nothing was written: run it "
-                        "again");
-  hf_status status = redis_batch_check(b, err); /* the first one refused tells more than EXEC does */
-  if (status == HF_OK && exec->type != REDIS_REPLY_ARRAY)
-    status = hf_error_set(err, HF_IO, "Redis answers EXEC with something else");
-  for (size_t i = 0; status == HF_OK && i < exec->elements; i++)
-    if (exec->element[i]->type == REDIS_REPLY_ERROR) status = redis_fail_reply(b->store, exec->element[i], err);
-  return status;
-}
+/* ---- writing */
 
 /* Whether each reply is of the type that the command has, or with may_be_nil nil. */
 static hf_status expect(const redis_batch *b, int type, bool may_be_nil, hf_error *err) {
@@ -454,14 +349,6 @@ static hf_status remove_many(void *store, void *txn, void *entity, const hf_key 
 
 /* ---- all of them */
 
-static hf_status list_all(redis_entity *e, redis_txn *txn, redis_time *time, hf_listing **out, hf_error *err) {
-  hf_status status = redis_list(e, time, out, err);
-  if (status || !txn) return status;
-  status = redis_txn_add_ids(txn, e, *out, err);
-  if (status) hf_listing_free(*out);
-  return status;
-}
-
 static hf_status clear_in(redis_txn *txn, redis_entity *e, const hf_listing *ids, hf_error *err) {
   hf_status status = HF_OK;
   char key[REDIS_KEY_MAX];
@@ -488,22 +375,12 @@ static hf_status clear_listed(redis_entity *e, const hf_listing *ids, const redi
 static hf_status clear(void *store, void *txn, void *entity, hf_error *err) {
   hf_listing *ids;
   redis_time time = redis_time_begin(store);
-  hf_status status = list_all(entity, txn, &time, &ids, err);
+  hf_status status = redis_list(entity, txn, &time, &ids, err);
   if (status) return status;
   redis_time_extend(&time, hf_listing_size(ids));
   status = txn ? clear_in(txn, entity, ids, err) : clear_listed(entity, ids, &time, err);
   hf_listing_free(ids);
   return status;
-}
-
-hf_status redis_count_within(void *txn, void *entity, redis_time *time, uint64_t *n, hf_error *err) {
-  hf_listing *ids;
-  hf_status status = list_all(entity, txn, time, &ids, err);
-  if (status) return status;
-  *n = hf_listing_size(ids);
-  for (size_t i = 0; txn && i < hf_listing_size(ids); i++) *n -= redis_txn_removed(txn, entity, hf_listing_id(ids, i));
-  hf_listing_free(ids);
-  return HF_OK;
 }
 
 static hf_status count(void *store, void *txn, void *entity, uint64_t *n, hf_error *err) {

@@ -6,13 +6,20 @@
  *   stat.c          what is known of the server
  *   scan.c          the ids of an entity type, and walks over them
  *   transaction.c   MULTI: what is read is watched, what is written is kept until the commit
+ *   value.c         the values of entities, as commands and replies have them
  *   pipeline.c      commands that are sent together, wherever their keys live, and tried again where that is safe
  *   topology.c      nodes, their idle links, sentinels, the slots of a cluster
+ *   command.c       commands as bytes, and their replies on one connection
  *   connection.c    one connection: bytes, replies, deadlines
  *   tls.c           TLS over its bytes
  *   reply.c         what is accepted as a reply
+ *   errors.c        what error replies mean
  *   deadline.c      how long an operation may take
+ *   slots.c         the slots of a cluster
+ *   key.c           the keys of entities
  *   config.c        what a URL says
+ *
+ * Each calls those after it only.
  *
  * Replies are parsed by hiredis.  Its connections are not used: their timeouts count from the last byte, so that no
  * call has a deadline, and they know no TLS.
@@ -27,36 +34,10 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "holdfast/backend.h"
-
-/* ---- URLs */
-
-typedef struct redis_address {
-  char host[256]; /* or the path of a socket */
-  int port;       /* 0: host is a path */
-} redis_address;
-
-enum { REDIS_SEEDS = 16 };
-
-typedef enum redis_mode { REDIS_SINGLE, REDIS_SENTINEL, REDIS_CLUSTER } redis_mode;
-
-typedef struct redis_config {
-  redis_mode mode;
-  redis_address seeds[REDIS_SEEDS]; /* the server, the sentinels, or some nodes of the cluster */
-  int seed_count;
-  char *user, *password; /* NULL: none */
-  char *sentinel_password;
-  char *master; /* name that the sentinels know it by */
-  int database;
-  bool tls, verify;                       /* verify the server's certificate */
-  char *cafile, *certfile, *keyfile;      /* NULL: the system's, none, none */
-  int64_t timeout_ms, connect_ms, ttl_ms; /* ttl_ms 0: entities stay */
-  int retries;
-} redis_config;
-
-/* HF_INVALID_ARGUMENT says what to write instead, without the password.  redis_config_free() in any case. */
-hf_status redis_config_parse(const hf_location *at, redis_config *out, hf_error *err);
-void redis_config_free(redis_config *c);
+#include "config.h"
+#include "errors.h"
+#include "key.h"
+#include "slots.h"
 
 /* ---- replies */
 
@@ -105,8 +86,6 @@ bool redis_link_is_clean(const redis_link *link);
 hf_status redis_link_send(redis_link *link, const char *data, size_t size, int64_t deadline, hf_error *err);
 /* The next reply, which may be an error reply; freed by freeReplyObject(). */
 hf_status redis_link_receive(redis_link *link, redisReply **out, int64_t deadline, hf_error *err);
-/* "host:port" or the path. */
-const char *redis_address_text(const redis_address *address, char out[300]);
 
 /* TLS over bytes that connection.c moves. */
 hf_status redis_tls_new(const redis_config *c, const char *host, redis_tls **out, hf_error *err);
@@ -122,7 +101,7 @@ hf_status redis_tls_read(redis_tls *tls, char *out, size_t capacity, size_t *siz
 
 /* ---- stores and routes */
 
-enum { REDIS_SLOTS = 16384, REDIS_NODES = 512, REDIS_IDLE = 16 };
+enum { REDIS_NODES = 512, REDIS_IDLE = 16 };
 
 typedef struct redis_node {
   redis_address address;
@@ -148,12 +127,6 @@ typedef struct redis_store {
   char warnings[512];         /* what it may lose; "" if nothing is known to */
 } redis_store;
 
-typedef struct redis_entity {
-  redis_store *store;
-  hf_slice prefix;  /* of its keys: the escaped name and ":" */
-  hf_slice pattern; /* of its keys, for SCAN */
-} redis_entity;
-
 /* The deadline of an operation that begins now, and is over after one round trip or two. */
 int64_t redis_deadline(const redis_store *s);
 
@@ -170,8 +143,6 @@ void redis_time_extend(redis_time *t, uint64_t keys);
 int64_t redis_time_step(const redis_time *t);
 bool redis_time_is_over(const redis_time *t);
 
-/* The slot of a key in a cluster. */
-int redis_slot(hf_slice key);
 /* Makes routes known as far as necessary: the sentinels' master, the cluster's slots. */
 hf_status redis_route_refresh(redis_store *s, int64_t deadline, hf_error *err);
 /* The node of a slot (any number where there is no cluster), or of an address. */
@@ -187,7 +158,7 @@ hf_status redis_link_take(redis_store *s, int node, bool careful, int64_t deadli
 void redis_link_give(redis_store *s, int node, redis_link *link, bool broken);
 void redis_route_free(redis_store *s);
 
-/* ---- batches */
+/* ---- commands */
 
 typedef struct redis_command {
   size_t at, size; /* in the batch's text */
@@ -216,33 +187,21 @@ redis_command *redis_batch_add(redis_batch *b, int slot, const hf_slice *words, 
 /* Begins a command of that many words, which redis_batch_word() adds. */
 redis_command *redis_batch_open(redis_batch *b, int slot, size_t words);
 bool redis_batch_word(redis_batch *b, hf_slice word);
-/* Sends all and waits for the replies.  HF_OK: each command has one, perhaps an error. */
-hf_status redis_batch_run(redis_batch *b, int64_t deadline, hf_error *err);
-/* The same on one link, without trying again; for transactions.  Nothing is said about writes. */
+/* Sends all on one link, once, and waits for the replies.  Nothing is said about writes. */
 hf_status redis_batch_run_on(redis_batch *b, redis_link *link, int64_t deadline, hf_error *err);
+/* HF_OK, or that of the first error among the replies. */
+hf_status redis_batch_check(const redis_batch *b, hf_error *err);
+
+/* ---- pipelines */
+
+/* Sends all, each to the node of its key, and waits for the replies.  HF_OK: each command has one, perhaps an error. */
+hf_status redis_batch_run(redis_batch *b, int64_t deadline, hf_error *err);
 
 /* A link to the node 0, of a store that is no cluster; tried again as batches are. */
 hf_status redis_link_insist(redis_store *s, redis_link **out, int64_t deadline, hf_error *err);
 
-/* What an error reply means. */
-hf_status redis_fail_reply(const redis_store *s, const redisReply *reply, hf_error *err);
-/* HF_OK, or that of the first error among the replies. */
-hf_status redis_batch_check(const redis_batch *b, hf_error *err);
-/* Says that a write may have happened; `err` has what went wrong. */
-hf_status redis_lost(hf_error *err);
+/* ---- values */
 
-/* ---- entities */
-
-enum { REDIS_KEY_MAX = 4 * HF_ID_MAX + 8 };
-
-typedef bool (*redis_key_fn)(void *arg, hf_slice key);
-typedef struct redis_txn redis_txn;
-
-/* An entity name as it stands in keys: its ":" and "%" as %3A and %25, or "a:b" and an id would be taken for "a" and
- * another id.  Returns the size. */
-size_t redis_escape(hf_slice name, char out[REDIS_KEY_MAX]);
-/* The key of an id; it is in `out`. */
-hf_slice redis_key(const redis_entity *e, hf_slice id, char out[REDIS_KEY_MAX]);
 /* What a reply to GET has: the text, HF_NOT_FOUND, HF_CORRUPT, or what an error reply means. */
 hf_status redis_value(const redis_store *s, const redisReply *reply, hf_slice *json, hf_error *err);
 /* What stands for the revision of a text: 52 bits of a digest of it, never 0.  Redis keeps none, and one of ours beside
@@ -255,8 +214,14 @@ bool redis_add_all(redis_batch *b, const hf_slice *keys, const hf_slice *texts, 
 /* What became of them: HF_CONFLICT when a watched key has changed. */
 hf_status redis_check_all(const redis_batch *b, hf_error *err);
 
-/* The ids of the entity type as they are in the server.  The time grows with how many keys that has. */
-hf_status redis_list(redis_entity *e, redis_time *time, hf_listing **out, hf_error *err);
+/* ---- lists and walks */
+
+typedef bool (*redis_key_fn)(void *arg, hf_slice key);
+typedef struct redis_txn redis_txn;
+
+/* The ids of the entity type as they are in the server, and those that the transaction wrote; also those that it
+ * removed.  The time grows with how many keys the server has. */
+hf_status redis_list(redis_entity *e, const redis_txn *txn, redis_time *time, hf_listing **out, hf_error *err);
 hf_status redis_list_names(redis_store *s, const redis_txn *txn, hf_page *page, hf_error *err);
 hf_status redis_scan(void *store, void *txn, void *entity, const hf_scan *scan, hf_page *page, bool *more,
                      hf_error *err);

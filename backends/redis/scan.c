@@ -87,7 +87,7 @@ static hf_status take_sizes(struct pass *p, const redis_command *commands, size_
 
 /* The reply of one node: its next cursor, and keys. */
 static hf_status take_keys(struct pass *p, int node, const redisReply *r, hf_error *err) {
-  if (r->type == REDIS_REPLY_ERROR) return redis_fail_reply(p->store, r, err);
+  if (r->type == REDIS_REPLY_ERROR) return redis_fail_reply(p->store->config.mode, r, err);
   if (r->type != REDIS_REPLY_ARRAY || r->elements != 2 || r->element[0]->type != REDIS_REPLY_STRING ||
       r->element[0]->len >= sizeof p->cursors[0] || r->element[1]->type != REDIS_REPLY_ARRAY)
     return hf_error_set(err, HF_IO, "Redis answers SCAN with something else");
@@ -222,32 +222,36 @@ static bool add_id(void *arg, hf_slice key) {
   return key.size < l->prefix || hf_listing_add(l->ids, (hf_slice){key.data + l->prefix, key.size - l->prefix});
 }
 
-hf_status redis_list(redis_entity *e, redis_time *time, hf_listing **out, hf_error *err) {
+hf_status redis_list(redis_entity *e, const redis_txn *txn, redis_time *time, hf_listing **out, hf_error *err) {
   struct listing l = {hf_listing_new(), e->prefix.size};
   if (!l.ids) return memory(err);
   hf_status status = scan_keys(e->store, e->pattern, add_id, &l, time, err);
+  if (status == HF_OK) hf_listing_sort(l.ids);
+  if (status == HF_OK && txn) status = redis_txn_add_ids(txn, e, l.ids, err);
   if (status) {
     hf_listing_free(l.ids);
     return status;
   }
-  hf_listing_sort(l.ids);
   *out = l.ids;
   return HF_OK;
 }
 
-/* The name before the first ":", unescaped; names that we would write in another way are others'. */
+hf_status redis_count_within(void *txn, void *entity, redis_time *time, uint64_t *n, hf_error *err) {
+  hf_listing *ids;
+  hf_status status = redis_list(entity, txn, time, &ids, err);
+  if (status) return status;
+  *n = hf_listing_size(ids);
+  for (size_t i = 0; txn && i < hf_listing_size(ids); i++) *n -= redis_txn_removed(txn, entity, hf_listing_id(ids, i));
+  hf_listing_free(ids);
+  return HF_OK;
+}
+
+/* Keys that we would write in another way are others'. */
 static bool add_name(void *arg, hf_slice key) {
   hf_listing *names = arg;
-  char text[REDIS_KEY_MAX], again[REDIS_KEY_MAX];
-  const char *colon = memchr(key.data, ':', key.size);
-  size_t size = colon ? (size_t)(colon - key.data) : sizeof text;
-  if (!size || size >= sizeof text) return true;
-  memcpy(text, key.data, size);
-  text[size] = '\0';
-  if (strlen(text) != size || !hf_url_decode(text)) return true;
-  size_t written = strlen(text) <= HF_ID_MAX ? redis_escape(hf_text(text), again) : 0;
-  if (written != size || memcmp(again, key.data, size) != 0) return true;
-  if (!hf_listing_add(names, hf_text(text))) return false;
+  char name[REDIS_KEY_MAX];
+  if (!redis_key_name(key, name)) return true;
+  if (!hf_listing_add(names, hf_text(name))) return false;
   if (hf_listing_size(names) >= NAMES_PAGE) hf_listing_sort(names);
   return true;
 }
@@ -285,7 +289,7 @@ static hf_status read_values(redis_entity *e, const hf_slice *ids, size_t count,
   hf_status status = ok ? redis_batch_run(b, deadline, err) : memory(err);
   if (status) return status;
   const redisReply *all = b->commands[0].reply;
-  if (!cluster && all->type == REDIS_REPLY_ERROR) return redis_fail_reply(e->store, all, err);
+  if (!cluster && all->type == REDIS_REPLY_ERROR) return redis_fail_reply(e->store->config.mode, all, err);
   if (!cluster && (all->type != REDIS_REPLY_ARRAY || all->elements != count))
     return hf_error_set(err, HF_IO, "Redis answers MGET with something else");
   for (size_t i = 0; i < count; i++) values[i] = cluster ? b->commands[i].reply : all->element[i];
@@ -414,8 +418,7 @@ static hf_status new_walk(redis_entity *e, redis_txn *txn, redis_time *time, str
     free(w);
     return memory(err);
   }
-  hf_status status = redis_list(e, time, &w->ids, err);
-  if (status == HF_OK && txn) status = redis_txn_add_ids(txn, e, w->ids, err);
+  hf_status status = redis_list(e, txn, time, &w->ids, err);
   if (status) {
     redis_walk_free(w);
     return status;

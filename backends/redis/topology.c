@@ -15,25 +15,6 @@
 
 enum { MS = 1000000, CAREFUL_NS = 10 * MS, RESOLVE_NS = 1000 * MS };
 
-/* CRC16 (XMODEM) of the key, or of what stands in its first {...}. */
-int redis_slot(hf_slice key) {
-  const char *open = memchr(key.data, '{', key.size);
-  if (open) {
-    size_t left = key.size - (size_t)(open + 1 - key.data);
-    const char *close = memchr(open + 1, '}', left);
-    if (close && close > open + 1) key = (hf_slice){open + 1, (size_t)(close - open - 1)};
-  }
-  static const uint16_t table[16] = {0x0000, 0x1021, 0x2042, 0x3063, 0x4084, 0x50A5, 0x60C6, 0x70E7,
-                                     0x8108, 0x9129, 0xA14A, 0xB16B, 0xC18C, 0xD1AD, 0xE1CE, 0xF1EF};
-  unsigned crc = 0;
-  for (size_t i = 0; i < key.size; i++) {
-    unsigned byte = (unsigned char)key.data[i];
-    crc = (crc << 4 ^ table[(crc >> 12 ^ byte >> 4) & 15]) & 0xFFFF;
-    crc = (crc << 4 ^ table[(crc >> 12 ^ byte) & 15]) & 0xFFFF;
-  }
-  return (int)(crc % REDIS_SLOTS);
-}
-
 /* ---- nodes */
 
 /* With the lock held.  -1: no memory, or too many nodes. */
@@ -341,23 +322,12 @@ static hf_status resolve_master(redis_store *s, int64_t deadline, hf_error *err)
 
 /* ---- slots */
 
-static bool parse_range(redis_store *s, const redisReply *range, const char *asked_host, int16_t *slots) {
-  if (range->type != REDIS_REPLY_ARRAY || range->elements < 3) return false;
-  const redisReply *master = range->element[2];
-  long long first = range->element[0]->integer, last = range->element[1]->integer;
-  if (range->element[0]->type != REDIS_REPLY_INTEGER || range->element[1]->type != REDIS_REPLY_INTEGER ||
-      master->type != REDIS_REPLY_ARRAY || master->elements < 2 || master->element[1]->type != REDIS_REPLY_INTEGER ||
-      first < 0 || last >= REDIS_SLOTS)
-    return false;
-  redis_address a = {.port = (int)master->element[1]->integer};
-  bool named = master->element[0]->type == REDIS_REPLY_STRING && master->element[0]->len &&
-               strcmp(master->element[0]->str, "?") != 0;
-  const char *host = named ? master->element[0]->str : asked_host;
-  if (strlen(host) >= sizeof a.host) return false;
-  strcpy(a.host, host);
-  int node = redis_route_address(s, &a);
+static bool take_range(redis_store *s, const redisReply *reply, const char *asked_host, int16_t *slots) {
+  redis_range range;
+  if (!redis_range_parse(reply, asked_host, &range)) return false;
+  int node = redis_route_address(s, &range.master);
   if (node < 0) return false;
-  for (long long i = first; i <= last; i++) slots[i] = (int16_t)node;
+  for (int i = range.first; i <= range.last; i++) slots[i] = (int16_t)node;
   return true;
 }
 
@@ -379,7 +349,7 @@ static hf_status ask_node(redis_store *s, const redis_address *at, int64_t deadl
     memset(slots, -1, sizeof slots);
     const redisReply *r = b.commands[0].reply;
     bool ok = r->type == REDIS_REPLY_ARRAY && r->elements;
-    for (size_t i = 0; ok && i < r->elements; i++) ok = parse_range(s, r->element[i], at->host, slots);
+    for (size_t i = 0; ok && i < r->elements; i++) ok = take_range(s, r->element[i], at->host, slots);
     pthread_mutex_lock(&s->lock);
     if (ok) memcpy(s->slots, slots, sizeof slots);
     if (ok) s->stale = false;

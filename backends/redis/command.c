@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Commands as bytes, in the protocol of Redis, and their replies on one connection, in the order of the commands.  What
+ * goes to several nodes, and is tried again, is in pipeline.c.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "redis.h"
+
+void redis_batch_init(redis_batch *b, redis_store *s, bool writes) {
+  *b = (redis_batch){.store = s, .writes = writes, .commands = b->few, .capacity = REDIS_FEW};
+}
+
+void redis_batch_free(redis_batch *b) {
+  for (size_t i = 0; i < b->count; i++) freeReplyObject(b->commands[i].reply);
+  if (b->commands != b->few) free(b->commands);
+  hf_buffer_free(&b->text);
+}
+
+/* ---- bytes */
+
+static bool grow(redis_batch *b) {
+  size_t capacity = 4 * b->capacity;
+  redis_command *more = malloc(capacity * sizeof *more);
+  if (!more) return false;
+  memcpy(more, b->commands, b->count * sizeof *more);
+  if (b->commands != b->few) free(b->commands);
+  b->commands = more;
+  b->capacity = capacity;
+  return true;
+}
+
+/* Writes "$12\r\n" or "*3\r\n"; returns behind it. */
+static char *put_size(char *to, char kind, size_t n) {
+  char digits[24];
+  int count = 0;
+  *to++ = kind;
+  do digits[count++] = (char)('0' + n % 10);
+  while (n /= 10);
+  while (count) *to++ = digits[--count];
+  *to++ = '\r';
+  *to++ = '\n';
+  return to;
+}
+
+redis_command *redis_batch_open(redis_batch *b, int slot, size_t words) {
+  if (b->count == b->capacity && !grow(b)) return NULL;
+  if (!hf_buffer_reserve(&b->text, b->text.size + REDIS_TEXT)) return NULL;
+  redis_command *c = &b->commands[b->count++];
+  *c = (redis_command){.at = b->text.size, .slot = slot, .node = -1};
+  char *end = put_size(b->text.data + b->text.size, '*', words);
+  b->text.size = (size_t)(end - b->text.data);
+  c->size = b->text.size - c->at;
+  return c;
+}
+
+bool redis_batch_word(redis_batch *b, hf_slice word) {
+  redis_command *c = &b->commands[b->count - 1];
+  if (!hf_buffer_reserve(&b->text, b->text.size + word.size + 32)) return false;
+  char *to = put_size(b->text.data + b->text.size, '$', word.size);
+  memcpy(to, word.data, word.size);
+  memcpy(to + word.size, "\r\n", 2);
+  b->text.size = (size_t)(to - b->text.data) + word.size + 2;
+  c->size = b->text.size - c->at;
+  return true;
+}
+
+redis_command *redis_batch_add(redis_batch *b, int slot, const hf_slice *words, size_t count) {
+  redis_command *c = redis_batch_open(b, slot, count);
+  for (size_t i = 0; c && i < count; i++)
+    if (!redis_batch_word(b, words[i])) return NULL;
+  return c;
+}
+
+/* ---- replies */
+
+hf_status redis_batch_run_on(redis_batch *b, redis_link *link, int64_t deadline, hf_error *err) {
+  hf_status status = redis_link_send(link, b->text.data, b->text.size, deadline, err);
+  redis_bounds_allow(&link->bounds, b->count);
+  for (size_t i = 0; i < b->count && status == HF_OK; i++)
+    status = redis_link_receive(link, &b->commands[i].reply, deadline, err);
+  return status;
+}
+
+hf_status redis_batch_check(const redis_batch *b, hf_error *err) {
+  for (size_t i = 0; i < b->count; i++)
+    if (b->commands[i].reply->type == REDIS_REPLY_ERROR)
+      return redis_fail_reply(b->store->config.mode, b->commands[i].reply, err);
+  return HF_OK;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What a URL says of a store: where its servers are, how they are asked, and how long they may take.
+ */
+#ifndef HF_BACKENDS_REDIS_CONFIG_H
+#define HF_BACKENDS_REDIS_CONFIG_H
+
+#include "holdfast/backend.h"
+
+typedef struct redis_address {
+  char host[256]; /* or the path of a socket */
+  int port;       /* 0: host is a path */
+} redis_address;
+
+/* "host:port" or the path. */
+const char *redis_address_text(const redis_address *address, char out[300]);
+
+enum { REDIS_SEEDS = 16, REDIS_PORT_MAX = 65535 };
+
+typedef enum redis_mode { REDIS_SINGLE, REDIS_SENTINEL, REDIS_CLUSTER } redis_mode;
+
+typedef struct redis_config {
+  redis_mode mode;
+  redis_address seeds[REDIS_SEEDS]; /* the server, the sentinels, or some nodes of the cluster */
+  int seed_count;
+  char *user, *password; /* NULL: none */
+  char *sentinel_password;
+  char *master; /* name that the sentinels know it by */
+  int database;
+  bool tls, verify;                       /* verify the server's certificate */
+  char *cafile, *certfile, *keyfile;      /* NULL: the system's, none, none */
+  int64_t timeout_ms, connect_ms, ttl_ms; /* ttl_ms 0: entities stay */
+  int retries;
+} redis_config;
+
+/* HF_INVALID_ARGUMENT says what to write instead, without the password.  redis_config_free() in any case. */
+hf_status redis_config_parse(const hf_location *at, redis_config *out, hf_error *err);
+void redis_config_free(redis_config *c);
+
+#endif

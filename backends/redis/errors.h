@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What error replies mean: which status they have, and which say that the server did nothing and may do it in a moment.
+ */
+#ifndef HF_BACKENDS_REDIS_ERRORS_H
+#define HF_BACKENDS_REDIS_ERRORS_H
+
+#include <hiredis/hiredis.h>
+
+#include "config.h"
+
+/* Whether it is an error reply that begins so. */
+bool redis_reply_begins(const redisReply *reply, const char *word);
+/* Whether the server did nothing, and may do it in a moment: the command is sent again. */
+bool redis_reply_is_passing(redis_mode mode, const redisReply *reply);
+/* What an error reply means. */
+hf_status redis_fail_reply(redis_mode mode, const redisReply *reply, hf_error *err);
+/* Says that a write may have happened; `err` has what went wrong. */
+hf_status redis_lost(hf_error *err);
+
+#endif
