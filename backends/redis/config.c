@@ -66,6 +66,8 @@ static hf_status parse_host(redis_config *c, char *text, hf_error *err) {
     *close = '\0';
     host++;
     if (close[1] == ':') port = close + 2;
+    if (close[1] && !port)
+      return hf_error_set(err, HF_INVALID_ARGUMENT, "store URL: a : is missing between ] and the port '%s'", close + 1);
   } else if ((port = strchr(text, ':'))) {
     *port++ = '\0';
   }

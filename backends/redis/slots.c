@@ -6,7 +6,6 @@
  */
 #include "slots.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* What stands in the first {...} of a key where that is not empty, or the key. */
@@ -31,12 +30,24 @@ int redis_slot(hf_slice key) {
   return (int)(crc % REDIS_SLOTS);
 }
 
+/* The whole number that ends at `end`; -1: it is none, or greater than max. */
+static int number(const char *text, const char *end, int max) {
+  int n = 0;
+  for (const char *p = text; p < end; p++) {
+    if (*p < '0' || *p > '9') return -1;
+    n = n * 10 + (*p - '0');
+    if (n > max) return -1;
+  }
+  return text < end ? n : -1;
+}
+
 bool redis_redirect_parse(const char *text, const char *said_by, redis_redirect *out) {
-  const char *p = strchr(text, ' '), *host, *colon;
-  if (!p || !(host = strchr(p + 1, ' ')) || !(colon = strrchr(++host, ':'))) return false;
-  *out = (redis_redirect){.slot = (int)strtol(p + 1, NULL, 10), .to.port = (int)strtol(colon + 1, NULL, 10)};
-  size_t size = (size_t)(colon - host);
-  if (out->slot < 0 || out->slot >= REDIS_SLOTS || out->to.port <= 0 || size >= sizeof out->to.host) return false;
+  const char *slot = strchr(text, ' '), *host, *colon;
+  if (!slot || !(host = strchr(++slot, ' ')) || !(colon = strrchr(host, ':'))) return false;
+  *out = (redis_redirect){.slot = number(slot, host, REDIS_SLOTS - 1)};
+  out->to.port = number(colon + 1, colon + strlen(colon), REDIS_PORT_MAX);
+  size_t size = (size_t)(colon - ++host);
+  if (out->slot < 0 || out->to.port <= 0 || size >= sizeof out->to.host) return false;
   memcpy(out->to.host, host, size);
   if (!size) strcpy(out->to.host, said_by);
   return true;
@@ -48,12 +59,13 @@ bool redis_range_parse(const redisReply *reply, const char *said_by, redis_range
   long long first = reply->element[0]->integer, last = reply->element[1]->integer;
   if (reply->element[0]->type != REDIS_REPLY_INTEGER || reply->element[1]->type != REDIS_REPLY_INTEGER ||
       master->type != REDIS_REPLY_ARRAY || master->elements < 2 || master->element[1]->type != REDIS_REPLY_INTEGER ||
-      first < 0 || last >= REDIS_SLOTS)
+      first < 0 || last < first || last >= REDIS_SLOTS)
     return false;
   bool named = master->element[0]->type == REDIS_REPLY_STRING && master->element[0]->len &&
                strcmp(master->element[0]->str, "?") != 0;
   const char *host = named ? master->element[0]->str : said_by;
-  *out = (redis_range){(int)first, (int)last, {.port = (int)master->element[1]->integer}};
+  long long port = master->element[1]->integer;
+  *out = (redis_range){(int)first, (int)last, {.port = port > 0 && port <= REDIS_PORT_MAX ? (int)port : 0}};
   if (strlen(host) >= sizeof out->master.host) return false;
   strcpy(out->master.host, host);
   return true;

@@ -25,8 +25,8 @@ bool redis_redirect_parse(const char *text, const char *said_by, redis_redirect 
 
 /* One element of the reply to CLUSTER SLOTS: a range of slots and its master. */
 typedef struct redis_range {
-  int first, last; /* none where last < first */
-  redis_address master;
+  int first, last;
+  redis_address master; /* port 0: it says none that there can be */
 } redis_range;
 
 /* False: it is not as it should be.  `said_by`: the host of the node that said it, which stands for one without a name.

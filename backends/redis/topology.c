@@ -325,6 +325,7 @@ static hf_status resolve_master(redis_store *s, int64_t deadline, hf_error *err)
 static bool take_range(redis_store *s, const redisReply *reply, const char *asked_host, int16_t *slots) {
   redis_range range;
   if (!redis_range_parse(reply, asked_host, &range)) return false;
+  if (!range.master.port) return true; /* its slots stay unknown */
   int node = redis_route_address(s, &range.master);
   if (node < 0) return false;
   for (int i = range.first; i <= range.last; i++) slots[i] = (int16_t)node;

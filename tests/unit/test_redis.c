@@ -1,0 +1,860 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the Redis backend knows without a server: slots and redirects of a cluster, keys, commands as bytes, what error
+ * replies mean, URLs, deadlines, and the limits of replies.
+ */
+#include "../backends/redis/redis.h"
+
+#include <fnmatch.h>
+
+#include "unit/support.h"
+
+static const int64_t MS = 1000000;
+
+/* The reply that these bytes are; freed by freeReplyObject(). */
+static redisReply *reply_of(const char *bytes) {
+  redisReader *reader = redisReaderCreate();
+  void *reply = NULL;
+  assert_int_equal(redisReaderFeed(reader, bytes, strlen(bytes)), REDIS_OK);
+  assert_int_equal(redisReaderGetReply(reader, &reply), REDIS_OK);
+  if (!reply) fail_msg("not a whole reply: %s", bytes);
+  redisReaderFree(reader);
+  return reply;
+}
+
+static redis_store *new_redis_store(redis_mode mode, int64_t timeout_ms) {
+  redis_store *s = calloc(1, sizeof *s);
+  assert_non_null(s);
+  s->config.mode = mode;
+  s->config.timeout_ms = timeout_ms;
+  return s;
+}
+
+/* ---- slots */
+
+static void a_slot_is_the_crc16_of_the_key(void **state) {
+  (void)state;
+  static const struct {
+    const char *key;
+    int slot;
+  } known[] = {{"", 0},      {"foo", 12182},       {"bar", 5061}, {"hello", 866}, {"somekey", 11058},
+               {"a", 15495}, {"123456789", 0x31C3}};
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+    if (redis_slot(hf_text(known[i].key)) != known[i].slot)
+      fail_msg("%s: %d, not %d", known[i].key, redis_slot(hf_text(known[i].key)), known[i].slot);
+  assert_int_equal(redis_slot((hf_slice){"\xff\x00\xff", 3}), 0xD193 % REDIS_SLOTS);
+}
+
+static void a_hash_tag_is_what_counts(void **state) {
+  (void)state;
+  static const struct {
+    const char *key, *part;
+  } same[] = {
+      {"{user1000}.following", "user1000"},
+      {"{user1000}.followers", "user1000"},
+      {"signal:{BTC}:1", "BTC"},
+      {"foo{{bar}}zap", "{bar"},
+      {"foo{bar}{zap}", "bar"},
+      {"}{foo}", "foo"},
+  };
+  static const char *const whole[] = {"foo{}{bar}", "{}", "{", "}", "foo{bar", "foo}bar{", "a}b{c"};
+  for (size_t i = 0; i < sizeof same / sizeof *same; i++)
+    if (redis_slot(hf_text(same[i].key)) != redis_slot(hf_text(same[i].part)))
+      fail_msg("%s is not in the slot of %s", same[i].key, same[i].part);
+  /* Without braces that are a pair with something between them all of the key counts: another last byte, another slot.
+   */
+  for (size_t i = 0; i < sizeof whole / sizeof *whole; i++)
+    if (redis_slot(hf_text(whole[i])) == redis_slot(hf_text(text_of("%sx", whole[i]))))
+      fail_msg("%s and %sx are in one slot", whole[i], whole[i]);
+  assert_int_equal(redis_slot(hf_text("foo{}{bar}")), 8363);
+  /* The closing brace is looked for in the key only, not in what follows it in memory. */
+  assert_int_equal(redis_slot((hf_slice){"{foo}", 4}), redis_slot(hf_text("{foo")));
+}
+
+static void redirects_name_a_slot_and_a_node(void **state) {
+  (void)state;
+  static const struct {
+    const char *text;
+    int slot;
+    const char *host;
+    int port;
+  } good[] = {
+      {"MOVED 3999 127.0.0.1:6381", 3999, "127.0.0.1", 6381},
+      {"ASK 0 redis-2.example:1", 0, "redis-2.example", 1},
+      {"MOVED 16383 ::1:65535", 16383, "::1", 65535},
+      {"ASK 866 2001:db8::7:7000", 866, "2001:db8::7", 7000},
+      {"MOVED 3999 :6381", 3999, "said.by", 6381},
+  };
+  for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+    redis_redirect to;
+    if (!redis_redirect_parse(good[i].text, "said.by", &to)) fail_msg("refused: %s", good[i].text);
+    assert_int_equal(to.slot, good[i].slot);
+    assert_string_equal(to.to.host, good[i].host);
+    assert_int_equal(to.to.port, good[i].port);
+  }
+}
+
+static void redirects_that_make_no_sense_are_refused(void **state) {
+  (void)state;
+  static const char *const bad[] = {
+      "MOVED",
+      "MOVED ",
+      "MOVED 3999",
+      "MOVED 3999 ",
+      "MOVED 3999 127.0.0.1",
+      "MOVED 3999 127.0.0.1:",
+      "MOVED 3999 127.0.0.1:0",
+      "MOVED 3999 127.0.0.1:-1",
+      "MOVED 3999 127.0.0.1:x",
+      "MOVED 3999 127.0.0.1:6381x",
+      "MOVED 3999 127.0.0.1:65536",
+      "MOVED 3999 127.0.0.1:4294973677", /* 6381 in 32 bits */
+      "MOVED 3999 127.0.0.1:99999999999999999999",
+      "MOVED -1 127.0.0.1:6381",
+      "MOVED 16384 127.0.0.1:6381",
+      "MOVED 4294971295 127.0.0.1:6381", /* 3999 in 32 bits */
+      "MOVED 99999999999999999999 127.0.0.1:6381",
+      "MOVED x 127.0.0.1:6381",
+      "MOVED 39x 127.0.0.1:6381",
+      "MOVED  127.0.0.1:6381",
+  };
+  redis_redirect to;
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+    if (redis_redirect_parse(bad[i], "said.by", &to))
+      fail_msg("%s: slot %d, %s:%d", bad[i], to.slot, to.to.host, to.to.port);
+  char host[256];
+  memset(host, 'h', sizeof host);
+  host[255] = '\0';
+  assert_true(redis_redirect_parse(text_of("ASK 1 %s:1", host), "said.by", &to));
+  assert_string_equal(to.to.host, host);
+  assert_false(redis_redirect_parse(text_of("ASK 1 h%s:1", host), "said.by", &to));
+}
+
+static void ranges_of_slots_have_a_master(void **state) {
+  (void)state;
+  static const struct {
+    const char *bytes, *host;
+    int first, last;
+  } good[] = {
+      {"*3\r\n:0\r\n:5460\r\n*3\r\n$9\r\n127.0.0.1\r\n:7000\r\n$2\r\nid\r\n", "127.0.0.1", 0, 5460},
+      {"*4\r\n:16383\r\n:16383\r\n*2\r\n$3\r\n::1\r\n:7000\r\n*2\r\n$1\r\nr\r\n:1\r\n", "::1", 16383, 16383},
+      {"*3\r\n:1\r\n:2\r\n*2\r\n$0\r\n\r\n:7000\r\n", "said.by", 1, 2},
+      {"*3\r\n:1\r\n:2\r\n*2\r\n$1\r\n?\r\n:7000\r\n", "said.by", 1, 2},
+      {"*3\r\n:1\r\n:2\r\n*2\r\n$-1\r\n:7000\r\n", "said.by", 1, 2},
+  };
+  for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+    redis_range range;
+    redisReply *reply = reply_of(good[i].bytes);
+    if (!redis_range_parse(reply, "said.by", &range)) fail_msg("refused: %s", good[i].bytes);
+    assert_int_equal(range.first, good[i].first);
+    assert_int_equal(range.last, good[i].last);
+    assert_string_equal(range.master.host, good[i].host);
+    assert_int_equal(range.master.port, 7000);
+    freeReplyObject(reply);
+  }
+}
+
+static void ranges_that_make_no_sense_are_refused(void **state) {
+  (void)state;
+  static const char *const bad[] = {
+      "+OK\r\n",
+      "*0\r\n",
+      "*2\r\n:0\r\n:1\r\n",
+      "*3\r\n$1\r\n0\r\n:1\r\n*2\r\n$1\r\nh\r\n:1\r\n",
+      "*3\r\n:0\r\n$1\r\n1\r\n*2\r\n$1\r\nh\r\n:1\r\n",
+      "*3\r\n:-1\r\n:1\r\n*2\r\n$1\r\nh\r\n:1\r\n",
+      "*3\r\n:0\r\n:16384\r\n*2\r\n$1\r\nh\r\n:1\r\n",
+      "*3\r\n:4294967296\r\n:1\r\n*2\r\n$1\r\nh\r\n:1\r\n",
+      "*3\r\n:2\r\n:1\r\n*2\r\n$1\r\nh\r\n:1\r\n",
+      "*3\r\n:0\r\n:1\r\n$1\r\nh\r\n",
+      "*3\r\n:0\r\n:1\r\n*1\r\n$1\r\nh\r\n",
+      "*3\r\n:0\r\n:1\r\n*2\r\n$1\r\nh\r\n$1\r\n1\r\n",
+  };
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    redis_range range;
+    redisReply *reply = reply_of(bad[i]);
+    if (redis_range_parse(reply, "said.by", &range)) fail_msg("accepted: %s", bad[i]);
+    freeReplyObject(reply);
+  }
+  char host[257];
+  memset(host, 'h', sizeof host);
+  host[256] = '\0';
+  redis_range range;
+  redisReply *reply = reply_of(text_of("*3\r\n:0\r\n:1\r\n*2\r\n$256\r\n%s\r\n:1\r\n", host));
+  assert_false(redis_range_parse(reply, "said.by", &range));
+  freeReplyObject(reply);
+}
+
+/* Such an address would be the path of a socket, or another port. */
+static void a_master_without_a_good_port_has_none(void **state) {
+  (void)state;
+  static const char *const ports[] = {"0", "-1", "65536", "4294967296", "4294974296"};
+  for (size_t i = 0; i < sizeof ports / sizeof *ports; i++) {
+    redis_range range;
+    redisReply *reply = reply_of(text_of("*3\r\n:0\r\n:1\r\n*2\r\n$1\r\nh\r\n:%s\r\n", ports[i]));
+    assert_true(redis_range_parse(reply, "said.by", &range));
+    if (range.master.port) fail_msg("%s: %d", ports[i], range.master.port);
+    freeReplyObject(reply);
+  }
+}
+
+/* ---- keys */
+
+static hf_slice key_of(const char *name, const char *id, char out[REDIS_KEY_MAX]) {
+  redis_entity e;
+  assert_true(redis_entity_init(&e, NULL, hf_text(name)));
+  hf_slice key = redis_key(&e, hf_text(id), out);
+  redis_entity_end(&e);
+  return key;
+}
+
+static void keys_are_name_and_id(void **state) {
+  (void)state;
+  static const struct {
+    const char *name, *id, *key;
+  } known[] = {
+      {"signal", "BTC", "signal:BTC"},
+      {"signal", "a:b%c", "signal:a:b%c"},
+      {"a:b", "c", "a%3Ab:c"},
+      {"a", "b:c", "a:b:c"},
+      {"100%", "x", "100%25:x"},
+      {"%3A", "x", "%253A:x"},
+      {"\xc3\xa4/ \"{}", "x", "\xc3\xa4/ \"{}:x"},
+  };
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+    char out[REDIS_KEY_MAX], name[REDIS_KEY_MAX];
+    hf_slice key = key_of(known[i].name, known[i].id, out);
+    assert_int_equal(key.size, strlen(known[i].key));
+    assert_memory_equal(key.data, known[i].key, key.size);
+    assert_true(redis_key_name(key, name));
+    assert_string_equal(name, known[i].name);
+  }
+}
+
+static void the_longest_name_and_id_fit_in_a_key(void **state) {
+  (void)state;
+  char name[HF_ID_MAX + 1], id[HF_ID_MAX + 1], out[REDIS_KEY_MAX], again[REDIS_KEY_MAX];
+  memset(name, '%', HF_ID_MAX);
+  memset(id, 'i', HF_ID_MAX);
+  name[HF_ID_MAX] = id[HF_ID_MAX] = '\0';
+  hf_slice key = key_of(name, id, out);
+  assert_int_equal(key.size, 4 * HF_ID_MAX + 1);
+  assert_true(redis_key_name(key, again));
+  assert_string_equal(again, name);
+}
+
+static void keys_of_other_programs_have_no_name(void **state) {
+  (void)state;
+  static const char *const others[] = {"",       "x",       ":x", "a%3ab:x", "a%41:x",  "a%:x",     "a%2:x",
+                                       "a%zz:x", "a%00b:x", "%:", "100%:x",  "a%3A%x:", "a%25%3a:x"};
+  char name[REDIS_KEY_MAX], longer[3 * REDIS_KEY_MAX];
+  for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+    if (redis_key_name(hf_text(others[i]), name)) fail_msg("%s has the name %s", others[i], name);
+  assert_false(redis_key_name((hf_slice){"a\0b:x", 5}, name));
+  static const size_t sizes[] = {HF_ID_MAX + 1, REDIS_KEY_MAX - 1, REDIS_KEY_MAX, 2 * REDIS_KEY_MAX};
+  for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+    memset(longer, 'n', sizes[i]);
+    longer[sizes[i]] = ':';
+    assert_false(redis_key_name((hf_slice){longer, sizes[i] + 1}, name));
+  }
+  memset(longer, 'n', HF_ID_MAX);
+  longer[HF_ID_MAX] = ':';
+  assert_true(redis_key_name((hf_slice){longer, HF_ID_MAX + 1}, name));
+}
+
+/* fnmatch() reads patterns as Redis does, as far as these go. */
+static void a_pattern_matches_the_keys_of_its_name_only(void **state) {
+  (void)state;
+  static const struct {
+    const char *name, *pattern, *other;
+  } known[] = {
+      {"signal", "signal:*", "signals:x"},
+      {"a*", "a\\*:*", "abc:x"},
+      {"a?", "a\\?:*", "ab:x"},
+      {"[ab]", "\\[ab\\]:*", "a:x"},
+      {"a\\*", "a\\\\\\*:*", "a\\b:x"},
+      {"a:b", "a%3Ab:*", "a:b:x"},
+      {"\\", "\\\\:*", ":x"},
+  };
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+    redis_entity e;
+    char out[REDIS_KEY_MAX];
+    assert_true(redis_entity_init(&e, NULL, hf_text(known[i].name)));
+    const char *pattern = text_of("%.*s", (int)e.pattern.size, e.pattern.data);
+    assert_string_equal(pattern, known[i].pattern);
+    hf_slice key = redis_key(&e, hf_text("x"), out);
+    assert_int_equal(fnmatch(pattern, text_of("%.*s", (int)key.size, key.data), 0), 0);
+    assert_int_equal(fnmatch(pattern, known[i].other, 0), FNM_NOMATCH);
+    redis_entity_end(&e);
+  }
+}
+
+/* ---- commands and values */
+
+static void commands_are_arrays_of_counted_words(void **state) {
+  (void)state;
+  redis_batch b;
+  redis_batch_init(&b, NULL, false);
+  assert_non_null(redis_batch_add(&b, 7, (const hf_slice[]){hf_text("GET"), {"a\r\n\0b", 5}}, 2));
+  assert_non_null(redis_batch_open(&b, -1, 12));
+  for (int i = 0; i < 12; i++) assert_true(redis_batch_word(&b, hf_text("")));
+  const char first[] = "*2\r\n$3\r\nGET\r\n$5\r\na\r\n\0b\r\n";
+  assert_int_equal(b.count, 2);
+  assert_int_equal(b.commands[0].at, 0);
+  assert_int_equal(b.commands[0].size, sizeof first - 1);
+  assert_memory_equal(b.text.data, first, sizeof first - 1);
+  assert_int_equal(b.commands[0].slot, 7);
+  assert_int_equal(b.commands[1].at, sizeof first - 1);
+  assert_int_equal(b.commands[1].size, 5 + 12 * 6);
+  assert_memory_equal(b.text.data + b.commands[1].at, "*12\r\n$0\r\n\r\n$0\r\n\r\n", 17);
+  redis_batch_free(&b);
+}
+
+static void a_batch_grows(void **state) {
+  (void)state;
+  redis_batch b;
+  char big[3 * REDIS_TEXT + 1];
+  memset(big, 'x', sizeof big);
+  redis_batch_init(&b, NULL, false);
+  for (int i = 0; i < 100; i++)
+    assert_non_null(redis_batch_add(&b, i, (const hf_slice[]){{big, sizeof big - (size_t)i}}, 1));
+  assert_int_equal(b.count, 100);
+  size_t at = 0;
+  for (int i = 0; i < 100; i++) {
+    assert_int_equal(b.commands[i].slot, i);
+    assert_int_equal(b.commands[i].node, -1);
+    assert_int_equal(b.commands[i].at, at);
+    at += b.commands[i].size;
+  }
+  assert_int_equal(b.text.size, at);
+  redis_batch_free(&b);
+}
+
+/* The first word of a command and how many words it has. */
+static const char *summary(const redis_batch *b, size_t i) {
+  const char *p = b->text.data + b->commands[i].at;
+  int words = atoi(p + 1);
+  p = strchr(strchr(p, '\n') + 1, '\n') + 1;
+  return text_of("%.*s %d", (int)strcspn(p, "\r"), p, words);
+}
+
+static void everything_is_written_in_order_between_multi_and_exec(void **state) {
+  (void)state;
+  enum { COUNT = 1003 };
+  redis_store *s = new_redis_store(REDIS_SINGLE, 5000);
+  static hf_slice keys[COUNT], texts[COUNT];
+  for (size_t i = 0; i < COUNT; i++) keys[i] = hf_text("k");
+  for (size_t i = 0; i < COUNT; i++) texts[i] = hf_text("1");
+  texts[1001] = texts[1002] = (hf_slice){NULL, 0};
+  redis_batch b;
+  redis_batch_init(&b, s, true);
+  assert_true(redis_add_all(&b, keys, texts, COUNT));
+  static const char *const plain[] = {"MULTI 1", "MSET 2001", "MSET 3", "DEL 3", "EXEC 1"};
+  assert_int_equal(b.count, sizeof plain / sizeof *plain);
+  for (size_t i = 0; i < b.count; i++) assert_string_equal(summary(&b, i), plain[i]);
+  redis_batch_free(&b);
+  s->config.ttl_ms = 86400000;
+  redis_batch_init(&b, s, true);
+  assert_true(redis_add_all(&b, keys + 999, texts + 999, 4));
+  static const char *const living[] = {"MULTI 1", "SET 5", "SET 5", "DEL 3", "EXEC 1"};
+  assert_int_equal(b.count, sizeof living / sizeof *living);
+  for (size_t i = 0; i < b.count; i++) assert_string_equal(summary(&b, i), living[i]);
+  hf_buffer_add(&b.text, "", 1);
+  CONTAINS(b.text.data, "$2\r\nPX\r\n$8\r\n86400000\r\n");
+  redis_batch_free(&b);
+  redis_batch_init(&b, s, true);
+  assert_true(redis_add_set(&b, keys[0], texts[0], true));
+  assert_string_equal(summary(&b, 0), "SET 6");
+  hf_buffer_add(&b.text, "", 1);
+  CONTAINS(b.text.data, "$8\r\n86400000\r\n$2\r\nNX\r\n");
+  redis_batch_free(&b);
+  free(s);
+}
+
+/* MULTI, MSET and EXEC with these replies. */
+static hf_status check_of(const char *second, const char *exec, hf_error *err) {
+  redis_store *s = new_redis_store(REDIS_SINGLE, 5000);
+  redis_batch b;
+  redis_batch_init(&b, s, true);
+  assert_true(redis_add_all(&b, (hf_slice[]){hf_text("k")}, (hf_slice[]){hf_text("1")}, 1));
+  b.commands[0].reply = reply_of("+OK\r\n");
+  b.commands[1].reply = reply_of(second);
+  b.commands[2].reply = reply_of(exec);
+  hf_status status = redis_check_all(&b, err);
+  redis_batch_free(&b);
+  free(s);
+  return status;
+}
+
+static void what_became_of_everything_is_in_the_reply_to_exec(void **state) {
+  (void)state;
+  hf_error err;
+  OK(check_of("+QUEUED\r\n", "*1\r\n+OK\r\n", &err));
+  FAILS(HF_CONFLICT, check_of("+QUEUED\r\n", "*-1\r\n", &err));
+  FAILS(HF_FULL, check_of("-OOM command not allowed\r\n", "-EXECABORT discarded\r\n", &err));
+  FAILS(HF_FULL, check_of("+QUEUED\r\n", "*1\r\n-MISCONF no disk\r\n", &err));
+  FAILS(HF_IO, check_of("+QUEUED\r\n", "-EXECABORT discarded\r\n", &err));
+  FAILS(HF_IO, check_of("+QUEUED\r\n", "+OK\r\n", &err));
+  CONTAINS(err.message, "EXEC");
+}
+
+static void the_reply_to_get_is_checked(void **state) {
+  (void)state;
+  hf_error err;
+  redis_store *s = new_redis_store(REDIS_SINGLE, 5000);
+  static const struct {
+    const char *bytes;
+    hf_status status;
+  } known[] = {
+      {"$7\r\n{\"a\":1}\r\n", HF_OK},
+      {"$-1\r\n", HF_NOT_FOUND},
+      {"$3\r\n{a}\r\n", HF_CORRUPT},
+      {"$0\r\n\r\n", HF_CORRUPT},
+      {"-WRONGTYPE x\r\n", HF_CORRUPT},
+      {"-LOADING x\r\n", HF_UNAVAILABLE},
+      {":1\r\n", HF_IO},
+      {"+OK\r\n", HF_IO},
+  };
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+    hf_slice json = {NULL, 0};
+    redisReply *reply = reply_of(known[i].bytes);
+    hf_status status = redis_value(s, reply, &json, &err);
+    if (status != known[i].status) fail_msg("%s: %s", known[i].bytes, hf_status_name(status));
+    if (status == HF_OK) assert_memory_equal(json.data, "{\"a\":1}", 7);
+    freeReplyObject(reply);
+  }
+  free(s);
+}
+
+/* Scripts keep revisions: they must be the same in every version. */
+static void a_revision_is_a_digest_of_the_text(void **state) {
+  (void)state;
+  assert_true(redis_revision(hf_text("123456789")) == UINT64_C(0x995DC9BBDF1939FA) >> 12);
+  assert_true(redis_revision(hf_text("")) == 1);
+  assert_true(redis_revision(hf_text("{\"a\":1}")) != redis_revision(hf_text("{\"a\":2}")));
+}
+
+/* ---- errors */
+
+static void errors_have_classes(void **state) {
+  (void)state;
+  static const struct {
+    const char *text;
+    hf_status status;
+    bool passing, retryable;
+    const char *says;
+  } known[] = {
+      {"LOADING Redis is loading the dataset in memory", HF_UNAVAILABLE, true, true, "cannot do it now"},
+      {"MASTERDOWN Link with MASTER is down", HF_UNAVAILABLE, true, true, "cannot do it now"},
+      {"CLUSTERDOWN The cluster is down", HF_UNAVAILABLE, true, true, "cannot do it now"},
+      {"TRYAGAIN Multiple keys request during rehashing", HF_UNAVAILABLE, true, true, "cannot do it now"},
+      {"BUSY Redis is busy running a script", HF_UNAVAILABLE, true, true, "cannot do it now"},
+      {"NOREPLICAS Not enough good replicas to write", HF_UNAVAILABLE, false, true, "cannot do it now"},
+      {"OOM command not allowed when used memory > 'maxmemory'", HF_FULL, false, true, "maxmemory"},
+      {"MISCONF Redis is configured to save RDB snapshots", HF_FULL, false, true, "disk"},
+      {"WRONGTYPE Operation against a key", HF_CORRUPT, false, false, "another Redis type"},
+      {"NOAUTH Authentication required.", HF_UNAVAILABLE, false, false, "user and password in the URL"},
+      {"WRONGPASS invalid username-password pair", HF_UNAVAILABLE, false, false, "WRONGPASS"},
+      {"NOPERM User x has no permissions", HF_READONLY, false, false, "NOPERM"},
+      {"ERR unknown command", HF_IO, false, false, "Redis refuses: ERR unknown command"},
+      {"MOVED 3999 127.0.0.1:6381", HF_IO, false, false, "MOVED"},
+      {"LOADINGS are another word", HF_IO, false, false, "LOADINGS"},
+      {"BUSYKEY Target key name already exists.", HF_IO, false, false, "BUSYKEY"},
+      {"", HF_IO, false, false, "Redis refuses"},
+  };
+  static const redis_mode modes[] = {REDIS_SINGLE, REDIS_SENTINEL, REDIS_CLUSTER};
+  for (size_t i = 0; i < 3 * sizeof known / sizeof *known; i++) {
+    hf_error err;
+    redis_mode mode = modes[i % 3];
+    redisReply *reply = reply_of(text_of("-%s\r\n", known[i / 3].text));
+    hf_status status = redis_fail_reply(mode, reply, &err);
+    if (status != known[i / 3].status || err.status != status)
+      fail_msg("%s: %s", known[i / 3].text, hf_status_name(status));
+    if (redis_reply_is_passing(mode, reply) != known[i / 3].passing) fail_msg("sent again? %s", known[i / 3].text);
+    if (err.retryable != known[i / 3].retryable) fail_msg("retryable? %s", known[i / 3].text);
+    CONTAINS(err.message, known[i / 3].says);
+    freeReplyObject(reply);
+  }
+}
+
+static void a_replica_may_be_a_passing_state_where_masters_change(void **state) {
+  (void)state;
+  hf_error err;
+  redisReply *reply = reply_of("-READONLY You can't write against a read only replica.\r\n");
+  assert_false(redis_reply_is_passing(REDIS_SINGLE, reply));
+  FAILS(HF_READONLY, redis_fail_reply(REDIS_SINGLE, reply, &err));
+  CONTAINS(err.message, "is a replica");
+  static const redis_mode others[] = {REDIS_SENTINEL, REDIS_CLUSTER};
+  for (size_t i = 0; i < 2; i++) {
+    assert_true(redis_reply_is_passing(others[i], reply));
+    FAILS(HF_UNAVAILABLE, redis_fail_reply(others[i], reply, &err));
+    assert_true(err.retryable);
+  }
+  freeReplyObject(reply);
+}
+
+static void only_errors_are_taken_for_errors(void **state) {
+  (void)state;
+  redisReply *value = reply_of("$9\r\nLOADING x\r\n"), *status = reply_of("+BUSY x\r\n");
+  assert_false(redis_reply_is_passing(REDIS_SINGLE, value));
+  assert_false(redis_reply_is_passing(REDIS_SINGLE, status));
+  freeReplyObject(value);
+  freeReplyObject(status);
+}
+
+static void a_lost_write_may_have_happened(void **state) {
+  (void)state;
+  static const hf_status before[] = {HF_TIMEOUT, HF_UNAVAILABLE, HF_IO},
+                         after[] = {HF_TIMEOUT, HF_UNAVAILABLE, HF_UNAVAILABLE};
+  for (size_t i = 0; i < 3; i++) {
+    hf_error err;
+    hf_error_set(&err, before[i], "Redis at h:1: it closed the connection");
+    FAILS(after[i], redis_lost(&err));
+    assert_false(err.retryable);
+    CONTAINS(err.message, "h:1: it closed the connection; the write may have happened");
+  }
+}
+
+/* ---- URLs */
+
+static const hf_options defaults = HF_OPTIONS_INIT;
+
+static hf_status parse(const char *scheme, const char *rest, const char *query, redis_config *c, hf_error *err) {
+  const hf_location at = {.scheme = scheme, .rest = rest, .path = rest, .query = query, .options = &defaults};
+  return redis_config_parse(&at, c, err);
+}
+
+static void each_scheme_has_its_mode(void **state) {
+  (void)state;
+  static const struct {
+    const char *scheme, *rest;
+    redis_mode mode;
+    bool tls;
+    const char *host;
+    int port;
+  } known[] = {
+      {"redis", "//", REDIS_SINGLE, false, "127.0.0.1", 6379},
+      {"redis", "//db.example", REDIS_SINGLE, false, "db.example", 6379},
+      {"redis", "//:7000", REDIS_SINGLE, false, "127.0.0.1", 7000},
+      {"rediss", "//db:65535/", REDIS_SINGLE, true, "db", 65535},
+      {"redis", "//[::1]", REDIS_SINGLE, false, "::1", 6379},
+      {"redis", "//[2001:db8::7]:1", REDIS_SINGLE, false, "2001:db8::7", 1},
+      {"redis+unix", "///run/redis%20x.sock", REDIS_SINGLE, false, "/run/redis x.sock", 0},
+      {"redis+unix", "//:pw@/r/a@b.sock", REDIS_SINGLE, false, "/r/a@b.sock", 0},
+      {"redis+sentinel", "//s1/mymaster", REDIS_SENTINEL, false, "s1", 26379},
+      {"redis+cluster", "//n1", REDIS_CLUSTER, false, "n1", 6379},
+  };
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+    hf_error err;
+    redis_config c;
+    OK(parse(known[i].scheme, known[i].rest, "", &c, &err));
+    assert_int_equal(c.mode, known[i].mode);
+    assert_int_equal(c.tls, known[i].tls);
+    assert_int_equal(c.seed_count, 1);
+    assert_string_equal(c.seeds[0].host, known[i].host);
+    assert_int_equal(c.seeds[0].port, known[i].port);
+    assert_int_equal(c.database, 0);
+    redis_config_free(&c);
+  }
+}
+
+static void user_and_password_are_decoded(void **state) {
+  (void)state;
+  static const struct {
+    const char *login, *user, *password;
+  } known[] = {
+      {"", NULL, NULL}, {"pw@", NULL, "pw"},    {":pw@", NULL, "pw"},   {"u:pw@", "u", "pw"},
+      {"u:@", "u", ""}, {"u:a:b@", "u", "a:b"}, {"u:a@b@", "u", "a@b"}, {"u%3Ax:p%40%2F%25@", "u:x", "p@/%"},
+  };
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+    hf_error err;
+    redis_config c;
+    OK(parse("redis", text_of("//%sh", known[i].login), "", &c, &err));
+    assert_string_equal(c.seeds[0].host, "h");
+    assert_true(!c.user == !known[i].user && !c.password == !known[i].password);
+    if (c.user) assert_string_equal(c.user, known[i].user);
+    if (c.password) assert_string_equal(c.password, known[i].password);
+    redis_config_free(&c);
+  }
+}
+
+static void several_hosts_and_a_master(void **state) {
+  (void)state;
+  hf_error err;
+  redis_config c;
+  OK(parse("redis+sentinel", "//u:p@s1,[::1]:7,s3:8/my%20master/5", "sentinelpassword=a%26b&tls=1", &c, &err));
+  assert_int_equal(c.seed_count, 3);
+  assert_string_equal(c.seeds[1].host, "::1");
+  assert_int_equal(c.seeds[1].port, 7);
+  assert_string_equal(c.seeds[2].host, "s3");
+  assert_int_equal(c.seeds[2].port, 8);
+  assert_string_equal(c.master, "my master");
+  assert_string_equal(c.sentinel_password, "a&b");
+  assert_int_equal(c.database, 5);
+  assert_true(c.tls);
+  redis_config_free(&c);
+  OK(parse("redis+cluster", "//1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16/0", "", &c, &err));
+  assert_int_equal(c.seed_count, REDIS_SEEDS);
+  redis_config_free(&c);
+}
+
+static void settings_and_what_holds_without_them(void **state) {
+  (void)state;
+  hf_error err;
+  redis_config c;
+  OK(parse("redis", "//h", "", &c, &err));
+  assert_true(c.timeout_ms == 5000 && c.connect_ms == 2000 && c.ttl_ms == 0 && c.retries == 2);
+  assert_true(c.verify && !c.cafile && !c.certfile && !c.keyfile);
+  redis_config_free(&c);
+  OK(parse("rediss", "//h/1048576",
+           "timeout=1m&connecttimeout=250ms&ttl=24h&retries=100&verify=0&cafile=/a%20b&certfile=c&keyfile=k", &c,
+           &err));
+  assert_true(c.timeout_ms == 60000 && c.connect_ms == 250 && c.ttl_ms == 86400000 && c.retries == 100);
+  assert_false(c.verify);
+  assert_string_equal(c.cafile, "/a b");
+  assert_string_equal(c.certfile, "c");
+  assert_string_equal(c.keyfile, "k");
+  assert_int_equal(c.database, 1048576);
+  redis_config_free(&c);
+  OK(parse("redis+unix", "///s", "db=3&retries=0&ttl=1s&ttl=2s", &c, &err));
+  assert_true(c.database == 3 && c.retries == 0 && c.ttl_ms == 2000);
+  redis_config_free(&c);
+}
+
+static void bad_urls_are_refused_with_what_to_write(void **state) {
+  (void)state;
+  static const struct {
+    const char *scheme, *rest, *query, *says;
+  } bad[] = {
+      {"redis", "h:6379", "", "redis: needs // and an address, as in redis://127.0.0.1:6379"},
+      {"redis", "", "", "needs //"},
+      {"redis", "//h:0", "", "'0' is no port: give 1 to 65535"},
+      {"redis", "//h:", "", "'' is no port"},
+      {"redis", "//h:65536", "", "'65536' is no port"},
+      {"redis", "//h:99999999999999999999", "", "is no port"},
+      {"redis", "//h:+1", "", "'+1' is no port"},
+      {"redis", "//h:1x", "", "'1x' is no port"},
+      {"redis", "//::1:6379", "", "is no port"},
+      {"redis", "//[::1", "", "a ] is missing"},
+      {"redis", "//[::1]:", "", "'' is no port"},
+      {"redis", "//[::1]6379", "", "between ] and the port"},
+      {"redis", "//h/x", "", "'x' is no number of a Redis database"},
+      {"redis", "//h/-1", "", "'-1' is no number of a Redis database"},
+      {"redis", "//h/1/2", "", "'1/2' is no number of a Redis database"},
+      {"redis", "//h/1048577", "", "is no number of a Redis database"},
+      {"redis", "//a,b", "", "several hosts are for redis+sentinel: and redis+cluster:"},
+      {"redis", "//:secret/x@h", "", "write %2F for a /"},
+      {"redis", "//u:secret%@h", "", "write %25 for a %"},
+      {"redis", "//u:secret%0@h", "", "write %25 for a %"},
+      {"redis", "//u:secret%zz@h", "", "percent-encoded"},
+      {"redis", "//u%zz:secret@h", "", "percent-encoded"},
+      {"redis+cluster", "//h/1", "", "a Redis cluster has no databases: leave /1 out"},
+      {"redis+cluster", "//h", "db=2", "has no databases"},
+      {"redis+cluster", "//1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17", "", "at most 16 hosts"},
+      {"redis+sentinel", "//s1", "", "which master?"},
+      {"redis+sentinel", "//s1/", "", "redis+sentinel://HOST:26379/mymaster"},
+      {"redis+sentinel", "//s1//2", "", "which master?"},
+      {"redis+sentinel", "//s1/m/x", "", "'x' is no number of a Redis database"},
+      {"redis+unix", "//run/redis.sock", "", "needs the absolute path of a socket"},
+      {"redis+unix", "//", "", "redis+unix:///run/redis/redis.sock"},
+      {"redis+unix", "///run/%zz", "", "bad %-escape in the path"},
+      {"redis", "//h", "timeout=5", "timeout must be a time such as 500ms, 5s or 1m, not '5'"},
+      {"redis", "//h", "connecttimeout=0s", "connecttimeout must be a time"},
+      {"redis", "//h", "ttl=-1s", "ttl must be a time"},
+      {"redis", "//h", "tls=yes", "tls must be 0 or 1, not 'yes'"},
+      {"redis", "//h", "verify=", "verify must be 0 or 1, not ''"},
+      {"redis", "//h", "retries=101", "retries must be 0 to 100, not '101'"},
+      {"redis", "//h", "retries=two", "retries must be 0 to 100, not 'two'"},
+      {"redis", "//h", "cafile=%zz", "bad %-escape in cafile"},
+      {"redis", "//h", "sentinelpassword=secret%zz", "bad %-escape in sentinelpassword"},
+  };
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    hf_error err;
+    redis_config c;
+    FAILS(HF_INVALID_ARGUMENT, parse(bad[i].scheme, bad[i].rest, bad[i].query, &c, &err));
+    CONTAINS(err.message, bad[i].says);
+    if (strstr(err.message, "secret")) fail_msg("shows the password: %s", err.message);
+    redis_config_free(&c);
+  }
+}
+
+static void what_is_too_long_is_refused(void **state) {
+  (void)state;
+  hf_error err;
+  redis_config c;
+  char text[300];
+  memset(text, 'h', sizeof text);
+  text[255] = '\0';
+  OK(parse("redis", text_of("//%s", text), "", &c, &err));
+  assert_string_equal(c.seeds[0].host, text);
+  redis_config_free(&c);
+  FAILS(HF_INVALID_ARGUMENT, parse("redis", text_of("//h%s:1", text), "", &c, &err));
+  CONTAINS(err.message, "the host name is too long: hhhh");
+  redis_config_free(&c);
+  text[106] = '\0';
+  OK(parse("redis+unix", text_of("///%s", text), "", &c, &err));
+  redis_config_free(&c);
+  FAILS(HF_INVALID_ARGUMENT, parse("redis+unix", text_of("///h%s", text), "", &c, &err));
+  CONTAINS(err.message, "at most 107 bytes");
+  redis_config_free(&c);
+}
+
+static void the_server_limits_its_size_itself(void **state) {
+  (void)state;
+  hf_error err;
+  redis_config c;
+  hf_options limited = HF_OPTIONS_INIT;
+  limited.max_size = 1 << 20;
+  const hf_location at = {.scheme = "redis", .rest = "//h", .path = "//h", .query = "", .options = &limited};
+  FAILS(HF_UNSUPPORTED, redis_config_parse(&at, &c, &err));
+  CONTAINS(err.message, "set maxmemory on the server");
+  redis_config_free(&c);
+}
+
+static void addresses_are_shown_as_they_are_written(void **state) {
+  (void)state;
+  char out[300];
+  assert_string_equal(redis_address_text(&(redis_address){"h", 1}, out), "h:1");
+  assert_string_equal(redis_address_text(&(redis_address){"::1", 6379}, out), "[::1]:6379");
+  assert_string_equal(redis_address_text(&(redis_address){"/run/a:b", 0}, out), "/run/a:b");
+}
+
+/* ---- deadlines */
+
+static void a_deadline_is_the_timeout_from_now(void **state) {
+  (void)state;
+  redis_store *s = new_redis_store(REDIS_SINGLE, 5000);
+  int64_t before = hf_clock_ns(), deadline = redis_deadline(s), after = hf_clock_ns();
+  assert_true(deadline >= before + 5000 * MS && deadline <= after + 5000 * MS);
+  s->config.timeout_ms = 9999999999999; /* the longest that a URL can say is more than the clock counts */
+  assert_true(redis_deadline(s) == INT64_MAX);
+  free(s);
+}
+
+static void more_keys_have_more_time(void **state) {
+  (void)state;
+  redis_store *s = new_redis_store(REDIS_SINGLE, 5000);
+  redis_time t = redis_time_begin(s);
+  int64_t begun = t.until;
+  redis_time_extend(&t, 9999);
+  assert_true(t.until == begun);
+  redis_time_extend(&t, 10000);
+  assert_true(t.until == begun + 5000 * MS);
+  redis_time_extend(&t, 29999);
+  assert_true(t.until == begun + 3 * 5000 * MS);
+  redis_time claimed = {s, 0}, most = {s, 0};
+  redis_time_extend(&claimed, UINT64_MAX);
+  redis_time_extend(&most, UINT64_C(1) << 32);
+  assert_true(claimed.until == most.until && most.until == (INT64_C(1) << 32) / 10000 * 5000 * MS);
+  s->config.timeout_ms = 9999999999999;
+  redis_time_extend(&claimed, UINT64_MAX);
+  assert_true(claimed.until == INT64_MAX);
+  redis_time_extend(&claimed, 0);
+  redis_time_extend(&claimed, UINT64_MAX);
+  assert_true(claimed.until == INT64_MAX);
+  free(s);
+}
+
+static void each_step_ends_by_the_timeout_and_by_the_end(void **state) {
+  (void)state;
+  redis_store *s = new_redis_store(REDIS_SINGLE, 5000);
+  redis_time t = redis_time_begin(s);
+  redis_time_extend(&t, 1000000);
+  assert_true(redis_time_step(&t) <= hf_clock_ns() + 5000 * MS);
+  assert_false(redis_time_is_over(&t));
+  t.until = hf_clock_ns() + 1000 * MS;
+  assert_true(redis_time_step(&t) == t.until);
+  t.until = hf_clock_ns();
+  assert_true(redis_time_is_over(&t));
+  free(s);
+}
+
+/* ---- replies */
+
+/* What is wrong with these bytes; NULL: nothing. */
+static const char *problem_of(const char *bytes, size_t allowed) {
+  static char out[200];
+  redis_bounds b;
+  redisReader *reader = redis_bounds_reader(&b);
+  void *reply = NULL;
+  assert_non_null(reader);
+  if (allowed) redis_bounds_allow(&b, allowed);
+  assert_int_equal(redisReaderFeed(reader, bytes, strlen(bytes)), REDIS_OK);
+  while (redisReaderGetReply(reader, &reply) == REDIS_OK && reply) freeReplyObject(reply);
+  const char *problem = redis_bounds_check(&b, reader);
+  snprintf(out, sizeof out, "%s", problem ? problem : "");
+  bool any = problem != NULL;
+  redisReaderFree(reader);
+  return any ? out : NULL;
+}
+
+static void replies_have_limits(void **state) {
+  (void)state;
+  static const struct {
+    const char *bytes;
+    size_t allowed;
+    const char *says; /* NULL: nothing */
+  } known[] = {
+      {"", 0, NULL},
+      {"*2\r\n$1\r\na\r\n", 0, NULL},
+      {"*1048576\r\n", 0, NULL},
+      {"*1048577\r\n", 0, "an answer of 1048577 elements"},
+      {"*1000000000\r\n", 0, "an answer of 1000000000 elements"},
+      {"*1048577\r\n", 1048577, NULL},
+      {"*1048578\r\n", 1048577, "an answer of 1048578 elements"},
+      {"*1048576\r\n", 1, NULL},
+      {"*2\r\n*1048574\r\n", 0, NULL},
+      {"*2\r\n*1048575\r\n", 0, "an answer of 1048575 elements"},
+      {"*1\r\n+a\r\n*1048576\r\n", 0, NULL},
+      {"$536870912\r\n", 0, NULL},
+      {"$536870913\r\n", 0, "a text of 536870913 bytes"},
+      {"*1\r\n$536870913\r\nx", 0, "a text of 536870913 bytes"},
+      {"$-1\r\n", 0, NULL},
+      {"HTTP/1.1 400 Bad Request\r\n", 0, "Protocol error"},
+  };
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+    const char *problem = problem_of(known[i].bytes, known[i].allowed);
+    if (problem && !known[i].says) fail_msg("%s: %s", known[i].bytes, problem);
+    if (!problem && known[i].says) fail_msg("accepted: %s", known[i].bytes);
+    if (problem) CONTAINS(problem, known[i].says);
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(a_slot_is_the_crc16_of_the_key),
+      cmocka_unit_test(a_hash_tag_is_what_counts),
+      cmocka_unit_test(redirects_name_a_slot_and_a_node),
+      cmocka_unit_test(redirects_that_make_no_sense_are_refused),
+      cmocka_unit_test(ranges_of_slots_have_a_master),
+      cmocka_unit_test(ranges_that_make_no_sense_are_refused),
+      cmocka_unit_test(a_master_without_a_good_port_has_none),
+      cmocka_unit_test(keys_are_name_and_id),
+      cmocka_unit_test(the_longest_name_and_id_fit_in_a_key),
+      cmocka_unit_test(keys_of_other_programs_have_no_name),
+      cmocka_unit_test(a_pattern_matches_the_keys_of_its_name_only),
+      cmocka_unit_test(commands_are_arrays_of_counted_words),
+      cmocka_unit_test(a_batch_grows),
+      cmocka_unit_test(everything_is_written_in_order_between_multi_and_exec),
+      cmocka_unit_test(what_became_of_everything_is_in_the_reply_to_exec),
+      cmocka_unit_test(the_reply_to_get_is_checked),
+      cmocka_unit_test(a_revision_is_a_digest_of_the_text),
+      cmocka_unit_test(errors_have_classes),
+      cmocka_unit_test(a_replica_may_be_a_passing_state_where_masters_change),
+      cmocka_unit_test(only_errors_are_taken_for_errors),
+      cmocka_unit_test(a_lost_write_may_have_happened),
+      cmocka_unit_test(each_scheme_has_its_mode),
+      cmocka_unit_test(user_and_password_are_decoded),
+      cmocka_unit_test(several_hosts_and_a_master),
+      cmocka_unit_test(settings_and_what_holds_without_them),
+      cmocka_unit_test(bad_urls_are_refused_with_what_to_write),
+      cmocka_unit_test(what_is_too_long_is_refused),
+      cmocka_unit_test(the_server_limits_its_size_itself),
+      cmocka_unit_test(addresses_are_shown_as_they_are_written),
+      cmocka_unit_test(a_deadline_is_the_timeout_from_now),
+      cmocka_unit_test(more_keys_have_more_time),
+      cmocka_unit_test(each_step_ends_by_the_timeout_and_by_the_end),
+      cmocka_unit_test(replies_have_limits),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
