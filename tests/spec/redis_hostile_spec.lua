@@ -183,6 +183,17 @@ describe("A hostile server", function()
     fails("late-nil", "ifAbsent", "conflict", "exists already", 5)
   end)
 
+  it("that names a master without a port is not taken to mean a socket with a path that long", function()
+    local store = holdfast.PersistBase("signal", (url("late-slots", 0.5):gsub("^redis:", "redis+cluster:")))
+    for name, call in pairs({ readValue = CALLS.readValue, writeValue = CALLS.writeValue }) do
+      local _, ok, err = timed(call, store)
+      assert.is_false(ok, name)
+      assert.equal("unavailable", err.code, tostring(err))
+      assert.truthy(err.message:find("no node for a slot", 1, true), tostring(err))
+    end
+    store:close()
+  end)
+
   it("that answers more than it was asked is not asked again on that connection", function()
     local store = holdfast.PersistBase("signal", url("late-extravalue", 5))
     assert.equal(1, store:readValue("a"))

@@ -96,6 +96,7 @@ ANSWERS = {
     "nestscan": array(bulk(b"0"), array(array(b":1\r\n"))),
     "scanloop": array(bulk(b"5"), b"*0\r\n"),
     "scanbig": array(bulk(b"0"), array(bulk(b"abc"), b"$-1\r\n")),
+    "slots": array(array(b":0\r\n", b":16383\r\n", array(bulk(b"h" * 250), b":0\r\n"))),
     "map": b"%1\r\n+a\r\n:1\r\n",
     "push": b">2\r\n+a\r\n:1\r\n",
 }
