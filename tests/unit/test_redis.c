@@ -728,6 +728,8 @@ static void a_deadline_is_the_timeout_from_now(void **state) {
   assert_true(deadline >= before + 5000 * MS && deadline <= after + 5000 * MS);
   s->config.timeout_ms = 9999999999999; /* the longest that a URL can say is more than the clock counts */
   assert_true(redis_deadline(s) == INT64_MAX);
+  s->config.timeout_ms = INT64_MAX / MS; /* it counts that, but from its beginning on */
+  assert_true(redis_deadline(s) == INT64_MAX);
   free(s);
 }
 
@@ -806,10 +808,13 @@ static void replies_have_limits(void **state) {
       {"*2\r\n*1048574\r\n", 0, NULL},
       {"*2\r\n*1048575\r\n", 0, "an answer of 1048575 elements"},
       {"*1\r\n+a\r\n*1048576\r\n", 0, NULL},
+      {"*2\r\n*2\r\n+a\r\n+b\r\n*1048572\r\n", 0, NULL},
+      {"*2\r\n*2\r\n+a\r\n+b\r\n*1048573\r\n", 0, "an answer of 1048573 elements"},
       {"$536870912\r\n", 0, NULL},
       {"$536870913\r\n", 0, "a text of 536870913 bytes"},
       {"*1\r\n$536870913\r\nx", 0, "a text of 536870913 bytes"},
       {"$-1\r\n", 0, NULL},
+      {"*1\r\n$-1", 0, NULL},
       {"HTTP/1.1 400 Bad Request\r\n", 0, "Protocol error"},
   };
   for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
