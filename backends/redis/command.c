@@ -8,11 +8,11 @@
 
 #include "redis.h"
 
-void redis_batch_init(redis_batch *b, redis_store *s, bool writes) {
-  *b = (redis_batch){.store = s, .writes = writes, .commands = b->few, .capacity = REDIS_FEW};
+void hf__redis_batch_init(hf__redis_batch *b, hf__redis_store *s, bool writes) {
+  *b = (hf__redis_batch){.store = s, .writes = writes, .commands = b->few, .capacity = REDIS_FEW};
 }
 
-void redis_batch_free(redis_batch *b) {
+void hf__redis_batch_free(hf__redis_batch *b) {
   for (size_t i = 0; i < b->count; i++) freeReplyObject(b->commands[i].reply);
   if (b->commands != b->few) free(b->commands);
   hf_buffer_free(&b->text);
@@ -20,9 +20,9 @@ void redis_batch_free(redis_batch *b) {
 
 /* ---- bytes */
 
-static bool grow(redis_batch *b) {
+static bool grow(hf__redis_batch *b) {
   size_t capacity = 4 * b->capacity;
-  redis_command *more = malloc(capacity * sizeof *more);
+  hf__redis_command *more = malloc(capacity * sizeof *more);
   if (!more) return false;
   memcpy(more, b->commands, b->count * sizeof *more);
   if (b->commands != b->few) free(b->commands);
@@ -44,19 +44,19 @@ static char *put_size(char *to, char kind, size_t n) {
   return to;
 }
 
-redis_command *redis_batch_open(redis_batch *b, int slot, size_t words) {
+hf__redis_command *hf__redis_batch_open(hf__redis_batch *b, int slot, size_t words) {
   if (b->count == b->capacity && !grow(b)) return NULL;
   if (!hf_buffer_reserve(&b->text, b->text.size + REDIS_TEXT)) return NULL;
-  redis_command *c = &b->commands[b->count++];
-  *c = (redis_command){.at = b->text.size, .slot = slot, .node = -1};
+  hf__redis_command *c = &b->commands[b->count++];
+  *c = (hf__redis_command){.at = b->text.size, .slot = slot, .node = -1};
   char *end = put_size(b->text.data + b->text.size, '*', words);
   b->text.size = (size_t)(end - b->text.data);
   c->size = b->text.size - c->at;
   return c;
 }
 
-bool redis_batch_word(redis_batch *b, hf_slice word) {
-  redis_command *c = &b->commands[b->count - 1];
+bool hf__redis_batch_word(hf__redis_batch *b, hf_slice word) {
+  hf__redis_command *c = &b->commands[b->count - 1];
   if (!hf_buffer_reserve(&b->text, b->text.size + word.size + 32)) return false;
   char *to = put_size(b->text.data + b->text.size, '$', word.size);
   memcpy(to, word.data, word.size);
@@ -66,26 +66,26 @@ bool redis_batch_word(redis_batch *b, hf_slice word) {
   return true;
 }
 
-redis_command *redis_batch_add(redis_batch *b, int slot, const hf_slice *words, size_t count) {
-  redis_command *c = redis_batch_open(b, slot, count);
+hf__redis_command *hf__redis_batch_add(hf__redis_batch *b, int slot, const hf_slice *words, size_t count) {
+  hf__redis_command *c = hf__redis_batch_open(b, slot, count);
   for (size_t i = 0; c && i < count; i++)
-    if (!redis_batch_word(b, words[i])) return NULL;
+    if (!hf__redis_batch_word(b, words[i])) return NULL;
   return c;
 }
 
 /* ---- replies */
 
-hf_status redis_batch_run_on(redis_batch *b, redis_link *link, int64_t deadline, hf_error *err) {
-  hf_status status = redis_link_send(link, b->text.data, b->text.size, deadline, err);
-  redis_bounds_allow(&link->bounds, b->count);
+hf_status hf__redis_batch_run_on(hf__redis_batch *b, hf__redis_link *link, int64_t deadline, hf_error *err) {
+  hf_status status = hf__redis_link_send(link, b->text.data, b->text.size, deadline, err);
+  hf__redis_bounds_allow(&link->bounds, b->count);
   for (size_t i = 0; i < b->count && status == HF_OK; i++)
-    status = redis_link_receive(link, &b->commands[i].reply, deadline, err);
+    status = hf__redis_link_receive(link, &b->commands[i].reply, deadline, err);
   return status;
 }
 
-hf_status redis_batch_check(const redis_batch *b, hf_error *err) {
+hf_status hf__redis_batch_check(const hf__redis_batch *b, hf_error *err) {
   for (size_t i = 0; i < b->count; i++)
     if (b->commands[i].reply->type == REDIS_REPLY_ERROR)
-      return redis_fail_reply(b->store->config.mode, b->commands[i].reply, err);
+      return hf__redis_fail_reply(b->store->config.mode, b->commands[i].reply, err);
   return HF_OK;
 }

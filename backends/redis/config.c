@@ -19,7 +19,7 @@
 
 enum { PORT = 6379, SENTINEL_PORT = 26379 };
 
-const char *redis_address_text(const redis_address *a, char out[300]) {
+const char *hf__redis_address_text(const hf__redis_address *a, char out[300]) {
   snprintf(out, 300, a->port ? (strchr(a->host, ':') ? "[%s]:%d" : "%s:%d") : "%s", a->host, a->port);
   return out;
 }
@@ -44,7 +44,7 @@ static long whole(const char *text, long max) {
 }
 
 /* "user:password", ":password" or "password". */
-static hf_status parse_login(redis_config *c, char *login, hf_error *err) {
+static hf_status parse_login(hf__redis_config *c, char *login, hf_error *err) {
   char *colon = strchr(login, ':');
   if (colon) *colon = '\0';
   bool ok = set_text(&c->password, colon ? colon + 1 : login);
@@ -54,10 +54,10 @@ static hf_status parse_login(redis_config *c, char *login, hf_error *err) {
                            "store URL: user and password must be percent-encoded: write %%25 for a %%, %%40 for an @");
 }
 
-static hf_status parse_host(redis_config *c, char *text, hf_error *err) {
+static hf_status parse_host(hf__redis_config *c, char *text, hf_error *err) {
   if (c->seed_count == REDIS_SEEDS)
     return hf_error_set(err, HF_INVALID_ARGUMENT, "store URL: at most %d hosts", REDIS_SEEDS);
-  redis_address *a = &c->seeds[c->seed_count++];
+  hf__redis_address *a = &c->seeds[c->seed_count++];
   a->port = c->mode == REDIS_SENTINEL ? SENTINEL_PORT : PORT;
   char *port = NULL, *host = text;
   if (*text == '[') { /* IPv6 */
@@ -83,7 +83,7 @@ static hf_status parse_host(redis_config *c, char *text, hf_error *err) {
   return HF_OK;
 }
 
-static hf_status parse_database(redis_config *c, const char *text, hf_error *err) {
+static hf_status parse_database(hf__redis_config *c, const char *text, hf_error *err) {
   long n = whole(text, 1 << 20);
   if (n < 0) return hf_error_set(err, HF_INVALID_ARGUMENT, "store URL: '%s' is no number of a Redis database", text);
   if (n && c->mode == REDIS_CLUSTER)
@@ -92,7 +92,7 @@ static hf_status parse_database(redis_config *c, const char *text, hf_error *err
   return HF_OK;
 }
 
-static hf_status parse_path(redis_config *c, char *path, hf_error *err) {
+static hf_status parse_path(hf__redis_config *c, char *path, hf_error *err) {
   if (c->mode == REDIS_SENTINEL) {
     char *database = strchr(path, '/');
     if (database) *database++ = '\0';
@@ -106,8 +106,8 @@ static hf_status parse_path(redis_config *c, char *path, hf_error *err) {
   return *path ? parse_database(c, path, err) : HF_OK;
 }
 
-static hf_status parse_socket(redis_config *c, const char *path, hf_error *err) {
-  redis_address *a = &c->seeds[c->seed_count++];
+static hf_status parse_socket(hf__redis_config *c, const char *path, hf_error *err) {
+  hf__redis_address *a = &c->seeds[c->seed_count++];
   if (*path != '/' || strlen(path) >= 108)
     return hf_error_set(err, HF_INVALID_ARGUMENT,
                         "store URL: redis+unix: needs the absolute path of a socket, of at most 107 bytes, as in "
@@ -118,7 +118,7 @@ static hf_status parse_socket(redis_config *c, const char *path, hf_error *err) 
                                 : hf_error_set(err, HF_INVALID_ARGUMENT, "store URL: bad %%-escape in the path");
 }
 
-static hf_status parse_authority(redis_config *c, char *rest, bool is_socket, hf_error *err) {
+static hf_status parse_authority(hf__redis_config *c, char *rest, bool is_socket, hf_error *err) {
   size_t size = strcspn(rest, "/");
   char *at = NULL, *hosts = rest;
   for (char *p = rest; p < rest + size; p++)
@@ -154,7 +154,7 @@ static hf_status parse_flag(const char *name, const char *value, bool *out, hf_e
   return hf_error_set(err, HF_INVALID_ARGUMENT, "store URL: %s must be 0 or 1, not '%s'", name, value);
 }
 
-static hf_status parse_parameter(redis_config *c, const char *name, const char *value, hf_error *err) {
+static hf_status parse_parameter(hf__redis_config *c, const char *name, const char *value, hf_error *err) {
   struct {
     const char *name;
     int64_t *ms;
@@ -186,7 +186,7 @@ static hf_status parse_parameter(redis_config *c, const char *name, const char *
   return HF_OK;
 }
 
-static hf_status parse_query(redis_config *c, char *query, hf_error *err) {
+static hf_status parse_query(hf__redis_config *c, char *query, hf_error *err) {
   for (char *next, *p = query; p && *p; p = next) {
     next = strchr(p, '&');
     if (next) *next++ = '\0';
@@ -199,8 +199,8 @@ static hf_status parse_query(redis_config *c, char *query, hf_error *err) {
   return HF_OK;
 }
 
-hf_status redis_config_parse(const hf_location *at, redis_config *out, hf_error *err) {
-  *out = (redis_config){.verify = true, .timeout_ms = 5000, .connect_ms = 2000, .retries = 2};
+hf_status hf__redis_config_parse(const hf_location *at, hf__redis_config *out, hf_error *err) {
+  *out = (hf__redis_config){.verify = true, .timeout_ms = 5000, .connect_ms = 2000, .retries = 2};
   if (strcmp(at->scheme, "redis+sentinel") == 0) out->mode = REDIS_SENTINEL;
   if (strcmp(at->scheme, "redis+cluster") == 0) out->mode = REDIS_CLUSTER;
   out->tls = strcmp(at->scheme, "rediss") == 0;
@@ -218,7 +218,7 @@ hf_status redis_config_parse(const hf_location *at, redis_config *out, hf_error 
   return status;
 }
 
-void redis_config_free(redis_config *c) {
+void hf__redis_config_free(hf__redis_config *c) {
   free(c->user);
   free(c->password);
   free(c->sentinel_password);

@@ -7,21 +7,21 @@
 
 #include "holdfast/backend.h"
 
-typedef struct redis_address {
+typedef struct hf__redis_address {
   char host[256]; /* or the path of a socket */
   int port;       /* 0: host is a path */
-} redis_address;
+} hf__redis_address;
 
 /* "host:port" or the path. */
-const char *redis_address_text(const redis_address *address, char out[300]);
+const char *hf__redis_address_text(const hf__redis_address *address, char out[300]);
 
 enum { REDIS_SEEDS = 16, REDIS_PORT_MAX = 65535 };
 
-typedef enum redis_mode { REDIS_SINGLE, REDIS_SENTINEL, REDIS_CLUSTER } redis_mode;
+typedef enum hf__redis_mode { REDIS_SINGLE, REDIS_SENTINEL, REDIS_CLUSTER } hf__redis_mode;
 
-typedef struct redis_config {
-  redis_mode mode;
-  redis_address seeds[REDIS_SEEDS]; /* the server, the sentinels, or some nodes of the cluster */
+typedef struct hf__redis_config {
+  hf__redis_mode mode;
+  hf__redis_address seeds[REDIS_SEEDS]; /* the server, the sentinels, or some nodes of the cluster */
   int seed_count;
   char *user, *password; /* NULL: none */
   char *sentinel_password;
@@ -31,10 +31,10 @@ typedef struct redis_config {
   char *cafile, *certfile, *keyfile;      /* NULL: the system's, none, none */
   int64_t timeout_ms, connect_ms, ttl_ms; /* ttl_ms 0: entities stay */
   int retries;
-} redis_config;
+} hf__redis_config;
 
-/* HF_INVALID_ARGUMENT says what to write instead, without the password.  redis_config_free() in any case. */
-hf_status redis_config_parse(const hf_location *at, redis_config *out, hf_error *err);
-void redis_config_free(redis_config *c);
+/* HF_INVALID_ARGUMENT says what to write instead, without the password.  hf__redis_config_free() in any case. */
+hf_status hf__redis_config_parse(const hf_location *at, hf__redis_config *out, hf_error *err);
+void hf__redis_config_free(hf__redis_config *c);
 
 #endif

@@ -21,9 +21,9 @@
 
 enum { CHUNK = 64 * 1024, MS = 1000000, SLACK_MS = 50 };
 
-static hf_status fail(const redis_address *a, hf_status status, const char *what, hf_error *err) {
+static hf_status fail(const hf__redis_address *a, hf_status status, const char *what, hf_error *err) {
   char text[300];
-  return hf_error_set(err, status, "Redis at %s: %s", redis_address_text(a, text), what);
+  return hf_error_set(err, status, "Redis at %s: %s", hf__redis_address_text(a, text), what);
 }
 
 static int left_ms(int64_t deadline) {
@@ -44,7 +44,7 @@ static int wait_for(int fd, short events, int64_t deadline) {
 
 /* ---- connecting */
 
-static hf_status connect_to(const redis_address *a, const struct sockaddr *to, socklen_t size, int64_t deadline,
+static hf_status connect_to(const hf__redis_address *a, const struct sockaddr *to, socklen_t size, int64_t deadline,
                             int *out, hf_error *err) {
   int number = 0, fd = socket(to->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   socklen_t length = sizeof number;
@@ -65,7 +65,7 @@ static hf_status connect_to(const redis_address *a, const struct sockaddr *to, s
   return HF_OK;
 }
 
-static hf_status connect_socket(const redis_address *a, int64_t deadline, int *fd, hf_error *err) {
+static hf_status connect_socket(const hf__redis_address *a, int64_t deadline, int *fd, hf_error *err) {
   struct sockaddr_un to = {.sun_family = AF_UNIX};
   memcpy(to.sun_path, a->host, strlen(a->host) + 1); /* its length was checked with the URL */
   return connect_to(a, (struct sockaddr *)&to, sizeof to, deadline, fd, err);
@@ -79,7 +79,7 @@ struct lookup {
   char host[256], port[8];
 };
 
-static hf_status look_up(const redis_address *a, int64_t deadline, struct addrinfo **out, hf_error *err) {
+static hf_status look_up(const hf__redis_address *a, int64_t deadline, struct addrinfo **out, hf_error *err) {
   struct lookup *l = calloc(1, sizeof *l);
   if (!l) return hf_error_set(err, HF_IO, "out of memory");
   strcpy(l->host, a->host);
@@ -109,7 +109,7 @@ static hf_status look_up(const redis_address *a, int64_t deadline, struct addrin
   return number ? fail(a, HF_UNAVAILABLE, gai_strerror(number), err) : HF_OK;
 }
 
-static hf_status connect_host(const redis_address *a, int64_t deadline, int *fd, hf_error *err) {
+static hf_status connect_host(const hf__redis_address *a, int64_t deadline, int *fd, hf_error *err) {
   struct addrinfo *found = NULL;
   hf_status status = look_up(a, deadline, &found, err);
   if (status) return status;
@@ -126,13 +126,13 @@ static hf_status connect_host(const redis_address *a, int64_t deadline, int *fd,
   return status;
 }
 
-static hf_status pump(redis_link *link, int64_t deadline, hf_error *err);
-static hf_status flush_tls(redis_link *link, int64_t deadline, hf_error *err);
+static hf_status pump(hf__redis_link *link, int64_t deadline, hf_error *err);
+static hf_status flush_tls(hf__redis_link *link, int64_t deadline, hf_error *err);
 
-static hf_status shake_hands(redis_link *link, int64_t deadline, hf_error *err) {
+static hf_status shake_hands(hf__redis_link *link, int64_t deadline, hf_error *err) {
   bool done = false;
   for (;;) {
-    hf_status status = redis_tls_handshake(link->tls, &done, err);
+    hf_status status = hf__redis_tls_handshake(link->tls, &done, err);
     hf_status flushed = flush_tls(link, deadline, status ? NULL : err); /* also what says why not */
     if (status || flushed || done) return status ? status : flushed;
     status = pump(link, deadline, err);
@@ -140,10 +140,10 @@ static hf_status shake_hands(redis_link *link, int64_t deadline, hf_error *err) 
   }
 }
 
-hf_status redis_link_open(const redis_config *c, const redis_address *a, int64_t deadline, redis_link **out,
-                          hf_error *err) {
-  redis_link *link = calloc(1, sizeof *link);
-  if (!link || !(link->reader = redis_bounds_reader(&link->bounds))) {
+hf_status hf__redis_link_open(const hf__redis_config *c, const hf__redis_address *a, int64_t deadline,
+                              hf__redis_link **out, hf_error *err) {
+  hf__redis_link *link = calloc(1, sizeof *link);
+  if (!link || !(link->reader = hf__redis_bounds_reader(&link->bounds))) {
     free(link);
     return hf_error_set(err, HF_IO, "out of memory");
   }
@@ -152,50 +152,50 @@ hf_status redis_link_open(const redis_config *c, const redis_address *a, int64_t
   hf_status status = a->port ? connect_host(a, deadline, &link->fd, err) : connect_socket(a, deadline, &link->fd, err);
   if (status == HF_OK) fcntl(link->fd, F_SETFL, fcntl(link->fd, F_GETFL) & ~O_NONBLOCK);
   if (status == HF_OK && c->tls) {
-    status = redis_tls_new(c, a->host, &link->tls, err);
+    status = hf__redis_tls_new(c, a->host, &link->tls, err);
     if (status == HF_OK) status = shake_hands(link, deadline, err);
   }
   if (status) {
-    redis_link_close(link);
+    hf__redis_link_close(link);
     return status;
   }
   *out = link;
   return HF_OK;
 }
 
-void redis_link_close(redis_link *link) {
+void hf__redis_link_close(hf__redis_link *link) {
   if (!link) return;
   if (link->fd >= 0) close(link->fd);
-  redis_tls_free(link->tls);
+  hf__redis_tls_free(link->tls);
   redisReaderFree(link->reader);
   free(link);
 }
 
-bool redis_link_is_dead(const redis_link *link) {
+bool hf__redis_link_is_dead(const hf__redis_link *link) {
   struct pollfd p = {.fd = link->fd, .events = POLLIN};
   return poll(&p, 1, 0) != 0;
 }
 
-bool redis_link_is_clean(const redis_link *link) {
+bool hf__redis_link_is_clean(const hf__redis_link *link) {
   return link->reader->pos == link->reader->len && link->reader->ridx < 0;
 }
 
 /* ---- reading */
 
-static hf_status feed(redis_link *link, const char *data, size_t size, hf_error *err) {
+static hf_status feed(hf__redis_link *link, const char *data, size_t size, hf_error *err) {
   if (redisReaderFeed(link->reader, data, size) != REDIS_OK) return hf_error_set(err, HF_IO, "out of memory");
-  const char *problem = redis_bounds_check(&link->bounds, link->reader);
+  const char *problem = hf__redis_bounds_check(&link->bounds, link->reader);
   return problem ? fail(&link->address, HF_UNAVAILABLE, problem, err) : HF_OK;
 }
 
 /* Bytes, as they come from the network, to the parser. */
-static hf_status take_in(redis_link *link, const char *data, size_t size, hf_error *err) {
+static hf_status take_in(hf__redis_link *link, const char *data, size_t size, hf_error *err) {
   if (!link->tls) return feed(link, data, size, err);
   char plain[CHUNK / 4];
   size_t n = 0;
-  hf_status status = redis_tls_feed(link->tls, data, size, err);
+  hf_status status = hf__redis_tls_feed(link->tls, data, size, err);
   while (status == HF_OK) {
-    status = redis_tls_read(link->tls, plain, sizeof plain, &n, err);
+    status = hf__redis_tls_read(link->tls, plain, sizeof plain, &n, err);
     if (status || n == 0) return status;
     status = feed(link, plain, n, err);
   }
@@ -204,7 +204,7 @@ static hf_status take_in(redis_link *link, const char *data, size_t size, hf_err
 
 /* Sees to it that a read ends by the deadline.  Setting the socket's timeout is a call of the system, so it is left as
  * it is while it is near enough. */
-static bool set_timeout(redis_link *link, int64_t deadline) {
+static bool set_timeout(hf__redis_link *link, int64_t deadline) {
   int left = left_ms(deadline);
   if (left == 0) return false;
   if (link->timeout_ms >= left && link->timeout_ms - left <= SLACK_MS) return true;
@@ -215,7 +215,7 @@ static bool set_timeout(redis_link *link, int64_t deadline) {
 }
 
 /* Waits for bytes and takes them in. */
-static hf_status pump(redis_link *link, int64_t deadline, hf_error *err) {
+static hf_status pump(hf__redis_link *link, int64_t deadline, hf_error *err) {
   char data[CHUNK];
   for (;;) {
     if (!set_timeout(link, deadline)) return fail(&link->address, HF_TIMEOUT, "no answer within the deadline", err);
@@ -226,13 +226,13 @@ static hf_status pump(redis_link *link, int64_t deadline, hf_error *err) {
   }
 }
 
-hf_status redis_link_receive(redis_link *link, redisReply **out, int64_t deadline, hf_error *err) {
+hf_status hf__redis_link_receive(hf__redis_link *link, redisReply **out, int64_t deadline, hf_error *err) {
   for (;;) {
     void *reply = NULL;
     redisReaderGetReply(link->reader, &reply);
     *out = reply;
     if (reply) return HF_OK;
-    const char *problem = redis_bounds_check(&link->bounds, link->reader);
+    const char *problem = hf__redis_bounds_check(&link->bounds, link->reader);
     if (problem) return fail(&link->address, HF_UNAVAILABLE, problem, err);
     hf_status status = pump(link, deadline, err);
     if (status) return status;
@@ -242,7 +242,7 @@ hf_status redis_link_receive(redis_link *link, redisReply **out, int64_t deadlin
 /* ---- writing */
 
 /* Takes in what has come, without waiting. */
-static hf_status take_what_came(redis_link *link, hf_error *err) {
+static hf_status take_what_came(hf__redis_link *link, hf_error *err) {
   char data[CHUNK];
   ssize_t n = recv(link->fd, data, sizeof data, MSG_DONTWAIT);
   if (n > 0) return take_in(link, data, (size_t)n, err);
@@ -251,7 +251,7 @@ static hf_status take_what_came(redis_link *link, hf_error *err) {
   return fail(&link->address, HF_UNAVAILABLE, strerror(errno), err);
 }
 
-static hf_status send_raw(redis_link *link, const char *data, size_t size, int64_t deadline, hf_error *err) {
+static hf_status send_raw(hf__redis_link *link, const char *data, size_t size, int64_t deadline, hf_error *err) {
   while (size) {
     ssize_t n = send(link->fd, data, size, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (n > 0) {
@@ -272,22 +272,22 @@ static hf_status send_raw(redis_link *link, const char *data, size_t size, int64
   return HF_OK;
 }
 
-static hf_status flush_tls(redis_link *link, int64_t deadline, hf_error *err) {
+static hf_status flush_tls(hf__redis_link *link, int64_t deadline, hf_error *err) {
   char data[CHUNK / 4];
   hf_error own;
-  for (size_t n; (n = redis_tls_pending(link->tls, data, sizeof data));) {
+  for (size_t n; (n = hf__redis_tls_pending(link->tls, data, sizeof data));) {
     hf_status status = send_raw(link, data, n, deadline, err ? err : &own);
     if (status) return status;
   }
   return HF_OK;
 }
 
-hf_status redis_link_send(redis_link *link, const char *data, size_t size, int64_t deadline, hf_error *err) {
+hf_status hf__redis_link_send(hf__redis_link *link, const char *data, size_t size, int64_t deadline, hf_error *err) {
   link->began = false;
   if (!link->tls) return send_raw(link, data, size, deadline, err);
   while (size) {
     size_t part = size < CHUNK ? size : CHUNK;
-    hf_status status = redis_tls_write(link->tls, data, part, err);
+    hf_status status = hf__redis_tls_write(link->tls, data, part, err);
     if (status == HF_OK) status = flush_tls(link, deadline, err);
     if (status) return status;
     data += part;

@@ -17,18 +17,20 @@ static const uint64_t KEYS_MAX = (uint64_t)1 << 32;
 /* `ms` from `begin` on; far away where that is more than the clock can count. */
 static int64_t after(int64_t begin, int64_t ms) { return ms > (INT64_MAX - begin) / MS ? INT64_MAX : begin + ms * MS; }
 
-int64_t redis_deadline(const redis_store *s) { return after(hf_clock_ns(), s->config.timeout_ms); }
+int64_t hf__redis_deadline(const hf__redis_store *s) { return after(hf_clock_ns(), s->config.timeout_ms); }
 
-redis_time redis_time_begin(const redis_store *s) { return (redis_time){.store = s, .until = redis_deadline(s)}; }
+hf__redis_time hf__redis_time_begin(const hf__redis_store *s) {
+  return (hf__redis_time){.store = s, .until = hf__redis_deadline(s)};
+}
 
-void redis_time_extend(redis_time *t, uint64_t keys) {
+void hf__redis_time_extend(hf__redis_time *t, uint64_t keys) {
   int64_t shares = (int64_t)((keys < KEYS_MAX ? keys : KEYS_MAX) / KEYS_SHARE), ms = t->store->config.timeout_ms;
   t->until = after(t->until, shares > INT64_MAX / ms ? INT64_MAX : shares * ms);
 }
 
-int64_t redis_time_step(const redis_time *t) {
-  int64_t step = redis_deadline(t->store);
+int64_t hf__redis_time_step(const hf__redis_time *t) {
+  int64_t step = hf__redis_deadline(t->store);
   return step < t->until ? step : t->until;
 }
 
-bool redis_time_is_over(const redis_time *t) { return hf_clock_ns() >= t->until; }
+bool hf__redis_time_is_over(const hf__redis_time *t) { return hf_clock_ns() >= t->until; }

@@ -6,18 +6,18 @@
 
 #include <string.h>
 
-bool redis_reply_begins(const redisReply *reply, const char *word) {
+bool hf__redis_reply_begins(const redisReply *reply, const char *word) {
   return reply->type == REDIS_REPLY_ERROR && strncmp(reply->str, word, strlen(word)) == 0;
 }
 
-bool redis_reply_is_passing(redis_mode mode, const redisReply *reply) {
+bool hf__redis_reply_is_passing(hf__redis_mode mode, const redisReply *reply) {
   static const char *const words[] = {"TRYAGAIN ", "CLUSTERDOWN ", "LOADING ", "BUSY ", "MASTERDOWN "};
   for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-    if (redis_reply_begins(reply, words[i])) return true;
-  return mode != REDIS_SINGLE && redis_reply_begins(reply, "READONLY "); /* the master is another one now */
+    if (hf__redis_reply_begins(reply, words[i])) return true;
+  return mode != REDIS_SINGLE && hf__redis_reply_begins(reply, "READONLY "); /* the master is another one now */
 }
 
-hf_status redis_lost(hf_error *err) {
+hf_status hf__redis_lost(hf_error *err) {
   char message[sizeof err->message];
   memcpy(message, err->message, sizeof message);
   hf_status status = err->status == HF_TIMEOUT ? HF_TIMEOUT : HF_UNAVAILABLE;
@@ -32,20 +32,21 @@ static hf_status refuse(hf_status status, const char *text, const char *advice, 
   return status;
 }
 
-hf_status redis_fail_reply(redis_mode mode, const redisReply *reply, hf_error *err) {
+hf_status hf__redis_fail_reply(hf__redis_mode mode, const redisReply *reply, hf_error *err) {
   const char *text = reply->str;
-  if (redis_reply_begins(reply, "OOM ")) return hf_error_set(err, HF_FULL, "Redis is at its maxmemory: %.600s", text);
-  if (redis_reply_begins(reply, "MISCONF "))
+  if (hf__redis_reply_begins(reply, "OOM "))
+    return hf_error_set(err, HF_FULL, "Redis is at its maxmemory: %.600s", text);
+  if (hf__redis_reply_begins(reply, "MISCONF "))
     return hf_error_set(err, HF_FULL, "Redis cannot write to its disk, so it takes no writes: %.600s", text);
-  if (redis_reply_is_passing(mode, reply) || redis_reply_begins(reply, "NOREPLICAS "))
+  if (hf__redis_reply_is_passing(mode, reply) || hf__redis_reply_begins(reply, "NOREPLICAS "))
     return hf_error_set(err, HF_UNAVAILABLE, "Redis cannot do it now: %.600s", text);
-  if (redis_reply_begins(reply, "READONLY "))
+  if (hf__redis_reply_begins(reply, "READONLY "))
     return hf_error_set(err, HF_READONLY, "this Redis server is a replica: %.600s", text);
-  if (redis_reply_begins(reply, "WRONGTYPE "))
+  if (hf__redis_reply_begins(reply, "WRONGTYPE "))
     return hf_error_set(err, HF_CORRUPT, "its key holds another Redis type, not a string");
-  if (redis_reply_begins(reply, "NOAUTH "))
+  if (hf__redis_reply_begins(reply, "NOAUTH "))
     return refuse(HF_UNAVAILABLE, text, " Give user and password in the URL", err);
-  if (redis_reply_begins(reply, "WRONGPASS ")) return refuse(HF_UNAVAILABLE, text, "", err);
-  if (redis_reply_begins(reply, "NOPERM ")) return refuse(HF_READONLY, text, "", err);
+  if (hf__redis_reply_begins(reply, "WRONGPASS ")) return refuse(HF_UNAVAILABLE, text, "", err);
+  if (hf__redis_reply_begins(reply, "NOPERM ")) return refuse(HF_READONLY, text, "", err);
   return refuse(HF_IO, text, "", err);
 }

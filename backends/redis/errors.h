@@ -10,12 +10,12 @@
 #include "config.h"
 
 /* Whether it is an error reply that begins so. */
-bool redis_reply_begins(const redisReply *reply, const char *word);
+bool hf__redis_reply_begins(const redisReply *reply, const char *word);
 /* Whether the server did nothing, and may do it in a moment: the command is sent again. */
-bool redis_reply_is_passing(redis_mode mode, const redisReply *reply);
+bool hf__redis_reply_is_passing(hf__redis_mode mode, const redisReply *reply);
 /* What an error reply means. */
-hf_status redis_fail_reply(redis_mode mode, const redisReply *reply, hf_error *err);
+hf_status hf__redis_fail_reply(hf__redis_mode mode, const redisReply *reply, hf_error *err);
 /* Says that a write may have happened; `err` has what went wrong. */
-hf_status redis_lost(hf_error *err);
+hf_status hf__redis_lost(hf_error *err);
 
 #endif

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-size_t redis_escape(hf_slice name, char out[REDIS_KEY_MAX]) {
+size_t hf__redis_escape(hf_slice name, char out[REDIS_KEY_MAX]) {
   size_t n = 0;
   for (size_t i = 0; i < name.size; i++) {
     char c = name.data[i];
@@ -21,7 +21,7 @@ size_t redis_escape(hf_slice name, char out[REDIS_KEY_MAX]) {
   return n;
 }
 
-bool redis_key_name(hf_slice key, char out[REDIS_KEY_MAX]) {
+bool hf__redis_key_name(hf_slice key, char out[REDIS_KEY_MAX]) {
   char again[REDIS_KEY_MAX];
   const char *colon = memchr(key.data, ':', key.size);
   size_t size = colon ? (size_t)(colon - key.data) : REDIS_KEY_MAX;
@@ -29,13 +29,13 @@ bool redis_key_name(hf_slice key, char out[REDIS_KEY_MAX]) {
   memcpy(out, key.data, size);
   out[size] = '\0';
   if (strlen(out) != size || !hf_url_decode(out)) return false;
-  size_t written = strlen(out) <= HF_ID_MAX ? redis_escape(hf_text(out), again) : 0;
+  size_t written = strlen(out) <= HF_ID_MAX ? hf__redis_escape(hf_text(out), again) : 0;
   return written == size && memcmp(again, key.data, size) == 0;
 }
 
-bool redis_entity_init(redis_entity *e, struct redis_store *store, hf_slice name) {
+bool hf__redis_entity_init(hf__redis_entity *e, struct hf__redis_store *store, hf_slice name) {
   char prefix[REDIS_KEY_MAX], *copy, *pattern = NULL;
-  size_t size = redis_escape(name, prefix), n = 0;
+  size_t size = hf__redis_escape(name, prefix), n = 0;
   prefix[size++] = ':';
   copy = malloc(size);
   if (copy) pattern = malloc(2 * size + 1);
@@ -49,16 +49,16 @@ bool redis_entity_init(redis_entity *e, struct redis_store *store, hf_slice name
     pattern[n++] = prefix[i];
   }
   pattern[n++] = '*';
-  *e = (redis_entity){store, {copy, size}, {pattern, n}};
+  *e = (hf__redis_entity){store, {copy, size}, {pattern, n}};
   return true;
 }
 
-void redis_entity_end(redis_entity *e) {
+void hf__redis_entity_end(hf__redis_entity *e) {
   free((char *)(uintptr_t)e->prefix.data);
   free((char *)(uintptr_t)e->pattern.data);
 }
 
-hf_slice redis_key(const redis_entity *e, hf_slice id, char out[REDIS_KEY_MAX]) {
+hf_slice hf__redis_key(const hf__redis_entity *e, hf_slice id, char out[REDIS_KEY_MAX]) {
   memcpy(out, e->prefix.data, e->prefix.size);
   memcpy(out + e->prefix.size, id.data, id.size);
   return (hf_slice){out, e->prefix.size + id.size};

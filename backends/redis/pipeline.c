@@ -21,7 +21,7 @@ enum { REDIRECTS = 16, FIRST_PAUSE_MS = 20, LONGEST_PAUSE_MS = 500, MS = 1000000
 /* ---- one round */
 
 struct group {
-  redis_link *link; /* NULL: there is none, and nothing was sent */
+  hf__redis_link *link; /* NULL: there is none, and nothing was sent */
   int node;
   bool broken;
 };
@@ -39,65 +39,65 @@ static void note(struct round *r, hf_status status, const hf_error *own, hf_erro
   *err = *own;
 }
 
-static int target(const redis_batch *b, const redis_command *c) {
+static int target(const hf__redis_batch *b, const hf__redis_command *c) {
   if (c->node >= 0) return c->node;
-  return b->store->config.mode == REDIS_CLUSTER ? redis_route_slot(b->store, c->slot) : 0;
+  return b->store->config.mode == REDIS_CLUSTER ? hf__redis_route_slot(b->store, c->slot) : 0;
 }
 
-static hf_status send_group(redis_batch *b, const struct group *g, const int *targets, int64_t deadline,
+static hf_status send_group(hf__redis_batch *b, const struct group *g, const int *targets, int64_t deadline,
                             hf_error *err) {
   hf_buffer part = HF_BUFFER_INIT;
   bool all = true, ok = true;
   for (size_t i = 0; i < b->count && all; i++)
     all = !b->commands[i].reply && !b->commands[i].asking && targets[i] == g->node;
-  if (all) return redis_link_send(g->link, b->text.data, b->text.size, deadline, err);
+  if (all) return hf__redis_link_send(g->link, b->text.data, b->text.size, deadline, err);
   for (size_t i = 0; i < b->count && ok; i++) {
-    const redis_command *c = &b->commands[i];
+    const hf__redis_command *c = &b->commands[i];
     if (c->reply || targets[i] != g->node) continue;
     if (c->asking) ok = hf_buffer_add(&part, "*1\r\n$6\r\nASKING\r\n", 16);
     ok = ok && hf_buffer_add(&part, b->text.data + c->at, c->size);
   }
-  hf_status status =
-      ok ? redis_link_send(g->link, part.data, part.size, deadline, err) : hf_error_set(err, HF_IO, "out of memory");
+  hf_status status = ok ? hf__redis_link_send(g->link, part.data, part.size, deadline, err)
+                        : hf_error_set(err, HF_IO, "out of memory");
   hf_buffer_free(&part);
   return status;
 }
 
-static hf_status receive_group(redis_batch *b, const struct group *g, const int *targets, int64_t deadline,
+static hf_status receive_group(hf__redis_batch *b, const struct group *g, const int *targets, int64_t deadline,
                                hf_error *err) {
   hf_status status = HF_OK;
-  redis_bounds_allow(&g->link->bounds, b->count);
+  hf__redis_bounds_allow(&g->link->bounds, b->count);
   for (size_t i = 0; i < b->count && status == HF_OK; i++) {
-    redis_command *c = &b->commands[i];
+    hf__redis_command *c = &b->commands[i];
     if (c->reply || targets[i] != g->node) continue;
     if (c->asking) {
       redisReply *unused;
-      status = redis_link_receive(g->link, &unused, deadline, err);
+      status = hf__redis_link_receive(g->link, &unused, deadline, err);
       if (status == HF_OK) freeReplyObject(unused);
     }
-    if (status == HF_OK) status = redis_link_receive(g->link, &c->reply, deadline, err);
+    if (status == HF_OK) status = hf__redis_link_receive(g->link, &c->reply, deadline, err);
   }
   return status;
 }
 
 /* Looks for replies that say that the command is to be sent again, and makes it ready for that. */
-static void sort_replies(redis_batch *b, const int *targets, struct round *r, hf_error *err) {
+static void sort_replies(hf__redis_batch *b, const int *targets, struct round *r, hf_error *err) {
   for (size_t i = 0; i < b->count; i++) {
-    redis_command *c = &b->commands[i];
+    hf__redis_command *c = &b->commands[i];
     if (!c->reply || targets[i] < 0 || c->reply->type != REDIS_REPLY_ERROR) continue; /* -1: of an earlier round */
-    redis_redirect to;
-    bool moved = redis_reply_begins(c->reply, "MOVED "), ask = redis_reply_begins(c->reply, "ASK ");
+    hf__redis_redirect to;
+    bool moved = hf__redis_reply_begins(c->reply, "MOVED "), ask = hf__redis_reply_begins(c->reply, "ASK ");
     if (moved || ask) {
       if (b->store->config.mode != REDIS_CLUSTER ||
-          !redis_redirect_parse(c->reply->str, b->store->nodes[targets[i]]->address.host, &to))
+          !hf__redis_redirect_parse(c->reply->str, b->store->nodes[targets[i]]->address.host, &to))
         continue;
       r->redirected = true;
-      if (moved) redis_route_moved(b->store, to.slot, &to.to);
-      c->node = ask ? redis_route_address(b->store, &to.to) : -1;
+      if (moved) hf__redis_route_moved(b->store, to.slot, &to.to);
+      c->node = ask ? hf__redis_route_address(b->store, &to.to) : -1;
       c->asking = ask && c->node >= 0;
-    } else if (redis_reply_is_passing(b->store->config.mode, c->reply)) {
+    } else if (hf__redis_reply_is_passing(b->store->config.mode, c->reply)) {
       hf_error own;
-      note(r, redis_fail_reply(b->store->config.mode, c->reply, &own), &own, err);
+      note(r, hf__redis_fail_reply(b->store->config.mode, c->reply, &own), &own, err);
       r->passing = true;
       c->node = -1;
       c->asking = false;
@@ -109,12 +109,12 @@ static void sort_replies(redis_batch *b, const int *targets, struct round *r, hf
   }
 }
 
-static void exchange(redis_batch *b, struct group *groups, size_t count, const int *targets, int64_t deadline,
+static void exchange(hf__redis_batch *b, struct group *groups, size_t count, const int *targets, int64_t deadline,
                      struct round *r, hf_error *err) {
   hf_error own;
   for (size_t i = 0; i < count; i++) {
     struct group *g = &groups[i];
-    hf_status status = redis_link_take(b->store, g->node, b->writes, deadline, &g->link, &own);
+    hf_status status = hf__redis_link_take(b->store, g->node, b->writes, deadline, &g->link, &own);
     if (status == HF_OK && (status = send_group(b, g, targets, deadline, &own))) {
       g->broken = true;
       r->lost |= b->writes && g->link->began;
@@ -130,16 +130,16 @@ static void exchange(redis_batch *b, struct group *groups, size_t count, const i
       r->lost |= b->writes;
       note(r, status, &own, err);
     }
-    redis_link_give(b->store, g->node, g->link, g->broken);
+    hf__redis_link_give(b->store, g->node, g->link, g->broken);
   }
 }
 
 /* Sends what has no reply yet.  Room for a number and a group for each command, and no more groups than nodes. */
-static void run_in(redis_batch *b, int *targets, struct group *groups, int64_t deadline, struct round *r,
+static void run_in(hf__redis_batch *b, int *targets, struct group *groups, int64_t deadline, struct round *r,
                    hf_error *err) {
   size_t count = 0;
   hf_error own;
-  hf_status status = redis_route_refresh(b->store, deadline, &own);
+  hf_status status = hf__redis_route_refresh(b->store, deadline, &own);
   if (status) {
     note(r, status, &own, err);
     return;
@@ -157,7 +157,7 @@ static void run_in(redis_batch *b, int *targets, struct group *groups, int64_t d
   sort_replies(b, targets, r, err);
 }
 
-static void run_round(redis_batch *b, int64_t deadline, struct round *r, hf_error *err) {
+static void run_round(hf__redis_batch *b, int64_t deadline, struct round *r, hf_error *err) {
   int few_targets[REDIS_FEW] = {0};
   struct group few_groups[REDIS_FEW];
   *r = (struct round){.status = HF_OK};
@@ -179,14 +179,14 @@ static void run_round(redis_batch *b, int64_t deadline, struct round *r, hf_erro
 
 /* ---- all rounds */
 
-static bool is_complete(const redis_batch *b) {
+static bool is_complete(const hf__redis_batch *b) {
   for (size_t i = 0; i < b->count; i++)
     if (!b->commands[i].reply) return false;
   return true;
 }
 
 /* Commands between MULTI and EXEC are sent again together or not at all. */
-static void reset_whole(redis_batch *b) {
+static void reset_whole(hf__redis_batch *b) {
   for (size_t i = 0; i < b->count; i++) {
     freeReplyObject(b->commands[i].reply);
     b->commands[i].reply = NULL;
@@ -202,12 +202,12 @@ static bool sleep_a_little(int *pause_ms, int64_t deadline) {
   return true;
 }
 
-hf_status redis_batch_run(redis_batch *b, int64_t deadline, hf_error *err) {
+hf_status hf__redis_batch_run(hf__redis_batch *b, int64_t deadline, hf_error *err) {
   int tries = 0, redirects = 0, pause_ms = FIRST_PAUSE_MS;
   for (;;) {
     struct round r;
     run_round(b, deadline, &r, err);
-    if (r.lost) return redis_lost(err);
+    if (r.lost) return hf__redis_lost(err);
     if (is_complete(b)) return HF_OK;
     if (b->whole) reset_whole(b);
     if (r.status == HF_OK && r.redirected && redirects++ < REDIRECTS) continue;
@@ -222,11 +222,11 @@ hf_status redis_batch_run(redis_batch *b, int64_t deadline, hf_error *err) {
   }
 }
 
-hf_status redis_link_insist(redis_store *s, redis_link **out, int64_t deadline, hf_error *err) {
+hf_status hf__redis_link_insist(hf__redis_store *s, hf__redis_link **out, int64_t deadline, hf_error *err) {
   int pause_ms = FIRST_PAUSE_MS;
   for (int tries = 0;; tries++) {
-    hf_status status = redis_route_refresh(s, deadline, err);
-    if (status == HF_OK) status = redis_link_take(s, 0, true, deadline, out, err);
+    hf_status status = hf__redis_route_refresh(s, deadline, err);
+    if (status == HF_OK) status = hf__redis_link_take(s, 0, true, deadline, out, err);
     if (status == HF_OK) return HF_OK;
     bool again = err->retryable && status != HF_TIMEOUT && tries < s->config.retries;
     if (!again || !sleep_a_little(&pause_ms, deadline)) return status;

@@ -23,9 +23,9 @@ static hf_status memory(hf_error *err) {
 /* ---- stores */
 
 static hf_status identify(const hf_location *at, char identity[HF_IDENTITY_MAX], hf_error *err) {
-  redis_config c;
-  hf_status status = redis_config_parse(at, &c, err);
-  redis_config_free(&c);
+  hf__redis_config c;
+  hf_status status = hf__redis_config_parse(at, &c, err);
+  hf__redis_config_free(&c);
   if (status) return status;
   int size = snprintf(identity, HF_IDENTITY_MAX, "%s:%s?%s", at->scheme, at->rest, at->query);
   if (size < HF_IDENTITY_MAX) return HF_OK;
@@ -33,9 +33,9 @@ static hf_status identify(const hf_location *at, char identity[HF_IDENTITY_MAX],
 }
 
 static void close_store(void *store) {
-  redis_store *s = store;
-  redis_route_free(s);
-  redis_config_free(&s->config);
+  hf__redis_store *s = store;
+  hf__redis_route_free(s);
+  hf__redis_config_free(&s->config);
   hf_walks_free(s->walks);
   pthread_mutex_destroy(&s->lock);
   pthread_mutex_destroy(&s->refreshing);
@@ -43,14 +43,14 @@ static void close_store(void *store) {
 }
 
 static hf_status open_store(const hf_location *at, void **store, hf_error *err) {
-  redis_store *s = calloc(1, sizeof *s);
+  hf__redis_store *s = calloc(1, sizeof *s);
   if (!s) return memory(err);
   pthread_mutex_init(&s->lock, NULL);
   pthread_mutex_init(&s->refreshing, NULL);
   memset(s->slots, -1, sizeof s->slots);
   s->stale = true;
-  s->walks = hf_walks_new(redis_walk_free);
-  hf_status status = s->walks ? redis_config_parse(at, &s->config, err) : memory(err);
+  s->walks = hf_walks_new(hf__redis_walk_free);
+  hf_status status = s->walks ? hf__redis_config_parse(at, &s->config, err) : memory(err);
   if (status) {
     close_store(s);
     return status;
@@ -62,15 +62,15 @@ static hf_status open_store(const hf_location *at, void **store, hf_error *err) 
 /* ---- entity types */
 
 static void entity_close(void *store, void *entity) {
-  redis_entity *e = entity;
-  hf_walks_forget(((redis_store *)store)->walks, e);
-  redis_entity_end(e);
+  hf__redis_entity *e = entity;
+  hf_walks_forget(((hf__redis_store *)store)->walks, e);
+  hf__redis_entity_end(e);
   free(e);
 }
 
 static hf_status entity_open(void *store, hf_slice name, void **entity, hf_error *err) {
-  redis_entity *e = calloc(1, sizeof *e);
-  if (!e || !redis_entity_init(e, store, name)) {
+  hf__redis_entity *e = calloc(1, sizeof *e);
+  if (!e || !hf__redis_entity_init(e, store, name)) {
     free(e);
     return memory(err);
   }
@@ -81,23 +81,23 @@ static hf_status entity_open(void *store, hf_slice name, void **entity, hf_error
 /* Connects, so that waitForInit says what is wrong. */
 static hf_status entity_init(void *store, void *entity, hf_error *err) {
   (void)entity;
-  redis_store *s = store;
-  redis_batch b;
-  if (s->config.mode == REDIS_CLUSTER) return redis_route_refresh(s, redis_deadline(s), err);
-  redis_batch_init(&b, s, false);
-  hf_status status = redis_batch_add(&b, 0, (const hf_slice[]){hf_text("PING")}, 1)
-                         ? redis_batch_run(&b, redis_deadline(s), err)
+  hf__redis_store *s = store;
+  hf__redis_batch b;
+  if (s->config.mode == REDIS_CLUSTER) return hf__redis_route_refresh(s, hf__redis_deadline(s), err);
+  hf__redis_batch_init(&b, s, false);
+  hf_status status = hf__redis_batch_add(&b, 0, (const hf_slice[]){hf_text("PING")}, 1)
+                         ? hf__redis_batch_run(&b, hf__redis_deadline(s), err)
                          : memory(err);
-  if (status == HF_OK) status = redis_batch_check(&b, err);
-  redis_batch_free(&b);
+  if (status == HF_OK) status = hf__redis_batch_check(&b, err);
+  hf__redis_batch_free(&b);
   return status;
 }
 
 /* ---- writing */
 
 /* Whether each reply is of the type that the command has, or with may_be_nil nil. */
-static hf_status expect(const redis_batch *b, int type, bool may_be_nil, hf_error *err) {
-  hf_status status = redis_batch_check(b, err);
+static hf_status expect(const hf__redis_batch *b, int type, bool may_be_nil, hf_error *err) {
+  hf_status status = hf__redis_batch_check(b, err);
   for (size_t i = 0; i < b->count && status == HF_OK; i++) {
     int got = b->commands[i].reply->type;
     if (got != type && !(may_be_nil && got == REDIS_REPLY_NIL))
@@ -107,64 +107,65 @@ static hf_status expect(const redis_batch *b, int type, bool may_be_nil, hf_erro
 }
 
 /* `type`: of the replies to come.  may_be_nil: or nil, which is for the caller. */
-static hf_status run_writes(redis_batch *b, bool ok, int type, bool may_be_nil, int64_t deadline, hf_error *err) {
-  hf_status status = ok ? redis_batch_run(b, deadline, err) : memory(err);
+static hf_status run_writes(hf__redis_batch *b, bool ok, int type, bool may_be_nil, int64_t deadline, hf_error *err) {
+  hf_status status = ok ? hf__redis_batch_run(b, deadline, err) : memory(err);
   atomic_fetch_add(&b->store->writes, 1);
-  if (status == HF_OK) status = b->whole ? redis_check_all(b, err) : expect(b, type, may_be_nil, err);
+  if (status == HF_OK) status = b->whole ? hf__redis_check_all(b, err) : expect(b, type, may_be_nil, err);
   return status;
 }
 
 static hf_status put_many(void *store, void *txn, void *entity, const hf_put *puts, size_t count, hf_error *err) {
-  redis_store *s = store;
+  hf__redis_store *s = store;
   char key[REDIS_KEY_MAX];
   hf_status status = HF_OK;
   if (txn) {
     for (size_t i = 0; i < count && status == HF_OK; i++)
-      status = redis_txn_put(txn, redis_key(entity, puts[i].key.id, key), puts[i].json, err);
+      status = hf__redis_txn_put(txn, hf__redis_key(entity, puts[i].key.id, key), puts[i].json, err);
     return status;
   }
-  redis_batch b;
+  hf__redis_batch b;
   bool ok = true;
-  redis_batch_init(&b, s, true);
+  hf__redis_batch_init(&b, s, true);
   if (s->config.mode == REDIS_CLUSTER || s->config.ttl_ms) {
     static const hf_slice multi = {"MULTI", 5}, exec = {"EXEC", 4};
     b.whole = s->config.mode != REDIS_CLUSTER;
-    if (b.whole) ok = redis_batch_add(&b, 0, &multi, 1) != NULL;
+    if (b.whole) ok = hf__redis_batch_add(&b, 0, &multi, 1) != NULL;
     for (size_t i = 0; i < count && ok; i++)
-      ok = redis_add_set(&b, redis_key(entity, puts[i].key.id, key), puts[i].json, false);
-    if (b.whole && ok) ok = redis_batch_add(&b, 0, &exec, 1) != NULL;
+      ok = hf__redis_add_set(&b, hf__redis_key(entity, puts[i].key.id, key), puts[i].json, false);
+    if (b.whole && ok) ok = hf__redis_batch_add(&b, 0, &exec, 1) != NULL;
   } else { /* one command is whole by itself */
-    ok = redis_batch_open(&b, 0, 2 * count + 1) && redis_batch_word(&b, hf_text("MSET"));
+    ok = hf__redis_batch_open(&b, 0, 2 * count + 1) && hf__redis_batch_word(&b, hf_text("MSET"));
     for (size_t i = 0; i < count && ok; i++)
-      ok = redis_batch_word(&b, redis_key(entity, puts[i].key.id, key)) && redis_batch_word(&b, puts[i].json);
+      ok = hf__redis_batch_word(&b, hf__redis_key(entity, puts[i].key.id, key)) &&
+           hf__redis_batch_word(&b, puts[i].json);
   }
-  status = run_writes(&b, ok, REDIS_REPLY_STATUS, false, redis_deadline(s), err);
-  redis_batch_free(&b);
+  status = run_writes(&b, ok, REDIS_REPLY_STATUS, false, hf__redis_deadline(s), err);
+  hf__redis_batch_free(&b);
   return status;
 }
 
 /* Adds DEL for the ids: one command, or in a cluster one for each. */
-static bool add_removals(redis_batch *b, const redis_entity *e, const hf_slice *ids, size_t count) {
+static bool add_removals(hf__redis_batch *b, const hf__redis_entity *e, const hf_slice *ids, size_t count) {
   char key[REDIS_KEY_MAX];
   bool cluster = e->store->config.mode == REDIS_CLUSTER;
-  bool ok = cluster || (redis_batch_open(b, 0, count + 1) && redis_batch_word(b, hf_text("DEL")));
+  bool ok = cluster || (hf__redis_batch_open(b, 0, count + 1) && hf__redis_batch_word(b, hf_text("DEL")));
   for (size_t i = 0; i < count && ok; i++) {
-    hf_slice name = redis_key(e, ids[i], key);
+    hf_slice name = hf__redis_key(e, ids[i], key);
     if (cluster)
-      ok = redis_batch_add(b, redis_slot(name), (const hf_slice[]){hf_text("DEL"), name}, 2) != NULL;
+      ok = hf__redis_batch_add(b, hf__redis_slot(name), (const hf_slice[]){hf_text("DEL"), name}, 2) != NULL;
     else
-      ok = redis_batch_word(b, name);
+      ok = hf__redis_batch_word(b, name);
   }
   return ok;
 }
 
-static hf_status remove_ids(redis_entity *e, const hf_slice *ids, size_t count, uint64_t *removed, int64_t deadline,
+static hf_status remove_ids(hf__redis_entity *e, const hf_slice *ids, size_t count, uint64_t *removed, int64_t deadline,
                             hf_error *err) {
-  redis_batch b;
-  redis_batch_init(&b, e->store, true);
+  hf__redis_batch b;
+  hf__redis_batch_init(&b, e->store, true);
   hf_status status = run_writes(&b, add_removals(&b, e, ids, count), REDIS_REPLY_INTEGER, false, deadline, err);
   for (size_t i = 0; i < b.count && status == HF_OK; i++) *removed += (uint64_t)b.commands[i].reply->integer;
-  redis_batch_free(&b);
+  hf__redis_batch_free(&b);
   return status;
 }
 
@@ -172,32 +173,32 @@ static hf_status remove_ids(redis_entity *e, const hf_slice *ids, size_t count, 
 
 /* In a transaction: HF_OK and the text, HF_NOT_FOUND or HF_CORRUPT.  The text is copied to *json unless that is NULL.
  */
-static hf_status get_in(redis_txn *txn, const redis_entity *e, hf_slice id, hf_buffer *json, uint64_t *revision,
+static hf_status get_in(hf__redis_txn *txn, const hf__redis_entity *e, hf_slice id, hf_buffer *json, uint64_t *revision,
                         hf_error *err) {
-  redis_batch b;
+  hf__redis_batch b;
   const redisReply *value = NULL;
   hf_slice text = {NULL, 0};
-  redis_batch_init(&b, e->store, false);
-  hf_status status = redis_txn_values(txn, e, &id, 1, &b, &value, &text, redis_deadline(e->store), err);
-  if (status == HF_OK && !text.data) status = value ? redis_value(e->store, value, &text, err) : HF_NOT_FOUND;
-  if (status == HF_OK && revision) *revision = redis_revision(text);
+  hf__redis_batch_init(&b, e->store, false);
+  hf_status status = hf__redis_txn_values(txn, e, &id, 1, &b, &value, &text, hf__redis_deadline(e->store), err);
+  if (status == HF_OK && !text.data) status = value ? hf__redis_value(e->store, value, &text, err) : HF_NOT_FOUND;
+  if (status == HF_OK && revision) *revision = hf__redis_revision(text);
   if (status == HF_OK && json) {
     json->size = 0;
     if (!hf_buffer_add(json, text.data, text.size)) status = memory(err);
   }
-  redis_batch_free(&b);
+  hf__redis_batch_free(&b);
   return status;
 }
 
 /* The reply to a command of one key. */
-static hf_status ask(const redis_entity *e, redis_batch *b, const char *command, hf_slice id, int64_t deadline,
+static hf_status ask(const hf__redis_entity *e, hf__redis_batch *b, const char *command, hf_slice id, int64_t deadline,
                      hf_error *err) {
   char key[REDIS_KEY_MAX];
-  hf_slice name = redis_key(e, id, key);
-  int slot = e->store->config.mode == REDIS_CLUSTER ? redis_slot(name) : 0;
-  if (!redis_batch_add(b, slot, (const hf_slice[]){hf_text(command), name}, 2)) return memory(err);
-  hf_status status = redis_batch_run(b, deadline, err);
-  return status ? status : redis_batch_check(b, err);
+  hf_slice name = hf__redis_key(e, id, key);
+  int slot = e->store->config.mode == REDIS_CLUSTER ? hf__redis_slot(name) : 0;
+  if (!hf__redis_batch_add(b, slot, (const hf_slice[]){hf_text(command), name}, 2)) return memory(err);
+  hf_status status = hf__redis_batch_run(b, deadline, err);
+  return status ? status : hf__redis_batch_check(b, err);
 }
 
 static hf_status get(void *store, void *txn, void *entity, const hf_key *key, hf_buffer *json, hf_info *info,
@@ -205,63 +206,64 @@ static hf_status get(void *store, void *txn, void *entity, const hf_key *key, hf
   bool wanted = info->revision != HF_REVISION_UNKNOWN;
   *info = (hf_info){0};
   if (txn) return get_in(txn, entity, key->id, json, wanted ? &info->revision : NULL, err);
-  redis_batch b;
+  hf__redis_batch b;
   hf_slice text = {NULL, 0};
-  redis_batch_init(&b, store, false);
-  hf_status status = ask(entity, &b, "GET", key->id, redis_deadline(store), err);
-  if (status == HF_OK) status = redis_value(store, b.commands[0].reply, &text, err);
+  hf__redis_batch_init(&b, store, false);
+  hf_status status = ask(entity, &b, "GET", key->id, hf__redis_deadline(store), err);
+  if (status == HF_OK) status = hf__redis_value(store, b.commands[0].reply, &text, err);
   if (status == HF_OK) {
     json->size = 0;
     if (!hf_buffer_add(json, text.data, text.size)) status = memory(err);
-    if (wanted) info->revision = redis_revision(text);
+    if (wanted) info->revision = hf__redis_revision(text);
   }
-  redis_batch_free(&b);
+  hf__redis_batch_free(&b);
   return status;
 }
 
 static hf_status has(void *store, void *txn, void *entity, const hf_key *key, hf_error *err) {
   if (txn) return get_in(txn, entity, key->id, NULL, NULL, err);
-  redis_batch b;
-  redis_batch_init(&b, store, false);
-  hf_status status = ask(entity, &b, "EXISTS", key->id, redis_deadline(store), err);
+  hf__redis_batch b;
+  hf__redis_batch_init(&b, store, false);
+  hf_status status = ask(entity, &b, "EXISTS", key->id, hf__redis_deadline(store), err);
   if (status == HF_OK) status = expect(&b, REDIS_REPLY_INTEGER, false, err);
   if (status == HF_OK && b.commands[0].reply->integer == 0) status = HF_NOT_FOUND;
-  redis_batch_free(&b);
+  hf__redis_batch_free(&b);
   return status;
 }
 
 /* Writes if the present text has the revision: it is read, and replaced only while it is the same. */
-static hf_status put_at_revision(redis_entity *e, const hf_put *put, uint64_t revision, hf_info *info, hf_error *err) {
+static hf_status put_at_revision(hf__redis_entity *e, const hf_put *put, uint64_t revision, hf_info *info,
+                                 hf_error *err) {
   static const char script[] = "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end "
                                "if ARGV[3] == '0' then redis.call('SET', KEYS[1], ARGV[2]) "
                                "else redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end return 1";
   char name[REDIS_KEY_MAX], ttl[24];
-  redis_batch read, write;
+  hf__redis_batch read, write;
   hf_slice present = {NULL, 0};
-  redis_batch_init(&read, e->store, false);
-  redis_batch_init(&write, e->store, true);
-  int64_t deadline = redis_deadline(e->store);
+  hf__redis_batch_init(&read, e->store, false);
+  hf__redis_batch_init(&write, e->store, true);
+  int64_t deadline = hf__redis_deadline(e->store);
   hf_status status = ask(e, &read, "GET", put->key.id, deadline, err);
-  if (status == HF_OK) status = redis_value(e->store, read.commands[0].reply, &present, err);
-  info->revision = status == HF_OK ? redis_revision(present) : 0;
+  if (status == HF_OK) status = hf__redis_value(e->store, read.commands[0].reply, &present, err);
+  info->revision = status == HF_OK ? hf__redis_revision(present) : 0;
   if (status == HF_NOT_FOUND || (status == HF_OK && info->revision != revision)) status = HF_CONFLICT;
   if (status == HF_OK) {
-    hf_slice key = redis_key(e, put->key.id, name);
+    hf_slice key = hf__redis_key(e, put->key.id, name);
     snprintf(ttl, sizeof ttl, "%lld", (long long)e->store->config.ttl_ms);
     const hf_slice words[] = {hf_text("EVAL"), hf_text(script), hf_text("1"), key, present, put->json, hf_text(ttl)};
-    bool ok = redis_batch_add(&write, redis_slot(key), words, 7) != NULL;
+    bool ok = hf__redis_batch_add(&write, hf__redis_slot(key), words, 7) != NULL;
     status = run_writes(&write, ok, REDIS_REPLY_INTEGER, false, deadline, err);
     if (status == HF_OK && write.commands[0].reply->integer != 1) {
       info->revision = HF_REVISION_UNKNOWN;
       status = HF_CONFLICT;
     }
   }
-  redis_batch_free(&read);
-  redis_batch_free(&write);
+  hf__redis_batch_free(&read);
+  hf__redis_batch_free(&write);
   return status;
 }
 
-static hf_status put_in(redis_txn *txn, redis_entity *e, const hf_put *put, const hf_write_options *options,
+static hf_status put_in(hf__redis_txn *txn, hf__redis_entity *e, const hf_put *put, const hf_write_options *options,
                         hf_info *info, hf_error *err) {
   char key[REDIS_KEY_MAX];
   if (options->if_absent || options->if_revision) {
@@ -271,7 +273,7 @@ static hf_status put_in(redis_txn *txn, redis_entity *e, const hf_put *put, cons
     if (options->if_absent ? status == HF_OK : info->revision != options->revision || !info->revision)
       return HF_CONFLICT;
   }
-  return redis_txn_put(txn, redis_key(e, put->key.id, key), put->json, err);
+  return hf__redis_txn_put(txn, hf__redis_key(e, put->key.id, key), put->json, err);
 }
 
 static hf_status put(void *store, void *txn, void *entity, const hf_put *put, const hf_write_options *options,
@@ -283,17 +285,17 @@ static hf_status put(void *store, void *txn, void *entity, const hf_put *put, co
   } else if (options->if_revision) {
     status = put_at_revision(entity, put, options->revision, info, err);
   } else {
-    redis_batch b;
-    redis_batch_init(&b, store, true);
-    bool ok = redis_add_set(&b, redis_key(entity, put->key.id, key), put->json, options->if_absent);
-    status = run_writes(&b, ok, REDIS_REPLY_STATUS, options->if_absent, redis_deadline(store), err);
+    hf__redis_batch b;
+    hf__redis_batch_init(&b, store, true);
+    bool ok = hf__redis_add_set(&b, hf__redis_key(entity, put->key.id, key), put->json, options->if_absent);
+    status = run_writes(&b, ok, REDIS_REPLY_STATUS, options->if_absent, hf__redis_deadline(store), err);
     if (status == HF_OK && b.commands[0].reply->type == REDIS_REPLY_NIL) {
       info->revision = HF_REVISION_UNKNOWN;
       status = HF_CONFLICT;
     }
-    redis_batch_free(&b);
+    hf__redis_batch_free(&b);
   }
-  if (status == HF_OK) *info = (hf_info){.revision = redis_revision(put->json), .updated_at = hf_now_ms()};
+  if (status == HF_OK) *info = (hf_info){.revision = hf__redis_revision(put->json), .updated_at = hf_now_ms()};
   return status;
 }
 
@@ -303,28 +305,28 @@ static hf_status remove_one(void *store, void *txn, void *entity, const hf_key *
   if (txn) {
     hf_status status = get_in(txn, entity, key->id, NULL, NULL, err);
     if (status != HF_OK && status != HF_CORRUPT) return status;
-    return redis_txn_remove(txn, redis_key(entity, key->id, name), err);
+    return hf__redis_txn_remove(txn, hf__redis_key(entity, key->id, name), err);
   }
-  hf_status status = remove_ids(entity, &key->id, 1, &removed, redis_deadline(store), err);
+  hf_status status = remove_ids(entity, &key->id, 1, &removed, hf__redis_deadline(store), err);
   return status == HF_OK && !removed ? HF_NOT_FOUND : status;
 }
 
 /* Removes those of some ids that are there, as the transaction sees it. */
-static hf_status remove_some_in(redis_txn *txn, redis_entity *e, const hf_slice *ids, size_t count, uint64_t *removed,
-                                int64_t deadline, hf_error *err) {
-  redis_batch b;
+static hf_status remove_some_in(hf__redis_txn *txn, hf__redis_entity *e, const hf_slice *ids, size_t count,
+                                uint64_t *removed, int64_t deadline, hf_error *err) {
+  hf__redis_batch b;
   const redisReply *values[REMOVED_AT_ONCE] = {NULL};
   hf_slice texts[REMOVED_AT_ONCE] = {{NULL, 0}};
   char key[REDIS_KEY_MAX];
-  redis_batch_init(&b, e->store, false);
-  hf_status status = redis_txn_values(txn, e, ids, count, &b, values, texts, deadline, err);
+  hf__redis_batch_init(&b, e->store, false);
+  hf_status status = hf__redis_txn_values(txn, e, ids, count, &b, values, texts, deadline, err);
   for (size_t i = 0; i < count && status == HF_OK; i++) {
     bool there = texts[i].data || (values[i] && values[i]->type != REDIS_REPLY_NIL);
-    if (!there || redis_txn_removed(txn, e, ids[i])) continue; /* or it is here twice */
-    status = redis_txn_remove(txn, redis_key(e, ids[i], key), err);
+    if (!there || hf__redis_txn_removed(txn, e, ids[i])) continue; /* or it is here twice */
+    status = hf__redis_txn_remove(txn, hf__redis_key(e, ids[i], key), err);
     *removed += status == HF_OK;
   }
-  redis_batch_free(&b);
+  hf__redis_batch_free(&b);
   return status;
 }
 
@@ -336,12 +338,12 @@ static hf_status remove_many(void *store, void *txn, void *entity, const hf_key 
   hf_slice *ids = malloc(count * sizeof *ids);
   if (!ids) return memory(err);
   for (size_t i = 0; i < count; i++) ids[i] = keys[i].id;
-  redis_time time = redis_time_begin(store);
-  redis_time_extend(&time, count);
-  if (!txn) status = remove_ids(entity, ids, count, removed, redis_deadline(store), err);
+  hf__redis_time time = hf__redis_time_begin(store);
+  hf__redis_time_extend(&time, count);
+  if (!txn) status = remove_ids(entity, ids, count, removed, hf__redis_deadline(store), err);
   for (size_t i = 0; txn && i < count && status == HF_OK; i += REMOVED_AT_ONCE) {
     size_t n = count - i < REMOVED_AT_ONCE ? count - i : REMOVED_AT_ONCE;
-    status = remove_some_in(txn, entity, ids + i, n, removed, redis_time_step(&time), err);
+    status = remove_some_in(txn, entity, ids + i, n, removed, hf__redis_time_step(&time), err);
   }
   free(ids);
   return status;
@@ -349,47 +351,47 @@ static hf_status remove_many(void *store, void *txn, void *entity, const hf_key 
 
 /* ---- all of them */
 
-static hf_status clear_in(redis_txn *txn, redis_entity *e, const hf_listing *ids, hf_error *err) {
+static hf_status clear_in(hf__redis_txn *txn, hf__redis_entity *e, const hf_listing *ids, hf_error *err) {
   hf_status status = HF_OK;
   char key[REDIS_KEY_MAX];
   for (size_t i = 0; i < hf_listing_size(ids) && status == HF_OK; i++)
-    status = redis_txn_remove(txn, redis_key(e, hf_listing_id(ids, i), key), err);
+    status = hf__redis_txn_remove(txn, hf__redis_key(e, hf_listing_id(ids, i), key), err);
   return status;
 }
 
-static hf_status clear_listed(redis_entity *e, const hf_listing *ids, const redis_time *time, hf_error *err) {
+static hf_status clear_listed(hf__redis_entity *e, const hf_listing *ids, const hf__redis_time *time, hf_error *err) {
   hf_slice some[REMOVED_AT_ONCE];
   uint64_t removed = 0;
   size_t count = hf_listing_size(ids);
   hf_status status = HF_OK;
   for (size_t i = 0, n = 0; i < count && status == HF_OK; i += n) {
     for (n = 0; n < REMOVED_AT_ONCE && i + n < count; n++) some[n] = hf_listing_id(ids, i + n);
-    if (redis_time_is_over(time))
+    if (hf__redis_time_is_over(time))
       return hf_error_set(err, HF_TIMEOUT, "Redis: %llu of %zu entities were removed within the deadline: run it again",
                           (unsigned long long)removed, count);
-    status = remove_ids(e, some, n, &removed, redis_time_step(time), err);
+    status = remove_ids(e, some, n, &removed, hf__redis_time_step(time), err);
   }
   return status;
 }
 
 static hf_status clear(void *store, void *txn, void *entity, hf_error *err) {
   hf_listing *ids;
-  redis_time time = redis_time_begin(store);
-  hf_status status = redis_list(entity, txn, &time, &ids, err);
+  hf__redis_time time = hf__redis_time_begin(store);
+  hf_status status = hf__redis_list(entity, txn, &time, &ids, err);
   if (status) return status;
-  redis_time_extend(&time, hf_listing_size(ids));
+  hf__redis_time_extend(&time, hf_listing_size(ids));
   status = txn ? clear_in(txn, entity, ids, err) : clear_listed(entity, ids, &time, err);
   hf_listing_free(ids);
   return status;
 }
 
 static hf_status count(void *store, void *txn, void *entity, uint64_t *n, hf_error *err) {
-  redis_time time = redis_time_begin(store);
-  return redis_count_within(txn, entity, &time, n, err);
+  hf__redis_time time = hf__redis_time_begin(store);
+  return hf__redis_count_within(txn, entity, &time, n, err);
 }
 
 static hf_status entities(void *store, void *txn, hf_page *page, hf_error *err) {
-  return redis_list_names(store, txn, page, err);
+  return hf__redis_list_names(store, txn, page, err);
 }
 
 /* ---- tables */
@@ -401,9 +403,9 @@ static const char *const parameters[] = {
 #define SLOTS                                                                                                          \
   .abi_version = HF_BACKEND_ABI, .parameters = parameters, .identify = identify, .open = open_store,                   \
   .close = close_store, .entity_open = entity_open, .entity_close = entity_close, .entity_init = entity_init,          \
-  .get = get, .has = has, .put = put, .remove = remove_one, .clear = clear, .count = count, .scan = redis_scan,        \
-  .get_many = redis_get_many, .put_many = put_many, .remove_many = remove_many, .entities = entities,                  \
-  .stat = redis_stat
+  .get = get, .has = has, .put = put, .remove = remove_one, .clear = clear, .count = count, .scan = hf__redis_scan,    \
+  .get_many = hf__redis_get_many, .put_many = put_many, .remove_many = remove_many, .entities = entities,              \
+  .stat = hf__redis_stat
 
 static const hf_backend cluster = {
     .name = "redis+cluster",
@@ -418,9 +420,9 @@ const hf_backend hf__backend_redis = {
     .name = "redis",
     .capabilities = HF_CAP_DURABLE | HF_CAP_TRANSACTION | HF_CAP_REVISION | HF_CAP_IF_ABSENT | HF_CAP_ATOMIC_BATCH,
     SLOTS,
-    .begin = redis_begin,
-    .commit = redis_commit,
-    .abort = redis_abort,
+    .begin = hf__redis_begin,
+    .commit = hf__redis_commit,
+    .abort = hf__redis_abort,
     .schemes = schemes,
     .also = &cluster,
 };

@@ -25,19 +25,19 @@ typedef int element_count;
 #define CURRENT_TASK(reader) ((reader)->rstack[(reader)->ridx])
 #endif
 
-static void *refuse(redis_bounds *b, const char *format, unsigned long long size) {
+static void *refuse(hf__redis_bounds *b, const char *format, unsigned long long size) {
   snprintf(b->problem, sizeof b->problem, format, size);
   return NULL;
 }
 
-static redis_bounds *bounds_of(const redisReadTask *task) {
-  redis_bounds *b = task->privdata;
+static hf__redis_bounds *bounds_of(const redisReadTask *task) {
+  hf__redis_bounds *b = task->privdata;
   if (!task->parent) b->elements = b->bytes = 0; /* a reply begins */
   return b;
 }
 
 static void *make_array(const redisReadTask *task, element_count count) {
-  redis_bounds *b = bounds_of(task);
+  hf__redis_bounds *b = bounds_of(task);
   size_t more = (size_t)count;
   if (more > b->elements_max || b->elements + more > b->elements_max)
     return refuse(b, "it announces an answer of %llu elements, which nobody asked for", more);
@@ -46,12 +46,12 @@ static void *make_array(const redisReadTask *task, element_count count) {
 }
 
 static void *make_string(const redisReadTask *task, char *text, size_t size) {
-  redis_bounds *b = bounds_of(task);
+  hf__redis_bounds *b = bounds_of(task);
   if ((b->bytes += size) > BYTES_MAX) return refuse(b, "an answer has more than 1 GiB", 0);
   return b->theirs.createString(task, text, size);
 }
 
-redisReader *redis_bounds_reader(redis_bounds *b) {
+redisReader *hf__redis_bounds_reader(hf__redis_bounds *b) {
   redisReader *reader = redisReaderCreate();
   if (!reader) return NULL;
   b->theirs = b->ours = *reader->fn;
@@ -64,11 +64,11 @@ redisReader *redis_bounds_reader(redis_bounds *b) {
   return reader;
 }
 
-void redis_bounds_allow(redis_bounds *b, size_t elements) {
+void hf__redis_bounds_allow(hf__redis_bounds *b, size_t elements) {
   b->elements_max = elements > ELEMENTS_MAX ? elements : ELEMENTS_MAX;
 }
 
-const char *redis_bounds_check(redis_bounds *b, const redisReader *reader) {
+const char *hf__redis_bounds_check(hf__redis_bounds *b, const redisReader *reader) {
   if (*b->problem || reader->err) return *b->problem ? b->problem : reader->errstr;
   size_t unread = reader->len - reader->pos;
   if (unread > BYTES_MAX) refuse(b, "an answer has more than 1 GiB", 0);

@@ -33,11 +33,11 @@ static hf_status memory(hf_error *err) {
  * that is none, or has lost its wits, may answer for ever.  So the first step asks for the number of keys as well.
  * It says how long the pass may take, and how many keys can come. */
 struct pass {
-  redis_store *store;
+  hf__redis_store *store;
   hf_slice pattern;
-  redis_key_fn fn; /* is called for each key; false: out of memory */
+  hf__redis_key_fn fn; /* is called for each key; false: out of memory */
   void *arg;
-  redis_time *time;
+  hf__redis_time *time;
   bool asks_size;          /* with the next step */
   bool knows_size;         /* the server said how many keys there are: `size` */
   uint64_t size, seen;     /* keys */
@@ -47,14 +47,14 @@ struct pass {
   char cursors[REDIS_NODES][24];
 };
 
-static bool add_to(redis_batch *b, int node, const hf_slice *words, size_t count) {
-  redis_command *c = redis_batch_add(b, -1, words, count);
+static bool add_to(hf__redis_batch *b, int node, const hf_slice *words, size_t count) {
+  hf__redis_command *c = hf__redis_batch_add(b, -1, words, count);
   if (c) c->node = node;
   return c != NULL;
 }
 
 /* SCAN for each node that has more keys, then DBSIZE for all of those. */
-static bool add_step(const struct pass *p, redis_batch *b) {
+static bool add_step(const struct pass *p, hf__redis_batch *b) {
   static const hf_slice dbsize = {"DBSIZE", 6};
   char size[16];
   bool ok = true;
@@ -70,7 +70,7 @@ static bool add_step(const struct pass *p, redis_batch *b) {
 }
 
 /* The replies to DBSIZE of the nodes that were asked.  Who may not ask must be done within the timeout. */
-static hf_status take_sizes(struct pass *p, const redis_command *commands, size_t count, hf_error *err) {
+static hf_status take_sizes(struct pass *p, const hf__redis_command *commands, size_t count, hf_error *err) {
   uint64_t size = 0;
   for (size_t i = 0; i < count; i++) {
     const redisReply *r = commands[i].reply;
@@ -79,7 +79,7 @@ static hf_status take_sizes(struct pass *p, const redis_command *commands, size_
       return hf_error_set(err, HF_IO, "Redis answers DBSIZE with something else");
     size += (uint64_t)r->integer;
   }
-  if (!p->knows_size || size > p->size) redis_time_extend(p->time, size - p->size);
+  if (!p->knows_size || size > p->size) hf__redis_time_extend(p->time, size - p->size);
   if (size > p->size) p->size = size;
   p->knows_size = true;
   return HF_OK;
@@ -87,7 +87,7 @@ static hf_status take_sizes(struct pass *p, const redis_command *commands, size_
 
 /* The reply of one node: its next cursor, and keys. */
 static hf_status take_keys(struct pass *p, int node, const redisReply *r, hf_error *err) {
-  if (r->type == REDIS_REPLY_ERROR) return redis_fail_reply(p->store->config.mode, r, err);
+  if (r->type == REDIS_REPLY_ERROR) return hf__redis_fail_reply(p->store->config.mode, r, err);
   if (r->type != REDIS_REPLY_ARRAY || r->elements != 2 || r->element[0]->type != REDIS_REPLY_STRING ||
       r->element[0]->len >= sizeof p->cursors[0] || r->element[1]->type != REDIS_REPLY_ARRAY)
     return hf_error_set(err, HF_IO, "Redis answers SCAN with something else");
@@ -125,21 +125,21 @@ static hf_status check_pass(const struct pass *p, bool has_asked, hf_error *err)
     err->retryable = false;
     return HF_UNAVAILABLE;
   }
-  return redis_time_is_over(p->time) ? fail_late(p, err) : HF_OK;
+  return hf__redis_time_is_over(p->time) ? fail_late(p, err) : HF_OK;
 }
 
 /* Asks each node for its next keys. */
 static hf_status scan_step(struct pass *p, hf_error *err) {
-  redis_batch b;
+  hf__redis_batch b;
   int asked[REDIS_NODES];
   size_t n = 0;
   for (int i = 0; i < p->count; i++)
     if (!p->ended[i]) asked[n++] = i;
-  redis_batch_init(&b, p->store, false);
-  hf_status status = add_step(p, &b) ? redis_batch_run(&b, redis_time_step(p->time), err) : memory(err);
+  hf__redis_batch_init(&b, p->store, false);
+  hf_status status = add_step(p, &b) ? hf__redis_batch_run(&b, hf__redis_time_step(p->time), err) : memory(err);
   if (status == HF_OK && p->asks_size) status = take_sizes(p, b.commands + n, n, err);
   for (size_t i = 0; i < n && status == HF_OK; i++) status = take_keys(p, asked[i], b.commands[i].reply, err);
-  redis_batch_free(&b);
+  hf__redis_batch_free(&b);
   return status;
 }
 
@@ -149,16 +149,16 @@ static bool has_ended(const struct pass *p) {
   return true;
 }
 
-static hf_status scan_pass(redis_store *s, hf_slice pattern, redis_key_fn fn, void *arg, redis_time *time,
+static hf_status scan_pass(hf__redis_store *s, hf_slice pattern, hf__redis_key_fn fn, void *arg, hf__redis_time *time,
                            hf_error *err) {
   struct pass p = {.store = s, .pattern = pattern, .fn = fn, .arg = arg, .time = time, .asks_size = true};
-  hf_status status = redis_route_refresh(s, redis_time_step(time), err);
+  hf_status status = hf__redis_route_refresh(s, hf__redis_time_step(time), err);
   if (status) return status;
-  p.count = redis_route_masters(s, p.nodes);
+  p.count = hf__redis_route_masters(s, p.nodes);
   for (int i = 0; i < p.count; i++) strcpy(p.cursors[i], "0");
   for (bool begun = false;; begun = true) {
     status = scan_step(&p, err);
-    if (status == HF_TIMEOUT && begun && redis_time_is_over(time)) return fail_late(&p, err);
+    if (status == HF_TIMEOUT && begun && hf__redis_time_is_over(time)) return fail_late(&p, err);
     if (status || has_ended(&p)) return status;
     status = check_pass(&p, p.asks_size, err);
     if (status) return status;
@@ -168,25 +168,26 @@ static hf_status scan_pass(redis_store *s, hf_slice pattern, redis_key_fn fn, vo
 
 /* Whether keys are moving between nodes: a mark of it in what each master says of itself.  *map: a digest of who has
  * which slots, to be compared with that of another moment. */
-static hf_status look_for_moves(redis_store *s, const redis_time *time, bool *moving, uint64_t *map, hf_error *err) {
+static hf_status look_for_moves(hf__redis_store *s, const hf__redis_time *time, bool *moving, uint64_t *map,
+                                hf_error *err) {
   int nodes[REDIS_NODES];
   *moving = false;
   *map = 0;
-  hf_status status = redis_route_refresh(s, redis_time_step(time), err);
+  hf_status status = hf__redis_route_refresh(s, hf__redis_time_step(time), err);
   if (status || s->config.mode != REDIS_CLUSTER) return status;
-  redis_batch b;
-  redis_batch_init(&b, s, false);
-  int count = redis_route_masters(s, nodes);
+  hf__redis_batch b;
+  hf__redis_batch_init(&b, s, false);
+  int count = hf__redis_route_masters(s, nodes);
   bool ok = true;
   for (int i = 0; i < count && ok; i++)
     ok = add_to(&b, nodes[i], (const hf_slice[]){hf_text("CLUSTER"), hf_text("NODES")}, 2);
-  status = ok ? redis_batch_run(&b, redis_time_step(time), err) : memory(err);
-  if (status == HF_OK) status = redis_batch_check(&b, err);
+  status = ok ? hf__redis_batch_run(&b, hf__redis_time_step(time), err) : memory(err);
+  if (status == HF_OK) status = hf__redis_batch_check(&b, err);
   for (size_t i = 0; i < b.count && status == HF_OK; i++) {
     const redisReply *r = b.commands[i].reply;
     *moving |= r->type != REDIS_REPLY_STRING || strstr(r->str, " [") != NULL;
   }
-  redis_batch_free(&b);
+  hf__redis_batch_free(&b);
   pthread_mutex_lock(&s->lock);
   for (int i = 0; i < REDIS_SLOTS; i++) *map = (*map ^ (uint64_t)(s->slots[i] + 2)) * 0x100000001B3u;
   pthread_mutex_unlock(&s->lock);
@@ -195,7 +196,7 @@ static hf_status look_for_moves(redis_store *s, const redis_time *time, bool *mo
 
 /* A key that moves from a node that was not asked yet to one that was is missed; it moves once, so that a second pass
  * finds it. */
-static hf_status scan_keys(redis_store *s, hf_slice pattern, redis_key_fn fn, void *arg, redis_time *time,
+static hf_status scan_keys(hf__redis_store *s, hf_slice pattern, hf__redis_key_fn fn, void *arg, hf__redis_time *time,
                            hf_error *err) {
   bool before, after;
   uint64_t map, map_after;
@@ -222,12 +223,13 @@ static bool add_id(void *arg, hf_slice key) {
   return key.size < l->prefix || hf_listing_add(l->ids, (hf_slice){key.data + l->prefix, key.size - l->prefix});
 }
 
-hf_status redis_list(redis_entity *e, const redis_txn *txn, redis_time *time, hf_listing **out, hf_error *err) {
+hf_status hf__redis_list(hf__redis_entity *e, const hf__redis_txn *txn, hf__redis_time *time, hf_listing **out,
+                         hf_error *err) {
   struct listing l = {hf_listing_new(), e->prefix.size};
   if (!l.ids) return memory(err);
   hf_status status = scan_keys(e->store, e->pattern, add_id, &l, time, err);
   if (status == HF_OK) hf_listing_sort(l.ids);
-  if (status == HF_OK && txn) status = redis_txn_add_ids(txn, e, l.ids, err);
+  if (status == HF_OK && txn) status = hf__redis_txn_add_ids(txn, e, l.ids, err);
   if (status) {
     hf_listing_free(l.ids);
     return status;
@@ -236,12 +238,13 @@ hf_status redis_list(redis_entity *e, const redis_txn *txn, redis_time *time, hf
   return HF_OK;
 }
 
-hf_status redis_count_within(void *txn, void *entity, redis_time *time, uint64_t *n, hf_error *err) {
+hf_status hf__redis_count_within(void *txn, void *entity, hf__redis_time *time, uint64_t *n, hf_error *err) {
   hf_listing *ids;
-  hf_status status = redis_list(entity, txn, time, &ids, err);
+  hf_status status = hf__redis_list(entity, txn, time, &ids, err);
   if (status) return status;
   *n = hf_listing_size(ids);
-  for (size_t i = 0; txn && i < hf_listing_size(ids); i++) *n -= redis_txn_removed(txn, entity, hf_listing_id(ids, i));
+  for (size_t i = 0; txn && i < hf_listing_size(ids); i++)
+    *n -= hf__redis_txn_removed(txn, entity, hf_listing_id(ids, i));
   hf_listing_free(ids);
   return HF_OK;
 }
@@ -250,18 +253,18 @@ hf_status redis_count_within(void *txn, void *entity, redis_time *time, uint64_t
 static bool add_name(void *arg, hf_slice key) {
   hf_listing *names = arg;
   char name[REDIS_KEY_MAX];
-  if (!redis_key_name(key, name)) return true;
+  if (!hf__redis_key_name(key, name)) return true;
   if (!hf_listing_add(names, hf_text(name))) return false;
   if (hf_listing_size(names) >= NAMES_PAGE) hf_listing_sort(names);
   return true;
 }
 
-hf_status redis_list_names(redis_store *s, const redis_txn *txn, hf_page *page, hf_error *err) {
+hf_status hf__redis_list_names(hf__redis_store *s, const hf__redis_txn *txn, hf_page *page, hf_error *err) {
   hf_listing *names = hf_listing_new();
   if (!names) return memory(err);
-  redis_time time = redis_time_begin(s);
+  hf__redis_time time = hf__redis_time_begin(s);
   hf_status status = scan_keys(s, hf_text("*:*"), add_name, names, &time, err);
-  if (status == HF_OK && txn && !redis_txn_each(txn, add_name, names)) status = memory(err);
+  if (status == HF_OK && txn && !hf__redis_txn_each(txn, add_name, names)) status = memory(err);
   hf_listing_sort(names);
   for (size_t i = 0; i < hf_listing_size(names) && status == HF_OK; i++)
     if (!hf_page_add(page, hf_listing_id(names, i), NULL, 0)) status = memory(err);
@@ -274,22 +277,22 @@ hf_status redis_list_names(redis_store *s, const redis_txn *txn, hf_page *page, 
 /* What GET would answer for each key, in one MGET.  In a cluster, where keys have different homes, and an MGET is
  * refused while its slot is moving, by one GET for each: those of a node go there together.  The replies belong to the
  * batch. */
-static hf_status read_values(redis_entity *e, const hf_slice *ids, size_t count, redis_batch *b,
+static hf_status read_values(hf__redis_entity *e, const hf_slice *ids, size_t count, hf__redis_batch *b,
                              const redisReply **values, int64_t deadline, hf_error *err) {
   char key[REDIS_KEY_MAX];
   bool cluster = e->store->config.mode == REDIS_CLUSTER;
-  bool ok = cluster || (redis_batch_open(b, 0, count + 1) && redis_batch_word(b, hf_text("MGET")));
+  bool ok = cluster || (hf__redis_batch_open(b, 0, count + 1) && hf__redis_batch_word(b, hf_text("MGET")));
   for (size_t i = 0; i < count && ok; i++) {
-    hf_slice name = redis_key(e, ids[i], key);
+    hf_slice name = hf__redis_key(e, ids[i], key);
     if (cluster)
-      ok = redis_batch_add(b, redis_slot(name), (const hf_slice[]){hf_text("GET"), name}, 2) != NULL;
+      ok = hf__redis_batch_add(b, hf__redis_slot(name), (const hf_slice[]){hf_text("GET"), name}, 2) != NULL;
     else
-      ok = redis_batch_word(b, name);
+      ok = hf__redis_batch_word(b, name);
   }
-  hf_status status = ok ? redis_batch_run(b, deadline, err) : memory(err);
+  hf_status status = ok ? hf__redis_batch_run(b, deadline, err) : memory(err);
   if (status) return status;
   const redisReply *all = b->commands[0].reply;
-  if (!cluster && all->type == REDIS_REPLY_ERROR) return redis_fail_reply(e->store->config.mode, all, err);
+  if (!cluster && all->type == REDIS_REPLY_ERROR) return hf__redis_fail_reply(e->store->config.mode, all, err);
   if (!cluster && (all->type != REDIS_REPLY_ARRAY || all->elements != count))
     return hf_error_set(err, HF_IO, "Redis answers MGET with something else");
   for (size_t i = 0; i < count; i++) values[i] = cluster ? b->commands[i].reply : all->element[i];
@@ -297,24 +300,24 @@ static hf_status read_values(redis_entity *e, const hf_slice *ids, size_t count,
 }
 
 /* MGET says nil also for keys of other types: those that look missing are asked for their type. */
-static hf_status find_wrong(redis_entity *e, const hf_slice *ids, const redisReply **values, size_t count, bool *wrong,
-                            int64_t deadline, hf_error *err) {
+static hf_status find_wrong(hf__redis_entity *e, const hf_slice *ids, const redisReply **values, size_t count,
+                            bool *wrong, int64_t deadline, hf_error *err) {
   char key[REDIS_KEY_MAX];
-  redis_batch b;
-  redis_batch_init(&b, e->store, false);
+  hf__redis_batch b;
+  hf__redis_batch_init(&b, e->store, false);
   bool ok = true;
   for (size_t i = 0; i < count && ok; i++) {
     if (!values[i] || values[i]->type != REDIS_REPLY_NIL) continue;
-    hf_slice name = redis_key(e, ids[i], key);
-    ok = redis_batch_add(&b, redis_slot(name), (const hf_slice[]){hf_text("TYPE"), name}, 2) != NULL;
+    hf_slice name = hf__redis_key(e, ids[i], key);
+    ok = hf__redis_batch_add(&b, hf__redis_slot(name), (const hf_slice[]){hf_text("TYPE"), name}, 2) != NULL;
   }
-  hf_status status = !ok ? memory(err) : b.count ? redis_batch_run(&b, deadline, err) : HF_OK;
+  hf_status status = !ok ? memory(err) : b.count ? hf__redis_batch_run(&b, deadline, err) : HF_OK;
   for (size_t i = 0, n = 0; b.count && i < count && status == HF_OK; i++) {
     if (!values[i] || values[i]->type != REDIS_REPLY_NIL) continue;
     const redisReply *type = b.commands[n++].reply;
     wrong[i] = type->type == REDIS_REPLY_STATUS && strcmp(type->str, "none") != 0 && strcmp(type->str, "string") != 0;
   }
-  redis_batch_free(&b);
+  hf__redis_batch_free(&b);
   return status;
 }
 
@@ -322,20 +325,20 @@ static const char wrong_type[] = "its key holds another Redis type, not a string
 
 /* What is known of some ids after they were read. */
 struct found {
-  redis_batch batch; /* owns the replies */
+  hf__redis_batch batch; /* owns the replies */
   const redisReply **values;
   hf_slice *texts; /* of those that the transaction itself wrote */
   bool *wrong;
 };
 
-static hf_status find(redis_entity *e, redis_txn *txn, const hf_slice *ids, size_t count, struct found *f,
+static hf_status find(hf__redis_entity *e, hf__redis_txn *txn, const hf_slice *ids, size_t count, struct found *f,
                       int64_t deadline, hf_error *err) {
-  redis_batch_init(&f->batch, e->store, false);
+  hf__redis_batch_init(&f->batch, e->store, false);
   f->values = calloc(count, sizeof *f->values);
   f->texts = calloc(count, sizeof *f->texts);
   f->wrong = calloc(count, sizeof *f->wrong);
   if (!f->values || !f->texts || !f->wrong) return memory(err);
-  hf_status status = txn ? redis_txn_values(txn, e, ids, count, &f->batch, f->values, f->texts, deadline, err)
+  hf_status status = txn ? hf__redis_txn_values(txn, e, ids, count, &f->batch, f->values, f->texts, deadline, err)
                          : read_values(e, ids, count, &f->batch, f->values, deadline, err);
   return status ? status : find_wrong(e, ids, f->values, count, f->wrong, deadline, err);
 }
@@ -344,12 +347,12 @@ static void found_free(struct found *f) {
   free(f->values);
   free(f->texts);
   free(f->wrong);
-  redis_batch_free(&f->batch);
+  hf__redis_batch_free(&f->batch);
 }
 
 /* Adds an entry for each id.  An unreadable one ends it with HF_CORRUPT, or with keep_corrupt becomes an entry whose
  * json is what is wrong. */
-static hf_status fetch(redis_entity *e, redis_txn *txn, const hf_slice *ids, size_t count, bool keep_corrupt,
+static hf_status fetch(hf__redis_entity *e, hf__redis_txn *txn, const hf_slice *ids, size_t count, bool keep_corrupt,
                        int64_t deadline, hf_page *page, hf_error *err) {
   struct found f;
   hf_status status = find(e, txn, ids, count, &f, deadline, err);
@@ -360,7 +363,7 @@ static hf_status fetch(redis_entity *e, redis_txn *txn, const hf_slice *ids, siz
     if (f.wrong[i])
       read = hf_error_set(&why, HF_CORRUPT, "%s", wrong_type);
     else if (!json.data)
-      read = f.values[i] ? redis_value(e->store, f.values[i], &json, &why) : HF_NOT_FOUND;
+      read = f.values[i] ? hf__redis_value(e->store, f.values[i], &json, &why) : HF_NOT_FOUND;
     if (read != HF_OK && read != HF_NOT_FOUND && !(read == HF_CORRUPT && keep_corrupt)) {
       *err = why;
       status = read;
@@ -374,22 +377,22 @@ static hf_status fetch(redis_entity *e, redis_txn *txn, const hf_slice *ids, siz
       break;
     }
     entry->status = read;
-    if (read == HF_OK) entry->info.revision = redis_revision(json);
+    if (read == HF_OK) entry->info.revision = hf__redis_revision(json);
   }
   found_free(&f);
   return status;
 }
 
-hf_status redis_get_many(void *store, void *txn, void *entity, const hf_key *keys, size_t count, hf_page *page,
-                         hf_error *err) {
+hf_status hf__redis_get_many(void *store, void *txn, void *entity, const hf_key *keys, size_t count, hf_page *page,
+                             hf_error *err) {
   hf_status status = HF_OK;
   hf_slice ids[WINDOW_MAX];
-  redis_time time = redis_time_begin(store);
-  redis_time_extend(&time, count);
+  hf__redis_time time = hf__redis_time_begin(store);
+  hf__redis_time_extend(&time, count);
   for (size_t first = 0; first < count && status == HF_OK; first += WINDOW_MAX) {
     size_t n = count - first < WINDOW_MAX ? count - first : WINDOW_MAX;
     for (size_t i = 0; i < n; i++) ids[i] = keys[first + i].id;
-    status = fetch(entity, txn, ids, n, false, redis_time_step(&time), page, err);
+    status = fetch(entity, txn, ids, n, false, hf__redis_time_step(&time), page, err);
   }
   return status;
 }
@@ -404,7 +407,7 @@ struct walk {
   unsigned long writes; /* of the process when they were read */
 };
 
-void redis_walk_free(void *kept) {
+void hf__redis_walk_free(void *kept) {
   struct walk *w = kept;
   if (!w) return;
   hf_listing_free(w->ids);
@@ -412,15 +415,16 @@ void redis_walk_free(void *kept) {
   free(w);
 }
 
-static hf_status new_walk(redis_entity *e, redis_txn *txn, redis_time *time, struct walk **out, hf_error *err) {
+static hf_status new_walk(hf__redis_entity *e, hf__redis_txn *txn, hf__redis_time *time, struct walk **out,
+                          hf_error *err) {
   struct walk *w = calloc(1, sizeof *w);
   if (!w || !(w->ahead = hf_page_new())) {
     free(w);
     return memory(err);
   }
-  hf_status status = redis_list(e, txn, time, &w->ids, err);
+  hf_status status = hf__redis_list(e, txn, time, &w->ids, err);
   if (status) {
-    redis_walk_free(w);
+    hf__redis_walk_free(w);
     return status;
   }
   w->writes = atomic_load(&e->store->writes);
@@ -429,7 +433,7 @@ static hf_status new_walk(redis_entity *e, redis_txn *txn, redis_time *time, str
 }
 
 /* Reads the next values: `count` ids at most, from index `at` on, in the direction of the scan. */
-static hf_status read_ahead(redis_entity *e, redis_txn *txn, struct walk *w, const hf_scan *scan, size_t at,
+static hf_status read_ahead(hf__redis_entity *e, hf__redis_txn *txn, struct walk *w, const hf_scan *scan, size_t at,
                             size_t edge, int64_t deadline, hf_error *err) {
   hf_slice ids[WINDOW_MAX];
   size_t n = 0, have, bytes = 0;
@@ -474,20 +478,20 @@ struct position {
   size_t last;     /* index of the last id that was passed; SIZE_MAX: none */
 };
 
-static hf_status fill(redis_entity *e, redis_txn *txn, struct walk *w, const hf_scan *scan, struct position *p,
-                      const redis_time *time, hf_page *page, hf_error *err) {
+static hf_status fill(hf__redis_entity *e, hf__redis_txn *txn, struct walk *w, const hf_scan *scan, struct position *p,
+                      const hf__redis_time *time, hf_page *page, hf_error *err) {
   size_t added = 0, bytes = 0;
   while (p->at != p->edge && added < scan->limit && !(added && bytes >= scan->max_bytes)) {
     size_t index = scan->reverse ? p->at - 1 : p->at, have;
     hf_slice id = hf_listing_id(w->ids, index);
     hf_status status = HF_OK;
     if (scan->keys_only || !hf_scan_wants(scan, id)) {
-      bool gone = txn && redis_txn_removed(txn, e, id);
+      bool gone = txn && hf__redis_txn_removed(txn, e, id);
       if (hf_scan_wants(scan, id) && !gone && (added++, !hf_page_add(page, id, NULL, 0))) return memory(err);
     } else {
       hf_page_entries(w->ahead, &have);
       if (w->next == have || w->writes != atomic_load(&e->store->writes)) {
-        status = read_ahead(e, txn, w, scan, p->at, p->edge, redis_time_step(time), err);
+        status = read_ahead(e, txn, w, scan, p->at, p->edge, hf__redis_time_step(time), err);
         if (status) return status;
       }
       const hf_entry *from = &hf_page_entries(w->ahead, &have)[w->next++];
@@ -502,12 +506,12 @@ static hf_status fill(redis_entity *e, redis_txn *txn, struct walk *w, const hf_
   return HF_OK;
 }
 
-hf_status redis_scan(void *store, void *txn, void *entity, const hf_scan *scan, hf_page *page, bool *more,
-                     hf_error *err) {
-  redis_store *s = store;
-  redis_entity *e = entity;
+hf_status hf__redis_scan(void *store, void *txn, void *entity, const hf_scan *scan, hf_page *page, bool *more,
+                         hf_error *err) {
+  hf__redis_store *s = store;
+  hf__redis_entity *e = entity;
   size_t first, end;
-  redis_time time = redis_time_begin(s);
+  hf__redis_time time = hf__redis_time_begin(s);
   struct walk *w = hf_walks_take(s->walks, e, scan->walk);
   hf_status status = w ? HF_OK : new_walk(e, txn, &time, &w, err);
   if (status) return status;
@@ -521,6 +525,6 @@ hf_status redis_scan(void *store, void *txn, void *entity, const hf_scan *scan, 
   if (*more && (status == HF_OK || status == HF_CORRUPT))
     hf_walks_leave(s->walks, e, scan->walk, w);
   else
-    redis_walk_free(w);
+    hf__redis_walk_free(w);
   return status;
 }

@@ -17,7 +17,7 @@ static hf_slice hashed_part(hf_slice key) {
   return close && close > open + 1 ? (hf_slice){open + 1, (size_t)(close - open - 1)} : key;
 }
 
-int redis_slot(hf_slice key) {
+int hf__redis_slot(hf_slice key) {
   static const uint16_t table[16] = {0x0000, 0x1021, 0x2042, 0x3063, 0x4084, 0x50A5, 0x60C6, 0x70E7,
                                      0x8108, 0x9129, 0xA14A, 0xB16B, 0xC18C, 0xD1AD, 0xE1CE, 0xF1EF};
   unsigned crc = 0;
@@ -41,10 +41,10 @@ static int number(const char *text, const char *end, int max) {
   return text < end ? n : -1;
 }
 
-bool redis_redirect_parse(const char *text, const char *said_by, redis_redirect *out) {
+bool hf__redis_redirect_parse(const char *text, const char *said_by, hf__redis_redirect *out) {
   const char *slot = strchr(text, ' '), *host, *colon;
   if (!slot || !(host = strchr(++slot, ' ')) || !(colon = strrchr(host, ':'))) return false;
-  *out = (redis_redirect){.slot = number(slot, host, REDIS_SLOTS - 1)};
+  *out = (hf__redis_redirect){.slot = number(slot, host, REDIS_SLOTS - 1)};
   out->to.port = number(colon + 1, colon + strlen(colon), REDIS_PORT_MAX);
   size_t size = (size_t)(colon - ++host);
   if (out->slot < 0 || out->to.port <= 0 || size >= sizeof out->to.host) return false;
@@ -53,7 +53,7 @@ bool redis_redirect_parse(const char *text, const char *said_by, redis_redirect 
   return true;
 }
 
-bool redis_range_parse(const redisReply *reply, const char *said_by, redis_range *out) {
+bool hf__redis_range_parse(const redisReply *reply, const char *said_by, hf__redis_range *out) {
   if (reply->type != REDIS_REPLY_ARRAY || reply->elements < 3) return false;
   const redisReply *master = reply->element[2];
   long long first = reply->element[0]->integer, last = reply->element[1]->integer;
@@ -65,7 +65,7 @@ bool redis_range_parse(const redisReply *reply, const char *said_by, redis_range
                strcmp(master->element[0]->str, "?") != 0;
   const char *host = named ? master->element[0]->str : said_by;
   long long port = master->element[1]->integer;
-  *out = (redis_range){(int)first, (int)last, {.port = port > 0 && port <= REDIS_PORT_MAX ? (int)port : 0}};
+  *out = (hf__redis_range){(int)first, (int)last, {.port = port > 0 && port <= REDIS_PORT_MAX ? (int)port : 0}};
   if (strlen(host) >= sizeof out->master.host) return false;
   strcpy(out->master.host, host);
   return true;

@@ -12,25 +12,25 @@
 enum { REDIS_SLOTS = 16384 };
 
 /* The slot of a key in a cluster. */
-int redis_slot(hf_slice key);
+int hf__redis_slot(hf_slice key);
 
 /* What "MOVED 3999 host:port" or "ASK 3999 host:port" says. */
-typedef struct redis_redirect {
+typedef struct hf__redis_redirect {
   int slot;
-  redis_address to;
-} redis_redirect;
+  hf__redis_address to;
+} hf__redis_redirect;
 
 /* False: it is not as it should be.  `said_by`: the host of the node that said it, which an empty host means. */
-bool redis_redirect_parse(const char *text, const char *said_by, redis_redirect *out);
+bool hf__redis_redirect_parse(const char *text, const char *said_by, hf__redis_redirect *out);
 
 /* One element of the reply to CLUSTER SLOTS: a range of slots and its master. */
-typedef struct redis_range {
+typedef struct hf__redis_range {
   int first, last;
-  redis_address master; /* port 0: it says none that there can be */
-} redis_range;
+  hf__redis_address master; /* port 0: it says none that there can be */
+} hf__redis_range;
 
 /* False: it is not as it should be.  `said_by`: the host of the node that said it, which stands for one without a name.
  */
-bool redis_range_parse(const redisReply *reply, const char *said_by, redis_range *out);
+bool hf__redis_range_parse(const redisReply *reply, const char *said_by, hf__redis_range *out);
 
 #endif

@@ -70,7 +70,7 @@ static bool add_text(hf_buffer *json, const char *name, hf_slice value) {
 }
 
 /* The replies of `count` masters to INFO and DBSIZE come one after the other. */
-static bool add_field(hf_buffer *json, const struct field *f, const redis_command *replies, size_t count) {
+static bool add_field(hf_buffer *json, const struct field *f, const hf__redis_command *replies, size_t count) {
   unsigned long long sum = 0, n = 0;
   hf_slice first = find(replies[0].reply, f->info);
   if (f->kind == TEXT) return add_text(json, f->name, first);
@@ -81,7 +81,7 @@ static bool add_field(hf_buffer *json, const struct field *f, const redis_comman
   return hf_buffer_printf(json, ",\"%s\":%llu", f->name, f->kind == SECONDS ? sum * 1000 : sum);
 }
 
-static bool count_keys(const redis_command *replies, size_t count, uint64_t *keys) {
+static bool count_keys(const hf__redis_command *replies, size_t count, uint64_t *keys) {
   *keys = 0;
   for (size_t i = 0; i < count; i++) {
     const redisReply *r = replies[2 * i + 1].reply;
@@ -101,14 +101,14 @@ static bool add_fsync(hf_buffer *json, const redisReply *r) {
   return true;
 }
 
-static bool ask(redis_batch *b, int node, size_t count, const hf_slice *words) {
-  redis_command *c = redis_batch_add(b, -1, words, count);
+static bool ask(hf__redis_batch *b, int node, size_t count, const hf_slice *words) {
+  hf__redis_command *c = hf__redis_batch_add(b, -1, words, count);
   if (c) c->node = node;
   return c != NULL;
 }
 
 /* INFO and DBSIZE of each master, then CONFIG GET of the first. */
-static bool ask_all(redis_batch *b, const int *nodes, int count) {
+static bool ask_all(hf__redis_batch *b, const int *nodes, int count) {
   bool ok = count > 0;
   for (int i = 0; i < count && ok; i++)
     ok = ask(b, nodes[i], 1, (const hf_slice[]){hf_text("INFO")}) &&
@@ -117,15 +117,16 @@ static bool ask_all(redis_batch *b, const int *nodes, int count) {
 }
 
 /* What is known without asking, and of the settings that were looked at when a connection was made. */
-static bool add_store(redis_store *s, hf_buffer *json, hf_slice version, hf_slice warnings) {
+static bool add_store(hf__redis_store *s, hf_buffer *json, hf_slice version, hf_slice warnings) {
   static const char *const modes[] = {"single", "sentinel", "cluster"};
   char address[300];
   pthread_mutex_lock(&s->lock);
-  redis_address at = s->nodes[0]->address;
+  hf__redis_address at = s->nodes[0]->address;
   pthread_mutex_unlock(&s->lock);
   json->size = 0;
   bool ok = hf_buffer_printf(json, "{\"backend\":\"redis\",\"mode\":\"%s\",\"server\":", modes[s->config.mode]) &&
-            hf_buffer_quote(json, hf_text(redis_address_text(&at, address))) && add_text(json, "version", version) &&
+            hf_buffer_quote(json, hf_text(hf__redis_address_text(&at, address))) &&
+            add_text(json, "version", version) &&
             hf_buffer_printf(json, ",\"database\":%d,\"tls\":%s,\"timeoutMs\":%lld,\"ttlMs\":%lld,\"warnings\":[",
                              s->config.database, s->config.tls ? "true" : "false", (long long)s->config.timeout_ms,
                              (long long)s->config.ttl_ms);
@@ -133,7 +134,7 @@ static bool add_store(redis_store *s, hf_buffer *json, hf_slice version, hf_slic
   return ok && hf_buffer_printf(json, "]");
 }
 
-static bool add_answers(redis_store *s, hf_buffer *json, const redis_batch *b, size_t count, bool knows_keys,
+static bool add_answers(hf__redis_store *s, hf_buffer *json, const hf__redis_batch *b, size_t count, bool knows_keys,
                         uint64_t keys) {
   char warnings[sizeof s->warnings];
   pthread_mutex_lock(&s->lock);
@@ -147,25 +148,25 @@ static bool add_answers(redis_store *s, hf_buffer *json, const redis_batch *b, s
   return ok && add_fsync(json, b->commands[b->count - 1].reply);
 }
 
-hf_status redis_stat(void *store, void *txn, void *entity, hf_buffer *json, hf_error *err) {
-  redis_store *s = store;
-  redis_time time = redis_time_begin(s);
-  redis_batch b;
+hf_status hf__redis_stat(void *store, void *txn, void *entity, hf_buffer *json, hf_error *err) {
+  hf__redis_store *s = store;
+  hf__redis_time time = hf__redis_time_begin(s);
+  hf__redis_batch b;
   int nodes[REDIS_NODES];
   uint64_t keys = 0, entities = 0;
-  hf_status status = redis_route_refresh(s, redis_time_step(&time), err);
+  hf_status status = hf__redis_route_refresh(s, hf__redis_time_step(&time), err);
   if (status) return status;
-  size_t count = (size_t)redis_route_masters(s, nodes);
-  redis_batch_init(&b, s, false);
-  status = ask_all(&b, nodes, (int)count) ? redis_batch_run(&b, redis_time_step(&time), err) : memory(err);
+  size_t count = (size_t)hf__redis_route_masters(s, nodes);
+  hf__redis_batch_init(&b, s, false);
+  status = ask_all(&b, nodes, (int)count) ? hf__redis_batch_run(&b, hf__redis_time_step(&time), err) : memory(err);
   bool knows_keys = status == HF_OK && count_keys(b.commands, count, &keys);
   bool counts = entity && knows_keys && keys <= COUNTED_KEYS;
-  if (status == HF_OK && counts) status = redis_count_within(txn, entity, &time, &entities, err);
+  if (status == HF_OK && counts) status = hf__redis_count_within(txn, entity, &time, &entities, err);
   if (status == HF_OK) {
     bool ok = add_answers(s, json, &b, count, knows_keys, keys);
     if (ok && counts) ok = hf_buffer_printf(json, ",\"entities\":%llu", (unsigned long long)entities);
     status = ok && hf_buffer_printf(json, "}") ? HF_OK : memory(err);
   }
-  redis_batch_free(&b);
+  hf__redis_batch_free(&b);
   return status;
 }

@@ -12,7 +12,7 @@
 
 #include "redis.h"
 
-struct redis_tls {
+struct hf__redis_tls {
   SSL_CTX *context;
   SSL *ssl;
   BIO *in, *out; /* the ssl's own */
@@ -29,7 +29,7 @@ static hf_status fail(hf_status status, const char *what, hf_error *err) {
   return set;
 }
 
-static hf_status load_files(SSL_CTX *context, const redis_config *c, hf_error *err) {
+static hf_status load_files(SSL_CTX *context, const hf__redis_config *c, hf_error *err) {
   if (c->cafile ? !SSL_CTX_load_verify_locations(context, c->cafile, NULL) : !SSL_CTX_set_default_verify_paths(context))
     return fail(HF_INVALID_ARGUMENT, "cannot read the certificates in cafile", err);
   if (c->certfile && SSL_CTX_use_certificate_chain_file(context, c->certfile) != 1)
@@ -47,8 +47,8 @@ static bool expect_host(SSL *ssl, const char *host) {
   return SSL_set_tlsext_host_name(ssl, host) == 1 && SSL_set1_host(ssl, host) == 1;
 }
 
-hf_status redis_tls_new(const redis_config *c, const char *host, redis_tls **out, hf_error *err) {
-  redis_tls *t = calloc(1, sizeof *t);
+hf_status hf__redis_tls_new(const hf__redis_config *c, const char *host, hf__redis_tls **out, hf_error *err) {
+  hf__redis_tls *t = calloc(1, sizeof *t);
   *out = t;
   if (!t) return hf_error_set(err, HF_IO, "out of memory");
   ERR_clear_error();
@@ -70,14 +70,14 @@ hf_status redis_tls_new(const redis_config *c, const char *host, redis_tls **out
   return expect_host(t->ssl, host) ? HF_OK : fail(HF_INVALID_ARGUMENT, "the host's name is unusable", err);
 }
 
-void redis_tls_free(redis_tls *t) {
+void hf__redis_tls_free(hf__redis_tls *t) {
   if (!t) return;
   SSL_free(t->ssl);
   SSL_CTX_free(t->context);
   free(t);
 }
 
-hf_status redis_tls_handshake(redis_tls *t, bool *done, hf_error *err) {
+hf_status hf__redis_tls_handshake(hf__redis_tls *t, bool *done, hf_error *err) {
   ERR_clear_error();
   int n = SSL_do_handshake(t->ssl);
   *done = n == 1;
@@ -87,21 +87,21 @@ hf_status redis_tls_handshake(redis_tls *t, bool *done, hf_error *err) {
               verified == X509_V_OK ? "no agreement with the server" : X509_verify_cert_error_string(verified), err);
 }
 
-hf_status redis_tls_write(redis_tls *t, const char *data, size_t size, hf_error *err) {
+hf_status hf__redis_tls_write(hf__redis_tls *t, const char *data, size_t size, hf_error *err) {
   ERR_clear_error();
   return SSL_write(t->ssl, data, (int)size) == (int)size ? HF_OK : fail(HF_UNAVAILABLE, "cannot write", err);
 }
 
-size_t redis_tls_pending(redis_tls *t, char *out, size_t capacity) {
+size_t hf__redis_tls_pending(hf__redis_tls *t, char *out, size_t capacity) {
   int n = BIO_read(t->out, out, (int)capacity);
   return n > 0 ? (size_t)n : 0;
 }
 
-hf_status redis_tls_feed(redis_tls *t, const char *data, size_t size, hf_error *err) {
+hf_status hf__redis_tls_feed(hf__redis_tls *t, const char *data, size_t size, hf_error *err) {
   return BIO_write(t->in, data, (int)size) == (int)size ? HF_OK : hf_error_set(err, HF_IO, "out of memory");
 }
 
-hf_status redis_tls_read(redis_tls *t, char *out, size_t capacity, size_t *size, hf_error *err) {
+hf_status hf__redis_tls_read(hf__redis_tls *t, char *out, size_t capacity, size_t *size, hf_error *err) {
   *size = 0;
   if (!SSL_is_init_finished(t->ssl)) return HF_OK; /* the handshake's own bytes */
   ERR_clear_error();

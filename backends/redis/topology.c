@@ -18,45 +18,45 @@ enum { MS = 1000000, CAREFUL_NS = 10 * MS, RESOLVE_NS = 1000 * MS };
 /* ---- nodes */
 
 /* With the lock held.  -1: no memory, or too many nodes. */
-static int find_node(redis_store *s, const redis_address *a) {
+static int find_node(hf__redis_store *s, const hf__redis_address *a) {
   for (int i = 0; i < s->node_count; i++)
     if (s->nodes[i]->address.port == a->port && strcmp(s->nodes[i]->address.host, a->host) == 0) return i;
-  if (s->node_count == REDIS_NODES || !(s->nodes[s->node_count] = calloc(1, sizeof(redis_node)))) return -1;
+  if (s->node_count == REDIS_NODES || !(s->nodes[s->node_count] = calloc(1, sizeof(hf__redis_node)))) return -1;
   s->nodes[s->node_count]->address = *a;
   return s->node_count++;
 }
 
 /* With the lock held: takes the idle links off the node. */
-static redis_link *drop_idle(redis_node *n) {
-  redis_link *dropped = n->idle;
+static hf__redis_link *drop_idle(hf__redis_node *n) {
+  hf__redis_link *dropped = n->idle;
   n->idle = NULL;
   n->idle_count = 0;
   n->epoch++;
   return dropped;
 }
 
-static void close_all(redis_link *link) {
-  for (redis_link *next; link; link = next) {
+static void close_all(hf__redis_link *link) {
+  for (hf__redis_link *next; link; link = next) {
     next = link->next;
-    redis_link_close(link);
+    hf__redis_link_close(link);
   }
 }
 
-int redis_route_address(redis_store *s, const redis_address *address) {
+int hf__redis_route_address(hf__redis_store *s, const hf__redis_address *address) {
   pthread_mutex_lock(&s->lock);
   int node = find_node(s, address);
   pthread_mutex_unlock(&s->lock);
   return node;
 }
 
-int redis_route_slot(redis_store *s, int slot) {
+int hf__redis_route_slot(hf__redis_store *s, int slot) {
   pthread_mutex_lock(&s->lock);
   int node = slot < 0 ? 0 : s->slots[slot];
   pthread_mutex_unlock(&s->lock);
   return node;
 }
 
-void redis_route_moved(redis_store *s, int slot, const redis_address *address) {
+void hf__redis_route_moved(hf__redis_store *s, int slot, const hf__redis_address *address) {
   pthread_mutex_lock(&s->lock);
   int node = find_node(s, address);
   if (node >= 0) s->slots[slot] = (int16_t)node;
@@ -64,7 +64,7 @@ void redis_route_moved(redis_store *s, int slot, const redis_address *address) {
   pthread_mutex_unlock(&s->lock);
 }
 
-int redis_route_masters(redis_store *s, int nodes[REDIS_NODES]) {
+int hf__redis_route_masters(hf__redis_store *s, int nodes[REDIS_NODES]) {
   bool seen[REDIS_NODES] = {false};
   int count = 0;
   if (s->config.mode != REDIS_CLUSTER) {
@@ -82,7 +82,7 @@ int redis_route_masters(redis_store *s, int nodes[REDIS_NODES]) {
   return count;
 }
 
-void redis_route_free(redis_store *s) {
+void hf__redis_route_free(hf__redis_store *s) {
   for (int i = 0; i < s->node_count; i++) {
     close_all(s->nodes[i]->idle);
     free(s->nodes[i]);
@@ -91,17 +91,17 @@ void redis_route_free(redis_store *s) {
 
 /* ---- the first words on a connection */
 
-static bool add_words(redis_batch *b, size_t count, const char *const *words) {
-  if (!redis_batch_open(b, -1, count)) return false;
+static bool add_words(hf__redis_batch *b, size_t count, const char *const *words) {
+  if (!hf__redis_batch_open(b, -1, count)) return false;
   for (size_t i = 0; i < count; i++)
-    if (!redis_batch_word(b, hf_text(words[i]))) return false;
+    if (!hf__redis_batch_word(b, hf_text(words[i]))) return false;
   return true;
 }
 
 #define ADD(b, ...)                                                                                                    \
   add_words(b, sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *), (const char *const[]){__VA_ARGS__})
 
-static bool add_auth(redis_batch *b, const char *user, const char *password) {
+static bool add_auth(hf__redis_batch *b, const char *user, const char *password) {
   if (!password || !*password) return true;
   return user ? ADD(b, "AUTH", user, password) : ADD(b, "AUTH", password);
 }
@@ -121,14 +121,14 @@ static bool info_field(const redisReply *reply, const char *name, char *out, siz
 }
 
 /* What the server may lose; into s->warnings, and to the program's handler. */
-static void look_at_settings(redis_store *s, redis_link *link, int64_t deadline) {
-  redis_batch b;
+static void look_at_settings(hf__redis_store *s, hf__redis_link *link, int64_t deadline) {
+  hf__redis_batch b;
   hf_error err;
   char policy[64] = "", aof[8] = "", text[512] = "", address[300];
   bool answered = false;
-  redis_batch_init(&b, s, false);
+  hf__redis_batch_init(&b, s, false);
   if (ADD(&b, "INFO", "memory") && ADD(&b, "INFO", "persistence") &&
-      redis_batch_run_on(&b, link, deadline, &err) == HF_OK) {
+      hf__redis_batch_run_on(&b, link, deadline, &err) == HF_OK) {
     info_field(b.commands[0].reply, "maxmemory_policy:", policy, sizeof policy);
     info_field(b.commands[1].reply, "aof_enabled:", aof, sizeof aof);
     answered = true;
@@ -146,7 +146,7 @@ static void look_at_settings(redis_store *s, redis_link *link, int64_t deadline)
                "it does not say (INFO) whether it keeps what it is given: allow the user +info, or look at "
                "maxmemory-policy and appendonly yourself.  ");
   }
-  redis_batch_free(&b);
+  hf__redis_batch_free(&b);
   size_t end = strlen(text);
   while (end && text[end - 1] == ' ') text[--end] = '\0';
   pthread_mutex_lock(&s->lock);
@@ -154,63 +154,64 @@ static void look_at_settings(redis_store *s, redis_link *link, int64_t deadline)
   if (answered) s->looked = true;
   memcpy(s->warnings, text, sizeof text);
   pthread_mutex_unlock(&s->lock);
-  if (first && *text) hf_warn("Redis at %s: %s", redis_address_text(&link->address, address), text);
+  if (first && *text) hf_warn("Redis at %s: %s", hf__redis_address_text(&link->address, address), text);
 }
 
-static hf_status introduce(redis_store *s, redis_link *link, int64_t deadline, hf_error *err) {
-  const redis_config *c = &s->config;
-  redis_batch b;
+static hf_status introduce(hf__redis_store *s, hf__redis_link *link, int64_t deadline, hf_error *err) {
+  const hf__redis_config *c = &s->config;
+  hf__redis_batch b;
   char database[16];
   snprintf(database, sizeof database, "%d", c->database);
-  redis_batch_init(&b, s, false);
+  hf__redis_batch_init(&b, s, false);
   bool ok = add_auth(&b, c->user, c->password);
   if (ok && c->database) ok = ADD(&b, "SELECT", database);
   if (ok && c->mode == REDIS_SENTINEL) ok = ADD(&b, "ROLE");
   hf_status status = ok ? HF_OK : hf_error_set(err, HF_IO, "out of memory");
   if (status == HF_OK && b.count) {
-    status = redis_batch_run_on(&b, link, deadline, err);
-    if (status == HF_OK) status = redis_batch_check(&b, err);
+    status = hf__redis_batch_run_on(&b, link, deadline, err);
+    if (status == HF_OK) status = hf__redis_batch_check(&b, err);
     const redisReply *role = b.commands[b.count - 1].reply;
     if (status == HF_OK && c->mode == REDIS_SENTINEL &&
         (role->type != REDIS_REPLY_ARRAY || !role->elements || role->element[0]->type != REDIS_REPLY_STRING ||
          strcmp(role->element[0]->str, "master") != 0))
       status = hf_error_set(err, HF_UNAVAILABLE, "the server that the sentinels name is not a master (yet)");
   }
-  redis_batch_free(&b);
+  hf__redis_batch_free(&b);
   if (status == HF_OK && !s->looked) look_at_settings(s, link, deadline);
   return status;
 }
 
 /* ---- links */
 
-static int64_t connect_deadline(const redis_store *s, int64_t deadline) {
+static int64_t connect_deadline(const hf__redis_store *s, int64_t deadline) {
   int64_t now = hf_clock_ns();
   return s->config.connect_ms < (deadline - now) / MS ? now + s->config.connect_ms * MS : deadline;
 }
 
-static void set_stale(redis_store *s) {
+static void set_stale(hf__redis_store *s) {
   pthread_mutex_lock(&s->lock);
   s->stale = true;
   pthread_mutex_unlock(&s->lock);
 }
 
-hf_status redis_link_take(redis_store *s, int node, bool careful, int64_t deadline, redis_link **out, hf_error *err) {
-  redis_node *n = s->nodes[node];
+hf_status hf__redis_link_take(hf__redis_store *s, int node, bool careful, int64_t deadline, hf__redis_link **out,
+                              hf_error *err) {
+  hf__redis_node *n = s->nodes[node];
   int64_t now = hf_clock_ns();
   for (;;) {
     pthread_mutex_lock(&s->lock);
-    redis_link *link = n->idle;
+    hf__redis_link *link = n->idle;
     if (link) {
       n->idle = link->next;
       n->idle_count--;
     }
-    redis_address address = n->address;
+    hf__redis_address address = n->address;
     unsigned long epoch = n->epoch;
     pthread_mutex_unlock(&s->lock);
     if (!link) {
       int64_t by = connect_deadline(s, deadline);
-      hf_status status = redis_link_open(&s->config, &address, by, &link, err);
-      if (status == HF_OK && (status = introduce(s, link, by, err))) redis_link_close(link);
+      hf_status status = hf__redis_link_open(&s->config, &address, by, &link, err);
+      if (status == HF_OK && (status = introduce(s, link, by, err))) hf__redis_link_close(link);
       if (status) {
         set_stale(s);
         return status;
@@ -220,18 +221,18 @@ hf_status redis_link_take(redis_store *s, int node, bool careful, int64_t deadli
       return HF_OK;
     }
     bool rested = now - link->used_at > CAREFUL_NS;
-    if (!(careful && rested && redis_link_is_dead(link))) {
+    if (!(careful && rested && hf__redis_link_is_dead(link))) {
       *out = link;
       return HF_OK;
     }
-    redis_link_close(link);
+    hf__redis_link_close(link);
   }
 }
 
-void redis_link_give(redis_store *s, int node, redis_link *link, bool broken) {
-  redis_node *n = s->nodes[node];
-  redis_link *dropped = NULL;
-  if (!broken && !redis_link_is_clean(link)) broken = true;
+void hf__redis_link_give(hf__redis_store *s, int node, hf__redis_link *link, bool broken) {
+  hf__redis_node *n = s->nodes[node];
+  hf__redis_link *dropped = NULL;
+  if (!broken && !hf__redis_link_is_clean(link)) broken = true;
   link->used_at = hf_clock_ns();
   pthread_mutex_lock(&s->lock);
   if (broken) {
@@ -245,24 +246,24 @@ void redis_link_give(redis_store *s, int node, redis_link *link, bool broken) {
     n->idle_count++;
   }
   pthread_mutex_unlock(&s->lock);
-  if (!keep) redis_link_close(link);
+  if (!keep) hf__redis_link_close(link);
   close_all(dropped);
 }
 
 /* ---- sentinels */
 
 /* Asks one.  *to->port is 0 when it knows no such master. */
-static hf_status ask_sentinel(redis_store *s, const redis_address *at, int64_t deadline, redis_address *to,
+static hf_status ask_sentinel(hf__redis_store *s, const hf__redis_address *at, int64_t deadline, hf__redis_address *to,
                               hf_error *err) {
-  redis_link *link;
-  redis_batch b;
-  hf_status status = redis_link_open(&s->config, at, deadline, &link, err);
+  hf__redis_link *link;
+  hf__redis_batch b;
+  hf_status status = hf__redis_link_open(&s->config, at, deadline, &link, err);
   if (status) return status;
-  redis_batch_init(&b, s, false);
+  hf__redis_batch_init(&b, s, false);
   bool ok = add_auth(&b, NULL, s->config.sentinel_password) &&
             ADD(&b, "SENTINEL", "get-master-addr-by-name", s->config.master);
-  status = ok ? redis_batch_run_on(&b, link, deadline, err) : hf_error_set(err, HF_IO, "out of memory");
-  if (status == HF_OK) status = redis_batch_check(&b, err);
+  status = ok ? hf__redis_batch_run_on(&b, link, deadline, err) : hf_error_set(err, HF_IO, "out of memory");
+  if (status == HF_OK) status = hf__redis_batch_check(&b, err);
   to->port = 0;
   if (status == HF_OK) {
     const redisReply *r = b.commands[b.count - 1].reply;
@@ -272,13 +273,13 @@ static hf_status ask_sentinel(redis_store *s, const redis_address *at, int64_t d
       to->port = (int)strtol(r->element[1]->str, NULL, 10);
     }
   }
-  redis_batch_free(&b);
-  redis_link_close(link);
+  hf__redis_batch_free(&b);
+  hf__redis_link_close(link);
   return status;
 }
 
-static void set_master(redis_store *s, const redis_address *to) {
-  redis_link *dropped = NULL;
+static void set_master(hf__redis_store *s, const hf__redis_address *to) {
+  hf__redis_link *dropped = NULL;
   pthread_mutex_lock(&s->lock);
   if (!s->node_count) {
     find_node(s, to);
@@ -292,15 +293,15 @@ static void set_master(redis_store *s, const redis_address *to) {
   close_all(dropped);
 }
 
-static hf_status resolve_master(redis_store *s, int64_t deadline, hf_error *err) {
+static hf_status resolve_master(hf__redis_store *s, int64_t deadline, hf_error *err) {
   hf_status status = HF_OK;
   bool answered = false;
   for (int i = 0; i < s->config.seed_count; i++) {
-    redis_address to;
+    hf__redis_address to;
     status = ask_sentinel(s, &s->config.seeds[i], connect_deadline(s, deadline), &to, err);
     answered |= status == HF_OK;
     if (status == HF_OK && to.port) {
-      redis_address swap = s->config.seeds[0]; /* who answers is asked first */
+      hf__redis_address swap = s->config.seeds[0]; /* who answers is asked first */
       s->config.seeds[0] = s->config.seeds[i];
       s->config.seeds[i] = swap;
       set_master(s, &to);
@@ -322,29 +323,29 @@ static hf_status resolve_master(redis_store *s, int64_t deadline, hf_error *err)
 
 /* ---- slots */
 
-static bool take_range(redis_store *s, const redisReply *reply, const char *asked_host, int16_t *slots) {
-  redis_range range;
-  if (!redis_range_parse(reply, asked_host, &range)) return false;
+static bool take_range(hf__redis_store *s, const redisReply *reply, const char *asked_host, int16_t *slots) {
+  hf__redis_range range;
+  if (!hf__redis_range_parse(reply, asked_host, &range)) return false;
   if (!range.master.port) return true; /* its slots stay unknown */
-  int node = redis_route_address(s, &range.master);
+  int node = hf__redis_route_address(s, &range.master);
   if (node < 0) return false;
   for (int i = range.first; i <= range.last; i++) slots[i] = (int16_t)node;
   return true;
 }
 
 /* Asks one node for all slots. */
-static hf_status ask_node(redis_store *s, const redis_address *at, int64_t deadline, hf_error *err) {
-  int node = redis_route_address(s, at);
-  redis_link *link;
-  redis_batch b;
+static hf_status ask_node(hf__redis_store *s, const hf__redis_address *at, int64_t deadline, hf_error *err) {
+  int node = hf__redis_route_address(s, at);
+  hf__redis_link *link;
+  hf__redis_batch b;
   if (node < 0) return hf_error_set(err, HF_IO, "out of memory");
-  hf_status status = redis_link_take(s, node, true, deadline, &link, err);
+  hf_status status = hf__redis_link_take(s, node, true, deadline, &link, err);
   if (status) return status;
-  redis_batch_init(&b, s, false);
-  status = ADD(&b, "CLUSTER", "SLOTS") ? redis_batch_run_on(&b, link, deadline, err)
+  hf__redis_batch_init(&b, s, false);
+  status = ADD(&b, "CLUSTER", "SLOTS") ? hf__redis_batch_run_on(&b, link, deadline, err)
                                        : hf_error_set(err, HF_IO, "out of memory");
-  redis_link_give(s, node, link, status != HF_OK);
-  if (status == HF_OK) status = redis_batch_check(&b, err);
+  hf__redis_link_give(s, node, link, status != HF_OK);
+  if (status == HF_OK) status = hf__redis_batch_check(&b, err);
   if (status == HF_OK) {
     int16_t slots[REDIS_SLOTS];
     memset(slots, -1, sizeof slots);
@@ -357,15 +358,15 @@ static hf_status ask_node(redis_store *s, const redis_address *at, int64_t deadl
     pthread_mutex_unlock(&s->lock);
     if (!ok) status = hf_error_set(err, HF_UNAVAILABLE, "the Redis cluster has no slots yet: is it created?");
   }
-  redis_batch_free(&b);
+  hf__redis_batch_free(&b);
   return status;
 }
 
-static hf_status read_slots(redis_store *s, int64_t deadline, hf_error *err) {
+static hf_status read_slots(hf__redis_store *s, int64_t deadline, hf_error *err) {
   hf_status status = HF_UNAVAILABLE;
   int known = s->node_count;
   for (int i = 0; i < known; i++) {
-    redis_address at = s->nodes[i]->address;
+    hf__redis_address at = s->nodes[i]->address;
     status = ask_node(s, &at, connect_deadline(s, deadline), err);
     if (status == HF_OK) return status;
   }
@@ -378,7 +379,7 @@ static hf_status read_slots(redis_store *s, int64_t deadline, hf_error *err) {
 
 /* ---- what is known of routes */
 
-static bool is_needed(redis_store *s) {
+static bool is_needed(hf__redis_store *s) {
   pthread_mutex_lock(&s->lock);
   bool needed =
       s->stale || !s->node_count || (s->config.mode == REDIS_SENTINEL && hf_clock_ns() - s->resolved_at > RESOLVE_NS);
@@ -387,10 +388,10 @@ static bool is_needed(redis_store *s) {
   return needed;
 }
 
-hf_status redis_route_refresh(redis_store *s, int64_t deadline, hf_error *err) {
+hf_status hf__redis_route_refresh(hf__redis_store *s, int64_t deadline, hf_error *err) {
   if (!is_needed(s)) return HF_OK;
   if (s->config.mode == REDIS_SINGLE)
-    return redis_route_address(s, &s->config.seeds[0]) < 0 ? hf_error_set(err, HF_IO, "out of memory") : HF_OK;
+    return hf__redis_route_address(s, &s->config.seeds[0]) < 0 ? hf_error_set(err, HF_IO, "out of memory") : HF_OK;
   struct timespec by;
   clock_gettime(CLOCK_REALTIME, &by);
   int64_t until = by.tv_nsec + (deadline - hf_clock_ns());

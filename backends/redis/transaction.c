@@ -21,9 +21,9 @@ struct change {
   size_t json_size;
 };
 
-struct redis_txn {
-  redis_store *store;
-  redis_link *link;
+struct hf__redis_txn {
+  hf__redis_store *store;
+  hf__redis_link *link;
   bool broken, watching;
   struct change *changes;
   size_t count, capacity; /* capacity is a power of two */
@@ -36,7 +36,7 @@ static hf_status memory(hf_error *err) {
 
 /* ---- changes */
 
-static size_t place_of(const redis_txn *t, hf_slice key) {
+static size_t place_of(const hf__redis_txn *t, hf_slice key) {
   uint64_t hash = 14695981039346656037u; /* FNV-1a */
   for (size_t i = 0; i < key.size; i++) hash = (hash ^ (unsigned char)key.data[i]) * 1099511628211u;
   size_t place = (size_t)(hash ^ hash >> 32) & (t->capacity - 1);
@@ -46,14 +46,14 @@ static size_t place_of(const redis_txn *t, hf_slice key) {
   }
 }
 
-static const struct change *find(const redis_txn *t, hf_slice key) {
+static const struct change *find(const hf__redis_txn *t, hf_slice key) {
   if (!t->count) return NULL;
   const struct change *c = &t->changes[place_of(t, key)];
   return c->key ? c : NULL;
 }
 
-static bool grow(redis_txn *t) {
-  redis_txn larger = {.capacity = t->capacity ? 2 * t->capacity : 64};
+static bool grow(hf__redis_txn *t) {
+  hf__redis_txn larger = {.capacity = t->capacity ? 2 * t->capacity : 64};
   larger.changes = calloc(larger.capacity, sizeof *larger.changes);
   if (!larger.changes) return false;
   for (size_t i = 0; i < t->capacity; i++) {
@@ -67,7 +67,7 @@ static bool grow(redis_txn *t) {
 }
 
 /* json.data NULL: it is removed. */
-static hf_status change(redis_txn *t, hf_slice key, hf_slice json, hf_error *err) {
+static hf_status change(hf__redis_txn *t, hf_slice key, hf_slice json, hf_error *err) {
   if (2 * (t->count + 1) > t->capacity && !grow(t)) return memory(err);
   char *text = NULL;
   if (json.data && !(text = malloc(json.size + 1))) return memory(err);
@@ -88,19 +88,21 @@ static hf_status change(redis_txn *t, hf_slice key, hf_slice json, hf_error *err
   return HF_OK;
 }
 
-hf_status redis_txn_put(redis_txn *t, hf_slice key, hf_slice json, hf_error *err) { return change(t, key, json, err); }
+hf_status hf__redis_txn_put(hf__redis_txn *t, hf_slice key, hf_slice json, hf_error *err) {
+  return change(t, key, json, err);
+}
 
-hf_status redis_txn_remove(redis_txn *t, hf_slice key, hf_error *err) {
+hf_status hf__redis_txn_remove(hf__redis_txn *t, hf_slice key, hf_error *err) {
   return change(t, key, (hf_slice){NULL, 0}, err);
 }
 
-bool redis_txn_removed(const redis_txn *t, const redis_entity *e, hf_slice id) {
+bool hf__redis_txn_removed(const hf__redis_txn *t, const hf__redis_entity *e, hf_slice id) {
   char key[REDIS_KEY_MAX];
-  const struct change *c = find(t, redis_key(e, id, key));
+  const struct change *c = find(t, hf__redis_key(e, id, key));
   return c && !c->json;
 }
 
-bool redis_txn_each(const redis_txn *t, redis_key_fn fn, void *arg) {
+bool hf__redis_txn_each(const hf__redis_txn *t, hf__redis_key_fn fn, void *arg) {
   for (size_t i = 0; i < t->capacity; i++) {
     const struct change *c = &t->changes[i];
     if (c->key && c->json && !fn(arg, (hf_slice){c->key, c->key_size})) return false;
@@ -119,38 +121,39 @@ static bool add_id(void *arg, hf_slice key) {
   return hf_listing_add(a->ids, (hf_slice){key.data + a->prefix.size, key.size - a->prefix.size});
 }
 
-hf_status redis_txn_add_ids(const redis_txn *t, const redis_entity *e, hf_listing *ids, hf_error *err) {
+hf_status hf__redis_txn_add_ids(const hf__redis_txn *t, const hf__redis_entity *e, hf_listing *ids, hf_error *err) {
   if (!t->count) return HF_OK;
-  if (!redis_txn_each(t, add_id, &(struct adding){e->prefix, ids})) return memory(err);
+  if (!hf__redis_txn_each(t, add_id, &(struct adding){e->prefix, ids})) return memory(err);
   hf_listing_sort(ids);
   return HF_OK;
 }
 
 /* ---- reading */
 
-hf_status redis_txn_values(redis_txn *t, const redis_entity *e, const hf_slice *ids, size_t count, redis_batch *b,
-                           const redisReply **values, hf_slice *texts, int64_t deadline, hf_error *err) {
+hf_status hf__redis_txn_values(hf__redis_txn *t, const hf__redis_entity *e, const hf_slice *ids, size_t count,
+                               hf__redis_batch *b, const redisReply **values, hf_slice *texts, int64_t deadline,
+                               hf_error *err) {
   char key[REDIS_KEY_MAX];
   size_t wanted = 0, n = 0;
   bool *asked = calloc(count, sizeof *asked), ok = asked != NULL;
   for (size_t i = 0; i < count && ok; i++) {
-    const struct change *c = find(t, redis_key(e, ids[i], key));
+    const struct change *c = find(t, hf__redis_key(e, ids[i], key));
     if (c && c->json) texts[i] = (hf_slice){c->json, c->json_size};
     asked[i] = !c;
     wanted += !c;
   }
   static const char *const commands[] = {"WATCH", "MGET"};
   for (int k = 0; k < 2 && ok && wanted; k++) {
-    ok = redis_batch_open(b, 0, wanted + 1) && redis_batch_word(b, hf_text(commands[k]));
+    ok = hf__redis_batch_open(b, 0, wanted + 1) && hf__redis_batch_word(b, hf_text(commands[k]));
     for (size_t i = 0; i < count && ok; i++)
-      if (asked[i]) ok = redis_batch_word(b, redis_key(e, ids[i], key));
+      if (asked[i]) ok = hf__redis_batch_word(b, hf__redis_key(e, ids[i], key));
   }
   hf_status status = ok ? HF_OK : memory(err);
   if (status == HF_OK && wanted) {
-    status = redis_batch_run_on(b, t->link, deadline, err);
+    status = hf__redis_batch_run_on(b, t->link, deadline, err);
     t->broken |= status != HF_OK;
     t->watching = true;
-    if (status == HF_OK) status = redis_batch_check(b, err);
+    if (status == HF_OK) status = hf__redis_batch_check(b, err);
     if (status == HF_OK && b->commands[1].reply->elements != wanted)
       status = hf_error_set(err, HF_IO, "Redis answers MGET with something else");
     for (size_t i = 0; i < count && status == HF_OK; i++)
@@ -162,14 +165,14 @@ hf_status redis_txn_values(redis_txn *t, const redis_entity *e, const hf_slice *
 
 /* ---- beginning and ending */
 
-hf_status redis_begin(void *store, hf_txn_kind kind, void *parent, void **txn, hf_error *err) {
+hf_status hf__redis_begin(void *store, hf_txn_kind kind, void *parent, void **txn, hf_error *err) {
   (void)kind;
   (void)parent;
-  redis_store *s = store;
-  redis_txn *t = calloc(1, sizeof *t);
+  hf__redis_store *s = store;
+  hf__redis_txn *t = calloc(1, sizeof *t);
   if (!t) return memory(err);
   t->store = s;
-  hf_status status = redis_link_insist(s, &t->link, redis_deadline(s), err);
+  hf_status status = hf__redis_link_insist(s, &t->link, hf__redis_deadline(s), err);
   if (status) {
     free(t);
     return status;
@@ -178,8 +181,8 @@ hf_status redis_begin(void *store, hf_txn_kind kind, void *parent, void **txn, h
   return HF_OK;
 }
 
-static void end(redis_txn *t) {
-  redis_link_give(t->store, 0, t->link, t->broken);
+static void end(hf__redis_txn *t) {
+  hf__redis_link_give(t->store, 0, t->link, t->broken);
   for (size_t i = 0; i < t->capacity; i++) {
     free(t->changes[i].key);
     free(t->changes[i].json);
@@ -189,18 +192,18 @@ static void end(redis_txn *t) {
 }
 
 /* Nothing is watched any more, or the link is not used again. */
-static void unwatch(redis_txn *t) {
-  redis_batch b;
+static void unwatch(hf__redis_txn *t) {
+  hf__redis_batch b;
   hf_error err;
   if (t->broken || !t->watching) return;
-  redis_batch_init(&b, t->store, false);
-  t->broken = !redis_batch_add(&b, 0, (const hf_slice[]){hf_text("UNWATCH")}, 1) ||
-              redis_batch_run_on(&b, t->link, redis_deadline(t->store), &err);
-  redis_batch_free(&b);
+  hf__redis_batch_init(&b, t->store, false);
+  t->broken = !hf__redis_batch_add(&b, 0, (const hf_slice[]){hf_text("UNWATCH")}, 1) ||
+              hf__redis_batch_run_on(&b, t->link, hf__redis_deadline(t->store), &err);
+  hf__redis_batch_free(&b);
 }
 
-static hf_status send_changes(redis_txn *t, hf_error *err) {
-  redis_batch b;
+static hf_status send_changes(hf__redis_txn *t, hf_error *err) {
+  hf__redis_batch b;
   hf_slice *keys = malloc(t->count * sizeof *keys), *texts = malloc(t->count * sizeof *texts);
   size_t n = 0;
   for (size_t i = 0; keys && texts && i < t->capacity; i++) {
@@ -209,34 +212,34 @@ static hf_status send_changes(redis_txn *t, hf_error *err) {
     keys[n] = (hf_slice){c->key, c->key_size};
     texts[n++] = (hf_slice){c->json, c->json_size};
   }
-  redis_batch_init(&b, t->store, true);
+  hf__redis_batch_init(&b, t->store, true);
   b.whole = true;
-  bool ok = keys && texts && redis_add_all(&b, keys, texts, n);
-  hf_status status = ok ? redis_batch_run_on(&b, t->link, redis_deadline(t->store), err) : memory(err);
+  bool ok = keys && texts && hf__redis_add_all(&b, keys, texts, n);
+  hf_status status = ok ? hf__redis_batch_run_on(&b, t->link, hf__redis_deadline(t->store), err) : memory(err);
   t->broken |= status != HF_OK;
-  if (status && ok && t->link->began) status = redis_lost(err);
+  if (status && ok && t->link->began) status = hf__redis_lost(err);
   if (status == HF_OK) {
-    status = redis_check_all(&b, err);
+    status = hf__redis_check_all(&b, err);
     t->watching = false;
     t->broken = status == HF_READONLY || status == HF_UNAVAILABLE; /* the master may be another one */
   }
-  redis_batch_free(&b);
+  hf__redis_batch_free(&b);
   free(keys);
   free(texts);
   atomic_fetch_add(&t->store->writes, 1);
   return status;
 }
 
-hf_status redis_commit(void *store, void *txn, hf_error *err) {
+hf_status hf__redis_commit(void *store, void *txn, hf_error *err) {
   (void)store;
-  redis_txn *t = txn;
+  hf__redis_txn *t = txn;
   hf_status status = t->count ? send_changes(t, err) : HF_OK;
   unwatch(t);
   end(t);
   return status;
 }
 
-void redis_abort(void *store, void *txn) {
+void hf__redis_abort(void *store, void *txn) {
   (void)store;
   unwatch(txn);
   end(txn);

@@ -22,8 +22,8 @@ static redisReply *reply_of(const char *bytes) {
   return reply;
 }
 
-static redis_store *new_redis_store(redis_mode mode, int64_t timeout_ms) {
-  redis_store *s = calloc(1, sizeof *s);
+static hf__redis_store *new_redis_store(hf__redis_mode mode, int64_t timeout_ms) {
+  hf__redis_store *s = calloc(1, sizeof *s);
   assert_non_null(s);
   s->config.mode = mode;
   s->config.timeout_ms = timeout_ms;
@@ -40,9 +40,9 @@ static void a_slot_is_the_crc16_of_the_key(void **state) {
   } known[] = {{"", 0},      {"foo", 12182},       {"bar", 5061}, {"hello", 866}, {"somekey", 11058},
                {"a", 15495}, {"123456789", 0x31C3}};
   for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-    if (redis_slot(hf_text(known[i].key)) != known[i].slot)
-      fail_msg("%s: %d, not %d", known[i].key, redis_slot(hf_text(known[i].key)), known[i].slot);
-  assert_int_equal(redis_slot((hf_slice){"\xff\x00\xff", 3}), 0xD193 % REDIS_SLOTS);
+    if (hf__redis_slot(hf_text(known[i].key)) != known[i].slot)
+      fail_msg("%s: %d, not %d", known[i].key, hf__redis_slot(hf_text(known[i].key)), known[i].slot);
+  assert_int_equal(hf__redis_slot((hf_slice){"\xff\x00\xff", 3}), 0xD193 % REDIS_SLOTS);
 }
 
 static void a_hash_tag_is_what_counts(void **state) {
@@ -59,16 +59,16 @@ static void a_hash_tag_is_what_counts(void **state) {
   };
   static const char *const whole[] = {"foo{}{bar}", "{}", "{", "}", "foo{bar", "foo}bar{", "a}b{c"};
   for (size_t i = 0; i < sizeof same / sizeof *same; i++)
-    if (redis_slot(hf_text(same[i].key)) != redis_slot(hf_text(same[i].part)))
+    if (hf__redis_slot(hf_text(same[i].key)) != hf__redis_slot(hf_text(same[i].part)))
       fail_msg("%s is not in the slot of %s", same[i].key, same[i].part);
   /* Without braces that are a pair with something between them all of the key counts: another last byte, another slot.
    */
   for (size_t i = 0; i < sizeof whole / sizeof *whole; i++)
-    if (redis_slot(hf_text(whole[i])) == redis_slot(hf_text(text_of("%sx", whole[i]))))
+    if (hf__redis_slot(hf_text(whole[i])) == hf__redis_slot(hf_text(text_of("%sx", whole[i]))))
       fail_msg("%s and %sx are in one slot", whole[i], whole[i]);
-  assert_int_equal(redis_slot(hf_text("foo{}{bar}")), 8363);
+  assert_int_equal(hf__redis_slot(hf_text("foo{}{bar}")), 8363);
   /* The closing brace is looked for in the key only, not in what follows it in memory. */
-  assert_int_equal(redis_slot((hf_slice){"{foo}", 4}), redis_slot(hf_text("{foo")));
+  assert_int_equal(hf__redis_slot((hf_slice){"{foo}", 4}), hf__redis_slot(hf_text("{foo")));
 }
 
 static void redirects_name_a_slot_and_a_node(void **state) {
@@ -86,8 +86,8 @@ static void redirects_name_a_slot_and_a_node(void **state) {
       {"MOVED 3999 :6381", 3999, "said.by", 6381},
   };
   for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
-    redis_redirect to;
-    if (!redis_redirect_parse(good[i].text, "said.by", &to)) fail_msg("refused: %s", good[i].text);
+    hf__redis_redirect to;
+    if (!hf__redis_redirect_parse(good[i].text, "said.by", &to)) fail_msg("refused: %s", good[i].text);
     assert_int_equal(to.slot, good[i].slot);
     assert_string_equal(to.to.host, good[i].host);
     assert_int_equal(to.to.port, good[i].port);
@@ -118,16 +118,16 @@ static void redirects_that_make_no_sense_are_refused(void **state) {
       "MOVED 39x 127.0.0.1:6381",
       "MOVED  127.0.0.1:6381",
   };
-  redis_redirect to;
+  hf__redis_redirect to;
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-    if (redis_redirect_parse(bad[i], "said.by", &to))
+    if (hf__redis_redirect_parse(bad[i], "said.by", &to))
       fail_msg("%s: slot %d, %s:%d", bad[i], to.slot, to.to.host, to.to.port);
   char host[256];
   memset(host, 'h', sizeof host);
   host[255] = '\0';
-  assert_true(redis_redirect_parse(text_of("ASK 1 %s:1", host), "said.by", &to));
+  assert_true(hf__redis_redirect_parse(text_of("ASK 1 %s:1", host), "said.by", &to));
   assert_string_equal(to.to.host, host);
-  assert_false(redis_redirect_parse(text_of("ASK 1 h%s:1", host), "said.by", &to));
+  assert_false(hf__redis_redirect_parse(text_of("ASK 1 h%s:1", host), "said.by", &to));
 }
 
 static void ranges_of_slots_have_a_master(void **state) {
@@ -143,9 +143,9 @@ static void ranges_of_slots_have_a_master(void **state) {
       {"*3\r\n:1\r\n:2\r\n*2\r\n$-1\r\n:7000\r\n", "said.by", 1, 2},
   };
   for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
-    redis_range range;
+    hf__redis_range range;
     redisReply *reply = reply_of(good[i].bytes);
-    if (!redis_range_parse(reply, "said.by", &range)) fail_msg("refused: %s", good[i].bytes);
+    if (!hf__redis_range_parse(reply, "said.by", &range)) fail_msg("refused: %s", good[i].bytes);
     assert_int_equal(range.first, good[i].first);
     assert_int_equal(range.last, good[i].last);
     assert_string_equal(range.master.host, good[i].host);
@@ -171,17 +171,17 @@ static void ranges_that_make_no_sense_are_refused(void **state) {
       "*3\r\n:0\r\n:1\r\n*2\r\n$1\r\nh\r\n$1\r\n1\r\n",
   };
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-    redis_range range;
+    hf__redis_range range;
     redisReply *reply = reply_of(bad[i]);
-    if (redis_range_parse(reply, "said.by", &range)) fail_msg("accepted: %s", bad[i]);
+    if (hf__redis_range_parse(reply, "said.by", &range)) fail_msg("accepted: %s", bad[i]);
     freeReplyObject(reply);
   }
   char host[257];
   memset(host, 'h', sizeof host);
   host[256] = '\0';
-  redis_range range;
+  hf__redis_range range;
   redisReply *reply = reply_of(text_of("*3\r\n:0\r\n:1\r\n*2\r\n$256\r\n%s\r\n:1\r\n", host));
-  assert_false(redis_range_parse(reply, "said.by", &range));
+  assert_false(hf__redis_range_parse(reply, "said.by", &range));
   freeReplyObject(reply);
 }
 
@@ -190,9 +190,9 @@ static void a_master_without_a_good_port_has_none(void **state) {
   (void)state;
   static const char *const ports[] = {"0", "-1", "65536", "4294967296", "4294974296"};
   for (size_t i = 0; i < sizeof ports / sizeof *ports; i++) {
-    redis_range range;
+    hf__redis_range range;
     redisReply *reply = reply_of(text_of("*3\r\n:0\r\n:1\r\n*2\r\n$1\r\nh\r\n:%s\r\n", ports[i]));
-    assert_true(redis_range_parse(reply, "said.by", &range));
+    assert_true(hf__redis_range_parse(reply, "said.by", &range));
     if (range.master.port) fail_msg("%s: %d", ports[i], range.master.port);
     freeReplyObject(reply);
   }
@@ -201,10 +201,10 @@ static void a_master_without_a_good_port_has_none(void **state) {
 /* ---- keys */
 
 static hf_slice key_of(const char *name, const char *id, char out[REDIS_KEY_MAX]) {
-  redis_entity e;
-  assert_true(redis_entity_init(&e, NULL, hf_text(name)));
-  hf_slice key = redis_key(&e, hf_text(id), out);
-  redis_entity_end(&e);
+  hf__redis_entity e;
+  assert_true(hf__redis_entity_init(&e, NULL, hf_text(name)));
+  hf_slice key = hf__redis_key(&e, hf_text(id), out);
+  hf__redis_entity_end(&e);
   return key;
 }
 
@@ -226,7 +226,7 @@ static void keys_are_name_and_id(void **state) {
     hf_slice key = key_of(known[i].name, known[i].id, out);
     assert_int_equal(key.size, strlen(known[i].key));
     assert_memory_equal(key.data, known[i].key, key.size);
-    assert_true(redis_key_name(key, name));
+    assert_true(hf__redis_key_name(key, name));
     assert_string_equal(name, known[i].name);
   }
 }
@@ -239,7 +239,7 @@ static void the_longest_name_and_id_fit_in_a_key(void **state) {
   name[HF_ID_MAX] = id[HF_ID_MAX] = '\0';
   hf_slice key = key_of(name, id, out);
   assert_int_equal(key.size, 4 * HF_ID_MAX + 1);
-  assert_true(redis_key_name(key, again));
+  assert_true(hf__redis_key_name(key, again));
   assert_string_equal(again, name);
 }
 
@@ -249,17 +249,17 @@ static void keys_of_other_programs_have_no_name(void **state) {
                                        "a%zz:x", "a%00b:x", "%:", "100%:x",  "a%3A%x:", "a%25%3a:x"};
   char name[REDIS_KEY_MAX], longer[3 * REDIS_KEY_MAX];
   for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-    if (redis_key_name(hf_text(others[i]), name)) fail_msg("%s has the name %s", others[i], name);
-  assert_false(redis_key_name((hf_slice){"a\0b:x", 5}, name));
+    if (hf__redis_key_name(hf_text(others[i]), name)) fail_msg("%s has the name %s", others[i], name);
+  assert_false(hf__redis_key_name((hf_slice){"a\0b:x", 5}, name));
   static const size_t sizes[] = {HF_ID_MAX + 1, REDIS_KEY_MAX - 1, REDIS_KEY_MAX, 2 * REDIS_KEY_MAX};
   for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
     memset(longer, 'n', sizes[i]);
     longer[sizes[i]] = ':';
-    assert_false(redis_key_name((hf_slice){longer, sizes[i] + 1}, name));
+    assert_false(hf__redis_key_name((hf_slice){longer, sizes[i] + 1}, name));
   }
   memset(longer, 'n', HF_ID_MAX);
   longer[HF_ID_MAX] = ':';
-  assert_true(redis_key_name((hf_slice){longer, HF_ID_MAX + 1}, name));
+  assert_true(hf__redis_key_name((hf_slice){longer, HF_ID_MAX + 1}, name));
 }
 
 /* fnmatch() reads patterns as Redis does, as far as these go. */
@@ -277,15 +277,15 @@ static void a_pattern_matches_the_keys_of_its_name_only(void **state) {
       {"\\", "\\\\:*", ":x"},
   };
   for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
-    redis_entity e;
+    hf__redis_entity e;
     char out[REDIS_KEY_MAX];
-    assert_true(redis_entity_init(&e, NULL, hf_text(known[i].name)));
+    assert_true(hf__redis_entity_init(&e, NULL, hf_text(known[i].name)));
     const char *pattern = text_of("%.*s", (int)e.pattern.size, e.pattern.data);
     assert_string_equal(pattern, known[i].pattern);
-    hf_slice key = redis_key(&e, hf_text("x"), out);
+    hf_slice key = hf__redis_key(&e, hf_text("x"), out);
     assert_int_equal(fnmatch(pattern, text_of("%.*s", (int)key.size, key.data), 0), 0);
     assert_int_equal(fnmatch(pattern, known[i].other, 0), FNM_NOMATCH);
-    redis_entity_end(&e);
+    hf__redis_entity_end(&e);
   }
 }
 
@@ -293,11 +293,11 @@ static void a_pattern_matches_the_keys_of_its_name_only(void **state) {
 
 static void commands_are_arrays_of_counted_words(void **state) {
   (void)state;
-  redis_batch b;
-  redis_batch_init(&b, NULL, false);
-  assert_non_null(redis_batch_add(&b, 7, (const hf_slice[]){hf_text("GET"), {"a\r\n\0b", 5}}, 2));
-  assert_non_null(redis_batch_open(&b, -1, 12));
-  for (int i = 0; i < 12; i++) assert_true(redis_batch_word(&b, hf_text("")));
+  hf__redis_batch b;
+  hf__redis_batch_init(&b, NULL, false);
+  assert_non_null(hf__redis_batch_add(&b, 7, (const hf_slice[]){hf_text("GET"), {"a\r\n\0b", 5}}, 2));
+  assert_non_null(hf__redis_batch_open(&b, -1, 12));
+  for (int i = 0; i < 12; i++) assert_true(hf__redis_batch_word(&b, hf_text("")));
   const char first[] = "*2\r\n$3\r\nGET\r\n$5\r\na\r\n\0b\r\n";
   assert_int_equal(b.count, 2);
   assert_int_equal(b.commands[0].at, 0);
@@ -307,17 +307,17 @@ static void commands_are_arrays_of_counted_words(void **state) {
   assert_int_equal(b.commands[1].at, sizeof first - 1);
   assert_int_equal(b.commands[1].size, 5 + 12 * 6);
   assert_memory_equal(b.text.data + b.commands[1].at, "*12\r\n$0\r\n\r\n$0\r\n\r\n", 17);
-  redis_batch_free(&b);
+  hf__redis_batch_free(&b);
 }
 
 static void a_batch_grows(void **state) {
   (void)state;
-  redis_batch b;
+  hf__redis_batch b;
   char big[3 * REDIS_TEXT + 1];
   memset(big, 'x', sizeof big);
-  redis_batch_init(&b, NULL, false);
+  hf__redis_batch_init(&b, NULL, false);
   for (int i = 0; i < 100; i++)
-    assert_non_null(redis_batch_add(&b, i, (const hf_slice[]){{big, sizeof big - (size_t)i}}, 1));
+    assert_non_null(hf__redis_batch_add(&b, i, (const hf_slice[]){{big, sizeof big - (size_t)i}}, 1));
   assert_int_equal(b.count, 100);
   size_t at = 0;
   for (int i = 0; i < 100; i++) {
@@ -327,11 +327,11 @@ static void a_batch_grows(void **state) {
     at += b.commands[i].size;
   }
   assert_int_equal(b.text.size, at);
-  redis_batch_free(&b);
+  hf__redis_batch_free(&b);
 }
 
 /* The first word of a command and how many words it has. */
-static const char *summary(const redis_batch *b, size_t i) {
+static const char *summary(const hf__redis_batch *b, size_t i) {
   const char *p = b->text.data + b->commands[i].at;
   int words = atoi(p + 1);
   p = strchr(strchr(p, '\n') + 1, '\n') + 1;
@@ -341,47 +341,47 @@ static const char *summary(const redis_batch *b, size_t i) {
 static void everything_is_written_in_order_between_multi_and_exec(void **state) {
   (void)state;
   enum { COUNT = 1003 };
-  redis_store *s = new_redis_store(REDIS_SINGLE, 5000);
+  hf__redis_store *s = new_redis_store(REDIS_SINGLE, 5000);
   static hf_slice keys[COUNT], texts[COUNT];
   for (size_t i = 0; i < COUNT; i++) keys[i] = hf_text("k");
   for (size_t i = 0; i < COUNT; i++) texts[i] = hf_text("1");
   texts[1001] = texts[1002] = (hf_slice){NULL, 0};
-  redis_batch b;
-  redis_batch_init(&b, s, true);
-  assert_true(redis_add_all(&b, keys, texts, COUNT));
+  hf__redis_batch b;
+  hf__redis_batch_init(&b, s, true);
+  assert_true(hf__redis_add_all(&b, keys, texts, COUNT));
   static const char *const plain[] = {"MULTI 1", "MSET 2001", "MSET 3", "DEL 3", "EXEC 1"};
   assert_int_equal(b.count, sizeof plain / sizeof *plain);
   for (size_t i = 0; i < b.count; i++) assert_string_equal(summary(&b, i), plain[i]);
-  redis_batch_free(&b);
+  hf__redis_batch_free(&b);
   s->config.ttl_ms = 86400000;
-  redis_batch_init(&b, s, true);
-  assert_true(redis_add_all(&b, keys + 999, texts + 999, 4));
+  hf__redis_batch_init(&b, s, true);
+  assert_true(hf__redis_add_all(&b, keys + 999, texts + 999, 4));
   static const char *const living[] = {"MULTI 1", "SET 5", "SET 5", "DEL 3", "EXEC 1"};
   assert_int_equal(b.count, sizeof living / sizeof *living);
   for (size_t i = 0; i < b.count; i++) assert_string_equal(summary(&b, i), living[i]);
   hf_buffer_add(&b.text, "", 1);
   CONTAINS(b.text.data, "$2\r\nPX\r\n$8\r\n86400000\r\n");
-  redis_batch_free(&b);
-  redis_batch_init(&b, s, true);
-  assert_true(redis_add_set(&b, keys[0], texts[0], true));
+  hf__redis_batch_free(&b);
+  hf__redis_batch_init(&b, s, true);
+  assert_true(hf__redis_add_set(&b, keys[0], texts[0], true));
   assert_string_equal(summary(&b, 0), "SET 6");
   hf_buffer_add(&b.text, "", 1);
   CONTAINS(b.text.data, "$8\r\n86400000\r\n$2\r\nNX\r\n");
-  redis_batch_free(&b);
+  hf__redis_batch_free(&b);
   free(s);
 }
 
 /* MULTI, MSET and EXEC with these replies. */
 static hf_status check_of(const char *second, const char *exec, hf_error *err) {
-  redis_store *s = new_redis_store(REDIS_SINGLE, 5000);
-  redis_batch b;
-  redis_batch_init(&b, s, true);
-  assert_true(redis_add_all(&b, (hf_slice[]){hf_text("k")}, (hf_slice[]){hf_text("1")}, 1));
+  hf__redis_store *s = new_redis_store(REDIS_SINGLE, 5000);
+  hf__redis_batch b;
+  hf__redis_batch_init(&b, s, true);
+  assert_true(hf__redis_add_all(&b, (hf_slice[]){hf_text("k")}, (hf_slice[]){hf_text("1")}, 1));
   b.commands[0].reply = reply_of("+OK\r\n");
   b.commands[1].reply = reply_of(second);
   b.commands[2].reply = reply_of(exec);
-  hf_status status = redis_check_all(&b, err);
-  redis_batch_free(&b);
+  hf_status status = hf__redis_check_all(&b, err);
+  hf__redis_batch_free(&b);
   free(s);
   return status;
 }
@@ -401,7 +401,7 @@ static void what_became_of_everything_is_in_the_reply_to_exec(void **state) {
 static void the_reply_to_get_is_checked(void **state) {
   (void)state;
   hf_error err;
-  redis_store *s = new_redis_store(REDIS_SINGLE, 5000);
+  hf__redis_store *s = new_redis_store(REDIS_SINGLE, 5000);
   static const struct {
     const char *bytes;
     hf_status status;
@@ -418,7 +418,7 @@ static void the_reply_to_get_is_checked(void **state) {
   for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
     hf_slice json = {NULL, 0};
     redisReply *reply = reply_of(known[i].bytes);
-    hf_status status = redis_value(s, reply, &json, &err);
+    hf_status status = hf__redis_value(s, reply, &json, &err);
     if (status != known[i].status) fail_msg("%s: %s", known[i].bytes, hf_status_name(status));
     if (status == HF_OK) assert_memory_equal(json.data, "{\"a\":1}", 7);
     freeReplyObject(reply);
@@ -429,9 +429,9 @@ static void the_reply_to_get_is_checked(void **state) {
 /* Scripts keep revisions: they must be the same in every version. */
 static void a_revision_is_a_digest_of_the_text(void **state) {
   (void)state;
-  assert_true(redis_revision(hf_text("123456789")) == UINT64_C(0x995DC9BBDF1939FA) >> 12);
-  assert_true(redis_revision(hf_text("")) == 1);
-  assert_true(redis_revision(hf_text("{\"a\":1}")) != redis_revision(hf_text("{\"a\":2}")));
+  assert_true(hf__redis_revision(hf_text("123456789")) == UINT64_C(0x995DC9BBDF1939FA) >> 12);
+  assert_true(hf__redis_revision(hf_text("")) == 1);
+  assert_true(hf__redis_revision(hf_text("{\"a\":1}")) != hf__redis_revision(hf_text("{\"a\":2}")));
 }
 
 /* ---- errors */
@@ -462,15 +462,15 @@ static void errors_have_classes(void **state) {
       {"BUSYKEY Target key name already exists.", HF_IO, false, false, "BUSYKEY"},
       {"", HF_IO, false, false, "Redis refuses"},
   };
-  static const redis_mode modes[] = {REDIS_SINGLE, REDIS_SENTINEL, REDIS_CLUSTER};
+  static const hf__redis_mode modes[] = {REDIS_SINGLE, REDIS_SENTINEL, REDIS_CLUSTER};
   for (size_t i = 0; i < 3 * sizeof known / sizeof *known; i++) {
     hf_error err;
-    redis_mode mode = modes[i % 3];
+    hf__redis_mode mode = modes[i % 3];
     redisReply *reply = reply_of(text_of("-%s\r\n", known[i / 3].text));
-    hf_status status = redis_fail_reply(mode, reply, &err);
+    hf_status status = hf__redis_fail_reply(mode, reply, &err);
     if (status != known[i / 3].status || err.status != status)
       fail_msg("%s: %s", known[i / 3].text, hf_status_name(status));
-    if (redis_reply_is_passing(mode, reply) != known[i / 3].passing) fail_msg("sent again? %s", known[i / 3].text);
+    if (hf__redis_reply_is_passing(mode, reply) != known[i / 3].passing) fail_msg("sent again? %s", known[i / 3].text);
     if (err.retryable != known[i / 3].retryable) fail_msg("retryable? %s", known[i / 3].text);
     CONTAINS(err.message, known[i / 3].says);
     freeReplyObject(reply);
@@ -481,13 +481,13 @@ static void a_replica_may_be_a_passing_state_where_masters_change(void **state) 
   (void)state;
   hf_error err;
   redisReply *reply = reply_of("-READONLY You can't write against a read only replica.\r\n");
-  assert_false(redis_reply_is_passing(REDIS_SINGLE, reply));
-  FAILS(HF_READONLY, redis_fail_reply(REDIS_SINGLE, reply, &err));
+  assert_false(hf__redis_reply_is_passing(REDIS_SINGLE, reply));
+  FAILS(HF_READONLY, hf__redis_fail_reply(REDIS_SINGLE, reply, &err));
   CONTAINS(err.message, "is a replica");
-  static const redis_mode others[] = {REDIS_SENTINEL, REDIS_CLUSTER};
+  static const hf__redis_mode others[] = {REDIS_SENTINEL, REDIS_CLUSTER};
   for (size_t i = 0; i < 2; i++) {
-    assert_true(redis_reply_is_passing(others[i], reply));
-    FAILS(HF_UNAVAILABLE, redis_fail_reply(others[i], reply, &err));
+    assert_true(hf__redis_reply_is_passing(others[i], reply));
+    FAILS(HF_UNAVAILABLE, hf__redis_fail_reply(others[i], reply, &err));
     assert_true(err.retryable);
   }
   freeReplyObject(reply);
@@ -496,8 +496,8 @@ static void a_replica_may_be_a_passing_state_where_masters_change(void **state) 
 static void only_errors_are_taken_for_errors(void **state) {
   (void)state;
   redisReply *value = reply_of("$9\r\nLOADING x\r\n"), *status = reply_of("+BUSY x\r\n");
-  assert_false(redis_reply_is_passing(REDIS_SINGLE, value));
-  assert_false(redis_reply_is_passing(REDIS_SINGLE, status));
+  assert_false(hf__redis_reply_is_passing(REDIS_SINGLE, value));
+  assert_false(hf__redis_reply_is_passing(REDIS_SINGLE, status));
   freeReplyObject(value);
   freeReplyObject(status);
 }
@@ -509,7 +509,7 @@ static void a_lost_write_may_have_happened(void **state) {
   for (size_t i = 0; i < 3; i++) {
     hf_error err;
     hf_error_set(&err, before[i], "Redis at h:1: it closed the connection");
-    FAILS(after[i], redis_lost(&err));
+    FAILS(after[i], hf__redis_lost(&err));
     assert_false(err.retryable);
     CONTAINS(err.message, "h:1: it closed the connection; the write may have happened");
   }
@@ -519,16 +519,16 @@ static void a_lost_write_may_have_happened(void **state) {
 
 static const hf_options defaults = HF_OPTIONS_INIT;
 
-static hf_status parse(const char *scheme, const char *rest, const char *query, redis_config *c, hf_error *err) {
+static hf_status parse(const char *scheme, const char *rest, const char *query, hf__redis_config *c, hf_error *err) {
   const hf_location at = {.scheme = scheme, .rest = rest, .path = rest, .query = query, .options = &defaults};
-  return redis_config_parse(&at, c, err);
+  return hf__redis_config_parse(&at, c, err);
 }
 
 static void each_scheme_has_its_mode(void **state) {
   (void)state;
   static const struct {
     const char *scheme, *rest;
-    redis_mode mode;
+    hf__redis_mode mode;
     bool tls;
     const char *host;
     int port;
@@ -546,7 +546,7 @@ static void each_scheme_has_its_mode(void **state) {
   };
   for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
     hf_error err;
-    redis_config c;
+    hf__redis_config c;
     OK(parse(known[i].scheme, known[i].rest, "", &c, &err));
     assert_int_equal(c.mode, known[i].mode);
     assert_int_equal(c.tls, known[i].tls);
@@ -554,7 +554,7 @@ static void each_scheme_has_its_mode(void **state) {
     assert_string_equal(c.seeds[0].host, known[i].host);
     assert_int_equal(c.seeds[0].port, known[i].port);
     assert_int_equal(c.database, 0);
-    redis_config_free(&c);
+    hf__redis_config_free(&c);
   }
 }
 
@@ -568,20 +568,20 @@ static void user_and_password_are_decoded(void **state) {
   };
   for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
     hf_error err;
-    redis_config c;
+    hf__redis_config c;
     OK(parse("redis", text_of("//%sh", known[i].login), "", &c, &err));
     assert_string_equal(c.seeds[0].host, "h");
     assert_true(!c.user == !known[i].user && !c.password == !known[i].password);
     if (c.user) assert_string_equal(c.user, known[i].user);
     if (c.password) assert_string_equal(c.password, known[i].password);
-    redis_config_free(&c);
+    hf__redis_config_free(&c);
   }
 }
 
 static void several_hosts_and_a_master(void **state) {
   (void)state;
   hf_error err;
-  redis_config c;
+  hf__redis_config c;
   OK(parse("redis+sentinel", "//u:p@s1,[::1]:7,s3:8/my%20master/5", "sentinelpassword=a%26b&tls=1", &c, &err));
   assert_int_equal(c.seed_count, 3);
   assert_string_equal(c.seeds[1].host, "::1");
@@ -592,20 +592,20 @@ static void several_hosts_and_a_master(void **state) {
   assert_string_equal(c.sentinel_password, "a&b");
   assert_int_equal(c.database, 5);
   assert_true(c.tls);
-  redis_config_free(&c);
+  hf__redis_config_free(&c);
   OK(parse("redis+cluster", "//1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16/0", "", &c, &err));
   assert_int_equal(c.seed_count, REDIS_SEEDS);
-  redis_config_free(&c);
+  hf__redis_config_free(&c);
 }
 
 static void settings_and_what_holds_without_them(void **state) {
   (void)state;
   hf_error err;
-  redis_config c;
+  hf__redis_config c;
   OK(parse("redis", "//h", "", &c, &err));
   assert_true(c.timeout_ms == 5000 && c.connect_ms == 2000 && c.ttl_ms == 0 && c.retries == 2);
   assert_true(c.verify && !c.cafile && !c.certfile && !c.keyfile);
-  redis_config_free(&c);
+  hf__redis_config_free(&c);
   OK(parse("rediss", "//h/1048576",
            "timeout=1m&connecttimeout=250ms&ttl=24h&retries=100&verify=0&cafile=/a%20b&certfile=c&keyfile=k", &c,
            &err));
@@ -615,10 +615,10 @@ static void settings_and_what_holds_without_them(void **state) {
   assert_string_equal(c.certfile, "c");
   assert_string_equal(c.keyfile, "k");
   assert_int_equal(c.database, 1048576);
-  redis_config_free(&c);
+  hf__redis_config_free(&c);
   OK(parse("redis+unix", "///s", "db=3&retries=0&ttl=1s&ttl=2s", &c, &err));
   assert_true(c.database == 3 && c.retries == 0 && c.ttl_ms == 2000);
-  redis_config_free(&c);
+  hf__redis_config_free(&c);
 }
 
 static void bad_urls_are_refused_with_what_to_write(void **state) {
@@ -670,104 +670,104 @@ static void bad_urls_are_refused_with_what_to_write(void **state) {
   };
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
     hf_error err;
-    redis_config c;
+    hf__redis_config c;
     FAILS(HF_INVALID_ARGUMENT, parse(bad[i].scheme, bad[i].rest, bad[i].query, &c, &err));
     CONTAINS(err.message, bad[i].says);
     if (strstr(err.message, "secret")) fail_msg("shows the password: %s", err.message);
-    redis_config_free(&c);
+    hf__redis_config_free(&c);
   }
 }
 
 static void what_is_too_long_is_refused(void **state) {
   (void)state;
   hf_error err;
-  redis_config c;
+  hf__redis_config c;
   char text[300];
   memset(text, 'h', sizeof text);
   text[255] = '\0';
   OK(parse("redis", text_of("//%s", text), "", &c, &err));
   assert_string_equal(c.seeds[0].host, text);
-  redis_config_free(&c);
+  hf__redis_config_free(&c);
   FAILS(HF_INVALID_ARGUMENT, parse("redis", text_of("//h%s:1", text), "", &c, &err));
   CONTAINS(err.message, "the host name is too long: hhhh");
-  redis_config_free(&c);
+  hf__redis_config_free(&c);
   text[106] = '\0';
   OK(parse("redis+unix", text_of("///%s", text), "", &c, &err));
-  redis_config_free(&c);
+  hf__redis_config_free(&c);
   FAILS(HF_INVALID_ARGUMENT, parse("redis+unix", text_of("///h%s", text), "", &c, &err));
   CONTAINS(err.message, "at most 107 bytes");
-  redis_config_free(&c);
+  hf__redis_config_free(&c);
 }
 
 static void the_server_limits_its_size_itself(void **state) {
   (void)state;
   hf_error err;
-  redis_config c;
+  hf__redis_config c;
   hf_options limited = HF_OPTIONS_INIT;
   limited.max_size = 1 << 20;
   const hf_location at = {.scheme = "redis", .rest = "//h", .path = "//h", .query = "", .options = &limited};
-  FAILS(HF_UNSUPPORTED, redis_config_parse(&at, &c, &err));
+  FAILS(HF_UNSUPPORTED, hf__redis_config_parse(&at, &c, &err));
   CONTAINS(err.message, "set maxmemory on the server");
-  redis_config_free(&c);
+  hf__redis_config_free(&c);
 }
 
 static void addresses_are_shown_as_they_are_written(void **state) {
   (void)state;
   char out[300];
-  assert_string_equal(redis_address_text(&(redis_address){"h", 1}, out), "h:1");
-  assert_string_equal(redis_address_text(&(redis_address){"::1", 6379}, out), "[::1]:6379");
-  assert_string_equal(redis_address_text(&(redis_address){"/run/a:b", 0}, out), "/run/a:b");
+  assert_string_equal(hf__redis_address_text(&(hf__redis_address){"h", 1}, out), "h:1");
+  assert_string_equal(hf__redis_address_text(&(hf__redis_address){"::1", 6379}, out), "[::1]:6379");
+  assert_string_equal(hf__redis_address_text(&(hf__redis_address){"/run/a:b", 0}, out), "/run/a:b");
 }
 
 /* ---- deadlines */
 
 static void a_deadline_is_the_timeout_from_now(void **state) {
   (void)state;
-  redis_store *s = new_redis_store(REDIS_SINGLE, 5000);
-  int64_t before = hf_clock_ns(), deadline = redis_deadline(s), after = hf_clock_ns();
+  hf__redis_store *s = new_redis_store(REDIS_SINGLE, 5000);
+  int64_t before = hf_clock_ns(), deadline = hf__redis_deadline(s), after = hf_clock_ns();
   assert_true(deadline >= before + 5000 * MS && deadline <= after + 5000 * MS);
   s->config.timeout_ms = 9999999999999; /* the longest that a URL can say is more than the clock counts */
-  assert_true(redis_deadline(s) == INT64_MAX);
+  assert_true(hf__redis_deadline(s) == INT64_MAX);
   s->config.timeout_ms = INT64_MAX / MS; /* it counts that, but from its beginning on */
-  assert_true(redis_deadline(s) == INT64_MAX);
+  assert_true(hf__redis_deadline(s) == INT64_MAX);
   free(s);
 }
 
 static void more_keys_have_more_time(void **state) {
   (void)state;
-  redis_store *s = new_redis_store(REDIS_SINGLE, 5000);
-  redis_time t = redis_time_begin(s);
+  hf__redis_store *s = new_redis_store(REDIS_SINGLE, 5000);
+  hf__redis_time t = hf__redis_time_begin(s);
   int64_t begun = t.until;
-  redis_time_extend(&t, 9999);
+  hf__redis_time_extend(&t, 9999);
   assert_true(t.until == begun);
-  redis_time_extend(&t, 10000);
+  hf__redis_time_extend(&t, 10000);
   assert_true(t.until == begun + 5000 * MS);
-  redis_time_extend(&t, 29999);
+  hf__redis_time_extend(&t, 29999);
   assert_true(t.until == begun + 3 * 5000 * MS);
-  redis_time claimed = {s, 0}, most = {s, 0};
-  redis_time_extend(&claimed, UINT64_MAX);
-  redis_time_extend(&most, UINT64_C(1) << 32);
+  hf__redis_time claimed = {s, 0}, most = {s, 0};
+  hf__redis_time_extend(&claimed, UINT64_MAX);
+  hf__redis_time_extend(&most, UINT64_C(1) << 32);
   assert_true(claimed.until == most.until && most.until == (INT64_C(1) << 32) / 10000 * 5000 * MS);
   s->config.timeout_ms = 9999999999999;
-  redis_time_extend(&claimed, UINT64_MAX);
+  hf__redis_time_extend(&claimed, UINT64_MAX);
   assert_true(claimed.until == INT64_MAX);
-  redis_time_extend(&claimed, 0);
-  redis_time_extend(&claimed, UINT64_MAX);
+  hf__redis_time_extend(&claimed, 0);
+  hf__redis_time_extend(&claimed, UINT64_MAX);
   assert_true(claimed.until == INT64_MAX);
   free(s);
 }
 
 static void each_step_ends_by_the_timeout_and_by_the_end(void **state) {
   (void)state;
-  redis_store *s = new_redis_store(REDIS_SINGLE, 5000);
-  redis_time t = redis_time_begin(s);
-  redis_time_extend(&t, 1000000);
-  assert_true(redis_time_step(&t) <= hf_clock_ns() + 5000 * MS);
-  assert_false(redis_time_is_over(&t));
+  hf__redis_store *s = new_redis_store(REDIS_SINGLE, 5000);
+  hf__redis_time t = hf__redis_time_begin(s);
+  hf__redis_time_extend(&t, 1000000);
+  assert_true(hf__redis_time_step(&t) <= hf_clock_ns() + 5000 * MS);
+  assert_false(hf__redis_time_is_over(&t));
   t.until = hf_clock_ns() + 1000 * MS;
-  assert_true(redis_time_step(&t) == t.until);
+  assert_true(hf__redis_time_step(&t) == t.until);
   t.until = hf_clock_ns();
-  assert_true(redis_time_is_over(&t));
+  assert_true(hf__redis_time_is_over(&t));
   free(s);
 }
 
@@ -776,14 +776,14 @@ static void each_step_ends_by_the_timeout_and_by_the_end(void **state) {
 /* What is wrong with these bytes; NULL: nothing. */
 static const char *problem_of(const char *bytes, size_t allowed) {
   static char out[200];
-  redis_bounds b;
-  redisReader *reader = redis_bounds_reader(&b);
+  hf__redis_bounds b;
+  redisReader *reader = hf__redis_bounds_reader(&b);
   void *reply = NULL;
   assert_non_null(reader);
-  if (allowed) redis_bounds_allow(&b, allowed);
+  if (allowed) hf__redis_bounds_allow(&b, allowed);
   assert_int_equal(redisReaderFeed(reader, bytes, strlen(bytes)), REDIS_OK);
   while (redisReaderGetReply(reader, &reply) == REDIS_OK && reply) freeReplyObject(reply);
-  const char *problem = redis_bounds_check(&b, reader);
+  const char *problem = hf__redis_bounds_check(&b, reader);
   snprintf(out, sizeof out, "%s", problem ? problem : "");
   bool any = problem != NULL;
   redisReaderFree(reader);
