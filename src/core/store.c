@@ -6,8 +6,8 @@
 #include <stdlib.h>
 
 #include "base/error.h"
-#include "core/persist.h"
 #include "base/redact.h"
+#include "core/persist.h"
 #include "core/transaction.h"
 
 enum { VERIFY_PAGE = 256, VERIFY_BYTES = 1024 * 1024 };
