@@ -106,15 +106,15 @@ static int next_entry(lua_State *L, enum yields what) {
     return 1;
   }
   hf_slice id = {id_copy, e->id.size}, json = e->json;
-  const hf_info info = e->info;
-  char problem[256];
   memcpy(id_copy, e->id.data, e->id.size);
-  if (what == YIELD_DAMAGED) snprintf(problem, sizeof problem, "%s", hf_entry_problem(e));
-  int owner = 0;
   if (what == YIELD_KEYS) {
     lua_pushlstring(L, id.data, id.size);
     return 1;
   }
+  const hf_info info = e->info;
+  char problem[256];
+  if (what == YIELD_DAMAGED) snprintf(problem, sizeof problem, "%s", hf_entry_problem(e));
+  int owner = 0;
   if (json.size <= sizeof small) {
     memcpy(small, json.data, json.size);
     json.data = small;
