@@ -238,7 +238,7 @@ static void a_backend_of_an_older_header_has_the_slots_that_it_knows(void **stat
   (void)state;
   const size_t first = offsetof(hf_backend, also) + sizeof(const hf_backend *);
   hf_error err;
-  static hf_backend *also, *older; /* what is registered lives as long as the process */
+  static hf_backend *volatile also, *volatile older; /* what is registered lives as long as the process */
   also = table("older-too", first, (uint32_t)first, NULL);
   older = table("older", first, 0, also);
   OK(hf_backend_register(older, &err));
@@ -249,7 +249,8 @@ static void a_backend_of_an_older_header_has_the_slots_that_it_knows(void **stat
     for (size_t at = first; at < sizeof *found; at++) assert_int_equal(bytes[at], 0);
     assert_ptr_equal(found->get, hf__backend_null.get);
   }
-  hf_backend *newer = table("newer", sizeof *newer, sizeof *newer + 8, NULL);
+  static hf_backend *volatile newer;
+  newer = table("newer", sizeof *newer, sizeof *newer + 8, NULL);
   OK(hf_backend_register(newer, &err));
   assert_ptr_equal(hf__backend_find("newer"), newer);
   hf_backend *wrong = table("wrong", first, (uint32_t)first - 1, NULL);
