@@ -3,6 +3,7 @@
 -- The command `holdfast` as a user meets it: the real program on real stores, by its
 -- output, its complaints and its exit codes.
 
+local command = require "support.command"
 local process = require "support.process"
 local temp = require "support.temp"
 
@@ -24,26 +25,7 @@ describe("the command", function()
     temp.removeAll()
   end)
 
-  local function holdfast(words, stdin)
-    table.insert(words, 1, BIN)
-    return process.run(words, stdin)
-  end
-
-  -- Runs it and expects success without complaints; returns its output.
-  local function ok(words, stdin)
-    local result = holdfast(words, stdin)
-    assert.equal("", result.stderr)
-    assert.equal(0, result.code)
-    return result.stdout
-  end
-
-  -- Runs it and expects this exit code and this piece of text on stderr.
-  local function fails(code, complaint, words, stdin)
-    local result = holdfast(words, stdin)
-    assert.matches(complaint, result.stderr, 1, true)
-    assert.equal(code, result.code)
-    return result
-  end
+  local holdfast, ok, fails = command.run, command.ok, command.fails
 
   -- An export's lines without its marks.
   local function unmarked(text)
@@ -78,15 +60,15 @@ describe("the command", function()
   describe("help", function()
     it("lists every command and the exit codes", function()
       local help = ok { "--help" }
-      for _, command in ipairs(COMMANDS) do assert.matches("\n   " .. command .. " +%S", help) end
+      for _, name in ipairs(COMMANDS) do assert.matches("\n   " .. name .. " +%S", help) end
       assert.matches("Exit codes:", help, 1, true)
     end)
 
-    for _, command in ipairs(COMMANDS) do
-      it("of " .. command .. " has an example", function()
-        local help = ok { command, "--help" }
-        assert.matches("^Usage: holdfast " .. command .. " ", help)
-        assert.matches("\nExamples:\n   .*holdfast " .. command, help)
+    for _, name in ipairs(COMMANDS) do
+      it("of " .. name .. " has an example", function()
+        local help = ok { name, "--help" }
+        assert.matches("^Usage: holdfast " .. name .. " ", help)
+        assert.matches("\nExamples:\n   .*holdfast " .. name, help)
         assert.matches("--json", help, 1, true)
         for line in help:gmatch("[^\n]+") do assert.is_true(#line <= 100, line) end
       end)

@@ -3,13 +3,12 @@
 -- Damaged entities and the command: whatever reads a store tells of what is in quarantine, and what moves entities
 -- brings it to the target as damaged, or says that it could not.
 
+local command = require "support.command"
 local process = require "support.process"
 local redis = require "support.redis"
 local temp = require "support.temp"
 
 local json = require "cjson"
-
-local BIN = assert(os.getenv("HOLDFAST_BIN"), "HOLDFAST_BIN must name the command to test")
 
 local NOT_THERE = "damaged\tposition\tp2\tnot in the target, which cannot keep it as damaged\n"
 local IN_QUARANTINE = "Entity position:p2 is corrupt: it is in quarantine (its checksum does not match)"
@@ -26,18 +25,9 @@ describe("a damaged entity", function()
     temp.removeAll()
   end)
 
-  local function holdfast(words, stdin)
-    local quoted = { "XDG_STATE_HOME=" .. temp.quote(state), temp.quote(BIN) }
-    for _, word in ipairs(words) do quoted[#quoted + 1] = temp.quote(word) end
-    return process.shell(table.concat(quoted, " "), stdin)
-  end
+  local function holdfast(words, stdin) return command.run(words, stdin, state) end
 
-  local function ok(words, stdin)
-    local result = holdfast(words, stdin)
-    assert.equal("", result.stderr)
-    assert.equal(0, result.code)
-    return result.stdout
-  end
+  local function ok(words, stdin) return command.ok(words, stdin, state) end
 
   -- Runs it and expects this exit code and this text on stderr, once.
   local function tells(code, complaint, words, stdin)

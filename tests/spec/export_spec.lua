@@ -5,6 +5,7 @@
 
 local core = require "holdfast.core"
 local marks = require "holdfast.cli.marks"
+local command = require "support.command"
 local process = require "support.process"
 local temp = require "support.temp"
 
@@ -27,24 +28,7 @@ describe("holdfast export", function()
     temp.removeAll()
   end)
 
-  local function holdfast(words, stdin)
-    table.insert(words, 1, BIN)
-    return process.run(words, stdin)
-  end
-
-  local function ok(words, stdin)
-    local result = holdfast(words, stdin)
-    assert.equal("", result.stderr)
-    assert.equal(0, result.code)
-    return result.stdout
-  end
-
-  local function fails(code, complaint, words, stdin)
-    local result = holdfast(words, stdin)
-    assert.matches(complaint, result.stderr, 1, true)
-    assert.equal(code, result.code)
-    return result
-  end
+  local holdfast, ok, fails = command.run, command.ok, command.fails
 
   local function fill(count, url)
     local lines = {}
@@ -54,9 +38,9 @@ describe("holdfast export", function()
 
   local function backups() return process.shell("ls -A " .. quote(dir .. "/backups")).stdout end
 
-  local function shell(command)
+  local function shell(line)
     local words = { BIN = quote(BIN), STORE = quote(store), FILE = quote(file), DIR = quote(dir) }
-    return process.shell((command:gsub("%$(%u+)", words)))
+    return process.shell((line:gsub("%$(%u+)", words)))
   end
 
   describe("to a file", function()
