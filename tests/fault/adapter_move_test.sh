@@ -18,7 +18,7 @@ store=$work/store number=0 moves=0
 
 acknowledged() {
   local last
-  last=$(tail -n 1 "$work/acknowledged")
+  last=$(last_line "$work/acknowledged")
   echo "${last:-$number}"
 }
 check() { timeout 60 "$HOLDFAST_BIN" run "$script" check "$1" "$2"; }

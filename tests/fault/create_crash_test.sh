@@ -42,7 +42,7 @@ while :; do
   [ "$code" != 0 ] || break
   [ "$code" = 137 ] || fail "kill $kills: the process ended with $code: $(cat "$work/errors")"
   [ -e "$store/data.mdb" ] && made=$((made + 1))
-  acknowledged=$(tail -n 1 "$work/acknowledged")
+  acknowledged=$(last_line "$work/acknowledged")
   "$programs/ledger" check "lmdb:$store" "${acknowledged:-0}" $((${acknowledged:-0} + 1)) >/dev/null ||
     fail "killed before operation $((kills + 1)): the next process is not served"
   left=$(find "$store" -mindepth 1 ! -name data.mdb ! -name lock.mdb)

@@ -26,7 +26,7 @@ LUA
   IORECORD_ROOT=$work/kill/store IORECORD_KILL=$n recorded "$HOLDFAST_BIN" run "$script" change "$work/kill/store" \
     >"$work/done" 2>"$work/errors" || status=$?
   [ "$status" = 0 ] || [ "$status" = 137 ] || fail "operation $n: status $status: $(cat "$work/errors")"
-  finished=$(tail -n 1 "$work/done")
+  finished=$(last_line "$work/done")
   "$HOLDFAST_BIN" run "$script" changed "$work/kill/store" "${finished:-0}" || fail "killed before operation $n"
   [ "$status" = 137 ] || break
 done
@@ -41,7 +41,7 @@ for ((round = 0; round < rounds; round++)); do
   sleep "$(random_delay 10 60)"
   kill -0 "$pid" 2>/dev/null || fail "seed $seed: the writer ended by itself: $(cat "$work/errors")"
   kill_now "$pid"
-  acknowledged=$(tail -n 1 "$work/acknowledged")
+  acknowledged=$(last_line "$work/acknowledged")
   last=${acknowledged:-$last}
   mkdir -p "$store/.tmp" # on a busy machine the writer may be killed before it has made them
   leftovers=$((leftovers + $(find "$store/.tmp" -name '*-*' | wc -l)))

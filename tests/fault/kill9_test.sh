@@ -35,7 +35,7 @@ kill_writer() {
   sleep "$(random_delay 3 90)"
   kill -0 "$pid" 2>/dev/null || fail "seed $seed: the writer ended by itself: $(cat "$work/errors")"
   kill_now "$pid"
-  acknowledged=$(tail -n 1 "$work/acknowledged")
+  acknowledged=$(last_line "$work/acknowledged")
   acknowledged=${acknowledged:-$step}
   commits=$((commits + acknowledged - step))
 }

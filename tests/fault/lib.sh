@@ -49,3 +49,10 @@ random_delay() { printf '0.%03d' $(($1 + RANDOM % ($2 - $1 + 1))); }
 
 # Kills a child of this shell at once and waits until it is gone.
 kill_now() { { kill -9 "$1" && wait "$1"; } 2>/dev/null || true; }
+
+# The last whole line of a file: what a kill cut short at the end of a page acknowledges nothing.
+last_line() {
+  local line last=""
+  while IFS= read -r line; do last=$line; done <"$1"
+  printf '%s' "$last"
+}

@@ -40,7 +40,7 @@ cut_power() {
     sleep 0.02
   done
   kill_now "$pid"
-  acknowledged=$(tail -n 1 "$work/acknowledged")
+  acknowledged=$(last_line "$work/acknowledged")
   acknowledged=${acknowledged:-0}
   [ "$1" != sync ] || least=$acknowledged
   umount "$work/disk"
