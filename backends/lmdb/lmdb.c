@@ -95,14 +95,14 @@ static hf_status get(void *store, void *txn, void *entity, const hf_key *key, hf
   int rc = dbi ? mdb_get(t, dbi, &k, &v) : MDB_NOTFOUND;
   if (__builtin_expect(rc == 0, 1)) {
     hf_slice text;
-    const char *problem = record_read(&v, key->id, &text, info);
+    const char *problem = hf__lmdb_record_read(&v, key->id, &text, info);
     json->size = 0;
     if (problem)
       status = hf_error_set(err, HF_CORRUPT, "%s", problem);
     else if (!hf_buffer_add(json, text.data, text.size))
       status = hf_error_set(err, HF_IO, "out of memory");
   } else if (rc == MDB_NOTFOUND) {
-    status = quarantine_check(store, t, entity, key, err);
+    status = hf__lmdb_quarantine_check(store, t, entity, key, err);
   } else {
     status = env_fail(store, rc, "read", err);
   }
@@ -118,7 +118,7 @@ static hf_status has(void *store, void *txn, void *entity, const hf_key *key, hf
   MDB_val k = lmdb_val(key->order), v;
   int rc = dbi ? mdb_get(t, dbi, &k, &v) : MDB_NOTFOUND;
   if (rc == MDB_NOTFOUND)
-    status = quarantine_check(store, t, entity, key, err);
+    status = hf__lmdb_quarantine_check(store, t, entity, key, err);
   else if (rc)
     status = env_fail(store, rc, "read", err);
   env_read_entity_end(store, txn, t);
@@ -136,10 +136,10 @@ static hf_status get_many(void *store, void *txn, void *entity, const hf_key *ke
     hf_slice text = {NULL, 0};
     hf_info info = {0};
     int rc = dbi ? mdb_get(t, dbi, &k, &v) : MDB_NOTFOUND;
-    const char *problem = rc == 0 ? record_read(&v, keys[i].id, &text, &info) : NULL;
+    const char *problem = rc == 0 ? hf__lmdb_record_read(&v, keys[i].id, &text, &info) : NULL;
     hf_status found = HF_OK;
     if (rc == MDB_NOTFOUND)
-      found = quarantine_check(store, t, entity, &keys[i], err);
+      found = hf__lmdb_quarantine_check(store, t, entity, &keys[i], err);
     else if (rc)
       found = env_fail(store, rc, "read", err);
     else if (problem)
@@ -213,7 +213,7 @@ static hf_status fail_write(struct lmdb_env *env, struct lmdb_txn *t, int rc, hf
 static int put_record(MDB_txn *txn, MDB_dbi dbi, const hf_put *put, const hf_info *info) {
   MDB_val k = lmdb_val(put->key.order), v = {RECORD_HEADER + put->json.size, NULL};
   int rc = mdb_put(txn, dbi, &k, &v, MDB_RESERVE);
-  if (rc == 0) record_write(v.mv_data, put->key.id, put->json, info);
+  if (rc == 0) hf__lmdb_record_write(v.mv_data, put->key.id, put->json, info);
   return rc;
 }
 
@@ -234,21 +234,22 @@ static hf_status do_put(struct lmdb_env *env, struct lmdb_txn *t, struct lmdb_en
     int rc = mdb_get(t->mdb, dbi, &k, &v);
     if (rc && rc != MDB_NOTFOUND) return env_fail(env, rc, "read", err);
     if (rc == MDB_NOTFOUND) { /* what is in quarantine is neither absent nor without a revision */
-      status = quarantine_check(env, t->mdb, entity, &p->put->key, err);
+      status = hf__lmdb_quarantine_check(env, t->mdb, entity, &p->put->key, err);
       if (status != HF_NOT_FOUND) return status;
     }
     hf_slice text;
     hf_info present = {0};
-    const char *problem = rc == 0 && p->options->if_revision ? record_read(&v, p->put->key.id, &text, &present) : NULL;
+    const char *problem =
+        rc == 0 && p->options->if_revision ? hf__lmdb_record_read(&v, p->put->key.id, &text, &present) : NULL;
     if (problem) return hf_error_set(err, HF_CORRUPT, "%s", problem);
-    p->info->revision = rc == 0 ? record_revision(&v) : 0;
+    p->info->revision = rc == 0 ? hf__lmdb_record_revision(&v) : 0;
     if (p->options->if_absent ? rc == 0 : rc != 0 || p->info->revision != p->options->revision) return HF_CONFLICT;
   }
   p->info->revision = mdb_txn_id(t->mdb);
   p->info->updated_at = hf_now_ms();
   size_t settled;
   int rc = put_record(t->mdb, dbi, p->put, p->info);
-  if (rc == 0) rc = quarantine_settle(env, t->mdb, entity, &p->put->key, &settled);
+  if (rc == 0) rc = hf__lmdb_quarantine_settle(env, t->mdb, entity, &p->put->key, &settled);
   return rc ? fail_write(env, t, rc, err) : HF_OK;
 }
 
@@ -276,13 +277,13 @@ static hf_status do_put_many(struct lmdb_env *env, struct lmdb_txn *t, struct lm
   for (size_t i = 0; i < p->count && rc == 0; i++) {
     MDB_val k = lmdb_val(p->puts[i].key.order), v = {RECORD_HEADER + p->puts[i].json.size, NULL};
     rc = mdb_cursor_put(c, &k, &v, MDB_RESERVE);
-    if (rc == 0) record_write(v.mv_data, p->puts[i].key.id, p->puts[i].json, &info);
+    if (rc == 0) hf__lmdb_record_write(v.mv_data, p->puts[i].key.id, p->puts[i].json, &info);
   }
   mdb_cursor_close(c);
   size_t settled;
-  if (rc == 0 && !quarantine_is_empty(env, t->mdb))
+  if (rc == 0 && !hf__lmdb_quarantine_is_empty(env, t->mdb))
     for (size_t i = 0; i < p->count && rc == 0; i++)
-      rc = quarantine_settle(env, t->mdb, entity, &p->puts[i].key, &settled);
+      rc = hf__lmdb_quarantine_settle(env, t->mdb, entity, &p->puts[i].key, &settled);
   return rc ? fail_write(env, t, rc, err) : HF_OK;
 }
 
@@ -309,7 +310,7 @@ static hf_status do_remove_many(struct lmdb_env *env, struct lmdb_txn *t, struct
     size_t settled = 0;
     int rc = dbi ? mdb_del(t->mdb, dbi, &k, NULL) : MDB_NOTFOUND;
     bool deleted = rc == 0;
-    if (deleted || rc == MDB_NOTFOUND) rc = quarantine_settle(env, t->mdb, entity, &r->keys[i], &settled);
+    if (deleted || rc == MDB_NOTFOUND) rc = hf__lmdb_quarantine_settle(env, t->mdb, entity, &r->keys[i], &settled);
     if (rc) return fail_write(env, t, rc, err);
     r->removed += deleted || settled;
   }
@@ -344,7 +345,7 @@ static hf_status do_clear(struct lmdb_env *env, struct lmdb_txn *t, struct lmdb_
   hf_status status = env_write_dbi(env, t, entity, false, &dbi, err);
   if (status) return status;
   int rc = dbi ? mdb_drop(t->mdb, dbi, 0) : 0;
-  if (rc == 0) rc = quarantine_settle(env, t->mdb, entity, NULL, &settled);
+  if (rc == 0) rc = hf__lmdb_quarantine_settle(env, t->mdb, entity, NULL, &settled);
   return rc ? fail_write(env, t, rc, err) : HF_OK;
 }
 
@@ -358,8 +359,8 @@ static hf_status clear(void *store, void *txn, void *entity, hf_error *err) {
 static const char *problem_of(const MDB_val *k, const MDB_val *v, hf_slice id) {
   hf_slice text;
   hf_info info;
-  if (!record_key_is_sound(k, id)) return "its key is damaged";
-  const char *problem = record_read(v, id, &text, &info);
+  if (!hf__lmdb_record_key_is_sound(k, id)) return "its key is damaged";
+  const char *problem = hf__lmdb_record_read(v, id, &text, &info);
   if (problem) return problem;
   return hf_json_validate(text, NULL) == HF_OK ? NULL : "its text is no JSON";
 }
@@ -380,7 +381,7 @@ static hf_status do_quarantine(struct lmdb_env *env, struct lmdb_txn *t, struct 
   if (rc == MDB_NOTFOUND) return HF_NOT_FOUND;
   if (rc) return env_fail(env, rc, "read", err);
   if (!problem_of(&k, &v, d->key->id)) return HF_NOT_FOUND; /* somebody has written a good one meanwhile */
-  rc = quarantine_add(env, t->mdb, entity, dbi, d->key, &v, d->problem);
+  rc = hf__lmdb_quarantine_add(env, t->mdb, entity, dbi, d->key, &v, d->problem);
   return rc ? fail_write(env, t, rc, err) : HF_OK;
 }
 
@@ -407,9 +408,9 @@ static hf_status do_quarantine_put(struct lmdb_env *env, struct lmdb_txn *t, str
   if (rc == 0) {
     const char *problem = problem_of(&k, &v, d->key->id);
     if (!problem) return HF_CONFLICT;
-    rc = quarantine_add(env, t->mdb, entity, dbi, d->key, &v, problem);
+    rc = hf__lmdb_quarantine_add(env, t->mdb, entity, dbi, d->key, &v, problem);
   }
-  if (rc == 0 || rc == MDB_NOTFOUND) rc = quarantine_put(env, t->mdb, entity, d->key, d->bytes, d->problem);
+  if (rc == 0 || rc == MDB_NOTFOUND) rc = hf__lmdb_quarantine_put(env, t->mdb, entity, d->key, d->bytes, d->problem);
   return rc ? fail_write(env, t, rc, err) : HF_OK;
 }
 
@@ -426,7 +427,7 @@ static hf_status scan_damaged(void *store, void *txn, void *entity, const hf_sca
   *more = false;
   hf_status status = env_read_entity(store, txn, entity, &t, &dbi, err);
   if (status) return status;
-  int rc = quarantine_list(store, t, entity, scan, page, more);
+  int rc = hf__lmdb_quarantine_list(store, t, entity, scan, page, more);
   env_read_entity_end(store, txn, t);
   return rc ? env_fail(store, rc, "look into quarantine", err) : HF_OK;
 }
@@ -435,7 +436,7 @@ static hf_status quarantined(void *store, void *entity, uint64_t *n, hf_error *e
   MDB_txn *t;
   hf_status status = env_read_begin(store, &t, err);
   if (status) return status;
-  int rc = quarantine_count(store, t, entity, n);
+  int rc = hf__lmdb_quarantine_count(store, t, entity, n);
   env_read_end(store, t);
   return rc ? env_fail(store, rc, "look into quarantine", err) : HF_OK;
 }
@@ -473,7 +474,7 @@ static bool stat_entity(struct lmdb_env *env, MDB_txn *t, MDB_dbi dbi, struct lm
   MDB_stat s = {0};
   uint64_t in_quarantine = 0;
   if (dbi && mdb_stat(t, dbi, &s)) return false;
-  quarantine_count(env, t, e, &in_quarantine);
+  hf__lmdb_quarantine_count(env, t, e, &in_quarantine);
   return hf_buffer_printf(json, ",\"entityName\":") && hf_buffer_quote(json, (hf_slice){e->name, e->name_size}) &&
          hf_buffer_printf(json, ",\"entities\":%zu,\"treeBytes\":%zu,\"treeDepth\":%u,\"quarantined\":%llu",
                           s.ms_entries, (s.ms_branch_pages + s.ms_leaf_pages + s.ms_overflow_pages) * s.ms_psize,
@@ -515,7 +516,7 @@ static hf_status stat_store(void *store, void *txn, void *entity, hf_buffer *jso
   uint64_t in_quarantine = 0, free_pages = 0;
   bool ok = mdb_env_info(env->mdb, &info) == 0 && mdb_env_stat(env->mdb, &s) == 0 && fstat(env->data_fd, &file) == 0 &&
             count_free(env, &free_pages);
-  if (ok && !entity) quarantine_count(env, t, NULL, &in_quarantine);
+  if (ok && !entity) hf__lmdb_quarantine_count(env, t, NULL, &in_quarantine);
   uint64_t taken = ok ? info.me_last_pgno + 1 : 0; /* of a commit after this moment, perhaps */
   if (free_pages > taken) free_pages = taken;
   ok = ok && hf_buffer_printf(json, "{\"backend\":\"lmdb\",\"path\":") && hf_buffer_quote(json, hf_text(env->path)) &&

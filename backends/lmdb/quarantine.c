@@ -58,8 +58,8 @@ static hf_slice newest_bytes(const MDB_val *value) {
   return bytes;
 }
 
-hf_status quarantine_check(struct lmdb_env *env, MDB_txn *txn, const struct lmdb_entity *entity, const hf_key *key,
-                           hf_error *err) {
+hf_status hf__lmdb_quarantine_check(struct lmdb_env *env, MDB_txn *txn, const struct lmdb_entity *entity,
+                                    const hf_key *key, hf_error *err) {
   struct place p;
   MDB_val k = make_place(&p, 'q', entity, key->order), v;
   int rc = mdb_get(txn, env->quarantine_dbi, &k, &v);
@@ -106,15 +106,15 @@ static int keep(struct lmdb_env *env, MDB_txn *txn, const struct lmdb_entity *en
   return rc;
 }
 
-int quarantine_add(struct lmdb_env *env, MDB_txn *txn, const struct lmdb_entity *entity, MDB_dbi dbi, const hf_key *key,
-                   const MDB_val *record, const char *problem) {
+int hf__lmdb_quarantine_add(struct lmdb_env *env, MDB_txn *txn, const struct lmdb_entity *entity, MDB_dbi dbi,
+                            const hf_key *key, const MDB_val *record, const char *problem) {
   int rc = keep(env, txn, entity, key, (hf_slice){record->mv_data, record->mv_size}, problem);
   MDB_val in_entity = {key->order.size, (void *)(uintptr_t)key->order.data};
   return rc ? rc : mdb_del(txn, dbi, &in_entity, NULL);
 }
 
-int quarantine_put(struct lmdb_env *env, MDB_txn *txn, const struct lmdb_entity *entity, const hf_key *key,
-                   hf_slice bytes, const char *problem) {
+int hf__lmdb_quarantine_put(struct lmdb_env *env, MDB_txn *txn, const struct lmdb_entity *entity, const hf_key *key,
+                            hf_slice bytes, const char *problem) {
   struct place p;
   MDB_val k = make_place(&p, 'q', entity, key->order), v;
   int rc = mdb_get(txn, env->quarantine_dbi, &k, &v);
@@ -141,16 +141,16 @@ static int settle_one(struct lmdb_env *env, MDB_txn *txn, MDB_val k, const MDB_v
   return rc ? rc : mdb_del(txn, env->quarantine_dbi, &old, NULL);
 }
 
-bool quarantine_is_empty(struct lmdb_env *env, MDB_txn *txn) {
+bool hf__lmdb_quarantine_is_empty(struct lmdb_env *env, MDB_txn *txn) {
   MDB_stat stat;
   return mdb_stat(txn, env->quarantine_dbi, &stat) == 0 && stat.ms_entries == 0;
 }
 
-int quarantine_settle(struct lmdb_env *env, MDB_txn *txn, const struct lmdb_entity *entity, const hf_key *key,
-                      size_t *settled) {
+int hf__lmdb_quarantine_settle(struct lmdb_env *env, MDB_txn *txn, const struct lmdb_entity *entity, const hf_key *key,
+                               size_t *settled) {
   int rc;
   *settled = 0;
-  if (quarantine_is_empty(env, txn)) return 0;
+  if (hf__lmdb_quarantine_is_empty(env, txn)) return 0;
   struct place p;
   MDB_val k, v;
   if (key) {
@@ -179,7 +179,7 @@ int quarantine_settle(struct lmdb_env *env, MDB_txn *txn, const struct lmdb_enti
   }
 }
 
-int quarantine_count(struct lmdb_env *env, MDB_txn *txn, const struct lmdb_entity *entity, uint64_t *count) {
+int hf__lmdb_quarantine_count(struct lmdb_env *env, MDB_txn *txn, const struct lmdb_entity *entity, uint64_t *count) {
   MDB_cursor *c;
   struct place p;
   *count = 0;
@@ -255,8 +255,8 @@ static bool add_entry(const hf_scan *s, hf_slice order, const MDB_val *v, hf_pag
   return e && hf_page_resume(page, order);
 }
 
-int quarantine_list(struct lmdb_env *env, MDB_txn *txn, const struct lmdb_entity *entity, const hf_scan *s,
-                    hf_page *page, bool *more) {
+int hf__lmdb_quarantine_list(struct lmdb_env *env, MDB_txn *txn, const struct lmdb_entity *entity, const hf_scan *s,
+                             hf_page *page, bool *more) {
   struct place p;
   MDB_cursor *c;
   MDB_val k, v;

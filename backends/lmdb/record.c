@@ -46,7 +46,7 @@ static uint32_t checksum(const unsigned char *record, size_t size, hf_slice id) 
   return crc32_iscsi((unsigned char *)(uintptr_t)record, (int)size, crc);
 }
 
-void record_write(void *out, hf_slice id, hf_slice json, const hf_info *info) {
+void hf__lmdb_record_write(void *out, hf_slice id, hf_slice json, const hf_info *info) {
   unsigned char *p = out;
   uint64_t updated = htole64((uint64_t)info->updated_at), revision = htole64(info->revision);
   uint16_t header = htole16(RECORD_HEADER);
@@ -60,7 +60,7 @@ void record_write(void *out, hf_slice id, hf_slice json, const hf_info *info) {
   memcpy(p + 4, &crc, 4);
 }
 
-const char *record_read(const MDB_val *record, hf_slice id, hf_slice *json, hf_info *info) {
+const char *hf__lmdb_record_read(const MDB_val *record, hf_slice id, hf_slice *json, hf_info *info) {
   const unsigned char *p = record->mv_data;
   uint16_t header;
   uint32_t crc;
@@ -80,7 +80,7 @@ const char *record_read(const MDB_val *record, hf_slice id, hf_slice *json, hf_i
   return NULL;
 }
 
-hf_slice record_id(const MDB_val *key, const MDB_val *record) {
+hf_slice hf__lmdb_record_id(const MDB_val *key, const MDB_val *record) {
   const char *k = key->mv_data;
   size_t size = record->mv_size >= 2 ? ((const unsigned char *)record->mv_data)[1] : 0;
   if (size == 0 || size > HF_ID_MAX || size >= key->mv_size || k[key->mv_size - size - 1] != '\0') {
@@ -91,13 +91,13 @@ hf_slice record_id(const MDB_val *key, const MDB_val *record) {
   return (hf_slice){k + key->mv_size - size, size};
 }
 
-bool record_key_is_sound(const MDB_val *key, hf_slice id) {
+bool hf__lmdb_record_key_is_sound(const MDB_val *key, hf_slice id) {
   unsigned char order[HF_ORDER_KEY_MAX];
   size_t size = hf_order_key(id, order);
   return size == key->mv_size && memcmp(order, key->mv_data, size) == 0;
 }
 
-uint64_t record_revision(const MDB_val *record) {
+uint64_t hf__lmdb_record_revision(const MDB_val *record) {
   uint64_t revision;
   if (record->mv_size < RECORD_HEADER) return 0;
   memcpy(&revision, (const char *)record->mv_data + 16, 8);

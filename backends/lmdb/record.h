@@ -23,18 +23,18 @@
 enum { RECORD_VERSION = 1, RECORD_HEADER = 24 };
 
 /* Writes a record of RECORD_HEADER + json.size bytes to `out`. */
-void record_write(void *out, hf_slice id, hf_slice json, const hf_info *info);
+void hf__lmdb_record_write(void *out, hf_slice id, hf_slice json, const hf_info *info);
 
 /* Checks a record and says where its text is.  NULL when it is good, otherwise what is wrong with it. */
-const char *record_read(const MDB_val *record, hf_slice id, hf_slice *json, hf_info *info);
+const char *hf__lmdb_record_read(const MDB_val *record, hf_slice id, hf_slice *json, hf_info *info);
 
 /* The id at the end of the record's key; {NULL, 0} if the key is no order key. */
-hf_slice record_id(const MDB_val *key, const MDB_val *record);
+hf_slice hf__lmdb_record_id(const MDB_val *key, const MDB_val *record);
 
 /* Whether the key is the order key of the id at its end. */
-bool record_key_is_sound(const MDB_val *key, hf_slice id);
+bool hf__lmdb_record_key_is_sound(const MDB_val *key, hf_slice id);
 
 /* The revision of a record, without checking it; 0 if it is too short. */
-uint64_t record_revision(const MDB_val *record);
+uint64_t hf__lmdb_record_revision(const MDB_val *record);
 
 #endif

@@ -80,11 +80,11 @@ static bool is_beyond(const hf_scan *s, const MDB_val *k) {
  * left of its key. */
 static const char *check_record(const hf_scan *s, const MDB_val *k, const MDB_val *v, bool check_key, hf_slice *id,
                                 bool *bad_key, hf_slice *text, hf_info *info) {
-  *id = record_id(k, v);
-  *bad_key = !id->data || (check_key && !record_key_is_sound(k, *id));
+  *id = hf__lmdb_record_id(k, v);
+  *bad_key = !id->data || (check_key && !hf__lmdb_record_key_is_sound(k, *id));
   if (!id->data) *id = (hf_slice){k->mv_data, k->mv_size < HF_ID_MAX ? k->mv_size : HF_ID_MAX};
   if (*bad_key) return "its key is damaged";
-  return s->keys_only ? NULL : record_read(v, *id, text, info);
+  return s->keys_only ? NULL : hf__lmdb_record_read(v, *id, text, info);
 }
 
 /* A record that the cursor has passed. */

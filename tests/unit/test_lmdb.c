@@ -21,7 +21,7 @@ static size_t make_record(unsigned char *out, const char *id, size_t size) {
   char text[TEXT_SIZE];
   memset(text, 't', sizeof text);
   hf_info info = {.revision = 0x0102030405060708, .updated_at = 1704067200123};
-  record_write(out, hf_text(id), (hf_slice){text, size}, &info);
+  hf__lmdb_record_write(out, hf_text(id), (hf_slice){text, size}, &info);
   return RECORD_HEADER + size;
 }
 
@@ -32,11 +32,11 @@ static void a_record_holds_text_revision_and_time(void **state) {
   hf_info info;
   for (size_t size = 0; size <= TEXT_SIZE; size++) {
     MDB_val v = {make_record(record, "BTC", size), record};
-    assert_null(record_read(&v, hf_text("BTC"), &json, &info));
+    assert_null(hf__lmdb_record_read(&v, hf_text("BTC"), &json, &info));
     assert_int_equal(json.size, size);
     assert_ptr_equal(json.data, record + RECORD_HEADER);
     assert_true(info.revision == 0x0102030405060708 && info.updated_at == 1704067200123);
-    assert_true(record_revision(&v) == info.revision);
+    assert_true(hf__lmdb_record_revision(&v) == info.revision);
   }
 }
 
@@ -48,10 +48,10 @@ static void every_flipped_bit_of_a_record_is_found(void **state) {
   MDB_val v = {make_record(record, "BTC", TEXT_SIZE), record};
   for (size_t bit = 0; bit < v.mv_size * 8; bit++) {
     record[bit / 8] ^= (unsigned char)(1 << bit % 8);
-    if (!record_read(&v, hf_text("BTC"), &json, &info)) fail_msg("bit %zu of byte %zu", bit % 8, bit / 8);
+    if (!hf__lmdb_record_read(&v, hf_text("BTC"), &json, &info)) fail_msg("bit %zu of byte %zu", bit % 8, bit / 8);
     record[bit / 8] ^= (unsigned char)(1 << bit % 8);
   }
-  assert_null(record_read(&v, hf_text("BTC"), &json, &info));
+  assert_null(hf__lmdb_record_read(&v, hf_text("BTC"), &json, &info));
 }
 
 static void a_record_under_another_id_or_cut_off_is_found(void **state) {
@@ -60,13 +60,13 @@ static void a_record_under_another_id_or_cut_off_is_found(void **state) {
   hf_slice json;
   hf_info info;
   MDB_val v = {make_record(record, "BTC", TEXT_SIZE), record};
-  assert_non_null(record_read(&v, hf_text("BTD"), &json, &info));
-  assert_non_null(record_read(&v, hf_text("BT"), &json, &info));
+  assert_non_null(hf__lmdb_record_read(&v, hf_text("BTD"), &json, &info));
+  assert_non_null(hf__lmdb_record_read(&v, hf_text("BT"), &json, &info));
   for (size_t size = 0; size < v.mv_size; size++) {
     MDB_val cut = {size, record};
-    assert_non_null(record_read(&cut, hf_text("BTC"), &json, &info));
+    assert_non_null(hf__lmdb_record_read(&cut, hf_text("BTC"), &json, &info));
   }
-  assert_int_equal(record_revision(&(MDB_val){RECORD_HEADER - 1, record}), 0);
+  assert_int_equal(hf__lmdb_record_revision(&(MDB_val){RECORD_HEADER - 1, record}), 0);
 }
 
 /* ---- files */
