@@ -27,13 +27,13 @@ enum { PATH_MAX_HERE = 4096, CREATE_TRIES = 16, LOCK_FILE_SIZE = 64 * (READERS_M
 
 static hf_status fail_errno(hf_error *err, const char *doing, const char *path) {
   int e = errno;
-  hf_error_set(err, e == ENOTDIR || e == ENAMETOOLONG ? HF_INVALID_ARGUMENT : lmdb_status(e), "cannot %s %s: %s", doing,
-               path, strerror(e));
+  hf_error_set(err, e == ENOTDIR || e == ENAMETOOLONG ? HF_INVALID_ARGUMENT : hf__lmdb_status(e), "cannot %s %s: %s",
+               doing, path, strerror(e));
   hf_error_cause(err, "errno %d", e);
   return err->status;
 }
 
-hf_status lmdb_reserve_lock(const char *dir, hf_error *err) {
+hf_status hf__lmdb_reserve_lock(const char *dir, hf_error *err) {
   char path[PATH_MAX_HERE];
   if ((size_t)snprintf(path, sizeof path, "%s/lock.mdb", dir) >= sizeof path)
     return hf_error_set(err, HF_INVALID_ARGUMENT, "the path of the store is too long");
@@ -148,7 +148,7 @@ static int write_format(MDB_env *mdb) {
 
 /* Makes a whole, flushed data file in the work directory. */
 static hf_status build(const char *work, hf_error *err) {
-  hf_status status = lmdb_reserve_lock(work, err);
+  hf_status status = hf__lmdb_reserve_lock(work, err);
   if (status) return status;
   MDB_env *mdb;
   int rc = mdb_env_create(&mdb);
@@ -160,8 +160,8 @@ static hf_status build(const char *work, hf_error *err) {
   if (!rc) rc = mdb_env_sync(mdb, 1);
   mdb_env_close(mdb);
   if (!rc) return HF_OK;
-  rc = lmdb_explain_eio(rc, work);
-  return hf_error_set(err, lmdb_status(rc), "cannot make a store in %s: %s", work, mdb_strerror(rc));
+  rc = hf__lmdb_explain_eio(rc, work);
+  return hf_error_set(err, hf__lmdb_status(rc), "cannot make a store in %s: %s", work, mdb_strerror(rc));
 }
 
 /* Moves a file unless there is one of the new name.  0, or -1 with errno (EEXIST). */
@@ -180,16 +180,16 @@ static int move_new(const char *from, const char *to) {
 static hf_status check_deleted(const char *dir, const char *data, hf_error *err) {
   struct stat st;
   char who[HOLDER_TEXT] = "this process";
-  if (!env_find_here(dir) && !lmdb_find_holder(dir, who)) return HF_OK;
+  if (!env_find_here(dir) && !hf__lmdb_find_holder(dir, who)) return HF_OK;
   if (lstat(data, &st) == 0) return HF_OK; /* somebody has just made it */
   return hf_error_set(err, HF_UNAVAILABLE,
                       "%s was deleted, but %s still has the store open: close it there before making a new one", data,
                       who);
 }
 
-hf_status lmdb_create(const hf_location *at, hf_error *err) {
+hf_status hf__lmdb_create(const hf_location *at, hf_error *err) {
   char data[PATH_MAX_HERE], work[PATH_MAX_HERE], made[PATH_MAX_HERE + 16];
-  hf_status status = lmdb_data_path(at->path, data, sizeof data, err);
+  hf_status status = hf__lmdb_data_path(at->path, data, sizeof data, err);
   if (status) return status;
   struct stat st;
   if (lstat(data, &st) == 0) {

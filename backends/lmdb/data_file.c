@@ -14,17 +14,17 @@
 
 enum { PATH_MOST = 4096, LINK_TRIES = 100 }; /* a new store has two names for a moment, see create.c */
 
-hf_status lmdb_data_path(const char *dir, char *out, size_t capacity, hf_error *err) {
+hf_status hf__lmdb_data_path(const char *dir, char *out, size_t capacity, hf_error *err) {
   if ((size_t)snprintf(out, capacity, "%s/" DATA_FILE, dir) >= capacity)
     return hf_error_set(err, HF_INVALID_ARGUMENT, "the path of the store is too long: %.200s...", dir);
   return HF_OK;
 }
 
-hf_status lmdb_data_file(const char *dir, struct lmdb_file *out, hf_error *err) {
+hf_status hf__lmdb_data_file(const char *dir, hf__lmdb_file *out, hf_error *err) {
   char path[PATH_MOST];
   struct stat st;
-  *out = (struct lmdb_file){0, 0};
-  hf_status status = lmdb_data_path(dir, path, sizeof path, err);
+  *out = (hf__lmdb_file){0, 0};
+  hf_status status = hf__lmdb_data_path(dir, path, sizeof path, err);
   if (status) return status;
   for (int i = 0; i <= LINK_TRIES; i++) {
     if (i) nanosleep(&(struct timespec){0, 1000000}, NULL);
@@ -42,11 +42,11 @@ hf_status lmdb_data_file(const char *dir, struct lmdb_file *out, hf_error *err) 
                         "%s has %lu names (hard links): whoever opens the store by another one has another lock file, "
                         "and both lose writes; remove the other names, or put a copy of the file in its place",
                         path, (unsigned long)st.st_nlink);
-  *out = (struct lmdb_file){st.st_dev, st.st_ino};
+  *out = (hf__lmdb_file){st.st_dev, st.st_ino};
   return HF_OK;
 }
 
-hf_status lmdb_check_lock_file(const char *dir, hf_error *err) {
+hf_status hf__lmdb_check_lock_file(const char *dir, hf_error *err) {
   char path[PATH_MOST];
   struct stat st;
   if ((size_t)snprintf(path, sizeof path, "%s/" LOCK_FILE, dir) >= sizeof path || lstat(path, &st)) return HF_OK;
@@ -57,11 +57,11 @@ hf_status lmdb_check_lock_file(const char *dir, hf_error *err) {
                       path, S_ISLNK(st.st_mode) ? "a symbolic link" : "one file with several names (hard links)");
 }
 
-static bool is_same(const struct lmdb_file *a, dev_t device, ino_t inode) {
+static bool is_same(const hf__lmdb_file *a, dev_t device, ino_t inode) {
   return a->device == device && a->inode == inode;
 }
 
-bool lmdb_file_is(int dir_fd, const char *name, const struct lmdb_file *file) {
+bool hf__lmdb_file_is(int dir_fd, const char *name, const hf__lmdb_file *file) {
   struct statx st;
   struct stat plain;
   if (statx(dir_fd, name, AT_SYMLINK_NOFOLLOW, STATX_INO, &st) == 0)
@@ -72,8 +72,8 @@ bool lmdb_file_is(int dir_fd, const char *name, const struct lmdb_file *file) {
   return errno != ENOENT;
 }
 
-struct lmdb_file lmdb_file_of(int fd) {
+hf__lmdb_file hf__lmdb_file_of(int fd) {
   struct stat st;
-  if (fstat(fd, &st)) return (struct lmdb_file){0, 0};
-  return (struct lmdb_file){st.st_dev, st.st_ino};
+  if (fstat(fd, &st)) return (hf__lmdb_file){0, 0};
+  return (hf__lmdb_file){st.st_dev, st.st_ino};
 }

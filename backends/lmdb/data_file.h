@@ -16,27 +16,27 @@
 #define LOCK_FILE "lock.mdb"
 
 /* A file, whatever it is called.  All zero: none. */
-struct lmdb_file {
+typedef struct hf__lmdb_file {
   dev_t device;
   ino_t inode;
-};
+} hf__lmdb_file;
 
 /* Where the data file is.  HF_INVALID_ARGUMENT: the path is too long. */
-hf_status lmdb_data_path(const char *dir, char *out, size_t capacity, hf_error *err);
+hf_status hf__lmdb_data_path(const char *dir, char *out, size_t capacity, hf_error *err);
 
 /* Finds the data file.  HF_UNSUPPORTED where it has a second name, by a symbolic or a hard link; HF_NOT_FOUND, HF_IO.
  */
-hf_status lmdb_data_file(const char *dir, struct lmdb_file *out, hf_error *err);
+hf_status hf__lmdb_data_file(const char *dir, hf__lmdb_file *out, hf_error *err);
 
 /* HF_UNSUPPORTED where the lock file has a second name: another store that has it, too, would share its locks and its
  * last commit's number.  Copies of a store that are made of links have it, where only the data file was replaced. */
-hf_status lmdb_check_lock_file(const char *dir, hf_error *err);
+hf_status hf__lmdb_check_lock_file(const char *dir, hf_error *err);
 
 /* Whether a file in the folder that `dir_fd` is (O_PATH will do) is this one.  By statx() for what is asked alone:
  * asking for times makes recent kernels write the inode at the next flush, which costs a fifth of a synced commit. */
-bool lmdb_file_is(int dir_fd, const char *name, const struct lmdb_file *file);
+bool hf__lmdb_file_is(int dir_fd, const char *name, const hf__lmdb_file *file);
 
 /* The file behind a descriptor; all zero where that cannot be told. */
-struct lmdb_file lmdb_file_of(int fd);
+hf__lmdb_file hf__lmdb_file_of(int fd);
 
 #endif

@@ -25,7 +25,7 @@ static const uint64_t MAP_DEFAULT = (uint64_t)64 << 30, MAP_SMALLEST = 64 << 10,
 
 /* ---- errors */
 
-hf_status lmdb_status(int rc) {
+hf_status hf__lmdb_status(int rc) {
   switch (rc) {
   case MDB_MAP_FULL:
   case ENOSPC:
@@ -47,7 +47,7 @@ hf_status lmdb_status(int rc) {
   }
 }
 
-int lmdb_explain_eio(int rc, const char *dir) {
+int hf__lmdb_explain_eio(int rc, const char *dir) {
   struct statvfs fs;
   struct rlimit limit;
   struct stat st;
@@ -55,7 +55,7 @@ int lmdb_explain_eio(int rc, const char *dir) {
   if (rc != EIO) return rc;
   if (statvfs(dir, &fs) == 0 && fs.f_bavail < 64) return ENOSPC;
   if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
-      lmdb_data_path(dir, data, sizeof data, NULL) == HF_OK && stat(data, &st) == 0 &&
+      hf__lmdb_data_path(dir, data, sizeof data, NULL) == HF_OK && stat(data, &st) == 0 &&
       (rlim_t)st.st_size + ((rlim_t)1 << 20) > limit.rlim_cur)
     return EFBIG;
   return rc;
@@ -76,9 +76,9 @@ static const char *hint_for(const struct lmdb_env *env, int rc) {
 }
 
 hf_status env_fail(const struct lmdb_env *env, int rc, const char *doing, hf_error *err) {
-  rc = lmdb_explain_eio(rc, env->path);
+  rc = hf__lmdb_explain_eio(rc, env->path);
   const char *hint = hint_for(env, rc);
-  hf_status status = lmdb_status(rc);
+  hf_status status = hf__lmdb_status(rc);
   hf_error_set(err, status, "%s: cannot %s: %s", env->path, doing, hint ? hint : mdb_strerror(rc));
   hf_error_cause(err, "%s (%d)", mdb_strerror(rc), rc);
   return status;
@@ -115,7 +115,7 @@ static void leave_standard_files(const int held[3]) {
 
 /* Opens env->mdb, halving the map where the address space is limited. */
 static hf_status open_mdb(struct lmdb_env *env, hf_error *err) {
-  hf_status status = env->options.read_only ? HF_OK : lmdb_reserve_lock(env->path, err);
+  hf_status status = env->options.read_only ? HF_OK : hf__lmdb_reserve_lock(env->path, err);
   if (status) return status;
   for (;;) {
     int rc = mdb_env_create(&env->mdb);
@@ -190,7 +190,7 @@ static hf_status check_newest(struct lmdb_env *env, MDB_txn *txn, hf_error *err)
 
 /* After LMDB has opened the store anew: whether it still is the same file. */
 static hf_status check_same_file(struct lmdb_env *env, hf_error *err) {
-  struct lmdb_file now = lmdb_file_of(env->data_fd);
+  hf__lmdb_file now = hf__lmdb_file_of(env->data_fd);
   if (!env->data.inode || (now.device == env->data.device && now.inode == env->data.inode)) return HF_OK;
   return hf_error_set(err, HF_UNAVAILABLE,
                       "%s/" DATA_FILE " was exchanged while the store was open: close it, and open it again",
@@ -249,18 +249,18 @@ const struct lmdb_env *env_find_here(const char *dir) {
 /* Looks at the data file and at who else has it, before LMDB opens it. */
 static hf_status check_place(const hf_location *at, hf_error *err) {
   char data[PATH_MOST];
-  struct lmdb_file file;
-  hf_status status = lmdb_data_path(at->path, data, sizeof data, err);
-  if (status || (status = lmdb_data_file(at->path, &file, err)) || (status = lmdb_check_lock_file(at->path, err)) ||
-      (status = lmdb_header_check(data, err)))
+  hf__lmdb_file file;
+  hf_status status = hf__lmdb_data_path(at->path, data, sizeof data, err);
+  if (status || (status = hf__lmdb_data_file(at->path, &file, err)) ||
+      (status = hf__lmdb_check_lock_file(at->path, err)) || (status = hf__lmdb_header_check(data, err)))
     return status;
-  if (!at->options->allow_network_fs && (status = lmdb_check_filesystem(at->path, err))) return status;
+  if (!at->options->allow_network_fs && (status = hf__lmdb_check_filesystem(at->path, err))) return status;
   if (env_find_here(at->path))
     return hf_error_set(err, HF_UNAVAILABLE,
                         "%s was put in the place of a file that this process still has open: close its handles "
                         "before the store is opened, or what is written would be lost",
                         data);
-  return lmdb_check_holders(at->path, &file, err);
+  return hf__lmdb_check_holders(at->path, &file, err);
 }
 
 /* Notes which files the environment is made of. */
@@ -268,10 +268,9 @@ static void note_files(struct lmdb_env *env) {
   struct stat st;
   env->process = getpid();
   env->dir_fd = open(env->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-  env->directory = lmdb_file_of(env->dir_fd);
-  env->data = lmdb_file_of(env->data_fd);
-  if (fstatat(env->dir_fd, LOCK_FILE, &st, AT_SYMLINK_NOFOLLOW) == 0)
-    env->lock = (struct lmdb_file){st.st_dev, st.st_ino};
+  env->directory = hf__lmdb_file_of(env->dir_fd);
+  env->data = hf__lmdb_file_of(env->data_fd);
+  if (fstatat(env->dir_fd, LOCK_FILE, &st, AT_SYMLINK_NOFOLLOW) == 0) env->lock = (hf__lmdb_file){st.st_dev, st.st_ino};
 }
 
 hf_status env_open(const hf_location *at, struct lmdb_env **out, hf_error *err) {

@@ -55,8 +55,8 @@ struct lmdb_entity {
 struct lmdb_env {
   struct lmdb_env *next; /* of this process; the core opens and closes one at a time */
   pid_t process;         /* that opened it; a child of fork() inherits the list, and none of the environments */
-  struct lmdb_file directory, data, lock; /* what they were when it was opened */
-  int dir_fd;                             /* the directory, by O_PATH */
+  hf__lmdb_file directory, data, lock; /* what they were when it was opened */
+  int dir_fd;                          /* the directory, by O_PATH */
   MDB_env *mdb;
   char *path; /* the directory */
   hf_options options;
@@ -96,15 +96,15 @@ struct lmdb_txn {
 };
 
 /* Makes a store in the directory unless there is one: nothing, or a whole one, whenever it is interrupted. */
-hf_status lmdb_create(const hf_location *at, hf_error *err);
+hf_status hf__lmdb_create(const hf_location *at, hf_error *err);
 /* Gives the lock file in the directory its blocks, before LMDB maps it: on a full disk, writing to a map without blocks
  * is a fatal signal.  HF_FULL. */
-hf_status lmdb_reserve_lock(const char *dir, hf_error *err);
+hf_status hf__lmdb_reserve_lock(const char *dir, hf_error *err);
 /* LMDB reports a short write, as on a disk that runs full, as EIO: ENOSPC or EFBIG where that is what happened,
  * otherwise rc as it is. */
-int lmdb_explain_eio(int rc, const char *dir);
+int hf__lmdb_explain_eio(int rc, const char *dir);
 /* The status that LMDB's result (or an errno) means. */
-hf_status lmdb_status(int rc);
+hf_status hf__lmdb_status(int rc);
 
 hf_status env_open(const hf_location *at, struct lmdb_env **out, hf_error *err);
 void env_close(struct lmdb_env *env);

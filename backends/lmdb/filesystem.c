@@ -6,7 +6,7 @@
 
 #include <sys/statfs.h>
 
-const char *lmdb_network_filesystem(long type) {
+const char *hf__lmdb_network_filesystem(long type) {
   static const struct {
     unsigned long type;
     const char *name;
@@ -19,10 +19,10 @@ const char *lmdb_network_filesystem(long type) {
   return NULL;
 }
 
-hf_status lmdb_check_filesystem(const char *dir, hf_error *err) {
+hf_status hf__lmdb_check_filesystem(const char *dir, hf_error *err) {
   struct statfs fs;
   if (statfs(dir, &fs)) return HF_OK;
-  const char *name = lmdb_network_filesystem((long)fs.f_type);
+  const char *name = hf__lmdb_network_filesystem((long)fs.f_type);
   if (!name) return HF_OK;
   return hf_error_set(err, HF_UNSUPPORTED,
                       "%s is on a network filesystem (%s), where LMDB's locks and map are not safe: use a local disk, "

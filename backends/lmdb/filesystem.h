@@ -8,9 +8,9 @@
 #include "holdfast/backend.h"
 
 /* HF_UNSUPPORTED where the directory is on a network filesystem. */
-hf_status lmdb_check_filesystem(const char *dir, hf_error *err);
+hf_status hf__lmdb_check_filesystem(const char *dir, hf_error *err);
 
 /* The name of the network filesystem with this statfs() type, or NULL for a local one. */
-const char *lmdb_network_filesystem(long type);
+const char *hf__lmdb_network_filesystem(long type);
 
 #endif

@@ -137,7 +137,7 @@ static hf_status check(int fd, const char *path, hf_error *err) {
   return check_length(h, &st, path, err);
 }
 
-hf_status lmdb_header_check(const char *path, hf_error *err) {
+hf_status hf__lmdb_header_check(const char *path, hf_error *err) {
   int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe of that name must not stop us */
   if (fd < 0) {
     hf_status status = errno == ENOENT ? HF_NOT_FOUND : errno == EACCES ? HF_READONLY : HF_IO;

@@ -28,11 +28,11 @@ struct view {
   bool lock_file, data_file;
 };
 
-static bool is_file(const struct stat *st, const struct lmdb_file *file) {
+static bool is_file(const struct stat *st, const hf__lmdb_file *file) {
   return st->st_dev == file->device && st->st_ino == file->inode;
 }
 
-static struct view look_at(pid_t pid, const struct lmdb_file *lock, const struct lmdb_file *data) {
+static struct view look_at(pid_t pid, const hf__lmdb_file *lock, const hf__lmdb_file *data) {
   struct view v = {false, false, false};
   char path[PATH_MOST];
   snprintf(path, sizeof path, "/proc/%ld/fd", (long)pid);
@@ -78,16 +78,16 @@ static pid_t each_owner(ino_t inode, bool (*fn)(pid_t pid, void *arg), void *arg
 }
 
 struct store {
-  struct lmdb_file lock, data;
+  hf__lmdb_file lock, data;
   char lock_path[PATH_MOST];
 };
 
-static bool find_store(const char *dir, const struct lmdb_file *data, struct store *out) {
+static bool find_store(const char *dir, const hf__lmdb_file *data, struct store *out) {
   struct stat st;
   if ((size_t)snprintf(out->lock_path, sizeof out->lock_path, "%s/" LOCK_FILE, dir) >= sizeof out->lock_path ||
       stat(out->lock_path, &st))
     return false;
-  out->lock = (struct lmdb_file){st.st_dev, st.st_ino};
+  out->lock = (hf__lmdb_file){st.st_dev, st.st_ino};
   out->data = *data;
   return true;
 }
@@ -112,8 +112,8 @@ static void describe(pid_t pid, char out[HOLDER_TEXT]) {
   snprintf(out, HOLDER_TEXT, *name ? "process %ld (%s)" : "process %ld", (long)pid, name);
 }
 
-bool lmdb_find_holder(const char *dir, char out[HOLDER_TEXT]) {
-  static const struct lmdb_file none;
+bool hf__lmdb_find_holder(const char *dir, char out[HOLDER_TEXT]) {
+  static const hf__lmdb_file none;
   struct store s;
   if (!find_store(dir, &none, &s)) return false;
   pid_t pid = lock_owner(s.lock_path);
@@ -122,7 +122,7 @@ bool lmdb_find_holder(const char *dir, char out[HOLDER_TEXT]) {
   return pid != 0;
 }
 
-hf_status lmdb_check_holders(const char *dir, const struct lmdb_file *data, hf_error *err) {
+hf_status hf__lmdb_check_holders(const char *dir, const hf__lmdb_file *data, hf_error *err) {
   struct store s;
   pid_t pid = 0;
   if (!find_store(dir, data, &s)) return HF_OK;

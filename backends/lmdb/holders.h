@@ -14,10 +14,10 @@ enum { HOLDER_TEXT = 64 };
 /* Whether another process has the lock file in the folder open as LMDB does, and writes down which; where more than one
  * has, any of them.  False also where the kernel does not let us see it.  Not while this process has an environment
  * there: looking would lose its locks. */
-bool lmdb_find_holder(const char *dir, char out[HOLDER_TEXT]);
+bool hf__lmdb_find_holder(const char *dir, char out[HOLDER_TEXT]);
 
 /* HF_UNAVAILABLE, and says who, where another process has the store open with another data file than this one, which
  * was put in its place since.  A process of which that cannot be told is passed over. */
-hf_status lmdb_check_holders(const char *dir, const struct lmdb_file *data, hf_error *err);
+hf_status hf__lmdb_check_holders(const char *dir, const hf__lmdb_file *data, hf_error *err);
 
 #endif

@@ -19,10 +19,10 @@
 /* ---- stores */
 
 static hf_status identify(const hf_location *at, char identity[HF_IDENTITY_MAX], hf_error *err) {
-  struct lmdb_file data;
+  hf__lmdb_file data;
   if (!*at->path) return hf_error_set(err, HF_INVALID_ARGUMENT, "lmdb: needs a directory, as in lmdb:./data");
-  hf_status status = lmdb_create(at, err);
-  if (status || (status = lmdb_data_file(at->path, &data, err))) return status;
+  hf_status status = hf__lmdb_create(at, err);
+  if (status || (status = hf__lmdb_data_file(at->path, &data, err))) return status;
   snprintf(identity, HF_IDENTITY_MAX, "%llu:%llu", (unsigned long long)data.device, (unsigned long long)data.inode);
   return HF_OK;
 }
@@ -91,7 +91,7 @@ static hf_status get(void *store, void *txn, void *entity, const hf_key *key, hf
   MDB_dbi dbi;
   hf_status status = env_read_entity(store, txn, entity, &t, &dbi, err);
   if (status) return status;
-  MDB_val k = lmdb_val(key->order), v;
+  MDB_val k = hf__lmdb_val(key->order), v;
   int rc = dbi ? mdb_get(t, dbi, &k, &v) : MDB_NOTFOUND;
   if (__builtin_expect(rc == 0, 1)) {
     hf_slice text;
@@ -115,7 +115,7 @@ static hf_status has(void *store, void *txn, void *entity, const hf_key *key, hf
   MDB_dbi dbi;
   hf_status status = env_read_entity(store, txn, entity, &t, &dbi, err);
   if (status) return status;
-  MDB_val k = lmdb_val(key->order), v;
+  MDB_val k = hf__lmdb_val(key->order), v;
   int rc = dbi ? mdb_get(t, dbi, &k, &v) : MDB_NOTFOUND;
   if (rc == MDB_NOTFOUND)
     status = hf__lmdb_quarantine_check(store, t, entity, key, err);
@@ -132,7 +132,7 @@ static hf_status get_many(void *store, void *txn, void *entity, const hf_key *ke
   hf_status status = env_read_entity(store, txn, entity, &t, &dbi, err);
   if (status) return status;
   for (size_t i = 0; i < count && status == HF_OK; i++) {
-    MDB_val k = lmdb_val(keys[i].order), v;
+    MDB_val k = hf__lmdb_val(keys[i].order), v;
     hf_slice text = {NULL, 0};
     hf_info info = {0};
     int rc = dbi ? mdb_get(t, dbi, &k, &v) : MDB_NOTFOUND;
@@ -211,7 +211,7 @@ static hf_status fail_write(struct lmdb_env *env, struct lmdb_txn *t, int rc, hf
 }
 
 static int put_record(MDB_txn *txn, MDB_dbi dbi, const hf_put *put, const hf_info *info) {
-  MDB_val k = lmdb_val(put->key.order), v = {RECORD_HEADER + put->json.size, NULL};
+  MDB_val k = hf__lmdb_val(put->key.order), v = {RECORD_HEADER + put->json.size, NULL};
   int rc = mdb_put(txn, dbi, &k, &v, MDB_RESERVE);
   if (rc == 0) hf__lmdb_record_write(v.mv_data, put->key.id, put->json, info);
   return rc;
@@ -230,7 +230,7 @@ static hf_status do_put(struct lmdb_env *env, struct lmdb_txn *t, struct lmdb_en
   hf_status status = env_write_dbi(env, t, entity, true, &dbi, err);
   if (status) return status;
   if (p->options->if_absent || p->options->if_revision) {
-    MDB_val k = lmdb_val(p->put->key.order), v;
+    MDB_val k = hf__lmdb_val(p->put->key.order), v;
     int rc = mdb_get(t->mdb, dbi, &k, &v);
     if (rc && rc != MDB_NOTFOUND) return env_fail(env, rc, "read", err);
     if (rc == MDB_NOTFOUND) { /* what is in quarantine is neither absent nor without a revision */
@@ -275,7 +275,7 @@ static hf_status do_put_many(struct lmdb_env *env, struct lmdb_txn *t, struct lm
   int rc = mdb_cursor_open(t->mdb, dbi, &c);
   if (rc) return fail_write(env, t, rc, err);
   for (size_t i = 0; i < p->count && rc == 0; i++) {
-    MDB_val k = lmdb_val(p->puts[i].key.order), v = {RECORD_HEADER + p->puts[i].json.size, NULL};
+    MDB_val k = hf__lmdb_val(p->puts[i].key.order), v = {RECORD_HEADER + p->puts[i].json.size, NULL};
     rc = mdb_cursor_put(c, &k, &v, MDB_RESERVE);
     if (rc == 0) hf__lmdb_record_write(v.mv_data, p->puts[i].key.id, p->puts[i].json, &info);
   }
@@ -306,7 +306,7 @@ static hf_status do_remove_many(struct lmdb_env *env, struct lmdb_txn *t, struct
   hf_status status = env_write_dbi(env, t, entity, false, &dbi, err);
   if (status) return status;
   for (size_t i = 0; i < r->count; i++) {
-    MDB_val k = lmdb_val(r->keys[i].order);
+    MDB_val k = hf__lmdb_val(r->keys[i].order);
     size_t settled = 0;
     int rc = dbi ? mdb_del(t->mdb, dbi, &k, NULL) : MDB_NOTFOUND;
     bool deleted = rc == 0;
@@ -376,7 +376,7 @@ static hf_status do_quarantine(struct lmdb_env *env, struct lmdb_txn *t, struct 
   MDB_dbi dbi;
   hf_status status = env_write_dbi(env, t, entity, false, &dbi, err);
   if (status) return status;
-  MDB_val k = lmdb_val(d->key->order), v;
+  MDB_val k = hf__lmdb_val(d->key->order), v;
   int rc = dbi ? mdb_get(t->mdb, dbi, &k, &v) : MDB_NOTFOUND;
   if (rc == MDB_NOTFOUND) return HF_NOT_FOUND;
   if (rc) return env_fail(env, rc, "read", err);
@@ -403,7 +403,7 @@ static hf_status do_quarantine_put(struct lmdb_env *env, struct lmdb_txn *t, str
   MDB_dbi dbi;
   hf_status status = env_write_dbi(env, t, entity, true, &dbi, err); /* so that the entity name is in the store */
   if (status) return status;
-  MDB_val k = lmdb_val(d->key->order), v;
+  MDB_val k = hf__lmdb_val(d->key->order), v;
   int rc = mdb_get(t->mdb, dbi, &k, &v);
   if (rc == 0) {
     const char *problem = problem_of(&k, &v, d->key->id);
@@ -555,7 +555,7 @@ const hf_backend hf__backend_lmdb = {
     .remove = remove_one,
     .clear = clear,
     .count = count,
-    .scan = lmdb_scan,
+    .scan = hf__lmdb_scan,
     .get_many = get_many,
     .put_many = put_many,
     .remove_many = remove_many,

@@ -29,7 +29,7 @@ static int seek_forward(MDB_cursor *c, const hf_scan *s, MDB_val *k, MDB_val *v)
     open = false;
   }
   if (!start.data) return mdb_cursor_get(c, k, v, MDB_FIRST);
-  *k = lmdb_val(start);
+  *k = hf__lmdb_val(start);
   int rc = mdb_cursor_get(c, k, v, MDB_SET_RANGE);
   if (rc == 0 && open && compare(start, k) == 0) rc = mdb_cursor_get(c, k, v, MDB_NEXT);
   return rc;
@@ -55,7 +55,7 @@ static int seek_backward(MDB_cursor *c, const hf_scan *s, MDB_val *k, MDB_val *v
     }
   }
   if (!start.data) return mdb_cursor_get(c, k, v, MDB_LAST);
-  *k = lmdb_val(start);
+  *k = hf__lmdb_val(start);
   int rc = mdb_cursor_get(c, k, v, MDB_SET_RANGE);
   if (rc == MDB_NOTFOUND) return mdb_cursor_get(c, k, v, MDB_LAST);
   if (rc == 0 && (open || compare(start, k) != 0)) rc = mdb_cursor_get(c, k, v, MDB_PREV);
@@ -155,7 +155,8 @@ static hf_status add_records(const hf_scan *s, const struct passed *records, siz
   return HF_OK;
 }
 
-hf_status lmdb_scan(void *store, void *txn, void *entity, const hf_scan *s, hf_page *page, bool *more, hf_error *err) {
+hf_status hf__lmdb_scan(void *store, void *txn, void *entity, const hf_scan *s, hf_page *page, bool *more,
+                        hf_error *err) {
   MDB_txn *t;
   MDB_dbi dbi;
   *more = false;

@@ -10,8 +10,8 @@
 #include "env.h"
 
 /* HF_UNAVAILABLE for a file of the store that is not in its folder any more, or is another one now. */
-static hf_status check_in_place(struct lmdb_env *env, const char *name, const struct lmdb_file *file, hf_error *err) {
-  if (!file->inode || lmdb_file_is(env->dir_fd, name, file)) return HF_OK;
+static hf_status check_in_place(struct lmdb_env *env, const char *name, const hf__lmdb_file *file, hf_error *err) {
+  if (!file->inode || hf__lmdb_file_is(env->dir_fd, name, file)) return HF_OK;
   bool deleted = faccessat(env->dir_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) != 0;
   env->presence_checked = 0;
   return hf_error_set(err, HF_UNAVAILABLE,

@@ -73,19 +73,19 @@ static void a_record_under_another_id_or_cut_off_is_found(void **state) {
 
 static void network_filesystems_are_known(void **state) {
   (void)state;
-  assert_string_equal(lmdb_network_filesystem(0x6969), "NFS");
-  assert_string_equal(lmdb_network_filesystem((long)0xFF534D42), "CIFS");
-  assert_string_equal(lmdb_network_filesystem((long)(int)0xFF534D42), "CIFS");
-  assert_string_equal(lmdb_network_filesystem((long)(int)0xFE534D42), "SMB2");
-  assert_string_equal(lmdb_network_filesystem(0x01021997), "9P");
+  assert_string_equal(hf__lmdb_network_filesystem(0x6969), "NFS");
+  assert_string_equal(hf__lmdb_network_filesystem((long)0xFF534D42), "CIFS");
+  assert_string_equal(hf__lmdb_network_filesystem((long)(int)0xFF534D42), "CIFS");
+  assert_string_equal(hf__lmdb_network_filesystem((long)(int)0xFE534D42), "SMB2");
+  assert_string_equal(hf__lmdb_network_filesystem(0x01021997), "9P");
   static const unsigned local[] = {0xEF53, 0x01021994, 0x58465342, 0x9123683E, 0x794C7630, 0x2FC12FC1, 0};
-  for (size_t i = 0; i < sizeof local / sizeof *local; i++) assert_null(lmdb_network_filesystem((long)local[i]));
+  for (size_t i = 0; i < sizeof local / sizeof *local; i++) assert_null(hf__lmdb_network_filesystem((long)local[i]));
 }
 
 static void a_local_directory_passes(void **state) {
   const struct store *s = *state;
   hf_error err;
-  OK(lmdb_check_filesystem(s->directory, &err));
+  OK(hf__lmdb_check_filesystem(s->directory, &err));
 }
 
 static const char *data_file(const struct store *s) { return text_of("%s/store/data.mdb", s->directory); }
@@ -96,13 +96,13 @@ static void sound_files_pass_and_others_are_named(void **state) {
   hf_persist *p = open_persist(s, "signal");
   write_text(p, "a", "1");
   hf_persist_close(p);
-  OK(lmdb_header_check(data_file(s), &err));
-  FAILS(HF_NOT_FOUND, lmdb_header_check(text_of("%s/none", s->directory), &err));
-  FAILS(HF_CORRUPT, lmdb_header_check(s->directory, &err));
+  OK(hf__lmdb_header_check(data_file(s), &err));
+  FAILS(HF_NOT_FOUND, hf__lmdb_header_check(text_of("%s/none", s->directory), &err));
+  FAILS(HF_CORRUPT, hf__lmdb_header_check(s->directory, &err));
   static const off_t sizes[] = {4096 * 2, 4096, 160, 100, 1, 0};
   for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
     assert_int_equal(truncate(data_file(s), sizes[i]), 0);
-    FAILS(HF_CORRUPT, lmdb_header_check(data_file(s), &err));
+    FAILS(HF_CORRUPT, hf__lmdb_header_check(data_file(s), &err));
     CONTAINS(err.message, data_file(s));
     p = open_persist(s, "signal");
     FAILS(HF_CORRUPT, hf_persist_init(p, &err));
@@ -124,7 +124,7 @@ static void a_page_size_that_cannot_be_is_refused(void **state) {
     int fd = open(data_file(s), O_RDWR);
     assert_int_equal(pwrite(fd, &sizes[i], 4, 16 + 24), 4);
     close(fd);
-    FAILS(HF_CORRUPT, lmdb_header_check(data_file(s), &err));
+    FAILS(HF_CORRUPT, hf__lmdb_header_check(data_file(s), &err));
   }
 }
 

@@ -61,7 +61,7 @@ static void a_flipped_bit_of_either_header_never_ends_the_process(void **state) 
       off_t byte = (off_t)page * PAGE + bit / 8;
       flip(data_file(s), byte, bit % 8);
       hf_error err;
-      int result = lmdb_header_check(data_file(s), &err) == HF_OK ? open_in_child(s) : 2;
+      int result = hf__lmdb_header_check(data_file(s), &err) == HF_OK ? open_in_child(s) : 2;
       if (result > 2) fail_msg("bit %d of header page %d: %d", bit, page, result);
       flip(data_file(s), byte, bit % 8);
       *(result == 0 ? &harmless : result == 1 ? &older : &found) += 1;
@@ -81,14 +81,14 @@ static void headers_that_do_not_belong_together_are_corrupt(void **state) {
     make_store(s, 3); /* others may have written since a header was kept */
     char now[PAGE];
     assert_int_equal(pread(fd, now, PAGE, page * PAGE), PAGE);
-    OK(lmdb_header_check(data_file(s), &err));
+    OK(hf__lmdb_header_check(data_file(s), &err));
     assert_int_equal(pwrite(fd, old, PAGE, page * PAGE), PAGE);
-    FAILS(HF_CORRUPT, lmdb_header_check(data_file(s), &err));
+    FAILS(HF_CORRUPT, hf__lmdb_header_check(data_file(s), &err));
     CONTAINS(err.message, "do not belong together");
     assert_int_equal(pwrite(fd, now, PAGE, page * PAGE), PAGE);
   }
   close(fd);
-  OK(lmdb_header_check(data_file(s), &err));
+  OK(hf__lmdb_header_check(data_file(s), &err));
 }
 
 /* The check is not fooled by a writer that commits meanwhile. */
@@ -108,7 +108,7 @@ static void a_file_that_is_being_written_passes(void **state) {
       if (hf_persist_write(p, hf_text("k0"), hf_text("2"), NULL, NULL, NULL)) _exit(1);
   }
   for (int i = 0; i < 3000; i++) {
-    hf_status status = lmdb_header_check(data_file(s), &err);
+    hf_status status = hf__lmdb_header_check(data_file(s), &err);
     if (status) {
       kill(pid, SIGKILL);
       fail_msg("look %d: %s", i, err.message);
