@@ -9,11 +9,11 @@
 
 #include "env.h"
 
-void env_close_cold(struct lmdb_env *env) {
+void hf__lmdb_close_cold(hf__lmdb_env *env) {
   MDB_txn *taken[READER_POOL] = {NULL};
-  env_exclusive_begin(env, taken);
+  hf__lmdb_exclusive_begin(env, taken);
   for (int pass = 0; pass < 2 && !env->snapshots && env->dbis_open > OPEN_DBIS_MAX * 3 / 4; pass++)
-    for (struct lmdb_entity **link = &env->entities, *e; (e = *link) && env->dbis_open > OPEN_DBIS_MAX * 3 / 4;) {
+    for (hf__lmdb_entity **link = &env->entities, *e; (e = *link) && env->dbis_open > OPEN_DBIS_MAX * 3 / 4;) {
       MDB_dbi dbi = atomic_load(&e->dbi);
       if (dbi && !atomic_exchange(&e->touched, false)) {
         mdb_dbi_close(env->mdb, dbi);
@@ -27,19 +27,19 @@ void env_close_cold(struct lmdb_env *env) {
       }
       link = &e->next;
     }
-  env_exclusive_end(env, taken);
+  hf__lmdb_exclusive_end(env, taken);
 }
 
 /* Opens the entity's database, if the store has it, in a transaction of its own. */
-static hf_status open_dbi(struct lmdb_env *env, struct lmdb_entity *e, bool *exists, hf_error *err) {
+static hf_status open_dbi(hf__lmdb_env *env, hf__lmdb_entity *e, bool *exists, hf_error *err) {
   hf_status status = HF_OK;
   pthread_mutex_lock(&env->write_lock);
   *exists = atomic_load(&e->dbi) != 0;
   if (!*exists) {
-    if (env->dbis_open >= OPEN_DBIS_MAX) env_close_cold(env);
+    if (env->dbis_open >= OPEN_DBIS_MAX) hf__lmdb_close_cold(env);
     MDB_txn *txn;
     MDB_dbi dbi;
-    int rc = env_begin_read_txn(env, &txn);
+    int rc = hf__lmdb_begin_read_txn(env, &txn);
     if (rc == 0) {
       rc = mdb_dbi_open(txn, e->name, 0, &dbi);
       if (rc == 0)
@@ -52,7 +52,7 @@ static hf_status open_dbi(struct lmdb_env *env, struct lmdb_entity *e, bool *exi
       env->dbis_open++;
       *exists = true;
     } else if (rc != MDB_NOTFOUND) {
-      status = env_repair_locked(env, rc, "open an entity type", err);
+      status = hf__lmdb_repair_locked(env, rc, "open an entity type", err);
       *exists = true; /* look again */
     }
   }
@@ -66,7 +66,7 @@ static bool knows_dbi(MDB_txn *txn, MDB_dbi dbi) {
 }
 
 /* A snapshot began before the handle was opened: begin it anew if nothing has been committed since. */
-static hf_status refresh_snapshot(struct lmdb_env *env, struct lmdb_txn *t, struct lmdb_entity *e, hf_error *err) {
+static hf_status refresh_snapshot(hf__lmdb_env *env, hf__lmdb_txn *t, hf__lmdb_entity *e, hf_error *err) {
   MDB_envinfo info;
   size_t moment = mdb_txn_id(t->mdb);
   mdb_env_info(env->mdb, &info);
@@ -74,7 +74,7 @@ static hf_status refresh_snapshot(struct lmdb_env *env, struct lmdb_txn *t, stru
     mdb_txn_reset(t->mdb);
     int rc = mdb_txn_renew(t->mdb);
     t->lost = rc || mdb_txn_id(t->mdb) != moment;
-    if (rc) return env_fail(env, rc, "begin reading", err);
+    if (rc) return hf__lmdb_fail(env, rc, "begin reading", err);
     if (!t->lost && knows_dbi(t->mdb, atomic_load(&e->dbi))) return HF_OK;
   }
   return hf_error_set(
@@ -85,18 +85,17 @@ static hf_status refresh_snapshot(struct lmdb_env *env, struct lmdb_txn *t, stru
 }
 
 /* Whether the store has the entity type at the moment that the transaction sees. */
-static int has_type(const struct lmdb_env *env, MDB_txn *txn, struct lmdb_entity *e) {
+static int has_type(const hf__lmdb_env *env, MDB_txn *txn, hf__lmdb_entity *e) {
   MDB_val k = {e->name_size, e->name}, v;
   return mdb_get(txn, env->main_dbi, &k, &v);
 }
 
-/* env_read_entity() in a snapshot, for a type whose database the snapshot does not know. */
-static hf_status find_in_snapshot(struct lmdb_env *env, struct lmdb_txn *t, struct lmdb_entity *e, MDB_dbi *dbi,
-                                  hf_error *err) {
+/* hf__lmdb_read_entity() in a snapshot, for a type whose database the snapshot does not know. */
+static hf_status find_in_snapshot(hf__lmdb_env *env, hf__lmdb_txn *t, hf__lmdb_entity *e, MDB_dbi *dbi, hf_error *err) {
   *dbi = 0;
   int rc = t->lost ? 0 : has_type(env, t->mdb, e);
   if (rc == MDB_NOTFOUND) return HF_OK;
-  if (rc) return env_fail(env, rc, "read", err);
+  if (rc) return hf__lmdb_fail(env, rc, "read", err);
   bool exists = true;
   if (!atomic_load(&e->dbi)) {
     hf_status status = open_dbi(env, e, &exists, err);
@@ -107,37 +106,37 @@ static hf_status find_in_snapshot(struct lmdb_env *env, struct lmdb_txn *t, stru
   return status;
 }
 
-hf_status env_read_entity(struct lmdb_env *env, struct lmdb_txn *in, struct lmdb_entity *e, MDB_txn **txn, MDB_dbi *dbi,
-                          hf_error *err) {
+hf_status hf__lmdb_read_entity(hf__lmdb_env *env, hf__lmdb_txn *in, hf__lmdb_entity *e, MDB_txn **txn, MDB_dbi *dbi,
+                               hf_error *err) {
   if (in) *txn = in->mdb;
-  if (in && in->kind == HF_TXN_WRITE) return env_write_dbi(env, in, e, false, dbi, err);
+  if (in && in->kind == HF_TXN_WRITE) return hf__lmdb_write_dbi(env, in, e, false, dbi, err);
   if (!atomic_load_explicit(&e->touched, memory_order_relaxed))
     atomic_store_explicit(&e->touched, true, memory_order_relaxed);
   for (;;) {
     MDB_dbi d = *dbi = atomic_load_explicit(&e->dbi, memory_order_acquire);
     if (in) return d && !in->lost && knows_dbi(in->mdb, d) ? HF_OK : find_in_snapshot(env, in, e, dbi, err);
-    hf_status status = env_read_begin(env, txn, err);
+    hf_status status = hf__lmdb_read_begin(env, txn, err);
     if (status) return status;
     /* While we hold a reader, nobody closes databases; but somebody may have between the lines above. */
     if (__builtin_expect(d && atomic_load_explicit(&e->dbi, memory_order_acquire) == d && knows_dbi(*txn, d), 1))
       return HF_OK;
     int rc = d ? 0 : has_type(env, *txn, e);
     if (rc == MDB_NOTFOUND) return HF_OK;
-    env_read_end(env, *txn);
+    hf__lmdb_read_end(env, *txn);
     bool exists;
-    if (rc) return env_fail(env, rc, "read", err);
+    if (rc) return hf__lmdb_fail(env, rc, "read", err);
     if (!d && (status = open_dbi(env, e, &exists, err))) return status;
   }
 }
 
-void env_read_entity_end(struct lmdb_env *env, struct lmdb_txn *in, MDB_txn *txn) {
-  if (!in) env_read_end(env, txn);
+void hf__lmdb_read_entity_end(hf__lmdb_env *env, hf__lmdb_txn *in, MDB_txn *txn) {
+  if (!in) hf__lmdb_read_end(env, txn);
 }
 
-hf_status env_entity_open(struct lmdb_env *env, hf_slice name, struct lmdb_entity **out, hf_error *err) {
+hf_status hf__lmdb_entity_open(hf__lmdb_env *env, hf_slice name, hf__lmdb_entity **out, hf_error *err) {
   hf_status status = HF_OK;
   pthread_mutex_lock(&env->gate);
-  struct lmdb_entity *e = env->entities;
+  hf__lmdb_entity *e = env->entities;
   while (e && (e->name_size != name.size || memcmp(e->name, name.data, name.size) != 0)) e = e->next;
   if (!e) {
     e = calloc(1, sizeof *e);
@@ -159,11 +158,11 @@ hf_status env_entity_open(struct lmdb_env *env, hf_slice name, struct lmdb_entit
   return status;
 }
 
-void env_entity_close(struct lmdb_env *env, struct lmdb_entity *entity) {
+void hf__lmdb_entity_close(hf__lmdb_env *env, hf__lmdb_entity *entity) {
   pthread_mutex_lock(&env->gate);
   /* One with an open database stays on the list: the database is still open, and may be wanted again. */
   if (--entity->refs == 0 && atomic_load(&entity->dbi) == 0 && entity->txn_dbi == 0) {
-    struct lmdb_entity **link = &env->entities;
+    hf__lmdb_entity **link = &env->entities;
     while (*link != entity) link = &(*link)->next;
     *link = entity->next;
     free(entity);
@@ -174,12 +173,12 @@ void env_entity_close(struct lmdb_env *env, struct lmdb_entity *entity) {
 /* ---- snapshots */
 
 /* Opens the databases of all entity types in use, so that the snapshot knows their handles. */
-static hf_status open_all(struct lmdb_env *env, hf_error *err) {
+static hf_status open_all(hf__lmdb_env *env, hf_error *err) {
   for (;;) {
-    struct lmdb_entity *wanted = NULL;
+    hf__lmdb_entity *wanted = NULL;
     pthread_mutex_lock(&env->gate);
     unsigned open = 0;
-    for (struct lmdb_entity *e = env->entities; e; e = e->next) {
+    for (hf__lmdb_entity *e = env->entities; e; e = e->next) {
       if (atomic_load(&e->dbi)) {
         open++;
       } else if (e->refs && !e->txn_dbi && !atomic_load(&e->touched)) {
@@ -191,33 +190,33 @@ static hf_status open_all(struct lmdb_env *env, hf_error *err) {
     }
     pthread_mutex_unlock(&env->gate);
     if (!wanted || open >= OPEN_DBIS_MAX) {
-      if (wanted) env_entity_close(env, wanted);
+      if (wanted) hf__lmdb_entity_close(env, wanted);
       return HF_OK;
     }
     bool exists;
     hf_status status = open_dbi(env, wanted, &exists, err);
-    env_entity_close(env, wanted);
+    hf__lmdb_entity_close(env, wanted);
     if (status) return status;
   }
 }
 
-hf_status env_snapshot_begin(struct lmdb_env *env, struct lmdb_txn *t, hf_error *err) {
-  *t = (struct lmdb_txn){.kind = HF_TXN_READ};
+hf_status hf__lmdb_snapshot_begin(hf__lmdb_env *env, hf__lmdb_txn *t, hf_error *err) {
+  *t = (hf__lmdb_txn){.kind = HF_TXN_READ};
   hf_status status = open_all(env, err);
   if (status) return status;
   for (int repairs = 0;; repairs++) {
     pthread_mutex_lock(&env->gate);
-    int rc = env_begin_read_txn(env, &t->mdb);
+    int rc = hf__lmdb_begin_read_txn(env, &t->mdb);
     if (rc == 0) env->snapshots++;
     pthread_mutex_unlock(&env->gate);
     if (rc == 0) return HF_OK;
-    status = repairs == REPAIRS_MAX ? env_fail(env, rc, "begin a snapshot", err)
-                                    : env_repair(env, rc, "begin a snapshot", err);
+    status = repairs == REPAIRS_MAX ? hf__lmdb_fail(env, rc, "begin a snapshot", err)
+                                    : hf__lmdb_repair(env, rc, "begin a snapshot", err);
     if (status) return status;
   }
 }
 
-void env_snapshot_end(struct lmdb_env *env, struct lmdb_txn *t) {
+void hf__lmdb_snapshot_end(hf__lmdb_env *env, hf__lmdb_txn *t) {
   mdb_txn_abort(t->mdb);
   pthread_mutex_lock(&env->gate);
   env->snapshots--;

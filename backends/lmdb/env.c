@@ -62,7 +62,7 @@ int hf__lmdb_explain_eio(int rc, const char *dir) {
 }
 
 /* What a person should know beyond LMDB's own words; NULL where those say enough. */
-static const char *hint_for(const struct lmdb_env *env, int rc) {
+static const char *hint_for(const hf__lmdb_env *env, int rc) {
   switch (rc) {
   case MDB_MAP_FULL: return env->options.max_size ? "the store has reached its size limit (maxsize)" : NULL;
   case MDB_READERS_FULL: return "every reader slot is taken by a running process";
@@ -75,7 +75,7 @@ static const char *hint_for(const struct lmdb_env *env, int rc) {
   }
 }
 
-hf_status env_fail(const struct lmdb_env *env, int rc, const char *doing, hf_error *err) {
+hf_status hf__lmdb_fail(const hf__lmdb_env *env, int rc, const char *doing, hf_error *err) {
   rc = hf__lmdb_explain_eio(rc, env->path);
   const char *hint = hint_for(env, rc);
   hf_status status = hf__lmdb_status(rc);
@@ -114,12 +114,12 @@ static void leave_standard_files(const int held[3]) {
 }
 
 /* Opens env->mdb, halving the map where the address space is limited. */
-static hf_status open_mdb(struct lmdb_env *env, hf_error *err) {
+static hf_status open_mdb(hf__lmdb_env *env, hf_error *err) {
   hf_status status = env->options.read_only ? HF_OK : hf__lmdb_reserve_lock(env->path, err);
   if (status) return status;
   for (;;) {
     int rc = mdb_env_create(&env->mdb);
-    if (rc) return env_fail(env, rc, "make an environment", err);
+    if (rc) return hf__lmdb_fail(env, rc, "make an environment", err);
     mdb_env_set_maxdbs(env->mdb, DBIS_MAX);
     mdb_env_set_maxreaders(env->mdb, READERS_MAX);
     mdb_env_set_mapsize(env->mdb, env->map_size);
@@ -139,12 +139,12 @@ static hf_status open_mdb(struct lmdb_env *env, hf_error *err) {
                           mdb_strerror(rc),
                           env->options.read_only ? ", also lock.mdb, in which readers leave their mark"
                                                  : ", or open the store with readonly=1");
-    return env_fail(env, rc, "open the store", err);
+    return hf__lmdb_fail(env, rc, "open the store", err);
   }
 }
 
 /* Reads the format record and opens our own databases. */
-static hf_status read_format(struct lmdb_env *env, MDB_txn *txn, hf_error *err) {
+static hf_status read_format(hf__lmdb_env *env, MDB_txn *txn, hf_error *err) {
   MDB_val key = {sizeof FORMAT_KEY - 1, (void *)FORMAT_KEY}, value;
   int rc = mdb_dbi_open(txn, META_DB, 0, &env->meta_dbi);
   if (rc == 0) rc = mdb_get(txn, env->meta_dbi, &key, &value);
@@ -153,7 +153,7 @@ static hf_status read_format(struct lmdb_env *env, MDB_txn *txn, hf_error *err) 
   if (rc == MDB_NOTFOUND || rc == MDB_INCOMPATIBLE)
     return hf_error_set(err, HF_CORRUPT, "%s/data.mdb is an LMDB file, but no Holdfast store: give another directory",
                         env->path);
-  if (rc) return env_fail(env, rc, "read the format", err);
+  if (rc) return hf__lmdb_fail(env, rc, "read the format", err);
   static const char head[] = "{\"format\":";
   char text[32] = "";
   if (value.mv_size > sizeof head) {
@@ -172,13 +172,13 @@ static hf_status read_format(struct lmdb_env *env, MDB_txn *txn, hf_error *err) 
 
 /* Whether the newest commit in the data file is the one that the lock file knows.  LMDB writes the header first, so
  * that it is one ahead for a moment, and after a kill in between until the next writer comes. */
-static hf_status check_newest(struct lmdb_env *env, MDB_txn *txn, hf_error *err) {
+static hf_status check_newest(hf__lmdb_env *env, MDB_txn *txn, hf_error *err) {
   size_t before = mdb_txn_id(txn), after; /* what the lock file said when each began */
   MDB_envinfo info;
   mdb_env_info(env->mdb, &info);
   mdb_txn_reset(txn);
   int rc = mdb_txn_renew(txn);
-  if (rc) return env_fail(env, rc, "begin reading", err);
+  if (rc) return hf__lmdb_fail(env, rc, "begin reading", err);
   after = mdb_txn_id(txn);
   if (info.me_last_txnid >= before && info.me_last_txnid <= after + 1) return HF_OK;
   return hf_error_set(err, HF_UNAVAILABLE,
@@ -189,7 +189,7 @@ static hf_status check_newest(struct lmdb_env *env, MDB_txn *txn, hf_error *err)
 }
 
 /* After LMDB has opened the store anew: whether it still is the same file. */
-static hf_status check_same_file(struct lmdb_env *env, hf_error *err) {
+static hf_status check_same_file(hf__lmdb_env *env, hf_error *err) {
   hf__lmdb_file now = hf__lmdb_file_of(env->data_fd);
   if (!env->data.inode || (now.device == env->data.device && now.inode == env->data.inode)) return HF_OK;
   return hf_error_set(err, HF_UNAVAILABLE,
@@ -198,19 +198,19 @@ static hf_status check_same_file(struct lmdb_env *env, hf_error *err) {
 }
 
 /* Everything that opening and reopening have in common. */
-static hf_status start(struct lmdb_env *env, hf_error *err) {
+static hf_status start(hf__lmdb_env *env, hf_error *err) {
   hf_status status = open_mdb(env, err);
   if (status) return status;
   mdb_env_get_fd(env->mdb, &env->data_fd);
   MDB_txn *txn;
-  int rc = env_begin_read_txn(env, &txn);
+  int rc = hf__lmdb_begin_read_txn(env, &txn);
   for (int tries = 0; rc == MDB_MAP_RESIZED && tries < REPAIRS_MAX;
        tries++) { /* another process is growing it just now */
     rc = mdb_env_set_mapsize(env->mdb, 0);
-    if (rc == 0) rc = env_begin_read_txn(env, &txn);
+    if (rc == 0) rc = hf__lmdb_begin_read_txn(env, &txn);
   }
   if (rc) {
-    status = env_fail(env, rc, "begin reading", err);
+    status = hf__lmdb_fail(env, rc, "begin reading", err);
   } else {
     status = check_same_file(env, err);
     if (status == HF_OK) status = check_newest(env, txn, err);
@@ -236,12 +236,12 @@ static hf_status start(struct lmdb_env *env, hf_error *err) {
   return HF_OK;
 }
 
-static struct lmdb_env *environments;
+static hf__lmdb_env *environments;
 
-const struct lmdb_env *env_find_here(const char *dir) {
+const hf__lmdb_env *hf__lmdb_find_here(const char *dir) {
   struct stat st;
   if (stat(dir, &st)) return NULL;
-  for (const struct lmdb_env *e = environments; e; e = e->next)
+  for (const hf__lmdb_env *e = environments; e; e = e->next)
     if (e->process == getpid() && e->directory.device == st.st_dev && e->directory.inode == st.st_ino) return e;
   return NULL;
 }
@@ -255,7 +255,7 @@ static hf_status check_place(const hf_location *at, hf_error *err) {
       (status = hf__lmdb_check_lock_file(at->path, err)) || (status = hf__lmdb_header_check(data, err)))
     return status;
   if (!at->options->allow_network_fs && (status = hf__lmdb_check_filesystem(at->path, err))) return status;
-  if (env_find_here(at->path))
+  if (hf__lmdb_find_here(at->path))
     return hf_error_set(err, HF_UNAVAILABLE,
                         "%s was put in the place of a file that this process still has open: close its handles "
                         "before the store is opened, or what is written would be lost",
@@ -264,7 +264,7 @@ static hf_status check_place(const hf_location *at, hf_error *err) {
 }
 
 /* Notes which files the environment is made of. */
-static void note_files(struct lmdb_env *env) {
+static void note_files(hf__lmdb_env *env) {
   struct stat st;
   env->process = getpid();
   env->dir_fd = open(env->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -273,10 +273,10 @@ static void note_files(struct lmdb_env *env) {
   if (fstatat(env->dir_fd, LOCK_FILE, &st, AT_SYMLINK_NOFOLLOW) == 0) env->lock = (hf__lmdb_file){st.st_dev, st.st_ino};
 }
 
-hf_status env_open(const hf_location *at, struct lmdb_env **out, hf_error *err) {
+hf_status hf__lmdb_open(const hf_location *at, hf__lmdb_env **out, hf_error *err) {
   hf_status status = check_place(at, err);
   if (status) return status;
-  struct lmdb_env *env = calloc(1, sizeof *env);
+  hf__lmdb_env *env = calloc(1, sizeof *env);
   if (!env || !(env->path = strdup(at->path))) {
     free(env);
     return hf_error_set(err, HF_IO, "out of memory");
@@ -295,7 +295,7 @@ hf_status env_open(const hf_location *at, struct lmdb_env **out, hf_error *err) 
   env->next = environments;
   environments = env;
   if (status) {
-    env_close(env);
+    hf__lmdb_close(env);
     return status;
   }
   *out = env;
@@ -303,7 +303,7 @@ hf_status env_open(const hf_location *at, struct lmdb_env **out, hf_error *err) 
 }
 
 /* Aborts the pooled readers.  The pool is at rest. */
-static void drop_readers(struct lmdb_env *env) {
+static void drop_readers(hf__lmdb_env *env) {
   for (int i = 0; i < READER_POOL; i++) {
     MDB_txn *txn = atomic_exchange(&env->idle[i], NULL);
     if (txn) mdb_txn_abort(txn);
@@ -311,8 +311,8 @@ static void drop_readers(struct lmdb_env *env) {
   env->readers_made = 0;
 }
 
-void env_close(struct lmdb_env *env) {
-  struct lmdb_env **link = &environments;
+void hf__lmdb_close(hf__lmdb_env *env) {
+  hf__lmdb_env **link = &environments;
   while (*link && *link != env) link = &(*link)->next;
   if (*link) *link = env->next;
   if (env->mdb) {
@@ -320,7 +320,7 @@ void env_close(struct lmdb_env *env) {
     if (!env->options.read_only && env->options.durability != HF_DURABILITY_SYNC) mdb_env_sync(env->mdb, 1);
     mdb_env_close(env->mdb);
   }
-  for (struct lmdb_entity *e = env->entities, *next; e; e = next) {
+  for (hf__lmdb_entity *e = env->entities, *next; e; e = next) {
     next = e->next;
     free(e);
   }
@@ -334,21 +334,21 @@ void env_close(struct lmdb_env *env) {
 /* ---- the map's size, and reopening.  These need write_lock, and no transaction. */
 
 /* Closes the environment and opens it anew.  `taken` are all its readers. */
-static hf_status restart(struct lmdb_env *env, MDB_txn *taken[READER_POOL], hf_error *err) {
+static hf_status restart(hf__lmdb_env *env, MDB_txn *taken[READER_POOL], hf_error *err) {
   for (unsigned n = 0; n < env->readers_made; n++) mdb_txn_abort(taken[n]);
   env->readers_made = 0;
   if (env->mdb) mdb_env_close(env->mdb);
   env->mdb = NULL;
-  for (struct lmdb_entity *e = env->entities; e; e = e->next) atomic_store(&e->dbi, 0);
+  for (hf__lmdb_entity *e = env->entities; e; e = e->next) atomic_store(&e->dbi, 0);
   return start(env, err);
 }
 
-hf_status env_set_map_size(struct lmdb_env *env, uint64_t size, hf_error *err) {
+hf_status hf__lmdb_set_map_size(hf__lmdb_env *env, uint64_t size, hf_error *err) {
   MDB_txn *taken[READER_POOL] = {NULL};
   hf_status status = HF_OK;
-  env_exclusive_begin(env, taken);
+  hf__lmdb_exclusive_begin(env, taken);
   if (!env->mdb) {
-    status = env_fail(env, MDB_PANIC, "resize the map", err);
+    status = hf__lmdb_fail(env, MDB_PANIC, "resize the map", err);
   } else if (env->snapshots) {
     status = hf_error_set(
         err, HF_BUSY, "%s: the map must grow, but a snapshot is open in this process: try again after it", env->path);
@@ -363,19 +363,19 @@ hf_status env_set_map_size(struct lmdb_env *env, uint64_t size, hf_error *err) {
                             mdb_strerror(rc));
     }
   }
-  env_exclusive_end(env, taken);
+  hf__lmdb_exclusive_end(env, taken);
   return status;
 }
 
-static uint64_t size_limit(const struct lmdb_env *env) {
+static uint64_t size_limit(const hf__lmdb_env *env) {
   return env->options.max_size ? env->options.max_size : MAP_LARGEST;
 }
 
-bool env_can_grow(const struct lmdb_env *env) { return env->map_size < size_limit(env); }
+bool hf__lmdb_can_grow(const hf__lmdb_env *env) { return env->map_size < size_limit(env); }
 
-hf_status env_grow_locked(struct lmdb_env *env, hf_error *err) {
+hf_status hf__lmdb_grow_locked(hf__lmdb_env *env, hf_error *err) {
   uint64_t limit = size_limit(env);
-  if (!env_can_grow(env))
+  if (!hf__lmdb_can_grow(env))
     return hf_error_set(err, HF_FULL,
                         "%s is full: it has reached its size limit of %llu bytes (maxsize); remove entities, or open "
                         "it with a larger one",
@@ -383,21 +383,21 @@ hf_status env_grow_locked(struct lmdb_env *env, hf_error *err) {
   uint64_t size = env->map_size * 2;
   if (size > limit) size = limit;
   mdb_reader_check(env->mdb, NULL);
-  return env_set_map_size(env, size, err);
+  return hf__lmdb_set_map_size(env, size, err);
 }
 
-hf_status env_make_room(struct lmdb_env *env, size_t full_size, bool frees, hf_error *err) {
+hf_status hf__lmdb_make_room(hf__lmdb_env *env, size_t full_size, bool frees, hf_error *err) {
   hf_status status = HF_OK;
   pthread_mutex_lock(&env->write_lock);
   if (env->map_size <= full_size) {
-    if (!frees || env_can_grow(env)) {
-      status = env_grow_locked(env, err);
+    if (!frees || hf__lmdb_can_grow(env)) {
+      status = hf__lmdb_grow_locked(env, err);
     } else if (env->lent) {
       status = hf_error_set(
           err, HF_FULL, "%s is full, even for deleting so much at once: remove fewer, or open it with a larger maxsize",
           env->path);
     } else {
-      status = env_set_map_size(env, env->map_size + env->map_size / 4 + LENT_BYTES, err);
+      status = hf__lmdb_set_map_size(env, env->map_size + env->map_size / 4 + LENT_BYTES, err);
       env->lent = status == HF_OK;
     }
   }
@@ -406,28 +406,28 @@ hf_status env_make_room(struct lmdb_env *env, size_t full_size, bool frees, hf_e
 }
 
 /* LMDB refuses everything after a failed write of its header page, until the environment is opened anew. */
-static hf_status reopen_locked(struct lmdb_env *env, hf_error *err) {
+static hf_status reopen_locked(hf__lmdb_env *env, hf_error *err) {
   MDB_txn *taken[READER_POOL] = {NULL};
-  env_exclusive_begin(env, taken);
+  hf__lmdb_exclusive_begin(env, taken);
   hf_status status = env->snapshots
                          ? hf_error_set(err, HF_BUSY,
                                         "%s must be reopened after a failed commit, but a snapshot is open: end "
                                         "it first",
                                         env->path)
                          : restart(env, taken, err);
-  env_exclusive_end(env, taken);
+  hf__lmdb_exclusive_end(env, taken);
   return status;
 }
 
-hf_status env_repair_locked(struct lmdb_env *env, int rc, const char *doing, hf_error *err) {
-  if (rc == MDB_MAP_RESIZED) return env_set_map_size(env, 0, err); /* another process has grown the map */
+hf_status hf__lmdb_repair_locked(hf__lmdb_env *env, int rc, const char *doing, hf_error *err) {
+  if (rc == MDB_MAP_RESIZED) return hf__lmdb_set_map_size(env, 0, err); /* another process has grown the map */
   if (rc == MDB_PANIC) return reopen_locked(env, err);
-  return env_fail(env, rc, doing, err);
+  return hf__lmdb_fail(env, rc, doing, err);
 }
 
-hf_status env_repair(struct lmdb_env *env, int rc, const char *doing, hf_error *err) {
+hf_status hf__lmdb_repair(hf__lmdb_env *env, int rc, const char *doing, hf_error *err) {
   pthread_mutex_lock(&env->write_lock);
-  hf_status status = env_repair_locked(env, rc, doing, err);
+  hf_status status = hf__lmdb_repair_locked(env, rc, doing, err);
   pthread_mutex_unlock(&env->write_lock);
   return status;
 }

@@ -28,31 +28,31 @@ static hf_status identify(const hf_location *at, char identity[HF_IDENTITY_MAX],
 }
 
 static hf_status open_store(const hf_location *at, void **store, hf_error *err) {
-  struct lmdb_env *env;
-  hf_status status = env_open(at, &env, err);
+  hf__lmdb_env *env;
+  hf_status status = hf__lmdb_open(at, &env, err);
   *store = env;
   return status;
 }
 
-static void close_store(void *store) { env_close(store); }
+static void close_store(void *store) { hf__lmdb_close(store); }
 
 static hf_status entity_open(void *store, hf_slice name, void **entity, hf_error *err) {
-  struct lmdb_entity *e;
-  hf_status status = env_entity_open(store, name, &e, err);
+  hf__lmdb_entity *e;
+  hf_status status = hf__lmdb_entity_open(store, name, &e, err);
   *entity = e;
   return status;
 }
 
-static void entity_close(void *store, void *entity) { env_entity_close(store, entity); }
+static void entity_close(void *store, void *entity) { hf__lmdb_entity_close(store, entity); }
 
 /* ---- transactions */
 
 static hf_status begin(void *store, hf_txn_kind kind, void *parent, void **txn, hf_error *err) {
-  struct lmdb_txn *t = malloc(sizeof *t);
+  hf__lmdb_txn *t = malloc(sizeof *t);
   if (!t) return hf_error_set(err, HF_IO, "out of memory");
-  hf_status status = kind == HF_TXN_READ ? env_snapshot_begin(store, t, err)
-                     : parent            ? env_nested_begin(store, parent, t, err)
-                                         : env_write_begin(store, t, false, err);
+  hf_status status = kind == HF_TXN_READ ? hf__lmdb_snapshot_begin(store, t, err)
+                     : parent            ? hf__lmdb_nested_begin(store, parent, t, err)
+                                         : hf__lmdb_write_begin(store, t, false, err);
   if (status)
     free(t);
   else
@@ -62,24 +62,24 @@ static hf_status begin(void *store, hf_txn_kind kind, void *parent, void **txn, 
 }
 
 static hf_status commit(void *store, void *txn, hf_error *err) {
-  struct lmdb_txn *t = txn;
+  hf__lmdb_txn *t = txn;
   hf_status status = HF_OK;
   if (t->kind == HF_TXN_READ)
-    env_snapshot_end(store, t);
+    hf__lmdb_snapshot_end(store, t);
   else
-    status = t->parent ? env_nested_commit(store, t, err) : env_write_commit(store, t, err);
+    status = t->parent ? hf__lmdb_nested_commit(store, t, err) : hf__lmdb_write_commit(store, t, err);
   free(t);
   return status;
 }
 
 static void abort_txn(void *store, void *txn) {
-  struct lmdb_txn *t = txn;
+  hf__lmdb_txn *t = txn;
   if (t->kind == HF_TXN_READ)
-    env_snapshot_end(store, t);
+    hf__lmdb_snapshot_end(store, t);
   else if (t->parent)
-    env_nested_abort(t);
+    hf__lmdb_nested_abort(t);
   else
-    env_write_abort(store, t);
+    hf__lmdb_write_abort(store, t);
   free(t);
 }
 
@@ -89,7 +89,7 @@ static hf_status get(void *store, void *txn, void *entity, const hf_key *key, hf
                      hf_error *err) {
   MDB_txn *t;
   MDB_dbi dbi;
-  hf_status status = env_read_entity(store, txn, entity, &t, &dbi, err);
+  hf_status status = hf__lmdb_read_entity(store, txn, entity, &t, &dbi, err);
   if (status) return status;
   MDB_val k = hf__lmdb_val(key->order), v;
   int rc = dbi ? mdb_get(t, dbi, &k, &v) : MDB_NOTFOUND;
@@ -104,24 +104,24 @@ static hf_status get(void *store, void *txn, void *entity, const hf_key *key, hf
   } else if (rc == MDB_NOTFOUND) {
     status = hf__lmdb_quarantine_check(store, t, entity, key, err);
   } else {
-    status = env_fail(store, rc, "read", err);
+    status = hf__lmdb_fail(store, rc, "read", err);
   }
-  env_read_entity_end(store, txn, t);
+  hf__lmdb_read_entity_end(store, txn, t);
   return status;
 }
 
 static hf_status has(void *store, void *txn, void *entity, const hf_key *key, hf_error *err) {
   MDB_txn *t;
   MDB_dbi dbi;
-  hf_status status = env_read_entity(store, txn, entity, &t, &dbi, err);
+  hf_status status = hf__lmdb_read_entity(store, txn, entity, &t, &dbi, err);
   if (status) return status;
   MDB_val k = hf__lmdb_val(key->order), v;
   int rc = dbi ? mdb_get(t, dbi, &k, &v) : MDB_NOTFOUND;
   if (rc == MDB_NOTFOUND)
     status = hf__lmdb_quarantine_check(store, t, entity, key, err);
   else if (rc)
-    status = env_fail(store, rc, "read", err);
-  env_read_entity_end(store, txn, t);
+    status = hf__lmdb_fail(store, rc, "read", err);
+  hf__lmdb_read_entity_end(store, txn, t);
   return status;
 }
 
@@ -129,7 +129,7 @@ static hf_status get_many(void *store, void *txn, void *entity, const hf_key *ke
                           hf_error *err) {
   MDB_txn *t;
   MDB_dbi dbi;
-  hf_status status = env_read_entity(store, txn, entity, &t, &dbi, err);
+  hf_status status = hf__lmdb_read_entity(store, txn, entity, &t, &dbi, err);
   if (status) return status;
   for (size_t i = 0; i < count && status == HF_OK; i++) {
     MDB_val k = hf__lmdb_val(keys[i].order), v;
@@ -141,7 +141,7 @@ static hf_status get_many(void *store, void *txn, void *entity, const hf_key *ke
     if (rc == MDB_NOTFOUND)
       found = hf__lmdb_quarantine_check(store, t, entity, &keys[i], err);
     else if (rc)
-      found = env_fail(store, rc, "read", err);
+      found = hf__lmdb_fail(store, rc, "read", err);
     else if (problem)
       found = hf_error_set(err, HF_CORRUPT, "%s", problem);
     if (found && found != HF_NOT_FOUND) {
@@ -156,7 +156,7 @@ static hf_status get_many(void *store, void *txn, void *entity, const hf_key *ke
     e->info = info;
     e->status = found;
   }
-  env_read_entity_end(store, txn, t);
+  hf__lmdb_read_entity_end(store, txn, t);
   return status;
 }
 
@@ -164,50 +164,49 @@ static hf_status count(void *store, void *txn, void *entity, uint64_t *n, hf_err
   MDB_txn *t;
   MDB_dbi dbi;
   *n = 0;
-  hf_status status = env_read_entity(store, txn, entity, &t, &dbi, err);
+  hf_status status = hf__lmdb_read_entity(store, txn, entity, &t, &dbi, err);
   if (status) return status;
   MDB_stat stat;
   int rc = dbi ? mdb_stat(t, dbi, &stat) : 0;
   if (rc)
-    status = env_fail(store, rc, "count", err);
+    status = hf__lmdb_fail(store, rc, "count", err);
   else if (dbi)
     *n = stat.ms_entries;
-  env_read_entity_end(store, txn, t);
+  hf__lmdb_read_entity_end(store, txn, t);
   return status;
 }
 
 /* ---- writing.  Each write without a transaction gets one of its own; when the map is full it is undone, the map
  * grows, and it is done again. */
 
-typedef hf_status (*write_fn)(struct lmdb_env *env, struct lmdb_txn *t, struct lmdb_entity *entity, void *what,
-                              hf_error *err);
+typedef hf_status (*write_fn)(hf__lmdb_env *env, hf__lmdb_txn *t, hf__lmdb_entity *entity, void *what, hf_error *err);
 
 static hf_status write(void *store, void *txn, void *entity, write_fn fn, void *what, bool frees, hf_error *err) {
-  struct lmdb_env *env = store;
+  hf__lmdb_env *env = store;
   if (txn) {
     hf_status status = fn(env, txn, entity, what, err);
-    if (status == HF_FULL && ((struct lmdb_txn *)txn)->map_full && env_can_grow(env))
+    if (status == HF_FULL && ((hf__lmdb_txn *)txn)->map_full && hf__lmdb_can_grow(env))
       hf_error_cause(err, "the map has to grow, which cannot happen inside a transaction: run the transaction again");
     return status;
   }
   for (;;) {
-    struct lmdb_txn t;
-    hf_status status = env_write_begin(env, &t, frees, err);
+    hf__lmdb_txn t;
+    hf_status status = hf__lmdb_write_begin(env, &t, frees, err);
     if (status) return status;
     status = fn(env, &t, entity, what, err);
     if (status)
-      env_write_abort(env, &t);
+      hf__lmdb_write_abort(env, &t);
     else
-      status = env_write_commit(env, &t, err);
+      status = hf__lmdb_write_commit(env, &t, err);
     if (status != HF_FULL || !t.map_full) return status;
-    status = env_make_room(env, t.map_size, frees, err);
+    status = hf__lmdb_make_room(env, t.map_size, frees, err);
     if (status) return status;
   }
 }
 
-static hf_status fail_write(struct lmdb_env *env, struct lmdb_txn *t, int rc, hf_error *err) {
-  if (rc == MDB_MAP_FULL) env_note_full(t);
-  return env_fail(env, rc, "write", err);
+static hf_status fail_write(hf__lmdb_env *env, hf__lmdb_txn *t, int rc, hf_error *err) {
+  if (rc == MDB_MAP_FULL) hf__lmdb_note_full(t);
+  return hf__lmdb_fail(env, rc, "write", err);
 }
 
 static int put_record(MDB_txn *txn, MDB_dbi dbi, const hf_put *put, const hf_info *info) {
@@ -223,16 +222,15 @@ struct put_one {
   hf_info *info;
 };
 
-static hf_status do_put(struct lmdb_env *env, struct lmdb_txn *t, struct lmdb_entity *entity, void *what,
-                        hf_error *err) {
+static hf_status do_put(hf__lmdb_env *env, hf__lmdb_txn *t, hf__lmdb_entity *entity, void *what, hf_error *err) {
   const struct put_one *p = what;
   MDB_dbi dbi;
-  hf_status status = env_write_dbi(env, t, entity, true, &dbi, err);
+  hf_status status = hf__lmdb_write_dbi(env, t, entity, true, &dbi, err);
   if (status) return status;
   if (p->options->if_absent || p->options->if_revision) {
     MDB_val k = hf__lmdb_val(p->put->key.order), v;
     int rc = mdb_get(t->mdb, dbi, &k, &v);
-    if (rc && rc != MDB_NOTFOUND) return env_fail(env, rc, "read", err);
+    if (rc && rc != MDB_NOTFOUND) return hf__lmdb_fail(env, rc, "read", err);
     if (rc == MDB_NOTFOUND) { /* what is in quarantine is neither absent nor without a revision */
       status = hf__lmdb_quarantine_check(env, t->mdb, entity, &p->put->key, err);
       if (status != HF_NOT_FOUND) return status;
@@ -264,11 +262,10 @@ struct put_many {
   size_t count;
 };
 
-static hf_status do_put_many(struct lmdb_env *env, struct lmdb_txn *t, struct lmdb_entity *entity, void *what,
-                             hf_error *err) {
+static hf_status do_put_many(hf__lmdb_env *env, hf__lmdb_txn *t, hf__lmdb_entity *entity, void *what, hf_error *err) {
   const struct put_many *p = what;
   MDB_dbi dbi;
-  hf_status status = env_write_dbi(env, t, entity, true, &dbi, err);
+  hf_status status = hf__lmdb_write_dbi(env, t, entity, true, &dbi, err);
   if (status) return status;
   hf_info info = {.revision = mdb_txn_id(t->mdb), .updated_at = hf_now_ms()};
   MDB_cursor *c;
@@ -298,12 +295,12 @@ struct remove_many {
   uint64_t removed;
 };
 
-static hf_status do_remove_many(struct lmdb_env *env, struct lmdb_txn *t, struct lmdb_entity *entity, void *what,
+static hf_status do_remove_many(hf__lmdb_env *env, hf__lmdb_txn *t, hf__lmdb_entity *entity, void *what,
                                 hf_error *err) {
   struct remove_many *r = what;
   MDB_dbi dbi;
   r->removed = 0;
-  hf_status status = env_write_dbi(env, t, entity, false, &dbi, err);
+  hf_status status = hf__lmdb_write_dbi(env, t, entity, false, &dbi, err);
   if (status) return status;
   for (size_t i = 0; i < r->count; i++) {
     MDB_val k = hf__lmdb_val(r->keys[i].order);
@@ -317,8 +314,7 @@ static hf_status do_remove_many(struct lmdb_env *env, struct lmdb_txn *t, struct
   return HF_OK;
 }
 
-static hf_status do_remove(struct lmdb_env *env, struct lmdb_txn *t, struct lmdb_entity *entity, void *what,
-                           hf_error *err) {
+static hf_status do_remove(hf__lmdb_env *env, hf__lmdb_txn *t, hf__lmdb_entity *entity, void *what, hf_error *err) {
   struct remove_many *r = what;
   hf_status status = do_remove_many(env, t, entity, what, err);
   return status ? status : r->removed ? HF_OK : HF_NOT_FOUND;
@@ -337,12 +333,11 @@ static hf_status remove_many(void *store, void *txn, void *entity, const hf_key 
   return status;
 }
 
-static hf_status do_clear(struct lmdb_env *env, struct lmdb_txn *t, struct lmdb_entity *entity, void *what,
-                          hf_error *err) {
+static hf_status do_clear(hf__lmdb_env *env, hf__lmdb_txn *t, hf__lmdb_entity *entity, void *what, hf_error *err) {
   (void)what;
   MDB_dbi dbi;
   size_t settled;
-  hf_status status = env_write_dbi(env, t, entity, false, &dbi, err);
+  hf_status status = hf__lmdb_write_dbi(env, t, entity, false, &dbi, err);
   if (status) return status;
   int rc = dbi ? mdb_drop(t->mdb, dbi, 0) : 0;
   if (rc == 0) rc = hf__lmdb_quarantine_settle(env, t->mdb, entity, NULL, &settled);
@@ -370,16 +365,15 @@ struct doubt {
   const char *problem;
 };
 
-static hf_status do_quarantine(struct lmdb_env *env, struct lmdb_txn *t, struct lmdb_entity *entity, void *what,
-                               hf_error *err) {
+static hf_status do_quarantine(hf__lmdb_env *env, hf__lmdb_txn *t, hf__lmdb_entity *entity, void *what, hf_error *err) {
   const struct doubt *d = what;
   MDB_dbi dbi;
-  hf_status status = env_write_dbi(env, t, entity, false, &dbi, err);
+  hf_status status = hf__lmdb_write_dbi(env, t, entity, false, &dbi, err);
   if (status) return status;
   MDB_val k = hf__lmdb_val(d->key->order), v;
   int rc = dbi ? mdb_get(t->mdb, dbi, &k, &v) : MDB_NOTFOUND;
   if (rc == MDB_NOTFOUND) return HF_NOT_FOUND;
-  if (rc) return env_fail(env, rc, "read", err);
+  if (rc) return hf__lmdb_fail(env, rc, "read", err);
   if (!problem_of(&k, &v, d->key->id)) return HF_NOT_FOUND; /* somebody has written a good one meanwhile */
   rc = hf__lmdb_quarantine_add(env, t->mdb, entity, dbi, d->key, &v, d->problem);
   return rc ? fail_write(env, t, rc, err) : HF_OK;
@@ -397,11 +391,11 @@ struct damaged {
   hf_slice bytes;
 };
 
-static hf_status do_quarantine_put(struct lmdb_env *env, struct lmdb_txn *t, struct lmdb_entity *entity, void *what,
+static hf_status do_quarantine_put(hf__lmdb_env *env, hf__lmdb_txn *t, hf__lmdb_entity *entity, void *what,
                                    hf_error *err) {
   const struct damaged *d = what;
   MDB_dbi dbi;
-  hf_status status = env_write_dbi(env, t, entity, true, &dbi, err); /* so that the entity name is in the store */
+  hf_status status = hf__lmdb_write_dbi(env, t, entity, true, &dbi, err); /* so that the entity name is in the store */
   if (status) return status;
   MDB_val k = hf__lmdb_val(d->key->order), v;
   int rc = mdb_get(t->mdb, dbi, &k, &v);
@@ -425,26 +419,26 @@ static hf_status scan_damaged(void *store, void *txn, void *entity, const hf_sca
   MDB_txn *t;
   MDB_dbi dbi; /* of no use, but a snapshot may have slipped */
   *more = false;
-  hf_status status = env_read_entity(store, txn, entity, &t, &dbi, err);
+  hf_status status = hf__lmdb_read_entity(store, txn, entity, &t, &dbi, err);
   if (status) return status;
   int rc = hf__lmdb_quarantine_list(store, t, entity, scan, page, more);
-  env_read_entity_end(store, txn, t);
-  return rc ? env_fail(store, rc, "look into quarantine", err) : HF_OK;
+  hf__lmdb_read_entity_end(store, txn, t);
+  return rc ? hf__lmdb_fail(store, rc, "look into quarantine", err) : HF_OK;
 }
 
 static hf_status quarantined(void *store, void *entity, uint64_t *n, hf_error *err) {
   MDB_txn *t;
-  hf_status status = env_read_begin(store, &t, err);
+  hf_status status = hf__lmdb_read_begin(store, &t, err);
   if (status) return status;
   int rc = hf__lmdb_quarantine_count(store, t, entity, n);
-  env_read_end(store, t);
-  return rc ? env_fail(store, rc, "look into quarantine", err) : HF_OK;
+  hf__lmdb_read_end(store, t);
+  return rc ? hf__lmdb_fail(store, rc, "look into quarantine", err) : HF_OK;
 }
 
 /* ---- the store as a whole */
 
-static hf_status begin_reading(struct lmdb_env *env, struct lmdb_txn *in, MDB_txn **txn, hf_error *err) {
-  if (!in) return env_read_begin(env, txn, err);
+static hf_status begin_reading(hf__lmdb_env *env, hf__lmdb_txn *in, MDB_txn **txn, hf_error *err) {
+  if (!in) return hf__lmdb_read_begin(env, txn, err);
   *txn = in->mdb;
   return HF_OK;
 }
@@ -464,13 +458,13 @@ static hf_status entities(void *store, void *txn, hf_page *page, hf_error *err) 
       if (k.mv_size && *(const char *)k.mv_data != META_DB[0] &&
           !hf_page_add(page, (hf_slice){k.mv_data, k.mv_size}, NULL, 0))
         status = hf_error_set(err, HF_IO, "out of memory");
-  if (rc && rc != MDB_NOTFOUND) status = env_fail(store, rc, "list entity names", err);
+  if (rc && rc != MDB_NOTFOUND) status = hf__lmdb_fail(store, rc, "list entity names", err);
   if (c) mdb_cursor_close(c);
-  env_read_entity_end(store, txn, t);
+  hf__lmdb_read_entity_end(store, txn, t);
   return status;
 }
 
-static bool stat_entity(struct lmdb_env *env, MDB_txn *t, MDB_dbi dbi, struct lmdb_entity *e, hf_buffer *json) {
+static bool stat_entity(hf__lmdb_env *env, MDB_txn *t, MDB_dbi dbi, hf__lmdb_entity *e, hf_buffer *json) {
   MDB_stat s = {0};
   uint64_t in_quarantine = 0;
   if (dbi && mdb_stat(t, dbi, &s)) return false;
@@ -483,13 +477,13 @@ static bool stat_entity(struct lmdb_env *env, MDB_txn *t, MDB_dbi dbi, struct lm
 
 /* How many pages of the file are free to be used again: LMDB keeps lists of them, by the commit that freed them, in its
  * first database; each begins with how many it has.  LMDB shows that to readers only. */
-static bool count_free(struct lmdb_env *env, uint64_t *pages) {
+static bool count_free(hf__lmdb_env *env, uint64_t *pages) {
   enum { FREE_DBI = 0 };
   MDB_txn *t;
   MDB_cursor *c;
   MDB_val k, v;
   *pages = 0;
-  if (env_begin_read_txn(env, &t)) return false;
+  if (hf__lmdb_begin_read_txn(env, &t)) return false;
   int rc = mdb_cursor_open(t, FREE_DBI, &c);
   if (rc == 0) {
     while ((rc = mdb_cursor_get(c, &k, &v, MDB_NEXT)) == 0) {
@@ -504,11 +498,11 @@ static bool count_free(struct lmdb_env *env, uint64_t *pages) {
 }
 
 static hf_status stat_store(void *store, void *txn, void *entity, hf_buffer *json, hf_error *err) {
-  struct lmdb_env *env = store;
+  hf__lmdb_env *env = store;
   MDB_txn *t;
   MDB_dbi dbi = 0;
   json->size = 0;
-  hf_status status = entity ? env_read_entity(env, txn, entity, &t, &dbi, err) : begin_reading(env, txn, &t, err);
+  hf_status status = entity ? hf__lmdb_read_entity(env, txn, entity, &t, &dbi, err) : begin_reading(env, txn, &t, err);
   if (status) return status;
   MDB_envinfo info;
   MDB_stat s;
@@ -531,7 +525,7 @@ static hf_status stat_store(void *store, void *txn, void *entity, hf_buffer *jso
   if (ok && entity) ok = stat_entity(env, t, dbi, entity, json);
   if (ok && !entity) ok = hf_buffer_printf(json, ",\"quarantined\":%llu", (unsigned long long)in_quarantine);
   ok = ok && hf_buffer_add(json, "}", 1);
-  env_read_entity_end(env, txn, t);
+  hf__lmdb_read_entity_end(env, txn, t);
   return ok ? HF_OK : hf_error_set(err, HF_IO, "cannot gather statistics of %s", env->path);
 }
 

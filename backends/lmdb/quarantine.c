@@ -15,7 +15,7 @@ struct place {
   size_t size;
 };
 
-static MDB_val make_place(struct place *p, char state, const struct lmdb_entity *entity, hf_slice order) {
+static MDB_val make_place(struct place *p, char state, const hf__lmdb_entity *entity, hf_slice order) {
   uint64_t hash = entity->name_hash;
   p->bytes[0] = (unsigned char)state;
   memcpy(p->bytes + 1, &hash, 8);
@@ -25,7 +25,7 @@ static MDB_val make_place(struct place *p, char state, const struct lmdb_entity 
 }
 
 /* Whether a value in quarantine is of this entity type: hashes may collide, names do not. */
-static bool is_of(const MDB_val *value, const struct lmdb_entity *entity) {
+static bool is_of(const MDB_val *value, const hf__lmdb_entity *entity) {
   static const char head[] = "{\"entityName\":";
   hf_buffer expected = HF_BUFFER_INIT;
   bool ok = hf_buffer_add(&expected, head, sizeof head - 1) &&
@@ -58,13 +58,13 @@ static hf_slice newest_bytes(const MDB_val *value) {
   return bytes;
 }
 
-hf_status hf__lmdb_quarantine_check(struct lmdb_env *env, MDB_txn *txn, const struct lmdb_entity *entity,
-                                    const hf_key *key, hf_error *err) {
+hf_status hf__lmdb_quarantine_check(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_entity *entity, const hf_key *key,
+                                    hf_error *err) {
   struct place p;
   MDB_val k = make_place(&p, 'q', entity, key->order), v;
   int rc = mdb_get(txn, env->quarantine_dbi, &k, &v);
   if (rc == MDB_NOTFOUND || (rc == 0 && !is_of(&v, entity))) return HF_NOT_FOUND;
-  if (rc) return env_fail(env, rc, "look into quarantine", err);
+  if (rc) return hf__lmdb_fail(env, rc, "look into quarantine", err);
   char problem[PROBLEM_MAX];
   hf_json_member(report_of(&v), "problem", problem, sizeof problem);
   return hf_error_set(err, HF_CORRUPT, HF_IN_QUARANTINE " (%s); write or remove it to go on", problem);
@@ -89,7 +89,7 @@ static int put_before(MDB_txn *txn, MDB_dbi dbi, MDB_val *k, const void *data, s
 }
 
 /* Keeps bytes for an id, in front of what is there. */
-static int keep(struct lmdb_env *env, MDB_txn *txn, const struct lmdb_entity *entity, const hf_key *key, hf_slice bytes,
+static int keep(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_entity *entity, const hf_key *key, hf_slice bytes,
                 const char *problem) {
   struct place p;
   unsigned char sound[HF_ORDER_KEY_MAX]; /* where the id is looked for, even if the record stood elsewhere */
@@ -106,14 +106,14 @@ static int keep(struct lmdb_env *env, MDB_txn *txn, const struct lmdb_entity *en
   return rc;
 }
 
-int hf__lmdb_quarantine_add(struct lmdb_env *env, MDB_txn *txn, const struct lmdb_entity *entity, MDB_dbi dbi,
+int hf__lmdb_quarantine_add(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_entity *entity, MDB_dbi dbi,
                             const hf_key *key, const MDB_val *record, const char *problem) {
   int rc = keep(env, txn, entity, key, (hf_slice){record->mv_data, record->mv_size}, problem);
   MDB_val in_entity = {key->order.size, (void *)(uintptr_t)key->order.data};
   return rc ? rc : mdb_del(txn, dbi, &in_entity, NULL);
 }
 
-int hf__lmdb_quarantine_put(struct lmdb_env *env, MDB_txn *txn, const struct lmdb_entity *entity, const hf_key *key,
+int hf__lmdb_quarantine_put(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_entity *entity, const hf_key *key,
                             hf_slice bytes, const char *problem) {
   struct place p;
   MDB_val k = make_place(&p, 'q', entity, key->order), v;
@@ -125,7 +125,7 @@ int hf__lmdb_quarantine_put(struct lmdb_env *env, MDB_txn *txn, const struct lmd
 }
 
 /* Moves one value from state 'q' to 'r'. */
-static int settle_one(struct lmdb_env *env, MDB_txn *txn, MDB_val k, const MDB_val *v) {
+static int settle_one(hf__lmdb_env *env, MDB_txn *txn, MDB_val k, const MDB_val *v) {
   unsigned char settled[KEY_MAX];
   memcpy(settled, k.mv_data, k.mv_size);
   settled[0] = 'r';
@@ -141,12 +141,12 @@ static int settle_one(struct lmdb_env *env, MDB_txn *txn, MDB_val k, const MDB_v
   return rc ? rc : mdb_del(txn, env->quarantine_dbi, &old, NULL);
 }
 
-bool hf__lmdb_quarantine_is_empty(struct lmdb_env *env, MDB_txn *txn) {
+bool hf__lmdb_quarantine_is_empty(hf__lmdb_env *env, MDB_txn *txn) {
   MDB_stat stat;
   return mdb_stat(txn, env->quarantine_dbi, &stat) == 0 && stat.ms_entries == 0;
 }
 
-int hf__lmdb_quarantine_settle(struct lmdb_env *env, MDB_txn *txn, const struct lmdb_entity *entity, const hf_key *key,
+int hf__lmdb_quarantine_settle(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_entity *entity, const hf_key *key,
                                size_t *settled) {
   int rc;
   *settled = 0;
@@ -179,7 +179,7 @@ int hf__lmdb_quarantine_settle(struct lmdb_env *env, MDB_txn *txn, const struct 
   }
 }
 
-int hf__lmdb_quarantine_count(struct lmdb_env *env, MDB_txn *txn, const struct lmdb_entity *entity, uint64_t *count) {
+int hf__lmdb_quarantine_count(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_entity *entity, uint64_t *count) {
   MDB_cursor *c;
   struct place p;
   *count = 0;
@@ -227,7 +227,7 @@ static bool is_inside(const hf_scan *s, hf_slice order, bool *beyond) {
 }
 
 /* Puts the cursor on the first entry of the type in walking direction that the bounds may allow. */
-static int seek(MDB_cursor *c, const struct lmdb_entity *entity, const hf_scan *s, MDB_val *k, MDB_val *v) {
+static int seek(MDB_cursor *c, const hf__lmdb_entity *entity, const hf_scan *s, MDB_val *k, MDB_val *v) {
   struct place p;
   hf_slice bound = s->reverse ? s->upper : s->lower;
   *k = make_place(&p, 'q', entity, bound.data ? bound : (hf_slice){NULL, 0});
@@ -255,7 +255,7 @@ static bool add_entry(const hf_scan *s, hf_slice order, const MDB_val *v, hf_pag
   return e && hf_page_resume(page, order);
 }
 
-int hf__lmdb_quarantine_list(struct lmdb_env *env, MDB_txn *txn, const struct lmdb_entity *entity, const hf_scan *s,
+int hf__lmdb_quarantine_list(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_entity *entity, const hf_scan *s,
                              hf_page *page, bool *more) {
   struct place p;
   MDB_cursor *c;

@@ -9,7 +9,7 @@
 /* ---- the pool of readers */
 
 /* Puts a reset transaction back.  There are never more of them than places. */
-static void pool_put(struct lmdb_env *env, MDB_txn *txn) {
+static void pool_put(hf__lmdb_env *env, MDB_txn *txn) {
   for (;;)
     for (int i = 0; i < READER_POOL; i++) {
       MDB_txn *none = NULL;
@@ -19,7 +19,7 @@ static void pool_put(struct lmdb_env *env, MDB_txn *txn) {
     }
 }
 
-static MDB_txn *pool_take(struct lmdb_env *env) {
+static MDB_txn *pool_take(hf__lmdb_env *env) {
   for (int i = 0; i < READER_POOL; i++) {
     if (!atomic_load_explicit(&env->idle[i], memory_order_relaxed)) continue;
     MDB_txn *txn = atomic_exchange_explicit(&env->idle[i], NULL, memory_order_acquire);
@@ -28,7 +28,7 @@ static MDB_txn *pool_take(struct lmdb_env *env) {
   return NULL;
 }
 
-void env_exclusive_begin(struct lmdb_env *env, MDB_txn *taken[READER_POOL]) {
+void hf__lmdb_exclusive_begin(hf__lmdb_env *env, MDB_txn *taken[READER_POOL]) {
   pthread_mutex_lock(&env->gate);
   for (unsigned n = 0; n < env->readers_made;) {
     MDB_txn *txn = pool_take(env);
@@ -39,14 +39,14 @@ void env_exclusive_begin(struct lmdb_env *env, MDB_txn *taken[READER_POOL]) {
   }
 }
 
-void env_exclusive_end(struct lmdb_env *env, MDB_txn *taken[READER_POOL]) {
+void hf__lmdb_exclusive_end(hf__lmdb_env *env, MDB_txn *taken[READER_POOL]) {
   for (unsigned n = 0; n < env->readers_made; n++) pool_put(env, taken[n]);
   pthread_mutex_unlock(&env->gate);
 }
 
 /* ---- reading */
 
-int env_begin_read_txn(struct lmdb_env *env, MDB_txn **txn) {
+int hf__lmdb_begin_read_txn(hf__lmdb_env *env, MDB_txn **txn) {
   if (!env->mdb) return MDB_PANIC;
   int rc = mdb_txn_begin(env->mdb, NULL, MDB_RDONLY, txn);
   if (rc == MDB_READERS_FULL) {
@@ -57,19 +57,19 @@ int env_begin_read_txn(struct lmdb_env *env, MDB_txn **txn) {
 }
 
 /* A new reader for the pool, already begun; *txn is NULL where the pool is as large as it gets.  LMDB's result. */
-static int make_reader(struct lmdb_env *env, MDB_txn **txn) {
+static int make_reader(hf__lmdb_env *env, MDB_txn **txn) {
   int rc = 0;
   *txn = NULL;
   pthread_mutex_lock(&env->gate);
   if (env->readers_made < READER_POOL) {
-    rc = env_begin_read_txn(env, txn);
+    rc = hf__lmdb_begin_read_txn(env, txn);
     if (rc == 0) env->readers_made++;
   }
   pthread_mutex_unlock(&env->gate);
   return rc;
 }
 
-hf_status env_read_begin(struct lmdb_env *env, MDB_txn **txn, hf_error *err) {
+hf_status hf__lmdb_read_begin(hf__lmdb_env *env, MDB_txn **txn, hf_error *err) {
   for (int repairs = 0;;) {
     int rc;
     MDB_txn *t = pool_take(env);
@@ -88,13 +88,13 @@ hf_status env_read_begin(struct lmdb_env *env, MDB_txn **txn, hf_error *err) {
       sched_yield();
       continue;
     }
-    hf_status status =
-        ++repairs > REPAIRS_MAX ? env_fail(env, rc, "begin reading", err) : env_repair(env, rc, "begin reading", err);
+    hf_status status = ++repairs > REPAIRS_MAX ? hf__lmdb_fail(env, rc, "begin reading", err)
+                                               : hf__lmdb_repair(env, rc, "begin reading", err);
     if (status) return status;
   }
 }
 
-void env_read_end(struct lmdb_env *env, MDB_txn *txn) {
+void hf__lmdb_read_end(hf__lmdb_env *env, MDB_txn *txn) {
   mdb_txn_reset(txn);
   pool_put(env, txn);
 }

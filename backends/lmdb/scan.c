@@ -160,7 +160,7 @@ hf_status hf__lmdb_scan(void *store, void *txn, void *entity, const hf_scan *s, 
   MDB_txn *t;
   MDB_dbi dbi;
   *more = false;
-  hf_status status = env_read_entity(store, txn, entity, &t, &dbi, err);
+  hf_status status = hf__lmdb_read_entity(store, txn, entity, &t, &dbi, err);
   if (status) return status;
   MDB_cursor *c = NULL;
   struct passed records[AHEAD];
@@ -168,7 +168,7 @@ hf_status hf__lmdb_scan(void *store, void *txn, void *entity, const hf_scan *s, 
   if (rc == 0)
     rc = s->reverse ? seek_backward(c, s, &records[0].key, &records[0].value)
                     : seek_forward(c, s, &records[0].key, &records[0].value);
-  size_t bytes = 0, taken = 0, page_size = ((struct lmdb_env *)store)->page_size;
+  size_t bytes = 0, taken = 0, page_size = ((hf__lmdb_env *)store)->page_size;
   uintptr_t entered = 0;
   while (rc == 0 && status == HF_OK && !*more) {
     size_t room = s->limit - taken < AHEAD ? s->limit - taken + 1 : AHEAD;
@@ -176,8 +176,8 @@ hf_status hf__lmdb_scan(void *store, void *txn, void *entity, const hf_scan *s, 
     status = add_records(s, records, count, page, &taken, &bytes, more, err);
     if (rc == 0) rc = mdb_cursor_get(c, &records[0].key, &records[0].value, s->reverse ? MDB_PREV : MDB_NEXT);
   }
-  if (rc && rc != MDB_NOTFOUND) status = env_fail(store, rc, "iterate", err);
+  if (rc && rc != MDB_NOTFOUND) status = hf__lmdb_fail(store, rc, "iterate", err);
   if (c) mdb_cursor_close(c);
-  env_read_entity_end(store, txn, t);
+  hf__lmdb_read_entity_end(store, txn, t);
   return status;
 }

@@ -10,7 +10,7 @@
 #include "env.h"
 
 /* HF_UNAVAILABLE for a file of the store that is not in its folder any more, or is another one now. */
-static hf_status check_in_place(struct lmdb_env *env, const char *name, const hf__lmdb_file *file, hf_error *err) {
+static hf_status check_in_place(hf__lmdb_env *env, const char *name, const hf__lmdb_file *file, hf_error *err) {
   if (!file->inode || hf__lmdb_file_is(env->dir_fd, name, file)) return HF_OK;
   bool deleted = faccessat(env->dir_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) != 0;
   env->presence_checked = 0;
@@ -22,7 +22,7 @@ static hf_status check_in_place(struct lmdb_env *env, const char *name, const hf
 
 /* Whether the store's files still are the ones in its folder.  Unsynced writes are so short that they look once in
  * PRESENCE_MS only. */
-static hf_status check_files_in_place(struct lmdb_env *env, hf_error *err) {
+static hf_status check_files_in_place(hf__lmdb_env *env, hf_error *err) {
   if (env->options.durability != HF_DURABILITY_SYNC) {
     int64_t now = hf_now_ms();
     if (now - env->presence_checked >= 0 && now - env->presence_checked < PRESENCE_MS) return HF_OK;
@@ -34,7 +34,7 @@ static hf_status check_files_in_place(struct lmdb_env *env, hf_error *err) {
 
 /* Whether the data file's headers still are of the last commit that the lock file knows, or one ahead, as after a
  * failed write of a header: what was copied over the file in its place, by cp, is of another. */
-static hf_status check_headers(struct lmdb_env *env, MDB_txn *txn, hf_error *err) {
+static hf_status check_headers(hf__lmdb_env *env, MDB_txn *txn, hf_error *err) {
   MDB_envinfo info;
   size_t begun = mdb_txn_id(txn);
   mdb_env_info(env->mdb, &info);
@@ -47,16 +47,16 @@ static hf_status check_headers(struct lmdb_env *env, MDB_txn *txn, hf_error *err
 }
 
 /* With write_lock held: LMDB's write transaction, after whatever repair it needs. */
-static hf_status begin_locked(struct lmdb_env *env, struct lmdb_txn *t, bool frees, hf_error *err) {
+static hf_status begin_locked(hf__lmdb_env *env, hf__lmdb_txn *t, bool frees, hf_error *err) {
   if (env->lent && !frees && env->mdb) { /* LMDB keeps the map as large as what is in use */
-    hf_status status = env_set_map_size(env, env->options.max_size, err);
+    hf_status status = hf__lmdb_set_map_size(env, env->options.max_size, err);
     if (status) return status;
     env->lent = false;
   }
   if (env->grow && env->mdb) {
     env->grow = false;
     hf_error unused;
-    env_grow_locked(env, &unused); /* where it cannot grow, the write itself will say so */
+    hf__lmdb_grow_locked(env, &unused); /* where it cannot grow, the write itself will say so */
   }
   for (int repairs = 0;; repairs++) {
     hf_status status;
@@ -67,14 +67,14 @@ static hf_status begin_locked(struct lmdb_env *env, struct lmdb_txn *t, bool fre
       if (status) mdb_txn_abort(t->mdb);
       return status;
     }
-    status = repairs == REPAIRS_MAX ? env_fail(env, rc, "begin writing", err)
-                                    : env_repair_locked(env, rc, "begin writing", err);
+    status = repairs == REPAIRS_MAX ? hf__lmdb_fail(env, rc, "begin writing", err)
+                                    : hf__lmdb_repair_locked(env, rc, "begin writing", err);
     if (status) return status;
   }
 }
 
-hf_status env_write_begin(struct lmdb_env *env, struct lmdb_txn *t, bool frees, hf_error *err) {
-  *t = (struct lmdb_txn){.kind = HF_TXN_WRITE};
+hf_status hf__lmdb_write_begin(hf__lmdb_env *env, hf__lmdb_txn *t, bool frees, hf_error *err) {
+  *t = (hf__lmdb_txn){.kind = HF_TXN_WRITE};
   pthread_mutex_lock(&env->write_lock);
   hf_status status = begin_locked(env, t, frees, err);
   t->map_size = env->map_size;
@@ -82,14 +82,14 @@ hf_status env_write_begin(struct lmdb_env *env, struct lmdb_txn *t, bool frees, 
   return status;
 }
 
-void env_note_full(struct lmdb_txn *t) {
+void hf__lmdb_note_full(hf__lmdb_txn *t) {
   for (; t; t = t->parent) t->map_full = true;
 }
 
 /* Settles the handles that the transaction opened: kept, or closed by LMDB. */
-static void settle_opened(struct lmdb_env *env, struct lmdb_txn *t, bool keep) {
+static void settle_opened(hf__lmdb_env *env, hf__lmdb_txn *t, bool keep) {
   for (size_t i = 0; i < t->opened_count; i++) {
-    struct lmdb_entity *e = t->opened[i];
+    hf__lmdb_entity *e = t->opened[i];
     if (keep) {
       atomic_store_explicit(&e->dbi, e->txn_dbi, memory_order_release);
       env->dbis_open++;
@@ -101,36 +101,36 @@ static void settle_opened(struct lmdb_env *env, struct lmdb_txn *t, bool keep) {
   t->opened_count = 0;
 }
 
-hf_status env_write_commit(struct lmdb_env *env, struct lmdb_txn *t, hf_error *err) {
+hf_status hf__lmdb_write_commit(hf__lmdb_env *env, hf__lmdb_txn *t, hf_error *err) {
   int rc = mdb_txn_commit(t->mdb);
   settle_opened(env, t, rc == 0);
   hf_status status = HF_OK;
   if (rc == MDB_MAP_FULL) t->map_full = true;
   if (t->map_full && t->held) env->grow = true;
-  if (rc) status = env_fail(env, rc, "commit", err);
-  if (env->dbis_open > OPEN_DBIS_MAX) env_close_cold(env);
+  if (rc) status = hf__lmdb_fail(env, rc, "commit", err);
+  if (env->dbis_open > OPEN_DBIS_MAX) hf__lmdb_close_cold(env);
   if (++env->commits % READER_CHECK_EVERY == 0) mdb_reader_check(env->mdb, NULL);
   pthread_mutex_unlock(&env->write_lock);
   return status;
 }
 
-void env_write_abort(struct lmdb_env *env, struct lmdb_txn *t) {
+void hf__lmdb_write_abort(hf__lmdb_env *env, hf__lmdb_txn *t) {
   mdb_txn_abort(t->mdb);
   settle_opened(env, t, false);
   if (t->map_full && t->held) env->grow = true;
   pthread_mutex_unlock(&env->write_lock);
 }
 
-hf_status env_nested_begin(struct lmdb_env *env, struct lmdb_txn *parent, struct lmdb_txn *t, hf_error *err) {
-  *t = (struct lmdb_txn){.kind = HF_TXN_WRITE, .parent = parent};
+hf_status hf__lmdb_nested_begin(hf__lmdb_env *env, hf__lmdb_txn *parent, hf__lmdb_txn *t, hf_error *err) {
+  *t = (hf__lmdb_txn){.kind = HF_TXN_WRITE, .parent = parent};
   int rc = mdb_txn_begin(env->mdb, parent->mdb, 0, &t->mdb);
-  return rc ? env_fail(env, rc, "begin a nested transaction", err) : HF_OK;
+  return rc ? hf__lmdb_fail(env, rc, "begin a nested transaction", err) : HF_OK;
 }
 
-static bool remember_opened(struct lmdb_txn *t, struct lmdb_entity *e) {
+static bool remember_opened(hf__lmdb_txn *t, hf__lmdb_entity *e) {
   if (t->opened_count == t->opened_capacity) {
     size_t capacity = t->opened_capacity ? t->opened_capacity * 2 : 8;
-    struct lmdb_entity **opened = realloc(t->opened, capacity * sizeof(struct lmdb_entity *));
+    hf__lmdb_entity **opened = realloc(t->opened, capacity * sizeof(hf__lmdb_entity *));
     if (!opened) return false;
     t->opened = opened;
     t->opened_capacity = capacity;
@@ -139,12 +139,12 @@ static bool remember_opened(struct lmdb_txn *t, struct lmdb_entity *e) {
   return true;
 }
 
-hf_status env_nested_commit(struct lmdb_env *env, struct lmdb_txn *t, hf_error *err) {
+hf_status hf__lmdb_nested_commit(hf__lmdb_env *env, hf__lmdb_txn *t, hf_error *err) {
   /* Room in the parent's list comes first, so that nothing can fail once LMDB has committed. */
   for (size_t i = 0; i < t->opened_count; i++)
     if (!remember_opened(t->parent, t->opened[i])) {
       t->parent->opened_count -= i;
-      env_nested_abort(t);
+      hf__lmdb_nested_abort(t);
       return hf_error_set(err, HF_IO, "out of memory");
     }
   int rc = mdb_txn_commit(t->mdb);
@@ -153,17 +153,17 @@ hf_status env_nested_commit(struct lmdb_env *env, struct lmdb_txn *t, hf_error *
     for (size_t i = 0; i < t->opened_count; i++) t->opened[i]->txn_dbi = 0;
   }
   free(t->opened);
-  return rc ? env_fail(env, rc, "commit a nested transaction", err) : HF_OK;
+  return rc ? hf__lmdb_fail(env, rc, "commit a nested transaction", err) : HF_OK;
 }
 
-void env_nested_abort(struct lmdb_txn *t) {
+void hf__lmdb_nested_abort(hf__lmdb_txn *t) {
   mdb_txn_abort(t->mdb);
   for (size_t i = 0; i < t->opened_count; i++) t->opened[i]->txn_dbi = 0;
   free(t->opened);
 }
 
-hf_status env_write_dbi(struct lmdb_env *env, struct lmdb_txn *t, struct lmdb_entity *e, bool create, MDB_dbi *dbi,
-                        hf_error *err) {
+hf_status hf__lmdb_write_dbi(hf__lmdb_env *env, hf__lmdb_txn *t, hf__lmdb_entity *e, bool create, MDB_dbi *dbi,
+                             hf_error *err) {
   if (!atomic_load_explicit(&e->touched, memory_order_relaxed)) atomic_store(&e->touched, true);
   *dbi = e->txn_dbi ? e->txn_dbi : atomic_load_explicit(&e->dbi, memory_order_relaxed);
   if (*dbi) return HF_OK;
@@ -173,8 +173,8 @@ hf_status env_write_dbi(struct lmdb_env *env, struct lmdb_txn *t, struct lmdb_en
     return HF_OK;
   }
   if (rc) {
-    if (rc == MDB_MAP_FULL) env_note_full(t);
-    return env_fail(env, rc, "open an entity type", err);
+    if (rc == MDB_MAP_FULL) hf__lmdb_note_full(t);
+    return hf__lmdb_fail(env, rc, "open an entity type", err);
   }
   if (!remember_opened(t, e)) return hf_error_set(err, HF_IO, "out of memory");
   e->txn_dbi = *dbi;
