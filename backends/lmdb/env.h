@@ -19,7 +19,7 @@
 #include <stdatomic.h>
 #include <sys/types.h>
 
-#include "data_file.h"
+#include "files.h"
 #include "holdfast/backend.h"
 
 enum {

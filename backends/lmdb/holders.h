@@ -6,7 +6,7 @@
 #ifndef HF_BACKENDS_LMDB_HOLDERS_H
 #define HF_BACKENDS_LMDB_HOLDERS_H
 
-#include "data_file.h"
+#include "files.h"
 
 /* Room for "process 1234 (bot)", with its 0. */
 enum { HOLDER_TEXT = 64 };

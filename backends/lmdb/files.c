@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Which file a store is: see data_file.h.
+ * Which file a store is: see files.h.
  */
-#include "data_file.h"
+#include "files.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -4,8 +4,8 @@
  * names of one data file are two lock files and no exclusion, and a data file that is exchanged while somebody has the
  * former one open shares its locks and its last commit's number with another store.  Both end in lost writes.
  */
-#ifndef HF_BACKENDS_LMDB_DATA_FILE_H
-#define HF_BACKENDS_LMDB_DATA_FILE_H
+#ifndef HF_BACKENDS_LMDB_FILES_H
+#define HF_BACKENDS_LMDB_FILES_H
 
 #include <sys/types.h>
 
