@@ -8,6 +8,8 @@
  * interrupted there is either no data file or a whole one; what is left of the
  * work directory is swept by the next process that opens the store.
  */
+#include "create.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -20,37 +22,18 @@
 #include <unistd.h>
 
 #include "env.h"
+#include "filesystem.h"
 #include "holders.h"
+#include "status.h"
 
 #define WORK_PREFIX ".holdfast-new-"
-enum { PATH_MAX_HERE = 4096, CREATE_TRIES = 16, LOCK_FILE_SIZE = 64 * (READERS_MAX + 2) };
-
-static hf_status fail_errno(hf_error *err, const char *doing, const char *path) {
-  int e = errno;
-  hf_error_set(err, e == ENOTDIR || e == ENAMETOOLONG ? HF_INVALID_ARGUMENT : hf__lmdb_status(e), "cannot %s %s: %s",
-               doing, path, strerror(e));
-  hf_error_cause(err, "errno %d", e);
-  return err->status;
-}
-
-hf_status hf__lmdb_reserve_lock(const char *dir, hf_error *err) {
-  char path[PATH_MAX_HERE];
-  if ((size_t)snprintf(path, sizeof path, "%s/lock.mdb", dir) >= sizeof path)
-    return hf_error_set(err, HF_INVALID_ARGUMENT, "the path of the store is too long");
-  int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-  if (fd < 0) return HF_OK; /* LMDB will not get further either, and says more */
-  hf_status status = HF_OK;
-  if (fallocate(fd, 0, 0, LOCK_FILE_SIZE) && errno != EOPNOTSUPP && errno != ENOSYS)
-    status = fail_errno(err, "make room for", path);
-  close(fd);
-  return status;
-}
+enum { PATH_MAX_HERE = 4096, CREATE_TRIES = 16 };
 
 static hf_status sync_directory(const char *path, hf_error *err) {
   int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return fail_errno(err, "open directory", path);
+  if (fd < 0) return hf__lmdb_fail_errno(err, "open directory", path);
   int rc = fsync(fd);
-  hf_status status = rc ? fail_errno(err, "flush directory", path) : HF_OK;
+  hf_status status = rc ? hf__lmdb_fail_errno(err, "flush directory", path) : HF_OK;
   close(fd);
   return status;
 }
@@ -65,7 +48,7 @@ static hf_status make_directories(const char *path, hf_error *err) {
   }
   if (errno == ENOTDIR)
     return hf_error_set(err, HF_INVALID_ARGUMENT, "%s: a file stands where a directory should be", path);
-  if (errno != ENOENT) return fail_errno(err, "look at", path);
+  if (errno != ENOENT) return hf__lmdb_fail_errno(err, "look at", path);
   char parent[PATH_MAX_HERE];
   size_t n = strlen(path);
   while (n > 1 && path[n - 1] == '/') n--;
@@ -76,7 +59,7 @@ static hf_status make_directories(const char *path, hf_error *err) {
   parent[n ? n : 1] = '\0';
   hf_status status = make_directories(parent, err);
   if (status) return status;
-  if (mkdir(path, 0777) && errno != EEXIST) return fail_errno(err, "make directory", path);
+  if (mkdir(path, 0777) && errno != EEXIST) return hf__lmdb_fail_errno(err, "make directory", path);
   return sync_directory(parent, err);
 }
 
@@ -196,7 +179,7 @@ hf_status hf__lmdb_create(const hf_location *at, hf_error *err) {
     if (!at->options->read_only) sweep(at->path);
     return HF_OK;
   }
-  if (errno != ENOENT && errno != ENOTDIR) return fail_errno(err, "look at", data);
+  if (errno != ENOENT && errno != ENOTDIR) return hf__lmdb_fail_errno(err, "look at", data);
   if (stat(at->path, &st) == 0 && !S_ISDIR(st.st_mode))
     return hf_error_set(err, HF_INVALID_ARGUMENT, "%s is a file: a store needs a directory of its own", at->path);
   status = check_deleted(at->path, data, err);
@@ -208,11 +191,11 @@ hf_status hf__lmdb_create(const hf_location *at, hf_error *err) {
   if (status) return status;
   sweep(at->path);
   int lock = make_work(at->path, work, sizeof work);
-  if (lock < 0) return fail_errno(err, "make a store in", at->path);
+  if (lock < 0) return hf__lmdb_fail_errno(err, "make a store in", at->path);
   status = build(work, err);
   if (status == HF_OK) {
     snprintf(made, sizeof made, "%s/data.mdb", work);
-    if (move_new(made, data) && errno != EEXIST) status = fail_errno(err, "move the new store to", data);
+    if (move_new(made, data) && errno != EEXIST) status = hf__lmdb_fail_errno(err, "move the new store to", data);
   }
   if (status == HF_OK) status = sync_directory(at->path, err);
   remove_work(work);

@@ -1,6 +1,21 @@
 /* SPDX-License-Identifier: MIT
  *
- * One LMDB environment: readers, the writer, named databases, the map's size.
+ * One LMDB environment, as the files of this folder share it.
+ *
+ *   lmdb.c           the slots
+ *   scan.c           walking an entity type
+ *   readers.c        read transactions
+ *   writer.c         the write transaction, and those nested in it
+ *   snapshot.c       transactions that only read
+ *   databases.c      entity types and their named databases
+ *   map.c            the map's size, and repair
+ *   open.c           opening, also anew
+ *   pool.c           the readers that are kept
+ *   quarantine.c     what is unreadable
+ *   env.c            which environments this process has, and what their errors say
+ *   create.c, files.c, header_check.c, holders.c, filesystem.c, record.c, status.c   each of one thing
+ *
+ * Each calls those after it only.
  *
  * LMDB's rules, and who keeps them here:
  *  - one environment per file and process: the core's registry, by identity;
@@ -24,7 +39,6 @@
 
 enum {
   READER_POOL = 32,         /* read transactions kept for reuse; also how many threads read at once without waiting */
-  READERS_MAX = 254,        /* reader slots in a lock file that we create, for all processes together */
   DBIS_MAX = 256,           /* named databases open at once, at most: what one transaction may touch */
   OPEN_DBIS_MAX = 16,       /* named databases kept open between operations */
   REPAIRS_MAX = 8,          /* how often a transaction is begun again after a repair */
@@ -95,86 +109,13 @@ typedef struct hf__lmdb_txn {
   size_t opened_count, opened_capacity;
 } hf__lmdb_txn;
 
-/* Makes a store in the directory unless there is one: nothing, or a whole one, whenever it is interrupted. */
-hf_status hf__lmdb_create(const hf_location *at, hf_error *err);
-/* Gives the lock file in the directory its blocks, before LMDB maps it: on a full disk, writing to a map without blocks
- * is a fatal signal.  HF_FULL. */
-hf_status hf__lmdb_reserve_lock(const char *dir, hf_error *err);
-/* LMDB reports a short write, as on a disk that runs full, as EIO: ENOSPC or EFBIG where that is what happened,
- * otherwise rc as it is. */
-int hf__lmdb_explain_eio(int rc, const char *dir);
-/* The status that LMDB's result (or an errno) means. */
-hf_status hf__lmdb_status(int rc);
-
-hf_status hf__lmdb_open(const hf_location *at, hf__lmdb_env **out, hf_error *err);
-void hf__lmdb_close(hf__lmdb_env *env);
-/* The environment of this process that was in this directory when it was opened; NULL: none. */
-const hf__lmdb_env *hf__lmdb_find_here(const char *dir);
-
 /* Translates LMDB's result into a status with a message; `doing` is what failed ("commit"). */
 hf_status hf__lmdb_fail(const hf__lmdb_env *env, int rc, const char *doing, hf_error *err);
 
-/* A read transaction at the present moment, from the pool.  Give it back soon; nothing may block in between. */
-hf_status hf__lmdb_read_begin(hf__lmdb_env *env, MDB_txn **txn, hf_error *err);
-void hf__lmdb_read_end(hf__lmdb_env *env, MDB_txn *txn);
-
-/* The same with the entity's database: *dbi is 0 where the entity type is not in the store.  With txn given (a
- * snapshot or write transaction of this thread), uses that. */
-hf_status hf__lmdb_read_entity(hf__lmdb_env *env, hf__lmdb_txn *in, hf__lmdb_entity *entity, MDB_txn **txn,
-                               MDB_dbi *dbi, hf_error *err);
-/* Ends what hf__lmdb_read_entity() began; `in` as there. */
-void hf__lmdb_read_entity_end(hf__lmdb_env *env, hf__lmdb_txn *in, MDB_txn *txn);
-
-/* Begins the process's write transaction, waiting for other writers.
- *   frees  it frees more than it takes, and may use lent room */
-hf_status hf__lmdb_write_begin(hf__lmdb_env *env, hf__lmdb_txn *txn, bool frees, hf_error *err);
-hf_status hf__lmdb_write_commit(hf__lmdb_env *env, hf__lmdb_txn *txn, hf_error *err);
-void hf__lmdb_write_abort(hf__lmdb_env *env, hf__lmdb_txn *txn);
-/* A transaction inside another one. */
-hf_status hf__lmdb_nested_begin(hf__lmdb_env *env, hf__lmdb_txn *parent, hf__lmdb_txn *txn, hf_error *err);
-hf_status hf__lmdb_nested_commit(hf__lmdb_env *env, hf__lmdb_txn *txn, hf_error *err);
-void hf__lmdb_nested_abort(hf__lmdb_txn *txn);
-
-/* The entity's database for writing; with `create` makes it, otherwise *dbi is 0 where there is none. */
-hf_status hf__lmdb_write_dbi(hf__lmdb_env *env, hf__lmdb_txn *txn, hf__lmdb_entity *entity, bool create, MDB_dbi *dbi,
-                             hf_error *err);
-
-hf_status hf__lmdb_snapshot_begin(hf__lmdb_env *env, hf__lmdb_txn *txn, hf_error *err);
-void hf__lmdb_snapshot_end(hf__lmdb_env *env, hf__lmdb_txn *txn);
-
-/* Whether the map is below its size limit. */
-bool hf__lmdb_can_grow(const hf__lmdb_env *env);
-/* Makes room after a transaction failed for lack of map: doubles the map, unless it has grown beyond `full_size`
- * meanwhile. frees  the write frees more than it takes: a store at its size limit is lent some room beyond it, since
- * LMDB needs pages to delete; it is taken back before the next write HF_FULL: the size limit is reached.  Call without
- * a transaction and without write_lock. */
-hf_status hf__lmdb_make_room(hf__lmdb_env *env, size_t full_size, bool frees, hf_error *err);
-
-/* Notes in the transaction, and those around it, that the map is full. */
-void hf__lmdb_note_full(hf__lmdb_txn *txn);
-
-hf_status hf__lmdb_entity_open(hf__lmdb_env *env, hf_slice name, hf__lmdb_entity **out, hf_error *err);
-void hf__lmdb_entity_close(hf__lmdb_env *env, hf__lmdb_entity *entity);
-
-/* ---- between the files of this folder */
-
-/* A read transaction of its own, outside the pool.  LMDB's result; MDB_PANIC without an environment. */
-int hf__lmdb_begin_read_txn(hf__lmdb_env *env, MDB_txn **txn);
-
-/* Mends what keeps a transaction from beginning: MDB_MAP_RESIZED (another process has grown the map) and MDB_PANIC (a
- * commit failed half way: LMDB refuses everything until the environment is opened anew).  Any other result becomes the
- * error.  Call without a transaction. */
-hf_status hf__lmdb_repair(hf__lmdb_env *env, int rc, const char *doing, hf_error *err);
-
-/* Takes every reader out of circulation: no pooled read is running afterwards, and none begins until the end. */
-void hf__lmdb_exclusive_begin(hf__lmdb_env *env, MDB_txn *taken[READER_POOL]);
-void hf__lmdb_exclusive_end(hf__lmdb_env *env, MDB_txn *taken[READER_POOL]);
-
-/* These need write_lock, and no transaction. */
-hf_status hf__lmdb_repair_locked(hf__lmdb_env *env, int rc, const char *doing, hf_error *err);
-hf_status hf__lmdb_set_map_size(hf__lmdb_env *env, uint64_t size, hf_error *err);
-hf_status hf__lmdb_grow_locked(hf__lmdb_env *env, hf_error *err);
-/* Closes databases that have not been used lately, until few enough are open. */
-void hf__lmdb_close_cold(hf__lmdb_env *env);
+/* Lists the environment among those of this process, and takes it off. */
+void hf__lmdb_enlist(hf__lmdb_env *env);
+void hf__lmdb_delist(hf__lmdb_env *env);
+/* The environment of this process that was in this directory when it was opened; NULL: none. */
+const hf__lmdb_env *hf__lmdb_find_here(const char *dir);
 
 #endif

@@ -11,8 +11,15 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <time.h>
+#include <unistd.h>
 
-enum { PATH_MOST = 4096, LINK_TRIES = 100 }; /* a new store has two names for a moment, see create.c */
+#include "status.h"
+
+enum {
+  PATH_MOST = 4096,
+  LINK_TRIES = 100, /* a new store has two names for a moment, see create.c */
+  LOCK_FILE_SIZE = 64 * (READERS_MAX + 2)
+};
 
 hf_status hf__lmdb_data_path(const char *dir, char *out, size_t capacity, hf_error *err) {
   if ((size_t)snprintf(out, capacity, "%s/" DATA_FILE, dir) >= capacity)
@@ -76,4 +83,17 @@ hf__lmdb_file hf__lmdb_file_of(int fd) {
   struct stat st;
   if (fstat(fd, &st)) return (hf__lmdb_file){0, 0};
   return (hf__lmdb_file){st.st_dev, st.st_ino};
+}
+
+hf_status hf__lmdb_reserve_lock(const char *dir, hf_error *err) {
+  char path[PATH_MOST];
+  if ((size_t)snprintf(path, sizeof path, "%s/" LOCK_FILE, dir) >= sizeof path)
+    return hf_error_set(err, HF_INVALID_ARGUMENT, "the path of the store is too long");
+  int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  if (fd < 0) return HF_OK; /* LMDB will not get further either, and says more */
+  hf_status status = HF_OK;
+  if (fallocate(fd, 0, 0, LOCK_FILE_SIZE) && errno != EOPNOTSUPP && errno != ENOSYS)
+    status = hf__lmdb_fail_errno(err, "make room for", path);
+  close(fd);
+  return status;
 }

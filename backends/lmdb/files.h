@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Which file a store is.  LMDB finds its lock file by the data file's folder, and knows nothing of the file itself: two
- * names of one data file are two lock files and no exclusion, and a data file that is exchanged while somebody has the
- * former one open shares its locks and its last commit's number with another store.  Both end in lost writes.
+ * Which files a store is.  LMDB finds its lock file by the data file's folder, and knows nothing of the file itself:
+ * two names of one data file are two lock files and no exclusion, and a data file that is exchanged while somebody has
+ * the former one open shares its locks and its last commit's number with another store.  Both end in lost writes.
  */
 #ifndef HF_BACKENDS_LMDB_FILES_H
 #define HF_BACKENDS_LMDB_FILES_H
@@ -14,6 +14,9 @@
 /* The names of LMDB's files in a store's folder. */
 #define DATA_FILE "data.mdb"
 #define LOCK_FILE "lock.mdb"
+
+/* Reader slots in a lock file that we create, for all processes together. */
+enum { READERS_MAX = 254 };
 
 /* A file, whatever it is called.  All zero: none. */
 typedef struct hf__lmdb_file {
@@ -31,6 +34,10 @@ hf_status hf__lmdb_data_file(const char *dir, hf__lmdb_file *out, hf_error *err)
 /* HF_UNSUPPORTED where the lock file has a second name: another store that has it, too, would share its locks and its
  * last commit's number.  Copies of a store that are made of links have it, where only the data file was replaced. */
 hf_status hf__lmdb_check_lock_file(const char *dir, hf_error *err);
+
+/* Gives the lock file in the directory its blocks, before LMDB maps it: on a full disk, writing to a map without blocks
+ * is a fatal signal.  HF_FULL. */
+hf_status hf__lmdb_reserve_lock(const char *dir, hf_error *err);
 
 /* Whether a file in the folder that `dir_fd` is (O_PATH will do) is this one.  By statx() for what is asked alone:
  * asking for times makes recent kernels write the inode at the next flush, which costs a fifth of a synced commit. */

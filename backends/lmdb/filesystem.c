@@ -1,10 +1,17 @@
 /* SPDX-License-Identifier: MIT
  *
- * On what kind of filesystem a store lies: LMDB's locks and its map need a local one.
+ * On what kind of filesystem a store lies: LMDB's locks and its map need a local one.  And whether one that fails is
+ * full.
  */
 #include "filesystem.h"
 
+#include <errno.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/statfs.h>
+#include <sys/statvfs.h>
+
+#include "files.h"
 
 const char *hf__lmdb_network_filesystem(long type) {
   static const struct {
@@ -28,4 +35,18 @@ hf_status hf__lmdb_check_filesystem(const char *dir, hf_error *err) {
                       "%s is on a network filesystem (%s), where LMDB's locks and map are not safe: use a local disk, "
                       "or say networkfs=1 if only this one machine ever opens it",
                       dir, name);
+}
+
+int hf__lmdb_explain_eio(int rc, const char *dir) {
+  struct statvfs fs;
+  struct rlimit limit;
+  struct stat st;
+  char data[4096];
+  if (rc != EIO) return rc;
+  if (statvfs(dir, &fs) == 0 && fs.f_bavail < 64) return ENOSPC;
+  if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
+      hf__lmdb_data_path(dir, data, sizeof data, NULL) == HF_OK && stat(data, &st) == 0 &&
+      (rlim_t)st.st_size + ((rlim_t)1 << 20) > limit.rlim_cur)
+    return EFBIG;
+  return rc;
 }

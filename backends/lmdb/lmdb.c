@@ -2,8 +2,8 @@
  *
  * The default backend: LMDB.  One environment per base directory, one named
  * database per entity name, key = order key (so the tree is in natural order),
- * value = a record (record.h).  This file holds the slots; env.c keeps LMDB's
- * rules, create.c makes new stores, quarantine.c keeps what is unreadable.
+ * value = a record (record.h).  This file holds the slots; env.h says
+ * which file keeps which of LMDB's rules.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -11,10 +11,17 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "env.h"
+#include "create.h"
+#include "databases.h"
+#include "map.h"
+#include "open.h"
+#include "pool.h"
 #include "quarantine.h"
+#include "readers.h"
 #include "record.h"
 #include "scan.h"
+#include "snapshot.h"
+#include "writer.h"
 
 /* ---- stores */
 

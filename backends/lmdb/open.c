@@ -1,90 +1,24 @@
 /* SPDX-License-Identifier: MIT
  *
- * Opening an LMDB environment, the size of its map, and opening it anew after a
- * commit that failed half way.  See env.h for the rules.
+ * Opening an LMDB environment: see open.h.
  */
-#include "env.h"
+#include "open.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "filesystem.h"
 #include "header_check.h"
 #include "holders.h"
+#include "pool.h"
 
 enum { PATH_MOST = 4096 };
 
-static const uint64_t MAP_DEFAULT = (uint64_t)64 << 30, MAP_SMALLEST = 64 << 10, MAP_LARGEST = (uint64_t)64 << 40,
-                      MAP_LEAST_TRIED = 64 << 20, LENT_BYTES = 1 << 20;
-
-/* ---- errors */
-
-hf_status hf__lmdb_status(int rc) {
-  switch (rc) {
-  case MDB_MAP_FULL:
-  case ENOSPC:
-  case EDQUOT:
-  case EFBIG: return HF_FULL;
-  case MDB_READERS_FULL:
-  case EAGAIN:
-  case EBUSY: return HF_BUSY;
-  case MDB_DBS_FULL:
-  case MDB_VERSION_MISMATCH: return HF_UNSUPPORTED;
-  case MDB_BAD_VALSIZE: return HF_INVALID_VALUE;
-  case MDB_CORRUPTED:
-  case MDB_PAGE_NOTFOUND:
-  case MDB_INVALID: return HF_CORRUPT;
-  case EACCES:
-  case EROFS:
-  case EPERM: return HF_READONLY;
-  default: return HF_IO;
-  }
-}
-
-int hf__lmdb_explain_eio(int rc, const char *dir) {
-  struct statvfs fs;
-  struct rlimit limit;
-  struct stat st;
-  char data[4096];
-  if (rc != EIO) return rc;
-  if (statvfs(dir, &fs) == 0 && fs.f_bavail < 64) return ENOSPC;
-  if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
-      hf__lmdb_data_path(dir, data, sizeof data, NULL) == HF_OK && stat(data, &st) == 0 &&
-      (rlim_t)st.st_size + ((rlim_t)1 << 20) > limit.rlim_cur)
-    return EFBIG;
-  return rc;
-}
-
-/* What a person should know beyond LMDB's own words; NULL where those say enough. */
-static const char *hint_for(const hf__lmdb_env *env, int rc) {
-  switch (rc) {
-  case MDB_MAP_FULL: return env->options.max_size ? "the store has reached its size limit (maxsize)" : NULL;
-  case MDB_READERS_FULL: return "every reader slot is taken by a running process";
-  case EAGAIN:
-    return "a process of the same number in another container has it open, and LMDB tells processes apart by their "
-           "numbers: run containers that share a store in one PID namespace";
-  case MDB_DBS_FULL: return "one transaction can touch at most 240 entity names";
-  case MDB_BAD_VALSIZE: return "the value is too large for LMDB";
-  default: return NULL;
-  }
-}
-
-hf_status hf__lmdb_fail(const hf__lmdb_env *env, int rc, const char *doing, hf_error *err) {
-  rc = hf__lmdb_explain_eio(rc, env->path);
-  const char *hint = hint_for(env, rc);
-  hf_status status = hf__lmdb_status(rc);
-  hf_error_set(err, status, "%s: cannot %s: %s", env->path, doing, hint ? hint : mdb_strerror(rc));
-  hf_error_cause(err, "%s (%d)", mdb_strerror(rc), rc);
-  return status;
-}
-
-/* ---- opening */
+static const uint64_t MAP_DEFAULT = (uint64_t)64 << 30, MAP_SMALLEST = 64 << 10, MAP_LEAST_TRIED = 64 << 20;
 
 static unsigned open_flags(const hf_options *o) {
   unsigned flags = MDB_NOTLS;
@@ -236,16 +170,6 @@ static hf_status start(hf__lmdb_env *env, hf_error *err) {
   return HF_OK;
 }
 
-static hf__lmdb_env *environments;
-
-const hf__lmdb_env *hf__lmdb_find_here(const char *dir) {
-  struct stat st;
-  if (stat(dir, &st)) return NULL;
-  for (const hf__lmdb_env *e = environments; e; e = e->next)
-    if (e->process == getpid() && e->directory.device == st.st_dev && e->directory.inode == st.st_ino) return e;
-  return NULL;
-}
-
 /* Looks at the data file and at who else has it, before LMDB opens it. */
 static hf_status check_place(const hf_location *at, hf_error *err) {
   char data[PATH_MOST];
@@ -292,8 +216,7 @@ hf_status hf__lmdb_open(const hf_location *at, hf__lmdb_env **out, hf_error *err
   pthread_mutex_init(&env->write_lock, NULL);
   status = start(env, err);
   if (status == HF_OK) note_files(env);
-  env->next = environments;
-  environments = env;
+  hf__lmdb_enlist(env);
   if (status) {
     hf__lmdb_close(env);
     return status;
@@ -302,21 +225,10 @@ hf_status hf__lmdb_open(const hf_location *at, hf__lmdb_env **out, hf_error *err
   return HF_OK;
 }
 
-/* Aborts the pooled readers.  The pool is at rest. */
-static void drop_readers(hf__lmdb_env *env) {
-  for (int i = 0; i < READER_POOL; i++) {
-    MDB_txn *txn = atomic_exchange(&env->idle[i], NULL);
-    if (txn) mdb_txn_abort(txn);
-  }
-  env->readers_made = 0;
-}
-
 void hf__lmdb_close(hf__lmdb_env *env) {
-  hf__lmdb_env **link = &environments;
-  while (*link && *link != env) link = &(*link)->next;
-  if (*link) *link = env->next;
+  hf__lmdb_delist(env);
   if (env->mdb) {
-    drop_readers(env);
+    hf__lmdb_drop_readers(env);
     if (!env->options.read_only && env->options.durability != HF_DURABILITY_SYNC) mdb_env_sync(env->mdb, 1);
     mdb_env_close(env->mdb);
   }
@@ -331,103 +243,11 @@ void hf__lmdb_close(hf__lmdb_env *env) {
   free(env);
 }
 
-/* ---- the map's size, and reopening.  These need write_lock, and no transaction. */
-
-/* Closes the environment and opens it anew.  `taken` are all its readers. */
-static hf_status restart(hf__lmdb_env *env, MDB_txn *taken[READER_POOL], hf_error *err) {
+hf_status hf__lmdb_restart(hf__lmdb_env *env, MDB_txn *taken[READER_POOL], hf_error *err) {
   for (unsigned n = 0; n < env->readers_made; n++) mdb_txn_abort(taken[n]);
   env->readers_made = 0;
   if (env->mdb) mdb_env_close(env->mdb);
   env->mdb = NULL;
   for (hf__lmdb_entity *e = env->entities; e; e = e->next) atomic_store(&e->dbi, 0);
   return start(env, err);
-}
-
-hf_status hf__lmdb_set_map_size(hf__lmdb_env *env, uint64_t size, hf_error *err) {
-  MDB_txn *taken[READER_POOL] = {NULL};
-  hf_status status = HF_OK;
-  hf__lmdb_exclusive_begin(env, taken);
-  if (!env->mdb) {
-    status = hf__lmdb_fail(env, MDB_PANIC, "resize the map", err);
-  } else if (env->snapshots) {
-    status = hf_error_set(
-        err, HF_BUSY, "%s: the map must grow, but a snapshot is open in this process: try again after it", env->path);
-  } else {
-    int rc = mdb_env_set_mapsize(env->mdb, size);
-    MDB_envinfo info;
-    if (rc == 0 && mdb_env_info(env->mdb, &info) == 0) env->map_size = info.me_mapsize;
-    if (rc) { /* LMDB has given up the old map before it could make the new one */
-      hf_error unused;
-      restart(env, taken, &unused);
-      status = hf_error_set(err, HF_FULL, "%s: cannot map %llu bytes: %s", env->path, (unsigned long long)size,
-                            mdb_strerror(rc));
-    }
-  }
-  hf__lmdb_exclusive_end(env, taken);
-  return status;
-}
-
-static uint64_t size_limit(const hf__lmdb_env *env) {
-  return env->options.max_size ? env->options.max_size : MAP_LARGEST;
-}
-
-bool hf__lmdb_can_grow(const hf__lmdb_env *env) { return env->map_size < size_limit(env); }
-
-hf_status hf__lmdb_grow_locked(hf__lmdb_env *env, hf_error *err) {
-  uint64_t limit = size_limit(env);
-  if (!hf__lmdb_can_grow(env))
-    return hf_error_set(err, HF_FULL,
-                        "%s is full: it has reached its size limit of %llu bytes (maxsize); remove entities, or open "
-                        "it with a larger one",
-                        env->path, (unsigned long long)limit);
-  uint64_t size = env->map_size * 2;
-  if (size > limit) size = limit;
-  mdb_reader_check(env->mdb, NULL);
-  return hf__lmdb_set_map_size(env, size, err);
-}
-
-hf_status hf__lmdb_make_room(hf__lmdb_env *env, size_t full_size, bool frees, hf_error *err) {
-  hf_status status = HF_OK;
-  pthread_mutex_lock(&env->write_lock);
-  if (env->map_size <= full_size) {
-    if (!frees || hf__lmdb_can_grow(env)) {
-      status = hf__lmdb_grow_locked(env, err);
-    } else if (env->lent) {
-      status = hf_error_set(
-          err, HF_FULL, "%s is full, even for deleting so much at once: remove fewer, or open it with a larger maxsize",
-          env->path);
-    } else {
-      status = hf__lmdb_set_map_size(env, env->map_size + env->map_size / 4 + LENT_BYTES, err);
-      env->lent = status == HF_OK;
-    }
-  }
-  pthread_mutex_unlock(&env->write_lock);
-  return status;
-}
-
-/* LMDB refuses everything after a failed write of its header page, until the environment is opened anew. */
-static hf_status reopen_locked(hf__lmdb_env *env, hf_error *err) {
-  MDB_txn *taken[READER_POOL] = {NULL};
-  hf__lmdb_exclusive_begin(env, taken);
-  hf_status status = env->snapshots
-                         ? hf_error_set(err, HF_BUSY,
-                                        "%s must be reopened after a failed commit, but a snapshot is open: end "
-                                        "it first",
-                                        env->path)
-                         : restart(env, taken, err);
-  hf__lmdb_exclusive_end(env, taken);
-  return status;
-}
-
-hf_status hf__lmdb_repair_locked(hf__lmdb_env *env, int rc, const char *doing, hf_error *err) {
-  if (rc == MDB_MAP_RESIZED) return hf__lmdb_set_map_size(env, 0, err); /* another process has grown the map */
-  if (rc == MDB_PANIC) return reopen_locked(env, err);
-  return hf__lmdb_fail(env, rc, doing, err);
-}
-
-hf_status hf__lmdb_repair(hf__lmdb_env *env, int rc, const char *doing, hf_error *err) {
-  pthread_mutex_lock(&env->write_lock);
-  hf_status status = hf__lmdb_repair_locked(env, rc, doing, err);
-  pthread_mutex_unlock(&env->write_lock);
-  return status;
 }

@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "readers.h"
 #include "record.h"
 
 static int compare(hf_slice a, const MDB_val *b) {

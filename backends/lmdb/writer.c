@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * Writing to an LMDB environment: one transaction a process at a time, and those
- * nested in it.
+ * Writing to an LMDB environment: see writer.h.
  */
+#include "writer.h"
+
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "env.h"
+#include "databases.h"
+#include "map.h"
 
 /* HF_UNAVAILABLE for a file of the store that is not in its folder any more, or is another one now. */
 static hf_status check_in_place(hf__lmdb_env *env, const char *name, const hf__lmdb_file *file, hf_error *err) {
@@ -82,28 +84,9 @@ hf_status hf__lmdb_write_begin(hf__lmdb_env *env, hf__lmdb_txn *t, bool frees, h
   return status;
 }
 
-void hf__lmdb_note_full(hf__lmdb_txn *t) {
-  for (; t; t = t->parent) t->map_full = true;
-}
-
-/* Settles the handles that the transaction opened: kept, or closed by LMDB. */
-static void settle_opened(hf__lmdb_env *env, hf__lmdb_txn *t, bool keep) {
-  for (size_t i = 0; i < t->opened_count; i++) {
-    hf__lmdb_entity *e = t->opened[i];
-    if (keep) {
-      atomic_store_explicit(&e->dbi, e->txn_dbi, memory_order_release);
-      env->dbis_open++;
-    }
-    e->txn_dbi = 0;
-  }
-  free(t->opened);
-  t->opened = NULL;
-  t->opened_count = 0;
-}
-
 hf_status hf__lmdb_write_commit(hf__lmdb_env *env, hf__lmdb_txn *t, hf_error *err) {
   int rc = mdb_txn_commit(t->mdb);
-  settle_opened(env, t, rc == 0);
+  hf__lmdb_settle_opened(env, t, rc == 0);
   hf_status status = HF_OK;
   if (rc == MDB_MAP_FULL) t->map_full = true;
   if (t->map_full && t->held) env->grow = true;
@@ -116,7 +99,7 @@ hf_status hf__lmdb_write_commit(hf__lmdb_env *env, hf__lmdb_txn *t, hf_error *er
 
 void hf__lmdb_write_abort(hf__lmdb_env *env, hf__lmdb_txn *t) {
   mdb_txn_abort(t->mdb);
-  settle_opened(env, t, false);
+  hf__lmdb_settle_opened(env, t, false);
   if (t->map_full && t->held) env->grow = true;
   pthread_mutex_unlock(&env->write_lock);
 }
@@ -127,22 +110,10 @@ hf_status hf__lmdb_nested_begin(hf__lmdb_env *env, hf__lmdb_txn *parent, hf__lmd
   return rc ? hf__lmdb_fail(env, rc, "begin a nested transaction", err) : HF_OK;
 }
 
-static bool remember_opened(hf__lmdb_txn *t, hf__lmdb_entity *e) {
-  if (t->opened_count == t->opened_capacity) {
-    size_t capacity = t->opened_capacity ? t->opened_capacity * 2 : 8;
-    hf__lmdb_entity **opened = realloc(t->opened, capacity * sizeof(hf__lmdb_entity *));
-    if (!opened) return false;
-    t->opened = opened;
-    t->opened_capacity = capacity;
-  }
-  t->opened[t->opened_count++] = e;
-  return true;
-}
-
 hf_status hf__lmdb_nested_commit(hf__lmdb_env *env, hf__lmdb_txn *t, hf_error *err) {
   /* Room in the parent's list comes first, so that nothing can fail once LMDB has committed. */
   for (size_t i = 0; i < t->opened_count; i++)
-    if (!remember_opened(t->parent, t->opened[i])) {
+    if (!hf__lmdb_remember_opened(t->parent, t->opened[i])) {
       t->parent->opened_count -= i;
       hf__lmdb_nested_abort(t);
       return hf_error_set(err, HF_IO, "out of memory");
@@ -160,23 +131,4 @@ void hf__lmdb_nested_abort(hf__lmdb_txn *t) {
   mdb_txn_abort(t->mdb);
   for (size_t i = 0; i < t->opened_count; i++) t->opened[i]->txn_dbi = 0;
   free(t->opened);
-}
-
-hf_status hf__lmdb_write_dbi(hf__lmdb_env *env, hf__lmdb_txn *t, hf__lmdb_entity *e, bool create, MDB_dbi *dbi,
-                             hf_error *err) {
-  if (!atomic_load_explicit(&e->touched, memory_order_relaxed)) atomic_store(&e->touched, true);
-  *dbi = e->txn_dbi ? e->txn_dbi : atomic_load_explicit(&e->dbi, memory_order_relaxed);
-  if (*dbi) return HF_OK;
-  int rc = mdb_dbi_open(t->mdb, e->name, create ? MDB_CREATE : 0, dbi);
-  if (rc == MDB_NOTFOUND) {
-    *dbi = 0;
-    return HF_OK;
-  }
-  if (rc) {
-    if (rc == MDB_MAP_FULL) hf__lmdb_note_full(t);
-    return hf__lmdb_fail(env, rc, "open an entity type", err);
-  }
-  if (!remember_opened(t, e)) return hf_error_set(err, HF_IO, "out of memory");
-  e->txn_dbi = *dbi;
-  return HF_OK;
 }

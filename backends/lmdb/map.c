@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The size of the map, and mending an environment that refuses its work.  See map.h.
+ */
+#include "map.h"
+
+#include "open.h"
+#include "pool.h"
+
+static const uint64_t MAP_LARGEST = (uint64_t)64 << 40, LENT_BYTES = 1 << 20;
+
+hf_status hf__lmdb_set_map_size(hf__lmdb_env *env, uint64_t size, hf_error *err) {
+  MDB_txn *taken[READER_POOL] = {NULL};
+  hf_status status = HF_OK;
+  hf__lmdb_exclusive_begin(env, taken);
+  if (!env->mdb) {
+    status = hf__lmdb_fail(env, MDB_PANIC, "resize the map", err);
+  } else if (env->snapshots) {
+    status = hf_error_set(
+        err, HF_BUSY, "%s: the map must grow, but a snapshot is open in this process: try again after it", env->path);
+  } else {
+    int rc = mdb_env_set_mapsize(env->mdb, size);
+    MDB_envinfo info;
+    if (rc == 0 && mdb_env_info(env->mdb, &info) == 0) env->map_size = info.me_mapsize;
+    if (rc) { /* LMDB has given up the old map before it could make the new one */
+      hf_error unused;
+      hf__lmdb_restart(env, taken, &unused);
+      status = hf_error_set(err, HF_FULL, "%s: cannot map %llu bytes: %s", env->path, (unsigned long long)size,
+                            mdb_strerror(rc));
+    }
+  }
+  hf__lmdb_exclusive_end(env, taken);
+  return status;
+}
+
+static uint64_t size_limit(const hf__lmdb_env *env) {
+  return env->options.max_size ? env->options.max_size : MAP_LARGEST;
+}
+
+bool hf__lmdb_can_grow(const hf__lmdb_env *env) { return env->map_size < size_limit(env); }
+
+hf_status hf__lmdb_grow_locked(hf__lmdb_env *env, hf_error *err) {
+  uint64_t limit = size_limit(env);
+  if (!hf__lmdb_can_grow(env))
+    return hf_error_set(err, HF_FULL,
+                        "%s is full: it has reached its size limit of %llu bytes (maxsize); remove entities, or open "
+                        "it with a larger one",
+                        env->path, (unsigned long long)limit);
+  uint64_t size = env->map_size * 2;
+  if (size > limit) size = limit;
+  mdb_reader_check(env->mdb, NULL);
+  return hf__lmdb_set_map_size(env, size, err);
+}
+
+hf_status hf__lmdb_make_room(hf__lmdb_env *env, size_t full_size, bool frees, hf_error *err) {
+  hf_status status = HF_OK;
+  pthread_mutex_lock(&env->write_lock);
+  if (env->map_size <= full_size) {
+    if (!frees || hf__lmdb_can_grow(env)) {
+      status = hf__lmdb_grow_locked(env, err);
+    } else if (env->lent) {
+      status = hf_error_set(
+          err, HF_FULL, "%s is full, even for deleting so much at once: remove fewer, or open it with a larger maxsize",
+          env->path);
+    } else {
+      status = hf__lmdb_set_map_size(env, env->map_size + env->map_size / 4 + LENT_BYTES, err);
+      env->lent = status == HF_OK;
+    }
+  }
+  pthread_mutex_unlock(&env->write_lock);
+  return status;
+}
+
+/* LMDB refuses everything after a failed write of its header page, until the environment is opened anew. */
+static hf_status reopen_locked(hf__lmdb_env *env, hf_error *err) {
+  MDB_txn *taken[READER_POOL] = {NULL};
+  hf__lmdb_exclusive_begin(env, taken);
+  hf_status status = env->snapshots
+                         ? hf_error_set(err, HF_BUSY,
+                                        "%s must be reopened after a failed commit, but a snapshot is open: end "
+                                        "it first",
+                                        env->path)
+                         : hf__lmdb_restart(env, taken, err);
+  hf__lmdb_exclusive_end(env, taken);
+  return status;
+}
+
+hf_status hf__lmdb_repair_locked(hf__lmdb_env *env, int rc, const char *doing, hf_error *err) {
+  if (rc == MDB_MAP_RESIZED) return hf__lmdb_set_map_size(env, 0, err); /* another process has grown the map */
+  if (rc == MDB_PANIC) return reopen_locked(env, err);
+  return hf__lmdb_fail(env, rc, doing, err);
+}
+
+hf_status hf__lmdb_repair(hf__lmdb_env *env, int rc, const char *doing, hf_error *err) {
+  pthread_mutex_lock(&env->write_lock);
+  hf_status status = hf__lmdb_repair_locked(env, rc, doing, err);
+  pthread_mutex_unlock(&env->write_lock);
+  return status;
+}

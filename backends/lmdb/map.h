@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The size of the map, and mending an environment that refuses its work.
+ */
+#ifndef HF_BACKENDS_LMDB_MAP_H
+#define HF_BACKENDS_LMDB_MAP_H
+
+#include "env.h"
+
+/* Whether the map is below its size limit. */
+bool hf__lmdb_can_grow(const hf__lmdb_env *env);
+
+/* Makes room after a transaction failed for lack of map: doubles the map, unless it has grown beyond `full_size`
+ * meanwhile.  HF_FULL: the size limit is reached.  Call without a transaction and without write_lock.
+ *   frees  the write frees more than it takes: a store at its size limit is lent some room beyond it, since LMDB needs
+ *          pages to delete; it is taken back before the next write */
+hf_status hf__lmdb_make_room(hf__lmdb_env *env, size_t full_size, bool frees, hf_error *err);
+
+/* Mends what keeps a transaction from beginning: MDB_MAP_RESIZED (another process has grown the map) and MDB_PANIC (a
+ * commit failed half way: LMDB refuses everything until the environment is opened anew).  Any other result becomes the
+ * error.  Call without a transaction. */
+hf_status hf__lmdb_repair(hf__lmdb_env *env, int rc, const char *doing, hf_error *err);
+
+/* These need write_lock, and no transaction. */
+hf_status hf__lmdb_repair_locked(hf__lmdb_env *env, int rc, const char *doing, hf_error *err);
+hf_status hf__lmdb_set_map_size(hf__lmdb_env *env, uint64_t size, hf_error *err);
+hf_status hf__lmdb_grow_locked(hf__lmdb_env *env, hf_error *err);
+
+#endif

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Snapshots: see snapshot.h.
+ */
+#include "snapshot.h"
+
+#include "databases.h"
+#include "map.h"
+#include "pool.h"
+
+/* Opens the databases of all entity types in use, so that the snapshot knows their handles. */
+static hf_status open_all(hf__lmdb_env *env, hf_error *err) {
+  for (;;) {
+    hf__lmdb_entity *wanted = NULL;
+    pthread_mutex_lock(&env->gate);
+    unsigned open = 0;
+    for (hf__lmdb_entity *e = env->entities; e; e = e->next) {
+      if (atomic_load(&e->dbi)) {
+        open++;
+      } else if (e->refs && !e->txn_dbi && !atomic_load(&e->touched)) {
+        wanted = e;
+        wanted->refs++;
+        atomic_store(&e->touched, true);
+        break;
+      }
+    }
+    pthread_mutex_unlock(&env->gate);
+    if (!wanted || open >= OPEN_DBIS_MAX) {
+      if (wanted) hf__lmdb_entity_close(env, wanted);
+      return HF_OK;
+    }
+    bool exists;
+    hf_status status = hf__lmdb_open_dbi(env, wanted, &exists, err);
+    hf__lmdb_entity_close(env, wanted);
+    if (status) return status;
+  }
+}
+
+hf_status hf__lmdb_snapshot_begin(hf__lmdb_env *env, hf__lmdb_txn *t, hf_error *err) {
+  *t = (hf__lmdb_txn){.kind = HF_TXN_READ};
+  hf_status status = open_all(env, err);
+  if (status) return status;
+  for (int repairs = 0;; repairs++) {
+    pthread_mutex_lock(&env->gate);
+    int rc = hf__lmdb_begin_read_txn(env, &t->mdb);
+    if (rc == 0) env->snapshots++;
+    pthread_mutex_unlock(&env->gate);
+    if (rc == 0) return HF_OK;
+    status = repairs == REPAIRS_MAX ? hf__lmdb_fail(env, rc, "begin a snapshot", err)
+                                    : hf__lmdb_repair(env, rc, "begin a snapshot", err);
+    if (status) return status;
+  }
+}
+
+void hf__lmdb_snapshot_end(hf__lmdb_env *env, hf__lmdb_txn *t) {
+  mdb_txn_abort(t->mdb);
+  pthread_mutex_lock(&env->gate);
+  env->snapshots--;
+  pthread_mutex_unlock(&env->gate);
+}
+
+/* A snapshot began before the handle was opened: begin it anew if nothing has been committed since. */
+static hf_status refresh_snapshot(hf__lmdb_env *env, hf__lmdb_txn *t, hf__lmdb_entity *e, hf_error *err) {
+  MDB_envinfo info;
+  size_t moment = mdb_txn_id(t->mdb);
+  mdb_env_info(env->mdb, &info);
+  if (!t->lost && info.me_last_txnid == moment) {
+    mdb_txn_reset(t->mdb);
+    int rc = mdb_txn_renew(t->mdb);
+    t->lost = rc || mdb_txn_id(t->mdb) != moment;
+    if (rc) return hf__lmdb_fail(env, rc, "begin reading", err);
+    if (!t->lost && hf__lmdb_knows_dbi(t->mdb, atomic_load(&e->dbi))) return HF_OK;
+  }
+  return hf_error_set(
+      err, HF_BUSY,
+      "%s was first used inside this snapshot, after the store had changed: make its PersistBase before the "
+      "snapshot, or try again",
+      e->name);
+}
+
+hf_status hf__lmdb_find_in_snapshot(hf__lmdb_env *env, hf__lmdb_txn *t, hf__lmdb_entity *e, MDB_dbi *dbi,
+                                    hf_error *err) {
+  *dbi = 0;
+  int rc = t->lost ? 0 : hf__lmdb_has_type(env, t->mdb, e);
+  if (rc == MDB_NOTFOUND) return HF_OK;
+  if (rc) return hf__lmdb_fail(env, rc, "read", err);
+  bool exists = true;
+  if (!atomic_load(&e->dbi)) {
+    hf_status status = hf__lmdb_open_dbi(env, e, &exists, err);
+    if (status) return status;
+  }
+  hf_status status = refresh_snapshot(env, t, e, err);
+  *dbi = atomic_load(&e->dbi);
+  return status;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Snapshots: read transactions that the core holds.  While one is open, the map cannot grow and no database is closed,
+ * in this process.
+ */
+#ifndef HF_BACKENDS_LMDB_SNAPSHOT_H
+#define HF_BACKENDS_LMDB_SNAPSHOT_H
+
+#include "env.h"
+
+/* Begins one, which knows the databases of all entity types in use. */
+hf_status hf__lmdb_snapshot_begin(hf__lmdb_env *env, hf__lmdb_txn *txn, hf_error *err);
+void hf__lmdb_snapshot_end(hf__lmdb_env *env, hf__lmdb_txn *txn);
+
+/* The database of an entity type in a snapshot that does not know it yet: 0 where the type is not in the store at that
+ * moment.  HF_BUSY: the store has changed since, and the snapshot cannot learn it any more. */
+hf_status hf__lmdb_find_in_snapshot(hf__lmdb_env *env, hf__lmdb_txn *txn, hf__lmdb_entity *entity, MDB_dbi *dbi,
+                                    hf_error *err);
+
+#endif
