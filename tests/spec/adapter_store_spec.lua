@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --
 -- What hosts ask of the stores of adapters, from scripts: what they support, whether one transaction covers two, and
--- where they are.  test_adapter_store.c has the C side.
+-- where they are.  tests/unit/adapters/test_store.c has the C side.
 
 local ScriptPersist = require("support.ScriptPersist")
 local core = require("holdfast.core")

@@ -2,7 +2,7 @@
 --
 -- Backends that are classes in Lua: what the core does before and behind an author's methods, what
 -- each may return, what follows from methods that a class has or lacks, and classes that wrap a store.
--- The contract itself is checked by the conformance kit, and by test_lua_backend.c from C.
+-- The contract itself is checked by the conformance kit, and by tests/unit/lua/test_script.c from C.
 
 local ScriptPersist = require("support.ScriptPersist")
 local core = require("holdfast.core")

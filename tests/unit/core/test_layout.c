@@ -3,7 +3,7 @@
  * Public structs grow, and programs that were compiled before go on running.  The first test is the list of their
  * sizes: who changes one reads "Structs that grow" in docs/embedding.md, and then changes the list.
  */
-#include "support.h"
+#include "unit/support.h"
 
 #include "base/layout.h"
 #include "core/backends.h"

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "core/url.h"
-#include "support.h"
+#include "unit/support.h"
 
 static void urls_show_no_password(void **state) {
   (void)state;
