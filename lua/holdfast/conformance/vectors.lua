@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --
 -- Facts that the checks of conformance compare with: a small part of the vectors under tests/data, which say where they
--- are from (ICU's order; V8's numbers).  tests/spec/conformance_spec.lua sees that they agree.
+-- are from (ICU's order; V8's numbers).  tests/spec/conformance/kit_spec.lua sees that they agree.
 
 local M = {}
 

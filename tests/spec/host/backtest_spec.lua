@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --
 -- Backtests of the strategy host: what they give, what they store, and what stops them.  Whether the trades are right
--- is for host_trades_spec.lua.
+-- is for trades_spec.lua.
 
 local holdfast = require "holdfast"
 local host = require "holdfast.host"

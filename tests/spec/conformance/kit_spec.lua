@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --
 -- The conformance kit: right adapters and the stores in C pass.  Then what other processes say of how they ended, the
--- reports, the command, and the suite inside busted.  conformance_broken_spec.lua has what the kit must find.
+-- reports, the command, and the suite inside busted.  broken_spec.lua has what the kit must find.
 
 local adapters = require("support.conformance")
 local conformance = require("holdfast.conformance")

@@ -383,7 +383,7 @@ describe("what a method returns", function()
     local store = variant({ [method] = function() return returned end })("signal", newBase())
     local err = raises.error("script", nil, call, store)
     assert.truthy(err.message:find(message, 1, true), err.message)
-    assert.truthy(err.where and err.where:find("script_backend_spec.lua:%d+$"), err.where)
+    assert.truthy(err.where and err.where:find("backend_spec.lua:%d+$"), err.where)
   end
 
   it("is blamed on it when it is wrong", function()

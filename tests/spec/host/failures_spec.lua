@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --
 -- What goes wrong around the strategy host: exchanges, strategies and listeners that raise, hang, or give nonsense.
--- Everything is said, and nothing ends the host.  Stores that fail are for host_stores_spec.lua.
+-- Everything is said, and nothing ends the host.  Stores that fail are for stores_spec.lua.
 
 local holdfast = require "holdfast"
 local host = require "holdfast.host"
@@ -59,7 +59,7 @@ describe("in live mode", function()
     it("raises", function()
       live(function() error("no connection", 0) end)
       assertError("script", "tick", before():sub(1, -3) .. " raised: no connection$")
-      assert.matches("host_failures_spec.lua:%d+: in function", heard.errors[1].traceback)
+      assert.matches("failures_spec.lua:%d+: in function", heard.errors[1].traceback)
     end)
 
     it("gives nothing", function()

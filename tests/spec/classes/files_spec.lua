@@ -191,7 +191,7 @@ describe("an adapter file", function()
         function() conformance.run({ path = folder .. "/x.lua" }) end,
       }) do
         local err = raises.error(code, message:gsub("@", folder .. "/"), open)
-        assert.matches("adapter_files_spec.lua:%d+$", err.where) -- the line that named it
+        assert.matches("files_spec.lua:%d+$", err.where) -- the line that named it
         assert.is_nil(err.cause)
       end
     end

@@ -44,7 +44,7 @@ describe("the examples", function()
   it("are all run here", function()
     local seen = { ["market.lua"] = true, ["redis_client.lua"] = true } -- modules of others
     for _, part in ipairs { "host", "live", "process", "screen" } do seen["demo_" .. part .. ".lua"] = true end
-    local file = assert(io.open(source .. "/tests/spec/examples_spec.lua"))
+    local file = assert(io.open(source .. "/tests/spec/project/examples_spec.lua"))
     for name in file:read("*a"):gmatch('"([%w_]+%.%a+)"') do seen[name] = true end
     file:close()
     for name in shell("ls " .. quote(source .. "/examples")):gmatch("%S+") do assert(seen[name], name) end
