@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: MIT
 #
-# What the tests in this folder share; they source it first.  Each gets a directory of its own in $work, on a memory
-# filesystem where there is one, since most of them ask thousands of times for a flush.  It goes when the test ends,
-# and so does every process that the test has started.
+# What the tests in the folders here share; they source it first.  Each gets a directory of its own in $work, on a
+# memory filesystem where there is one, since most of them ask thousands of times for a flush.  It goes when the test
+# ends, and so does every process that the test has started.
 # shellcheck shell=bash
 set -euo pipefail
 
 : "${HOLDFAST_BUILD:?is the build folder}" "${HOLDFAST_BIN:?is the command}" "${HOLDFAST_SOURCE:?is the source folder}"
-programs=$HOLDFAST_BUILD/tests/fault
+# The test's own folder, and its programs.
+here=$HOLDFAST_SOURCE/tests/fault/$(basename "$(dirname "$0")")
+# shellcheck disable=SC2034 # the tests use it
+programs=$HOLDFAST_BUILD/${here#"$HOLDFAST_SOURCE/"}
 
 fail() {
   echo "FAIL: $*" >&2
@@ -41,7 +44,7 @@ trap finish EXIT
 
 # Runs a program with iorecord_preload.c in it.  The sanitizers want to be first in a process; here they need not be.
 recorded() {
-  LD_PRELOAD=$programs/iorecord_preload.so ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}verify_asan_link_order=0" "$@"
+  LD_PRELOAD=$HOLDFAST_BUILD/tests/fault/iorecord_preload.so ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}verify_asan_link_order=0" "$@"
 }
 
 # A number of seconds between $1 and $2 milliseconds.

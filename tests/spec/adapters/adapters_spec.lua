@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
 --
 -- Adapters as scripts see them: ids, registration and its rules, clearing, infinity, domains that scripts define, and
--- moving a signal from one adapter to another.  tests/unit/adapters/test_adapter.c has the C side, adapter_move_test.sh
--- the kills.
+-- moving a signal from one adapter to another.  tests/unit/adapters/test_adapter.c has the C side, and
+-- tests/fault/host/adapter_move_test.sh the kills.
 
 local ScriptPersist = require("support.ScriptPersist")
 local core = require("holdfast.core")

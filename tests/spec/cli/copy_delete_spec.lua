@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --
 -- `holdfast copy --delete`: the target is what the source is, and nothing that the source has is ever deleted; and
--- copies of one moment, while the source goes on.  fault/copy_delete_kill9_test.sh kills it.
+-- copies of one moment, while the source goes on.  tests/fault/cli/copy_delete_kill9_test.sh kills it.
 
 local postgres = require "support.postgres"
 local process = require "support.process"

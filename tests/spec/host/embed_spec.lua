@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --
 -- The host inside a program that owns time and the market.  That nothing is lost when such a program is killed is
--- tests/fault/strategy_host_test.sh.
+-- tests/fault/host/strategy_host_test.sh.
 
 local host = require "holdfast.host"
 local hosts = require "support.hosts"

@@ -2,7 +2,7 @@
 --
 -- The strategy host in live mode: the life of a signal, what is stored of it, and what the next run goes on with.  What
 -- that finds that is not its own is for restore_spec.lua; that nothing is lost when the process is killed is for
--- tests/fault/host_kill9_test.sh.
+-- tests/fault/host/kill9_test.sh.
 
 local holdfast = require "holdfast"
 local host = require "holdfast.host"

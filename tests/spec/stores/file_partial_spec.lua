@@ -263,7 +263,7 @@ describe("a document that is finished in quarantine", function()
   end)
 end)
 
--- What else can fail is in tests/fault/file_io_errors.c.
+-- What else can fail is in tests/fault/file/io_errors.c.
 describe("a file store without a free descriptor", function()
   it("has changed nothing when it says that it is busy", function()
     local script = base .. "/script.lua"

@@ -2,8 +2,8 @@
 --
 -- A host whose events are iterated:
 --
---   host_iterator.lua STORE MINUTE COUNT  begins in that minute; prints each event that its loop is given, and kills
---                                         itself, as `kill -9` does, in the body of the COUNTth
+--   iterator.lua STORE MINUTE COUNT  begins in that minute; prints each event that its loop is given, and kills
+--                                    itself, as `kill -9` does, in the body of the COUNTth
 
 local ffi = require "ffi"
 local holdfast = require "holdfast"

@@ -11,7 +11,7 @@
 rounds=${HOLDFAST_FAULT_ROUNDS:-40}
 seed=${HOLDFAST_FAULT_SEED:-$$}
 RANDOM=$seed
-script=$HOLDFAST_SOURCE/tests/fault/file_ledger.lua
+script=$here/ledger.lua
 
 # Before every single operation on the files: writing over a document, writing a new one in new folders, removing one.
 for ((n = 1; ; n++)); do

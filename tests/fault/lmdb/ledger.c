@@ -7,14 +7,14 @@
  *   ledger hold BASE                     opens the store, says so, and keeps it open until its input ends
  *   ledger readers DIRECTORY             prints how many of LMDB's reader slots belong to dead processes
  */
-#include "ledger.h"
+#include "fault/lmdb/ledger.h"
 
 #include <errno.h>
 #include <lmdb.h>
 #include <signal.h>
 #include <unistd.h>
 
-#include "iorecord.h"
+#include "fault/iorecord.h"
 
 enum { SECONDS_MAX = 240 };
 

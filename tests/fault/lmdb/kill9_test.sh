@@ -59,7 +59,7 @@ close_store
 [ "$dead_before" -gt 0 ] || fail "no killed writer left a reader slot: nothing was shown about clearing them"
 echo "C: $rounds kills during $commits commits: none lost, none halved; $dead_before reader slots of the dead cleared"
 
-commits=0 lua_rounds=$((rounds / 4)) script=$HOLDFAST_SOURCE/tests/fault/ledger.lua
+commits=0 lua_rounds=$((rounds / 4)) script=$here/ledger.lua
 for ((round = 0; round < lua_rounds; round++)); do
   if [ $((round % 5)) = 0 ]; then
     store=$work/lua-$round

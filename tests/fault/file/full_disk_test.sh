@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 #
-# A file store on a disk that is full: as full_disk_test.sh, a small filesystem of its own.
+# A file store on a disk that is full: as lmdb/full_disk_test.sh, a small filesystem of its own.
 # shellcheck source=tests/fault/lib.sh
 . "$HOLDFAST_SOURCE/tests/fault/lib.sh"
 
@@ -11,7 +11,7 @@ mkdir "$work/disk"
 # shellcheck disable=SC2016 # the inner shell expands these
 mounted() { "${isolate[@]}" sh -c 'mount -t tmpfs -o size=1m holdfast-test "$1" && shift && exec "$@"' sh "$work/disk" "$@"; }
 mounted true 2>/dev/null || skip "a filesystem of its own cannot be mounted here"
-n=$(mounted timeout 60 "$HOLDFAST_BIN" run "$HOLDFAST_SOURCE/tests/fault/file_ledger.lua" full "$work/disk/store")
+n=$(mounted timeout 60 "$HOLDFAST_BIN" run "$here/ledger.lua" full "$work/disk/store")
 echo "full after $n documents: the old values stayed, and room that was made could be used"
 
 # A limit on the size of files, for a host that ignores SIGXFSZ.

@@ -16,11 +16,11 @@ seed=${HOLDFAST_FAULT_SEED:-$$}
 RANDOM=$seed
 program=$HOLDFAST_BUILD/tests/examples/strategy_host
 script=$HOLDFAST_SOURCE/examples/strategy_host.lua
-dying=$HOLDFAST_SOURCE/tests/fault/strategy_host.lua
+dying=$here/strategy_host.lua
 candles=$work/candles.csv
 kinds=(row before ledger after)
 
-check() { timeout 60 "$HOLDFAST_BIN" run "$HOLDFAST_SOURCE/tests/fault/strategy_host_check.lua" "$@"; }
+check() { timeout 60 "$HOLDFAST_BIN" run "$here/strategy_host_check.lua" "$@"; }
 
 # What the program said on standard error must be nothing.
 silent() { [ ! -s "$work/errors" ] || fail "seed $seed: $(cat "$work/errors")"; }

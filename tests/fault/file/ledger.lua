@@ -1,13 +1,13 @@
 -- SPDX-License-Identifier: MIT
 --
--- The writer and the checker of file_kill9_test.sh.  Step n writes its number into two of a hundred documents, one in a
+-- The writer and the checker of kill9_test.sh.  Step n writes its number into two of a hundred documents, one in a
 -- nested folder, removes another one, and prints n once all that is done.
 --
---     file_ledger.lua write BASE FIRST     from step FIRST on, until it is killed
---     file_ledger.lua check BASE LAST      what the acknowledged steps up to LAST wrote is there, and whole
---     file_ledger.lua full BASE            fills the disk; see file_full_disk_test.sh
---     file_ledger.lua change BASE          three changes; prints each when it is done
---     file_ledger.lua changed BASE N       the first N of them are there, each of the others whole or not at all
+--     ledger.lua write BASE FIRST     from step FIRST on, until it is killed
+--     ledger.lua check BASE LAST      what the acknowledged steps up to LAST wrote is there, and whole
+--     ledger.lua full BASE            fills the disk; see full_disk_test.sh
+--     ledger.lua change BASE          three changes; prints each when it is done
+--     ledger.lua changed BASE N       the first N of them are there, each of the others whole or not at all
 
 local holdfast = require "holdfast"
 

@@ -14,13 +14,13 @@ rounds=${HOLDFAST_FAULT_ROUNDS:-70}
 seed=${HOLDFAST_FAULT_SEED:-$$}
 RANDOM=$seed
 candles=${HOLDFAST_TEST_CANDLES:-}
-world() { "$HOLDFAST_BIN" run "$HOLDFAST_SOURCE/tests/fault/host_world.lua" "$@"; }
+world() { "$HOLDFAST_BIN" run "$here/world.lua" "$@"; }
 
 # Plays to the end, killed again and again on the way.  It gets a little longer each time, so that it does come to an end.
 play() {
   local store=$1 folder=$2 pid longest=40
   while :; do
-    "$HOLDFAST_BIN" run "$HOLDFAST_SOURCE/tests/fault/host_world.lua" run "$store" "$folder" ${candles:+"$candles"} \
+    "$HOLDFAST_BIN" run "$here/world.lua" run "$store" "$folder" ${candles:+"$candles"} \
       2>"$work/errors" &
     pid=$!
     sleep "$(random_delay 10 $longest)"

@@ -13,7 +13,7 @@
 rounds=${HOLDFAST_FAULT_ROUNDS:-30}
 seed=${HOLDFAST_FAULT_SEED:-$$}
 RANDOM=$seed
-script=$HOLDFAST_SOURCE/tests/fault/adapter_move.lua
+script=$here/adapter_move.lua
 store=$work/store number=0 moves=0
 
 acknowledged() {

@@ -18,8 +18,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "iorecord.h"
-#include "ledger.h"
+#include "fault/iorecord.h"
+#include "fault/lmdb/ledger.h"
 
 enum { GROWN_MAX = 10000, OPERATIONS_MAX = 200, BALLAST = 1 << 17 };
 

@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "ledger.h"
+#include "fault/lmdb/ledger.h"
 
 enum { COUNTERS = 3, FIXED = 100, CREATORS = 6, WRITES_EACH = 3, PAD = 400, SECONDS_MAX = 120 };
 

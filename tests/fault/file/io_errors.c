@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * What a file store says when the operating system refuses, and whether it is true; used
- * by file_io_error_test.sh, with iorecord_preload.c.
+ * by io_error_test.sh, with iorecord_preload.c.
  *
- *   file_io_errors DIRECTORY
+ *   io_errors DIRECTORY
  *
  * Each operation is done again and again, and each time another one of its calls to the system fails: opening, making,
  * writing, flushing, renaming, removing, reading, looking.  Then:
@@ -24,15 +24,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "fault/iorecord.h"
 #include "holdfast/backend.h"
-#include "iorecord.h"
 
 enum { NTH_MAX = 300, TEXT_MAX = 64, IDS = 6 };
 
 #define CHECK(condition, ...)                                                                                          \
   do {                                                                                                                 \
     if (!(condition)) {                                                                                                \
-      fprintf(stderr, "file_io_errors.c:%d: ", __LINE__);                                                              \
+      fprintf(stderr, "io_errors.c:%d: ", __LINE__);                                                                   \
       fprintf(stderr, __VA_ARGS__);                                                                                    \
       fprintf(stderr, "\n");                                                                                           \
       exit(1);                                                                                                         \

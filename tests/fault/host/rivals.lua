@@ -2,9 +2,9 @@
 --
 -- One of two hosts that want the same slot of a risk profile, on the same symbol:
 --
---   host_rivals.lua STORE NAME MINUTES  runs the strategy NAME, which opens whenever it may and closes soon, for so
---                                       many minutes of its own clock; prints how often it opened
---   host_rivals.lua check STORE NAME..  whether the ledger has the last signal of each, with its levels
+--   rivals.lua STORE NAME MINUTES  runs the strategy NAME, which opens whenever it may and closes soon, for so
+--                                  many minutes of its own clock; prints how often it opened
+--   rivals.lua check STORE NAME..  whether the ledger has the last signal of each, with its levels
 --
 -- Whenever it has opened, it must be the only one in the profile, which has one slot.
 

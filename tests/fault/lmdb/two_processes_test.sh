@@ -21,7 +21,7 @@ for name in c1 c2; do
   pids+=($!)
 done
 for name in lua1 lua2; do
-  timeout 120 "$HOLDFAST_BIN" run "$HOLDFAST_SOURCE/tests/fault/race.lua" "$base" "$name" "$n" >"$work/$name" &
+  timeout 120 "$HOLDFAST_BIN" run "$here/race.lua" "$base" "$name" "$n" >"$work/$name" &
   pids+=($!)
 done
 for pid in "${pids[@]}"; do wait "$pid" || fail "a writer failed"; done

@@ -2,11 +2,11 @@
 --
 -- A strategy host in live mode that is replayed and killed, and who looks at what its listeners heard:
 --
---   host_world.lua run STORE FOLDER [CANDLES.csv]  plays the minutes of candles, by a clock of its own, from the one on
---                                                  which it was killed; STORE is lmdb:BASE, file:BASE, memory: or
---                                                  lua:BASE (a class of eight methods, examples/journal_adapter.lua)
---   host_world.lua compare FOLDER FOLDER           whether both heard the same, each event exactly once by its id;
---                                                  prints how many there were, and how many the second was told again
+--   world.lua run STORE FOLDER [CANDLES.csv]  plays the minutes of candles, by a clock of its own, from the one on
+--                                             which it was killed; STORE is lmdb:BASE, file:BASE, memory: or
+--                                             lua:BASE (a class of eight methods, examples/journal_adapter.lua)
+--   world.lua compare FOLDER FOLDER           whether both heard the same, each event exactly once by its id;
+--                                             prints how many there were, and how many the second was told again
 --
 -- FOLDER/minutes has a line for each minute that was begun, FOLDER/events one for each event that was heard.
 

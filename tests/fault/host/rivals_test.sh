@@ -6,13 +6,13 @@
 # shellcheck source=tests/fault/lib.sh
 . "$HOLDFAST_SOURCE/tests/fault/lib.sh"
 
-rival() { "$HOLDFAST_BIN" run "$HOLDFAST_SOURCE/tests/fault/host_rivals.lua" "$@"; }
+rival() { "$HOLDFAST_BIN" run "$here/rivals.lua" "$@"; }
 
 for scheme in lmdb file; do
   store=$scheme:$work/$scheme
   pids=()
   for name in one other; do
-    timeout 60 "$HOLDFAST_BIN" run "$HOLDFAST_SOURCE/tests/fault/host_rivals.lua" "$store" "$name" 3000 \
+    timeout 60 "$HOLDFAST_BIN" run "$here/rivals.lua" "$store" "$name" 3000 \
       >"$work/$name" 2>"$work/$name.errors" &
     pids+=($!)
   done

@@ -8,7 +8,7 @@
 
 iterate() {
   local code=0
-  timeout 60 "$HOLDFAST_BIN" run "$HOLDFAST_SOURCE/tests/fault/host_iterator.lua" "$@" >"$work/told" 2>"$work/errors" ||
+  timeout 60 "$HOLDFAST_BIN" run "$here/iterator.lua" "$@" >"$work/told" 2>"$work/errors" ||
     code=$?
   sed -i 's/:[0-9a-f]\{16\}$//' "$work/told" # what its id has of the content
   cat "$work/told"

@@ -28,8 +28,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "iorecord.h"
-#include "ledger.h"
+#include "fault/iorecord.h"
+#include "fault/lmdb/ledger.h"
 
 enum { SECTOR = 512, ENTRIES_MAX = 16, CHILD_SECONDS = 20, REPORTED_MAX = 5, SEEN_MAX = 1 << 18 };
 
