@@ -11,16 +11,16 @@
 --     --dir      a new folder, in which all stays: store, journal, chart and report
 --     --report   without --dir, the folder for chart and report, if not the present one
 --
--- Exit status 0 only if all checks pass.  demo_host.lua has the strategies, demo_process.lua the process that is
--- killed, and demo_live.lua kills it.
+-- Exit status 0 only if all checks pass.  demo/host.lua has the strategies, demo/process.lua the process that is
+-- killed, and demo/live.lua kills it.
 
 package.path = (arg[0]:match("^(.*/)") or "./") .. "?.lua;" .. package.path
-local demoHost = require "demo_host"
-local demoLive = require "demo_live"
-local demoProcess = require "demo_process"
+local demoHost = require "demo.host"
+local demoLive = require "demo.live"
+local demoProcess = require "demo.process"
 local holdfast = require "holdfast"
 local host = require "holdfast.host"
-local screen = require "demo_screen"
+local screen = require "demo.screen"
 
 local style, heading, check = screen.style, screen.heading, screen.check
 

@@ -62,7 +62,7 @@ describe("the names that are declared to the FFI", function()
 
   it("are our own, in all modules and examples", function()
     local wrong, count = {}, 0
-    for _, pattern in ipairs { "$(find lua backends -name '*.lua')", "examples/*.lua", "tests/bench/*.lua" } do
+    for _, pattern in ipairs { "$(find lua backends examples -name '*.lua')", "tests/bench/*.lua" } do
       for _, path in ipairs(files(pattern)) do
         local own = path:find("^examples/") and { "^example_", "^demo_" } or { "^hf_" }
         for name in pairs(declared(declarations(temp.readFile(source .. "/" .. path)))) do
@@ -171,13 +171,13 @@ for name in (arg[2]):gmatch("[^,]+") do
   assert(ok, name .. ": " .. tostring(problem))
 end
 package.path = arg[3] .. "/?.lua;" .. package.path
-for _, name in ipairs { "retrying", "demo_process", "redis_client", "encrypted" } do
+for _, name in ipairs { "retrying", "demo.process", "redis_client", "encrypted" } do
   local ok, problem = pcall(require, name)
   assert(ok or tostring(problem):find("is missing"), name .. ": " .. tostring(problem))
 end
 require("retrying").sleep(1)
-require("demo_process").sleep(1)
-assert(require("demo_process").now() > 0)
+require("demo.process").sleep(1)
+assert(require("demo.process").now() > 0)
 local server, terminal = require "holdfast.server", require "holdfast.cli.terminal"
 server.sleep(0.001)
 assert(server.clock() > 0 and terminal.now() > 0 and terminal.width(1) > 0)

@@ -19,7 +19,7 @@
 local ffi = require "ffi"
 local holdfast = require "holdfast"
 local host = require "holdfast.host"
-local demoHost = require "demo_host"
+local demoHost = require "demo.host"
 
 local M = {}
 

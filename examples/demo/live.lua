@@ -4,9 +4,9 @@
 -- this script, stands for the world outside: it has the time, so that a successor begins the minute again in which its
 -- predecessor was killed, and it has the journal of what was told.
 
-local demoProcess = require "demo_process"
+local demoProcess = require "demo.process"
 local holdfast = require "holdfast"
-local screen = require "demo_screen"
+local screen = require "demo.screen"
 
 local style, clock = screen.style, screen.clock
 
