@@ -111,28 +111,59 @@ describe("every file", function()
 end)
 
 describe("every folder", function()
-  -- Those with a README that has a row for each file.
+  -- Those with a README that has a row for each file and each folder in it.
   local MAPPED = { "src/base", "src/core", "src/adapters", "src/lua", "src/lua/api",
     "src/lua/script", "src/lua/codec", "src/lua/state", "backends/lmdb", "backends/file", "backends/redis",
     "backends/postgres", "backends/mongo", "lua/holdfast", "lua/holdfast/cli", "lua/holdfast/host",
-    "lua/holdfast/host/report", "lua/holdfast/conformance" }
+    "lua/holdfast/host/report", "lua/holdfast/conformance", "tests", "tests/support" }
+  -- Those whose README also has the rows of their folders' files: `base/test_json.c`.
+  local DEEP = { "tests/unit", "tests/spec", "tests/fault", "examples" }
+
+  -- What is wrong with the README of a folder that has these names, of files and of folders ("api/").
+  local function compare(folder, readme, names)
+    local found, known = {}, {}
+    for _, name in ipairs(names) do
+      known[name] = true
+      local wanted = name:find("/$") and "`" .. name or "`" .. name .. "`" -- a folder: or a file in it
+      if not readme:find(wanted, 1, true) then found[#found + 1] = folder .. "/" .. name .. " is not in its README" end
+    end
+    for row in readme:gmatch("\n(| `[^\n]*)") do
+      for name in row:match("^|[^|]*"):gmatch("`([%w_/]+%.%a+)`") do
+        if not known[name] then found[#found + 1] = folder .. "/README.md has a row for " .. name end
+      end
+    end
+    return found
+  end
+
+  local function namesIn(folder, depth)
+    local names = {}
+    for _, path in ipairs(files(folder .. depth, "c", "h", "lua", "sh", "py", "mjs")) do
+      names[#names + 1] = path:sub(#folder + 2)
+    end
+    return names
+  end
 
   it("has a row for each of its files, and none for others", function()
     local found = {}
-    for _, folder in ipairs(MAPPED) do
-      local readme, names = read(folder .. "/README.md"), {}
-      for _, path in ipairs(files(folder .. " -maxdepth 1", "c", "h", "lua")) do
-        local name = path:match("[^/]+$")
-        names[name] = true
-        if not readme:find("`" .. name .. "`", 1, true) then found[#found + 1] = path .. " is not in its README" end
-      end
-      for row in readme:gmatch("\n(| `[^\n]*)") do
-        for name in row:match("^|[^|]*"):gmatch("`([%w_]+%.%a+)`") do
-          if not names[name] then found[#found + 1] = folder .. "/README.md has a row for " .. name end
-        end
-      end
+    local function check(folder, names)
+      for _, problem in ipairs(compare(folder, read(folder .. "/README.md"), names)) do found[#found + 1] = problem end
     end
+    for _, folder in ipairs(MAPPED) do
+      local names = namesIn(folder, " -maxdepth 1")
+      for _, path in ipairs(lines(("find %s -mindepth 1 -maxdepth 1 -type d"):format(folder))) do
+        names[#names + 1] = path:sub(#folder + 2) .. "/"
+      end
+      check(folder, names)
+    end
+    for _, folder in ipairs(DEEP) do check(folder, namesIn(folder, "")) end
     none(found, "maps that are not true")
+  end)
+
+  it("would be told of what its README lacks, and has too much", function()
+    local readme = "\n| `a.c`, `a.h` | a |\n| [`b/`](b) | b |\n| `d/e.lua` | e |\n"
+    assert.same({}, compare("x", readme, { "a.c", "a.h", "b/", "d/e.lua", "d/" }))
+    assert.same({ "x/f/ is not in its README", "x/a.lua is not in its README", "x/README.md has a row for a.h",
+      "x/README.md has a row for d/e.lua" }, compare("x", readme, { "f/", "a.lua", "a.c" }))
   end)
 end)
 
