@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 #
 # Whether the benchmark runs, and gives every row that there should be.  How fast anything was is not looked at.
-set -euo pipefail
+# shellcheck source=tests/support/fail.sh
+. "$HOLDFAST_SOURCE/tests/support/fail.sh"
 
 # The measuring programs end with their data in memory, which is no leak to look for.
 export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0"
@@ -12,13 +13,10 @@ trap 'rm -rf "$dir"' EXIT
 
 "$HOLDFAST_BIN" run tests/bench/bench.lua --quick --dir "$dir/data" --json "$dir/rows.json" >"$dir/table" 2>"$dir/log" || {
   cat "$dir/log" >&2
-  exit 1
+  fail "the benchmark ended with an error"
 }
 
-[ ! -e "$dir/data" ] || {
-  echo "the benchmark left its data behind" >&2
-  exit 1
-}
+[ ! -e "$dir/data" ] || fail "the benchmark left its data behind"
 
 cat >"$dir/check.lua" <<'LUA'
 local holdfast = require "holdfast"
@@ -55,7 +53,6 @@ luajit "$dir/check.lua" "$dir/rows.json"
 for row in "C read " "signal of 430 bytes: encode" "measurement 1"; do
   grep -qF "$row" "$dir/against" || {
     cat "$dir/against" "$dir/log" >&2
-    echo "the comparison of two builds has no row $row" >&2
-    exit 1
+    fail "the comparison of two builds has no row $row"
   }
 done

@@ -4,12 +4,12 @@
 # Builds as others build it, by plain cmake: with the packages of the library alone, and without some backends and
 # what those need.  What is not needed is hidden from pkg-config.  Uses HOLDFAST_BIN, HOLDFAST_BUILD and
 # HOLDFAST_SOURCE.
-set -euo pipefail
+# shellcheck source=tests/support/fail.sh
+. "$HOLDFAST_SOURCE/tests/support/fail.sh"
 unset CFLAGS LDFLAGS
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-fail() { echo "FAIL: $*" >&2; exit 1; }
 
 # hides all packages from pkg-config but PACKAGE...
 only() {

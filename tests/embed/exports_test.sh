@@ -3,12 +3,12 @@
 #
 # What the outputs show and need: the Lua module shows only what `require` looks for and brings no second LuaJIT; the
 # library shows hf_ names and luaopen_ names only, none of the private hf__.  Uses HOLDFAST_BUILD.
-set -euo pipefail
+# shellcheck source=tests/support/fail.sh
+. "$HOLDFAST_SOURCE/tests/support/fail.sh"
 
 # What compilers add (for sanitizers and coverage) is not ours.
 shown() { nm -D --defined-only "$1" | awk '{print $3}' | grep -vE '^(__|_init|_fini|mangle_path)' | sort; }
 needed() { readelf -d "$1" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p'; }
-fail() { echo "$*" >&2; exit 1; }
 
 module=$HOLDFAST_BUILD/holdfast.so
 library=$HOLDFAST_BUILD/lib/libholdfast.so

@@ -3,13 +3,14 @@
 #
 # Another Lua in the process, in each way that it can get there: Holdfast refuses with a sentence where it would call
 # that one, before it crashes, and refuses no program in which it would not.  Uses HOLDFAST_BUILD and HOLDFAST_SOURCE.
-set -euo pipefail
+# shellcheck source=tests/support/fail.sh
+. "$HOLDFAST_SOURCE/tests/support/fail.sh"
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 library=$HOLDFAST_BUILD/lib
 failures=0
-bad() { echo "FAIL: $*"; failures=$((failures + 1)); }
+bad() { echo "FAIL ${BASH_SOURCE[1]}:${BASH_LINENO[0]}: $*"; failures=$((failures + 1)); }
 
 # Under sanitizers a program that was not built with them cannot load what was.
 instrumented=

@@ -3,7 +3,8 @@
 #
 # Installs the build into a prefix of its own, moves that elsewhere, and builds and runs the outside program against
 # it by each way that embedders have.  Uses HOLDFAST_BUILD and HOLDFAST_SOURCE.
-set -euo pipefail
+# shellcheck source=tests/support/fail.sh
+. "$HOLDFAST_SOURCE/tests/support/fail.sh"
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
@@ -42,6 +43,5 @@ LUA_CPATH="$libdir/lua/5.1/?.so" luajit -e '
 [ "$("$prefix/bin/holdfast" count store-5 logs)" = 1 ]
 test -d "$prefix/share/holdfast/meta"
 if grep -rIl -e "$HOLDFAST_BUILD" -e "$HOLDFAST_SOURCE" "$prefix"; then
-  echo "these installed files name the build or source folder" >&2
-  exit 1
+  fail "these installed files name the build or source folder"
 fi

@@ -4,18 +4,14 @@
 # memory filesystem where there is one, since most of them ask thousands of times for a flush.  It goes when the test
 # ends, and so does every process that the test has started.
 # shellcheck shell=bash
-set -euo pipefail
-
 : "${HOLDFAST_BUILD:?is the build folder}" "${HOLDFAST_BIN:?is the command}" "${HOLDFAST_SOURCE:?is the source folder}"
+# shellcheck source=tests/support/fail.sh
+. "$HOLDFAST_SOURCE/tests/support/fail.sh"
+
 # The test's own folder, and its programs.
 here=$HOLDFAST_SOURCE/tests/fault/$(basename "$(dirname "$0")")
 # shellcheck disable=SC2034 # the tests use it
 programs=$HOLDFAST_BUILD/${here#"$HOLDFAST_SOURCE/"}
-
-fail() {
-  echo "FAIL: $*" >&2
-  exit 1
-}
 
 skip() {
   echo "skipped: $*"

@@ -7,7 +7,8 @@
 # Opt-in: HOLDFAST_TEST_REFERENCE names a folder whose node_modules has the package, or is `install`; then it is fetched
 # with npm (some of its dependencies are not in every registry, so nearest versions are taken, and a helper of three lines is
 # stood in for).
-set -euo pipefail
+# shellcheck source=tests/support/fail.sh
+. "$HOLDFAST_SOURCE/tests/support/fail.sh"
 
 skip() {
   echo "skipped: $*"
@@ -46,7 +47,7 @@ fi
 
 cp "$here/client.mjs" "$work/client.mjs"
 ln -s "$reference/node_modules" "$work/node_modules"
-theirs() { (cd "$work" && node client.mjs "$@" 2>"$work/node.log") || { cat "$work/node.log" >&2; exit 1; }; }
+theirs() { (cd "$work" && node client.mjs "$@" 2>"$work/node.log") || { cat "$work/node.log" >&2; fail "node client.mjs $*"; }; }
 ours() { "$HOLDFAST_BIN" run "$here/interop.lua" "$@"; }
 
 ours make >"$work/documents"
@@ -80,5 +81,5 @@ store:writeValue("eternal", { minuteEstimatedTime = math.huge, list = holdfast.a
 LUA
 theirs "$work/c" signal read >"$work/c.theirs"
 grep -qx '{"id":"eternal","value":{\("list":\[\],"minuteEstimatedTime":null\|"minuteEstimatedTime":null,"list":\[\]\)}}' "$work/c.theirs" ||
-  { cat "$work/c.theirs" >&2; exit 1; }
+  { cat "$work/c.theirs" >&2; fail "the framework is not pleased, above"; }
 [ "$(ours "$work/c" signal read | wc -l)" = 1 ]

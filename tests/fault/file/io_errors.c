@@ -32,7 +32,7 @@ enum { NTH_MAX = 300, TEXT_MAX = 64, IDS = 6 };
 #define CHECK(condition, ...)                                                                                          \
   do {                                                                                                                 \
     if (!(condition)) {                                                                                                \
-      fprintf(stderr, "io_errors.c:%d: ", __LINE__);                                                                   \
+      fprintf(stderr, "FAIL %s:%d: ", __FILE__, __LINE__);                                                             \
       fprintf(stderr, __VA_ARGS__);                                                                                    \
       fprintf(stderr, "\n");                                                                                           \
       exit(1);                                                                                                         \

@@ -28,7 +28,7 @@ static char why[4096];
 #define CHECK(condition, ...)                                                                                          \
   do {                                                                                                                 \
     if (!(condition)) {                                                                                                \
-      fprintf(stderr, "io_errors.c:%d: ", __LINE__);                                                                   \
+      fprintf(stderr, "FAIL %s:%d: ", __FILE__, __LINE__);                                                             \
       fprintf(stderr, __VA_ARGS__);                                                                                    \
       fprintf(stderr, "\n");                                                                                           \
       exit(1);                                                                                                         \

@@ -18,7 +18,7 @@ enum { COUNTERS = 3, FIXED = 100, CREATORS = 6, WRITES_EACH = 3, PAD = 400, SECO
 #define CHECK(condition, ...)                                                                                          \
   do {                                                                                                                 \
     if (!(condition)) {                                                                                                \
-      fprintf(stderr, "race.c:%d: ", __LINE__);                                                                        \
+      fprintf(stderr, "FAIL %s:%d: ", __FILE__, __LINE__);                                                             \
       fprintf(stderr, __VA_ARGS__);                                                                                    \
       fprintf(stderr, "\n");                                                                                           \
       exit(1);                                                                                                         \
