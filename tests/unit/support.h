@@ -19,11 +19,58 @@
 
 #include "holdfast/holdfast.h"
 
+/* Ends the test: FAIL, the place and the text are what tests/support/unit.sh makes of it. */
+#define FAIL_AT(file, line, ...)                                                                                       \
+  do {                                                                                                                 \
+    print_error("ERROR: " __VA_ARGS__);                                                                                \
+    print_error("\n");                                                                                                 \
+    _fail(file, line);                                                                                                 \
+  } while (0)
+
+/* cmocka's own say neither what was compared nor which of the two was expected. */
+#undef assert_int_equal
+#define assert_int_equal(got, expected)                                                                                \
+  check_int(cast_to_largest_integral_type(got), cast_to_largest_integral_type(expected), #got, __FILE__, __LINE__)
+#undef assert_string_equal
+#define assert_string_equal(got, expected) check_text(got, expected, #got, __FILE__, __LINE__)
+#undef assert_true
+#define assert_true(condition)                                                                                         \
+  do {                                                                                                                 \
+    if (!(condition)) FAIL_AT(__FILE__, __LINE__, "%s is false", #condition);                                          \
+  } while (0)
+#undef assert_false
+#define assert_false(condition)                                                                                        \
+  do {                                                                                                                 \
+    if (condition) FAIL_AT(__FILE__, __LINE__, "%s is true", #condition);                                              \
+  } while (0)
+#undef assert_null
+#define assert_null(pointer)                                                                                           \
+  do {                                                                                                                 \
+    if (pointer) FAIL_AT(__FILE__, __LINE__, "%s is not NULL", #pointer);                                              \
+  } while (0)
+#undef assert_non_null
+#define assert_non_null(pointer)                                                                                       \
+  do {                                                                                                                 \
+    if (!(pointer)) FAIL_AT(__FILE__, __LINE__, "%s is NULL", #pointer);                                               \
+  } while (0)
+
+static inline void check_int(LargestIntegralType got, LargestIntegralType expected, const char *what, const char *file,
+                             int line) {
+  if (got != expected) FAIL_AT(file, line, "%s: expected %jd, got %jd", what, (intmax_t)expected, (intmax_t)got);
+}
+
+static inline void check_text(const char *got, const char *expected, const char *what, const char *file, int line) {
+  if (!got || !expected || strcmp(got, expected) != 0)
+    FAIL_AT(file, line, "%s: expected \"%s\", got \"%s\"", what, expected ? expected : "(NULL)", got ? got : "(NULL)");
+}
+
 /* The call succeeds. */
 #define OK(call)                                                                                                       \
   do {                                                                                                                 \
     hf_status ok_status = (call);                                                                                      \
-    if (ok_status) fail_msg("%s\n    %s: %s (%s)", #call, hf_status_name(ok_status), err.message, err.cause);          \
+    if (ok_status)                                                                                                     \
+      FAIL_AT(__FILE__, __LINE__, "expected ok, got %s of %s: %s (%s)", hf_status_name(ok_status), #call, err.message, \
+              err.cause);                                                                                              \
   } while (0)
 
 /* The call fails with the status, and the error says the same. */
@@ -31,8 +78,8 @@
   do {                                                                                                                 \
     hf_status fails_status = (call);                                                                                   \
     if (fails_status != (expected))                                                                                    \
-      fail_msg("%s\n    %s instead of %s: %s", #call, hf_status_name(fails_status), hf_status_name(expected),          \
-               fails_status ? err.message : "");                                                                       \
+      FAIL_AT(__FILE__, __LINE__, "expected %s, got %s of %s: %s", hf_status_name(expected),                           \
+              hf_status_name(fails_status), #call, fails_status ? err.message : "");                                   \
     assert_int_equal(err.status, expected);                                                                            \
     assert_true(*err.message);                                                                                         \
   } while (0)
@@ -40,7 +87,8 @@
 /* The text contains the piece. */
 #define CONTAINS(text, piece)                                                                                          \
   do {                                                                                                                 \
-    if (!strstr((text), (piece))) fail_msg("\"%s\" is not in \"%s\"", (piece), (text));                                \
+    if (!strstr((text), (piece)))                                                                                      \
+      FAIL_AT(__FILE__, __LINE__, "expected \"%s\" in the text, got \"%s\"", (piece), (text));                         \
   } while (0)
 
 /* A new directory, to be removed with remove_directory(), which also frees the text. */
@@ -128,15 +176,17 @@ static inline void write_text(hf_persist *p, const char *id, const char *json) {
 }
 
 /* The entity has exactly this text; NULL: there is none. */
-static inline void assert_entity(hf_persist *p, const char *id, const char *json) {
+#define assert_entity(p, id, json) check_entity(p, id, json, __FILE__, __LINE__)
+static inline void check_entity(hf_persist *p, const char *id, const char *json, const char *file, int line) {
   hf_error err;
   hf_buffer text = HF_BUFFER_INIT;
+  hf_status status = hf_persist_read(p, hf_text(id), &text, NULL, &err);
+  if (status != (json ? HF_OK : HF_NOT_FOUND))
+    FAIL_AT(file, line, "entity %s: expected %s, got %s: %s", id, json ? json : "none", hf_status_name(status),
+            status ? err.message : text.data);
   if (json) {
-    OK(hf_persist_read(p, hf_text(id), &text, NULL, &err));
-    assert_string_equal(text.data, json);
-    assert_int_equal(text.size, strlen(json));
-  } else {
-    FAILS(HF_NOT_FOUND, hf_persist_read(p, hf_text(id), &text, NULL, &err));
+    check_text(text.data, json, id, file, line);
+    check_int(text.size, strlen(json), id, file, line);
   }
   hf_buffer_free(&text);
 }
