@@ -7,8 +7,8 @@
 
 local candles = require "holdfast.host.candles"
 local core = require "holdfast.core"
-local loop = require "holdfast.host.loop"
-local reminder = require "holdfast.host.reminder"
+local loop = require "holdfast.host.scheduler.loop"
+local reminder = require "holdfast.host.scheduler.reminder"
 
 local M = {}
 

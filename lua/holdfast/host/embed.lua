@@ -18,13 +18,13 @@
 -- shortly after it, the program is told again, in the next process, with the same id.
 
 local adapters = require "holdfast.adapters"
-local clocks = require "holdfast.host.clock"
+local clocks = require "holdfast.host.scheduler.clock"
 local core = require "holdfast.core"
 local events = require "holdfast.host.events"
 local feed = require "holdfast.host.feed"
 local ledger = require "holdfast.host.ledger"
 local live = require "holdfast.host.live"
-local loop = require "holdfast.host.loop"
+local loop = require "holdfast.host.scheduler.loop"
 
 ---@class holdfast.host.embed
 local M = {}

@@ -4,8 +4,8 @@
 -- does nobody twice.  What nobody listens for is silent, but for errors, which then go to standard error.
 
 local core = require "holdfast.core"
-local guard = require "holdfast.host.guard"
-local limit = require "holdfast.host.limit"
+local guard = require "holdfast.host.scheduler.call"
+local limit = require "holdfast.host.scheduler.watchdog"
 
 local M = {}
 

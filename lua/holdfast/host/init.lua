@@ -20,13 +20,13 @@
 
 local backtest = require "holdfast.host.backtest"
 local candles = require "holdfast.host.candles"
-local clocks = require "holdfast.host.clock"
+local clocks = require "holdfast.host.scheduler.clock"
 local config = require "holdfast.host.config"
-local contexts = require "holdfast.host.context"
+local contexts = require "holdfast.host.scheduler.context"
 local events = require "holdfast.host.events"
 local feed = require "holdfast.host.feed"
 local live = require "holdfast.host.live"
-local loop = require "holdfast.host.loop"
+local loop = require "holdfast.host.scheduler.loop"
 local report = require "holdfast.host.report"
 local schema = require "holdfast.host.schema"
 

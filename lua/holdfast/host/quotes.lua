@@ -5,9 +5,9 @@
 
 local candles = require "holdfast.host.candles"
 local config = require "holdfast.host.config"
-local guard = require "holdfast.host.guard"
-local limit = require "holdfast.host.limit"
-local loop = require "holdfast.host.loop"
+local guard = require "holdfast.host.scheduler.call"
+local limit = require "holdfast.host.scheduler.watchdog"
+local loop = require "holdfast.host.scheduler.loop"
 local schema = require "holdfast.host.schema"
 
 local M = {}

@@ -6,9 +6,9 @@
 
 local core = require "holdfast.core"
 local adapter = require "holdfast.adapters".PersistRiskAdapter
-local contexts = require "holdfast.host.context"
+local contexts = require "holdfast.host.scheduler.context"
 local events = require "holdfast.host.events"
-local limit = require "holdfast.host.limit"
+local limit = require "holdfast.host.scheduler.watchdog"
 local schema = require "holdfast.host.schema"
 local storage = require "holdfast.host.storage"
 

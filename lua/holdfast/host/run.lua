@@ -3,11 +3,11 @@
 -- What a live run and a backtest have in common: one strategy on one symbol, its events, and who is told of them.
 
 local core = require "holdfast.core"
-local contexts = require "holdfast.host.context"
+local contexts = require "holdfast.host.scheduler.context"
 local events = require "holdfast.host.events"
 local hash = require "holdfast.hash"
-local loop = require "holdfast.host.loop"
-local reminder = require "holdfast.host.reminder"
+local loop = require "holdfast.host.scheduler.loop"
+local reminder = require "holdfast.host.scheduler.reminder"
 local risk = require "holdfast.host.risk"
 local schema = require "holdfast.host.schema"
 local signal = require "holdfast.host.signal"

@@ -115,7 +115,9 @@ describe("every folder", function()
   local MAPPED = { "src/base", "src/core", "src/adapters", "src/lua", "src/lua/api",
     "src/lua/script", "src/lua/codec", "src/lua/state", "backends/lmdb", "backends/file", "backends/redis",
     "backends/postgres", "backends/mongo", "lua/holdfast", "lua/holdfast/cli", "lua/holdfast/host",
-    "lua/holdfast/host/report", "lua/holdfast/conformance", "tests", "tests/support" }
+    "lua/holdfast/host/report", "lua/holdfast/conformance", 
+    "lua/holdfast/host/scheduler",
+    "tests", "tests/support" }
   -- Those whose README also has the rows of their folders' files: `base/test_json.c`.
   local DEEP = { "tests/unit", "tests/spec", "tests/fault", "examples" }
 

@@ -3,9 +3,9 @@
 -- The loop: what waits, and what runs meanwhile.  Whatever waits is a coroutine, or the script itself outside of any.
 -- Then it is the waiting script that runs the others, until what it waits for has come.
 
-local clocks = require "holdfast.host.clock"
+local clocks = require "holdfast.host.scheduler.clock"
 local core = require "holdfast.core"
-local limit = require "holdfast.host.limit"
+local limit = require "holdfast.host.scheduler.watchdog"
 
 local M = {}
 

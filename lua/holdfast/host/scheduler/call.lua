@@ -2,10 +2,10 @@
 --
 -- Calls of functions of the user, which may raise, wait, or do so for ever.
 
-local contexts = require "holdfast.host.context"
+local contexts = require "holdfast.host.scheduler.context"
 local core = require "holdfast.core"
-local limit = require "holdfast.host.limit"
-local loop = require "holdfast.host.loop"
+local limit = require "holdfast.host.scheduler.watchdog"
+local loop = require "holdfast.host.scheduler.loop"
 
 local M = {}
 
