@@ -13,7 +13,7 @@
 local here = arg[0]:match("^(.*)/") or "."
 package.path = here .. "/?.lua;" .. here .. "/../../examples/?.lua;" .. package.path
 
-local candles = require "holdfast.host.candles"
+local candles = require "holdfast.host.market.candles"
 local clock = require "clock"
 local holdfast = require "holdfast"
 local host = require "holdfast.host"

@@ -7,7 +7,7 @@
 -- written now and then, since nobody takes up a backtest that was killed, and cleared in the end.
 
 local adapters = require "holdfast.adapters"
-local candles = require "holdfast.host.candles"
+local candles = require "holdfast.host.market.candles"
 local config = require "holdfast.host.config"
 local contexts = require "holdfast.host.scheduler.context"
 local core = require "holdfast.core"
@@ -15,7 +15,7 @@ local guard = require "holdfast.host.scheduler.call"
 local ledger = require "holdfast.host.ledger"
 local limit = require "holdfast.host.scheduler.watchdog"
 local loop = require "holdfast.host.scheduler.loop"
-local quotes = require "holdfast.host.quotes"
+local quotes = require "holdfast.host.market.prices"
 local report = require "holdfast.host.report"
 local risk = require "holdfast.host.risk"
 local Run = require "holdfast.host.run"

@@ -5,7 +5,7 @@
 -- cost money for as long as nobody knows, so both are errors: a jump at once, and what waits in each hour of waiting,
 -- also when a process begins in it.
 
-local candles = require "holdfast.host.candles"
+local candles = require "holdfast.host.market.candles"
 local core = require "holdfast.core"
 local loop = require "holdfast.host.scheduler.loop"
 local reminder = require "holdfast.host.scheduler.reminder"

@@ -19,12 +19,12 @@
 --     host.run()
 
 local backtest = require "holdfast.host.backtest"
-local candles = require "holdfast.host.candles"
+local candles = require "holdfast.host.market.candles"
 local clocks = require "holdfast.host.scheduler.clock"
 local config = require "holdfast.host.config"
 local contexts = require "holdfast.host.scheduler.context"
 local events = require "holdfast.host.events"
-local feed = require "holdfast.host.feed"
+local feed = require "holdfast.host.market.feed"
 local live = require "holdfast.host.live"
 local loop = require "holdfast.host.scheduler.loop"
 local report = require "holdfast.host.report"

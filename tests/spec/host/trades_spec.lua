@@ -3,7 +3,7 @@
 -- The trades that the host must make (tests/data/host_trades.mjs): whether it makes them, whether the committed file
 -- asks for everything that can happen in a backtest, and whether its candles are made here as they were made for it.
 
-local candles = require "holdfast.host.candles"
+local candles = require "holdfast.host.market.candles"
 local holdfast = require "holdfast"
 local host = require "holdfast.host"
 local hosts = require "support.hosts"

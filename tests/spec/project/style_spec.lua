@@ -117,6 +117,8 @@ describe("every folder", function()
     "backends/postgres", "backends/mongo", "lua/holdfast", "lua/holdfast/cli", "lua/holdfast/host",
     "lua/holdfast/host/report", "lua/holdfast/conformance", 
     "lua/holdfast/host/scheduler",
+    
+    "lua/holdfast/host/market",
     "tests", "tests/support" }
   -- Those whose README also has the rows of their folders' files: `base/test_json.c`.
   local DEEP = { "tests/unit", "tests/spec", "tests/fault", "examples" }

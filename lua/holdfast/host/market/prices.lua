@@ -3,7 +3,7 @@
 -- Prices in live mode: what an exchange gives for the minutes before a tick.  Strategies on one symbol share them.  An
 -- exchange that raises, hangs or gives nonsense is asked again a few times; then the tick has failed.
 
-local candles = require "holdfast.host.candles"
+local candles = require "holdfast.host.market.candles"
 local config = require "holdfast.host.config"
 local guard = require "holdfast.host.scheduler.call"
 local limit = require "holdfast.host.scheduler.watchdog"

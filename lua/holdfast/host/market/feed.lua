@@ -3,7 +3,7 @@
 -- One-minute candles in memory as an exchange: read from a file, or pushed by whoever has them, such as a program in
 -- C with a connection of its own.  Longer intervals are made of them.
 
-local candles = require "holdfast.host.candles"
+local candles = require "holdfast.host.market.candles"
 local core = require "holdfast.core"
 local schema = require "holdfast.host.schema"
 
