@@ -5,10 +5,10 @@
 -- the adapters only; others cost nothing.
 --
 -- The command announces itself before it looks for hosts, and a host looks for commands once it has its lease
--- (host/lease.lua): so neither begins under the other, unless one of them cannot see the other's lock files.
+-- (host/state/lock.lua): so neither begins under the other, unless one of them cannot see the other's lock files.
 
 local core = require "holdfast.core"
-local lease = require "holdfast.host.lease"
+local lease = require "holdfast.host.state.lock"
 local output = require "holdfast.cli.output"
 local text = require "holdfast.cli.text"
 

@@ -22,7 +22,7 @@ local clocks = require "holdfast.host.scheduler.clock"
 local core = require "holdfast.core"
 local events = require "holdfast.host.events"
 local feed = require "holdfast.host.market.feed"
-local ledger = require "holdfast.host.ledger"
+local ledger = require "holdfast.host.state.outbox"
 local live = require "holdfast.host.live"
 local loop = require "holdfast.host.scheduler.loop"
 

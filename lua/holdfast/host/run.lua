@@ -8,9 +8,9 @@ local events = require "holdfast.host.events"
 local hash = require "holdfast.hash"
 local loop = require "holdfast.host.scheduler.loop"
 local reminder = require "holdfast.host.scheduler.reminder"
-local risk = require "holdfast.host.risk"
+local risk = require "holdfast.host.state.risk"
 local schema = require "holdfast.host.schema"
-local signal = require "holdfast.host.signal"
+local signal = require "holdfast.host.state.signal"
 
 ---@class holdfast.host.Run
 ---@field symbol string

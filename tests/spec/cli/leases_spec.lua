@@ -5,7 +5,7 @@
 
 local holder = require "support.holder"
 local holdfast = require "holdfast"
-local lease = require "holdfast.host.lease"
+local lease = require "holdfast.host.state.lock"
 local process = require "support.process"
 local raises = require "support.raises"
 local redis = require "support.redis"
@@ -58,7 +58,7 @@ describe("the command, and a strategy host that runs on the store", function()
       local holdfast = require("holdfast")
       local signals = holdfast.PersistSignalAdapter
       %s
-      taken = require("holdfast.host.lease").take("main", %q, "Live.background main")
+      taken = require("holdfast.host.state.lock").take("main", %q, "Live.background main")
     ]]):format(dir, register, symbol or "BTCUSDT"))
   end
 
@@ -271,7 +271,7 @@ describe("the command, and a strategy host that runs on the store", function()
       local changing = lease.change(store .. "/.lease", "holdfast put")
       local code = ([[
         require("holdfast").PersistSignalAdapter.useLmdb(%q)
-        require("holdfast.host.lease").take("main", "BTCUSDT"):release()
+        require("holdfast.host.state.lock").take("main", "BTCUSDT"):release()
       ]]):format(store)
       os.execute(("LUA_CPATH=%s LUA_PATH=%s luajit -e %s && touch %s/started &"):format(temp.quote(package.cpath),
         temp.quote(package.path), temp.quote(code), dir))

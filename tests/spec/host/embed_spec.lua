@@ -6,7 +6,7 @@
 local host = require "holdfast.host"
 local hosts = require "support.hosts"
 local json = require "holdfast".json
-local ledger = require "holdfast.host.ledger"
+local ledger = require "holdfast.host.state.outbox"
 local raises = require "support.raises"
 
 local START, MINUTE = hosts.START, hosts.MINUTE

@@ -119,6 +119,8 @@ describe("every folder", function()
     "lua/holdfast/host/scheduler",
     
     "lua/holdfast/host/market",
+    
+    "lua/holdfast/host/state",
     "tests", "tests/support" }
   -- Those whose README also has the rows of their folders' files: `base/test_json.c`.
   local DEEP = { "tests/unit", "tests/spec", "tests/fault", "examples" }

@@ -15,12 +15,12 @@
 local adapters = require "holdfast.adapters"
 local core = require "holdfast.core"
 local events = require "holdfast.host.events"
-local ledger = require "holdfast.host.ledger"
+local ledger = require "holdfast.host.state.outbox"
 local loop = require "holdfast.host.scheduler.loop"
 local reminder = require "holdfast.host.scheduler.reminder"
-local risk = require "holdfast.host.risk"
-local signal = require "holdfast.host.signal"
-local storage = require "holdfast.host.storage"
+local risk = require "holdfast.host.state.risk"
+local signal = require "holdfast.host.state.signal"
+local storage = require "holdfast.host.state.commit"
 
 local HOUR = 3600000
 

@@ -6,7 +6,7 @@
 -- (position.lua says which).
 
 local core = require "holdfast.core"
-local lease = require "holdfast.host.lease"
+local lease = require "holdfast.host.state.lock"
 
 local M = {}
 

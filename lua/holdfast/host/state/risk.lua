@@ -10,7 +10,7 @@ local contexts = require "holdfast.host.scheduler.context"
 local events = require "holdfast.host.events"
 local limit = require "holdfast.host.scheduler.watchdog"
 local schema = require "holdfast.host.schema"
-local storage = require "holdfast.host.storage"
+local storage = require "holdfast.host.state.commit"
 
 local M = {}
 
