@@ -23,7 +23,7 @@ local core = require "holdfast.core"
 local events = require "holdfast.host.events"
 local feed = require "holdfast.host.market.feed"
 local ledger = require "holdfast.host.state.outbox"
-local live = require "holdfast.host.live"
+local live = require "holdfast.host.runs.live"
 local loop = require "holdfast.host.scheduler.loop"
 
 ---@class holdfast.host.embed

@@ -18,14 +18,14 @@
 --     host.Live.background("BTCUSDT", { strategyName = "main", exchangeName = "mine" })
 --     host.run()
 
-local backtest = require "holdfast.host.backtest"
+local backtest = require "holdfast.host.runs.backtest"
 local candles = require "holdfast.host.market.candles"
 local clocks = require "holdfast.host.scheduler.clock"
 local config = require "holdfast.host.config"
 local contexts = require "holdfast.host.scheduler.context"
 local events = require "holdfast.host.events"
 local feed = require "holdfast.host.market.feed"
-local live = require "holdfast.host.live"
+local live = require "holdfast.host.runs.live"
 local loop = require "holdfast.host.scheduler.loop"
 local report = require "holdfast.host.report"
 local schema = require "holdfast.host.schema"

@@ -121,7 +121,7 @@ describe("what is installed annotates", function()
     local host = require("holdfast.host")
     for module, of in pairs({
       ["holdfast.core"] = require("holdfast.core"), ["holdfast.adapters"] = holdfast.adapters,
-      ["holdfast.host.live"] = host.Live, ["holdfast.host.backtest"] = host.Backtest,
+      ["holdfast.host.runs.live"] = host.Live, ["holdfast.host.runs.backtest"] = host.Backtest,
       ["holdfast.conformance.report"] = require("holdfast.conformance").report,
       ["holdfast.stores"] = require("holdfast.stores"),
     }) do

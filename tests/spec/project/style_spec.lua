@@ -121,6 +121,8 @@ describe("every folder", function()
     "lua/holdfast/host/market",
     
     "lua/holdfast/host/state",
+    
+    "lua/holdfast/host/runs",
     "tests", "tests/support" }
   -- Those whose README also has the rows of their folders' files: `base/test_json.c`.
   local DEEP = { "tests/unit", "tests/spec", "tests/fault", "examples" }
