@@ -28,7 +28,7 @@ local feed = require "holdfast.host.market.feed"
 local live = require "holdfast.host.runs.live"
 local loop = require "holdfast.host.scheduler.loop"
 local report = require "holdfast.host.report"
-local schema = require "holdfast.host.schema"
+local schema = require "holdfast.host.registry"
 
 -- Each listener's function ends the listening when the function that is given back is called.
 ---@class holdfast.host

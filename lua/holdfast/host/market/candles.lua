@@ -4,7 +4,7 @@
 
 local core = require "holdfast.core"
 local config = require "holdfast.host.config"
-local schema = require "holdfast.host.schema"
+local schema = require "holdfast.host.registry"
 
 local M = {}
 

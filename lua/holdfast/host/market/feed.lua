@@ -5,7 +5,7 @@
 
 local candles = require "holdfast.host.market.candles"
 local core = require "holdfast.core"
-local schema = require "holdfast.host.schema"
+local schema = require "holdfast.host.registry"
 
 local M = {}
 

@@ -8,7 +8,7 @@ local config = require "holdfast.host.config"
 local guard = require "holdfast.host.scheduler.call"
 local limit = require "holdfast.host.scheduler.watchdog"
 local loop = require "holdfast.host.scheduler.loop"
-local schema = require "holdfast.host.schema"
+local schema = require "holdfast.host.registry"
 
 local M = {}
 

@@ -19,7 +19,7 @@ local quotes = require "holdfast.host.market.prices"
 local report = require "holdfast.host.report"
 local risk = require "holdfast.host.state.risk"
 local Run = require "holdfast.host.runs.base"
-local schema = require "holdfast.host.schema"
+local schema = require "holdfast.host.registry"
 local signal = require "holdfast.host.state.signal"
 local storage = require "holdfast.host.state.commit"
 

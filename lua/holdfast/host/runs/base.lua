@@ -9,7 +9,7 @@ local hash = require "holdfast.hash"
 local loop = require "holdfast.host.scheduler.loop"
 local reminder = require "holdfast.host.scheduler.reminder"
 local risk = require "holdfast.host.state.risk"
-local schema = require "holdfast.host.schema"
+local schema = require "holdfast.host.registry"
 local signal = require "holdfast.host.state.signal"
 
 ---@class holdfast.host.Run

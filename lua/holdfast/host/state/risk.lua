@@ -9,7 +9,7 @@ local adapter = require "holdfast.adapters".PersistRiskAdapter
 local contexts = require "holdfast.host.scheduler.context"
 local events = require "holdfast.host.events"
 local limit = require "holdfast.host.scheduler.watchdog"
-local schema = require "holdfast.host.schema"
+local schema = require "holdfast.host.registry"
 local storage = require "holdfast.host.state.commit"
 
 local M = {}
