@@ -2,7 +2,7 @@
 --
 -- The settings of the host, under the names that they have in the TypeScript framework.
 
-local core = require "holdfast.core"
+local refuse = require("holdfast.host.checks").refuse
 
 local M = {}
 
@@ -39,7 +39,6 @@ end
 ---@param settings table<string, number>
 ---@raise invalid_argument
 function M.set(settings)
-  local function refuse(...) error(core.error("invalid_argument", string.format(...)), 0) end
   if type(settings) ~= "table" then refuse("setConfig: give a table of settings, not a %s", type(settings)) end
   for name, value in pairs(settings) do
     if DEFAULTS[name] == nil then refuse("setConfig: there is no setting %s: %s exist", tostring(name), names()) end

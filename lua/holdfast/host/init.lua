@@ -20,6 +20,7 @@
 
 local backtest = require "holdfast.host.runs.backtest"
 local candles = require "holdfast.host.market.candles"
+local checks = require "holdfast.host.checks"
 local clocks = require "holdfast.host.scheduler.clock"
 local config = require "holdfast.host.config"
 local contexts = require "holdfast.host.scheduler.context"
@@ -27,8 +28,8 @@ local events = require "holdfast.host.events"
 local feed = require "holdfast.host.market.feed"
 local live = require "holdfast.host.runs.live"
 local loop = require "holdfast.host.scheduler.loop"
+local registry = require "holdfast.host.registry"
 local report = require "holdfast.host.report"
-local schema = require "holdfast.host.registry"
 
 -- Each listener's function ends the listening when the function that is given back is called.
 ---@class holdfast.host
@@ -62,8 +63,8 @@ local M = {
 }
 
 local function add(kind, given)
-  if given == M then schema.refuse("host.add...: call it with a dot, not with a colon") end
-  schema.add(kind, given)
+  if given == M then checks.refuse("host.add...: call it with a dot, not with a colon") end
+  registry.add(kind, given)
 end
 
 --- Adds a strategy.
@@ -142,7 +143,7 @@ function M.formatQuantity(symbol, quantity) return format("formatQuantity", symb
 ---@raise busy  something runs
 function M.clear()
   loop.setClock(nil)
-  schema.clear()
+  registry.clear()
   events.clear()
   config.reset()
 end

@@ -2,21 +2,13 @@
 --
 -- Candles as exchanges give them: asked for, checked before anybody reckons with them, and their average price.
 
-local core = require "holdfast.core"
+local calendar = require "holdfast.host.calendar"
 local config = require "holdfast.host.config"
-local schema = require "holdfast.host.registry"
+local core = require "holdfast.core"
 
 local M = {}
 
 local FIELDS = { "open", "high", "low", "close", "volume" }
-
---- A time as text: 1707343380000 is "2024-02-07T22:03:00Z".
----@param ms number
----@return string
-function M.date(ms)
-  if type(ms) ~= "number" or ms ~= ms or math.abs(ms) > 1e15 then return tostring(ms) end
-  return os.date("!%Y-%m-%dT%H:%M:%SZ", math.floor(ms / 1000))
-end
 
 local function checkCandle(fail, i, candle)
   if type(candle) ~= "table" then fail("candle %d is a %s, not a table", i, type(candle)) end
@@ -33,15 +25,16 @@ local function checkCandle(fail, i, candle)
   for _, field in ipairs(FIELDS) do
     local value = candle[field]
     if type(value) == "string" then
-      fail("candle %d (%s): %s is the string %q: make it a number with tonumber", i, M.date(timestamp), field, value)
+      fail("candle %d (%s): %s is the string %q: make it a number with tonumber", i, calendar.date(timestamp), field,
+        value)
     end
     if type(value) ~= "number" or value ~= value or value == math.huge or value < 0
       or value == 0 and field ~= "volume" then
-      fail("candle %d (%s): %s is %s", i, M.date(timestamp), field, tostring(value))
+      fail("candle %d (%s): %s is %s", i, calendar.date(timestamp), field, tostring(value))
     end
   end
   if candle.high < candle.low then
-    fail("candle %d (%s): high %s is below low %s", i, M.date(timestamp), candle.high, candle.low)
+    fail("candle %d (%s): high %s is below low %s", i, calendar.date(timestamp), candle.high, candle.low)
   end
 end
 
@@ -51,8 +44,8 @@ local function checkOrder(fail, list, first, last)
     local timestamp = type(list[i]) == "table" and list[i].timestamp
     if type(timestamp) ~= "number" then return end
     if timestamp <= last then
-      fail("candle %d (%s) comes behind %s: they must be in order of time, each once", i, M.date(timestamp),
-        M.date(last))
+      fail("candle %d (%s) comes behind %s: they must be in order of time, each once", i, calendar.date(timestamp),
+        calendar.date(last))
     end
     last = timestamp
   end
@@ -94,7 +87,7 @@ function M.window(list, who, step, since, count)
             step == 60000 and "a minute" or "its interval")
         end
         checkOrder(fail, list, i + 1, timestamp) -- then that is what is wrong
-        fail("the candle of %s is missing: the next is %s", M.date(expected), M.date(timestamp))
+        fail("the candle of %s is missing: the next is %s", calendar.date(expected), calendar.date(timestamp))
       end
       found[#found + 1] = candle
     end
@@ -133,7 +126,7 @@ end
 ---@return table[] candles
 ---@raise invalid_value  and whatever getCandles raises
 function M.fetch(exchange, symbol, interval, since, count, partly)
-  local step, all = schema.intervals[interval], {}
+  local step, all = calendar.intervals[interval], {}
   while #all < count do
     local from = since + #all * step
     local limit = math.min(count - #all, config.values.CC_MAX_CANDLES_PER_REQUEST)
@@ -142,7 +135,7 @@ function M.fetch(exchange, symbol, interval, since, count, partly)
     if #part == 0 then
       if partly then break end
       error(core.error("invalid_value", ("%s: the candle of %s is missing: it gave none from then on, and %d of %d "
-        .. "before"):format(M.describe(exchange, symbol, interval, since, count), M.date(from), #all, count)), 0)
+        .. "before"):format(M.describe(exchange, symbol, interval, since, count), calendar.date(from), #all, count)), 0)
     end
     for i = 1, #part do all[#all + 1] = part[i] end
   end

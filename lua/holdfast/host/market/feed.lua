@@ -3,9 +3,10 @@
 -- One-minute candles in memory as an exchange: read from a file, or pushed by whoever has them, such as a program in
 -- C with a connection of its own.  Longer intervals are made of them.
 
+local calendar = require "holdfast.host.calendar"
 local candles = require "holdfast.host.market.candles"
+local checks = require "holdfast.host.checks"
 local core = require "holdfast.core"
-local schema = require "holdfast.host.registry"
 
 local M = {}
 
@@ -30,7 +31,7 @@ end
 ---@param candle { timestamp: number, open: number, high: number, low: number, close: number, volume: number }
 ---@raise invalid_value  it cannot be, or does not follow the one before
 function Feed:push(symbol, candle)
-  if getmetatable(self) ~= Feed then schema.refuse("candleFeed: call push with a colon: feed:push(symbol, candle)") end
+  if getmetatable(self) ~= Feed then checks.refuse("candleFeed: call push with a colon: feed:push(symbol, candle)") end
   local list = listOf(self, symbol)
   local before = list[list.last]
   candles.check(candle, ("feed of %s"):format(tostring(symbol)))
@@ -40,8 +41,8 @@ function Feed:push(symbol, candle)
   end
   if candle.timestamp % MINUTE ~= 0 or before and candle.timestamp ~= before.timestamp + MINUTE then
     error(core.error("invalid_value", ("feed of %s: the candle of %s does not follow %s: there must be one for each "
-      .. "minute"):format(symbol, candles.date(candle.timestamp),
-      before and "that of " .. candles.date(before.timestamp) or "any minute")), 0)
+      .. "minute"):format(symbol, calendar.date(candle.timestamp),
+      before and "that of " .. calendar.date(before.timestamp) or "any minute")), 0)
   end
   list.last = list.last + 1
   list[list.last] = candle
@@ -79,11 +80,11 @@ function M.new(options)
   options = options or {}
   local keep = options.keep
   if keep ~= nil and (type(keep) ~= "number" or keep % 1 ~= 0 or keep < 1) then
-    schema.refuse("candleFeed: keep must be a whole number of at least 1, not %s", tostring(keep))
+    checks.refuse("candleFeed: keep must be a whole number of at least 1, not %s", tostring(keep))
   end
   local feed = setmetatable({ symbols = {}, keep = keep }, Feed)
   function feed.getCandles(symbol, interval, since, limit)
-    local list, step = listOf(feed, symbol), schema.intervals[interval]
+    local list, step = listOf(feed, symbol), calendar.intervals[interval]
     local all = {}
     for i = 0, limit - 1 do
       local one
@@ -99,7 +100,7 @@ function M.new(options)
     return all
   end
   if options.candles then
-    if type(options.symbol) ~= "string" then schema.refuse("candleFeed: say of which symbol the candles are") end
+    if type(options.symbol) ~= "string" then checks.refuse("candleFeed: say of which symbol the candles are") end
     for _, candle in ipairs(options.candles) do feed:push(options.symbol, candle) end
   end
   return feed

@@ -3,12 +3,13 @@
 -- Prices in live mode: what an exchange gives for the minutes before a tick.  Strategies on one symbol share them.  An
 -- exchange that raises, hangs or gives nonsense is asked again a few times; then the tick has failed.
 
+local calendar = require "holdfast.host.calendar"
 local candles = require "holdfast.host.market.candles"
+local checks = require "holdfast.host.checks"
 local config = require "holdfast.host.config"
 local guard = require "holdfast.host.scheduler.call"
 local limit = require "holdfast.host.scheduler.watchdog"
 local loop = require "holdfast.host.scheduler.loop"
-local schema = require "holdfast.host.registry"
 
 local M = {}
 
@@ -109,10 +110,10 @@ end
 ---@param what string  who asks, for the error
 ---@return table[]
 function M.last(exchange, symbol, interval, count, when, what)
-  local step = schema.intervals[interval]
-  if not step then schema.refuse("%s: there is no interval '%s'", what, tostring(interval)) end
+  local step = calendar.intervals[interval]
+  if not step then checks.refuse("%s: there is no interval '%s'", what, tostring(interval)) end
   if type(count) ~= "number" or count % 1 ~= 0 or count < 1 then
-    schema.refuse("%s: the number of candles must be a whole one of at least 1, not %s", what, tostring(count))
+    checks.refuse("%s: the number of candles must be a whole one of at least 1, not %s", what, tostring(count))
   end
   local list = candles.fetch(exchange, symbol, interval, math.floor(when / step) * step - count * step, count)
   -- Its caller may change them; the exchange may give them to others.

@@ -7,6 +7,7 @@
 -- written now and then, since nobody takes up a backtest that was killed, and cleared in the end.
 
 local adapters = require "holdfast.adapters"
+local calendar = require "holdfast.host.calendar"
 local candles = require "holdfast.host.market.candles"
 local config = require "holdfast.host.config"
 local contexts = require "holdfast.host.scheduler.context"
@@ -19,7 +20,6 @@ local quotes = require "holdfast.host.market.prices"
 local report = require "holdfast.host.report"
 local risk = require "holdfast.host.state.risk"
 local Run = require "holdfast.host.runs.base"
-local schema = require "holdfast.host.registry"
 local signal = require "holdfast.host.state.signal"
 local storage = require "holdfast.host.state.commit"
 
@@ -120,8 +120,8 @@ function BacktestRun:reportEnd()
   if self.ended or last >= self.stop then return end
   self.ended = true
   local message = "exchange '%s' has no candles of %s after %s: the backtest ends there, and not at %s"
-  self:report(core.error("not_found", message:format(self.exchange.exchangeName, self.symbol, candles.date(last),
-    candles.date(self.stop))), "getCandles")
+  self:report(core.error("not_found", message:format(self.exchange.exchangeName, self.symbol, calendar.date(last),
+    calendar.date(self.stop))), "getCandles")
   self.stop = last
 end
 
@@ -351,10 +351,10 @@ local function open(what, symbol, given)
   local run = setmetatable({ queue = {}, askedSlot = -1, told = 0 }, BacktestRun)
   Run.init(run, what, symbol, given, true)
   local frame = run.frame
-  run.start, run.tick = frame.startDate, schema.intervals[frame.interval]
+  run.start, run.tick = frame.startDate, calendar.intervals[frame.interval]
   run.stop = run.start + math.floor((frame.endDate - run.start) / run.tick) * run.tick
   run.total = (run.stop - run.start) / MINUTE + 1
-  run.interval = schema.intervals[run.strategy.interval]
+  run.interval = calendar.intervals[run.strategy.interval]
   local window = config.values.CC_AVG_PRICE_CANDLES_COUNT
   run.series = newSeries(run.exchange, symbol, run.start - window * MINUTE, run.stop + MINUTE, window)
   run:moveTo(run.start)
@@ -387,7 +387,7 @@ local function open(what, symbol, given)
     local message = "%s: exchange '%s' has not the %d candles of %s that are needed from %s on, before the frame "
       .. "begins: begin it later, or have getCandles give older ones"
     error(core.error("invalid_value", message:format(what, run.exchange.exchangeName, window, symbol,
-      candles.date(run.series.from))), 0)
+      calendar.date(run.series.from))), 0)
   end
   return run
 end

@@ -2,14 +2,15 @@
 --
 -- What a live run and a backtest have in common: one strategy on one symbol, its events, and who is told of them.
 
-local core = require "holdfast.core"
+local checks = require "holdfast.host.checks"
 local contexts = require "holdfast.host.scheduler.context"
+local core = require "holdfast.core"
 local events = require "holdfast.host.events"
 local hash = require "holdfast.hash"
 local loop = require "holdfast.host.scheduler.loop"
+local registry = require "holdfast.host.registry"
 local reminder = require "holdfast.host.scheduler.reminder"
 local risk = require "holdfast.host.state.risk"
-local schema = require "holdfast.host.registry"
 local signal = require "holdfast.host.state.signal"
 
 ---@class holdfast.host.Run
@@ -37,27 +38,27 @@ local FIELDS = { strategyName = true, exchangeName = true, frameName = true }
 ---@raise invalid_argument
 function Run.init(self, what, symbol, given, backtest)
   if type(symbol) ~= "string" or symbol == "" then
-    schema.refuse("%s: give a symbol such as \"BTCUSDT\", not %s", what, symbol == "" and "an empty string" or "a "
+    checks.refuse("%s: give a symbol such as \"BTCUSDT\", not %s", what, symbol == "" and "an empty string" or "a "
       .. type(symbol))
   end
-  if schema.isReserved(symbol) then
-    schema.refuse("%s: symbols that begin with backtest/ are those of backtests: choose another one", what)
+  if checks.isReserved(symbol) then
+    checks.refuse("%s: symbols that begin with backtest/ are those of backtests: choose another one", what)
   end
   if type(given) ~= "table" then
-    schema.refuse("%s: give {strategyName=, exchangeName=%s} behind the symbol, not a %s", what,
+    checks.refuse("%s: give {strategyName=, exchangeName=%s} behind the symbol, not a %s", what,
       backtest and ", frameName=" or "", type(given))
   end
   for field in pairs(given) do
     if not FIELDS[field] or field == "frameName" and not backtest then
-      schema.refuse("%s: there is no option '%s': strategyName, exchangeName%s exist", what, tostring(field),
+      checks.refuse("%s: there is no option '%s': strategyName, exchangeName%s exist", what, tostring(field),
         backtest and ", frameName" or "")
     end
   end
   self.symbol, self.backtest, self.kind = symbol, backtest, backtest and "signalBacktest" or "signalLive"
-  self.strategy = schema.find("strategy", given.strategyName, what)
-  self.exchange = schema.find("exchange", given.exchangeName, what)
-  if backtest then self.frame = schema.find("frame", given.frameName, what) end
-  for _, name in ipairs(self.strategy.risks) do schema.find("risk", name, what) end
+  self.strategy = registry.find("strategy", given.strategyName, what)
+  self.exchange = registry.find("exchange", given.exchangeName, what)
+  if backtest then self.frame = registry.find("frame", given.frameName, what) end
+  for _, name in ipairs(self.strategy.risks) do registry.find("risk", name, what) end
   self.context = self:identity { exchange = self.exchange }
 end
 
@@ -241,7 +242,7 @@ end
 -- Tells that a validation has failed: for each profile once in a minute, however many are refused.  The minute is one
 -- of the clock by which the host lives, and for a backtest, whose minutes are short, of real time.
 function Run:reportFault(name, fault)
-  local profile = schema.find("risk", name, "risk")
+  local profile = registry.find("risk", name, "risk")
   local due = faults[profile] or reminder.new(FAULT_MS)
   faults[profile] = due
   local isDue, skipped = due:isDue(self.backtest and os.time() * 1000 or loop.elapsed())
@@ -261,7 +262,7 @@ function Run:tellRisk(name, payload, reason, fault)
     event.reason = reason
     self:emit("risk", event)
   end
-  local callbacks = schema.find("risk", name, "risk").callbacks
+  local callbacks = registry.find("risk", name, "risk").callbacks
   local fn = reason and callbacks.onRejected or not reason and callbacks.onAllowed
   if fn then self:call("risk '" .. name .. "'", fn, self.symbol, payload, reason) end
 end

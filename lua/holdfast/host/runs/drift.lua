@@ -5,7 +5,7 @@
 -- cost money for as long as nobody knows, so both are errors: a jump at once, and what waits in each hour of waiting,
 -- also when a process begins in it.
 
-local candles = require "holdfast.host.market.candles"
+local calendar = require "holdfast.host.calendar"
 local core = require "holdfast.core"
 local loop = require "holdfast.host.scheduler.loop"
 local reminder = require "holdfast.host.scheduler.reminder"
@@ -41,7 +41,7 @@ local function describe(position)
   if not row then return end
   local since = position.row and row.pendingAt or row.scheduledAt
   return ("the %s signal %s of strategy '%s' on %s (%s, since %s)"):format(position.row and "open" or "scheduled",
-    row.id, position.name, position.symbol, row.position, candles.date(since))
+    row.id, position.name, position.symbol, row.position, calendar.date(since))
 end
 
 local function report(self, ...)
@@ -56,7 +56,7 @@ function Drift:look()
   local jump = now - seen.now - (elapsed - seen.elapsed)
   if jump <= DAY then return end
   report(self, "the clock has jumped ahead by %s, from %s to %s, or the machine slept: %s is looked at as of then. If "
-    .. "the clock is wrong, end the host and set it%s", span(jump), candles.date(seen.now), candles.date(now),
+    .. "the clock is wrong, end the host and set it%s", span(jump), calendar.date(seen.now), calendar.date(now),
     describe(self.run.position) or "what is open or waits", HELP)
 end
 
@@ -68,7 +68,7 @@ function Drift:wait(when, lived)
   local latest = lived > when and lived or position.entry.askedAt
   if latest <= when + MINUTE then return self.behind:forget() end
   if not self.behind:isDue(loop.elapsed()) then return end
-  local text = ("the clock says %s, and what is stored is of %s"):format(candles.date(when), candles.date(latest))
+  local text = ("the clock says %s, and what is stored is of %s"):format(calendar.date(when), calendar.date(latest))
   if lived <= when then return report(self, "%s, when getSignal was asked%s", text, HELP) end
   local open = describe(position)
   report(self, "%s: nothing is done until then%s. Set the clock if it is wrong now; if it was wrong then, put right "
@@ -83,8 +83,8 @@ function Drift:resumed(when, lived)
   self.behind:forget()
   local open = describe(self.run.position)
   report(self, "what is stored was of %s, and the newest candles of exchange '%s' are those before %s, as the clock "
-    .. "says: the clock was wrong then. The run goes on from now%s%s", candles.date(lived),
-    self.run.exchange.exchangeName, candles.date(when), open and ", with " .. open or "", HELP)
+    .. "says: the clock was wrong then. The run goes on from now%s%s", calendar.date(lived),
+    self.run.exchange.exchangeName, calendar.date(when), open and ", with " .. open or "", HELP)
 end
 
 --- Says that something has ended much too late.
@@ -94,8 +94,8 @@ end
 function Drift:late(row, due, when)
   if when - due <= DAY then return end
   report(self, "the time of signal %s was over at %s, and it ended at %s, %s later: either nobody ran it, or the clock "
-    .. "has jumped ahead. If the clock is wrong, end the host and set it%s", row.id, candles.date(due),
-    candles.date(when), span(when - due), HELP)
+    .. "has jumped ahead. If the clock is wrong, end the host and set it%s", row.id, calendar.date(due),
+    calendar.date(when), span(when - due), HELP)
 end
 
 return M

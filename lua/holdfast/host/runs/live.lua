@@ -7,6 +7,8 @@
 -- next one tries again.
 
 local adapters = require "holdfast.adapters"
+local calendar = require "holdfast.host.calendar"
+local checks = require "holdfast.host.checks"
 local config = require "holdfast.host.config"
 local core = require "holdfast.core"
 local drift = require "holdfast.host.runs.drift"
@@ -17,9 +19,9 @@ local limit = require "holdfast.host.scheduler.watchdog"
 local loop = require "holdfast.host.scheduler.loop"
 local Position = require "holdfast.host.state.position"
 local quotes = require "holdfast.host.market.prices"
+local registry = require "holdfast.host.registry"
 local risk = require "holdfast.host.state.risk"
 local Run = require "holdfast.host.runs.base"
-local schema = require "holdfast.host.registry"
 local signal = require "holdfast.host.state.signal"
 local storage = require "holdfast.host.state.commit"
 
@@ -95,7 +97,7 @@ end
 
 -- Nothing is open: asks for a signal, at most once in each interval.
 function LiveRun:ask(price, when)
-  local position, interval = self.position, schema.intervals[self.strategy.interval]
+  local position, interval = self.position, calendar.intervals[self.strategy.interval]
   local askedAt = position.entry.askedAt
   if askedAt > when + interval then askedAt = 0 end -- the clock was far ahead then
   if math.floor(when / interval) <= math.floor(askedAt / interval) then
@@ -198,7 +200,7 @@ local function eachFunction(self, fn)
   fn(self.exchange.getCandles)
   for _, callback in pairs(self.strategy.callbacks) do fn(callback) end
   for _, name in ipairs(self.strategy.risks) do
-    local profile = schema.find("risk", name, "live")
+    local profile = registry.find("risk", name, "live")
     for _, v in ipairs(profile.validations) do fn(type(v) == "table" and v.validate or v) end
     for _, callback in pairs(profile.callbacks) do fn(callback) end
   end
@@ -233,7 +235,7 @@ end
 -- Refuses names under which nothing can ever be stored; that a store is down is for the first minute to say.
 local function checkStorable(what, run)
   local ok, raised = pcall(adapters.PersistSignalAdapter.readSignalData, run.strategy.strategyName, run.symbol)
-  if not ok and core.isError(raised, "invalid_argument") then schema.refuse("%s: %s", what, raised.message) end
+  if not ok and core.isError(raised, "invalid_argument") then checks.refuse("%s: %s", what, raised.message) end
 end
 
 -- Makes a run and starts it.  Nobody else may run the same.

@@ -14,6 +14,7 @@
 
 local core = require "holdfast.core"
 local hash = require "holdfast.hash"
+local misuse = require("holdfast.host.checks").refuse
 
 local M = {}
 
@@ -46,8 +47,6 @@ end
 function Lease:check()
   if self.lock then self.lock:check() end
 end
-
-local function misuse(...) error(core.error("invalid_argument", string.format(...)), 0) end
 
 local function checkText(what, text)
   if type(text) ~= "string" or text == "" then

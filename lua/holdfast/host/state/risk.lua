@@ -4,12 +4,12 @@
 -- profile, a list of rows, one for each open position.  Checking and taking a slot is one step, in a transaction or
 -- under a lock, so that two strategies, in one process or in two, cannot both take the last one.
 
-local core = require "holdfast.core"
 local adapter = require "holdfast.adapters".PersistRiskAdapter
 local contexts = require "holdfast.host.scheduler.context"
+local core = require "holdfast.core"
 local events = require "holdfast.host.events"
 local limit = require "holdfast.host.scheduler.watchdog"
-local schema = require "holdfast.host.registry"
+local registry = require "holdfast.host.registry"
 local storage = require "holdfast.host.state.commit"
 
 local M = {}
@@ -155,7 +155,7 @@ end
 
 -- The slots but those of the strategy itself, and why the profile refuses one more.
 local function decide(book, name, key, row, payload)
-  local profile = schema.find("risk", name, "strategy '" .. row.strategyName .. "'")
+  local profile = registry.find("risk", name, "strategy '" .. row.strategyName .. "'")
   local slots = {}
   for _, slot in ipairs(book.read(key)) do
     if not isOf(slot, row.strategyName, row.symbol) then slots[#slots + 1] = slot end
