@@ -1,11 +1,11 @@
 -- SPDX-License-Identifier: MIT
 --
 -- The host inside a program that owns time and the market, such as examples/strategy_host.c.  The program says what
--- the market did and what time it is; what the strategies do then has been done, stored and told when advance()
--- returns.  Nothing here sleeps, and nothing happens in between.
+-- the market did and what time it is; what the strategies do then has been done, stored and delivered when
+-- advance() returns.  Nothing here sleeps, and nothing happens in between.
 --
 --     embed.start(ms)               the clock is the program's from here on; before any strategy runs
---     embed.listen(fn)              fn(id, event, again): who hears what happens to signals
+--     embed.listen(fn)              fn(id, event, again): what happens to signals is delivered to it
 --     embed.push(symbol, candle)    a minute that is over
 --     embed.advance(ms)             it is this time now: strategies see the candles before it
 --     embed.stop()
@@ -13,16 +13,16 @@
 -- C calls them as hf_runtime_call(lua, "holdfast.host.embed:advance", ...), all but listen: a C function is given to
 -- it as a function.  Scripts take their candles from here: host.addExchange { ..., getCandles = embed.getCandles }.
 --
--- An event counts as told when its listener returns.  So it is the listener that has to keep it: what a program only
--- fetched after advance() would be lost if it were killed before that.  Killed before the listener has returned, or
--- shortly after it, the program is told again, in the next process, with the same id.
+-- The listener acknowledges an event by returning.  So it is the listener that has to keep it: what a program only
+-- fetched after advance() would be lost if it were killed before that.  If the program is killed before the listener
+-- has returned, or shortly after it, the event is delivered again in the next process, with the same id.
 
 local adapters = require "holdfast.adapters"
 local clocks = require "holdfast.host.scheduler.clock"
 local core = require "holdfast.core"
 local events = require "holdfast.host.events"
 local feed = require "holdfast.host.market.feed"
-local ledger = require "holdfast.host.state.outbox"
+local outbox = require "holdfast.host.state.outbox"
 local live = require "holdfast.host.runs.live"
 local loop = require "holdfast.host.scheduler.loop"
 
@@ -48,24 +48,24 @@ function M.start(ms, keep)
 end
 
 --- Has a function called for each event: scheduled, opened, closed, cancelled and partial, in the order in which they
---- happened.  It must have kept the event when it returns, for what has been told is not told again; where it cannot,
---- it must end the process, as a crash would, and not raise.  An event that comes again has the id that it had.
+--- happened.  It must have kept the event when it returns, which acknowledges it: it does not come again.  Where it
+--- cannot, it must end the process, as a crash would, and not raise.  An event that comes again has the id that it had.
 ---@param fn fun(id: string, event: string, again: boolean)  id and event as JSON text; again: a process that was
---- killed may have been told
+--- killed may have received it
 ---@return fun() stop  ends the listening
 ---@raise invalid_argument
 function M.listen(fn)
   if type(fn) ~= "function" then
     error(core.error("invalid_argument", ("embed.listen: give a function, not a %s"):format(type(fn))), 0)
   end
-  local function tell(event)
+  local function deliver(event)
     if not event.id then return end -- a minute in which nothing changed
     local again = event.redelivered == true
     event.redelivered = nil -- the same event is the same text to compare
     fn(core.json.encode(event.id), core.json.encode(event), again)
   end
-  local stopSignals = events.listen("signalLive", "listenSignalLive", tell)
-  local stopLevels = events.listen("partial", "listenPartial", tell)
+  local stopSignals = events.listen("signalLive", "listenSignalLive", deliver)
+  local stopLevels = events.listen("partial", "listenPartial", deliver)
   return function()
     stopSignals()
     stopLevels()
@@ -98,13 +98,14 @@ function M.advance(ms)
 end
 
 --- What is stored of all that runs, and was stored before it did: of each the strategy's and the symbol's name, the
---- open signal, the scheduled one, and how many events may not have been heard.  What has none of these is left out.
+--- open signal, the scheduled one, and how many events are not known to be acknowledged.  What has none of these is
+--- left out.
 ---@return { strategyName: string, symbol: string, signal?: table, scheduled?: table, untold: integer }[]
 ---@raise corrupt, io, ...
 function M.restored()
   local list = core.json.array {}
   for _, run in ipairs(live.list()) do
-    local entry = ledger.read(run.symbol, run.strategyName)
+    local entry = outbox.read(run.symbol, run.strategyName)
     local one = {
       strategyName = run.strategyName, symbol = run.symbol,
       signal = adapters.PersistSignalAdapter.readSignalData(run.strategyName, run.symbol),

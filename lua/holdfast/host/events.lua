@@ -4,8 +4,8 @@
 -- does nobody twice.  What nobody listens for is silent, but for errors, which then go to standard error.
 
 local core = require "holdfast.core"
-local guard = require "holdfast.host.scheduler.call"
-local limit = require "holdfast.host.scheduler.watchdog"
+local calls = require "holdfast.host.scheduler.call"
+local watchdog = require "holdfast.host.scheduler.watchdog"
 
 local M = {}
 
@@ -25,7 +25,7 @@ function M.listen(kind, what, fn)
   if type(fn) ~= "function" then
     error(core.error("invalid_argument", ("host.%s: give a function, not a %s"):format(what, type(fn))), 0)
   end
-  limit.interruptible(fn)
+  watchdog.interruptible(fn)
   -- A new list, so that one that is gone through just now stays as it is.
   local list, entry = { unpack(listeners[kind]) }, { fn = fn }
   list[#list + 1] = entry
@@ -94,7 +94,7 @@ function M.report(raised, where)
     io.stderr:write(describe(event), "holdfast.host: and a listener of errors raised: ", tostring(again), "\n")
   end
   -- Nobody waits for one that waits: whatever went wrong, the host goes on.
-  for _, entry in ipairs(list) do guard.detach(LISTENER_MS, late, failed, entry.fn, M.copy(event)) end
+  for _, entry in ipairs(list) do calls.detach(LISTENER_MS, late, failed, entry.fn, M.copy(event)) end
 end
 
 --- Has all listeners called, each with an event of its own, which it may change.

@@ -7,8 +7,8 @@ local calendar = require "holdfast.host.calendar"
 local candles = require "holdfast.host.market.candles"
 local checks = require "holdfast.host.checks"
 local config = require "holdfast.host.config"
-local guard = require "holdfast.host.scheduler.call"
-local limit = require "holdfast.host.scheduler.watchdog"
+local calls = require "holdfast.host.scheduler.call"
+local watchdog = require "holdfast.host.scheduler.watchdog"
 local loop = require "holdfast.host.scheduler.loop"
 
 local M = {}
@@ -21,8 +21,8 @@ local requests = setmetatable({}, { __mode = "k" })
 
 -- The candles, asked for once.
 local function try(exchange, symbol, interval, since, count)
-  local ms, late = limit.ofUser(function() return candles.describe(exchange, symbol, interval, since, count) end)
-  return guard.wait(ms, late, candles.fetch, nil, exchange, symbol, interval, since, count)
+  local ms, late = watchdog.ofUser(function() return candles.describe(exchange, symbol, interval, since, count) end)
+  return calls.wait(ms, late, candles.fetch, nil, exchange, symbol, interval, since, count)
 end
 
 -- Candles, asked for again where that fails, unless nobody wants them any more.
@@ -94,10 +94,10 @@ end
 ---@return boolean  false, too, where the exchange does not answer, or not with candles
 function M.areNewest(exchange, symbol, when)
   local count = config.values.CC_AVG_PRICE_CANDLES_COUNT
-  local since, ms, late = when - count * MINUTE, limit.ofUser(function()
+  local since, ms, late = when - count * MINUTE, watchdog.ofUser(function()
     return candles.describe(exchange, symbol, "1m", when, count)
   end)
-  local ok, list = guard.wait(ms, late, candles.fetch, nil, exchange, symbol, "1m", since, 2 * count + 2, true)
+  local ok, list = calls.wait(ms, late, candles.fetch, nil, exchange, symbol, "1m", since, 2 * count + 2, true)
   return ok and (#list == count or #list == count + 1)
 end
 

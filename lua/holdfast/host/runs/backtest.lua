@@ -12,21 +12,21 @@ local candles = require "holdfast.host.market.candles"
 local config = require "holdfast.host.config"
 local contexts = require "holdfast.host.scheduler.context"
 local core = require "holdfast.core"
-local guard = require "holdfast.host.scheduler.call"
-local ledger = require "holdfast.host.state.outbox"
-local limit = require "holdfast.host.scheduler.watchdog"
+local calls = require "holdfast.host.scheduler.call"
+local outbox = require "holdfast.host.state.outbox"
+local watchdog = require "holdfast.host.scheduler.watchdog"
 local loop = require "holdfast.host.scheduler.loop"
-local quotes = require "holdfast.host.market.prices"
+local prices = require "holdfast.host.market.prices"
 local report = require "holdfast.host.report"
 local risk = require "holdfast.host.state.risk"
 local Run = require "holdfast.host.runs.base"
 local signal = require "holdfast.host.state.signal"
-local storage = require "holdfast.host.state.commit"
+local commits = require "holdfast.host.state.commit"
 
 local M = {}
 
 local MINUTE = 60000
-local CHECKPOINT = 1000 -- minutes after which progress is told, and adapters are written
+local CHECKPOINT = 1000 -- minutes after which progress is reported, and adapters are written
 
 -- ------------------------------------------------------------------ series
 
@@ -93,7 +93,7 @@ local function newBook()
   function book.flush(clear)
     for key in pairs(clear and book.written or book.changed) do
       local slots = not clear and book.slots[key] or nil
-      storage.commit { { adapter = "PersistRiskAdapter", run = function() risk.adapter.write(slots, key) end } }
+      commits.run { { adapter = "PersistRiskAdapter", run = function() risk.adapter.write(slots, key) end } }
       book.written[key] = true
       book.changed[key] = nil
     end
@@ -139,9 +139,9 @@ function BacktestRun:price()
   return self.priceNow
 end
 
--- An event for the iterator, once everybody was told of it.
+-- An event for the iterator, once it was delivered to everybody else.
 function BacktestRun:push(event)
-  self:tell(event)
+  self:deliver(event)
   if event.action ~= "partial" then self.queue[#self.queue + 1] = event end
 end
 
@@ -163,7 +163,7 @@ function BacktestRun:open(row, price)
     taken[#taken + 1] = key
   end
   self.row, self.waiting = row, nil
-  self.entry = ledger.with(ledger.new(row.strategyName, row.exchangeName, self.symbol),
+  self.entry = outbox.with(outbox.new(row.strategyName, row.exchangeName, self.symbol),
     { id = row.id, stage = "opened", at = row.pendingAt, askedAt = row.scheduledAt })
   self:push(self:openedEvent(row))
   return true
@@ -175,7 +175,7 @@ function BacktestRun:close(reason, price, time)
   for _, name in ipairs(self.strategy.risks) do
     risk.settle(self.book, self:keyOf(name), row.strategyName, row.symbol, nil)
   end
-  self.entry = ledger.with(self.entry, { stage = "closed", at = time })
+  self.entry = outbox.with(self.entry, { stage = "closed", at = time })
   self:push(self:closedEvent(row, reason, price, time))
   self:moveToTick(time + MINUTE)
 end
@@ -187,13 +187,13 @@ function BacktestRun:cancel(reason, price, time)
   self:moveToTick(time + MINUTE)
 end
 
--- Goes on with an open signal, candle by candle, until something is to be told.
+-- Goes on with an open signal, candle by candle, until something happens.
 function BacktestRun:watch()
   local series, row = self.series, self.row
   local long, takeProfit, stopLoss = row.position == "long", row.priceTakeProfit, row.priceStopLoss
   local last = row.pendingAt + row.minuteEstimatedTime * MINUTE
   local stop, time, index = self.stop, self.time, self.index
-  local pause = self.start + (self.told + CHECKPOINT) * MINUTE
+  local pause = self.start + (self.reported + CHECKPOINT) * MINUTE
   local high, low = series.high, series.low
   -- Beyond these prices a level may be reached that was not reported.
   local above, below = self:nextLevels()
@@ -216,7 +216,7 @@ function BacktestRun:watch()
       above, below = self:nextLevels()
     end
     time, index = time + MINUTE, index + 1
-    if time >= pause then return self:moveTo(time) end -- to tell how far it is: a signal may be open for very long
+    if time >= pause then return self:moveTo(time) end -- to report how far it is: a signal may be open for very long
   end
 end
 
@@ -237,7 +237,7 @@ end
 function BacktestRun:reach(average)
   local list, profitLevels, lossLevels = self:reached(self.row, self.entry, average, self.time)
   if not list then return end
-  self.entry = ledger.with(self.entry, { at = self.time, profitLevels = profitLevels, lossLevels = lossLevels })
+  self.entry = outbox.with(self.entry, { at = self.time, profitLevels = profitLevels, lossLevels = lossLevels })
   for _, event in ipairs(list) do self:push(event) end
 end
 
@@ -312,14 +312,14 @@ function BacktestRun:step()
       return
     end
     local done = math.min(math.floor((self.time - self.start) / MINUTE), self.total)
-    if done - self.told >= CHECKPOINT then self:progress(done) end
+    if done - self.reported >= CHECKPOINT then self:progress(done) end
   end
   return table.remove(self.queue, 1)
 end
 
--- Tells how far it is, and writes what belongs to the adapters.
+-- Reports how far it is, and writes what belongs to the adapters.
 function BacktestRun:progress(done)
-  self.told = done
+  self.reported = done
   self:save(false)
   self:emit("progress",
     self:identity { processedFrames = done, totalFrames = self.total, progress = done / self.total })
@@ -331,10 +331,10 @@ function BacktestRun:save(clear)
   if self.entry and (clear or self.entry ~= self.saved) then
     self.saved = self.entry
     local key, entry = self:keyOf(self.symbol), self.entry
-    storage.commit { {
+    commits.run { {
       adapter = "PersistPartialAdapter", shared = key,
       run = function()
-        if clear then adapters.PersistPartialAdapter.writePartialData(nil, key) else ledger.write(key, { entry }) end
+        if clear then adapters.PersistPartialAdapter.writePartialData(nil, key) else outbox.write(key, { entry }) end
       end,
     } }
   end
@@ -348,7 +348,7 @@ function BacktestRun:finish()
 end
 
 local function open(what, symbol, given)
-  local run = setmetatable({ queue = {}, askedSlot = -1, told = 0 }, BacktestRun)
+  local run = setmetatable({ queue = {}, askedSlot = -1, reported = 0 }, BacktestRun)
   Run.init(run, what, symbol, given, true)
   local frame = run.frame
   run.start, run.tick = frame.startDate, calendar.intervals[frame.interval]
@@ -361,23 +361,23 @@ local function open(what, symbol, given)
   local context = run.context
   function context.average(other)
     if other == symbol then return run:price() end
-    local list = quotes.last(run.exchange, other, "1m", window, run.time, "getAveragePrice")
+    local list = prices.last(run.exchange, other, "1m", window, run.time, "getAveragePrice")
     return candles.average(list, 1, #list)
   end
   function context.candles(other, interval, count)
-    return quotes.last(run.exchange, other, interval, count, run.time, "getCandles")
+    return prices.last(run.exchange, other, interval, count, run.time, "getCandles")
   end
   if loop.count() == 0 then -- a live run wants the opposite
-    limit.compiled(run.strategy.getSignal)
-    limit.compiled(run.exchange.getCandles)
+    watchdog.compiled(run.strategy.getSignal)
+    watchdog.compiled(run.exchange.getCandles)
   end
-  storage.forget()
+  commits.forget()
   run.hold = adapters.hold(("%s %s %s"):format(what, symbol, run.strategy.strategyName))
   run.book = newBook()
   -- A loop that is left early says nothing: the collector does.
   run.sentinel = newproxy(true)
   getmetatable(run.sentinel).__gc = function() run:finish() end
-  local loaded, first = pcall(guard.call, run.series.load, nil, run.series, window)
+  local loaded, first = pcall(calls.run, run.series.load, nil, run.series, window)
   if not loaded then
     run:finish()
     error(first, 0)
@@ -396,7 +396,7 @@ end
 local function advance(run)
   if not run.hold then return end
   local before = contexts.set(run.context)
-  local ok, event = xpcall(guard.call, core.traceback, run.step, run.context, run)
+  local ok, event = xpcall(calls.run, core.traceback, run.step, run.context, run)
   if ok and not event then
     ok, event = xpcall(function()
       if not run.stopping then run:progress((run.stop - run.start) / MINUTE + 1) end
@@ -420,8 +420,8 @@ function M.run(symbol, options)
   local run = open("Backtest.run", symbol, options)
   return function()
     local event = advance(run)
-    if not event and not run.toldDone then
-      run.toldDone = true
+    if not event and not run.over then
+      run.over = true
       run:tellDone()
     end
     return event

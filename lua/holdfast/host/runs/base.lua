@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 --
--- What a live run and a backtest have in common: one strategy on one symbol, its events, and who is told of them.
+-- What a live run and a backtest have in common: one strategy on one symbol, and its events for everybody.
 
 local checks = require "holdfast.host.checks"
 local contexts = require "holdfast.host.scheduler.context"
@@ -20,7 +20,7 @@ local signal = require "holdfast.host.state.signal"
 ---@field frame? table     of addFrame; nil in live mode
 ---@field backtest boolean
 ---@field context holdfast.host.Context
----@field kind "signalLive"|"signalBacktest"  who hears its events
+---@field kind "signalLive"|"signalBacktest"  who receives its events
 local Run = {}
 Run.__index = Run
 
@@ -80,12 +80,13 @@ end
 
 -- ------------------------------------------------------------------ events
 
--- An event about a signal.  The same transition makes the same event, whichever process tells of it.
+-- An event about a signal.  The same transition makes the same event, whichever process makes it.
 --
 -- A live event's id ends in a hash of the rest of it.  A store that was restored from an older copy, or copied for a
--- second host, goes on from a signal whose end was told before, and ends it again, at another price.  No host can know
--- that of its store, so it is the content that must tell the two apart: equal ids are equal events, by construction.
--- Events of backtests are told once, to whoever asked for them, and are spared it.
+-- second host, goes on from a signal whose end was delivered before, and ends it again, at another price.  No host can
+-- know that of its store, so it is the content that must tell the two apart: equal ids are equal events, by
+-- construction.
+-- Events of backtests are delivered once, to whoever asked for them, and are spared it.
 ---@param action string
 ---@param row table      of the signal
 ---@param price number
@@ -136,7 +137,7 @@ function Run:reached(row, entry, price, when)
   return list, way == "profit" and levels or entry.profitLevels, way == "loss" and levels or entry.lossLevels
 end
 
--- ----------------------------------------------------------------- telling
+-- --------------------------------------------------------------- delivering
 
 -- Calls a function of the user for what it does, and reports what it raises.  Live runs have one that can wait.
 ---@param what string
@@ -152,25 +153,25 @@ function Run:callback(name, ...)
   if fn then self:call("callbacks." .. name, fn, ...) end
 end
 
-local tellers = {}
+local deliverers = {}
 
 -- The callbacks that tell of one signal: (symbol, row, price, when, backtest).
 for action, name in pairs { scheduled = "onSchedule", opened = "onOpen", closed = "onClose", cancelled = "onCancel" } do
-  tellers[action] = function(self, e)
+  deliverers[action] = function(self, e)
     self:callback(name, self.symbol, e.signal, e.currentPrice, e.timestamp, self.backtest)
   end
 end
 
-function tellers.partial(self, e)
+function deliverers.partial(self, e)
   self:callback(e.way == "profit" and "onPartialProfit" or "onPartialLoss", self.symbol, e.signal, e.level,
     e.currentPrice, e.timestamp, self.backtest)
 end
 
--- Tells the strategy and all listeners of an event.  Each gets one of its own.
-function Run:tell(event)
+-- Hands an event to the strategy and all listeners.  Each gets one of its own.
+function Run:deliver(event)
   if next(self.strategy.callbacks) then
     local own = events.copy(event)
-    tellers[event.action](self, own)
+    deliverers[event.action](self, own)
     if event.action ~= "partial" then
       self:callback("onTick", self.symbol, own, event.currentPrice, event.timestamp, self.backtest)
     end
@@ -190,13 +191,13 @@ function Run:tellDone() self:emit("done", self:identity {}) end
 ---@param action "idle"|"waiting"|"active"
 function Run:tellTick(action, row, price, when)
   if not row then self:callback("onIdle", self.symbol, price, when, self.backtest) end
-  local onTick, heard = self.strategy.callbacks.onTick, not self.backtest and events.has(self.kind)
-  if not onTick and not heard then return end
+  local onTick, listens = self.strategy.callbacks.onTick, not self.backtest and events.has(self.kind)
+  if not onTick and not listens then return end
   local event = self:identity {
     action = action, signal = row and signal.copy(row), currentPrice = price, timestamp = when,
   }
   if onTick then self:call("callbacks.onTick", onTick, self.symbol, events.copy(event), price, when, self.backtest) end
-  if heard then self:emit(self.kind, event) end
+  if listens then self:emit(self.kind, event) end
 end
 
 -- Has getSignal asked and makes a row of what it gives.  What is wrong with it is reported: then there is none.

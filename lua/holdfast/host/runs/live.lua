@@ -13,17 +13,17 @@ local config = require "holdfast.host.config"
 local core = require "holdfast.core"
 local drift = require "holdfast.host.runs.drift"
 local events = require "holdfast.host.events"
-local guard = require "holdfast.host.scheduler.call"
-local lease = require "holdfast.host.state.lock"
-local limit = require "holdfast.host.scheduler.watchdog"
+local calls = require "holdfast.host.scheduler.call"
+local locks = require "holdfast.host.state.lock"
+local watchdog = require "holdfast.host.scheduler.watchdog"
 local loop = require "holdfast.host.scheduler.loop"
 local Position = require "holdfast.host.state.position"
-local quotes = require "holdfast.host.market.prices"
+local prices = require "holdfast.host.market.prices"
 local registry = require "holdfast.host.registry"
 local risk = require "holdfast.host.state.risk"
 local Run = require "holdfast.host.runs.base"
 local signal = require "holdfast.host.state.signal"
-local storage = require "holdfast.host.state.commit"
+local commits = require "holdfast.host.state.commit"
 
 local M = {}
 
@@ -45,15 +45,15 @@ local function keyOf(strategyName, symbol) return #strategyName .. ":" .. strate
 -- ------------------------------------------------------------------- ticks
 
 -- Functions of the user may wait, but not for ever.
-function LiveRun:guard(what, fn, ...)
-  local ms, late = limit.ofUser(function()
+function LiveRun:try(what, fn, ...)
+  local ms, late = watchdog.ofUser(function()
     return ("%s of strategy '%s' on %s"):format(what, self.strategy.strategyName, self.symbol)
   end)
-  return guard.wait(ms, late, fn, self.context, ...)
+  return calls.wait(ms, late, fn, self.context, ...)
 end
 
 function LiveRun:call(what, fn, ...)
-  local ok, raised = self:guard(what, fn, ...)
+  local ok, raised = self:try(what, fn, ...)
   if not ok then self:report(raised, what) end
 end
 
@@ -103,7 +103,7 @@ function LiveRun:ask(price, when)
   if math.floor(when / interval) <= math.floor(askedAt / interval) then
     return self:tellTick("idle", nil, price, when)
   end
-  local row = self:signalOf(price, when, self:guard("getSignal", self.strategy.getSignal, self.symbol, when, price))
+  local row = self:signalOf(price, when, self:try("getSignal", self.strategy.getSignal, self.symbol, when, price))
   if self.stopping then return end
   if row then
     local ok, raised = pcall(position.checkId, position, row)
@@ -138,8 +138,8 @@ function LiveRun:tellRestored(price, when)
 end
 
 -- Looks whether the run is still the only one: its lock file may have been deleted, and another process begun.
-function LiveRun:checkLease()
-  local ok, raised = pcall(self.lease.check, self.lease)
+function LiveRun:checkLock()
+  local ok, raised = pcall(self.lock.check, self.lock)
   if ok then return end
   self.lost = core.isError(raised, "busy")
   error(raised, 0)
@@ -152,7 +152,7 @@ end
 function LiveRun:isBehind(when)
   local position = self.position
   local lived = position:lived()
-  if lived > when + MINUTE and loop.isReal() and quotes.areNewest(self.exchange, self.symbol, when) then
+  if lived > when + MINUTE and loop.isReal() and prices.areNewest(self.exchange, self.symbol, when) then
     if self.stopping then return true end
     position:resume(when)
     self.drift:resumed(when, lived)
@@ -164,13 +164,13 @@ end
 
 function LiveRun:tick(when)
   local position = self.position
-  self:checkLease()
+  self:checkLock()
   if position.stale then position:restore(when) end
   if position.blocked then return end
   if position.slotsStale then position:restoreSlots(when) end
-  position:tell() -- what somebody did not hear since telling was cut off
+  position:deliver() -- what was not handed to all, since delivering was cut off
   if self:isBehind(when) and self.restored then return end
-  local price, list = quotes.average(self.exchange, self.symbol, when, function() return not self.stopping end)
+  local price, list = prices.average(self.exchange, self.symbol, when, function() return not self.stopping end)
   if self.stopping then return end
   if not self.restored then self:tellRestored(price, when) end
   if when <= position:lived() then return end
@@ -207,22 +207,22 @@ local function eachFunction(self, fn)
 end
 
 function LiveRun:start()
-  self.lease = lease.take(self.strategy.strategyName, self.symbol, self.title)
+  self.lock = locks.take(self.strategy.strategyName, self.symbol, self.title)
   local ok, raised = pcall(adapters.hold, self.title)
   if not ok then
-    self.lease:release()
+    self.lock:release()
     error(raised, 0)
   end
   self.hold = raised
-  eachFunction(self, limit.interruptible)
+  eachFunction(self, watchdog.interruptible)
 end
 
 -- Ends it: what is durable stays, and can be taken up by whoever runs it next.
 function LiveRun:finish()
   self.position:flush(self.lost)
-  if self.lease then self.lease:release() end
+  if self.lock then self.lock:release() end
   if self.hold then self.hold() end
-  self.lease, self.hold = nil, nil
+  self.lock, self.hold = nil, nil
   if runs[self.key] == self then runs[self.key] = nil end
   self:tellDone()
 end
@@ -251,14 +251,14 @@ local function launch(what, symbol, given)
       run.strategy.strategyName, symbol), { retryable = false }), 0)
   end
   if not before then
-    storage.forget()
+    commits.forget()
     run:start()
   end
   runs[run.key] = run
   local context = run.context
-  function context.average(other) return (quotes.average(run.exchange, other, context.when)) end
+  function context.average(other) return (prices.average(run.exchange, other, context.when)) end
   function context.candles(other, interval, count)
-    return quotes.last(run.exchange, other, interval, count, context.when, "getCandles")
+    return prices.last(run.exchange, other, interval, count, context.when, "getCandles")
   end
   run.position, run.drift = Position.new(run), drift.new(run)
   run.task = loop.spawn(function()
@@ -294,17 +294,17 @@ end
 function M.run(symbol, options)
   local run = launch("Live.run", symbol, options)
   local queue, first, last, wake, current = {}, 1, 0, nil, nil
-  local tell = run.tell
-  function run:tell(event)
-    tell(self, event)
+  local deliver = run.deliver
+  function run:deliver(event)
+    deliver(self, event)
     if event.action == "partial" or run.unattended then return end
     last = last + 1
     queue[last] = events.copy(event)
     if wake then wake() end
   end
   loop.onEnd(run.task, function() if wake then wake() end end)
-  -- What the loop was given has been told when it asks for the next: a process that is killed in the loop's body is
-  -- followed by one that is told again.
+  -- The loop acknowledges what it was given when it asks for the next: a process that is killed in the loop's body is
+  -- followed by one that is given it again.
   run.position.keeps = { scheduled = true, opened = true, closed = true, cancelled = true }
   -- A loop that is left says nothing, but its iterator is collected: from then on there is nobody to wait for.
   local attended = newproxy(true)
@@ -313,7 +313,7 @@ function M.run(symbol, options)
   end
   return function()
     local _ = attended -- lives as long as the loop
-    if current then run.position:heard(current.id) end
+    if current then run.position:acknowledge(current.id) end
     if first > last and not run.task.done then
       loop.wait(function(w) wake = w end, function() return first <= last or run.task.done end)
       wake = nil

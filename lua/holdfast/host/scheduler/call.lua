@@ -4,7 +4,7 @@
 
 local contexts = require "holdfast.host.scheduler.context"
 local core = require "holdfast.core"
-local limit = require "holdfast.host.scheduler.watchdog"
+local watchdog = require "holdfast.host.scheduler.watchdog"
 local loop = require "holdfast.host.scheduler.loop"
 
 local M = {}
@@ -32,8 +32,8 @@ function M.wait(ms, late, fn, context, ...)
     result = got
     if wake then wake() end
   end)
-  if ms ~= math.huge then limit.set(co, ms, late) end
-  limit.resume(co, ...)
+  if ms ~= math.huge then watchdog.set(co, ms, late) end
+  watchdog.resume(co, ...)
   if not result then
     local cancel
     loop.wait(function(w)
@@ -56,7 +56,7 @@ end
 ---@param ... any  arguments of fn
 ---@return any ...  what it returned
 ---@raise what it raised
-function M.call(fn, context, ...)
+function M.run(fn, context, ...)
   local co, isMain = coroutine.running()
   if co and not isMain then return fn(...) end
   local function finish(ok, ...)
@@ -77,8 +77,8 @@ function M.detach(ms, late, failed, fn, ...)
     local ok, raised = xpcall(fn, core.traceback, ...)
     if not ok then failed(raised) end
   end)
-  limit.set(co, ms, late)
-  local ok, raised = pcall(limit.resume, co, ...)
+  watchdog.set(co, ms, late)
+  local ok, raised = pcall(watchdog.resume, co, ...)
   if not ok then failed(raised) end
 end
 

@@ -5,7 +5,7 @@
 
 local clocks = require "holdfast.host.scheduler.clock"
 local core = require "holdfast.core"
-local limit = require "holdfast.host.scheduler.watchdog"
+local watchdog = require "holdfast.host.scheduler.watchdog"
 
 local M = {}
 
@@ -121,7 +121,7 @@ clocks.runBy { enqueue = enqueue, drain = M.drain, mayWait = mayWait }
 function M.wait(arrange, isDone)
   local co, isMain = coroutine.running()
   if co and not isMain then
-    arrange(function() M.soon(function() if coroutine.status(co) == "suspended" then limit.resume(co) end end) end)
+    arrange(function() M.soon(function() if coroutine.status(co) == "suspended" then watchdog.resume(co) end end) end)
     while not isDone() do coroutine.yield() end
     return
   end
@@ -210,7 +210,7 @@ function M.spawn(body)
     for _, fn in ipairs(task.waiters) do fn() end
     if not ok then error(raised, 0) end
   end)
-  M.soon(function() limit.resume(co) end)
+  M.soon(function() watchdog.resume(co) end)
   return task
 end
 

@@ -6,7 +6,7 @@
 -- (position.lua says which).
 
 local core = require "holdfast.core"
-local lease = require "holdfast.host.state.lock"
+local locks = require "holdfast.host.state.lock"
 
 local M = {}
 
@@ -72,7 +72,7 @@ function M.isUnreadable(raised) return core.isError(raised, "corrupt") or core.i
 --- Does all steps, or raises.  Then a transaction has changed nothing, but for errors after which nobody knows; without
 --- transactions the steps before the one that failed have happened.
 ---@param steps holdfast.host.Step[]
-function M.commit(steps)
+function M.run(steps)
   local i = 1
   while i <= #steps do
     local step, last = steps[i], i
@@ -80,7 +80,7 @@ function M.commit(steps)
     if last > i or step.shared and hasTransactions(step.adapter) then
       transaction(steps, i, last)
     elseif step.shared then
-      lease.exclusive(step.adapter, step.shared, step.run)
+      locks.exclusive(step.adapter, step.shared, step.run)
     else
       step.run()
     end

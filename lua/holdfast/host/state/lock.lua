@@ -9,7 +9,7 @@
 -- parts; that of a folder never ends in ".lock".
 --
 -- A program that changes the store of a host from outside, as the command does, announces itself in the folder .command
--- beside those leases, which is no name's part.  Both sides first take what is theirs and then look for the other's: of
+-- beside those locks, which is no name's part.  Both sides first take what is theirs and then look for the other's: of
 -- a host that starts and a change that begins, at least one sees the other, whatever the order is.
 
 local core = require "holdfast.core"
@@ -28,24 +28,25 @@ local LINGER_MS = 500
 local held = setmetatable({}, { __mode = "v" })
 
 --- Until it is released, or collected, nobody else gets the same.
----@class holdfast.host.Lease
+---@class holdfast.host.Lock
 ---@field key string    the lock file, or, for a store in memory, what else tells it from others
 ---@field who string
 ---@field since string  ISO 8601
-local Lease = {}
-Lease.__index = Lease
+---@field lease? holdfast.Lease  on the lock file
+local Lock = {}
+Lock.__index = Lock
 
 --- Lets others have it.  Releasing twice is harmless.
-function Lease:release()
+function Lock:release()
   if held[self.key] == self then held[self.key] = nil end
-  if self.lock then self.lock:release() end
-  self.lock = nil
+  if self.lease then self.lease:release() end
+  self.lease = nil
 end
 
 --- Looks whether it still is what others ask for.
 ---@raise busy  the lock file was deleted, and somebody else has it now
-function Lease:check()
-  if self.lock then self.lock:check() end
+function Lock:check()
+  if self.lease then self.lease:check() end
 end
 
 local function checkText(what, text)
@@ -91,19 +92,19 @@ local function acquire(adapterName, parts, who, timeoutMs, refuse)
   local folder, identity = folderOf(adapterName)
   for i, text in ipairs(parts) do parts[i] = part(text) end
   local key = (folder or identity) .. "/" .. table.concat(parts, "/") .. ".lock"
-  local mine, lock = held[key], nil
+  local mine, lease = held[key], nil
   if folder then
     -- What this state holds it cannot release while it waits.
     local ok, result = pcall(core.lease, key, who, mine and 0 or timeoutMs)
     if not ok and core.isError(result, "busy") then refuse(result.cause or "another process", result) end
     if not ok then error(result, 0) end
-    lock = result
+    lease = result
   elseif mine then
     refuse(("this process (%s, since %s)"):format(mine.who, mine.since))
   end
-  local lease = setmetatable({ key = key, lock = lock, who = who, since = os.date("!%Y-%m-%dT%H:%M:%SZ") }, Lease)
-  held[key] = lease
-  return lease
+  local lock = setmetatable({ key = key, lease = lease, who = who, since = os.date("!%Y-%m-%dT%H:%M:%SZ") }, Lock)
+  held[key] = lock
+  return lock
 end
 
 --- Announces that this process changes the store from outside, so that no host starts on it meanwhile.  Those that run
@@ -135,34 +136,34 @@ local function changedBy(folder)
 end
 
 -- Lets go again of what runs the strategy while somebody changes its store: it would read half of the change.
-local function refuseChanged(lease, strategyName, symbol)
+local function refuseChanged(lock, strategyName, symbol)
   local folder = folderOf(SIGNAL)
   if not folder then return end
   local holder, cause = changedBy(folder)
   if not holder then return end
-  lease:release()
+  lock:release()
   error(core.error("busy", ("strategy '%s' on %s cannot start while its store is changed by %s: start it after that")
     :format(strategyName, symbol, holder), { entityName = "signal", cause = cause.message }), 0)
 end
 
---- Makes this process the one that runs the strategy on the symbol.  Keep the lease: when it is collected, it is
+--- Makes this process the one that runs the strategy on the symbol.  Keep the lock: when it is collected, it is
 --- released.
 ---@param strategyName string
 ---@param symbol string
 ---@param who? string  what runs it, for the message that others get; the script's name if left out
----@return holdfast.host.Lease
+---@return holdfast.host.Lock
 ---@raise busy where another process of this user on this machine runs it, or another part of this one, or where the
 ---   command is changing the store; names it
 function M.take(strategyName, symbol, who)
   checkText("take: the name of the strategy", strategyName)
   checkText("take: the symbol", symbol)
   who = who == nil and scriptName() or checkText("take: who", who)
-  local lease = acquire(SIGNAL, { "signal", strategyName, symbol }, who, LINGER_MS, function(holder, cause)
+  local lock = acquire(SIGNAL, { "signal", strategyName, symbol }, who, LINGER_MS, function(holder, cause)
     error(core.error("busy", ("strategy '%s' on %s is run by %s: only one process may run it; end that one first")
       :format(strategyName, symbol, holder), { entityName = "signal", cause = cause and cause.message }), 0)
   end)
-  refuseChanged(lease, strategyName, symbol)
-  return lease
+  refuseChanged(lock, strategyName, symbol)
+  return lock
 end
 
 local function entityNameOf(adapterName)
@@ -174,8 +175,8 @@ local function entityNameOf(adapterName)
   misuse("exclusive: there is no adapter %s; there are %s", tostring(adapterName), table.concat(names, ", "))
 end
 
-local function finish(lease, ok, ...)
-  lease:release()
+local function finish(lock, ok, ...)
+  lock:release()
   if not ok then error((...), 0) end
   return ...
 end
@@ -194,11 +195,11 @@ function M.exclusive(adapterName, id, fn, ...)
   local entityName = entityNameOf(adapterName)
   checkText("exclusive: the id", id)
   if type(fn) ~= "function" then misuse("exclusive: give a function to run, not a %s", type(fn)) end
-  local lease = acquire(adapterName, { entityName, id }, scriptName(), WAIT_MS, function(holder, cause)
+  local lock = acquire(adapterName, { entityName, id }, scriptName(), WAIT_MS, function(holder, cause)
     error(core.error("busy", ("Entity %s:%s is being changed by %s: nothing was changed, try again"):format(entityName,
       id, holder), { entityName = entityName, entityId = id, cause = cause and cause.message }), 0)
   end)
-  return finish(lease, pcall(fn, ...))
+  return finish(lock, pcall(fn, ...))
 end
 
 return M

@@ -1,12 +1,14 @@
 -- SPDX-License-Identifier: MIT
 --
--- What has been told of a signal, and what is still to be told: the state that PersistPartialAdapter keeps.
+-- The outbox: what has happened to signals and is not acknowledged by the listeners yet, and how far each signal has
+-- come.  PersistPartialAdapter keeps it.
 --
 -- Its entity for a symbol maps ids of signals to entries, the latest one of each strategy.  An entry has the levels
 -- that were reported, so that each is reported once, and the events that were made durable together with what they
--- tell of, until all listeners have heard them.  A process that is killed in between finds them there and tells them
--- again, under the same ids: nobody misses one.  The entry stays when its signal has ended.  It then remembers when
--- that was, and when the strategy was last asked, so that a minute that was lived through is not lived again.
+-- tell of, until all listeners have acknowledged them.  A process that is killed in between finds them there and
+-- delivers them again, under the same ids: nobody misses one.  The entry stays when its signal has ended.  It then
+-- remembers when that was, and when the strategy was last asked, so that a minute that was lived through is not lived
+-- again.
 
 local core = require "holdfast.core"
 local partial = require "holdfast.adapters".PersistPartialAdapter
@@ -22,7 +24,7 @@ local M = {}
 ---@field askedAt number       ms: the minute in which getSignal was last asked
 ---@field profitLevels integer[]
 ---@field lossLevels integer[]
----@field events table[]       durable, and not yet known to have been heard
+---@field events table[]       durable, and not known to be acknowledged
 
 --- The entry of a strategy that has had no signal on this symbol.
 ---@param strategyName string

@@ -1,26 +1,26 @@
 -- SPDX-License-Identifier: MIT
 --
 -- The state of one strategy on one symbol in live mode, and its transitions.  It is in four places: the signal, the
--- scheduled signal, the slots of its risk profiles, and its entry in the ledger.  What is in memory follows what is
+-- scheduled signal, the slots of its risk profiles, and its entry in the outbox.  What is in memory follows what is
 -- durable, never the other way round: a transition that failed has not happened, and what is true is read again.
 --
 -- In one store, a transition is one transaction.  In stores without them its writes come in an order from which
 -- restore() can tell how far they came:
 --
---   opening     risk slots, signal, scheduled signal, ledger    the signal decides: it opened once that is there
---   scheduling  scheduled signal, ledger                        the scheduled signal decides
---   closing     ledger, signal, risk slots                      the ledger decides: what is left of it is cleared
---   cancelling  ledger, scheduled signal                        the ledger decides
+--   opening     risk slots, signal, scheduled signal, outbox    the signal decides: it opened once that is there
+--   scheduling  scheduled signal, outbox                        the scheduled signal decides
+--   closing     outbox, signal, risk slots                      the outbox decides: what is left of it is cleared
+--   cancelling  outbox, scheduled signal                        the outbox decides
 
 local adapters = require "holdfast.adapters"
 local core = require "holdfast.core"
 local events = require "holdfast.host.events"
-local ledger = require "holdfast.host.state.outbox"
+local outbox = require "holdfast.host.state.outbox"
 local loop = require "holdfast.host.scheduler.loop"
 local reminder = require "holdfast.host.scheduler.reminder"
 local risk = require "holdfast.host.state.risk"
 local signal = require "holdfast.host.state.signal"
-local storage = require "holdfast.host.state.commit"
+local commits = require "holdfast.host.state.commit"
 
 local HOUR = 3600000
 
@@ -33,9 +33,9 @@ local signals, schedules = adapters.PersistSignalAdapter, adapters.PersistSchedu
 ---@field entry holdfast.host.Entry
 ---@field stale boolean   what is in memory may not be true: restore() first
 ---@field slotsStale boolean  so may the slots of the risk profiles be: restoreSlots() first
----@field told table<string, "some"|"all">  whom events were told here that the ledger still has
----@field over? boolean    the run has ended: others write the ledger now
----@field keeps? table<string, true>  actions whose events the ledger keeps until heard() is called
+---@field delivered table<string, "some"|"all">  to whom, by id, what the outbox still has was delivered here
+---@field over? boolean    the run has ended: others write the outbox now
+---@field keeps? table<string, true>  actions whose events are acknowledged by acknowledge() alone
 ---@field reminder holdfast.host.Reminder  of `blocked`
 ---@field blocked? string why nothing may be done: there is state that is not ours
 local Position = {}
@@ -46,7 +46,7 @@ Position.__index = Position
 function Position.new(run)
   return setmetatable({
     run = run, symbol = run.symbol, name = run.strategy.strategyName, exchangeName = run.exchange.exchangeName,
-    stale = true, slotsStale = false, told = {}, reminder = reminder.new(HOUR),
+    stale = true, slotsStale = false, delivered = {}, reminder = reminder.new(HOUR),
   }, Position)
 end
 
@@ -63,10 +63,10 @@ function Position:scheduleStep(row)
   }
 end
 
-function Position:ledgerStep(entry)
+function Position:outboxStep(entry)
   return {
     adapter = "PersistPartialAdapter", shared = self.symbol,
-    run = function() ledger.write(self.symbol, { entry }) end,
+    run = function() outbox.write(self.symbol, { entry }) end,
   }
 end
 
@@ -82,27 +82,27 @@ function Position:settleSteps(row)
   return steps
 end
 
--- Does the steps; when that fails, nobody knows what is true.  Whatever was waited for before, the lease must be ours
+-- Does the steps; when that fails, nobody knows what is true.  Whatever was waited for before, the lock must be ours
 -- still.
 function Position:commit(steps)
-  self.run:checkLease()
-  local ok, raised = pcall(storage.commit, steps)
+  self.run:checkLock()
+  local ok, raised = pcall(commits.run, steps)
   if ok then return end
   self.stale = true
   error(raised, 0)
 end
 
--- An entry with one more event that is to be told.
+-- An entry with one more event that is to be delivered.
 local function entryWith(entry, event, changes)
   local list = { unpack(entry.events) }
   list[#list + 1] = event
   changes.events = list
-  return ledger.with(entry, changes)
+  return outbox.with(entry, changes)
 end
 
--- The first entry of a signal, in place of an entry whose events may still have to be heard.
+-- The first entry of a signal, in place of an entry whose events may not be acknowledged yet.
 function Position:entryOf(before, row, stage, at, event)
-  local entry = ledger.new(self.name, self.exchangeName, self.symbol)
+  local entry = outbox.new(self.name, self.exchangeName, self.symbol)
   entry.events = before and before.events or entry.events
   return entryWith(entry, event, { id = row.id, stage = stage, at = at, askedAt = row.scheduledAt })
 end
@@ -113,7 +113,7 @@ function Position:checkId(row)
     error(core.error("invalid_value", ("getSignal: the id %s is that of the last signal: each needs a new one"):format(
       row.id)), 0)
   end
-  ledger.checkId(self.symbol, row.id, self.name)
+  outbox.checkId(self.symbol, row.id, self.name)
 end
 
 -- ------------------------------------------------------------- transitions
@@ -121,9 +121,9 @@ end
 --- A signal begins to wait for its price.
 function Position:schedule(row)
   local entry = self:entryOf(self.entry, row, "scheduled", row.scheduledAt, self.run:scheduledEvent(row))
-  self:commit { self:scheduleStep(row), self:ledgerStep(entry) }
+  self:commit { self:scheduleStep(row), self:outboxStep(entry) }
   self.waiting, self.entry = row, entry
-  self:tell()
+  self:deliver()
 end
 
 --- A signal opens; `row` has its pendingAt.  All its risk profiles must agree.
@@ -153,7 +153,7 @@ function Position:open(row, price)
   end
   steps[#steps + 1] = self:signalStep(row)
   if self.waiting then steps[#steps + 1] = self:scheduleStep(nil) end
-  steps[#steps + 1] = self:ledgerStep(entry)
+  steps[#steps + 1] = self:outboxStep(entry)
   local ok, raised = pcall(self.commit, self, steps)
   if not ok and not refused then error(raised, 0) end
   if refused then
@@ -166,7 +166,7 @@ function Position:open(row, price)
   end
   for name, each in pairs(decided) do self.run:tellRisk(name, each.payload, each.reason, each.fault) end
   if refused then return false end
-  self:tell()
+  self:deliver()
   return true
 end
 
@@ -175,43 +175,43 @@ end
 function Position:reach(list, profitLevels, lossLevels, when)
   local all = { unpack(self.entry.events) }
   for _, event in ipairs(list) do all[#all + 1] = event end
-  local entry = ledger.with(self.entry,
+  local entry = outbox.with(self.entry,
     { at = when, profitLevels = profitLevels, lossLevels = lossLevels, events = all })
-  self:commit { self:ledgerStep(entry) }
+  self:commit { self:outboxStep(entry) }
   self.entry = entry
-  self:tell()
+  self:deliver()
 end
 
 --- The open signal ends.
 function Position:close(reason, price, when)
   local event = self.run:closedEvent(self.row, reason, price, when)
   local entry = entryWith(self.entry, event, { stage = "closed", at = when })
-  local steps = { self:ledgerStep(entry), self:signalStep(nil) }
+  local steps = { self:outboxStep(entry), self:signalStep(nil) }
   local slots = self:settleSteps(nil)
-  if storage.isTogether("PersistSignalAdapter", "PersistRiskAdapter") then
+  if commits.isTogether("PersistSignalAdapter", "PersistRiskAdapter") then
     for _, step in ipairs(slots) do steps[#steps + 1] = step end
     slots = {}
   end
   self:commit(steps)
   self.row, self.entry = nil, entry
   -- It has closed, also where the store of the slots is down: they are given back when it is up.
-  local ok, raised = pcall(storage.commit, slots)
+  local ok, raised = pcall(commits.run, slots)
   if not ok then
     self.slotsStale = true
     self.run:report(raised, "PersistRiskAdapter")
   end
   if self.waiting then self.stale = true end -- not ours, but there
   self.run:callback("onWrite", self.symbol, nil, price, when, false)
-  self:tell()
+  self:deliver()
 end
 
 --- The scheduled signal ends without having opened.
 function Position:cancel(reason, price, when)
   local event = self.run:cancelledEvent(self.waiting, reason, price, when)
   local entry = entryWith(self.entry, event, { stage = "cancelled", at = when })
-  self:commit { self:ledgerStep(entry), self:scheduleStep(nil) }
+  self:commit { self:outboxStep(entry), self:scheduleStep(nil) }
   self.waiting, self.entry = nil, entry
-  self:tell()
+  self:deliver()
 end
 
 --- The last minute that was lived: nothing is done in one up to it.
@@ -229,68 +229,72 @@ local function notLater(row, when)
 end
 
 --- Goes on from a minute before those that were lived, by a clock that was wrong: what began in them begins now, and
---- nothing else changes.  Where the writing ends before the ledger, it is done once more.
+--- nothing else changes.  Where the writing ends before the outbox, it is done once more.
 ---@param when number
 function Position:resume(when)
   local row, waiting = self.row and notLater(self.row, when), self.waiting and notLater(self.waiting, when)
   local entry, before = self.entry, when - 60000
-  entry = ledger.with(entry, { at = math.min(entry.at, before), askedAt = math.min(entry.askedAt, before) })
+  entry = outbox.with(entry, { at = math.min(entry.at, before), askedAt = math.min(entry.askedAt, before) })
   local steps = {}
   if row then steps[#steps + 1] = self:signalStep(row) end
   if waiting then steps[#steps + 1] = self:scheduleStep(waiting) end
-  steps[#steps + 1] = self:ledgerStep(entry)
+  steps[#steps + 1] = self:outboxStep(entry)
   self:commit(steps)
   self.row, self.waiting, self.entry = row, waiting, entry
 end
 
 --- Remembers that getSignal was asked.  At first in memory only: asking again for the same minute does no harm.
 function Position:asked(when, mustLast)
-  self.entry = ledger.with(self.entry, { askedAt = when })
+  self.entry = outbox.with(self.entry, { askedAt = when })
   if mustLast then self:flushSoon() end
 end
 
 --- Remembers that a risk profile refused what getSignal gave: asked again for the same minute, it might not, since
 --- others give slots back.
 function Position:refused(when)
-  local entry = ledger.with(self.entry, { askedAt = when, at = when })
-  self:commit { self:ledgerStep(entry) }
+  local entry = outbox.with(self.entry, { askedAt = when, at = when })
+  self:commit { self:outboxStep(entry) }
   self.entry = entry
 end
 
--- ----------------------------------------------------------------- telling
+-- --------------------------------------------------------------- delivering
 
---- Tells what is durable and was not told yet; then remembers that it was.
----@param again? boolean  somebody may have been told by a process that was killed
-function Position:tell(again)
+--- Delivers what is durable and was not delivered yet.  A listener acknowledges by returning.
+---@param again? boolean  a process that was killed may have delivered it
+function Position:deliver(again)
   for _, event in ipairs(self.entry.events) do
-    local before = self.told[event.id]
+    local before = self.delivered[event.id]
     if before ~= "all" then
-      self.told[event.id] = "some"
+      self.delivered[event.id] = "some"
       if again or before == "some" then
         event = events.copy(event)
         event.redelivered = true
       end
-      self.run:tell(event)
-      self.told[event.id] = "all"
+      self.run:deliver(event)
+      self.delivered[event.id] = "all"
     end
   end
-  self:forgetTold(function(event) return not (self.keeps and self.keeps[event.action]) end)
+  self:removeAcknowledged(function(event) return not (self.keeps and self.keeps[event.action]) end)
 end
 
---- What was told has been heard only now; see `keeps`.
+--- What was delivered is acknowledged only now; see `keeps`.
 ---@param id string  of the event
-function Position:heard(id)
-  if self.entry and not self.over then self:forgetTold(function(event) return event.id == id end) end
+function Position:acknowledge(id)
+  if self.entry and not self.over then self:removeAcknowledged(function(event) return event.id == id end) end
 end
 
--- Takes those out of the ledger that were told and that `isHeard`.
-function Position:forgetTold(isHeard)
+-- Takes those out of the outbox that were delivered to all and are acknowledged.
+function Position:removeAcknowledged(isAcknowledged)
   local rest = {}
   for _, event in ipairs(self.entry.events) do
-    if self.told[event.id] == "all" and isHeard(event) then self.told[event.id] = nil else rest[#rest + 1] = event end
+    if self.delivered[event.id] == "all" and isAcknowledged(event) then
+      self.delivered[event.id] = nil
+    else
+      rest[#rest + 1] = event
+    end
   end
   if #rest == #self.entry.events then return end
-  self.entry = ledger.with(self.entry, { events = rest })
+  self.entry = outbox.with(self.entry, { events = rest })
   self:flushSoon()
 end
 
@@ -312,11 +316,11 @@ local function flush()
   end
   for symbol, entries in pairs(bySymbol) do
     steps[#steps + 1] = {
-      adapter = "PersistPartialAdapter", shared = symbol, run = function() ledger.write(symbol, entries) end,
+      adapter = "PersistPartialAdapter", shared = symbol, run = function() outbox.write(symbol, entries) end,
     }
   end
   dirty = {}
-  local ok, raised = pcall(storage.commit, steps)
+  local ok, raised = pcall(commits.run, steps)
   if ok then return end
   for _, position in ipairs(list) do dirty[position] = true end -- with what comes next
   if list[1] then list[1].run:report(raised, "PersistPartialAdapter") end
@@ -330,9 +334,9 @@ function Position:flushSoon()
   loop.whenIdle(flush)
 end
 
---- Has it written now, if it has to be, for the last time.  What is not noted is told again: whoever has the lease
---- next may have written other things by the next flush.
----@param lost boolean  somebody else has the lease already: nothing is written any more
+--- Has it written now, if it has to be, for the last time.  What is not noted is delivered again: whoever has the
+--- lock next may have written other things by the next flush.
+---@param lost boolean  somebody else has the lock already: nothing is written any more
 function Position:flush(lost)
   if dirty[self] and not lost then flush() end
   dirty[self] = nil
@@ -348,7 +352,7 @@ end
 function Position:readRow(read, what)
   local ok, row = pcall(read, self.name, self.symbol)
   if not ok then
-    if not storage.isUnreadable(row) then error(row, 0) end
+    if not commits.isUnreadable(row) then error(row, 0) end
     return nil, ("%s of '%s' on %s cannot be read: %s"):format(what, self.name, self.symbol, row.message), what
   end
   if row == nil then return end
@@ -378,7 +382,7 @@ local function makeSlotsTrue(self, when)
   local row = self.row
   for _, name in ipairs(self.run.strategy.risks) do
     local ok, raised = pcall(risk.adapter.read, name)
-    if not ok and not storage.isUnreadable(raised) then error(raised, 0) end
+    if not ok and not commits.isUnreadable(raised) then error(raised, 0) end
     if not ok then self.run:report(raised, "restore") end
   end
   local steps = self:settleSteps(row)
@@ -393,7 +397,7 @@ local function makeSlotsTrue(self, when)
       end,
     }
   end
-  storage.commit(steps)
+  commits.run(steps)
 end
 
 --- The same, for whoever goes on if it fails: it keeps signals from opening, not from being watched and closed.
@@ -404,7 +408,7 @@ function Position:restoreSlots(when)
   if not ok then self.run:report(raised, "PersistRiskAdapter") end
 end
 
--- What the ledger does not know yet of the rows, since the writing ended before it; and what is left of a closing or
+-- What the outbox does not know yet of the rows, since the writing ended before it; and what is left of a closing or
 -- cancelling.
 ---@return table? row
 ---@return table? waiting
@@ -425,20 +429,20 @@ function Position:reconcile(row, waiting, entry, when)
     local event = self.run:openedEvent(row)
     entry = entry.id == row.id and entryWith(entry, event, { stage = "opened", at = row.pendingAt })
       or self:entryOf(entry, row, "opened", row.pendingAt, event)
-    steps[#steps + 1] = self:ledgerStep(entry)
+    steps[#steps + 1] = self:outboxStep(entry)
   elseif waiting and not row and entry.id ~= waiting.id then
     entry = self:entryOf(entry, waiting, "scheduled", waiting.scheduledAt, self.run:scheduledEvent(waiting))
-    steps[#steps + 1] = self:ledgerStep(entry)
+    steps[#steps + 1] = self:outboxStep(entry)
   elseif not row and (entry.stage == "opened" or entry.stage == "scheduled" and not waiting) then
     self.run:report(core.error("not_found", ("the signal %s was %s and its row is gone: somebody has cleared it, "
       .. "and it is taken as ended"):format(entry.id, entry.stage), { entityName = "signal" }), "restore")
-    entry = ledger.with(entry, { stage = "closed", at = math.max(entry.at, when - 60000) })
-    steps[#steps + 1] = self:ledgerStep(entry)
+    entry = outbox.with(entry, { stage = "closed", at = math.max(entry.at, when - 60000) })
+    steps[#steps + 1] = self:outboxStep(entry)
   end
   return row, waiting, entry, steps
 end
 
---- Reads what is durable, finishes what was begun, and tells what was not told.  Sets `blocked` where there is state
+--- Reads what is durable, finishes what was begun, and delivers what was not.  Sets `blocked` where there is state
 --- that is not ours.
 ---@param when number
 ---@raise io, unavailable, ...  try again
@@ -446,10 +450,10 @@ function Position:restore(when)
   local row, problem, kind = self:readRow(signals.readSignalData, "the signal")
   local waiting, second, secondKind = self:readRow(schedules.readScheduleData, "the scheduled signal")
   if not problem then problem, kind = second, secondKind end
-  local ok, entry = pcall(ledger.read, self.symbol, self.name)
+  local ok, entry = pcall(outbox.read, self.symbol, self.name)
   if not ok then
-    if not storage.isUnreadable(entry) then error(entry, 0) end
-    if not problem then problem, kind = "what was told of its signals cannot be read: " .. entry.message, "ledger" end
+    if not commits.isUnreadable(entry) then error(entry, 0) end
+    if not problem then problem, kind = "the outbox of its signals cannot be read: " .. entry.message, "outbox" end
   end
   if problem then
     if self.reminder:isDue(loop.elapsed(), kind) then
@@ -461,13 +465,13 @@ function Position:restore(when)
   end
   self.blocked = nil
   self.reminder:forget()
-  entry = entry or ledger.new(self.name, self.exchangeName, self.symbol)
+  entry = entry or outbox.new(self.name, self.exchangeName, self.symbol)
   local steps
   row, waiting, entry, steps = self:reconcile(row, waiting, entry, when)
   if steps[1] then self:commit(steps) end
   self.row, self.waiting, self.entry, self.stale = row, waiting, entry, false
   self:restoreSlots(when)
-  self:tell(true)
+  self:deliver(true)
 end
 
 return Position

@@ -8,9 +8,9 @@ local adapter = require "holdfast.adapters".PersistRiskAdapter
 local contexts = require "holdfast.host.scheduler.context"
 local core = require "holdfast.core"
 local events = require "holdfast.host.events"
-local limit = require "holdfast.host.scheduler.watchdog"
+local watchdog = require "holdfast.host.scheduler.watchdog"
 local registry = require "holdfast.host.registry"
-local storage = require "holdfast.host.state.commit"
+local commits = require "holdfast.host.state.commit"
 
 local M = {}
 
@@ -109,8 +109,8 @@ local function call(validate, payload)
       reason, fault = judge(raised, caller and caller.func)
     end, payload)
   end)
-  local ms, late = limit.ofUser(function() return "it" end)
-  local returned, _, ok, answer, more = limit.call(ms, late, coroutine.resume, co)
+  local ms, late = watchdog.ofUser(function() return "it" end)
+  local returned, _, ok, answer, more = watchdog.call(ms, late, coroutine.resume, co)
   if not returned then return nil, late() end
   if coroutine.status(co) ~= "dead" then return nil, invalid("it must not wait: others wait for its answer") end
   if ok then return interpret(answer, more) end
@@ -125,15 +125,15 @@ local ADVICE = {
   invalid_argument = "Mend it",
 }
 
--- What is told of a validation that has failed.
+-- The error that is reported of a validation that has failed.
 local function explain(fault, what, payload)
   local advice = ADVICE[fault.code] or "Mend it, or what it reads"
   local message = ("%s of risk profile '%s' has failed, so that signal %s of strategy '%s' on %s is refused: %s. %s; "
     .. "to refuse, it returns or raises a text"):format(what, payload.riskName, payload.currentSignal.id,
     payload.strategyName, payload.symbol, fault.message, advice)
-  local told = core.error(fault.code, message, { cause = fault, retryable = fault.retryable })
-  told.traceback = fault.traceback
-  return told
+  local failure = core.error(fault.code, message, { cause = fault, retryable = fault.retryable })
+  failure.traceback = fault.traceback
+  return failure
 end
 
 -- Asks all validations of a profile.
@@ -194,7 +194,7 @@ end
 local function readable(book, key)
   local ok, slots = pcall(book.read, key)
   if ok then return slots end
-  if not storage.isUnreadable(slots) then error(slots, 0) end
+  if not commits.isUnreadable(slots) then error(slots, 0) end
 end
 
 --- Gives back whatever a strategy holds on a symbol, but for a signal that is open, whose slot is made if it is
