@@ -7,6 +7,9 @@ local figures = require "holdfast.host.report.figures"
 
 local M = {}
 
+--- The most columns that series are made into: more are not told apart in a picture.
+M.COLUMNS_MAX = 1500
+
 --- A scale from a range of values to a range of pixels.
 ---@param from number
 ---@param to number
