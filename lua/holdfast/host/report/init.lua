@@ -4,6 +4,7 @@
 -- JSON and as a chart.  The formulas are in holdfast.host.report.statistics.
 
 local chart = require "holdfast.host.report.chart"
+local checks = require "holdfast.host.report.checks"
 local core = require "holdfast.core"
 local figures = require "holdfast.host.report.figures"
 local statistics = require "holdfast.host.report.statistics"
@@ -21,137 +22,13 @@ local finite, none = figures.finite, figures.none
 local Report = {}
 Report.__index = Report
 
--- --------------------------------------------------------------------------------------------------------- checks
-
-local function refuse(format, ...)
-  error(core.error("invalid_argument", "report: " .. string.format(format, ...)), 0)
-end
-
-local function shown(value)
-  if type(value) == "string" then return string.format("%q", figures.cut(figures.line(value), 40)) end
-  if type(value) == "table" then return "a table" end
-  return tostring(value)
-end
-
--- Texts go into messages and names: what is no text is refused here and not where it is shown.
-local function checkText(value, name, optional)
-  if value == nil and optional then return end
-  if type(value) ~= "string" then refuse("%s must be a string, but is %s", name, shown(value)) end
-end
-
-local function checkNumber(value, name, optional)
-  if value == nil and optional then return end
-  if not finite(value) then refuse("%s must be a finite number, but is %s", name, shown(value)) end
-end
-
--- The last moment that a date of JavaScript can be; os.date can show it.
-local lastTime = 8.64e15
-
-local function checkTime(value, name, optional)
-  if value == nil and optional then return end
-  if not finite(value) or value < 0 or value > lastTime then
-    refuse("%s must be a time in ms since 1970, but is %s", name, shown(value))
-  end
-end
-
-local function checkList(value, name)
-  if type(value) ~= "table" then refuse("%s must be a list, but is %s", name, shown(value)) end
-  for key in pairs(value) do
-    if type(key) ~= "number" or key < 1 or key > #value or key % 1 ~= 0 then
-      refuse("%s must be a list, but has the key %s", name, shown(key))
-    end
-  end
-end
-
-local function checkTable(value, name)
-  if type(value) ~= "table" then refuse("%s must be a table, but is %s", name, shown(value)) end
-end
-
-local function checkSignal(signal, name)
-  checkTable(signal, name)
-  if signal.id == nil then refuse("%s.id is missing", name) end
-  if signal.position ~= "long" and signal.position ~= "short" then
-    refuse('%s.position must be "long" or "short", but is %s', name, shown(signal.position))
-  end
-  checkText(signal.note, name .. ".note", true)
-  checkTime(signal.scheduledAt, name .. ".scheduledAt", true)
-  checkTime(signal.pendingAt, name .. ".pendingAt", true)
-end
-
-local checks = {}
-
-function checks.scheduled() end
-
-function checks.opened(event, name)
-  checkTime(event.signal.pendingAt, name .. ".signal.pendingAt")
-  checkNumber(event.signal.priceOpen, name .. ".signal.priceOpen")
-end
-
-function checks.closed(event, name)
-  checkTime(event.signal.pendingAt, name .. ".signal.pendingAt")
-  checkTime(event.closeTimestamp, name .. ".closeTimestamp")
-  checkText(event.closeReason, name .. ".closeReason")
-  checkTable(event.pnl, name .. ".pnl")
-  checkNumber(event.pnl.pnlPercentage, name .. ".pnl.pnlPercentage")
-  checkNumber(event.pnl.priceOpen, name .. ".pnl.priceOpen", event.signal.priceOpen ~= nil)
-  checkNumber(event.pnl.priceClose, name .. ".pnl.priceClose", event.currentPrice ~= nil)
-  checkNumber(event.signal.priceOpen, name .. ".signal.priceOpen", true)
-  checkNumber(event.currentPrice, name .. ".currentPrice", true)
-end
-
-function checks.cancelled(event, name)
-  checkText(event.reason, name .. ".reason", true)
-  checkTime(event.closeTimestamp, name .. ".closeTimestamp", true)
-end
-
-local function checkEvent(event, name)
-  checkTable(event, name)
-  local check = checks[event.action]
-  if not check then
-    refuse('%s.action must be "scheduled", "opened", "closed" or "cancelled", but is %s', name, shown(event.action))
-  end
-  checkSignal(event.signal, name .. ".signal")
-  check(event, name)
-end
-
--- Hundreds of thousands: a name is only made for one that is wrong.
-local function checkCandle(candle, number, before)
-  local name = "candles[" .. number .. "]"
-  checkTable(candle, name)
-  checkTime(candle.timestamp, name .. ".timestamp")
-  for _, field in ipairs { "open", "high", "low", "close" } do checkNumber(candle[field], name .. "." .. field) end
-  if candle.timestamp <= before then refuse("%s.timestamp must be after the one before it", name) end
-end
-
-local function goodCandle(candle, before)
-  return type(candle) == "table" and finite(candle.timestamp) and candle.timestamp > before
-    and candle.timestamp <= lastTime and finite(candle.open) and finite(candle.high) and finite(candle.low)
-    and finite(candle.close)
-end
-
-local function checkCandles(candles)
-  checkList(candles, "candles")
-  local before = -1
-  for number, candle in ipairs(candles) do
-    if not goodCandle(candle, before) then checkCandle(candle, number, before) end
-    before = candle.timestamp
-  end
-end
-
 --- The report of a run.
 ---@param run { symbol: string, strategyName: string, exchangeName?: string, frameName?: string, events: table[],
 --- candles?: table[] }  events in order of time; candles, for the chart, too
 ---@return holdfast.host.Report
 ---@raise invalid_argument with the event and the field that is wrong
 local function new(run)
-  checkTable(run, "the run")
-  checkText(run.symbol, "symbol")
-  checkText(run.strategyName, "strategyName")
-  checkText(run.exchangeName, "exchangeName", true)
-  checkText(run.frameName, "frameName", true)
-  checkList(run.events, "events")
-  for number, event in ipairs(run.events) do checkEvent(event, "events[" .. number .. "]") end
-  if run.candles ~= nil then checkCandles(run.candles) end
+  checks.run(run)
   return setmetatable({
     symbol = run.symbol, strategyName = run.strategyName, exchangeName = run.exchangeName, frameName = run.frameName,
     events = run.events, candles = run.candles, stats = statistics.of(run.events),
@@ -412,13 +289,7 @@ end
 ---@raise invalid_argument
 function Report:svg(options)
   options = options or {}
-  checkTable(options, "the options")
-  for _, side in ipairs { "width", "height" } do
-    local value = options[side]
-    if value ~= nil and not (finite(value) and value >= 400 and value <= 10000) then
-      refuse("%s must be a number of pixels from 400 to 10000, but is %s", side, shown(value))
-    end
-  end
+  checks.size(options)
   return chart.svg(self, options.width or 1200, options.height or 760)
 end
 
