@@ -22,9 +22,9 @@ local clocks = require "holdfast.host.scheduler.clock"
 local core = require "holdfast.core"
 local events = require "holdfast.host.events"
 local feed = require "holdfast.host.market.feed"
-local outbox = require "holdfast.host.state.outbox"
 local live = require "holdfast.host.runs.live"
 local loop = require "holdfast.host.scheduler.loop"
+local outbox = require "holdfast.host.state.outbox"
 
 ---@class holdfast.host.embed
 local M = {}

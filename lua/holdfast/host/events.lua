@@ -3,8 +3,8 @@
 -- Who hears of what.  A listener that raises is reported and changes nothing else: the others hear the event, and so
 -- does nobody twice.  What nobody listens for is silent, but for errors, which then go to standard error.
 
-local core = require "holdfast.core"
 local calls = require "holdfast.host.scheduler.call"
+local core = require "holdfast.core"
 local watchdog = require "holdfast.host.scheduler.watchdog"
 
 local M = {}

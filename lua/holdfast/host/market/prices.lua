@@ -4,12 +4,12 @@
 -- exchange that raises, hangs or gives nonsense is asked again a few times; then the tick has failed.
 
 local calendar = require "holdfast.host.calendar"
+local calls = require "holdfast.host.scheduler.call"
 local candles = require "holdfast.host.market.candles"
 local checks = require "holdfast.host.checks"
 local config = require "holdfast.host.config"
-local calls = require "holdfast.host.scheduler.call"
-local watchdog = require "holdfast.host.scheduler.watchdog"
 local loop = require "holdfast.host.scheduler.loop"
+local watchdog = require "holdfast.host.scheduler.watchdog"
 
 local M = {}
 

@@ -8,20 +8,20 @@
 
 local adapters = require "holdfast.adapters"
 local calendar = require "holdfast.host.calendar"
+local calls = require "holdfast.host.scheduler.call"
 local candles = require "holdfast.host.market.candles"
+local commits = require "holdfast.host.state.commit"
 local config = require "holdfast.host.config"
 local contexts = require "holdfast.host.scheduler.context"
 local core = require "holdfast.core"
-local calls = require "holdfast.host.scheduler.call"
-local outbox = require "holdfast.host.state.outbox"
-local watchdog = require "holdfast.host.scheduler.watchdog"
 local loop = require "holdfast.host.scheduler.loop"
+local outbox = require "holdfast.host.state.outbox"
 local prices = require "holdfast.host.market.prices"
 local report = require "holdfast.host.report"
 local risk = require "holdfast.host.state.risk"
 local Run = require "holdfast.host.runs.base"
 local signal = require "holdfast.host.state.signal"
-local commits = require "holdfast.host.state.commit"
+local watchdog = require "holdfast.host.scheduler.watchdog"
 
 local M = {}
 

@@ -8,22 +8,23 @@
 
 local adapters = require "holdfast.adapters"
 local calendar = require "holdfast.host.calendar"
+local calls = require "holdfast.host.scheduler.call"
 local checks = require "holdfast.host.checks"
+local commits = require "holdfast.host.state.commit"
 local config = require "holdfast.host.config"
 local core = require "holdfast.core"
 local drift = require "holdfast.host.runs.drift"
 local events = require "holdfast.host.events"
-local calls = require "holdfast.host.scheduler.call"
 local locks = require "holdfast.host.state.lock"
-local watchdog = require "holdfast.host.scheduler.watchdog"
 local loop = require "holdfast.host.scheduler.loop"
 local Position = require "holdfast.host.state.position"
 local prices = require "holdfast.host.market.prices"
 local registry = require "holdfast.host.registry"
+local restore = require "holdfast.host.state.restore"
 local risk = require "holdfast.host.state.risk"
 local Run = require "holdfast.host.runs.base"
 local signal = require "holdfast.host.state.signal"
-local commits = require "holdfast.host.state.commit"
+local watchdog = require "holdfast.host.scheduler.watchdog"
 
 local M = {}
 
@@ -165,10 +166,10 @@ end
 function LiveRun:tick(when)
   local position = self.position
   self:checkLock()
-  if position.stale then position:restore(when) end
+  if position.stale then restore.position(position, when) end
   if position.blocked then return end
-  if position.slotsStale then position:restoreSlots(when) end
-  position:deliver() -- what was not handed to all, since delivering was cut off
+  if position.slotsStale then restore.slots(position, when) end
+  position.delivery:deliver() -- what was not handed to all, since delivering was cut off
   if self:isBehind(when) and self.restored then return end
   local price, list = prices.average(self.exchange, self.symbol, when, function() return not self.stopping end)
   if self.stopping then return end
@@ -219,7 +220,7 @@ end
 
 -- Ends it: what is durable stays, and can be taken up by whoever runs it next.
 function LiveRun:finish()
-  self.position:flush(self.lost)
+  self.position.delivery:flush(self.lost)
   if self.lock then self.lock:release() end
   if self.hold then self.hold() end
   self.lock, self.hold = nil, nil
@@ -305,15 +306,15 @@ function M.run(symbol, options)
   loop.onEnd(run.task, function() if wake then wake() end end)
   -- The loop acknowledges what it was given when it asks for the next: a process that is killed in the loop's body is
   -- followed by one that is given it again.
-  run.position.keeps = { scheduled = true, opened = true, closed = true, cancelled = true }
+  run.position.delivery.keeps = { scheduled = true, opened = true, closed = true, cancelled = true }
   -- A loop that is left says nothing, but its iterator is collected: from then on there is nobody to wait for.
   local attended = newproxy(true)
   getmetatable(attended).__gc = function()
-    run.unattended, run.position.keeps, queue = true, nil, {}
+    run.unattended, run.position.delivery.keeps, queue = true, nil, {}
   end
   return function()
     local _ = attended -- lives as long as the loop
-    if current then run.position:acknowledge(current.id) end
+    if current then run.position.delivery:acknowledge(current.id) end
     if first > last and not run.task.done then
       loop.wait(function(w) wake = w end, function() return first <= last or run.task.done end)
       wake = nil

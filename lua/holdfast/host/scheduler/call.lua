@@ -4,8 +4,8 @@
 
 local contexts = require "holdfast.host.scheduler.context"
 local core = require "holdfast.core"
-local watchdog = require "holdfast.host.scheduler.watchdog"
 local loop = require "holdfast.host.scheduler.loop"
+local watchdog = require "holdfast.host.scheduler.watchdog"
 
 local M = {}
 

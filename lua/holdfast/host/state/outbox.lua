@@ -49,6 +49,18 @@ function M.with(entry, changes)
   return new
 end
 
+--- The entry with one more event that is to be delivered, and some fields changed, as a new one.
+---@param entry holdfast.host.Entry
+---@param event table
+---@param changes table  receives the events, too
+---@return holdfast.host.Entry
+function M.withEvent(entry, event, changes)
+  local list = { unpack(entry.events) }
+  list[#list + 1] = event
+  changes.events = list
+  return M.with(entry, changes)
+end
+
 local function isList(value)
   return type(value) == "table" and (#value > 0 or next(value) == nil)
 end

@@ -5,12 +5,12 @@
 -- under a lock, so that two strategies, in one process or in two, cannot both take the last one.
 
 local adapter = require "holdfast.adapters".PersistRiskAdapter
+local commits = require "holdfast.host.state.commit"
 local contexts = require "holdfast.host.scheduler.context"
 local core = require "holdfast.core"
 local events = require "holdfast.host.events"
-local watchdog = require "holdfast.host.scheduler.watchdog"
 local registry = require "holdfast.host.registry"
-local commits = require "holdfast.host.state.commit"
+local watchdog = require "holdfast.host.scheduler.watchdog"
 
 local M = {}
 

@@ -7,8 +7,8 @@
 -- currency, times in ms since the epoch; scheduledPrice is the average price at scheduledAt; pendingAt is 0 while the
 -- signal waits.
 
-local core = require "holdfast.core"
 local config = require "holdfast.host.config"
+local core = require "holdfast.core"
 
 local M = {}
 

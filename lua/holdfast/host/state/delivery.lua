@@ -1,0 +1,108 @@
+-- SPDX-License-Identifier: MIT
+--
+-- Hands the events of a position's outbox to everybody once they are durable, and removes those that were acknowledged.
+-- That is written with the position's next change or, for all positions together, when nothing else is to be done.  If
+-- the process is killed before that, the next one delivers them again.
+
+local commits = require "holdfast.host.state.commit"
+local events = require "holdfast.host.events"
+local loop = require "holdfast.host.scheduler.loop"
+local outbox = require "holdfast.host.state.outbox"
+
+---@class holdfast.host.Delivery
+---@field position holdfast.host.Position
+---@field delivered table<string, "some"|"all">  to whom, by id, what the outbox still has was delivered here
+---@field over? boolean    the run has ended: others write the outbox now
+---@field keeps? table<string, true>  actions whose events are acknowledged by acknowledge() alone
+local Delivery = {}
+Delivery.__index = Delivery
+
+---@param position holdfast.host.Position
+---@return holdfast.host.Delivery
+function Delivery.new(position) return setmetatable({ position = position, delivered = {} }, Delivery) end
+
+--- Delivers what is durable and was not delivered yet.  A listener acknowledges by returning.
+---@param again? boolean  a process that was killed may have delivered it
+function Delivery:deliver(again)
+  for _, event in ipairs(self.position.entry.events) do
+    local before = self.delivered[event.id]
+    if before ~= "all" then
+      self.delivered[event.id] = "some"
+      if again or before == "some" then
+        event = events.copy(event)
+        event.redelivered = true
+      end
+      self.position.run:deliver(event)
+      self.delivered[event.id] = "all"
+    end
+  end
+  self:removeAcknowledged(function(event) return not (self.keeps and self.keeps[event.action]) end)
+end
+
+--- What was delivered is acknowledged only now; see `keeps`.
+---@param id string  of the event
+function Delivery:acknowledge(id)
+  if self.position.entry and not self.over then self:removeAcknowledged(function(event) return event.id == id end) end
+end
+
+-- Takes those out of the outbox that were delivered to all and are acknowledged.
+function Delivery:removeAcknowledged(isAcknowledged)
+  local rest, entry = {}, self.position.entry
+  for _, event in ipairs(entry.events) do
+    if self.delivered[event.id] == "all" and isAcknowledged(event) then
+      self.delivered[event.id] = nil
+    else
+      rest[#rest + 1] = event
+    end
+  end
+  if #rest == #entry.events then return end
+  self.position.entry = outbox.with(entry, { events = rest })
+  self:flushSoon()
+end
+
+local dirty, arranged = {}, false -- positions whose entries are to be written; whether that will happen
+
+local function flush()
+  arranged = false
+  local bySymbol, list, steps = {}, {}, {}
+  for position in pairs(dirty) do
+    if not position.stale then
+      local entries = bySymbol[position.symbol]
+      if not entries then
+        entries = {}
+        bySymbol[position.symbol] = entries
+      end
+      entries[#entries + 1] = position.entry
+      list[#list + 1] = position
+    end
+  end
+  for symbol, entries in pairs(bySymbol) do
+    steps[#steps + 1] = {
+      adapter = "PersistPartialAdapter", shared = symbol, run = function() outbox.write(symbol, entries) end,
+    }
+  end
+  dirty = {}
+  local ok, raised = pcall(commits.run, steps)
+  if ok then return end
+  for _, position in ipairs(list) do dirty[position] = true end -- with what comes next
+  if list[1] then list[1].run:report(raised, "PersistPartialAdapter") end
+end
+
+--- Has the entry written when nothing else is to be done, together with those of others.
+function Delivery:flushSoon()
+  dirty[self.position] = true
+  if arranged then return end
+  arranged = true
+  loop.whenIdle(flush)
+end
+
+--- Has it written now, if it has to be, for the last time.  What is not noted is delivered again: whoever has the
+--- lock next may have written other things by the next flush.
+---@param lost boolean  somebody else has the lock already: nothing is written any more
+function Delivery:flush(lost)
+  if dirty[self.position] and not lost then flush() end
+  dirty[self.position] = nil
+  self.over = true
+end
+
+return Delivery
