@@ -7,6 +7,7 @@
 -- written now and then, since nobody takes up a backtest that was killed, and cleared in the end.
 
 local adapters = require "holdfast.adapters"
+local books = require "holdfast.host.runs.book"
 local calendar = require "holdfast.host.calendar"
 local calls = require "holdfast.host.scheduler.call"
 local candles = require "holdfast.host.market.candles"
@@ -20,6 +21,7 @@ local prices = require "holdfast.host.market.prices"
 local report = require "holdfast.host.report"
 local risk = require "holdfast.host.state.risk"
 local Run = require "holdfast.host.runs.base"
+local Series = require "holdfast.host.runs.series"
 local signal = require "holdfast.host.state.signal"
 local watchdog = require "holdfast.host.scheduler.watchdog"
 
@@ -27,81 +29,6 @@ local M = {}
 
 local MINUTE = 60000
 local CHECKPOINT = 1000 -- minutes after which progress is reported, and adapters are written
-
--- ------------------------------------------------------------------ series
-
--- The candles of a run, as lists of numbers: index 1 is the first that an average needs.
-local Series = {}
-Series.__index = Series
-
---   window  how many make an average
-local function newSeries(exchange, symbol, from, to, window)
-  return setmetatable({
-    exchange = exchange, symbol = symbol, from = from, to = to, ended = false, count = 0, window = window,
-    high = {}, low = {}, close = {}, weighted = {}, volume = {}, candles = {},
-  }, Series)
-end
-
--- Loads further, at least to an index; false where history ends before it.
-function Series:load(index)
-  while self.count < index and not self.ended do
-    local since = self.from + self.count * MINUTE
-    local want = math.min(config.values.CC_MAX_CANDLES_PER_REQUEST, (self.to - since) / MINUTE + 1)
-    if want <= 0 then break end
-    local list = candles.fetch(self.exchange, self.symbol, "1m", since, want, true)
-    local high, low, close, weighted, volume = self.high, self.low, self.close, self.weighted, self.volume
-    local n = self.count
-    for i = 1, #list do
-      local c = list[i]
-      n = n + 1
-      high[n], low[n], close[n], volume[n] = c.high, c.low, c.close, c.volume
-      weighted[n] = (c.high + c.low + c.close) / 3 * c.volume
-      self.candles[n] = c
-    end
-    self.count = n
-    self.ended = #list < want
-  end
-  return self.count >= index
-end
-
--- The average price over the candles that end with `last`: candles.average() over the lists.
-function Series:average(last)
-  local weighted, volume, sum, total = self.weighted, self.volume, 0, 0
-  local first = last - self.window + 1
-  for i = first, last do
-    sum = sum + weighted[i]
-    total = total + volume[i]
-  end
-  if total > 0 then return sum / total end
-  sum = 0
-  for i = first, last do sum = sum + self.close[i] end
-  return sum / (last - first + 1)
-end
-
--- -------------------------------------------------------------------- slots
-
--- Slots in memory, those of one run: what a backtest gives depends on nothing that runs beside it or ran before.  They
--- are written to the adapter now and then.
-local function newBook()
-  local book = { slots = {}, changed = {}, written = {} }
-  function book.read(key) return book.slots[key] or {} end
-  function book.write(slots, key)
-    book.slots[key] = slots
-    book.changed[key] = true
-  end
-  -- Writes what has changed; in the end, removes what was written.
-  function book.flush(clear)
-    for key in pairs(clear and book.written or book.changed) do
-      local slots = not clear and book.slots[key] or nil
-      commits.run { { adapter = "PersistRiskAdapter", run = function() risk.adapter.write(slots, key) end } }
-      book.written[key] = true
-      book.changed[key] = nil
-    end
-  end
-  return book
-end
-
--- --------------------------------------------------------------------- runs
 
 ---@class holdfast.host.BacktestRun: holdfast.host.Run
 local BacktestRun = setmetatable({}, { __index = Run })
@@ -356,7 +283,7 @@ local function open(what, symbol, given)
   run.total = (run.stop - run.start) / MINUTE + 1
   run.interval = calendar.intervals[run.strategy.interval]
   local window = config.values.CC_AVG_PRICE_CANDLES_COUNT
-  run.series = newSeries(run.exchange, symbol, run.start - window * MINUTE, run.stop + MINUTE, window)
+  run.series = Series.new(run.exchange, symbol, run.start - window * MINUTE, run.stop + MINUTE, window)
   run:moveTo(run.start)
   local context = run.context
   function context.average(other)
@@ -373,7 +300,7 @@ local function open(what, symbol, given)
   end
   commits.forget()
   run.hold = adapters.hold(("%s %s %s"):format(what, symbol, run.strategy.strategyName))
-  run.book = newBook()
+  run.book = books.new()
   -- A loop that is left early says nothing: the collector does.
   run.sentinel = newproxy(true)
   getmetatable(run.sentinel).__gc = function() run:finish() end
