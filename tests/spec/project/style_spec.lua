@@ -180,8 +180,10 @@ local function unitOf(path) return (path:gsub("%.[ch]$", "")) end
 
 local function folderOf(path) return path:match("^(.*)/[^/]*$") or "." end
 
--- Circles of units that are known and stay for now: { "src/core/a", "src/core/b" }, as they are reported, sorted.
-local CIRCLES = {}
+-- Circles of units or folders that are known and stay for now, each sorted.
+local CIRCLES = {
+  { "lua/holdfast/cli", "lua/holdfast/conformance" }, -- the kit takes its clock from the command that runs it
+}
 
 -- The folders whose order is fixed: none of them needs one that needs it.
 local LAYERS = {
@@ -193,6 +195,19 @@ local LAYERS = {
   "src/adapters",
   "src/core",
   "src/base",
+}
+
+-- The layers of lua/holdfast/host, from the top: each uses only those after it, and none beside it.  A name is that of
+-- a folder, or of a file beside the folders.
+local HOST_LAYERS = {
+  { "init", "embed" }, -- what scripts and programs call
+  { "runs" },
+  { "state", "market", "report" },
+  { "events" },
+  { "scheduler", "registry" },
+  { "kinds" },
+  { "calendar", "config" },
+  { "checks" },
 }
 
 -- What each unit includes: { [unit] = { [unit] = true } }.  A name in quotes is looked up beside the file, then in src
@@ -236,6 +251,69 @@ local function sortedKeys(set)
   for key in pairs(set) do keys[#keys + 1] = key end
   table.sort(keys)
   return keys
+end
+
+-- What each Lua file requires, at its head or in a function: { [unit] = { [unit] = true } }.  A name that ends in a dot
+-- is the beginning of one that is put together: it stands for all files of a folder.
+--   sources  { [path] = text }, of lua/
+local function requiresOf(sources)
+  local graph, units = {}, {}
+  for path in pairs(sources) do
+    units[#units + 1] = path:match("^(.*)%.lua$")
+    graph[units[#units]] = {}
+  end
+  for path, text in pairs(sources) do
+    local unit = path:match("^(.*)%.lua$")
+    for name in text:gsub("%-%-[^\n]*", ""):gmatch("%f[%w_]require[%s%(,]*[\"'](holdfast[%w_.]*)[\"']") do
+      local found = "lua/" .. name:gsub("%.", "/")
+      for _, other in ipairs(units) do
+        local isIt = other == found or other == found .. "/init"
+        if (isIt or found:sub(-1) == "/" and other:match("^.*/") == found) and other ~= unit then
+          graph[unit][other] = true
+        end
+      end
+    end
+  end
+  return graph
+end
+
+-- The same between folders.  Files that lie beside folders stand for themselves: what holds a folder together is above
+-- its folders, and what all of them need is below.
+local function roomsOf(graph)
+  local function roomOf(unit)
+    local folder = folderOf(unit) .. "/"
+    for other in pairs(graph) do
+      local isInside = other:sub(1, #folder) == folder and other:find("/", #folder + 1, true)
+      if isInside then return unit end
+    end
+    return folderOf(unit)
+  end
+  local rooms, known = {}, {}
+  for unit in pairs(graph) do known[unit] = roomOf(unit) end
+  for unit, others in pairs(graph) do
+    local from = known[unit]
+    rooms[from] = rooms[from] or {}
+    for other in pairs(others) do
+      if known[other] ~= from then rooms[from][known[other]] = true end
+    end
+  end
+  return rooms
+end
+
+-- A line for each room of the folder that is in no layer, or uses one that is not after its own.
+local function misplaced(rooms, folder, layers)
+  local place, found = {}, {}
+  for i, names in ipairs(layers) do
+    for _, name in ipairs(names) do place[folder .. name] = i end
+  end
+  for _, room in ipairs(sortedKeys(rooms)) do
+    local isInside = room:sub(1, #folder) == folder
+    if isInside and not place[room] then found[#found + 1] = room .. " is in no layer" end
+    for _, other in ipairs(isInside and sortedKeys(rooms[room]) or {}) do
+      if (place[other] or math.huge) <= (place[room] or 0) then found[#found + 1] = room .. " uses " .. other end
+    end
+  end
+  return found
 end
 
 -- The circles of a graph (Tarjan's strongly connected components of more than one node), each as its sorted nodes.
@@ -346,6 +424,66 @@ describe("includes", function()
       includesOf(planted),
       "src/lua/api/a -> src/lua/state/b -> src/lua/state/d -> src/lua/api/g -> src/lua/api/a"
     )
+  end)
+end)
+
+describe("requires", function()
+  local sources = {}
+  for _, path in ipairs(files("lua/holdfast", "lua")) do
+    if not path:find("^lua/holdfast/meta/") then sources[path] = read(path) end
+  end
+  local graph = requiresOf(sources)
+
+  it("form no circle", function()
+    assert(graph["lua/holdfast/host/init"]["lua/holdfast/host/runs/live"], "the requires were not found")
+    none(describeCircles(graph), "files that need each other: the small thing that both need goes into a third one")
+  end)
+
+  it("form no circle between folders", function()
+    local rooms = roomsOf(graph)
+    assert(rooms["lua/holdfast/host/runs"]["lua/holdfast/host/state"], "the requires were not found")
+    none(describeCircles(rooms), "folders that need each other: what the lower one needs moves down")
+  end)
+
+  it("of the host go down its layers", function()
+    none(misplaced(roomsOf(graph), "lua/holdfast/host/", HOST_LAYERS), "what does not fit the layers of the host")
+  end)
+
+  it("would be caught in a circle, and out of their layer", function()
+    local function planted(more)
+      local all = {
+        ["lua/holdfast/a.lua"] = '-- require "holdfast.a" is how it is used\nlocal b = require "holdfast.x.b"\n',
+        ["lua/holdfast/x/b.lua"] = 'local c = require("holdfast.x.y.c")\n',
+        ["lua/holdfast/x/y/c.lua"] = 'local core, e = require "holdfast.core", require "holdfast.x.e"\n',
+        ["lua/holdfast/x/z/init.lua"] = 'local function lazy() return require("holdfast.x.e").name end\n',
+        ["lua/holdfast/x/e.lua"] = "",
+      }
+      for path, text in pairs(more) do all[path] = text end
+      return requiresOf(all)
+    end
+    local function check(found, wanted) assert(table.concat(found, "\n") == wanted, table.concat(found, "\n")) end
+    local layers = { { "b" }, { "y", "z" }, { "e" } }
+
+    local fine = planted {}
+    check(describeCircles(fine), "")
+    check(describeCircles(roomsOf(fine)), "")
+    check(misplaced(roomsOf(fine), "lua/holdfast/x/", layers), "")
+
+    local lazy = planted { ["lua/holdfast/x/e.lua"] = 'return function(n) return pcall(require, "holdfast.x.z") end' }
+    check(describeCircles(lazy), "lua/holdfast/x/e -> lua/holdfast/x/z/init -> lua/holdfast/x/e")
+    check(misplaced(roomsOf(lazy), "lua/holdfast/x/", layers), "lua/holdfast/x/e uses lua/holdfast/x/z")
+    local any = planted { ["lua/holdfast/x/e.lua"] = 'return function(n) return require("holdfast.x." .. n) end' }
+    check(describeCircles(any), "lua/holdfast/x/b -> lua/holdfast/x/y/c -> lua/holdfast/x/e -> lua/holdfast/x/b")
+
+    local between = planted {
+      ["lua/holdfast/x/y/f.lua"] = 'require "holdfast.x.z"', ["lua/holdfast/x/z/g.lua"] = 'require "holdfast.x.y.c"',
+    }
+    check(describeCircles(between), "")
+    check(describeCircles(roomsOf(between)), "lua/holdfast/x/y -> lua/holdfast/x/z -> lua/holdfast/x/y")
+    check(misplaced(roomsOf(between), "lua/holdfast/x/", layers),
+      "lua/holdfast/x/y uses lua/holdfast/x/z\nlua/holdfast/x/z uses lua/holdfast/x/y")
+    check(misplaced(roomsOf(planted { ["lua/holdfast/x/w/h.lua"] = "" }), "lua/holdfast/x/", layers),
+      "lua/holdfast/x/w is in no layer")
   end)
 end)
 
