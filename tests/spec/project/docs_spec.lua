@@ -287,7 +287,7 @@ describe("the documents", function()
   it("name files, folders and functions that exist", function()
     local text = readFile(source .. "/ARCHITECTURE.md")
     local all = select(2, shell(("cd %s && cat src/*/*.[ch] src/*.c src/*/*/*.[ch] backends/*/*.[ch] " ..
-      "lua/holdfast/*.lua lua/holdfast/*/*.lua"):format(quote(source))))
+      "lua/holdfast/*.lua lua/holdfast/*/*.lua lua/holdfast/*/*/*.lua"):format(quote(source))))
     local _, files = shell("cd " .. quote(source) .. " && echo && find src backends lua tests docs examples")
     local missing = {}
     for code in text:gmatch("`([^`\n]+)`") do

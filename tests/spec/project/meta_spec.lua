@@ -126,7 +126,7 @@ describe("the stubs for editors", function()
   end)
 
   local files = { "meta/core.lua", "meta/adapters.lua", "meta/PersistBase.lua", "meta/types.lua", "PersistBase.lua" }
-  local listing = assert(io.popen("cd '" .. source .. "/lua/holdfast' && ls host/*.lua host/report/*.lua"))
+  local listing = assert(io.popen("cd '" .. source .. "/lua/holdfast' && ls host/*.lua host/*/*.lua"))
   for path in listing:lines() do files[#files + 1] = path end
   listing:close()
 

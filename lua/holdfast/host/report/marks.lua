@@ -36,6 +36,7 @@ local function circle(x, y)
     RADIUS, RADIUS, 2 * RADIUS)
 end
 
+--- A cross, around a place.
 ---@param x number
 ---@param y number
 ---@return string d
