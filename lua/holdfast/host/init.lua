@@ -48,9 +48,9 @@ local M = {
 
   --- The report of events that were collected: see holdfast.host.Report.
   report = report.new,
-  --- Candles from a CSV file: see holdfast.host.candles.
+  --- Candles from a CSV file: see holdfast.host.market.candles.
   readCandles = candles.read,
-  --- Candles in memory as an exchange: see holdfast.host.feed.
+  --- Candles in memory as an exchange: see holdfast.host.market.feed.
   candleFeed = feed.new,
 
   -- Time.

@@ -112,18 +112,13 @@ end)
 
 describe("every folder", function()
   -- Those with a README that has a row for each file and each folder in it.
-  local MAPPED = { "src/base", "src/core", "src/adapters", "src/lua", "src/lua/api",
-    "src/lua/script", "src/lua/codec", "src/lua/state", "backends/lmdb", "backends/file", "backends/redis",
-    "backends/postgres", "backends/mongo", "lua/holdfast", "lua/holdfast/cli", "lua/holdfast/host",
-    "lua/holdfast/host/report", "lua/holdfast/conformance", 
-    "lua/holdfast/host/scheduler",
-    
-    "lua/holdfast/host/market",
-    
-    "lua/holdfast/host/state",
-    
-    "lua/holdfast/host/runs",
-    "tests", "tests/support" }
+  local MAPPED = {
+    "src/base", "src/core", "src/adapters", "src/lua", "src/lua/api", "src/lua/script", "src/lua/codec",
+    "src/lua/state", "backends/lmdb", "backends/file", "backends/redis", "backends/postgres", "backends/mongo",
+    "lua/holdfast", "lua/holdfast/cli", "lua/holdfast/host", "lua/holdfast/host/report", "lua/holdfast/conformance",
+    "lua/holdfast/host/scheduler", "lua/holdfast/host/market", "lua/holdfast/host/state", "lua/holdfast/host/runs",
+    "tests", "tests/support",
+  }
   -- Those whose README also has the rows of their folders' files: `base/test_json.c`.
   local DEEP = { "tests/unit", "tests/spec", "tests/fault", "examples" }
 
