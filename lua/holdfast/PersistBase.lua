@@ -6,13 +6,13 @@
 -- around them, and the operations that are built on others.
 --
 -- A subclass with methods of its own is a backend: what its users call are the same C
--- functions, which check everything and then call the class's methods (src/lua/script/script.h).
+-- functions, which check everything and then call the class's methods (src/lua/script/instance.h).
 -- So every class has two sides.  Its `face` is what instances have: the checked
 -- functions first, then the class.  The class itself has its methods as they were written, for
 -- the C side and for calls like Parent.writeValue(self, ...).
 
 local core = require "holdfast.core"
-local script = require "holdfast.script"
+local classes = require "holdfast.class"
 
 ---@class PersistBase
 ---@field entityName string
@@ -49,19 +49,19 @@ end
 
 -- A class's own values(), unless it cannot do what the range asks: then the core makes them of its keys.
 local function scriptValues(self, range)
-  local method = script.ownMethod(getmetatable(self).class, "values")
+  local method = classes.ownMethod(getmetatable(self).class, "values")
   core.checkRange(self, range)
   if not method then return core.values(self, range) end
-  if script.takesRange(method) then return script.loop(self, "values", method, range and range.limit, range) end
+  if classes.takesRange(method) then return classes.loop(self, "values", method, range and range.limit, range) end
   for name in pairs(range or {}) do
     if name ~= "limit" then return core.values(self, range) end
   end
-  return script.loop(self, "values", method, range and range.limit)
+  return classes.loop(self, "values", method, range and range.limit)
 end
 
 local function scriptClose(self)
   checkInstance(self, "close")
-  local method = script.ownMethod(getmetatable(self).class, "close")
+  local method = classes.ownMethod(getmetatable(self).class, "close")
   if method and not rawget(self, "closed") then
     self.closed = true
     method(self)
@@ -134,10 +134,10 @@ end
 
 local function scriptFilter(self, predicate)
   checkPredicate(self, predicate)
-  local method = script.ownMethod(getmetatable(self).class, "filter")
+  local method = classes.ownMethod(getmetatable(self).class, "filter")
   if not method then return PersistBase.filter(self, predicate) end
   local explain = explainPredicate(self)
-  return script.loop(self, "filter", method, nil, function(value)
+  return classes.loop(self, "filter", method, nil, function(value)
     local ok, wanted = xpcall(predicate, explain, value)
     if not ok then error(wanted, 0) end
     return wanted
@@ -146,16 +146,16 @@ end
 
 local function scriptTake(self, n)
   checkCount(self, n)
-  local method = script.ownMethod(getmetatable(self).class, "take")
+  local method = classes.ownMethod(getmetatable(self).class, "take")
   if not method then return PersistBase.take(self, n) end
-  return script.loop(self, "take", method, nil, n)
+  return classes.loop(self, "take", method, nil, n)
 end
 
 -- ---- classes
 
 -- What a call of the class does: makes the instance and runs its constructor.
 local function construct(class, ...)
-  local face = not script.methods(class) and "instances" or script.hasTexts(class) and "textScripts" or "scripts"
+  local face = not classes.methods(class) and "instances" or classes.hasTexts(class) and "textScripts" or "scripts"
   local self = setmetatable({}, class[face])
   self:init(...)
   if not rawget(self, 0) then -- the constructor left its parent's out
@@ -196,7 +196,7 @@ local function serveAlone(self, of, methods, entityName, baseDir, options)
     misuse(nil, "%s: the base must be a string, not a %s", of.className, type(baseDir))
   end
   if options ~= nil then misuse(nil, "%s: a class of your own takes its options in its init", of.className) end
-  local spec = script.spec(of, methods)
+  local spec = classes.spec(of, methods)
   spec.base = baseDir or ""
   spec.url = "lua:" .. of.className .. (spec.base ~= "" and "?base=" .. spec.base or "")
   if spec.base:find("^%l[%w+.-]*://") then spec.url = spec.base end
@@ -206,7 +206,7 @@ end
 -- The handle of one that extends a store, whose own handle is element -1.
 local function serveAround(self, of, methods, entityName, baseDir, options)
   self[-1] = core.open(entityName, baseDir, options)
-  local spec = script.spec(of, methods, core.below.supports(self))
+  local spec = classes.spec(of, methods, core.below.supports(self))
   spec.url = core.below.url(self)
   return core.serve(self, entityName, spec)
 end
@@ -220,10 +220,10 @@ function PersistBase:init(entityName, baseDir, options)
   if not of or not of.class then
     misuse(nil, "init is called on an instance: PersistBase.init(self, entityName, baseDir)")
   end
-  local methods = script.methods(of.class)
+  local methods = classes.methods(of.class)
   if not methods then
     self[0] = core.open(entityName, baseDir, options)
-  elseif script.extendsStore(of.class) then
+  elseif classes.extendsStore(of.class) then
     self[0] = serveAround(self, of.class, methods, entityName, baseDir, options)
   else
     self[0] = serveAlone(self, of.class, methods, entityName, baseDir, options)
@@ -262,7 +262,7 @@ function PersistBase.missingMethods(of)
   if type(of) ~= "table" or not rawget(of, "instances") then
     misuse(nil, "missingMethods: give a class, not a %s", type(of))
   end
-  return script.missingMethods(of)
+  return classes.missingMethods(of)
 end
 
 return class(PersistBase)

@@ -30,7 +30,7 @@
 --     orders.writeOrderData({ price = 1 }, "binance", 17)
 
 local core = require "holdfast.core"
-local script = require "holdfast.script"
+local classes = require "holdfast.class"
 
 --- One adapter.  Its functions are called with a dot or a colon.  Each has three under names of its own:
 ---     readSignalData(strategy, symbol)        the entity, or nil for none and for a stored null
@@ -111,8 +111,8 @@ local function register(adapter, what, class, base)
   end
   checkClass(adapter, what, class)
   base = checkBase(adapter, what, base)
-  if not rawget(class, "native") then script.checkComplete(class) end
-  core.adapters.useClass(adapter.name, class, base, class.className .. " on " .. base, script.storeUrl(class, base))
+  if not rawget(class, "native") then classes.checkComplete(class) end
+  core.adapters.useClass(adapter.name, class, base, class.className .. " on " .. base, classes.storeUrl(class, base))
 end
 
 -- use...([base [, options]])

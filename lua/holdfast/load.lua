@@ -7,7 +7,7 @@
 -- Of the way to a fault only the author's own lines are told, in `cause`, and only where they tell more.
 
 local core = require "holdfast.core"
-local script = require "holdfast.script"
+local classes = require "holdfast.class"
 
 local M = {}
 
@@ -143,12 +143,12 @@ end
 -- The class, if it is one that instances can be made of.
 --   where  the file to look at; nil: the caller's line
 local function check(target, value, where)
-  if not script.isClass(value) then
+  if not classes.isClass(value) then
     raise("invalid_argument", ("%s returned %s: an adapter returns its class, made with "
       .. "holdfast.PersistBase:extend(\"Name\")"):format(target, describe(value)), { where = where })
   end
   if rawget(value, "native") then return value end
-  local ok, raised = pcall(script.checkComplete, value)
+  local ok, raised = pcall(classes.checkComplete, value)
   if not ok then raise(raised.code, target .. ": " .. raised.message, { where = where }) end
   return value
 end

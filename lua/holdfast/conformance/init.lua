@@ -24,7 +24,7 @@ local load = require "holdfast.load"
 local PersistBase = require "holdfast.PersistBase"
 local processes = require "holdfast.conformance.processes"
 local report = require "holdfast.conformance.report"
-local script = require "holdfast.script"
+local classes = require "holdfast.class"
 
 -- In an order of dependence, as are the checks of each: what a check needs, those before it have tested.  So the first
 -- that fails is the one to begin with.
@@ -109,10 +109,10 @@ local function makeTarget(options)
     target.source = string.format("assert(loadfile(%q))()", options.path)
   end
   if class then
-    if not script.isClass(class) then
+    if not classes.isClass(class) then
       refuse("class must be a class made with holdfast.PersistBase:extend(\"Name\"), not a %s", type(class))
     end
-    if not rawget(class, "native") then script.checkComplete(class) end
+    if not rawget(class, "native") then classes.checkComplete(class) end
     target.class = class
     target.name = class.className
     target.poison, target.fail = class.conformancePoison, class.conformanceFail
@@ -171,7 +171,7 @@ end
 local function lineOf(target, method)
   local class = target.class
   if not class or not method then return nil end
-  local ok, fn = pcall(script.ownMethod, class, method)
+  local ok, fn = pcall(classes.ownMethod, class, method)
   if not ok or not fn then return nil end
   local info = debug.getinfo(fn, "S")
   return info.linedefined > 0 and string.format("%s:%d", info.source:gsub("^@", ""), info.linedefined) or nil

@@ -259,7 +259,7 @@ function core.steps(what, iterator, state, control) end
 ---The handle of an instance whose class has methods of its own.  For PersistBase.init.
 ---@param instance PersistBase
 ---@param entityName string
----@param spec table what holdfast.script found out about the class
+---@param spec table what holdfast.class found out about the class
 ---@return userdata handle
 function core.serve(instance, entityName, spec) end
 

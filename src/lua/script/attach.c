@@ -2,7 +2,7 @@
  *
  * How script classes get handles.  An instance asks for its own when it is made: serve() puts an hfL_entity behind
  * it.  What the class has, and what it promises, was found out by
- * lua/holdfast/script.lua.
+ * lua/holdfast/class.lua.
  *
  * URLs that mean instances are in url.c.
  */
