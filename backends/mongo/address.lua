@@ -6,14 +6,14 @@
 --   writes     w=majority, unless the URL says otherwise.  w=0 is refused: nobody would hear of a failure.
 --   deadlines  libmongoc has three timeouts that add up: finding a server, connecting to it, and waiting for an answer.
 --              They are set once for a client, so the time for an operation is divided between them beforehand.
---   repeats    server.lua repeats reads, and libmongoc's own repeating of them is off.  Its repeating of writes is off
+--   repeats    retry.lua repeats reads, and libmongoc's own repeating of them is off.  Its repeating of writes is off
 --              too, unless the URL has retryWrites=true: then, on replica sets, the server tells a repeat from
 --              the first, and each of the two has half of the time.
 
 local core = require "holdfast.core"
 local ffi = require "ffi"
 local libmongoc = require "holdfast.backends.mongo.libmongoc"
-local server = require "holdfast.server"
+local serverUrl = require "holdfast.util.url"
 
 local M = {}
 
@@ -32,18 +32,13 @@ local function isOption(mongoc, name)
     or mongoc.hf_mongoc_uri_option_is_bool(name) or mongoc.hf_mongoc_uri_option_is_utf8(name)
 end
 
---- The URL, or any text made of it, as it may be shown.
----@param text string
----@param url string
-M.redact = server.redact
-
 --- What can be known without libmongoc: settings, and the URL without them.
 ---@param url string
 function M.parse(url)
-  local settings, rest = server.settings(url)
+  local settings, rest = serverUrl.settings(url)
   rest = rest:gsub("^mongo://", "mongodb://")
   if not rest:find("^mongodb://.") and not rest:find("^mongodb%+srv://.") then
-    refuse("write mongodb://HOST:PORT/DATABASE, not '%s'", M.redact(url, url))
+    refuse("write mongodb://HOST:PORT/DATABASE, not '%s'", core.redact(url, url))
   end
   return settings, rest
 end
@@ -110,7 +105,7 @@ function M.uri(url)
   local mongoc = libmongoc.load()
   local failed = ffi.new("hf_bson_error_t")
   local uri = mongoc.hf_mongoc_uri_new_with_error(url, failed)
-  if uri == nil then refuse("%s", M.redact(ffi.string(failed.message), url)) end
+  if uri == nil then refuse("%s", core.redact(ffi.string(failed.message), url)) end
   return ffi.gc(uri, mongoc.hf_mongoc_uri_destroy)
 end
 

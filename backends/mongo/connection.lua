@@ -15,8 +15,10 @@ local ffi = require "ffi"
 local address = require "holdfast.backends.mongo.address"
 local libmongoc = require "holdfast.backends.mongo.libmongoc"
 local reader = require "holdfast.backends.mongo.reader"
-local server = require "holdfast.server"
 local writer = require "holdfast.backends.mongo.writer"
+local clock = require "holdfast.util.clock"
+local process = require "holdfast.util.process"
+local retry = require "holdfast.util.retry"
 
 -- After how many seconds without an answer a connection is looked at before a write.
 local IDLE = 0.05
@@ -67,9 +69,9 @@ end
 
 -- Ends a client.  In a child process it is the parent's, over whose connections nothing may be said.
 local function finalizer(mongoc)
-  local pid = ffi.C.hf_server_getpid()
+  local pid = process.id()
   return function(client)
-    if ffi.C.hf_server_getpid() ~= pid then mongoc.hf_mongoc_client_reset(client) end
+    if process.id() ~= pid then mongoc.hf_mongoc_client_reset(client) end
     mongoc.hf_mongoc_client_destroy(client)
   end
 end
@@ -86,23 +88,23 @@ local function newClient(self)
   if not self.uri then prepare(self) end
   local client = self.mongoc.hf_mongoc_client_new_from_uri_with_error(self.uri, failure)
   if client == nil then
-    error(core.error("unavailable", address.redact(ffi.string(failure.message), self.url)), 0)
+    error(core.error("unavailable", core.redact(ffi.string(failure.message), self.url)), 0)
   end
   self.client = ffi.gc(client, finalizer(self.mongoc))
   self.mongoc.hf_mongoc_client_set_error_api(client, 2)
-  self.pid, self.collections, self.heard = ffi.C.hf_server_getpid(), {}, nil
+  self.pid, self.collections, self.heard = process.id(), {}, nil
 end
 
 -- ---- failures
 
 local function explain(self, doing)
-  return string.format("MongoDB, %s: %s", doing, address.redact(ffi.string(failure.message), self.url))
+  return string.format("MongoDB, %s: %s", doing, core.redact(ffi.string(failure.message), self.url))
 end
 
 -- The error for a number and a message that a server answered.
 local function errorOf(code, message, isWrite)
   local name = CODES[code] or "io"
-  if isWrite and INTERRUPTED[code] then return server.lost(name, message) end
+  if isWrite and INTERRUPTED[code] then return retry.lost(name, message) end
   local err = core.error(name, message)
   if name == "timeout" then err.retryable = false end
   return err
@@ -112,7 +114,7 @@ Connection.errorOf = errorOf
 -- Raises what `failure` says.  `began`: when it was sent; isSafe: nothing was changed, whatever happened.
 local function raise(self, doing, began, isSafe)
   local domain, message = failure.domain, explain(self, doing)
-  if domain == WRITE_CONCERN then error(server.lost("timeout", message), 0) end
+  if domain == WRITE_CONCERN then error(retry.lost("timeout", message), 0) end
   local isRefused = domain == CLIENT and failure.code == AUTHENTICATE
     or domain == PROTOCOL and failure.code == BAD_WIRE_VERSION
   if domain == CLIENT and failure.code == TOO_BIG then error(core.error("invalid_value", message), 0) end
@@ -122,14 +124,14 @@ local function raise(self, doing, began, isSafe)
   end
   if domain > PROTOCOL and domain ~= SERVER_SELECTION then error(errorOf(failure.code, message, not isSafe), 0) end
   self:drop()
-  local isLate = domain == STREAM and server.clock() - began >= 0.95 * self.parts.answer
+  local isLate = domain == STREAM and clock.now() - began >= 0.95 * self.parts.answer
   local code = isLate and "timeout" or "unavailable"
   if isSafe or domain == CLIENT or domain == SERVER_SELECTION then
     local err = core.error(code, message)
     err.retryable = code == "unavailable"
     error(err, 0)
   end
-  error(server.lost(code, message), 0)
+  error(retry.lost(code, message), 0)
 end
 
 -- ---- commands
@@ -148,18 +150,18 @@ local function ping(self)
   local document = writer.begin()
   writer.number("ping", 1)
   writer.finish(document)
-  local began = server.clock()
+  local began = clock.now()
   if not self.mongoc.hf_mongoc_client_command_simple(self.client, self.database, command(self), nil, nil, failure) then
     raise(self, "connecting", began, true)
   end
-  self.heard = server.clock()
+  self.heard = clock.now()
 end
 
 -- A client that is connected; isWrite: and surely so.
 local function ready(self, isWrite)
-  if self.client and self.pid ~= ffi.C.hf_server_getpid() then self:drop() end
+  if self.client and self.pid ~= process.id() then self:drop() end
   if not self.client then newClient(self) end
-  if not self.heard or (isWrite and server.clock() - self.heard > IDLE) then ping(self) end
+  if not self.heard or (isWrite and clock.now() - self.heard > IDLE) then ping(self) end
 end
 
 -- One try of self.operation; made once for a connection, since LuaJIT compiles no code that makes functions.
@@ -167,7 +169,7 @@ local function attempts(self)
   return function(deadline)
     local last = self.last
     -- One that could end too late is not begun.
-    if last and deadline - server.clock() < self.parts.repeats * (self.parts.select + self.parts.answer) then
+    if last and deadline - clock.now() < self.parts.repeats * (self.parts.select + self.parts.answer) then
       self.isOver, last.retryable = true, false
       error(last, 0)
     end
@@ -187,7 +189,7 @@ end
 function Connection:run(operation, isWrite, first, second, third, fourth)
   self.operation, self.isWrite, self.last, self.isOver = operation, isWrite, nil, false
   self.first, self.second, self.third, self.fourth = first, second, third, fourth
-  local ok, result = pcall(server.try, self.settings, self.attempt)
+  local ok, result = pcall(retry.try, self.settings, self.attempt)
   if ok then return result end
   if self.isOver then self.last.retryable = true end -- by whoever called
   error(result, 0)
@@ -215,7 +217,7 @@ end
 ---@return table<string, any> reply  documents and arrays in it are JSON text
 function Connection:command(doing, isWrite)
   local ok
-  local began = server.clock()
+  local began = clock.now()
   if isWrite then
     ok = self.mongoc.hf_mongoc_client_write_command_with_opts(self.client, self.database, command(self), nil,
       replyBson, failure)
@@ -227,7 +229,7 @@ function Connection:command(doing, isWrite)
   self.bson.hf_bson_destroy(replyBson)
   if not parsed then error(found, 0) end
   if not ok then raise(self, doing, began, not isWrite) end
-  self.heard = server.clock()
+  self.heard = clock.now()
   return found
 end
 
@@ -269,7 +271,7 @@ function Connection:addUpdate(batch, update, options, isMany)
     or self.mongoc.hf_mongoc_bulk_operation_update_one_with_opts
   if not add(batch, part(self, staticBson, 0, update), part(self, updateBson, update, options),
       part(self, optionsBson, options, writer.size()), failure) then
-    raise(self, "adding to a batch", server.clock(), true)
+    raise(self, "adding to a batch", clock.now(), true)
   end
 end
 
@@ -279,7 +281,7 @@ function Connection:addRemoval(batch, isMany)
     or self.mongoc.hf_mongoc_bulk_operation_remove_one_with_opts
   self.bson.hf_bson_init_static(optionsBson, ffi.cast("const uint8_t *", NO_OPTIONS), #NO_OPTIONS)
   if not add(batch, part(self, staticBson, 0, writer.size()), optionsBson, failure) then
-    raise(self, "adding to a batch", server.clock(), true)
+    raise(self, "adding to a batch", clock.now(), true)
   end
 end
 
@@ -287,7 +289,7 @@ local function errorList(text) return text and text ~= "[]" and core.json.decode
 
 --- Sends a batch.  Returns the reply, and the errors of single writes: {{index=, code=, errmsg=}, ...} or nil.
 function Connection:send(batch, doing)
-  local began, mongoc = server.clock(), self.mongoc
+  local began, mongoc = clock.now(), self.mongoc
   local ok = mongoc.hf_mongoc_bulk_operation_execute(batch, replyBson, failure) ~= 0
   mongoc.hf_mongoc_bulk_operation_destroy(ffi.gc(batch, nil))
   local parsed, found = pcall(fields, self.bson.hf_bson_get_data(replyBson), replyBson.len)
@@ -295,9 +297,9 @@ function Connection:send(batch, doing)
   if not parsed then error(found, 0) end
   local concerns, errors = errorList(found.writeConcernErrors), errorList(found.writeErrors)
   if not ok and not concerns and not errors then raise(self, doing, began, false) end
-  self.heard = server.clock()
+  self.heard = clock.now()
   if concerns then
-    error(server.lost("timeout", ("MongoDB, %s: %s"):format(doing, concerns[1].errmsg or "the write concern")), 0)
+    error(retry.lost("timeout", ("MongoDB, %s: %s"):format(doing, concerns[1].errmsg or "the write concern")), 0)
   end
   return found, errors
 end
@@ -306,7 +308,7 @@ end
 
 -- An answer may come in many parts, each of them in time.
 local function checkDeadline(self, name)
-  if server.clock() < self.deadline then return end
+  if clock.now() < self.deadline then return end
   local err = core.error("timeout", string.format("MongoDB, reading %s: it took longer than timeout=%gs", name,
     self.settings.timeout))
   err.retryable = false
@@ -329,7 +331,7 @@ end
 ---@param at integer
 ---@param fn fun(data: ffi.cdata*, length: integer): boolean?
 function Connection:find(name, at, fn)
-  local mongoc, began = self.mongoc, server.clock()
+  local mongoc, began = self.mongoc, clock.now()
   local cursor = mongoc.hf_mongoc_collection_find_with_opts(collection(self, name), part(self, staticBson, 0, at),
     part(self, optionsBson, at, writer.size()), nil)
   local ok, raised = pcall(drain, self, cursor, name, fn)
@@ -337,7 +339,7 @@ function Connection:find(name, at, fn)
   mongoc.hf_mongoc_cursor_destroy(cursor)
   if not ok then error(raised, 0) end
   if failed then raise(self, "reading " .. name, began, true) end
-  self.heard = server.clock()
+  self.heard = clock.now()
 end
 
 --- Names of the collections in the database.
@@ -349,7 +351,7 @@ function Connection:collectionNames()
   writer.string("type", "collection")
   writer.finish(filter)
   writer.finish(options)
-  local began, mongoc = server.clock(), self.mongoc
+  local began, mongoc = clock.now(), self.mongoc
   local database = mongoc.hf_mongoc_client_get_database(self.client, self.database)
   local list = mongoc.hf_mongoc_database_get_collection_names_with_opts(database, command(self), failure)
   mongoc.hf_mongoc_database_destroy(database)

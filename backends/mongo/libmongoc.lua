@@ -5,6 +5,7 @@
 
 local core = require "holdfast.core"
 local ffi = require "ffi"
+local process = require "holdfast.util.process"
 
 -- Names of our own, bound to the C functions: declarations are global to a Lua state, and scripts make theirs.
 ffi.cdef [[
@@ -100,7 +101,7 @@ end
 -- containers ids repeat.  So what has our id goes first, unless it is ours: a program may use libmongoc itself.
 local function removeStaleCounters()
   if readFile("/proc/self/maps"):find("/libmongoc-1.0.so", 1, true) then return end
-  os.remove("/dev/shm/mongoc-" .. ffi.C.hf_server_getpid())
+  os.remove("/dev/shm/mongoc-" .. process.id())
 end
 
 --- The two libraries, ready: libmongoc, libbson.

@@ -140,7 +140,7 @@ local DATABASE_STATS = { collections = "collections", objects = "documents", dat
 -- What is known of the server and the database.  Who may not ask for sizes is told the rest.
 local function databaseFacts(shared)
   local facts = {
-    backend = "mongodb", url = address.redact(shared.url, shared.url), database = shared.database,
+    backend = "mongodb", url = core.redact(shared.url, shared.url), database = shared.database,
     version = tostring(ask(shared, "buildInfo", "asking for the version").version),
   }
   facts.server = "MongoDB " .. facts.version

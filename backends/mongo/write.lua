@@ -8,10 +8,9 @@
 -- stored nothing; the entity is then kept as its JSON text (writer.marked).
 
 local core = require "holdfast.core"
-local ffi = require "ffi"
 local rows = require "holdfast.backends.mongo.rows"
 local writer = require "holdfast.backends.mongo.writer"
-require "holdfast.server" -- declares the clock
+local clock = require "holdfast.util.clock"
 
 local M = {}
 
@@ -25,17 +24,9 @@ local DUPLICATE = 11000
 -- How often a write that met another program's insert is done again.
 local RACES = 5
 
-local CLOCK_REALTIME = 0
-local time = ffi.new("struct hf_server_timespec")
-
-local function milliseconds()
-  ffi.C.hf_server_clock_gettime(CLOCK_REALTIME, time)
-  return tonumber(time.tv_sec) * 1000 + math.floor(tonumber(time.tv_nsec) / 1e6)
-end
-
 local function putFields(text, isMarked)
   if isMarked then writer.marked("data", text) else writer.json("data", text) end
-  writer.date("updatedAt", milliseconds())
+  writer.date("updatedAt", clock.wall())
 end
 
 local one = {}

@@ -8,7 +8,10 @@
 local core = require "holdfast.core"
 local ffi = require "ffi"
 local libpq = require "holdfast.backends.postgres.libpq"
-local server = require "holdfast.server"
+local clock = require "holdfast.util.clock"
+local process = require "holdfast.util.process"
+local retry = require "holdfast.util.retry"
+local serverUrl = require "holdfast.util.url"
 
 local CONNECTION_OK = 0
 local POLLING_READING, POLLING_WRITING, POLLING_OK = 1, 2, 3
@@ -46,7 +49,7 @@ end
 
 -- An error object with PostgreSQL's words, without the password that may be in them.
 function Connection:failure(code, text, retryable)
-  text = server.redact(text:gsub("%s+$", ""):gsub("%s*\n%s*", "; "), self.url)
+  text = core.redact(text:gsub("%s+$", ""):gsub("%s*\n%s*", "; "), self.url)
   local err = core.error(code, "PostgreSQL: " .. text)
   if retryable ~= nil then err.retryable = retryable end
   return err
@@ -92,7 +95,7 @@ end
 ---@param url string
 ---@return table
 function Connection.new(url)
-  local settings, rest = server.settings(url)
+  local settings, rest = serverUrl.settings(url)
   return setmetatable({
     url = url,
     settings = settings,
@@ -108,9 +111,9 @@ end
 function Connection:wait(conn, events, deadline)
   local p = self.pollfd
   p[0].fd, p[0].events, p[0].revents = self.pq.hf_PQsocket(conn), events, 0
-  local left = deadline - server.clock()
+  local left = deadline - clock.now()
   if left <= 0 then return false end
-  return ffi.C.hf_server_poll(p, 1, math.ceil(left * 1000)) ~= 0 or server.clock() < deadline
+  return ffi.C.hf_pg_poll(p, 1, math.ceil(left * 1000)) ~= 0 or clock.now() < deadline
 end
 
 -- Raises what libpq finds wrong with a URL.
@@ -126,9 +129,9 @@ end
 -- A connection ends with the last that knows of it.  A child process must not end that of its parent: PQfinish would
 -- say goodbye to the server over the socket that both have.
 local function owned(pq, conn)
-  local pid = ffi.C.hf_server_getpid()
+  local pid = process.id()
   return ffi.gc(conn, function(c)
-    if ffi.C.hf_server_getpid() == pid then pq.hf_PQfinish(c) end
+    if process.id() == pid then pq.hf_PQfinish(c) end
   end)
 end
 
@@ -179,14 +182,14 @@ end
 
 function Connection:connect(deadline)
   self.pq = libpq()
-  local limit = math.min(deadline, server.clock() + self.settings.connectTimeout)
+  local limit = math.min(deadline, clock.now() + self.settings.connectTimeout)
   local why
   self:check(self.urls[1])
   for i, url in ipairs(self.urls) do
-    local now = server.clock()
+    local now = clock.now()
     local conn, err = self:dial(url, now + (limit - now) / (#self.urls - i + 1))
     if conn then
-      self.conn, self.prepared, self.preparedCount, self.pid = conn, {}, 0, ffi.C.hf_server_getpid()
+      self.conn, self.prepared, self.preparedCount, self.pid = conn, {}, 0, process.id()
       local ok, raised = pcall(self.introduce, self, limit)
       if ok then return end
       self:drop()
@@ -210,7 +213,7 @@ end
 function Connection:isDead()
   local p = self.pollfd
   p[0].fd, p[0].events, p[0].revents = self.pq.hf_PQsocket(self.conn), POLLIN, 0
-  return ffi.C.hf_server_poll(p, 1, 0) ~= 0
+  return ffi.C.hf_pg_poll(p, 1, 0) ~= 0
 end
 
 -- ---- statements
@@ -219,7 +222,7 @@ end
 function Connection:broken(code, text)
   local sent = self.sending
   self:drop()
-  if sent == "write" then error(server.lost(code, self:failure(code, text).message), 0) end
+  if sent == "write" then error(retry.lost(code, self:failure(code, text).message), 0) end
   error(self:failure(code, text), 0)
 end
 
@@ -267,7 +270,7 @@ function Connection:refuse(result, deadline)
   if pq.hf_PQstatus(self.conn) ~= CONNECTION_OK or err.state:sub(1, 3) == "57P" then
     local sent = self.sending
     self:drop()
-    if sent == "write" and err.state == "08000" then error(server.lost(err.code, err.message), 0) end
+    if sent == "write" and err.state == "08000" then error(retry.lost(err.code, err.message), 0) end
   end
   error(err, 0)
 end
@@ -325,16 +328,16 @@ end
 
 local function run(deadline, self, kind, sql, values, how)
   self.sending = nil
-  if self.conn and self.pid ~= ffi.C.hf_server_getpid() then self.conn, self.depth = nil, 0 end -- it is the parent's
+  if self.conn and self.pid ~= process.id() then self.conn, self.depth = nil, 0 end -- it is the parent's
   if self.depth > 0 and not self.conn then
     error(self:failure("unavailable", "the connection was lost in the middle of a transaction", false), 0)
   end
-  if self.conn and server.clock() - self.usedAt > RESTED and self.depth == 0 and self:isDead() then self:drop() end
+  if self.conn and clock.now() - self.usedAt > RESTED and self.depth == 0 and self:isDead() then self:drop() end
   if not self.conn then self:connect(deadline) end
   self.sending = kind
   local ok, result = pcall(self.exchange, self, sql, values, deadline, how)
   self.sending = nil
-  self.usedAt = server.clock()
+  self.usedAt = clock.now()
   if not ok then error(result, 0) end
   return fields(self.pq, result)
 end
@@ -351,9 +354,9 @@ Connection.usedAt = 0
 function Connection:query(kind, sql, values, how)
   if self.depth > 0 then
     -- In a transaction nothing has happened before its commit, so nothing can have happened by half.
-    return run(server.clock() + self.settings.timeout, self, "read", sql, values, how)
+    return run(clock.now() + self.settings.timeout, self, "read", sql, values, how)
   end
-  return server.try(self.settings, run, self, kind, sql, values, how)
+  return retry.try(self.settings, run, self, kind, sql, values, how)
 end
 
 -- ---- transactions
@@ -375,7 +378,7 @@ function Connection:commit()
     self:query("read", "RELEASE SAVEPOINT level" .. depth, nil, "once")
     return
   end
-  local ok, result = pcall(run, server.clock() + self.settings.timeout, self, "write", "COMMIT", nil, "once")
+  local ok, result = pcall(run, clock.now() + self.settings.timeout, self, "write", "COMMIT", nil, "once")
   self.depth = 0
   if not ok then error(result, 0) end
   -- After a statement that failed COMMIT does not fail: it undoes.

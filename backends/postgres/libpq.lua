@@ -50,6 +50,7 @@ char *hf_PQcmdStatus(hf_PGresult *res) __asm__("PQcmdStatus");
 void hf_PQclear(hf_PGresult *res) __asm__("PQclear");
 
 struct hf_pg_pollfd { int fd; short events; short revents; };
+int hf_pg_poll(struct hf_pg_pollfd *fds, unsigned long count, int timeout) __asm__("poll");
 void hf_pg_free(void *) __asm__("free");
 ]]
 

@@ -6,7 +6,7 @@
 
 local core = require "holdfast.core"
 local holdfast = require "holdfast"
-local hash = require "holdfast.hash"
+local hash = require "holdfast.util.hash"
 
 local encode, isArray = core.json.encode, core.json.isArray
 

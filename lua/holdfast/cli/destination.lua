@@ -8,6 +8,7 @@ local core = require "holdfast.core"
 local interrupt = require "holdfast.cli.interrupt" -- in src/main.c
 local files = require "holdfast.cli.files"
 local output = require "holdfast.cli.output"
+local process = require "holdfast.util.process"
 
 local SIGNAL_STRIDE = 256 -- lines between two looks at whether a signal has come
 
@@ -143,7 +144,7 @@ local function openFile(name, found, place)
   if not path then cannotOpen(problem) end
   protect(place, path, found, name)
   local replacement
-  replacement, problem = files.begin(path, string.format("%s.%d.new", path, files.processId()))
+  replacement, problem = files.begin(path, string.format("%s.%d.new", path, process.id()))
   if not replacement then
     local err = core.error("io", problem)
     err.hint = "FILE is written beside the old one and renamed; where that cannot be: holdfast export ... > FILE"

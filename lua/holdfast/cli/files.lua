@@ -14,7 +14,6 @@ int hf_cli_open(const char *path, int flags, ...) __asm__("open");
 int hf_cli_close(int fd) __asm__("close");
 int hf_cli_fchmod(int fd, unsigned int mode) __asm__("fchmod");
 int hf_cli_fchown(int fd, unsigned int user, unsigned int group) __asm__("fchown");
-int hf_cli_getpid(void) __asm__("getpid");
 struct hf_cli_statx { /* the kernel's, the same on every machine */
   uint32_t mask, blksize;
   uint64_t attributes;
@@ -84,10 +83,6 @@ function M.realFile(path)
   if not folder then return nil, path .. ": No such file or directory" end
   return (folder == "/" and "" or folder) .. "/" .. (name or path)
 end
-
---- The number of this process.
----@return integer
-function M.processId() return ffi.C.hf_cli_getpid() end
 
 --- Makes a folder, and those above it, for nobody but the user.
 ---@param path string

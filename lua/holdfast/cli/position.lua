@@ -8,7 +8,7 @@
 
 local core = require "holdfast.core"
 local files = require "holdfast.cli.files"
-local hash = require "holdfast.hash"
+local hash = require "holdfast.util.hash"
 local text = require "holdfast.cli.text"
 
 local json = core.json

@@ -6,6 +6,7 @@
 
 local terminal = require "holdfast.cli.terminal"
 local text = require "holdfast.cli.text"
+local clock = require "holdfast.util.clock"
 
 local PATIENCE = 0.3 -- seconds until it appears
 local INTERVAL = 0.1 -- seconds between two drawings
@@ -42,7 +43,7 @@ end
 function Progress:step(done)
   self.calls = self.calls + 1
   if self.calls % self.stride ~= 0 then return end
-  local now = terminal.now()
+  local now = clock.now()
   if now < self.due then return end
   self.due = now + INTERVAL
   draw(self, done)
@@ -72,7 +73,7 @@ function M.start(options)
     format = options.bytes and text.bytes or text.count,
     stride = options.stride or 1,
     calls = 0,
-    due = terminal.now() + PATIENCE,
+    due = clock.now() + PATIENCE,
   }, Progress)
 end
 

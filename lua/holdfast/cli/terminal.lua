@@ -1,21 +1,17 @@
 -- SPDX-License-Identifier: MIT
 --
--- What the command asks the operating system: whether a stream is a terminal, how
--- wide it is, and a clock that runs evenly.  LuaJIT's FFI answers, so that no package is
--- needed.
+-- What the command asks of a stream: whether it is a terminal, and how wide.  LuaJIT's FFI answers, so that no package
+-- is needed.
 
 local ffi = require "ffi"
 
 -- Names of our own, bound to the C functions: declarations are global to a Lua state, and scripts make theirs.
 ffi.cdef [[
 int hf_cli_isatty(int fd) __asm__("isatty");
-struct hf_cli_timespec { long seconds; long nanoseconds; };
-int hf_cli_clock_gettime(int clock, struct hf_cli_timespec *out) __asm__("clock_gettime");
 struct hf_cli_winsize { unsigned short rows, columns, width, height; };
 int hf_cli_ioctl(int fd, unsigned long request, ...) __asm__("ioctl");
 ]]
 
-local CLOCK_MONOTONIC = 1
 local TIOCGWINSZ = 0x5413
 
 local M = {}
@@ -34,15 +30,6 @@ function M.width(fd)
   local size = ffi.new("struct hf_cli_winsize")
   if ffi.C.hf_cli_ioctl(fd, TIOCGWINSZ, size) ~= 0 or size.columns == 0 then return 80 end
   return size.columns
-end
-
-local now = ffi.new("struct hf_cli_timespec")
-
---- Seconds since some fixed moment.
----@return number
-function M.now()
-  ffi.C.hf_cli_clock_gettime(CLOCK_MONOTONIC, now)
-  return tonumber(now.seconds) + tonumber(now.nanoseconds) * 1e-9
 end
 
 return M

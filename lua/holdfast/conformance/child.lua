@@ -8,11 +8,11 @@
 
 local core = require "holdfast.core"
 local ffi = require "ffi"
-local now = require("holdfast.cli.terminal").now
+local now = require("holdfast.util.clock").now
+local process = require "holdfast.util.process"
 
 ffi.cdef [[
 int hf_conformance_kill(int pid, int signal) __asm__("kill");
-int hf_conformance_getpid(void) __asm__("getpid");
 unsigned hf_conformance_alarm(unsigned seconds) __asm__("alarm");
 unsigned hf_conformance_ualarm(unsigned first, unsigned further) __asm__("ualarm");
 int hf_conformance_nap(unsigned microseconds) __asm__("usleep");
@@ -93,7 +93,7 @@ end
 --- Ends the process here and now.
 function Child:kill()
   self:say("killed")
-  ffi.C.hf_conformance_kill(ffi.C.hf_conformance_getpid(), KILL)
+  ffi.C.hf_conformance_kill(process.id(), KILL)
 end
 
 --- Ends the process in so many seconds, wherever it is then.

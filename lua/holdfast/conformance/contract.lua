@@ -3,7 +3,7 @@
 -- The contract, method by method, and what its errors say.
 
 local core = require "holdfast.core"
-local processes = require "holdfast.conformance.processes"
+local clock = require "holdfast.util.clock"
 
 -- Milliseconds by which a server's clock may differ from ours; an hour is a time zone.
 local CLOCKS_DIFFER = 10 * 60 * 1000
@@ -150,9 +150,9 @@ return function(check)
     t:check(math.abs(first - now) < CLOCKS_DIFFER, ("updatedAt is %s, and now is %d ms since 1970, in UTC")
       :format(core.json.encode(first), now))
     -- Whole seconds are fine, so the next write comes in another one.
-    local later, deadline = first, processes.now() + 1.2
-    while later == first and processes.now() < deadline do
-      processes.sleep(first % 1000 == 0 and 0.2 or 0.005)
+    local later, deadline = first, clock.now() + 1.2
+    while later == first and clock.now() < deadline do
+      clock.sleep(first % 1000 == 0 and 0.2 or 0.005)
       t:equal(first, store:readEntry("a").updatedAt, "updatedAt when nothing was written")
       later = written(2)
     end

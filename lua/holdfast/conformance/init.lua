@@ -150,7 +150,7 @@ local function interpret(class)
 end
 
 local function withLimit(seconds, fn, ...)
-  local clock = require("holdfast.cli.terminal").now
+  local clock = require("holdfast.util.clock").now
   local limit = clock() + seconds
   debug.sethook(function()
     if clock() > limit then
@@ -239,7 +239,7 @@ local function runCheck(check, target, supports, options, number)
     result.status, result.message, result.silent = "skipped", reason, silent
     return result
   end
-  local clock = require("holdfast.cli.terminal").now
+  local clock = require("holdfast.util.clock").now
   local started = clock()
   local base = target.newBase and target.newBase() or ""
   local name = string.format("conformance-%d-%d-%d", os.time() % 1000000, runs, number)
@@ -293,7 +293,7 @@ end
 ---@raise invalid_argument, not_found, script: the target cannot be tested
 function M.run(options)
   local chosen, target = settings(options), makeTarget(options)
-  local clock = require("holdfast.cli.terminal").now
+  local clock = require("holdfast.util.clock").now
   local found = { name = options.name or target.name, results = {}, passed = 0, failed = 0, skipped = 0 }
   local started = clock()
   runs = runs + 1

@@ -9,16 +9,10 @@ local core = require "holdfast.core"
 local ffi = require "ffi"
 
 ffi.cdef [[
-int hf_conformance_usleep(unsigned microseconds) __asm__("usleep");
 long hf_conformance_readlink(const char *path, char *buffer, size_t size) __asm__("readlink");
 ]]
 
 local M = {}
-
---- Seconds on a clock that is not set.
-M.now = require("holdfast.cli.terminal").now
-
-function M.sleep(seconds) ffi.C.hf_conformance_usleep(math.floor(seconds * 1e6)) end
 
 --- How many files and connections this process has open.
 function M.openFiles()

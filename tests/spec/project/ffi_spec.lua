@@ -178,9 +178,10 @@ end
 require("retrying").sleep(1)
 require("demo.process").sleep(1)
 assert(require("demo.process").now() > 0)
-local server, terminal = require "holdfast.server", require "holdfast.cli.terminal"
-server.sleep(0.001)
-assert(server.clock() > 0 and terminal.now() > 0 and terminal.width(1) > 0)
+local clock, terminal = require "holdfast.util.clock", require "holdfast.cli.terminal"
+clock.sleep(0.001)
+assert(clock.now() > 0 and clock.wall() > 1.7e12 and terminal.width(1) > 0)
+assert(require("holdfast.util.process").id() > 1)
 assert(require("holdfast.cli.files").real("/") == "/")
 local holdfast = require "holdfast"
 local store = holdfast.PersistBase("signal", arg[1])

@@ -117,6 +117,7 @@ describe("every folder", function()
     "src/lua/state", "backends/lmdb", "backends/file", "backends/redis", "backends/postgres", "backends/mongo",
     "lua/holdfast", "lua/holdfast/cli", "lua/holdfast/host", "lua/holdfast/host/report", "lua/holdfast/conformance",
     "lua/holdfast/host/scheduler", "lua/holdfast/host/market", "lua/holdfast/host/state", "lua/holdfast/host/runs",
+    "lua/holdfast/util",
     "tests", "tests/support",
   }
   -- Those whose README also has the rows of their folders' files: `base/test_json.c`.

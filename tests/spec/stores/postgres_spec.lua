@@ -10,7 +10,7 @@ local holdfast = require("holdfast")
 local postgres = require("support.postgres")
 local process = require("support.process")
 local raises = require("support.raises")
-local server = require("holdfast.server")
+local clock = require("holdfast.util.clock")
 local stores = require("support.stores")
 local temp = require("support.temp")
 
@@ -40,10 +40,10 @@ end
 
 -- How long the call took, in seconds, and what it raised.
 local function timed(fn, ...)
-  local began = server.clock()
+  local began = clock.now()
   local ok, raised = pcall(fn, ...)
   assert.is_false(ok, "nothing was raised")
-  return server.clock() - began, raised
+  return clock.now() - began, raised
 end
 
 describe("a PostgreSQL store", function()
@@ -340,13 +340,13 @@ describe("a PostgreSQL server in trouble", function()
     local store = fresh("", "ended")
     store:writeValue("a", 1)
     pg:psql(END_SESSIONS)
-    server.sleep(0.05)
+    clock.sleep(0.05)
     store:writeValue("b", 2)
     assert.same({ 1, 2 }, list(store:values()))
     raises.error("unavailable", nil, holdfast.transaction, function()
       store:writeValue("c", 3)
       pg:psql(END_SESSIONS)
-      server.sleep(0.05)
+      clock.sleep(0.05)
       store:writeValue("d", 4)
     end)
     assert.equal(2, store:count())
@@ -384,7 +384,7 @@ describe("a PostgreSQL server in trouble", function()
     local seconds, err = timed(store.writeValue, store, "a", 2)
     assert.equal("timeout", err.code)
     assert.is_true(seconds < 0.9, seconds)
-    server.sleep(1.3)
+    clock.sleep(1.3)
     store:writeValue("a", 2)
   end)
 
@@ -392,7 +392,7 @@ describe("a PostgreSQL server in trouble", function()
     local store = fresh("", "killed")
     process.shell(("(sleep 0.4; kill -QUIT %s) >/dev/null 2>&1 &"):format(pg:pid()))
     local acknowledged, doubtful, ended = {}, {}, false
-    local began = server.clock()
+    local began = clock.now()
     for i = 1, 1e6 do
       local ok, err = pcall(store.writeValue, store, "n-" .. i, i)
       if ok then
@@ -402,7 +402,7 @@ describe("a PostgreSQL server in trouble", function()
         assert.equal("unavailable", err.code, err.message)
         doubtful[i] = err.message:find("may have happened", 1, true) ~= nil
       end
-      if ended or server.clock() - began > 10 then break end
+      if ended or clock.now() - began > 10 then break end
     end
     assert.is_true(ended)
     local seconds, err = timed(store.readValue, store, "n-1")

@@ -10,7 +10,7 @@ local holdfast = require("holdfast")
 local process = require("support.process")
 local raises = require("support.raises")
 local redis = require("support.redis")
-local server = require("holdfast.server")
+local clock = require("holdfast.util.clock")
 local stores = require("support.stores")
 local temp = require("support.temp")
 
@@ -39,10 +39,10 @@ local function open(s, query, name) return holdfast.PersistBase(name or "signal"
 
 -- How long the call took, in seconds, and what it raised.
 local function timed(fn, ...)
-  local began = server.clock()
+  local began = clock.now()
   local ok, raised = pcall(fn, ...)
   assert.is_false(ok, "nothing was raised")
-  return server.clock() - began, raised
+  return clock.now() - began, raised
 end
 
 describe("a Redis server", function()
@@ -396,7 +396,7 @@ describe("a Redis server in trouble", function()
     s.arguments = "--appendonly yes --appendfsync always"
     local store, acknowledged, doubtful = open(s), {}, {}
     process.shell(("(sleep 0.3; kill -9 %s) >/dev/null 2>&1 &"):format(s:pid()))
-    local began, ended = server.clock(), nil
+    local began, ended = clock.now(), nil
     for i = 1, 1e6 do
       local ok, err = pcall(store.writeValue, store, "n-" .. i, i)
       if ok then
@@ -409,7 +409,7 @@ describe("a Redis server in trouble", function()
         end
         ended = true
       end
-      if ended or server.clock() - began > 10 then break end
+      if ended or clock.now() - began > 10 then break end
     end
     assert.is_true(ended)
     s:start()
@@ -589,9 +589,9 @@ describe("a Redis cluster", function()
     servers[3]:stop("KILL")
     local failed = 0
     for i = 1, 30 do
-      local began = server.clock()
+      local began = clock.now()
       local ok, err = pcall(store.readValue, store, "item-" .. i)
-      assert.is_true(server.clock() - began < 1.5)
+      assert.is_true(clock.now() - began < 1.5)
       if not ok then
         failed = failed + 1
         assert.is_true(err.code == "unavailable" or err.code == "timeout", err.message)
@@ -627,8 +627,8 @@ describe("a master that a sentinel names", function()
       ffi.C.usleep(20000)
     end
     master:signal("STOP")
-    local began, written, codes = server.clock(), nil, {}
-    while not written and server.clock() - began < 20 do
+    local began, written, codes = clock.now(), nil, {}
+    while not written and clock.now() - began < 20 do
       local ok, err = pcall(store.writeValue, store, "a", 2)
       written = ok
       if not ok then codes[err.code] = true end

@@ -13,7 +13,7 @@
 -- a host that starts and a change that begins, at least one sees the other, whatever the order is.
 
 local core = require "holdfast.core"
-local hash = require "holdfast.hash"
+local hash = require "holdfast.util.hash"
 local misuse = require("holdfast.host.checks").refuse
 
 local M = {}
