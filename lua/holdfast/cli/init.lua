@@ -13,13 +13,13 @@
 
 local argparse = require "argparse"
 local core = require "holdfast.core"
-local options = require "holdfast.cli.options"
-local output = require "holdfast.cli.output"
+local options = require "holdfast.cli.console.options"
+local output = require "holdfast.cli.console.output"
 
 -- As they are now: the script that raised an error may have replaced them.
 local collectgarbage, getmetatable, pcall, type, xpcall = collectgarbage, getmetatable, pcall, type, xpcall
 
-local groups = { "read", "write", "check", "transfer", "copy", "script", "test", "repl" }
+local groups = { "read", "write", "check", "transfer", "copy", "run", "test", "repl" }
 
 local OVERVIEW = [[
 Keeps JSON entities, grouped by entity name, in a store that a directory (LMDB)
@@ -62,7 +62,7 @@ local function build()
   helpFlag(parser)
   local byName = {}
   for _, group in ipairs(groups) do
-    for _, definition in ipairs(require("holdfast.cli." .. group)) do
+    for _, definition in ipairs(require("holdfast.cli.commands." .. group)) do
       byName[definition.name] = definition
       local command = parser:command(definition.name):add_help(false):summary(definition.summary)
         :description(definition.description)

@@ -3,7 +3,7 @@
 -- `holdfast copy`: the real program between real stores, killed and interrupted in the
 -- middle, and what it says of stores that differ.
 
-local compare = require "holdfast.cli.compare"
+local compare = require "holdfast.cli.copying.compare"
 local postgres = require "support.postgres"
 local process = require "support.process"
 local redis = require "support.redis"

@@ -4,7 +4,7 @@
 -- and import knows a whole one from a cut one.
 
 local core = require "holdfast.core"
-local marks = require "holdfast.cli.marks"
+local marks = require "holdfast.cli.lines.marks"
 local command = require "support.command"
 local process = require "support.process"
 local temp = require "support.temp"

@@ -178,11 +178,11 @@ end
 require("retrying").sleep(1)
 require("demo.process").sleep(1)
 assert(require("demo.process").now() > 0)
-local clock, terminal = require "holdfast.util.clock", require "holdfast.cli.terminal"
+local clock, terminal = require "holdfast.util.clock", require "holdfast.cli.system.terminal"
 clock.sleep(0.001)
 assert(clock.now() > 0 and clock.wall() > 1.7e12 and terminal.width(1) > 0)
 assert(require("holdfast.util.process").id() > 1)
-assert(require("holdfast.cli.files").real("/") == "/")
+assert(require("holdfast.cli.system.files").real("/") == "/")
 local holdfast = require "holdfast"
 local store = holdfast.PersistBase("signal", arg[1])
 store:writeValue("a", 1)

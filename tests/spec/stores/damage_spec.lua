@@ -306,7 +306,7 @@ describe("a damaged entity", function()
 end)
 
 describe("Base64", function()
-  local base64 = require "holdfast.cli.base64"
+  local base64 = require "holdfast.cli.lines.base64"
 
   it("is the system's", function()
     for size = 0, 40 do

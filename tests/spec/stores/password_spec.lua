@@ -146,7 +146,7 @@ describe("The password of a URL", function()
       local shown = core.redact(url)
       assert.is_nil(shown:find(SECRET, 1, true), shown)
       assert.equal(shown, core.redact(url, url))
-      assert.equal(shown, require("holdfast.cli.text").url(url))
+      assert.equal(shown, require("holdfast.cli.console.text").url(url))
       assert.equal("see " .. shown .. "!", core.redact("see " .. url .. "!", url))
       assert.equal(shown, core.redact(shown))
     end

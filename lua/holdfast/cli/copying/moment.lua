@@ -5,8 +5,8 @@
 -- change meanwhile.
 
 local core = require "holdfast.core"
-local output = require "holdfast.cli.output"
-local text = require "holdfast.cli.text"
+local output = require "holdfast.cli.console.output"
+local text = require "holdfast.cli.console.text"
 
 local ATTEMPTS = 10 -- at a moment in which no name is missing
 

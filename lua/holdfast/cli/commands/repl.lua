@@ -6,9 +6,9 @@
 
 local core = require "holdfast.core"
 local holdfast = require "holdfast"
-local output = require "holdfast.cli.output"
-local script = require "holdfast.cli.script"
-local terminal = require "holdfast.cli.terminal"
+local output = require "holdfast.cli.console.output"
+local script = require "holdfast.cli.commands.run"
+local terminal = require "holdfast.cli.system.terminal"
 
 local PROMPT, CONTINUED = "holdfast> ", "       .. "
 

@@ -9,8 +9,8 @@
 
 local core = require "holdfast.core"
 local lease = require "holdfast.host.state.lock"
-local output = require "holdfast.cli.output"
-local text = require "holdfast.cli.text"
+local output = require "holdfast.cli.console.output"
+local text = require "holdfast.cli.console.text"
 
 ---@class holdfast.cli.Guard
 local Guard = {}

@@ -9,19 +9,19 @@
 
 local core = require "holdfast.core"
 local holdfast = require "holdfast"
-local batch = require "holdfast.cli.batch"
-local compare = require "holdfast.cli.compare"
+local batch = require "holdfast.cli.store.batch"
+local compare = require "holdfast.cli.copying.compare"
 local interrupt = require "holdfast.cli.interrupt" -- in src/main.c
-local leases = require "holdfast.cli.leases"
-local mirror = require "holdfast.cli.mirror"
-local moments = require "holdfast.cli.moment"
-local options = require "holdfast.cli.options"
-local output = require "holdfast.cli.output"
-local position = require "holdfast.cli.position"
-local progress = require "holdfast.cli.progress"
-local target = require "holdfast.cli.target"
-local text = require "holdfast.cli.text"
-local walk = require "holdfast.cli.walk"
+local leases = require "holdfast.cli.store.leases"
+local mirror = require "holdfast.cli.copying.mirror"
+local moments = require "holdfast.cli.copying.moment"
+local options = require "holdfast.cli.console.options"
+local output = require "holdfast.cli.console.output"
+local position = require "holdfast.cli.copying.position"
+local progress = require "holdfast.cli.console.progress"
+local target = require "holdfast.cli.store.target"
+local text = require "holdfast.cli.console.text"
+local walk = require "holdfast.cli.store.walk"
 
 local SIGNAL_STRIDE = 256 -- entities between two looks at whether a signal has come
 

@@ -4,9 +4,9 @@
 
 local conformance = require "holdfast.conformance"
 local core = require "holdfast.core"
-local options = require "holdfast.cli.options"
-local output = require "holdfast.cli.output"
-local terminal = require "holdfast.cli.terminal"
+local options = require "holdfast.cli.console.options"
+local output = require "holdfast.cli.console.output"
+local terminal = require "holdfast.cli.system.terminal"
 
 local M = {}
 

@@ -5,7 +5,7 @@
 -- an error like any other; a reader who has left (`| head`) is none.
 
 local core = require "holdfast.core"
-local text = require "holdfast.cli.text"
+local text = require "holdfast.cli.console.text"
 
 -- As they are now: the script that raised an error may have replaced them.
 local error, io, ipairs, math, pairs, pcall, setmetatable, table, tostring, type =
@@ -26,7 +26,7 @@ end
 
 --- Makes stdout collect lines where it is no terminal.
 function M.start()
-  io.stdout:setvbuf(require("holdfast.cli.terminal").isTerminal(1) and "line" or "full", 65536)
+  io.stdout:setvbuf(require("holdfast.cli.system.terminal").isTerminal(1) and "line" or "full", 65536)
 end
 
 --- Writes a line of result.

@@ -7,9 +7,9 @@
 
 local core = require "holdfast.core"
 local holdfast = require "holdfast"
-local output = require "holdfast.cli.output"
-local text = require "holdfast.cli.text"
-local walk = require "holdfast.cli.walk"
+local output = require "holdfast.cli.console.output"
+local text = require "holdfast.cli.console.text"
+local walk = require "holdfast.cli.store.walk"
 
 local Target = {}
 Target.__index = Target

@@ -6,10 +6,10 @@
 
 local core = require "holdfast.core"
 local holdfast = require "holdfast"
-local moments = require "holdfast.cli.moment"
-local options = require "holdfast.cli.options"
-local text = require "holdfast.cli.text"
-local walk = require "holdfast.cli.walk"
+local moments = require "holdfast.cli.copying.moment"
+local options = require "holdfast.cli.console.options"
+local text = require "holdfast.cli.console.text"
+local walk = require "holdfast.cli.store.walk"
 
 local setOf = moments.setOf
 

@@ -5,12 +5,12 @@
 
 local core = require "holdfast.core"
 local holdfast = require "holdfast"
-local bytecode = require "holdfast.cli.bytecode"
-local options = require "holdfast.cli.options"
-local output = require "holdfast.cli.output"
-local progress = require "holdfast.cli.progress"
-local target = require "holdfast.cli.target"
-local text = require "holdfast.cli.text"
+local bytecode = require "holdfast.cli.code.bytecode"
+local options = require "holdfast.cli.console.options"
+local output = require "holdfast.cli.console.output"
+local progress = require "holdfast.cli.console.progress"
+local target = require "holdfast.cli.store.target"
+local text = require "holdfast.cli.console.text"
 
 -- Writes one entity: its value, or with --json an object with its id.
 local function writeEntity(args, id, json)

@@ -7,9 +7,9 @@
 -- the position has been written.
 
 local core = require "holdfast.core"
-local files = require "holdfast.cli.files"
+local files = require "holdfast.cli.system.files"
 local hash = require "holdfast.util.hash"
-local text = require "holdfast.cli.text"
+local text = require "holdfast.cli.console.text"
 
 local json = core.json
 

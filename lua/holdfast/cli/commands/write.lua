@@ -4,11 +4,11 @@
 
 local core = require "holdfast.core"
 local holdfast = require "holdfast"
-local leases = require "holdfast.cli.leases"
-local options = require "holdfast.cli.options"
-local output = require "holdfast.cli.output"
-local target = require "holdfast.cli.target"
-local text = require "holdfast.cli.text"
+local leases = require "holdfast.cli.store.leases"
+local options = require "holdfast.cli.console.options"
+local output = require "holdfast.cli.console.output"
+local target = require "holdfast.cli.store.target"
+local text = require "holdfast.cli.console.text"
 
 local function readStdin()
   local all, message = io.read("*a")

@@ -8,19 +8,19 @@
 
 local core = require "holdfast.core"
 local holdfast = require "holdfast"
-local base64 = require "holdfast.cli.base64"
-local batch = require "holdfast.cli.batch"
-local destination = require "holdfast.cli.destination"
+local base64 = require "holdfast.cli.lines.base64"
+local batch = require "holdfast.cli.store.batch"
+local destination = require "holdfast.cli.lines.destination"
 local interrupt = require "holdfast.cli.interrupt" -- in src/main.c
-local jsonlines = require "holdfast.cli.jsonlines"
-local leases = require "holdfast.cli.leases"
-local marks = require "holdfast.cli.marks"
-local options = require "holdfast.cli.options"
-local output = require "holdfast.cli.output"
-local progress = require "holdfast.cli.progress"
-local target = require "holdfast.cli.target"
-local text = require "holdfast.cli.text"
-local walk = require "holdfast.cli.walk"
+local jsonlines = require "holdfast.cli.lines.jsonlines"
+local leases = require "holdfast.cli.store.leases"
+local marks = require "holdfast.cli.lines.marks"
+local options = require "holdfast.cli.console.options"
+local output = require "holdfast.cli.console.output"
+local progress = require "holdfast.cli.console.progress"
+local target = require "holdfast.cli.store.target"
+local text = require "holdfast.cli.console.text"
+local walk = require "holdfast.cli.store.walk"
 
 local function openFile(path)
   local file, message = io.open(path, "rb")

@@ -2,12 +2,12 @@
 --
 -- Subcommands that look at the state of a store: stat and verify.
 
-local options = require "holdfast.cli.options"
-local output = require "holdfast.cli.output"
-local progress = require "holdfast.cli.progress"
-local target = require "holdfast.cli.target"
-local text = require "holdfast.cli.text"
-local walk = require "holdfast.cli.walk"
+local options = require "holdfast.cli.console.options"
+local output = require "holdfast.cli.console.output"
+local progress = require "holdfast.cli.console.progress"
+local target = require "holdfast.cli.store.target"
+local text = require "holdfast.cli.console.text"
+local walk = require "holdfast.cli.store.walk"
 
 -- ----------------------------------------------------------------------- stat
 

@@ -6,8 +6,8 @@
 
 local core = require "holdfast.core"
 local interrupt = require "holdfast.cli.interrupt" -- in src/main.c
-local files = require "holdfast.cli.files"
-local output = require "holdfast.cli.output"
+local files = require "holdfast.cli.system.files"
+local output = require "holdfast.cli.console.output"
 local process = require "holdfast.util.process"
 
 local SIGNAL_STRIDE = 256 -- lines between two looks at whether a signal has come
