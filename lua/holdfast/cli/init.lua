@@ -1,25 +1,16 @@
 -- SPDX-License-Identifier: MIT
 --
--- The command `holdfast`.  src/main.c calls main() with the words of the command line
--- and exits with its result.  Subcommands are in the files listed in `groups`, each a
--- list of tables:
---
---   name, summary     for the overview
---   description       for its own help; `examples` follow it
---   arguments(c)      declares arguments and options on the argparse command c
---   run(args)         does it and returns the exit code; raises error objects
---
--- Exit codes are decided in one place, exitCode() below.
+-- The command `holdfast`.  src/main.c calls main() with the words of the command line and exits with its result.  What
+-- there is to do stands in commands/.  Exit codes are decided in one place, exitCode() below.
 
 local argparse = require "argparse"
 local core = require "holdfast.core"
+local commands = require "holdfast.cli.commands"
 local options = require "holdfast.cli.console.options"
 local output = require "holdfast.cli.console.output"
 
 -- As they are now: the script that raised an error may have replaced them.
 local collectgarbage, getmetatable, pcall, type, xpcall = collectgarbage, getmetatable, pcall, type, xpcall
-
-local groups = { "read", "write", "check", "transfer", "copy", "run", "test", "repl" }
 
 local OVERVIEW = [[
 Keeps JSON entities, grouped by entity name, in a store that a directory (LMDB)
@@ -51,8 +42,20 @@ local function helpFlag(parser)
   end)
 end
 
--- The parser with all subcommands; the second result finds them by name.
-local function build()
+local byName = {}
+for _, command in ipairs(commands) do byName[command.name] = command end
+
+local function addCommand(parser, definition)
+  local command = parser:command(definition.name):add_help(false):summary(definition.summary)
+    :description(definition.description)
+    :epilog("Examples:\n   " .. table.concat(definition.examples, "\n   "))
+  command:help_description_margin(25)
+  definition.arguments(command)
+  options.common(command)
+  helpFlag(command)
+end
+
+local function newParser()
   local parser = argparse("holdfast", OVERVIEW, EXPLANATION):add_help(false):command_target("command")
   parser:help_description_margin(16):help_max_width(100)
   parser:flag("--json"):description("Machine-readable output, for every command.")
@@ -60,33 +63,23 @@ local function build()
     error(setmetatable({ text = "holdfast " .. core.version }, Ending), 0)
   end)
   helpFlag(parser)
-  local byName = {}
-  for _, group in ipairs(groups) do
-    for _, definition in ipairs(require("holdfast.cli.commands." .. group)) do
-      byName[definition.name] = definition
-      local command = parser:command(definition.name):add_help(false):summary(definition.summary)
-        :description(definition.description)
-        :epilog("Examples:\n   " .. table.concat(definition.examples, "\n   "))
-      command:help_description_margin(25)
-      definition.arguments(command)
-      options.common(command)
-      helpFlag(command)
-    end
-  end
+  for _, command in ipairs(commands) do addCommand(parser, command) end
   parser.error = function(where, message)
     local hint = where._parent and string.format("'holdfast %s --help' explains the command", where._name)
       or "'holdfast --help' lists the commands"
     error(setmetatable({ text = where:get_usage(), message = message, hint = hint, failed = true }, Ending), 0)
   end
-  return parser, byName
+  return parser
 end
 
--- Words behind the script's name belong to the script, also those that look like options.
+local function runsScript(name) return byName[name] ~= nil and byName[name].runsScript == true end
+
+-- Words after the script's name belong to the script, also those that look like options.
 local function protectScriptArguments(words)
   local command
   for i, word in ipairs(words) do
     local isOption = word:sub(1, 1) == "-" and word ~= "-"
-    if word == "--" or (not command and not isOption and word ~= "run") then return end
+    if word == "--" or (not command and not isOption and not runsScript(word)) then return end
     if not isOption then
       if command then
         table.insert(words, i + 1, "--")
@@ -119,8 +112,7 @@ local function handler(raised)
 end
 
 local function parse(words)
-  local parser, byName = build()
-  local args = parser:parse(words)
+  local args = newParser():parse(words)
   return byName[args.command], args
 end
 
@@ -150,7 +142,7 @@ function M.main(words)
   local ok, raised = xpcall(function()
     output.start()
     local command, args = parse(words)
-    args.json = asJson or nil -- before the command or behind it
+    args.json = asJson or nil -- before the command or after it
     code = command.run(args)
     output.flush()
   end, handler)

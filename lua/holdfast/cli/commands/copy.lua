@@ -512,42 +512,39 @@ local function copy(args)
 end
 
 return {
-  {
-    name = "copy",
-    summary = "Copy entities from one store into another.",
-    description = "Copies everything, or the entity names given, between stores of any kinds, and creates TO where\n"
-      .. "there is none.  What TO has under the same ids is replaced, what it has beside them stays, unless\n"
-      .. "--delete makes TO a mirror.  The text of a value comes over as it is, where both keep texts.\n"
-      .. "Prints how many entities of each name were copied, and deleted.\n\n"
-      .. "A copy that ends early (Ctrl-C, a crash, a full disk) is continued by the same command with\n"
-      .. "--resume.  Its position is kept in $XDG_STATE_HOME/holdfast (~/.local/state/holdfast).\n\n"
-      .. "What is damaged in FROM, found now or in quarantine already, is reported, and the exit code is 3.\n"
-      .. "It goes into TO's quarantine where TO has one (lmdb, file, memory); a line in the output says what\n"
-      .. "became of each.  A sound entity of TO stays.  FROM is not locked: it is read at one moment where it\n"
-      .. "has snapshots, and may change meanwhile where it has none; --verify tells, by exit code 1.\n\n"
-      .. "After a FROM that is empty, damaged or was not read to its end, --delete deletes nothing.  A store\n"
-      .. "on which a strategy host runs is not written to.  --force does both all the same.",
-    examples = {
-      "holdfast copy ./data file:./plain",
-      "holdfast copy ./data redis://localhost/0 --entity signal --entity risk --verify",
-      "holdfast copy ./data ./backup --resume",
-      "holdfast copy ./data ./backup --delete --verify",
-      "holdfast copy ./data ./backup --verify-only",
-    },
-    arguments = function(command)
-      command:argument("FROM"):argname("FROM"):target("source")
-        :description("The store to read: a directory (LMDB) or a store URL.")
-      command:argument("TO"):argname("TO"):target("target"):description("The store to write.")
-      command:option("--entity"):argname("NAME"):count("*"):description("Only this entity name; may be repeated.")
-      options.part(command)
-      command:flag("--delete"):description("Then remove from TO what FROM does not have, within what is copied.")
-      command:flag("--verify"):description("Then read both stores and compare counts, hashes and every entity.")
-      command:flag("--verify-only"):description("Copy nothing: only compare.")
-      command:flag("--resume"):description("Go on where the same copy ended early.")
-      command:flag("--readonly"):description("Open FROM for reading only: not even quarantine is written.")
-      options.durability(command)
-      options.force(command, "Write to a store on which a host runs; with --delete, after an empty or damaged FROM.")
-    end,
-    run = copy,
+  summary = "Copy entities from one store into another.",
+  description = "Copies everything, or the entity names given, between stores of any kinds, and creates TO where\n"
+    .. "there is none.  What TO has under the same ids is replaced, what it has beside them stays, unless\n"
+    .. "--delete makes TO a mirror.  The text of a value comes over as it is, where both keep texts.\n"
+    .. "Prints how many entities of each name were copied, and deleted.\n\n"
+    .. "A copy that ends early (Ctrl-C, a crash, a full disk) is continued by the same command with\n"
+    .. "--resume.  Its position is kept in $XDG_STATE_HOME/holdfast (~/.local/state/holdfast).\n\n"
+    .. "What is damaged in FROM, found now or in quarantine already, is reported, and the exit code is 3.\n"
+    .. "It goes into TO's quarantine where TO has one (lmdb, file, memory); a line in the output says what\n"
+    .. "became of each.  A sound entity of TO stays.  FROM is not locked: it is read at one moment where it\n"
+    .. "has snapshots, and may change meanwhile where it has none; --verify tells, by exit code 1.\n\n"
+    .. "After a FROM that is empty, damaged or was not read to its end, --delete deletes nothing.  A store\n"
+    .. "on which a strategy host runs is not written to.  --force does both all the same.",
+  examples = {
+    "holdfast copy ./data file:./plain",
+    "holdfast copy ./data redis://localhost/0 --entity signal --entity risk --verify",
+    "holdfast copy ./data ./backup --resume",
+    "holdfast copy ./data ./backup --delete --verify",
+    "holdfast copy ./data ./backup --verify-only",
   },
+  arguments = function(command)
+    command:argument("FROM"):argname("FROM"):target("source")
+      :description("The store to read: a directory (LMDB) or a store URL.")
+    command:argument("TO"):argname("TO"):target("target"):description("The store to write.")
+    command:option("--entity"):argname("NAME"):count("*"):description("Only this entity name; may be repeated.")
+    options.part(command)
+    command:flag("--delete"):description("Then remove from TO what FROM does not have, within what is copied.")
+    command:flag("--verify"):description("Then read both stores and compare counts, hashes and every entity.")
+    command:flag("--verify-only"):description("Copy nothing: only compare.")
+    command:flag("--resume"):description("Go on where the same copy ended early.")
+    command:flag("--readonly"):description("Open FROM for reading only: not even quarantine is written.")
+    options.durability(command)
+    options.force(command, "Write to a store on which a host runs; with --delete, after an empty or damaged FROM.")
+  end,
+  run = copy,
 }

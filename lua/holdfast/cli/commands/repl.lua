@@ -1,13 +1,13 @@
 -- SPDX-License-Identifier: MIT
 --
--- The subcommand repl: Lua by the line, with `holdfast` at hand.  It talks on a
+-- repl: Lua by the line, with `holdfast` at hand.  It talks on a
 -- terminal, with Debian's lua-readline where that is installed; from a pipe or a file it
 -- reads the same and only prints results.
 
 local core = require "holdfast.core"
 local holdfast = require "holdfast"
+local call = require "holdfast.cli.code.call"
 local output = require "holdfast.cli.console.output"
-local script = require "holdfast.cli.commands.run"
 local terminal = require "holdfast.cli.system.terminal"
 
 local PROMPT, CONTINUED = "holdfast> ", "       .. "
@@ -76,10 +76,10 @@ local function evaluate(chunk, asJson)
     if ok then
       showAll(1, select("#", ...), { ... })
     else
-      output.complain(script.explain((...)), asJson)
+      output.complain(call.explain((...)), asJson)
     end
   end
-  finish(script.call(chunk))
+  finish(call.call(chunk))
 end
 
 local function complainOfSyntax(message, asJson)
@@ -125,16 +125,13 @@ local function repl(args)
 end
 
 return {
-  {
-    name = "repl",
-    summary = "Type Lua by the line.",
-    description = "Evaluates Lua line by line and prints results, JSON where they are JSON.  `holdfast` is the\n"
-      .. "module.  Input that is not finished goes on in the next line; an error ends nothing.",
-    examples = {
-      "holdfast repl",
-      "echo 'holdfast.PersistBase(\"signal\", \"./data\"):count()' | holdfast repl",
-    },
-    arguments = function() end,
-    run = repl,
+  summary = "Type Lua by the line.",
+  description = "Evaluates Lua line by line and prints results, JSON where they are JSON.  `holdfast` is the\n"
+    .. "module.  Input that is not finished goes on in the next line; an error ends nothing.",
+  examples = {
+    "holdfast repl",
+    "echo 'holdfast.PersistBase(\"signal\", \"./data\"):count()' | holdfast repl",
   },
+  arguments = function() end,
+  run = repl,
 }

@@ -1,14 +1,13 @@
 -- SPDX-License-Identifier: MIT
 --
--- The subcommand test: whether an adapter or a store keeps the contract (holdfast.conformance).
+-- test: whether an adapter or a store keeps the contract (holdfast.conformance).
 
 local conformance = require "holdfast.conformance"
 local core = require "holdfast.core"
 local options = require "holdfast.cli.console.options"
 local output = require "holdfast.cli.console.output"
+local refuse = require "holdfast.cli.console.refuse"
 local terminal = require "holdfast.cli.system.terminal"
-
-local M = {}
 
 local function list(args)
   for _, check in ipairs(conformance.checks()) do
@@ -42,7 +41,7 @@ end
 local function run(args)
   if args.list then return list(args) end
   if not args.target then
-    error(core.error("invalid_argument", "give an adapter file such as ./my_adapter.lua, or a store URL"), 0)
+    refuse.call "give an adapter file such as ./my_adapter.lua, or a store URL"
   end
   local isFile = args.target:match("%.lua$") and not args.target:match("^lua:")
   local ok, found = xpcall(conformance.run, core.traceback, {
@@ -59,7 +58,7 @@ local function run(args)
   end
   if progress(args) then io.stderr:write("\r\27[K") end
   if #found.results == 0 then
-    error(core.error("invalid_argument", string.format("no check matches '%s'; --list shows them", args.only)), 0)
+    refuse.call("no check matches '%s'; --list shows them", args.only)
   end
   local function shown(report) return core.redact(report, args.target) end -- whatever a store has said
   if args.junit then write(args.junit, shown(conformance.report.junit(found))) end
@@ -69,8 +68,7 @@ local function run(args)
   return found.failed == 0 and 0 or 1
 end
 
-M[1] = {
-  name = "test",
+return {
   summary = "Test whether an adapter keeps the contract.",
   description = "Runs the conformance checks against an adapter, a Lua file that returns its class, or against the\n"
     .. "store that a URL names.  Prints what failed, with the line of the adapter to look at, and what it\n"
@@ -94,5 +92,3 @@ M[1] = {
   end,
   run = run,
 }
-
-return M

@@ -35,6 +35,14 @@ function M.line(line)
   check(io.stdout:write(line, "\n"))
 end
 
+--- Writes one entity: its value, or with --json an object with its id.
+---@param args {json?: boolean}
+---@param id string
+---@param json string
+function M.entity(args, id, json)
+  M.line(args.json and text.object("id", id, "value", text.raw(json)) or text.oneLine(json))
+end
+
 --- Sends what has been collected on its way.
 function M.flush()
   check(io.stdout:flush())

@@ -5,29 +5,17 @@
 -- regular file (a FIFO, a terminal, /dev/stdout) takes the lines as they come.  A file of the store itself is refused.
 
 local core = require "holdfast.core"
-local interrupt = require "holdfast.cli.interrupt" -- in src/main.c
+local interruption = require "holdfast.cli.console.interruption"
 local files = require "holdfast.cli.system.files"
 local output = require "holdfast.cli.console.output"
 local process = require "holdfast.util.process"
-
-local SIGNAL_STRIDE = 256 -- lines between two looks at whether a signal has come
+local refuse = require "holdfast.cli.console.refuse"
 
 local LMDB_FILES = { "data.mdb", "lock.mdb" }
 
 local M = {}
 
---- Raised where a signal ends the export; `signal` is its number.
-M.Interruption = {}
-
-local function refuse(message, ...)
-  error(core.error("invalid_argument", string.format(message, ...)), 0)
-end
-
-local function cannotOpen(problem)
-  local err = core.error("io", "cannot open " .. problem)
-  err.exit = 2
-  error(err, 0)
-end
+local function cannotOpen(problem) refuse.path("cannot open " .. problem) end
 
 -- ------------------------------------------------------- files of the store
 
@@ -53,7 +41,7 @@ end
 -- Refuses a path where this store, or another one, keeps its data.
 local function protect(place, path, found, name)
   if place and place.backend == "lmdb" and isLmdbFile(place.path, path, found) then
-    refuse("%s is a file of the store that is exported, %s: give another", name, place.path)
+    refuse.call("%s is a file of the store that is exported, %s: give another", name, place.path)
   end
   for _, own in ipairs(found and LMDB_FILES or {}) do
     if path:match("[^/]*$") == own then refuse("%s is a file of another store: give another", name) end
@@ -63,7 +51,7 @@ local function protect(place, path, found, name)
   local inside = place.path == "/" and path or path:sub(1, #place.path + 1) == place.path .. "/"
     and path:sub(#place.path + 1)
   if place.backend == "file" and inside and inside:find("/", 2, true) then
-    refuse("%s is where the store that is exported, %s, keeps its entities: give another", name, place.path)
+    refuse.call("%s is where the store that is exported, %s, keeps its entities: give another", name, place.path)
   end
 end
 
@@ -119,16 +107,16 @@ end
 
 function File:write(line)
   self.lines = self.lines + 1
-  if self.lines % SIGNAL_STRIDE == 0 and interrupt.signal() then error(setmetatable({}, M.Interruption), 0) end
+  interruption.check(self.lines)
   local ok, problem = self.replacement:write(line .. "\n")
   if not ok then self:fail(problem) end
 end
 
 function File:finish()
-  if interrupt.signal() then error(setmetatable({}, M.Interruption), 0) end
+  interruption.check()
   self.over = true
   local ok, problem = self.replacement:finish()
-  interrupt.unwatch()
+  interruption.unwatch()
   if not ok then self:fail(problem) end
   ok, problem = files.flushFolder(self.path)
   if not ok then error(core.error("io", string.format("%s is new, but %s", self.name, problem)), 0) end
@@ -136,7 +124,7 @@ end
 
 function File:abandon()
   if not self.over then self.replacement:abandon() end
-  interrupt.unwatch()
+  interruption.unwatch()
 end
 
 local function openFile(name, found, place)
@@ -146,13 +134,11 @@ local function openFile(name, found, place)
   local replacement
   replacement, problem = files.begin(path, string.format("%s.%d.new", path, process.id()))
   if not replacement then
-    local err = core.error("io", problem)
-    err.hint = "FILE is written beside the old one and renamed; where that cannot be: holdfast export ... > FILE"
-    err.exit = 2
-    error(err, 0)
+    refuse.path(problem,
+      "FILE is written beside the old one and renamed; where that cannot be: holdfast export ... > FILE")
   end
   if found then replacement:resemble(found) end
-  interrupt.watch()
+  interruption.watch()
   return setmetatable({ replacement = replacement, path = path, name = name, lines = 0 }, File)
 end
 

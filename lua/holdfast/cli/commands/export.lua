@@ -1,0 +1,65 @@
+-- SPDX-License-Identifier: MIT
+--
+-- export: entities out as JSON lines.
+
+local destination = require "holdfast.cli.lines.destination"
+local exporter = require "holdfast.cli.lines.exporter"
+local interruption = require "holdfast.cli.console.interruption"
+local options = require "holdfast.cli.console.options"
+local output = require "holdfast.cli.console.output"
+local progress = require "holdfast.cli.console.progress"
+local target = require "holdfast.cli.store.target"
+local text = require "holdfast.cli.console.text"
+
+local function tell(self, args)
+  local damaged = self.damaged > 0 and self.damaged or nil
+  if args.json then return output.line(text.object("exported", self.done, "damaged", damaged, "file", args.output)) end
+  output.line(string.format("%s%s exported to %s", text.plural(self.done, "entity", "entities"),
+    damaged and string.format(" and %s damaged", text.count(damaged)) or "", args.output))
+end
+
+local function export(args)
+  local store = target.open(args)
+  local names = args.entity and { args.entity } or store:names()
+  local persists, total = {}, 0
+  for i, name in ipairs(names) do
+    persists[i] = store:entity(name) -- all are in use before the moment that is exported is fixed
+    total = total + persists[i]:count()
+  end
+  if args.entity and total == 0 then store:requireName(args.entity) end
+  local to = destination.open(args.output, store, persists)
+  local bar = progress.start { label = "Exporting", unit = "entities", total = total, stride = 64,
+    shared = to.isStandard }
+  local self = exporter.new(store, to, bar)
+  local ok, raised = xpcall(self.run, interruption.handler, self, names, persists, options.rangeOf(args))
+  bar:finish()
+  if not ok then to:abandon() end
+  if not ok and interruption.is(raised) then
+    return interruption.complain(args, { hint = args.output .. " is as it was" })
+  end
+  if not ok then error(raised, 0) end
+  if not to.isStandard then tell(self, args) end
+  return store:exitCode()
+end
+
+return {
+  summary = "Write entities as JSON lines.",
+  description = "Writes one line per entity: {\"entity\":\"signal\",\"id\":\"BTC\",\"value\":{...}}, as of one\n"
+    .. "moment where the store can show one.  What is damaged, found now or in quarantine already, is\n"
+    .. "reported, the exit code is 3, and its line has {...,\"damaged\":\"why\",\"bytes\":\"...\"} and no value.\n\n"
+    .. "The first and the last line say so, by members exportBegin and exportEnd: import knows a cut\n"
+    .. "export from a whole one.",
+  examples = {
+    "holdfast export ./data -o backup.jsonl",
+    "holdfast export ./data signal | holdfast import ./copy",
+  },
+  arguments = function(command)
+    options.url(command)
+    options.entity(command, true)
+    command:option("-o"):hidden_name("--output"):target("output"):argname("FILE")
+      :description("Replace FILE, once the export is whole; the standard output if left out or '-'.")
+    options.range(command)
+    options.readonly(command)
+  end,
+  run = export,
+}

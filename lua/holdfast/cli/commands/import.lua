@@ -1,0 +1,72 @@
+-- SPDX-License-Identifier: MIT
+--
+-- import: entities in from JSON lines.
+
+local core = require "holdfast.core"
+local batch = require "holdfast.cli.store.batch"
+local importer = require "holdfast.cli.lines.importer"
+local leases = require "holdfast.cli.store.leases"
+local options = require "holdfast.cli.console.options"
+local output = require "holdfast.cli.console.output"
+local progress = require "holdfast.cli.console.progress"
+local source = require "holdfast.cli.lines.source"
+local target = require "holdfast.cli.store.target"
+local text = require "holdfast.cli.console.text"
+
+local function tell(self, args)
+  local quarantined = self.quarantined > 0 and self.quarantined or nil
+  output.line(args.json and text.object("imported", self.imported, "quarantined", quarantined)
+    or text.plural(self.imported, "entity", "entities") .. " imported"
+    .. (quarantined and ", " .. text.count(quarantined) .. " damaged put into quarantine" or ""))
+end
+
+local function import(args)
+  local path = args.file ~= "-" and args.file or nil
+  local file, size, reader = source.open(path, args)
+  local store = target.open(args, true)
+  local guard = leases.guard(store, args)
+  if size and guard:seesHost() then source.claimAll(guard, file, args.entity) end
+  local writes = batch.new(function(name)
+    guard:claim(name) -- before anything of its batch is written
+    return store:entity(name)
+  end)
+  local self = importer.new(store, writes, reader)
+  local bar = progress.start { label = "Importing", unit = "", total = size, bytes = true, stride = 16 }
+  local ok, raised = xpcall(self.run, core.traceback, self, file, args.entity, bar)
+  bar:finish()
+  guard:release()
+  if file ~= io.stdin then file:close() end
+  if not ok then error(self:explain(raised), 0) end
+  local problem = reader and reader:finish()
+  if problem then
+    source.refuseCut(path, problem, text.plural(self.imported, "entity", "entities") .. " that came were imported")
+  end
+  tell(self, args)
+  return store:exitCode()
+end
+
+return {
+  summary = "Read entities from JSON lines.",
+  description = "Reads lines as export writes them and writes the entities, new or not.  A bad line stops the\n"
+    .. "import and is named; of its batch (up to 1000 lines) nothing is written.  Running the whole import\n"
+    .. "again is always safe.  What a line says is damaged goes into quarantine where the store has one\n"
+    .. "and no sound entity; otherwise it is reported, and the exit code is 3.\n\n"
+    .. "A file that is part of an export is refused before anything is imported; of a pipe that is known\n"
+    .. "only at its end.  --partial takes both.\n\n"
+    .. "Refused for an adapter's entity names (signal, schedule, risk, partial) while a strategy host runs on\n"
+    .. "the store; --force imports all the same.",
+  examples = {
+    "holdfast import ./data backup.jsonl",
+    "holdfast filter ./data signal 'v.open' --json | holdfast import ./open - --entity signal",
+  },
+  arguments = function(command)
+    options.url(command)
+    command:argument("FILE"):argname("FILE"):target("file"):args("?")
+      :description("The lines; the standard input if left out or '-'.")
+    command:option("--entity"):argname("NAME"):description("The entity name for all lines, whatever they say.")
+    command:flag("--partial"):description("Import lines of an export that is cut or was changed.")
+    options.durability(command)
+    options.force(command)
+  end,
+  run = import,
+}

@@ -1,0 +1,75 @@
+-- SPDX-License-Identifier: MIT
+--
+-- ls: which entity names there are, or the ids of one.
+
+local options = require "holdfast.cli.console.options"
+local output = require "holdfast.cli.console.output"
+local target = require "holdfast.cli.store.target"
+local text = require "holdfast.cli.console.text"
+
+local function listNames(store, args)
+  for _, name in ipairs(store:names()) do
+    local count = store:count(store:entity(name))
+    output.line(args.json and text.object("entity", name, "count", count) or name .. "\t" .. text.whole(count))
+  end
+end
+
+local function listLong(store, persist, args)
+  local found = false
+  local knows = persist.supports.revision
+  for id, json in store:texts(persist, options.rangeOf(args)) do
+    found = true
+    local entry = {}
+    if knows then
+      local ok, read = pcall(persist.readEntry, persist, id) -- fails if it has gone meanwhile
+      if ok then entry = read end
+    end
+    if args.json then
+      output.line(text.object("id", id, "bytes", #json, "revision", entry.revision, "updatedAt", entry.updatedAt))
+    else
+      local revision = entry.revision and text.whole(entry.revision) or "-"
+      output.line(table.concat({ id, #json, revision, text.time(entry.updatedAt) }, "\t"))
+    end
+  end
+  return found
+end
+
+local function ls(args)
+  local store = target.open(args)
+  if not args.entity then
+    listNames(store, args)
+    return store:exitCode()
+  end
+  local persist = store:entity(args.entity)
+  local found = false
+  if args.long then
+    found = listLong(store, persist, args)
+  else
+    for id in store:keys(persist, options.rangeOf(args)) do
+      found = true
+      output.line(args.json and text.object("id", id) or id)
+    end
+  end
+  store:requireFound(found, args.entity)
+  return store:exitCode()
+end
+
+return {
+  summary = "List entity names, or the ids of one.",
+  description = "Without ENTITY: one line per entity name, with how many entities it has behind a tab.\n"
+    .. "With it: one id per line, in natural order (BTC-2 before BTC-10).",
+  examples = {
+    "holdfast ls ./data",
+    "holdfast ls ./data signal --prefix BTC | head -5",
+    "holdfast ls ./data signal -l",
+  },
+  arguments = function(command)
+    options.url(command)
+    options.entity(command, true)
+    options.range(command)
+    command:flag("-l --long")
+      :description("Also the bytes of the value, its revision and when it was written, by tabs.")
+    options.readonly(command)
+  end,
+  run = ls,
+}

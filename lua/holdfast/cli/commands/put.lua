@@ -1,0 +1,57 @@
+-- SPDX-License-Identifier: MIT
+--
+-- put: one entity written.
+
+local core = require "holdfast.core"
+local holdfast = require "holdfast"
+local leases = require "holdfast.cli.store.leases"
+local options = require "holdfast.cli.console.options"
+local output = require "holdfast.cli.console.output"
+local target = require "holdfast.cli.store.target"
+local text = require "holdfast.cli.console.text"
+
+local function readStdin()
+  local all, message = io.read("*a")
+  if not all then error(core.error("io", "cannot read the standard input: " .. tostring(message)), 0) end
+  return all
+end
+
+local function put(args)
+  local value = args.value
+  if not value or value == "-" then value = readStdin() end
+  value = value:gsub("^[ \t\r\n]+", ""):gsub("[ \t\r\n]+$", "")
+  holdfast.json.decode(value) -- what cannot be stored creates no store either
+  local store = target.open(args, true)
+  local persist = store:entity(args.entity)
+  local guard = leases.guard(store, args)
+  guard:claim(args.entity)
+  local revision = core.writeText(persist, args.id, value)
+  guard:release()
+  if args.json then
+    if not persist.supports.revision then revision = nil end
+    output.line(text.object("id", args.id, "revision", revision))
+  end
+  return 0
+end
+
+return {
+  summary = "Write an entity.",
+  description = "Writes one JSON value under an id, new or not, and creates the store where there is none.\n"
+    .. "When the command returns, the entity is durable.  The text is stored as given.\n\n"
+    .. "Refused under an adapter's entity name (signal, schedule, risk, partial) while a strategy host runs\n"
+    .. "on the store; --force writes all the same.",
+  examples = {
+    "holdfast put ./data signal BTC '{\"side\":\"long\"}'",
+    "curl -s https://example.org/btc.json | holdfast put ./data signal BTC",
+  },
+  arguments = function(command)
+    options.url(command)
+    options.entity(command)
+    command:argument("ID"):argname("ID"):target("id"):description("The entity's id.")
+    command:argument("JSON"):argname("JSON"):target("value"):args("?")
+      :description("The value; from the standard input if left out or '-'.")
+    options.durability(command)
+    options.force(command)
+  end,
+  run = put,
+}

@@ -1,0 +1,80 @@
+-- SPDX-License-Identifier: MIT
+--
+-- rm: entities removed.
+
+local core = require "holdfast.core"
+local holdfast = require "holdfast"
+local leases = require "holdfast.cli.store.leases"
+local options = require "holdfast.cli.console.options"
+local output = require "holdfast.cli.console.output"
+local refuse = require "holdfast.cli.console.refuse"
+local target = require "holdfast.cli.store.target"
+local text = require "holdfast.cli.console.text"
+
+-- Those of the ids that do not exist.  One in quarantine exists, and is settled by removing it.
+local function missingOf(persist, ids)
+  local missing = {}
+  for _, id in ipairs(ids) do
+    local ok, found = pcall(persist.hasValue, persist, id)
+    if ok and not found then
+      missing[#missing + 1] = id
+    elseif not ok and not core.isError(found, "corrupt") then
+      error(found, 0)
+    end
+  end
+  return missing
+end
+
+local function removeIds(persist, ids)
+  local function remove()
+    local missing = missingOf(persist, ids)
+    return missing, persist:removeMany(ids)
+  end
+  if persist.supports.transaction then return holdfast.transaction(remove) end
+  return remove()
+end
+
+local function rm(args)
+  if args.all and #args.id > 0 then
+    refuse.call "give ids or --all, not both"
+  elseif not args.all and #args.id == 0 then
+    refuse.call "give the ids to remove, or --all for every entity of that name"
+  end
+  local store = target.open(args)
+  local persist = store:entity(args.entity)
+  local guard = leases.guard(store, args)
+  guard:claim(args.entity)
+  local missing, removed = {}
+  if args.all then
+    removed = persist:count()
+    if removed == 0 then store:requireName(args.entity) end
+    persist:removeAll()
+  else
+    missing, removed = removeIds(persist, args.id)
+  end
+  guard:release()
+  for _, id in ipairs(missing) do
+    output.complain(core.error("not_found", string.format("Entity %s:%s not found for deletion", args.entity, id),
+      { entityName = args.entity, entityId = id }), args.json)
+  end
+  if args.json then output.line(text.object("removed", removed)) end
+  return #missing > 0 and 1 or 0
+end
+
+return {
+  summary = "Remove entities.",
+  description = "Removes entities by their ids, in one commit where the store can.  Exit code 1 if one of them did\n"
+    .. "not exist; the others are gone all the same.\n\n"
+    .. "Refused under an adapter's entity name (signal, schedule, risk, partial) while a strategy host runs\n"
+    .. "on the store; --force removes all the same.",
+  examples = { "holdfast rm ./data signal BTC ETH", "holdfast rm ./data signal --all" },
+  arguments = function(command)
+    options.url(command)
+    options.entity(command)
+    command:argument("ID"):argname("ID"):target("id"):args("*"):description("Ids of entities.")
+    command:flag("--all"):description("All entities of this name, and nothing else.")
+    options.durability(command)
+    options.force(command)
+  end,
+  run = rm,
+}

@@ -1,0 +1,34 @@
+-- SPDX-License-Identifier: MIT
+--
+-- take: the first entities in natural order.
+
+local options = require "holdfast.cli.console.options"
+local output = require "holdfast.cli.console.output"
+local target = require "holdfast.cli.store.target"
+
+local function take(args)
+  local store = target.open(args)
+  local range = options.rangeOf(args)
+  range.limit = args.n
+  local found = false
+  for id, json in store:texts(store:entity(args.entity), range) do
+    found = true
+    output.entity(args, id, json)
+  end
+  store:requireFound(found, args.entity)
+  return store:exitCode()
+end
+
+return {
+  summary = "Print the first N entities.",
+  description = "Prints the first N values in natural order of ids, one line of JSON each.",
+  examples = { "holdfast take ./data candle 10", "holdfast take ./data candle 1 --reverse --json" },
+  arguments = function(command)
+    options.url(command)
+    options.entity(command)
+    command:argument("N"):argname("N"):target("n"):convert(options.wholeNumber):description("How many at most.")
+    options.range(command, true)
+    options.readonly(command)
+  end,
+  run = take,
+}

@@ -1,0 +1,100 @@
+-- SPDX-License-Identifier: MIT
+--
+-- verify: every entity checked, and what is unreadable set aside.
+
+local options = require "holdfast.cli.console.options"
+local output = require "holdfast.cli.console.output"
+local progress = require "holdfast.cli.console.progress"
+local target = require "holdfast.cli.store.target"
+local text = require "holdfast.cli.console.text"
+local walk = require "holdfast.cli.store.walk"
+
+local function total(store, args)
+  if args.entity then return store:entity(args.entity):count() end
+  local sum = 0
+  for _, name in ipairs(store:names()) do sum = sum + store:entity(name):count() end
+  return sum
+end
+
+local function summary(report, args)
+  local checked = string.format("%s checked, %s", text.plural(report.entities, "entity", "entities"),
+    text.bytes(report.bytes))
+  if report.corrupt == 0 and report.quarantined == 0 then return checked .. ": all are readable" end
+  local parts = {}
+  if report.corrupt > 0 then parts[1] = text.count(report.corrupt) .. " corrupt" end
+  if report.quarantined > 0 then parts[#parts + 1] = text.count(report.quarantined) .. " in quarantine" end
+  return checked .. ": " .. table.concat(parts, ", ") .. (args.dry_run and " (dry run: nothing was moved)" or "")
+end
+
+-- What is in quarantine now, but for what this run has just told as corrupt.
+local function listQuarantined(store, args, problems)
+  local told, list = {}, {}
+  for _, p in ipairs(problems) do told[p.entityName .. "\0" .. p.entityId] = true end
+  for _, name in ipairs(args.entity and { args.entity } or store:names()) do
+    for id, damage in walk.quarantined(store:entity(name)) do
+      if not told[name .. "\0" .. id] then
+        list[#list + 1] = { entityName = name, entityId = id, problem = damage.problem }
+      end
+    end
+  end
+  return list
+end
+
+local function problemTexts(problems)
+  local list = {}
+  for i, p in ipairs(problems) do
+    list[i] = text.object("entity", p.entityName, "id", text.utf8(p.entityId), "problem", text.utf8(p.problem))
+  end
+  return text.raw("[" .. table.concat(list, ",") .. "]")
+end
+
+local function verify(args)
+  local store = target.open(args)
+  local problems = {}
+  local bar = progress.start { label = "Verifying", unit = "entities", total = total(store, args) }
+  local report = store.store:verify {
+    entityName = args.entity,
+    dryRun = args.dry_run or args.readonly or false,
+    onEvent = function(event)
+      if event.entityId then problems[#problems + 1] = event end
+      bar:step(event.report.entities)
+      return true
+    end,
+  }
+  bar:finish()
+  if args.entity and report.entities == 0 then store:requireName(args.entity) end
+  local quarantined = listQuarantined(store, args, problems)
+  if args.json then
+    output.line(text.object("entities", report.entities, "bytes", report.bytes, "corrupt", report.corrupt,
+      "quarantined", report.quarantined, "dryRun", args.dry_run or args.readonly or false,
+      "problems", problemTexts(problems), "inQuarantine", problemTexts(quarantined)))
+  else
+    for _, p in ipairs(problems) do
+      output.line(string.format("corrupt\t%s\t%s\t%s", p.entityName, p.entityId, p.problem))
+    end
+    for _, p in ipairs(quarantined) do
+      output.line(string.format("quarantined\t%s\t%s\t%s", p.entityName, p.entityId, p.problem))
+    end
+    output.line(summary(report, args))
+    if report.quarantined > 0 then
+      output.line("An entity in quarantine is out of use until it is written again (put, import) or removed (rm).")
+    end
+  end
+  return (report.corrupt > 0 or report.quarantined > 0) and 1 or 0
+end
+
+return {
+  summary = "Check every entity, and set aside what is unreadable.",
+  description = "Reads every entity and checks its header, checksum, key and JSON.  What is unreadable is moved to\n"
+    .. "quarantine inside the store, where its bytes are kept.  One line per problem: corrupt (found now) or\n"
+    .. "quarantined (found before), entity name, id and what is wrong, by tabs.  Exit code 1 if\n"
+    .. "anything is corrupt or in quarantine.",
+  examples = { "holdfast verify ./data", "holdfast verify ./data signal --dry-run" },
+  arguments = function(command)
+    options.url(command)
+    options.entity(command, true)
+    command:flag("--dry-run"):description("Only look; move nothing to quarantine.")
+    options.readonly(command)
+  end,
+  run = verify,
+}

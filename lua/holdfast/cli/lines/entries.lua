@@ -1,0 +1,75 @@
+-- SPDX-License-Identifier: MIT
+--
+-- What a line says, written and read: {"entity":"signal","id":"BTC","value":{...}}, in which the text of a value goes
+-- out and comes back byte for byte; what is damaged has "damaged", which says why, and "bytes", as they were found, in
+-- Base64.
+
+local core = require "holdfast.core"
+local holdfast = require "holdfast"
+local base64 = require "holdfast.cli.lines.base64"
+local jsonlines = require "holdfast.cli.lines.jsonlines"
+local text = require "holdfast.cli.console.text"
+
+local M = {}
+
+-- -------------------------------------------------------------------- writing
+
+local quote = holdfast.json.encode
+
+--- What gives the lines about sound entities of one name.
+---@param name string
+---@return fun(id: string, json: string): string
+function M.writer(name)
+  local head = '{"entity":' .. quote(name) .. ',"id":'
+  return function(id, json) return head .. quote(id) .. ',"value":' .. text.oneLine(json) .. "}" end
+end
+
+--- What is damaged, as a line; nil for what no JSON text can name.
+---@param name string
+---@param id string
+---@param damage {problem: string, bytes?: string}
+---@return string?
+function M.damaged(name, id, damage)
+  local ok, line = pcall(text.object, "entity", name, "id", id, "damaged", text.utf8(damage.problem),
+    "bytes", damage.bytes and base64.encode(damage.bytes))
+  return ok and line or nil
+end
+
+-- -------------------------------------------------------------------- reading
+
+local function wrong(message) error(core.error("invalid_value", message), 0) end
+
+-- What a line says is damaged.
+local function parseDamaged(object)
+  if type(object.damaged) ~= "string" then wrong('"damaged" must be a string that says what is wrong') end
+  local bytes = object.bytes
+  if bytes ~= nil then
+    bytes = type(bytes) == "string" and base64.decode(bytes) or wrong('"bytes" must be text in Base64')
+  end
+  return { problem = object.damaged, bytes = bytes }
+end
+
+--- Takes a line apart.  Raises what is wrong with it, without the line's number.
+---@param line string
+---@param entityName? string  whatever the line says
+---@return string? name  nil where the line is about no entity
+---@return (string|number)? id
+---@return string? json
+---@return {problem: string, bytes?: string}? damage
+function M.parse(line, entityName)
+  local object = holdfast.json.decode(line)
+  if type(object) ~= "table" or holdfast.isArray(object) then
+    wrong('each line must be an object such as {"entity":"signal","id":"BTC","value":{}}')
+  end
+  if object.exportEnd ~= nil and object.id == nil then return nil end -- of an export of nothing
+  local name, id = entityName or object.entity, object.id
+  if name == nil then wrong('"entity" is missing: add it, or give --entity NAME') end
+  if type(name) ~= "string" then wrong('"entity" must be a string') end
+  if id == nil then wrong('"id" is missing') end
+  if type(id) ~= "string" and type(id) ~= "number" then wrong('"id" must be a string or a number') end
+  if object.value ~= nil then return name, id, jsonlines.member(line, "value") end
+  if object.damaged == nil then wrong('"value" is missing') end
+  return name, id, nil, parseDamaged(object)
+end
+
+return M
