@@ -10,24 +10,11 @@ local output = require "holdfast.cli.console.output"
 local refuse = require "holdfast.cli.console.refuse"
 local target = require "holdfast.cli.store.target"
 local text = require "holdfast.cli.console.text"
-
--- Those of the ids that do not exist.  One in quarantine exists, and is settled by removing it.
-local function missingOf(persist, ids)
-  local missing = {}
-  for _, id in ipairs(ids) do
-    local ok, found = pcall(persist.hasValue, persist, id)
-    if ok and not found then
-      missing[#missing + 1] = id
-    elseif not ok and not core.isError(found, "corrupt") then
-      error(found, 0)
-    end
-  end
-  return missing
-end
+local walk = require "holdfast.cli.store.walk"
 
 local function removeIds(persist, ids)
   local function remove()
-    local missing = missingOf(persist, ids)
+    local missing = walk.missing(persist, ids) -- one in quarantine is settled by removing it
     return missing, persist:removeMany(ids)
   end
   if persist.supports.transaction then return holdfast.transaction(remove) end

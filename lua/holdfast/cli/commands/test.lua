@@ -72,9 +72,10 @@ return {
   summary = "Test whether an adapter keeps the contract.",
   description = "Runs the conformance checks against an adapter, a Lua file that returns its class, or against the\n"
     .. "store that a URL names.  Prints what failed, with the line of the adapter to look at, and what it\n"
-    .. "declares and keeps, and last with which failure to begin.  In a store, everything is done under entity\n"
-    .. "names of its own and removed again.\n"
-    .. "The exit code is 0 if all checks passed, 1 if some failed or the file raised, 2 if there is nothing to test.",
+    .. "declares and keeps, and last with which failure to begin.  In a store, everything is done under\n"
+    .. "entity names of its own and removed again.\n\n"
+    .. "The exit code is 0 if all checks passed, 1 if some failed or the file raised, 2 if there is nothing\n"
+    .. "to test.",
   examples = { "holdfast test my_adapter.lua", "holdfast test file:./scratch --only values",
     "holdfast test my_adapter.lua --junit report.xml" },
   arguments = function(command)

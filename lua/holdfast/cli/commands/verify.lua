@@ -9,13 +9,6 @@ local target = require "holdfast.cli.store.target"
 local text = require "holdfast.cli.console.text"
 local walk = require "holdfast.cli.store.walk"
 
-local function total(store, args)
-  if args.entity then return store:entity(args.entity):count() end
-  local sum = 0
-  for _, name in ipairs(store:names()) do sum = sum + store:entity(name):count() end
-  return sum
-end
-
 local function summary(report, args)
   local checked = string.format("%s checked, %s", text.plural(report.entities, "entity", "entities"),
     text.bytes(report.bytes))
@@ -45,13 +38,14 @@ local function problemTexts(problems)
   for i, p in ipairs(problems) do
     list[i] = text.object("entity", p.entityName, "id", text.utf8(p.entityId), "problem", text.utf8(p.problem))
   end
-  return text.raw("[" .. table.concat(list, ",") .. "]")
+  return text.list(list)
 end
 
 local function verify(args)
   local store = target.open(args)
   local problems = {}
-  local bar = progress.start { label = "Verifying", unit = "entities", total = total(store, args) }
+  local total = store:total(args.entity and { args.entity } or store:names())
+  local bar = progress.start { label = "Verifying", unit = "entities", total = total }
   local report = store.store:verify {
     entityName = args.entity,
     dryRun = args.dry_run or args.readonly or false,

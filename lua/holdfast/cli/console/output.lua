@@ -8,8 +8,8 @@ local core = require "holdfast.core"
 local text = require "holdfast.cli.console.text"
 
 -- As they are now: the script that raised an error may have replaced them.
-local error, io, ipairs, math, pairs, pcall, setmetatable, table, tostring, type =
-  error, io, ipairs, math, pairs, pcall, setmetatable, table, tostring, type
+local error, io, ipairs, math, pairs, pcall, setmetatable, string, table, tostring, type =
+  error, io, ipairs, math, pairs, pcall, setmetatable, string, table, tostring, type
 
 local EPIPE = 32
 
@@ -141,6 +141,14 @@ function M.complain(err, asJson)
   else
     io.stderr:write((asJson and LAST_OBJECTS or LAST_WORDS)[said == NO_MEMORY])
   end
+end
+
+--- Tells a person, on stderr, what programs need not know.
+---@param args {json?: boolean}
+---@param message string  a format
+---@param ... any         for it
+function M.note(args, message, ...)
+  if not args.json then io.stderr:write("holdfast: ", string.format(message, ...), "\n") end
 end
 
 --- Writes a warning to stderr: something that the user should know, and that ends nothing.

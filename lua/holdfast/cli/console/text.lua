@@ -95,6 +95,10 @@ function M.raw(value)
   return setmetatable({ M.oneLine(value) }, Raw)
 end
 
+--- A JSON array of texts that are JSON already, for object().
+---@param items string[]
+function M.list(items) return M.raw("[" .. table.concat(items, ",") .. "]") end
+
 --- A JSON object from name, value, name, value, ...; a nil value leaves the member out.
 ---@return string
 function M.object(...)

@@ -79,20 +79,9 @@ end
 
 -- ---------------------------------------------------------------- the target
 
--- Those of the ids that the source still does not have.  One that is there and cannot be read is there.
-local function gone(persist, ids)
-  local list = {}
-  for _, id in ipairs(ids) do
-    local ok, found = pcall(persist.hasValue, persist, id)
-    if not ok and not core.isError(found, "corrupt") then error(found, 0) end
-    if ok and not found then list[#list + 1] = id end
-  end
-  return list
-end
-
 -- Removes the ids, or counts them where nothing is to be removed.
 function Mirror:remove(persist, ours, ids, counter)
-  if ours then ids = gone(ours, ids) end
+  if ours then ids = walk.missing(ours, ids) end -- the source may have got them meanwhile
   if self.refusal then
     self.kept = self.kept + #ids
   elseif #ids > 0 then

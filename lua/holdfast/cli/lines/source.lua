@@ -7,6 +7,7 @@ local core = require "holdfast.core"
 local entries = require "holdfast.cli.lines.entries"
 local jsonlines = require "holdfast.cli.lines.jsonlines"
 local marks = require "holdfast.cli.lines.marks"
+local output = require "holdfast.cli.console.output"
 local refuse = require "holdfast.cli.console.refuse"
 
 local STANDARD = "the standard input"
@@ -39,8 +40,8 @@ local function checkWhole(file, path)
   return true, marked
 end
 
-local NO_MARK = "holdfast: %s has no mark of a whole export (lines of your own, or an export of Holdfast 0.1): "
-  .. "whether something is missing cannot be told\n"
+local NO_MARK = "%s has no mark of a whole export (lines of your own, or an export of Holdfast 0.1): whether something "
+  .. "is missing cannot be told"
 
 local function openFile(path)
   local file, message = io.open(path, "rb")
@@ -60,7 +61,7 @@ function M.open(path, args)
   if args.partial then return file, size end
   local checked, marked = checkWhole(file, path)
   if not checked then return file, size, marks.reader() end
-  if path and not marked and not args.json then io.stderr:write(NO_MARK:format(path)) end
+  if path and not marked then output.note(args, NO_MARK, path) end
   return file, size
 end
 

@@ -146,6 +146,15 @@ function Target:count(persist)
   return persist:count()
 end
 
+--- How many entities these names have together.
+---@param names string[]
+---@return integer
+function Target:total(names)
+  local total = 0
+  for _, name in ipairs(names) do total = total + self:entity(name):count() end
+  return total
+end
+
 --- Runs fn on one moment of the store, where the store can show one.
 ---@param persist PersistBase
 ---@param fn function

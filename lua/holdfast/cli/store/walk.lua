@@ -54,6 +54,20 @@ function M.damageOf(persist, id, err)
   return damage
 end
 
+--- Those of the ids under which there is nothing.  What cannot be read, or is in quarantine, is there.
+---@param persist PersistBase
+---@param ids string[]
+---@return string[]
+function M.missing(persist, ids)
+  local missing = {}
+  for _, id in ipairs(ids) do
+    local ok, found = pcall(persist.hasValue, persist, id)
+    if not ok and not core.isError(found, "corrupt") then error(found, 0) end
+    if ok and not found then missing[#missing + 1] = id end
+  end
+  return missing
+end
+
 -- Whether an id comes before another in walking direction.  What is no valid id, since its key was damaged, comes at
 -- once.
 local function comesBefore(id, other, reverse)
