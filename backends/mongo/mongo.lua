@@ -9,7 +9,7 @@
 --   address.lua              what a URL means
 --   names.lua                entity names as names of collections
 --   rows.lua                 documents by their ids
---   walk.lua                 all of them, in order
+--   scan.lua                 all of them, in order
 --   write.lua                writing and removing
 --   libmongoc.lua            the libraries
 
@@ -19,7 +19,7 @@ local connections = require "holdfast.backends.mongo.connection"
 local names = require "holdfast.backends.mongo.names"
 local PersistBase = require "holdfast.PersistBase"
 local rows = require "holdfast.backends.mongo.rows"
-local walk = require "holdfast.backends.mongo.walk"
+local scan = require "holdfast.backends.mongo.scan"
 local write = require "holdfast.backends.mongo.write"
 local writer = require "holdfast.backends.mongo.writer"
 
@@ -108,20 +108,20 @@ function MongoPersist:removeMany(ids) return math.min(#ids, write.remove(self, i
 
 function MongoPersist:removeAll() write.removeAll(self) end
 
-function MongoPersist:keys(range) return walk.keys(self, range) end
+function MongoPersist:keys(range) return scan.keys(self, range) end
 
-function MongoPersist:entries(range, withInfo) return walk.entries(self, range, withInfo) end
+function MongoPersist:entries(range, withInfo) return scan.entries(self, range, withInfo) end
 
 -- Nobody calls it: loops over values are made of entries.
 function MongoPersist:values(range)
-  local step = walk.entries(self, range)
+  local step = scan.entries(self, range)
   return function()
     local _, text = step()
     return text
   end
 end
 
-function MongoPersist:count() return walk.count(self) end
+function MongoPersist:count() return scan.count(self) end
 
 -- ---- the store
 

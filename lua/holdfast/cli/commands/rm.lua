@@ -8,13 +8,13 @@ local leases = require "holdfast.cli.store.leases"
 local options = require "holdfast.cli.console.options"
 local output = require "holdfast.cli.console.output"
 local refuse = require "holdfast.cli.console.refuse"
+local scan = require "holdfast.cli.store.scan"
 local target = require "holdfast.cli.store.target"
 local text = require "holdfast.cli.console.text"
-local walk = require "holdfast.cli.store.walk"
 
 local function removeIds(persist, ids)
   local function remove()
-    local missing = walk.missing(persist, ids) -- one in quarantine is settled by removing it
+    local missing = scan.missing(persist, ids) -- one in quarantine is settled by removing it
     return missing, persist:removeMany(ids)
   end
   if persist.supports.transaction then return holdfast.transaction(remove) end

@@ -2,8 +2,8 @@
 --
 -- test: whether an adapter or a store keeps the contract (holdfast.conformance).
 
-local conformance = require "holdfast.conformance"
 local core = require "holdfast.core"
+local conformance = require "holdfast.conformance"
 local options = require "holdfast.cli.console.options"
 local output = require "holdfast.cli.console.output"
 local refuse = require "holdfast.cli.console.refuse"

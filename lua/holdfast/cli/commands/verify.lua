@@ -5,9 +5,9 @@
 local options = require "holdfast.cli.console.options"
 local output = require "holdfast.cli.console.output"
 local progress = require "holdfast.cli.console.progress"
+local scan = require "holdfast.cli.store.scan"
 local target = require "holdfast.cli.store.target"
 local text = require "holdfast.cli.console.text"
-local walk = require "holdfast.cli.store.walk"
 
 local function summary(report, args)
   local checked = string.format("%s checked, %s", text.plural(report.entities, "entity", "entities"),
@@ -24,7 +24,7 @@ local function listQuarantined(store, args, problems)
   local told, list = {}, {}
   for _, p in ipairs(problems) do told[p.entityName .. "\0" .. p.entityId] = true end
   for _, name in ipairs(args.entity and { args.entity } or store:names()) do
-    for id, damage in walk.quarantined(store:entity(name)) do
+    for id, damage in scan.quarantined(store:entity(name)) do
       if not told[name .. "\0" .. id] then
         list[#list + 1] = { entityName = name, entityId = id, problem = damage.problem }
       end

@@ -4,9 +4,9 @@
 -- only on a terminal, and only once the work has taken a moment; in a pipe or a log
 -- nothing of it is ever seen.
 
+local clock = require "holdfast.util.clock"
 local terminal = require "holdfast.cli.system.terminal"
 local text = require "holdfast.cli.console.text"
-local clock = require "holdfast.util.clock"
 
 local PATIENCE = 0.3 -- seconds until it appears
 local INTERVAL = 0.1 -- seconds between two drawings

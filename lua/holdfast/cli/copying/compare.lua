@@ -107,7 +107,7 @@ local function compareOne(result, found, source, target)
 end
 
 --- Compares the entities of one name, which two iterators give in natural order: id and JSON text, or id, nil and what
---- is damaged (walk.lua).
+--- is damaged (scan.lua).
 ---@param nextSource fun(): string?, string?, table?
 ---@param nextTarget fun(): string?, string?, table?
 ---@param step fun()  called for each id

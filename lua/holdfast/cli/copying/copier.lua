@@ -14,8 +14,8 @@ local output = require "holdfast.cli.console.output"
 local pair = require "holdfast.cli.copying.pair"
 local position = require "holdfast.cli.copying.position"
 local progress = require "holdfast.cli.console.progress"
+local scan = require "holdfast.cli.store.scan"
 local text = require "holdfast.cli.console.text"
-local walk = require "holdfast.cli.store.walk"
 
 ---@class holdfast.cli.Copier
 ---@field copied integer        entities that reached the target
@@ -112,7 +112,7 @@ function Copier:copyDamaged(name, upTo)
     end
     return
   end
-  for id, damage in walk.quarantined(persist, range) do
+  for id, damage in scan.quarantined(persist, range) do
     self.source:report(damage.err)
     add(id, damage)
   end

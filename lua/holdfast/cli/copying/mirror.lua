@@ -8,8 +8,8 @@ local core = require "holdfast.core"
 local holdfast = require "holdfast"
 local moments = require "holdfast.cli.copying.moment"
 local options = require "holdfast.cli.console.options"
+local scan = require "holdfast.cli.store.scan"
 local text = require "holdfast.cli.console.text"
-local walk = require "holdfast.cli.store.walk"
 
 local setOf = moments.setOf
 
@@ -28,7 +28,7 @@ local M = {}
 -- An iterator over ids.  One that cannot be read, or is in quarantine, is there all the same; but what is no valid id,
 -- since its key was damaged, names nothing that could be removed.
 local function idsOf(persist, range)
-  local step = walk.over(persist, range, persist:keys(range))
+  local step = scan.over(persist, range, persist:keys(range))
   return function()
     while true do
       local id, _, damage = step()
@@ -81,7 +81,7 @@ end
 
 -- Removes the ids, or counts them where nothing is to be removed.
 function Mirror:remove(persist, ours, ids, counter)
-  if ours then ids = walk.missing(ours, ids) end -- the source may have got them meanwhile
+  if ours then ids = scan.missing(ours, ids) end -- the source may have got them meanwhile
   if self.refusal then
     self.kept = self.kept + #ids
   elseif #ids > 0 then

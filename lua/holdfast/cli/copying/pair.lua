@@ -6,9 +6,9 @@ local core = require "holdfast.core"
 local holdfast = require "holdfast"
 local moments = require "holdfast.cli.copying.moment"
 local refuse = require "holdfast.cli.console.refuse"
+local scan = require "holdfast.cli.store.scan"
 local target = require "holdfast.cli.store.target"
 local text = require "holdfast.cli.console.text"
-local walk = require "holdfast.cli.store.walk"
 
 local M = {}
 
@@ -106,7 +106,7 @@ function M.settle(source, to)
     local persist = source:entity(err.entityName)
     local ok, raised = pcall(core.readText, persist, err.entityId)
     if core.isError(raised, "unavailable") or core.isError(raised, "timeout") then return end
-    local damage = not ok and core.isError(raised, "corrupt") and walk.damageOf(persist, err.entityId, raised)
+    local damage = not ok and core.isError(raised, "corrupt") and scan.damageOf(persist, err.entityId, raised)
     if damage and damage.bytes and to then
       pcall(core.quarantine, to:entity(err.entityName), err.entityId, damage.problem, damage.bytes)
     end

@@ -5,8 +5,8 @@
 -- regular file (a FIFO, a terminal, /dev/stdout) takes the lines as they come.  A file of the store itself is refused.
 
 local core = require "holdfast.core"
-local interruption = require "holdfast.cli.console.interruption"
 local files = require "holdfast.cli.system.files"
+local interruption = require "holdfast.cli.console.interruption"
 local output = require "holdfast.cli.console.output"
 local process = require "holdfast.util.process"
 local refuse = require "holdfast.cli.console.refuse"

@@ -5,7 +5,7 @@
 local core = require "holdfast.core"
 local entries = require "holdfast.cli.lines.entries"
 local marks = require "holdfast.cli.lines.marks"
-local walk = require "holdfast.cli.store.walk"
+local scan = require "holdfast.cli.store.scan"
 
 ---@class holdfast.cli.Exporter
 ---@field done integer     sound entities that were written
@@ -55,7 +55,7 @@ function Exporter:exportLate()
     local persist = self.store:entity(one.name)
     local ok, raised = pcall(core.readText, persist, one.id)
     local corrupt = not ok and core.isError(raised, "corrupt")
-    self:writeDamaged(one.name, one.id, corrupt and walk.damageOf(persist, one.id, raised) or one.damage)
+    self:writeDamaged(one.name, one.id, corrupt and scan.damageOf(persist, one.id, raised) or one.damage)
   end
 end
 
@@ -64,10 +64,10 @@ end
 ---@param persists PersistBase[]  of the names, in use already
 ---@param range table
 function Exporter:run(names, persists, range)
-  local function walkAll()
+  local function scanAll()
     for _, name in ipairs(names) do self:exportName(name, range) end
   end
-  if persists[1] then self.store:atOneMoment(persists[1], walkAll) end
+  if persists[1] then self.store:atOneMoment(persists[1], scanAll) end
   self:exportLate()
   self.marks:finish()
   self.destination:finish()

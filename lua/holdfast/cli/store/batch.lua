@@ -61,7 +61,7 @@ function Batch:add(name, id, json)
   return self.count + #self.damaged >= MOST or self.bytes >= MOST_BYTES
 end
 
---- Adds what is damaged (walk.lua) where it comes from.
+--- Adds what is damaged (scan.lua) where it comes from.
 ---@param name string
 ---@param id string
 ---@param damage {problem: string, bytes?: string}

@@ -2,14 +2,14 @@
 --
 -- The store that a subcommand works on.  Commands that read never create one.  Names
 -- that do not exist are errors that say which do, and an unreadable entity does not end
--- a walk, nor does what is in quarantine go without a word: each is reported once, the rest
+-- a scan, nor does what is in quarantine go without a word: each is reported once, the rest
 -- still comes out, and the exit code tells.
 
 local core = require "holdfast.core"
 local holdfast = require "holdfast"
 local output = require "holdfast.cli.console.output"
+local scan = require "holdfast.cli.store.scan"
 local text = require "holdfast.cli.console.text"
-local walk = require "holdfast.cli.store.walk"
 
 local Target = {}
 Target.__index = Target
@@ -74,7 +74,7 @@ function Target:requireName(entityName)
   error(err, 0)
 end
 
---- Raises not_found if a walk found nothing, not even what is damaged, and no entity has ever had this name.
+--- Raises not_found if a scan found nothing, not even what is damaged, and no entity has ever had this name.
 ---@param found boolean  whether it found something sound
 ---@param entityName string
 function Target:requireFound(found, entityName)
@@ -93,13 +93,13 @@ function Target:report(err)
   output.complain(err, self.json)
 end
 
---- Iterates id and JSON text; for what is damaged, which is reported, id, nil, and what is known of it (walk.lua).
+--- Iterates id and JSON text; for what is damaged, which is reported, id, nil, and what is known of it (scan.lua).
 ---@param persist PersistBase
 ---@param range? table
 ---@param step? fun(): string?, string?  what iterates the sound ones; JSON texts if left out
 ---@return fun(): string?, string?, table?
 function Target:items(persist, range, step)
-  local nextItem = walk.over(persist, range or {}, step or core.texts(persist, range))
+  local nextItem = scan.over(persist, range or {}, step or core.texts(persist, range))
   return function()
     local id, json, damage = nextItem()
     if damage then self:report(damage.err) end
@@ -163,7 +163,7 @@ function Target:atOneMoment(persist, fn)
   return persist:snapshot(fn)
 end
 
---- The exit code of a walk: 0, or 3 if something could not be read.
+--- The exit code of a scan: 0, or 3 if something could not be read.
 ---@return integer
 function Target:exitCode()
   return self.unreadable > 0 and 3 or 0

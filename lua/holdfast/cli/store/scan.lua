@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --
--- A walk over the entities of one name in which nothing is left out: what is in quarantine
--- comes in its place among the others, each once, and so does what the walk itself finds unreadable.
+-- A scan over the entities of one name in which nothing is left out: what is in quarantine
+-- comes in its place among the others, each once, and so does what the scan itself finds unreadable.
 --
 -- What is damaged is a table: `problem`, a sentence; `bytes`, as they were found, nil where nobody has them; `err`, the
 -- error that reading the entity raises.
@@ -68,18 +68,18 @@ function M.missing(persist, ids)
   return missing
 end
 
--- Whether an id comes before another in walking direction.  What is no valid id, since its key was damaged, comes at
--- once.
+-- Whether an id comes before another in the direction of the scan.  What is no valid id, since its key was damaged,
+-- comes at once.
 local function comesBefore(id, other, reverse)
   local ok, before = pcall(core.naturalOrder, reverse and other or id, reverse and id or other)
   return not ok or before
 end
 
-local Walk = {}
-Walk.__index = Walk
+local Scan = {}
+Scan.__index = Scan
 
--- What the walk itself has found unreadable, by what it raised: id, nil, what is damaged.
-function Walk:found(err)
+-- What the scan itself has found unreadable, by what it raised: id, nil, what is damaged.
+function Scan:found(err)
   -- Each one once: a store that cannot go on after it must not keep us here.
   if not core.isError(err, "corrupt") or not err.entityId or err.entityId == self.last then error(err, 0) end
   self.last = err.entityId
@@ -87,7 +87,7 @@ function Walk:found(err)
 end
 
 -- The next one that is not in quarantine, in self.id, self.text, self.damage.
-function Walk:advance()
+function Scan:advance()
   local ok, id, text = pcall(self.step)
   if ok then
     self.id, self.text, self.damage = id, text, nil
@@ -97,12 +97,12 @@ function Walk:advance()
 end
 
 -- The next one in quarantine, in self.apartId and self.apart.  One that has just come there was handed out already.
-function Walk:advanceApart()
+function Scan:advanceApart()
   repeat self.apartId, self.apart = self.nextApart() until not self.apartId or self.apartId ~= self.last
 end
 
 -- Both are advanced when they are needed, not before: what fails then does not take the one before it along.
-function Walk:next()
+function Scan:next()
   if self.left == 0 then return nil end
   if self.due then self:advance() end
   if self.apartDue then self:advanceApart() end
@@ -115,14 +115,14 @@ function Walk:next()
   end
   if not id then return nil end
   self.due = true
-  self.apartDue = apartId == id -- the walk has just found it, or somebody has written it meanwhile
+  self.apartDue = apartId == id -- the scan has just found it, or somebody has written it meanwhile
   self.quiet = not apartId
   if not damage then self.left = self.left - 1 end
   return id, text, damage
 end
 
 -- The same once there is nothing more in quarantine, which is nearly always so from the beginning.
-function Walk:nextQuiet()
+function Scan:nextQuiet()
   if self.left == 0 then return nil end
   local ok, id, text = pcall(self.step)
   if not ok then return self:found(id) end
@@ -137,15 +137,15 @@ end
 ---@param step fun(): string?, string?  what iterates the sound ones in this range
 ---@return fun(): string?, string?, table?
 function M.over(persist, range, step)
-  local walk = setmetatable({
+  local scan = setmetatable({
     persist = persist, step = step, due = true, apartDue = true, reverse = range.reverse,
     left = range.limit or math.huge,
     nextApart = M.quarantined(persist,
       { prefix = range.prefix, from = range.from, to = range.to, reverse = range.reverse }),
-  }, Walk)
+  }, Scan)
   return function()
-    if walk.quiet then return walk:nextQuiet() end
-    return walk:next()
+    if scan.quiet then return scan:nextQuiet() end
+    return scan:next()
   end
 end
 

@@ -3,9 +3,9 @@
 -- All entities of a name, in natural order.
 --
 -- The server sorts strings by their bytes, or by a collation, of which none is our natural order for all ids, and it
--- would need an index for each.  So a walk first takes all ids in question, from the unique index alone and in the
+-- would need an index for each.  So a scan first takes all ids in question, from the unique index alone and in the
 -- order of their bytes, some thousands at a time; sorts them here; and then fetches the documents a page of ids
--- at a time.  A walk keeps all its ids in memory, and a page of documents.  Nothing is open on the server meanwhile.
+-- at a time.  A scan keeps all its ids in memory, and a page of documents.  Nothing is open on the server meanwhile.
 
 local core = require "holdfast.core"
 local reader = require "holdfast.backends.mongo.reader"
