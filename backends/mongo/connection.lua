@@ -264,7 +264,7 @@ end
 
 local NO_OPTIONS = string.char(5, 0, 0, 0, 0)
 
---- Adds an update.  writer.lua has the filter, behind it the update, and from `options` on the options.
+--- Adds an update.  writer.lua has the filter, after it the update, and from `options` on the options.
 ---@param isMany boolean  of all documents that the filter finds
 function Connection:addUpdate(batch, update, options, isMany)
   local add = isMany and self.mongoc.hf_mongoc_bulk_operation_update_many_with_opts
@@ -326,7 +326,7 @@ local function drain(self, cursor, name, fn)
 end
 
 --- Calls fn(data, length) for each document that is found, until it returns true.  writer.lua has the filter, and
---- behind it, from `at` on, the options.
+--- after it, from `at` on, the options.
 ---@param name string  of the collection
 ---@param at integer
 ---@param fn fun(data: ffi.cdata*, length: integer): boolean?

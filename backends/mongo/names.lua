@@ -3,7 +3,7 @@
 -- Entity names as names of collections, and back.
 --
 -- A name that MongoDB takes for a collection is one as it is: that is where the TypeScript framework keeps the entity.
--- One that it does not take, since it has a $, begins with "system.", or begins or ends with a dot, is escaped behind
+-- One that it does not take, since it has a $, begins with "system.", or begins or ends with a dot, gets the prefix
 -- "%name:"; one that is too long is listed in the collection "%names", which gives it a collection "%long:...".
 -- Names that begin like these are escaped too, so no two entity names meet.
 

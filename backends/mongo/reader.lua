@@ -40,7 +40,7 @@ local function int32At(at) return cast(int32, data + at)[0] end
 
 local function textAt(at, count) return ffi.string(data + at, count) end
 
--- The end of a document, behind which nothing of it lies; `limit`: the end of what is around it.
+-- The end of a document, after which nothing of it lies; `limit`: the end of what is around it.
 local function endOf(at, limit)
   if limit - at < 5 then corrupt("a document is cut short") end
   local length = int32At(at)

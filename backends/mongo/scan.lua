@@ -25,8 +25,8 @@ local function isId(text)
   return not text:find("[^ -~]") or (pcall(core.naturalOrder, text, "a"))
 end
 
--- The smallest text, by bytes, that is behind all that begin with the prefix; nil: there is none.
-local function behind(prefix)
+-- The smallest text, by bytes, that comes after all that begin with the prefix; nil: there is none.
+local function afterAll(prefix)
   while prefix ~= "" do
     local last = prefix:match("[^\128-\191][\128-\191]*$")
     local head, code = prefix:sub(1, -#last - 1), last:byte()
@@ -79,7 +79,7 @@ local function listPage(shared, collection, prefix, last)
   listed, count, final = {}, 0, nil
   local filter, field = beginList()
   if last then writer.string("$gt", last) else writer.string("$gte", prefix or "") end
-  local bound = prefix and behind(prefix)
+  local bound = prefix and afterAll(prefix)
   if bound then writer.string("$lt", bound) end
   shared:find(collection, endList(filter, field, sorted), takeText)
 end
@@ -111,7 +111,7 @@ local function addNumbers(self, prefix, ids)
   end
 end
 
--- Takes out what is before `from` or behind `to`.
+-- Takes out what is before `from` or after `to`.
 local function cut(ids, from, to)
   local kept, less = {}, core.naturalOrder
   for _, id in ipairs(ids) do

@@ -204,7 +204,7 @@ function M.utf8(code)
   return text
 end
 
--- An escape; position is behind its backslash.
+-- An escape; position is after its backslash.
 local function putEscape()
   local c = source[position]
   if c ~= byte "u" then
@@ -223,7 +223,7 @@ local function putEscape()
   putUtf8(code)
 end
 
--- The content of a string; position is behind its opening quote, and behind the closing one after it.
+-- The content of a string; position is after its opening quote, and then after the closing one.
 local function putContent()
   while true do
     local first = position

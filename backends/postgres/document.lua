@@ -31,7 +31,7 @@ local function isDigit(byte) return byte >= ZERO and byte <= NINE end
 
 -- Whether there is anything to look at more closely: \u, -0, or a long exponent, in one pass that LuaJIT compiles.
 local function isSuspicious(text)
-  local bytes = ffi.cast("const uint8_t *", text) -- with a 0 behind the last one
+  local bytes = ffi.cast("const uint8_t *", text) -- with a 0 after the last one
   for i = 0, #text - 2 do
     local byte, following = bytes[i], bytes[i + 1]
     if byte == BACKSLASH and following == U then return true end
@@ -44,7 +44,7 @@ local function isSuspicious(text)
   return false
 end
 
--- Numbers of PostgreSQL have up to 16,383 digits behind the point.
+-- Numbers of PostgreSQL have up to 16,383 digits after the point.
 local MANY_DIGITS = 10000
 
 local function hasLongNumber(text)

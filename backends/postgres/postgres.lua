@@ -205,13 +205,13 @@ local function nextSize(size, rows, bytes)
   return math.max(1, math.min(4 * size, LARGEST_PAGE, fits))
 end
 
-local BEHIND_ALL = "\239\191\191" -- U+FFFF, which ICU sorts behind every character
+local AFTER_ALL = "\239\191\191" -- U+FFFF, which ICU sorts after every character
 
 -- For the index: what begins alike lies together, if the beginning does not end within a number.
 local function prefixBounds(prefix, values, conditions)
   local head = prefix:gsub("%d+$", "")
   if head == "" then return end
-  for operator, bound in pairs({ [">="] = head, ["<"] = head .. BEHIND_ALL }) do
+  for operator, bound in pairs({ [">="] = head, ["<"] = head .. AFTER_ALL }) do
     values[#values + 1] = bound
     conditions[#conditions + 1] = ("entity_id COLLATE holdfast_natural %s $%d::text"):format(operator, #values)
   end

@@ -77,7 +77,7 @@ local function misuse(adapter, ...)
   error(core.error("invalid_argument", string.format(...), { entityName = adapter and adapter.entityName }), 0)
 end
 
--- The arguments behind the adapter itself, which is there when a colon was used.
+-- The arguments after the adapter itself, which is there when a colon was used.
 local function arguments(adapter, first, ...)
   if rawequal(first, adapter) then return ... end
   return first, ...

@@ -83,12 +83,12 @@ function Copier:copyName(name, range)
   local persist, begin = self.source:entity(name), self.resumed
   self.counts[#self.counts + 1] = { entity = name, copied = 0 }
   local counter = self.counts[#self.counts]
-  local behind
-  if begin and begin.entity == name then behind, range.from = begin.id, begin.id end
+  local resumedAt
+  if begin and begin.entity == name then resumedAt, range.from = begin.id, begin.id end
   for id, json, damage in self.source:items(persist, range) do
     if damage then
       if self.batch:addDamaged(name, id, damage) then self:flush() end
-    elseif id ~= behind then
+    elseif id ~= resumedAt then
       counter.copied = counter.copied + 1
       self.name, self.id = name, id
       if self.batch:add(name, id, json) then self:flush() end

@@ -50,7 +50,7 @@ function M.lines(file)
   end
 end
 
--- The position behind the string that begins at `at`.
+-- The position after the string that begins at `at`.
 local function skipString(text, at)
   at = at + 1
   while true do
@@ -60,7 +60,7 @@ local function skipString(text, at)
   end
 end
 
--- The position behind the value that begins at `at`.
+-- The position after the value that begins at `at`.
 local function skipValue(text, at)
   local first = text:byte(at)
   if first == 34 then return skipString(text, at) end

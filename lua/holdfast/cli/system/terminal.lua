@@ -23,7 +23,7 @@ function M.isTerminal(fd)
   return ffi.C.hf_cli_isatty(fd) == 1
 end
 
---- Columns of the terminal behind the stream; 80 where that is unknown.
+--- Columns of the terminal that the stream is; 80 where that is unknown.
 ---@param fd integer
 ---@return integer
 function M.width(fd)
