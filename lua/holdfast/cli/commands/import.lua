@@ -53,7 +53,7 @@ return {
     .. "and no sound entity; otherwise it is reported, and the exit code is 3.\n\n"
     .. "A file that is part of an export is refused before anything is imported; of a pipe that is known\n"
     .. "only at its end.  --partial takes both.\n\n"
-    .. "Refused for an adapter's entity names (signal, schedule, risk, partial) while a strategy host runs on\n"
+    .. "Refused for an adapter's entity names (" .. leases.names() .. ") while a strategy host runs on\n"
     .. "the store; --force imports all the same.",
   examples = {
     "holdfast import ./data backup.jsonl",

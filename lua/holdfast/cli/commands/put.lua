@@ -38,7 +38,7 @@ return {
   summary = "Write an entity.",
   description = "Writes one JSON value under an id, new or not, and creates the store where there is none.\n"
     .. "When the command returns, the entity is durable.  The text is stored as given.\n\n"
-    .. "Refused under an adapter's entity name (signal, schedule, risk, partial) while a strategy host runs\n"
+    .. "Refused under an adapter's entity name (" .. leases.names() .. ") while a strategy host runs\n"
     .. "on the store; --force writes all the same.",
   examples = {
     "holdfast put ./data signal BTC '{\"side\":\"long\"}'",

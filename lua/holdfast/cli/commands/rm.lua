@@ -52,7 +52,7 @@ return {
   summary = "Remove entities.",
   description = "Removes entities by their ids, in one commit where the store can.  Exit code 1 if one of them did\n"
     .. "not exist; the others are gone all the same.\n\n"
-    .. "Refused under an adapter's entity name (signal, schedule, risk, partial) while a strategy host runs\n"
+    .. "Refused under an adapter's entity name (" .. leases.names() .. ") while a strategy host runs\n"
     .. "on the store; --force removes all the same.",
   examples = { "holdfast rm ./data signal BTC ETH", "holdfast rm ./data signal --all" },
   arguments = function(command)

@@ -26,6 +26,14 @@ function M.guard(store, args)
   return setmetatable({ store = store, args = args }, Guard)
 end
 
+--- The entity names that it concerns, for help texts: those of the adapters that come with Holdfast.
+---@return string
+function M.names()
+  local names = {}
+  for i, row in ipairs(core.adapters.list()) do names[i] = row.entityName end
+  return table.concat(names, ", ")
+end
+
 local function isAdapters(name)
   for _, row in ipairs(core.adapters.list()) do
     if row.entityName == name then return true end
