@@ -6,6 +6,9 @@ local core = require "holdfast.core"
 local call = require "holdfast.cli.code.call"
 local refuse = require "holdfast.cli.console.refuse"
 
+-- As it is now: the script that raises an error may have replaced it.
+local error = error
+
 local function load(path)
   local code, message
   if path == "-" then

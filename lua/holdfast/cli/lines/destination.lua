@@ -44,7 +44,7 @@ local function protect(place, path, found, name)
     refuse.call("%s is a file of the store that is exported, %s: give another", name, place.path)
   end
   for _, own in ipairs(found and LMDB_FILES or {}) do
-    if path:match("[^/]*$") == own then refuse("%s is a file of another store: give another", name) end
+    if path:match("[^/]*$") == own then refuse.call("%s is a file of another store: give another", name) end
   end
   if not place then return end
   -- Entities of a file store are in folders of its folder.
