@@ -56,6 +56,21 @@ describe("the store that keeps nothing", function()
   end)
 end)
 
+describe("a build without the command", function()
+  it("has the kit", function()
+    local path = temp.directory() .. "/without.lua"
+    temp.writeFile(path, [[
+      table.insert(package.loaders, 1, function(name)
+        if name:find("^holdfast%.cli") then error("no " .. name, 0) end
+      end)
+      local report = require("holdfast.conformance").run { url = "memory:x", only = "updatedAt" }
+      print(#report.results, report.failed)]])
+    local result = process.run({ "luajit", path })
+    assert.equal("", result.stderr)
+    assert.equal("1\t0\n", result.stdout)
+  end)
+end)
+
 describe("another process", function()
   local processes = require("holdfast.conformance.processes")
 
