@@ -110,7 +110,7 @@ static int start(lua_State *L) {
 /* What lua/holdfast/cli could not say itself, as when there is no memory to say it; the exit code. */
 static int fail(const hf_error *err) {
   fprintf(stderr, "holdfast: %s\n", err->message);
-  return err->status == HF_IO ? 3 : 70;
+  return err->status == HF_IO || err->status == HF_NO_MEMORY ? 3 : 70;
 }
 
 static void show_warning(const char *message, void *arg) {

@@ -22,6 +22,7 @@ hf_status file_fail(int number, const char *doing, const char *path, hf_error *e
   case ENOSPC:
   case EDQUOT:
   case EFBIG: status = HF_FULL; break;
+  case ENOMEM: status = HF_NO_MEMORY; break;
   case EACCES:
   case EPERM:
   case EROFS: status = HF_READONLY; break;
@@ -91,7 +92,7 @@ hf_status file_document_read(const char *path, hf_buffer *json, file_info *info,
   else if (!S_ISREG(st.st_mode))
     status = hf_error_set(err, HF_IO, "%s is no regular file: move it away", path); /* somebody else's: left alone */
   else if (!hf_buffer_reserve(json, (size_t)st.st_size))
-    status = hf_error_set(err, HF_IO, "out of memory: %s has %lld bytes", path, (long long)st.st_size);
+    status = hf_error_set(err, HF_NO_MEMORY, "out of memory: %s has %lld bytes", path, (long long)st.st_size);
   else {
     int number = read_all(fd, json, (size_t)st.st_size);
     if (number) status = file_fail(number, "read", path, err);
@@ -142,7 +143,7 @@ static hf_status write_temp(file_store *s, hf_slice json, char temp[FILE_PATH_MA
 /* What a rename or unlink is refused with leaves things as they are; but after an I/O error nobody knows. */
 static hf_status fail_name(int number, const char *doing, const char *path, hf_error *err) {
   hf_status status = file_fail(number, doing, path, err);
-  return status == HF_IO ? file_fail_late(status, err) : status;
+  return status == HF_IO || status == HF_NO_MEMORY ? file_fail_late(status, err) : status;
 }
 
 static hf_status fail_if_absent(int number, const char *path, hf_error *err) {

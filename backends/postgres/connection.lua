@@ -138,7 +138,7 @@ end
 function Connection:dial(url, deadline)
   local pq = self.pq
   local conn = pq.hf_PQconnectStart(url)
-  if conn == nil then error(self:failure("unavailable", "not enough memory"), 0) end
+  if conn == nil then error(self:failure("no_memory", "libpq has no memory for a connection"), 0) end
   conn = owned(pq, conn)
   -- Notices are not for the standard error, where libpq puts them: free(NULL) does nothing with them.
   pq.hf_PQsetNoticeProcessor(conn, ffi.C.hf_pg_free, nil)

@@ -182,10 +182,17 @@ bool hf__redis_link_is_clean(const hf__redis_link *link) {
 
 /* ---- reading */
 
-static hf_status feed(hf__redis_link *link, const char *data, size_t size, hf_error *err) {
-  if (redisReaderFeed(link->reader, data, size) != REDIS_OK) return hf_error_set(err, HF_IO, "out of memory");
+/* Fails where what came so far cannot be, or become, a reply that is accepted. */
+static hf_status check_bounds(hf__redis_link *link, hf_error *err) {
   const char *problem = hf__redis_bounds_check(&link->bounds, link->reader);
-  return problem ? fail(&link->address, HF_UNAVAILABLE, problem, err) : HF_OK;
+  if (!problem) return HF_OK;
+  if (hf__redis_bounds_is_memory(&link->bounds, link->reader)) return hf_error_no_memory(err);
+  return fail(&link->address, HF_UNAVAILABLE, problem, err);
+}
+
+static hf_status feed(hf__redis_link *link, const char *data, size_t size, hf_error *err) {
+  if (redisReaderFeed(link->reader, data, size) != REDIS_OK) return hf_error_no_memory(err);
+  return check_bounds(link, err);
 }
 
 /* Bytes, as they come from the network, to the parser. */
@@ -232,9 +239,8 @@ hf_status hf__redis_link_receive(hf__redis_link *link, redisReply **out, int64_t
     redisReaderGetReply(link->reader, &reply);
     *out = reply;
     if (reply) return HF_OK;
-    const char *problem = hf__redis_bounds_check(&link->bounds, link->reader);
-    if (problem) return fail(&link->address, HF_UNAVAILABLE, problem, err);
-    hf_status status = pump(link, deadline, err);
+    hf_status status = check_bounds(link, err);
+    if (status == HF_OK) status = pump(link, deadline, err);
     if (status) return status;
   }
 }

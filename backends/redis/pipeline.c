@@ -170,8 +170,7 @@ static void run_round(hf__redis_batch *b, int64_t deadline, struct round *r, hf_
   if (targets && groups) {
     run_in(b, targets, groups, deadline, r, err);
   } else {
-    hf_error_set(err, HF_IO, "out of memory");
-    r->status = HF_IO;
+    r->status = hf_error_no_memory(err);
   }
   free(targets);
   free(groups);

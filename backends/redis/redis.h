@@ -55,6 +55,8 @@ redisReader *hf__redis_bounds_reader(hf__redis_bounds *b);
 void hf__redis_bounds_allow(hf__redis_bounds *b, size_t elements);
 /* What is wrong with what came so far; NULL: nothing.  To be called when there is no whole reply. */
 const char *hf__redis_bounds_check(hf__redis_bounds *b, const redisReader *reader);
+/* Whether that is only that there was no memory for the reply. */
+bool hf__redis_bounds_is_memory(const hf__redis_bounds *b, const redisReader *reader);
 
 /* ---- links */
 

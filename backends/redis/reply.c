@@ -79,3 +79,7 @@ const char *hf__redis_bounds_check(hf__redis_bounds *b, const redisReader *reade
   }
   return *b->problem ? b->problem : NULL;
 }
+
+bool hf__redis_bounds_is_memory(const hf__redis_bounds *b, const redisReader *reader) {
+  return !*b->problem && reader->err == REDIS_ERR_OOM; /* what we refuse is that to hiredis, too */
+}

@@ -74,6 +74,8 @@ hf_status hf_error_set(hf_error *err, hf_status status, const char *fmt, ...) {
   return status;
 }
 
+hf_status hf_error_no_memory(hf_error *err) { return hf_error_set(err, HF_NO_MEMORY, "out of memory"); }
+
 void hf_error_cause(hf_error *err, const char *fmt, ...) {
   if (!err) return;
   va_list args;

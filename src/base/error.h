@@ -13,6 +13,9 @@
 static inline hf_status hf__same(hf_status status) { return status; }
 #define hf__fail(err, status, ...) (hf_error_set((err), (status), __VA_ARGS__), hf__same(status))
 
+/* The same for hf_error_no_memory(). */
+#define hf__no_memory(err) (hf_error_no_memory(err), hf__same(HF_NO_MEMORY))
+
 /* Names the entity an error is about.  Slices without data leave the field as it is. */
 void hf__error_entity(hf_error *err, hf_slice entity_name, hf_slice id);
 

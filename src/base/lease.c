@@ -127,6 +127,7 @@ static bool is_lock_file(int fd) {
 static hf_status fail_errno(int number, const char *doing, const char *path, hf_error *err) {
   hf_status status = HF_IO;
   if (number == ENOSPC || number == EDQUOT) status = HF_FULL;
+  if (number == ENOMEM) status = HF_NO_MEMORY;
   if (number == ENOTDIR || number == EISDIR || number == ENAMETOOLONG || number == ELOOP) status = HF_INVALID_ARGUMENT;
   hf__fail(err, status, "cannot %s the lock file %s: %s%s", doing, path, strerror(number),
            status == HF_INVALID_ARGUMENT ? "; give a path at which a file can be made" : "");

@@ -34,9 +34,10 @@ static void note(struct search *s, hf_status status, const hf_error *err) {
 
 static void note_errno(struct search *s, int number, const char *folder) {
   hf_error err;
-  hf__fail(&err, HF_IO, "cannot look into the folder %s: %s", folder, strerror(number));
+  hf_status status = number == ENOMEM ? HF_NO_MEMORY : HF_IO;
+  hf__fail(&err, status, "cannot look into the folder %s: %s", folder, strerror(number));
   hf_error_cause(&err, "errno %d", number);
-  note(s, HF_IO, &err);
+  note(s, status, &err);
 }
 
 static void note_memory(struct search *s) {

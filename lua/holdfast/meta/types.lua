@@ -60,6 +60,7 @@
 ---| "busy"
 ---| "readonly"
 ---| "script"
+---| "no_memory"
 
 ---What a backend can.
 ---@class holdfast.Supports

@@ -231,7 +231,7 @@ struct hf_backend {
 typedef struct hf_backend hf_backend;
 
 /* Adds a backend for URLs "NAME:...".  The table must live as long as the process.  HF_INVALID_ARGUMENT for another
- * abi_version, a name in use, or a missing slot (the message lists them); HF_IO: out of memory. */
+ * abi_version, a name in use, or a missing slot (the message lists them); HF_NO_MEMORY. */
 HF_API hf_status hf_backend_register(const hf_backend *backend, hf_error *err);
 
 /* The promises (enum hf_capability, or-ed) of the backend behind a handle; does not open the store. */
@@ -241,6 +241,8 @@ HF_API uint32_t hf_persist_capabilities(const hf_persist *p);
 
 /* Starts an error: sets every field, the message from the format.  Returns `status`.  err may be NULL. */
 HF_API hf_status hf_error_set(hf_error *err, hf_status status, const char *fmt, ...) HF_PRINTF(3, 4);
+/* Starts the error of memory that could not be had.  Returns HF_NO_MEMORY. */
+HF_API hf_status hf_error_no_memory(hf_error *err);
 /* Sets the cause of the error: the message of the layer below. */
 HF_API void hf_error_cause(hf_error *err, const char *fmt, ...) HF_PRINTF(2, 3);
 

@@ -100,7 +100,8 @@ HF_API const char *hf_version(void);
   X(CLOSED, "closed", false, "the handle was closed, or belongs to the process before fork()")                         \
   X(BUSY, "busy", true, "another operation is in the way; nothing was changed")                                        \
   X(READONLY, "readonly", false, "the store, or the transaction, only allows reading")                                 \
-  X(SCRIPT, "script", false, "a Lua function raised; the cause has its traceback")
+  X(SCRIPT, "script", false, "a Lua function raised; the cause has its traceback")                                     \
+  X(NO_MEMORY, "no_memory", false, "the process has no memory left for it; a write may have happened")
 
 typedef enum hf_status {
 #define HF_STATUS_ENUM(id, name, retryable, meaning) HF_##id,
@@ -537,7 +538,7 @@ HF_API hf_status hf_persist_write_cjson(hf_persist *p, hf_slice id, const struct
 /* A set of adapters, used by one thread at a time. */
 typedef struct hf_adapters hf_adapters;
 
-/* A set of its own with the four above, for programs without scripts.  HF_IO: out of memory. */
+/* A set of its own with the four above, for programs without scripts.  HF_NO_MEMORY. */
 HF_API hf_status hf_adapters_new(hf_adapters **out, hf_error *err);
 /* Closes its stores and frees it.  Not for the set of a runtime.  NULL is ignored. */
 HF_API void hf_adapters_free(hf_adapters *set);
@@ -629,7 +630,7 @@ typedef struct hf_runtime hf_runtime;
 struct lua_State;
 
 /* Makes a runtime with the standard libraries and `require "holdfast"`.
- * Errors: HF_UNSUPPORTED: the process has another Lua in the place of LuaJIT (docs/embedding.md); HF_IO: out of memory.
+ * Errors: HF_UNSUPPORTED: the process has another Lua in the place of LuaJIT (docs/embedding.md); HF_NO_MEMORY.
  */
 HF_API hf_status hf_runtime_open(hf_runtime **out, hf_error *err);
 /* Closes it, and every handle its scripts left open.  NULL is ignored. */

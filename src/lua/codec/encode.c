@@ -50,7 +50,7 @@ static rare bool grow(encoder *e, size_t size) {
   size_t used = (size_t)(e->out - b->data);
   b->size = used;
   if (size > PTRDIFF_MAX / 2 || !hf_buffer_reserve(b, used + size)) {
-    e->status = hf_error_set(e->err, HF_FULL, "out of memory for JSON text of more than %zu bytes", used);
+    e->status = hf_error_set(e->err, HF_NO_MEMORY, "out of memory for JSON text of more than %zu bytes", used);
     return false;
   }
   e->out = b->data + used;

@@ -272,7 +272,8 @@ static hf_status scan_script(hfL_entity *e, void *txn, const hf_scan *scan, hf_p
   bool begin;
   hfL_cursor *c = find_cursor(e, scan, &begin);
   if (!c)
-    return hf__fail(err, HF_IO, "no cursor for %s: out of memory, or its iteration iterates itself", e->class_name);
+    return hf__fail(err, HF_NO_MEMORY, "no cursor for %s: out of memory, or its iteration iterates itself",
+                    e->class_name);
   c->with_values = !scan->keys_only && hfL_entity_has(e, HFL_ENTRIES);
   hf_buffer json = HF_BUFFER_INIT;
   hf_status status = HF_OK;

@@ -101,7 +101,7 @@ hf_status hfL_host_call(hfL_host *host, lua_CFunction body, void *call, hf_error
   host->depth = depth;
   lua_settop(T, RESIDENTS);
   if (rc == 0) return HF_OK;
-  if (rc == LUA_ERRMEM) return hf__fail(err, HF_IO, HFL_NO_MEMORY);
+  if (rc == LUA_ERRMEM) return hf__fail(err, HF_NO_MEMORY, HFL_NO_MEMORY);
   if (rc == LUA_ERRERR) return hf__fail(err, HF_SCRIPT, HFL_TWICE_RAISED);
   return err->status;
 }

@@ -239,7 +239,7 @@ static bool is_text(lua_State *L, int index, const char *text) {
 /* Fills an error from a value that is no error object. */
 static void from_value(lua_State *L, int index, void (*text)(lua_State *, int, char *, size_t), hf_error *err) {
   if (is_text(L, index, no_memory)) {
-    hf__fail(err, HF_IO, HFL_NO_MEMORY);
+    hf__fail(err, HF_NO_MEMORY, HFL_NO_MEMORY);
   } else if (is_text(L, index, twice_raised)) {
     hf__fail(err, HF_SCRIPT, HFL_TWICE_RAISED);
   } else {

@@ -25,7 +25,7 @@ static int call_body(lua_State *L) {
   lua_pushlightuserdata(L, c->arg);
   int rc = lua_pcall(L, 1, 0, 2);
   if (rc == LUA_ERRMEM)
-    hf__fail(c->err, HF_IO, HFL_NO_MEMORY);
+    hf__fail(c->err, HF_NO_MEMORY, HFL_NO_MEMORY);
   else if (rc)
     hfL_to_error(L, -1, c->err);
   if (rc) c->status = c->err->status;
@@ -38,7 +38,7 @@ hf_status hfL_protect(lua_State *L, lua_CFunction body, void *arg, hf_error *err
   int top = lua_gettop(L);
   int rc = lua_cpcall(L, call_body, &c);
   if (rc == LUA_ERRMEM)
-    c.status = hf__fail(c.err, HF_IO, HFL_NO_MEMORY);
+    c.status = hf__fail(c.err, HF_NO_MEMORY, HFL_NO_MEMORY);
   else if (rc) /* only looks at the value: converting it would allocate, and nothing catches an error here */
     c.status = hf__fail(c.err, HF_SCRIPT, "%s",
                         lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "(an object was raised)");

@@ -163,7 +163,7 @@ describe("a script for which there is no memory", function()
       collectgarbage() -- LuaJIT does not do so by itself then
       assert(not ok and err == "not enough memory")
       local object = require("holdfast.core").toError(err)
-      assert(holdfast.isError(object, "io") and object.message == "Lua ran out of memory", tostring(object))
+      assert(holdfast.isError(object, "no_memory") and object.message == "Lua ran out of memory", tostring(object))
       local store = holdfast.MemoryPersist("x")
       store:writeValue("a", 1)
       assert(store:readValue("a") == 1)]], nil, LIMIT)
@@ -180,7 +180,7 @@ describe("toError", function()
     assert.equal(err, toError(err))
     for _, case in ipairs {
       { "text", "script", "text" }, { nil, "script", "(a nil was raised)" }, { {}, "script", "(a table was raised)" },
-      { "not enough memory", "io", "Lua ran out of memory" },
+      { "not enough memory", "no_memory", "Lua ran out of memory" },
       { "error in error handling", "script", "an error was raised while an error was reported" },
       { setmetatable({}, { __tostring = function() error("inside", 0) end }), "script",
         "(a table was raised, whose __tostring raised: inside)" },

@@ -57,6 +57,18 @@ static void setting_an_error_sets_every_field(void **state) {
   assert_string_equal(err.cause, "");
 }
 
+static void a_lack_of_memory_has_a_status_of_its_own(void **state) {
+  (void)state;
+  hf_error err;
+  assert_int_equal(hf_error_no_memory(&err), HF_NO_MEMORY);
+  assert_int_equal(err.status, HF_NO_MEMORY);
+  assert_false(err.retryable); /* nothing says that there will be more */
+  assert_true(*err.message);
+  assert_int_equal(hf_error_no_memory(NULL), HF_NO_MEMORY);
+  assert_int_equal(HF_SCRIPT, 14); /* those of 0.1 keep their numbers */
+  assert_int_equal(HF_NO_MEMORY, 15);
+}
+
 static void no_error_object_is_needed(void **state) {
   (void)state;
   assert_int_equal(hf_error_set(NULL, HF_IO, "%s", "x"), HF_IO);
@@ -106,6 +118,7 @@ int main(void) {
       cmocka_unit_test(a_number_that_is_no_status_is_unknown),
       cmocka_unit_test(the_version_is_the_headers),
       cmocka_unit_test(setting_an_error_sets_every_field),
+      cmocka_unit_test(a_lack_of_memory_has_a_status_of_its_own),
       cmocka_unit_test(no_error_object_is_needed),
       cmocka_unit_test(long_texts_end_in_dots_at_a_whole_character),
       cmocka_unit_test(names_and_ids_of_full_length_fit),

@@ -121,12 +121,35 @@ static void replies_have_limits(void **state) {
   }
 }
 
+static void *no_string(const redisReadTask *task, char *text, size_t size) {
+  (void)task, (void)text, (void)size;
+  return NULL;
+}
+
+static void no_memory_for_a_reply_is_no_fault_of_the_server(void **state) {
+  (void)state;
+  for (int refuses = 0; refuses < 2; refuses++) {
+    hf__redis_bounds b;
+    redisReader *reader = hf__redis_bounds_reader(&b);
+    void *reply = NULL;
+    const char *bytes = refuses ? "*999999999\r\n" : "$3\r\nabc\r\n";
+    assert_non_null(reader);
+    b.theirs.createString = no_string;
+    assert_int_equal(redisReaderFeed(reader, bytes, strlen(bytes)), REDIS_OK);
+    assert_int_not_equal(redisReaderGetReply(reader, &reply), REDIS_OK);
+    assert_non_null(hf__redis_bounds_check(&b, reader));
+    assert_int_equal(hf__redis_bounds_is_memory(&b, reader), !refuses);
+    redisReaderFree(reader);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_deadline_is_the_timeout_from_now),
       cmocka_unit_test(more_keys_have_more_time),
       cmocka_unit_test(each_step_ends_by_the_timeout_and_by_the_end),
       cmocka_unit_test(replies_have_limits),
+      cmocka_unit_test(no_memory_for_a_reply_is_no_fault_of_the_server),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

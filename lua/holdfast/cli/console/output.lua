@@ -126,7 +126,7 @@ local LAST_WORDS = {
   [false] = "holdfast: what was raised cannot be shown\n",
 }
 local LAST_OBJECTS = {
-  [true] = '{"error":{"code":"io","message":"Lua ran out of memory","retryable":false}}\n',
+  [true] = '{"error":{"code":"no_memory","message":"Lua ran out of memory","retryable":false}}\n',
   [false] = '{"error":{"code":"script","message":"what was raised cannot be shown","retryable":false}}\n',
 }
 
