@@ -58,7 +58,7 @@ static hf_status open_store(const hf_location *at, void **store, hf_error *err) 
   hf_walks *walks = hf_walks_new(free_listing);
   char *path = realpath(at->path, NULL);
   if (!s || !walks || !path) {
-    hf_status status = s && walks ? file_fail(errno, "find", at->path, err) : hf_error_set(err, HF_IO, "out of memory");
+    hf_status status = s && walks ? file_fail(errno, "find", at->path, err) : hf_error_no_memory(err);
     free(s);
     hf_walks_free(walks);
     free(path);
@@ -89,7 +89,7 @@ static hf_status entity_open(void *store, hf_slice name, void **entity, hf_error
   file_store *s = store;
   char relative[FILE_RELATIVE_MAX];
   file_entity *e = calloc(1, sizeof *e);
-  if (!e) return hf_error_set(err, HF_IO, "out of memory");
+  if (!e) return hf_error_no_memory(err);
   file_encode_name(name, relative);
   e->store = s;
   char *copy = malloc(name.size + 1);
@@ -99,7 +99,7 @@ static hf_status entity_open(void *store, hf_slice name, void **entity, hf_error
   if (asprintf(&e->quarantine, "%s/" FILE_QUARANTINE "/%s", s->path, relative) < 0) e->quarantine = NULL;
   if (!copy || !e->folder || !e->quarantine) {
     entity_close(s, e);
-    return hf_error_set(err, HF_IO, "out of memory");
+    return hf_error_no_memory(err);
   }
   *entity = e;
   return HF_OK;
@@ -290,7 +290,7 @@ static hf_status add_document(struct page *p, hf_slice id, hf_error *err) {
       return name_entity(status, id, err);
   }
   hf_entry *entry = hf_page_add(p->page, id, text.data, text.size);
-  if (!entry) return hf_error_set(err, HF_IO, "out of memory");
+  if (!entry) return hf_error_no_memory(err);
   entry->info.updated_at = found.modified;
   entry->status = status;
   p->bytes += text.size;
@@ -313,7 +313,7 @@ static hf_status scan_listing(struct page *p, const hf_listing *listing, bool *m
   }
   *more = first < end;
   if (last != SIZE_MAX && !hf_page_resume(p->page, hf_listing_order(listing, last)) && status == HF_OK)
-    status = hf_error_set(err, HF_IO, "out of memory");
+    status = hf_error_no_memory(err);
   return status;
 }
 
@@ -369,7 +369,7 @@ static hf_status each_name(const char *path, char name[HF_ID_MAX], size_t name_s
 }
 
 static hf_status add_name(void *arg, hf_slice name, hf_error *err) {
-  return hf_page_add(arg, name, NULL, 0) ? HF_OK : hf_error_set(err, HF_IO, "out of memory");
+  return hf_page_add(arg, name, NULL, 0) ? HF_OK : hf_error_no_memory(err);
 }
 
 static hf_status entities(void *store, void *txn, hf_page *page, hf_error *err) {
@@ -448,7 +448,7 @@ static hf_status stat_store(void *store, void *txn, void *entity, hf_buffer *jso
             hf_buffer_printf(json, ",\"durability\":\"%s\",\"%s\":%llu,\"quarantined\":%llu}",
                              hf_durability_name(s->options.durability), e ? "entities" : "entityNames",
                              (unsigned long long)n, (unsigned long long)in_quarantine);
-  return ok ? HF_OK : hf_error_set(err, HF_IO, "out of memory");
+  return ok ? HF_OK : hf_error_no_memory(err);
 }
 
 const hf_backend hf__backend_file = {

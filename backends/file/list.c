@@ -139,7 +139,7 @@ static int add_id(void *arg, int folder, const char *leaf, hf_slice id) {
 
 hf_status file_list(const file_entity *e, hf_listing **out, hf_error *err) {
   hf_listing *listing = hf_listing_new();
-  if (!listing) return hf_error_set(err, HF_IO, "out of memory");
+  if (!listing) return hf_error_no_memory(err);
   int number = file_visit(e->folder, FILE_PART_MAX, ".json", add_id, NULL, listing);
   if (number) {
     hf_listing_free(listing);

@@ -124,8 +124,8 @@ static hf_status write_report(file_entity *e, hf_slice id, const char *from, con
             hf_buffer_printf(&text, ",\"quarantinedAt\":%lld%s,\"path\":", (long long)hf_now_ms(),
                              brought ? brought_mark : "") &&
             hf_buffer_quote(&text, hf_text(from)) && hf_buffer_printf(&text, "}\n");
-  hf_status status = ok ? file_document_write(e->store, path, (hf_slice){text.data, text.size}, false, err)
-                        : hf_error_set(err, HF_IO, "out of memory");
+  hf_status status =
+      ok ? file_document_write(e->store, path, (hf_slice){text.data, text.size}, false, err) : hf_error_no_memory(err);
   hf_buffer_free(&text);
   return status;
 }
@@ -231,7 +231,7 @@ static hf_status read_bytes(const char *path, hf_buffer *bytes, hf_error *err) {
     if (n < 0)
       status = file_fail(errno, "read", path, err);
     else if (!hf_buffer_add(bytes, block, (size_t)n))
-      status = hf_error_set(err, HF_IO, "out of memory");
+      status = hf_error_no_memory(err);
   }
   close(fd);
   return status;
@@ -304,7 +304,7 @@ static int add_id(void *arg, int folder, const char *leaf, hf_slice id) {
 
 static hf_status list_ids(const file_entity *e, hf_listing **out, hf_error *err) {
   hf_listing *listing = hf_listing_new();
-  if (!listing) return hf_error_set(err, HF_IO, "out of memory");
+  if (!listing) return hf_error_no_memory(err);
   int number = file_visit(e->quarantine, FILE_PART_MAX_QUARANTINE, ".json.report", add_id, NULL, listing);
   if (number) {
     hf_listing_free(listing);
@@ -326,7 +326,7 @@ static hf_status add_entry(const file_entity *e, hf_slice id, bool keys_only, hf
   if (status) return status;
   hf_slice what = keys_only ? (hf_slice){NULL, 0} : (hf_slice){bytes->data ? bytes->data : "", bytes->size};
   hf_entry *entry = hf_page_add_damaged(page, id, what, hf_text(r.problem));
-  if (!entry) return hf_error_set(err, HF_IO, "out of memory");
+  if (!entry) return hf_error_no_memory(err);
   entry->info.updated_at = r.at;
   return HF_OK;
 }
@@ -346,8 +346,7 @@ hf_status file_quarantine_list(const file_entity *e, const hf_scan *scan, hf_pag
     hf_slice id = hf_listing_id(listing, at);
     if (!hf_scan_wants(scan, id)) continue;
     status = add_entry(e, id, scan->keys_only, &bytes, page, err);
-    if (status == HF_OK && !hf_page_resume(page, hf_listing_order(listing, at)))
-      status = hf_error_set(err, HF_IO, "out of memory");
+    if (status == HF_OK && !hf_page_resume(page, hf_listing_order(listing, at))) status = hf_error_no_memory(err);
     taken += status == HF_OK;
     size += bytes.size;
     if (status == HF_NOT_FOUND) status = HF_OK;

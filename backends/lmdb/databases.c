@@ -76,7 +76,7 @@ hf_status hf__lmdb_entity_open(hf__lmdb_env *env, hf_slice name, hf__lmdb_entity
       e->next = env->entities;
       env->entities = e;
     } else {
-      status = hf_error_set(err, HF_IO, "out of memory");
+      status = hf_error_no_memory(err);
     }
   }
   if (e) e->refs++;
@@ -148,7 +148,7 @@ hf_status hf__lmdb_write_dbi(hf__lmdb_env *env, hf__lmdb_txn *t, hf__lmdb_entity
     if (rc == MDB_MAP_FULL) hf__lmdb_note_full(t);
     return hf__lmdb_fail(env, rc, "open an entity type", err);
   }
-  if (!hf__lmdb_remember_opened(t, e)) return hf_error_set(err, HF_IO, "out of memory");
+  if (!hf__lmdb_remember_opened(t, e)) return hf_error_no_memory(err);
   e->txn_dbi = *dbi;
   return HF_OK;
 }

@@ -56,7 +56,7 @@ static void entity_close(void *store, void *entity) { hf__lmdb_entity_close(stor
 
 static hf_status begin(void *store, hf_txn_kind kind, void *parent, void **txn, hf_error *err) {
   hf__lmdb_txn *t = malloc(sizeof *t);
-  if (!t) return hf_error_set(err, HF_IO, "out of memory");
+  if (!t) return hf_error_no_memory(err);
   hf_status status = kind == HF_TXN_READ ? hf__lmdb_snapshot_begin(store, t, err)
                      : parent            ? hf__lmdb_nested_begin(store, parent, t, err)
                                          : hf__lmdb_write_begin(store, t, false, err);
@@ -107,7 +107,7 @@ static hf_status get(void *store, void *txn, void *entity, const hf_key *key, hf
     if (problem)
       status = hf_error_set(err, HF_CORRUPT, "%s", problem);
     else if (!hf_buffer_add(json, text.data, text.size))
-      status = hf_error_set(err, HF_IO, "out of memory");
+      status = hf_error_no_memory(err);
   } else if (rc == MDB_NOTFOUND) {
     status = hf__lmdb_quarantine_check(store, t, entity, key, err);
   } else {
@@ -157,7 +157,7 @@ static hf_status get_many(void *store, void *txn, void *entity, const hf_key *ke
     }
     hf_entry *e = hf_page_add(page, keys[i].id, text.data, text.size);
     if (!e) {
-      status = hf_error_set(err, HF_IO, "out of memory");
+      status = hf_error_no_memory(err);
       break;
     }
     e->info = info;
@@ -464,7 +464,7 @@ static hf_status entities(void *store, void *txn, hf_page *page, hf_error *err) 
          rc = mdb_cursor_get(c, &k, &v, MDB_NEXT))
       if (k.mv_size && *(const char *)k.mv_data != META_DB[0] &&
           !hf_page_add(page, (hf_slice){k.mv_data, k.mv_size}, NULL, 0))
-        status = hf_error_set(err, HF_IO, "out of memory");
+        status = hf_error_no_memory(err);
   if (rc && rc != MDB_NOTFOUND) status = hf__lmdb_fail(store, rc, "list entity names", err);
   if (c) mdb_cursor_close(c);
   hf__lmdb_read_entity_end(store, txn, t);
@@ -533,7 +533,7 @@ static hf_status stat_store(void *store, void *txn, void *entity, hf_buffer *jso
   if (ok && !entity) ok = hf_buffer_printf(json, ",\"quarantined\":%llu", (unsigned long long)in_quarantine);
   ok = ok && hf_buffer_add(json, "}", 1);
   hf__lmdb_read_entity_end(env, txn, t);
-  return ok ? HF_OK : hf_error_set(err, HF_IO, "cannot gather statistics of %s", env->path);
+  return ok ? HF_OK : hf_error_set(err, HF_NO_MEMORY, "no memory for the statistics of %s", env->path);
 }
 
 const hf_backend hf__backend_lmdb = {

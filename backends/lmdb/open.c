@@ -203,7 +203,7 @@ hf_status hf__lmdb_open(const hf_location *at, hf__lmdb_env **out, hf_error *err
   hf__lmdb_env *env = calloc(1, sizeof *env);
   if (!env || !(env->path = strdup(at->path))) {
     free(env);
-    return hf_error_set(err, HF_IO, "out of memory");
+    return hf_error_no_memory(err);
   }
   env->options = *at->options;
   if (env->options.max_size) { /* LMDB counts in pages, and needs a few */

@@ -135,8 +135,7 @@ static hf_status add_records(const hf_scan *s, const struct passed *records, siz
     *full = *taken == s->limit || (*taken && *bytes > s->max_bytes);
     if (*full) return HF_OK;
     hf_slice order = {k->mv_data, k->mv_size};
-    if (problem && (bad_key || !s->report_corrupt) && !hf_page_resume(page, order))
-      return hf_error_set(err, HF_IO, "out of memory");
+    if (problem && (bad_key || !s->report_corrupt) && !hf_page_resume(page, order)) return hf_error_no_memory(err);
     if (problem && !s->report_corrupt) {
       hf_error_set(err, HF_CORRUPT, "%s", problem);
       memcpy(err->entity_id, id.data, id.size);
@@ -145,7 +144,7 @@ static hf_status add_records(const hf_scan *s, const struct passed *records, siz
     }
     if (problem) text = hf_text(problem);
     hf_entry *e = hf_page_add(page, id, text.data, text.size);
-    if (!e) return hf_error_set(err, HF_IO, "out of memory");
+    if (!e) return hf_error_no_memory(err);
     e->info = info;
     e->status = problem ? HF_CORRUPT : HF_OK;
     *bytes += text.size;

@@ -14,6 +14,7 @@ hf_status hf__lmdb_status(int rc) {
   case ENOSPC:
   case EDQUOT:
   case EFBIG: return HF_FULL;
+  case ENOMEM: return HF_NO_MEMORY;
   case MDB_READERS_FULL:
   case EAGAIN:
   case EBUSY: return HF_BUSY;

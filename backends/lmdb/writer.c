@@ -116,7 +116,7 @@ hf_status hf__lmdb_nested_commit(hf__lmdb_env *env, hf__lmdb_txn *t, hf_error *e
     if (!hf__lmdb_remember_opened(t->parent, t->opened[i])) {
       t->parent->opened_count -= i;
       hf__lmdb_nested_abort(t);
-      return hf_error_set(err, HF_IO, "out of memory");
+      return hf_error_no_memory(err);
     }
   int rc = mdb_txn_commit(t->mdb);
   if (rc) {

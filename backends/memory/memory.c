@@ -150,7 +150,7 @@ static hf_status identify(const hf_location *at, char identity[HF_IDENTITY_MAX],
 static hf_status open_store(const hf_location *at, void **store, hf_error *err) {
   (void)at;
   struct store *s = calloc(1, sizeof *s);
-  if (!s) return hf_error_set(err, HF_IO, "out of memory");
+  if (!s) return hf_error_no_memory(err);
   pthread_mutexattr_t recursive; /* operations inside a transaction find the lock held by their own thread */
   pthread_mutexattr_init(&recursive);
   pthread_mutexattr_settype(&recursive, PTHREAD_MUTEX_RECURSIVE);
@@ -178,7 +178,7 @@ static hf_status entity_open(void *store, hf_slice name, void **entity, hf_error
     t->next = s->types;
     s->types = t;
   }
-  if (!t) status = hf_error_set(err, HF_IO, "out of memory");
+  if (!t) status = hf_error_no_memory(err);
   pthread_mutex_unlock(&s->lock);
   *entity = t;
   return status;
@@ -207,7 +207,7 @@ static hf_status begin(void *store, hf_txn_kind kind, void *parent, void **txn, 
     return HF_OK;
   }
   free(t);
-  return hf_error_set(err, HF_IO, "out of memory");
+  return hf_error_no_memory(err);
 }
 
 static void end(struct store *s, struct txn *t) {
@@ -282,8 +282,7 @@ static hf_status get(void *store, void *txn, void *entity, const hf_key *key, hf
     const struct item *it = t->sound.items[i];
     json->size = 0;
     *info = it->info;
-    status = hf_buffer_add(json, it->data + it->order_size, it->json_size) ? HF_OK
-                                                                           : hf_error_set(err, HF_IO, "out of memory");
+    status = hf_buffer_add(json, it->data + it->order_size, it->json_size) ? HF_OK : hf_error_no_memory(err);
   }
   leave(store, txn);
   return status;
@@ -358,7 +357,7 @@ static hf_status put(void *store, void *txn, void *entity, const hf_put *p, cons
     struct item *it = item_new(&p->key, p->json, (hf_slice){NULL, 0}, info);
     if (!it || !insert(&t->sound, at, found, it)) {
       free(it);
-      status = hf_error_set(err, HF_IO, "out of memory");
+      status = hf_error_no_memory(err);
     } else {
       take_out(&t->damaged, p->key.order);
     }
@@ -434,7 +433,7 @@ static hf_status scan_list(const struct list *l, bool damaged, const hf_scan *s,
       *more = true;
       break;
     }
-    if (!add_item(s, it, id, damaged, page)) return hf_error_set(err, HF_IO, "out of memory");
+    if (!add_item(s, it, id, damaged, page)) return hf_error_no_memory(err);
     bytes += it->json_size;
     taken++;
   }
@@ -495,7 +494,7 @@ static hf_status quarantine_put(void *store, void *txn, void *entity, const hf_k
     if (!same) it = item_new(key, bytes, (hf_slice){problem, strlen(problem) + 1}, &info);
     if (!same && (!it || !insert(&t->damaged, at, found, it))) {
       free(it);
-      status = hf_error_set(err, HF_IO, "out of memory");
+      status = hf_error_no_memory(err);
     }
   }
   leave(store, txn);
@@ -511,7 +510,7 @@ static hf_status entities(void *store, void *txn, hf_page *page, hf_error *err) 
   pthread_mutex_lock(&s->lock);
   for (struct type *t = in && in->kind == HF_TXN_READ ? in->types : s->types; t && status == HF_OK; t = t->next)
     if (t->sound.count + t->damaged.count && !hf_page_add(page, (hf_slice){t->name, t->name_size}, NULL, 0))
-      status = hf_error_set(err, HF_IO, "out of memory");
+      status = hf_error_no_memory(err);
   pthread_mutex_unlock(&s->lock);
   return status;
 }
@@ -530,7 +529,7 @@ static hf_status stat_store(void *store, void *txn, void *entity, hf_buffer *jso
   uint64_t damaged = 0;
   ok = ok && quarantined(store, entity, &damaged, err) == HF_OK &&
        hf_buffer_printf(json, ",\"quarantined\":%llu}", (unsigned long long)damaged);
-  return ok ? HF_OK : hf_error_set(err, HF_IO, "out of memory");
+  return ok ? HF_OK : hf_error_no_memory(err);
 }
 
 const hf_backend hf__backend_memory = {

@@ -104,8 +104,7 @@ static hf_status stat_store(void *store, void *txn, void *entity, hf_buffer *jso
   (void)store;
   (void)entity;
   json->size = 0;
-  return hf_buffer_printf(json, "{\"backend\":\"null\",\"entities\":0}") ? HF_OK
-                                                                         : hf_error_set(err, HF_IO, "out of memory");
+  return hf_buffer_printf(json, "{\"backend\":\"null\",\"entities\":0}") ? HF_OK : hf_error_no_memory(err);
 }
 
 const hf_backend hf__backend_null = {

@@ -24,11 +24,6 @@ const char *hf__redis_address_text(const hf__redis_address *a, char out[300]) {
   return out;
 }
 
-static hf_status memory(hf_error *err) {
-  hf_error_set(err, HF_IO, "out of memory");
-  return HF_IO;
-}
-
 static bool set_text(char **to, const char *from) {
   free(*to);
   *to = strdup(from);
@@ -100,7 +95,7 @@ static hf_status parse_path(hf__redis_config *c, char *path, hf_error *err) {
       return hf_error_set(err, HF_INVALID_ARGUMENT,
                           "store URL: which master?  Give the name that the sentinels know, as in "
                           "redis+sentinel://HOST:26379/mymaster");
-    if (!set_text(&c->master, path)) return memory(err);
+    if (!set_text(&c->master, path)) return hf_error_no_memory(err);
     path = database ? database : "";
   }
   return *path ? parse_database(c, path, err) : HF_OK;
@@ -208,7 +203,7 @@ hf_status hf__redis_config_parse(const hf_location *at, hf__redis_config *out, h
     return hf_error_set(err, HF_INVALID_ARGUMENT, "store URL: %s: needs // and an address, as in %s://127.0.0.1:6379",
                         at->scheme, at->scheme);
   char *rest = strdup(at->rest + 2), *query = strdup(at->query);
-  hf_status status = rest && query ? HF_OK : memory(err);
+  hf_status status = rest && query ? HF_OK : hf_error_no_memory(err);
   if (status == HF_OK) status = parse_authority(out, rest, strcmp(at->scheme, "redis+unix") == 0, err);
   if (status == HF_OK) status = parse_query(out, query, err);
   if (status == HF_OK && at->options->max_size)

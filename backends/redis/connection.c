@@ -81,7 +81,7 @@ struct lookup {
 
 static hf_status look_up(const hf__redis_address *a, int64_t deadline, struct addrinfo **out, hf_error *err) {
   struct lookup *l = calloc(1, sizeof *l);
-  if (!l) return hf_error_set(err, HF_IO, "out of memory");
+  if (!l) return hf_error_no_memory(err);
   strcpy(l->host, a->host);
   snprintf(l->port, sizeof l->port, "%d", a->port);
   l->hints = (struct addrinfo){.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV};
@@ -145,7 +145,7 @@ hf_status hf__redis_link_open(const hf__redis_config *c, const hf__redis_address
   hf__redis_link *link = calloc(1, sizeof *link);
   if (!link || !(link->reader = hf__redis_bounds_reader(&link->bounds))) {
     free(link);
-    return hf_error_set(err, HF_IO, "out of memory");
+    return hf_error_no_memory(err);
   }
   link->fd = -1;
   link->address = *a;

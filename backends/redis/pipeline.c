@@ -57,8 +57,7 @@ static hf_status send_group(hf__redis_batch *b, const struct group *g, const int
     if (c->asking) ok = hf_buffer_add(&part, "*1\r\n$6\r\nASKING\r\n", 16);
     ok = ok && hf_buffer_add(&part, b->text.data + c->at, c->size);
   }
-  hf_status status = ok ? hf__redis_link_send(g->link, part.data, part.size, deadline, err)
-                        : hf_error_set(err, HF_IO, "out of memory");
+  hf_status status = ok ? hf__redis_link_send(g->link, part.data, part.size, deadline, err) : hf_error_no_memory(err);
   hf_buffer_free(&part);
   return status;
 }

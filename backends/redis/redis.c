@@ -15,11 +15,6 @@
 
 enum { REMOVED_AT_ONCE = 512 };
 
-static hf_status memory(hf_error *err) {
-  hf_error_set(err, HF_IO, "out of memory");
-  return HF_IO;
-}
-
 /* ---- stores */
 
 static hf_status identify(const hf_location *at, char identity[HF_IDENTITY_MAX], hf_error *err) {
@@ -44,13 +39,13 @@ static void close_store(void *store) {
 
 static hf_status open_store(const hf_location *at, void **store, hf_error *err) {
   hf__redis_store *s = calloc(1, sizeof *s);
-  if (!s) return memory(err);
+  if (!s) return hf_error_no_memory(err);
   pthread_mutex_init(&s->lock, NULL);
   pthread_mutex_init(&s->refreshing, NULL);
   memset(s->slots, -1, sizeof s->slots);
   s->stale = true;
   s->walks = hf_walks_new(hf__redis_walk_free);
-  hf_status status = s->walks ? hf__redis_config_parse(at, &s->config, err) : memory(err);
+  hf_status status = s->walks ? hf__redis_config_parse(at, &s->config, err) : hf_error_no_memory(err);
   if (status) {
     close_store(s);
     return status;
@@ -72,7 +67,7 @@ static hf_status entity_open(void *store, hf_slice name, void **entity, hf_error
   hf__redis_entity *e = calloc(1, sizeof *e);
   if (!e || !hf__redis_entity_init(e, store, name)) {
     free(e);
-    return memory(err);
+    return hf_error_no_memory(err);
   }
   *entity = e;
   return HF_OK;
@@ -87,7 +82,7 @@ static hf_status entity_init(void *store, void *entity, hf_error *err) {
   hf__redis_batch_init(&b, s, false);
   hf_status status = hf__redis_batch_add(&b, 0, (const hf_slice[]){hf_text("PING")}, 1)
                          ? hf__redis_batch_run(&b, hf__redis_deadline(s), err)
-                         : memory(err);
+                         : hf_error_no_memory(err);
   if (status == HF_OK) status = hf__redis_batch_check(&b, err);
   hf__redis_batch_free(&b);
   return status;
@@ -108,7 +103,7 @@ static hf_status expect(const hf__redis_batch *b, int type, bool may_be_nil, hf_
 
 /* `type`: of the replies to come.  may_be_nil: or nil, which is for the caller. */
 static hf_status run_writes(hf__redis_batch *b, bool ok, int type, bool may_be_nil, int64_t deadline, hf_error *err) {
-  hf_status status = ok ? hf__redis_batch_run(b, deadline, err) : memory(err);
+  hf_status status = ok ? hf__redis_batch_run(b, deadline, err) : hf_error_no_memory(err);
   atomic_fetch_add(&b->store->writes, 1);
   if (status == HF_OK) status = b->whole ? hf__redis_check_all(b, err) : expect(b, type, may_be_nil, err);
   return status;
@@ -184,7 +179,7 @@ static hf_status get_in(hf__redis_txn *txn, const hf__redis_entity *e, hf_slice 
   if (status == HF_OK && revision) *revision = hf__redis_revision(text);
   if (status == HF_OK && json) {
     json->size = 0;
-    if (!hf_buffer_add(json, text.data, text.size)) status = memory(err);
+    if (!hf_buffer_add(json, text.data, text.size)) status = hf_error_no_memory(err);
   }
   hf__redis_batch_free(&b);
   return status;
@@ -196,7 +191,7 @@ static hf_status ask(const hf__redis_entity *e, hf__redis_batch *b, const char *
   char key[REDIS_KEY_MAX];
   hf_slice name = hf__redis_key(e, id, key);
   int slot = e->store->config.mode == REDIS_CLUSTER ? hf__redis_slot(name) : 0;
-  if (!hf__redis_batch_add(b, slot, (const hf_slice[]){hf_text(command), name}, 2)) return memory(err);
+  if (!hf__redis_batch_add(b, slot, (const hf_slice[]){hf_text(command), name}, 2)) return hf_error_no_memory(err);
   hf_status status = hf__redis_batch_run(b, deadline, err);
   return status ? status : hf__redis_batch_check(b, err);
 }
@@ -213,7 +208,7 @@ static hf_status get(void *store, void *txn, void *entity, const hf_key *key, hf
   if (status == HF_OK) status = hf__redis_value(store, b.commands[0].reply, &text, err);
   if (status == HF_OK) {
     json->size = 0;
-    if (!hf_buffer_add(json, text.data, text.size)) status = memory(err);
+    if (!hf_buffer_add(json, text.data, text.size)) status = hf_error_no_memory(err);
     if (wanted) info->revision = hf__redis_revision(text);
   }
   hf__redis_batch_free(&b);
@@ -336,7 +331,7 @@ static hf_status remove_many(void *store, void *txn, void *entity, const hf_key 
   *removed = 0;
   if (!count) return HF_OK;
   hf_slice *ids = malloc(count * sizeof *ids);
-  if (!ids) return memory(err);
+  if (!ids) return hf_error_no_memory(err);
   for (size_t i = 0; i < count; i++) ids[i] = keys[i].id;
   hf__redis_time time = hf__redis_time_begin(store);
   hf__redis_time_extend(&time, count);

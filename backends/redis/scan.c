@@ -20,11 +20,6 @@ enum {
   SEEN_MORE = 25000 /* keys that may come beside those that the database had */
 };
 
-static hf_status memory(hf_error *err) {
-  hf_error_set(err, HF_IO, "out of memory");
-  return HF_IO;
-}
-
 /* ---- SCAN */
 
 /* One pass over all keys that match on all masters.
@@ -105,7 +100,7 @@ static hf_status take_keys(struct pass *p, int node, const redisReply *r, hf_err
   for (size_t k = 0; k < keys->elements; k++)
     if (keys->element[k]->type == REDIS_REPLY_STRING &&
         !p->fn(p->arg, (hf_slice){keys->element[k]->str, keys->element[k]->len}))
-      return memory(err);
+      return hf_error_no_memory(err);
   return HF_OK;
 }
 
@@ -136,7 +131,8 @@ static hf_status scan_step(struct pass *p, hf_error *err) {
   for (int i = 0; i < p->count; i++)
     if (!p->ended[i]) asked[n++] = i;
   hf__redis_batch_init(&b, p->store, false);
-  hf_status status = add_step(p, &b) ? hf__redis_batch_run(&b, hf__redis_time_step(p->time), err) : memory(err);
+  hf_status status =
+      add_step(p, &b) ? hf__redis_batch_run(&b, hf__redis_time_step(p->time), err) : hf_error_no_memory(err);
   if (status == HF_OK && p->asks_size) status = take_sizes(p, b.commands + n, n, err);
   for (size_t i = 0; i < n && status == HF_OK; i++) status = take_keys(p, asked[i], b.commands[i].reply, err);
   hf__redis_batch_free(&b);
@@ -181,7 +177,7 @@ static hf_status look_for_moves(hf__redis_store *s, const hf__redis_time *time, 
   bool ok = true;
   for (int i = 0; i < count && ok; i++)
     ok = add_to(&b, nodes[i], (const hf_slice[]){hf_text("CLUSTER"), hf_text("NODES")}, 2);
-  status = ok ? hf__redis_batch_run(&b, hf__redis_time_step(time), err) : memory(err);
+  status = ok ? hf__redis_batch_run(&b, hf__redis_time_step(time), err) : hf_error_no_memory(err);
   if (status == HF_OK) status = hf__redis_batch_check(&b, err);
   for (size_t i = 0; i < b.count && status == HF_OK; i++) {
     const redisReply *r = b.commands[i].reply;
@@ -226,7 +222,7 @@ static bool add_id(void *arg, hf_slice key) {
 hf_status hf__redis_list(hf__redis_entity *e, const hf__redis_txn *txn, hf__redis_time *time, hf_listing **out,
                          hf_error *err) {
   struct listing l = {hf_listing_new(), e->prefix.size};
-  if (!l.ids) return memory(err);
+  if (!l.ids) return hf_error_no_memory(err);
   hf_status status = scan_keys(e->store, e->pattern, add_id, &l, time, err);
   if (status == HF_OK) hf_listing_sort(l.ids);
   if (status == HF_OK && txn) status = hf__redis_txn_add_ids(txn, e, l.ids, err);
@@ -261,13 +257,13 @@ static bool add_name(void *arg, hf_slice key) {
 
 hf_status hf__redis_list_names(hf__redis_store *s, const hf__redis_txn *txn, hf_page *page, hf_error *err) {
   hf_listing *names = hf_listing_new();
-  if (!names) return memory(err);
+  if (!names) return hf_error_no_memory(err);
   hf__redis_time time = hf__redis_time_begin(s);
   hf_status status = scan_keys(s, hf_text("*:*"), add_name, names, &time, err);
-  if (status == HF_OK && txn && !hf__redis_txn_each(txn, add_name, names)) status = memory(err);
+  if (status == HF_OK && txn && !hf__redis_txn_each(txn, add_name, names)) status = hf_error_no_memory(err);
   hf_listing_sort(names);
   for (size_t i = 0; i < hf_listing_size(names) && status == HF_OK; i++)
-    if (!hf_page_add(page, hf_listing_id(names, i), NULL, 0)) status = memory(err);
+    if (!hf_page_add(page, hf_listing_id(names, i), NULL, 0)) status = hf_error_no_memory(err);
   hf_listing_free(names);
   return status;
 }
@@ -289,7 +285,7 @@ static hf_status read_values(hf__redis_entity *e, const hf_slice *ids, size_t co
     else
       ok = hf__redis_batch_word(b, name);
   }
-  hf_status status = ok ? hf__redis_batch_run(b, deadline, err) : memory(err);
+  hf_status status = ok ? hf__redis_batch_run(b, deadline, err) : hf_error_no_memory(err);
   if (status) return status;
   const redisReply *all = b->commands[0].reply;
   if (!cluster && all->type == REDIS_REPLY_ERROR) return hf__redis_fail_reply(e->store->config.mode, all, err);
@@ -311,7 +307,7 @@ static hf_status find_wrong(hf__redis_entity *e, const hf_slice *ids, const redi
     hf_slice name = hf__redis_key(e, ids[i], key);
     ok = hf__redis_batch_add(&b, hf__redis_slot(name), (const hf_slice[]){hf_text("TYPE"), name}, 2) != NULL;
   }
-  hf_status status = !ok ? memory(err) : b.count ? hf__redis_batch_run(&b, deadline, err) : HF_OK;
+  hf_status status = !ok ? hf_error_no_memory(err) : b.count ? hf__redis_batch_run(&b, deadline, err) : HF_OK;
   for (size_t i = 0, n = 0; b.count && i < count && status == HF_OK; i++) {
     if (!values[i] || values[i]->type != REDIS_REPLY_NIL) continue;
     const redisReply *type = b.commands[n++].reply;
@@ -337,7 +333,7 @@ static hf_status find(hf__redis_entity *e, hf__redis_txn *txn, const hf_slice *i
   f->values = calloc(count, sizeof *f->values);
   f->texts = calloc(count, sizeof *f->texts);
   f->wrong = calloc(count, sizeof *f->wrong);
-  if (!f->values || !f->texts || !f->wrong) return memory(err);
+  if (!f->values || !f->texts || !f->wrong) return hf_error_no_memory(err);
   hf_status status = txn ? hf__redis_txn_values(txn, e, ids, count, &f->batch, f->values, f->texts, deadline, err)
                          : read_values(e, ids, count, &f->batch, f->values, deadline, err);
   return status ? status : find_wrong(e, ids, f->values, count, f->wrong, deadline, err);
@@ -373,7 +369,7 @@ static hf_status fetch(hf__redis_entity *e, hf__redis_txn *txn, const hf_slice *
     if (read == HF_NOT_FOUND) json = (hf_slice){NULL, 0};
     hf_entry *entry = hf_page_add(page, ids[i], json.data, json.size);
     if (!entry) {
-      status = memory(err);
+      status = hf_error_no_memory(err);
       break;
     }
     entry->status = read;
@@ -420,7 +416,7 @@ static hf_status new_walk(hf__redis_entity *e, hf__redis_txn *txn, hf__redis_tim
   struct walk *w = calloc(1, sizeof *w);
   if (!w || !(w->ahead = hf_page_new())) {
     free(w);
-    return memory(err);
+    return hf_error_no_memory(err);
   }
   hf_status status = hf__redis_list(e, txn, time, &w->ids, err);
   if (status) {
@@ -443,7 +439,7 @@ static hf_status read_ahead(hf__redis_entity *e, hf__redis_txn *txn, struct walk
     if (hf_scan_wants(scan, id)) ids[n++] = id;
   }
   hf_page_free(w->ahead);
-  if (!(w->ahead = hf_page_new())) return memory(err);
+  if (!(w->ahead = hf_page_new())) return hf_error_no_memory(err);
   w->next = 0;
   w->writes = atomic_load(&e->store->writes);
   hf_status status = n ? fetch(e, txn, ids, n, true, deadline, w->ahead, err) : HF_OK;
@@ -467,7 +463,7 @@ static hf_status hand_out(const hf_entry *from, const hf_scan *scan, hf_page *pa
     return HF_CORRUPT;
   }
   hf_entry *entry = hf_page_add(page, from->id, text.data, text.size);
-  if (!entry) return memory(err);
+  if (!entry) return hf_error_no_memory(err);
   entry->status = from->status;
   entry->info = from->info;
   return HF_OK;
@@ -487,7 +483,8 @@ static hf_status fill(hf__redis_entity *e, hf__redis_txn *txn, struct walk *w, c
     hf_status status = HF_OK;
     if (scan->keys_only || !hf_scan_wants(scan, id)) {
       bool gone = txn && hf__redis_txn_removed(txn, e, id);
-      if (hf_scan_wants(scan, id) && !gone && (added++, !hf_page_add(page, id, NULL, 0))) return memory(err);
+      if (hf_scan_wants(scan, id) && !gone && (added++, !hf_page_add(page, id, NULL, 0)))
+        return hf_error_no_memory(err);
     } else {
       hf_page_entries(w->ahead, &have);
       if (w->next == have || w->writes != atomic_load(&e->store->writes)) {
@@ -521,7 +518,7 @@ hf_status hf__redis_scan(void *store, void *txn, void *entity, const hf_scan *sc
   status = fill(e, txn, w, scan, &p, &time, page, err);
   *more = p.at != p.edge;
   if (p.last != SIZE_MAX && !hf_page_resume(page, hf_listing_order(w->ids, p.last)) && status == HF_OK)
-    status = memory(err);
+    status = hf_error_no_memory(err);
   if (*more && (status == HF_OK || status == HF_CORRUPT))
     hf_walks_leave(s->walks, e, scan->walk, w);
   else

@@ -33,11 +33,6 @@ static const struct field {
     {"unsavedChanges", "rdb_changes_since_last_save", SUM},
 };
 
-static hf_status memory(hf_error *err) {
-  hf_error_set(err, HF_IO, "out of memory");
-  return HF_IO;
-}
-
 /* The value of a field in a reply to INFO, {NULL, 0} where it has none that can be shown. */
 static hf_slice find(const redisReply *reply, const char *name) {
   const hf_slice none = {NULL, 0};
@@ -158,14 +153,15 @@ hf_status hf__redis_stat(void *store, void *txn, void *entity, hf_buffer *json, 
   if (status) return status;
   size_t count = (size_t)hf__redis_route_masters(s, nodes);
   hf__redis_batch_init(&b, s, false);
-  status = ask_all(&b, nodes, (int)count) ? hf__redis_batch_run(&b, hf__redis_time_step(&time), err) : memory(err);
+  status = ask_all(&b, nodes, (int)count) ? hf__redis_batch_run(&b, hf__redis_time_step(&time), err)
+                                          : hf_error_no_memory(err);
   bool knows_keys = status == HF_OK && count_keys(b.commands, count, &keys);
   bool counts = entity && knows_keys && keys <= COUNTED_KEYS;
   if (status == HF_OK && counts) status = hf__redis_count_within(txn, entity, &time, &entities, err);
   if (status == HF_OK) {
     bool ok = add_answers(s, json, &b, count, knows_keys, keys);
     if (ok && counts) ok = hf_buffer_printf(json, ",\"entities\":%llu", (unsigned long long)entities);
-    status = ok && hf_buffer_printf(json, "}") ? HF_OK : memory(err);
+    status = ok && hf_buffer_printf(json, "}") ? HF_OK : hf_error_no_memory(err);
   }
   hf__redis_batch_free(&b);
   return status;

@@ -50,7 +50,7 @@ static bool expect_host(SSL *ssl, const char *host) {
 hf_status hf__redis_tls_new(const hf__redis_config *c, const char *host, hf__redis_tls **out, hf_error *err) {
   hf__redis_tls *t = calloc(1, sizeof *t);
   *out = t;
-  if (!t) return hf_error_set(err, HF_IO, "out of memory");
+  if (!t) return hf_error_no_memory(err);
   ERR_clear_error();
   if (!(t->context = SSL_CTX_new(TLS_client_method()))) return fail(HF_IO, "cannot begin", err);
   SSL_CTX_set_min_proto_version(t->context, TLS1_2_VERSION);
@@ -62,7 +62,7 @@ hf_status hf__redis_tls_new(const hf__redis_config *c, const char *host, hf__red
   if (!t->in || !t->out) {
     BIO_free(t->in);
     BIO_free(t->out);
-    return hf_error_set(err, HF_IO, "out of memory");
+    return hf_error_no_memory(err);
   }
   SSL_set_bio(t->ssl, t->in, t->out);
   SSL_set_connect_state(t->ssl);
@@ -98,7 +98,7 @@ size_t hf__redis_tls_pending(hf__redis_tls *t, char *out, size_t capacity) {
 }
 
 hf_status hf__redis_tls_feed(hf__redis_tls *t, const char *data, size_t size, hf_error *err) {
-  return BIO_write(t->in, data, (int)size) == (int)size ? HF_OK : hf_error_set(err, HF_IO, "out of memory");
+  return BIO_write(t->in, data, (int)size) == (int)size ? HF_OK : hf_error_no_memory(err);
 }
 
 hf_status hf__redis_tls_read(hf__redis_tls *t, char *out, size_t capacity, size_t *size, hf_error *err) {

@@ -166,7 +166,7 @@ static hf_status introduce(hf__redis_store *s, hf__redis_link *link, int64_t dea
   bool ok = add_auth(&b, c->user, c->password);
   if (ok && c->database) ok = ADD(&b, "SELECT", database);
   if (ok && c->mode == REDIS_SENTINEL) ok = ADD(&b, "ROLE");
-  hf_status status = ok ? HF_OK : hf_error_set(err, HF_IO, "out of memory");
+  hf_status status = ok ? HF_OK : hf_error_no_memory(err);
   if (status == HF_OK && b.count) {
     status = hf__redis_batch_run_on(&b, link, deadline, err);
     if (status == HF_OK) status = hf__redis_batch_check(&b, err);
@@ -262,7 +262,7 @@ static hf_status ask_sentinel(hf__redis_store *s, const hf__redis_address *at, i
   hf__redis_batch_init(&b, s, false);
   bool ok = add_auth(&b, NULL, s->config.sentinel_password) &&
             ADD(&b, "SENTINEL", "get-master-addr-by-name", s->config.master);
-  status = ok ? hf__redis_batch_run_on(&b, link, deadline, err) : hf_error_set(err, HF_IO, "out of memory");
+  status = ok ? hf__redis_batch_run_on(&b, link, deadline, err) : hf_error_no_memory(err);
   if (status == HF_OK) status = hf__redis_batch_check(&b, err);
   to->port = 0;
   if (status == HF_OK) {
@@ -338,12 +338,11 @@ static hf_status ask_node(hf__redis_store *s, const hf__redis_address *at, int64
   int node = hf__redis_route_address(s, at);
   hf__redis_link *link;
   hf__redis_batch b;
-  if (node < 0) return hf_error_set(err, HF_IO, "out of memory");
+  if (node < 0) return hf_error_no_memory(err);
   hf_status status = hf__redis_link_take(s, node, true, deadline, &link, err);
   if (status) return status;
   hf__redis_batch_init(&b, s, false);
-  status = ADD(&b, "CLUSTER", "SLOTS") ? hf__redis_batch_run_on(&b, link, deadline, err)
-                                       : hf_error_set(err, HF_IO, "out of memory");
+  status = ADD(&b, "CLUSTER", "SLOTS") ? hf__redis_batch_run_on(&b, link, deadline, err) : hf_error_no_memory(err);
   hf__redis_link_give(s, node, link, status != HF_OK);
   if (status == HF_OK) status = hf__redis_batch_check(&b, err);
   if (status == HF_OK) {
@@ -391,7 +390,7 @@ static bool is_needed(hf__redis_store *s) {
 hf_status hf__redis_route_refresh(hf__redis_store *s, int64_t deadline, hf_error *err) {
   if (!is_needed(s)) return HF_OK;
   if (s->config.mode == REDIS_SINGLE)
-    return hf__redis_route_address(s, &s->config.seeds[0]) < 0 ? hf_error_set(err, HF_IO, "out of memory") : HF_OK;
+    return hf__redis_route_address(s, &s->config.seeds[0]) < 0 ? hf_error_no_memory(err) : HF_OK;
   struct timespec by;
   clock_gettime(CLOCK_REALTIME, &by);
   int64_t until = by.tv_nsec + (deadline - hf_clock_ns());

@@ -29,11 +29,6 @@ struct hf__redis_txn {
   size_t count, capacity; /* capacity is a power of two */
 };
 
-static hf_status memory(hf_error *err) {
-  hf_error_set(err, HF_IO, "out of memory");
-  return HF_IO;
-}
-
 /* ---- changes */
 
 static size_t place_of(const hf__redis_txn *t, hf_slice key) {
@@ -68,15 +63,15 @@ static bool grow(hf__redis_txn *t) {
 
 /* json.data NULL: it is removed. */
 static hf_status change(hf__redis_txn *t, hf_slice key, hf_slice json, hf_error *err) {
-  if (2 * (t->count + 1) > t->capacity && !grow(t)) return memory(err);
+  if (2 * (t->count + 1) > t->capacity && !grow(t)) return hf_error_no_memory(err);
   char *text = NULL;
-  if (json.data && !(text = malloc(json.size + 1))) return memory(err);
+  if (json.data && !(text = malloc(json.size + 1))) return hf_error_no_memory(err);
   if (text) memcpy(text, json.data, json.size);
   struct change *c = &t->changes[place_of(t, key)];
   if (!c->key) {
     if (!(c->key = malloc(key.size))) {
       free(text);
-      return memory(err);
+      return hf_error_no_memory(err);
     }
     memcpy(c->key, key.data, key.size);
     c->key_size = key.size;
@@ -123,7 +118,7 @@ static bool add_id(void *arg, hf_slice key) {
 
 hf_status hf__redis_txn_add_ids(const hf__redis_txn *t, const hf__redis_entity *e, hf_listing *ids, hf_error *err) {
   if (!t->count) return HF_OK;
-  if (!hf__redis_txn_each(t, add_id, &(struct adding){e->prefix, ids})) return memory(err);
+  if (!hf__redis_txn_each(t, add_id, &(struct adding){e->prefix, ids})) return hf_error_no_memory(err);
   hf_listing_sort(ids);
   return HF_OK;
 }
@@ -148,7 +143,7 @@ hf_status hf__redis_txn_values(hf__redis_txn *t, const hf__redis_entity *e, cons
     for (size_t i = 0; i < count && ok; i++)
       if (asked[i]) ok = hf__redis_batch_word(b, hf__redis_key(e, ids[i], key));
   }
-  hf_status status = ok ? HF_OK : memory(err);
+  hf_status status = ok ? HF_OK : hf_error_no_memory(err);
   if (status == HF_OK && wanted) {
     status = hf__redis_batch_run_on(b, t->link, deadline, err);
     t->broken |= status != HF_OK;
@@ -170,7 +165,7 @@ hf_status hf__redis_begin(void *store, hf_txn_kind kind, void *parent, void **tx
   (void)parent;
   hf__redis_store *s = store;
   hf__redis_txn *t = calloc(1, sizeof *t);
-  if (!t) return memory(err);
+  if (!t) return hf_error_no_memory(err);
   t->store = s;
   hf_status status = hf__redis_link_insist(s, &t->link, hf__redis_deadline(s), err);
   if (status) {
@@ -215,7 +210,8 @@ static hf_status send_changes(hf__redis_txn *t, hf_error *err) {
   hf__redis_batch_init(&b, t->store, true);
   b.whole = true;
   bool ok = keys && texts && hf__redis_add_all(&b, keys, texts, n);
-  hf_status status = ok ? hf__redis_batch_run_on(&b, t->link, hf__redis_deadline(t->store), err) : memory(err);
+  hf_status status =
+      ok ? hf__redis_batch_run_on(&b, t->link, hf__redis_deadline(t->store), err) : hf_error_no_memory(err);
   t->broken |= status != HF_OK;
   if (status && ok && t->link->began) status = hf__redis_lost(err);
   if (status == HF_OK) {

@@ -35,7 +35,7 @@ static const hf_adapter_spec rows[] = {
 
 hf_status hf_adapters_new(hf_adapters **out, hf_error *err) {
   *out = calloc(1, sizeof **out);
-  if (!*out) return hf__fail(err, HF_IO, "out of memory");
+  if (!*out) return hf__no_memory(err);
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     hf_status status = hf_adapter_define(*out, &rows[i], err);
     if (status) {
@@ -218,7 +218,7 @@ hf_status hf_adapter_define(hf_adapters *set, const hf_adapter_spec *spec, hf_er
   hf_status status = hf__layout_take(&layout, &taken, spec, err);
   if (status) return status;
   hf__adapter *a = copy_row(&taken);
-  if (!a) return hf__fail(err, HF_IO, "out of memory");
+  if (!a) return hf__no_memory(err);
   status = check_row(a, err);
   hf__adapter **link = &set->first;
   for (; status == HF_OK && *link; link = &(*link)->next) {
@@ -236,7 +236,7 @@ hf_status hf_adapter_define(hf_adapters *set, const hf_adapter_spec *spec, hf_er
                         a->spec.name, other->spec.name, a->spec.entity_name);
   }
   if (status == HF_OK) status = hf__adapter_use_default(a, err);
-  if (status == HF_OK && !quote_needles(a)) status = hf__fail(err, HF_IO, "out of memory");
+  if (status == HF_OK && !quote_needles(a)) status = hf__no_memory(err);
   if (status) {
     free(a->base);
     free(a->store);

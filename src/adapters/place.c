@@ -119,7 +119,7 @@ static hf_status find_place(const char *base, const hf_options *options, const c
   } else {
     identity = is_url ? identify(&url) : hf__url_redact(base);
     if (!identity)
-      status = hf__fail(err, HF_IO, "out of memory");
+      status = hf__no_memory(err);
     else if (!append(out->identity, sizeof out->identity, identity, strlen(identity)))
       status = fail_long(err);
   }

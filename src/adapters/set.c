@@ -94,7 +94,7 @@ static hf_status set_url(hf__adapter *a, const char *base, const hf_options *opt
   if (!copy || !store) {
     free(copy);
     free(store);
-    return hf__fail(err, HF_IO, "out of memory");
+    return hf__no_memory(err);
   }
   drop_store(a);
   a->base = copy;
@@ -191,7 +191,7 @@ hf_status hf__adapter_use_source(hf__adapter *a, const hf__adapter_source *sourc
   if (!copy || !shown) {
     free(copy);
     free(shown);
-    return hf__fail(err, HF_IO, "out of memory");
+    return hf__no_memory(err);
   }
   drop_store(a);
   a->source = *source;
@@ -235,7 +235,7 @@ hf_status hf_adapters_hold(hf_adapters *set, const char *what, uint64_t *hold, h
   size_t size = strlen(what) + 1;
   if (size == 1) return hf__fail(err, HF_INVALID_ARGUMENT, "hold: say what runs, such as \"Live.run BTCUSDT main\"");
   hf__adapter_hold *h = malloc(sizeof *h + size);
-  if (!h) return hf__fail(err, HF_IO, "out of memory");
+  if (!h) return hf__no_memory(err);
   memcpy(h->what, what, size);
   h->number = *hold = ++set->holds_made;
   h->next = set->holds;
@@ -403,8 +403,7 @@ hf_status hf__adapter_enter(hf__adapter *a, const char *function, const char *wh
     hf__adapter_blame(a, err);
     return HF_CLOSED;
   }
-  if (status == HF_OK && !a->since && !(a->since = note_use(function, where)))
-    return hf__fail(err, HF_IO, "out of memory");
+  if (status == HF_OK && !a->since && !(a->since = note_use(function, where))) return hf__no_memory(err);
   return status;
 }
 
@@ -482,7 +481,7 @@ hf_status hf__adapter_get(hf__adapter *a, const hf__adapter_key *key, hf_buffer 
   if (status) return status == HF_NOT_FOUND ? HF_OK : status;
   if (is_null((hf_slice){json->data, json->size})) return HF_OK;
   for (size_t i = 0; i < a->needle_count; i++)
-    if (!restore_infinite(&a->needles[i], json)) return hf__fail(err, HF_IO, "out of memory");
+    if (!restore_infinite(&a->needles[i], json)) return hf__no_memory(err);
   *found = true;
   return HF_OK;
 }

@@ -270,7 +270,7 @@ hf_status hf_lease_acquire(const char *path, const char *who, unsigned timeout_m
   hf_lease *l = calloc(1, sizeof *l);
   if (!l || !(l->path = absolute(path)) || !(l->who = strdup(who ? who : ""))) {
     free_lease(l);
-    return hf__fail(err, HF_IO, "out of memory");
+    return hf__no_memory(err);
   }
   int64_t end = now_ms() + timeout_ms, left, pause = PAUSE_FIRST_MS;
   hf_status status;

@@ -42,7 +42,7 @@ static void note_errno(struct search *s, int number, const char *folder) {
 
 static void note_memory(struct search *s) {
   hf_error err;
-  note(s, hf__fail(&err, HF_IO, "out of memory"), &err);
+  note(s, hf__no_memory(&err), &err);
 }
 
 static void look_at(struct search *s, const char *path) {

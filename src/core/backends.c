@@ -133,7 +133,7 @@ hf_status hf_backend_register(const hf_backend *b, hf_error *err) {
   else if (i == REGISTERED_MAX)
     status = hf__fail(err, HF_INVALID_ARGUMENT, "no room for backend '%s': %d are registered", b->name, REGISTERED_MAX);
   else if (!(b = complete(b)))
-    status = hf__fail(err, HF_IO, "out of memory");
+    status = hf__no_memory(err);
   else
     registered[i] = b;
   pthread_mutex_unlock(&lock);

@@ -19,7 +19,7 @@ static hf_status make_key(hf_persist *p, hf_page *arena, hf_slice id, hf_key *ou
   hf_status status = hf__key_init(p->name, id, &k, err);
   if (status) return status;
   char *order = hf__page_alloc(arena, k.key.order.size);
-  if (!order) return hf__fail(err, HF_IO, "out of memory");
+  if (!order) return hf__no_memory(err);
   memcpy(order, k.order, k.key.order.size);
   out->id = id;
   out->order = (hf_slice){order, k.key.order.size};
@@ -70,7 +70,7 @@ static hf_status get_one(hf_persist *p, void *txn, const hf_key *key, hf_buffer 
   hf_status status = p->backend->get(p->impl, txn, p->entity, key, json, &info, err);
   if (status && status != HF_NOT_FOUND) return hf__persist_fail(p, txn, status, key, "", err);
   hf_entry *e = hf_page_add(page, key->id, status ? NULL : json->data, status ? 0 : json->size);
-  if (!e) return hf__fail(err, HF_IO, "out of memory");
+  if (!e) return hf__no_memory(err);
   e->status = status;
   if (!status) e->info = info;
   return HF_OK;
@@ -86,7 +86,7 @@ hf_status hf_persist_read_many(hf_persist *p, const hf_slice *ids, size_t count,
 
   hf_page *arena = hf_page_new();
   hf_key *keys = malloc(count * sizeof *keys);
-  if (!arena || !keys) status = hf__fail(err, HF_IO, "out of memory");
+  if (!arena || !keys) status = hf__no_memory(err);
   for (size_t i = 0; i < count && status == HF_OK; i++) status = make_key(p, arena, ids[i], &keys[i], err);
   if (status == HF_OK) {
     const hf_backend *b = p->backend;
@@ -119,7 +119,8 @@ typedef hf_status (*step_fn)(hf_persist *p, void *txn, const void *what, size_t 
  * nothing was changed. */
 static hf_status fail_partly(hf_status status, size_t done, size_t count, hf_error *err) {
   char what[800];
-  if (status != HF_BUSY && status != HF_FULL && status != HF_IO && status != HF_READONLY) return status;
+  if (status != HF_BUSY && status != HF_FULL && status != HF_IO && status != HF_READONLY && status != HF_NO_MEMORY)
+    return status;
   hf__copy_text(what, sizeof what, err->message, strlen(err->message));
   snprintf(err->message, sizeof err->message, "%s (%s, when %zu of the batch's %zu had been done)", what,
            hf_status_name(status), done, count);
@@ -189,7 +190,7 @@ hf_status hf__persist_write_many_trusted(hf_persist *p, const hf_item *items, si
   struct sorted *sorted = malloc(count * sizeof *sorted);
   hf_put *puts = malloc(count * sizeof *puts);
   status = arena && keys && sorted && puts ? write_sorted(p, txn, items, count, arena, keys, sorted, puts, err)
-                                           : hf__fail(err, HF_IO, "out of memory");
+                                           : hf__no_memory(err);
   free(puts);
   free(sorted);
   free(keys);
@@ -239,7 +240,7 @@ hf_status hf_persist_remove_many(hf_persist *p, const hf_slice *ids, size_t coun
   if (status || count == 0) return status;
   hf_page *arena = hf_page_new();
   hf_key *keys = malloc(count * sizeof *keys);
-  if (!arena || !keys) status = hf__fail(err, HF_IO, "out of memory");
+  if (!arena || !keys) status = hf__no_memory(err);
   for (size_t i = 0; i < count && status == HF_OK; i++) status = make_key(p, arena, ids[i], &keys[i], err);
   if (status == HF_OK) {
     const hf_backend *b = p->backend;

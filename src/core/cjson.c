@@ -33,7 +33,7 @@ hf_status hf_persist_read_cjson(hf_persist *p, hf_slice id, struct cJSON **out, 
                         "its text instead",
                         p->name.data, (int)id.size, id.data);
     else if (!(*out = cJSON_ParseWithLength(json.data, json.size)))
-      status = hf__fail(err, HF_IO, "out of memory");
+      status = hf__no_memory(err);
     if (status) hf__error_entity(err, p->name, id);
   }
   hf_buffer_free(&json);
@@ -43,14 +43,14 @@ hf_status hf_persist_read_cjson(hf_persist *p, hf_slice id, struct cJSON **out, 
 static hf_status write_node(hf_buffer *out, const cJSON *node, int depth, hf_error *err);
 
 static hf_status write_text(hf_buffer *out, const char *text, size_t size, hf_error *err) {
-  return hf_buffer_add(out, text, size) ? HF_OK : hf__fail(err, HF_IO, "out of memory");
+  return hf_buffer_add(out, text, size) ? HF_OK : hf__no_memory(err);
 }
 
 static hf_status write_string(hf_buffer *out, const char *text, hf_error *err) {
   hf_slice s = hf_text(text ? text : "");
   if (hf__utf8_valid_prefix(s) != s.size)
     return hf__fail(err, HF_INVALID_VALUE, "cannot store a string that is not valid UTF-8: \"%s\"", s.data);
-  return hf_buffer_quote(out, s) ? HF_OK : hf__fail(err, HF_IO, "out of memory");
+  return hf_buffer_quote(out, s) ? HF_OK : hf__no_memory(err);
 }
 
 static hf_status write_children(hf_buffer *out, const cJSON *node, int depth, hf_error *err) {

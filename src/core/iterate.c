@@ -99,7 +99,7 @@ static hf_status open_iter(hf_persist *p, const hf_range *range, bool quarantine
   if (!it || !page) {
     free(it);
     hf_page_free(page);
-    return hf__fail(err, HF_IO, "out of memory");
+    return hf__no_memory(err);
   }
   memset(it, 0, offsetof(hf_iter, lower));
   it->persist = p;

@@ -67,7 +67,7 @@ hf_status hf_persist_open(hf_slice entity_name, const char *base, const hf_optio
     p->refs = 1;
     *out = p;
   } else {
-    status = hf__fail(err, HF_IO, "out of memory");
+    status = hf__no_memory(err);
     free(name);
     if (p) free_texts(p);
     free(p);
@@ -87,7 +87,7 @@ hf_status hf__persist_serve(hf_slice entity_name, const char *url, const hf__ser
     if (p) free_texts(p);
     free(p);
     free(name);
-    return hf__fail(err, HF_IO, "out of memory");
+    return hf__no_memory(err);
   }
   if (!p->secret) p->secret = hf__url_keep_secret(server->base); /* the URL may have been without it already */
   memcpy(name, entity_name.data, entity_name.size);

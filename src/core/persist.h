@@ -39,7 +39,7 @@ typedef struct hf__server {
 } hf__server;
 
 /* Makes a handle that is served so; `url` is for people.  On failure the server's entity and store are still the
- * caller's.  Errors: HF_INVALID_ARGUMENT for the name, HF_IO for lack of memory. */
+ * caller's.  Errors: HF_INVALID_ARGUMENT for the name, HF_NO_MEMORY. */
 hf_status hf__persist_serve(hf_slice entity_name, const char *url, const hf__server *server, hf_persist **out,
                             hf_error *err);
 

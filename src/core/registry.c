@@ -103,7 +103,7 @@ static hf_status acquire_locked(const char *base, const hf__url *url, hf_store *
     return HF_OK;
   }
   s = new_store(base);
-  if (!s) return hf__fail(err, HF_IO, "out of memory");
+  if (!s) return hf__no_memory(err);
   status = backend->open(&url->at, &s->impl, err);
   if (status) {
     free_store(s);
@@ -128,7 +128,7 @@ hf_status hf__store_adopt(const hf_backend *backend, const char *identity, const
     s->options = (hf_options)HF_OPTIONS_INIT;
     add_store(s, backend, identity);
   } else {
-    status = hf__fail(err, HF_IO, "out of memory");
+    status = hf__no_memory(err);
   }
   pthread_mutex_unlock(&lock);
   *out = s;

@@ -159,7 +159,7 @@ hf_status hf_store_verify(hf_store *store, hf_slice entity_name, bool dry_run, h
   verifying = true;
   hf__store_ref(store); /* the callback may close the caller's handle */
   if (!names || !page)
-    status = hf__fail(err, HF_IO, "out of memory");
+    status = hf__no_memory(err);
   else
     status = entity_name.data ? verify_entity(&w, entity_name, page, err) : verify_all(&w, names, page, err);
   status = name_backend(store, status, err);

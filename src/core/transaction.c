@@ -44,7 +44,7 @@ static hf_status push(hf_txn_kind kind, bool outside, hf_txn **out, hf_error *er
   if (parent && parent->depth + 1 >= DEPTH_MAX)
     return hf__fail(err, HF_UNSUPPORTED, "transactions and snapshots nest at most %d deep", DEPTH_MAX);
   hf_txn *t = calloc(1, sizeof *t);
-  if (!t) return hf__fail(err, HF_IO, "out of memory");
+  if (!t) return hf__no_memory(err);
   t->kind = kind;
   t->outside = outside;
   t->parent = parent;

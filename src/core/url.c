@@ -191,7 +191,7 @@ static hf_status parse(const char *base, const hf_options *options, hf__url *out
   size_t size = strlen(base) + 1, scheme = scheme_length(base);
   if (!scheme && check_scheme(base, err)) return HF_INVALID_ARGUMENT;
   char *m = out->memory = malloc(5 * size + 8);
-  if (!m) return hf__fail(err, HF_IO, "out of memory");
+  if (!m) return hf__no_memory(err);
   char *scheme_text = m, *rest = m + size + 8, *path = rest + size, *query = path + size, *kept = query + size;
   *query = *kept = '\0';
   bool is_url = scheme > 0;
@@ -236,7 +236,7 @@ hf_status hf__url_resolve(hf__url *url, const char *directory, hf_error *err) {
   if (!hf__url_backend(url)->is_path || !directory || !*directory || !*path || *path == '/') return HF_OK;
   size_t n = strlen(directory), m = strlen(path) + 1;
   url->absolute = malloc(n + 1 + m);
-  if (!url->absolute) return hf__fail(err, HF_IO, "out of memory");
+  if (!url->absolute) return hf__no_memory(err);
   memcpy(url->absolute, directory, n);
   url->absolute[n] = '/';
   memcpy(url->absolute + n + 1, path, m);

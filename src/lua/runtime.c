@@ -54,7 +54,7 @@ hf_status hf_runtime_open(hf_runtime **out, hf_error *err) {
   if (r) r->L = luaL_newstate();
   if (!r || !r->L) {
     free(r);
-    return hf__fail(err, HF_IO, "out of memory");
+    return hf__no_memory(err);
   }
   status = hfL_protect(r->L, prepare, NULL, err);
   if (status) {

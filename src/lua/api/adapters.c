@@ -172,7 +172,7 @@ static hf_status use_class(hf__adapter *a, hfL_host *host, int class_ref, int ba
   if (!s) {
     release(host, &class_ref);
     release(host, &base_ref);
-    return hf__fail(err, HF_IO, "out of memory");
+    return hf__no_memory(err);
   }
   *s = (struct class_source){host, class_ref, base_ref, LUA_NOREF};
   hfL_host_ref(host);

@@ -122,7 +122,7 @@ static int next_entry(lua_State *L, enum yields what) {
     hf_buffer *large = hfL_buffer_borrow(L, cx);
     owner = lua_gettop(L);
     large->size = 0;
-    if (!hf_buffer_add(large, json.data, json.size)) status = hf__fail(&err, HF_IO, "out of memory");
+    if (!hf_buffer_add(large, json.data, json.size)) status = hf__no_memory(&err);
     json.data = large->data;
   }
   if (what != YIELD_VALUES) lua_pushlstring(L, id.data, id.size);

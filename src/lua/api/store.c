@@ -63,14 +63,14 @@ static int lhf_store_entities(lua_State *L) {
   int owner = lua_gettop(L);
   hf_store *s = check_store(L); /* only now: borrowing may have run a finalizer that closed it */
   hf_page *page = hf_page_new();
-  hf_status status = page ? hf_store_entities(s, page, &err) : hf__fail(&err, HF_IO, "out of memory");
+  hf_status status = page ? hf_store_entities(s, page, &err) : hf__no_memory(&err);
   if (status == HF_OK) {
     const hf_entry *entries = hf_page_entries(page, &count);
     names->size = 0;
     bool ok = hf_buffer_add(names, "[", 1);
     for (size_t i = 0; i < count && ok; i++)
       ok = (i == 0 || hf_buffer_add(names, ",", 1)) && hf_buffer_quote(names, entries[i].id);
-    if (!ok || !hf_buffer_add(names, "]", 1)) status = hf__fail(&err, HF_IO, "out of memory");
+    if (!ok || !hf_buffer_add(names, "]", 1)) status = hf__no_memory(&err);
   }
   hf_page_free(page);
   if (status == HF_OK) status = hfL_json_decode(L, names->data, names->size, cx->codec, &err);

@@ -61,7 +61,7 @@ static int lhf_copy(lua_State *L) {
   int owner = lua_gettop(L);
   hf_status status = hfL_json_encode(L, 1, cx->codec, &json, &err);
   text->size = 0;
-  if (status == HF_OK && !hf_buffer_add(text, json.data, json.size)) status = hf__fail(&err, HF_IO, "out of memory");
+  if (status == HF_OK && !hf_buffer_add(text, json.data, json.size)) status = hf__no_memory(&err);
   if (status == HF_OK) status = hfL_json_decode_trusted(L, text->data, text->size, cx->codec, &err);
   hfL_buffer_return(L, cx, owner);
   if (status) hfL_raise(L, &err);

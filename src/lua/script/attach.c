@@ -72,7 +72,7 @@ static hf_status adopt_store(hfL_entity *e, const hf_backend *backend, const voi
   char identity[HF_IDENTITY_MAX];
   snprintf(identity, sizeof identity, "%u/%p/%s", e->host->number, class, base);
   hfL_script_store *s = calloc(1, sizeof *s);
-  if (!s) return hf__fail(err, HF_IO, "out of memory");
+  if (!s) return hf__no_memory(err);
   s->host = e->host;
   hfL_host_ref(s->host);
   hf_status status = hf__store_adopt(backend, identity, url, s, store, err);
@@ -91,7 +91,7 @@ static hf_status adopt_store(hfL_entity *e, const hf_backend *backend, const voi
 static hf_status make_handle(hfL_entity *e, hf_slice name, const void *class, const char *base, const char *url,
                              hf_persist **out, hf_error *err) {
   const hf_backend *backend = hfL_script_backend(e->methods, e->below ? e->below->backend : NULL, e->capabilities);
-  if (!backend) return hf__fail(err, HF_IO, "out of memory");
+  if (!backend) return hf__no_memory(err);
   hf__server server = {.backend = backend, .entity = e, .wraps = e->below, .base = base};
   hf_status status = e->below ? HF_OK : adopt_store(e, backend, class, base, url, &server.store, err);
   if (status == HF_OK) status = hf__persist_serve(name, url, &server, out, err);

@@ -108,5 +108,5 @@ hf_status hfL_script_stat(void *store, void *txn, void *entity, hf_buffer *json,
             hf_buffer_quote(json, hf_text(e->name)) &&
             hf_buffer_printf(json, ",\"entities\":%llu}", (unsigned long long)n);
   hfL_entity_unref(e);
-  return ok ? HF_OK : hf__fail(err, HF_IO, "out of memory");
+  return ok ? HF_OK : hf__no_memory(err);
 }

@@ -210,7 +210,7 @@ static hf_status read_ahead(hfL_entity *e, hfL_cursor *c, void *txn, hf_error *e
   size_t n = c->ids->count;
   hf_page *values = hf_page_new();
   hf_key *keys = calloc(n, sizeof *keys);
-  hf_status status = values && keys ? HF_OK : hf__fail(err, HF_IO, "out of memory");
+  hf_status status = values && keys ? HF_OK : hf__no_memory(err);
   for (size_t i = 0; i < n && status == HF_OK; i++) keys[i].id = c->ids->entries[i].id;
   if (status == HF_OK) status = hfL_script_get_many(NULL, txn, e, keys, n, values, err);
   free(keys);
@@ -244,7 +244,7 @@ static hf_status hand_out(hfL_entity *e, void *txn, const hf_entry *from, const 
   else if (status)
     return status;
   hf_entry *entry = hf_page_add(page, key->id, scan->keys_only ? NULL : text.data, scan->keys_only ? 0 : text.size);
-  if (!entry) return hf__fail(err, HF_IO, "out of memory");
+  if (!entry) return hf__no_memory(err);
   entry->info = info;
   entry->status = status;
   return HF_OK;
@@ -296,8 +296,7 @@ static hf_status scan_script(hfL_entity *e, void *txn, const hf_scan *scan, hf_p
   }
   hf_buffer_free(&json);
   c->busy = false;
-  if (c->at_size && !hf_page_resume(page, (hf_slice){(const char *)c->at, c->at_size}))
-    status = hf__fail(err, HF_IO, "out of memory");
+  if (c->at_size && !hf_page_resume(page, (hf_slice){(const char *)c->at, c->at_size})) status = hf__no_memory(err);
   *more = status == HF_OK && !(c->ended && c->next == c->ids->count);
   if (!*more && status != HF_CORRUPT) c->walk = 0;
   return status;
@@ -307,7 +306,7 @@ static hf_status scan_script(hfL_entity *e, void *txn, const hf_scan *scan, hf_p
 static hf_status scan_below(hfL_entity *e, void *txn, const hf_scan *scan, hf_page *page, bool *more, hf_error *err) {
   hf_persist *p = e->below;
   hf_page *ids = hf_page_new();
-  if (!ids) return hf__fail(err, HF_IO, "out of memory");
+  if (!ids) return hf__no_memory(err);
   hf_scan keys = *scan;
   hf_buffer json = HF_BUFFER_INIT;
   unsigned char at[HF__ORDER_KEY_MAX];
@@ -317,7 +316,7 @@ static hf_status scan_below(hfL_entity *e, void *txn, const hf_scan *scan, hf_pa
   while (status == HF_OK && i < ids->count && !is_full(page, scan, bytes))
     status = advance(e, txn, &ids->entries[i++], scan, &json, page, &bytes, at, &at_size, err);
   if (i < ids->count) *more = true;
-  if (i && !hf_page_resume(page, (hf_slice){(const char *)at, at_size})) status = hf__fail(err, HF_IO, "out of memory");
+  if (i && !hf_page_resume(page, (hf_slice){(const char *)at, at_size})) status = hf__no_memory(err);
   hf_buffer_free(&json);
   hf_page_free(ids);
   return status;

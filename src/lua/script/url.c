@@ -169,7 +169,7 @@ static hf_status open_store(const hf_location *at, void **store, hf_error *err) 
   if (status) return status;
   size_t size = strlen(target.module) + 1;
   struct lua_store *s = malloc(sizeof *s + size);
-  if (!s) return hf__fail(err, HF_IO, "out of memory");
+  if (!s) return hf__no_memory(err);
   memcpy(s->module, target.module, size);
   s->target = target;
   s->target.module = s->module;
@@ -327,7 +327,7 @@ static hf_status stat_store(void *store, void *txn, void *entity, hf_buffer *jso
   if (status || c.known) return status;
   bool ok = hf_buffer_printf(json, "{\"backend\":\"lua\",\"module\":") &&
             hf_buffer_quote(json, hf_text(s->target.module)) && hf_buffer_printf(json, "}");
-  return ok ? HF_OK : hf__fail(err, HF_IO, "out of memory");
+  return ok ? HF_OK : hf__no_memory(err);
 }
 
 static const char *const lua_parameters[] = {"base", NULL};

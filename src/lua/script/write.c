@@ -58,7 +58,7 @@ hf_status hfL_script_put(void *store, void *txn, void *entity, const hf_put *put
   }
   /* The text may be in the encoder's buffer, which anything that runs in Lua may overwrite. */
   char small[2048], *copy = put->json.size <= sizeof small ? small : malloc(put->json.size);
-  if (!copy) return hf__fail(err, HF_IO, "out of memory");
+  if (!copy) return hf__no_memory(err);
   memcpy(copy, put->json.data, put->json.size);
   hf_put copied = {put->key, {copy, put->json.size}};
   struct put_call c = {.put = &copied, .options = options, .info = info};

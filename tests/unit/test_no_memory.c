@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What operations answer when the process has no memory left: HF_NO_MEMORY, wherever that happens, and what is stored
+ * is as it was or as it was to become.  The allocator is the one of this file, which refuses from the nth call on.
+ */
+#include <errno.h>
+
+#include "base/error.h"
+#include "unit/support.h"
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+
+#if defined(SANITIZED) || !defined(__GLIBC__) /* the sanitizers have allocators of their own */
+
+int main(void) { return 0; }
+
+#else
+
+extern void *__libc_malloc(size_t size);
+extern void *__libc_calloc(size_t count, size_t size);
+extern void *__libc_realloc(void *block, size_t size);
+
+static _Thread_local bool scarce;
+static _Thread_local long left;
+
+static bool refused(void) {
+  if (!scarce || left-- > 0) return false;
+  errno = ENOMEM;
+  return true;
+}
+
+void *malloc(size_t size) { return refused() ? NULL : __libc_malloc(size); }
+void *calloc(size_t count, size_t size) { return refused() ? NULL : __libc_calloc(count, size); }
+void *realloc(void *block, size_t size) { return refused() ? NULL : __libc_realloc(block, size); }
+
+enum { ENTITIES = 30 };
+
+static hf_status write_all(hf_persist *p, hf_error *err) {
+  char ids[ENTITIES][16];
+  hf_item items[ENTITIES] = {0};
+  for (int i = 0; i < ENTITIES; i++) {
+    snprintf(ids[i], sizeof ids[i], "id-%d", ENTITIES - i);
+    items[i].id = hf_text(ids[i]);
+    items[i].json = hf_text("{\"n\":1}");
+  }
+  hf_status status = hf_persist_write_many(p, items, ENTITIES, err);
+  return status ? status : hf_persist_write(p, hf_text("one"), hf_text("[1]"), NULL, NULL, err);
+}
+
+static hf_status read_some(hf_persist *p, hf_error *err) {
+  hf_buffer json = HF_BUFFER_INIT;
+  hf_status status = hf_persist_read(p, hf_text("one"), &json, NULL, err);
+  hf_buffer_free(&json);
+  hf_page *page = hf_page_new();
+  const hf_slice ids[] = {hf_text("one"), hf_text("id-1"), hf_text("none")};
+  if (!page) return hf__no_memory(err);
+  if (status == HF_OK) status = hf_persist_read_many(p, ids, 3, page, err);
+  hf_page_free(page);
+  return status;
+}
+
+static hf_status walk(hf_persist *p, hf_error *err) {
+  hf_iter *iter;
+  const hf_entry *entry = NULL;
+  hf_status status = hf_iter_open(p, NULL, &iter, err);
+  if (status) return status;
+  do {
+    status = hf_iter_next(iter, &entry, err);
+  } while (status == HF_OK && entry);
+  hf_iter_close(iter);
+  return status;
+}
+
+static hf_status look_at_store(const char *base, hf_error *err) {
+  hf_store *store;
+  hf_buffer json = HF_BUFFER_INIT;
+  hf_status status = hf_store_open(base, NULL, &store, err);
+  if (status) return status;
+  hf_page *page = hf_page_new();
+  status = page ? hf_store_entities(store, page, err) : hf__no_memory(err);
+  if (status == HF_OK) status = hf_store_stat(store, &json, err);
+  if (status == HF_OK) status = hf_store_verify(store, (hf_slice){NULL, 0}, true, NULL, NULL, NULL, err);
+  hf_buffer_free(&json);
+  hf_page_free(page);
+  hf_store_close(store);
+  return status;
+}
+
+/* A bit of everything, from opening the store to closing it. */
+static hf_status work(const char *base, hf_error *err) {
+  hf_persist *p;
+  uint64_t n;
+  hf_status status = hf_persist_open(hf_text("signal"), base, NULL, &p, err);
+  if (status) return status;
+  status = write_all(p, err);
+  if (status == HF_OK) status = read_some(p, err);
+  if (status == HF_OK) status = walk(p, err);
+  if (status == HF_OK) status = hf_persist_count(p, &n, err);
+  if (status == HF_OK) status = hf_persist_remove(p, hf_text("one"), err);
+  if (status == HF_OK) status = look_at_store(base, err);
+  if (status == HF_OK) status = hf_persist_remove_all(p, err);
+  hf_persist_close(p);
+  return status;
+}
+
+static void every_lack_of_memory_says_so(const char *scheme) {
+  hf_error err;
+  char *directory = new_directory(), base[4200];
+  snprintf(base, sizeof base, "%s:%s/store", scheme, directory);
+  OK(work(base, &err));
+  int failures = 0;
+  hf_status status = HF_NO_MEMORY;
+  for (long n = 0; status && n < 5000; n++) {
+    left = n;
+    scarce = true;
+    status = work(base, &err);
+    scarce = false;
+    if (status && status != HF_NO_MEMORY && err.status != HF_NO_MEMORY)
+      fail_msg("%s, allocation %ld: %s: %s (%s)", scheme, n, hf_status_name(status), err.message, err.cause);
+    failures += status != HF_OK;
+  }
+  assert_int_equal(status, HF_OK);
+  assert_true(failures > 10);
+  assert_false(err.retryable);
+  OK(work(base, &err));
+  remove_directory(directory);
+}
+
+static void in_memory(void **state) {
+  (void)state;
+  every_lack_of_memory_says_so("memory");
+}
+
+static void in_files(void **state) {
+  (void)state;
+  every_lack_of_memory_says_so("file");
+}
+
+static void in_lmdb(void **state) {
+  (void)state;
+  every_lack_of_memory_says_so("lmdb");
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(in_memory),
+      cmocka_unit_test(in_files),
+      cmocka_unit_test(in_lmdb),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
+
+#endif
