@@ -130,11 +130,13 @@ function M.boolean(key, value)
   size = size + 1
 end
 
+local WHOLE_MAX = 2 ^ 53 -- up to it, and not beyond, each whole number is a double of its own
+
 local function isWhole(value) return value % 1 == 0 and (value ~= 0 or 1 / value > 0) end
 
 --- A number as the type that is natural for it.
 function M.number(key, value)
-  if not (isWhole(value) and value >= -2 ^ 53 and value <= 2 ^ 53) then
+  if not (isWhole(value) and value >= -WHOLE_MAX and value <= WHOLE_MAX) then
     head(1, key)
     putDouble(value)
   elseif value >= -2 ^ 31 and value < 2 ^ 31 then
@@ -318,7 +320,7 @@ local function putLongNumber(at)
   if exact then
     buffer[at] = 18
     putInt64(exact)
-  elseif isWhole(value) and math.abs(value) <= 2 ^ 53 then
+  elseif isWhole(value) and math.abs(value) <= WHOLE_MAX then
     local small = value >= -2 ^ 31 and value < 2 ^ 31
     buffer[at] = small and 16 or 18;
     (small and putInt32 or putInt64)(value)

@@ -9,6 +9,9 @@
 
 #include "holdfast/holdfast.h"
 
+/* 2^53: up to it, and not beyond, each whole number is a double of its own. */
+#define HF__WHOLE_MAX 9007199254740992.0
+
 /* Parses one JSON number at `p` (grammar of RFC 8259, no leading '+', no leading zeros, no bare '.').
  * Returns the first byte behind it, or NULL if there is none or a broken one ("01", "1.", "1e").
  * Reads no byte at or behind `end`.

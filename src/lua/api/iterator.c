@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/number.h"
 #include "core/persist.h"
 #include "lua/api/api.h"
 #include "lua/codec/json.h"
@@ -43,7 +44,7 @@ static uint64_t check_limit(lua_State *L, int index) {
   if (!(n >= 0 && (floor(n) == n)))
     hfL_misuse(L, "range.limit must be a whole number from 0 on, not %s",
                lua_isnumber(L, index) ? lua_tostring(L, index) : luaL_typename(L, index));
-  return n >= 9007199254740992.0 ? UINT64_MAX : (uint64_t)n;
+  return n >= HF__WHOLE_MAX ? UINT64_MAX : (uint64_t)n;
 }
 
 /* Reads {prefix=, from=, to=, reverse=, limit=}.  The slices point into the table's strings. */

@@ -5,7 +5,6 @@
  * lua/holdfast/PersistBase.lua.
  */
 #include <lauxlib.h>
-#include <math.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -31,11 +30,9 @@ static void check_conditions(lua_State *L, int index, hf_write_options *out) {
       if (!lua_isboolean(L, -1)) hfL_misuse(L, "writeValue: ifAbsent must be true or false");
       out->if_absent = lua_toboolean(L, -1);
     } else if (strcmp(name, "ifRevision") == 0) {
-      lua_Number n = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : -1;
-      if (!(n >= 0 && n <= 9007199254740992.0 && floor(n) == n))
+      if (!hfL_to_whole(L, -1, &out->revision))
         hfL_misuse(L, "writeValue: ifRevision must be a revision, as writeValue and readEntry return it");
       out->if_revision = true;
-      out->revision = (uint64_t)n;
     } else {
       hfL_misuse(L, "writeValue: there is no option '%s': ifAbsent and ifRevision exist", name);
     }

@@ -5,12 +5,12 @@
 #include "lua/script/count.h"
 
 #include <lauxlib.h>
-#include <math.h>
 
 #include "base/error.h"
 #include "lua/script/below.h"
 #include "lua/script/steps.h"
 #include "lua/script/value.h"
+#include "lua/state/arguments.h"
 
 struct keys_call {
   hfL_call call;
@@ -51,11 +51,9 @@ static int count_body(lua_State *L) {
   const struct count_call *c = lua_touserdata(L, 1);
   hfL_push_method(L, &c->call);
   lua_call(L, 1, 1);
-  lua_Number n = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : -1;
-  if (!(n >= 0 && n < 9007199254740992.0 && floor(n) == n))
+  if (!hfL_to_whole(L, -1, c->count))
     hfL_blame(L, &c->call, "must return a whole number, not %s",
               lua_isnumber(L, -1) ? lua_tostring(L, -1) : luaL_typename(L, -1));
-  *c->count = (uint64_t)n;
   return 0;
 }
 

@@ -6,6 +6,7 @@
 
 #include <lauxlib.h>
 
+#include "base/number.h"
 #include "lua/codec/json.h"
 #include "lua/state/error.h"
 
@@ -45,5 +46,5 @@ void hfL_push_ids(lua_State *L, const hf_key *keys, size_t count) {
 
 uint64_t hfL_method_number(lua_State *L, int index) {
   lua_Number n = lua_type(L, index) == LUA_TNUMBER ? lua_tonumber(L, index) : 0;
-  return n > 0 && n < 9007199254740992.0 ? (uint64_t)n : 0;
+  return n > 0 && n <= HF__WHOLE_MAX ? (uint64_t)n : 0;
 }

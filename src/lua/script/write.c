@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "lua/script/below.h"
 #include "lua/script/value.h"
+#include "lua/state/arguments.h"
 
 struct put_call {
   hfL_call call;
@@ -39,11 +40,11 @@ static int put_body(lua_State *L) {
   }
   lua_call(L, arguments, 1);
   if (c->call.entity->capabilities & HF_CAP_REVISION) {
-    lua_Number n = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : 0;
-    if (!(n > 0 && n < 9007199254740992.0 && floor(n) == n))
+    uint64_t revision;
+    if (!hfL_to_whole(L, -1, &revision) || revision == 0)
       hfL_blame(L, &c->call, "must return the entity's new revision, since supports.revision is declared, not %s",
                 lua_isnumber(L, -1) ? lua_tostring(L, -1) : luaL_typename(L, -1));
-    c->info->revision = (uint64_t)n;
+    c->info->revision = revision;
   }
   c->info->updated_at = hf_now_ms();
   return 0;

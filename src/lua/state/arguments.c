@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/number.h"
 #include "lua/state/error.h"
 
 hf_slice hfL_check_id(lua_State *L, int index, const char *what, char number[HF_NUMBER_MAX]) {
@@ -26,6 +27,13 @@ hf_slice hfL_check_id(lua_State *L, int index, const char *what, char number[HF_
   return id;
 }
 
+bool hfL_to_whole(lua_State *L, int index, uint64_t *out) {
+  lua_Number n = lua_type(L, index) == LUA_TNUMBER ? lua_tonumber(L, index) : -1;
+  if (!(n >= 0 && n <= HF__WHOLE_MAX && floor(n) == n)) return false;
+  *out = (uint64_t)n;
+  return true;
+}
+
 int hfL_raise_for(lua_State *L, hf_persist *p, hf_slice id, hf_error *err) {
   hf__error_entity(err, p->name, id);
   hfL_raise(L, err);
@@ -34,10 +42,9 @@ int hfL_raise_for(lua_State *L, hf_persist *p, hf_slice id, hf_error *err) {
 /* ---- options */
 
 static uint64_t check_bytes(lua_State *L, int index, const char *name) {
-  lua_Number n = lua_type(L, index) == LUA_TNUMBER ? lua_tonumber(L, index) : -1;
-  if (!(n >= 0 && n <= 9007199254740992.0 && floor(n) == n))
-    hfL_misuse(L, "options.%s must be a whole number of bytes", name);
-  return (uint64_t)n;
+  uint64_t n;
+  if (!hfL_to_whole(L, index, &n)) hfL_misuse(L, "options.%s must be a whole number of bytes", name);
+  return n;
 }
 
 static bool check_flag(lua_State *L, int index, const char *name) {

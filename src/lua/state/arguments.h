@@ -14,6 +14,9 @@
  * `what` for anything else. */
 hf_slice hfL_check_id(lua_State *L, int index, const char *what, char number[HF_NUMBER_MAX]);
 
+/* Whether the value at `index` is a whole number from 0 to HF__WHOLE_MAX; `out` receives it then. */
+bool hfL_to_whole(lua_State *L, int index, uint64_t *out);
+
 /* Reads an options table at `index` (nil: defaults).  Raises for unknown names and wrong types. */
 void hfL_check_options(lua_State *L, int index, hf_options *out);
 

@@ -727,6 +727,22 @@ describe("what a class promises", function()
   end)
 end)
 
+describe("a revision or a count from a class", function()
+  local given
+  local store = variant({ writeValue = function(_, _, _, _) return given end, count = function() return given end },
+    { revision = true })("signal", newBase())
+
+  it("may be 2^53, which can be a condition, too, and no more", function()
+    given = 2 ^ 53
+    assert.equal(given, store:writeValue("a", 1, { ifRevision = given }))
+    assert.equal(given, store:count())
+    given = 2 ^ 53 + 2
+    raises.error("script", nil, store.writeValue, store, "a", 1)
+    raises.error("script", nil, store.count, store)
+    raises.error("invalid_argument", nil, store.writeValue, store, "a", 1, { ifRevision = given })
+  end)
+end)
+
 describe("transactions of a class of one's own", function()
   local function transactional(log)
     local saved = {}
