@@ -214,7 +214,7 @@ end
 --- The constructor.  A subclass that has its own calls this one.
 ---@param entityName string  1 to 250 bytes of UTF-8 without control characters
 ---@param baseDir string     a directory (LMDB) or a store URL; for a class of your own whatever it makes of it
----@param options? table     {durability=, mapSize=, maxSize=, readOnly=, create=, networkFs=}
+---@param options? holdfast.Options
 function PersistBase:init(entityName, baseDir, options)
   local of = type(self) == "table" and getmetatable(self)
   if not of or not of.class then

@@ -1,31 +1,37 @@
 -- SPDX-License-Identifier: MIT
 --
 -- What the runtime must know of a class that somebody wrote: which methods are its own,
--- which are missing, what it promises.  PersistBase asks when an instance is made; adapters when
+-- which are missing, what its capabilities are.  PersistBase asks when an instance is made; adapters when
 -- a class is registered.
 
 local core = require "holdfast.core"
 
 local M = {}
 
---- The methods that a class of one's own must have, in the order of the contract.  filter and take come free.
-M.required = {
-  "waitForInit", "readValue", "hasValue", "writeValue", "removeValue", "removeAll", "values", "keys",
-}
+-- The names of the contract's methods of one kind, in its order.
+local function methodsOf(kind)
+  local names = {}
+  for _, method in ipairs(core.methods()) do
+    if method.kind == kind then names[#names + 1] = method.name end
+  end
+  return names
+end
 
--- Those that it may have.
-local OPTIONAL = {
-  "filter", "take", "readEntry", "entries", "count", "readMany", "writeMany", "removeMany", "stat", "close",
-  "begin", "commit", "rollback",
-}
+--- The methods that a class of one's own must have, in the order of the contract.
+M.required = methodsOf "required"
 
-local TRANSACTION = { "begin", "commit", "rollback" }
+-- Those that it may have, and those that it has all of or none.
+local OPTIONAL, TRANSACTION = methodsOf "optional", methodsOf "transaction"
 
--- The promises that a class may make in its field `supports`, beside those that follow from its methods.
-local CAPABILITIES = {
-  durable = true, transaction = true, snapshot = true, nested = true, revision = true, ifAbsent = true,
-  atomicBatch = true, quarantine = true, checksum = true,
-}
+-- Those of the contract that come free, since they are made of others (PersistBase.lua).
+local FREE = { "filter", "take" }
+
+-- The capabilities that a class may declare in its field `supports`, beside those that follow from its methods: as a
+-- set, and as a list for people.
+local CAPABILITIES, CAPABILITY_NAMES = {}, {}
+for i, capability in ipairs(core.capabilities()) do
+  CAPABILITIES[capability.name], CAPABILITY_NAMES[i] = true, capability.name
+end
 
 local function refuse(class, ...)
   error(core.error("invalid_argument", class.className .. " " .. string.format(...)), 0)
@@ -80,7 +86,7 @@ end
 -- Whether the method takes a range, or conditions of a write.
 local function takes(method, arguments) return method ~= nil and arity(method) >= arguments end
 
--- What the classes of the chain declare in `supports`; a subclass may take a promise back.
+-- What the classes of the chain declare in `supports`; a subclass may take a capability back.
 local function declared(class)
   local chain, out = {}, {}
   while not rawget(class, "native") do
@@ -90,16 +96,13 @@ local function declared(class)
   for _, each in ipairs(chain) do
     local supports = rawget(each, "supports")
     if supports ~= nil and type(supports) ~= "table" then refuse(each, "supports must be a table of booleans") end
-    for name, promised in pairs(supports or {}) do
+    for name, declares in pairs(supports or {}) do
       if not CAPABILITIES[name] then
-        local known = {}
-        for capability in pairs(CAPABILITIES) do known[#known + 1] = capability end
-        table.sort(known)
         refuse(each, "supports.%s: there is no such capability; there are %s", tostring(name),
-          table.concat(known, ", "))
+          table.concat(CAPABILITY_NAMES, ", "))
       end
-      if type(promised) ~= "boolean" then refuse(each, "supports.%s must be true or false", name) end
-      out[name] = promised
+      if type(declares) ~= "boolean" then refuse(each, "supports.%s must be true or false", name) end
+      out[name] = declares
     end
   end
   return out
@@ -127,58 +130,58 @@ function M.checkComplete(class)
     class.className, missing[1])
 end
 
--- Promises about conditional writes need a method that hears of the conditions.
-local function checkPromises(class, methods, promises)
+-- Capabilities of conditional writes need a method that hears of the conditions.
+local function checkCapabilities(class, methods, capabilities)
   local writes = methods.writeValue
   for _, name in ipairs { "ifAbsent", "revision" } do
-    if promises[name] and writes and not takes(writes, 3) then
+    if capabilities[name] and writes and not takes(writes, 3) then
       refuse(class, "declares supports.%s, but writeValue takes no conditions: "
         .. "function %s:writeValue(id, entity, options)", name, class.className)
     end
   end
   for _, name in ipairs { "transaction", "snapshot", "nested" } do
-    if promises[name] and not methods.begin then
+    if capabilities[name] and not methods.begin then
       refuse(class, "declares supports.%s, but has no methods begin, commit and rollback", name)
     end
   end
 end
 
 -- The capabilities of a class that stands on its own.
-local function ownPromises(class, methods)
-  local promises = declared(class)
+local function ownCapabilities(class, methods)
+  local capabilities = declared(class)
   local has = 0
   for _, name in ipairs(TRANSACTION) do has = has + (methods[name] and 1 or 0) end
   if has ~= 0 and has ~= 3 then refuse(class, "must have all of begin, commit and rollback, or none") end
-  if has == 3 and promises.transaction == nil then promises.transaction = true end
-  checkPromises(class, methods, promises)
-  if promises.quarantine then refuse(class, "declares supports.quarantine, which only stores in C can have") end
-  return promises
+  if has == 3 and capabilities.transaction == nil then capabilities.transaction = true end
+  checkCapabilities(class, methods, capabilities)
+  if capabilities.quarantine then refuse(class, "declares supports.quarantine, which only stores in C can have") end
+  return capabilities
 end
 
 -- Those of a class that extends a store: the store's, but for what its own methods would break without saying so.
-local function inheritedPromises(class, methods, below)
-  local promises = {}
-  for name in pairs(CAPABILITIES) do promises[name] = below[name] end
+local function inheritedCapabilities(class, methods, below)
+  local capabilities = {}
+  for name in pairs(CAPABILITIES) do capabilities[name] = below[name] end
   if methods.writeValue and not takes(methods.writeValue, 3) then
-    promises.ifAbsent, promises.revision = false, false
+    capabilities.ifAbsent, capabilities.revision = false, false
   end
-  if methods.readValue and not methods.readEntry then promises.revision = false end
+  if methods.readValue and not methods.readEntry then capabilities.revision = false end
   local loops = methods.writeValue or methods.removeValue -- in a transaction where the store has them
-  if methods.writeMany or methods.removeMany or (loops and not promises.transaction) then
-    promises.atomicBatch = false
+  if methods.writeMany or methods.removeMany or (loops and not capabilities.transaction) then
+    capabilities.atomicBatch = false
   end
   for _, name in ipairs(TRANSACTION) do
     if methods[name] then refuse(class, "has %s, but extends a store that has its own transactions or none", name) end
   end
   local own = declared(class)
-  for name, promised in pairs(own) do
-    if promised and not below[name] and name ~= "durable" and name ~= "ifAbsent" and name ~= "atomicBatch" then
+  for name, declares in pairs(own) do
+    if declares and not below[name] and name ~= "durable" and name ~= "ifAbsent" and name ~= "atomicBatch" then
       refuse(class, "declares supports.%s, which the store that it extends does not have", name)
     end
-    promises[name] = promised
+    capabilities[name] = declares
   end
-  checkPromises(class, methods, { ifAbsent = own.ifAbsent, revision = own.revision })
-  return promises
+  checkCapabilities(class, methods, { ifAbsent = own.ifAbsent, revision = own.revision })
+  return capabilities
 end
 
 --- The methods of its own that a class has, by name; nil if it has none that the runtime knows.
@@ -187,7 +190,7 @@ end
 function M.methods(class)
   if rawget(class, "native") then return nil end
   local methods = {}
-  for _, names in ipairs { M.required, OPTIONAL } do
+  for _, names in ipairs { M.required, OPTIONAL, TRANSACTION, FREE } do
     for _, name in ipairs(names) do methods[name] = ownMethod(class, name) end
   end
   if next(methods) == nil and nativeAncestor(class).scheme then return nil end
@@ -213,10 +216,10 @@ end
 function M.spec(class, methods, below)
   local capabilities
   if below then
-    capabilities = inheritedPromises(class, methods, below)
+    capabilities = inheritedCapabilities(class, methods, below)
   else
     M.checkComplete(class)
-    capabilities = ownPromises(class, methods)
+    capabilities = ownCapabilities(class, methods)
   end
   return {
     class = class,

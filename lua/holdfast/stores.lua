@@ -16,19 +16,21 @@ local PersistBase = require "holdfast.PersistBase"
 ---@field MongoPersist PersistBase    a URL
 local M = {}
 
--- A class whose base may be written with or without "scheme:".
---   others  further schemes that its bases may have
-local function define(name, scheme, others)
+-- Scheme of a URL -> the backend that it means, also where this build is without it.
+local backendOf = {}
+for _, scheme in ipairs(core.schemes()) do backendOf[scheme.name] = scheme.backend end
+
+-- A class whose base may be written with or without "scheme:", and with any other scheme of the same backend.
+local function define(name, scheme)
   local class = PersistBase:extend(name)
-  local schemes = { [scheme] = true }
-  for _, other in ipairs(others or {}) do schemes[other] = true end
   class.native, class.scheme = true, scheme
   for method, fn in pairs(core.below) do
     if PersistBase[method] then class[method] = fn end -- for subclasses that call their parent's
   end
   -- The base as a URL.
   function class.urlOf(base)
-    if schemes[base:match("^([%l%d+.-]+):")] then return base end
+    local given = base:match("^([%l%d+.-]+):")
+    if given and backendOf[given] == backendOf[scheme] then return base end
     return scheme .. ":" .. base:gsub("%%", "%%25"):gsub("?", "%%3F")
   end
   function class:init(entityName, baseDir, options)
@@ -47,8 +49,8 @@ define("LmdbPersist", "lmdb")
 define("FilePersist", "file")
 define("MemoryPersist", "memory")
 define("NullPersist", "null")
-define("RedisPersist", "redis", { "rediss", "redis+unix", "redis+sentinel", "redis+cluster" })
-define("PostgresPersist", "postgres", { "postgresql" })
-define("MongoPersist", "mongodb", { "mongo", "mongodb+srv" })
+define("RedisPersist", "redis")
+define("PostgresPersist", "postgres")
+define("MongoPersist", "mongodb")
 
 return M

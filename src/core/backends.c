@@ -45,6 +45,13 @@ const hf_backend *hf__backend_find(const char *scheme) {
   return found;
 }
 
+const hf_backend *hf__backend_at(size_t index) {
+  size_t i = 0;
+  while (i < index && hf__builtin_backends[i]) i++;
+  if (hf__builtin_backends[i]) return hf__builtin_backends[i];
+  return index - i < REGISTERED_MAX ? registered[index - i] : NULL;
+}
+
 const char *hf__backend_absent(const char *scheme) {
   const hf__absent_scheme *s = hf__absent_schemes;
   while (s->scheme && strcmp(s->scheme, scheme) != 0) s++;
@@ -67,8 +74,8 @@ static void add_names(char *out, size_t capacity, const hf_backend *b) {
 
 void hf__backend_names(char *out, size_t capacity) {
   out[0] = '\0';
-  for (const hf_backend *const *b = hf__builtin_backends; *b; b++) add_names(out, capacity, *b);
-  for (int i = 0; i < REGISTERED_MAX && registered[i]; i++) add_names(out, capacity, registered[i]);
+  const hf_backend *b;
+  for (size_t i = 0; (b = hf__backend_at(i)); i++) add_names(out, capacity, b);
 }
 
 static hf_status check_abi(const hf_backend *b, hf_error *err) {

@@ -11,6 +11,9 @@
 const hf_backend *hf__backend_find(const char *name);
 void hf__backend_names(char *out, size_t capacity);
 
+/* The tables in turn, from 0, without what comes with each; NULL: no more. */
+const hf_backend *hf__backend_at(size_t index);
+
 /* A URL scheme that Holdfast knows and this build leaves out (HOLDFAST_BACKENDS in CMakeLists.txt). */
 typedef struct hf__absent_scheme {
   const char *scheme;  /* "rediss" */

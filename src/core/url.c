@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * Parsing store URLs.  One allocation holds every decoded piece.  Settings that
- * all stores share go into hf_options; others are passed to the backend if it
+ * Parsing store URLs.  One allocation holds every decoded piece.  Options that
+ * all stores share (options.h) go into hf_options; others are passed to the backend if it
  * lists them, and refused otherwise, so that a misspelt one is never ignored.
  */
 #include "core/url.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +14,7 @@
 #include "base/layout.h"
 #include "base/redact.h"
 #include "core/backends.h"
+#include "core/options.h"
 
 /* Length of "scheme" in "scheme:...", or 0 if the text does not begin so. */
 static size_t scheme_length(const char *s) {
@@ -45,73 +45,18 @@ bool hf_url_decode(char *text) {
   return true;
 }
 
-const char *hf_durability_name(hf_durability durability) {
-  static const char *const names[] = {"sync", "nometasync", "nosync"};
-  return (unsigned)durability < sizeof names / sizeof *names ? names[durability] : NULL;
+static bool has_parameter(const hf_backend *backend, const char *wanted) {
+  const char *const *name = backend->parameters;
+  while (name && *name && strcmp(*name, wanted) != 0 && strcmp(*name, "*") != 0) name++;
+  return name && *name;
 }
 
-static bool parse_size(const char *text, uint64_t *out) {
-  char *end;
-  errno = 0;
-  if (!isdigit((unsigned char)*text)) return false;
-  unsigned long long n = strtoull(text, &end, 10);
-  if (errno) return false;
-  const char *units = "kmgt", *unit = *end ? strchr(units, tolower((unsigned char)*end)) : NULL;
-  if (unit) {
-    unsigned shift = 10 * (unsigned)(unit - units + 1);
-    if (n > UINT64_MAX >> shift) return false;
-    n <<= shift;
-    end++;
-  }
-  *out = n;
-  return *end == '\0';
-}
-
-bool hf_duration_parse(const char *text, int64_t *ms) {
-  static const struct {
-    const char *name;
-    double ms;
-  } units[] = {{"ms", 1}, {"s", 1e3}, {"m", 60e3}, {"h", 3600e3}, {"d", 86400e3}};
-  char *end;
-  if (!isdigit((unsigned char)*text)) return false;
-  double n = strtod(text, &end);
-  for (size_t i = 0; i < sizeof units / sizeof *units; i++)
-    if (strcmp(end, units[i].name) == 0 && n * units[i].ms >= 1 && n * units[i].ms < 1e13) {
-      *ms = (int64_t)(n * units[i].ms);
-      return true;
-    }
-  return false;
-}
-
-static bool parse_bool(const char *text, bool *out) {
-  *out = strcmp(text, "1") == 0 || strcmp(text, "true") == 0;
-  return *out || strcmp(text, "0") == 0 || strcmp(text, "false") == 0;
-}
-
-/* Takes one "name=value" that every store understands.  HF_NOT_FOUND: not one of those. */
-static hf_status common_parameter(hf_options *o, const char *name, const char *value, hf_error *err) {
-  bool ok = false, flag;
-  if (strcmp(name, "durability") == 0) {
-    for (int i = 0; hf_durability_name((hf_durability)i); i++)
-      if (strcmp(value, hf_durability_name((hf_durability)i)) == 0) {
-        o->durability = (hf_durability)i;
-        ok = true;
-      }
-    if (!ok)
-      return hf__fail(err, HF_INVALID_ARGUMENT, "durability must be sync, nometasync or nosync, not '%s'", value);
-  } else if (strcmp(name, "mapsize") == 0 || strcmp(name, "maxsize") == 0) {
-    if (!parse_size(value, name[1] == 'a' && name[2] == 'p' ? &o->map_size : &o->max_size))
-      return hf__fail(err, HF_INVALID_ARGUMENT, "%s must be bytes such as 1048576, 64m or 4g, not '%s'", name, value);
-  } else if (strcmp(name, "readonly") == 0 || strcmp(name, "create") == 0 || strcmp(name, "networkfs") == 0) {
-    if (!parse_bool(value, &flag))
-      return hf__fail(err, HF_INVALID_ARGUMENT, "%s must be 0 or 1, not '%s'", name, value);
-    if (name[0] == 'r') o->read_only = flag;
-    if (name[0] == 'c') o->must_exist = !flag;
-    if (name[0] == 'n') o->allow_network_fs = flag;
-  } else {
-    return HF_NOT_FOUND;
-  }
-  return HF_OK;
+static hf_status fail_unknown_option(const hf_backend *backend, const char *unknown, hf_error *err) {
+  char known[HF__OPTIONS_TEXT];
+  hf__options_names(known);
+  for (const char *const *name = backend->parameters; name && *name; name++) hf__options_list(known, *name);
+  return hf__fail(err, HF_INVALID_ARGUMENT, "store URL: %s stores have no option '%s'; the options are %s",
+                  backend->name, unknown, known);
 }
 
 static hf_status parse_query(hf__url *url, const hf_backend *backend, char *query, char *rest, hf_error *err) {
@@ -123,17 +68,10 @@ static hf_status parse_query(hf__url *url, const hf_backend *backend, char *quer
     char *value = strchr(p, '=');
     if (!value) return hf__fail(err, HF_INVALID_ARGUMENT, "store URL: '%s' needs a value, as in %s=1", p, p);
     *value++ = '\0';
-    hf_status status = common_parameter(&url->options, p, value, err);
-    if (status == HF_OK) continue;
-    if (status != HF_NOT_FOUND) return status;
-    bool known = false;
-    for (const char *const *name = backend->parameters; name && *name; name++)
-      known |= strcmp(*name, p) == 0 || strcmp(*name, "*") == 0;
-    if (!known)
-      return hf__fail(err, HF_INVALID_ARGUMENT,
-                      "store URL: %s stores have no setting '%s' (all stores have durability, mapsize, maxsize, "
-                      "readonly, create, networkfs)",
-                      backend->name, p);
+    const hf__option *option = hf__option_by_name(p);
+    if (option && hf__option_parse(option, value, &url->options, err)) return HF_INVALID_ARGUMENT;
+    if (option) continue;
+    if (!has_parameter(backend, p)) return fail_unknown_option(backend, p, err);
     if (keep != rest) *keep++ = '&';
     size_t n = strlen(p), m = strlen(value);
     memmove(keep, p, n);
@@ -182,8 +120,9 @@ static hf_status parse(const char *base, const hf_options *options, hf__url *out
   if (options) {
     hf_status status = hf__options_take(options, &out->options, err);
     if (status) return status;
-    if ((unsigned)out->options.durability > HF_DURABILITY_NOSYNC)
-      return hf__fail(err, HF_INVALID_ARGUMENT, "durability must be sync, nometasync or nosync");
+    char modes[HF__OPTIONS_TEXT];
+    if (!hf_durability_name(out->options.durability))
+      return hf__fail(err, HF_INVALID_ARGUMENT, "durability must be one of %s", hf__durability_names(modes));
   }
   if (!base || !*base)
     return hf__fail(err, HF_INVALID_ARGUMENT, "the base is empty: give a directory such as ./data, or a store URL");

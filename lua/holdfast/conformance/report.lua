@@ -6,9 +6,8 @@ local core = require "holdfast.core"
 
 local M = {}
 
-local CAPABILITIES = {
-  "durable", "transaction", "snapshot", "nested", "revision", "ifAbsent", "atomicBatch", "quarantine", "checksum",
-}
+local CAPABILITIES = {}
+for i, capability in ipairs(core.capabilities()) do CAPABILITIES[i] = capability.name end
 
 local function lines(text) return (text or ""):gmatch("[^\n]+") end
 

@@ -256,6 +256,33 @@ function core.checkRange(store, range) end
 ---@raise script for anything else
 function core.steps(what, iterator, state, control) end
 
+---An option of stores.
+---@class holdfast.OptionRow
+---@field name string in a URL: "mapsize"
+---@field key string in a table: "mapSize"
+---@field type "durability"|"bytes"|"flag"
+---@field default string as a script writes it
+---@field backends string those that heed it, or "all"
+---@field meaning string
+---@field values? string[] what it may be
+
+---The options of stores: their names in URLs and in tables, and what they mean.
+---@return holdfast.OptionRow[]
+function core.options() end
+
+---The capabilities that a backend may have, and what each promises.
+---@return {name: string, promise: string}[]
+function core.capabilities() end
+
+---The methods of the contract, which a class may have itself: those that it must have, those that it may have, and
+---those of which it has all or none.
+---@return {name: string, kind: "required"|"optional"|"transaction"}[]
+function core.methods() end
+
+---The schemes of URLs, and the backend that each means; `absent` is what this build was made without.
+---@return {name: string, backend: string, absent: boolean}[]
+function core.schemes() end
+
 ---The handle of an instance whose class has methods of its own.  For PersistBase.init.
 ---@param instance PersistBase
 ---@param entityName string

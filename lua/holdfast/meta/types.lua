@@ -6,12 +6,12 @@
 ---How to open a store: the third argument of a class.  All handles of a process on a store must agree on durability,
 ---maxSize and readOnly.
 ---@class holdfast.Options
----@field durability? "sync"|"nometasync"|"nosync" what a write has survived when it returns; "sync" is the default
+---@field durability? "sync"|"nometasync"|"nosync" what a write has survived when it returns
 ---@field mapSize? integer bytes of address space mapped at first; grows by itself
----@field maxSize? integer bytes the store may grow to, then writes raise `full` (deleting goes on); 0: no limit
+---@field maxSize? integer bytes the store may grow to, at least 65536; then writes raise `full`. 0: no limit
 ---@field readOnly? boolean refuse every write, create nothing
----@field create? boolean false: raise `not_found` where there is no store
----@field networkFs? boolean open LMDB on a network filesystem: only if one machine alone uses it
+---@field create? boolean `false`: raise `not_found` where there is no store
+---@field networkFs? boolean open LMDB on a network filesystem; only if one machine alone uses it
 
 ---Which entities, in natural order of ids.  Empty: all.
 ---@class holdfast.Range

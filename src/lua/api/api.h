@@ -18,6 +18,7 @@ void hfL_lease_open(lua_State *L, int cx);
 void hfL_checksum_open(lua_State *L, int cx);
 void hfL_transaction_open(lua_State *L, int cx);
 void hfL_values_open(lua_State *L, int cx);
+void hfL_lists_open(lua_State *L, int cx);
 
 /* Pushes the table holdfast.core.adapters. */
 void hfL_adapters_open(lua_State *L, int cx);

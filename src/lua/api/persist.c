@@ -99,8 +99,8 @@ static int lhf_check_id(lua_State *L) {
   return 1;
 }
 
-/* supports(store) -> {durable=true, transaction=true, ..., readMany=true, ...}: what the backend promises, and which of
- * the operations that the core would otherwise make of others it does itself */
+/* supports(store) -> {durable=true, transaction=true, ..., readMany=true, ...}: the capabilities of the backend, and
+ * which of the operations that the core would otherwise make of others it does itself */
 static int lhf_supports(lua_State *L) {
   hfL_push_supports(L, hfL_check_persist(L));
   return 1;

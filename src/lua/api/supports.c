@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The table of what the store of a handle supports: what its backend promises, and which of the
+ * The table of what the store of a handle supports: the capabilities of its backend, and which of the
  * operations that the core would otherwise make of others it does itself.
  */
 #include "lua/api/supports.h"

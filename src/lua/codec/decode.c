@@ -379,7 +379,8 @@ static inlined const char *push_number(decoder *d, const char *start) {
       p++;
     }
     ptrdiff_t places = p - fraction;
-    if (unlikely(places == 0 || count + places > 18 || digits > (uint64_t)HF__WHOLE_MAX)) return push_number_slow(d, start);
+    if (unlikely(places == 0 || count + places > 18 || digits > (uint64_t)HF__WHOLE_MAX))
+      return push_number_slow(d, start);
     value = (double)(int64_t)digits / power_of_ten[places];
   } else {
     value = (double)(int64_t)digits;

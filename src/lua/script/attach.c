@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * How script classes get handles.  An instance asks for its own when it is made: serve() puts an hfL_entity behind
- * it.  What the class has, and what it promises, was found out by
+ * it.  What the class has, and its capabilities, were found out by
  * lua/holdfast/class.lua.
  *
  * URLs that mean instances are in url.c.

@@ -7,30 +7,35 @@
 
 #include <stdint.h>
 
-/* The methods that the bridge knows, by name.  The first eight are what a class of its own must have. */
+/* What a method is to a class of its own: it must have it, it may have it, or has all three of the kind or none. */
+typedef enum hfL_method_kind { HFL_REQUIRED, HFL_OPTIONAL, HFL_TRANSACTION } hfL_method_kind;
+
+/* The methods that the bridge knows: the contract, which a class overrides.  A row more means that a method of this
+ * name, which a class of somebody's may have today for something else, is called in place of ours: a new operation that
+ * is no part of a backend goes to lua/holdfast/PersistBase.lua, where the class's own wins. */
 #define HFL_METHOD_MAP(X)                                                                                              \
-  X(WAIT_FOR_INIT, "waitForInit")                                                                                      \
-  X(READ_VALUE, "readValue")                                                                                           \
-  X(HAS_VALUE, "hasValue")                                                                                             \
-  X(WRITE_VALUE, "writeValue")                                                                                         \
-  X(REMOVE_VALUE, "removeValue")                                                                                       \
-  X(REMOVE_ALL, "removeAll")                                                                                           \
-  X(VALUES, "values")                                                                                                  \
-  X(KEYS, "keys")                                                                                                      \
-  X(READ_ENTRY, "readEntry")                                                                                           \
-  X(ENTRIES, "entries")                                                                                                \
-  X(COUNT, "count")                                                                                                    \
-  X(READ_MANY, "readMany")                                                                                             \
-  X(WRITE_MANY, "writeMany")                                                                                           \
-  X(REMOVE_MANY, "removeMany")                                                                                         \
-  X(STAT, "stat")                                                                                                      \
-  X(CLOSE, "close")                                                                                                    \
-  X(BEGIN, "begin")                                                                                                    \
-  X(COMMIT, "commit")                                                                                                  \
-  X(ROLLBACK, "rollback")
+  X(WAIT_FOR_INIT, "waitForInit", REQUIRED)                                                                            \
+  X(READ_VALUE, "readValue", REQUIRED)                                                                                 \
+  X(HAS_VALUE, "hasValue", REQUIRED)                                                                                   \
+  X(WRITE_VALUE, "writeValue", REQUIRED)                                                                               \
+  X(REMOVE_VALUE, "removeValue", REQUIRED)                                                                             \
+  X(REMOVE_ALL, "removeAll", REQUIRED)                                                                                 \
+  X(VALUES, "values", REQUIRED)                                                                                        \
+  X(KEYS, "keys", REQUIRED)                                                                                            \
+  X(READ_ENTRY, "readEntry", OPTIONAL)                                                                                 \
+  X(ENTRIES, "entries", OPTIONAL)                                                                                      \
+  X(COUNT, "count", OPTIONAL)                                                                                          \
+  X(READ_MANY, "readMany", OPTIONAL)                                                                                   \
+  X(WRITE_MANY, "writeMany", OPTIONAL)                                                                                 \
+  X(REMOVE_MANY, "removeMany", OPTIONAL)                                                                               \
+  X(STAT, "stat", OPTIONAL)                                                                                            \
+  X(CLOSE, "close", OPTIONAL)                                                                                          \
+  X(BEGIN, "begin", TRANSACTION)                                                                                       \
+  X(COMMIT, "commit", TRANSACTION)                                                                                     \
+  X(ROLLBACK, "rollback", TRANSACTION)
 
 typedef enum hfL_method {
-#define HFL_METHOD_ENUM(id, name) HFL_##id,
+#define HFL_METHOD_ENUM(id, name, kind) HFL_##id,
   HFL_METHOD_MAP(HFL_METHOD_ENUM)
 #undef HFL_METHOD_ENUM
       HFL_METHOD_COUNT
@@ -38,5 +43,6 @@ typedef enum hfL_method {
 
 /* As classes spell it: "readValue". */
 const char *hfL_method_name(hfL_method method);
+hfL_method_kind hfL_method_kind_of(hfL_method method);
 
 #endif

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/number.h"
+#include "core/options.h"
 #include "lua/state/error.h"
 
 hf_slice hfL_check_id(lua_State *L, int index, const char *what, char number[HF_NUMBER_MAX]) {
@@ -41,43 +42,35 @@ int hfL_raise_for(lua_State *L, hf_persist *p, hf_slice id, hf_error *err) {
 
 /* ---- options */
 
-static uint64_t check_bytes(lua_State *L, int index, const char *name) {
-  uint64_t n;
-  if (!hfL_to_whole(L, index, &n)) hfL_misuse(L, "options.%s must be a whole number of bytes", name);
-  return n;
-}
-
-static bool check_flag(lua_State *L, int index, const char *name) {
-  if (!lua_isboolean(L, index)) hfL_misuse(L, "options.%s must be true or false", name);
-  return lua_toboolean(L, index);
+/* Sets the option to the value on top of the stack. */
+static void take_option(lua_State *L, const hf__option *option, hf_options *out) {
+  char modes[HF__OPTIONS_TEXT];
+  uint64_t bytes;
+  switch (option->type) {
+  case HF__OPTION_DURABILITY:
+    if (lua_type(L, -1) != LUA_TSTRING || !hf__option_set_durability(option, lua_tostring(L, -1), out))
+      hfL_misuse(L, "options.%s must be one of %s", option->key, hf__durability_names(modes));
+    break;
+  case HF__OPTION_BYTES:
+    if (!hfL_to_whole(L, -1, &bytes)) hfL_misuse(L, "options.%s must be a whole number of bytes", option->key);
+    hf__option_set_bytes(option, bytes, out);
+    break;
+  case HF__OPTION_FLAG:
+    if (!lua_isboolean(L, -1)) hfL_misuse(L, "options.%s must be true or false", option->key);
+    hf__option_set_flag(option, lua_toboolean(L, -1), out);
+    break;
+  }
 }
 
 void hfL_check_options(lua_State *L, int index, hf_options *out) {
+  char keys[HF__OPTIONS_TEXT];
   *out = (hf_options)HF_OPTIONS_INIT;
   if (lua_isnoneornil(L, index)) return;
   if (!lua_istable(L, index)) hfL_misuse(L, "options must be a table, not a %s", luaL_typename(L, index));
   for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
-    const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "?";
-    if (strcmp(name, "durability") == 0) {
-      const char *value = lua_tostring(L, -1);
-      int i = 0;
-      const char *known;
-      while ((known = hf_durability_name((hf_durability)i)) && (!value || strcmp(value, known) != 0)) i++;
-      if (!known) hfL_misuse(L, "options.durability must be \"sync\", \"nometasync\" or \"nosync\"");
-      out->durability = (hf_durability)i;
-    } else if (strcmp(name, "mapSize") == 0) {
-      out->map_size = check_bytes(L, -1, name);
-    } else if (strcmp(name, "maxSize") == 0) {
-      out->max_size = check_bytes(L, -1, name);
-    } else if (strcmp(name, "readOnly") == 0) {
-      out->read_only = check_flag(L, -1, name);
-    } else if (strcmp(name, "create") == 0) {
-      out->must_exist = !check_flag(L, -1, name);
-    } else if (strcmp(name, "networkFs") == 0) {
-      out->allow_network_fs = check_flag(L, -1, name);
-    } else {
-      hfL_misuse(L, "there is no option '%s': durability, mapSize, maxSize, readOnly, create and networkFs exist",
-                 name);
-    }
+    const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "?";
+    const hf__option *option = hf__option_by_key(key);
+    if (!option) hfL_misuse(L, "there is no option '%s'; the options are %s", key, hf__options_keys(keys));
+    take_option(L, option, out);
   }
 }

@@ -389,7 +389,7 @@ describe("the command", function()
     it("stand in the URL as well", function()
       ok { "put", store, "signal", "a", "1" }
       fails(3, "read", { "put", "lmdb:" .. store .. "?readonly=1", "signal", "b", "1" })
-      fails(2, "no setting 'bogus'", { "ls", "lmdb:" .. store .. "?bogus=1" })
+      fails(2, "no option 'bogus'", { "ls", "lmdb:" .. store .. "?bogus=1" })
     end)
 
     it("fit stores that keep nothing", function()

@@ -398,6 +398,23 @@ function generate.capabilities()
   return rows
 end
 
+-- What the value of an option is, beside what it means.
+local function choices(option)
+  if not option.values then return "" end
+  local quoted = {}
+  for i, value in ipairs(option.values) do quoted[i] = '`"' .. value .. '"`' end
+  return ": " .. table.concat(quoted, ", ", 1, #quoted - 1) .. " or " .. quoted[#quoted] .. ", see below"
+end
+
+function generate.options()
+  local rows = { "| option | in a URL | default | means | heeded by |", "|---|---|---|---|---|" }
+  for _, option in ipairs(require("holdfast.core").options()) do
+    rows[#rows + 1] = ("| `%s` | `%s` | `%s` | %s | %s |"):format(option.key, option.name, option.default,
+      option.meaning .. choices(option), option.backends)
+  end
+  return rows
+end
+
 function generate.promises()
   local rows = { "| flag | in `supports` | promise |", "|---|---|---|" }
   for flag, name, promise in backendHeader():gmatch('X%(([%u_]+), %d+, "(%a+)", "([^"]+)"%)') do

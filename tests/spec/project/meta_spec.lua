@@ -115,6 +115,30 @@ describe("the stubs for editors", function()
     assert.same(known, written)
   end)
 
+  it("have every option of a store, as a field that means the same", function()
+    local text, known, written = read("lua/holdfast/meta/types.lua"):match("@class holdfast.Options\n(.-)\n\n"), {}, {}
+    local types = { bytes = "integer", flag = "boolean" }
+    for i, option in ipairs(core.options()) do
+      local kind = option.values and '"' .. table.concat(option.values, '"|"') .. '"' or types[option.type]
+      known[i] = ("%s? %s %s"):format(option.key, kind, option.meaning)
+    end
+    for field in text:gmatch("@field ([^\n]+)") do written[#written + 1] = field end
+    assert.same(known, written)
+  end)
+
+  it("have every durability that the header has, by the same name", function()
+    local header, names = read("src/include/holdfast/holdfast.h"), {}
+    for name in header:gmatch("\n  HF_DURABILITY_(%u+)") do names[#names + 1] = name:lower() end
+    assert.same(names, core.options()[1].values)
+  end)
+
+  it("have every option that the header names in its URL", function()
+    local url, names, known = read("src/include/holdfast/holdfast.h"):match('"lmdb:PATH%?([^"]+)"'), {}, {}
+    for name in url:gmatch("(%l+)=") do names[#names + 1] = name end
+    for i, option in ipairs(core.options()) do known[i] = option.name end
+    assert.same(known, names)
+  end)
+
   it("have every capability", function()
     local text = read("lua/holdfast/meta/types.lua"):match("@class holdfast.Supports\n(.-)\n\n")
     local known, written = {}, {}

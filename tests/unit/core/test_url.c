@@ -2,6 +2,8 @@
  *
  * Store URLs: what they mean, what is refused, and that passwords do not show.
  */
+#include "core/backends.h"
+#include "core/options.h"
 #include "core/url.h"
 
 #include "unit/support.h"
@@ -85,6 +87,46 @@ static void sizes_have_units(void **state) {
   }
 }
 
+static void an_option_that_is_not_there_is_answered_with_those_that_are(void **state) {
+  (void)state;
+  hf_error err;
+  hf__url url;
+  FAILS(HF_INVALID_ARGUMENT, hf__url_parse("file:x?unknown=1", NULL, &url, &err));
+  CONTAINS(err.message, "file stores have no option 'unknown'; the options are durability, mapsize");
+  for (const hf__option *o = hf__options; o->name; o++) CONTAINS(err.message, o->name);
+  if (hf__backend_find("redis")) {
+    FAILS(HF_INVALID_ARGUMENT, hf__url_parse("redis:x?unknown=1", NULL, &url, &err));
+    CONTAINS(err.message, "networkfs, timeout"); /* what the backend has beside */
+  }
+  FAILS(HF_INVALID_ARGUMENT, hf__url_parse("lmdb:x?durability=some", NULL, &url, &err));
+  for (int i = 0; hf_durability_name((hf_durability)i); i++)
+    CONTAINS(err.message, hf_durability_name((hf_durability)i));
+}
+
+static void every_option_reaches_a_member_of_its_own(void **state) {
+  (void)state;
+  hf_error err;
+  static const char *const values[] = {"nosync", "1k", "1"};
+  for (const hf__option *o = hf__options; o->name; o++) {
+    hf_options changed = HF_OPTIONS_INIT, plain = HF_OPTIONS_INIT;
+    OK(hf__option_parse(o, o->is_inverted ? "0" : values[o->type], &changed, &err));
+    assert_ptr_equal(hf__option_by_name(o->name), o);
+    assert_ptr_equal(hf__option_by_key(o->key), o);
+    size_t differ = 0, size = o->type == HF__OPTION_BYTES        ? sizeof(uint64_t)
+                              : o->type == HF__OPTION_DURABILITY ? sizeof(hf_durability)
+                                                                 : sizeof(bool);
+    for (size_t i = 0; i < sizeof plain; i++)
+      if (((const char *)&changed)[i] != ((const char *)&plain)[i]) {
+        assert_true(i >= o->member && i < o->member + size);
+        differ++;
+      }
+    assert_true(differ > 0);
+    for (const hf__option *other = hf__options; other != o; other++) assert_true(other->member != o->member);
+  }
+  assert_null(hf__option_by_name("mapSize"));
+  assert_null(hf__option_by_key("mapsize"));
+}
+
 static void what_cannot_be_meant_is_refused(void **state) {
   (void)state;
   hf_error err;
@@ -156,6 +198,8 @@ int main(void) {
       cmocka_unit_test(settings_in_the_url_override_the_options),
       cmocka_unit_test(sizes_have_units),
       cmocka_unit_test(what_cannot_be_meant_is_refused),
+      cmocka_unit_test(an_option_that_is_not_there_is_answered_with_those_that_are),
+      cmocka_unit_test(every_option_reaches_a_member_of_its_own),
       cmocka_unit_test(options_that_were_not_initialised_are_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

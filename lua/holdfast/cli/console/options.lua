@@ -3,6 +3,8 @@
 -- Arguments and options that several subcommands share, so that they are spelt,
 -- checked and explained the same everywhere.
 
+local core = require "holdfast.core"
+
 local M = {}
 
 -- For argparse: turns the text of a count into a number, or says what is wrong with it.
@@ -35,9 +37,18 @@ function M.readonly(command)
   command:flag("--readonly"):description("Open the store for reading only: not even quarantine is written.")
 end
 
+-- The names of the modes of durability, the default first.
+local function durabilities()
+  for _, option in ipairs(core.options()) do
+    if option.type == "durability" then return option.values end
+  end
+end
+
 function M.durability(command)
-  command:option("--durability"):argname("MODE"):choices { "sync", "nometasync", "nosync" }
-    :description("What a power cut may take: sync (nothing, the default), nometasync or nosync.")
+  local modes = durabilities()
+  command:option("--durability"):argname("MODE"):choices(modes)
+    :description(("What a power cut may take: %s (nothing, the default), %s."):format(modes[1],
+      table.concat(modes, " or ", 2)))
 end
 
 -- For subcommands that change what a strategy host may be running on.
