@@ -8,8 +8,12 @@
 -- A subclass with methods of its own is a backend: what its users call are the same C
 -- functions, which check everything and then call the class's methods (src/lua/script/instance.h).
 -- So every class has two sides.  Its `face` is what instances have: the checked
--- functions first, then the class.  The class itself has its methods as they were written, for
+-- functions of the contract first, then the class.  The class itself has its methods as they were written, for
 -- the C side and for calls like Parent.writeValue(self, ...).
+--
+-- No name hides a class's own.  Only the contract is in faces, whose methods call the class's; every other method of
+-- ours is inherited, and every field that is not of the contract gives way to a method.  So a later version can have a
+-- method that a class of today has too.  What calls such a method of ours takes it from core, not from the instance.
 
 local core = require "holdfast.core"
 local classes = require "holdfast.class"
@@ -20,15 +24,12 @@ local classes = require "holdfast.class"
 ---@field supports table<string, boolean>
 local PersistBase = {
   className = "PersistBase",
-  native = true, -- the methods here are the runtime's
 }
 
 -- The methods in C.
-local METHODS = {
-  "waitForInit", "readValue", "readEntry", "hasValue", "writeValue", "removeValue", "removeAll", "values", "keys",
-  "entries", "count", "readMany", "writeMany", "removeMany", "snapshot", "stat", "close",
-}
-for _, name in ipairs(METHODS) do PersistBase[name] = core[name] end
+for _, names in ipairs { classes.contract, classes.inherited } do
+  for _, name in ipairs(names) do PersistBase[name] = core[name] end
+end
 
 local function misuse(self, ...)
   local name = type(self) == "table" and rawget(self, "entityName") or nil
@@ -59,11 +60,16 @@ local function scriptValues(self, range)
   return classes.loop(self, "values", method, range and range.limit)
 end
 
+-- The key of what is true of an instance once its own close() was called.
+local CLOSED = {}
+
 local function scriptClose(self)
   checkInstance(self, "close")
-  local method = classes.ownMethod(getmetatable(self).class, "close")
-  if method and not rawget(self, "closed") then
-    self.closed = true
+  local class = getmetatable(self).class
+  local method = classes.ownMethod(class, "close")
+  if method and not rawget(self, CLOSED) then
+    self[CLOSED] = true
+    if not classes.hides(class, "closed") then self.closed = true end
     method(self)
   end
   core.close(self)
@@ -156,22 +162,17 @@ end
 -- What a call of the class does: makes the instance and runs its constructor.
 local function construct(class, ...)
   local face = not classes.methods(class) and "instances" or classes.hasTexts(class) and "textScripts" or "scripts"
-  local self = setmetatable({}, class[face])
+  local self = setmetatable({}, classes.record(class)[face])
   self:init(...)
-  if not rawget(self, 0) then -- the constructor left its parent's out
-    local parent = class
-    while rawget(parent, "native") == nil do parent = parent.super end
-    parent.init(self, ...)
-  end
+  if not rawget(self, 0) then classes.nativeAncestor(class).init(self, ...) end -- its constructor left that out
   return self
 end
 
 -- Turns a table of methods into a class.
 local function class(methods, parent)
   local face = {}
-  for _, name in ipairs(METHODS) do face[name] = core[name] end
-  methods.instances = { __index = setmetatable(face, { __index = methods }), __tostring = instanceText,
-    class = methods }
+  for _, name in ipairs(classes.contract) do face[name] = core[name] end
+  local instances = { __index = setmetatable(face, { __index = methods }), __tostring = instanceText, class = methods }
   local scriptFace = setmetatable({
     values = scriptValues,
     filter = scriptFilter,
@@ -179,10 +180,15 @@ local function class(methods, parent)
     close = scriptClose,
   }, { __index = face })
   for name, method in pairs(face) do scriptFace[name] = rawget(scriptFace, name) or method end
-  methods.scripts = { __index = scriptFace, __tostring = instanceText, class = methods }
-  -- The loops of a class whose entities are texts are made in C, which decodes them.
-  methods.textScripts = { __index = setmetatable({ close = scriptClose }, { __index = face }),
-    __tostring = instanceText, class = methods }
+  classes.register(methods, {
+    parent = parent,
+    native = parent == nil,
+    instances = instances,
+    scripts = { __index = scriptFace, __tostring = instanceText, class = methods },
+    -- The loops of a class whose entities are texts are made in C, which decodes them.
+    textScripts = { __index = setmetatable({ close = scriptClose }, { __index = face }), __tostring = instanceText,
+      class = methods },
+  })
   return setmetatable(methods, {
     __index = parent,
     __call = construct,
@@ -220,6 +226,7 @@ function PersistBase:init(entityName, baseDir, options)
   if not of or not of.class then
     misuse(nil, "init is called on an instance: PersistBase.init(self, entityName, baseDir)")
   end
+  classes.checkFields(of.class)
   local methods = classes.methods(of.class)
   if not methods then
     self[0] = core.open(entityName, baseDir, options)
@@ -230,7 +237,7 @@ function PersistBase:init(entityName, baseDir, options)
   end
   self.entityName = entityName
   self.baseDir = baseDir
-  self.url = core.url(self)
+  if not classes.hides(of.class, "url") then self.url = core.url(self) end
   self.supports = core.supports(self)
 end
 
@@ -246,7 +253,7 @@ end
 ---     end
 ---@param name? string  for tostring() and messages
 function PersistBase:extend(name)
-  if type(self) ~= "table" or not rawget(self, "instances") then
+  if not classes.isClass(self) then
     misuse(nil, "call extend on a class: holdfast.LmdbPersist:extend(\"Name\")")
   end
   if name ~= nil and type(name) ~= "string" then
@@ -259,7 +266,7 @@ end
 ---@param of table  a class
 ---@return string[]
 function PersistBase.missingMethods(of)
-  if type(of) ~= "table" or not rawget(of, "instances") then
+  if not classes.isClass(of) then
     misuse(nil, "missingMethods: give a class, not a %s", type(of))
   end
   return classes.missingMethods(of)

@@ -92,7 +92,7 @@ local function checkBase(adapter, what, base)
 end
 
 local function checkClass(adapter, what, class)
-  if type(class) == "table" and rawget(class, "instances") then return end
+  if classes.isClass(class) then return end
   local given = type(class) == "table" and (rawget(class, 0) and "an instance" or "another table")
     or class == nil and "nil" or "a " .. type(class)
   misuse(adapter, "%s.%s: give a class made with holdfast.PersistBase:extend(\"Name\"), a concrete store such as "
@@ -111,7 +111,7 @@ local function register(adapter, what, class, base)
   end
   checkClass(adapter, what, class)
   base = checkBase(adapter, what, base)
-  if not rawget(class, "native") then classes.checkComplete(class) end
+  if not classes.isNative(class) then classes.checkComplete(class) end
   core.adapters.useClass(adapter.name, class, base, class.className .. " on " .. base, classes.storeUrl(class, base))
 end
 

@@ -26,6 +26,17 @@ local OPTIONAL, TRANSACTION = methodsOf "optional", methodsOf "transaction"
 -- Those of the contract that come free, since they are made of others (PersistBase.lua).
 local FREE = { "filter", "take" }
 
+--- The methods of the contract that are in C, and that a class overrides: what instances answer to are ours, which call
+--- the class's own through the bridge.
+M.contract = {}
+for _, names in ipairs { M.required, OPTIONAL } do
+  for _, name in ipairs(names) do M.contract[#M.contract + 1] = name end
+end
+
+--- Further methods in C that instances have.  They are inherited as any method is, so that a class's own method of the
+--- name is the one that is called, also one that was written before there was ours.
+M.inherited = { "snapshot" }
+
 -- The capabilities that a class may declare in its field `supports`, beside those that follow from its methods: as a
 -- set, and as a list for people.
 local CAPABILITIES, CAPABILITY_NAMES = {}, {}
@@ -37,44 +48,101 @@ local function refuse(class, ...)
   error(core.error("invalid_argument", class.className .. " " .. string.format(...)), 0)
 end
 
+-- What is known of a class beside its methods is under a key that no method of somebody's can have.
+local RECORD = {}
+
+---@class holdfast.ClassRecord
+---@field parent? table     the class that it extends
+---@field native boolean    its methods are ours: PersistBase, and the concrete stores
+---@field scheme? string    of a concrete store
+---@field urlOf? fun(base: string): string  its base as a URL
+---@field instances table   the metatable of instances that have no method of the contract themselves
+---@field scripts table     of those that have
+---@field textScripts table of those whose methods get and give JSON texts
+
+--- Keeps what is known of a new class.
+---@param class table
+---@param record holdfast.ClassRecord
+function M.register(class, record) rawset(class, RECORD, record) end
+
+--- What is known of a class; nil for an instance or anything else.
+---@param value any
+---@return holdfast.ClassRecord?
+function M.record(value) return type(value) == "table" and rawget(value, RECORD) or nil end
+
 --- Whether the value is a class, and not an instance or anything else.
 ---@param value any
 ---@return boolean
-function M.isClass(value) return type(value) == "table" and rawget(value, "instances") ~= nil end
+function M.isClass(value) return M.record(value) ~= nil end
 
--- The class in which the chain of scripts ends: PersistBase, or that of a concrete store.
-local function nativeAncestor(class)
-  while not rawget(class, "native") do class = class.super end
+--- Whether the methods of the class are ours.
+---@param class table
+---@return boolean
+function M.isNative(class) return rawget(class, RECORD).native end
+
+--- The class in which the chain of scripts ends: PersistBase, or that of a concrete store.
+---@param class table
+---@return table
+function M.nativeAncestor(class)
+  while not M.isNative(class) do class = rawget(class, RECORD).parent end
   return class
 end
+
+-- The URL scheme of the concrete store that the class extends; nil for one of one's own.
+local function schemeOf(class) return rawget(M.nativeAncestor(class), RECORD).scheme end
 
 --- Whether the class extends a concrete store.
 ---@param class table
 ---@return boolean
-function M.extendsStore(class) return nativeAncestor(class).scheme ~= nil end
+function M.extendsStore(class) return schemeOf(class) ~= nil end
 
 --- The URL of the store that an instance of the class with this base is on; for a class of one's own the base itself.
 ---@param class table
 ---@param base string
 ---@return string
 function M.storeUrl(class, base)
-  local native = nativeAncestor(class)
-  return native.scheme and native.urlOf(base) or base
+  local record = rawget(M.nativeAncestor(class), RECORD)
+  return record.scheme and record.urlOf(base) or base
+end
+
+-- What the class, or the nearest of its ancestors that are scripts, has under a name; and which of them.
+local function own(class, name)
+  while not M.isNative(class) do
+    local value = rawget(class, name)
+    if value ~= nil then return value, class end
+    class = rawget(class, RECORD).parent
+  end
+  return nil
 end
 
 -- A method of the class or of its ancestors that are scripts.
 local function ownMethod(class, name)
-  while not rawget(class, "native") do
-    local method = rawget(class, name)
-    if method ~= nil then
-      if type(method) ~= "function" then refuse(class, "has a %s named %s: a method is wanted", type(method), name) end
-      return method
-    end
-    class = class.super
+  local method, of = own(class, name)
+  if method ~= nil and type(method) ~= "function" then
+    refuse(of, "has a %s named %s: a method is wanted", type(method), name)
   end
-  return nil
+  return method
 end
 M.ownMethod = ownMethod
+
+--- Whether a field of this name of ours would hide a method of the class from its instances.
+---@param class table
+---@param name string
+---@return boolean
+function M.hides(class, name) return type((own(class, name))) == "function" end
+
+-- The fields that every instance has, whatever its class.
+local FIELDS = { "entityName", "baseDir", "supports" }
+
+--- Raises where the class has a method that could never be called.
+---@param class table
+function M.checkFields(class)
+  for _, name in ipairs(FIELDS) do
+    if M.hides(class, name) then
+      refuse(class, "has a method named %s, which is a field of every instance: give the method another name", name)
+    end
+  end
+end
 
 -- How many arguments a method takes beyond self; math.huge where it takes any number.
 local function arity(method)
@@ -89,9 +157,9 @@ local function takes(method, arguments) return method ~= nil and arity(method) >
 -- What the classes of the chain declare in `supports`; a subclass may take a capability back.
 local function declared(class)
   local chain, out = {}, {}
-  while not rawget(class, "native") do
+  while not M.isNative(class) do
     table.insert(chain, 1, class)
-    class = class.super
+    class = rawget(class, RECORD).parent
   end
   for _, each in ipairs(chain) do
     local supports = rawget(each, "supports")
@@ -113,7 +181,7 @@ end
 ---@return string[]
 function M.missingMethods(class)
   local missing = {}
-  if nativeAncestor(class).scheme then return missing end
+  if M.extendsStore(class) then return missing end
   for _, name in ipairs(M.required) do
     if not ownMethod(class, name) then missing[#missing + 1] = name end
   end
@@ -173,14 +241,14 @@ local function inheritedCapabilities(class, methods, below)
   for _, name in ipairs(TRANSACTION) do
     if methods[name] then refuse(class, "has %s, but extends a store that has its own transactions or none", name) end
   end
-  local own = declared(class)
-  for name, declares in pairs(own) do
+  local chosen = declared(class)
+  for name, declares in pairs(chosen) do
     if declares and not below[name] and name ~= "durable" and name ~= "ifAbsent" and name ~= "atomicBatch" then
       refuse(class, "declares supports.%s, which the store that it extends does not have", name)
     end
     capabilities[name] = declares
   end
-  checkCapabilities(class, methods, { ifAbsent = own.ifAbsent, revision = own.revision })
+  checkCapabilities(class, methods, { ifAbsent = chosen.ifAbsent, revision = chosen.revision })
   return capabilities
 end
 
@@ -188,12 +256,12 @@ end
 ---@param class table
 ---@return table<string, function>?
 function M.methods(class)
-  if rawget(class, "native") then return nil end
+  if M.isNative(class) then return nil end
   local methods = {}
   for _, names in ipairs { M.required, OPTIONAL, TRANSACTION, FREE } do
     for _, name in ipairs(names) do methods[name] = ownMethod(class, name) end
   end
-  if next(methods) == nil and nativeAncestor(class).scheme then return nil end
+  if next(methods) == nil and M.extendsStore(class) then return nil end
   return methods
 end
 

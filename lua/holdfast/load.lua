@@ -147,7 +147,7 @@ local function check(target, value, where)
     raise("invalid_argument", ("%s returned %s: an adapter returns its class, made with "
       .. "holdfast.PersistBase:extend(\"Name\")"):format(target, describe(value)), { where = where })
   end
-  if rawget(value, "native") then return value end
+  if classes.isNative(value) then return value end
   local ok, raised = pcall(classes.checkComplete, value)
   if not ok then raise(raised.code, target .. ": " .. raised.message, { where = where }) end
   return value

@@ -5,6 +5,7 @@
 
 local core = require "holdfast.core"
 local PersistBase = require "holdfast.PersistBase"
+local classes = require "holdfast.class"
 
 ---@class holdfast.stores
 ---@field LmdbPersist PersistBase     the base is a directory
@@ -23,23 +24,23 @@ for _, scheme in ipairs(core.schemes()) do backendOf[scheme.name] = scheme.backe
 -- A class whose base may be written with or without "scheme:", and with any other scheme of the same backend.
 local function define(name, scheme)
   local class = PersistBase:extend(name)
-  class.native, class.scheme = true, scheme
-  for method, fn in pairs(core.below) do
-    if PersistBase[method] then class[method] = fn end -- for subclasses that call their parent's
-  end
   -- The base as a URL.
-  function class.urlOf(base)
+  local function urlOf(base)
     local given = base:match("^([%l%d+.-]+):")
     if given and backendOf[given] == backendOf[scheme] then return base end
     return scheme .. ":" .. base:gsub("%%", "%%25"):gsub("?", "%%3F")
   end
+  local record = classes.record(class)
+  record.native, record.scheme, record.urlOf = true, scheme, urlOf
+  -- For subclasses that call their parent's.
+  for _, method in ipairs(classes.contract) do class[method] = core.below[method] end
   function class:init(entityName, baseDir, options)
     local base = baseDir == nil and scheme ~= "lmdb" and "" or baseDir
     if type(base) ~= "string" then
       error(core.error("invalid_argument",
         string.format("%s: the base must be a string, not a %s", name, type(baseDir))), 0)
     end
-    PersistBase.init(self, entityName, class.urlOf(base), options)
+    PersistBase.init(self, entityName, urlOf(base), options)
     self.baseDir = baseDir
   end
   M[name] = class

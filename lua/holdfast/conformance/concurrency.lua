@@ -174,7 +174,7 @@ local function visibility(check)
     local store = t:open()
     store:writeValue("a", "old")
     local wrote
-    store:snapshot(function(s)
+    core.snapshot(store, function(s)
       t:equal("old", s:readValue("a"), "before the other process writes")
       -- It may have to wait for the snapshot's end, which it does not do for long.
       wrote = pcall(processes.run, t, "store:writeMany { a = 'new', b = 'new' }", 3)

@@ -112,7 +112,7 @@ local function makeTarget(options)
     if not classes.isClass(class) then
       refuse("class must be a class made with holdfast.PersistBase:extend(\"Name\"), not a %s", type(class))
     end
-    if not rawget(class, "native") then classes.checkComplete(class) end
+    if not classes.isNative(class) then classes.checkComplete(class) end
     target.class = class
     target.name = class.className
     target.poison, target.fail = class.conformancePoison, class.conformanceFail
@@ -141,11 +141,11 @@ end
 
 -- Compiled code does not look at hooks: what is tested is interpreted, so that a loop without end can be ended.
 local function interpret(class)
-  while class and not rawget(class, "native") do
+  while class and not classes.isNative(class) do
     for _, method in pairs(class) do
       if type(method) == "function" then pcall(jit.off, method, true) end
     end
-    class = class.super
+    class = classes.record(class).parent
   end
 end
 

@@ -344,6 +344,19 @@ describe("the documents", function()
     assert.same({}, missing)
   end)
 
+  it("name every method of the contract, and every capability, in docs/adapters.md", function()
+    local core, text, missing = require "holdfast.core", readFile(source .. "/docs/adapters.md"), {}
+    local methods = text:match("\n## The eight methods\n(.-)\n## ") .. text:match("\n## Optional methods\n(.-)\n## ")
+    for _, method in ipairs(core.methods()) do
+      if not methods:find("[`.:]" .. method.name .. "[`(]") then missing[#missing + 1] = method.name end
+    end
+    for _, capability in ipairs(core.capabilities()) do -- quarantine is not for classes
+      local has = text:find("\n| `" .. capability.name .. "` | ", 1, true) ~= nil
+      if has == (capability.name == "quarantine") then missing[#missing + 1] = capability.name end
+    end
+    assert.same({}, missing)
+  end)
+
   it("name every command of the command in docs/command.md", function()
     local text, missing = readFile(source .. "/docs/command.md"), {}
     local _, help = shell(quote(command) .. " --help")

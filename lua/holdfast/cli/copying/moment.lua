@@ -91,7 +91,7 @@ local function try(source, names, all, fn)
     fn(self, names)
     return true
   end
-  return persists[1]:snapshot(function()
+  return core.snapshot(persists[1], function()
     local self = setmetatable({ source = source, fixed = true }, Moment)
     self.names = self:namesNow()
     if not isWhole(self, persists, M.setOf(all and names or self.names or {})) then return false end

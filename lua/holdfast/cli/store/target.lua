@@ -160,7 +160,7 @@ end
 ---@param fn function
 function Target:atOneMoment(persist, fn)
   if not persist.supports.snapshot then return fn() end
-  return persist:snapshot(fn)
+  return core.snapshot(persist, fn)
 end
 
 --- The exit code of a scan: 0, or 3 if something could not be read.
