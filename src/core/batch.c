@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "core/change.h"
 #include "core/persist.h"
 #include "core/transaction.h"
 
@@ -152,7 +153,8 @@ static hf_status put_step(hf_persist *p, void *txn, const void *what, size_t i, 
   static const hf_write_options always = HF_WRITE_OPTIONS_INIT;
   hf_info info = {0};
   const hf_put *put = (const hf_put *)what + i;
-  hf_status status = p->backend->put(p->impl, txn, p->entity, put, &always, &info, err);
+  hf__change change = {.kind = HF__CHANGE_PUT, .puts = put, .options = &always, .info = &info};
+  hf_status status = hf__change_apply(p, txn, &change, err);
   if (status) hf__error_entity(err, p->name, put->key.id); /* which of them it was */
   return status;
 }
@@ -173,9 +175,9 @@ static hf_status write_sorted(hf_persist *p, void *txn, const hf_item *items, si
     if (n && hf__order_compare(puts[n - 1].key.order, key->order) == 0) n--;
     puts[n++] = (hf_put){*key, items[sorted[i].index].json};
   }
-  const hf_backend *b = p->backend;
+  hf__change change = {.kind = HF__CHANGE_PUT_MANY, .puts = puts, .count = n};
   hf_status status =
-      b->put_many ? b->put_many(p->impl, txn, p->entity, puts, n, err) : loop(p, txn, puts, n, put_step, err);
+      p->backend->put_many ? hf__change_apply(p, txn, &change, err) : loop(p, txn, puts, n, put_step, err);
   return status ? hf__txn_note_failure(hf__persist_fail(p, txn, status, NULL, "", err), true, err) : HF_OK;
 }
 
@@ -224,7 +226,8 @@ struct removal {
 
 static hf_status remove_step(hf_persist *p, void *txn, const void *what, size_t i, hf_error *err) {
   const struct removal *r = what;
-  hf_status status = p->backend->remove(p->impl, txn, p->entity, &r->keys[i], err);
+  hf__change change = {.kind = HF__CHANGE_REMOVE, .keys = &r->keys[i]};
+  hf_status status = hf__change_apply(p, txn, &change, err);
   if (status == HF_OK) ++*r->removed;
   return status == HF_NOT_FOUND ? HF_OK : status;
 }
@@ -243,10 +246,10 @@ hf_status hf_persist_remove_many(hf_persist *p, const hf_slice *ids, size_t coun
   if (!arena || !keys) status = hf__no_memory(err);
   for (size_t i = 0; i < count && status == HF_OK; i++) status = make_key(p, arena, ids[i], &keys[i], err);
   if (status == HF_OK) {
-    const hf_backend *b = p->backend;
     struct removal r = {keys, removed};
-    status = b->remove_many ? b->remove_many(p->impl, txn, p->entity, keys, count, removed, err)
-                            : loop(p, txn, &r, count, remove_step, err);
+    hf__change change = {.kind = HF__CHANGE_REMOVE_MANY, .keys = keys, .count = count, .removed = removed};
+    status =
+        p->backend->remove_many ? hf__change_apply(p, txn, &change, err) : loop(p, txn, &r, count, remove_step, err);
     if (status) {
       *removed = 0;
       status = hf__txn_note_failure(hf__persist_fail(p, txn, status, NULL, "", err), true, err);

@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/layout.h"
+#include "core/change.h"
 #include "core/transaction.h"
 #include "core/url.h"
 
@@ -25,11 +26,30 @@ static bool set_url(hf_persist *p, const char *base) {
   return p->url && (p->secret || strcmp(p->url, base) == 0);
 }
 
-static void free_texts(hf_persist *p) {
+/* A handle with nothing but its name, and one reference.  NULL: out of memory. */
+static hf_persist *new_handle(hf_slice entity_name) {
+  hf_persist *p = calloc(1, sizeof *p);
+  char *name = malloc(entity_name.size + 1);
+  if (!p || !name) {
+    free(p);
+    free(name);
+    return NULL;
+  }
+  memcpy(name, entity_name.data, entity_name.size);
+  name[entity_name.size] = '\0';
+  p->name = (hf_slice){name, entity_name.size};
+  p->refs = 1;
+  return p;
+}
+
+static void free_handle(hf_persist *p) {
+  if (!p) return;
+  free((char *)p->name.data);
   free(p->base);
   free(p->directory);
   free(p->url);
   free(p->secret);
+  free(p);
 }
 
 hf_status hf_persist_open(hf_slice entity_name, const char *base, const hf_options *options, hf_persist **out,
@@ -55,25 +75,33 @@ hf_status hf_persist_open(hf_slice entity_name, const char *base, const hf_optio
     hf__url_free(&url);
     return status;
   }
-  hf_persist *p = calloc(1, sizeof *p);
-  char *name = malloc(entity_name.size + 1);
-  if (p && name && (p->base = strdup(base)) && set_url(p, base)) {
-    memcpy(name, entity_name.data, entity_name.size);
-    name[entity_name.size] = '\0';
-    p->name = (hf_slice){name, entity_name.size};
+  hf_persist *p = new_handle(entity_name);
+  if (p && (p->base = strdup(base)) && set_url(p, base)) {
     p->options = url.options;
     p->backend = backend;
     if (p->backend->is_path) p->directory = getcwd(NULL, 0);
-    p->refs = 1;
     *out = p;
   } else {
     status = hf__no_memory(err);
-    free(name);
-    if (p) free_texts(p);
-    free(p);
+    free_handle(p);
   }
   hf__url_free(&url);
   return status;
+}
+
+hf_status hf__persist_on(hf_store *store, hf_slice entity_name, hf_persist **out, hf_error *err) {
+  hf_persist *p = *out = new_handle(entity_name);
+  if (!p || !(p->url = strdup(store->url)) || (store->secret && !(p->secret = strdup(store->secret)))) {
+    free_handle(p);
+    *out = NULL;
+    return hf__no_memory(err);
+  }
+  p->options = store->options;
+  p->backend = store->backend;
+  p->impl = store->impl;
+  p->store = store;
+  hf__store_ref(store);
+  return HF_OK;
 }
 
 hf_status hf__persist_serve(hf_slice entity_name, const char *url, const hf__server *server, hf_persist **out,
@@ -81,18 +109,12 @@ hf_status hf__persist_serve(hf_slice entity_name, const char *url, const hf__ser
   *out = NULL;
   hf_status status = hf__entity_name_check(entity_name, err);
   if (status) return status;
-  hf_persist *p = calloc(1, sizeof *p);
-  char *name = malloc(entity_name.size + 1);
-  if (!p || !name || !set_url(p, url) || (server->base && !(p->base = strdup(server->base)))) {
-    if (p) free_texts(p);
-    free(p);
-    free(name);
+  hf_persist *p = new_handle(entity_name);
+  if (!p || !set_url(p, url) || (server->base && !(p->base = strdup(server->base)))) {
+    free_handle(p);
     return hf__no_memory(err);
   }
   if (!p->secret) p->secret = hf__url_keep_secret(server->base); /* the URL may have been without it already */
-  memcpy(name, entity_name.data, entity_name.size);
-  name[entity_name.size] = '\0';
-  p->name = (hf_slice){name, entity_name.size};
   p->options = (hf_options)HF_OPTIONS_INIT;
   p->backend = server->backend;
   p->impl = server->impl;
@@ -101,7 +123,6 @@ hf_status hf__persist_serve(hf_slice entity_name, const char *url, const hf__ser
   p->wraps = server->wraps;
   if (p->wraps) hf__persist_ref(p->wraps);
   p->served = true;
-  p->refs = 1;
   *out = p;
   return HF_OK;
 }
@@ -121,9 +142,7 @@ static void leave_store(hf_persist *p) {
 void hf__persist_unref(hf_persist *p) {
   if (--p->refs) return;
   leave_store(p);
-  free((char *)p->name.data);
-  free_texts(p);
-  free(p);
+  free_handle(p);
 }
 
 void hf_persist_close(hf_persist *p) {
@@ -265,6 +284,7 @@ static hf_status report_corrupt(hf_persist *p, void *txn, const hf_key *key, hf_
   hf__copy_text(problem, sizeof problem, err->message, strlen(err->message));
   const hf_backend *b = p->backend;
   const char *outcome = "";
+  hf__change change = {.kind = HF__CHANGE_QUARANTINE, .keys = key, .problem = problem};
   hf_error why;
   why.message[0] = '\0';
   if (!b->quarantine || strncmp(problem, HF_IN_QUARANTINE, sizeof HF_IN_QUARANTINE - 1) == 0)
@@ -274,7 +294,7 @@ static hf_status report_corrupt(hf_persist *p, void *txn, const hf_key *key, hf_
   else if (txn)
     outcome = "; it stays where it is until it is read outside a transaction";
   else
-    switch (b->quarantine(p->impl, p->entity, key, problem, &why)) {
+    switch (hf__change_apply(p, NULL, &change, &why)) {
     case HF_OK: outcome = "; its bytes were moved to quarantine"; break;
     case HF_NOT_FOUND: break;
     case HF_BUSY: *err = why; return HF_BUSY;
@@ -384,7 +404,8 @@ hf_status hf__persist_write_trusted(hf_persist *p, hf_slice id, hf_slice json, c
   status = check_conditions(p, options, err);
   if (status == HF_OK) {
     hf_put put = {k.key, json};
-    status = p->backend->put(p->impl, txn, p->entity, &put, options, info, err);
+    hf__change change = {.kind = HF__CHANGE_PUT, .puts = &put, .options = options, .info = info};
+    status = hf__change_apply(p, txn, &change, err);
     if (__builtin_expect(status == HF_OK, 1)) return HF_OK;
     if (status == HF_CONFLICT && (options->if_absent || options->if_revision))
       fail_conflict(p, &k.key, options, info, err);
@@ -409,7 +430,7 @@ hf_status hf_persist_remove(hf_persist *p, hf_slice id, hf_error *err) {
   void *txn;
   hf_status status = hf__key_init(p->name, id, &k, err);
   if (status || (status = hf__persist_enter(p, true, &txn, err))) return status;
-  status = p->backend->remove(p->impl, txn, p->entity, &k.key, err);
+  status = hf__change_apply(p, txn, &(hf__change){.kind = HF__CHANGE_REMOVE, .keys = &k.key}, err);
   return status ? hf__persist_fail(p, txn, status, &k.key, " for deletion", err) : HF_OK;
 }
 
@@ -431,8 +452,9 @@ hf_status hf_persist_quarantine(hf_persist *p, hf_slice id, const char *problem,
   hf_status status = hf__key_init(p->name, id, &k, err);
   if (status || (status = hf__persist_enter(p, true, &txn, err))) return status;
   copy_problem(problem, line);
+  hf__change change = {.kind = HF__CHANGE_DAMAGE, .keys = &k.key, .problem = line, .bytes = bytes};
   if (p->backend->quarantine_put)
-    status = p->backend->quarantine_put(p->impl, txn, p->entity, &k.key, line, bytes, err);
+    status = hf__change_apply(p, txn, &change, err);
   else
     status =
         hf__fail(err, HF_UNSUPPORTED, "%s stores have no quarantine for what is damaged elsewhere", p->backend->name);
@@ -450,7 +472,7 @@ hf_status hf_persist_remove_all(hf_persist *p, hf_error *err) {
   void *txn;
   hf_status status = hf__persist_enter(p, true, &txn, err);
   if (status) return status;
-  status = p->backend->clear(p->impl, txn, p->entity, err);
+  status = hf__change_apply(p, txn, &(hf__change){.kind = HF__CHANGE_CLEAR}, err);
   return status ? hf__txn_note_failure(hf__persist_fail(p, txn, status, NULL, "", err), true, err) : HF_OK;
 }
 

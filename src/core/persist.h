@@ -1,32 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * hf_persist from inside the library: the handle, and the entry points that the
- * Lua binding needs beside the public ones.
+ * hf_persist from inside the library: the entry points that the Lua binding needs
+ * beside the public ones.
  */
 #ifndef HF_CORE_PERSIST_H
 #define HF_CORE_PERSIST_H
 
+#include "core/handle.h"
 #include "core/order.h"
 #include "core/page.h"
-#include "core/registry.h"
-
-struct hf_persist {
-  hf_store *store;           /* NULL until the first operation has opened it */
-  const hf_backend *backend; /* whose slots serve the handle: the one that the URL names, or a script's class */
-  void *impl;                /* passed to its slots as the store */
-  void *entity;              /* passed to its slots as the entity; NULL until it was opened, unless served */
-  bool ready;                /* the first operation may go: store and entity are open */
-  bool served;               /* see hf__persist_serve() */
-  hf_persist *wraps;         /* the handle below the script's class, or NULL */
-  char *base;                /* as given: what hf_persist_init() opens; for a script's class what it was given */
-  char *directory;           /* where the process was then: what a relative path in base is relative to */
-  char *url;                 /* the same without password, for people */
-  char *secret;              /* what no message may show the passwords of: a URL for hf__error_redact(), or NULL */
-  hf_options options;
-  hf_slice name; /* the entity name, 0-terminated */
-  size_t refs;   /* the owner and its iterators */
-  bool closed;
-};
 
 /* What serves a handle whose operations are a script's, beside the slots of a store's own backend. */
 typedef struct hf__server {
@@ -42,6 +24,10 @@ typedef struct hf__server {
  * caller's.  Errors: HF_INVALID_ARGUMENT for the name, HF_NO_MEMORY. */
 hf_status hf__persist_serve(hf_slice entity_name, const char *url, const hf__server *server, hf_persist **out,
                             hf_error *err);
+
+/* Makes a handle on a store that is open already, of which it takes a reference of its own.  The name is one that the
+ * store has, or a valid one: it is not checked. */
+hf_status hf__persist_on(hf_store *store, hf_slice entity_name, hf_persist **out, hf_error *err);
 
 /* A validated id with the memory of its order key. */
 typedef struct hf__key {

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/redact.h"
+#include "core/change.h"
 #include "core/persist.h"
 #include "core/transaction.h"
 
@@ -75,8 +76,7 @@ struct walk {
 };
 
 /*   order  the order key of the record, if its key may be damaged; otherwise {NULL, 0} */
-static hf_status verify_entry(struct walk *w, void *entity, hf_slice name, const hf_entry *e, hf_slice order,
-                              hf_error *err) {
+static hf_status verify_entry(struct walk *w, hf_persist *p, const hf_entry *e, hf_slice order, hf_error *err) {
   hf_verify_report *r = w->report;
   r->entities++;
   if (e->status == HF_OK) r->bytes += e->json.size;
@@ -86,33 +86,32 @@ static hf_status verify_entry(struct walk *w, void *entity, hf_slice name, const
   const char *text = e->status ? e->json.data : problem.message;
   hf_entry shown = *e;
   shown.status = HF_CORRUPT;
-  const hf_backend *b = w->store->backend;
-  if (!w->dry_run && b->quarantine) {
+  if (!w->dry_run && p->backend->quarantine) {
     unsigned char own[HF__ORDER_KEY_MAX];
     hf_key key = {e->id, order.data ? order : (hf_slice){(const char *)own, hf_order_key(e->id, own)}};
-    hf_status status = b->quarantine(w->store->impl, entity, &key, text, err);
+    hf__change change = {.kind = HF__CHANGE_QUARANTINE, .keys = &key, .problem = text};
+    hf_status status = hf__change_apply(p, NULL, &change, err);
     if (status && status != HF_NOT_FOUND) return status;
   }
-  if (w->fn && !w->fn(w->arg, name, &shown, text, r)) w->stopped = true;
+  if (w->fn && !w->fn(w->arg, p->name, &shown, text, r)) w->stopped = true;
   return HF_OK;
 }
 
 static hf_status verify_entity(struct walk *w, hf_slice name, hf_page *page, hf_error *err) {
   const hf_backend *b = w->store->backend;
-  void *entity;
-  hf_status status = b->entity_open(w->store->impl, name, &entity, err);
+  hf_persist *p;
+  hf_status status = hf__persist_on(w->store, name, &p, err);
   if (status) return status;
-  if (b->entity_init) status = b->entity_init(w->store->impl, entity, err);
+  status = hf_persist_init(p, err);
   hf_scan scan = {.limit = VERIFY_PAGE, .max_bytes = VERIFY_BYTES, .report_corrupt = true, .walk = hf__walk_number()};
   unsigned char last[HF__ORDER_KEY_MAX];
   bool more = true;
   while (more && status == HF_OK && !w->stopped) {
     hf__page_reset(page);
     more = false;
-    status = b->scan(w->store->impl, NULL, entity, &scan, page, &more, err);
+    status = b->scan(p->impl, NULL, p->entity, &scan, page, &more, err);
     for (size_t i = 0; i < page->count && status == HF_OK && !w->stopped; i++)
-      status = verify_entry(w, entity, name, &page->entries[i],
-                            i + 1 == page->count ? page->resume : (hf_slice){NULL, 0}, err);
+      status = verify_entry(w, p, &page->entries[i], i + 1 == page->count ? page->resume : (hf_slice){NULL, 0}, err);
     if (status == HF_OK && page->count) {
       hf_slice end = page->resume;
       if (!end.data) end = (hf_slice){NULL, hf_order_key(page->entries[page->count - 1].id, last)};
@@ -125,12 +124,12 @@ static hf_status verify_entity(struct walk *w, hf_slice name, hf_page *page, hf_
       scan.lower = (hf_slice){(const char *)last, end.size};
       scan.lower_open = true;
     }
-    if (w->fn && !w->stopped && !w->fn(w->arg, name, NULL, NULL, w->report)) w->stopped = true;
+    if (w->fn && !w->stopped && !w->fn(w->arg, p->name, NULL, NULL, w->report)) w->stopped = true;
   }
   uint64_t quarantined = 0;
-  if (status == HF_OK && b->quarantined) status = b->quarantined(w->store->impl, entity, &quarantined, err);
+  if (status == HF_OK && b->quarantined) status = b->quarantined(p->impl, p->entity, &quarantined, err);
   w->report->quarantined += quarantined;
-  b->entity_close(w->store->impl, entity);
+  hf_persist_close(p);
   return status;
 }
 

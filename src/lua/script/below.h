@@ -7,6 +7,8 @@
 #define HF_LUA_SCRIPT_BELOW_H
 
 #include "base/error.h"
+#include "core/change.h"
+#include "core/slots.h"
 #include "lua/script/instance.h"
 
 /* The handle on the store that the class extends, ready for its slots; NULL with *status set otherwise. */
@@ -26,10 +28,17 @@ static inline bool hfL_is_below(const hfL_entity *e, uint32_t methods) {
 /* The bit of a method in hfL_entity.methods. */
 #define HFL_METHOD(id) (1U << HFL_##id)
 
-/* Ends a slot that has its arguments under the usual names: calls the same slot of the store below. */
+/* Ends a slot that reads: has the store below do the same (core/slots.h).  `e` and `err` under these names. */
 #define HFL_FORWARD(slot, ...)                                                                                         \
   hf_status status;                                                                                                    \
   hf_persist *p = hfL_below(e, &status, err);                                                                          \
-  return p ? p->backend->slot(p->impl, __VA_ARGS__) : status
+  return p ? hf__slot_##slot(p, __VA_ARGS__) : status
+
+/* Has the store below make the change: the second time that it passes the door (core/change.h). */
+static inline hf_status hfL_change_below(const hfL_entity *e, void *txn, const hf__change *change, hf_error *err) {
+  hf_status status;
+  hf_persist *p = hfL_below(e, &status, err);
+  return p ? hf__change_apply(p, txn, change, err) : status;
+}
 
 #endif

@@ -61,7 +61,7 @@ hf_status hfL_script_count(void *store, void *txn, void *entity, uint64_t *count
   (void)store;
   hfL_entity *e = entity;
   if (hfL_is_below(e, HFL_METHOD(COUNT) | HFL_METHOD(KEYS))) {
-    HFL_FORWARD(count, txn, p->entity, count, err);
+    HFL_FORWARD(count, txn, count, err);
   }
   if (!hfL_entity_has(e, HFL_COUNT)) return count_keys(e, count, err);
   struct count_call c = {.count = count};
@@ -87,7 +87,7 @@ static int stat_body(lua_State *L) {
 hf_status hfL_script_stat(void *store, void *txn, void *entity, hf_buffer *json, hf_error *err) {
   hfL_entity *e = entity;
   if (hfL_is_below(e, HFL_METHOD(STAT))) {
-    HFL_FORWARD(stat, txn, p->entity, json, err);
+    HFL_FORWARD(stat, txn, json, err);
   }
   if (hfL_entity_has(e, HFL_STAT)) {
     struct stat_call c = {.json = json};

@@ -59,7 +59,7 @@ hf_status hfL_script_get(void *store, void *txn, void *entity, const hf_key *key
   (void)store;
   hfL_entity *e = entity;
   if (hfL_is_below(e, HFL_METHOD(READ_VALUE) | HFL_METHOD(READ_ENTRY))) {
-    HFL_FORWARD(get, txn, p->entity, key, json, info, err);
+    HFL_FORWARD(get, txn, key, json, info, err);
   }
   struct key_call c = {.key = key, .json = json, .info = info};
   bool wants_info = info->revision != HF_REVISION_UNKNOWN;
@@ -86,7 +86,7 @@ hf_status hfL_script_has(void *store, void *txn, void *entity, const hf_key *key
   (void)store;
   hfL_entity *e = entity;
   if (hfL_is_below(e, HFL_METHOD(HAS_VALUE))) {
-    HFL_FORWARD(has, txn, p->entity, key, err);
+    HFL_FORWARD(has, txn, key, err);
   }
   struct key_call c = {.key = key};
   hf_status status = hfL_entity_call(e, HFL_HAS_VALUE, has_body, &c.call, err);
@@ -124,7 +124,7 @@ hf_status hfL_script_get_many(void *store, void *txn, void *entity, const hf_key
   (void)store;
   hfL_entity *e = entity;
   if (hfL_is_below(e, HFL_METHOD(READ_MANY))) {
-    HFL_FORWARD(get_many, txn, p->entity, keys, count, page, err);
+    HFL_FORWARD(get_many, txn, keys, count, page, err);
   }
   struct many_call c = {.keys = keys, .count = count, .page = page};
   return hfL_entity_call(e, HFL_READ_MANY, get_many_body, &c.call, err);

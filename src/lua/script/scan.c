@@ -16,6 +16,7 @@
 
 #include "base/error.h"
 #include "core/persist.h"
+#include "core/slots.h"
 #include "lua/script/call.h"
 #include "lua/script/read.h"
 #include "lua/script/steps.h"
@@ -312,7 +313,7 @@ static hf_status scan_below(hfL_entity *e, void *txn, const hf_scan *scan, hf_pa
   unsigned char at[HF__ORDER_KEY_MAX];
   size_t bytes = 0, i = 0, at_size = 0;
   keys.keys_only = true;
-  hf_status status = p->backend->scan(p->impl, txn, p->entity, &keys, ids, more, err);
+  hf_status status = hf__slot_scan(p, txn, &keys, ids, more, err);
   while (status == HF_OK && i < ids->count && !is_full(page, scan, bytes))
     status = advance(e, txn, &ids->entries[i++], scan, &json, page, &bytes, at, &at_size, err);
   if (i < ids->count) *more = true;
@@ -336,7 +337,7 @@ hf_status hfL_script_scan(void *store, void *txn, void *entity, const hf_scan *s
     status = hf_persist_init(p, err);
     if (status == HF_OK)
       status = scan->keys_only || !(hfL_entity_has(e, HFL_READ_VALUE) || hfL_entity_has(e, HFL_READ_ENTRY))
-                   ? p->backend->scan(p->impl, txn, p->entity, scan, page, more, err)
+                   ? hf__slot_scan(p, txn, scan, page, more, err)
                    : scan_below(e, txn, scan, page, more, err);
   }
   hfL_entity_unref(e);

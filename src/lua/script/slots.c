@@ -87,27 +87,29 @@ static hf_status entity_init(void *store, void *entity, hf_error *err) {
 static hf_status quarantine(void *store, void *entity, const hf_key *key, const char *problem, hf_error *err) {
   (void)store;
   hfL_entity *e = entity;
-  HFL_FORWARD(quarantine, p->entity, key, problem, err);
+  hf__change change = {.kind = HF__CHANGE_QUARANTINE, .keys = key, .problem = problem};
+  return hfL_change_below(e, NULL, &change, err);
 }
 
 static hf_status quarantined(void *store, void *entity, uint64_t *count, hf_error *err) {
   (void)store;
   hfL_entity *e = entity;
-  HFL_FORWARD(quarantined, p->entity, count, err);
+  HFL_FORWARD(quarantined, count, err);
 }
 
 static hf_status quarantine_scan(void *store, void *txn, void *entity, const hf_scan *scan, hf_page *page, bool *more,
                                  hf_error *err) {
   (void)store;
   hfL_entity *e = entity;
-  HFL_FORWARD(quarantine_scan, txn, p->entity, scan, page, more, err);
+  HFL_FORWARD(quarantine_scan, txn, scan, page, more, err);
 }
 
 static hf_status quarantine_put(void *store, void *txn, void *entity, const hf_key *key, const char *problem,
                                 hf_slice bytes, hf_error *err) {
   (void)store;
   hfL_entity *e = entity;
-  HFL_FORWARD(quarantine_put, txn, p->entity, key, problem, bytes, err);
+  hf__change change = {.kind = HF__CHANGE_DAMAGE, .keys = key, .problem = problem, .bytes = bytes};
+  return hfL_change_below(e, txn, &change, err);
 }
 
 /* ---- stores of classes of their own */

@@ -22,6 +22,7 @@
 
 #include "base/error.h"
 #include "core/persist.h"
+#include "core/slots.h"
 #include "lua/codec/json.h"
 #include "lua/script/instance.h"
 #include "lua/script/schemes.h"
@@ -206,8 +207,7 @@ static hf_status entity_init(void *store, void *entity, hf_error *err) {
 static hf_status scan(void *store, void *txn, void *entity, const hf_scan *scan, hf_page *page, bool *more,
                       hf_error *err) {
   (void)store;
-  hf_persist *p = entity;
-  return p->backend->scan(p->impl, txn, p->entity, scan, page, more, err);
+  return hf__slot_scan(entity, txn, scan, page, more, err);
 }
 
 static hf_status only_handles(hf_error *err) {
@@ -282,7 +282,7 @@ static hf_status entities(void *store, void *txn, hf_page *page, hf_error *err) 
   if (status) return status;
   status = hf_persist_init(p, err);
   if (status == HF_OK && (p->wraps || !p->served))
-    status = p->store->backend->entities(p->store->impl, txn, page, err);
+    status = hf__slot_entities(p, txn, page, err);
   else if (status == HF_OK)
     status = hf__fail(err, HF_UNSUPPORTED,
                       "this class does not say which entity names it has: give it a function entityNames(baseDir) that "

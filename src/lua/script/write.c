@@ -55,7 +55,8 @@ hf_status hfL_script_put(void *store, void *txn, void *entity, const hf_put *put
   (void)store;
   hfL_entity *e = entity;
   if (hfL_is_below(e, HFL_METHOD(WRITE_VALUE))) {
-    HFL_FORWARD(put, txn, p->entity, put, options, info, err);
+    hf__change change = {.kind = HF__CHANGE_PUT, .puts = put, .options = options, .info = info};
+    return hfL_change_below(e, txn, &change, err);
   }
   /* The text may be in the encoder's buffer, which anything that runs in Lua may overwrite. */
   char small[2048], *copy = put->json.size <= sizeof small ? small : malloc(put->json.size);
@@ -86,7 +87,7 @@ hf_status hfL_script_remove(void *store, void *txn, void *entity, const hf_key *
   (void)store;
   hfL_entity *e = entity;
   if (hfL_is_below(e, HFL_METHOD(REMOVE_VALUE))) {
-    HFL_FORWARD(remove, txn, p->entity, key, err);
+    return hfL_change_below(e, txn, &(hf__change){.kind = HF__CHANGE_REMOVE, .keys = key}, err);
   }
   struct key_call c = {.key = key};
   e->refs++;
@@ -106,7 +107,7 @@ hf_status hfL_script_clear(void *store, void *txn, void *entity, hf_error *err) 
   (void)store;
   hfL_entity *e = entity;
   if (hfL_is_below(e, HFL_METHOD(REMOVE_ALL))) {
-    HFL_FORWARD(clear, txn, p->entity, err);
+    return hfL_change_below(e, txn, &(hf__change){.kind = HF__CHANGE_CLEAR}, err);
   }
   hfL_call call;
   return hfL_entity_call(e, HFL_REMOVE_ALL, clear_body, &call, err);
@@ -139,7 +140,7 @@ hf_status hfL_script_put_many(void *store, void *txn, void *entity, const hf_put
   (void)store;
   hfL_entity *e = entity;
   if (hfL_is_below(e, HFL_METHOD(WRITE_MANY))) {
-    HFL_FORWARD(put_many, txn, p->entity, puts, count, err);
+    return hfL_change_below(e, txn, &(hf__change){.kind = HF__CHANGE_PUT_MANY, .puts = puts, .count = count}, err);
   }
   struct many_call c = {.puts = puts, .count = count};
   return hfL_entity_call(e, HFL_WRITE_MANY, put_many_body, &c.call, err);
@@ -163,7 +164,8 @@ hf_status hfL_script_remove_many(void *store, void *txn, void *entity, const hf_
   (void)store;
   hfL_entity *e = entity;
   if (hfL_is_below(e, HFL_METHOD(REMOVE_MANY))) {
-    HFL_FORWARD(remove_many, txn, p->entity, keys, count, removed, err);
+    hf__change change = {.kind = HF__CHANGE_REMOVE_MANY, .keys = keys, .count = count, .removed = removed};
+    return hfL_change_below(e, txn, &change, err);
   }
   struct many_call c = {.keys = keys, .count = count, .removed = removed};
   return hfL_entity_call(e, HFL_REMOVE_MANY, remove_many_body, &c.call, err);

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What a handle on a collection consists of.
+ */
+#ifndef HF_CORE_HANDLE_H
+#define HF_CORE_HANDLE_H
+
+#include "core/registry.h"
+
+struct hf_persist {
+  hf_store *store;           /* NULL until the first operation has opened it */
+  const hf_backend *backend; /* whose slots serve the handle: the one that the URL names, or a script's class */
+  void *impl;                /* passed to its slots as the store */
+  void *entity;              /* passed to its slots as the entity; NULL until it was opened, unless served */
+  bool ready;                /* the first operation may go: store and entity are open */
+  bool served;               /* see hf__persist_serve() */
+  hf_persist *wraps;         /* the handle below the script's class, or NULL */
+  char *base;                /* as given: what hf_persist_init() opens; for a script's class what it was given */
+  char *directory;           /* where the process was then: what a relative path in base is relative to */
+  char *url;                 /* the same without password, for people */
+  char *secret;              /* what no message may show the passwords of: a URL for hf__error_redact(), or NULL */
+  hf_options options;
+  hf_slice name; /* the entity name, 0-terminated */
+  size_t refs;   /* the owner and its iterators */
+  bool closed;
+};
+
+/* Whether nothing lies below the handle: what it writes is what its store keeps.  False for the handle of a script's
+ * class that wraps a store, whose writes come down to the handle that it wraps (see change.h). */
+static inline bool hf__is_innermost(const hf_persist *p) { return !p->wraps; }
+
+#endif
