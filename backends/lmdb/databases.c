@@ -134,12 +134,10 @@ void hf__lmdb_settle_opened(hf__lmdb_env *env, hf__lmdb_txn *t, bool keep) {
   t->opened_count = 0;
 }
 
-hf_status hf__lmdb_write_dbi(hf__lmdb_env *env, hf__lmdb_txn *t, hf__lmdb_entity *e, bool create, MDB_dbi *dbi,
+/* Opens the database in the transaction; MDB_CREATE in `flags` makes it. */
+static hf_status open_in_txn(hf__lmdb_env *env, hf__lmdb_txn *t, hf__lmdb_entity *e, unsigned flags, MDB_dbi *dbi,
                              hf_error *err) {
-  if (!atomic_load_explicit(&e->touched, memory_order_relaxed)) atomic_store(&e->touched, true);
-  *dbi = e->txn_dbi ? e->txn_dbi : atomic_load_explicit(&e->dbi, memory_order_relaxed);
-  if (*dbi) return HF_OK;
-  int rc = mdb_dbi_open(t->mdb, e->name, create ? MDB_CREATE : 0, dbi);
+  int rc = mdb_dbi_open(t->mdb, e->name, flags, dbi);
   if (rc == MDB_NOTFOUND) {
     *dbi = 0;
     return HF_OK;
@@ -151,4 +149,14 @@ hf_status hf__lmdb_write_dbi(hf__lmdb_env *env, hf__lmdb_txn *t, hf__lmdb_entity
   if (!hf__lmdb_remember_opened(t, e)) return hf_error_no_memory(err);
   e->txn_dbi = *dbi;
   return HF_OK;
+}
+
+hf_status hf__lmdb_write_dbi(hf__lmdb_env *env, hf__lmdb_txn *t, hf__lmdb_entity *e, MDB_dbi *dbi, hf_error *err) {
+  if (!atomic_load_explicit(&e->touched, memory_order_relaxed)) atomic_store(&e->touched, true);
+  *dbi = e->txn_dbi ? e->txn_dbi : atomic_load_explicit(&e->dbi, memory_order_relaxed);
+  return *dbi ? HF_OK : open_in_txn(env, t, e, 0, dbi, err);
+}
+
+hf_status hf__lmdb_make_dbi(hf__lmdb_env *env, hf__lmdb_txn *t, hf__lmdb_entity *e, MDB_dbi *dbi, hf_error *err) {
+  return open_in_txn(env, t, e, MDB_CREATE, dbi, err);
 }

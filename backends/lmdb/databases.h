@@ -29,9 +29,11 @@ int hf__lmdb_has_type(const hf__lmdb_env *env, MDB_txn *txn, hf__lmdb_entity *en
 
 /* ---- in the write transaction */
 
-/* The entity's database for writing; with `create` makes it, otherwise *dbi is 0 where there is none. */
-hf_status hf__lmdb_write_dbi(hf__lmdb_env *env, hf__lmdb_txn *txn, hf__lmdb_entity *entity, bool create, MDB_dbi *dbi,
+/* The entity's database for writing; *dbi is 0 where there is none. */
+hf_status hf__lmdb_write_dbi(hf__lmdb_env *env, hf__lmdb_txn *txn, hf__lmdb_entity *entity, MDB_dbi *dbi,
                              hf_error *err);
+/* Makes it, where there is none. */
+hf_status hf__lmdb_make_dbi(hf__lmdb_env *env, hf__lmdb_txn *txn, hf__lmdb_entity *entity, MDB_dbi *dbi, hf_error *err);
 
 /* Notes in the transaction, and those around it, that the map is full. */
 void hf__lmdb_note_full(hf__lmdb_txn *txn);

@@ -4,6 +4,7 @@
  *
  *   lmdb.c           the slots
  *   scan.c           walking an entity type
+ *   change.c         all that changes a record
  *   readers.c        read transactions
  *   writer.c         the write transaction, and those nested in it
  *   snapshot.c       transactions that only read
@@ -108,6 +109,9 @@ typedef struct hf__lmdb_txn {
   hf__lmdb_entity **opened; /* entities whose txn_dbi it set */
   size_t opened_count, opened_capacity;
 } hf__lmdb_txn;
+
+/* Our bytes as LMDB's, which are not const but not written to either. */
+static inline MDB_val hf__lmdb_val(hf_slice s) { return (MDB_val){s.size, (void *)(uintptr_t)s.data}; }
 
 /* Translates LMDB's result into a status with a message; `doing` is what failed ("commit"). */
 hf_status hf__lmdb_fail(const hf__lmdb_env *env, int rc, const char *doing, hf_error *err);

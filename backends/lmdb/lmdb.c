@@ -2,8 +2,8 @@
  *
  * The default backend: LMDB.  One environment per base directory, one named
  * database per entity name, key = order key (so the tree is in natural order),
- * value = a record (record.h).  This file holds the slots; env.h says
- * which file keeps which of LMDB's rules.
+ * value = a record (record.h).  This file holds the slots; those that change and the one that walks have files of
+ * their own.  env.h says which file keeps which of LMDB's rules.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -11,9 +11,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "change.h"
 #include "create.h"
 #include "databases.h"
-#include "map.h"
 #include "open.h"
 #include "pool.h"
 #include "quarantine.h"
@@ -183,243 +183,7 @@ static hf_status count(void *store, void *txn, void *entity, uint64_t *n, hf_err
   return status;
 }
 
-/* ---- writing.  Each write without a transaction gets one of its own; when the map is full it is undone, the map
- * grows, and it is done again. */
-
-typedef hf_status (*write_fn)(hf__lmdb_env *env, hf__lmdb_txn *t, hf__lmdb_entity *entity, void *what, hf_error *err);
-
-static hf_status write(void *store, void *txn, void *entity, write_fn fn, void *what, bool frees, hf_error *err) {
-  hf__lmdb_env *env = store;
-  if (txn) {
-    hf_status status = fn(env, txn, entity, what, err);
-    if (status == HF_FULL && ((hf__lmdb_txn *)txn)->map_full && hf__lmdb_can_grow(env))
-      hf_error_cause(err, "the map has to grow, which cannot happen inside a transaction: run the transaction again");
-    return status;
-  }
-  for (;;) {
-    hf__lmdb_txn t;
-    hf_status status = hf__lmdb_write_begin(env, &t, frees, err);
-    if (status) return status;
-    status = fn(env, &t, entity, what, err);
-    if (status)
-      hf__lmdb_write_abort(env, &t);
-    else
-      status = hf__lmdb_write_commit(env, &t, err);
-    if (status != HF_FULL || !t.map_full) return status;
-    status = hf__lmdb_make_room(env, t.map_size, frees, err);
-    if (status) return status;
-  }
-}
-
-static hf_status fail_write(hf__lmdb_env *env, hf__lmdb_txn *t, int rc, hf_error *err) {
-  if (rc == MDB_MAP_FULL) hf__lmdb_note_full(t);
-  return hf__lmdb_fail(env, rc, "write", err);
-}
-
-static int put_record(MDB_txn *txn, MDB_dbi dbi, const hf_put *put, const hf_info *info) {
-  MDB_val k = hf__lmdb_val(put->key.order), v = {RECORD_HEADER + put->json.size, NULL};
-  int rc = mdb_put(txn, dbi, &k, &v, MDB_RESERVE);
-  if (rc == 0) hf__lmdb_record_write(v.mv_data, put->key.id, put->json, info);
-  return rc;
-}
-
-struct put_one {
-  const hf_put *put;
-  const hf_write_options *options;
-  hf_info *info;
-};
-
-static hf_status do_put(hf__lmdb_env *env, hf__lmdb_txn *t, hf__lmdb_entity *entity, void *what, hf_error *err) {
-  const struct put_one *p = what;
-  MDB_dbi dbi;
-  hf_status status = hf__lmdb_write_dbi(env, t, entity, true, &dbi, err);
-  if (status) return status;
-  if (p->options->if_absent || p->options->if_revision) {
-    MDB_val k = hf__lmdb_val(p->put->key.order), v;
-    int rc = mdb_get(t->mdb, dbi, &k, &v);
-    if (rc && rc != MDB_NOTFOUND) return hf__lmdb_fail(env, rc, "read", err);
-    if (rc == MDB_NOTFOUND) { /* what is in quarantine is neither absent nor without a revision */
-      status = hf__lmdb_quarantine_check(env, t->mdb, entity, &p->put->key, err);
-      if (status != HF_NOT_FOUND) return status;
-    }
-    hf_slice text;
-    hf_info present = {0};
-    const char *problem =
-        rc == 0 && p->options->if_revision ? hf__lmdb_record_read(&v, p->put->key.id, &text, &present) : NULL;
-    if (problem) return hf_error_set(err, HF_CORRUPT, "%s", problem);
-    p->info->revision = rc == 0 ? hf__lmdb_record_revision(&v) : 0;
-    if (p->options->if_absent ? rc == 0 : rc != 0 || p->info->revision != p->options->revision) return HF_CONFLICT;
-  }
-  p->info->revision = mdb_txn_id(t->mdb);
-  p->info->updated_at = hf_now_ms();
-  size_t settled;
-  int rc = put_record(t->mdb, dbi, p->put, p->info);
-  if (rc == 0) rc = hf__lmdb_quarantine_settle(env, t->mdb, entity, &p->put->key, &settled);
-  return rc ? fail_write(env, t, rc, err) : HF_OK;
-}
-
-static hf_status put(void *store, void *txn, void *entity, const hf_put *p, const hf_write_options *options,
-                     hf_info *info, hf_error *err) {
-  struct put_one one = {p, options, info};
-  return write(store, txn, entity, do_put, &one, false, err);
-}
-
-struct put_many {
-  const hf_put *puts;
-  size_t count;
-};
-
-static hf_status do_put_many(hf__lmdb_env *env, hf__lmdb_txn *t, hf__lmdb_entity *entity, void *what, hf_error *err) {
-  const struct put_many *p = what;
-  MDB_dbi dbi;
-  hf_status status = hf__lmdb_write_dbi(env, t, entity, true, &dbi, err);
-  if (status) return status;
-  hf_info info = {.revision = mdb_txn_id(t->mdb), .updated_at = hf_now_ms()};
-  MDB_cursor *c;
-  int rc = mdb_cursor_open(t->mdb, dbi, &c);
-  if (rc) return fail_write(env, t, rc, err);
-  for (size_t i = 0; i < p->count && rc == 0; i++) {
-    MDB_val k = hf__lmdb_val(p->puts[i].key.order), v = {RECORD_HEADER + p->puts[i].json.size, NULL};
-    rc = mdb_cursor_put(c, &k, &v, MDB_RESERVE);
-    if (rc == 0) hf__lmdb_record_write(v.mv_data, p->puts[i].key.id, p->puts[i].json, &info);
-  }
-  mdb_cursor_close(c);
-  size_t settled;
-  if (rc == 0 && !hf__lmdb_quarantine_is_empty(env, t->mdb))
-    for (size_t i = 0; i < p->count && rc == 0; i++)
-      rc = hf__lmdb_quarantine_settle(env, t->mdb, entity, &p->puts[i].key, &settled);
-  return rc ? fail_write(env, t, rc, err) : HF_OK;
-}
-
-static hf_status put_many(void *store, void *txn, void *entity, const hf_put *puts, size_t n, hf_error *err) {
-  struct put_many many = {puts, n};
-  return write(store, txn, entity, do_put_many, &many, false, err);
-}
-
-struct remove_many {
-  const hf_key *keys;
-  size_t count;
-  uint64_t removed;
-};
-
-static hf_status do_remove_many(hf__lmdb_env *env, hf__lmdb_txn *t, hf__lmdb_entity *entity, void *what,
-                                hf_error *err) {
-  struct remove_many *r = what;
-  MDB_dbi dbi;
-  r->removed = 0;
-  hf_status status = hf__lmdb_write_dbi(env, t, entity, false, &dbi, err);
-  if (status) return status;
-  for (size_t i = 0; i < r->count; i++) {
-    MDB_val k = hf__lmdb_val(r->keys[i].order);
-    size_t settled = 0;
-    int rc = dbi ? mdb_del(t->mdb, dbi, &k, NULL) : MDB_NOTFOUND;
-    bool deleted = rc == 0;
-    if (deleted || rc == MDB_NOTFOUND) rc = hf__lmdb_quarantine_settle(env, t->mdb, entity, &r->keys[i], &settled);
-    if (rc) return fail_write(env, t, rc, err);
-    r->removed += deleted || settled;
-  }
-  return HF_OK;
-}
-
-static hf_status do_remove(hf__lmdb_env *env, hf__lmdb_txn *t, hf__lmdb_entity *entity, void *what, hf_error *err) {
-  struct remove_many *r = what;
-  hf_status status = do_remove_many(env, t, entity, what, err);
-  return status ? status : r->removed ? HF_OK : HF_NOT_FOUND;
-}
-
-static hf_status remove_one(void *store, void *txn, void *entity, const hf_key *key, hf_error *err) {
-  struct remove_many one = {key, 1, 0};
-  return write(store, txn, entity, do_remove, &one, true, err);
-}
-
-static hf_status remove_many(void *store, void *txn, void *entity, const hf_key *keys, size_t n, uint64_t *removed,
-                             hf_error *err) {
-  struct remove_many many = {keys, n, 0};
-  hf_status status = write(store, txn, entity, do_remove_many, &many, true, err);
-  *removed = many.removed;
-  return status;
-}
-
-static hf_status do_clear(hf__lmdb_env *env, hf__lmdb_txn *t, hf__lmdb_entity *entity, void *what, hf_error *err) {
-  (void)what;
-  MDB_dbi dbi;
-  size_t settled;
-  hf_status status = hf__lmdb_write_dbi(env, t, entity, false, &dbi, err);
-  if (status) return status;
-  int rc = dbi ? mdb_drop(t->mdb, dbi, 0) : 0;
-  if (rc == 0) rc = hf__lmdb_quarantine_settle(env, t->mdb, entity, NULL, &settled);
-  return rc ? fail_write(env, t, rc, err) : HF_OK;
-}
-
-static hf_status clear(void *store, void *txn, void *entity, hf_error *err) {
-  return write(store, txn, entity, do_clear, NULL, true, err);
-}
-
 /* ---- quarantine */
-
-/* What is wrong with a record, by its key, its checksum or its text; NULL: nothing. */
-static const char *problem_of(const MDB_val *k, const MDB_val *v, hf_slice id) {
-  hf_slice text;
-  hf_info info;
-  if (!hf__lmdb_record_key_is_sound(k, id)) return "its key is damaged";
-  const char *problem = hf__lmdb_record_read(v, id, &text, &info);
-  if (problem) return problem;
-  return hf_json_validate(text, NULL) == HF_OK ? NULL : "its text is no JSON";
-}
-
-struct doubt {
-  const hf_key *key;
-  const char *problem;
-};
-
-static hf_status do_quarantine(hf__lmdb_env *env, hf__lmdb_txn *t, hf__lmdb_entity *entity, void *what, hf_error *err) {
-  const struct doubt *d = what;
-  MDB_dbi dbi;
-  hf_status status = hf__lmdb_write_dbi(env, t, entity, false, &dbi, err);
-  if (status) return status;
-  MDB_val k = hf__lmdb_val(d->key->order), v;
-  int rc = dbi ? mdb_get(t->mdb, dbi, &k, &v) : MDB_NOTFOUND;
-  if (rc == MDB_NOTFOUND) return HF_NOT_FOUND;
-  if (rc) return hf__lmdb_fail(env, rc, "read", err);
-  if (!problem_of(&k, &v, d->key->id)) return HF_NOT_FOUND; /* somebody has written a good one meanwhile */
-  rc = hf__lmdb_quarantine_add(env, t->mdb, entity, dbi, d->key, &v, d->problem);
-  return rc ? fail_write(env, t, rc, err) : HF_OK;
-}
-
-static hf_status quarantine(void *store, void *entity, const hf_key *key, const char *problem, hf_error *err) {
-  struct doubt d = {key, problem};
-  hf_status status = write(store, NULL, entity, do_quarantine, &d, true, err);
-  return status == HF_BUSY ? HF_IO : status; /* it is unreadable whatever keeps us from moving it */
-}
-
-struct damaged {
-  const hf_key *key;
-  const char *problem;
-  hf_slice bytes;
-};
-
-static hf_status do_quarantine_put(hf__lmdb_env *env, hf__lmdb_txn *t, hf__lmdb_entity *entity, void *what,
-                                   hf_error *err) {
-  const struct damaged *d = what;
-  MDB_dbi dbi;
-  hf_status status = hf__lmdb_write_dbi(env, t, entity, true, &dbi, err); /* so that the entity name is in the store */
-  if (status) return status;
-  MDB_val k = hf__lmdb_val(d->key->order), v;
-  int rc = mdb_get(t->mdb, dbi, &k, &v);
-  if (rc == 0) {
-    const char *problem = problem_of(&k, &v, d->key->id);
-    if (!problem) return HF_CONFLICT;
-    rc = hf__lmdb_quarantine_add(env, t->mdb, entity, dbi, d->key, &v, problem);
-  }
-  if (rc == 0 || rc == MDB_NOTFOUND) rc = hf__lmdb_quarantine_put(env, t->mdb, entity, d->key, d->bytes, d->problem);
-  return rc ? fail_write(env, t, rc, err) : HF_OK;
-}
-
-static hf_status put_damaged(void *store, void *txn, void *entity, const hf_key *key, const char *problem,
-                             hf_slice bytes, hf_error *err) {
-  struct damaged d = {key, problem, bytes};
-  return write(store, txn, entity, do_quarantine_put, &d, false, err);
-}
 
 static hf_status scan_damaged(void *store, void *txn, void *entity, const hf_scan *scan, hf_page *page, bool *more,
                               hf_error *err) {
@@ -552,18 +316,18 @@ const hf_backend hf__backend_lmdb = {
     .abort = abort_txn,
     .get = get,
     .has = has,
-    .put = put,
-    .remove = remove_one,
-    .clear = clear,
+    .put = hf__lmdb_put,
+    .remove = hf__lmdb_remove,
+    .clear = hf__lmdb_clear,
     .count = count,
     .scan = hf__lmdb_scan,
     .get_many = get_many,
-    .put_many = put_many,
-    .remove_many = remove_many,
+    .put_many = hf__lmdb_put_many,
+    .remove_many = hf__lmdb_remove_many,
     .entities = entities,
     .stat = stat_store,
-    .quarantine = quarantine,
+    .quarantine = hf__lmdb_quarantine,
     .quarantined = quarantined,
     .quarantine_scan = scan_damaged,
-    .quarantine_put = put_damaged,
+    .quarantine_put = hf__lmdb_put_damaged,
 };

@@ -71,16 +71,16 @@ hf_status hf__lmdb_quarantine_check(hf__lmdb_env *env, MDB_txn *txn, const hf__l
 }
 
 /* Puts a value in front of what already has its place. */
-static int put_before(MDB_txn *txn, MDB_dbi dbi, MDB_val *k, const void *data, size_t size) {
+static int put_before(const hf__lmdb_env *env, MDB_txn *txn, MDB_val *k, const void *data, size_t size) {
   MDB_val old, v;
   hf_buffer both = HF_BUFFER_INIT;
-  int rc = mdb_get(txn, dbi, k, &old);
+  int rc = mdb_get(txn, env->quarantine_dbi, k, &old);
   if (rc && rc != MDB_NOTFOUND) return rc;
   bool ok = hf_buffer_add(&both, data, size);
   if (rc == 0) ok = ok && hf_buffer_add(&both, "\n", 1) && hf_buffer_add(&both, old.mv_data, old.mv_size);
   if (ok) {
     v = (MDB_val){both.size, both.data};
-    rc = mdb_put(txn, dbi, k, &v, 0);
+    rc = mdb_put(txn, env->quarantine_dbi, k, &v, 0);
   } else {
     rc = ENOMEM;
   }
@@ -88,9 +88,8 @@ static int put_before(MDB_txn *txn, MDB_dbi dbi, MDB_val *k, const void *data, s
   return rc;
 }
 
-/* Keeps bytes for an id, in front of what is there. */
-static int keep(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_entity *entity, const hf_key *key, hf_slice bytes,
-                const char *problem) {
+int hf__lmdb_quarantine_keep(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_entity *entity, const hf_key *key,
+                             hf_slice bytes, const char *problem) {
   struct place p;
   unsigned char sound[HF_ORDER_KEY_MAX]; /* where the id is looked for, even if the record stood elsewhere */
   hf_slice order = {(const char *)sound, hf_order_key(key->id, sound)};
@@ -101,16 +100,9 @@ static int keep(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_entity *entity, 
       hf_buffer_printf(&v, ",\"entityId\":") && hf_buffer_quote(&v, key->id) &&
       hf_buffer_printf(&v, ",\"at\":%lld,\"problem\":", (long long)hf_now_ms()) &&
       hf_buffer_quote(&v, hf_text(problem)) && hf_buffer_printf(&v, "}\n") && hf_buffer_add(&v, bytes.data, bytes.size);
-  int rc = ok ? put_before(txn, env->quarantine_dbi, &k, v.data, v.size) : ENOMEM;
+  int rc = ok ? put_before(env, txn, &k, v.data, v.size) : ENOMEM;
   hf_buffer_free(&v);
   return rc;
-}
-
-int hf__lmdb_quarantine_add(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_entity *entity, MDB_dbi dbi,
-                            const hf_key *key, const MDB_val *record, const char *problem) {
-  int rc = keep(env, txn, entity, key, (hf_slice){record->mv_data, record->mv_size}, problem);
-  MDB_val in_entity = {key->order.size, (void *)(uintptr_t)key->order.data};
-  return rc ? rc : mdb_del(txn, dbi, &in_entity, NULL);
 }
 
 int hf__lmdb_quarantine_put(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_entity *entity, const hf_key *key,
@@ -121,7 +113,7 @@ int hf__lmdb_quarantine_put(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_enti
   if (rc && rc != MDB_NOTFOUND) return rc;
   hf_slice there = rc == 0 && is_of(&v, entity) ? newest_bytes(&v) : (hf_slice){NULL, 0};
   bool same = rc == 0 && there.size == bytes.size && (!bytes.size || memcmp(there.data, bytes.data, bytes.size) == 0);
-  return same ? 0 : keep(env, txn, entity, key, bytes, problem);
+  return same ? 0 : hf__lmdb_quarantine_keep(env, txn, entity, key, bytes, problem);
 }
 
 /* Moves one value from state 'q' to 'r'. */
@@ -136,7 +128,7 @@ static int settle_one(hf__lmdb_env *env, MDB_txn *txn, MDB_val k, const MDB_val 
   char *copy = malloc(v->mv_size + 1); /* a write may move the page that v points into */
   if (!copy) return ENOMEM;
   memcpy(copy, v->mv_data, v->mv_size);
-  int rc = put_before(txn, env->quarantine_dbi, &to, copy, v->mv_size);
+  int rc = put_before(env, txn, &to, copy, v->mv_size);
   free(copy);
   return rc ? rc : mdb_del(txn, env->quarantine_dbi, &old, NULL);
 }
@@ -150,7 +142,6 @@ int hf__lmdb_quarantine_settle(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_e
                                size_t *settled) {
   int rc;
   *settled = 0;
-  if (hf__lmdb_quarantine_is_empty(env, txn)) return 0;
   struct place p;
   MDB_val k, v;
   if (key) {

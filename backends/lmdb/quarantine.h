@@ -18,9 +18,10 @@
 hf_status hf__lmdb_quarantine_check(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_entity *entity, const hf_key *key,
                                     hf_error *err);
 
-/* Moves the record there from the entity's database.  LMDB's result. */
-int hf__lmdb_quarantine_add(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_entity *entity, MDB_dbi dbi,
-                            const hf_key *key, const MDB_val *record, const char *problem);
+/* Keeps an unreadable record's bytes for the id, in front of what is there; the caller removes the record.  LMDB's
+ * result. */
+int hf__lmdb_quarantine_keep(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_entity *entity, const hf_key *key,
+                             hf_slice bytes, const char *problem);
 
 /* Puts bytes there that are damaged in another store, unless these are what came for the id last.  LMDB's result. */
 int hf__lmdb_quarantine_put(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_entity *entity, const hf_key *key,

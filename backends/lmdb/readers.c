@@ -44,7 +44,7 @@ void hf__lmdb_read_end(hf__lmdb_env *env, MDB_txn *txn) {
 hf_status hf__lmdb_read_entity(hf__lmdb_env *env, hf__lmdb_txn *in, hf__lmdb_entity *e, MDB_txn **txn, MDB_dbi *dbi,
                                hf_error *err) {
   if (in) *txn = in->mdb;
-  if (in && in->kind == HF_TXN_WRITE) return hf__lmdb_write_dbi(env, in, e, false, dbi, err);
+  if (in && in->kind == HF_TXN_WRITE) return hf__lmdb_write_dbi(env, in, e, dbi, err);
   if (!atomic_load_explicit(&e->touched, memory_order_relaxed))
     atomic_store_explicit(&e->touched, true, memory_order_relaxed);
   for (;;) {

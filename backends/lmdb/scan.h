@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * The slot `scan` of the LMDB backend, see struct hf_backend.
+ * The slot that walks.
  */
 #ifndef HF_BACKENDS_LMDB_SCAN_H
 #define HF_BACKENDS_LMDB_SCAN_H
 
-#include "env.h"
+#include "holdfast/backend.h"
 
+/* hf_backend.scan */
 hf_status hf__lmdb_scan(void *store, void *txn, void *entity, const hf_scan *scan, hf_page *page, bool *more,
                         hf_error *err);
-
-/* Our bytes as LMDB's, which are not const but not written to either. */
-static inline MDB_val hf__lmdb_val(hf_slice s) { return (MDB_val){s.size, (void *)(uintptr_t)s.data}; }
 
 #endif

@@ -77,3 +77,90 @@ describe("the slots of a backend", function()
     none(slotCalls(sources, changing, {}), "changes beside the door")
   end)
 end)
+
+describe("the records of an LMDB store", function()
+  -- The databases that are not of entities, as the code calls them: ours, and LMDB's list of names.
+  local OURS = { ["meta"] = true, ["env->meta_dbi"] = true, ["env->quarantine_dbi"] = true, ["env->main_dbi"] = true }
+
+  it("are touched by the one door only", function()
+    local found, door = {}, 0
+    for path, text in pairs(sourcesOf("backends/lmdb")) do
+      for name, database in text:gmatch("%f[%w_](mdb_[%l_]+)%([^,()]*,%s*([^,()]+)") do
+        local writes = name == "mdb_put" or name == "mdb_del" or name == "mdb_drop"
+        local cursor = name == "mdb_cursor_put" or name == "mdb_cursor_del"
+        if (writes or cursor) and path == "backends/lmdb/change.c" then
+          door = door + 1
+        elseif cursor or (writes and not OURS[database]) then
+          found[#found + 1] = ("%s: %s on %s"):format(path, name, database)
+        end
+      end
+    end
+    assert(door >= 4, "the door's writes were not found")
+    none(found, "writes to records beside backends/lmdb/change.c")
+  end)
+
+  it("are settled, put aside and named by it only", function()
+    local found, door = {}, {}
+    for path, text in pairs(sourcesOf("backends/lmdb")) do
+      for _, name in ipairs { "quarantine_settle", "quarantine_keep", "quarantine_put", "make_dbi" } do
+        for before in text:gmatch("([^\n]*)%f[%w_]hf__lmdb_" .. name .. "%(") do
+          local declares = before:find("^int $") or before:find("^hf_status $")
+          if path == "backends/lmdb/change.c" then
+            door[name] = true
+          elseif not declares and path ~= "backends/lmdb/quarantine.c" then
+            found[#found + 1] = path .. " calls " .. name
+          end
+        end
+      end
+    end
+    for _, name in ipairs { "quarantine_settle", "quarantine_keep", "quarantine_put", "make_dbi" } do
+      assert(door[name], "the door does not call " .. name)
+    end
+    none(found, "changes beside backends/lmdb/change.c")
+  end)
+end)
+
+-- The files of a folder whose README says that each uses only those after it: in the order of its rows, as units.
+local function rowsOf(folder)
+  local text, rows = read(folder .. "/README.md"), {}
+  if not text:find("Each uses only those after it", 1, true) then return nil end
+  for row in text:gmatch("\n| `([%w_]+)%.[ch]`") do rows[#rows + 1] = row end
+  return rows
+end
+
+describe("the order of a README", function()
+  it("is that in which its files use each other", function()
+    local found, seen = {}, 0
+    for _, folder in ipairs { "backends/lmdb" } do
+      local rows, place = assert(rowsOf(folder), folder .. "/README.md says nothing of an order"), {}
+      for i, unit in ipairs(rows) do place[unit] = i end
+      for path, text in pairs(sourcesOf(folder)) do
+        local unit = path:match("([%w_]+)%.[ch]$")
+        for name in text:gmatch('#include "([%w_]+)%.h"') do
+          seen = seen + 1
+          if name ~= unit and not (place[unit] and place[name] and place[unit] < place[name]) then
+            found[#found + 1] = ("%s uses %s.h, which is before it"):format(path, name)
+          end
+        end
+      end
+    end
+    assert(seen > 40, "the includes were not found")
+    none(found, "files that use one before them")
+  end)
+
+  it("holds for what they call, too: each function is declared in its own header", function()
+    local found, seen = {}, 0
+    local sources = sourcesOf("backends/lmdb")
+    for path, text in pairs(sources) do
+      local header = sources[path:gsub("%.c$", ".h")] or ""
+      if path:find("%.c$") then
+        for name in ("\n" .. text):gmatch("\n[%l][^\n;={]-(hf__lmdb_[%w_]+)%([^;]-%) {") do
+          seen = seen + 1
+          if not header:find(name .. "(", 1, true) then found[#found + 1] = path .. ": " .. name end
+        end
+      end
+    end
+    assert(seen > 40, "the functions were not found")
+    none(found, "functions that are declared elsewhere")
+  end)
+end)

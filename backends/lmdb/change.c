@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The one door for changes of a store.  Each works on one entity type in one write transaction:
+ *
+ *   enter()    finds its database, and makes it for the first write
+ *   a body     do_put() ...: changes records
+ *   passed()   what each change of a record, and each new name, ends with: settling what is in quarantine
+ *
+ * Nothing else writes to a database of entities, or settles.  See change.h.
+ */
+#include "change.h"
+
+#include "databases.h"
+#include "map.h"
+#include "quarantine.h"
+#include "record.h"
+#include "writer.h"
+
+/* What can happen. */
+enum kind {
+  CREATE,    /* the entity type was not in the store */
+  PUT,       /* a record was written */
+  REMOVE,    /* an id was removed, or was not there */
+  CLEAR,     /* all records of the type were */
+  QUARANTINE /* an id is in quarantine from now on, whether it had a record or not */
+};
+
+/* What is done to an entity type in a write transaction. */
+struct work {
+  hf__lmdb_env *env;
+  hf__lmdb_txn *t;
+  hf__lmdb_entity *entity;
+  MDB_dbi dbi;            /* 0: the type is not in the store */
+  bool nothing_to_settle; /* nothing at all is in quarantine, which is nearly always so */
+};
+
+typedef hf_status (*body_fn)(struct work *w, void *what, hf_error *err);
+
+static hf_status fail(const struct work *w, int rc, hf_error *err) {
+  if (rc == MDB_MAP_FULL) hf__lmdb_note_full(w->t);
+  return hf__lmdb_fail(w->env, rc, "write", err);
+}
+
+/* Whatever was changed passes here, in the transaction that changed it.  The id, or with key NULL the whole type, does
+ * not wait in quarantine any more; *settled counts what did.  An index, or a log of changes, is kept up here.  LMDB's
+ * result. */
+static int passed(struct work *w, enum kind kind, const hf_key *key, size_t *settled) {
+  *settled = 0;
+  if (w->nothing_to_settle || kind == CREATE || kind == QUARANTINE) return 0;
+  return hf__lmdb_quarantine_settle(w->env, w->t->mdb, w->entity, key, settled);
+}
+
+/* Finds the database of the type; with `create` makes it where there is none. */
+static hf_status enter(struct work *w, bool create, hf_error *err) {
+  hf_status status = hf__lmdb_write_dbi(w->env, w->t, w->entity, &w->dbi, err);
+  w->nothing_to_settle = hf__lmdb_quarantine_is_empty(w->env, w->t->mdb);
+  if (status || w->dbi || !create) return status;
+  size_t settled;
+  status = hf__lmdb_make_dbi(w->env, w->t, w->entity, &w->dbi, err);
+  int rc = status ? 0 : passed(w, CREATE, NULL, &settled);
+  return rc ? fail(w, rc, err) : status;
+}
+
+/* Runs the body in the transaction, or in one of its own: when the map is full that is undone, the map grows, and it is
+ * done again. */
+static hf_status change(void *store, void *txn, void *entity, body_fn body, void *what, bool frees, hf_error *err) {
+  hf__lmdb_env *env = store;
+  struct work w = {.env = env, .t = txn, .entity = entity};
+  if (txn) {
+    hf_status status = body(&w, what, err);
+    if (status == HF_FULL && w.t->map_full && hf__lmdb_can_grow(env))
+      hf_error_cause(err, "the map has to grow, which cannot happen inside a transaction: run the transaction again");
+    return status;
+  }
+  for (;;) {
+    hf__lmdb_txn t;
+    w.t = &t;
+    hf_status status = hf__lmdb_write_begin(env, &t, frees, err);
+    if (status) return status;
+    status = body(&w, what, err);
+    if (status)
+      hf__lmdb_write_abort(env, &t);
+    else
+      status = hf__lmdb_write_commit(env, &t, err);
+    if (status != HF_FULL || !t.map_full) return status;
+    status = hf__lmdb_make_room(env, t.map_size, frees, err);
+    if (status) return status;
+  }
+}
+
+/* ---- putting */
+
+struct put_one {
+  const hf_put *put;
+  const hf_write_options *options;
+  hf_info *info;
+};
+
+/* Whether the write may happen.  HF_CONFLICT as the slot has it. */
+static hf_status check_conditions(struct work *w, const struct put_one *p, hf_error *err) {
+  const hf_key *key = &p->put->key;
+  MDB_val k = hf__lmdb_val(key->order), v;
+  int rc = mdb_get(w->t->mdb, w->dbi, &k, &v);
+  if (rc && rc != MDB_NOTFOUND) return hf__lmdb_fail(w->env, rc, "read", err);
+  if (rc == MDB_NOTFOUND) { /* what is in quarantine is neither absent nor without a revision */
+    hf_status status = hf__lmdb_quarantine_check(w->env, w->t->mdb, w->entity, key, err);
+    if (status != HF_NOT_FOUND) return status;
+  }
+  hf_slice text;
+  hf_info present = {0};
+  const char *problem = rc == 0 && p->options->if_revision ? hf__lmdb_record_read(&v, key->id, &text, &present) : NULL;
+  if (problem) return hf_error_set(err, HF_CORRUPT, "%s", problem);
+  p->info->revision = rc == 0 ? hf__lmdb_record_revision(&v) : 0;
+  bool holds = p->options->if_absent ? rc != 0 : rc == 0 && p->info->revision == p->options->revision;
+  return holds ? HF_OK : HF_CONFLICT;
+}
+
+static hf_status do_put(struct work *w, void *what, hf_error *err) {
+  const struct put_one *p = what;
+  hf_status status = enter(w, true, err);
+  if (status == HF_OK && (p->options->if_absent || p->options->if_revision)) status = check_conditions(w, p, err);
+  if (status) return status;
+  p->info->revision = mdb_txn_id(w->t->mdb);
+  p->info->updated_at = hf_now_ms();
+  size_t settled;
+  MDB_val k = hf__lmdb_val(p->put->key.order), v = {RECORD_HEADER + p->put->json.size, NULL};
+  int rc = mdb_put(w->t->mdb, w->dbi, &k, &v, MDB_RESERVE);
+  if (rc == 0) {
+    hf__lmdb_record_write(v.mv_data, p->put->key.id, p->put->json, p->info);
+    rc = passed(w, PUT, &p->put->key, &settled);
+  }
+  return rc ? fail(w, rc, err) : HF_OK;
+}
+
+hf_status hf__lmdb_put(void *store, void *txn, void *entity, const hf_put *put, const hf_write_options *options,
+                       hf_info *info, hf_error *err) {
+  struct put_one one = {put, options, info};
+  return change(store, txn, entity, do_put, &one, false, err);
+}
+
+struct put_many {
+  const hf_put *puts;
+  size_t count;
+};
+
+static hf_status do_put_many(struct work *w, void *what, hf_error *err) {
+  const struct put_many *p = what;
+  hf_status status = enter(w, true, err);
+  if (status) return status;
+  hf_info info = {.revision = mdb_txn_id(w->t->mdb), .updated_at = hf_now_ms()};
+  size_t settled;
+  MDB_cursor *c;
+  int rc = mdb_cursor_open(w->t->mdb, w->dbi, &c);
+  if (rc) return fail(w, rc, err);
+  for (size_t i = 0; i < p->count && rc == 0; i++) {
+    MDB_val k = hf__lmdb_val(p->puts[i].key.order), v = {RECORD_HEADER + p->puts[i].json.size, NULL};
+    rc = mdb_cursor_put(c, &k, &v, MDB_RESERVE);
+    if (rc) break;
+    hf__lmdb_record_write(v.mv_data, p->puts[i].key.id, p->puts[i].json, &info);
+    rc = passed(w, PUT, &p->puts[i].key, &settled);
+  }
+  mdb_cursor_close(c);
+  return rc ? fail(w, rc, err) : HF_OK;
+}
+
+hf_status hf__lmdb_put_many(void *store, void *txn, void *entity, const hf_put *puts, size_t count, hf_error *err) {
+  struct put_many many = {puts, count};
+  return change(store, txn, entity, do_put_many, &many, false, err);
+}
+
+/* ---- removing */
+
+struct remove_many {
+  const hf_key *keys;
+  size_t count;
+  uint64_t removed;
+};
+
+static hf_status do_remove_many(struct work *w, void *what, hf_error *err) {
+  struct remove_many *r = what;
+  r->removed = 0;
+  hf_status status = enter(w, false, err);
+  if (status) return status;
+  for (size_t i = 0; i < r->count; i++) {
+    MDB_val k = hf__lmdb_val(r->keys[i].order);
+    size_t settled = 0;
+    int rc = w->dbi ? mdb_del(w->t->mdb, w->dbi, &k, NULL) : MDB_NOTFOUND;
+    bool deleted = rc == 0;
+    if (deleted || rc == MDB_NOTFOUND) rc = passed(w, REMOVE, &r->keys[i], &settled);
+    if (rc) return fail(w, rc, err);
+    r->removed += deleted || settled;
+  }
+  return HF_OK;
+}
+
+static hf_status do_remove(struct work *w, void *what, hf_error *err) {
+  struct remove_many *r = what;
+  hf_status status = do_remove_many(w, what, err);
+  return status ? status : r->removed ? HF_OK : HF_NOT_FOUND;
+}
+
+hf_status hf__lmdb_remove(void *store, void *txn, void *entity, const hf_key *key, hf_error *err) {
+  struct remove_many one = {key, 1, 0};
+  return change(store, txn, entity, do_remove, &one, true, err);
+}
+
+hf_status hf__lmdb_remove_many(void *store, void *txn, void *entity, const hf_key *keys, size_t count,
+                               uint64_t *removed, hf_error *err) {
+  struct remove_many many = {keys, count, 0};
+  hf_status status = change(store, txn, entity, do_remove_many, &many, true, err);
+  *removed = many.removed;
+  return status;
+}
+
+static hf_status do_clear(struct work *w, void *what, hf_error *err) {
+  (void)what;
+  size_t settled;
+  hf_status status = enter(w, false, err);
+  if (status) return status;
+  int rc = w->dbi ? mdb_drop(w->t->mdb, w->dbi, 0) : 0;
+  if (rc == 0) rc = passed(w, CLEAR, NULL, &settled);
+  return rc ? fail(w, rc, err) : HF_OK;
+}
+
+hf_status hf__lmdb_clear(void *store, void *txn, void *entity, hf_error *err) {
+  return change(store, txn, entity, do_clear, NULL, true, err);
+}
+
+/* ---- putting aside */
+
+/* What is wrong with a record, by its key, its checksum or its text; NULL: nothing. */
+static const char *problem_of(const MDB_val *k, const MDB_val *v, hf_slice id) {
+  hf_slice text;
+  hf_info info;
+  if (!hf__lmdb_record_key_is_sound(k, id)) return "its key is damaged";
+  const char *problem = hf__lmdb_record_read(v, id, &text, &info);
+  if (problem) return problem;
+  return hf_json_validate(text, NULL) == HF_OK ? NULL : "its text is no JSON";
+}
+
+/* Moves an unreadable record to quarantine.  LMDB's result. */
+static int put_aside(struct work *w, const hf_key *key, const MDB_val *record, const char *problem) {
+  size_t settled;
+  MDB_val k = hf__lmdb_val(key->order);
+  hf_slice bytes = {record->mv_data, record->mv_size};
+  int rc = hf__lmdb_quarantine_keep(w->env, w->t->mdb, w->entity, key, bytes, problem);
+  if (rc == 0) rc = mdb_del(w->t->mdb, w->dbi, &k, NULL);
+  return rc ? rc : passed(w, QUARANTINE, key, &settled);
+}
+
+struct doubt {
+  const hf_key *key;
+  const char *problem;
+};
+
+static hf_status do_quarantine(struct work *w, void *what, hf_error *err) {
+  const struct doubt *d = what;
+  hf_status status = enter(w, false, err);
+  if (status) return status;
+  MDB_val k = hf__lmdb_val(d->key->order), v;
+  int rc = w->dbi ? mdb_get(w->t->mdb, w->dbi, &k, &v) : MDB_NOTFOUND;
+  if (rc == MDB_NOTFOUND) return HF_NOT_FOUND;
+  if (rc) return hf__lmdb_fail(w->env, rc, "read", err);
+  if (!problem_of(&k, &v, d->key->id)) return HF_NOT_FOUND; /* somebody has written a good one meanwhile */
+  rc = put_aside(w, d->key, &v, d->problem);
+  return rc ? fail(w, rc, err) : HF_OK;
+}
+
+hf_status hf__lmdb_quarantine(void *store, void *entity, const hf_key *key, const char *problem, hf_error *err) {
+  struct doubt d = {key, problem};
+  hf_status status = change(store, NULL, entity, do_quarantine, &d, true, err);
+  return status == HF_BUSY ? HF_IO : status; /* it is unreadable whatever keeps us from moving it */
+}
+
+struct damaged {
+  const hf_key *key;
+  const char *problem;
+  hf_slice bytes;
+};
+
+static hf_status do_put_damaged(struct work *w, void *what, hf_error *err) {
+  const struct damaged *d = what;
+  hf_status status = enter(w, true, err); /* so that the entity name is in the store */
+  if (status) return status;
+  size_t settled;
+  MDB_val k = hf__lmdb_val(d->key->order), v;
+  int rc = mdb_get(w->t->mdb, w->dbi, &k, &v);
+  if (rc == 0) {
+    const char *problem = problem_of(&k, &v, d->key->id);
+    if (!problem) return HF_CONFLICT;
+    rc = put_aside(w, d->key, &v, problem);
+  }
+  if (rc == 0 || rc == MDB_NOTFOUND)
+    rc = hf__lmdb_quarantine_put(w->env, w->t->mdb, w->entity, d->key, d->bytes, d->problem);
+  if (rc == 0) rc = passed(w, QUARANTINE, d->key, &settled);
+  return rc ? fail(w, rc, err) : HF_OK;
+}
+
+hf_status hf__lmdb_put_damaged(void *store, void *txn, void *entity, const hf_key *key, const char *problem,
+                               hf_slice bytes, hf_error *err) {
+  struct damaged d = {key, problem, bytes};
+  return change(store, txn, entity, do_put_damaged, &d, false, err);
+}
