@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "locks.h"
 #include "map.h"
 #include "pool.h"
 
@@ -33,7 +34,7 @@ void hf__lmdb_close_cold(hf__lmdb_env *env) {
 
 hf_status hf__lmdb_open_dbi(hf__lmdb_env *env, hf__lmdb_entity *e, bool *exists, hf_error *err) {
   hf_status status = HF_OK;
-  pthread_mutex_lock(&env->write_lock);
+  hf__lmdb_lock(&env->write_lock);
   *exists = atomic_load(&e->dbi) != 0;
   if (!*exists) {
     if (env->dbis_open >= OPEN_DBIS_MAX) hf__lmdb_close_cold(env);
@@ -62,7 +63,7 @@ hf_status hf__lmdb_open_dbi(hf__lmdb_env *env, hf__lmdb_entity *e, bool *exists,
 
 hf_status hf__lmdb_entity_open(hf__lmdb_env *env, hf_slice name, hf__lmdb_entity **out, hf_error *err) {
   hf_status status = HF_OK;
-  pthread_mutex_lock(&env->gate);
+  hf__lmdb_lock(&env->gate);
   hf__lmdb_entity *e = env->entities;
   while (e && (e->name_size != name.size || memcmp(e->name, name.data, name.size) != 0)) e = e->next;
   if (!e) {
@@ -86,7 +87,7 @@ hf_status hf__lmdb_entity_open(hf__lmdb_env *env, hf_slice name, hf__lmdb_entity
 }
 
 void hf__lmdb_entity_close(hf__lmdb_env *env, hf__lmdb_entity *entity) {
-  pthread_mutex_lock(&env->gate);
+  hf__lmdb_lock(&env->gate);
   /* One with an open database stays on the list: the database is still open, and may be wanted again. */
   if (--entity->refs == 0 && atomic_load(&entity->dbi) == 0 && entity->txn_dbi == 0) {
     hf__lmdb_entity **link = &env->entities;

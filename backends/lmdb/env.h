@@ -14,12 +14,13 @@
  *   pool.c           the readers that are kept
  *   quarantine.c     what is unreadable
  *   env.c            which environments this process has, and what their errors say
- *   create.c, files.c, header_check.c, holders.c, filesystem.c, record.c, status.c   each of one thing
+ *   create.c, files.c, header_check.c, holders.c, filesystem.c, record.c, status.c, locks.c   each of one thing
  *
  * Each calls those after it only.
  *
  * LMDB's rules, and who keeps them here:
  *  - one environment per file and process: the core's registry, by identity;
+ *  - nothing waits for a lock while it holds a pooled reader: hf__lmdb_lock();
  *  - the map changes size only while the process has no transaction: hf__lmdb_set_map_size()
  *    first takes every pooled reader out of circulation;
  *  - named databases are opened and closed by one thread at a time, never while

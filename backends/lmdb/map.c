@@ -4,6 +4,7 @@
  */
 #include "map.h"
 
+#include "locks.h"
 #include "open.h"
 #include "pool.h"
 
@@ -54,7 +55,7 @@ hf_status hf__lmdb_grow_locked(hf__lmdb_env *env, hf_error *err) {
 
 hf_status hf__lmdb_make_room(hf__lmdb_env *env, size_t full_size, bool frees, hf_error *err) {
   hf_status status = HF_OK;
-  pthread_mutex_lock(&env->write_lock);
+  hf__lmdb_lock(&env->write_lock);
   if (env->map_size <= full_size) {
     if (!frees || hf__lmdb_can_grow(env)) {
       status = hf__lmdb_grow_locked(env, err);
@@ -92,7 +93,7 @@ hf_status hf__lmdb_repair_locked(hf__lmdb_env *env, int rc, const char *doing, h
 }
 
 hf_status hf__lmdb_repair(hf__lmdb_env *env, int rc, const char *doing, hf_error *err) {
-  pthread_mutex_lock(&env->write_lock);
+  hf__lmdb_lock(&env->write_lock);
   hf_status status = hf__lmdb_repair_locked(env, rc, doing, err);
   pthread_mutex_unlock(&env->write_lock);
   return status;

@@ -6,8 +6,10 @@
 
 #include <sched.h>
 
+#include "locks.h"
+
 void hf__lmdb_exclusive_begin(hf__lmdb_env *env, MDB_txn *taken[READER_POOL]) {
-  pthread_mutex_lock(&env->gate);
+  hf__lmdb_lock(&env->gate);
   for (unsigned n = 0; n < env->readers_made;) {
     MDB_txn *txn = hf__lmdb_pool_take(env);
     if (txn)
@@ -35,7 +37,7 @@ int hf__lmdb_begin_read_txn(hf__lmdb_env *env, MDB_txn **txn) {
 int hf__lmdb_make_reader(hf__lmdb_env *env, MDB_txn **txn) {
   int rc = 0;
   *txn = NULL;
-  pthread_mutex_lock(&env->gate);
+  hf__lmdb_lock(&env->gate);
   if (env->readers_made < READER_POOL) {
     rc = hf__lmdb_begin_read_txn(env, txn);
     if (rc == 0) env->readers_made++;

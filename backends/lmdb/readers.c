@@ -7,11 +7,13 @@
 #include <sched.h>
 
 #include "databases.h"
+#include "locks.h"
 #include "map.h"
 #include "pool.h"
 #include "snapshot.h"
 
 hf_status hf__lmdb_read_begin(hf__lmdb_env *env, MDB_txn **txn, hf_error *err) {
+  hf__lmdb_may_wait();
   for (int repairs = 0;;) {
     int rc;
     MDB_txn *t = hf__lmdb_pool_take(env);
@@ -19,12 +21,14 @@ hf_status hf__lmdb_read_begin(hf__lmdb_env *env, MDB_txn **txn, hf_error *err) {
       rc = mdb_txn_renew(t);
       if (__builtin_expect(rc == 0, 1)) {
         *txn = t;
+        hf__lmdb_holds_reader = true;
         return HF_OK;
       }
       hf__lmdb_pool_put(env, t);
     } else {
       rc = hf__lmdb_make_reader(env, txn);
-      if (rc == 0 && *txn) return HF_OK;
+      hf__lmdb_holds_reader = rc == 0 && *txn;
+      if (hf__lmdb_holds_reader) return HF_OK;
     }
     if (rc == 0) { /* all readers are in use: they are given back soon */
       sched_yield();
@@ -39,6 +43,7 @@ hf_status hf__lmdb_read_begin(hf__lmdb_env *env, MDB_txn **txn, hf_error *err) {
 void hf__lmdb_read_end(hf__lmdb_env *env, MDB_txn *txn) {
   mdb_txn_reset(txn);
   hf__lmdb_pool_put(env, txn);
+  hf__lmdb_holds_reader = false;
 }
 
 hf_status hf__lmdb_read_entity(hf__lmdb_env *env, hf__lmdb_txn *in, hf__lmdb_entity *e, MDB_txn **txn, MDB_dbi *dbi,

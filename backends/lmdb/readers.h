@@ -7,7 +7,8 @@
 
 #include "env.h"
 
-/* A read transaction at the present moment, from the pool.  Give it back soon; nothing may block in between. */
+/* A read transaction at the present moment, from the pool.  Give it back soon, in the same thread: nothing may wait
+ * in between, and locks.h sees to that. */
 hf_status hf__lmdb_read_begin(hf__lmdb_env *env, MDB_txn **txn, hf_error *err);
 void hf__lmdb_read_end(hf__lmdb_env *env, MDB_txn *txn);
 

@@ -5,6 +5,7 @@
 #include "snapshot.h"
 
 #include "databases.h"
+#include "locks.h"
 #include "map.h"
 #include "pool.h"
 
@@ -12,7 +13,7 @@
 static hf_status open_all(hf__lmdb_env *env, hf_error *err) {
   for (;;) {
     hf__lmdb_entity *wanted = NULL;
-    pthread_mutex_lock(&env->gate);
+    hf__lmdb_lock(&env->gate);
     unsigned open = 0;
     for (hf__lmdb_entity *e = env->entities; e; e = e->next) {
       if (atomic_load(&e->dbi)) {
@@ -41,7 +42,7 @@ hf_status hf__lmdb_snapshot_begin(hf__lmdb_env *env, hf__lmdb_txn *t, hf_error *
   hf_status status = open_all(env, err);
   if (status) return status;
   for (int repairs = 0;; repairs++) {
-    pthread_mutex_lock(&env->gate);
+    hf__lmdb_lock(&env->gate);
     int rc = hf__lmdb_begin_read_txn(env, &t->mdb);
     if (rc == 0) env->snapshots++;
     pthread_mutex_unlock(&env->gate);
@@ -54,7 +55,7 @@ hf_status hf__lmdb_snapshot_begin(hf__lmdb_env *env, hf__lmdb_txn *t, hf_error *
 
 void hf__lmdb_snapshot_end(hf__lmdb_env *env, hf__lmdb_txn *t) {
   mdb_txn_abort(t->mdb);
-  pthread_mutex_lock(&env->gate);
+  hf__lmdb_lock(&env->gate);
   env->snapshots--;
   pthread_mutex_unlock(&env->gate);
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "databases.h"
+#include "locks.h"
 #include "map.h"
 
 /* HF_UNAVAILABLE for a file of the store that is not in its folder any more, or is another one now. */
@@ -77,7 +78,7 @@ static hf_status begin_locked(hf__lmdb_env *env, hf__lmdb_txn *t, bool frees, hf
 
 hf_status hf__lmdb_write_begin(hf__lmdb_env *env, hf__lmdb_txn *t, bool frees, hf_error *err) {
   *t = (hf__lmdb_txn){.kind = HF_TXN_WRITE};
-  pthread_mutex_lock(&env->write_lock);
+  hf__lmdb_lock(&env->write_lock);
   hf_status status = begin_locked(env, t, frees, err);
   t->map_size = env->map_size;
   if (status) pthread_mutex_unlock(&env->write_lock);

@@ -120,6 +120,18 @@ describe("the records of an LMDB store", function()
   end)
 end)
 
+describe("the locks of an LMDB environment", function()
+  it("are taken by the function that keeps their rule only", function()
+    local found, seen = {}, 0
+    for path, text in pairs(sourcesOf("backends/lmdb")) do
+      for _ in text:gmatch("%f[%w_]hf__lmdb_lock%(") do seen = seen + 1 end
+      if text:find("pthread_mutex_lock", 1, true) and path ~= "backends/lmdb/locks.h" then found[#found + 1] = path end
+    end
+    assert(seen > 5, "the function was not found")
+    none(found, "files that take a lock beside locks.h")
+  end)
+end)
+
 -- The files of a folder whose README says that each uses only those after it: in the order of its rows, as units.
 local function rowsOf(folder)
   local text, rows = read(folder .. "/README.md"), {}
