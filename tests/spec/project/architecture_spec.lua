@@ -176,3 +176,65 @@ describe("the order of a README", function()
     none(found, "functions that are declared elsewhere")
   end)
 end)
+
+-- ---- ARCHITECTURE.md
+
+local function escape(text) return (text:gsub("%p", "%%%0")) end
+
+-- Whether a file defines the function, in C or in Lua: `name` or `Class:name`.
+local function defines(path, text, name)
+  local last = escape(name:match("[%w_]+$"))
+  if path:find("%.lua$") then
+    for before in text:gmatch("\n([^\n]-)%f[%w_]" .. last .. "%(") do
+      if before:find("function [%w_.:]*$") then return true end
+    end
+    return text:find("[%s.]" .. last .. " = function") ~= nil
+  end
+  return text:find("\n%l[^\n;(=]*%f[%w_]" .. last .. "%([^;{]*{") ~= nil
+end
+
+describe("ARCHITECTURE.md", function()
+  local all = {}
+  local pipe = assert(io.popen(("cd '%s' && find src backends lua -type f -name '*.[chl]*' | sort"):format(source)))
+  for path in pipe:lines() do all[path] = "\n" .. read(path) end
+  pipe:close()
+  local map = read("ARCHITECTURE.md")
+
+  it("names files that are there", function()
+    local found, seen = {}, 0
+    for name in map:gmatch("`([%w_./]+%.[chl]u?a?)`") do
+      seen = seen + 1
+      local there = all[name]
+      for path in pairs(all) do there = there or path:sub(-#name - 1) == "/" .. name end
+      local file = not there and name:find("/", 1, true) and io.open(source .. "/" .. name)
+      if file then file:close() end
+      if not there and not file and not name:find("NAME", 1, true) then found[#found + 1] = name end
+    end
+    assert(seen > 30, "the names of files were not found")
+    none(found, "files that ARCHITECTURE.md names, and that are not there")
+  end)
+
+  it("names functions that are there, in the files that it says", function()
+    local found, seen = {}, 0
+    local function check(name, path)
+      seen = seen + 1
+      local there = false
+      for file, text in pairs(all) do
+        if not path or file == path or file:sub(-#path - 1) == "/" .. path then
+          there = there or defines(file, text, name)
+        end
+      end
+      if not there then found[#found + 1] = name .. (path and " in " .. path or "") end
+    end
+    for line in map:gmatch("[^\n]+") do
+      local rest = line:gsub("`([%w_:]+)%(?%)?` [io][nf] `([%w_./]+%.[chl]u?a?)`", function(name, path)
+        check(name, path)
+        return ""
+      end)
+      for name in rest:gmatch("`([%l][%w_]+)%(%)`") do check(name) end
+      for name in rest:gmatch("`(%u%w+:%w+)`") do check(name) end
+    end
+    assert(seen > 40, "the names of functions were not found")
+    none(found, "functions that ARCHITECTURE.md names, and that are not there")
+  end)
+end)
