@@ -16,7 +16,7 @@
 /* Tries at making a folder that somebody else keeps removing because it is empty. */
 enum { ATTEMPTS = 100 };
 
-hf_status file_fail(int number, const char *doing, const char *path, hf_error *err) {
+hf_status hf__file_fail(int number, const char *doing, const char *path, hf_error *err) {
   hf_status status = HF_IO;
   switch (number) {
   case ENOSPC:
@@ -37,7 +37,7 @@ hf_status file_fail(int number, const char *doing, const char *path, hf_error *e
   return status;
 }
 
-hf_status file_fail_late(hf_status status, hf_error *err) {
+hf_status hf__file_fail_late(hf_status status, hf_error *err) {
   static const char late[] = "; the change may have happened: read before you write again";
   if (status == HF_OK) return HF_OK;
   size_t size = strlen(err->message);
@@ -55,12 +55,12 @@ hf_status file_fail_late(hf_status status, hf_error *err) {
 
 static int64_t to_ms(struct timespec t) { return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000; }
 
-static file_info to_info(const struct stat *st) {
-  return (file_info){(uint64_t)st->st_dev, (uint64_t)st->st_ino, (size_t)st->st_size, to_ms(st->st_mtim),
-                     to_ms(st->st_ctim)};
+static hf__file_info to_info(const struct stat *st) {
+  return (hf__file_info){(uint64_t)st->st_dev, (uint64_t)st->st_ino, (size_t)st->st_size, to_ms(st->st_mtim),
+                         to_ms(st->st_ctim)};
 }
 
-int file_info_read(const char *path, file_info *info) {
+int hf__file_info_read(const char *path, hf__file_info *info) {
   struct stat st;
   if (stat(path, &st)) return errno;
   *info = to_info(&st);
@@ -81,21 +81,21 @@ static int read_all(int fd, hf_buffer *json, size_t size) {
   return 0;
 }
 
-hf_status file_document_read(const char *path, hf_buffer *json, file_info *info, hf_error *err) {
+hf_status hf__file_document_read(const char *path, hf_buffer *json, hf__file_info *info, hf_error *err) {
   struct stat st;
   int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe of that name must not stop us */
   if (fd < 0 && (errno == ENOENT || errno == ENOTDIR)) return HF_NOT_FOUND;
-  if (fd < 0) return file_fail(errno, "open", path, err);
+  if (fd < 0) return hf__file_fail(errno, "open", path, err);
   hf_status status = HF_OK;
   if (fstat(fd, &st))
-    status = file_fail(errno, "look at", path, err);
+    status = hf__file_fail(errno, "look at", path, err);
   else if (!S_ISREG(st.st_mode))
     status = hf_error_set(err, HF_IO, "%s is no regular file: move it away", path); /* somebody else's: left alone */
   else if (!hf_buffer_reserve(json, (size_t)st.st_size))
     status = hf_error_set(err, HF_NO_MEMORY, "out of memory: %s has %lld bytes", path, (long long)st.st_size);
   else {
     int number = read_all(fd, json, (size_t)st.st_size);
-    if (number) status = file_fail(number, "read", path, err);
+    if (number) status = hf__file_fail(number, "read", path, err);
   }
   close(fd);
   if (status) return status;
@@ -119,7 +119,7 @@ static int write_all(int fd, hf_slice json) {
   return 0;
 }
 
-int file_rename_new(const char *from, const char *to) {
+int hf__file_rename_new(const char *from, const char *to) {
   if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0) return 0;
   if (errno != EINVAL && errno != ENOSYS) return errno;
   if (link(from, to)) return errno; /* filesystems that cannot rename so can at least link */
@@ -128,22 +128,22 @@ int file_rename_new(const char *from, const char *to) {
 }
 
 /* Makes a temporary file with the document in it. */
-static hf_status write_temp(file_store *s, hf_slice json, char temp[FILE_PATH_MAX], hf_error *err) {
+static hf_status write_temp(hf__file_store *s, hf_slice json, char temp[FILE_PATH_MAX], hf_error *err) {
   int fd;
-  hf_status status = file_temp_open(s, temp, &fd, err);
+  hf_status status = hf__file_temp_open(s, temp, &fd, err);
   if (status) return status;
   int number = write_all(fd, json);
   if (number == 0 && s->options.durability != HF_DURABILITY_NOSYNC && fdatasync(fd)) number = errno;
   if (close(fd) && number == 0) number = errno;
   if (number == 0) return HF_OK;
   unlink(temp);
-  return file_fail(number, "write", temp, err);
+  return hf__file_fail(number, "write", temp, err);
 }
 
 /* What a rename or unlink is refused with leaves things as they are; but after an I/O error nobody knows. */
 static hf_status fail_name(int number, const char *doing, const char *path, hf_error *err) {
-  hf_status status = file_fail(number, doing, path, err);
-  return status == HF_IO || status == HF_NO_MEMORY ? file_fail_late(status, err) : status;
+  hf_status status = hf__file_fail(number, doing, path, err);
+  return status == HF_IO || status == HF_NO_MEMORY ? hf__file_fail_late(status, err) : status;
 }
 
 static hf_status fail_if_absent(int number, const char *path, hf_error *err) {
@@ -154,29 +154,29 @@ static hf_status fail_if_absent(int number, const char *path, hf_error *err) {
 }
 
 /* Gives the temporary file its name; *folder is the open folder to flush.  HF_NOT_FOUND: it has been swept away. */
-static hf_status place(const file_store *s, const char *temp, const char *path, bool if_absent, int *folder,
+static hf_status place(const hf__file_store *s, const char *temp, const char *path, bool if_absent, int *folder,
                        hf_error *err) {
   bool synced = s->options.durability == HF_DURABILITY_SYNC;
   for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
-    int number = file_folder_open(path, synced, folder);
+    int number = hf__file_folder_open(path, synced, folder);
     if (number == 0) {
-      number = if_absent ? file_rename_new(temp, path) : rename(temp, path) ? errno : 0;
+      number = if_absent ? hf__file_rename_new(temp, path) : rename(temp, path) ? errno : 0;
       if (number == 0) return HF_OK;
-      file_folder_close(*folder);
+      hf__file_folder_close(*folder);
       if (number != ENOENT && if_absent) return fail_if_absent(number, path, err);
       if (number != ENOENT) return fail_name(number, "give a document its name", path, err);
     } else if (number != ENOENT) {
-      return file_fail(number, "open the folder of", path, err);
+      return hf__file_fail(number, "open the folder of", path, err);
     }
     if (access(temp, F_OK)) return HF_NOT_FOUND;
-    number = file_make_parent(path, synced);
-    if (number && number != ENOENT) return file_fail(number, "make the folder of", path, err);
+    number = hf__file_make_parent(path, synced);
+    if (number && number != ENOENT) return hf__file_fail(number, "make the folder of", path, err);
   }
-  return file_fail(ENOENT, "make the folder of", path, err);
+  return hf__file_fail(ENOENT, "make the folder of", path, err);
 }
 
 /* One try.  HF_NOT_FOUND: somebody took the temporary file for that of a dead process. */
-static hf_status write_once(file_store *s, const char *path, hf_slice json, bool if_absent, hf_error *err) {
+static hf_status write_once(hf__file_store *s, const char *path, hf_slice json, bool if_absent, hf_error *err) {
   char temp[FILE_PATH_MAX];
   int folder;
   hf_status status = write_temp(s, json, temp, err);
@@ -186,29 +186,29 @@ static hf_status write_once(file_store *s, const char *path, hf_slice json, bool
     unlink(temp);
     return status;
   }
-  int number = file_folder_flush(folder, path);
-  return number ? file_fail_late(file_fail(number, "flush the folder of", path, err), err) : HF_OK;
+  int number = hf__file_folder_flush(folder, path);
+  return number ? hf__file_fail_late(hf__file_fail(number, "flush the folder of", path, err), err) : HF_OK;
 }
 
-hf_status file_document_write(file_store *s, const char *path, hf_slice json, bool if_absent, hf_error *err) {
+hf_status hf__file_document_write(hf__file_store *s, const char *path, hf_slice json, bool if_absent, hf_error *err) {
   for (int attempt = 0; attempt < 3; attempt++) {
     hf_status status = write_once(s, path, json, if_absent, err);
     if (status != HF_NOT_FOUND) return status;
   }
-  return file_fail(ENOENT, "keep a temporary file for", path, err);
+  return hf__file_fail(ENOENT, "keep a temporary file for", path, err);
 }
 
-hf_status file_document_remove(const file_entity *e, const char *path, hf_error *err) {
-  int folder, number = file_folder_open(path, e->store->options.durability == HF_DURABILITY_SYNC, &folder);
+hf_status hf__file_document_remove(const hf__file_entity *e, const char *path, hf_error *err) {
+  int folder, number = hf__file_folder_open(path, e->store->options.durability == HF_DURABILITY_SYNC, &folder);
   if (number == ENOENT || number == ENOTDIR) return HF_NOT_FOUND;
-  if (number) return file_fail(number, "open the folder of", path, err);
+  if (number) return hf__file_fail(number, "open the folder of", path, err);
   if (unlink(path)) {
     number = errno;
-    file_folder_close(folder);
+    hf__file_folder_close(folder);
     return number == ENOENT || number == ENOTDIR ? HF_NOT_FOUND : fail_name(number, "remove", path, err);
   }
-  number = file_folder_flush(folder, path);
-  if (number) return file_fail_late(file_fail(number, "flush the folder of", path, err), err);
-  file_prune_parents(path, e->folder);
+  number = hf__file_folder_flush(folder, path);
+  if (number) return hf__file_fail_late(hf__file_fail(number, "flush the folder of", path, err), err);
+  hf__file_prune_parents(path, e->folder);
   return HF_OK;
 }

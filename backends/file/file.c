@@ -28,23 +28,24 @@ static hf_status identify(const hf_location *at, char identity[HF_IDENTITY_MAX],
   struct stat st;
   const hf_options *o = at->options;
   if (!*at->path) return hf_error_set(err, HF_INVALID_ARGUMENT, "file: needs a directory, as in file:./data");
-  if (strlen(at->path) + BELOW_STORE >= FILE_PATH_MAX) return file_fail(ENAMETOOLONG, "use", at->path, err);
+  if (strlen(at->path) + BELOW_STORE >= FILE_PATH_MAX) return hf__file_fail(ENAMETOOLONG, "use", at->path, err);
   if (o->max_size)
     return hf_error_set(err, HF_UNSUPPORTED, "file stores have no maxsize: use a disk quota, or an lmdb store");
   if (stat(at->path, &st)) {
-    if (errno != ENOENT) return file_fail(errno, "open the directory", at->path, err);
+    if (errno != ENOENT) return hf__file_fail(errno, "open the directory", at->path, err);
     if (o->must_exist || o->read_only) return hf_error_set(err, HF_NOT_FOUND, "there is no store at %s", at->path);
-    int number = file_make_folders(at->path, o->durability == HF_DURABILITY_SYNC);
-    if (number || stat(at->path, &st)) return file_fail(number ? number : errno, "make the directory", at->path, err);
+    int number = hf__file_make_folders(at->path, o->durability == HF_DURABILITY_SYNC);
+    if (number || stat(at->path, &st))
+      return hf__file_fail(number ? number : errno, "make the directory", at->path, err);
   }
-  if (!S_ISDIR(st.st_mode)) return file_fail(ENOTDIR, "use", at->path, err);
+  if (!S_ISDIR(st.st_mode)) return hf__file_fail(ENOTDIR, "use", at->path, err);
   snprintf(identity, HF_IDENTITY_MAX, "%llx:%llx", (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
   return HF_OK;
 }
 
 static void close_store(void *store) {
-  file_store *s = store;
-  file_temp_close(s);
+  hf__file_store *s = store;
+  hf__file_temp_close(s);
   hf_walks_free(s->walks);
   pthread_mutex_destroy(&s->lock);
   free(s->path);
@@ -54,11 +55,12 @@ static void close_store(void *store) {
 static void free_listing(void *kept) { hf_listing_free(kept); }
 
 static hf_status open_store(const hf_location *at, void **store, hf_error *err) {
-  file_store *s = calloc(1, sizeof *s);
+  hf__file_store *s = calloc(1, sizeof *s);
   hf_walks *walks = hf_walks_new(free_listing);
   char *path = realpath(at->path, NULL);
   if (!s || !walks || !path) {
-    hf_status status = s && walks ? file_fail(errno, "find", at->path, err) : hf_error_no_memory(err);
+    hf_status status =
+        s && walks ? hf__file_fail(errno, "find", at->path, err) : hf_error_no_memory(err);
     free(s);
     hf_walks_free(walks);
     free(path);
@@ -69,7 +71,7 @@ static hf_status open_store(const hf_location *at, void **store, hf_error *err) 
   s->options = *at->options;
   s->owner_fd = -1;
   pthread_mutex_init(&s->lock, NULL);
-  if (!s->options.read_only) file_temp_sweep(path);
+  if (!s->options.read_only) hf__file_temp_sweep(path);
   *store = s;
   return HF_OK;
 }
@@ -77,8 +79,8 @@ static hf_status open_store(const hf_location *at, void **store, hf_error *err) 
 /* ---- entity types */
 
 static void entity_close(void *store, void *entity) {
-  file_entity *e = entity;
-  hf_walks_forget(((file_store *)store)->walks, e);
+  hf__file_entity *e = entity;
+  hf_walks_forget(((hf__file_store *)store)->walks, e);
   free((char *)(uintptr_t)e->name.data);
   free(e->folder);
   free(e->quarantine);
@@ -86,11 +88,11 @@ static void entity_close(void *store, void *entity) {
 }
 
 static hf_status entity_open(void *store, hf_slice name, void **entity, hf_error *err) {
-  file_store *s = store;
+  hf__file_store *s = store;
   char relative[FILE_RELATIVE_MAX];
-  file_entity *e = calloc(1, sizeof *e);
+  hf__file_entity *e = calloc(1, sizeof *e);
   if (!e) return hf_error_no_memory(err);
-  file_encode_name(name, relative);
+  hf__file_encode_name(name, relative);
   e->store = s;
   char *copy = malloc(name.size + 1);
   if (copy) memcpy(copy, name.data, name.size);
@@ -116,16 +118,16 @@ static hf_status join(const char *folder, const char *relative, const char *suff
                       FILE_PATH_MAX - 1);
 }
 
-hf_status file_document_path(const file_entity *e, hf_slice id, char out[FILE_PATH_MAX], hf_error *err) {
+hf_status hf__file_document_path(const hf__file_entity *e, hf_slice id, char out[FILE_PATH_MAX], hf_error *err) {
   char relative[FILE_RELATIVE_MAX];
-  file_encode_id(id, FILE_PART_MAX, relative);
+  hf__file_encode_id(id, FILE_PART_MAX, relative);
   return join(e->folder, relative, "", out, err);
 }
 
-hf_status file_quarantine_path(const file_entity *e, hf_slice id, const char *suffix, char out[FILE_PATH_MAX],
-                               hf_error *err) {
+hf_status hf__file_quarantine_path(const hf__file_entity *e, hf_slice id, const char *suffix, char out[FILE_PATH_MAX],
+                                   hf_error *err) {
   char relative[FILE_RELATIVE_MAX];
-  file_encode_id(id, FILE_PART_MAX_QUARANTINE, relative);
+  hf__file_encode_id(id, FILE_PART_MAX_QUARANTINE, relative);
   return join(e->quarantine, relative, suffix, out, err);
 }
 
@@ -136,12 +138,12 @@ static hf_status get(void *store, void *txn, void *entity, const hf_key *key, hf
   (void)store;
   (void)txn;
   char path[FILE_PATH_MAX];
-  file_info found;
-  hf_status status = file_document_path(entity, key->id, path, err);
-  if (status == HF_OK) status = file_document_read_whole(path, false, json, &found, err);
+  hf__file_info found;
+  hf_status status = hf__file_document_path(entity, key->id, path, err);
+  if (status == HF_OK) status = hf__file_document_read_whole(path, false, json, &found, err);
   if (status == HF_NOT_FOUND) {
-    status = file_quarantine_check(entity, key->id, err);
-    if (status == HF_OK) status = file_document_read_whole(path, false, json, &found, err);
+    status = hf__file_quarantine_check(entity, key->id, err);
+    if (status == HF_OK) status = hf__file_document_read_whole(path, false, json, &found, err);
   }
   if (status == HF_OK) *info = (hf_info){.updated_at = found.modified};
   return status;
@@ -151,10 +153,10 @@ static hf_status has(void *store, void *txn, void *entity, const hf_key *key, hf
   (void)store;
   (void)txn;
   char path[FILE_PATH_MAX];
-  hf_status status = file_document_path(entity, key->id, path, err);
+  hf_status status = hf__file_document_path(entity, key->id, path, err);
   if (status || access(path, F_OK) == 0) return status;
-  if (errno != ENOENT && errno != ENOTDIR) return file_fail(errno, "look for", path, err);
-  return file_quarantine_check(entity, key->id, err);
+  if (errno != ENOENT && errno != ENOTDIR) return hf__file_fail(errno, "look for", path, err);
+  return hf__file_quarantine_check(entity, key->id, err);
 }
 
 static hf_status put(void *store, void *txn, void *entity, const hf_put *put, const hf_write_options *options,
@@ -162,17 +164,17 @@ static hf_status put(void *store, void *txn, void *entity, const hf_put *put, co
   (void)txn;
   char path[FILE_PATH_MAX];
   bool settled;
-  hf_status status = file_document_path(entity, put->key.id, path, err);
+  hf_status status = hf__file_document_path(entity, put->key.id, path, err);
   if (status == HF_OK && options->if_absent) {
-    status = file_quarantine_check(entity, put->key.id, err);
+    status = hf__file_quarantine_check(entity, put->key.id, err);
     if (status == HF_NOT_FOUND) status = HF_OK;
   }
-  if (status == HF_OK) status = file_document_write(store, path, put->json, options->if_absent, err);
+  if (status == HF_OK) status = hf__file_document_write(store, path, put->json, options->if_absent, err);
   if (status) return status;
   info->updated_at = hf_now_ms();
   /* Also where the folder of quarantine is missing, which is nearly always so, this is one failing call. */
-  if (access(((file_entity *)entity)->quarantine, F_OK)) return HF_OK;
-  return file_fail_late(file_quarantine_settle(entity, put->key.id, &settled, err), err);
+  if (access(((hf__file_entity *)entity)->quarantine, F_OK)) return HF_OK;
+  return hf__file_fail_late(hf__file_quarantine_settle(entity, put->key.id, &settled, err), err);
 }
 
 static hf_status remove_one(void *store, void *txn, void *entity, const hf_key *key, hf_error *err) {
@@ -181,13 +183,13 @@ static hf_status remove_one(void *store, void *txn, void *entity, const hf_key *
   char path[FILE_PATH_MAX];
   bool settled = false;
   hf_error why;
-  hf_status status = file_document_path(entity, key->id, path, err);
-  if (status == HF_OK) status = file_document_remove(entity, path, err);
+  hf_status status = hf__file_document_path(entity, key->id, path, err);
+  if (status == HF_OK) status = hf__file_document_remove(entity, path, err);
   if (status != HF_OK && status != HF_NOT_FOUND) return status;
-  hf_status settling = file_quarantine_settle(entity, key->id, &settled, &why);
+  hf_status settling = hf__file_quarantine_settle(entity, key->id, &settled, &why);
   if (settling) {
     *err = why;
-    return status == HF_OK ? file_fail_late(settling, err) : settling;
+    return status == HF_OK ? hf__file_fail_late(settling, err) : settling;
   }
   return settled ? HF_OK : status;
 }
@@ -216,24 +218,24 @@ static int clear_folder(void *arg, int parent, const char *name, int folder) {
 }
 
 static hf_status clear(void *store, void *txn, void *entity, hf_error *err) {
-  const file_store *s = store;
-  const file_entity *e = entity;
+  const hf__file_store *s = store;
+  const hf__file_entity *e = entity;
   (void)txn;
   char inside[FILE_PATH_MAX];
   struct clearing c = {s->options.durability == HF_DURABILITY_SYNC, false};
   bool settled;
   int folder = -1, number = 0;
   if (snprintf(inside, sizeof inside, "%s/.", e->folder) < FILE_PATH_MAX)
-    number = file_folder_open(inside, c.synced, &folder);
-  if (number == 0) number = file_visit(e->folder, FILE_PART_MAX, ".json", clear_one, clear_folder, &c);
+    number = hf__file_folder_open(inside, c.synced, &folder);
+  if (number == 0) number = hf__file_visit(e->folder, FILE_PART_MAX, ".json", clear_one, clear_folder, &c);
   if (number == 0 && c.changed)
-    number = file_folder_flush(folder, inside);
+    number = hf__file_folder_flush(folder, inside);
   else
-    file_folder_close(folder);
-  hf_status status = number && number != ENOENT ? file_fail(number, "clear", e->folder, err) : HF_OK;
-  if (status) return c.changed ? file_fail_late(status, err) : status;
-  status = file_quarantine_settle_all(e, &settled, err);
-  return c.changed || settled ? file_fail_late(status, err) : status;
+    hf__file_folder_close(folder);
+  hf_status status = number && number != ENOENT ? hf__file_fail(number, "clear", e->folder, err) : HF_OK;
+  if (status) return c.changed ? hf__file_fail_late(status, err) : status;
+  status = hf__file_quarantine_settle_all(e, &settled, err);
+  return c.changed || settled ? hf__file_fail_late(status, err) : status;
 }
 
 static int count_one(void *arg, int folder, const char *leaf, hf_slice id) {
@@ -245,19 +247,19 @@ static int count_one(void *arg, int folder, const char *leaf, hf_slice id) {
 }
 
 static hf_status count(void *store, void *txn, void *entity, uint64_t *n, hf_error *err) {
-  const file_entity *e = entity;
+  const hf__file_entity *e = entity;
   (void)store;
   (void)txn;
   *n = 0;
-  file_quarantine_heal_all(e);
-  int number = file_visit(e->folder, FILE_PART_MAX, ".json", count_one, NULL, n);
-  return number ? file_fail(number, "list", e->folder, err) : HF_OK;
+  hf__file_quarantine_heal_all(e);
+  int number = hf__file_visit(e->folder, FILE_PART_MAX, ".json", count_one, NULL, n);
+  return number ? hf__file_fail(number, "list", e->folder, err) : HF_OK;
 }
 
 /* ---- walking */
 
 struct page {
-  const file_entity *entity;
+  const hf__file_entity *entity;
   const hf_scan *scan;
   hf_page *page;
   hf_buffer json;
@@ -276,13 +278,13 @@ static hf_status name_entity(hf_status status, hf_slice id, hf_error *err) {
 /* Adds one document.  HF_NOT_FOUND: it is gone. */
 static hf_status add_document(struct page *p, hf_slice id, hf_error *err) {
   char path[FILE_PATH_MAX];
-  file_info found = {.modified = 0};
+  hf__file_info found = {.modified = 0};
   hf_slice text = {NULL, 0};
   hf_status status = HF_OK;
-  if (!p->scan->keys_only || p->old) status = file_document_path(p->entity, id, path, err);
+  if (!p->scan->keys_only || p->old) status = hf__file_document_path(p->entity, id, path, err);
   if (p->scan->keys_only && p->old && status == HF_OK && access(path, F_OK)) return HF_NOT_FOUND;
   if (!p->scan->keys_only) {
-    if (status == HF_OK) status = file_document_read_whole(path, p->scan->report_corrupt, &p->json, &found, err);
+    if (status == HF_OK) status = hf__file_document_read_whole(path, p->scan->report_corrupt, &p->json, &found, err);
     text = (hf_slice){p->json.data, p->json.size};
     if (status == HF_CORRUPT && p->scan->report_corrupt)
       text = hf_text(err->message);
@@ -319,12 +321,12 @@ static hf_status scan_listing(struct page *p, const hf_listing *listing, bool *m
 
 static hf_status scan(void *store, void *txn, void *entity, const hf_scan *scan, hf_page *page, bool *more,
                       hf_error *err) {
-  file_store *s = store;
+  hf__file_store *s = store;
   (void)txn;
   hf_listing *listing = hf_walks_take(s->walks, entity, scan->walk);
   struct page p = {.entity = entity, .scan = scan, .page = page, .old = listing != NULL};
-  if (!listing) file_quarantine_heal_all(entity);
-  hf_status status = listing ? HF_OK : file_list(entity, &listing, err);
+  if (!listing) hf__file_quarantine_heal_all(entity);
+  hf_status status = listing ? HF_OK : hf__file_list(entity, &listing, err);
   if (status) return status;
   status = scan_listing(&p, listing, more, err);
   hf_buffer_free(&p.json);
@@ -343,7 +345,7 @@ typedef hf_status (*name_fn)(void *arg, hf_slice name, hf_error *err);
 static hf_status each_name(const char *path, char name[HF_ID_MAX], size_t name_size, name_fn fn, void *arg,
                            hf_error *err) {
   DIR *dir = opendir(path);
-  if (!dir) return errno == ENOENT ? HF_OK : file_fail(errno, "list", path, err);
+  if (!dir) return errno == ENOENT ? HF_OK : hf__file_fail(errno, "list", path, err);
   hf_status status = HF_OK;
   for (const struct dirent *d; status == HF_OK && (d = readdir(dir));) {
     char below[FILE_PATH_MAX], expected[FILE_RELATIVE_MAX];
@@ -351,7 +353,7 @@ static hf_status each_name(const char *path, char name[HF_ID_MAX], size_t name_s
     struct stat st;
     size_t size = name_size;
     bool continued;
-    if (d->d_name[0] == '.' || !file_decode_part(d->d_name, strlen(d->d_name), name, &size, &continued)) continue;
+    if (d->d_name[0] == '.' || !hf__file_decode_part(d->d_name, strlen(d->d_name), name, &size, &continued)) continue;
     int length = snprintf(below, sizeof below, "%s/%s", path, d->d_name);
     if (length >= FILE_PATH_MAX || stat(below, &st) || !S_ISDIR(st.st_mode)) continue;
     if (continued) {
@@ -360,7 +362,7 @@ static hf_status each_name(const char *path, char name[HF_ID_MAX], size_t name_s
     }
     hf_slice found = {name, size};
     if (!hf_order_key(found, order)) continue;
-    size_t expected_size = file_encode_name(found, expected);
+    size_t expected_size = hf__file_encode_name(found, expected);
     size_t known = strlen(below);
     if (known > expected_size && strcmp(below + known - expected_size, expected) == 0) status = fn(arg, found, err);
   }
@@ -373,14 +375,14 @@ static hf_status add_name(void *arg, hf_slice name, hf_error *err) {
 }
 
 static hf_status entities(void *store, void *txn, hf_page *page, hf_error *err) {
-  const file_store *s = store;
+  const hf__file_store *s = store;
   char name[HF_ID_MAX];
   (void)txn;
   return each_name(s->path, name, 0, add_name, page, err);
 }
 
 struct quarantine_sum {
-  const file_store *store;
+  const hf__file_store *store;
   uint64_t count;
 };
 
@@ -390,15 +392,15 @@ static hf_status add_quarantined(void *arg, hf_slice name, hf_error *err) {
   uint64_t n = 0;
   hf_status status = entity_open((void *)(uintptr_t)sum->store, name, &entity, err);
   if (status || !entity) return status;
-  status = file_quarantine_count(((file_entity *)entity)->quarantine, &n, err);
+  status = hf__file_quarantine_count(((hf__file_entity *)entity)->quarantine, &n, err);
   sum->count += n;
   entity_close((void *)(uintptr_t)sum->store, entity);
   return status;
 }
 
 static hf_status quarantined(void *store, void *entity, uint64_t *n, hf_error *err) {
-  const file_store *s = store;
-  if (entity) return file_quarantine_count(((file_entity *)entity)->quarantine, n, err);
+  const hf__file_store *s = store;
+  if (entity) return hf__file_quarantine_count(((hf__file_entity *)entity)->quarantine, n, err);
   char path[FILE_PATH_MAX], name[HF_ID_MAX];
   struct quarantine_sum sum = {s, 0};
   snprintf(path, sizeof path, "%s/" FILE_QUARANTINE, s->path);
@@ -409,21 +411,21 @@ static hf_status quarantined(void *store, void *entity, uint64_t *n, hf_error *e
 
 static hf_status quarantine(void *store, void *entity, const hf_key *key, const char *problem, hf_error *err) {
   (void)store;
-  return file_quarantine_add(entity, key->id, problem, err);
+  return hf__file_quarantine_add(entity, key->id, problem, err);
 }
 
 static hf_status put_damaged(void *store, void *txn, void *entity, const hf_key *key, const char *problem,
                              hf_slice bytes, hf_error *err) {
   (void)store;
   (void)txn;
-  return file_quarantine_put(entity, key->id, problem, bytes, err);
+  return hf__file_quarantine_put(entity, key->id, problem, bytes, err);
 }
 
 static hf_status scan_damaged(void *store, void *txn, void *entity, const hf_scan *scan, hf_page *page, bool *more,
                               hf_error *err) {
   (void)store;
   (void)txn;
-  return file_quarantine_list(entity, scan, page, more, err);
+  return hf__file_quarantine_list(entity, scan, page, more, err);
 }
 
 static hf_status count_name(void *arg, hf_slice name, hf_error *err) {
@@ -434,14 +436,14 @@ static hf_status count_name(void *arg, hf_slice name, hf_error *err) {
 }
 
 static hf_status stat_store(void *store, void *txn, void *entity, hf_buffer *json, hf_error *err) {
-  const file_store *s = store;
+  const hf__file_store *s = store;
   char name[HF_ID_MAX];
   uint64_t n = 0, in_quarantine = 0;
   hf_status status = entity ? count(store, txn, entity, &n, err) : each_name(s->path, name, 0, count_name, &n, err);
   if (status == HF_OK) status = quarantined(store, entity, &in_quarantine, err);
   if (status) return status;
   json->size = 0;
-  const file_entity *e = entity;
+  const hf__file_entity *e = entity;
   bool ok = hf_buffer_printf(json, "{\"backend\":\"file\"") &&
             (!e || (hf_buffer_printf(json, ",\"entityName\":") && hf_buffer_quote(json, e->name))) &&
             hf_buffer_printf(json, ",\"path\":") && hf_buffer_quote(json, hf_text(e ? e->folder : s->path)) &&

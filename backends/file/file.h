@@ -31,7 +31,7 @@
 /* Room for any path that is built here. */
 #define FILE_PATH_MAX PATH_MAX
 
-typedef struct file_store {
+typedef struct hf__file_store {
   char *path; /* absolute */
   hf_options options;
   char owner[20];               /* begins the names of our temporary files; "" until the first write */
@@ -39,75 +39,75 @@ typedef struct file_store {
   _Atomic unsigned long writes; /* so that the names differ */
   pthread_mutex_t lock;         /* guards owner */
   hf_walks *walks;              /* their listings */
-} file_store;
+} hf__file_store;
 
-typedef struct file_entity {
-  file_store *store;
+typedef struct hf__file_entity {
+  hf__file_store *store;
   hf_slice name;
   char *folder;     /* absolute path of its documents */
   char *quarantine; /* absolute path of those in quarantine */
-} file_entity;
+} hf__file_entity;
 
 /* ---- errors */
 
 /* Fills the error for errno; "cannot DOING PATH: ...". */
-hf_status file_fail(int number, const char *doing, const char *path, hf_error *err);
+hf_status hf__file_fail(int number, const char *doing, const char *path, hf_error *err);
 /* For what fails after something was changed: makes the error one that does not say "nothing was changed", and that is
  * not to be tried again unseen.  HF_OK stays. */
-hf_status file_fail_late(hf_status status, hf_error *err);
+hf_status hf__file_fail_late(hf_status status, hf_error *err);
 
 /* ---- paths.  Each writes an absolute path into `out`; HF_INVALID_ARGUMENT if it gets too long for the system. */
 
-hf_status file_document_path(const file_entity *e, hf_slice id, char out[FILE_PATH_MAX], hf_error *err);
+hf_status hf__file_document_path(const hf__file_entity *e, hf_slice id, char out[FILE_PATH_MAX], hf_error *err);
 /* `suffix` goes behind ".json". */
-hf_status file_quarantine_path(const file_entity *e, hf_slice id, const char *suffix, char out[FILE_PATH_MAX],
-                               hf_error *err);
+hf_status hf__file_quarantine_path(const hf__file_entity *e, hf_slice id, const char *suffix, char out[FILE_PATH_MAX],
+                                   hf_error *err);
 
 /* ---- folders */
 
 /* Makes the folder and those above it, each flushed if `synced`.  0 or errno. */
-int file_make_folders(const char *path, bool synced);
+int hf__file_make_folders(const char *path, bool synced);
 /* Makes the folder that the path lies in. */
-int file_make_parent(const char *path, bool synced);
+int hf__file_make_parent(const char *path, bool synced);
 /* Opens the folder that the path lies in, to be flushed once something in it has been changed; not `synced`: *fd is -1,
  * and there is nothing to do.  0 or errno. */
-int file_folder_open(const char *path, bool synced, int *fd);
+int hf__file_folder_open(const char *path, bool synced, int *fd);
 /* Flushes what was changed at the path, and closes the folder.  Should the path lie in another folder by now, that is
  * flushed, too.  0 or errno. */
-int file_folder_flush(int fd, const char *path);
+int hf__file_folder_flush(int fd, const char *path);
 /* Closes it without: nothing was changed. */
-void file_folder_close(int fd);
+void hf__file_folder_close(int fd);
 /* Removes the folders that the path lies in, up to but not `top`, as far as they are empty. */
-void file_prune_parents(const char *path, const char *top);
+void hf__file_prune_parents(const char *path, const char *top);
 
 /* ---- temporary files */
 
 /* Makes a new file for writing, and its path.  Takes possession of the store first, if that has not happened: see
  * temp.c. */
-hf_status file_temp_open(file_store *s, char path[FILE_PATH_MAX], int *fd, hf_error *err);
+hf_status hf__file_temp_open(hf__file_store *s, char path[FILE_PATH_MAX], int *fd, hf_error *err);
 /* Removes those of processes that are gone. */
-void file_temp_sweep(const char *store_path);
-void file_temp_close(file_store *s);
+void hf__file_temp_sweep(const char *store_path);
+void hf__file_temp_close(hf__file_store *s);
 
 /* ---- documents */
 
-typedef struct file_info {
+typedef struct hf__file_info {
   uint64_t device, inode;
-  size_t size;      /* of the file; of the document after file_document_read() */
+  size_t size;      /* of the file; of the document after hf__file_document_read() */
   int64_t modified; /* ms since 1970; can be set by whoever owns the file */
   int64_t changed;  /* the same, and cannot be set: also of changes to the name or the owner */
-} file_info;
+} hf__file_info;
 
 /* Reads and checks a document.  HF_NOT_FOUND, HF_CORRUPT with what is wrong, or an error of the system. */
-hf_status file_document_read(const char *path, hf_buffer *json, file_info *info, hf_error *err);
+hf_status hf__file_document_read(const char *path, hf_buffer *json, hf__file_info *info, hf_error *err);
 /* What it takes from a file without reading it.  0 or errno. */
-int file_info_read(const char *path, file_info *info);
+int hf__file_info_read(const char *path, hf__file_info *info);
 /* Renames a file unless there is one of the new name.  0, EEXIST or another errno. */
-int file_rename_new(const char *from, const char *to);
+int hf__file_rename_new(const char *from, const char *to);
 /* Writes it in one step.  if_absent: HF_CONFLICT if there is a file. */
-hf_status file_document_write(file_store *s, const char *path, hf_slice json, bool if_absent, hf_error *err);
+hf_status hf__file_document_write(hf__file_store *s, const char *path, hf_slice json, bool if_absent, hf_error *err);
 /* HF_NOT_FOUND if there is none. */
-hf_status file_document_remove(const file_entity *e, const char *path, hf_error *err);
+hf_status hf__file_document_remove(const hf__file_entity *e, const char *path, hf_error *err);
 
 /* ---- documents that another program may be writing: see partial.c */
 
@@ -115,53 +115,55 @@ hf_status file_document_remove(const file_entity *e, const char *path, hf_error 
 #define FILE_SETTLED_MS 2000
 
 /* Whether a program may still be writing a file. */
-typedef enum file_age {
+typedef enum hf__file_age {
   FILE_SETTLED,  /* it was written long ago */
   FILE_YOUNG,    /* it may be */
   FILE_IN_FUTURE /* its times lie ahead of the clock: only watching it tells */
-} file_age;
+} hf__file_age;
 
 /* By a clock that is at `now`, in ms since 1970. */
-file_age file_age_at(const file_info *info, int64_t now);
+hf__file_age hf__file_age_at(const hf__file_info *info, int64_t now);
 /* Whether it is the same file with the same content, for all that can be seen. */
-bool file_is_same(const file_info *a, const file_info *b);
-/* Says HF_BUSY for an unreadable document, with what file_document_read() has put into *err as the cause. */
-hf_status file_fail_busy(const char *path, hf_error *err);
-/* Reads a document as file_document_read() does, but HF_CORRUPT is only what nobody is writing.  HF_BUSY: it is
+bool hf__file_is_same(const hf__file_info *a, const hf__file_info *b);
+/* Says HF_BUSY for an unreadable document, with what hf__file_document_read() has put into *err as the cause. */
+hf_status hf__file_fail_busy(const char *path, hf_error *err);
+/* Reads a document as hf__file_document_read() does, but HF_CORRUPT is only what nobody is writing.  HF_BUSY: it is
  * unreadable, and somebody may be.  That is waited for, for a moment, or if `patient` until it is known. */
-hf_status file_document_read_whole(const char *path, bool patient, hf_buffer *json, file_info *info, hf_error *err);
+hf_status hf__file_document_read_whole(const char *path, bool patient, hf_buffer *json, hf__file_info *info,
+                                       hf_error *err);
 
 /* ---- listing */
 
 /* Called for each document; the path of its folder is open as `folder`.  0 to go on, or errno to stop with. */
-typedef int (*file_visit_fn)(void *arg, int folder, const char *leaf, hf_slice id);
+typedef int (*hf__file_visit_fn)(void *arg, int folder, const char *leaf, hf_slice id);
 /* Called for each folder below the first one, once it has been gone through; may be NULL. */
-typedef int (*file_leave_fn)(void *arg, int parent, const char *name, int folder);
+typedef int (*hf__file_leave_fn)(void *arg, int parent, const char *name, int folder);
 
 /* Goes through the documents of a folder, in no order.  A folder that is missing has none.  0 or errno. */
-int file_visit(const char *folder, size_t part_max, const char *suffix, file_visit_fn visit, file_leave_fn leave,
-               void *arg);
+int hf__file_visit(const char *folder, size_t part_max, const char *suffix, hf__file_visit_fn visit,
+                   hf__file_leave_fn leave, void *arg);
 
 /* The ids of an entity type. */
-hf_status file_list(const file_entity *e, hf_listing **out, hf_error *err);
+hf_status hf__file_list(const hf__file_entity *e, hf_listing **out, hf_error *err);
 
 /* ---- quarantine */
 
 /* HF_CORRUPT, saying why, if the id is there; HF_NOT_FOUND if not.  HF_OK: what was there has become whole, and has its
  * name again. */
-hf_status file_quarantine_check(const file_entity *e, hf_slice id, hf_error *err);
+hf_status hf__file_quarantine_check(const hf__file_entity *e, hf_slice id, hf_error *err);
 /* Gives all that have become whole their names again.  What fails stays where it is. */
-void file_quarantine_heal_all(const file_entity *e);
+void hf__file_quarantine_heal_all(const hf__file_entity *e);
 /* Moves a document there.  HF_NOT_FOUND: it is readable or gone.  HF_BUSY: somebody may be writing it. */
-hf_status file_quarantine_add(file_entity *e, hf_slice id, const char *problem, hf_error *err);
+hf_status hf__file_quarantine_add(hf__file_entity *e, hf_slice id, const char *problem, hf_error *err);
 /* Puts bytes there that are damaged in another store.  HF_CONFLICT: there is a sound document. */
-hf_status file_quarantine_put(file_entity *e, hf_slice id, const char *problem, hf_slice bytes, hf_error *err);
+hf_status hf__file_quarantine_put(hf__file_entity *e, hf_slice id, const char *problem, hf_slice bytes, hf_error *err);
 /* Lists what is there, as the slot quarantine_scan. */
-hf_status file_quarantine_list(const file_entity *e, const hf_scan *scan, hf_page *page, bool *more, hf_error *err);
+hf_status hf__file_quarantine_list(const hf__file_entity *e, const hf_scan *scan, hf_page *page, bool *more,
+                                   hf_error *err);
 /* The id was written or removed: what is in quarantine no longer stands for it.  *settled: there was something. */
-hf_status file_quarantine_settle(const file_entity *e, hf_slice id, bool *settled, hf_error *err);
+hf_status hf__file_quarantine_settle(const hf__file_entity *e, hf_slice id, bool *settled, hf_error *err);
 /* The same for all ids; with *settled it may have failed half way. */
-hf_status file_quarantine_settle_all(const file_entity *e, bool *settled, hf_error *err);
-hf_status file_quarantine_count(const char *folder, uint64_t *count, hf_error *err);
+hf_status hf__file_quarantine_settle_all(const hf__file_entity *e, bool *settled, hf_error *err);
+hf_status hf__file_quarantine_count(const char *folder, uint64_t *count, hf_error *err);
 
 #endif

@@ -26,7 +26,7 @@ static void copy_parent(const char *path, char parent[FILE_PATH_MAX]) {
 
 /* ---- flushing */
 
-int file_folder_open(const char *path, bool synced, int *fd) {
+int hf__file_folder_open(const char *path, bool synced, int *fd) {
   char parent[FILE_PATH_MAX];
   *fd = -1;
   if (!synced) return 0;
@@ -35,7 +35,7 @@ int file_folder_open(const char *path, bool synced, int *fd) {
   return *fd < 0 ? errno : 0;
 }
 
-void file_folder_close(int fd) {
+void hf__file_folder_close(int fd) {
   if (fd >= 0) close(fd);
 }
 
@@ -48,7 +48,7 @@ static bool was_replaced(int fd, const char *parent) {
          (ours.st_ino != present.st_ino || ours.st_dev != present.st_dev);
 }
 
-int file_folder_flush(int fd, const char *path) {
+int hf__file_folder_flush(int fd, const char *path) {
   char parent[FILE_PATH_MAX];
   if (fd < 0) return 0;
   copy_parent(path, parent);
@@ -56,7 +56,7 @@ int file_folder_flush(int fd, const char *path) {
   bool again = number == 0 && was_replaced(fd, parent);
   close(fd);
   if (!again) return number;
-  number = file_folder_open(path, true, &fd);
+  number = hf__file_folder_open(path, true, &fd);
   if (number) return number == ENOENT ? 0 : number;
   number = flush(fd);
   close(fd);
@@ -71,32 +71,32 @@ static int make_folder(const char *path, bool synced) {
   int fd;
   if (stat(path, &st) == 0) return S_ISDIR(st.st_mode) ? 0 : ENOTDIR;
   if (errno != ENOENT) return errno;
-  int number = file_folder_open(path, synced, &fd);
+  int number = hf__file_folder_open(path, synced, &fd);
   if (number) return number;
   if (mkdir(path, 0777)) {
     number = errno;
-    file_folder_close(fd);
+    hf__file_folder_close(fd);
     return number == EEXIST ? 0 : number;
   }
-  number = file_folder_flush(fd, path);
+  number = hf__file_folder_flush(fd, path);
   if (number) rmdir(path); /* the next try is to flush it, too */
   return number;
 }
 
-int file_make_folders(const char *path, bool synced) {
+int hf__file_make_folders(const char *path, bool synced) {
   int number = make_folder(path, synced);
   if (number != ENOENT) return number;
-  number = file_make_parent(path, synced);
+  number = hf__file_make_parent(path, synced);
   return number ? number : make_folder(path, synced);
 }
 
-int file_make_parent(const char *path, bool synced) {
+int hf__file_make_parent(const char *path, bool synced) {
   char parent[FILE_PATH_MAX];
   strcpy(parent, path);
-  return to_parent(parent) ? file_make_folders(parent, synced) : ENOENT;
+  return to_parent(parent) ? hf__file_make_folders(parent, synced) : ENOENT;
 }
 
-void file_prune_parents(const char *path, const char *top) {
+void hf__file_prune_parents(const char *path, const char *top) {
   char folder[FILE_PATH_MAX];
   size_t least = strlen(top);
   strcpy(folder, path);

@@ -16,8 +16,8 @@
 enum { DEPTH_MAX = 400 };
 
 struct visit {
-  file_visit_fn visit;
-  file_leave_fn leave;
+  hf__file_visit_fn visit;
+  hf__file_leave_fn leave;
   void *arg;
   const char *suffix;
   size_t part_max;
@@ -42,7 +42,7 @@ static bool is_canonical(const struct visit *v, const char *leaf, size_t leaf_si
   char expected[FILE_RELATIVE_MAX];
   unsigned char order[HF_ORDER_KEY_MAX];
   if (!hf_order_key(id, order)) return false;
-  size_t size = file_encode_id(id, v->part_max, expected);
+  size_t size = hf__file_encode_id(id, v->part_max, expected);
   return size == v->relative_size + leaf_size && memcmp(expected, v->relative, v->relative_size) == 0 &&
          memcmp(expected + v->relative_size, leaf, leaf_size) == 0;
 }
@@ -51,7 +51,7 @@ static int visit_file(struct visit *v, int folder, const char *name, size_t size
   bool continued;
   size_t suffix = strlen(v->suffix), id_size = v->id_size;
   if (size <= suffix || strcmp(name + size - suffix, v->suffix) != 0) return 0;
-  if (!file_decode_part(name, size - suffix, v->id, &id_size, &continued) || continued) return 0;
+  if (!hf__file_decode_part(name, size - suffix, v->id, &id_size, &continued) || continued) return 0;
   hf_slice id = {v->id, id_size};
   if (!is_canonical(v, name, size - suffix, id)) return 0;
   return v->visit(v->arg, folder, name, id);
@@ -64,7 +64,7 @@ static int enter_folder(struct visit *v, int parent, const char *name, size_t si
   size_t id_size = v->id_size, relative_size = v->relative_size;
   if (depth > DEPTH_MAX || relative_size + size + 1 >= sizeof v->relative) return 0;
   if (size >= 5 && memcmp(name + size - 5, ".json", 5) == 0) return 0; /* ours have that escaped */
-  if (!file_decode_part(name, size, v->id, &v->id_size, &continued) ||
+  if (!hf__file_decode_part(name, size, v->id, &v->id_size, &continued) ||
       (!continued && v->id_size == HF_ID_MAX)) { /* no id begins so */
     v->id_size = id_size;
     return 0;
@@ -114,8 +114,8 @@ static int visit_folder(struct visit *v, int fd, int depth) {
   return number;
 }
 
-int file_visit(const char *folder, size_t part_max, const char *suffix, file_visit_fn visit, file_leave_fn leave,
-               void *arg) {
+int hf__file_visit(const char *folder, size_t part_max, const char *suffix, hf__file_visit_fn visit,
+                   hf__file_leave_fn leave, void *arg) {
   int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) return errno == ENOENT ? 0 : errno;
   struct visit *v = malloc(sizeof *v);
@@ -137,13 +137,13 @@ static int add_id(void *arg, int folder, const char *leaf, hf_slice id) {
   return hf_listing_add(arg, id) ? 0 : ENOMEM;
 }
 
-hf_status file_list(const file_entity *e, hf_listing **out, hf_error *err) {
+hf_status hf__file_list(const hf__file_entity *e, hf_listing **out, hf_error *err) {
   hf_listing *listing = hf_listing_new();
   if (!listing) return hf_error_no_memory(err);
-  int number = file_visit(e->folder, FILE_PART_MAX, ".json", add_id, NULL, listing);
+  int number = hf__file_visit(e->folder, FILE_PART_MAX, ".json", add_id, NULL, listing);
   if (number) {
     hf_listing_free(listing);
-    return file_fail(number, "list", e->folder, err);
+    return hf__file_fail(number, "list", e->folder, err);
   }
   hf_listing_sort(listing);
   *out = listing;

@@ -23,14 +23,14 @@ enum { PATIENCE = 30, LONG_PATIENCE = 2 * FILE_SETTLED_MS };
 /* Pauses between two looks, in ms. */
 enum { FIRST_PAUSE = 1, LONGEST_PAUSE = 32 };
 
-file_age file_age_at(const file_info *info, int64_t now) {
+hf__file_age hf__file_age_at(const hf__file_info *info, int64_t now) {
   int64_t age = now - info->modified;
   if (age <= -FILE_SETTLED_MS) age = now - info->changed;
   if (age <= -FILE_SETTLED_MS) return FILE_IN_FUTURE;
   return age >= FILE_SETTLED_MS ? FILE_SETTLED : FILE_YOUNG;
 }
 
-bool file_is_same(const file_info *a, const file_info *b) {
+bool hf__file_is_same(const hf__file_info *a, const hf__file_info *b) {
   return a->device == b->device && a->inode == b->inode && a->size == b->size && a->modified == b->modified;
 }
 
@@ -41,7 +41,7 @@ static void pause_for(int ms) {
   nanosleep(&time, NULL);
 }
 
-hf_status file_fail_busy(const char *path, hf_error *err) {
+hf_status hf__file_fail_busy(const char *path, hf_error *err) {
   char problem[256];
   snprintf(problem, sizeof problem, "%.250s", err->message);
   hf_error_set(
@@ -53,22 +53,24 @@ hf_status file_fail_busy(const char *path, hf_error *err) {
   return HF_BUSY;
 }
 
-hf_status file_document_read_whole(const char *path, bool patient, hf_buffer *json, file_info *info, hf_error *err) {
-  hf_status status = file_document_read(path, json, info, err);
+hf_status hf__file_document_read_whole(const char *path, bool patient, hf_buffer *json, hf__file_info *info,
+                                       hf_error *err) {
+  hf_status status = hf__file_document_read(path, json, info, err);
   if (__builtin_expect(status != HF_CORRUPT, 1)) return status;
   int64_t began = clock_ms(), since = began; /* since when it has been as it is */
   for (int pause = FIRST_PAUSE;; pause = pause < LONGEST_PAUSE ? 2 * pause : pause) {
-    file_info before = *info;
+    hf__file_info before = *info;
     pause_for(pause);
-    status = file_document_read(path, json, info, err);
+    status = hf__file_document_read(path, json, info, err);
     if (status != HF_CORRUPT) return status;
     int64_t now = clock_ms();
-    file_age age = file_age_at(info, hf_now_ms());
-    if (!file_is_same(&before, info)) /* before the second look nothing is said: the first one may have come in between
-                                         what the system does to a file and to its time */
+    hf__file_age age = hf__file_age_at(info, hf_now_ms());
+    if (!hf__file_is_same(&before, info)) /* before the second look nothing is said: the first one may have come in
+                                         between what the system does to a file and to its time */
       since = now;
     else if (age == FILE_SETTLED || (age == FILE_IN_FUTURE && now - since >= FILE_SETTLED_MS))
       return HF_CORRUPT;
-    if (now - began >= (patient || age == FILE_IN_FUTURE ? LONG_PATIENCE : PATIENCE)) return file_fail_busy(path, err);
+    if (now - began >= (patient || age == FILE_IN_FUTURE ? LONG_PATIENCE : PATIENCE))
+      return hf__file_fail_busy(path, err);
   }
 }

@@ -59,7 +59,7 @@ static void put_part(struct encoder *e, const char *data, size_t n, bool is_fold
   e->part_max = part_max;
 }
 
-size_t file_encode_id(hf_slice id, size_t part_max, char out[FILE_RELATIVE_MAX]) {
+size_t hf__file_encode_id(hf_slice id, size_t part_max, char out[FILE_RELATIVE_MAX]) {
   struct encoder e = {.out = out, .part_max = part_max};
   const char *p = id.data, *end = id.data + id.size;
   for (;;) {
@@ -73,14 +73,14 @@ size_t file_encode_id(hf_slice id, size_t part_max, char out[FILE_RELATIVE_MAX])
   return e.size;
 }
 
-size_t file_encode_name(hf_slice name, char out[FILE_RELATIVE_MAX]) {
+size_t hf__file_encode_name(hf_slice name, char out[FILE_RELATIVE_MAX]) {
   struct encoder e = {.out = out, .part_max = FILE_PART_MAX};
   put_part(&e, name.data, name.size, false);
   out[e.size] = '\0';
   return e.size;
 }
 
-bool file_decode_part(const char *part, size_t size, char *out, size_t *out_size, bool *continued) {
+bool hf__file_decode_part(const char *part, size_t size, char *out, size_t *out_size, bool *continued) {
   static const struct { char text[4], meaning; } escapes[] = {{"%25", '%'}, {"%2E", '.'}, {"%2F", '/'}};
   *continued = size > 2 && memcmp(part + size - 2, "%~", 2) == 0;
   if (*continued) size -= 2;

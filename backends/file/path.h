@@ -25,14 +25,14 @@
 #define FILE_RELATIVE_MAX 1280
 
 /* Writes the relative path of an id, without ".json" behind it.  Returns its length. */
-size_t file_encode_id(hf_slice id, size_t part_max, char out[FILE_RELATIVE_MAX]);
+size_t hf__file_encode_id(hf_slice id, size_t part_max, char out[FILE_RELATIVE_MAX]);
 
 /* The same for an entity name, which is one part: its slashes are escaped, too. */
-size_t file_encode_name(hf_slice name, char out[FILE_RELATIVE_MAX]);
+size_t hf__file_encode_name(hf_slice name, char out[FILE_RELATIVE_MAX]);
 
 /* Appends what one part of a path means to `out`, which has room for HF_ID_MAX bytes.
  *   continued  whether the part goes on in the next one
  * False: no id has such a part. */
-bool file_decode_part(const char *part, size_t size, char *out, size_t *out_size, bool *continued);
+bool hf__file_decode_part(const char *part, size_t size, char *out, size_t *out_size, bool *continued);
 
 #endif

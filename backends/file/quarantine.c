@@ -38,12 +38,12 @@ struct report {
 static const char brought_mark[] = ",\"brought\":true";
 
 /* HF_NOT_FOUND: there is none. */
-static hf_status read_report(const file_entity *e, hf_slice id, struct report *out, hf_error *err) {
+static hf_status read_report(const hf__file_entity *e, hf_slice id, struct report *out, hf_error *err) {
   char path[FILE_PATH_MAX], text[REPORT_MAX];
-  hf_status status = file_quarantine_path(e, id, report_suffix, path, err);
+  hf_status status = hf__file_quarantine_path(e, id, report_suffix, path, err);
   if (status) return status;
   int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return errno == ENOENT || errno == ENOTDIR ? HF_NOT_FOUND : file_fail(errno, "open", path, err);
+  if (fd < 0) return errno == ENOENT || errno == ENOTDIR ? HF_NOT_FOUND : hf__file_fail(errno, "open", path, err);
   ssize_t size = read(fd, text, sizeof text - 1);
   close(fd);
   text[size > 0 ? size : 0] = '\0';
@@ -56,36 +56,36 @@ static hf_status read_report(const file_entity *e, hf_slice id, struct report *o
 }
 
 /* Flushes the folders of both names, as far as that is possible. */
-static void sync_both(const file_entity *e, const char *one, const char *other) {
+static void sync_both(const hf__file_entity *e, const char *one, const char *other) {
   int fd;
   bool synced = e->store->options.durability == HF_DURABILITY_SYNC;
-  if (file_folder_open(one, synced, &fd) == 0) file_folder_flush(fd, one);
-  if (file_folder_open(other, synced, &fd) == 0) file_folder_flush(fd, other);
+  if (hf__file_folder_open(one, synced, &fd) == 0) hf__file_folder_flush(fd, one);
+  if (hf__file_folder_open(other, synced, &fd) == 0) hf__file_folder_flush(fd, other);
 }
 
 /* Gives a document that has become whole its name again.  False: it has not, or cannot get it. */
-static bool heal(const file_entity *e, hf_slice id) {
+static bool heal(const hf__file_entity *e, hf_slice id) {
   char kept[FILE_PATH_MAX], path[FILE_PATH_MAX];
   hf_buffer json = HF_BUFFER_INIT;
-  file_info info;
+  hf__file_info info;
   bool settled;
   hf_error why;
-  if (e->store->options.read_only || file_quarantine_path(e, id, "", kept, &why) ||
-      file_document_path(e, id, path, &why))
+  if (e->store->options.read_only || hf__file_quarantine_path(e, id, "", kept, &why) ||
+      hf__file_document_path(e, id, path, &why))
     return false;
-  hf_status status = file_document_read(kept, &json, &info, &why);
+  hf_status status = hf__file_document_read(kept, &json, &info, &why);
   hf_buffer_free(&json);
   if (status) return false;
-  int number = file_rename_new(kept, path);
-  if (number == ENOENT && file_make_parent(path, e->store->options.durability == HF_DURABILITY_SYNC) == 0)
-    number = file_rename_new(kept, path);
+  int number = hf__file_rename_new(kept, path);
+  if (number == ENOENT && hf__file_make_parent(path, e->store->options.durability == HF_DURABILITY_SYNC) == 0)
+    number = hf__file_rename_new(kept, path);
   if (number && number != EEXIST) return false;
   sync_both(e, path, kept);
-  file_quarantine_settle(e, id, &settled, &why);
+  hf__file_quarantine_settle(e, id, &settled, &why);
   return true;
 }
 
-hf_status file_quarantine_check(const file_entity *e, hf_slice id, hf_error *err) {
+hf_status hf__file_quarantine_check(const hf__file_entity *e, hf_slice id, hf_error *err) {
   struct report r;
   hf_status status = read_report(e, id, &r, err);
   if (status) return status;
@@ -94,28 +94,28 @@ hf_status file_quarantine_check(const file_entity *e, hf_slice id, hf_error *err
 }
 
 static int heal_one(void *arg, int folder, const char *leaf, hf_slice id) {
-  const file_entity *e = arg;
+  const hf__file_entity *e = arg;
   char report[FILE_PATH_MAX], kept[FILE_PATH_MAX];
-  file_info moved, now;
+  hf__file_info moved, now;
   struct report r;
   hf_error why;
   (void)folder;
   (void)leaf;
   /* Only those are read that have been written since they were moved. */
-  if (file_quarantine_path(e, id, report_suffix, report, &why) == HF_OK &&
-      file_quarantine_path(e, id, "", kept, &why) == HF_OK && file_info_read(report, &moved) == 0 &&
-      file_info_read(kept, &now) == 0 && now.modified >= moved.modified && read_report(e, id, &r, &why) == HF_OK &&
+  if (hf__file_quarantine_path(e, id, report_suffix, report, &why) == HF_OK &&
+      hf__file_quarantine_path(e, id, "", kept, &why) == HF_OK && hf__file_info_read(report, &moved) == 0 &&
+      hf__file_info_read(kept, &now) == 0 && now.modified >= moved.modified && read_report(e, id, &r, &why) == HF_OK &&
       !r.brought)
     heal(e, id);
   return 0;
 }
 
-void file_quarantine_heal_all(const file_entity *e) {
+void hf__file_quarantine_heal_all(const hf__file_entity *e) {
   if (access(e->quarantine, F_OK) || e->store->options.read_only) return;
-  file_visit(e->quarantine, FILE_PART_MAX_QUARANTINE, ".json.report", heal_one, NULL, (void *)(uintptr_t)e);
+  hf__file_visit(e->quarantine, FILE_PART_MAX_QUARANTINE, ".json.report", heal_one, NULL, (void *)(uintptr_t)e);
 }
 
-static hf_status write_report(file_entity *e, hf_slice id, const char *from, const char *path, const char *problem,
+static hf_status write_report(hf__file_entity *e, hf_slice id, const char *from, const char *path, const char *problem,
                               bool brought, hf_error *err) {
   hf_buffer text = HF_BUFFER_INIT;
   bool ok = hf_buffer_printf(&text, "{\"entityName\":") && hf_buffer_quote(&text, e->name) &&
@@ -124,8 +124,8 @@ static hf_status write_report(file_entity *e, hf_slice id, const char *from, con
             hf_buffer_printf(&text, ",\"quarantinedAt\":%lld%s,\"path\":", (long long)hf_now_ms(),
                              brought ? brought_mark : "") &&
             hf_buffer_quote(&text, hf_text(from)) && hf_buffer_printf(&text, "}\n");
-  hf_status status =
-      ok ? file_document_write(e->store, path, (hf_slice){text.data, text.size}, false, err) : hf_error_no_memory(err);
+  hf_status status = ok ? hf__file_document_write(e->store, path, (hf_slice){text.data, text.size}, false, err)
+                        : hf_error_no_memory(err);
   hf_buffer_free(&text);
   return status;
 }
@@ -133,11 +133,11 @@ static hf_status write_report(file_entity *e, hf_slice id, const char *from, con
 /* One process at a time moves or brings documents there: two that have the same one would take each other's for old
  * ones, or write over them.
  * *fd is -1 where the filesystem has no such locks. */
-static hf_status lock_folder(const file_entity *e, int *fd, hf_error *err) {
-  int number = file_make_folders(e->quarantine, e->store->options.durability == HF_DURABILITY_SYNC);
-  if (number) return file_fail(number, "make", e->quarantine, err);
+static hf_status lock_folder(const hf__file_entity *e, int *fd, hf_error *err) {
+  int number = hf__file_make_folders(e->quarantine, e->store->options.durability == HF_DURABILITY_SYNC);
+  if (number) return hf__file_fail(number, "make", e->quarantine, err);
   *fd = open(e->quarantine, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (*fd < 0) return file_fail(errno, "open", e->quarantine, err);
+  if (*fd < 0) return hf__file_fail(errno, "open", e->quarantine, err);
   for (int attempt = 0; flock(*fd, LOCK_EX | LOCK_NB); attempt++) {
     if (errno == EINTR) continue;
     if (errno != EWOULDBLOCK) break; /* it has none: then two may meet */
@@ -152,52 +152,52 @@ static hf_status lock_folder(const file_entity *e, int *fd, hf_error *err) {
 
 /* Whether what was moved is what was found before: HF_OK.  HF_NOT_FOUND: it is a readable document, or gone by now.
  * HF_BUSY: it is another one, or one that has been written since. */
-static hf_status compare(const char *path, const file_info *found, hf_error *err) {
+static hf_status compare(const char *path, const hf__file_info *found, hf_error *err) {
   hf_buffer json = HF_BUFFER_INIT;
-  file_info now;
-  hf_status status = file_document_read(path, &json, &now, err);
+  hf__file_info now;
+  hf_status status = hf__file_document_read(path, &json, &now, err);
   hf_buffer_free(&json);
-  if (status == HF_CORRUPT) return file_is_same(found, &now) ? HF_OK : file_fail_busy(path, err);
+  if (status == HF_CORRUPT) return hf__file_is_same(found, &now) ? HF_OK : hf__file_fail_busy(path, err);
   return status == HF_OK ? HF_NOT_FOUND : status;
 }
 
 /* Moves the document.  If it was not the one that was found it goes back, unless there is a newer one. */
-static hf_status move(const file_entity *e, hf_slice id, const char *from, const char *to, const file_info *found,
-                      hf_error *err) {
+static hf_status move(const hf__file_entity *e, hf_slice id, const char *from, const char *to,
+                      const hf__file_info *found, hf_error *err) {
   hf_error why;
   bool settled;
   if (rename(from, to)) {
     int number = errno;
     if (number == ENOENT) return HF_NOT_FOUND;
-    if (access(to, F_OK)) return file_fail(number, "move to quarantine", from, err); /* nothing was there before */
+    if (access(to, F_OK)) return hf__file_fail(number, "move to quarantine", from, err); /* nothing was there before */
   }
   hf_status status = compare(to, found, err);
   if (status == HF_OK) return HF_OK;
-  int number = file_rename_new(to, from);
-  if (number == EEXIST) file_quarantine_settle(e, id, &settled, &why);
+  int number = hf__file_rename_new(to, from);
+  if (number == EEXIST) hf__file_quarantine_settle(e, id, &settled, &why);
   return number == 0 || number == EEXIST || number == ENOENT ? status : HF_OK; /* it waits there to be asked for */
 }
 
 /* Writes the report and moves the document.  Under the lock. */
-static hf_status add(file_entity *e, hf_slice id, const char *problem, const char *from, hf_error *err) {
+static hf_status add(hf__file_entity *e, hf_slice id, const char *problem, const char *from, hf_error *err) {
   char to[FILE_PATH_MAX], report[FILE_PATH_MAX];
   bool settled;
   hf_buffer json = HF_BUFFER_INIT;
-  file_info found, reported;
-  hf_status status = file_quarantine_path(e, id, "", to, err);
-  if (status == HF_OK) status = file_quarantine_path(e, id, report_suffix, report, err);
+  hf__file_info found, reported;
+  hf_status status = hf__file_quarantine_path(e, id, "", to, err);
+  if (status == HF_OK) status = hf__file_quarantine_path(e, id, report_suffix, report, err);
   if (status) return status;
-  status = file_document_read(from, &json, &found, err);
+  status = hf__file_document_read(from, &json, &found, err);
   hf_buffer_free(&json);
   if (status != HF_CORRUPT) return status == HF_OK ? HF_NOT_FOUND : status;
-  if (file_age_at(&found, hf_now_ms()) == FILE_YOUNG) return file_fail_busy(from, err);
-  status = file_quarantine_settle(e, id, &settled, err); /* what an earlier one left */
+  if (hf__file_age_at(&found, hf_now_ms()) == FILE_YOUNG) return hf__file_fail_busy(from, err);
+  status = hf__file_quarantine_settle(e, id, &settled, err); /* what an earlier one left */
   if (status == HF_OK) status = write_report(e, id, from, report, problem, false, err);
   if (status) return status;
   /* The report has its time from the clock that the document has its time from, which with a file server is not ours.
    */
-  if (file_info_read(report, &reported) == 0 && file_age_at(&found, reported.modified) == FILE_YOUNG)
-    status = file_fail_busy(from, err);
+  if (hf__file_info_read(report, &reported) == 0 && hf__file_age_at(&found, reported.modified) == FILE_YOUNG)
+    status = hf__file_fail_busy(from, err);
   else
     status = move(e, id, from, to, &found, err);
   if (status)
@@ -207,15 +207,15 @@ static hf_status add(file_entity *e, hf_slice id, const char *problem, const cha
   return status;
 }
 
-hf_status file_quarantine_add(file_entity *e, hf_slice id, const char *problem, hf_error *err) {
+hf_status hf__file_quarantine_add(hf__file_entity *e, hf_slice id, const char *problem, hf_error *err) {
   char from[FILE_PATH_MAX];
   int lock = -1;
-  hf_status status = file_document_path(e, id, from, err);
+  hf_status status = hf__file_document_path(e, id, from, err);
   if (status == HF_OK) status = lock_folder(e, &lock, err);
   if (status) return status;
   status = add(e, id, problem, from, err);
   close(lock);
-  if (status == HF_OK) file_prune_parents(from, e->folder);
+  if (status == HF_OK) hf__file_prune_parents(from, e->folder);
   return status;
 }
 
@@ -224,12 +224,12 @@ static hf_status read_bytes(const char *path, hf_buffer *bytes, hf_error *err) {
   char block[16384];
   int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   bytes->size = 0;
-  if (fd < 0) return errno == ENOENT || errno == ENOTDIR ? HF_NOT_FOUND : file_fail(errno, "open", path, err);
+  if (fd < 0) return errno == ENOENT || errno == ENOTDIR ? HF_NOT_FOUND : hf__file_fail(errno, "open", path, err);
   hf_status status = HF_OK;
   for (ssize_t n; status == HF_OK && (n = read(fd, block, sizeof block)) != 0;) {
     if (n < 0 && errno == EINTR) continue;
     if (n < 0)
-      status = file_fail(errno, "read", path, err);
+      status = hf__file_fail(errno, "read", path, err);
     else if (!hf_buffer_add(bytes, block, (size_t)n))
       status = hf_error_no_memory(err);
   }
@@ -238,7 +238,7 @@ static hf_status read_bytes(const char *path, hf_buffer *bytes, hf_error *err) {
 }
 
 /* Whether these bytes are what is in quarantine under the id. */
-static hf_status is_there(const file_entity *e, hf_slice id, const char *path, hf_slice bytes, bool *same,
+static hf_status is_there(const hf__file_entity *e, hf_slice id, const char *path, hf_slice bytes, bool *same,
                           hf_error *err) {
   struct report r;
   hf_buffer there = HF_BUFFER_INIT;
@@ -251,41 +251,41 @@ static hf_status is_there(const file_entity *e, hf_slice id, const char *path, h
 }
 
 /* A sound document stays, an unreadable one goes to quarantine first. */
-static hf_status make_way(file_entity *e, hf_slice id, const char *document, hf_error *err) {
+static hf_status make_way(hf__file_entity *e, hf_slice id, const char *document, hf_error *err) {
   hf_buffer json = HF_BUFFER_INIT;
-  file_info info;
-  hf_status found = file_document_read(document, &json, &info, err);
+  hf__file_info info;
+  hf_status found = hf__file_document_read(document, &json, &info, err);
   hf_buffer_free(&json);
   if (found == HF_OK) return HF_CONFLICT;
   if (found == HF_NOT_FOUND) return HF_OK;
   if (found != HF_CORRUPT) return found;
   char problem[PROBLEM_MAX];
   snprintf(problem, sizeof problem, "%.*s", PROBLEM_MAX - 1, err->message);
-  found = file_quarantine_add(e, id, problem, err);
+  found = hf__file_quarantine_add(e, id, problem, err);
   if (found != HF_NOT_FOUND) return found;
   return hf_error_set(err, HF_BUSY, "%s is being written by somebody else", document);
 }
 
 /* Writes the bytes and their report, unless they are there.  Under the lock. */
-static hf_status bring(file_entity *e, hf_slice id, const char *document, const char *problem, hf_slice bytes,
+static hf_status bring(hf__file_entity *e, hf_slice id, const char *document, const char *problem, hf_slice bytes,
                        hf_error *err) {
   char to[FILE_PATH_MAX], report[FILE_PATH_MAX];
   bool same, settled, synced = e->store->options.durability == HF_DURABILITY_SYNC;
-  hf_status status = file_quarantine_path(e, id, "", to, err);
-  if (status == HF_OK) status = file_quarantine_path(e, id, report_suffix, report, err);
+  hf_status status = hf__file_quarantine_path(e, id, "", to, err);
+  if (status == HF_OK) status = hf__file_quarantine_path(e, id, report_suffix, report, err);
   if (status == HF_OK) status = is_there(e, id, to, bytes, &same, err);
   if (status || same) return status;
-  int number = file_make_folders(e->folder, synced); /* so that the entity name is in the store */
-  if (number) return file_fail(number, "make the folder", e->folder, err);
-  status = file_quarantine_settle(e, id, &settled, err);
-  if (status == HF_OK) status = file_document_write(e->store, to, bytes, false, err);
+  int number = hf__file_make_folders(e->folder, synced); /* so that the entity name is in the store */
+  if (number) return hf__file_fail(number, "make the folder", e->folder, err);
+  status = hf__file_quarantine_settle(e, id, &settled, err);
+  if (status == HF_OK) status = hf__file_document_write(e->store, to, bytes, false, err);
   return status ? status : write_report(e, id, document, report, problem, true, err);
 }
 
-hf_status file_quarantine_put(file_entity *e, hf_slice id, const char *problem, hf_slice bytes, hf_error *err) {
+hf_status hf__file_quarantine_put(hf__file_entity *e, hf_slice id, const char *problem, hf_slice bytes, hf_error *err) {
   char document[FILE_PATH_MAX];
   int lock = -1;
-  hf_status status = file_document_path(e, id, document, err);
+  hf_status status = hf__file_document_path(e, id, document, err);
   if (status == HF_OK) status = make_way(e, id, document, err);
   if (status == HF_OK) status = lock_folder(e, &lock, err);
   if (status) return status;
@@ -302,13 +302,13 @@ static int add_id(void *arg, int folder, const char *leaf, hf_slice id) {
   return hf_listing_add(arg, id) ? 0 : ENOMEM;
 }
 
-static hf_status list_ids(const file_entity *e, hf_listing **out, hf_error *err) {
+static hf_status list_ids(const hf__file_entity *e, hf_listing **out, hf_error *err) {
   hf_listing *listing = hf_listing_new();
   if (!listing) return hf_error_no_memory(err);
-  int number = file_visit(e->quarantine, FILE_PART_MAX_QUARANTINE, ".json.report", add_id, NULL, listing);
+  int number = hf__file_visit(e->quarantine, FILE_PART_MAX_QUARANTINE, ".json.report", add_id, NULL, listing);
   if (number) {
     hf_listing_free(listing);
-    return file_fail(number, "list", e->quarantine, err);
+    return hf__file_fail(number, "list", e->quarantine, err);
   }
   hf_listing_sort(listing);
   *out = listing;
@@ -316,12 +316,12 @@ static hf_status list_ids(const file_entity *e, hf_listing **out, hf_error *err)
 }
 
 /* Adds one of them.  HF_NOT_FOUND: it was settled meanwhile. */
-static hf_status add_entry(const file_entity *e, hf_slice id, bool keys_only, hf_buffer *bytes, hf_page *page,
+static hf_status add_entry(const hf__file_entity *e, hf_slice id, bool keys_only, hf_buffer *bytes, hf_page *page,
                            hf_error *err) {
   char path[FILE_PATH_MAX];
   struct report r;
   hf_status status = read_report(e, id, &r, err);
-  if (status == HF_OK && !keys_only) status = file_quarantine_path(e, id, "", path, err);
+  if (status == HF_OK && !keys_only) status = hf__file_quarantine_path(e, id, "", path, err);
   if (status == HF_OK && !keys_only) status = read_bytes(path, bytes, err);
   if (status) return status;
   hf_slice what = keys_only ? (hf_slice){NULL, 0} : (hf_slice){bytes->data ? bytes->data : "", bytes->size};
@@ -331,7 +331,8 @@ static hf_status add_entry(const file_entity *e, hf_slice id, bool keys_only, hf
   return HF_OK;
 }
 
-hf_status file_quarantine_list(const file_entity *e, const hf_scan *scan, hf_page *page, bool *more, hf_error *err) {
+hf_status hf__file_quarantine_list(const hf__file_entity *e, const hf_scan *scan, hf_page *page, bool *more,
+                                   hf_error *err) {
   hf_listing *listing = NULL;
   size_t first, end, taken = 0, size = 0;
   hf_buffer bytes = HF_BUFFER_INIT;
@@ -381,27 +382,27 @@ static int settle(const char *path, bool *settled) {
   return number == ENOENT || number == ENOTDIR ? 0 : number;
 }
 
-hf_status file_quarantine_settle(const file_entity *e, hf_slice id, bool *settled, hf_error *err) {
+hf_status hf__file_quarantine_settle(const hf__file_entity *e, hf_slice id, bool *settled, hf_error *err) {
   char path[FILE_PATH_MAX], report[FILE_PATH_MAX];
   *settled = false;
   int folder = -1, number = 0;
-  hf_status status = file_quarantine_path(e, id, "", path, err);
-  if (status == HF_OK) status = file_quarantine_path(e, id, report_suffix, report, err);
+  hf_status status = hf__file_quarantine_path(e, id, "", path, err);
+  if (status == HF_OK) status = hf__file_quarantine_path(e, id, report_suffix, report, err);
   if (status) return status;
   if (access(report, F_OK) == 0)
-    number = file_folder_open(report, e->store->options.durability == HF_DURABILITY_SYNC, &folder);
+    number = hf__file_folder_open(report, e->store->options.durability == HF_DURABILITY_SYNC, &folder);
   if (number == 0) number = settle(path, settled);
   if (number == 0 && *settled)
-    number = file_folder_flush(folder, report);
+    number = hf__file_folder_flush(folder, report);
   else
-    file_folder_close(folder);
+    hf__file_folder_close(folder);
   if (number == 0) return HF_OK;
-  status = file_fail(number, "settle what is in quarantine at", path, err);
-  return *settled || number == EIO ? file_fail_late(status, err) : status; /* after EIO nobody knows */
+  status = hf__file_fail(number, "settle what is in quarantine at", path, err);
+  return *settled || number == EIO ? hf__file_fail_late(status, err) : status; /* after EIO nobody knows */
 }
 
 struct settling {
-  const file_entity *entity;
+  const hf__file_entity *entity;
   hf_status status;
   hf_error *err;
   bool *settled;
@@ -412,17 +413,17 @@ static int settle_one(void *arg, int folder, const char *leaf, hf_slice id) {
   bool settled;
   (void)folder;
   (void)leaf;
-  s->status = file_quarantine_settle(s->entity, id, &settled, s->err);
+  s->status = hf__file_quarantine_settle(s->entity, id, &settled, s->err);
   *s->settled |= settled;
   return s->status ? ECANCELED : 0;
 }
 
-hf_status file_quarantine_settle_all(const file_entity *e, bool *settled, hf_error *err) {
+hf_status hf__file_quarantine_settle_all(const hf__file_entity *e, bool *settled, hf_error *err) {
   struct settling s = {e, HF_OK, err, settled};
   *settled = false;
-  int number = file_visit(e->quarantine, FILE_PART_MAX_QUARANTINE, ".json.report", settle_one, NULL, &s);
+  int number = hf__file_visit(e->quarantine, FILE_PART_MAX_QUARANTINE, ".json.report", settle_one, NULL, &s);
   if (s.status) return s.status;
-  return number ? file_fail(number, "list", e->quarantine, err) : HF_OK;
+  return number ? hf__file_fail(number, "list", e->quarantine, err) : HF_OK;
 }
 
 static int count_one(void *arg, int folder, const char *leaf, hf_slice id) {
@@ -433,8 +434,8 @@ static int count_one(void *arg, int folder, const char *leaf, hf_slice id) {
   return 0;
 }
 
-hf_status file_quarantine_count(const char *folder, uint64_t *count, hf_error *err) {
+hf_status hf__file_quarantine_count(const char *folder, uint64_t *count, hf_error *err) {
   *count = 0;
-  int number = file_visit(folder, FILE_PART_MAX_QUARANTINE, ".json.report", count_one, NULL, count);
-  return number ? file_fail(number, "list", folder, err) : HF_OK;
+  int number = hf__file_visit(folder, FILE_PART_MAX_QUARANTINE, ".json.report", count_one, NULL, count);
+  return number ? hf__file_fail(number, "list", folder, err) : HF_OK;
 }

@@ -24,25 +24,25 @@ static const char lock_suffix[] = ".lock";
 enum { YOUNG_SECONDS = 5, OWNER_SIZE = 16 };
 
 /* Becomes the owner of new temporary files.  Under the store's lock. */
-static hf_status take_ownership(file_store *s, hf_error *err) {
+static hf_status take_ownership(hf__file_store *s, hf_error *err) {
   char path[FILE_PATH_MAX];
   for (int attempt = 0; attempt < 100; attempt++) {
     uint64_t random;
     if (getrandom(&random, sizeof random, 0) != sizeof random)
-      return file_fail(errno, "get random bytes for", s->path, err);
+      return hf__file_fail(errno, "get random bytes for", s->path, err);
     snprintf(s->owner, sizeof s->owner, "%016llx", (unsigned long long)random);
     int size = snprintf(path, sizeof path, "%s/" FILE_TEMP "/%s%s", s->path, s->owner, lock_suffix);
-    if (size < 0 || (size_t)size >= sizeof path) return file_fail(ENAMETOOLONG, "make", s->path, err);
+    if (size < 0 || (size_t)size >= sizeof path) return hf__file_fail(ENAMETOOLONG, "make", s->path, err);
     int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (fd < 0 && errno == ENOENT) {
-      int number = file_make_parent(path, false);
-      if (number) return file_fail(number, "make the folder of", path, err);
+      int number = hf__file_make_parent(path, false);
+      if (number) return hf__file_fail(number, "make the folder of", path, err);
       continue;
     }
     if (fd < 0 && errno == EEXIST) continue;
     if (fd < 0) {
       s->owner[0] = '\0';
-      return file_fail(errno, "make", path, err);
+      return hf__file_fail(errno, "make", path, err);
     }
     if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
       s->owner_fd = fd;
@@ -51,16 +51,16 @@ static hf_status take_ownership(file_store *s, hf_error *err) {
     close(fd); /* somebody thought that its owner was dead */
   }
   s->owner[0] = '\0';
-  return file_fail(EAGAIN, "lock a file in the folder .tmp of", s->path, err);
+  return hf__file_fail(EAGAIN, "lock a file in the folder .tmp of", s->path, err);
 }
 
 /* Whether the file that says that we are alive is still there for others to see. */
-static bool is_owner(const file_store *s) {
+static bool is_owner(const hf__file_store *s) {
   struct stat st;
   return s->owner_fd >= 0 && fstat(s->owner_fd, &st) == 0 && st.st_nlink > 0;
 }
 
-static hf_status ensure_ownership(file_store *s, hf_error *err) {
+static hf_status ensure_ownership(hf__file_store *s, hf_error *err) {
   hf_status status = HF_OK;
   pthread_mutex_lock(&s->lock);
   if (!is_owner(s)) {
@@ -72,7 +72,7 @@ static hf_status ensure_ownership(file_store *s, hf_error *err) {
   return status;
 }
 
-hf_status file_temp_open(file_store *s, char path[FILE_PATH_MAX], int *fd, hf_error *err) {
+hf_status hf__file_temp_open(hf__file_store *s, char path[FILE_PATH_MAX], int *fd, hf_error *err) {
   if (s->owner_fd < 0) {
     hf_status status = ensure_ownership(s, err);
     if (status) return status;
@@ -81,13 +81,13 @@ hf_status file_temp_open(file_store *s, char path[FILE_PATH_MAX], int *fd, hf_er
     snprintf(path, FILE_PATH_MAX, "%s/" FILE_TEMP "/%s-%lu", s->path, s->owner, atomic_fetch_add(&s->writes, 1));
     *fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (*fd >= 0) return HF_OK;
-    if (errno != ENOENT || attempt > 2) return file_fail(errno, "make", path, err);
+    if (errno != ENOENT || attempt > 2) return hf__file_fail(errno, "make", path, err);
     hf_status status = ensure_ownership(s, err); /* somebody has cleaned up */
     if (status) return status;
   }
 }
 
-void file_temp_close(file_store *s) {
+void hf__file_temp_close(hf__file_store *s) {
   char path[FILE_PATH_MAX];
   if (s->owner_fd < 0) return;
   snprintf(path, sizeof path, "%s/" FILE_TEMP "/%s%s", s->path, s->owner, lock_suffix);
@@ -113,7 +113,7 @@ static bool owner_lives(int folder, const char *owner) {
   return lives;
 }
 
-void file_temp_sweep(const char *store_path) {
+void hf__file_temp_sweep(const char *store_path) {
   char path[FILE_PATH_MAX];
   int size = snprintf(path, sizeof path, "%s/" FILE_TEMP, store_path);
   DIR *dir = size > 0 && (size_t)size < sizeof path ? opendir(path) : NULL;
