@@ -78,57 +78,16 @@ static hf_status open_store(const hf_location *at, void **store, hf_error *err) 
 
 /* ---- entity types */
 
-static void entity_close(void *store, void *entity) {
-  hf__file_entity *e = entity;
-  hf_walks_forget(((hf__file_store *)store)->walks, e);
-  free((char *)(uintptr_t)e->name.data);
-  free(e->folder);
-  free(e->quarantine);
-  free(e);
-}
-
 static hf_status entity_open(void *store, hf_slice name, void **entity, hf_error *err) {
-  hf__file_store *s = store;
-  char relative[FILE_RELATIVE_MAX];
-  hf__file_entity *e = calloc(1, sizeof *e);
-  if (!e) return hf_error_no_memory(err);
-  hf__file_encode_name(name, relative);
-  e->store = s;
-  char *copy = malloc(name.size + 1);
-  if (copy) memcpy(copy, name.data, name.size);
-  e->name = (hf_slice){copy, name.size};
-  if (asprintf(&e->folder, "%s/%s", s->path, relative) < 0) e->folder = NULL;
-  if (asprintf(&e->quarantine, "%s/" FILE_QUARANTINE "/%s", s->path, relative) < 0) e->quarantine = NULL;
-  if (!copy || !e->folder || !e->quarantine) {
-    entity_close(s, e);
-    return hf_error_no_memory(err);
-  }
-  *entity = e;
-  return HF_OK;
+  hf__file_entity *e;
+  hf_status status = hf__file_entity_new(store, name, &e, err);
+  if (status == HF_OK) *entity = e;
+  return status;
 }
 
-/* Writes "FOLDER/RELATIVE.jsonSUFFIX". */
-static hf_status join(const char *folder, const char *relative, const char *suffix, char out[FILE_PATH_MAX],
-                      hf_error *err) {
-  int size = snprintf(out, FILE_PATH_MAX, "%s/%s.json%s", folder, relative, suffix);
-  if (size >= 0 && size < FILE_PATH_MAX) return HF_OK;
-  return hf_error_set(err, HF_INVALID_ARGUMENT,
-                      "the path of this entity is longer than the %d bytes that the system allows: use a shorter base "
-                      "or id",
-                      FILE_PATH_MAX - 1);
-}
-
-hf_status hf__file_document_path(const hf__file_entity *e, hf_slice id, char out[FILE_PATH_MAX], hf_error *err) {
-  char relative[FILE_RELATIVE_MAX];
-  hf__file_encode_id(id, FILE_PART_MAX, relative);
-  return join(e->folder, relative, "", out, err);
-}
-
-hf_status hf__file_quarantine_path(const hf__file_entity *e, hf_slice id, const char *suffix, char out[FILE_PATH_MAX],
-                                   hf_error *err) {
-  char relative[FILE_RELATIVE_MAX];
-  hf__file_encode_id(id, FILE_PART_MAX_QUARANTINE, relative);
-  return join(e->quarantine, relative, suffix, out, err);
+static void entity_close(void *store, void *entity) {
+  (void)store;
+  hf__file_entity_free(entity);
 }
 
 /* ---- one document */
@@ -227,7 +186,7 @@ static hf_status clear(void *store, void *txn, void *entity, hf_error *err) {
   int folder = -1, number = 0;
   if (snprintf(inside, sizeof inside, "%s/.", e->folder) < FILE_PATH_MAX)
     number = hf__file_folder_open(inside, c.synced, &folder);
-  if (number == 0) number = hf__file_visit(e->folder, FILE_PART_MAX, ".json", clear_one, clear_folder, &c);
+  if (number == 0) number = hf__file_visit(e->folder, &hf__file_documents, clear_one, clear_folder, &c);
   if (number == 0 && c.changed)
     number = hf__file_folder_flush(folder, inside);
   else
@@ -238,22 +197,12 @@ static hf_status clear(void *store, void *txn, void *entity, hf_error *err) {
   return c.changed || settled ? hf__file_fail_late(status, err) : status;
 }
 
-static int count_one(void *arg, int folder, const char *leaf, hf_slice id) {
-  (void)folder;
-  (void)leaf;
-  (void)id;
-  ++*(uint64_t *)arg;
-  return 0;
-}
-
 static hf_status count(void *store, void *txn, void *entity, uint64_t *n, hf_error *err) {
   const hf__file_entity *e = entity;
   (void)store;
   (void)txn;
-  *n = 0;
   hf__file_quarantine_heal_all(e);
-  int number = hf__file_visit(e->folder, FILE_PART_MAX, ".json", count_one, NULL, n);
-  return number ? hf__file_fail(number, "list", e->folder, err) : HF_OK;
+  return hf__file_count(e->folder, &hf__file_documents, n, err);
 }
 
 /* ---- walking */
@@ -326,7 +275,7 @@ static hf_status scan(void *store, void *txn, void *entity, const hf_scan *scan,
   hf_listing *listing = hf_walks_take(s->walks, entity, scan->walk);
   struct page p = {.entity = entity, .scan = scan, .page = page, .old = listing != NULL};
   if (!listing) hf__file_quarantine_heal_all(entity);
-  hf_status status = listing ? HF_OK : hf__file_list(entity, &listing, err);
+  hf_status status = listing ? HF_OK : hf__file_list(p.entity->folder, &hf__file_documents, &listing, err);
   if (status) return status;
   status = scan_listing(&p, listing, more, err);
   hf_buffer_free(&p.json);
@@ -382,25 +331,30 @@ static hf_status entities(void *store, void *txn, hf_page *page, hf_error *err) 
 }
 
 struct quarantine_sum {
-  const hf__file_store *store;
+  hf__file_store *store;
   uint64_t count;
 };
 
+/* How many of an entity type are in quarantine. */
+static hf_status count_quarantined(const hf__file_entity *e, uint64_t *n, hf_error *err) {
+  return hf__file_count(e->quarantine, &hf__file_reports, n, err);
+}
+
 static hf_status add_quarantined(void *arg, hf_slice name, hf_error *err) {
   struct quarantine_sum *sum = arg;
-  void *entity = NULL;
+  hf__file_entity *e;
   uint64_t n = 0;
-  hf_status status = entity_open((void *)(uintptr_t)sum->store, name, &entity, err);
-  if (status || !entity) return status;
-  status = hf__file_quarantine_count(((hf__file_entity *)entity)->quarantine, &n, err);
+  hf_status status = hf__file_entity_new(sum->store, name, &e, err);
+  if (status) return status;
+  status = count_quarantined(e, &n, err);
   sum->count += n;
-  entity_close((void *)(uintptr_t)sum->store, entity);
+  hf__file_entity_free(e);
   return status;
 }
 
 static hf_status quarantined(void *store, void *entity, uint64_t *n, hf_error *err) {
-  const hf__file_store *s = store;
-  if (entity) return hf__file_quarantine_count(((hf__file_entity *)entity)->quarantine, n, err);
+  hf__file_store *s = store;
+  if (entity) return count_quarantined(entity, n, err);
   char path[FILE_PATH_MAX], name[HF_ID_MAX];
   struct quarantine_sum sum = {s, 0};
   snprintf(path, sizeof path, "%s/" FILE_QUARANTINE, s->path);

@@ -3,13 +3,17 @@
  * What the files of this backend share.
  *
  *   file.c        the slots
- *   path.c        ids as paths
- *   folder.c      folders: make, flush, remove
- *   document.c    one document: read, write, remove
- *   partial.c     documents that another program may be writing
- *   list.c        folders as ids
  *   quarantine.c  unreadable documents
+ *   partial.c     documents that another program may be writing
+ *   document.c    one document: read, write, remove
  *   temp.c        temporary files, and who they belong to
+ *   list.c        folders as ids
+ *   folder.c      folders: make, flush, remove
+ *   entity.c      an entity type: its folders, and the paths of its documents
+ *   path.c        ids as paths
+ *   errors.c      what the system refuses, as errors
+ *
+ * Each calls those after it only.
  *
  * Paths are always absolute and walked anew, never relative to an open folder: a folder that somebody moves away or
  * deletes must not take what is written afterwards with it.
@@ -17,68 +21,34 @@
 #ifndef HF_BACKENDS_FILE_FILE_H
 #define HF_BACKENDS_FILE_FILE_H
 
-#include <limits.h>
-#include <pthread.h>
-#include <stdatomic.h>
+#include "entity.h"
+#include "errors.h"
+#include "folder.h"
 
-#include "holdfast/backend.h"
-#include "path.h"
+/* ---- listing */
 
-/* Folders beside those of entity types. */
-#define FILE_TEMP ".tmp"
-#define FILE_QUARANTINE ".quarantine"
+/* A kind of file in the folders of an entity type: how its name is made of an id. */
+typedef struct hf__file_kind {
+  size_t part_max;    /* of hf__file_encode_id() */
+  const char *suffix; /* after that */
+} hf__file_kind;
 
-/* Room for any path that is built here. */
-#define FILE_PATH_MAX PATH_MAX
+extern const hf__file_kind hf__file_documents; /* below hf__file_entity.folder */
+extern const hf__file_kind hf__file_reports;   /* below hf__file_entity.quarantine: of those that stand for their ids */
 
-typedef struct hf__file_store {
-  char *path; /* absolute */
-  hf_options options;
-  char owner[20];               /* begins the names of our temporary files; "" until the first write */
-  int owner_fd;                 /* the file that says that we are alive; -1: none yet */
-  _Atomic unsigned long writes; /* so that the names differ */
-  pthread_mutex_t lock;         /* guards owner */
-  hf_walks *walks;              /* their listings */
-} hf__file_store;
+/* Called for each file; the path of its folder is open as `folder`.  0 to go on, or errno to stop with. */
+typedef int (*hf__file_visit_fn)(void *arg, int folder, const char *leaf, hf_slice id);
+/* Called for each folder below the first one, once it has been gone through; may be NULL. */
+typedef int (*hf__file_leave_fn)(void *arg, int parent, const char *name, int folder);
 
-typedef struct hf__file_entity {
-  hf__file_store *store;
-  hf_slice name;
-  char *folder;     /* absolute path of its documents */
-  char *quarantine; /* absolute path of those in quarantine */
-} hf__file_entity;
+/* Goes through the files of a kind below a folder, in no order.  A folder that is missing has none.  0 or errno. */
+int hf__file_visit(const char *folder, const hf__file_kind *kind, hf__file_visit_fn visit, hf__file_leave_fn leave,
+                   void *arg);
 
-/* ---- errors */
-
-/* Fills the error for errno; "cannot DOING PATH: ...". */
-hf_status hf__file_fail(int number, const char *doing, const char *path, hf_error *err);
-/* For what fails after something was changed: makes the error one that does not say "nothing was changed", and that is
- * not to be tried again unseen.  HF_OK stays. */
-hf_status hf__file_fail_late(hf_status status, hf_error *err);
-
-/* ---- paths.  Each writes an absolute path into `out`; HF_INVALID_ARGUMENT if it gets too long for the system. */
-
-hf_status hf__file_document_path(const hf__file_entity *e, hf_slice id, char out[FILE_PATH_MAX], hf_error *err);
-/* `suffix` goes behind ".json". */
-hf_status hf__file_quarantine_path(const hf__file_entity *e, hf_slice id, const char *suffix, char out[FILE_PATH_MAX],
-                                   hf_error *err);
-
-/* ---- folders */
-
-/* Makes the folder and those above it, each flushed if `synced`.  0 or errno. */
-int hf__file_make_folders(const char *path, bool synced);
-/* Makes the folder that the path lies in. */
-int hf__file_make_parent(const char *path, bool synced);
-/* Opens the folder that the path lies in, to be flushed once something in it has been changed; not `synced`: *fd is -1,
- * and there is nothing to do.  0 or errno. */
-int hf__file_folder_open(const char *path, bool synced, int *fd);
-/* Flushes what was changed at the path, and closes the folder.  Should the path lie in another folder by now, that is
- * flushed, too.  0 or errno. */
-int hf__file_folder_flush(int fd, const char *path);
-/* Closes it without: nothing was changed. */
-void hf__file_folder_close(int fd);
-/* Removes the folders that the path lies in, up to but not `top`, as far as they are empty. */
-void hf__file_prune_parents(const char *path, const char *top);
+/* Their ids, in order. */
+hf_status hf__file_list(const char *folder, const hf__file_kind *kind, hf_listing **out, hf_error *err);
+/* How many there are. */
+hf_status hf__file_count(const char *folder, const hf__file_kind *kind, uint64_t *count, hf_error *err);
 
 /* ---- temporary files */
 
@@ -132,20 +102,6 @@ hf_status hf__file_fail_busy(const char *path, hf_error *err);
 hf_status hf__file_document_read_whole(const char *path, bool patient, hf_buffer *json, hf__file_info *info,
                                        hf_error *err);
 
-/* ---- listing */
-
-/* Called for each document; the path of its folder is open as `folder`.  0 to go on, or errno to stop with. */
-typedef int (*hf__file_visit_fn)(void *arg, int folder, const char *leaf, hf_slice id);
-/* Called for each folder below the first one, once it has been gone through; may be NULL. */
-typedef int (*hf__file_leave_fn)(void *arg, int parent, const char *name, int folder);
-
-/* Goes through the documents of a folder, in no order.  A folder that is missing has none.  0 or errno. */
-int hf__file_visit(const char *folder, size_t part_max, const char *suffix, hf__file_visit_fn visit,
-                   hf__file_leave_fn leave, void *arg);
-
-/* The ids of an entity type. */
-hf_status hf__file_list(const hf__file_entity *e, hf_listing **out, hf_error *err);
-
 /* ---- quarantine */
 
 /* HF_CORRUPT, saying why, if the id is there; HF_NOT_FOUND if not.  HF_OK: what was there has become whole, and has its
@@ -164,6 +120,5 @@ hf_status hf__file_quarantine_list(const hf__file_entity *e, const hf_scan *scan
 hf_status hf__file_quarantine_settle(const hf__file_entity *e, hf_slice id, bool *settled, hf_error *err);
 /* The same for all ids; with *settled it may have failed half way. */
 hf_status hf__file_quarantine_settle_all(const hf__file_entity *e, bool *settled, hf_error *err);
-hf_status hf__file_quarantine_count(const char *folder, uint64_t *count, hf_error *err);
 
 #endif

@@ -3,13 +3,14 @@
  * Folders: making them, removing empty ones, and flushing them.  What is to be flushed
  * is opened before anything in it is changed: whoever has no descriptor left hears of it while nothing has happened.
  */
+#include "folder.h"
+
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include "file.h"
 
 /* Cuts the last part off; false at the root. */
 static bool to_parent(char *path) {
@@ -19,7 +20,7 @@ static bool to_parent(char *path) {
   return true;
 }
 
-static void copy_parent(const char *path, char parent[FILE_PATH_MAX]) {
+static void copy_parent(const char *path, char parent[PATH_MAX]) {
   strcpy(parent, path);
   if (!to_parent(parent)) strcpy(parent, "/");
 }
@@ -27,7 +28,7 @@ static void copy_parent(const char *path, char parent[FILE_PATH_MAX]) {
 /* ---- flushing */
 
 int hf__file_folder_open(const char *path, bool synced, int *fd) {
-  char parent[FILE_PATH_MAX];
+  char parent[PATH_MAX];
   *fd = -1;
   if (!synced) return 0;
   copy_parent(path, parent);
@@ -49,7 +50,7 @@ static bool was_replaced(int fd, const char *parent) {
 }
 
 int hf__file_folder_flush(int fd, const char *path) {
-  char parent[FILE_PATH_MAX];
+  char parent[PATH_MAX];
   if (fd < 0) return 0;
   copy_parent(path, parent);
   int number = flush(fd);
@@ -91,13 +92,13 @@ int hf__file_make_folders(const char *path, bool synced) {
 }
 
 int hf__file_make_parent(const char *path, bool synced) {
-  char parent[FILE_PATH_MAX];
+  char parent[PATH_MAX];
   strcpy(parent, path);
   return to_parent(parent) ? hf__file_make_folders(parent, synced) : ENOENT;
 }
 
 void hf__file_prune_parents(const char *path, const char *top) {
-  char folder[FILE_PATH_MAX];
+  char folder[PATH_MAX];
   size_t least = strlen(top);
   strcpy(folder, path);
   while (to_parent(folder) && strlen(folder) > least && rmdir(folder) == 0) continue;

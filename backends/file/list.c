@@ -15,12 +15,14 @@
 /* Folders in folders that are followed: an id has at most 250 of them. */
 enum { DEPTH_MAX = 400 };
 
+const hf__file_kind hf__file_documents = {FILE_PART_MAX, ".json"};
+const hf__file_kind hf__file_reports = {FILE_PART_MAX_QUARANTINE, ".json.report"};
+
 struct visit {
   hf__file_visit_fn visit;
   hf__file_leave_fn leave;
   void *arg;
-  const char *suffix;
-  size_t part_max;
+  const hf__file_kind *kind;
   char relative[FILE_PATH_MAX]; /* of the folder that is read, from the first one, ending in a slash; "" for that */
   size_t relative_size;
   char id[HF_ID_MAX]; /* that its path means so far */
@@ -42,15 +44,15 @@ static bool is_canonical(const struct visit *v, const char *leaf, size_t leaf_si
   char expected[FILE_RELATIVE_MAX];
   unsigned char order[HF_ORDER_KEY_MAX];
   if (!hf_order_key(id, order)) return false;
-  size_t size = hf__file_encode_id(id, v->part_max, expected);
+  size_t size = hf__file_encode_id(id, v->kind->part_max, expected);
   return size == v->relative_size + leaf_size && memcmp(expected, v->relative, v->relative_size) == 0 &&
          memcmp(expected + v->relative_size, leaf, leaf_size) == 0;
 }
 
 static int visit_file(struct visit *v, int folder, const char *name, size_t size) {
   bool continued;
-  size_t suffix = strlen(v->suffix), id_size = v->id_size;
-  if (size <= suffix || strcmp(name + size - suffix, v->suffix) != 0) return 0;
+  size_t suffix = strlen(v->kind->suffix), id_size = v->id_size;
+  if (size <= suffix || strcmp(name + size - suffix, v->kind->suffix) != 0) return 0;
   if (!hf__file_decode_part(name, size - suffix, v->id, &id_size, &continued) || continued) return 0;
   hf_slice id = {v->id, id_size};
   if (!is_canonical(v, name, size - suffix, id)) return 0;
@@ -114,8 +116,8 @@ static int visit_folder(struct visit *v, int fd, int depth) {
   return number;
 }
 
-int hf__file_visit(const char *folder, size_t part_max, const char *suffix, hf__file_visit_fn visit,
-                   hf__file_leave_fn leave, void *arg) {
+int hf__file_visit(const char *folder, const hf__file_kind *kind, hf__file_visit_fn visit, hf__file_leave_fn leave,
+                   void *arg) {
   int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) return errno == ENOENT ? 0 : errno;
   struct visit *v = malloc(sizeof *v);
@@ -123,7 +125,7 @@ int hf__file_visit(const char *folder, size_t part_max, const char *suffix, hf__
     close(fd);
     return ENOMEM;
   }
-  *v = (struct visit){.visit = visit, .leave = leave, .arg = arg, .suffix = suffix, .part_max = part_max};
+  *v = (struct visit){.visit = visit, .leave = leave, .arg = arg, .kind = kind};
   int number = visit_folder(v, fd, 0);
   free(v);
   return number;
@@ -137,15 +139,31 @@ static int add_id(void *arg, int folder, const char *leaf, hf_slice id) {
   return hf_listing_add(arg, id) ? 0 : ENOMEM;
 }
 
-hf_status hf__file_list(const hf__file_entity *e, hf_listing **out, hf_error *err) {
+hf_status hf__file_list(const char *folder, const hf__file_kind *kind, hf_listing **out, hf_error *err) {
   hf_listing *listing = hf_listing_new();
   if (!listing) return hf_error_no_memory(err);
-  int number = hf__file_visit(e->folder, FILE_PART_MAX, ".json", add_id, NULL, listing);
+  int number = hf__file_visit(folder, kind, add_id, NULL, listing);
   if (number) {
     hf_listing_free(listing);
-    return hf__file_fail(number, "list", e->folder, err);
+    return hf__file_fail(number, "list", folder, err);
   }
   hf_listing_sort(listing);
   *out = listing;
   return HF_OK;
+}
+
+/* ---- counts */
+
+static int count_one(void *arg, int folder, const char *leaf, hf_slice id) {
+  (void)folder;
+  (void)leaf;
+  (void)id;
+  ++*(uint64_t *)arg;
+  return 0;
+}
+
+hf_status hf__file_count(const char *folder, const hf__file_kind *kind, uint64_t *count, hf_error *err) {
+  *count = 0;
+  int number = hf__file_visit(folder, kind, count_one, NULL, count);
+  return number ? hf__file_fail(number, "list", folder, err) : HF_OK;
 }

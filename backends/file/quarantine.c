@@ -112,7 +112,7 @@ static int heal_one(void *arg, int folder, const char *leaf, hf_slice id) {
 
 void hf__file_quarantine_heal_all(const hf__file_entity *e) {
   if (access(e->quarantine, F_OK) || e->store->options.read_only) return;
-  hf__file_visit(e->quarantine, FILE_PART_MAX_QUARANTINE, ".json.report", heal_one, NULL, (void *)(uintptr_t)e);
+  hf__file_visit(e->quarantine, &hf__file_reports, heal_one, NULL, (void *)(uintptr_t)e);
 }
 
 static hf_status write_report(hf__file_entity *e, hf_slice id, const char *from, const char *path, const char *problem,
@@ -296,25 +296,6 @@ hf_status hf__file_quarantine_put(hf__file_entity *e, hf_slice id, const char *p
 
 /* ---- listing */
 
-static int add_id(void *arg, int folder, const char *leaf, hf_slice id) {
-  (void)folder;
-  (void)leaf;
-  return hf_listing_add(arg, id) ? 0 : ENOMEM;
-}
-
-static hf_status list_ids(const hf__file_entity *e, hf_listing **out, hf_error *err) {
-  hf_listing *listing = hf_listing_new();
-  if (!listing) return hf_error_no_memory(err);
-  int number = hf__file_visit(e->quarantine, FILE_PART_MAX_QUARANTINE, ".json.report", add_id, NULL, listing);
-  if (number) {
-    hf_listing_free(listing);
-    return hf__file_fail(number, "list", e->quarantine, err);
-  }
-  hf_listing_sort(listing);
-  *out = listing;
-  return HF_OK;
-}
-
 /* Adds one of them.  HF_NOT_FOUND: it was settled meanwhile. */
 static hf_status add_entry(const hf__file_entity *e, hf_slice id, bool keys_only, hf_buffer *bytes, hf_page *page,
                            hf_error *err) {
@@ -336,7 +317,7 @@ hf_status hf__file_quarantine_list(const hf__file_entity *e, const hf_scan *scan
   hf_listing *listing = NULL;
   size_t first, end, taken = 0, size = 0;
   hf_buffer bytes = HF_BUFFER_INIT;
-  hf_status status = list_ids(e, &listing, err);
+  hf_status status = hf__file_list(e->quarantine, &hf__file_reports, &listing, err);
   *more = false;
   if (status) return status;
   hf_listing_range(listing, scan, &first, &end);
@@ -421,21 +402,7 @@ static int settle_one(void *arg, int folder, const char *leaf, hf_slice id) {
 hf_status hf__file_quarantine_settle_all(const hf__file_entity *e, bool *settled, hf_error *err) {
   struct settling s = {e, HF_OK, err, settled};
   *settled = false;
-  int number = hf__file_visit(e->quarantine, FILE_PART_MAX_QUARANTINE, ".json.report", settle_one, NULL, &s);
+  int number = hf__file_visit(e->quarantine, &hf__file_reports, settle_one, NULL, &s);
   if (s.status) return s.status;
   return number ? hf__file_fail(number, "list", e->quarantine, err) : HF_OK;
-}
-
-static int count_one(void *arg, int folder, const char *leaf, hf_slice id) {
-  (void)folder;
-  (void)leaf;
-  (void)id;
-  ++*(uint64_t *)arg;
-  return 0;
-}
-
-hf_status hf__file_quarantine_count(const char *folder, uint64_t *count, hf_error *err) {
-  *count = 0;
-  int number = hf__file_visit(folder, FILE_PART_MAX_QUARANTINE, ".json.report", count_one, NULL, count);
-  return number ? hf__file_fail(number, "list", folder, err) : HF_OK;
 }
