@@ -72,7 +72,8 @@ static __attribute__((noinline)) int decode_text(lua_State *L, const char *text,
   return 1;
 }
 
-int lhf_json_decode(lua_State *L) {
+/* json.decode(text) -> value */
+static int lhf_json_decode(lua_State *L) {
   size_t size;
   if (lua_type(L, 1) != LUA_TSTRING) return raise_argument(L, "decode", "a string");
   const char *text = lua_tolstring(L, 1, &size);
@@ -96,7 +97,8 @@ static __attribute__((noinline)) int push_large(lua_State *L, hfL_codec *codec, 
   return 1;
 }
 
-int lhf_json_encode(lua_State *L) {
+/* json.encode(value) -> text */
+static int lhf_json_encode(lua_State *L) {
   hfL_codec *codec = upvalue_codec(L);
   hf_slice text;
   hf_error err;
@@ -110,7 +112,8 @@ int lhf_json_encode(lua_State *L) {
   return 1;
 }
 
-int lhf_array(lua_State *L) {
+/* array([table]) -> the table (or a new one), marked as an array */
+static int lhf_array(lua_State *L) {
   if (lua_isnone(L, 1)) {
     lua_createtable(L, 0, 0);
   } else if (!lua_istable(L, 1)) {
@@ -130,7 +133,8 @@ int lhf_array(lua_State *L) {
   return 1;
 }
 
-int lhf_is_array(lua_State *L) {
+/* isArray(value) -> boolean: whether it carries the mark */
+static int lhf_is_array(lua_State *L) {
   lua_pushboolean(L, lua_type(L, 1) == LUA_TTABLE && lua_getmetatable(L, 1) &&
                          lua_topointer(L, -1) == upvalue_codec(L)->array_mark);
   return 1;

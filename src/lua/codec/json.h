@@ -32,15 +32,6 @@ hfL_codec *hfL_codec_new(lua_State *L);
  * Leaves the stack as it was. */
 hfL_codec *hfL_codec_of(lua_State *L);
 
-/* json.decode(text) -> value */
-int lhf_json_decode(lua_State *L);
-/* json.encode(value) -> text */
-int lhf_json_encode(lua_State *L);
-/* array([table]) -> the table (or a new one), marked as an array */
-int lhf_array(lua_State *L);
-/* isArray(value) -> boolean: whether it carries the mark */
-int lhf_is_array(lua_State *L);
-
 /* Pushes the table {encode=, decode=, array=, isArray=, null=}. */
 int hfL_json_open(lua_State *L);
 
