@@ -69,9 +69,16 @@ typedef struct hf__adapter {
 /* The adapter of this name; NULL, with an error that lists them, if there is none. */
 hf__adapter *hf__adapter_find(const hf_adapters *set, const char *name, hf_error *err);
 
-/* For adapter_define.c: makes the row's own base its store, and frees a row. */
+/* Makes a row with memory of its own, in no set and without a store.  HF_INVALID_ARGUMENT says what is wrong with it.
+ */
+hf_status hf__adapter_row_new(const hf_adapter_spec *spec, hf__adapter **out, hf_error *err);
+/* Whether they mean the same. */
+bool hf__adapter_row_same(const hf__adapter *a, const hf__adapter *b);
+/* Frees a row; its store has been dropped. */
+void hf__adapter_row_free(hf__adapter *a);
+
+/* Makes the row's own base its store. */
 hf_status hf__adapter_use_default(hf__adapter *a, hf_error *err);
-void hf__adapter_free_row(hf__adapter *a);
 
 /* Registers a source; `store` describes it, `base` says where it is.  On failure the source is the caller's still. */
 hf_status hf__adapter_use_source(hf__adapter *a, const hf__adapter_source *source, const char *base, const char *store,

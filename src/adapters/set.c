@@ -223,7 +223,7 @@ void hf_adapters_free(hf_adapters *set) {
     hf__adapter *a = set->first;
     set->first = a->next;
     drop_store(a);
-    hf__adapter_free_row(a);
+    hf__adapter_row_free(a);
   }
   while (set->holds) hf_adapters_release(set, set->holds->number);
   free(set);
