@@ -14,10 +14,13 @@
  * different places would both get the lease.  HF_IO: somebody else has made it. */
 hf_status hf__lease_folder(char out[HF__LEASE_FOLDER_MAX], hf_error *err);
 
-/* Finds the leases that are held in a folder and in those below it, which need not exist: adds an entry to the page for
- * each, its id being the lock file and its value what hf_lease_look() says of the holder.  Files whose names do not end
- * in ".lock", folders whose names begin with a dot, and symbolic links are passed over.  What cannot be looked at does
- * not end the search; the first such failure is returned when the rest has been seen. */
-hf_status hf__lease_find(const char *folder, hf_page *page, hf_error *err);
+/* Told of a lease that is held: its lock file, and what hf_lease_look() says of the holder.  Both live as long as the
+ * call.  False: out of memory. */
+typedef bool (*hf__lease_found_fn)(void *arg, const char *path, const char *holder);
+
+/* Finds the leases that are held in a folder and in those below it, which need not exist, and calls found() for each.
+ * Files whose names do not end in ".lock", folders whose names begin with a dot, and symbolic links are passed over.
+ * What cannot be looked at does not end the search; the first such failure is returned when the rest has been seen. */
+hf_status hf__lease_find(const char *folder, hf__lease_found_fn found, void *arg, hf_error *err);
 
 #endif

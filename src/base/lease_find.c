@@ -21,7 +21,8 @@ enum {
 };
 
 struct search {
-  hf_page *page;
+  hf__lease_found_fn found;
+  void *arg;
   hf_status failed; /* of the first thing that could not be looked at */
   hf_error *err;
 };
@@ -51,7 +52,7 @@ static void look_at(struct search *s, const char *path) {
   hf_error err;
   hf_status status = hf_lease_look(path, &held, holder, sizeof holder, &err);
   if (status) note(s, status, &err);
-  if (held && !hf_page_add(s->page, hf_text(path), holder, strlen(holder))) note_memory(s);
+  if (held && !s->found(s->arg, path, holder)) note_memory(s);
 }
 
 static bool ends_with(const char *name, const char *end) {
@@ -83,9 +84,9 @@ static void search_folder(struct search *s, const char *folder, int depth) {
   closedir(dir);
 }
 
-hf_status hf__lease_find(const char *folder, hf_page *page, hf_error *err) {
+hf_status hf__lease_find(const char *folder, hf__lease_found_fn found, void *arg, hf_error *err) {
   hf_error own;
-  struct search s = {page, HF_OK, err ? err : &own};
+  struct search s = {found, arg, HF_OK, err ? err : &own};
   search_folder(&s, folder, 0);
   return s.failed;
 }

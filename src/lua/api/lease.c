@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/lease.h"
+#include "holdfast/backend.h"
 #include "lua/api/api.h"
 #include "lua/state/context.h"
 #include "lua/state/error.h"
@@ -120,12 +121,16 @@ static hf_page *push_page(lua_State *L) {
   return *page;
 }
 
+static bool add_found(void *page, const char *path, const char *holder) {
+  return hf_page_add(page, hf_text(path), holder, strlen(holder)) != NULL;
+}
+
 /* leasesIn(folder) -> {{path=, holder=}, ...}, error or nil */
 static int lhf_leases_in(lua_State *L) {
   hf_error err;
   const char *folder = check_path(L, "leasesIn: the folder");
   hf_page *page = push_page(L);
-  hf_status status = hf__lease_find(folder, page, &err);
+  hf_status status = hf__lease_find(folder, add_found, page, &err);
   size_t count;
   const hf_entry *found = hf_page_entries(page, &count);
   lua_createtable(L, (int)count, 0);

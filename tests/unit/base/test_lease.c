@@ -659,21 +659,33 @@ static void who_looks_is_in_nobody_s_way(void **state) {
   }
 }
 
-static void assert_found(const char *folder, size_t expected, const char *one) {
-  hf_error err;
+/* What a search is to find. */
+struct expected {
+  const char *one; /* a lock file among them; NULL: any */
+  bool seen;
   size_t count;
-  hf_page *page = hf_page_new();
-  OK(hf__lease_find(folder, page, &err));
-  const hf_entry *entries = hf_page_entries(page, &count);
-  bool seen = false;
-  for (size_t i = 0; i < count; i++) {
-    const hf_slice id = entries[i].id, holder = entries[i].json;
-    seen = seen || (one && strcmp(text_of("%.*s", (int)id.size, id.data), one) == 0);
-    CONTAINS(text_of("%.*s", (int)holder.size, holder.data), text_of("process %ld on host ", (long)getpid()));
-  }
-  assert_int_equal(count, expected);
-  assert_true(seen || !one);
-  hf_page_free(page);
+};
+
+static bool note_found(void *arg, const char *path, const char *holder) {
+  struct expected *e = arg;
+  e->seen = e->seen || (e->one && strcmp(path, e->one) == 0);
+  e->count++;
+  CONTAINS(holder, text_of("process %ld on host ", (long)getpid()));
+  return true;
+}
+
+/* A listener that has no room for what it is told. */
+static bool have_no_memory(void *arg, const char *path, const char *holder) {
+  ++*(size_t *)arg;
+  return !*path && !*holder;
+}
+
+static void assert_found(const char *folder, size_t count, const char *one) {
+  hf_error err;
+  struct expected e = {one, false, 0};
+  OK(hf__lease_find(folder, note_found, &e, &err));
+  assert_int_equal(e.count, count);
+  assert_true(e.seen || !one);
 }
 
 static void the_leases_in_a_folder_are_found(void **state) {
@@ -688,6 +700,11 @@ static void the_leases_in_a_folder_are_found(void **state) {
   write_file(text_of("%s/signal/main/left.lock", folder), left_behind);
   assert_int_equal(symlink("signal", text_of("%s/again", folder)), 0);
   assert_found(folder, 2, text_of("%s/signal/main/BTC.lock", folder));
+  size_t tried = 0;
+  hf_error err;
+  FAILS(HF_IO, hf__lease_find(folder, have_no_memory, &tried, &err));
+  CONTAINS(err.message, "out of memory");
+  assert_int_equal(tried, 2);
   assert_found(text_of("%s/.command", folder), 1, text_of("%s/.command/1.lock", folder));
   hf_lease_release(first);
   assert_found(folder, 1, text_of("%s/trader.lock", folder));
