@@ -2,12 +2,16 @@
 # SPDX-License-Identifier: MIT
 #
 # What the outputs show and need: the Lua module shows only what `require` looks for and brings no second LuaJIT; the
-# library shows hf_ names and luaopen_ names only, none of the private hf__.  Uses HOLDFAST_BUILD.
+# library shows hf_ names and luaopen_ names only, none of the private hf__.  In the archive nothing is hidden: there
+# every name has a prefix of ours, so that none meets one of the program's.  Uses HOLDFAST_BUILD.
+set -euo pipefail
 # shellcheck source=tests/support/fail.sh
 . "$HOLDFAST_SOURCE/tests/support/fail.sh"
 
 # What compilers add (for sanitizers and coverage) is not ours.
-shown() { nm -D --defined-only "$1" | awk '{print $3}' | grep -vE '^(__|_init|_fini|mangle_path)' | sort; }
+ours() { awk 'NF == 3 {print $3}' | grep -vE '^(__|_init|_fini|mangle_path)' | sort -u; }
+shown() { nm -D --defined-only "$1" | ours; }
+strange() { nm -g --defined-only "$@" | ours | grep -vE '^(hf_[a-z0-9]|hf__[a-z0-9]|hfL_[a-z0-9]|luaopen_holdfast)' || true; }
 needed() { readelf -d "$1" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p'; }
 
 module=$HOLDFAST_BUILD/holdfast.so
@@ -20,6 +24,16 @@ needed "$library" | grep -q luajit || fail "libholdfast.so does not link libluaj
 if strangers=$(shown "$library" | grep -vE '^(hf_[a-z0-9]|luaopen_holdfast)'); then
   fail "libholdfast.so shows: $strangers"
 fi
+
+# The names of the default store's files have no prefix yet.
+archive=$HOLDFAST_BUILD/lib/libholdfast.a
+readarray -t unnamed < <(find "$HOLDFAST_BUILD/CMakeFiles/holdfast_core_objects.dir/backends/lmdb" -name '*.o')
+excepted=$(strange "${unnamed[@]}")
+[ -n "$excepted" ] || fail "all names of backends/lmdb have a prefix: take the exception out of this test"
+if strangers=$(comm -23 <(strange "$archive") <(echo "$excepted")); [ -n "$strangers" ]; then
+  fail "libholdfast.a has names that could be a program's: $strangers"
+fi
+[ "$(nm -g --defined-only "$archive" | ours | grep -c '^hf_')" -gt 200 ] || fail "found no names in libholdfast.a"
 
 # Every function that the public headers promise is there.
 promised=$(sed -nE 's/^HF_API [^(]*[ *](hf_[a-z0-9_]+)\(.*/\1/p' "$HOLDFAST_SOURCE"/src/include/holdfast/*.h | sort)

@@ -3,6 +3,8 @@
 -- How the tree looks: what a reader can rely on in every file, and that no two files need each other.  CONTRIBUTING.md
 -- says it in words; here it is checked, so that nobody has to.
 
+local graphs = require("support.graph")
+
 local source = os.getenv("HOLDFAST_SOURCE") or "."
 
 local LINES_MAX = 70 -- of a function
@@ -177,11 +179,6 @@ local function unitOf(path) return (path:gsub("%.[ch]$", "")) end
 
 local function folderOf(path) return path:match("^(.*)/[^/]*$") or "." end
 
--- Circles of units or folders that are known and stay for now, each sorted.
-local CIRCLES = {
-  { "lua/holdfast/cli", "lua/holdfast/conformance" }, -- the kit takes its clock from the command that runs it
-}
-
 -- The folders whose order is fixed: none of them needs one that needs it.
 local LAYERS = {
   "src/lua",
@@ -243,13 +240,6 @@ local function foldersOf(graph, only)
   return folders
 end
 
-local function sortedKeys(set)
-  local keys = {}
-  for key in pairs(set) do keys[#keys + 1] = key end
-  table.sort(keys)
-  return keys
-end
-
 -- What each Lua file requires, at its head or in a function: { [unit] = { [unit] = true } }.  A name that ends in a dot
 -- is the beginning of one that is put together: it stands for all files of a folder.
 --   sources  { [path] = text }, of lua/
@@ -303,74 +293,12 @@ local function misplaced(rooms, folder, layers)
   for i, names in ipairs(layers) do
     for _, name in ipairs(names) do place[folder .. name] = i end
   end
-  for _, room in ipairs(sortedKeys(rooms)) do
+  for _, room in ipairs(graphs.sortedKeys(rooms)) do
     local isInside = room:sub(1, #folder) == folder
     if isInside and not place[room] then found[#found + 1] = room .. " is in no layer" end
-    for _, other in ipairs(isInside and sortedKeys(rooms[room]) or {}) do
+    for _, other in ipairs(isInside and graphs.sortedKeys(rooms[room]) or {}) do
       if (place[other] or math.huge) <= (place[room] or 0) then found[#found + 1] = room .. " uses " .. other end
     end
-  end
-  return found
-end
-
--- The circles of a graph (Tarjan's strongly connected components of more than one node), each as its sorted nodes.
-local function circlesOf(graph)
-  local found, index, lowest, stack, onStack, count = {}, {}, {}, {}, {}, 0
-  local function visit(node)
-    count = count + 1
-    index[node], lowest[node] = count, count
-    stack[#stack + 1], onStack[node] = node, true
-    for _, other in ipairs(sortedKeys(graph[node] or {})) do
-      if not index[other] then visit(other) end
-      if onStack[other] then lowest[node] = math.min(lowest[node], lowest[other]) end
-    end
-    if lowest[node] ~= index[node] then return end
-    local circle = {}
-    repeat
-      local top = table.remove(stack)
-      onStack[top], circle[#circle + 1] = nil, top
-    until top == node
-    table.sort(circle)
-    if #circle > 1 then found[#found + 1] = circle end
-  end
-  for _, node in ipairs(sortedKeys(graph)) do
-    if not index[node] then visit(node) end
-  end
-  return found
-end
-
--- A shortest way from the node back to itself inside the circle: "a -> b -> a".
-local function wayAround(graph, inside, node)
-  local before, queue, at = {}, { node }, 1
-  while queue[at] do
-    for _, other in ipairs(sortedKeys(graph[queue[at]])) do
-      if other == node then
-        local way, step = { node }, queue[at]
-        while step ~= node do
-          table.insert(way, 1, step)
-          step = before[step]
-        end
-        return node .. " -> " .. table.concat(way, " -> "), #way
-      elseif inside[other] and not before[other] then
-        before[other], queue[#queue + 1] = queue[at], other
-      end
-    end
-    at = at + 1
-  end
-end
-
--- A line for each circle that is not in CIRCLES: the shortest way around in it, of which one step has to go.
-local function describeCircles(graph)
-  local known, found = {}, {}
-  for _, circle in ipairs(CIRCLES) do known[table.concat(circle, " ")] = true end
-  for _, circle in ipairs(circlesOf(graph)) do
-    local inside, shortest, steps = {}, nil, math.huge
-    for _, node in ipairs(circle) do inside[node] = true end
-    for _, node in ipairs(circle) do
-      local way, count = wayAround(graph, inside, node)
-      if count < steps then shortest, steps = way, count end
-    end
-    if not known[table.concat(circle, " ")] then found[#found + 1] = shortest end
   end
   return found
 end
@@ -382,13 +310,16 @@ describe("includes", function()
 
   it("form no circle", function()
     assert(graph["src/core/persist"]["src/base/error"], "the includes were not found")
-    none(describeCircles(graph), "files that need each other: the small thing that both need goes into a third one")
+    none(
+      graphs.describeCircles(graph, {}),
+      "files that need each other: the small thing that both need goes into a third one"
+    )
   end)
 
   it("form no circle between folders", function()
     local folders = foldersOf(graph, LAYERS)
     assert(folders["src/lua/api"]["src/lua/script"], "the includes were not found")
-    none(describeCircles(folders), "folders that need each other: what the lower one needs moves down")
+    none(graphs.describeCircles(folders, {}), "folders that need each other: what the lower one needs moves down")
   end)
 
   it("would be caught in a circle", function()
@@ -404,7 +335,7 @@ describe("includes", function()
       ["backends/e/f.h"] = "",
     }
     local function check(what, wanted)
-      local found = describeCircles(what)
+      local found = graphs.describeCircles(what, {})
       assert(table.concat(found, "\n") == wanted, table.concat(found, "\n"))
     end
     check(includesOf(planted), "")
@@ -433,13 +364,14 @@ describe("requires", function()
 
   it("form no circle", function()
     assert(graph["lua/holdfast/host/init"]["lua/holdfast/host/runs/live"], "the requires were not found")
-    none(describeCircles(graph), "files that need each other: the small thing that both need goes into a third one")
+    none(graphs.describeCircles(graph, {}),
+      "files that need each other: the small thing that both need goes into a third one")
   end)
 
   it("form no circle between folders", function()
     local rooms = roomsOf(graph)
     assert(rooms["lua/holdfast/host/runs"]["lua/holdfast/host/state"], "the requires were not found")
-    none(describeCircles(rooms), "folders that need each other: what the lower one needs moves down")
+    none(graphs.describeCircles(rooms, {}), "folders that need each other: what the lower one needs moves down")
   end)
 
   it("of the host go down its layers", function()
@@ -462,21 +394,21 @@ describe("requires", function()
     local layers = { { "b" }, { "y", "z" }, { "e" } }
 
     local fine = planted {}
-    check(describeCircles(fine), "")
-    check(describeCircles(roomsOf(fine)), "")
+    check(graphs.describeCircles(fine, {}), "")
+    check(graphs.describeCircles(roomsOf(fine), {}), "")
     check(misplaced(roomsOf(fine), "lua/holdfast/x/", layers), "")
 
     local lazy = planted { ["lua/holdfast/x/e.lua"] = 'return function(n) return pcall(require, "holdfast.x.z") end' }
-    check(describeCircles(lazy), "lua/holdfast/x/e -> lua/holdfast/x/z/init -> lua/holdfast/x/e")
+    check(graphs.describeCircles(lazy, {}), "lua/holdfast/x/e -> lua/holdfast/x/z/init -> lua/holdfast/x/e")
     check(misplaced(roomsOf(lazy), "lua/holdfast/x/", layers), "lua/holdfast/x/e uses lua/holdfast/x/z")
     local any = planted { ["lua/holdfast/x/e.lua"] = 'return function(n) return require("holdfast.x." .. n) end' }
-    check(describeCircles(any), "lua/holdfast/x/b -> lua/holdfast/x/y/c -> lua/holdfast/x/e -> lua/holdfast/x/b")
+    check(graphs.describeCircles(any, {}), "lua/holdfast/x/b -> lua/holdfast/x/y/c -> lua/holdfast/x/e -> lua/holdfast/x/b")
 
     local between = planted {
       ["lua/holdfast/x/y/f.lua"] = 'require "holdfast.x.z"', ["lua/holdfast/x/z/g.lua"] = 'require "holdfast.x.y.c"',
     }
-    check(describeCircles(between), "")
-    check(describeCircles(roomsOf(between)), "lua/holdfast/x/y -> lua/holdfast/x/z -> lua/holdfast/x/y")
+    check(graphs.describeCircles(between, {}), "")
+    check(graphs.describeCircles(roomsOf(between), {}), "lua/holdfast/x/y -> lua/holdfast/x/z -> lua/holdfast/x/y")
     check(misplaced(roomsOf(between), "lua/holdfast/x/", layers),
       "lua/holdfast/x/y uses lua/holdfast/x/z\nlua/holdfast/x/z uses lua/holdfast/x/y")
     check(misplaced(roomsOf(planted { ["lua/holdfast/x/w/h.lua"] = "" }), "lua/holdfast/x/", layers),
