@@ -11,7 +11,8 @@
 #include "base/error.h"
 #include "lua/state/error.h"
 
-const char hfL_keeper;
+const hfL_hold hfL_held_by_script = {.keeps = false};
+const hfL_hold hfL_held_by_program = {.keeps = true};
 
 static void free_cursors(hfL_entity *e) {
   for (int i = 0; e->cursors && i < HFL_CURSORS; i++) hf_page_free(e->cursors[i].ids);

@@ -72,8 +72,13 @@ void hfL_entity_unref(hfL_entity *e);
 /* For bodies of hfL_host_call: pushes the instance; raises HF_CLOSED if it was collected. */
 void hfL_push_instance(lua_State *L, const hfL_entity *e);
 
-/* Passed to entity_close as the store by handles that keep the instance. */
-extern const char hfL_keeper;
+/* How a handle holds the instance that serves it: hf_persist.impl of such a handle, which entity_close gets. */
+typedef struct hfL_hold {
+  bool keeps; /* one of hfL_entity.keepers: the instance lives at least as long as the handle */
+} hfL_hold;
+
+extern const hfL_hold hfL_held_by_script;  /* the handle is in the instance, and goes with it */
+extern const hfL_hold hfL_held_by_program; /* opened from C, by a URL */
 
 /* The store behind the classes of their own with one base: what their transactions bind to. */
 typedef struct hfL_script_store {

@@ -32,8 +32,9 @@ static int close_body(lua_State *L) {
 }
 
 static void entity_close(void *impl, void *entity) {
+  const hfL_hold *hold = impl;
   hfL_entity *e = entity;
-  if (impl == &hfL_keeper && --e->keepers == 0) {
+  if (hold->keeps && --e->keepers == 0) {
     hfL_call call;
     hf_error err;
     if (hfL_entity_has(e, HFL_CLOSE)) hfL_entity_call(e, HFL_CLOSE, close_body, &call, &err);
@@ -227,9 +228,7 @@ const hf_backend *hfL_script_backend(uint32_t methods, const hf_backend *base, u
   return t ? &t->backend : NULL;
 }
 
-hfL_entity *hfL_served_by(const hf_persist *p) {
-  return p->served && p->backend->scan == hfL_script_scan ? p->entity : NULL;
-}
+hfL_entity *hfL_served_by(const hf_persist *p) { return p->served ? p->entity : NULL; }
 
 void hfL_forgo_close(hf_persist *p) {
   hfL_entity *script = hfL_served_by(p);

@@ -75,7 +75,12 @@ static int open_body(lua_State *L) {
     lua_pushvalue(L, instance);
     e->instance_ref = luaL_ref(L, LUA_REGISTRYINDEX);
   }
-  hf__server server = {p->backend, (void *)(uintptr_t)&hfL_keeper, e, p->wraps ? NULL : p->store, p->wraps, p->base};
+  hf__server server = {.backend = p->backend,
+                       .impl = (void *)(uintptr_t)&hfL_held_by_program,
+                       .entity = e,
+                       .store = p->wraps ? NULL : p->store,
+                       .wraps = p->wraps,
+                       .base = p->base};
   if (hf__persist_serve(p->name, p->url, &server, c->out, &err)) hfL_raise(L, &err);
   if (server.store) hf__store_ref(server.store);
   e->refs++;
