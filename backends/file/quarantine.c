@@ -90,7 +90,7 @@ hf_status hf__file_quarantine_check(const hf__file_entity *e, hf_slice id, hf_er
   hf_status status = read_report(e, id, &r, err);
   if (status) return status;
   if (!r.brought && heal(e, id)) return HF_OK;
-  return hf_error_set(err, HF_CORRUPT, HF_IN_QUARANTINE " (%s); write or remove it to go on", r.problem);
+  return hf_error_quarantined(err, r.problem);
 }
 
 static int heal_one(void *arg, int folder, const char *leaf, hf_slice id) {

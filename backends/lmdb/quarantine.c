@@ -67,7 +67,7 @@ hf_status hf__lmdb_quarantine_check(hf__lmdb_env *env, MDB_txn *txn, const hf__l
   if (rc) return hf__lmdb_fail(env, rc, "look into quarantine", err);
   char problem[PROBLEM_MAX];
   hf_json_member(report_of(&v), "problem", problem, sizeof problem);
-  return hf_error_set(err, HF_CORRUPT, HF_IN_QUARANTINE " (%s); write or remove it to go on", problem);
+  return hf_error_quarantined(err, problem);
 }
 
 /* Puts a value in front of what already has its place. */

@@ -266,8 +266,7 @@ static hf_status check_quarantine(const struct type *t, const hf_key *key, hf_er
   bool found;
   size_t at = position(&t->damaged, key->order, &found);
   if (!found) return HF_NOT_FOUND;
-  return hf_error_set(err, HF_CORRUPT, HF_IN_QUARANTINE " (%s); write or remove it to go on",
-                      problem_of(t->damaged.items[at]));
+  return hf_error_quarantined(err, problem_of(t->damaged.items[at]));
 }
 
 static hf_status get(void *store, void *txn, void *entity, const hf_key *key, hf_buffer *json, hf_info *info,

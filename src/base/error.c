@@ -65,6 +65,7 @@ hf_status hf_error_set(hf_error *err, hf_status status, const char *fmt, ...) {
   if (!err) return status;
   err->status = status;
   err->retryable = (unsigned)status < HF_STATUS_COUNT && rows[status].retryable;
+  err->in_quarantine = false;
   err->backend[0] = err->entity_name[0] = err->entity_id[0] = err->where[0] = err->cause[0] = '\0';
   memset(err->reserved, 0, sizeof err->reserved);
   va_list args;
@@ -75,6 +76,12 @@ hf_status hf_error_set(hf_error *err, hf_status status, const char *fmt, ...) {
 }
 
 hf_status hf_error_no_memory(hf_error *err) { return hf_error_set(err, HF_NO_MEMORY, "out of memory"); }
+
+hf_status hf_error_quarantined(hf_error *err, const char *problem) {
+  hf_error_set(err, HF_CORRUPT, "it is in quarantine (%s); write or remove it to go on", problem);
+  if (err) err->in_quarantine = true;
+  return HF_CORRUPT;
+}
 
 void hf_error_cause(hf_error *err, const char *fmt, ...) {
   if (!err) return;

@@ -285,9 +285,10 @@ static hf_status report_corrupt(hf_persist *p, void *txn, const hf_key *key, hf_
   const hf_backend *b = p->backend;
   const char *outcome = "";
   hf__change change = {.kind = HF__CHANGE_QUARANTINE, .keys = key, .problem = problem};
+  bool in_quarantine = err->in_quarantine;
   hf_error why;
   why.message[0] = '\0';
-  if (!b->quarantine || strncmp(problem, HF_IN_QUARANTINE, sizeof HF_IN_QUARANTINE - 1) == 0)
+  if (!b->quarantine || in_quarantine)
     outcome = "";
   else if (!p->store || p->store->options.read_only)
     outcome = "; it stays where it is, since the store was opened read-only";
@@ -295,7 +296,10 @@ static hf_status report_corrupt(hf_persist *p, void *txn, const hf_key *key, hf_
     outcome = "; it stays where it is until it is read outside a transaction";
   else
     switch (hf__change_apply(p, NULL, &change, &why)) {
-    case HF_OK: outcome = "; its bytes were moved to quarantine"; break;
+    case HF_OK:
+      outcome = "; its bytes were moved to quarantine";
+      in_quarantine = true;
+      break;
     case HF_NOT_FOUND: break;
     case HF_BUSY: *err = why; return HF_BUSY;
     default: outcome = "; it could not be moved to quarantine";
@@ -303,6 +307,7 @@ static hf_status report_corrupt(hf_persist *p, void *txn, const hf_key *key, hf_
   hf__fail(err, HF_CORRUPT, "Entity %s:%.*s is corrupt: %s%s", p->name.data, (int)key->id.size, key->id.data, problem,
            outcome);
   hf_error_cause(err, "%s", why.message);
+  err->in_quarantine = in_quarantine;
   return HF_CORRUPT;
 }
 

@@ -91,9 +91,6 @@ typedef struct hf_scan {
   bool without_info;     /* nobody looks at hf_entry.info: leave it out where that is cheaper */
 } hf_scan;
 
-/* How the message of HF_CORRUPT begins for a record that has been moved to quarantine already. */
-#define HF_IN_QUARANTINE "it is in quarantine"
-
 /* For hf_info.revision of a HF_CONFLICT: there is an entity with another revision. */
 #define HF_REVISION_UNKNOWN UINT64_MAX
 
@@ -141,7 +138,8 @@ struct hf_backend {
 
   /* Replaces the content of *json and fills *info (info->revision is HF_REVISION_UNKNOWN on entry when nobody will
    * look at it).  HF_NOT_FOUND: leave *err to the core.  HF_CORRUPT: the message
-   * says what is wrong with the bytes, and the core then calls quarantine; or it begins with HF_IN_QUARANTINE. */
+   * says what is wrong with the bytes, and the core then calls quarantine; or they are there already, as
+   * hf_error_quarantined() says. */
   hf_status (*get)(void *store, void *txn, void *entity, const hf_key *key, hf_buffer *json, hf_info *info,
                    hf_error *err);
 
@@ -243,6 +241,8 @@ HF_API uint32_t hf_persist_capabilities(const hf_persist *p);
 HF_API hf_status hf_error_set(hf_error *err, hf_status status, const char *fmt, ...) HF_PRINTF(3, 4);
 /* Starts the error of memory that could not be had.  Returns HF_NO_MEMORY. */
 HF_API hf_status hf_error_no_memory(hf_error *err);
+/* The error of an id whose bytes are in quarantine already.  problem: what is wrong with them.  Returns HF_CORRUPT. */
+HF_API hf_status hf_error_quarantined(hf_error *err, const char *problem);
 /* Sets the cause of the error: the message of the layer below. */
 HF_API void hf_error_cause(hf_error *err, const char *fmt, ...) HF_PRINTF(2, 3);
 

@@ -128,6 +128,7 @@ typedef struct hf_error {
   char message[1024];              /* a sentence for a person, without position */
   char where[256];                 /* "file.lua:12" of the script that misused a call, or "" */
   char cause[3072];                /* the error below this one or a Lua traceback, or "" */
+  bool in_quarantine;              /* HF_CORRUPT: the bytes are in quarantine, now or already */
   uint64_t reserved[16];           /* 0 */
 } hf_error;
 

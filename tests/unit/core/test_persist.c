@@ -606,6 +606,7 @@ static void what_is_damaged_elsewhere_is_damaged_here(void **state) {
   OK(hf_persist_quarantine(p, ID("a-1"), "the first", (hf_slice){NULL, 0}, &err));
   FAILS(HF_CORRUPT, hf_persist_read(p, ID("a-2"), &json, NULL, &err));
   CONTAINS(err.message, "it is in quarantine (the \"second\" of two)");
+  assert_true(err.in_quarantine);
   assert_string_equal(err.entity_id, "a-2");
   hf_range range = {.prefix = ID("a-"), .reverse = true};
   for (int keys_only = 0; keys_only < 2; keys_only++) {

@@ -173,6 +173,7 @@ static void a_damaged_entity_is_quarantined_by_reading(void **state) {
     assert_string_equal(err.entity_id, "b");
     assert_string_equal(err.backend, "lmdb");
     CONTAINS(err.message, "quarantine");
+    assert_true(err.in_quarantine);
   }
   FAILS(HF_CORRUPT, hf_persist_has(p, hf_text("b"), &found, &err));
   hf_page *page = hf_page_new();
@@ -528,6 +529,7 @@ static void what_cannot_be_moved_to_quarantine_now_is_corrupt_all_the_same(void 
   pthread_join(thread, NULL);
   assert_int_equal(reader.status, HF_CORRUPT);
   CONTAINS(reader.err.message, "could not be moved to quarantine");
+  assert_false(reader.err.in_quarantine);
   CONTAINS(reader.err.cause, "the map must grow");
   OK(hf_txn_commit(txn, &err));
   hf_persist_close(p);
