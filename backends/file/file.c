@@ -104,7 +104,7 @@ static hf_status get(void *store, void *txn, void *entity, const hf_key *key, hf
     status = hf__file_quarantine_check(entity, key->id, err);
     if (status == HF_OK) status = hf__file_document_read_whole(path, false, json, &found, err);
   }
-  if (status == HF_OK) *info = (hf_info){.updated_at = found.modified};
+  if (status == HF_OK && info) *info = (hf_info){.updated_at = found.modified};
   return status;
 }
 

@@ -102,7 +102,8 @@ static hf_status get(void *store, void *txn, void *entity, const hf_key *key, hf
   int rc = dbi ? mdb_get(t, dbi, &k, &v) : MDB_NOTFOUND;
   if (__builtin_expect(rc == 0, 1)) {
     hf_slice text;
-    const char *problem = hf__lmdb_record_read(&v, key->id, &text, info);
+    hf_info unused;
+    const char *problem = hf__lmdb_record_read(&v, key->id, &text, info ? info : &unused);
     json->size = 0;
     if (problem)
       status = hf_error_set(err, HF_CORRUPT, "%s", problem);

@@ -280,8 +280,9 @@ static hf_status get(void *store, void *txn, void *entity, const hf_key *key, hf
   } else {
     const struct item *it = t->sound.items[i];
     json->size = 0;
-    *info = it->info;
-    status = hf_buffer_add(json, it->data + it->order_size, it->json_size) ? HF_OK : hf_error_no_memory(err);
+    if (info) *info = it->info;
+    status = hf_buffer_add(json, it->data + it->order_size, it->json_size) ? HF_OK
+                                                                           : hf_error_no_memory(err);
   }
   leave(store, txn);
   return status;

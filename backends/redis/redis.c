@@ -198,9 +198,8 @@ static hf_status ask(const hf__redis_entity *e, hf__redis_batch *b, const char *
 
 static hf_status get(void *store, void *txn, void *entity, const hf_key *key, hf_buffer *json, hf_info *info,
                      hf_error *err) {
-  bool wanted = info->revision != HF_REVISION_UNKNOWN;
-  *info = (hf_info){0};
-  if (txn) return get_in(txn, entity, key->id, json, wanted ? &info->revision : NULL, err);
+  if (info) *info = (hf_info){0};
+  if (txn) return get_in(txn, entity, key->id, json, info ? &info->revision : NULL, err);
   hf__redis_batch b;
   hf_slice text = {NULL, 0};
   hf__redis_batch_init(&b, store, false);
@@ -209,7 +208,7 @@ static hf_status get(void *store, void *txn, void *entity, const hf_key *key, hf
   if (status == HF_OK) {
     json->size = 0;
     if (!hf_buffer_add(json, text.data, text.size)) status = hf_error_no_memory(err);
-    if (wanted) info->revision = hf__redis_revision(text);
+    if (info) info->revision = hf__redis_revision(text);
   }
   hf__redis_batch_free(&b);
   return status;

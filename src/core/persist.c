@@ -332,11 +332,10 @@ hf_status hf_persist_read(hf_persist *p, hf_slice id, hf_buffer *json, hf_info *
   if (!err) err = &own;
   hf__key k;
   void *txn;
-  hf_info unused = {.revision = HF_REVISION_UNKNOWN};
   if (info) *info = (hf_info){0};
   hf_status status = hf__key_init(p->name, id, &k, err);
   if (status || (status = hf__persist_enter(p, false, &txn, err))) return status;
-  status = p->backend->get(p->impl, txn, p->entity, &k.key, json, info ? info : &unused, err);
+  status = p->backend->get(p->impl, txn, p->entity, &k.key, json, info, err);
   return __builtin_expect(status == HF_OK, 1) ? HF_OK : hf__persist_fail(p, txn, status, &k.key, "", err);
 }
 

@@ -136,10 +136,9 @@ struct hf_backend {
 
   /* ---- entities.  txn is NULL for an operation of its own, which is durable when it returns. */
 
-  /* Replaces the content of *json and fills *info (info->revision is HF_REVISION_UNKNOWN on entry when nobody will
-   * look at it).  HF_NOT_FOUND: leave *err to the core.  HF_CORRUPT: the message
-   * says what is wrong with the bytes, and the core then calls quarantine; or they are there already, as
-   * hf_error_quarantined() says. */
+  /* Replaces the content of *json and fills *info, which is NULL when nobody will look at it.  HF_NOT_FOUND: leave *err
+   * to the core.  HF_CORRUPT: the message says what is wrong with the bytes, and the core then calls quarantine; or
+   * they are there already, as hf_error_quarantined() says. */
   hf_status (*get)(void *store, void *txn, void *entity, const hf_key *key, hf_buffer *json, hf_info *info,
                    hf_error *err);
 

@@ -46,8 +46,8 @@ static int get_body(lua_State *L) {
   if (c->call.method == HFL_READ_ENTRY) {
     if (!lua_istable(L, -1))
       hfL_blame(L, &c->call, "must return {id=, value=, revision=, updatedAt=}, not a %s", luaL_typename(L, -1));
-    c->info->revision = field_number(L, "revision");
-    c->info->updated_at = (int64_t)field_number(L, "updatedAt");
+    hf_info said = {.revision = field_number(L, "revision"), .updated_at = (int64_t)field_number(L, "updatedAt")};
+    if (c->info) *c->info = said;
     lua_getfield(L, -1, "value");
   }
   take_json(L, c);
@@ -62,9 +62,8 @@ hf_status hfL_script_get(void *store, void *txn, void *entity, const hf_key *key
     HFL_FORWARD(get, txn, key, json, info, err);
   }
   struct key_call c = {.key = key, .json = json, .info = info};
-  bool wants_info = info->revision != HF_REVISION_UNKNOWN;
-  bool reads_entry = hfL_entity_has(e, HFL_READ_ENTRY) && (wants_info || !hfL_entity_has(e, HFL_READ_VALUE));
-  *info = (hf_info){0};
+  bool reads_entry = hfL_entity_has(e, HFL_READ_ENTRY) && (info || !hfL_entity_has(e, HFL_READ_VALUE));
+  if (info) *info = (hf_info){0};
   e->refs++;
   hf_status status = hfL_entity_call(e, reads_entry ? HFL_READ_ENTRY : HFL_READ_VALUE, get_body, &c.call, err);
   if (status == HF_SCRIPT && hfL_says_not_found(err, e, key, "")) status = HF_NOT_FOUND;
