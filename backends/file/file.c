@@ -216,14 +216,6 @@ struct page {
   bool old; /* the list was made for an earlier page: what it has may be gone */
 };
 
-static hf_status name_entity(hf_status status, hf_slice id, hf_error *err) {
-  size_t n = id.size < sizeof err->entity_id ? id.size : sizeof err->entity_id - 1;
-  if (status == HF_NOT_FOUND) return status;
-  memcpy(err->entity_id, id.data, n);
-  err->entity_id[n] = '\0';
-  return status;
-}
-
 /* Adds one document.  HF_NOT_FOUND: it is gone. */
 static hf_status add_document(struct page *p, hf_slice id, hf_error *err) {
   char path[FILE_PATH_MAX];
@@ -237,8 +229,10 @@ static hf_status add_document(struct page *p, hf_slice id, hf_error *err) {
     text = (hf_slice){p->json.data, p->json.size};
     if (status == HF_CORRUPT && p->scan->report_corrupt)
       text = hf_text(err->message);
-    else if (status)
-      return name_entity(status, id, err);
+    else if (status) {
+      if (status != HF_NOT_FOUND) hf_page_fail_at(p->page, id);
+      return status;
+    }
   }
   hf_entry *entry = hf_page_add(p->page, id, text.data, text.size);
   if (!entry) return hf_error_no_memory(err);

@@ -137,10 +137,8 @@ static hf_status add_records(const hf_scan *s, const struct passed *records, siz
     hf_slice order = {k->mv_data, k->mv_size};
     if (problem && (bad_key || !s->report_corrupt) && !hf_page_resume(page, order)) return hf_error_no_memory(err);
     if (problem && !s->report_corrupt) {
-      hf_error_set(err, HF_CORRUPT, "%s", problem);
-      memcpy(err->entity_id, id.data, id.size);
-      err->entity_id[id.size] = '\0';
-      return HF_CORRUPT;
+      hf_page_fail_at(page, id);
+      return hf_error_set(err, HF_CORRUPT, "%s", problem);
     }
     if (problem) text = hf_text(problem);
     hf_entry *e = hf_page_add(page, id, text.data, text.size);

@@ -457,10 +457,8 @@ static hf_status hand_out(const hf_entry *from, const hf_scan *scan, hf_page *pa
   if (from->status == HF_NOT_FOUND) return HF_NOT_FOUND;
   hf_slice text = from->json;
   if (from->status == HF_CORRUPT && !scan->report_corrupt) {
-    hf_error_set(err, HF_CORRUPT, "%.*s", (int)(text.size < 900 ? text.size : 900), text.data);
-    memcpy(err->entity_id, from->id.data, from->id.size);
-    err->entity_id[from->id.size] = '\0';
-    return HF_CORRUPT;
+    hf_page_fail_at(page, from->id);
+    return hf_error_set(err, HF_CORRUPT, "%.*s", (int)(text.size < 900 ? text.size : 900), text.data);
   }
   hf_entry *entry = hf_page_add(page, from->id, text.data, text.size);
   if (!entry) return hf_error_no_memory(err);

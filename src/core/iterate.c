@@ -197,8 +197,9 @@ static hf_status next_page(hf_iter *it, hf_error *err) {
   it->scan.limit = limit;
   unsigned char order[HF__ORDER_KEY_MAX];
   hf_slice end = page_end(it->page, order);
-  if (status == HF_CORRUPT && !it->page->resume.data && *err->entity_id) /* its key is sound: made from its id */
-    end = (hf_slice){(const char *)order, hf_order_key(hf_text(err->entity_id), order)};
+  hf_slice at = it->page->failed_at;
+  if (status == HF_CORRUPT && !it->page->resume.data && at.data) /* its key is sound: made from its id */
+    end = (hf_slice){(const char *)order, hf_order_key(at, order)};
   bool moved = end.size && resume_behind(it, end);
   if (status == HF_OK) {
     if (it->more && !moved) {
@@ -210,11 +211,10 @@ static hf_status next_page(hf_iter *it, hf_error *err) {
   }
   it->more = status == HF_CORRUPT && moved;
   if (it->more) {
-    char id[sizeof err->entity_id];
-    memcpy(id, err->entity_id, sizeof id);
-    hf_key key = {hf_text(id), it->scan.reverse ? it->scan.upper : it->scan.lower};
+    hf_key key = {at.data ? at : hf_text(""), it->scan.reverse ? it->scan.upper : it->scan.lower};
     status = hf__persist_fail(p, txn, status, &key, "", err);
   } else {
+    hf__error_entity(err, (hf_slice){NULL, 0}, at);
     status = hf__persist_fail(p, txn, status, NULL, "", err);
   }
   return it->page->count ? keep_failure(it, status, err) : status;

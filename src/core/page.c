@@ -39,7 +39,7 @@ const hf_entry *hf_page_entry(const hf_page *page, size_t index) {
 
 void hf__page_reset(hf_page *page) {
   page->count = 0;
-  page->resume = (hf_slice){NULL, 0};
+  page->resume = page->failed_at = (hf_slice){NULL, 0};
   struct hf__block *keep = page->blocks;
   if (!keep) return;
   for (struct hf__block *b = keep->next, *next; b; b = next) {
@@ -91,6 +91,12 @@ bool hf_page_resume(hf_page *page, hf_slice order) {
   memcpy(copy, order.data, order.size);
   page->resume = (hf_slice){copy, order.size};
   return true;
+}
+
+void hf_page_fail_at(hf_page *page, hf_slice id) {
+  size_t size = id.size < sizeof page->failed_id ? id.size : sizeof page->failed_id;
+  if (size) memcpy(page->failed_id, id.data, size);
+  page->failed_at = (hf_slice){page->failed_id, size};
 }
 
 hf_entry *hf_page_add(hf_page *page, hf_slice id, const char *json, size_t json_size) {

@@ -159,7 +159,7 @@ struct hf_backend {
   hf_status (*count)(void *store, void *txn, void *entity, uint64_t *count, hf_error *err);
 
   /* Adds entries to the page (hf_page_add) as the scan says.  *more is false when there is nothing behind the last
-   * one.  Holds no transaction when it returns.  HF_CORRUPT (not with report_corrupt): err->entity_id names the
+   * one.  Holds no transaction when it returns.  HF_CORRUPT (not with report_corrupt): hf_page_fail_at names the
    * record, which is the one behind the last entry added; if its key is damaged, hf_page_resume says where to go on.
    * With report_corrupt an entry whose key is damaged is the last one of its page, and hf_page_resume gives its key. */
   hf_status (*scan)(void *store, void *txn, void *entity, const hf_scan *scan, hf_page *page, bool *more,
@@ -266,6 +266,9 @@ HF_API hf_entry *hf_page_add_damaged(hf_page *page, hf_slice id, hf_slice bytes,
 /* Says that the scan, when it goes on, goes on behind this order key.  Without it the core takes the order key of the
  * last entry's id, which is the same thing unless a stored key is damaged.  False: out of memory. */
 HF_API bool hf_page_resume(hf_page *page, hf_slice order);
+
+/* Says at which entity the scan fails, for the error, and after HF_CORRUPT to go on after it.  The id is copied. */
+HF_API void hf_page_fail_at(hf_page *page, hf_slice id);
 
 /* Writes the order key of an id, at most HF_ORDER_KEY_MAX bytes.  Returns its size, 0 if the id is not valid. */
 #define HF_ORDER_KEY_MAX (2 * HF_ID_MAX + 1)

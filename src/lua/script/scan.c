@@ -260,7 +260,7 @@ static hf_status advance(hfL_entity *e, void *txn, const hf_entry *from, const h
   hf_key key = {from->id, {(const char *)at, *at_size}};
   hf_status status = hand_out(e, txn, from, &key, scan, json, page, err);
   if (page->count > before) *bytes += page->entries[before].json.size;
-  if (status == HF_CORRUPT) hf__error_entity(err, (hf_slice){err->entity_name, strlen(err->entity_name)}, key.id);
+  if (status == HF_CORRUPT) hf_page_fail_at(page, key.id);
   return status == HF_NOT_FOUND ? HF_OK : status;
 }
 
@@ -297,7 +297,10 @@ static hf_status scan_script(hfL_entity *e, void *txn, const hf_scan *scan, hf_p
   }
   hf_buffer_free(&json);
   c->busy = false;
-  if (c->at_size && !hf_page_resume(page, (hf_slice){(const char *)c->at, c->at_size})) status = hf__no_memory(err);
+  if (status == HF_CORRUPT && !page->failed_at.data && *err->entity_id) /* raised by the iterator */
+    hf_page_fail_at(page, hf_text(err->entity_id));
+  if (c->at_size && !hf_page_resume(page, (hf_slice){(const char *)c->at, c->at_size}))
+    status = hf__no_memory(err);
   *more = status == HF_OK && !(c->ended && c->next == c->ids->count);
   if (!*more && status != HF_CORRUPT) c->walk = 0;
   return status;
@@ -314,6 +317,7 @@ static hf_status scan_below(hfL_entity *e, void *txn, const hf_scan *scan, hf_pa
   size_t bytes = 0, i = 0, at_size = 0;
   keys.keys_only = true;
   hf_status status = hf__slot_scan(p, txn, &keys, ids, more, err);
+  if (status && ids->failed_at.data) hf_page_fail_at(page, ids->failed_at);
   while (status == HF_OK && i < ids->count && !is_full(page, scan, bytes))
     status = advance(e, txn, &ids->entries[i++], scan, &json, page, &bytes, at, &at_size, err);
   if (i < ids->count) *more = true;

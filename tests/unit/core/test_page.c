@@ -166,6 +166,26 @@ static void a_quoted_member_is_read_back(void **state) {
   }
 }
 
+static void where_a_scan_failed_is_kept_until_the_next(void **state) {
+  (void)state;
+  hf_page *page = hf_page_new();
+  char id[HF_ID_MAX + 8];
+  memset(id, 'i', sizeof id);
+  assert_null(page->failed_at.data);
+  hf_page_fail_at(page, (hf_slice){id, HF_ID_MAX});
+  id[0] = 'x';
+  assert_int_equal(page->failed_at.size, HF_ID_MAX);
+  assert_int_equal(page->failed_at.data[0], 'i');
+  hf_page_fail_at(page, (hf_slice){id, sizeof id}); /* what is left of a damaged key */
+  assert_int_equal(page->failed_at.size, HF_ID_MAX);
+  hf_page_fail_at(page, (hf_slice){NULL, 0});
+  assert_non_null(page->failed_at.data);
+  assert_int_equal(page->failed_at.size, 0);
+  hf__page_reset(page);
+  assert_null(page->failed_at.data);
+  hf_page_free(page);
+}
+
 static void a_new_page_is_empty(void **state) {
   (void)state;
   hf_page *page = hf_page_new();
@@ -184,6 +204,7 @@ int main(void) {
       cmocka_unit_test(entries_stay_where_they_are_while_a_page_fills),
       cmocka_unit_test(a_page_is_used_again),
       cmocka_unit_test(room_for_a_value_may_be_filled_later),
+      cmocka_unit_test(where_a_scan_failed_is_kept_until_the_next),
       cmocka_unit_test(a_new_page_is_empty),
       cmocka_unit_test(a_quoted_member_is_read_back),
   };
