@@ -119,8 +119,8 @@ describe("every folder", function()
     "src/lua/state", "backends/lmdb", "backends/file", "backends/redis", "backends/postgres", "backends/mongo",
     "lua/holdfast", "lua/holdfast/cli", "lua/holdfast/host", "lua/holdfast/host/report", "lua/holdfast/conformance",
     "lua/holdfast/host/scheduler", "lua/holdfast/host/market", "lua/holdfast/host/state", "lua/holdfast/host/runs",
-    "lua/holdfast/util",
-    "lua/holdfast/cli/commands", "lua/holdfast/cli/copying", "lua/holdfast/cli/lines", "lua/holdfast/cli/code", "lua/holdfast/cli/store", "lua/holdfast/cli/console", "lua/holdfast/cli/system",
+    "lua/holdfast/util", "lua/holdfast/cli/commands", "lua/holdfast/cli/copying", "lua/holdfast/cli/lines",
+    "lua/holdfast/cli/code", "lua/holdfast/cli/store", "lua/holdfast/cli/console", "lua/holdfast/cli/system",
     "tests", "tests/support",
   }
   -- Those whose README also has the rows of their folders' files: `base/test_json.c`.
@@ -402,7 +402,8 @@ describe("requires", function()
     check(graphs.describeCircles(lazy, {}), "lua/holdfast/x/e -> lua/holdfast/x/z/init -> lua/holdfast/x/e")
     check(misplaced(roomsOf(lazy), "lua/holdfast/x/", layers), "lua/holdfast/x/e uses lua/holdfast/x/z")
     local any = planted { ["lua/holdfast/x/e.lua"] = 'return function(n) return require("holdfast.x." .. n) end' }
-    check(graphs.describeCircles(any, {}), "lua/holdfast/x/b -> lua/holdfast/x/y/c -> lua/holdfast/x/e -> lua/holdfast/x/b")
+    check(graphs.describeCircles(any, {}),
+      "lua/holdfast/x/b -> lua/holdfast/x/y/c -> lua/holdfast/x/e -> lua/holdfast/x/b")
 
     local between = planted {
       ["lua/holdfast/x/y/f.lua"] = 'require "holdfast.x.z"', ["lua/holdfast/x/z/g.lua"] = 'require "holdfast.x.y.c"',

@@ -33,15 +33,6 @@ local BEGINS = {
   ["src/base"] = { "hf__" },
 }
 
--- Circles that are known and stay for now: the sorted files of each.
-local CIRCLES = {
-  { "backends/lmdb/create", "backends/lmdb/env", "backends/lmdb/read" },
-  { "backends/lmdb/dbi", "backends/lmdb/write" },
-}
-
--- Folders whose symbols are not called so yet.
-local UNNAMED = { ["backends/lmdb"] = true }
-
 local function lines(command)
   local pipe, found = assert(io.popen(command)), {}
   for line in pipe:lines() do found[#found + 1] = line end
@@ -133,8 +124,8 @@ local function strayUses(graph)
 end
 
 -- A line for each symbol with a name of another kind.  public: the text of the public headers.
-local function strayNames(symbols, public, unnamed)
-  local found, needed = {}, {}
+local function strayNames(symbols, public)
+  local found = {}
   local function isRight(name, beginnings)
     if name:find("^hf_%l") then return public:find("%f[%w_]" .. name .. "%f[^%w_]") ~= nil end
     for _, beginning in ipairs(beginnings or {}) do
@@ -146,13 +137,9 @@ local function strayNames(symbols, public, unnamed)
     local folder = folderOf(unit)
     for name in pairs(of.defines) do
       if not isRight(name, rowOf(BEGINS, folder)) then
-        needed[folder] = true
-        if not unnamed[folder] then found[#found + 1] = ("%s defines %s"):format(unit, name) end
+        found[#found + 1] = ("%s defines %s"):format(unit, name)
       end
     end
-  end
-  for folder in pairs(unnamed) do
-    if not needed[folder] then found[#found + 1] = folder .. " has good names: take it from UNNAMED" end
   end
   return found
 end
@@ -195,7 +182,7 @@ describe("the symbols of the object files", function()
   it("form no circle of files within a folder", function()
     if unknown() then return end
     none(
-      graphs.describeCircles(insideFolders(graph), CIRCLES),
+      graphs.describeCircles(insideFolders(graph), {}),
       "files that need each other: the small thing that both need goes into a third one"
     )
   end)
@@ -208,7 +195,7 @@ describe("the symbols of the object files", function()
   it("begin as CONTRIBUTING.md says", function()
     if unknown() then return end
     none(
-      strayNames(symbols, publicHeaders(), UNNAMED),
+      strayNames(symbols, publicHeaders()),
       "symbols that are not named after their folder (or static), nor declared in a public header"
     )
   end)
@@ -220,7 +207,7 @@ describe("the symbols of the object files", function()
       "b.o:                 U hf__a", "c.o:0000000000000010 t inner", "c.o:0000000000000000 D hf__c",
       "d.o:0000000000000000 R hf__backend_d", "d.o:0000000000000000 T hf__d_scan", "e.o:0000000000000000 B hf__e_x",
       "e.o:                 U hf_b", "e.o:                 U memcpy", "e.o:0000000000000000 B __odr_asan.x" }
-    local known, unnamed = {}, {}
+    local known = {}
     local function check(circles, uses, names)
       local planted = symbolsOf(printed, units)
       local found = graphOf(planted)
@@ -230,7 +217,7 @@ describe("the symbols of the object files", function()
       end
       same(circles, graphs.describeCircles(insideFolders(found), known))
       same(uses, strayUses(found))
-      same(names, strayNames(planted, "HF_API int hf_b(void);", unnamed))
+      same(names, strayNames(planted, "HF_API int hf_b(void);"))
     end
     check("", "", "")
     printed[#printed + 1] = "a.o:                 U hf_b"
@@ -253,9 +240,5 @@ describe("the symbols of the object files", function()
     check("", "", "backends/e/e defines hf__d_other")
     printed[#printed] = "e.o:0000000000000000 T hf_other"
     check("", "", "backends/e/e defines hf_other")
-    unnamed["backends/e"] = true
-    check("", "", "")
-    unnamed["backends/d"] = true
-    check("", "", "backends/d has good names: take it from UNNAMED")
   end)
 end)
