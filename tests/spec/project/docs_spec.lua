@@ -332,8 +332,10 @@ describe("the documents", function()
   end)
 
   it("name functions of the C API that the headers have", function()
-    local headers = readFile(source .. "/src/include/holdfast/holdfast.h") ..
-      readFile(source .. "/src/include/holdfast/backend.h")
+    local headers = ""
+    for _, name in ipairs { "holdfast.h", "adapters.h", "backend.h" } do
+      headers = headers .. readFile(source .. "/src/include/holdfast/" .. name)
+    end
     local missing = {}
     for _, path in ipairs(documents()) do
       -- What stands behind a slash is a program of the build.
