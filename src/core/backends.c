@@ -16,7 +16,7 @@ extern const hf_backend *const hf__builtin_backends[];
 enum { REGISTERED_MAX = 64 };
 
 /* A backend's table in the first form of this ABI. */
-enum { BACKEND_FIRST = offsetof(hf_backend, also) + sizeof(const hf_backend *) };
+enum { BACKEND_FIRST = offsetof(hf_backend, quarantine_scan) };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* held to register */
 static const hf_backend *_Atomic registered[REGISTERED_MAX];

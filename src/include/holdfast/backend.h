@@ -27,10 +27,10 @@
 extern "C" {
 #endif
 
-/* Grows when the meaning of an existing slot changes, or a struct that slots get
+/* Grows when the meaning or the place of an existing slot changes, or a struct that slots get
  * an array of; new slots are appended and NULL in older backends, and the structs below get
  * new members at their end. */
-#define HF_BACKEND_ABI 2
+#define HF_BACKEND_ABI 3
 
 /* What a backend promises.  A capability is an obligation that the conformance
  * tests check; without it the core answers HF_UNSUPPORTED.  One row per
@@ -99,13 +99,19 @@ typedef struct hf_scan {
 
 struct hf_backend {
   uint32_t abi_version;          /* HF_BACKEND_ABI */
-  uint32_t struct_size;          /* sizeof(struct hf_backend): which slots there are; 0: up to `also` */
+  uint32_t struct_size;          /* sizeof(struct hf_backend): which slots there are; 0: up to `quarantined` */
   uint32_t capabilities;         /* enum hf_capability, or-ed */
   const char *name;              /* "lmdb"; also its URL scheme */
   const char *const *parameters; /* names of the URL parameters it takes beyond hf_options, or "*" for any; ends in
                                     NULL; NULL: none */
 
   bool is_path; /* what follows the scheme is a path; the core makes it absolute when a handle is made */
+
+  /* Further URL schemes that mean this backend; ends in NULL.  hf_location.scheme says which it was. */
+  const char *const *schemes;
+
+  /* Another table that comes with this one: the same kind of storage under other schemes, with other promises. */
+  const struct hf_backend *also;
 
   /* ---- stores.  The core holds its registry while it calls these three, so none may wait for a network: dial on
    * first use. */
@@ -121,9 +127,21 @@ struct hf_backend {
   /* Closes it.  No call, transaction or entity is left. */
   void (*close)(void *store);
 
+  /* ---- handles and entity types */
+
+  /* For a scheme whose URLs stand for handles of another kind: makes the handle, such as by hf_persist_open() with
+   * another URL.  NULL: handles of the usual kind.  Otherwise the other slots serve whole stores (hf_store) only. */
+  hf_status (*handle_open)(const hf_location *at, hf_slice entity_name, hf_persist **out, hf_error *err);
+
   /* Begins to use an entity type; *entity is passed to the slots below.  Cheap, creates nothing in the store, may be
    * called several times for one name.  Cannot fail but for memory. */
   hf_status (*entity_open)(void *store, hf_slice name, void **entity, hf_error *err);
+  /* Called once per handle before its first operation, and by hf_persist_init(); after a failure the next operation
+   * calls it again.  The place to connect, and to make what the entity type needs.  May wait for a network: no lock is
+   * held.  NULL: nothing to do. */
+  hf_status (*entity_init)(void *store, void *entity, hf_error *err);
+
+  /* Ends it. */
   void (*entity_close)(void *store, void *entity);
 
   /* ---- transactions.  NULL without HF_CAP_TRANSACTION and HF_CAP_SNAPSHOT. */
@@ -184,6 +202,8 @@ struct hf_backend {
   /* Replaces *json by an object with what a person wants to know; entity may be NULL.  Never passwords. */
   hf_status (*stat)(void *store, void *txn, void *entity, hf_buffer *json, hf_error *err);
 
+  /* ---- quarantine */
+
   /* Moves an unreadable record out of the way, keeping its bytes and the reason.  HF_NOT_FOUND: it is readable or
    * gone by now.  HF_BUSY: somebody may be writing it, so it stays; the caller gets this error in place of HF_CORRUPT.
    * NULL without HF_CAP_QUARANTINE. */
@@ -191,23 +211,6 @@ struct hf_backend {
 
   /* How many records of the entity type (NULL: of all) are in quarantine.  NULL without HF_CAP_QUARANTINE. */
   hf_status (*quarantined)(void *store, void *entity, uint64_t *count, hf_error *err);
-
-  /* ---- later additions; NULL: nothing to do */
-
-  /* Called once per handle before its first operation, and by hf_persist_init(); after a failure the next operation
-   * calls it again.  The place to connect, and to make what the entity type needs.  May wait for a network: no lock is
-   * held. */
-  hf_status (*entity_init)(void *store, void *entity, hf_error *err);
-
-  /* For a scheme whose URLs stand for handles of another kind: makes the handle, such as by hf_persist_open() with
-   * another URL.  The slots above then serve whole stores (hf_store) only. */
-  hf_status (*handle_open)(const hf_location *at, hf_slice entity_name, hf_persist **out, hf_error *err);
-
-  /* Further URL schemes that mean this backend; ends in NULL.  hf_location.scheme says which it was. */
-  const char *const *schemes;
-
-  /* Another table that comes with this one: the same kind of storage under other schemes, with other promises. */
-  const struct hf_backend *also;
 
   /* Lists what is in quarantine of the entity type, as the scan says: scan for what stands in for entities, with
    * hf_page_add_damaged() and nothing else.  keys_only leaves the bytes out, never the problem; report_corrupt means
