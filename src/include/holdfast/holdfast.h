@@ -28,7 +28,7 @@
  * Errors.  Every function that can fail returns an hf_status, HF_OK (0) on
  * success, and takes an hf_error * as its last argument (NULL if the caller does
  * not care).  The error is written only on failure.  No function prints, exits or
- * aborts.
+ * aborts.  HF_NO_MEMORY may come from each of them and is not listed below.
  *
  * Threads.  Stores are shared by all threads of a process and safe.  One
  * hf_persist, hf_iter or hf_runtime is used by one thread at a time; open one
