@@ -62,7 +62,7 @@ static hf_status enter(struct work *w, bool create, hf_error *err) {
 }
 
 /* Runs the body in the transaction, or in one of its own: when the map is full that is undone, the map grows, and it is
- * done again. */
+ * done again.  Operations of several threads that are to share one commit would share it here. */
 static hf_status change(void *store, void *txn, void *entity, body_fn body, void *what, bool frees, hf_error *err) {
   hf__lmdb_env *env = store;
   struct work w = {.env = env, .t = txn, .entity = entity};

@@ -162,6 +162,7 @@ static int remove_many_body(lua_State *L) {
 hf_status hfL_script_remove_many(void *store, void *txn, void *entity, const hf_key *keys, size_t count,
                                  uint64_t *removed, hf_error *err) {
   (void)store;
+  *removed = 0;
   hfL_entity *e = entity;
   if (hfL_is_below(e, HFL_METHOD(REMOVE_MANY))) {
     hf__change change = {.kind = HF__CHANGE_REMOVE_MANY, .keys = keys, .count = count, .removed = removed};
