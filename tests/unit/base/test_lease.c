@@ -702,7 +702,7 @@ static void the_leases_in_a_folder_are_found(void **state) {
   assert_found(folder, 2, text_of("%s/signal/main/BTC.lock", folder));
   size_t tried = 0;
   hf_error err;
-  FAILS(HF_IO, hf__lease_find(folder, have_no_memory, &tried, &err));
+  FAILS(HF_NO_MEMORY, hf__lease_find(folder, have_no_memory, &tried, &err));
   CONTAINS(err.message, "out of memory");
   assert_int_equal(tried, 2);
   assert_found(text_of("%s/.command", folder), 1, text_of("%s/.command/1.lock", folder));
