@@ -16,6 +16,8 @@
 
 #include "holdfast/backend.h"
 
+#define NOTE "note" /* the setting that makes sense for what is gone with the process */
+
 struct item {
   size_t refs;
   hf_info info;
@@ -40,6 +42,7 @@ struct store {
   pthread_mutex_t lock;
   struct type *types; /* never removed while the store is open: entity handles point to them */
   uint64_t revision;
+  hf_buffer note; /* the setting, as JSON text; empty: nobody set it */
 };
 
 /* A snapshot's own view, or what an aborted transaction puts back. */
@@ -164,6 +167,7 @@ static void close_store(void *store) {
   struct store *s = store;
   types_free(s->types);
   pthread_mutex_destroy(&s->lock);
+  hf_buffer_free(&s->note);
   free(s);
 }
 
@@ -525,6 +529,9 @@ static hf_status stat_store(void *store, void *txn, void *entity, hf_buffer *jso
   if (ok && t)
     ok = hf_buffer_printf(json, ",\"entityName\":") && hf_buffer_quote(json, (hf_slice){t->name, t->name_size}) &&
          hf_buffer_printf(json, ",\"entities\":%zu", t->sound.count);
+  if (ok && s->note.size)
+    ok = hf_buffer_printf(json, ",\"settings\":{\"" NOTE "\":") && hf_buffer_add(json, s->note.data, s->note.size) &&
+         hf_buffer_add(json, "}", 1);
   pthread_mutex_unlock(&s->lock);
   uint64_t damaged = 0;
   ok = ok && quarantined(store, entity, &damaged, err) == HF_OK &&
@@ -532,11 +539,37 @@ static hf_status stat_store(void *store, void *txn, void *entity, hf_buffer *jso
   return ok ? HF_OK : hf_error_no_memory(err);
 }
 
+/* ---- settings */
+
+static hf_status settings_get(void *store, hf_page *page, hf_error *err) {
+  struct store *s = store;
+  pthread_mutex_lock(&s->lock);
+  bool ok = !s->note.size || hf_page_add(page, hf_text(NOTE), s->note.data, s->note.size);
+  pthread_mutex_unlock(&s->lock);
+  return ok ? HF_OK : hf_error_no_memory(err);
+}
+
+static hf_status settings_put(void *store, const hf_setting_change *changes, size_t n, unsigned format, hf_error *err) {
+  struct store *s = store;
+  hf_buffer note = HF_BUFFER_INIT;
+  (void)format;
+  if (!n) return HF_OK;
+  if (!hf_buffer_add(&note, changes->json.data ? changes->json.data : "", changes->json.size))
+    return hf_error_no_memory(err);
+  pthread_mutex_lock(&s->lock);
+  hf_buffer old = s->note;
+  s->note = note;
+  pthread_mutex_unlock(&s->lock);
+  hf_buffer_free(&old);
+  return HF_OK;
+}
+
 const hf_backend hf__backend_memory = {
     .abi_version = HF_BACKEND_ABI,
     .name = "memory",
     .capabilities = HF_CAP_TRANSACTION | HF_CAP_SNAPSHOT | HF_CAP_NESTED | HF_CAP_REVISION | HF_CAP_IF_ABSENT |
-                    HF_CAP_ATOMIC_BATCH | HF_CAP_QUARANTINE,
+                    HF_CAP_ATOMIC_BATCH | HF_CAP_QUARANTINE | HF_CAP_SETTINGS,
+    .settings = (const char *const[]){NOTE, NULL},
     .identify = identify,
     .open = open_store,
     .close = close_store,
@@ -558,4 +591,6 @@ const hf_backend hf__backend_memory = {
     .quarantined = quarantined,
     .quarantine_scan = quarantine_scan,
     .quarantine_put = quarantine_put,
+    .settings_get = settings_get,
+    .settings_put = settings_put,
 };

@@ -129,6 +129,9 @@ hf_status hf_backend_register(const hf_backend *b, hf_error *err) {
   NEED(stat, true);
   NEED(quarantine, b->capabilities & HF_CAP_QUARANTINE);
   NEED(quarantined, b->capabilities & HF_CAP_QUARANTINE);
+  NEED(settings, b->capabilities & HF_CAP_SETTINGS);
+  NEED(settings_get, b->capabilities & HF_CAP_SETTINGS);
+  NEED(settings_put, b->capabilities & HF_CAP_SETTINGS);
 #undef NEED
   if (*missing) return hf__fail(err, HF_INVALID_ARGUMENT, "backend '%s' lacks: %s", b->name ? b->name : "?", missing);
 

@@ -12,22 +12,22 @@
 
 #include "base/error.h"
 
-#define OPTION(name, key, type, inverted, member, fallback, backends, meaning)                                         \
-  { name, key, HF__OPTION_##type, inverted, offsetof(hf_options, member), fallback, backends, meaning }
+#define OPTION(name, key, type, inverted, member, given, fallback, backends, meaning)                                  \
+  { name, key, HF__OPTION_##type, inverted, offsetof(hf_options, member), given, fallback, backends, meaning }
 
 const hf__option hf__options[] = {
-    OPTION("durability", "durability", DURABILITY, false, durability, "\"sync\"", "lmdb, file",
+    OPTION("durability", "durability", DURABILITY, false, durability, HF_GIVEN_DURABILITY, "\"sync\"", "lmdb, file",
            "what a write has survived when it returns"),
-    OPTION("mapsize", "mapSize", BYTES, false, map_size, "2 ^ 36", "lmdb",
+    OPTION("mapsize", "mapSize", BYTES, false, map_size, 0, "2 ^ 36", "lmdb",
            "bytes of address space mapped at first; grows by itself"),
-    OPTION("maxsize", "maxSize", BYTES, false, max_size, "0", "lmdb",
+    OPTION("maxsize", "maxSize", BYTES, false, max_size, HF_GIVEN_MAX_SIZE, "0", "lmdb",
            "bytes the store may grow to, at least 65536; then writes raise `full`. 0: no limit"),
-    OPTION("readonly", "readOnly", FLAG, false, read_only, "false", "all", "refuse every write, create nothing"),
-    OPTION("create", "create", FLAG, true, must_exist, "true", "lmdb, file",
+    OPTION("readonly", "readOnly", FLAG, false, read_only, 0, "false", "all", "refuse every write, create nothing"),
+    OPTION("create", "create", FLAG, true, must_exist, 0, "true", "lmdb, file",
            "`false`: raise `not_found` where there is no store"),
-    OPTION("networkfs", "networkFs", FLAG, false, allow_network_fs, "false", "lmdb",
+    OPTION("networkfs", "networkFs", FLAG, false, allow_network_fs, 0, "false", "lmdb",
            "open LMDB on a network filesystem; only if one machine alone uses it"),
-    {NULL, NULL, HF__OPTION_FLAG, false, 0, NULL, NULL, NULL},
+    {NULL, NULL, HF__OPTION_FLAG, false, 0, 0, NULL, NULL, NULL},
 };
 
 /* ---- the table */
@@ -51,7 +51,7 @@ const char *hf_durability_name(hf_durability durability) {
 
 /* ---- values in URLs */
 
-static bool parse_size(const char *text, uint64_t *out) {
+bool hf__size_parse(const char *text, uint64_t *out) {
   char *end;
   errno = 0;
   if (!isdigit((unsigned char)*text)) return false;
@@ -95,6 +95,7 @@ static void *member_of(const hf__option *option, hf_options *out) { return (char
 
 void hf__option_set_bytes(const hf__option *option, uint64_t bytes, hf_options *out) {
   *(uint64_t *)member_of(option, out) = bytes;
+  out->given |= option->given;
 }
 
 void hf__option_set_flag(const hf__option *option, bool flag, hf_options *out) {
@@ -106,6 +107,7 @@ bool hf__option_set_durability(const hf__option *option, const char *mode, hf_op
   for (int i = 0; (name = hf_durability_name((hf_durability)i)); i++) {
     if (strcmp(name, mode) != 0) continue;
     *(hf_durability *)member_of(option, out) = (hf_durability)i;
+    out->given |= option->given;
     return true;
   }
   return false;
@@ -121,7 +123,7 @@ hf_status hf__option_parse(const hf__option *option, const char *text, hf_option
     return hf__fail(err, HF_INVALID_ARGUMENT, "%s must be one of %s, not '%s'", option->name,
                     hf__durability_names(modes), text);
   case HF__OPTION_BYTES:
-    if (!parse_size(text, &bytes))
+    if (!hf__size_parse(text, &bytes))
       return hf__fail(err, HF_INVALID_ARGUMENT, "%s must be bytes such as 1048576, 64m or 4g, not '%s'", option->name,
                       text);
     hf__option_set_bytes(option, bytes, out);

@@ -21,6 +21,7 @@ typedef struct hf__option {
   hf__option_type type;
   bool is_inverted;     /* the member says the opposite: must_exist is not `create` */
   size_t member;        /* where it is in hf_options */
+  uint64_t given;       /* HF_GIVEN_...: what tells in hf_options.given that it was given; 0: nothing does */
   const char *fallback; /* what it is where it is not given, as a script writes it */
   const char *backends; /* those that heed it: "lmdb, file", or "all" */
   const char *meaning;  /* a phrase for people */
@@ -35,6 +36,9 @@ const hf__option *hf__option_by_key(const char *key);
 
 /* Sets what a URL says.  HF_INVALID_ARGUMENT: the text is no value of this option. */
 hf_status hf__option_parse(const hf__option *option, const char *text, hf_options *out, hf_error *err);
+
+/* Reads a number of bytes such as "1048576", "64m" or "4g".  False: it is none. */
+bool hf__size_parse(const char *text, uint64_t *out);
 
 /* Sets an option of the type. */
 void hf__option_set_bytes(const hf__option *option, uint64_t bytes, hf_options *out);

@@ -36,20 +36,32 @@ hf_status hf__store_inherited(const hf_store *store, hf_error *err) {
 
 /* ---- stores */
 
-static hf_status check_shared(const hf_store *s, const hf_options *o, hf_error *err) {
-  if (s->options.durability != o->durability)
+hf_status hf__store_name_backend(const hf_store *s, hf_status status, hf_error *err) {
+  if (!status) return status;
+  hf__copy_text(err->backend, sizeof err->backend, s->backend->name, strlen(s->backend->name));
+  hf__error_redact(err, s->secret);
+  return status;
+}
+
+/* The store is opened once for all handles, so they must not say different things, nor say what its settings do not
+ * where others go by those. */
+static hf_status check_shared(const hf_store *s, const hf_options *said, hf_error *err) {
+  hf_options settings = HF_OPTIONS_INIT;
+  if (s->backend->settings_options) s->backend->settings_options(s->impl, &settings);
+  hf_options there = hf_options_in_force(&s->options, &settings), here = hf_options_in_force(said, &settings);
+  if (there.durability != here.durability)
     return hf__fail(err, HF_CONFLICT,
                     "store %s is open in this process with durability=%s, not %s: use the same everywhere, or close it "
                     "first",
-                    s->url, hf_durability_name(s->options.durability), hf_durability_name(o->durability));
-  if (s->options.read_only != o->read_only)
+                    s->url, hf_durability_name(there.durability), hf_durability_name(here.durability));
+  if (there.read_only != here.read_only)
     return hf__fail(err, HF_CONFLICT, "store %s is open in this process %s: use the same everywhere, or close it first",
-                    s->url, s->options.read_only ? "read-only" : "for writing");
-  if (s->options.max_size != o->max_size)
+                    s->url, there.read_only ? "read-only" : "for writing");
+  if (there.max_size != here.max_size)
     return hf__fail(err, HF_CONFLICT,
                     "store %s is open in this process with maxsize=%llu, not %llu: use the same everywhere, or close "
                     "it first",
-                    s->url, (unsigned long long)s->options.max_size, (unsigned long long)o->max_size);
+                    s->url, (unsigned long long)there.max_size, (unsigned long long)here.max_size);
   return HF_OK;
 }
 

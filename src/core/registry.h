@@ -37,6 +37,9 @@ hf_status hf__store_acquire(const char *base, const hf_options *options, const c
 hf_status hf__store_adopt(const hf_backend *backend, const char *identity, const char *url, void *impl, hf_store **out,
                           hf_error *err);
 
+/* Names the store's backend in an error that one of its slots gave, without passwords.  Returns `status`. */
+hf_status hf__store_name_backend(const hf_store *store, hf_status status, hf_error *err);
+
 void hf__store_ref(hf_store *store);
 void hf__store_release(hf_store *store);
 

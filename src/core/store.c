@@ -20,13 +20,6 @@ hf_status hf_store_open(const char *base, const hf_options *options, hf_store **
 
 void hf_store_close(hf_store *store) { hf__store_release(store); }
 
-static hf_status name_backend(const hf_store *s, hf_status status, hf_error *err) {
-  if (!status) return status;
-  hf__copy_text(err->backend, sizeof err->backend, s->backend->name, strlen(s->backend->name));
-  hf__error_redact(err, s->secret);
-  return status;
-}
-
 /* What every operation on the store does first. */
 static hf_status enter(hf_store *s, void **txn, hf_error *err) {
   return hf__store_is_inherited(s) ? hf__store_inherited(s, err) : hf__txn_join(s, false, txn, err);
@@ -49,7 +42,7 @@ hf_status hf_store_entities(hf_store *s, hf_page *page, hf_error *err) {
   hf_status status = enter(s, &txn, err);
   if (status == HF_OK) status = s->backend->entities(s->impl, txn, page, err);
   if (status == HF_OK && page->count) qsort(page->entries, page->count, sizeof *page->entries, compare_entries);
-  return name_backend(s, status, err);
+  return hf__store_name_backend(s, status, err);
 }
 
 hf_status hf_store_stat(hf_store *s, hf_buffer *json, hf_error *err) {
@@ -58,7 +51,7 @@ hf_status hf_store_stat(hf_store *s, hf_buffer *json, hf_error *err) {
   void *txn = NULL;
   hf_status status = enter(s, &txn, err);
   if (status == HF_OK) status = s->backend->stat(s->impl, txn, NULL, json, err);
-  return name_backend(s, status, err);
+  return hf__store_name_backend(s, status, err);
 }
 
 /* ---- verifying */
@@ -161,7 +154,7 @@ hf_status hf_store_verify(hf_store *store, hf_slice entity_name, bool dry_run, h
     status = hf__no_memory(err);
   else
     status = entity_name.data ? verify_entity(&w, entity_name, page, err) : verify_all(&w, names, page, err);
-  status = name_backend(store, status, err);
+  status = hf__store_name_backend(store, status, err);
   verifying = false;
   hf__store_release(store);
   hf_page_free(names);

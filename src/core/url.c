@@ -123,6 +123,8 @@ static hf_status parse(const char *base, const hf_options *options, hf__url *out
     char modes[HF__OPTIONS_TEXT];
     if (!hf_durability_name(out->options.durability))
       return hf__fail(err, HF_INVALID_ARGUMENT, "durability must be one of %s", hf__durability_names(modes));
+    if (out->options.durability != HF_DURABILITY_SYNC) out->options.given |= HF_GIVEN_DURABILITY;
+    if (out->options.max_size) out->options.given |= HF_GIVEN_MAX_SIZE;
   }
   if (!base || !*base)
     return hf__fail(err, HF_INVALID_ARGUMENT, "the base is empty: give a directory such as ./data, or a store URL");

@@ -44,7 +44,8 @@ extern "C" {
   X(IF_ABSENT, 5, "ifAbsent", "if_absent is honoured, also against other processes")                                   \
   X(ATOMIC_BATCH, 6, "atomicBatch", "put_many and remove_many happen whole or not at all")                             \
   X(QUARANTINE, 7, "quarantine", "unreadable records are kept apart and never deleted")                                \
-  X(CHECKSUM, 8, "checksum", "a changed bit in a stored value is found when it is read")
+  X(CHECKSUM, 8, "checksum", "a changed bit in a stored value is found when it is read")                               \
+  X(SETTINGS, 9, "settings", "settings are kept in the store, and hold for every process that opens it")
 
 enum hf_capability {
 #define HF_CAPABILITY_ENUM(id, bit, name, promise) HF_CAP_##id = 1 << (bit),
@@ -90,6 +91,13 @@ typedef struct hf_scan {
                             between two pages.  Never 0 */
   bool without_info;     /* nobody looks at hf_entry.info: leave it out where that is cheaper */
 } hf_scan;
+
+/* A setting to be kept, or no longer. */
+typedef struct hf_setting_change {
+  hf_slice name;
+  hf_slice json;       /* its value, a valid one; data NULL: the standard value again, for which nothing is kept */
+  const char *feature; /* what the store must have for it (hf_setting.feature); NULL: nothing */
+} hf_setting_change;
 
 /* For hf_info.revision of a HF_CONFLICT: there is an entity with another revision. */
 #define HF_REVISION_UNKNOWN UINT64_MAX
@@ -226,6 +234,25 @@ struct hf_backend {
    * stays; the same bytes once more change nothing.  Durable like put.  NULL: HF_UNSUPPORTED. */
   hf_status (*quarantine_put)(void *store, void *txn, void *entity, const hf_key *key, const char *problem,
                               hf_slice bytes, hf_error *err);
+
+  /* ---- settings.  NULL without HF_CAP_SETTINGS. */
+
+  /* Names of those (hf_setting_at()) that these stores obey; ends in NULL. */
+  const char *const *settings;
+
+  /* Adds one entry for each setting that is kept in the store, its name as id and its value as JSON, in any order; also
+   * for those that only a newer version knows.  Where the store has a format, "format" is always among them. */
+  hf_status (*settings_get)(void *store, hf_page *page, hf_error *err);
+
+  /* Makes all changes or none, in one commit that is flushed.  First raises the store to this format, unless it is
+   * there already.  Writes nothing where nothing changes.  What is set holds for this store from the next transaction
+   * on. */
+  hf_status (*settings_put)(void *store, const hf_setting_change *changes, size_t count, unsigned format,
+                            hf_error *err);
+
+  /* Puts what the settings say, by hf_setting_take(), into *options, which come with the defaults.  Must not wait for a
+   * transaction.  NULL: no setting stands for an option. */
+  void (*settings_options)(void *store, hf_options *options);
 };
 
 typedef struct hf_backend hf_backend;
@@ -257,6 +284,14 @@ HF_API bool hf_buffer_quote(hf_buffer *buffer, hf_slice text);
 /* The inverse: writes the text of a string member out of a JSON object without white space, whose strings are quoted as
  * by hf_buffer_quote().  What does not fit is cut off.  Returns the length; 0 where there is no such member. */
 HF_API size_t hf_json_member(hf_slice object, const char *name, char *out, size_t capacity);
+
+/* Puts the value of a setting (JSON text, as it is kept) into the option that it stands for, if it stands for one and
+ * the value is one. */
+HF_API void hf_setting_take(hf_slice name, hf_slice json, hf_options *options);
+
+/* The options in force: what was said when the store was opened, and elsewhere what its settings say (which is what
+ * hf_setting_take() made of the defaults). */
+HF_API hf_options hf_options_in_force(const hf_options *said, const hf_options *settings);
 
 /* Appends an entry to the page, copying id and value; the copies are stable until the next fill.  json_size bytes are
  * left for the caller to fill in when json is NULL and json_size is not 0.  NULL: out of memory. */

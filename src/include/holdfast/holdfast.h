@@ -197,10 +197,16 @@ typedef struct hf_options {
   bool allow_network_fs; /* open LMDB on a network filesystem: only if one machine alone uses it */
   uint64_t map_size;     /* bytes mapped at first; 0: the backend's default.  Grows by itself */
   uint64_t max_size;     /* bytes the store may grow to, then HF_FULL; 0: no limit */
+  uint64_t given;        /* HF_GIVEN_..., or-ed: members that are meant even where they are 0 */
 } hf_options;
 
 #define HF_OPTIONS_INIT                                                                                                \
-  { sizeof(hf_options), HF_DURABILITY_SYNC, false, false, false, 0, 0 }
+  { sizeof(hf_options), HF_DURABILITY_SYNC, false, false, false, 0, 0, 0 }
+
+/* Options that a store may have a setting for (hf_store_settings_set()), which holds for whoever says nothing.  What is
+ * not 0, or stands in the URL, was said; a program that means the 0 of a member says so in hf_options.given. */
+#define HF_GIVEN_DURABILITY ((uint64_t)1)
+#define HF_GIVEN_MAX_SIZE ((uint64_t)2)
 
 /* -------------------------------------------------------- one entity type */
 
@@ -410,6 +416,41 @@ HF_API hf_status hf_store_entities(hf_store *store, hf_page *page, hf_error *err
 
 /* What the backend says of the store, as a JSON object. */
 HF_API hf_status hf_store_stat(hf_store *store, hf_buffer *json, hf_error *err);
+
+/* A setting that a store can keep: it lies in the store, and holds for every process that opens it.  What was said when
+ * a store was opened (in its URL, in hf_options) holds more, for that process. */
+typedef struct hf_setting {
+  const char *name;     /* "maxsize" */
+  const char *values;   /* which there are, for people: "bytes such as 1048576, 64m or 4g; 0: no limit" */
+  const char *standard; /* its value where nothing is set, as JSON text */
+  const char *meaning;  /* one sentence */
+  const char *feature;  /* the feature that the store gets by it, or NULL */
+  unsigned format;      /* the format that the store is raised to by any other value */
+  uint64_t reserved[4]; /* 0 */
+} hf_setting;
+
+/* Describes the setting at this place, from 0, by name; NULL after the last.  A store need not have all of them. */
+HF_API const hf_setting *hf_setting_at(size_t index);
+
+/* The settings of the store as a JSON object, by name, the standard value where nothing is set:
+ * {"durability":"sync","format":2,"maxsize":4294967296,"note":"the live bot"}.  Those that a newer Holdfast set, and
+ * this one does not know, are among them.
+ * Errors: HF_UNSUPPORTED: such stores keep no settings. */
+HF_API hf_status hf_store_settings_get(hf_store *store, hf_buffer *json, hf_error *err);
+
+/* A setting and what it is set to. */
+typedef struct hf_setting_value {
+  const char *name;
+  const char *value;    /* as in a URL: "4g", "nosync"; NULL: the standard value again */
+  uint64_t reserved[2]; /* must be 0 */
+} hf_setting_value;
+
+/* Sets all of them or none, in one commit that is flushed whatever the durability.  Every process that has the store
+ * open obeys from its next transaction on.  Raises the store to the format that they need, which an older Holdfast
+ * refuses to open (hf_setting.format; {"format", "2"} does nothing else); a format never goes down.
+ * Errors: HF_INVALID_ARGUMENT names the setting and what it can be; HF_UNSUPPORTED: such stores do not have it, or
+ * inside a transaction or snapshot; HF_READONLY, HF_FULL, HF_IO. */
+HF_API hf_status hf_store_settings_set(hf_store *store, const hf_setting_value *values, size_t count, hf_error *err);
 
 /* What hf_store_verify() counted. */
 typedef struct hf_verify_report {

@@ -30,7 +30,7 @@ SIZE(hf_adapter_place, 8256);
 #define GROWS(type, size, last)                                                                                        \
   SIZE(type, size);                                                                                                    \
   _Static_assert(offsetof(type, last) + sizeof(((type *)0)->last) == sizeof(type), #type " ends in a gap")
-GROWS(hf_options, 32, max_size);
+GROWS(hf_options, 40, given);
 GROWS(hf_write_options, 24, revision);
 GROWS(hf_range, 72, limit);
 GROWS(hf_adapter_spec, 64, base);

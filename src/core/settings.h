@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The settings that a store can keep: what there are, and what their values may be.
+ */
+#ifndef HF_CORE_SETTINGS_H
+#define HF_CORE_SETTINGS_H
+
+#include "holdfast/backend.h"
+
+/* The row of a setting; NULL: there is none of this name. */
+const hf_setting *hf__setting_find(hf_slice name);
+
+/* Replaces *json by the JSON text of a value that is written as in a URL.
+ * HF_INVALID_ARGUMENT says what it can be. */
+hf_status hf__setting_parse(const hf_setting *setting, const char *text, hf_buffer *json, hf_error *err);
+
+#endif
