@@ -222,7 +222,9 @@ local function ownCapabilities(class, methods)
   if has ~= 0 and has ~= 3 then refuse(class, "must have all of begin, commit and rollback, or none") end
   if has == 3 and capabilities.transaction == nil then capabilities.transaction = true end
   checkCapabilities(class, methods, capabilities)
-  if capabilities.quarantine then refuse(class, "declares supports.quarantine, which only stores in C can have") end
+  for _, name in ipairs { "quarantine", "settings" } do
+    if capabilities[name] then refuse(class, "declares supports.%s, which only stores in C can have", name) end
+  end
   return capabilities
 end
 

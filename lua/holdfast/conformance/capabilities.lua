@@ -128,6 +128,25 @@ return function(check)
     t:equal(20, store:count(), "a good batch is written")
   end)
 
+  -- ---- settings
+
+  check("settings are kept in the store", { method = "settings", needs = "settings" }, function(t)
+    local store = core.storeOf(t:open())
+    t:equal("", store:settings().note, "the note of a new store")
+    t:equal("a word", store:settings { note = "a word" }.note, "what settings() gives when it was set")
+    t:equal("a word", core.storeOf(t:open()):settings().note, "what another handle sees")
+    t:raises("invalid_argument", "a setting that there is not", store.settings, store, { nosuch = 1, note = "x" })
+    t:equal("a word", store:settings().note, "after a failure")
+    t:equal("", store:settings { note = core.json.null }.note, "the standard value again")
+  end)
+
+  check("settings are refused where there are none", { method = "settings", lacks = "settings" }, function(t)
+    local instance = t:open()
+    instance:waitForInit(true)
+    local store = core.storeOf(instance)
+    t:raises("unsupported", "settings()", store.settings, store)
+  end)
+
   for _, name in ipairs { "quarantine", "checksum" } do
     check(name .. " cannot be seen from outside", { needs = name, notTested = "needs damage to the store's own files; "
       .. "the project's own tests do that" }, function() end)

@@ -92,6 +92,10 @@ function core.inTransaction() end
 ---@raise unsupported in a transaction, or where fn uses the store of the snapshot; and whatever fn raises
 function core.outside(fn, ...) end
 
+---The settings that stores can keep, by name.
+---@return {name: string, values: string, standard: string, meaning: string, format: integer, feature?: string}[]
+function core.settingTable() end
+
 ---Opens a whole store.
 ---@param base string a directory (LMDB) or a store URL
 ---@param options? holdfast.Options

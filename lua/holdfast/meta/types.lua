@@ -73,6 +73,7 @@
 ---@field atomicBatch boolean writeMany and removeMany happen whole or not at all
 ---@field quarantine boolean unreadable records are kept apart
 ---@field checksum boolean a changed bit in a stored value is found when it is read
+---@field settings boolean the store keeps settings: Store:settings
 ---@field readMany boolean the store does it in one go; where not, readMany reads one by one
 ---@field writeMany boolean likewise
 ---@field removeMany boolean likewise
@@ -98,6 +99,13 @@
 ---@field dryRun? boolean only look, move nothing to quarantine
 ---@field onEvent? fun(event: holdfast.VerifyEvent): boolean? false stops
 
+---The settings of a store, by name.  A store has those that its backend obeys, and what a newer version has set.
+---@class holdfast.Settings
+---@field durability? "sync"|"nometasync"|"nosync" for who says nothing else
+---@field format? integer of the store
+---@field maxsize? integer bytes; 0: no limit
+---@field note? string
+
 ---A whole store, from holdfast.openStore().
 ---@class holdfast.Store
 local Store = {}
@@ -111,6 +119,13 @@ function Store:entities() end
 ---@return table<string, any> stat
 ---@raise closed
 function Store:stat() end
+
+---The settings of the store, which lie in it and hold for every process that opens it; with a table, sets those first,
+---all or none, in one flushed commit.  What they need may raise the store's format, which an older Holdfast refuses.
+---@param values? table<string, string|number|lightuserdata> as in a URL: "4g", "nosync"; holdfast.null: the standard value
+---@return holdfast.Settings settings all of them
+---@raise invalid_argument, unsupported (the store keeps none, or not this one; inside a transaction), readonly, full, io
+function Store:settings(values) end
 
 ---Reads every entity and checks header, checksum, key and JSON; unreadable ones go to quarantine.
 ---@param options? holdfast.VerifyOptions

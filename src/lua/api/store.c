@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Whole stores for scripts: holdfast.openStore(url), with entities, stat and verify.
+ * Whole stores for scripts: holdfast.openStore(url), with entities, stat, settings and verify.
  */
 #include <lauxlib.h>
 #include <string.h>
@@ -90,6 +90,81 @@ static int lhf_store_stat(lua_State *L) {
   if (status == HF_OK) status = hfL_json_decode(L, json->data, json->size, cx->codec, &err);
   hfL_buffer_return(L, cx, owner);
   if (status) hfL_raise(L, &err);
+  return 1;
+}
+
+/* ---- settings */
+
+enum { SETTINGS_AT_ONCE = 32 };
+
+/* Reads the table at index 2.  Its texts are kept by a table at index 3, since a number's text is new. */
+static size_t check_settings(lua_State *L, hf_setting_value out[SETTINGS_AT_ONCE]) {
+  size_t count = 0;
+  if (!lua_istable(L, 2))
+    hfL_misuse(L, "settings: give a table such as {note = \"...\"}, not a %s", luaL_typename(L, 2));
+  lua_newtable(L);
+  for (lua_pushnil(L); lua_next(L, 2); lua_pop(L, 1)) {
+    if (lua_type(L, -2) != LUA_TSTRING) hfL_misuse(L, "settings: names are strings, not a %s", luaL_typename(L, -2));
+    if (count == SETTINGS_AT_ONCE) hfL_misuse(L, "settings: there are not that many");
+    hf_setting_value *v = &out[count++];
+    *v = (hf_setting_value){.name = lua_tostring(L, -2)};
+    if (hfL_json_is_null(L, -1)) continue;
+    char number[HF_NUMBER_MAX];
+    if (lua_type(L, -1) == LUA_TNUMBER)
+      lua_pushlstring(L, number, hf_number_format(lua_tonumber(L, -1), number));
+    else if (lua_type(L, -1) == LUA_TSTRING)
+      lua_pushvalue(L, -1);
+    else
+      hfL_misuse(L, "settings: %s must be a string, a number, or holdfast.null for its standard value, not a %s",
+                 v->name, luaL_typename(L, -1));
+    v->value = lua_tostring(L, -1);
+    if (strlen(v->value) != lua_objlen(L, -1)) hfL_misuse(L, "settings: %s must not contain a NUL byte", v->name);
+    lua_rawseti(L, 3, (int)count);
+  }
+  return count;
+}
+
+/* store:settings([values]) -> table of all settings; with values, sets those first */
+static int lhf_store_settings(lua_State *L) {
+  hf_error err;
+  check_store(L);
+  lua_settop(L, 2);
+  if (!lua_isnil(L, 2)) {
+    hf_setting_value values[SETTINGS_AT_ONCE];
+    size_t count = check_settings(L, values);
+    if (hf_store_settings_set(check_store(L), values, count, &err)) hfL_raise(L, &err);
+  }
+  hfL_context *cx = hfL_context_of(L);
+  hf_buffer *json = hfL_buffer_borrow(L, cx);
+  int owner = lua_gettop(L);
+  hf_store *s = check_store(L);
+  hf_status status = hf_store_settings_get(s, json, &err);
+  if (status == HF_OK) status = hfL_json_decode(L, json->data, json->size, cx->codec, &err);
+  hfL_buffer_return(L, cx, owner);
+  if (status) hfL_raise(L, &err);
+  return 1;
+}
+
+/* settingTable() -> list of {name=, values=, standard=, meaning=, format=, feature=}, as hf_setting_at() */
+static int lhf_setting_table(lua_State *L) {
+  const hf_setting *s;
+  lua_newtable(L);
+  for (int i = 0; (s = hf_setting_at((size_t)i)); i++) {
+    lua_createtable(L, 0, 6);
+    lua_pushstring(L, s->name);
+    lua_setfield(L, -2, "name");
+    lua_pushstring(L, s->values);
+    lua_setfield(L, -2, "values");
+    lua_pushstring(L, s->standard);
+    lua_setfield(L, -2, "standard");
+    lua_pushstring(L, s->meaning);
+    lua_setfield(L, -2, "meaning");
+    lua_pushinteger(L, (lua_Integer)s->format);
+    lua_setfield(L, -2, "format");
+    lua_pushstring(L, s->feature);
+    lua_setfield(L, -2, "feature");
+    lua_rawseti(L, -2, i + 1);
+  }
   return 1;
 }
 
@@ -234,13 +309,14 @@ static int lhf_store_verify(lua_State *L) {
 }
 
 void hfL_store_open(lua_State *L, int cx) {
-  static const luaL_Reg methods[] = {{"entities", lhf_store_entities},
-                                     {"stat", lhf_store_stat},
-                                     {"verify", lhf_store_verify},
-                                     {"close", store_close},
-                                     {NULL, NULL}};
-  static const luaL_Reg functions[] = {
-      {"openStore", lhf_open_store}, {"isSameStore", lhf_is_same_store}, {"storeOf", lhf_store_of}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"entities", lhf_store_entities}, {"stat", lhf_store_stat},
+                                     {"settings", lhf_store_settings}, {"verify", lhf_store_verify},
+                                     {"close", store_close},           {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"openStore", lhf_open_store},
+                                       {"isSameStore", lhf_is_same_store},
+                                       {"storeOf", lhf_store_of},
+                                       {"settingTable", lhf_setting_table},
+                                       {NULL, NULL}};
   luaL_newmetatable(L, STORE_TYPE);
   lua_pushcfunction(L, store_close);
   lua_setfield(L, -2, "__gc");
