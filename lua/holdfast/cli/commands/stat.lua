@@ -2,6 +2,7 @@
 --
 -- stat: what is known of a store or of an entity name.
 
+local core = require "holdfast.core"
 local options = require "holdfast.cli.console.options"
 local output = require "holdfast.cli.console.output"
 local target = require "holdfast.cli.store.target"
@@ -12,9 +13,20 @@ local function label(name)
   return (name:gsub("%u", function(letter) return " " .. letter:lower() end))
 end
 
+-- A list of texts, or an object of numbers and texts, in a line.
+local function list(value)
+  local parts = {}
+  for key, member in pairs(value) do
+    parts[#parts + 1] = type(key) == "number" and tostring(member)
+      or string.format("%s=%s", key, type(member) == "number" and core.json.encode(member) or tostring(member))
+  end
+  if not core.json.isArray(value) then table.sort(parts) end
+  return #parts > 0 and table.concat(parts, "; ") or "none"
+end
+
 local function shown(name, value)
   if type(value) == "boolean" then return value and "yes" or "no" end
-  if type(value) == "table" then return #value > 0 and table.concat(value, "; ") or "none" end
+  if type(value) == "table" then return list(value) end
   if type(value) ~= "number" then return tostring(value) end
   if name:find("At$") then return text.time(value) end
   if not name:find("Bytes$") then return text.count(value) end
