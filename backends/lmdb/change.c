@@ -46,8 +46,12 @@ static hf_status fail(const struct work *w, int rc, hf_error *err) {
  * result. */
 static int passed(struct work *w, enum kind kind, const hf_key *key, size_t *settled) {
   *settled = 0;
+  w->t->changed |= kind != REMOVE; /* which says itself whether there was a record */
+  w->t->certain |= kind == PUT;
   if (w->nothing_to_settle || kind == CREATE || kind == QUARANTINE) return 0;
-  return hf__lmdb_quarantine_settle(w->env, w->t->mdb, w->entity, key, settled);
+  int rc = hf__lmdb_quarantine_settle(w->env, w->t->mdb, w->entity, key, settled);
+  w->t->changed |= rc || *settled;
+  return rc;
 }
 
 /* Finds the database of the type; with `create` makes it where there is none. */
@@ -186,6 +190,7 @@ static hf_status do_remove_many(struct work *w, void *what, hf_error *err) {
     size_t settled = 0;
     int rc = w->dbi ? mdb_del(w->t->mdb, w->dbi, &k, NULL) : MDB_NOTFOUND;
     bool deleted = rc == 0;
+    w->t->changed |= deleted;
     if (deleted || rc == MDB_NOTFOUND) rc = passed(w, REMOVE, &r->keys[i], &settled);
     if (rc) return fail(w, rc, err);
     r->removed += deleted || settled;

@@ -24,6 +24,7 @@
 #include "env.h"
 #include "filesystem.h"
 #include "holders.h"
+#include "meta.h"
 #include "status.h"
 
 #define WORK_PREFIX ".holdfast-new-"
@@ -114,9 +115,9 @@ static int write_format(MDB_env *mdb) {
   MDB_txn *txn;
   MDB_dbi meta, quarantine;
   char text[128];
-  int n = snprintf(text, sizeof text, "{\"format\":%d,\"createdAt\":%lld,\"createdBy\":\"holdfast %s\"}",
-                   FORMAT_VERSION, (long long)hf_now_ms(), HF_VERSION_STRING);
-  MDB_val key = {sizeof FORMAT_KEY - 1, (void *)FORMAT_KEY}, value = {(size_t)n, text};
+  int n = snprintf(text, sizeof text, "{\"format\":%d,\"createdAt\":%lld,\"createdBy\":\"holdfast %s\"}", FORMAT_FIRST,
+                   (long long)hf_now_ms(), HF_VERSION_STRING);
+  MDB_val key = {sizeof META_FORMAT - 1, (void *)META_FORMAT}, value = {(size_t)n, text};
   int rc = mdb_txn_begin(mdb, NULL, 0, &txn);
   if (rc) return rc;
   rc = mdb_dbi_open(txn, META_DB, MDB_CREATE, &meta);

@@ -5,13 +5,19 @@
  *   lmdb.c           the slots
  *   scan.c           walking an entity type
  *   change.c         all that changes a record
+ *   settings.c       settings
  *   readers.c        read transactions
  *   writer.c         the write transaction, and those nested in it
+ *   gap.c            what strangers wrote
  *   snapshot.c       transactions that only read
  *   databases.c      entity types and their named databases
+ *   obey.c           settings that stand for options
  *   map.c            the map's size, and repair
  *   open.c           opening, also anew
  *   pool.c           the readers that are kept
+ *   look.c           format, features and settings, as far as they are known
+ *   features.c       what writers keep up beside the records
+ *   meta.c           what the store keeps of itself
  *   quarantine.c     what is unreadable
  *   env.c            which environments this process has, and what their errors say
  *   create.c, files.c, header_check.c, holders.c, filesystem.c, record.c, status.c, locks.c   each of one thing
@@ -52,10 +58,6 @@ enum {
 #define META_DB "\001holdfast"
 #define QUARANTINE_DB "\001quarantine"
 
-/* Version of the layout, in META_DB under FORMAT_KEY as JSON text {"format":1,...}. */
-#define FORMAT_KEY "format"
-enum { FORMAT_VERSION = 1 };
-
 /* An entity type; one per name and environment, shared by all handles. */
 typedef struct hf__lmdb_entity {
   struct hf__lmdb_entity *next;
@@ -68,14 +70,32 @@ typedef struct hf__lmdb_entity {
   char name[HF_ID_MAX + 1];
 } hf__lmdb_entity;
 
+enum { FEATURE_TEXT = 256 }; /* room for what is said of an unknown feature */
+
+/* What this process knows of the store's format, features and settings.  See look.h. */
+typedef struct hf__lmdb_known {
+  _Atomic size_t commit;      /* everything up to this one has been looked at; 0: nothing */
+  _Atomic bool gap;           /* that commit is a stranger's, see gap.h */
+  _Atomic bool readable_only; /* unknown_feature is not empty */
+  pthread_mutex_t
+      lock; /* the rest.  Also taken with a reader, and so not by hf__lmdb_lock(): nobody waits while he has it */
+  unsigned format;
+  uint64_t changed;                   /* the commit that changed any of it last, of those looked at */
+  hf_options settings;                /* the defaults, and what the settings say instead */
+  char unknown_feature[FEATURE_TEXT]; /* for which the store may only be read, as a text; "": none */
+} hf__lmdb_known;
+
 typedef struct hf__lmdb_env {
   struct hf__lmdb_env *next; /* of this process; the core opens and closes one at a time */
   pid_t process;             /* that opened it; a child of fork() inherits the list, and none of the environments */
   hf__lmdb_file directory, data, lock; /* what they were when it was opened */
   int dir_fd;                          /* the directory, by O_PATH */
   MDB_env *mdb;
-  char *path; /* the directory */
-  hf_options options;
+  char *path;         /* the directory */
+  hf_options said;    /* when it was opened */
+  hf_options options; /* in force: what was said, and elsewhere what the settings say.  Changed under known.lock */
+  hf__lmdb_known known;
+  uint64_t obeyed; /* known.changed whose settings are in force */
   int data_fd;
   uint64_t map_size;
   unsigned page_size;
@@ -106,6 +126,9 @@ typedef struct hf__lmdb_txn {
   bool held;                /* the core's: a write that fails for lack of map cannot be repeated here */
   bool map_full;            /* it failed so */
   size_t map_size;          /* when it began */
+  bool changed;             /* something may have been written: the commit leaves its number */
+  bool certain;             /* something was */
+  bool resettled;           /* format, features or settings were, too */
   bool lost;                /* a snapshot that slipped to another moment: nothing more may be read in it */
   hf__lmdb_entity **opened; /* entities whose txn_dbi it set */
   size_t opened_count, opened_capacity;

@@ -14,12 +14,15 @@
 #include "change.h"
 #include "create.h"
 #include "databases.h"
+#include "gap.h"
+#include "obey.h"
 #include "open.h"
 #include "pool.h"
 #include "quarantine.h"
 #include "readers.h"
 #include "record.h"
 #include "scan.h"
+#include "settings.h"
 #include "snapshot.h"
 #include "writer.h"
 
@@ -37,8 +40,14 @@ static hf_status identify(const hf_location *at, char identity[HF_IDENTITY_MAX],
 static hf_status open_store(const hf_location *at, void **store, hf_error *err) {
   hf__lmdb_env *env;
   hf_status status = hf__lmdb_open(at, &env, err);
+  if (status) return status;
+  if (hf__lmdb_must_obey(env)) hf__lmdb_obey(env);
   *store = env;
-  return status;
+  hf__lmdb_txn t;
+  hf_error unused; /* reading is possible all the same; the next write will say what is wrong */
+  if (hf__lmdb_has_gap(env) && !at->options->read_only && hf__lmdb_write_begin(env, &t, false, &unused) == HF_OK)
+    hf__lmdb_write_abort(env, &t);
+  return HF_OK;
 }
 
 static void close_store(void *store) { hf__lmdb_close(store); }
@@ -279,6 +288,9 @@ static hf_status stat_store(void *store, void *txn, void *entity, hf_buffer *jso
   MDB_envinfo info;
   MDB_stat s;
   struct stat file;
+  pthread_mutex_lock(&env->known.lock);
+  const char *durability = hf_durability_name(env->options.durability);
+  pthread_mutex_unlock(&env->known.lock);
   uint64_t in_quarantine = 0, free_pages = 0;
   bool ok = mdb_env_info(env->mdb, &info) == 0 && mdb_env_stat(env->mdb, &s) == 0 && fstat(env->data_fd, &file) == 0 &&
             count_free(env, &free_pages);
@@ -286,14 +298,14 @@ static hf_status stat_store(void *store, void *txn, void *entity, hf_buffer *jso
   uint64_t taken = ok ? info.me_last_pgno + 1 : 0; /* of a commit after this moment, perhaps */
   if (free_pages > taken) free_pages = taken;
   ok = ok && hf_buffer_printf(json, "{\"backend\":\"lmdb\",\"path\":") && hf_buffer_quote(json, hf_text(env->path)) &&
+       hf__lmdb_settings_stat(env, t, json) &&
        hf_buffer_printf(
            json,
-           ",\"formatVersion\":%d,\"durability\":\"%s\",\"readOnly\":%s,\"revision\":%zu,\"fileBytes\":%lld,"
+           ",\"durability\":\"%s\",\"readOnly\":%s,\"revision\":%zu,\"fileBytes\":%lld,"
            "\"usedBytes\":%llu,\"freeBytes\":%llu,\"mapBytes\":%zu,\"pageBytes\":%u,\"readers\":%u,\"readersMax\":%u",
-           FORMAT_VERSION, hf_durability_name(env->options.durability), env->options.read_only ? "true" : "false",
-           info.me_last_txnid, (long long)file.st_size, (unsigned long long)(taken - free_pages) * s.ms_psize,
-           (unsigned long long)free_pages * s.ms_psize, info.me_mapsize, s.ms_psize, info.me_numreaders,
-           info.me_maxreaders);
+           durability, env->options.read_only ? "true" : "false", info.me_last_txnid, (long long)file.st_size,
+           (unsigned long long)(taken - free_pages) * s.ms_psize, (unsigned long long)free_pages * s.ms_psize,
+           info.me_mapsize, s.ms_psize, info.me_numreaders, info.me_maxreaders);
   if (ok && entity) ok = stat_entity(env, t, dbi, entity, json);
   if (ok && !entity) ok = hf_buffer_printf(json, ",\"quarantined\":%llu", (unsigned long long)in_quarantine);
   ok = ok && hf_buffer_add(json, "}", 1);
@@ -305,7 +317,8 @@ const hf_backend hf__backend_lmdb = {
     .abi_version = HF_BACKEND_ABI,
     .name = "lmdb",
     .capabilities = HF_CAP_DURABLE | HF_CAP_TRANSACTION | HF_CAP_SNAPSHOT | HF_CAP_NESTED | HF_CAP_REVISION |
-                    HF_CAP_IF_ABSENT | HF_CAP_ATOMIC_BATCH | HF_CAP_QUARANTINE | HF_CAP_CHECKSUM,
+                    HF_CAP_IF_ABSENT | HF_CAP_ATOMIC_BATCH | HF_CAP_QUARANTINE | HF_CAP_CHECKSUM | HF_CAP_SETTINGS,
+    .settings = (const char *const[]){"durability", "format", "maxsize", "note", NULL},
     .is_path = true,
     .identify = identify,
     .open = open_store,
@@ -331,4 +344,7 @@ const hf_backend hf__backend_lmdb = {
     .quarantined = quarantined,
     .quarantine_scan = scan_damaged,
     .quarantine_put = hf__lmdb_put_damaged,
+    .settings_get = hf__lmdb_settings_get,
+    .settings_put = hf__lmdb_settings_put,
+    .settings_options = hf__lmdb_settings_options,
 };

@@ -53,21 +53,21 @@ hf_status hf__lmdb_grow_locked(hf__lmdb_env *env, hf_error *err) {
   return hf__lmdb_set_map_size(env, size, err);
 }
 
+hf_status hf__lmdb_make_room_locked(hf__lmdb_env *env, bool frees, hf_error *err) {
+  if (!frees || hf__lmdb_can_grow(env)) return hf__lmdb_grow_locked(env, err);
+  if (env->lent)
+    return hf_error_set(err, HF_FULL,
+                        "%s is full, even for deleting so much at once: remove fewer, or open it with a larger maxsize",
+                        env->path);
+  hf_status status = hf__lmdb_set_map_size(env, env->map_size + env->map_size / 4 + LENT_BYTES, err);
+  env->lent = status == HF_OK;
+  return status;
+}
+
 hf_status hf__lmdb_make_room(hf__lmdb_env *env, size_t full_size, bool frees, hf_error *err) {
   hf_status status = HF_OK;
   hf__lmdb_lock(&env->write_lock);
-  if (env->map_size <= full_size) {
-    if (!frees || hf__lmdb_can_grow(env)) {
-      status = hf__lmdb_grow_locked(env, err);
-    } else if (env->lent) {
-      status = hf_error_set(
-          err, HF_FULL, "%s is full, even for deleting so much at once: remove fewer, or open it with a larger maxsize",
-          env->path);
-    } else {
-      status = hf__lmdb_set_map_size(env, env->map_size + env->map_size / 4 + LENT_BYTES, err);
-      env->lent = status == HF_OK;
-    }
-  }
+  if (env->map_size <= full_size) status = hf__lmdb_make_room_locked(env, frees, err);
   pthread_mutex_unlock(&env->write_lock);
   return status;
 }

@@ -25,5 +25,6 @@ hf_status hf__lmdb_repair(hf__lmdb_env *env, int rc, const char *doing, hf_error
 hf_status hf__lmdb_repair_locked(hf__lmdb_env *env, int rc, const char *doing, hf_error *err);
 hf_status hf__lmdb_set_map_size(hf__lmdb_env *env, uint64_t size, hf_error *err);
 hf_status hf__lmdb_grow_locked(hf__lmdb_env *env, hf_error *err);
+hf_status hf__lmdb_make_room_locked(hf__lmdb_env *env, bool frees, hf_error *err);
 
 #endif

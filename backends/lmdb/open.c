@@ -14,6 +14,7 @@
 #include "filesystem.h"
 #include "header_check.h"
 #include "holders.h"
+#include "look.h"
 #include "pool.h"
 
 enum { PATH_MOST = 4096 };
@@ -77,31 +78,15 @@ static hf_status open_mdb(hf__lmdb_env *env, hf_error *err) {
   }
 }
 
-/* Reads the format record and opens our own databases. */
-static hf_status read_format(hf__lmdb_env *env, MDB_txn *txn, hf_error *err) {
-  MDB_val key = {sizeof FORMAT_KEY - 1, (void *)FORMAT_KEY}, value;
+/* Opens our own databases. */
+static hf_status open_own(hf__lmdb_env *env, MDB_txn *txn, hf_error *err) {
   int rc = mdb_dbi_open(txn, META_DB, 0, &env->meta_dbi);
-  if (rc == 0) rc = mdb_get(txn, env->meta_dbi, &key, &value);
   if (rc == 0) rc = mdb_dbi_open(txn, QUARANTINE_DB, 0, &env->quarantine_dbi);
   if (rc == 0) rc = mdb_dbi_open(txn, NULL, 0, &env->main_dbi);
   if (rc == MDB_NOTFOUND || rc == MDB_INCOMPATIBLE)
     return hf_error_set(err, HF_CORRUPT, "%s/data.mdb is an LMDB file, but no Holdfast store: give another directory",
                         env->path);
-  if (rc) return hf__lmdb_fail(env, rc, "read the format", err);
-  static const char head[] = "{\"format\":";
-  char text[32] = "";
-  if (value.mv_size > sizeof head) {
-    size_t n = value.mv_size - (sizeof head - 1);
-    memcpy(text, (const char *)value.mv_data + sizeof head - 1, n < sizeof text - 1 ? n : sizeof text - 1);
-  }
-  if (!*text || memcmp(value.mv_data, head, sizeof head - 1) != 0)
-    return hf_error_set(err, HF_CORRUPT, "%s: the format record of the store is damaged", env->path);
-  long format = strtol(text, NULL, 10);
-  if (format != FORMAT_VERSION)
-    return hf_error_set(err, HF_UNSUPPORTED,
-                        "%s has store format %ld, and this Holdfast (%s) reads format %d: upgrade it", env->path,
-                        format, HF_VERSION_STRING, FORMAT_VERSION);
-  return HF_OK;
+  return rc ? hf__lmdb_fail(env, rc, "read the format", err) : HF_OK;
 }
 
 /* Whether the newest commit in the data file is the one that the lock file knows.  LMDB writes the header first, so
@@ -148,7 +133,9 @@ static hf_status start(hf__lmdb_env *env, hf_error *err) {
   } else {
     status = check_same_file(env, err);
     if (status == HF_OK) status = check_newest(env, txn, err);
-    if (status == HF_OK) status = read_format(env, txn, err);
+    if (status == HF_OK) status = open_own(env, txn, err);
+    hf__lmdb_forget_seen(env);
+    if (status == HF_OK) status = hf__lmdb_look(env, txn, mdb_txn_id(txn), err);
     if (status)
       mdb_txn_abort(txn);
     else
@@ -197,6 +184,11 @@ static void note_files(hf__lmdb_env *env) {
   if (fstatat(env->dir_fd, LOCK_FILE, &st, AT_SYMLINK_NOFOLLOW) == 0) env->lock = (hf__lmdb_file){st.st_dev, st.st_ino};
 }
 
+uint64_t hf__lmdb_whole_limit(uint64_t max_size) {
+  if (max_size && max_size < MAP_SMALLEST) return MAP_SMALLEST;
+  return max_size & ~(uint64_t)4095;
+}
+
 hf_status hf__lmdb_open(const hf_location *at, hf__lmdb_env **out, hf_error *err) {
   hf_status status = check_place(at, err);
   if (status) return status;
@@ -205,15 +197,13 @@ hf_status hf__lmdb_open(const hf_location *at, hf__lmdb_env **out, hf_error *err
     free(env);
     return hf_error_no_memory(err);
   }
-  env->options = *at->options;
-  if (env->options.max_size) { /* LMDB counts in pages, and needs a few */
-    env->options.max_size &= ~(uint64_t)4095;
-    if (env->options.max_size < MAP_SMALLEST) env->options.max_size = MAP_SMALLEST;
-  }
+  env->said = env->options = *at->options;
+  env->options.max_size = hf__lmdb_whole_limit(env->options.max_size);
   env->map_size = first_map_size(&env->options);
   env->dir_fd = -1;
   pthread_mutex_init(&env->gate, NULL);
   pthread_mutex_init(&env->write_lock, NULL);
+  pthread_mutex_init(&env->known.lock, NULL);
   status = start(env, err);
   if (status == HF_OK) note_files(env);
   hf__lmdb_enlist(env);
@@ -238,6 +228,7 @@ void hf__lmdb_close(hf__lmdb_env *env) {
   }
   pthread_mutex_destroy(&env->gate);
   pthread_mutex_destroy(&env->write_lock);
+  pthread_mutex_destroy(&env->known.lock);
   if (env->dir_fd >= 0) close(env->dir_fd);
   free(env->path);
   free(env);

@@ -8,9 +8,17 @@
 
 #include "databases.h"
 #include "locks.h"
+#include "look.h"
 #include "map.h"
 #include "pool.h"
 #include "snapshot.h"
+
+/* Looks at what others have changed.  A transaction in which this version must not read is given back. */
+static hf_status look(hf__lmdb_env *env, MDB_txn *txn, hf_error *err) {
+  hf_status status = hf__lmdb_look(env, txn, mdb_txn_id(txn), err);
+  if (status) hf__lmdb_read_end(env, txn);
+  return status;
+}
 
 hf_status hf__lmdb_read_begin(hf__lmdb_env *env, MDB_txn **txn, hf_error *err) {
   hf__lmdb_may_wait();
@@ -22,13 +30,13 @@ hf_status hf__lmdb_read_begin(hf__lmdb_env *env, MDB_txn **txn, hf_error *err) {
       if (__builtin_expect(rc == 0, 1)) {
         *txn = t;
         hf__lmdb_holds_reader = true;
-        return HF_OK;
+        return __builtin_expect(hf__lmdb_has_seen(env, mdb_txn_id(t)), 1) ? HF_OK : look(env, t, err);
       }
       hf__lmdb_pool_put(env, t);
     } else {
       rc = hf__lmdb_make_reader(env, txn);
       hf__lmdb_holds_reader = rc == 0 && *txn;
-      if (hf__lmdb_holds_reader) return HF_OK;
+      if (hf__lmdb_holds_reader) return look(env, *txn, err);
     }
     if (rc == 0) { /* all readers are in use: they are given back soon */
       sched_yield();

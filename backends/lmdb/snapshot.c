@@ -6,6 +6,7 @@
 
 #include "databases.h"
 #include "locks.h"
+#include "look.h"
 #include "map.h"
 #include "pool.h"
 
@@ -46,7 +47,11 @@ hf_status hf__lmdb_snapshot_begin(hf__lmdb_env *env, hf__lmdb_txn *t, hf_error *
     int rc = hf__lmdb_begin_read_txn(env, &t->mdb);
     if (rc == 0) env->snapshots++;
     pthread_mutex_unlock(&env->gate);
-    if (rc == 0) return HF_OK;
+    if (rc == 0) {
+      status = hf__lmdb_look(env, t->mdb, mdb_txn_id(t->mdb), err);
+      if (status) hf__lmdb_snapshot_end(env, t);
+      return status;
+    }
     status = repairs == REPAIRS_MAX ? hf__lmdb_fail(env, rc, "begin a snapshot", err)
                                     : hf__lmdb_repair(env, rc, "begin a snapshot", err);
     if (status) return status;

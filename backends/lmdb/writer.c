@@ -9,8 +9,12 @@
 #include <unistd.h>
 
 #include "databases.h"
+#include "gap.h"
 #include "locks.h"
+#include "look.h"
 #include "map.h"
+#include "meta.h"
+#include "obey.h"
 
 /* HF_UNAVAILABLE for a file of the store that is not in its folder any more, or is another one now. */
 static hf_status check_in_place(hf__lmdb_env *env, const char *name, const hf__lmdb_file *file, hf_error *err) {
@@ -49,6 +53,28 @@ static hf_status check_headers(hf__lmdb_env *env, MDB_txn *txn, hf_error *err) {
                       env->path, info.me_last_txnid, begun - 1);
 }
 
+/* What comes first in a write transaction that has begun, and is aborted where it fails.  *again: it was ended, for
+ * something that had to come before it; begin another. */
+static hf_status enter(hf__lmdb_env *env, MDB_txn *txn, bool first, bool *again, hf_error *err) {
+  hf_status status = check_files_in_place(env, err);
+  if (status == HF_OK) status = check_headers(env, txn, err);
+  if (status == HF_OK) status = hf__lmdb_look(env, txn, mdb_txn_id(txn) - 1, err);
+  if (status == HF_OK) status = hf__lmdb_check_writable(env, err);
+  if (status == HF_OK && __builtin_expect(first && hf__lmdb_must_obey(env), 0)) {
+    mdb_txn_abort(txn);
+    hf__lmdb_obey(env);
+    *again = true;
+  } else if (status == HF_OK && __builtin_expect(hf__lmdb_has_gap(env), 0)) {
+    bool map_full;
+    status = hf__lmdb_mend_gap(env, txn, &map_full, err);
+    if (map_full) status = hf__lmdb_make_room_locked(env, true, err);
+    *again = status == HF_OK;
+  } else if (status) {
+    mdb_txn_abort(txn);
+  }
+  return status;
+}
+
 /* With write_lock held: LMDB's write transaction, after whatever repair it needs. */
 static hf_status begin_locked(hf__lmdb_env *env, hf__lmdb_txn *t, bool frees, hf_error *err) {
   if (env->lent && !frees && env->mdb) { /* LMDB keeps the map as large as what is in use */
@@ -65,9 +91,9 @@ static hf_status begin_locked(hf__lmdb_env *env, hf__lmdb_txn *t, bool frees, hf
     hf_status status;
     int rc = env->mdb ? mdb_txn_begin(env->mdb, NULL, 0, &t->mdb) : MDB_PANIC;
     if (rc == 0) {
-      status = check_files_in_place(env, err);
-      if (status == HF_OK) status = check_headers(env, t->mdb, err);
-      if (status) mdb_txn_abort(t->mdb);
+      bool again = false;
+      status = enter(env, t->mdb, repairs == 0, &again, err);
+      if (again && repairs < REPAIRS_MAX) continue;
       return status;
     }
     status = repairs == REPAIRS_MAX ? hf__lmdb_fail(env, rc, "begin writing", err)
@@ -85,8 +111,27 @@ hf_status hf__lmdb_write_begin(hf__lmdb_env *env, hf__lmdb_txn *t, bool frees, h
   return status;
 }
 
+/* LMDB's commit.  In a store of format 2 it leaves its number, unless nothing was written: LMDB gives no number to such
+ * a commit, and flushes nothing. */
+static int commit(hf__lmdb_env *env, hf__lmdb_txn *t) {
+  size_t number = mdb_txn_id(t->mdb);
+  bool marked = t->changed && (env->known.format >= FORMAT_MARKED || t->resettled);
+  hf__lmdb_mark mark = {number, t->resettled ? number : env->known.changed};
+  int rc = marked ? hf__lmdb_mark_put(env, t->mdb, &mark) : 0;
+  if (rc) {
+    mdb_txn_abort(t->mdb);
+    return rc;
+  }
+  rc = mdb_txn_commit(t->mdb);
+  if (t->resettled)
+    hf__lmdb_forget_seen(env);
+  else if (rc == 0 && (marked || t->certain)) /* it had a number: we know what is in it */
+    atomic_store_explicit(&env->known.commit, number, memory_order_release);
+  return rc;
+}
+
 hf_status hf__lmdb_write_commit(hf__lmdb_env *env, hf__lmdb_txn *t, hf_error *err) {
-  int rc = mdb_txn_commit(t->mdb);
+  int rc = commit(env, t);
   hf__lmdb_settle_opened(env, t, rc == 0);
   hf_status status = HF_OK;
   if (rc == MDB_MAP_FULL) t->map_full = true;
@@ -120,6 +165,8 @@ hf_status hf__lmdb_nested_commit(hf__lmdb_env *env, hf__lmdb_txn *t, hf_error *e
       return hf_error_no_memory(err);
     }
   int rc = mdb_txn_commit(t->mdb);
+  t->parent->changed |= t->changed;
+  t->parent->certain |= t->certain;
   if (rc) {
     t->parent->opened_count -= t->opened_count;
     for (size_t i = 0; i < t->opened_count; i++) t->opened[i]->txn_dbi = 0;

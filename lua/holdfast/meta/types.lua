@@ -122,9 +122,9 @@ function Store:stat() end
 
 ---The settings of the store, which lie in it and hold for every process that opens it; with a table, sets those first,
 ---all or none, in one flushed commit.  What they need may raise the store's format, which an older Holdfast refuses.
----@param values? table<string, string|number|lightuserdata> as in a URL: "4g", "nosync"; holdfast.null: the standard value
+---@param values? table<string, string|number|lightuserdata> as in a URL ("4g"); holdfast.null: the standard value
 ---@return holdfast.Settings settings all of them
----@raise invalid_argument, unsupported (the store keeps none, or not this one; inside a transaction), readonly, full, io
+---@raise invalid_argument, unsupported (the store does not have it; inside a transaction), readonly, full, io
 function Store:settings(values) end
 
 ---Reads every entity and checks header, checksum, key and JSON; unreadable ones go to quarantine.

@@ -132,7 +132,7 @@ describe("a directory that holds no store", function()
   it("but one of a newer format is unsupported, and says which", function()
     written()
     assert.is_true(temp.patchFile(dataFile(), '{"format":1,', '{"format":7,') > 0)
-    refused("unsupported", "has store format 7, and this Holdfast %(.*%) reads format 1: upgrade it")
+    refused("unsupported", "has store format 7, and this Holdfast %(.*%) reads formats up to 2: upgrade it")
   end)
 
   it("but one of format 0 is refused too", function()

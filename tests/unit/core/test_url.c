@@ -178,7 +178,7 @@ static void options_that_were_not_initialised_are_refused(void **state) {
   hf_error err;
   hf__url url;
   hf_options options = HF_OPTIONS_INIT;
-  options.struct_size = sizeof options - 1;
+  options.struct_size = offsetof(hf_options, max_size);
   FAILS(HF_INVALID_ARGUMENT, hf__url_parse("./x", &options, &url, &err));
   CONTAINS(err.message, "start from HF_OPTIONS_INIT");
   options = (hf_options)HF_OPTIONS_INIT;

@@ -47,13 +47,25 @@ local function shown(name, value)
   return type(value) == "number" and text.count(value) or type(value) == "string" and value or core.json.encode(value)
 end
 
-local function show(settings)
-  local names, standard, width = {}, {}, 0
-  for name in pairs(settings) do
-    names[#names + 1] = name
-    width = math.max(width, #name)
-  end
+local function namesOf(settings)
+  local names = {}
+  for name in pairs(settings) do names[#names + 1] = name end
   table.sort(names)
+  return names
+end
+
+local function asObject(settings)
+  local members = {}
+  for _, name in ipairs(namesOf(settings)) do
+    members[#members + 1] = name
+    members[#members + 1] = settings[name]
+  end
+  return text.object(unpack(members, 1, #members))
+end
+
+local function show(settings)
+  local names, standard, width = namesOf(settings), {}, 0
+  for _, name in ipairs(names) do width = math.max(width, #name) end
   for _, setting in ipairs(core.settingTable()) do standard[setting.name] = core.json.decode(setting.standard) end
   for _, name in ipairs(names) do
     local value = settings[name]
@@ -69,7 +81,7 @@ local function set(args)
   local before = store:settings()
   local settings = values and store:settings(values) or before
   if args.json then
-    output.line(core.json.encode(settings))
+    output.line(asObject(settings))
     return 0
   end
   show(settings)

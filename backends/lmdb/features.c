@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Features of a store: see features.h.
+ */
+#include "features.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "meta.h"
+
+static const hf__lmdb_feature *const none[] = {NULL};
+const hf__lmdb_feature *const *hf__lmdb_features = none;
+
+const hf__lmdb_feature *hf__lmdb_feature_find(hf_slice name) {
+  for (const hf__lmdb_feature *const *f = hf__lmdb_features; *f; f++)
+    if (strlen((*f)->name) == name.size && memcmp((*f)->name, name.data, name.size) == 0) return *f;
+  return NULL;
+}
+
+int hf__lmdb_feature_add(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_feature *feature, bool *changed) {
+  hf_buffer record = HF_BUFFER_INIT;
+  bool ok = hf_buffer_printf(&record, "{\"unknown\":") && hf_buffer_quote(&record, hf_text(feature->unknown)) &&
+            hf_buffer_printf(&record, ",\"meaning\":") && hf_buffer_quote(&record, hf_text(feature->meaning)) &&
+            hf_buffer_add(&record, "}", 1);
+  int rc = ok ? hf__lmdb_meta_put(env, txn, META_FEATURE, hf_text(feature->name), (hf_slice){record.data, record.size},
+                                  changed)
+              : ENOMEM;
+  hf_buffer_free(&record);
+  return rc;
+}
+
+int hf__lmdb_feature_each(hf__lmdb_env *env, MDB_txn *txn,
+                          int (*fn)(hf__lmdb_env *env, MDB_txn *txn, hf_slice name, hf_slice record, void *arg),
+                          void *arg) {
+  return hf__lmdb_meta_each(env, txn, META_FEATURE, fn, arg);
+}

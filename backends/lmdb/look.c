@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What a process knows of the store: see look.h.
+ */
+#include "look.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "features.h"
+#include "meta.h"
+
+/* What is read, before anything of it is taken for known. */
+struct reading {
+  hf__lmdb_known *known;
+  char refused[FEATURE_TEXT]; /* by a feature: its name and meaning; "": none */
+};
+
+/* "'index' (indexes over members)" */
+static void describe(char out[FEATURE_TEXT], hf_slice name, hf_slice record) {
+  char meaning[FEATURE_TEXT / 2] = "";
+  size_t size = hf_json_member(record, "meaning", meaning, sizeof meaning);
+  snprintf(out, FEATURE_TEXT, "'%.*s'%s%.*s%s", (int)(name.size < 64 ? name.size : 64), name.data, size ? " (" : "",
+           (int)size, meaning, size ? ")" : "");
+}
+
+static int read_feature(hf__lmdb_env *env, MDB_txn *txn, hf_slice name, hf_slice record, void *arg) {
+  struct reading *r = arg;
+  char unknown[16];
+  (void)env;
+  (void)txn;
+  if (hf__lmdb_feature_find(name)) return 0;
+  size_t size = hf_json_member(record, "unknown", unknown, sizeof unknown);
+  bool may_read = size == sizeof FEATURE_READ - 1 && memcmp(unknown, FEATURE_READ, size) == 0;
+  describe(may_read ? r->known->unknown_feature : r->refused, name, record);
+  return 0;
+}
+
+static int read_setting(hf__lmdb_env *env, MDB_txn *txn, hf_slice name, hf_slice value, void *arg) {
+  (void)env;
+  (void)txn;
+  hf_setting_take(name, value, arg);
+  return 0;
+}
+
+static hf_status read_format(hf__lmdb_env *env, MDB_txn *txn, unsigned *format, hf_error *err) {
+  hf_slice record;
+  size_t end;
+  int rc = hf__lmdb_meta_get(env, txn, META_FORMAT, &record);
+  if (rc) return hf__lmdb_fail(env, rc, "read the format", err);
+  if (!record.data)
+    return hf_error_set(err, HF_CORRUPT, "%s/data.mdb is an LMDB file, but no Holdfast store: give another directory",
+                        env->path);
+  if (!hf__lmdb_format_of(record, format, &end))
+    return hf_error_set(err, HF_CORRUPT, "%s: the format record of the store is damaged", env->path);
+  if (*format < FORMAT_FIRST || *format > FORMAT_NEWEST)
+    return hf_error_set(err, HF_UNSUPPORTED,
+                        "%s has store format %u, and this Holdfast (%s) reads formats up to %d: upgrade it", env->path,
+                        *format, HF_VERSION_STRING, FORMAT_NEWEST);
+  return HF_OK;
+}
+
+/* Reads format, features and settings into *known. */
+static hf_status read_all(hf__lmdb_env *env, MDB_txn *txn, hf__lmdb_known *known, hf_error *err) {
+  struct reading r = {.known = known};
+  known->unknown_feature[0] = '\0';
+  known->settings = (hf_options)HF_OPTIONS_INIT;
+  hf_status status = read_format(env, txn, &known->format, err);
+  if (status || known->format < FORMAT_MARKED) return status;
+  int rc = hf__lmdb_feature_each(env, txn, read_feature, &r);
+  if (rc == 0) rc = hf__lmdb_meta_each(env, txn, META_SETTING, read_setting, &known->settings);
+  if (rc) return hf__lmdb_fail(env, rc, "read the settings", err);
+  if (*r.refused)
+    return hf_error_set(err, HF_UNSUPPORTED,
+                        "%s has the feature %s, which this Holdfast (%s) does not know and cannot open a store with: "
+                        "upgrade it",
+                        env->path, r.refused, HF_VERSION_STRING);
+  return HF_OK;
+}
+
+/* With known.lock held. */
+static hf_status look_locked(hf__lmdb_env *env, MDB_txn *txn, size_t commit, const hf__lmdb_mark *mark, hf_error *err) {
+  hf__lmdb_known *k = &env->known;
+  if (hf__lmdb_has_seen(env, commit)) return HF_OK; /* another thread was faster */
+  if (!atomic_load(&k->commit) || mark->changed != k->changed) {
+    hf__lmdb_known fresh;
+    hf_status status = read_all(env, txn, &fresh, err);
+    if (status) return status;
+    k->format = fresh.format;
+    k->settings = fresh.settings;
+    k->changed = mark->changed;
+    memcpy(k->unknown_feature, fresh.unknown_feature, sizeof k->unknown_feature);
+    atomic_store(&k->readable_only, *k->unknown_feature != '\0');
+  }
+  atomic_store(&k->gap, k->format >= FORMAT_MARKED && mark->commit != commit);
+  atomic_store_explicit(&k->commit, commit, memory_order_release);
+  return HF_OK;
+}
+
+hf_status hf__lmdb_look(hf__lmdb_env *env, MDB_txn *txn, size_t commit, hf_error *err) {
+  hf__lmdb_mark mark;
+  if (hf__lmdb_has_seen(env, commit)) return HF_OK;
+  int rc = hf__lmdb_mark_get(env, txn, &mark);
+  if (rc) return hf__lmdb_fail(env, rc, "read", err);
+  pthread_mutex_lock(&env->known.lock);
+  hf_status status = look_locked(env, txn, commit, &mark, err);
+  pthread_mutex_unlock(&env->known.lock);
+  return status;
+}
+
+hf_status hf__lmdb_check_writable(hf__lmdb_env *env, hf_error *err) {
+  if (!atomic_load(&env->known.readable_only)) return HF_OK;
+  char feature[FEATURE_TEXT];
+  pthread_mutex_lock(&env->known.lock);
+  memcpy(feature, env->known.unknown_feature, sizeof feature);
+  pthread_mutex_unlock(&env->known.lock);
+  return hf_error_set(err, HF_READONLY,
+                      "%s has the feature %s, which this Holdfast (%s) does not know: it may read the store, but what "
+                      "it wrote would leave that behind; upgrade it to write",
+                      env->path, feature, HF_VERSION_STRING);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Obeying the settings of a store: see obey.h.
+ */
+#include "obey.h"
+
+#include "map.h"
+#include "open.h"
+
+bool hf__lmdb_must_obey(const hf__lmdb_env *env) { return env->obeyed != env->known.changed; }
+
+static void set_durability(hf__lmdb_env *env, hf_durability durability) {
+  mdb_env_set_flags(env->mdb, MDB_NOSYNC, durability == HF_DURABILITY_NOSYNC);
+  mdb_env_set_flags(env->mdb, MDB_NOMETASYNC, durability == HF_DURABILITY_NOMETASYNC);
+}
+
+void hf__lmdb_obey(hf__lmdb_env *env) {
+  pthread_mutex_lock(&env->known.lock);
+  hf_options now = hf_options_in_force(&env->said, &env->known.settings);
+  uint64_t changed = env->known.changed;
+  now.max_size = hf__lmdb_whole_limit(now.max_size);
+  env->options.durability = now.durability;
+  env->options.max_size = now.max_size;
+  pthread_mutex_unlock(&env->known.lock);
+  if (env->mdb && !env->options.read_only) {
+    hf_error unused;
+    set_durability(env, now.durability);
+    if (now.max_size && env->map_size > now.max_size && hf__lmdb_set_map_size(env, now.max_size, &unused)) return;
+    env->lent = false;
+  }
+  env->obeyed = changed;
+}

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The settings of a store: see settings.h.
+ */
+#include "settings.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "features.h"
+#include "map.h"
+#include "meta.h"
+#include "readers.h"
+#include "writer.h"
+
+/* ---- reading */
+
+static int add_entry(hf__lmdb_env *env, MDB_txn *txn, hf_slice name, hf_slice value, void *page) {
+  (void)env;
+  (void)txn;
+  return hf_page_add(page, name, value.data, value.size) ? 0 : ENOMEM;
+}
+
+hf_status hf__lmdb_settings_get(void *store, hf_page *page, hf_error *err) {
+  hf__lmdb_env *env = store;
+  MDB_txn *txn;
+  hf_slice record;
+  size_t end;
+  unsigned format;
+  static const char head[] = "{\"format\":";
+  hf_status status = hf__lmdb_read_begin(env, &txn, err);
+  if (status) return status;
+  int rc = hf__lmdb_meta_get(env, txn, META_FORMAT, &record);
+  if (rc == 0 && hf__lmdb_format_of(record, &format, &end))
+    rc = add_entry(env, txn, hf_text(META_FORMAT), (hf_slice){record.data + sizeof head - 1, end - (sizeof head - 1)},
+                   page);
+  if (rc == 0) rc = hf__lmdb_meta_each(env, txn, META_SETTING, add_entry, page);
+  hf__lmdb_read_end(env, txn);
+  if (rc == ENOMEM) return hf_error_set(err, HF_IO, "out of memory");
+  return rc ? hf__lmdb_fail(env, rc, "read the settings", err) : HF_OK;
+}
+
+void hf__lmdb_settings_options(void *store, hf_options *options) {
+  hf__lmdb_env *env = store;
+  pthread_mutex_lock(&env->known.lock);
+  options->durability = env->known.settings.durability;
+  options->max_size = env->known.settings.max_size;
+  pthread_mutex_unlock(&env->known.lock);
+}
+
+/* ---- what stat tells */
+
+struct list {
+  hf_buffer *json;
+  bool names_only;
+  bool any;
+};
+
+static int add_member(hf__lmdb_env *env, MDB_txn *txn, hf_slice name, hf_slice value, void *arg) {
+  struct list *l = arg;
+  (void)env;
+  (void)txn;
+  bool ok = (!l->any || hf_buffer_add(l->json, ",", 1)) && hf_buffer_quote(l->json, name);
+  if (!l->names_only) ok = ok && hf_buffer_add(l->json, ":", 1) && hf_buffer_add(l->json, value.data, value.size);
+  l->any = true;
+  return ok ? 0 : ENOMEM;
+}
+
+/* Adds "name":{...}, or "name":[...] of the names alone, unless there are none. */
+static bool add_list(hf__lmdb_env *env, MDB_txn *txn, const char *prefix, const char *name, bool names_only,
+                     hf_buffer *json) {
+  struct list l = {json, names_only, false};
+  size_t before = json->size;
+  bool ok = hf_buffer_printf(json, ",\"%s\":%s", name, names_only ? "[" : "{") &&
+            hf__lmdb_meta_each(env, txn, prefix, add_member, &l) == 0 && hf_buffer_add(json, names_only ? "]" : "}", 1);
+  if (ok && !l.any) json->data[json->size = before] = '\0';
+  return ok;
+}
+
+bool hf__lmdb_settings_stat(hf__lmdb_env *env, MDB_txn *txn, hf_buffer *json) {
+  hf_slice record, gaps;
+  size_t end;
+  unsigned format;
+  if (hf__lmdb_meta_get(env, txn, META_FORMAT, &record) || !hf__lmdb_format_of(record, &format, &end)) return false;
+  if (!hf_buffer_printf(json, ",\"formatVersion\":%u", format)) return false;
+  if (format < FORMAT_MARKED) return true;
+  if (!add_list(env, txn, META_FEATURE, "features", true, json) ||
+      !add_list(env, txn, META_SETTING, "settings", false, json) || hf__lmdb_meta_get(env, txn, META_GAPS, &gaps))
+    return false;
+  return !gaps.data || (hf_buffer_printf(json, ",\"gaps\":") && hf_buffer_add(json, gaps.data, gaps.size));
+}
+
+/* ---- changing */
+
+struct put {
+  const hf_setting_change *changes;
+  size_t count;
+  unsigned format;
+};
+
+/* The format record of the store, but with another number, and when it was raised. */
+static int raise_format(hf__lmdb_env *env, MDB_txn *txn, unsigned format, bool *changed) {
+  static const char raised[] = ",\"raisedAt\":";
+  hf_slice old;
+  size_t end;
+  int rc = hf__lmdb_meta_get(env, txn, META_FORMAT, &old);
+  if (rc) return rc;
+  unsigned present;
+  if (!hf__lmdb_format_of(old, &present, &end)) return MDB_CORRUPTED;
+  if (present >= format) return 0;
+  hf_buffer record = HF_BUFFER_INIT;
+  const char *stop = memmem(old.data, old.size, raised, sizeof raised - 1);
+  size_t kept = stop ? (size_t)(stop - old.data) : old.size - 1; /* without the brace */
+  bool ok = hf_buffer_printf(&record, "{\"format\":%u", format) && hf_buffer_add(&record, old.data + end, kept - end) &&
+            hf_buffer_printf(&record, "%s%lld,\"raisedBy\":\"holdfast %s\"}", raised, (long long)hf_now_ms(),
+                             HF_VERSION_STRING);
+  rc = ok ? hf__lmdb_meta_put(env, txn, META_FORMAT, (hf_slice){NULL, 0}, (hf_slice){record.data, record.size}, changed)
+          : ENOMEM;
+  hf_buffer_free(&record);
+  return rc;
+}
+
+static int put_all(hf__lmdb_env *env, MDB_txn *txn, const struct put *p, bool *changed) {
+  int rc = raise_format(env, txn, p->format, changed);
+  for (size_t i = 0; i < p->count && rc == 0; i++) {
+    const hf_setting_change *c = &p->changes[i];
+    const hf__lmdb_feature *feature = c->feature ? hf__lmdb_feature_find(hf_text(c->feature)) : NULL;
+    if (feature) rc = hf__lmdb_feature_add(env, txn, feature, changed);
+    if (rc == 0) rc = hf__lmdb_meta_put(env, txn, META_SETTING, c->name, c->json, changed);
+  }
+  return rc;
+}
+
+static hf_status put_once(hf__lmdb_env *env, hf__lmdb_txn *t, const struct put *p, hf_error *err) {
+  bool changed = false;
+  hf_status status = hf__lmdb_write_begin(env, t, false, err);
+  if (status) return status;
+  int rc = put_all(env, t->mdb, p, &changed);
+  if (rc == 0 && changed) {
+    t->changed = t->resettled = true;
+    return hf__lmdb_write_commit(env, t, err);
+  }
+  if (rc) status = rc == ENOMEM ? hf_error_set(err, HF_IO, "out of memory") : hf__lmdb_fail(env, rc, "write", err);
+  if (rc == MDB_MAP_FULL) t->map_full = true;
+  hf__lmdb_write_abort(env, t);
+  return status;
+}
+
+/* Flushes what was committed, also where commits are not.  The transaction has this process obey at once. */
+static hf_status settle(hf__lmdb_env *env, hf_error *err) {
+  hf__lmdb_txn t;
+  hf_status status = hf__lmdb_write_begin(env, &t, false, err);
+  if (status) return status;
+  int rc = mdb_env_sync(env->mdb, 1);
+  hf__lmdb_write_abort(env, &t);
+  return rc ? hf__lmdb_fail(env, rc, "flush the settings", err) : HF_OK;
+}
+
+/* The features that the changes need are those of this backend. */
+static hf_status check_features(const hf_setting_change *changes, size_t count, hf_error *err) {
+  for (size_t i = 0; i < count; i++)
+    if (changes[i].feature && !hf__lmdb_feature_find(hf_text(changes[i].feature)))
+      return hf_error_set(err, HF_UNSUPPORTED, "lmdb stores do not have the feature '%s'", changes[i].feature);
+  return HF_OK;
+}
+
+hf_status hf__lmdb_settings_put(void *store, const hf_setting_change *changes, size_t count, unsigned format,
+                                hf_error *err) {
+  struct put p = {changes, count, format};
+  hf__lmdb_env *env = store;
+  hf_status status = check_features(changes, count, err);
+  if (status) return status;
+  for (;;) {
+    hf__lmdb_txn t;
+    status = put_once(env, &t, &p, err);
+    if (status == HF_OK) return settle(env, err);
+    if (status != HF_FULL || !t.map_full) return status;
+    status = hf__lmdb_make_room(env, t.map_size, false, err);
+    if (status) return status;
+  }
+}
