@@ -14,7 +14,7 @@ local function label(name)
 end
 
 -- A list of texts, or an object of numbers and texts, in a line.
-local function list(value)
+local function inLine(value)
   local parts = {}
   for key, member in pairs(value) do
     parts[#parts + 1] = type(key) == "number" and tostring(member)
@@ -26,7 +26,7 @@ end
 
 local function shown(name, value)
   if type(value) == "boolean" then return value and "yes" or "no" end
-  if type(value) == "table" then return list(value) end
+  if type(value) == "table" then return inLine(value) end
   if type(value) ~= "number" then return tostring(value) end
   if name:find("At$") then return text.time(value) end
   if not name:find("Bytes$") then return text.count(value) end
