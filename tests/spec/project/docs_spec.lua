@@ -448,6 +448,15 @@ function generate.settings()
   return rows
 end
 
+-- The settings that a store keeps, from the table in C.
+function generate.kept()
+  local rows = { "| setting | can be | is | means |", "|---|---|---|---|" }
+  for _, s in ipairs(require("holdfast.core").settingTable()) do
+    rows[#rows + 1] = ("| `%s` | %s | `%s` | %s |"):format(s.name, s.values, s.standard, s.meaning)
+  end
+  return rows
+end
+
 -- The parts of the build, what each is for, and its packages, from the table in ./dev.
 function generate.packages()
   local rows = { "| part | is | packages |", "|---|---|---|" }
