@@ -15,6 +15,7 @@
 #include "create.h"
 #include "databases.h"
 #include "gap.h"
+#include "locks.h"
 #include "obey.h"
 #include "open.h"
 #include "pool.h"
@@ -288,7 +289,7 @@ static hf_status stat_store(void *store, void *txn, void *entity, hf_buffer *jso
   MDB_envinfo info;
   MDB_stat s;
   struct stat file;
-  pthread_mutex_lock(&env->known.lock);
+  hf__lmdb_lock_briefly(&env->known.lock);
   const char *durability = hf_durability_name(env->options.durability);
   pthread_mutex_unlock(&env->known.lock);
   uint64_t in_quarantine = 0, free_pages = 0;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "features.h"
+#include "locks.h"
 #include "meta.h"
 
 /* What is read, before anything of it is taken for known. */
@@ -102,7 +103,7 @@ hf_status hf__lmdb_look(hf__lmdb_env *env, MDB_txn *txn, size_t commit, hf_error
   if (hf__lmdb_has_seen(env, commit)) return HF_OK;
   int rc = hf__lmdb_mark_get(env, txn, &mark);
   if (rc) return hf__lmdb_fail(env, rc, "read", err);
-  pthread_mutex_lock(&env->known.lock);
+  hf__lmdb_lock_briefly(&env->known.lock);
   hf_status status = look_locked(env, txn, commit, &mark, err);
   pthread_mutex_unlock(&env->known.lock);
   return status;
@@ -111,7 +112,7 @@ hf_status hf__lmdb_look(hf__lmdb_env *env, MDB_txn *txn, size_t commit, hf_error
 hf_status hf__lmdb_check_writable(hf__lmdb_env *env, hf_error *err) {
   if (!atomic_load(&env->known.readable_only)) return HF_OK;
   char feature[FEATURE_TEXT];
-  pthread_mutex_lock(&env->known.lock);
+  hf__lmdb_lock_briefly(&env->known.lock);
   memcpy(feature, env->known.unknown_feature, sizeof feature);
   pthread_mutex_unlock(&env->known.lock);
   return hf_error_set(err, HF_READONLY,

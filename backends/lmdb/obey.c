@@ -4,6 +4,7 @@
  */
 #include "obey.h"
 
+#include "locks.h"
 #include "map.h"
 #include "open.h"
 
@@ -15,7 +16,7 @@ static void set_durability(hf__lmdb_env *env, hf_durability durability) {
 }
 
 void hf__lmdb_obey(hf__lmdb_env *env) {
-  pthread_mutex_lock(&env->known.lock);
+  hf__lmdb_lock_briefly(&env->known.lock);
   hf_options now = hf_options_in_force(&env->said, &env->known.settings);
   uint64_t changed = env->known.changed;
   now.max_size = hf__lmdb_whole_limit(now.max_size);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "features.h"
+#include "locks.h"
 #include "map.h"
 #include "meta.h"
 #include "readers.h"
@@ -42,7 +43,7 @@ hf_status hf__lmdb_settings_get(void *store, hf_page *page, hf_error *err) {
 
 void hf__lmdb_settings_options(void *store, hf_options *options) {
   hf__lmdb_env *env = store;
-  pthread_mutex_lock(&env->known.lock);
+  hf__lmdb_lock_briefly(&env->known.lock);
   options->durability = env->known.settings.durability;
   options->max_size = env->known.settings.max_size;
   pthread_mutex_unlock(&env->known.lock);
