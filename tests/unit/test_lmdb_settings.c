@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <lmdb.h>
+#include <pthread.h>
 #include <sys/wait.h>
 
 #include "holdfast/backend.h"
@@ -400,6 +401,65 @@ static void what_a_newer_version_set_is_kept_and_shown(void **state) {
   hf_store_close(store);
 }
 
+/* ---- threads */
+
+enum { WORKERS = 4, WORK = 300 };
+
+struct worker {
+  char base[4300];
+  int number;
+  char failed[1200];
+};
+
+static void *work(void *arg) {
+  struct worker *w = arg;
+  hf_error err;
+  hf_persist *p;
+  hf_buffer json = HF_BUFFER_INIT;
+  hf_status status = hf_persist_open(hf_text("signal"), w->base, NULL, &p, &err);
+  for (int i = 0; i < WORK && !status; i++) {
+    char id[32];
+    snprintf(id, sizeof id, "%d-%d", w->number, i);
+    status = hf_persist_write(p, hf_text(id), hf_text("1"), NULL, NULL, &err);
+    if (!status) status = hf_persist_read(p, hf_text(id), &json, NULL, &err);
+    if (!status && i % 10 == 0) status = hf_persist_stat(p, &json, &err);
+  }
+  if (status) snprintf(w->failed, sizeof w->failed, "%s: %s", hf_status_name(status), err.message);
+  hf_buffer_free(&json);
+  hf_persist_close(p);
+  return NULL;
+}
+
+static void settings_change_while_threads_work(void **state) {
+  const struct store *s = *state;
+  hf_error err;
+  hf_store *store;
+  pthread_t threads[WORKERS];
+  struct worker workers[WORKERS] = {{"", 0, ""}};
+  const char *const durabilities[] = {"nosync", "nometasync", NULL}, *const sizes[] = {"64m", "32m", "0"};
+  OK(hf_store_open(text_of("lmdb:%s/store", s->directory), NULL, &store, &err));
+  set(store, "durability", "nosync");
+  warnings = 0;
+  hf_set_warning_handler(on_warning, NULL);
+  for (int i = 0; i < WORKERS; i++) {
+    snprintf(workers[i].base, sizeof workers[i].base, "lmdb:%s/store", s->directory);
+    workers[i].number = i;
+    assert_int_equal(pthread_create(&threads[i], NULL, work, &workers[i]), 0);
+  }
+  for (int i = 0; i < 30; i++) {
+    set(store, "durability", durabilities[i % 3]);
+    set(store, "maxsize", sizes[i % 3]);
+  }
+  for (int i = 0; i < WORKERS; i++) pthread_join(threads[i], NULL);
+  for (int i = 0; i < WORKERS; i++)
+    if (*workers[i].failed) fail_msg("worker %d: %s", i, workers[i].failed);
+  CONTAINS(settings_of(store), "{\"durability\":\"sync\",\"format\":2,\"maxsize\":0,");
+  CONTAINS(stat_of(store), "\"durability\":\"sync\"");
+  if (warnings) fail_msg("%s", warned);
+  hf_set_warning_handler(NULL, NULL);
+  hf_store_close(store);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       ON_LMDB(a_store_stays_in_format_1_until_a_setting_needs_more),
@@ -409,6 +469,7 @@ int main(void) {
       ON_LMDB(a_feature_that_may_be_read_is_read_and_not_written),
       ON_LMDB(a_feature_that_must_be_known_keeps_everybody_out),
       ON_LMDB(what_a_newer_version_set_is_kept_and_shown),
+      ON_LMDB(settings_change_while_threads_work),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -75,5 +75,26 @@ for _, store in ipairs({
       assert.equal(before.entities, signals:stat().entities)
       signals:close()
     end)
+
+    if store.scheme == "lmdb:" then
+      it("stays in its format, and keeps everything when it is raised", function()
+        local base = store.scheme .. unpacked(store.archive, store.folder)
+        local signals = holdfast.PersistBase("signal", base)
+        checkSignals(signals, store.damaged, store.transaction)
+        local whole = holdfast.openStore(base)
+        assert.equal(1, whole:stat().formatVersion)
+        assert.equal(2, whole:settings({ note = "raised" }).format)
+        checkSignals(signals, store.damaged, store.transaction)
+        checkOthers(base, store.transaction)
+        signals:writeValue("log-42", { n = 42 })
+        whole:close()
+        signals:close()
+        signals = holdfast.PersistBase("signal", base)
+        assert.equal(42, signals:readValue("log-42").n)
+        assert.equal(2, signals:stat().formatVersion)
+        assert.is_nil(signals:stat().gaps)
+        signals:close()
+      end)
+    end
   end)
 end

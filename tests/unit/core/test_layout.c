@@ -24,6 +24,8 @@ SIZE(hf_item, 48);
 SIZE(hf_verify_report, 64);
 SIZE(hf_adapter_info, 56);
 SIZE(hf_adapter_place, 8256);
+SIZE(hf_setting, 80);
+SIZE(hf_setting_value, 32);
 
 /* Filled by the caller: these grow at the end.  Their last member leaves no gap after it, in which a new one would
  * not change struct_size. */
