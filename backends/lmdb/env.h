@@ -16,7 +16,7 @@
  *   open.c           opening, also anew
  *   pool.c           the readers that are kept
  *   look.c           format, features and settings, as far as they are known
- *   features.c       what writers keep up beside the records
+ *   feature.c        what writers keep up beside the records
  *   meta.c           what the store keeps of itself
  *   quarantine.c     what is unreadable
  *   env.c            which environments this process has, and what their errors say

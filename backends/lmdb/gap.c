@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "features.h"
+#include "feature.h"
 #include "meta.h"
 
 static int rebuild(hf__lmdb_env *env, MDB_txn *txn, hf_slice name, hf_slice record, void *arg) {

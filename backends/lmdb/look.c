@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "features.h"
+#include "feature.h"
 #include "locks.h"
 #include "meta.h"
 

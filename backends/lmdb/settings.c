@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "features.h"
+#include "feature.h"
 #include "locks.h"
 #include "map.h"
 #include "meta.h"

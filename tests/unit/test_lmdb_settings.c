@@ -3,7 +3,7 @@
  * Settings and features of an LMDB store, and what happens where another program does not keep to them: unknown
  * features are planted, and commits of strangers made, with LMDB alone.
  */
-#include "../backends/lmdb/features.h"
+#include "../backends/lmdb/feature.h"
 #include "../backends/lmdb/meta.h"
 
 #include <errno.h>

@@ -4,8 +4,8 @@
  * a list of those that were turned on in it, by the settings that need them; each entry says itself what a Holdfast may
  * do that does not know the feature.
  */
-#ifndef HF_BACKENDS_LMDB_FEATURES_H
-#define HF_BACKENDS_LMDB_FEATURES_H
+#ifndef HF_BACKENDS_LMDB_FEATURE_H
+#define HF_BACKENDS_LMDB_FEATURE_H
 
 #include "env.h"
 

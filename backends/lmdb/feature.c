@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Features of a store: see features.h.
+ * Features of a store: see feature.h.
  */
-#include "features.h"
+#include "feature.h"
 
 #include <errno.h>
 #include <string.h>
