@@ -37,7 +37,7 @@ hf_status hf__lmdb_settings_get(void *store, hf_page *page, hf_error *err) {
                    page);
   if (rc == 0) rc = hf__lmdb_meta_each(env, txn, META_SETTING, add_entry, page);
   hf__lmdb_read_end(env, txn);
-  if (rc == ENOMEM) return hf_error_set(err, HF_IO, "out of memory");
+  if (rc == ENOMEM) return hf_error_no_memory(err);
   return rc ? hf__lmdb_fail(env, rc, "read the settings", err) : HF_OK;
 }
 
@@ -141,7 +141,7 @@ static hf_status put_once(hf__lmdb_env *env, hf__lmdb_txn *t, const struct put *
     t->changed = t->resettled = true;
     return hf__lmdb_write_commit(env, t, err);
   }
-  if (rc) status = rc == ENOMEM ? hf_error_set(err, HF_IO, "out of memory") : hf__lmdb_fail(env, rc, "write", err);
+  if (rc) status = rc == ENOMEM ? hf_error_no_memory(err) : hf__lmdb_fail(env, rc, "write", err);
   if (rc == MDB_MAP_FULL) t->map_full = true;
   hf__lmdb_write_abort(env, t);
   return status;

@@ -42,8 +42,9 @@ SIZE(hf_key, 32);
 SIZE(hf_put, 48);
 
 /* Filled by backends: a slot more comes at the end; another order of those that there are raises HF_BACKEND_ABI. */
-SIZE(hf_backend, 264);
-_Static_assert(offsetof(hf_backend, quarantine_put) + sizeof(void *) == sizeof(hf_backend), "hf_backend ends in a gap");
+SIZE(hf_backend, 296);
+_Static_assert(offsetof(hf_backend, settings_options) + sizeof(void *) == sizeof(hf_backend),
+               "hf_backend ends in a gap");
 
 /* ---- callers of other versions */
 
