@@ -18,7 +18,7 @@ cd %s && rm -f log || exit 1
 timeout 300 redis-server %s >log 2>&1 </dev/null &
 echo $! >pid
 for i in $(seq 500); do
-  grep -Eq 'Ready to accept connections|Sentinel ID is' log && exit 0
+  grep -Eqs 'Ready to accept connections|Sentinel ID is' log && exit 0
   kill -0 $! 2>/dev/null || exit 1
   sleep 0.02
 done

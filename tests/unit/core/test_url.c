@@ -115,7 +115,8 @@ static void every_option_reaches_a_member_of_its_own(void **state) {
     size_t differ = 0, size = o->type == HF__OPTION_BYTES        ? sizeof(uint64_t)
                               : o->type == HF__OPTION_DURABILITY ? sizeof(hf_durability)
                                                                  : sizeof(bool);
-    for (size_t i = 0; i < sizeof plain; i++)
+    assert_int_equal(changed.given, o->given);
+    for (size_t i = 0; i < offsetof(hf_options, given); i++)
       if (((const char *)&changed)[i] != ((const char *)&plain)[i]) {
         assert_true(i >= o->member && i < o->member + size);
         differ++;
