@@ -1,12 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Listings: the ids of an entity type in natural order, for storages that give them
- * in no order; and what walks keep between two pages.
- *
- * The core reads a walk in pages.  Listing everything anew for each page would make
- * a walk quadratic, so that a backend keeps the listing of a walk, under the walk's number.
+ * Lists of ids in natural order, for storages that give them in no order.
  */
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -110,71 +105,4 @@ void hf_listing_range(const hf_listing *l, const hf_scan *scan, size_t *first, s
 bool hf_scan_wants(const hf_scan *scan, hf_slice id) {
   hf_slice prefix = scan->id_prefix;
   return !prefix.size || (id.size >= prefix.size && memcmp(id.data, prefix.data, prefix.size) == 0);
-}
-
-/* ---- walks */
-
-enum { WALKS = 8 };
-
-struct walk {
-  const void *entity;
-  uint64_t number;
-  unsigned long turn; /* when it was left */
-  void *kept;         /* NULL: free */
-};
-
-struct hf_walks {
-  pthread_mutex_t lock;
-  void (*free_kept)(void *kept);
-  unsigned long turn;
-  struct walk walks[WALKS];
-};
-
-hf_walks *hf_walks_new(void (*free_kept)(void *kept)) {
-  hf_walks *w = calloc(1, sizeof *w);
-  if (!w) return NULL;
-  pthread_mutex_init(&w->lock, NULL);
-  w->free_kept = free_kept;
-  return w;
-}
-
-void hf_walks_free(hf_walks *w) {
-  if (!w) return;
-  for (int i = 0; i < WALKS; i++)
-    if (w->walks[i].kept) w->free_kept(w->walks[i].kept);
-  pthread_mutex_destroy(&w->lock);
-  free(w);
-}
-
-void *hf_walks_take(hf_walks *w, const void *entity, uint64_t walk) {
-  void *found = NULL;
-  pthread_mutex_lock(&w->lock);
-  for (int i = 0; i < WALKS && !found; i++)
-    if (w->walks[i].kept && w->walks[i].number == walk && w->walks[i].entity == entity) {
-      found = w->walks[i].kept;
-      w->walks[i].kept = NULL;
-    }
-  pthread_mutex_unlock(&w->lock);
-  return found;
-}
-
-void hf_walks_leave(hf_walks *w, const void *entity, uint64_t walk, void *kept) {
-  pthread_mutex_lock(&w->lock);
-  struct walk *place = &w->walks[0];
-  for (int i = 0; i < WALKS && place->kept; i++)
-    if (!w->walks[i].kept || w->walks[i].turn < place->turn) place = &w->walks[i];
-  void *dropped = place->kept;
-  *place = (struct walk){entity, walk, ++w->turn, kept};
-  pthread_mutex_unlock(&w->lock);
-  if (dropped) w->free_kept(dropped);
-}
-
-void hf_walks_forget(hf_walks *w, const void *entity) {
-  pthread_mutex_lock(&w->lock);
-  for (int i = 0; i < WALKS; i++)
-    if (w->walks[i].kept && w->walks[i].entity == entity) {
-      w->free_kept(w->walks[i].kept);
-      w->walks[i].kept = NULL;
-    }
-  pthread_mutex_unlock(&w->lock);
 }
