@@ -163,7 +163,7 @@ hf_status hf__file_document_write(hf__file_store *s, const char *path, hf_slice 
   return hf__file_fail(ENOENT, "keep a temporary file for", path, err);
 }
 
-hf_status hf__file_document_remove(const hf__file_entity *e, const char *path, hf_error *err) {
+hf_status hf__file_document_remove(const hf__file_collection *e, const char *path, hf_error *err) {
   int folder, number = hf__file_folder_open(path, e->store->options.durability == HF_DURABILITY_SYNC, &folder);
   if (number == ENOENT || number == ENOTDIR) return HF_NOT_FOUND;
   if (number) return hf__file_fail(number, "open the folder of", path, err);

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-void hf__file_entity_free(hf__file_entity *e) {
+void hf__file_entity_free(hf__file_collection *e) {
   hf_walks_forget(e->store->walks, e);
   free((char *)(uintptr_t)e->name.data);
   free(e->folder);
@@ -16,9 +16,9 @@ void hf__file_entity_free(hf__file_entity *e) {
   free(e);
 }
 
-hf_status hf__file_entity_new(hf__file_store *store, hf_slice name, hf__file_entity **out, hf_error *err) {
+hf_status hf__file_entity_new(hf__file_store *store, hf_slice name, hf__file_collection **out, hf_error *err) {
   char relative[FILE_RELATIVE_MAX];
-  hf__file_entity *e = calloc(1, sizeof *e);
+  hf__file_collection *e = calloc(1, sizeof *e);
   if (!e) return hf_error_no_memory(err);
   hf__file_encode_name(name, relative);
   e->store = store;
@@ -48,14 +48,14 @@ static hf_status join(const char *folder, const char *relative, const char *suff
                       FILE_PATH_MAX - 1);
 }
 
-hf_status hf__file_document_path(const hf__file_entity *e, hf_slice id, char out[FILE_PATH_MAX], hf_error *err) {
+hf_status hf__file_document_path(const hf__file_collection *e, hf_slice id, char out[FILE_PATH_MAX], hf_error *err) {
   char relative[FILE_RELATIVE_MAX];
   hf__file_encode_id(id, FILE_PART_MAX, relative);
   return join(e->folder, relative, "", out, err);
 }
 
-hf_status hf__file_quarantine_path(const hf__file_entity *e, hf_slice id, const char *suffix, char out[FILE_PATH_MAX],
-                                   hf_error *err) {
+hf_status hf__file_quarantine_path(const hf__file_collection *e, hf_slice id, const char *suffix,
+                                   char out[FILE_PATH_MAX], hf_error *err) {
   char relative[FILE_RELATIVE_MAX];
   hf__file_encode_id(id, FILE_PART_MAX_QUARANTINE, relative);
   return join(e->quarantine, relative, suffix, out, err);

@@ -29,23 +29,23 @@ typedef struct hf__file_store {
   hf_walks *walks;              /* their listings */
 } hf__file_store;
 
-typedef struct hf__file_entity {
+typedef struct hf__file_collection {
   hf__file_store *store;
   hf_slice name;
   char *folder;     /* absolute path of its documents */
   char *quarantine; /* absolute path of those in quarantine */
-} hf__file_entity;
+} hf__file_collection;
 
 /* Makes one; nothing in the store is looked at.  Fails for lack of memory only. */
-hf_status hf__file_entity_new(hf__file_store *store, hf_slice name, hf__file_entity **out, hf_error *err);
+hf_status hf__file_entity_new(hf__file_store *store, hf_slice name, hf__file_collection **out, hf_error *err);
 /* Frees it, with what its walks left. */
-void hf__file_entity_free(hf__file_entity *e);
+void hf__file_entity_free(hf__file_collection *e);
 
 /* Each writes an absolute path into `out`; HF_INVALID_ARGUMENT if it gets too long for the system. */
 
-hf_status hf__file_document_path(const hf__file_entity *e, hf_slice id, char out[FILE_PATH_MAX], hf_error *err);
+hf_status hf__file_document_path(const hf__file_collection *e, hf_slice id, char out[FILE_PATH_MAX], hf_error *err);
 /* `suffix` is put after ".json". */
-hf_status hf__file_quarantine_path(const hf__file_entity *e, hf_slice id, const char *suffix, char out[FILE_PATH_MAX],
-                                   hf_error *err);
+hf_status hf__file_quarantine_path(const hf__file_collection *e, hf_slice id, const char *suffix,
+                                   char out[FILE_PATH_MAX], hf_error *err);
 
 #endif

@@ -59,8 +59,7 @@ static hf_status open_store(const hf_location *at, void **store, hf_error *err) 
   hf_walks *walks = hf_walks_new(free_listing);
   char *path = realpath(at->path, NULL);
   if (!s || !walks || !path) {
-    hf_status status =
-        s && walks ? hf__file_fail(errno, "find", at->path, err) : hf_error_no_memory(err);
+    hf_status status = s && walks ? hf__file_fail(errno, "find", at->path, err) : hf_error_no_memory(err);
     free(s);
     hf_walks_free(walks);
     free(path);
@@ -78,74 +77,74 @@ static hf_status open_store(const hf_location *at, void **store, hf_error *err) 
 
 /* ---- entity types */
 
-static hf_status entity_open(void *store, hf_slice name, void **entity, hf_error *err) {
-  hf__file_entity *e;
+static hf_status collection_open(void *store, hf_slice name, void **collection, hf_error *err) {
+  hf__file_collection *e;
   hf_status status = hf__file_entity_new(store, name, &e, err);
-  if (status == HF_OK) *entity = e;
+  if (status == HF_OK) *collection = e;
   return status;
 }
 
-static void entity_close(void *store, void *entity) {
+static void collection_close(void *store, void *collection) {
   (void)store;
-  hf__file_entity_free(entity);
+  hf__file_entity_free(collection);
 }
 
 /* ---- one document */
 
-static hf_status get(void *store, void *txn, void *entity, const hf_key *key, hf_buffer *json, hf_info *info,
+static hf_status get(void *store, void *txn, void *collection, const hf_key *key, hf_buffer *json, hf_info *info,
                      hf_error *err) {
   (void)store;
   (void)txn;
   char path[FILE_PATH_MAX];
   hf__file_info found;
-  hf_status status = hf__file_document_path(entity, key->id, path, err);
+  hf_status status = hf__file_document_path(collection, key->id, path, err);
   if (status == HF_OK) status = hf__file_document_read_whole(path, false, json, &found, err);
   if (status == HF_NOT_FOUND) {
-    status = hf__file_quarantine_check(entity, key->id, err);
+    status = hf__file_quarantine_check(collection, key->id, err);
     if (status == HF_OK) status = hf__file_document_read_whole(path, false, json, &found, err);
   }
   if (status == HF_OK && info) *info = (hf_info){.updated_at = found.modified};
   return status;
 }
 
-static hf_status has(void *store, void *txn, void *entity, const hf_key *key, hf_error *err) {
+static hf_status has(void *store, void *txn, void *collection, const hf_key *key, hf_error *err) {
   (void)store;
   (void)txn;
   char path[FILE_PATH_MAX];
-  hf_status status = hf__file_document_path(entity, key->id, path, err);
+  hf_status status = hf__file_document_path(collection, key->id, path, err);
   if (status || access(path, F_OK) == 0) return status;
   if (errno != ENOENT && errno != ENOTDIR) return hf__file_fail(errno, "look for", path, err);
-  return hf__file_quarantine_check(entity, key->id, err);
+  return hf__file_quarantine_check(collection, key->id, err);
 }
 
-static hf_status put(void *store, void *txn, void *entity, const hf_put *put, const hf_write_options *options,
+static hf_status put(void *store, void *txn, void *collection, const hf_put *put, const hf_write_options *options,
                      hf_info *info, hf_error *err) {
   (void)txn;
   char path[FILE_PATH_MAX];
   bool settled;
-  hf_status status = hf__file_document_path(entity, put->key.id, path, err);
+  hf_status status = hf__file_document_path(collection, put->key.id, path, err);
   if (status == HF_OK && options->if_absent) {
-    status = hf__file_quarantine_check(entity, put->key.id, err);
+    status = hf__file_quarantine_check(collection, put->key.id, err);
     if (status == HF_NOT_FOUND) status = HF_OK;
   }
   if (status == HF_OK) status = hf__file_document_write(store, path, put->json, options->if_absent, err);
   if (status) return status;
   info->updated_at = hf_now_ms();
   /* Also where the folder of quarantine is missing, which is nearly always so, this is one failing call. */
-  if (access(((hf__file_entity *)entity)->quarantine, F_OK)) return HF_OK;
-  return hf__file_fail_late(hf__file_quarantine_settle(entity, put->key.id, &settled, err), err);
+  if (access(((hf__file_collection *)collection)->quarantine, F_OK)) return HF_OK;
+  return hf__file_fail_late(hf__file_quarantine_settle(collection, put->key.id, &settled, err), err);
 }
 
-static hf_status remove_one(void *store, void *txn, void *entity, const hf_key *key, hf_error *err) {
+static hf_status remove_one(void *store, void *txn, void *collection, const hf_key *key, hf_error *err) {
   (void)store;
   (void)txn;
   char path[FILE_PATH_MAX];
   bool settled = false;
   hf_error why;
-  hf_status status = hf__file_document_path(entity, key->id, path, err);
-  if (status == HF_OK) status = hf__file_document_remove(entity, path, err);
+  hf_status status = hf__file_document_path(collection, key->id, path, err);
+  if (status == HF_OK) status = hf__file_document_remove(collection, path, err);
   if (status != HF_OK && status != HF_NOT_FOUND) return status;
-  hf_status settling = hf__file_quarantine_settle(entity, key->id, &settled, &why);
+  hf_status settling = hf__file_quarantine_settle(collection, key->id, &settled, &why);
   if (settling) {
     *err = why;
     return status == HF_OK ? hf__file_fail_late(settling, err) : settling;
@@ -176,9 +175,9 @@ static int clear_folder(void *arg, int parent, const char *name, int folder) {
   return c->synced && fsync(folder) && errno != EINVAL ? errno : 0;
 }
 
-static hf_status clear(void *store, void *txn, void *entity, hf_error *err) {
+static hf_status clear(void *store, void *txn, void *collection, hf_error *err) {
   const hf__file_store *s = store;
-  const hf__file_entity *e = entity;
+  const hf__file_collection *e = collection;
   (void)txn;
   char inside[FILE_PATH_MAX];
   struct clearing c = {s->options.durability == HF_DURABILITY_SYNC, false};
@@ -197,8 +196,8 @@ static hf_status clear(void *store, void *txn, void *entity, hf_error *err) {
   return c.changed || settled ? hf__file_fail_late(status, err) : status;
 }
 
-static hf_status count(void *store, void *txn, void *entity, uint64_t *n, hf_error *err) {
-  const hf__file_entity *e = entity;
+static hf_status count(void *store, void *txn, void *collection, uint64_t *n, hf_error *err) {
+  const hf__file_collection *e = collection;
   (void)store;
   (void)txn;
   hf__file_quarantine_heal_all(e);
@@ -208,7 +207,7 @@ static hf_status count(void *store, void *txn, void *entity, uint64_t *n, hf_err
 /* ---- walking */
 
 struct page {
-  const hf__file_entity *entity;
+  const hf__file_collection *collection;
   const hf_scan *scan;
   hf_page *page;
   hf_buffer json;
@@ -222,7 +221,7 @@ static hf_status add_document(struct page *p, hf_slice id, hf_error *err) {
   hf__file_info found = {.modified = 0};
   hf_slice text = {NULL, 0};
   hf_status status = HF_OK;
-  if (!p->scan->keys_only || p->old) status = hf__file_document_path(p->entity, id, path, err);
+  if (!p->scan->keys_only || p->old) status = hf__file_document_path(p->collection, id, path, err);
   if (p->scan->keys_only && p->old && status == HF_OK && access(path, F_OK)) return HF_NOT_FOUND;
   if (!p->scan->keys_only) {
     if (status == HF_OK) status = hf__file_document_read_whole(path, p->scan->report_corrupt, &p->json, &found, err);
@@ -262,19 +261,19 @@ static hf_status scan_listing(struct page *p, const hf_listing *listing, bool *m
   return status;
 }
 
-static hf_status scan(void *store, void *txn, void *entity, const hf_scan *scan, hf_page *page, bool *more,
+static hf_status scan(void *store, void *txn, void *collection, const hf_scan *scan, hf_page *page, bool *more,
                       hf_error *err) {
   hf__file_store *s = store;
   (void)txn;
-  hf_listing *listing = hf_walks_take(s->walks, entity, scan->walk);
-  struct page p = {.entity = entity, .scan = scan, .page = page, .old = listing != NULL};
-  if (!listing) hf__file_quarantine_heal_all(entity);
-  hf_status status = listing ? HF_OK : hf__file_list(p.entity->folder, &hf__file_documents, &listing, err);
+  hf_listing *listing = hf_walks_take(s->walks, collection, scan->walk);
+  struct page p = {.collection = collection, .scan = scan, .page = page, .old = listing != NULL};
+  if (!listing) hf__file_quarantine_heal_all(collection);
+  hf_status status = listing ? HF_OK : hf__file_list(p.collection->folder, &hf__file_documents, &listing, err);
   if (status) return status;
   status = scan_listing(&p, listing, more, err);
   hf_buffer_free(&p.json);
   if (*more)
-    hf_walks_leave(s->walks, entity, scan->walk, listing);
+    hf_walks_leave(s->walks, collection, scan->walk, listing);
   else
     hf_listing_free(listing);
   return status;
@@ -330,13 +329,13 @@ struct quarantine_sum {
 };
 
 /* How many of an entity type are in quarantine. */
-static hf_status count_quarantined(const hf__file_entity *e, uint64_t *n, hf_error *err) {
+static hf_status count_quarantined(const hf__file_collection *e, uint64_t *n, hf_error *err) {
   return hf__file_count(e->quarantine, &hf__file_reports, n, err);
 }
 
 static hf_status add_quarantined(void *arg, hf_slice name, hf_error *err) {
   struct quarantine_sum *sum = arg;
-  hf__file_entity *e;
+  hf__file_collection *e;
   uint64_t n = 0;
   hf_status status = hf__file_entity_new(sum->store, name, &e, err);
   if (status) return status;
@@ -346,9 +345,9 @@ static hf_status add_quarantined(void *arg, hf_slice name, hf_error *err) {
   return status;
 }
 
-static hf_status quarantined(void *store, void *entity, uint64_t *n, hf_error *err) {
+static hf_status quarantined(void *store, void *collection, uint64_t *n, hf_error *err) {
   hf__file_store *s = store;
-  if (entity) return count_quarantined(entity, n, err);
+  if (collection) return count_quarantined(collection, n, err);
   char path[FILE_PATH_MAX], name[HF_ID_MAX];
   struct quarantine_sum sum = {s, 0};
   snprintf(path, sizeof path, "%s/" FILE_QUARANTINE, s->path);
@@ -357,23 +356,23 @@ static hf_status quarantined(void *store, void *entity, uint64_t *n, hf_error *e
   return status;
 }
 
-static hf_status quarantine(void *store, void *entity, const hf_key *key, const char *problem, hf_error *err) {
+static hf_status quarantine(void *store, void *collection, const hf_key *key, const char *problem, hf_error *err) {
   (void)store;
-  return hf__file_quarantine_add(entity, key->id, problem, err);
+  return hf__file_quarantine_add(collection, key->id, problem, err);
 }
 
-static hf_status put_damaged(void *store, void *txn, void *entity, const hf_key *key, const char *problem,
+static hf_status put_damaged(void *store, void *txn, void *collection, const hf_key *key, const char *problem,
                              hf_slice bytes, hf_error *err) {
   (void)store;
   (void)txn;
-  return hf__file_quarantine_put(entity, key->id, problem, bytes, err);
+  return hf__file_quarantine_put(collection, key->id, problem, bytes, err);
 }
 
-static hf_status scan_damaged(void *store, void *txn, void *entity, const hf_scan *scan, hf_page *page, bool *more,
+static hf_status scan_damaged(void *store, void *txn, void *collection, const hf_scan *scan, hf_page *page, bool *more,
                               hf_error *err) {
   (void)store;
   (void)txn;
-  return hf__file_quarantine_list(entity, scan, page, more, err);
+  return hf__file_quarantine_list(collection, scan, page, more, err);
 }
 
 static hf_status count_name(void *arg, hf_slice name, hf_error *err) {
@@ -383,15 +382,16 @@ static hf_status count_name(void *arg, hf_slice name, hf_error *err) {
   return HF_OK;
 }
 
-static hf_status stat_store(void *store, void *txn, void *entity, hf_buffer *json, hf_error *err) {
+static hf_status stat_store(void *store, void *txn, void *collection, hf_buffer *json, hf_error *err) {
   const hf__file_store *s = store;
   char name[HF_ID_MAX];
   uint64_t n = 0, in_quarantine = 0;
-  hf_status status = entity ? count(store, txn, entity, &n, err) : each_name(s->path, name, 0, count_name, &n, err);
-  if (status == HF_OK) status = quarantined(store, entity, &in_quarantine, err);
+  hf_status status =
+      collection ? count(store, txn, collection, &n, err) : each_name(s->path, name, 0, count_name, &n, err);
+  if (status == HF_OK) status = quarantined(store, collection, &in_quarantine, err);
   if (status) return status;
   json->size = 0;
-  const hf__file_entity *e = entity;
+  const hf__file_collection *e = collection;
   bool ok = hf_buffer_printf(json, "{\"backend\":\"file\"") &&
             (!e || (hf_buffer_printf(json, ",\"entityName\":") && hf_buffer_quote(json, e->name))) &&
             hf_buffer_printf(json, ",\"path\":") && hf_buffer_quote(json, hf_text(e ? e->folder : s->path)) &&
@@ -409,8 +409,8 @@ const hf_backend hf__backend_file = {
     .identify = identify,
     .open = open_store,
     .close = close_store,
-    .entity_open = entity_open,
-    .entity_close = entity_close,
+    .collection_open = collection_open,
+    .collection_close = collection_close,
     .get = get,
     .has = has,
     .put = put,

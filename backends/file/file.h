@@ -33,8 +33,9 @@ typedef struct hf__file_kind {
   const char *suffix; /* after that */
 } hf__file_kind;
 
-extern const hf__file_kind hf__file_documents; /* below hf__file_entity.folder */
-extern const hf__file_kind hf__file_reports;   /* below hf__file_entity.quarantine: of those that stand for their ids */
+extern const hf__file_kind hf__file_documents; /* below hf__file_collection.folder */
+extern const hf__file_kind
+    hf__file_reports; /* below hf__file_collection.quarantine: of those that stand for their ids */
 
 /* Called for each file; the path of its folder is open as `folder`.  0 to go on, or errno to stop with. */
 typedef int (*hf__file_visit_fn)(void *arg, int folder, const char *leaf, hf_slice id);
@@ -77,7 +78,7 @@ int hf__file_rename_new(const char *from, const char *to);
 /* Writes it in one step.  if_absent: HF_CONFLICT if there is a file. */
 hf_status hf__file_document_write(hf__file_store *s, const char *path, hf_slice json, bool if_absent, hf_error *err);
 /* HF_NOT_FOUND if there is none. */
-hf_status hf__file_document_remove(const hf__file_entity *e, const char *path, hf_error *err);
+hf_status hf__file_document_remove(const hf__file_collection *e, const char *path, hf_error *err);
 
 /* ---- documents that another program may be writing: see partial.c */
 
@@ -106,19 +107,20 @@ hf_status hf__file_document_read_whole(const char *path, bool patient, hf_buffer
 
 /* HF_CORRUPT, saying why, if the id is there; HF_NOT_FOUND if not.  HF_OK: what was there has become whole, and has its
  * name again. */
-hf_status hf__file_quarantine_check(const hf__file_entity *e, hf_slice id, hf_error *err);
+hf_status hf__file_quarantine_check(const hf__file_collection *e, hf_slice id, hf_error *err);
 /* Gives all that have become whole their names again.  What fails stays where it is. */
-void hf__file_quarantine_heal_all(const hf__file_entity *e);
+void hf__file_quarantine_heal_all(const hf__file_collection *e);
 /* Moves a document there.  HF_NOT_FOUND: it is readable or gone.  HF_BUSY: somebody may be writing it. */
-hf_status hf__file_quarantine_add(hf__file_entity *e, hf_slice id, const char *problem, hf_error *err);
+hf_status hf__file_quarantine_add(hf__file_collection *e, hf_slice id, const char *problem, hf_error *err);
 /* Puts bytes there that are damaged in another store.  HF_CONFLICT: there is a sound document. */
-hf_status hf__file_quarantine_put(hf__file_entity *e, hf_slice id, const char *problem, hf_slice bytes, hf_error *err);
+hf_status hf__file_quarantine_put(hf__file_collection *e, hf_slice id, const char *problem, hf_slice bytes,
+                                  hf_error *err);
 /* Lists what is there, as the slot quarantine_scan. */
-hf_status hf__file_quarantine_list(const hf__file_entity *e, const hf_scan *scan, hf_page *page, bool *more,
+hf_status hf__file_quarantine_list(const hf__file_collection *e, const hf_scan *scan, hf_page *page, bool *more,
                                    hf_error *err);
 /* The id was written or removed: what is in quarantine no longer stands for it.  *settled: there was something. */
-hf_status hf__file_quarantine_settle(const hf__file_entity *e, hf_slice id, bool *settled, hf_error *err);
+hf_status hf__file_quarantine_settle(const hf__file_collection *e, hf_slice id, bool *settled, hf_error *err);
 /* The same for all ids; with *settled it may have failed half way. */
-hf_status hf__file_quarantine_settle_all(const hf__file_entity *e, bool *settled, hf_error *err);
+hf_status hf__file_quarantine_settle_all(const hf__file_collection *e, bool *settled, hf_error *err);
 
 #endif

@@ -38,7 +38,7 @@ struct report {
 static const char brought_mark[] = ",\"brought\":true";
 
 /* HF_NOT_FOUND: there is none. */
-static hf_status read_report(const hf__file_entity *e, hf_slice id, struct report *out, hf_error *err) {
+static hf_status read_report(const hf__file_collection *e, hf_slice id, struct report *out, hf_error *err) {
   char path[FILE_PATH_MAX], text[REPORT_MAX];
   hf_status status = hf__file_quarantine_path(e, id, report_suffix, path, err);
   if (status) return status;
@@ -56,7 +56,7 @@ static hf_status read_report(const hf__file_entity *e, hf_slice id, struct repor
 }
 
 /* Flushes the folders of both names, as far as that is possible. */
-static void sync_both(const hf__file_entity *e, const char *one, const char *other) {
+static void sync_both(const hf__file_collection *e, const char *one, const char *other) {
   int fd;
   bool synced = e->store->options.durability == HF_DURABILITY_SYNC;
   if (hf__file_folder_open(one, synced, &fd) == 0) hf__file_folder_flush(fd, one);
@@ -64,7 +64,7 @@ static void sync_both(const hf__file_entity *e, const char *one, const char *oth
 }
 
 /* Gives a document that has become whole its name again.  False: it has not, or cannot get it. */
-static bool heal(const hf__file_entity *e, hf_slice id) {
+static bool heal(const hf__file_collection *e, hf_slice id) {
   char kept[FILE_PATH_MAX], path[FILE_PATH_MAX];
   hf_buffer json = HF_BUFFER_INIT;
   hf__file_info info;
@@ -85,7 +85,7 @@ static bool heal(const hf__file_entity *e, hf_slice id) {
   return true;
 }
 
-hf_status hf__file_quarantine_check(const hf__file_entity *e, hf_slice id, hf_error *err) {
+hf_status hf__file_quarantine_check(const hf__file_collection *e, hf_slice id, hf_error *err) {
   struct report r;
   hf_status status = read_report(e, id, &r, err);
   if (status) return status;
@@ -94,7 +94,7 @@ hf_status hf__file_quarantine_check(const hf__file_entity *e, hf_slice id, hf_er
 }
 
 static int heal_one(void *arg, int folder, const char *leaf, hf_slice id) {
-  const hf__file_entity *e = arg;
+  const hf__file_collection *e = arg;
   char report[FILE_PATH_MAX], kept[FILE_PATH_MAX];
   hf__file_info moved, now;
   struct report r;
@@ -110,13 +110,13 @@ static int heal_one(void *arg, int folder, const char *leaf, hf_slice id) {
   return 0;
 }
 
-void hf__file_quarantine_heal_all(const hf__file_entity *e) {
+void hf__file_quarantine_heal_all(const hf__file_collection *e) {
   if (access(e->quarantine, F_OK) || e->store->options.read_only) return;
   hf__file_visit(e->quarantine, &hf__file_reports, heal_one, NULL, (void *)(uintptr_t)e);
 }
 
-static hf_status write_report(hf__file_entity *e, hf_slice id, const char *from, const char *path, const char *problem,
-                              bool brought, hf_error *err) {
+static hf_status write_report(hf__file_collection *e, hf_slice id, const char *from, const char *path,
+                              const char *problem, bool brought, hf_error *err) {
   hf_buffer text = HF_BUFFER_INIT;
   bool ok = hf_buffer_printf(&text, "{\"entityName\":") && hf_buffer_quote(&text, e->name) &&
             hf_buffer_printf(&text, ",\"entityId\":") && hf_buffer_quote(&text, id) &&
@@ -133,7 +133,7 @@ static hf_status write_report(hf__file_entity *e, hf_slice id, const char *from,
 /* One process at a time moves or brings documents there: two that have the same one would take each other's for old
  * ones, or write over them.
  * *fd is -1 where the filesystem has no such locks. */
-static hf_status lock_folder(const hf__file_entity *e, int *fd, hf_error *err) {
+static hf_status lock_folder(const hf__file_collection *e, int *fd, hf_error *err) {
   int number = hf__file_make_folders(e->quarantine, e->store->options.durability == HF_DURABILITY_SYNC);
   if (number) return hf__file_fail(number, "make", e->quarantine, err);
   *fd = open(e->quarantine, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -162,7 +162,7 @@ static hf_status compare(const char *path, const hf__file_info *found, hf_error 
 }
 
 /* Moves the document.  If it was not the one that was found it goes back, unless there is a newer one. */
-static hf_status move(const hf__file_entity *e, hf_slice id, const char *from, const char *to,
+static hf_status move(const hf__file_collection *e, hf_slice id, const char *from, const char *to,
                       const hf__file_info *found, hf_error *err) {
   hf_error why;
   bool settled;
@@ -179,7 +179,7 @@ static hf_status move(const hf__file_entity *e, hf_slice id, const char *from, c
 }
 
 /* Writes the report and moves the document.  Under the lock. */
-static hf_status add(hf__file_entity *e, hf_slice id, const char *problem, const char *from, hf_error *err) {
+static hf_status add(hf__file_collection *e, hf_slice id, const char *problem, const char *from, hf_error *err) {
   char to[FILE_PATH_MAX], report[FILE_PATH_MAX];
   bool settled;
   hf_buffer json = HF_BUFFER_INIT;
@@ -207,7 +207,7 @@ static hf_status add(hf__file_entity *e, hf_slice id, const char *problem, const
   return status;
 }
 
-hf_status hf__file_quarantine_add(hf__file_entity *e, hf_slice id, const char *problem, hf_error *err) {
+hf_status hf__file_quarantine_add(hf__file_collection *e, hf_slice id, const char *problem, hf_error *err) {
   char from[FILE_PATH_MAX];
   int lock = -1;
   hf_status status = hf__file_document_path(e, id, from, err);
@@ -238,7 +238,7 @@ static hf_status read_bytes(const char *path, hf_buffer *bytes, hf_error *err) {
 }
 
 /* Whether these bytes are what is in quarantine under the id. */
-static hf_status is_there(const hf__file_entity *e, hf_slice id, const char *path, hf_slice bytes, bool *same,
+static hf_status is_there(const hf__file_collection *e, hf_slice id, const char *path, hf_slice bytes, bool *same,
                           hf_error *err) {
   struct report r;
   hf_buffer there = HF_BUFFER_INIT;
@@ -251,7 +251,7 @@ static hf_status is_there(const hf__file_entity *e, hf_slice id, const char *pat
 }
 
 /* A sound document stays, an unreadable one goes to quarantine first. */
-static hf_status make_way(hf__file_entity *e, hf_slice id, const char *document, hf_error *err) {
+static hf_status make_way(hf__file_collection *e, hf_slice id, const char *document, hf_error *err) {
   hf_buffer json = HF_BUFFER_INIT;
   hf__file_info info;
   hf_status found = hf__file_document_read(document, &json, &info, err);
@@ -267,7 +267,7 @@ static hf_status make_way(hf__file_entity *e, hf_slice id, const char *document,
 }
 
 /* Writes the bytes and their report, unless they are there.  Under the lock. */
-static hf_status bring(hf__file_entity *e, hf_slice id, const char *document, const char *problem, hf_slice bytes,
+static hf_status bring(hf__file_collection *e, hf_slice id, const char *document, const char *problem, hf_slice bytes,
                        hf_error *err) {
   char to[FILE_PATH_MAX], report[FILE_PATH_MAX];
   bool same, settled, synced = e->store->options.durability == HF_DURABILITY_SYNC;
@@ -282,7 +282,8 @@ static hf_status bring(hf__file_entity *e, hf_slice id, const char *document, co
   return status ? status : write_report(e, id, document, report, problem, true, err);
 }
 
-hf_status hf__file_quarantine_put(hf__file_entity *e, hf_slice id, const char *problem, hf_slice bytes, hf_error *err) {
+hf_status hf__file_quarantine_put(hf__file_collection *e, hf_slice id, const char *problem, hf_slice bytes,
+                                  hf_error *err) {
   char document[FILE_PATH_MAX];
   int lock = -1;
   hf_status status = hf__file_document_path(e, id, document, err);
@@ -297,7 +298,7 @@ hf_status hf__file_quarantine_put(hf__file_entity *e, hf_slice id, const char *p
 /* ---- listing */
 
 /* Adds one of them.  HF_NOT_FOUND: it was settled meanwhile. */
-static hf_status add_entry(const hf__file_entity *e, hf_slice id, bool keys_only, hf_buffer *bytes, hf_page *page,
+static hf_status add_entry(const hf__file_collection *e, hf_slice id, bool keys_only, hf_buffer *bytes, hf_page *page,
                            hf_error *err) {
   char path[FILE_PATH_MAX];
   struct report r;
@@ -312,7 +313,7 @@ static hf_status add_entry(const hf__file_entity *e, hf_slice id, bool keys_only
   return HF_OK;
 }
 
-hf_status hf__file_quarantine_list(const hf__file_entity *e, const hf_scan *scan, hf_page *page, bool *more,
+hf_status hf__file_quarantine_list(const hf__file_collection *e, const hf_scan *scan, hf_page *page, bool *more,
                                    hf_error *err) {
   hf_listing *listing = NULL;
   size_t first, end, taken = 0, size = 0;
@@ -363,7 +364,7 @@ static int settle(const char *path, bool *settled) {
   return number == ENOENT || number == ENOTDIR ? 0 : number;
 }
 
-hf_status hf__file_quarantine_settle(const hf__file_entity *e, hf_slice id, bool *settled, hf_error *err) {
+hf_status hf__file_quarantine_settle(const hf__file_collection *e, hf_slice id, bool *settled, hf_error *err) {
   char path[FILE_PATH_MAX], report[FILE_PATH_MAX];
   *settled = false;
   int folder = -1, number = 0;
@@ -383,7 +384,7 @@ hf_status hf__file_quarantine_settle(const hf__file_entity *e, hf_slice id, bool
 }
 
 struct settling {
-  const hf__file_entity *entity;
+  const hf__file_collection *collection;
   hf_status status;
   hf_error *err;
   bool *settled;
@@ -394,12 +395,12 @@ static int settle_one(void *arg, int folder, const char *leaf, hf_slice id) {
   bool settled;
   (void)folder;
   (void)leaf;
-  s->status = hf__file_quarantine_settle(s->entity, id, &settled, s->err);
+  s->status = hf__file_quarantine_settle(s->collection, id, &settled, s->err);
   *s->settled |= settled;
   return s->status ? ECANCELED : 0;
 }
 
-hf_status hf__file_quarantine_settle_all(const hf__file_entity *e, bool *settled, hf_error *err) {
+hf_status hf__file_quarantine_settle_all(const hf__file_collection *e, bool *settled, hf_error *err) {
   struct settling s = {e, HF_OK, err, settled};
   *settled = false;
   int number = hf__file_visit(e->quarantine, &hf__file_reports, settle_one, NULL, &s);

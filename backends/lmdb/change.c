@@ -29,7 +29,7 @@ enum kind {
 struct work {
   hf__lmdb_env *env;
   hf__lmdb_txn *t;
-  hf__lmdb_entity *entity;
+  hf__lmdb_collection *collection;
   MDB_dbi dbi;            /* 0: the type is not in the store */
   bool nothing_to_settle; /* nothing at all is in quarantine, which is nearly always so */
 };
@@ -49,27 +49,27 @@ static int passed(struct work *w, enum kind kind, const hf_key *key, size_t *set
   w->t->changed |= kind != REMOVE; /* which says itself whether there was a record */
   w->t->certain |= kind == PUT;
   if (w->nothing_to_settle || kind == CREATE || kind == QUARANTINE) return 0;
-  int rc = hf__lmdb_quarantine_settle(w->env, w->t->mdb, w->entity, key, settled);
+  int rc = hf__lmdb_quarantine_settle(w->env, w->t->mdb, w->collection, key, settled);
   w->t->changed |= rc || *settled;
   return rc;
 }
 
 /* Finds the database of the type; with `create` makes it where there is none. */
 static hf_status enter(struct work *w, bool create, hf_error *err) {
-  hf_status status = hf__lmdb_write_dbi(w->env, w->t, w->entity, &w->dbi, err);
+  hf_status status = hf__lmdb_write_dbi(w->env, w->t, w->collection, &w->dbi, err);
   w->nothing_to_settle = hf__lmdb_quarantine_is_empty(w->env, w->t->mdb);
   if (status || w->dbi || !create) return status;
   size_t settled;
-  status = hf__lmdb_make_dbi(w->env, w->t, w->entity, &w->dbi, err);
+  status = hf__lmdb_make_dbi(w->env, w->t, w->collection, &w->dbi, err);
   int rc = status ? 0 : passed(w, CREATE, NULL, &settled);
   return rc ? fail(w, rc, err) : status;
 }
 
 /* Runs the body in the transaction, or in one of its own: when the map is full that is undone, the map grows, and it is
  * done again.  Operations of several threads that are to share one commit would share it here. */
-static hf_status change(void *store, void *txn, void *entity, body_fn body, void *what, bool frees, hf_error *err) {
+static hf_status change(void *store, void *txn, void *collection, body_fn body, void *what, bool frees, hf_error *err) {
   hf__lmdb_env *env = store;
-  struct work w = {.env = env, .t = txn, .entity = entity};
+  struct work w = {.env = env, .t = txn, .collection = collection};
   if (txn) {
     hf_status status = body(&w, what, err);
     if (status == HF_FULL && w.t->map_full && hf__lmdb_can_grow(env))
@@ -107,7 +107,7 @@ static hf_status check_conditions(struct work *w, const struct put_one *p, hf_er
   int rc = mdb_get(w->t->mdb, w->dbi, &k, &v);
   if (rc && rc != MDB_NOTFOUND) return hf__lmdb_fail(w->env, rc, "read", err);
   if (rc == MDB_NOTFOUND) { /* what is in quarantine is neither absent nor without a revision */
-    hf_status status = hf__lmdb_quarantine_check(w->env, w->t->mdb, w->entity, key, err);
+    hf_status status = hf__lmdb_quarantine_check(w->env, w->t->mdb, w->collection, key, err);
     if (status != HF_NOT_FOUND) return status;
   }
   hf_slice text;
@@ -136,10 +136,10 @@ static hf_status do_put(struct work *w, void *what, hf_error *err) {
   return rc ? fail(w, rc, err) : HF_OK;
 }
 
-hf_status hf__lmdb_put(void *store, void *txn, void *entity, const hf_put *put, const hf_write_options *options,
+hf_status hf__lmdb_put(void *store, void *txn, void *collection, const hf_put *put, const hf_write_options *options,
                        hf_info *info, hf_error *err) {
   struct put_one one = {put, options, info};
-  return change(store, txn, entity, do_put, &one, false, err);
+  return change(store, txn, collection, do_put, &one, false, err);
 }
 
 struct put_many {
@@ -167,9 +167,9 @@ static hf_status do_put_many(struct work *w, void *what, hf_error *err) {
   return rc ? fail(w, rc, err) : HF_OK;
 }
 
-hf_status hf__lmdb_put_many(void *store, void *txn, void *entity, const hf_put *puts, size_t count, hf_error *err) {
+hf_status hf__lmdb_put_many(void *store, void *txn, void *collection, const hf_put *puts, size_t count, hf_error *err) {
   struct put_many many = {puts, count};
-  return change(store, txn, entity, do_put_many, &many, false, err);
+  return change(store, txn, collection, do_put_many, &many, false, err);
 }
 
 /* ---- removing */
@@ -204,15 +204,15 @@ static hf_status do_remove(struct work *w, void *what, hf_error *err) {
   return status ? status : r->removed ? HF_OK : HF_NOT_FOUND;
 }
 
-hf_status hf__lmdb_remove(void *store, void *txn, void *entity, const hf_key *key, hf_error *err) {
+hf_status hf__lmdb_remove(void *store, void *txn, void *collection, const hf_key *key, hf_error *err) {
   struct remove_many one = {key, 1, 0};
-  return change(store, txn, entity, do_remove, &one, true, err);
+  return change(store, txn, collection, do_remove, &one, true, err);
 }
 
-hf_status hf__lmdb_remove_many(void *store, void *txn, void *entity, const hf_key *keys, size_t count,
+hf_status hf__lmdb_remove_many(void *store, void *txn, void *collection, const hf_key *keys, size_t count,
                                uint64_t *removed, hf_error *err) {
   struct remove_many many = {keys, count, 0};
-  hf_status status = change(store, txn, entity, do_remove_many, &many, true, err);
+  hf_status status = change(store, txn, collection, do_remove_many, &many, true, err);
   *removed = many.removed;
   return status;
 }
@@ -227,8 +227,8 @@ static hf_status do_clear(struct work *w, void *what, hf_error *err) {
   return rc ? fail(w, rc, err) : HF_OK;
 }
 
-hf_status hf__lmdb_clear(void *store, void *txn, void *entity, hf_error *err) {
-  return change(store, txn, entity, do_clear, NULL, true, err);
+hf_status hf__lmdb_clear(void *store, void *txn, void *collection, hf_error *err) {
+  return change(store, txn, collection, do_clear, NULL, true, err);
 }
 
 /* ---- putting aside */
@@ -248,7 +248,7 @@ static int put_aside(struct work *w, const hf_key *key, const MDB_val *record, c
   size_t settled;
   MDB_val k = hf__lmdb_val(key->order);
   hf_slice bytes = {record->mv_data, record->mv_size};
-  int rc = hf__lmdb_quarantine_keep(w->env, w->t->mdb, w->entity, key, bytes, problem);
+  int rc = hf__lmdb_quarantine_keep(w->env, w->t->mdb, w->collection, key, bytes, problem);
   if (rc == 0) rc = mdb_del(w->t->mdb, w->dbi, &k, NULL);
   return rc ? rc : passed(w, QUARANTINE, key, &settled);
 }
@@ -271,9 +271,9 @@ static hf_status do_quarantine(struct work *w, void *what, hf_error *err) {
   return rc ? fail(w, rc, err) : HF_OK;
 }
 
-hf_status hf__lmdb_quarantine(void *store, void *entity, const hf_key *key, const char *problem, hf_error *err) {
+hf_status hf__lmdb_quarantine(void *store, void *collection, const hf_key *key, const char *problem, hf_error *err) {
   struct doubt d = {key, problem};
-  hf_status status = change(store, NULL, entity, do_quarantine, &d, true, err);
+  hf_status status = change(store, NULL, collection, do_quarantine, &d, true, err);
   return status == HF_BUSY ? HF_IO : status; /* it is unreadable whatever keeps us from moving it */
 }
 
@@ -296,13 +296,13 @@ static hf_status do_put_damaged(struct work *w, void *what, hf_error *err) {
     rc = put_aside(w, d->key, &v, problem);
   }
   if (rc == 0 || rc == MDB_NOTFOUND)
-    rc = hf__lmdb_quarantine_put(w->env, w->t->mdb, w->entity, d->key, d->bytes, d->problem);
+    rc = hf__lmdb_quarantine_put(w->env, w->t->mdb, w->collection, d->key, d->bytes, d->problem);
   if (rc == 0) rc = passed(w, QUARANTINE, d->key, &settled);
   return rc ? fail(w, rc, err) : HF_OK;
 }
 
-hf_status hf__lmdb_put_damaged(void *store, void *txn, void *entity, const hf_key *key, const char *problem,
+hf_status hf__lmdb_put_damaged(void *store, void *txn, void *collection, const hf_key *key, const char *problem,
                                hf_slice bytes, hf_error *err) {
   struct damaged d = {key, problem, bytes};
-  return change(store, txn, entity, do_put_damaged, &d, false, err);
+  return change(store, txn, collection, do_put_damaged, &d, false, err);
 }

@@ -9,21 +9,21 @@
 #include "holdfast/backend.h"
 
 /* hf_backend.put */
-hf_status hf__lmdb_put(void *store, void *txn, void *entity, const hf_put *put, const hf_write_options *options,
+hf_status hf__lmdb_put(void *store, void *txn, void *collection, const hf_put *put, const hf_write_options *options,
                        hf_info *info, hf_error *err);
 /* hf_backend.put_many */
-hf_status hf__lmdb_put_many(void *store, void *txn, void *entity, const hf_put *puts, size_t count, hf_error *err);
+hf_status hf__lmdb_put_many(void *store, void *txn, void *collection, const hf_put *puts, size_t count, hf_error *err);
 /* hf_backend.remove */
-hf_status hf__lmdb_remove(void *store, void *txn, void *entity, const hf_key *key, hf_error *err);
+hf_status hf__lmdb_remove(void *store, void *txn, void *collection, const hf_key *key, hf_error *err);
 /* hf_backend.remove_many */
-hf_status hf__lmdb_remove_many(void *store, void *txn, void *entity, const hf_key *keys, size_t count,
+hf_status hf__lmdb_remove_many(void *store, void *txn, void *collection, const hf_key *keys, size_t count,
                                uint64_t *removed, hf_error *err);
 /* hf_backend.clear */
-hf_status hf__lmdb_clear(void *store, void *txn, void *entity, hf_error *err);
+hf_status hf__lmdb_clear(void *store, void *txn, void *collection, hf_error *err);
 /* hf_backend.quarantine */
-hf_status hf__lmdb_quarantine(void *store, void *entity, const hf_key *key, const char *problem, hf_error *err);
+hf_status hf__lmdb_quarantine(void *store, void *collection, const hf_key *key, const char *problem, hf_error *err);
 /* hf_backend.quarantine_put */
-hf_status hf__lmdb_put_damaged(void *store, void *txn, void *entity, const hf_key *key, const char *problem,
+hf_status hf__lmdb_put_damaged(void *store, void *txn, void *collection, const hf_key *key, const char *problem,
                                hf_slice bytes, hf_error *err);
 
 #endif

@@ -15,7 +15,7 @@ void hf__lmdb_close_cold(hf__lmdb_env *env) {
   MDB_txn *taken[READER_POOL] = {NULL};
   hf__lmdb_exclusive_begin(env, taken);
   for (int pass = 0; pass < 2 && !env->snapshots && env->dbis_open > OPEN_DBIS_MAX * 3 / 4; pass++)
-    for (hf__lmdb_entity **link = &env->entities, *e; (e = *link) && env->dbis_open > OPEN_DBIS_MAX * 3 / 4;) {
+    for (hf__lmdb_collection **link = &env->entities, *e; (e = *link) && env->dbis_open > OPEN_DBIS_MAX * 3 / 4;) {
       MDB_dbi dbi = atomic_load(&e->dbi);
       if (dbi && !atomic_exchange(&e->touched, false)) {
         mdb_dbi_close(env->mdb, dbi);
@@ -32,7 +32,7 @@ void hf__lmdb_close_cold(hf__lmdb_env *env) {
   hf__lmdb_exclusive_end(env, taken);
 }
 
-hf_status hf__lmdb_open_dbi(hf__lmdb_env *env, hf__lmdb_entity *e, bool *exists, hf_error *err) {
+hf_status hf__lmdb_open_dbi(hf__lmdb_env *env, hf__lmdb_collection *e, bool *exists, hf_error *err) {
   hf_status status = HF_OK;
   hf__lmdb_lock(&env->write_lock);
   *exists = atomic_load(&e->dbi) != 0;
@@ -61,10 +61,10 @@ hf_status hf__lmdb_open_dbi(hf__lmdb_env *env, hf__lmdb_entity *e, bool *exists,
   return status;
 }
 
-hf_status hf__lmdb_entity_open(hf__lmdb_env *env, hf_slice name, hf__lmdb_entity **out, hf_error *err) {
+hf_status hf__lmdb_collection_open(hf__lmdb_env *env, hf_slice name, hf__lmdb_collection **out, hf_error *err) {
   hf_status status = HF_OK;
   hf__lmdb_lock(&env->gate);
-  hf__lmdb_entity *e = env->entities;
+  hf__lmdb_collection *e = env->entities;
   while (e && (e->name_size != name.size || memcmp(e->name, name.data, name.size) != 0)) e = e->next;
   if (!e) {
     e = calloc(1, sizeof *e);
@@ -86,19 +86,19 @@ hf_status hf__lmdb_entity_open(hf__lmdb_env *env, hf_slice name, hf__lmdb_entity
   return status;
 }
 
-void hf__lmdb_entity_close(hf__lmdb_env *env, hf__lmdb_entity *entity) {
+void hf__lmdb_collection_close(hf__lmdb_env *env, hf__lmdb_collection *collection) {
   hf__lmdb_lock(&env->gate);
   /* One with an open database stays on the list: the database is still open, and may be wanted again. */
-  if (--entity->refs == 0 && atomic_load(&entity->dbi) == 0 && entity->txn_dbi == 0) {
-    hf__lmdb_entity **link = &env->entities;
-    while (*link != entity) link = &(*link)->next;
-    *link = entity->next;
-    free(entity);
+  if (--collection->refs == 0 && atomic_load(&collection->dbi) == 0 && collection->txn_dbi == 0) {
+    hf__lmdb_collection **link = &env->entities;
+    while (*link != collection) link = &(*link)->next;
+    *link = collection->next;
+    free(collection);
   }
   pthread_mutex_unlock(&env->gate);
 }
 
-int hf__lmdb_has_type(const hf__lmdb_env *env, MDB_txn *txn, hf__lmdb_entity *e) {
+int hf__lmdb_has_type(const hf__lmdb_env *env, MDB_txn *txn, hf__lmdb_collection *e) {
   MDB_val k = {e->name_size, e->name}, v;
   return mdb_get(txn, env->main_dbi, &k, &v);
 }
@@ -109,10 +109,10 @@ void hf__lmdb_note_full(hf__lmdb_txn *t) {
   for (; t; t = t->parent) t->map_full = true;
 }
 
-bool hf__lmdb_remember_opened(hf__lmdb_txn *t, hf__lmdb_entity *e) {
+bool hf__lmdb_remember_opened(hf__lmdb_txn *t, hf__lmdb_collection *e) {
   if (t->opened_count == t->opened_capacity) {
     size_t capacity = t->opened_capacity ? t->opened_capacity * 2 : 8;
-    hf__lmdb_entity **opened = realloc(t->opened, capacity * sizeof(hf__lmdb_entity *));
+    hf__lmdb_collection **opened = realloc(t->opened, capacity * sizeof(hf__lmdb_collection *));
     if (!opened) return false;
     t->opened = opened;
     t->opened_capacity = capacity;
@@ -123,7 +123,7 @@ bool hf__lmdb_remember_opened(hf__lmdb_txn *t, hf__lmdb_entity *e) {
 
 void hf__lmdb_settle_opened(hf__lmdb_env *env, hf__lmdb_txn *t, bool keep) {
   for (size_t i = 0; i < t->opened_count; i++) {
-    hf__lmdb_entity *e = t->opened[i];
+    hf__lmdb_collection *e = t->opened[i];
     if (keep) {
       atomic_store_explicit(&e->dbi, e->txn_dbi, memory_order_release);
       env->dbis_open++;
@@ -136,7 +136,7 @@ void hf__lmdb_settle_opened(hf__lmdb_env *env, hf__lmdb_txn *t, bool keep) {
 }
 
 /* Opens the database in the transaction; MDB_CREATE in `flags` makes it. */
-static hf_status open_in_txn(hf__lmdb_env *env, hf__lmdb_txn *t, hf__lmdb_entity *e, unsigned flags, MDB_dbi *dbi,
+static hf_status open_in_txn(hf__lmdb_env *env, hf__lmdb_txn *t, hf__lmdb_collection *e, unsigned flags, MDB_dbi *dbi,
                              hf_error *err) {
   int rc = mdb_dbi_open(t->mdb, e->name, flags, dbi);
   if (rc == MDB_NOTFOUND) {
@@ -152,12 +152,12 @@ static hf_status open_in_txn(hf__lmdb_env *env, hf__lmdb_txn *t, hf__lmdb_entity
   return HF_OK;
 }
 
-hf_status hf__lmdb_write_dbi(hf__lmdb_env *env, hf__lmdb_txn *t, hf__lmdb_entity *e, MDB_dbi *dbi, hf_error *err) {
+hf_status hf__lmdb_write_dbi(hf__lmdb_env *env, hf__lmdb_txn *t, hf__lmdb_collection *e, MDB_dbi *dbi, hf_error *err) {
   if (!atomic_load_explicit(&e->touched, memory_order_relaxed)) atomic_store(&e->touched, true);
   *dbi = e->txn_dbi ? e->txn_dbi : atomic_load_explicit(&e->dbi, memory_order_relaxed);
   return *dbi ? HF_OK : open_in_txn(env, t, e, 0, dbi, err);
 }
 
-hf_status hf__lmdb_make_dbi(hf__lmdb_env *env, hf__lmdb_txn *t, hf__lmdb_entity *e, MDB_dbi *dbi, hf_error *err) {
+hf_status hf__lmdb_make_dbi(hf__lmdb_env *env, hf__lmdb_txn *t, hf__lmdb_collection *e, MDB_dbi *dbi, hf_error *err) {
   return open_in_txn(env, t, e, MDB_CREATE, dbi, err);
 }

@@ -9,11 +9,11 @@
 #include "env.h"
 
 /* Begins to use an entity type. */
-hf_status hf__lmdb_entity_open(hf__lmdb_env *env, hf_slice name, hf__lmdb_entity **out, hf_error *err);
-void hf__lmdb_entity_close(hf__lmdb_env *env, hf__lmdb_entity *entity);
+hf_status hf__lmdb_collection_open(hf__lmdb_env *env, hf_slice name, hf__lmdb_collection **out, hf_error *err);
+void hf__lmdb_collection_close(hf__lmdb_env *env, hf__lmdb_collection *collection);
 
 /* Opens the entity's database, if the store has it, in a transaction of its own.  *exists false: it has not. */
-hf_status hf__lmdb_open_dbi(hf__lmdb_env *env, hf__lmdb_entity *entity, bool *exists, hf_error *err);
+hf_status hf__lmdb_open_dbi(hf__lmdb_env *env, hf__lmdb_collection *collection, bool *exists, hf_error *err);
 
 /* Closes databases that have not been used lately, until few enough are open.  Needs write_lock, and no transaction. */
 void hf__lmdb_close_cold(hf__lmdb_env *env);
@@ -25,21 +25,22 @@ static inline bool hf__lmdb_knows_dbi(MDB_txn *txn, MDB_dbi dbi) {
 }
 
 /* Whether the store has the entity type at the moment that the transaction sees: LMDB's result, MDB_NOTFOUND if not. */
-int hf__lmdb_has_type(const hf__lmdb_env *env, MDB_txn *txn, hf__lmdb_entity *entity);
+int hf__lmdb_has_type(const hf__lmdb_env *env, MDB_txn *txn, hf__lmdb_collection *collection);
 
 /* ---- in the write transaction */
 
 /* The entity's database for writing; *dbi is 0 where there is none. */
-hf_status hf__lmdb_write_dbi(hf__lmdb_env *env, hf__lmdb_txn *txn, hf__lmdb_entity *entity, MDB_dbi *dbi,
+hf_status hf__lmdb_write_dbi(hf__lmdb_env *env, hf__lmdb_txn *txn, hf__lmdb_collection *collection, MDB_dbi *dbi,
                              hf_error *err);
 /* Makes it, where there is none. */
-hf_status hf__lmdb_make_dbi(hf__lmdb_env *env, hf__lmdb_txn *txn, hf__lmdb_entity *entity, MDB_dbi *dbi, hf_error *err);
+hf_status hf__lmdb_make_dbi(hf__lmdb_env *env, hf__lmdb_txn *txn, hf__lmdb_collection *collection, MDB_dbi *dbi,
+                            hf_error *err);
 
 /* Notes in the transaction, and those around it, that the map is full. */
 void hf__lmdb_note_full(hf__lmdb_txn *txn);
 
 /* Notes that the transaction opened the entity's database.  False: out of memory. */
-bool hf__lmdb_remember_opened(hf__lmdb_txn *txn, hf__lmdb_entity *entity);
+bool hf__lmdb_remember_opened(hf__lmdb_txn *txn, hf__lmdb_collection *collection);
 
 /* Settles the handles that the transaction opened: kept, or closed by LMDB. */
 void hf__lmdb_settle_opened(hf__lmdb_env *env, hf__lmdb_txn *txn, bool keep);

@@ -59,8 +59,8 @@ enum {
 #define QUARANTINE_DB "\001quarantine"
 
 /* An entity type; one per name and environment, shared by all handles. */
-typedef struct hf__lmdb_entity {
-  struct hf__lmdb_entity *next;
+typedef struct hf__lmdb_collection {
+  struct hf__lmdb_collection *next;
   size_t refs;
   _Atomic MDB_dbi dbi;     /* 0: not open (or not in the store at all) */
   _Atomic bool touched;    /* used since the last search for cold ones */
@@ -68,7 +68,7 @@ typedef struct hf__lmdb_entity {
   uint64_t name_hash;
   size_t name_size;
   char name[HF_ID_MAX + 1];
-} hf__lmdb_entity;
+} hf__lmdb_collection;
 
 enum { FEATURE_TEXT = 256 }; /* room for what is said of an unknown feature */
 
@@ -107,7 +107,7 @@ typedef struct hf__lmdb_env {
   pthread_mutex_t gate; /* readers_made, snapshots, entities; held while the pool is emptied */
   unsigned readers_made;
   unsigned snapshots; /* open snapshots: they keep the map and the databases as they are */
-  hf__lmdb_entity *entities;
+  hf__lmdb_collection *entities;
 
   pthread_mutex_t write_lock; /* the thread that writes, or opens or closes named databases */
   unsigned dbis_open;
@@ -122,14 +122,14 @@ typedef struct hf__lmdb_txn {
   MDB_txn *mdb;
   hf_txn_kind kind;
   struct hf__lmdb_txn *parent;
-  bool held;                /* the core's: a write that fails for lack of map cannot be repeated here */
-  bool map_full;            /* it failed so */
-  size_t map_size;          /* when it began */
-  bool changed;             /* something may have been written: the commit leaves its number */
-  bool certain;             /* something was */
-  bool resettled;           /* format, features or settings were, too */
-  bool lost;                /* a snapshot that slipped to another moment: nothing more may be read in it */
-  hf__lmdb_entity **opened; /* entities whose txn_dbi it set */
+  bool held;                    /* the core's: a write that fails for lack of map cannot be repeated here */
+  bool map_full;                /* it failed so */
+  size_t map_size;              /* when it began */
+  bool changed;                 /* something may have been written: the commit leaves its number */
+  bool certain;                 /* something was */
+  bool resettled;               /* format, features or settings were, too */
+  bool lost;                    /* a snapshot that slipped to another moment: nothing more may be read in it */
+  hf__lmdb_collection **opened; /* entities whose txn_dbi it set */
   size_t opened_count, opened_capacity;
 } hf__lmdb_txn;
 

@@ -53,14 +53,14 @@ static hf_status open_store(const hf_location *at, void **store, hf_error *err) 
 
 static void close_store(void *store) { hf__lmdb_close(store); }
 
-static hf_status entity_open(void *store, hf_slice name, void **entity, hf_error *err) {
-  hf__lmdb_entity *e;
-  hf_status status = hf__lmdb_entity_open(store, name, &e, err);
-  *entity = e;
+static hf_status collection_open(void *store, hf_slice name, void **collection, hf_error *err) {
+  hf__lmdb_collection *e;
+  hf_status status = hf__lmdb_collection_open(store, name, &e, err);
+  *collection = e;
   return status;
 }
 
-static void entity_close(void *store, void *entity) { hf__lmdb_entity_close(store, entity); }
+static void collection_close(void *store, void *collection) { hf__lmdb_collection_close(store, collection); }
 
 /* ---- transactions */
 
@@ -102,11 +102,11 @@ static void abort_txn(void *store, void *txn) {
 
 /* ---- reading */
 
-static hf_status get(void *store, void *txn, void *entity, const hf_key *key, hf_buffer *json, hf_info *info,
+static hf_status get(void *store, void *txn, void *collection, const hf_key *key, hf_buffer *json, hf_info *info,
                      hf_error *err) {
   MDB_txn *t;
   MDB_dbi dbi;
-  hf_status status = hf__lmdb_read_entity(store, txn, entity, &t, &dbi, err);
+  hf_status status = hf__lmdb_read_collection(store, txn, collection, &t, &dbi, err);
   if (status) return status;
   MDB_val k = hf__lmdb_val(key->order), v;
   int rc = dbi ? mdb_get(t, dbi, &k, &v) : MDB_NOTFOUND;
@@ -120,34 +120,34 @@ static hf_status get(void *store, void *txn, void *entity, const hf_key *key, hf
     else if (!hf_buffer_add(json, text.data, text.size))
       status = hf_error_no_memory(err);
   } else if (rc == MDB_NOTFOUND) {
-    status = hf__lmdb_quarantine_check(store, t, entity, key, err);
+    status = hf__lmdb_quarantine_check(store, t, collection, key, err);
   } else {
     status = hf__lmdb_fail(store, rc, "read", err);
   }
-  hf__lmdb_read_entity_end(store, txn, t);
+  hf__lmdb_read_collection_end(store, txn, t);
   return status;
 }
 
-static hf_status has(void *store, void *txn, void *entity, const hf_key *key, hf_error *err) {
+static hf_status has(void *store, void *txn, void *collection, const hf_key *key, hf_error *err) {
   MDB_txn *t;
   MDB_dbi dbi;
-  hf_status status = hf__lmdb_read_entity(store, txn, entity, &t, &dbi, err);
+  hf_status status = hf__lmdb_read_collection(store, txn, collection, &t, &dbi, err);
   if (status) return status;
   MDB_val k = hf__lmdb_val(key->order), v;
   int rc = dbi ? mdb_get(t, dbi, &k, &v) : MDB_NOTFOUND;
   if (rc == MDB_NOTFOUND)
-    status = hf__lmdb_quarantine_check(store, t, entity, key, err);
+    status = hf__lmdb_quarantine_check(store, t, collection, key, err);
   else if (rc)
     status = hf__lmdb_fail(store, rc, "read", err);
-  hf__lmdb_read_entity_end(store, txn, t);
+  hf__lmdb_read_collection_end(store, txn, t);
   return status;
 }
 
-static hf_status get_many(void *store, void *txn, void *entity, const hf_key *keys, size_t count, hf_page *page,
+static hf_status get_many(void *store, void *txn, void *collection, const hf_key *keys, size_t count, hf_page *page,
                           hf_error *err) {
   MDB_txn *t;
   MDB_dbi dbi;
-  hf_status status = hf__lmdb_read_entity(store, txn, entity, &t, &dbi, err);
+  hf_status status = hf__lmdb_read_collection(store, txn, collection, &t, &dbi, err);
   if (status) return status;
   for (size_t i = 0; i < count && status == HF_OK; i++) {
     MDB_val k = hf__lmdb_val(keys[i].order), v;
@@ -157,7 +157,7 @@ static hf_status get_many(void *store, void *txn, void *entity, const hf_key *ke
     const char *problem = rc == 0 ? hf__lmdb_record_read(&v, keys[i].id, &text, &info) : NULL;
     hf_status found = HF_OK;
     if (rc == MDB_NOTFOUND)
-      found = hf__lmdb_quarantine_check(store, t, entity, &keys[i], err);
+      found = hf__lmdb_quarantine_check(store, t, collection, &keys[i], err);
     else if (rc)
       found = hf__lmdb_fail(store, rc, "read", err);
     else if (problem)
@@ -174,15 +174,15 @@ static hf_status get_many(void *store, void *txn, void *entity, const hf_key *ke
     e->info = info;
     e->status = found;
   }
-  hf__lmdb_read_entity_end(store, txn, t);
+  hf__lmdb_read_collection_end(store, txn, t);
   return status;
 }
 
-static hf_status count(void *store, void *txn, void *entity, uint64_t *n, hf_error *err) {
+static hf_status count(void *store, void *txn, void *collection, uint64_t *n, hf_error *err) {
   MDB_txn *t;
   MDB_dbi dbi;
   *n = 0;
-  hf_status status = hf__lmdb_read_entity(store, txn, entity, &t, &dbi, err);
+  hf_status status = hf__lmdb_read_collection(store, txn, collection, &t, &dbi, err);
   if (status) return status;
   MDB_stat stat;
   int rc = dbi ? mdb_stat(t, dbi, &stat) : 0;
@@ -190,29 +190,29 @@ static hf_status count(void *store, void *txn, void *entity, uint64_t *n, hf_err
     status = hf__lmdb_fail(store, rc, "count", err);
   else if (dbi)
     *n = stat.ms_entries;
-  hf__lmdb_read_entity_end(store, txn, t);
+  hf__lmdb_read_collection_end(store, txn, t);
   return status;
 }
 
 /* ---- quarantine */
 
-static hf_status scan_damaged(void *store, void *txn, void *entity, const hf_scan *scan, hf_page *page, bool *more,
+static hf_status scan_damaged(void *store, void *txn, void *collection, const hf_scan *scan, hf_page *page, bool *more,
                               hf_error *err) {
   MDB_txn *t;
   MDB_dbi dbi; /* of no use, but a snapshot may have slipped */
   *more = false;
-  hf_status status = hf__lmdb_read_entity(store, txn, entity, &t, &dbi, err);
+  hf_status status = hf__lmdb_read_collection(store, txn, collection, &t, &dbi, err);
   if (status) return status;
-  int rc = hf__lmdb_quarantine_list(store, t, entity, scan, page, more);
-  hf__lmdb_read_entity_end(store, txn, t);
+  int rc = hf__lmdb_quarantine_list(store, t, collection, scan, page, more);
+  hf__lmdb_read_collection_end(store, txn, t);
   return rc ? hf__lmdb_fail(store, rc, "look into quarantine", err) : HF_OK;
 }
 
-static hf_status quarantined(void *store, void *entity, uint64_t *n, hf_error *err) {
+static hf_status quarantined(void *store, void *collection, uint64_t *n, hf_error *err) {
   MDB_txn *t;
   hf_status status = hf__lmdb_read_begin(store, &t, err);
   if (status) return status;
-  int rc = hf__lmdb_quarantine_count(store, t, entity, n);
+  int rc = hf__lmdb_quarantine_count(store, t, collection, n);
   hf__lmdb_read_end(store, t);
   return rc ? hf__lmdb_fail(store, rc, "look into quarantine", err) : HF_OK;
 }
@@ -242,11 +242,11 @@ static hf_status entities(void *store, void *txn, hf_page *page, hf_error *err) 
         status = hf_error_no_memory(err);
   if (rc && rc != MDB_NOTFOUND) status = hf__lmdb_fail(store, rc, "list entity names", err);
   if (c) mdb_cursor_close(c);
-  hf__lmdb_read_entity_end(store, txn, t);
+  hf__lmdb_read_collection_end(store, txn, t);
   return status;
 }
 
-static bool stat_entity(hf__lmdb_env *env, MDB_txn *t, MDB_dbi dbi, hf__lmdb_entity *e, hf_buffer *json) {
+static bool stat_collection(hf__lmdb_env *env, MDB_txn *t, MDB_dbi dbi, hf__lmdb_collection *e, hf_buffer *json) {
   MDB_stat s = {0};
   uint64_t in_quarantine = 0;
   if (dbi && mdb_stat(t, dbi, &s)) return false;
@@ -279,12 +279,13 @@ static bool count_free(hf__lmdb_env *env, uint64_t *pages) {
   return rc == MDB_NOTFOUND;
 }
 
-static hf_status stat_store(void *store, void *txn, void *entity, hf_buffer *json, hf_error *err) {
+static hf_status stat_store(void *store, void *txn, void *collection, hf_buffer *json, hf_error *err) {
   hf__lmdb_env *env = store;
   MDB_txn *t;
   MDB_dbi dbi = 0;
   json->size = 0;
-  hf_status status = entity ? hf__lmdb_read_entity(env, txn, entity, &t, &dbi, err) : begin_reading(env, txn, &t, err);
+  hf_status status =
+      collection ? hf__lmdb_read_collection(env, txn, collection, &t, &dbi, err) : begin_reading(env, txn, &t, err);
   if (status) return status;
   MDB_envinfo info;
   MDB_stat s;
@@ -295,7 +296,7 @@ static hf_status stat_store(void *store, void *txn, void *entity, hf_buffer *jso
   uint64_t in_quarantine = 0, free_pages = 0;
   bool ok = mdb_env_info(env->mdb, &info) == 0 && mdb_env_stat(env->mdb, &s) == 0 && fstat(env->data_fd, &file) == 0 &&
             count_free(env, &free_pages);
-  if (ok && !entity) hf__lmdb_quarantine_count(env, t, NULL, &in_quarantine);
+  if (ok && !collection) hf__lmdb_quarantine_count(env, t, NULL, &in_quarantine);
   uint64_t taken = ok ? info.me_last_pgno + 1 : 0; /* of a commit after this moment, perhaps */
   if (free_pages > taken) free_pages = taken;
   ok = ok && hf_buffer_printf(json, "{\"backend\":\"lmdb\",\"path\":") && hf_buffer_quote(json, hf_text(env->path)) &&
@@ -307,10 +308,10 @@ static hf_status stat_store(void *store, void *txn, void *entity, hf_buffer *jso
            durability, env->options.read_only ? "true" : "false", info.me_last_txnid, (long long)file.st_size,
            (unsigned long long)(taken - free_pages) * s.ms_psize, (unsigned long long)free_pages * s.ms_psize,
            info.me_mapsize, s.ms_psize, info.me_numreaders, info.me_maxreaders);
-  if (ok && entity) ok = stat_entity(env, t, dbi, entity, json);
-  if (ok && !entity) ok = hf_buffer_printf(json, ",\"quarantined\":%llu", (unsigned long long)in_quarantine);
+  if (ok && collection) ok = stat_collection(env, t, dbi, collection, json);
+  if (ok && !collection) ok = hf_buffer_printf(json, ",\"quarantined\":%llu", (unsigned long long)in_quarantine);
   ok = ok && hf_buffer_add(json, "}", 1);
-  hf__lmdb_read_entity_end(env, txn, t);
+  hf__lmdb_read_collection_end(env, txn, t);
   return ok ? HF_OK : hf_error_set(err, HF_NO_MEMORY, "no memory for the statistics of %s", env->path);
 }
 
@@ -324,8 +325,8 @@ const hf_backend hf__backend_lmdb = {
     .identify = identify,
     .open = open_store,
     .close = close_store,
-    .entity_open = entity_open,
-    .entity_close = entity_close,
+    .collection_open = collection_open,
+    .collection_close = collection_close,
     .begin = begin,
     .commit = commit,
     .abort = abort_txn,

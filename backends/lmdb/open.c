@@ -222,7 +222,7 @@ void hf__lmdb_close(hf__lmdb_env *env) {
     if (!env->options.read_only && env->options.durability != HF_DURABILITY_SYNC) mdb_env_sync(env->mdb, 1);
     mdb_env_close(env->mdb);
   }
-  for (hf__lmdb_entity *e = env->entities, *next; e; e = next) {
+  for (hf__lmdb_collection *e = env->entities, *next; e; e = next) {
     next = e->next;
     free(e);
   }
@@ -239,6 +239,6 @@ hf_status hf__lmdb_restart(hf__lmdb_env *env, MDB_txn *taken[READER_POOL], hf_er
   env->readers_made = 0;
   if (env->mdb) mdb_env_close(env->mdb);
   env->mdb = NULL;
-  for (hf__lmdb_entity *e = env->entities; e; e = e->next) atomic_store(&e->dbi, 0);
+  for (hf__lmdb_collection *e = env->entities; e; e = e->next) atomic_store(&e->dbi, 0);
   return start(env, err);
 }

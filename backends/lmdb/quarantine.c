@@ -15,8 +15,8 @@ struct place {
   size_t size;
 };
 
-static MDB_val make_place(struct place *p, char state, const hf__lmdb_entity *entity, hf_slice order) {
-  uint64_t hash = entity->name_hash;
+static MDB_val make_place(struct place *p, char state, const hf__lmdb_collection *collection, hf_slice order) {
+  uint64_t hash = collection->name_hash;
   p->bytes[0] = (unsigned char)state;
   memcpy(p->bytes + 1, &hash, 8);
   if (order.size) memcpy(p->bytes + PREFIX, order.data, order.size);
@@ -25,12 +25,12 @@ static MDB_val make_place(struct place *p, char state, const hf__lmdb_entity *en
 }
 
 /* Whether a value in quarantine is of this entity type: hashes may collide, names do not. */
-static bool is_of(const MDB_val *value, const hf__lmdb_entity *entity) {
+static bool is_of(const MDB_val *value, const hf__lmdb_collection *collection) {
   static const char head[] = "{\"entityName\":";
   hf_buffer expected = HF_BUFFER_INIT;
   bool ok = hf_buffer_add(&expected, head, sizeof head - 1) &&
-            hf_buffer_quote(&expected, (hf_slice){entity->name, entity->name_size}) && value->mv_size > expected.size &&
-            memcmp(value->mv_data, expected.data, expected.size) == 0;
+            hf_buffer_quote(&expected, (hf_slice){collection->name, collection->name_size}) &&
+            value->mv_size > expected.size && memcmp(value->mv_data, expected.data, expected.size) == 0;
   hf_buffer_free(&expected);
   return ok;
 }
@@ -58,12 +58,12 @@ static hf_slice newest_bytes(const MDB_val *value) {
   return bytes;
 }
 
-hf_status hf__lmdb_quarantine_check(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_entity *entity, const hf_key *key,
-                                    hf_error *err) {
+hf_status hf__lmdb_quarantine_check(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_collection *collection,
+                                    const hf_key *key, hf_error *err) {
   struct place p;
-  MDB_val k = make_place(&p, 'q', entity, key->order), v;
+  MDB_val k = make_place(&p, 'q', collection, key->order), v;
   int rc = mdb_get(txn, env->quarantine_dbi, &k, &v);
-  if (rc == MDB_NOTFOUND || (rc == 0 && !is_of(&v, entity))) return HF_NOT_FOUND;
+  if (rc == MDB_NOTFOUND || (rc == 0 && !is_of(&v, collection))) return HF_NOT_FOUND;
   if (rc) return hf__lmdb_fail(env, rc, "look into quarantine", err);
   char problem[PROBLEM_MAX];
   hf_json_member(report_of(&v), "problem", problem, sizeof problem);
@@ -88,32 +88,33 @@ static int put_before(const hf__lmdb_env *env, MDB_txn *txn, MDB_val *k, const v
   return rc;
 }
 
-int hf__lmdb_quarantine_keep(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_entity *entity, const hf_key *key,
+int hf__lmdb_quarantine_keep(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_collection *collection, const hf_key *key,
                              hf_slice bytes, const char *problem) {
   struct place p;
   unsigned char sound[HF_ORDER_KEY_MAX]; /* where the id is looked for, even if the record stood elsewhere */
   hf_slice order = {(const char *)sound, hf_order_key(key->id, sound)};
-  MDB_val k = make_place(&p, 'q', entity, order.size ? order : key->order);
+  MDB_val k = make_place(&p, 'q', collection, order.size ? order : key->order);
   hf_buffer v = HF_BUFFER_INIT;
-  bool ok =
-      hf_buffer_printf(&v, "{\"entityName\":") && hf_buffer_quote(&v, (hf_slice){entity->name, entity->name_size}) &&
-      hf_buffer_printf(&v, ",\"entityId\":") && hf_buffer_quote(&v, key->id) &&
-      hf_buffer_printf(&v, ",\"at\":%lld,\"problem\":", (long long)hf_now_ms()) &&
-      hf_buffer_quote(&v, hf_text(problem)) && hf_buffer_printf(&v, "}\n") && hf_buffer_add(&v, bytes.data, bytes.size);
+  bool ok = hf_buffer_printf(&v, "{\"entityName\":") &&
+            hf_buffer_quote(&v, (hf_slice){collection->name, collection->name_size}) &&
+            hf_buffer_printf(&v, ",\"entityId\":") && hf_buffer_quote(&v, key->id) &&
+            hf_buffer_printf(&v, ",\"at\":%lld,\"problem\":", (long long)hf_now_ms()) &&
+            hf_buffer_quote(&v, hf_text(problem)) && hf_buffer_printf(&v, "}\n") &&
+            hf_buffer_add(&v, bytes.data, bytes.size);
   int rc = ok ? put_before(env, txn, &k, v.data, v.size) : ENOMEM;
   hf_buffer_free(&v);
   return rc;
 }
 
-int hf__lmdb_quarantine_put(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_entity *entity, const hf_key *key,
+int hf__lmdb_quarantine_put(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_collection *collection, const hf_key *key,
                             hf_slice bytes, const char *problem) {
   struct place p;
-  MDB_val k = make_place(&p, 'q', entity, key->order), v;
+  MDB_val k = make_place(&p, 'q', collection, key->order), v;
   int rc = mdb_get(txn, env->quarantine_dbi, &k, &v);
   if (rc && rc != MDB_NOTFOUND) return rc;
-  hf_slice there = rc == 0 && is_of(&v, entity) ? newest_bytes(&v) : (hf_slice){NULL, 0};
+  hf_slice there = rc == 0 && is_of(&v, collection) ? newest_bytes(&v) : (hf_slice){NULL, 0};
   bool same = rc == 0 && there.size == bytes.size && (!bytes.size || memcmp(there.data, bytes.data, bytes.size) == 0);
-  return same ? 0 : hf__lmdb_quarantine_keep(env, txn, entity, key, bytes, problem);
+  return same ? 0 : hf__lmdb_quarantine_keep(env, txn, collection, key, bytes, problem);
 }
 
 /* Moves one value from state 'q' to 'r'. */
@@ -138,16 +139,16 @@ bool hf__lmdb_quarantine_is_empty(hf__lmdb_env *env, MDB_txn *txn) {
   return mdb_stat(txn, env->quarantine_dbi, &stat) == 0 && stat.ms_entries == 0;
 }
 
-int hf__lmdb_quarantine_settle(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_entity *entity, const hf_key *key,
-                               size_t *settled) {
+int hf__lmdb_quarantine_settle(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_collection *collection,
+                               const hf_key *key, size_t *settled) {
   int rc;
   *settled = 0;
   struct place p;
   MDB_val k, v;
   if (key) {
-    k = make_place(&p, 'q', entity, key->order);
+    k = make_place(&p, 'q', collection, key->order);
     rc = mdb_get(txn, env->quarantine_dbi, &k, &v);
-    if (rc == 0 && is_of(&v, entity)) {
+    if (rc == 0 && is_of(&v, collection)) {
       rc = settle_one(env, txn, k, &v);
       *settled = rc == 0;
     }
@@ -157,9 +158,9 @@ int hf__lmdb_quarantine_settle(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_e
     MDB_cursor *c;
     rc = mdb_cursor_open(txn, env->quarantine_dbi, &c);
     if (rc) return rc;
-    k = make_place(&p, 'q', entity, (hf_slice){NULL, 0});
+    k = make_place(&p, 'q', collection, (hf_slice){NULL, 0});
     rc = mdb_cursor_get(c, &k, &v, MDB_SET_RANGE);
-    while (rc == 0 && k.mv_size > PREFIX && memcmp(k.mv_data, p.bytes, PREFIX) == 0 && !is_of(&v, entity))
+    while (rc == 0 && k.mv_size > PREFIX && memcmp(k.mv_data, p.bytes, PREFIX) == 0 && !is_of(&v, collection))
       rc = mdb_cursor_get(c, &k, &v, MDB_NEXT);
     bool found = rc == 0 && k.mv_size > PREFIX && memcmp(k.mv_data, p.bytes, PREFIX) == 0;
     mdb_cursor_close(c);
@@ -170,18 +171,18 @@ int hf__lmdb_quarantine_settle(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_e
   }
 }
 
-int hf__lmdb_quarantine_count(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_entity *entity, uint64_t *count) {
+int hf__lmdb_quarantine_count(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_collection *collection, uint64_t *count) {
   MDB_cursor *c;
   struct place p;
   *count = 0;
   int rc = mdb_cursor_open(txn, env->quarantine_dbi, &c);
   if (rc) return rc;
   MDB_val k = {1, (void *)(uintptr_t) "q"}, v;
-  if (entity) k = make_place(&p, 'q', entity, (hf_slice){NULL, 0});
+  if (collection) k = make_place(&p, 'q', collection, (hf_slice){NULL, 0});
   size_t prefix = k.mv_size;
   for (rc = mdb_cursor_get(c, &k, &v, MDB_SET_RANGE); rc == 0; rc = mdb_cursor_get(c, &k, &v, MDB_NEXT)) {
-    if (k.mv_size < prefix || memcmp(k.mv_data, entity ? (const char *)p.bytes : "q", prefix) != 0) break;
-    if (!entity || is_of(&v, entity)) ++*count;
+    if (k.mv_size < prefix || memcmp(k.mv_data, collection ? (const char *)p.bytes : "q", prefix) != 0) break;
+    if (!collection || is_of(&v, collection)) ++*count;
   }
   mdb_cursor_close(c);
   return rc == MDB_NOTFOUND ? 0 : rc;
@@ -218,10 +219,10 @@ static bool is_inside(const hf_scan *s, hf_slice order, bool *beyond) {
 }
 
 /* Puts the cursor on the first entry of the type in walking direction that the bounds may allow. */
-static int seek(MDB_cursor *c, const hf__lmdb_entity *entity, const hf_scan *s, MDB_val *k, MDB_val *v) {
+static int seek(MDB_cursor *c, const hf__lmdb_collection *collection, const hf_scan *s, MDB_val *k, MDB_val *v) {
   struct place p;
   hf_slice bound = s->reverse ? s->upper : s->lower;
-  *k = make_place(&p, 'q', entity, bound.data ? bound : (hf_slice){NULL, 0});
+  *k = make_place(&p, 'q', collection, bound.data ? bound : (hf_slice){NULL, 0});
   if (s->reverse && !bound.data) { /* the place after all of the type: all bytes of the hash may be 0xFF */
     size_t n = PREFIX;
     while (p.bytes[n - 1] == 0xFF) n--;
@@ -246,22 +247,22 @@ static bool add_entry(const hf_scan *s, hf_slice order, const MDB_val *v, hf_pag
   return e && hf_page_resume(page, order);
 }
 
-int hf__lmdb_quarantine_list(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_entity *entity, const hf_scan *s,
+int hf__lmdb_quarantine_list(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_collection *collection, const hf_scan *s,
                              hf_page *page, bool *more) {
   struct place p;
   MDB_cursor *c;
   MDB_val k, v;
   size_t taken = 0, bytes = 0;
-  make_place(&p, 'q', entity, (hf_slice){NULL, 0});
+  make_place(&p, 'q', collection, (hf_slice){NULL, 0});
   int rc = mdb_cursor_open(txn, env->quarantine_dbi, &c);
   if (rc) return rc;
-  for (rc = seek(c, entity, s, &k, &v); rc == 0; rc = mdb_cursor_get(c, &k, &v, s->reverse ? MDB_PREV : MDB_NEXT)) {
+  for (rc = seek(c, collection, s, &k, &v); rc == 0; rc = mdb_cursor_get(c, &k, &v, s->reverse ? MDB_PREV : MDB_NEXT)) {
     bool beyond;
     if (k.mv_size <= PREFIX || memcmp(k.mv_data, p.bytes, PREFIX) != 0) break;
     hf_slice order = place_order(&k);
     bool inside = is_inside(s, order, &beyond);
     if (beyond) break;
-    if (!inside || !is_of(&v, entity) || !hf_scan_wants(s, order_id(order))) continue;
+    if (!inside || !is_of(&v, collection) || !hf_scan_wants(s, order_id(order))) continue;
     *more = taken == s->limit || (taken && bytes > s->max_bytes);
     if (*more) break;
     if (!add_entry(s, order, &v, page)) rc = ENOMEM;

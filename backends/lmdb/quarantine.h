@@ -15,31 +15,31 @@
 #include "env.h"
 
 /* HF_CORRUPT, with the reason as message, if the id is in quarantine; HF_NOT_FOUND if not. */
-hf_status hf__lmdb_quarantine_check(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_entity *entity, const hf_key *key,
-                                    hf_error *err);
+hf_status hf__lmdb_quarantine_check(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_collection *collection,
+                                    const hf_key *key, hf_error *err);
 
 /* Keeps an unreadable record's bytes for the id, in front of what is there; the caller removes the record.  LMDB's
  * result. */
-int hf__lmdb_quarantine_keep(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_entity *entity, const hf_key *key,
+int hf__lmdb_quarantine_keep(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_collection *collection, const hf_key *key,
                              hf_slice bytes, const char *problem);
 
 /* Puts bytes there that are damaged in another store, unless these are what came for the id last.  LMDB's result. */
-int hf__lmdb_quarantine_put(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_entity *entity, const hf_key *key,
+int hf__lmdb_quarantine_put(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_collection *collection, const hf_key *key,
                             hf_slice bytes, const char *problem);
 
 /* Lists what stands in for entities of the type, as the slot quarantine_scan; *more is left alone at the end.  LMDB's
  * result. */
-int hf__lmdb_quarantine_list(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_entity *entity, const hf_scan *scan,
-                             hf_page *page, bool *more);
+int hf__lmdb_quarantine_list(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_collection *collection,
+                             const hf_scan *scan, hf_page *page, bool *more);
 
 /* Whether nothing at all is in quarantine, which is nearly always so. */
 bool hf__lmdb_quarantine_is_empty(hf__lmdb_env *env, MDB_txn *txn);
 
 /* Settles the id (key NULL: all of the entity type); *settled counts.  LMDB's result. */
-int hf__lmdb_quarantine_settle(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_entity *entity, const hf_key *key,
-                               size_t *settled);
+int hf__lmdb_quarantine_settle(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_collection *collection,
+                               const hf_key *key, size_t *settled);
 
 /* Counts what stands in for entities of the type (NULL: of all).  LMDB's result. */
-int hf__lmdb_quarantine_count(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_entity *entity, uint64_t *count);
+int hf__lmdb_quarantine_count(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_collection *collection, uint64_t *count);
 
 #endif

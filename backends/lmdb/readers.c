@@ -54,8 +54,8 @@ void hf__lmdb_read_end(hf__lmdb_env *env, MDB_txn *txn) {
   hf__lmdb_holds_reader = false;
 }
 
-hf_status hf__lmdb_read_entity(hf__lmdb_env *env, hf__lmdb_txn *in, hf__lmdb_entity *e, MDB_txn **txn, MDB_dbi *dbi,
-                               hf_error *err) {
+hf_status hf__lmdb_read_collection(hf__lmdb_env *env, hf__lmdb_txn *in, hf__lmdb_collection *e, MDB_txn **txn,
+                                   MDB_dbi *dbi, hf_error *err) {
   if (in) *txn = in->mdb;
   if (in && in->kind == HF_TXN_WRITE) return hf__lmdb_write_dbi(env, in, e, dbi, err);
   if (!atomic_load_explicit(&e->touched, memory_order_relaxed))
@@ -79,6 +79,6 @@ hf_status hf__lmdb_read_entity(hf__lmdb_env *env, hf__lmdb_txn *in, hf__lmdb_ent
   }
 }
 
-void hf__lmdb_read_entity_end(hf__lmdb_env *env, hf__lmdb_txn *in, MDB_txn *txn) {
+void hf__lmdb_read_collection_end(hf__lmdb_env *env, hf__lmdb_txn *in, MDB_txn *txn) {
   if (!in) hf__lmdb_read_end(env, txn);
 }

@@ -14,9 +14,9 @@ void hf__lmdb_read_end(hf__lmdb_env *env, MDB_txn *txn);
 
 /* The same with the entity's database: *dbi is 0 where the entity type is not in the store.  With `in` given (a
  * snapshot or write transaction of this thread), uses that. */
-hf_status hf__lmdb_read_entity(hf__lmdb_env *env, hf__lmdb_txn *in, hf__lmdb_entity *entity, MDB_txn **txn,
-                               MDB_dbi *dbi, hf_error *err);
-/* Ends what hf__lmdb_read_entity() began; `in` as there. */
-void hf__lmdb_read_entity_end(hf__lmdb_env *env, hf__lmdb_txn *in, MDB_txn *txn);
+hf_status hf__lmdb_read_collection(hf__lmdb_env *env, hf__lmdb_txn *in, hf__lmdb_collection *collection, MDB_txn **txn,
+                                   MDB_dbi *dbi, hf_error *err);
+/* Ends what hf__lmdb_read_collection() began; `in` as there. */
+void hf__lmdb_read_collection_end(hf__lmdb_env *env, hf__lmdb_txn *in, MDB_txn *txn);
 
 #endif

@@ -153,12 +153,12 @@ static hf_status add_records(const hf_scan *s, const struct passed *records, siz
   return HF_OK;
 }
 
-hf_status hf__lmdb_scan(void *store, void *txn, void *entity, const hf_scan *s, hf_page *page, bool *more,
+hf_status hf__lmdb_scan(void *store, void *txn, void *collection, const hf_scan *s, hf_page *page, bool *more,
                         hf_error *err) {
   MDB_txn *t;
   MDB_dbi dbi;
   *more = false;
-  hf_status status = hf__lmdb_read_entity(store, txn, entity, &t, &dbi, err);
+  hf_status status = hf__lmdb_read_collection(store, txn, collection, &t, &dbi, err);
   if (status) return status;
   MDB_cursor *c = NULL;
   struct passed records[AHEAD];
@@ -176,6 +176,6 @@ hf_status hf__lmdb_scan(void *store, void *txn, void *entity, const hf_scan *s, 
   }
   if (rc && rc != MDB_NOTFOUND) status = hf__lmdb_fail(store, rc, "iterate", err);
   if (c) mdb_cursor_close(c);
-  hf__lmdb_read_entity_end(store, txn, t);
+  hf__lmdb_read_collection_end(store, txn, t);
   return status;
 }

@@ -13,10 +13,10 @@
 /* Opens the databases of all entity types in use, so that the snapshot knows their handles. */
 static hf_status open_all(hf__lmdb_env *env, hf_error *err) {
   for (;;) {
-    hf__lmdb_entity *wanted = NULL;
+    hf__lmdb_collection *wanted = NULL;
     hf__lmdb_lock(&env->gate);
     unsigned open = 0;
-    for (hf__lmdb_entity *e = env->entities; e; e = e->next) {
+    for (hf__lmdb_collection *e = env->entities; e; e = e->next) {
       if (atomic_load(&e->dbi)) {
         open++;
       } else if (e->refs && !e->txn_dbi && !atomic_load(&e->touched)) {
@@ -28,12 +28,12 @@ static hf_status open_all(hf__lmdb_env *env, hf_error *err) {
     }
     pthread_mutex_unlock(&env->gate);
     if (!wanted || open >= OPEN_DBIS_MAX) {
-      if (wanted) hf__lmdb_entity_close(env, wanted);
+      if (wanted) hf__lmdb_collection_close(env, wanted);
       return HF_OK;
     }
     bool exists;
     hf_status status = hf__lmdb_open_dbi(env, wanted, &exists, err);
-    hf__lmdb_entity_close(env, wanted);
+    hf__lmdb_collection_close(env, wanted);
     if (status) return status;
   }
 }
@@ -66,7 +66,7 @@ void hf__lmdb_snapshot_end(hf__lmdb_env *env, hf__lmdb_txn *t) {
 }
 
 /* A snapshot began before the handle was opened: begin it anew if nothing has been committed since. */
-static hf_status refresh_snapshot(hf__lmdb_env *env, hf__lmdb_txn *t, hf__lmdb_entity *e, hf_error *err) {
+static hf_status refresh_snapshot(hf__lmdb_env *env, hf__lmdb_txn *t, hf__lmdb_collection *e, hf_error *err) {
   MDB_envinfo info;
   size_t moment = mdb_txn_id(t->mdb);
   mdb_env_info(env->mdb, &info);
@@ -84,7 +84,7 @@ static hf_status refresh_snapshot(hf__lmdb_env *env, hf__lmdb_txn *t, hf__lmdb_e
       e->name);
 }
 
-hf_status hf__lmdb_find_in_snapshot(hf__lmdb_env *env, hf__lmdb_txn *t, hf__lmdb_entity *e, MDB_dbi *dbi,
+hf_status hf__lmdb_find_in_snapshot(hf__lmdb_env *env, hf__lmdb_txn *t, hf__lmdb_collection *e, MDB_dbi *dbi,
                                     hf_error *err) {
   *dbi = 0;
   int rc = t->lost ? 0 : hf__lmdb_has_type(env, t->mdb, e);

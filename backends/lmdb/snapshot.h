@@ -14,7 +14,7 @@ void hf__lmdb_snapshot_end(hf__lmdb_env *env, hf__lmdb_txn *txn);
 
 /* The database of an entity type in a snapshot that does not know it yet: 0 where the type is not in the store at that
  * moment.  HF_BUSY: the store has changed since, and the snapshot cannot learn it any more. */
-hf_status hf__lmdb_find_in_snapshot(hf__lmdb_env *env, hf__lmdb_txn *txn, hf__lmdb_entity *entity, MDB_dbi *dbi,
+hf_status hf__lmdb_find_in_snapshot(hf__lmdb_env *env, hf__lmdb_txn *txn, hf__lmdb_collection *collection, MDB_dbi *dbi,
                                     hf_error *err);
 
 #endif

@@ -171,7 +171,7 @@ static void close_store(void *store) {
   free(s);
 }
 
-static hf_status entity_open(void *store, hf_slice name, void **entity, hf_error *err) {
+static hf_status collection_open(void *store, hf_slice name, void **collection, hf_error *err) {
   struct store *s = store;
   hf_status status = HF_OK;
   pthread_mutex_lock(&s->lock);
@@ -184,13 +184,13 @@ static hf_status entity_open(void *store, hf_slice name, void **entity, hf_error
   }
   if (!t) status = hf_error_no_memory(err);
   pthread_mutex_unlock(&s->lock);
-  *entity = t;
+  *collection = t;
   return status;
 }
 
-static void entity_close(void *store, void *entity) {
+static void collection_close(void *store, void *collection) {
   (void)store;
-  (void)entity;
+  (void)collection;
 }
 
 /* ---- transactions */
@@ -273,11 +273,11 @@ static hf_status check_quarantine(const struct type *t, const hf_key *key, hf_er
   return hf_error_quarantined(err, problem_of(t->damaged.items[at]));
 }
 
-static hf_status get(void *store, void *txn, void *entity, const hf_key *key, hf_buffer *json, hf_info *info,
+static hf_status get(void *store, void *txn, void *collection, const hf_key *key, hf_buffer *json, hf_info *info,
                      hf_error *err) {
   bool found;
   hf_status status;
-  struct type *t = enter(store, txn, entity);
+  struct type *t = enter(store, txn, collection);
   size_t i = position(&t->sound, key->order, &found);
   if (!found) {
     status = check_quarantine(t, key, err);
@@ -285,16 +285,15 @@ static hf_status get(void *store, void *txn, void *entity, const hf_key *key, hf
     const struct item *it = t->sound.items[i];
     json->size = 0;
     if (info) *info = it->info;
-    status = hf_buffer_add(json, it->data + it->order_size, it->json_size) ? HF_OK
-                                                                           : hf_error_no_memory(err);
+    status = hf_buffer_add(json, it->data + it->order_size, it->json_size) ? HF_OK : hf_error_no_memory(err);
   }
   leave(store, txn);
   return status;
 }
 
-static hf_status has(void *store, void *txn, void *entity, const hf_key *key, hf_error *err) {
+static hf_status has(void *store, void *txn, void *collection, const hf_key *key, hf_error *err) {
   bool found;
-  const struct type *t = enter(store, txn, entity);
+  const struct type *t = enter(store, txn, collection);
   position(&t->sound, key->order, &found);
   hf_status status = found ? HF_OK : check_quarantine(t, key, err);
   leave(store, txn);
@@ -343,11 +342,11 @@ static bool take_out(struct list *l, hf_slice order) {
   return true;
 }
 
-static hf_status put(void *store, void *txn, void *entity, const hf_put *p, const hf_write_options *options,
+static hf_status put(void *store, void *txn, void *collection, const hf_put *p, const hf_write_options *options,
                      hf_info *info, hf_error *err) {
   struct store *s = store;
   bool found;
-  struct type *t = enter(s, txn, entity);
+  struct type *t = enter(s, txn, collection);
   size_t at = position(&t->sound, p->key.order, &found);
   uint64_t present = found ? t->sound.items[at]->info.revision : 0;
   hf_status status = options->if_absent && !found ? check_quarantine(t, &p->key, err) : HF_OK;
@@ -370,26 +369,26 @@ static hf_status put(void *store, void *txn, void *entity, const hf_put *p, cons
   return status;
 }
 
-static hf_status remove_one(void *store, void *txn, void *entity, const hf_key *key, hf_error *err) {
+static hf_status remove_one(void *store, void *txn, void *collection, const hf_key *key, hf_error *err) {
   (void)err;
-  struct type *t = enter(store, txn, entity);
+  struct type *t = enter(store, txn, collection);
   bool found = take_out(&t->sound, key->order), settled = take_out(&t->damaged, key->order);
   leave(store, txn);
   return found || settled ? HF_OK : HF_NOT_FOUND;
 }
 
-static hf_status clear(void *store, void *txn, void *entity, hf_error *err) {
+static hf_status clear(void *store, void *txn, void *collection, hf_error *err) {
   (void)err;
-  struct type *t = enter(store, txn, entity);
+  struct type *t = enter(store, txn, collection);
   list_clear(&t->sound);
   list_clear(&t->damaged);
   leave(store, txn);
   return HF_OK;
 }
 
-static hf_status count(void *store, void *txn, void *entity, uint64_t *n, hf_error *err) {
+static hf_status count(void *store, void *txn, void *collection, uint64_t *n, hf_error *err) {
   (void)err;
-  *n = enter(store, txn, entity)->sound.count;
+  *n = enter(store, txn, collection)->sound.count;
   leave(store, txn);
   return HF_OK;
 }
@@ -444,9 +443,9 @@ static hf_status scan_list(const struct list *l, bool damaged, const hf_scan *s,
   return HF_OK;
 }
 
-static hf_status scan(void *store, void *txn, void *entity, const hf_scan *s, hf_page *page, bool *more,
+static hf_status scan(void *store, void *txn, void *collection, const hf_scan *s, hf_page *page, bool *more,
                       hf_error *err) {
-  const struct type *t = enter(store, txn, entity);
+  const struct type *t = enter(store, txn, collection);
   hf_status status = scan_list(&t->sound, false, s, page, more, err);
   leave(store, txn);
   return status;
@@ -455,24 +454,25 @@ static hf_status scan(void *store, void *txn, void *entity, const hf_scan *s, hf
 /* ---- quarantine */
 
 /* Nothing is ever found unreadable. */
-static hf_status quarantine(void *store, void *entity, const hf_key *key, const char *problem, hf_error *err) {
-  (void)store, (void)entity, (void)key, (void)problem, (void)err;
+static hf_status quarantine(void *store, void *collection, const hf_key *key, const char *problem, hf_error *err) {
+  (void)store, (void)collection, (void)key, (void)problem, (void)err;
   return HF_NOT_FOUND;
 }
 
-static hf_status quarantined(void *store, void *entity, uint64_t *n, hf_error *err) {
+static hf_status quarantined(void *store, void *collection, uint64_t *n, hf_error *err) {
   struct store *s = store;
   (void)err;
   *n = 0;
   pthread_mutex_lock(&s->lock);
-  for (const struct type *t = entity ? entity : s->types; t; t = entity ? NULL : t->next) *n += t->damaged.count;
+  for (const struct type *t = collection ? collection : s->types; t; t = collection ? NULL : t->next)
+    *n += t->damaged.count;
   pthread_mutex_unlock(&s->lock);
   return HF_OK;
 }
 
-static hf_status quarantine_scan(void *store, void *txn, void *entity, const hf_scan *s, hf_page *page, bool *more,
+static hf_status quarantine_scan(void *store, void *txn, void *collection, const hf_scan *s, hf_page *page, bool *more,
                                  hf_error *err) {
-  const struct type *t = enter(store, txn, entity);
+  const struct type *t = enter(store, txn, collection);
   hf_status status = scan_list(&t->damaged, true, s, page, more, err);
   leave(store, txn);
   return status;
@@ -482,11 +482,11 @@ static bool has_bytes(const struct item *it, hf_slice bytes) {
   return it->json_size == bytes.size && (!bytes.size || memcmp(it->data + it->order_size, bytes.data, bytes.size) == 0);
 }
 
-static hf_status quarantine_put(void *store, void *txn, void *entity, const hf_key *key, const char *problem,
+static hf_status quarantine_put(void *store, void *txn, void *collection, const hf_key *key, const char *problem,
                                 hf_slice bytes, hf_error *err) {
   bool found;
   hf_status status = HF_OK;
-  struct type *t = enter(store, txn, entity);
+  struct type *t = enter(store, txn, collection);
   position(&t->sound, key->order, &found);
   if (found) {
     status = HF_CONFLICT;
@@ -519,12 +519,12 @@ static hf_status entities(void *store, void *txn, hf_page *page, hf_error *err) 
   return status;
 }
 
-static hf_status stat_store(void *store, void *txn, void *entity, hf_buffer *json, hf_error *err) {
+static hf_status stat_store(void *store, void *txn, void *collection, hf_buffer *json, hf_error *err) {
   (void)txn;
   struct store *s = store;
   json->size = 0;
   pthread_mutex_lock(&s->lock);
-  const struct type *t = entity;
+  const struct type *t = collection;
   bool ok = hf_buffer_printf(json, "{\"backend\":\"memory\",\"revision\":%llu", (unsigned long long)s->revision);
   if (ok && t)
     ok = hf_buffer_printf(json, ",\"entityName\":") && hf_buffer_quote(json, (hf_slice){t->name, t->name_size}) &&
@@ -534,7 +534,7 @@ static hf_status stat_store(void *store, void *txn, void *entity, hf_buffer *jso
          hf_buffer_add(json, "}", 1);
   pthread_mutex_unlock(&s->lock);
   uint64_t damaged = 0;
-  ok = ok && quarantined(store, entity, &damaged, err) == HF_OK &&
+  ok = ok && quarantined(store, collection, &damaged, err) == HF_OK &&
        hf_buffer_printf(json, ",\"quarantined\":%llu}", (unsigned long long)damaged);
   return ok ? HF_OK : hf_error_no_memory(err);
 }
@@ -573,8 +573,8 @@ const hf_backend hf__backend_memory = {
     .identify = identify,
     .open = open_store,
     .close = close_store,
-    .entity_open = entity_open,
-    .entity_close = entity_close,
+    .collection_open = collection_open,
+    .collection_close = collection_close,
     .begin = begin,
     .commit = commit,
     .abort = abort_txn,

@@ -23,24 +23,24 @@ static hf_status open_store(const hf_location *at, void **store, hf_error *err) 
 
 static void close_store(void *store) { (void)store; }
 
-static hf_status entity_open(void *store, hf_slice name, void **entity, hf_error *err) {
+static hf_status collection_open(void *store, hf_slice name, void **collection, hf_error *err) {
   (void)store;
   (void)name;
   (void)err;
-  *entity = NULL;
+  *collection = NULL;
   return HF_OK;
 }
 
-static void entity_close(void *store, void *entity) {
+static void collection_close(void *store, void *collection) {
   (void)store;
-  (void)entity;
+  (void)collection;
 }
 
-static hf_status get(void *store, void *txn, void *entity, const hf_key *key, hf_buffer *json, hf_info *info,
+static hf_status get(void *store, void *txn, void *collection, const hf_key *key, hf_buffer *json, hf_info *info,
                      hf_error *err) {
   (void)store;
   (void)txn;
-  (void)entity;
+  (void)collection;
   (void)key;
   (void)json;
   (void)info;
@@ -48,20 +48,20 @@ static hf_status get(void *store, void *txn, void *entity, const hf_key *key, hf
   return HF_NOT_FOUND;
 }
 
-static hf_status has(void *store, void *txn, void *entity, const hf_key *key, hf_error *err) {
+static hf_status has(void *store, void *txn, void *collection, const hf_key *key, hf_error *err) {
   (void)store;
   (void)txn;
-  (void)entity;
+  (void)collection;
   (void)key;
   (void)err;
   return HF_NOT_FOUND;
 }
 
-static hf_status put(void *store, void *txn, void *entity, const hf_put *put, const hf_write_options *options,
+static hf_status put(void *store, void *txn, void *collection, const hf_put *put, const hf_write_options *options,
                      hf_info *info, hf_error *err) {
   (void)store;
   (void)txn;
-  (void)entity;
+  (void)collection;
   (void)put;
   (void)options;
   (void)err;
@@ -69,29 +69,29 @@ static hf_status put(void *store, void *txn, void *entity, const hf_put *put, co
   return HF_OK;
 }
 
-static hf_status remove_one(void *store, void *txn, void *entity, const hf_key *key, hf_error *err) {
-  return has(store, txn, entity, key, err);
+static hf_status remove_one(void *store, void *txn, void *collection, const hf_key *key, hf_error *err) {
+  return has(store, txn, collection, key, err);
 }
 
-static hf_status clear(void *store, void *txn, void *entity, hf_error *err) {
+static hf_status clear(void *store, void *txn, void *collection, hf_error *err) {
   (void)store;
   (void)txn;
-  (void)entity;
+  (void)collection;
   (void)err;
   return HF_OK;
 }
 
-static hf_status count(void *store, void *txn, void *entity, uint64_t *n, hf_error *err) {
+static hf_status count(void *store, void *txn, void *collection, uint64_t *n, hf_error *err) {
   *n = 0;
-  return clear(store, txn, entity, err);
+  return clear(store, txn, collection, err);
 }
 
-static hf_status scan(void *store, void *txn, void *entity, const hf_scan *scan, hf_page *page, bool *more,
+static hf_status scan(void *store, void *txn, void *collection, const hf_scan *scan, hf_page *page, bool *more,
                       hf_error *err) {
   (void)scan;
   (void)page;
   *more = false;
-  return clear(store, txn, entity, err);
+  return clear(store, txn, collection, err);
 }
 
 static hf_status entities(void *store, void *txn, hf_page *page, hf_error *err) {
@@ -99,10 +99,10 @@ static hf_status entities(void *store, void *txn, hf_page *page, hf_error *err) 
   return clear(store, txn, NULL, err);
 }
 
-static hf_status stat_store(void *store, void *txn, void *entity, hf_buffer *json, hf_error *err) {
+static hf_status stat_store(void *store, void *txn, void *collection, hf_buffer *json, hf_error *err) {
   (void)txn;
   (void)store;
-  (void)entity;
+  (void)collection;
   json->size = 0;
   return hf_buffer_printf(json, "{\"backend\":\"null\",\"entities\":0}") ? HF_OK : hf_error_no_memory(err);
 }
@@ -114,8 +114,8 @@ const hf_backend hf__backend_null = {
     .identify = identify,
     .open = open_store,
     .close = close_store,
-    .entity_open = entity_open,
-    .entity_close = entity_close,
+    .collection_open = collection_open,
+    .collection_close = collection_close,
     .get = get,
     .has = has,
     .put = put,

@@ -33,7 +33,7 @@ bool hf__redis_key_name(hf_slice key, char out[REDIS_KEY_MAX]) {
   return written == size && memcmp(again, key.data, size) == 0;
 }
 
-bool hf__redis_entity_init(hf__redis_entity *e, struct hf__redis_store *store, hf_slice name) {
+bool hf__redis_collection_init(hf__redis_collection *e, struct hf__redis_store *store, hf_slice name) {
   char prefix[REDIS_KEY_MAX], *copy, *pattern = NULL;
   size_t size = hf__redis_escape(name, prefix), n = 0;
   prefix[size++] = ':';
@@ -49,16 +49,16 @@ bool hf__redis_entity_init(hf__redis_entity *e, struct hf__redis_store *store, h
     pattern[n++] = prefix[i];
   }
   pattern[n++] = '*';
-  *e = (hf__redis_entity){store, {copy, size}, {pattern, n}};
+  *e = (hf__redis_collection){store, {copy, size}, {pattern, n}};
   return true;
 }
 
-void hf__redis_entity_end(hf__redis_entity *e) {
+void hf__redis_collection_end(hf__redis_collection *e) {
   free((char *)(uintptr_t)e->prefix.data);
   free((char *)(uintptr_t)e->pattern.data);
 }
 
-hf_slice hf__redis_key(const hf__redis_entity *e, hf_slice id, char out[REDIS_KEY_MAX]) {
+hf_slice hf__redis_key(const hf__redis_collection *e, hf_slice id, char out[REDIS_KEY_MAX]) {
   memcpy(out, e->prefix.data, e->prefix.size);
   memcpy(out + e->prefix.size, id.data, id.size);
   return (hf_slice){out, e->prefix.size + id.size};

@@ -16,16 +16,16 @@ size_t hf__redis_escape(hf_slice name, char out[REDIS_KEY_MAX]);
 bool hf__redis_key_name(hf_slice key, char out[REDIS_KEY_MAX]);
 
 /* An entity type of a store. */
-typedef struct hf__redis_entity {
+typedef struct hf__redis_collection {
   struct hf__redis_store *store;
   hf_slice prefix;  /* of its keys: the escaped name and ":" */
   hf_slice pattern; /* of its keys, for SCAN */
-} hf__redis_entity;
+} hf__redis_collection;
 
-/* Ended by hf__redis_entity_end().  False: out of memory. */
-bool hf__redis_entity_init(hf__redis_entity *e, struct hf__redis_store *store, hf_slice name);
-void hf__redis_entity_end(hf__redis_entity *e);
+/* Ended by hf__redis_collection_end().  False: out of memory. */
+bool hf__redis_collection_init(hf__redis_collection *e, struct hf__redis_store *store, hf_slice name);
+void hf__redis_collection_end(hf__redis_collection *e);
 /* The key of an id; it is in `out`. */
-hf_slice hf__redis_key(const hf__redis_entity *e, hf_slice id, char out[REDIS_KEY_MAX]);
+hf_slice hf__redis_key(const hf__redis_collection *e, hf_slice id, char out[REDIS_KEY_MAX]);
 
 #endif

@@ -56,26 +56,26 @@ static hf_status open_store(const hf_location *at, void **store, hf_error *err) 
 
 /* ---- entity types */
 
-static void entity_close(void *store, void *entity) {
-  hf__redis_entity *e = entity;
+static void collection_close(void *store, void *collection) {
+  hf__redis_collection *e = collection;
   hf_walks_forget(((hf__redis_store *)store)->walks, e);
-  hf__redis_entity_end(e);
+  hf__redis_collection_end(e);
   free(e);
 }
 
-static hf_status entity_open(void *store, hf_slice name, void **entity, hf_error *err) {
-  hf__redis_entity *e = calloc(1, sizeof *e);
-  if (!e || !hf__redis_entity_init(e, store, name)) {
+static hf_status collection_open(void *store, hf_slice name, void **collection, hf_error *err) {
+  hf__redis_collection *e = calloc(1, sizeof *e);
+  if (!e || !hf__redis_collection_init(e, store, name)) {
     free(e);
     return hf_error_no_memory(err);
   }
-  *entity = e;
+  *collection = e;
   return HF_OK;
 }
 
 /* Connects, so that waitForInit says what is wrong. */
-static hf_status entity_init(void *store, void *entity, hf_error *err) {
-  (void)entity;
+static hf_status collection_init(void *store, void *collection, hf_error *err) {
+  (void)collection;
   hf__redis_store *s = store;
   hf__redis_batch b;
   if (s->config.mode == REDIS_CLUSTER) return hf__redis_route_refresh(s, hf__redis_deadline(s), err);
@@ -109,13 +109,13 @@ static hf_status run_writes(hf__redis_batch *b, bool ok, int type, bool may_be_n
   return status;
 }
 
-static hf_status put_many(void *store, void *txn, void *entity, const hf_put *puts, size_t count, hf_error *err) {
+static hf_status put_many(void *store, void *txn, void *collection, const hf_put *puts, size_t count, hf_error *err) {
   hf__redis_store *s = store;
   char key[REDIS_KEY_MAX];
   hf_status status = HF_OK;
   if (txn) {
     for (size_t i = 0; i < count && status == HF_OK; i++)
-      status = hf__redis_txn_put(txn, hf__redis_key(entity, puts[i].key.id, key), puts[i].json, err);
+      status = hf__redis_txn_put(txn, hf__redis_key(collection, puts[i].key.id, key), puts[i].json, err);
     return status;
   }
   hf__redis_batch b;
@@ -126,12 +126,12 @@ static hf_status put_many(void *store, void *txn, void *entity, const hf_put *pu
     b.whole = s->config.mode != REDIS_CLUSTER;
     if (b.whole) ok = hf__redis_batch_add(&b, 0, &multi, 1) != NULL;
     for (size_t i = 0; i < count && ok; i++)
-      ok = hf__redis_add_set(&b, hf__redis_key(entity, puts[i].key.id, key), puts[i].json, false);
+      ok = hf__redis_add_set(&b, hf__redis_key(collection, puts[i].key.id, key), puts[i].json, false);
     if (b.whole && ok) ok = hf__redis_batch_add(&b, 0, &exec, 1) != NULL;
   } else { /* one command is whole by itself */
     ok = hf__redis_batch_open(&b, 0, 2 * count + 1) && hf__redis_batch_word(&b, hf_text("MSET"));
     for (size_t i = 0; i < count && ok; i++)
-      ok = hf__redis_batch_word(&b, hf__redis_key(entity, puts[i].key.id, key)) &&
+      ok = hf__redis_batch_word(&b, hf__redis_key(collection, puts[i].key.id, key)) &&
            hf__redis_batch_word(&b, puts[i].json);
   }
   status = run_writes(&b, ok, REDIS_REPLY_STATUS, false, hf__redis_deadline(s), err);
@@ -140,7 +140,7 @@ static hf_status put_many(void *store, void *txn, void *entity, const hf_put *pu
 }
 
 /* Adds DEL for the ids: one command, or in a cluster one for each. */
-static bool add_removals(hf__redis_batch *b, const hf__redis_entity *e, const hf_slice *ids, size_t count) {
+static bool add_removals(hf__redis_batch *b, const hf__redis_collection *e, const hf_slice *ids, size_t count) {
   char key[REDIS_KEY_MAX];
   bool cluster = e->store->config.mode == REDIS_CLUSTER;
   bool ok = cluster || (hf__redis_batch_open(b, 0, count + 1) && hf__redis_batch_word(b, hf_text("DEL")));
@@ -154,8 +154,8 @@ static bool add_removals(hf__redis_batch *b, const hf__redis_entity *e, const hf
   return ok;
 }
 
-static hf_status remove_ids(hf__redis_entity *e, const hf_slice *ids, size_t count, uint64_t *removed, int64_t deadline,
-                            hf_error *err) {
+static hf_status remove_ids(hf__redis_collection *e, const hf_slice *ids, size_t count, uint64_t *removed,
+                            int64_t deadline, hf_error *err) {
   hf__redis_batch b;
   hf__redis_batch_init(&b, e->store, true);
   hf_status status = run_writes(&b, add_removals(&b, e, ids, count), REDIS_REPLY_INTEGER, false, deadline, err);
@@ -168,8 +168,8 @@ static hf_status remove_ids(hf__redis_entity *e, const hf_slice *ids, size_t cou
 
 /* In a transaction: HF_OK and the text, HF_NOT_FOUND or HF_CORRUPT.  The text is copied to *json unless that is NULL.
  */
-static hf_status get_in(hf__redis_txn *txn, const hf__redis_entity *e, hf_slice id, hf_buffer *json, uint64_t *revision,
-                        hf_error *err) {
+static hf_status get_in(hf__redis_txn *txn, const hf__redis_collection *e, hf_slice id, hf_buffer *json,
+                        uint64_t *revision, hf_error *err) {
   hf__redis_batch b;
   const redisReply *value = NULL;
   hf_slice text = {NULL, 0};
@@ -186,8 +186,8 @@ static hf_status get_in(hf__redis_txn *txn, const hf__redis_entity *e, hf_slice 
 }
 
 /* The reply to a command of one key. */
-static hf_status ask(const hf__redis_entity *e, hf__redis_batch *b, const char *command, hf_slice id, int64_t deadline,
-                     hf_error *err) {
+static hf_status ask(const hf__redis_collection *e, hf__redis_batch *b, const char *command, hf_slice id,
+                     int64_t deadline, hf_error *err) {
   char key[REDIS_KEY_MAX];
   hf_slice name = hf__redis_key(e, id, key);
   int slot = e->store->config.mode == REDIS_CLUSTER ? hf__redis_slot(name) : 0;
@@ -196,14 +196,14 @@ static hf_status ask(const hf__redis_entity *e, hf__redis_batch *b, const char *
   return status ? status : hf__redis_batch_check(b, err);
 }
 
-static hf_status get(void *store, void *txn, void *entity, const hf_key *key, hf_buffer *json, hf_info *info,
+static hf_status get(void *store, void *txn, void *collection, const hf_key *key, hf_buffer *json, hf_info *info,
                      hf_error *err) {
   if (info) *info = (hf_info){0};
-  if (txn) return get_in(txn, entity, key->id, json, info ? &info->revision : NULL, err);
+  if (txn) return get_in(txn, collection, key->id, json, info ? &info->revision : NULL, err);
   hf__redis_batch b;
   hf_slice text = {NULL, 0};
   hf__redis_batch_init(&b, store, false);
-  hf_status status = ask(entity, &b, "GET", key->id, hf__redis_deadline(store), err);
+  hf_status status = ask(collection, &b, "GET", key->id, hf__redis_deadline(store), err);
   if (status == HF_OK) status = hf__redis_value(store, b.commands[0].reply, &text, err);
   if (status == HF_OK) {
     json->size = 0;
@@ -214,11 +214,11 @@ static hf_status get(void *store, void *txn, void *entity, const hf_key *key, hf
   return status;
 }
 
-static hf_status has(void *store, void *txn, void *entity, const hf_key *key, hf_error *err) {
-  if (txn) return get_in(txn, entity, key->id, NULL, NULL, err);
+static hf_status has(void *store, void *txn, void *collection, const hf_key *key, hf_error *err) {
+  if (txn) return get_in(txn, collection, key->id, NULL, NULL, err);
   hf__redis_batch b;
   hf__redis_batch_init(&b, store, false);
-  hf_status status = ask(entity, &b, "EXISTS", key->id, hf__redis_deadline(store), err);
+  hf_status status = ask(collection, &b, "EXISTS", key->id, hf__redis_deadline(store), err);
   if (status == HF_OK) status = expect(&b, REDIS_REPLY_INTEGER, false, err);
   if (status == HF_OK && b.commands[0].reply->integer == 0) status = HF_NOT_FOUND;
   hf__redis_batch_free(&b);
@@ -226,7 +226,7 @@ static hf_status has(void *store, void *txn, void *entity, const hf_key *key, hf
 }
 
 /* Writes if the present text has the revision: it is read, and replaced only while it is the same. */
-static hf_status put_at_revision(hf__redis_entity *e, const hf_put *put, uint64_t revision, hf_info *info,
+static hf_status put_at_revision(hf__redis_collection *e, const hf_put *put, uint64_t revision, hf_info *info,
                                  hf_error *err) {
   static const char script[] = "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end "
                                "if ARGV[3] == '0' then redis.call('SET', KEYS[1], ARGV[2]) "
@@ -257,7 +257,7 @@ static hf_status put_at_revision(hf__redis_entity *e, const hf_put *put, uint64_
   return status;
 }
 
-static hf_status put_in(hf__redis_txn *txn, hf__redis_entity *e, const hf_put *put, const hf_write_options *options,
+static hf_status put_in(hf__redis_txn *txn, hf__redis_collection *e, const hf_put *put, const hf_write_options *options,
                         hf_info *info, hf_error *err) {
   char key[REDIS_KEY_MAX];
   if (options->if_absent || options->if_revision) {
@@ -270,18 +270,18 @@ static hf_status put_in(hf__redis_txn *txn, hf__redis_entity *e, const hf_put *p
   return hf__redis_txn_put(txn, hf__redis_key(e, put->key.id, key), put->json, err);
 }
 
-static hf_status put(void *store, void *txn, void *entity, const hf_put *put, const hf_write_options *options,
+static hf_status put(void *store, void *txn, void *collection, const hf_put *put, const hf_write_options *options,
                      hf_info *info, hf_error *err) {
   char key[REDIS_KEY_MAX];
   hf_status status;
   if (txn) {
-    status = put_in(txn, entity, put, options, info, err);
+    status = put_in(txn, collection, put, options, info, err);
   } else if (options->if_revision) {
-    status = put_at_revision(entity, put, options->revision, info, err);
+    status = put_at_revision(collection, put, options->revision, info, err);
   } else {
     hf__redis_batch b;
     hf__redis_batch_init(&b, store, true);
-    bool ok = hf__redis_add_set(&b, hf__redis_key(entity, put->key.id, key), put->json, options->if_absent);
+    bool ok = hf__redis_add_set(&b, hf__redis_key(collection, put->key.id, key), put->json, options->if_absent);
     status = run_writes(&b, ok, REDIS_REPLY_STATUS, options->if_absent, hf__redis_deadline(store), err);
     if (status == HF_OK && b.commands[0].reply->type == REDIS_REPLY_NIL) {
       info->revision = HF_REVISION_UNKNOWN;
@@ -293,20 +293,20 @@ static hf_status put(void *store, void *txn, void *entity, const hf_put *put, co
   return status;
 }
 
-static hf_status remove_one(void *store, void *txn, void *entity, const hf_key *key, hf_error *err) {
+static hf_status remove_one(void *store, void *txn, void *collection, const hf_key *key, hf_error *err) {
   char name[REDIS_KEY_MAX];
   uint64_t removed = 0;
   if (txn) {
-    hf_status status = get_in(txn, entity, key->id, NULL, NULL, err);
+    hf_status status = get_in(txn, collection, key->id, NULL, NULL, err);
     if (status != HF_OK && status != HF_CORRUPT) return status;
-    return hf__redis_txn_remove(txn, hf__redis_key(entity, key->id, name), err);
+    return hf__redis_txn_remove(txn, hf__redis_key(collection, key->id, name), err);
   }
-  hf_status status = remove_ids(entity, &key->id, 1, &removed, hf__redis_deadline(store), err);
+  hf_status status = remove_ids(collection, &key->id, 1, &removed, hf__redis_deadline(store), err);
   return status == HF_OK && !removed ? HF_NOT_FOUND : status;
 }
 
 /* Removes those of some ids that are there, as the transaction sees it. */
-static hf_status remove_some_in(hf__redis_txn *txn, hf__redis_entity *e, const hf_slice *ids, size_t count,
+static hf_status remove_some_in(hf__redis_txn *txn, hf__redis_collection *e, const hf_slice *ids, size_t count,
                                 uint64_t *removed, int64_t deadline, hf_error *err) {
   hf__redis_batch b;
   const redisReply *values[REMOVED_AT_ONCE] = {NULL};
@@ -324,8 +324,8 @@ static hf_status remove_some_in(hf__redis_txn *txn, hf__redis_entity *e, const h
   return status;
 }
 
-static hf_status remove_many(void *store, void *txn, void *entity, const hf_key *keys, size_t count, uint64_t *removed,
-                             hf_error *err) {
+static hf_status remove_many(void *store, void *txn, void *collection, const hf_key *keys, size_t count,
+                             uint64_t *removed, hf_error *err) {
   hf_status status = HF_OK;
   *removed = 0;
   if (!count) return HF_OK;
@@ -334,10 +334,10 @@ static hf_status remove_many(void *store, void *txn, void *entity, const hf_key 
   for (size_t i = 0; i < count; i++) ids[i] = keys[i].id;
   hf__redis_time time = hf__redis_time_begin(store);
   hf__redis_time_extend(&time, count);
-  if (!txn) status = remove_ids(entity, ids, count, removed, hf__redis_deadline(store), err);
+  if (!txn) status = remove_ids(collection, ids, count, removed, hf__redis_deadline(store), err);
   for (size_t i = 0; txn && i < count && status == HF_OK; i += REMOVED_AT_ONCE) {
     size_t n = count - i < REMOVED_AT_ONCE ? count - i : REMOVED_AT_ONCE;
-    status = remove_some_in(txn, entity, ids + i, n, removed, hf__redis_time_step(&time), err);
+    status = remove_some_in(txn, collection, ids + i, n, removed, hf__redis_time_step(&time), err);
   }
   free(ids);
   return status;
@@ -345,7 +345,7 @@ static hf_status remove_many(void *store, void *txn, void *entity, const hf_key 
 
 /* ---- all of them */
 
-static hf_status clear_in(hf__redis_txn *txn, hf__redis_entity *e, const hf_listing *ids, hf_error *err) {
+static hf_status clear_in(hf__redis_txn *txn, hf__redis_collection *e, const hf_listing *ids, hf_error *err) {
   hf_status status = HF_OK;
   char key[REDIS_KEY_MAX];
   for (size_t i = 0; i < hf_listing_size(ids) && status == HF_OK; i++)
@@ -353,7 +353,8 @@ static hf_status clear_in(hf__redis_txn *txn, hf__redis_entity *e, const hf_list
   return status;
 }
 
-static hf_status clear_listed(hf__redis_entity *e, const hf_listing *ids, const hf__redis_time *time, hf_error *err) {
+static hf_status clear_listed(hf__redis_collection *e, const hf_listing *ids, const hf__redis_time *time,
+                              hf_error *err) {
   hf_slice some[REMOVED_AT_ONCE];
   uint64_t removed = 0;
   size_t count = hf_listing_size(ids);
@@ -368,20 +369,20 @@ static hf_status clear_listed(hf__redis_entity *e, const hf_listing *ids, const 
   return status;
 }
 
-static hf_status clear(void *store, void *txn, void *entity, hf_error *err) {
+static hf_status clear(void *store, void *txn, void *collection, hf_error *err) {
   hf_listing *ids;
   hf__redis_time time = hf__redis_time_begin(store);
-  hf_status status = hf__redis_list(entity, txn, &time, &ids, err);
+  hf_status status = hf__redis_list(collection, txn, &time, &ids, err);
   if (status) return status;
   hf__redis_time_extend(&time, hf_listing_size(ids));
-  status = txn ? clear_in(txn, entity, ids, err) : clear_listed(entity, ids, &time, err);
+  status = txn ? clear_in(txn, collection, ids, err) : clear_listed(collection, ids, &time, err);
   hf_listing_free(ids);
   return status;
 }
 
-static hf_status count(void *store, void *txn, void *entity, uint64_t *n, hf_error *err) {
+static hf_status count(void *store, void *txn, void *collection, uint64_t *n, hf_error *err) {
   hf__redis_time time = hf__redis_time_begin(store);
-  return hf__redis_count_within(txn, entity, &time, n, err);
+  return hf__redis_count_within(txn, collection, &time, n, err);
 }
 
 static hf_status entities(void *store, void *txn, hf_page *page, hf_error *err) {
@@ -396,10 +397,10 @@ static const char *const parameters[] = {
 
 #define SLOTS                                                                                                          \
   .abi_version = HF_BACKEND_ABI, .parameters = parameters, .identify = identify, .open = open_store,                   \
-  .close = close_store, .entity_open = entity_open, .entity_close = entity_close, .entity_init = entity_init,          \
-  .get = get, .has = has, .put = put, .remove = remove_one, .clear = clear, .count = count, .scan = hf__redis_scan,    \
-  .get_many = hf__redis_get_many, .put_many = put_many, .remove_many = remove_many, .entities = entities,              \
-  .stat = hf__redis_stat
+  .close = close_store, .collection_open = collection_open, .collection_close = collection_close,                      \
+  .collection_init = collection_init, .get = get, .has = has, .put = put, .remove = remove_one, .clear = clear,        \
+  .count = count, .scan = hf__redis_scan, .get_many = hf__redis_get_many, .put_many = put_many,                        \
+  .remove_many = remove_many, .entities = entities, .stat = hf__redis_stat
 
 static const hf_backend cluster = {
     .name = "redis+cluster",

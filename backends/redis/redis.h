@@ -224,34 +224,34 @@ typedef struct hf__redis_txn hf__redis_txn;
 
 /* The ids of the entity type as they are in the server, and those that the transaction wrote; also those that it
  * removed.  The time grows with how many keys the server has. */
-hf_status hf__redis_list(hf__redis_entity *e, const hf__redis_txn *txn, hf__redis_time *time, hf_listing **out,
+hf_status hf__redis_list(hf__redis_collection *e, const hf__redis_txn *txn, hf__redis_time *time, hf_listing **out,
                          hf_error *err);
 hf_status hf__redis_list_names(hf__redis_store *s, const hf__redis_txn *txn, hf_page *page, hf_error *err);
-hf_status hf__redis_scan(void *store, void *txn, void *entity, const hf_scan *scan, hf_page *page, bool *more,
+hf_status hf__redis_scan(void *store, void *txn, void *collection, const hf_scan *scan, hf_page *page, bool *more,
                          hf_error *err);
-hf_status hf__redis_get_many(void *store, void *txn, void *entity, const hf_key *keys, size_t count, hf_page *page,
+hf_status hf__redis_get_many(void *store, void *txn, void *collection, const hf_key *keys, size_t count, hf_page *page,
                              hf_error *err);
 void hf__redis_walk_free(void *walk);
 /* How many entities there are, within a time that has begun. */
-hf_status hf__redis_count_within(void *txn, void *entity, hf__redis_time *time, uint64_t *n, hf_error *err);
-hf_status hf__redis_stat(void *store, void *txn, void *entity, hf_buffer *json, hf_error *err);
+hf_status hf__redis_count_within(void *txn, void *collection, hf__redis_time *time, uint64_t *n, hf_error *err);
+hf_status hf__redis_stat(void *store, void *txn, void *collection, hf_buffer *json, hf_error *err);
 
 /* ---- transactions */
 
 /* What GET would answer for each id, with the transaction's own writes: values[i] is a reply that belongs to the batch,
  * or texts[i] what it wrote itself, or both are missing: it removed it.  The server watches from now on what was read.
  */
-hf_status hf__redis_txn_values(hf__redis_txn *t, const hf__redis_entity *e, const hf_slice *ids, size_t count,
+hf_status hf__redis_txn_values(hf__redis_txn *t, const hf__redis_collection *e, const hf_slice *ids, size_t count,
                                hf__redis_batch *b, const redisReply **values, hf_slice *texts, int64_t deadline,
                                hf_error *err);
 hf_status hf__redis_txn_put(hf__redis_txn *t, hf_slice key, hf_slice json, hf_error *err);
 hf_status hf__redis_txn_remove(hf__redis_txn *t, hf_slice key, hf_error *err);
 /* Whether it removed the id. */
-bool hf__redis_txn_removed(const hf__redis_txn *t, const hf__redis_entity *e, hf_slice id);
+bool hf__redis_txn_removed(const hf__redis_txn *t, const hf__redis_collection *e, hf_slice id);
 /* Calls fn for each key that it wrote.  False: fn said so. */
 bool hf__redis_txn_each(const hf__redis_txn *t, hf__redis_key_fn fn, void *arg);
 /* Adds the ids that it wrote to a sorted listing. */
-hf_status hf__redis_txn_add_ids(const hf__redis_txn *t, const hf__redis_entity *e, hf_listing *ids, hf_error *err);
+hf_status hf__redis_txn_add_ids(const hf__redis_txn *t, const hf__redis_collection *e, hf_listing *ids, hf_error *err);
 
 hf_status hf__redis_begin(void *store, hf_txn_kind kind, void *parent, void **txn, hf_error *err);
 hf_status hf__redis_commit(void *store, void *txn, hf_error *err);

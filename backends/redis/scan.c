@@ -219,7 +219,7 @@ static bool add_id(void *arg, hf_slice key) {
   return key.size < l->prefix || hf_listing_add(l->ids, (hf_slice){key.data + l->prefix, key.size - l->prefix});
 }
 
-hf_status hf__redis_list(hf__redis_entity *e, const hf__redis_txn *txn, hf__redis_time *time, hf_listing **out,
+hf_status hf__redis_list(hf__redis_collection *e, const hf__redis_txn *txn, hf__redis_time *time, hf_listing **out,
                          hf_error *err) {
   struct listing l = {hf_listing_new(), e->prefix.size};
   if (!l.ids) return hf_error_no_memory(err);
@@ -234,13 +234,13 @@ hf_status hf__redis_list(hf__redis_entity *e, const hf__redis_txn *txn, hf__redi
   return HF_OK;
 }
 
-hf_status hf__redis_count_within(void *txn, void *entity, hf__redis_time *time, uint64_t *n, hf_error *err) {
+hf_status hf__redis_count_within(void *txn, void *collection, hf__redis_time *time, uint64_t *n, hf_error *err) {
   hf_listing *ids;
-  hf_status status = hf__redis_list(entity, txn, time, &ids, err);
+  hf_status status = hf__redis_list(collection, txn, time, &ids, err);
   if (status) return status;
   *n = hf_listing_size(ids);
   for (size_t i = 0; txn && i < hf_listing_size(ids); i++)
-    *n -= hf__redis_txn_removed(txn, entity, hf_listing_id(ids, i));
+    *n -= hf__redis_txn_removed(txn, collection, hf_listing_id(ids, i));
   hf_listing_free(ids);
   return HF_OK;
 }
@@ -273,7 +273,7 @@ hf_status hf__redis_list_names(hf__redis_store *s, const hf__redis_txn *txn, hf_
 /* What GET would answer for each key, in one MGET.  In a cluster, where keys have different homes, and an MGET is
  * refused while its slot is moving, by one GET for each: those of a node go there together.  The replies belong to the
  * batch. */
-static hf_status read_values(hf__redis_entity *e, const hf_slice *ids, size_t count, hf__redis_batch *b,
+static hf_status read_values(hf__redis_collection *e, const hf_slice *ids, size_t count, hf__redis_batch *b,
                              const redisReply **values, int64_t deadline, hf_error *err) {
   char key[REDIS_KEY_MAX];
   bool cluster = e->store->config.mode == REDIS_CLUSTER;
@@ -296,7 +296,7 @@ static hf_status read_values(hf__redis_entity *e, const hf_slice *ids, size_t co
 }
 
 /* MGET says nil also for keys of other types: those that look missing are asked for their type. */
-static hf_status find_wrong(hf__redis_entity *e, const hf_slice *ids, const redisReply **values, size_t count,
+static hf_status find_wrong(hf__redis_collection *e, const hf_slice *ids, const redisReply **values, size_t count,
                             bool *wrong, int64_t deadline, hf_error *err) {
   char key[REDIS_KEY_MAX];
   hf__redis_batch b;
@@ -327,7 +327,7 @@ struct found {
   bool *wrong;
 };
 
-static hf_status find(hf__redis_entity *e, hf__redis_txn *txn, const hf_slice *ids, size_t count, struct found *f,
+static hf_status find(hf__redis_collection *e, hf__redis_txn *txn, const hf_slice *ids, size_t count, struct found *f,
                       int64_t deadline, hf_error *err) {
   hf__redis_batch_init(&f->batch, e->store, false);
   f->values = calloc(count, sizeof *f->values);
@@ -348,8 +348,8 @@ static void found_free(struct found *f) {
 
 /* Adds an entry for each id.  An unreadable one ends it with HF_CORRUPT, or with keep_corrupt becomes an entry whose
  * json is what is wrong. */
-static hf_status fetch(hf__redis_entity *e, hf__redis_txn *txn, const hf_slice *ids, size_t count, bool keep_corrupt,
-                       int64_t deadline, hf_page *page, hf_error *err) {
+static hf_status fetch(hf__redis_collection *e, hf__redis_txn *txn, const hf_slice *ids, size_t count,
+                       bool keep_corrupt, int64_t deadline, hf_page *page, hf_error *err) {
   struct found f;
   hf_status status = find(e, txn, ids, count, &f, deadline, err);
   for (size_t i = 0; i < count && status == HF_OK; i++) {
@@ -379,7 +379,7 @@ static hf_status fetch(hf__redis_entity *e, hf__redis_txn *txn, const hf_slice *
   return status;
 }
 
-hf_status hf__redis_get_many(void *store, void *txn, void *entity, const hf_key *keys, size_t count, hf_page *page,
+hf_status hf__redis_get_many(void *store, void *txn, void *collection, const hf_key *keys, size_t count, hf_page *page,
                              hf_error *err) {
   hf_status status = HF_OK;
   hf_slice ids[WINDOW_MAX];
@@ -388,7 +388,7 @@ hf_status hf__redis_get_many(void *store, void *txn, void *entity, const hf_key 
   for (size_t first = 0; first < count && status == HF_OK; first += WINDOW_MAX) {
     size_t n = count - first < WINDOW_MAX ? count - first : WINDOW_MAX;
     for (size_t i = 0; i < n; i++) ids[i] = keys[first + i].id;
-    status = fetch(entity, txn, ids, n, false, hf__redis_time_step(&time), page, err);
+    status = fetch(collection, txn, ids, n, false, hf__redis_time_step(&time), page, err);
   }
   return status;
 }
@@ -411,7 +411,7 @@ void hf__redis_walk_free(void *kept) {
   free(w);
 }
 
-static hf_status new_walk(hf__redis_entity *e, hf__redis_txn *txn, hf__redis_time *time, struct walk **out,
+static hf_status new_walk(hf__redis_collection *e, hf__redis_txn *txn, hf__redis_time *time, struct walk **out,
                           hf_error *err) {
   struct walk *w = calloc(1, sizeof *w);
   if (!w || !(w->ahead = hf_page_new())) {
@@ -429,7 +429,7 @@ static hf_status new_walk(hf__redis_entity *e, hf__redis_txn *txn, hf__redis_tim
 }
 
 /* Reads the next values: `count` ids at most, from index `at` on, in the direction of the scan. */
-static hf_status read_ahead(hf__redis_entity *e, hf__redis_txn *txn, struct walk *w, const hf_scan *scan, size_t at,
+static hf_status read_ahead(hf__redis_collection *e, hf__redis_txn *txn, struct walk *w, const hf_scan *scan, size_t at,
                             size_t edge, int64_t deadline, hf_error *err) {
   hf_slice ids[WINDOW_MAX];
   size_t n = 0, have, bytes = 0;
@@ -472,8 +472,8 @@ struct position {
   size_t last;     /* index of the last id that was passed; SIZE_MAX: none */
 };
 
-static hf_status fill(hf__redis_entity *e, hf__redis_txn *txn, struct walk *w, const hf_scan *scan, struct position *p,
-                      const hf__redis_time *time, hf_page *page, hf_error *err) {
+static hf_status fill(hf__redis_collection *e, hf__redis_txn *txn, struct walk *w, const hf_scan *scan,
+                      struct position *p, const hf__redis_time *time, hf_page *page, hf_error *err) {
   size_t added = 0, bytes = 0;
   while (p->at != p->edge && added < scan->limit && !(added && bytes >= scan->max_bytes)) {
     size_t index = scan->reverse ? p->at - 1 : p->at, have;
@@ -501,10 +501,10 @@ static hf_status fill(hf__redis_entity *e, hf__redis_txn *txn, struct walk *w, c
   return HF_OK;
 }
 
-hf_status hf__redis_scan(void *store, void *txn, void *entity, const hf_scan *scan, hf_page *page, bool *more,
+hf_status hf__redis_scan(void *store, void *txn, void *collection, const hf_scan *scan, hf_page *page, bool *more,
                          hf_error *err) {
   hf__redis_store *s = store;
-  hf__redis_entity *e = entity;
+  hf__redis_collection *e = collection;
   size_t first, end;
   hf__redis_time time = hf__redis_time_begin(s);
   struct walk *w = hf_walks_take(s->walks, e, scan->walk);

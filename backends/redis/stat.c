@@ -143,7 +143,7 @@ static bool add_answers(hf__redis_store *s, hf_buffer *json, const hf__redis_bat
   return ok && add_fsync(json, b->commands[b->count - 1].reply);
 }
 
-hf_status hf__redis_stat(void *store, void *txn, void *entity, hf_buffer *json, hf_error *err) {
+hf_status hf__redis_stat(void *store, void *txn, void *collection, hf_buffer *json, hf_error *err) {
   hf__redis_store *s = store;
   hf__redis_time time = hf__redis_time_begin(s);
   hf__redis_batch b;
@@ -156,8 +156,8 @@ hf_status hf__redis_stat(void *store, void *txn, void *entity, hf_buffer *json, 
   status = ask_all(&b, nodes, (int)count) ? hf__redis_batch_run(&b, hf__redis_time_step(&time), err)
                                           : hf_error_no_memory(err);
   bool knows_keys = status == HF_OK && count_keys(b.commands, count, &keys);
-  bool counts = entity && knows_keys && keys <= COUNTED_KEYS;
-  if (status == HF_OK && counts) status = hf__redis_count_within(txn, entity, &time, &entities, err);
+  bool counts = collection && knows_keys && keys <= COUNTED_KEYS;
+  if (status == HF_OK && counts) status = hf__redis_count_within(txn, collection, &time, &entities, err);
   if (status == HF_OK) {
     bool ok = add_answers(s, json, &b, count, knows_keys, keys);
     if (ok && counts) ok = hf_buffer_printf(json, ",\"entities\":%llu", (unsigned long long)entities);

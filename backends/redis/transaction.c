@@ -91,7 +91,7 @@ hf_status hf__redis_txn_remove(hf__redis_txn *t, hf_slice key, hf_error *err) {
   return change(t, key, (hf_slice){NULL, 0}, err);
 }
 
-bool hf__redis_txn_removed(const hf__redis_txn *t, const hf__redis_entity *e, hf_slice id) {
+bool hf__redis_txn_removed(const hf__redis_txn *t, const hf__redis_collection *e, hf_slice id) {
   char key[REDIS_KEY_MAX];
   const struct change *c = find(t, hf__redis_key(e, id, key));
   return c && !c->json;
@@ -116,7 +116,7 @@ static bool add_id(void *arg, hf_slice key) {
   return hf_listing_add(a->ids, (hf_slice){key.data + a->prefix.size, key.size - a->prefix.size});
 }
 
-hf_status hf__redis_txn_add_ids(const hf__redis_txn *t, const hf__redis_entity *e, hf_listing *ids, hf_error *err) {
+hf_status hf__redis_txn_add_ids(const hf__redis_txn *t, const hf__redis_collection *e, hf_listing *ids, hf_error *err) {
   if (!t->count) return HF_OK;
   if (!hf__redis_txn_each(t, add_id, &(struct adding){e->prefix, ids})) return hf_error_no_memory(err);
   hf_listing_sort(ids);
@@ -125,7 +125,7 @@ hf_status hf__redis_txn_add_ids(const hf__redis_txn *t, const hf__redis_entity *
 
 /* ---- reading */
 
-hf_status hf__redis_txn_values(hf__redis_txn *t, const hf__redis_entity *e, const hf_slice *ids, size_t count,
+hf_status hf__redis_txn_values(hf__redis_txn *t, const hf__redis_collection *e, const hf_slice *ids, size_t count,
                                hf__redis_batch *b, const redisReply **values, hf_slice *texts, int64_t deadline,
                                hf_error *err) {
   char key[REDIS_KEY_MAX];

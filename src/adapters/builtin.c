@@ -11,9 +11,9 @@
 
 static const char *const infinite[] = {"minuteEstimatedTime", NULL};
 
-#define ROW(adapter, entity, template, reads, writes)                                                                  \
+#define ROW(adapter, collection, template, reads, writes)                                                              \
   {                                                                                                                    \
-    .struct_size = sizeof(hf_adapter_spec), .name = (adapter), .entity_name = (entity), .id = (template),              \
+    .struct_size = sizeof(hf_adapter_spec), .name = (adapter), .entity_name = (collection), .id = (template),          \
     .read = (reads), .write = (writes), .infinite = infinite                                                           \
   }
 

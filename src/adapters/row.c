@@ -109,7 +109,7 @@ static const char *copy_text(char **at, const char *text) {
 
 /* The row with its own memory; NULL: out of memory. */
 static hf__adapter *copy_row(const hf_adapter_spec *spec) {
-  const char *name = spec->name ? spec->name : "", *entity = spec->entity_name ? spec->entity_name : "";
+  const char *name = spec->name ? spec->name : "", *collection = spec->entity_name ? spec->entity_name : "";
   const char *id = spec->id ? spec->id : "", *base = spec->base ? spec->base : DEFAULT_BASE;
   char read[96], write[96], noun[64];
   size_t skip = strncmp(name, "Persist", 7) == 0 ? 7 : 0, size = strlen(name + skip), tail = sizeof "Adapter" - 1;
@@ -122,7 +122,7 @@ static hf__adapter *copy_row(const hf_adapter_spec *spec) {
   hf__adapter *a = calloc(1, sizeof *a);
   if (!a) return NULL;
   while (spec->infinite && spec->infinite[a->needle_count]) a->needle_count++;
-  size_t total = strlen(name) + strlen(entity) + strlen(id) + strlen(base) + strlen(reads) + strlen(writes) + 6;
+  size_t total = strlen(name) + strlen(collection) + strlen(id) + strlen(base) + strlen(reads) + strlen(writes) + 6;
   for (size_t i = 0; i < a->needle_count; i++) total += strlen(spec->infinite[i]) + 1;
   const char **fields = calloc(a->needle_count + 1, sizeof *fields);
   a->spec.struct_size = sizeof a->spec;
@@ -135,7 +135,7 @@ static hf__adapter *copy_row(const hf_adapter_spec *spec) {
   }
   char *at = a->memory;
   a->spec.name = copy_text(&at, name);
-  a->spec.entity_name = copy_text(&at, entity);
+  a->spec.entity_name = copy_text(&at, collection);
   a->spec.id = copy_text(&at, id);
   a->spec.base = copy_text(&at, base);
   a->spec.read = copy_text(&at, reads);

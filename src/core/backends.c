@@ -113,8 +113,8 @@ hf_status hf_backend_register(const hf_backend *b, hf_error *err) {
   NEED(identify, true);
   NEED(open, true);
   NEED(close, true);
-  NEED(entity_open, true);
-  NEED(entity_close, true);
+  NEED(collection_open, true);
+  NEED(collection_close, true);
   NEED(begin, transactions);
   NEED(commit, transactions);
   NEED(abort, transactions);

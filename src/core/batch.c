@@ -68,7 +68,7 @@ static hf_status begin_own(hf_persist *p, hf_txn_kind kind, hf_txn **own, void *
 
 static hf_status get_one(hf_persist *p, void *txn, const hf_key *key, hf_buffer *json, hf_page *page, hf_error *err) {
   hf_info info = {0};
-  hf_status status = p->backend->get(p->impl, txn, p->entity, key, json, &info, err);
+  hf_status status = p->backend->get(p->impl, txn, p->collection, key, json, &info, err);
   if (status && status != HF_NOT_FOUND) return hf__persist_fail(p, txn, status, key, "", err);
   hf_entry *e = hf_page_add(page, key->id, status ? NULL : json->data, status ? 0 : json->size);
   if (!e) return hf__no_memory(err);
@@ -92,7 +92,7 @@ hf_status hf_persist_read_many(hf_persist *p, const hf_slice *ids, size_t count,
   if (status == HF_OK) {
     const hf_backend *b = p->backend;
     if (b->get_many) {
-      status = b->get_many(p->impl, txn, p->entity, keys, count, page, err);
+      status = b->get_many(p->impl, txn, p->collection, keys, count, page, err);
       if (status == HF_CORRUPT && page->count < count)
         status = hf__persist_fail(p, txn, status, &keys[page->count], "", err);
       else if (status)

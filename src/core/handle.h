@@ -11,7 +11,7 @@ struct hf_persist {
   hf_store *store;           /* NULL until the first operation has opened it */
   const hf_backend *backend; /* whose slots serve the handle: the one that the URL names, or a script's class */
   void *impl;                /* passed to its slots as the store */
-  void *entity;              /* passed to its slots as the entity; NULL until it was opened, unless served */
+  void *collection;          /* passed to its slots as the entity; NULL until it was opened, unless served */
   bool ready;                /* the first operation may go: store and entity are open */
   bool served;               /* by a script's class, which `entity` belongs to: see hf__persist_serve() */
   hf_persist *wraps;         /* the handle below the script's class, or NULL */

@@ -193,7 +193,7 @@ static hf_status next_page(hf_iter *it, hf_error *err) {
   it->more = false;
   hf_status (*scan)(void *, void *, void *, const hf_scan *, hf_page *, bool *, hf_error *) =
       it->quarantined ? p->backend->quarantine_scan : p->backend->scan;
-  status = scan(p->impl, txn, p->entity, &it->scan, it->page, &it->more, err);
+  status = scan(p->impl, txn, p->collection, &it->scan, it->page, &it->more, err);
   it->scan.limit = limit;
   unsigned char order[HF__ORDER_KEY_MAX];
   hf_slice end = page_end(it->page, order);

@@ -118,7 +118,7 @@ hf_status hf__persist_serve(hf_slice entity_name, const char *url, const hf__ser
   p->options = (hf_options)HF_OPTIONS_INIT;
   p->backend = server->backend;
   p->impl = server->impl;
-  p->entity = server->entity;
+  p->collection = server->collection;
   p->store = server->store;
   p->wraps = server->wraps;
   if (p->wraps) hf__persist_ref(p->wraps);
@@ -131,8 +131,9 @@ void hf__persist_ref(hf_persist *p) { p->refs++; }
 
 static void leave_store(hf_persist *p) {
   p->ready = false;
-  if (p->entity && (p->served || !hf__store_is_inherited(p->store))) p->backend->entity_close(p->impl, p->entity);
-  p->entity = NULL;
+  if (p->collection && (p->served || !hf__store_is_inherited(p->store)))
+    p->backend->collection_close(p->impl, p->collection);
+  p->collection = NULL;
   hf__store_release(p->store);
   p->store = NULL;
   if (p->wraps) hf__persist_unref(p->wraps);
@@ -167,9 +168,9 @@ static hf_status make_ready(hf_persist *p, hf_error *err) {
     p->store = store;
     p->impl = store->impl;
   }
-  if (!p->entity) status = p->backend->entity_open(p->impl, p->name, &p->entity, err);
-  if (status == HF_OK && p->backend->entity_init) {
-    status = p->backend->entity_init(p->impl, p->entity, err); /* a script may close the handle in it */
+  if (!p->collection) status = p->backend->collection_open(p->impl, p->name, &p->collection, err);
+  if (status == HF_OK && p->backend->collection_init) {
+    status = p->backend->collection_init(p->impl, p->collection, err); /* a script may close the handle in it */
     if (status == HF_OK && p->closed) status = hf__fail(err, HF_CLOSED, "%s was closed meanwhile", p->name.data);
   }
   if (status == HF_OK && p->wraps && !p->store) {
@@ -335,7 +336,7 @@ hf_status hf_persist_read(hf_persist *p, hf_slice id, hf_buffer *json, hf_info *
   if (info) *info = (hf_info){0};
   hf_status status = hf__key_init(p->name, id, &k, err);
   if (status || (status = hf__persist_enter(p, false, &txn, err))) return status;
-  status = p->backend->get(p->impl, txn, p->entity, &k.key, json, info, err);
+  status = p->backend->get(p->impl, txn, p->collection, &k.key, json, info, err);
   return __builtin_expect(status == HF_OK, 1) ? HF_OK : hf__persist_fail(p, txn, status, &k.key, "", err);
 }
 
@@ -346,7 +347,7 @@ hf_status hf_persist_has(hf_persist *p, hf_slice id, bool *found, hf_error *err)
   void *txn;
   hf_status status = hf__key_init(p->name, id, &k, err);
   if (status || (status = hf__persist_enter(p, false, &txn, err))) return status;
-  status = p->backend->has(p->impl, txn, p->entity, &k.key, err);
+  status = p->backend->has(p->impl, txn, p->collection, &k.key, err);
   *found = status == HF_OK;
   if (status == HF_OK || status == HF_NOT_FOUND) return HF_OK;
   return hf__persist_fail(p, txn, status, &k.key, "", err);
@@ -486,7 +487,7 @@ hf_status hf_persist_count(hf_persist *p, uint64_t *count, hf_error *err) {
   void *txn;
   hf_status status = hf__persist_enter(p, false, &txn, err);
   if (status) return status;
-  status = p->backend->count(p->impl, txn, p->entity, count, err);
+  status = p->backend->count(p->impl, txn, p->collection, count, err);
   return status ? hf__persist_fail(p, txn, status, NULL, "", err) : HF_OK;
 }
 
@@ -496,6 +497,6 @@ hf_status hf_persist_stat(hf_persist *p, hf_buffer *json, hf_error *err) {
   void *txn;
   hf_status status = hf__persist_enter(p, false, &txn, err);
   if (status) return status;
-  status = p->backend->stat(p->impl, txn, p->entity, json, err);
+  status = p->backend->stat(p->impl, txn, p->collection, json, err);
   return status ? hf__persist_fail(p, txn, status, NULL, "", err) : HF_OK;
 }

@@ -13,11 +13,11 @@
 /* What serves a handle whose operations are a script's, beside the slots of a store's own backend. */
 typedef struct hf__server {
   const hf_backend *backend; /* its slots */
-  void *impl, *entity;       /* passed to them.  entity_close(impl, entity) is called once, when the handle closes */
-  hf_store *store;           /* to which transactions bind: a reference that the handle takes over.  NULL: wraps's */
-  hf_persist *wraps;         /* the handle on the concrete store that the class extends, or NULL; the handle takes a
-                                reference of its own */
-  const char *base;          /* what the class was given; NULL: nothing.  Copied */
+  void *impl, *collection; /* passed to them.  collection_close(impl, entity) is called once, when the handle closes */
+  hf_store *store;         /* to which transactions bind: a reference that the handle takes over.  NULL: wraps's */
+  hf_persist *wraps;       /* the handle on the concrete store that the class extends, or NULL; the handle takes a
+                              reference of its own */
+  const char *base;        /* what the class was given; NULL: nothing.  Copied */
 } hf__server;
 
 /* Makes a handle that is served so; `url` is for people.  On failure the server's entity and store are still the

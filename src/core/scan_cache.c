@@ -13,7 +13,7 @@
 enum { WALKS = 8 };
 
 struct walk {
-  const void *entity;
+  const void *collection;
   uint64_t number;
   unsigned long turn; /* when it was left */
   void *kept;         /* NULL: free */
@@ -42,11 +42,11 @@ void hf_walks_free(hf_walks *w) {
   free(w);
 }
 
-void *hf_walks_take(hf_walks *w, const void *entity, uint64_t walk) {
+void *hf_walks_take(hf_walks *w, const void *collection, uint64_t walk) {
   void *found = NULL;
   pthread_mutex_lock(&w->lock);
   for (int i = 0; i < WALKS && !found; i++)
-    if (w->walks[i].kept && w->walks[i].number == walk && w->walks[i].entity == entity) {
+    if (w->walks[i].kept && w->walks[i].number == walk && w->walks[i].collection == collection) {
       found = w->walks[i].kept;
       w->walks[i].kept = NULL;
     }
@@ -54,21 +54,21 @@ void *hf_walks_take(hf_walks *w, const void *entity, uint64_t walk) {
   return found;
 }
 
-void hf_walks_leave(hf_walks *w, const void *entity, uint64_t walk, void *kept) {
+void hf_walks_leave(hf_walks *w, const void *collection, uint64_t walk, void *kept) {
   pthread_mutex_lock(&w->lock);
   struct walk *place = &w->walks[0];
   for (int i = 0; i < WALKS && place->kept; i++)
     if (!w->walks[i].kept || w->walks[i].turn < place->turn) place = &w->walks[i];
   void *dropped = place->kept;
-  *place = (struct walk){entity, walk, ++w->turn, kept};
+  *place = (struct walk){collection, walk, ++w->turn, kept};
   pthread_mutex_unlock(&w->lock);
   if (dropped) w->free_kept(dropped);
 }
 
-void hf_walks_forget(hf_walks *w, const void *entity) {
+void hf_walks_forget(hf_walks *w, const void *collection) {
   pthread_mutex_lock(&w->lock);
   for (int i = 0; i < WALKS; i++)
-    if (w->walks[i].kept && w->walks[i].entity == entity) {
+    if (w->walks[i].kept && w->walks[i].collection == collection) {
       w->free_kept(w->walks[i].kept);
       w->walks[i].kept = NULL;
     }

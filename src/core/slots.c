@@ -5,27 +5,27 @@
 #include "core/slots.h"
 
 hf_status hf__slot_get(hf_persist *p, void *txn, const hf_key *key, hf_buffer *json, hf_info *info, hf_error *err) {
-  return p->backend->get(p->impl, txn, p->entity, key, json, info, err);
+  return p->backend->get(p->impl, txn, p->collection, key, json, info, err);
 }
 
 hf_status hf__slot_has(hf_persist *p, void *txn, const hf_key *key, hf_error *err) {
-  return p->backend->has(p->impl, txn, p->entity, key, err);
+  return p->backend->has(p->impl, txn, p->collection, key, err);
 }
 
 hf_status hf__slot_get_many(hf_persist *p, void *txn, const hf_key *keys, size_t count, hf_page *page, hf_error *err) {
-  return p->backend->get_many(p->impl, txn, p->entity, keys, count, page, err);
+  return p->backend->get_many(p->impl, txn, p->collection, keys, count, page, err);
 }
 
 hf_status hf__slot_count(hf_persist *p, void *txn, uint64_t *count, hf_error *err) {
-  return p->backend->count(p->impl, txn, p->entity, count, err);
+  return p->backend->count(p->impl, txn, p->collection, count, err);
 }
 
 hf_status hf__slot_scan(hf_persist *p, void *txn, const hf_scan *scan, hf_page *page, bool *more, hf_error *err) {
-  return p->backend->scan(p->impl, txn, p->entity, scan, page, more, err);
+  return p->backend->scan(p->impl, txn, p->collection, scan, page, more, err);
 }
 
 hf_status hf__slot_stat(hf_persist *p, void *txn, hf_buffer *json, hf_error *err) {
-  return p->backend->stat(p->impl, txn, p->entity, json, err);
+  return p->backend->stat(p->impl, txn, p->collection, json, err);
 }
 
 hf_status hf__slot_entities(hf_persist *p, void *txn, hf_page *page, hf_error *err) {
@@ -33,10 +33,10 @@ hf_status hf__slot_entities(hf_persist *p, void *txn, hf_page *page, hf_error *e
 }
 
 hf_status hf__slot_quarantined(hf_persist *p, uint64_t *count, hf_error *err) {
-  return p->backend->quarantined(p->impl, p->entity, count, err);
+  return p->backend->quarantined(p->impl, p->collection, count, err);
 }
 
 hf_status hf__slot_quarantine_scan(hf_persist *p, void *txn, const hf_scan *scan, hf_page *page, bool *more,
                                    hf_error *err) {
-  return p->backend->quarantine_scan(p->impl, txn, p->entity, scan, page, more, err);
+  return p->backend->quarantine_scan(p->impl, txn, p->collection, scan, page, more, err);
 }

@@ -90,7 +90,7 @@ static hf_status verify_entry(struct walk *w, hf_persist *p, const hf_entry *e, 
   return HF_OK;
 }
 
-static hf_status verify_entity(struct walk *w, hf_slice name, hf_page *page, hf_error *err) {
+static hf_status verify_collection(struct walk *w, hf_slice name, hf_page *page, hf_error *err) {
   const hf_backend *b = w->store->backend;
   hf_persist *p;
   hf_status status = hf__persist_on(w->store, name, &p, err);
@@ -102,7 +102,7 @@ static hf_status verify_entity(struct walk *w, hf_slice name, hf_page *page, hf_
   while (more && status == HF_OK && !w->stopped) {
     hf__page_reset(page);
     more = false;
-    status = b->scan(p->impl, NULL, p->entity, &scan, page, &more, err);
+    status = b->scan(p->impl, NULL, p->collection, &scan, page, &more, err);
     for (size_t i = 0; i < page->count && status == HF_OK && !w->stopped; i++)
       status = verify_entry(w, p, &page->entries[i], i + 1 == page->count ? page->resume : (hf_slice){NULL, 0}, err);
     if (status == HF_OK && page->count) {
@@ -120,7 +120,7 @@ static hf_status verify_entity(struct walk *w, hf_slice name, hf_page *page, hf_
     if (w->fn && !w->stopped && !w->fn(w->arg, p->name, NULL, NULL, w->report)) w->stopped = true;
   }
   uint64_t quarantined = 0;
-  if (status == HF_OK && b->quarantined) status = b->quarantined(p->impl, p->entity, &quarantined, err);
+  if (status == HF_OK && b->quarantined) status = b->quarantined(p->impl, p->collection, &quarantined, err);
   w->report->quarantined += quarantined;
   hf_persist_close(p);
   return status;
@@ -129,7 +129,7 @@ static hf_status verify_entity(struct walk *w, hf_slice name, hf_page *page, hf_
 static hf_status verify_all(struct walk *w, hf_page *names, hf_page *page, hf_error *err) {
   hf_status status = hf_store_entities(w->store, names, err);
   for (size_t i = 0; i < names->count && status == HF_OK && !w->stopped; i++)
-    status = verify_entity(w, names->entries[i].id, page, err);
+    status = verify_collection(w, names->entries[i].id, page, err);
   return status;
 }
 
@@ -153,7 +153,7 @@ hf_status hf_store_verify(hf_store *store, hf_slice entity_name, bool dry_run, h
   if (!names || !page)
     status = hf__no_memory(err);
   else
-    status = entity_name.data ? verify_entity(&w, entity_name, page, err) : verify_all(&w, names, page, err);
+    status = entity_name.data ? verify_collection(&w, entity_name, page, err) : verify_all(&w, names, page, err);
   status = hf__store_name_backend(store, status, err);
   verifying = false;
   hf__store_release(store);

@@ -143,14 +143,14 @@ struct hf_backend {
 
   /* Begins to use an entity type; *entity is passed to the slots below.  Cheap, creates nothing in the store, may be
    * called several times for one name.  Cannot fail but for memory. */
-  hf_status (*entity_open)(void *store, hf_slice name, void **entity, hf_error *err);
+  hf_status (*collection_open)(void *store, hf_slice name, void **collection, hf_error *err);
   /* Called once per handle before its first operation, and by hf_persist_init(); after a failure the next operation
    * calls it again.  The place to connect, and to make what the entity type needs.  May wait for a network: no lock is
    * held.  NULL: nothing to do. */
-  hf_status (*entity_init)(void *store, void *entity, hf_error *err);
+  hf_status (*collection_init)(void *store, void *collection, hf_error *err);
 
   /* Ends it. */
-  void (*entity_close)(void *store, void *entity);
+  void (*collection_close)(void *store, void *collection);
 
   /* ---- transactions.  NULL without HF_CAP_TRANSACTION and HF_CAP_SNAPSHOT. */
 
@@ -165,42 +165,42 @@ struct hf_backend {
   /* Replaces the content of *json and fills *info, which is NULL when nobody will look at it.  HF_NOT_FOUND: leave *err
    * to the core.  HF_CORRUPT: the message says what is wrong with the bytes, and the core then calls quarantine; or
    * they are there already, as hf_error_quarantined() says. */
-  hf_status (*get)(void *store, void *txn, void *entity, const hf_key *key, hf_buffer *json, hf_info *info,
+  hf_status (*get)(void *store, void *txn, void *collection, const hf_key *key, hf_buffer *json, hf_info *info,
                    hf_error *err);
 
   /* HF_OK or HF_NOT_FOUND (*err left to the core). */
-  hf_status (*has)(void *store, void *txn, void *entity, const hf_key *key, hf_error *err);
+  hf_status (*has)(void *store, void *txn, void *collection, const hf_key *key, hf_error *err);
 
   /* Inserts or replaces.  options and info are never NULL.  HF_CONFLICT: info->revision is the present revision, 0 if
    * there is no entity, HF_REVISION_UNKNOWN where that is hard to say; *err is left to the core. */
-  hf_status (*put)(void *store, void *txn, void *entity, const hf_put *put, const hf_write_options *options,
+  hf_status (*put)(void *store, void *txn, void *collection, const hf_put *put, const hf_write_options *options,
                    hf_info *info, hf_error *err);
 
   /* Deletes.  HF_NOT_FOUND as in get. */
-  hf_status (*remove)(void *store, void *txn, void *entity, const hf_key *key, hf_error *err);
+  hf_status (*remove)(void *store, void *txn, void *collection, const hf_key *key, hf_error *err);
 
   /* Deletes all entities of the type. */
-  hf_status (*clear)(void *store, void *txn, void *entity, hf_error *err);
+  hf_status (*clear)(void *store, void *txn, void *collection, hf_error *err);
 
-  hf_status (*count)(void *store, void *txn, void *entity, uint64_t *count, hf_error *err);
+  hf_status (*count)(void *store, void *txn, void *collection, uint64_t *count, hf_error *err);
 
   /* Adds entries to the page (hf_page_add) as the scan says.  *more is false when there is nothing behind the last
    * one.  Holds no transaction when it returns.  HF_CORRUPT (not with report_corrupt): hf_page_fail_at names the
    * record, which is the one behind the last entry added; if its key is damaged, hf_page_resume says where to go on.
    * With report_corrupt an entry whose key is damaged is the last one of its page, and hf_page_resume gives its key. */
-  hf_status (*scan)(void *store, void *txn, void *entity, const hf_scan *scan, hf_page *page, bool *more,
+  hf_status (*scan)(void *store, void *txn, void *collection, const hf_scan *scan, hf_page *page, bool *more,
                     hf_error *err);
 
   /* ---- batches.  NULL: the core loops over get, put, remove (inside a transaction where there is one). */
 
   /* Adds one entry per key, in the order given; HF_NOT_FOUND in entry->status for a missing one. */
-  hf_status (*get_many)(void *store, void *txn, void *entity, const hf_key *keys, size_t count, hf_page *page,
+  hf_status (*get_many)(void *store, void *txn, void *collection, const hf_key *keys, size_t count, hf_page *page,
                         hf_error *err);
   /* Writes all; the ids are distinct and in natural order. */
-  hf_status (*put_many)(void *store, void *txn, void *entity, const hf_put *puts, size_t count, hf_error *err);
+  hf_status (*put_many)(void *store, void *txn, void *collection, const hf_put *puts, size_t count, hf_error *err);
   /* Deletes those that exist and counts them. */
-  hf_status (*remove_many)(void *store, void *txn, void *entity, const hf_key *keys, size_t count, uint64_t *removed,
-                           hf_error *err);
+  hf_status (*remove_many)(void *store, void *txn, void *collection, const hf_key *keys, size_t count,
+                           uint64_t *removed, hf_error *err);
 
   /* ---- the store as a whole */
 
@@ -208,23 +208,23 @@ struct hf_backend {
   hf_status (*entities)(void *store, void *txn, hf_page *page, hf_error *err);
 
   /* Replaces *json by an object with what a person wants to know; entity may be NULL.  Never passwords. */
-  hf_status (*stat)(void *store, void *txn, void *entity, hf_buffer *json, hf_error *err);
+  hf_status (*stat)(void *store, void *txn, void *collection, hf_buffer *json, hf_error *err);
 
   /* ---- quarantine */
 
   /* Moves an unreadable record out of the way, keeping its bytes and the reason.  HF_NOT_FOUND: it is readable or
    * gone by now.  HF_BUSY: somebody may be writing it, so it stays; the caller gets this error in place of HF_CORRUPT.
    * NULL without HF_CAP_QUARANTINE. */
-  hf_status (*quarantine)(void *store, void *entity, const hf_key *key, const char *problem, hf_error *err);
+  hf_status (*quarantine)(void *store, void *collection, const hf_key *key, const char *problem, hf_error *err);
 
   /* How many records of the entity type (NULL: of all) are in quarantine.  NULL without HF_CAP_QUARANTINE. */
-  hf_status (*quarantined)(void *store, void *entity, uint64_t *count, hf_error *err);
+  hf_status (*quarantined)(void *store, void *collection, uint64_t *count, hf_error *err);
 
   /* Lists what is in quarantine of the entity type, as the scan says: scan for what stands in for entities, with
    * hf_page_add_damaged() and nothing else.  keys_only leaves the bytes out, never the problem; report_corrupt means
    * nothing.  An id that is not valid (its key was damaged) comes where its order key has it; hf_page_resume says where
    * a page ends in any case.  NULL: HF_UNSUPPORTED with HF_CAP_QUARANTINE, and an empty list without. */
-  hf_status (*quarantine_scan)(void *store, void *txn, void *entity, const hf_scan *scan, hf_page *page, bool *more,
+  hf_status (*quarantine_scan)(void *store, void *txn, void *collection, const hf_scan *scan, hf_page *page, bool *more,
                                hf_error *err);
 
   /* Puts an id into quarantine that is damaged in another store: from then on get and has answer HF_CORRUPT for it, as
@@ -232,7 +232,7 @@ struct hf_backend {
    * Never takes the place of something good: where a sound entity has the id, that stays, and the answer is HF_CONFLICT
    * (*err left to the core).  An unreadable one goes to quarantine itself, first.  What is there already for the id
    * stays; the same bytes once more change nothing.  Durable like put.  NULL: HF_UNSUPPORTED. */
-  hf_status (*quarantine_put)(void *store, void *txn, void *entity, const hf_key *key, const char *problem,
+  hf_status (*quarantine_put)(void *store, void *txn, void *collection, const hf_key *key, const char *problem,
                               hf_slice bytes, hf_error *err);
 
   /* ---- settings.  NULL without HF_CAP_SETTINGS. */
@@ -353,11 +353,11 @@ typedef struct hf_walks hf_walks;
 HF_API hf_walks *hf_walks_new(void (*free_kept)(void *kept));
 HF_API void hf_walks_free(hf_walks *walks);
 /* Takes what this walk (hf_scan.walk) over this entity left; NULL: nothing. */
-HF_API void *hf_walks_take(hf_walks *walks, const void *entity, uint64_t walk);
+HF_API void *hf_walks_take(hf_walks *walks, const void *collection, uint64_t walk);
 /* Leaves it for the next page. */
-HF_API void hf_walks_leave(hf_walks *walks, const void *entity, uint64_t walk, void *kept);
+HF_API void hf_walks_leave(hf_walks *walks, const void *collection, uint64_t walk, void *kept);
 /* Drops what the walks over an entity left: it is being closed. */
-HF_API void hf_walks_forget(hf_walks *walks, const void *entity);
+HF_API void hf_walks_forget(hf_walks *walks, const void *collection);
 
 /* Milliseconds since 1970-01-01 UTC, for hf_info.updated_at. */
 HF_API int64_t hf_now_ms(void);

@@ -92,8 +92,11 @@ static hf_status make_handle(hfL_entity *e, hf_slice name, const void *class, co
                              hf_persist **out, hf_error *err) {
   const hf_backend *backend = hfL_script_backend(e->methods, e->below ? e->below->backend : NULL, e->capabilities);
   if (!backend) return hf__no_memory(err);
-  hf__server server = {
-      .backend = backend, .impl = (void *)(uintptr_t)&hfL_held_by_script, .entity = e, .wraps = e->below, .base = base};
+  hf__server server = {.backend = backend,
+                       .impl = (void *)(uintptr_t)&hfL_held_by_script,
+                       .collection = e,
+                       .wraps = e->below,
+                       .base = base};
   hf_status status = e->below ? HF_OK : adopt_store(e, backend, class, base, url, &server.store, err);
   if (status == HF_OK) status = hf__persist_serve(name, url, &server, out, err);
   if (status && server.store) {

@@ -57,9 +57,9 @@ static int count_body(lua_State *L) {
   return 0;
 }
 
-hf_status hfL_script_count(void *store, void *txn, void *entity, uint64_t *count, hf_error *err) {
+hf_status hfL_script_count(void *store, void *txn, void *collection, uint64_t *count, hf_error *err) {
   (void)store;
-  hfL_entity *e = entity;
+  hfL_entity *e = collection;
   if (hfL_is_below(e, HFL_METHOD(COUNT) | HFL_METHOD(KEYS))) {
     HFL_FORWARD(count, txn, count, err);
   }
@@ -84,8 +84,8 @@ static int stat_body(lua_State *L) {
   return 0;
 }
 
-hf_status hfL_script_stat(void *store, void *txn, void *entity, hf_buffer *json, hf_error *err) {
-  hfL_entity *e = entity;
+hf_status hfL_script_stat(void *store, void *txn, void *collection, hf_buffer *json, hf_error *err) {
+  hfL_entity *e = collection;
   if (hfL_is_below(e, HFL_METHOD(STAT))) {
     HFL_FORWARD(stat, txn, json, err);
   }

@@ -8,9 +8,9 @@
 #include "holdfast/backend.h"
 
 /* hf_backend.count: count, or the keys one by one. */
-hf_status hfL_script_count(void *store, void *txn, void *entity, uint64_t *count, hf_error *err);
+hf_status hfL_script_count(void *store, void *txn, void *collection, uint64_t *count, hf_error *err);
 
 /* hf_backend.stat: stat, or what the bridge itself knows. */
-hf_status hfL_script_stat(void *store, void *txn, void *entity, hf_buffer *json, hf_error *err);
+hf_status hfL_script_stat(void *store, void *txn, void *collection, hf_buffer *json, hf_error *err);
 
 #endif

@@ -72,7 +72,7 @@ void hfL_entity_unref(hfL_entity *e);
 /* For bodies of hfL_host_call: pushes the instance; raises HF_CLOSED if it was collected. */
 void hfL_push_instance(lua_State *L, const hfL_entity *e);
 
-/* How a handle holds the instance that serves it: hf_persist.impl of such a handle, which entity_close gets. */
+/* How a handle holds the instance that serves it: hf_persist.impl of such a handle, which collection_close gets. */
 typedef struct hfL_hold {
   bool keeps; /* one of hfL_entity.keepers: the instance lives at least as long as the handle */
 } hfL_hold;

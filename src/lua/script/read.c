@@ -54,10 +54,10 @@ static int get_body(lua_State *L) {
   return 0;
 }
 
-hf_status hfL_script_get(void *store, void *txn, void *entity, const hf_key *key, hf_buffer *json, hf_info *info,
+hf_status hfL_script_get(void *store, void *txn, void *collection, const hf_key *key, hf_buffer *json, hf_info *info,
                          hf_error *err) {
   (void)store;
-  hfL_entity *e = entity;
+  hfL_entity *e = collection;
   if (hfL_is_below(e, HFL_METHOD(READ_VALUE) | HFL_METHOD(READ_ENTRY))) {
     HFL_FORWARD(get, txn, key, json, info, err);
   }
@@ -81,9 +81,9 @@ static int has_body(lua_State *L) {
   return 0;
 }
 
-hf_status hfL_script_has(void *store, void *txn, void *entity, const hf_key *key, hf_error *err) {
+hf_status hfL_script_has(void *store, void *txn, void *collection, const hf_key *key, hf_error *err) {
   (void)store;
-  hfL_entity *e = entity;
+  hfL_entity *e = collection;
   if (hfL_is_below(e, HFL_METHOD(HAS_VALUE))) {
     HFL_FORWARD(has, txn, key, err);
   }
@@ -118,10 +118,10 @@ static int get_many_body(lua_State *L) {
   return 0;
 }
 
-hf_status hfL_script_get_many(void *store, void *txn, void *entity, const hf_key *keys, size_t count, hf_page *page,
+hf_status hfL_script_get_many(void *store, void *txn, void *collection, const hf_key *keys, size_t count, hf_page *page,
                               hf_error *err) {
   (void)store;
-  hfL_entity *e = entity;
+  hfL_entity *e = collection;
   if (hfL_is_below(e, HFL_METHOD(READ_MANY))) {
     HFL_FORWARD(get_many, txn, keys, count, page, err);
   }

@@ -299,8 +299,7 @@ static hf_status scan_script(hfL_entity *e, void *txn, const hf_scan *scan, hf_p
   c->busy = false;
   if (status == HF_CORRUPT && !page->failed_at.data && *err->entity_id) /* raised by the iterator */
     hf_page_fail_at(page, hf_text(err->entity_id));
-  if (c->at_size && !hf_page_resume(page, (hf_slice){(const char *)c->at, c->at_size}))
-    status = hf__no_memory(err);
+  if (c->at_size && !hf_page_resume(page, (hf_slice){(const char *)c->at, c->at_size})) status = hf__no_memory(err);
   *more = status == HF_OK && !(c->ended && c->next == c->ids->count);
   if (!*more && status != HF_CORRUPT) c->walk = 0;
   return status;
@@ -327,10 +326,10 @@ static hf_status scan_below(hfL_entity *e, void *txn, const hf_scan *scan, hf_pa
   return status;
 }
 
-hf_status hfL_script_scan(void *store, void *txn, void *entity, const hf_scan *scan, hf_page *page, bool *more,
+hf_status hfL_script_scan(void *store, void *txn, void *collection, const hf_scan *scan, hf_page *page, bool *more,
                           hf_error *err) {
   (void)store;
-  hfL_entity *e = entity;
+  hfL_entity *e = collection;
   if (!e) return hf__fail(err, HF_CLOSED, "it was closed in the middle of the operation");
   hf_status status;
   e->refs++; /* a script may close it */

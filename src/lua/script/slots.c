@@ -31,9 +31,9 @@ static int close_body(lua_State *L) {
   return 0;
 }
 
-static void entity_close(void *impl, void *entity) {
+static void collection_close(void *impl, void *collection) {
   const hfL_hold *hold = impl;
-  hfL_entity *e = entity;
+  hfL_entity *e = collection;
   if (hold->keeps && --e->keepers == 0) {
     hfL_call call;
     hf_error err;
@@ -51,10 +51,10 @@ static void entity_close(void *impl, void *entity) {
   hfL_entity_unref(e);
 }
 
-static hf_status no_entity_open(void *store, hf_slice name, void **entity, hf_error *err) {
+static hf_status no_collection_open(void *store, hf_slice name, void **collection, hf_error *err) {
   (void)store;
   (void)name;
-  (void)entity;
+  (void)collection;
   return hf__fail(err, HF_UNSUPPORTED, "a class has no entity types by itself: make an instance");
 }
 
@@ -65,9 +65,9 @@ static int init_body(lua_State *L) {
   return 0;
 }
 
-static hf_status entity_init(void *store, void *entity, hf_error *err) {
+static hf_status collection_init(void *store, void *collection, hf_error *err) {
   (void)store;
-  hfL_entity *e = entity;
+  hfL_entity *e = collection;
   if (e->ready || e->initialising) return HF_OK;
   hf_status status = HF_OK;
   e->refs++; /* methods may close their own instance: whoever looks at it behind a call keeps it */
@@ -85,30 +85,30 @@ static hf_status entity_init(void *store, void *entity, hf_error *err) {
 
 /* ---- quarantine, of the store below: whatever ids the class makes of its own, they are that store's */
 
-static hf_status quarantine(void *store, void *entity, const hf_key *key, const char *problem, hf_error *err) {
+static hf_status quarantine(void *store, void *collection, const hf_key *key, const char *problem, hf_error *err) {
   (void)store;
-  hfL_entity *e = entity;
+  hfL_entity *e = collection;
   hf__change change = {.kind = HF__CHANGE_QUARANTINE, .keys = key, .problem = problem};
   return hfL_change_below(e, NULL, &change, err);
 }
 
-static hf_status quarantined(void *store, void *entity, uint64_t *count, hf_error *err) {
+static hf_status quarantined(void *store, void *collection, uint64_t *count, hf_error *err) {
   (void)store;
-  hfL_entity *e = entity;
+  hfL_entity *e = collection;
   HFL_FORWARD(quarantined, count, err);
 }
 
-static hf_status quarantine_scan(void *store, void *txn, void *entity, const hf_scan *scan, hf_page *page, bool *more,
-                                 hf_error *err) {
+static hf_status quarantine_scan(void *store, void *txn, void *collection, const hf_scan *scan, hf_page *page,
+                                 bool *more, hf_error *err) {
   (void)store;
-  hfL_entity *e = entity;
+  hfL_entity *e = collection;
   HFL_FORWARD(quarantine_scan, txn, scan, page, more, err);
 }
 
-static hf_status quarantine_put(void *store, void *txn, void *entity, const hf_key *key, const char *problem,
+static hf_status quarantine_put(void *store, void *txn, void *collection, const hf_key *key, const char *problem,
                                 hf_slice bytes, hf_error *err) {
   (void)store;
-  hfL_entity *e = entity;
+  hfL_entity *e = collection;
   hf__change change = {.kind = HF__CHANGE_DAMAGE, .keys = key, .problem = problem, .bytes = bytes};
   return hfL_change_below(e, txn, &change, err);
 }
@@ -189,9 +189,9 @@ static struct table *new_table(unsigned slots, uint32_t capabilities) {
       .identify = no_identify,
       .open = no_open,
       .close = close_store,
-      .entity_open = no_entity_open,
-      .entity_close = entity_close,
-      .entity_init = entity_init,
+      .collection_open = no_collection_open,
+      .collection_close = collection_close,
+      .collection_init = collection_init,
       .begin = hfL_script_begin,
       .commit = hfL_script_commit,
       .abort = hfL_script_abort,
@@ -228,7 +228,7 @@ const hf_backend *hfL_script_backend(uint32_t methods, const hf_backend *base, u
   return t ? &t->backend : NULL;
 }
 
-hfL_entity *hfL_served_by(const hf_persist *p) { return p->served ? p->entity : NULL; }
+hfL_entity *hfL_served_by(const hf_persist *p) { return p->served ? p->collection : NULL; }
 
 void hfL_forgo_close(hf_persist *p) {
   hfL_entity *script = hfL_served_by(p);

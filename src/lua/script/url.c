@@ -77,7 +77,7 @@ static int open_body(lua_State *L) {
   }
   hf__server server = {.backend = p->backend,
                        .impl = (void *)(uintptr_t)&hfL_held_by_program,
-                       .entity = e,
+                       .collection = e,
                        .store = p->wraps ? NULL : p->store,
                        .wraps = p->wraps,
                        .base = p->base};
@@ -190,59 +190,59 @@ static hf_status open_on(void *store, hf_slice name, hf_persist **out, hf_error 
   return open_target(host, name, &s->target, out, err);
 }
 
-static hf_status entity_open(void *store, hf_slice name, void **entity, hf_error *err) {
+static hf_status collection_open(void *store, hf_slice name, void **collection, hf_error *err) {
   hf_persist *p = NULL;
   hf_status status = open_on(store, name, &p, err);
-  *entity = p;
+  *collection = p;
   return status;
 }
 
-static void entity_close(void *store, void *entity) {
+static void collection_close(void *store, void *collection) {
   (void)store;
-  hf_persist_close(entity);
+  hf_persist_close(collection);
 }
 
-static hf_status entity_init(void *store, void *entity, hf_error *err) {
+static hf_status collection_init(void *store, void *collection, hf_error *err) {
   (void)store;
-  return hf_persist_init(entity, err);
+  return hf_persist_init(collection, err);
 }
 
 /* The slots that whole stores use; the handle's own slots do the work.  verify and stat are all there is. */
 
-static hf_status scan(void *store, void *txn, void *entity, const hf_scan *scan, hf_page *page, bool *more,
+static hf_status scan(void *store, void *txn, void *collection, const hf_scan *scan, hf_page *page, bool *more,
                       hf_error *err) {
   (void)store;
-  return hf__slot_scan(entity, txn, scan, page, more, err);
+  return hf__slot_scan(collection, txn, scan, page, more, err);
 }
 
 static hf_status only_handles(hf_error *err) {
   return hf__fail(err, HF_UNSUPPORTED, "a whole lua: store cannot do this: open an entity type of it");
 }
 
-static hf_status get(void *store, void *txn, void *entity, const hf_key *key, hf_buffer *json, hf_info *info,
+static hf_status get(void *store, void *txn, void *collection, const hf_key *key, hf_buffer *json, hf_info *info,
                      hf_error *err) {
-  (void)store, (void)txn, (void)entity, (void)key, (void)json, (void)info;
+  (void)store, (void)txn, (void)collection, (void)key, (void)json, (void)info;
   return only_handles(err);
 }
 
-static hf_status has(void *store, void *txn, void *entity, const hf_key *key, hf_error *err) {
-  (void)store, (void)txn, (void)entity, (void)key;
+static hf_status has(void *store, void *txn, void *collection, const hf_key *key, hf_error *err) {
+  (void)store, (void)txn, (void)collection, (void)key;
   return only_handles(err);
 }
 
-static hf_status put(void *store, void *txn, void *entity, const hf_put *put, const hf_write_options *options,
+static hf_status put(void *store, void *txn, void *collection, const hf_put *put, const hf_write_options *options,
                      hf_info *info, hf_error *err) {
-  (void)store, (void)txn, (void)entity, (void)put, (void)options, (void)info;
+  (void)store, (void)txn, (void)collection, (void)put, (void)options, (void)info;
   return only_handles(err);
 }
 
-static hf_status clear(void *store, void *txn, void *entity, hf_error *err) {
-  (void)store, (void)txn, (void)entity;
+static hf_status clear(void *store, void *txn, void *collection, hf_error *err) {
+  (void)store, (void)txn, (void)collection;
   return only_handles(err);
 }
 
-static hf_status count(void *store, void *txn, void *entity, uint64_t *n, hf_error *err) {
-  (void)store, (void)txn, (void)entity;
+static hf_status count(void *store, void *txn, void *collection, uint64_t *n, hf_error *err) {
+  (void)store, (void)txn, (void)collection;
   *n = 0;
   return only_handles(err);
 }
@@ -320,10 +320,10 @@ static int stat_body(lua_State *L) {
   return 0;
 }
 
-static hf_status stat_store(void *store, void *txn, void *entity, hf_buffer *json, hf_error *err) {
+static hf_status stat_store(void *store, void *txn, void *collection, hf_buffer *json, hf_error *err) {
   const struct lua_store *s = store;
   (void)txn;
-  if (entity) return hf_persist_stat(entity, json, err);
+  if (collection) return hf_persist_stat(collection, json, err);
   struct stat_call c = {s, json, false};
   hfL_host *host = hfL_host_of_thread();
   if (!host) return hf__fail(err, HF_UNSUPPORTED, "this lua: store belongs to another thread");
@@ -340,9 +340,9 @@ static const char *const any_parameters[] = {"*", NULL};
 
 #define SLOTS                                                                                                          \
   .abi_version = HF_BACKEND_ABI, .struct_size = sizeof(hf_backend), .identify = identify, .open = open_store,          \
-  .close = close_store, .entity_open = entity_open, .entity_close = entity_close, .entity_init = entity_init,          \
-  .get = get, .has = has, .put = put, .remove = has, .clear = clear, .count = count, .scan = scan,                     \
-  .entities = entities, .stat = stat_store, .handle_open = handle_open
+  .close = close_store, .collection_open = collection_open, .collection_close = collection_close,                      \
+  .collection_init = collection_init, .get = get, .has = has, .put = put, .remove = has, .clear = clear,               \
+  .count = count, .scan = scan, .entities = entities, .stat = stat_store, .handle_open = handle_open
 
 enum { SCHEMES_MAX = 16 };
 

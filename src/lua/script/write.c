@@ -50,10 +50,10 @@ static int put_body(lua_State *L) {
   return 0;
 }
 
-hf_status hfL_script_put(void *store, void *txn, void *entity, const hf_put *put, const hf_write_options *options,
+hf_status hfL_script_put(void *store, void *txn, void *collection, const hf_put *put, const hf_write_options *options,
                          hf_info *info, hf_error *err) {
   (void)store;
-  hfL_entity *e = entity;
+  hfL_entity *e = collection;
   if (hfL_is_below(e, HFL_METHOD(WRITE_VALUE))) {
     hf__change change = {.kind = HF__CHANGE_PUT, .puts = put, .options = options, .info = info};
     return hfL_change_below(e, txn, &change, err);
@@ -83,9 +83,9 @@ static int remove_body(lua_State *L) {
   return 0;
 }
 
-hf_status hfL_script_remove(void *store, void *txn, void *entity, const hf_key *key, hf_error *err) {
+hf_status hfL_script_remove(void *store, void *txn, void *collection, const hf_key *key, hf_error *err) {
   (void)store;
-  hfL_entity *e = entity;
+  hfL_entity *e = collection;
   if (hfL_is_below(e, HFL_METHOD(REMOVE_VALUE))) {
     return hfL_change_below(e, txn, &(hf__change){.kind = HF__CHANGE_REMOVE, .keys = key}, err);
   }
@@ -103,9 +103,9 @@ static int clear_body(lua_State *L) {
   return 0;
 }
 
-hf_status hfL_script_clear(void *store, void *txn, void *entity, hf_error *err) {
+hf_status hfL_script_clear(void *store, void *txn, void *collection, hf_error *err) {
   (void)store;
-  hfL_entity *e = entity;
+  hfL_entity *e = collection;
   if (hfL_is_below(e, HFL_METHOD(REMOVE_ALL))) {
     return hfL_change_below(e, txn, &(hf__change){.kind = HF__CHANGE_CLEAR}, err);
   }
@@ -136,9 +136,10 @@ static int put_many_body(lua_State *L) {
   return 0;
 }
 
-hf_status hfL_script_put_many(void *store, void *txn, void *entity, const hf_put *puts, size_t count, hf_error *err) {
+hf_status hfL_script_put_many(void *store, void *txn, void *collection, const hf_put *puts, size_t count,
+                              hf_error *err) {
   (void)store;
-  hfL_entity *e = entity;
+  hfL_entity *e = collection;
   if (hfL_is_below(e, HFL_METHOD(WRITE_MANY))) {
     return hfL_change_below(e, txn, &(hf__change){.kind = HF__CHANGE_PUT_MANY, .puts = puts, .count = count}, err);
   }
@@ -159,11 +160,11 @@ static int remove_many_body(lua_State *L) {
   return 0;
 }
 
-hf_status hfL_script_remove_many(void *store, void *txn, void *entity, const hf_key *keys, size_t count,
+hf_status hfL_script_remove_many(void *store, void *txn, void *collection, const hf_key *keys, size_t count,
                                  uint64_t *removed, hf_error *err) {
   (void)store;
   *removed = 0;
-  hfL_entity *e = entity;
+  hfL_entity *e = collection;
   if (hfL_is_below(e, HFL_METHOD(REMOVE_MANY))) {
     hf__change change = {.kind = HF__CHANGE_REMOVE_MANY, .keys = keys, .count = count, .removed = removed};
     return hfL_change_below(e, txn, &change, err);

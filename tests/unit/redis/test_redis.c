@@ -197,10 +197,10 @@ static void a_master_without_a_good_port_has_none(void **state) {
 /* ---- keys */
 
 static hf_slice key_of(const char *name, const char *id, char out[REDIS_KEY_MAX]) {
-  hf__redis_entity e;
-  assert_true(hf__redis_entity_init(&e, NULL, hf_text(name)));
+  hf__redis_collection e;
+  assert_true(hf__redis_collection_init(&e, NULL, hf_text(name)));
   hf_slice key = hf__redis_key(&e, hf_text(id), out);
-  hf__redis_entity_end(&e);
+  hf__redis_collection_end(&e);
   return key;
 }
 
@@ -273,15 +273,15 @@ static void a_pattern_matches_the_keys_of_its_name_only(void **state) {
       {"\\", "\\\\:*", ":x"},
   };
   for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
-    hf__redis_entity e;
+    hf__redis_collection e;
     char out[REDIS_KEY_MAX];
-    assert_true(hf__redis_entity_init(&e, NULL, hf_text(known[i].name)));
+    assert_true(hf__redis_collection_init(&e, NULL, hf_text(known[i].name)));
     const char *pattern = text_of("%.*s", (int)e.pattern.size, e.pattern.data);
     assert_string_equal(pattern, known[i].pattern);
     hf_slice key = hf__redis_key(&e, hf_text("x"), out);
     assert_int_equal(fnmatch(pattern, text_of("%.*s", (int)key.size, key.data), 0), 0);
     assert_int_equal(fnmatch(pattern, known[i].other, 0), FNM_NOMATCH);
-    hf__redis_entity_end(&e);
+    hf__redis_collection_end(&e);
   }
 }
 
