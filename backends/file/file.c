@@ -52,7 +52,7 @@ static void close_store(void *store) {
   free(s);
 }
 
-static void free_listing(void *kept) { hf_listing_free(kept); }
+static void free_listing(void *kept) { hf_id_list_free(kept); }
 
 static hf_status open_store(const hf_location *at, void **store, hf_error *err) {
   hf__file_store *s = calloc(1, sizeof *s);
@@ -242,21 +242,21 @@ static hf_status add_document(struct page *p, hf_slice id, hf_error *err) {
   return HF_OK;
 }
 
-static hf_status scan_listing(struct page *p, const hf_listing *listing, bool *more, hf_error *err) {
+static hf_status scan_listing(struct page *p, const hf_id_list *list, bool *more, hf_error *err) {
   const hf_scan *scan = p->scan;
   size_t first, end, last = SIZE_MAX;
-  hf_listing_range(listing, scan, &first, &end);
+  hf_id_list_range(list, scan, &first, &end);
   hf_status status = HF_OK;
   while (first < end && p->added < scan->limit && !(p->added && p->bytes >= scan->max_bytes)) {
     last = scan->reverse ? --end : first++;
-    hf_slice id = hf_listing_id(listing, last);
+    hf_slice id = hf_id_list_id(list, last);
     if (!hf_scan_wants(scan, id)) continue;
     status = add_document(p, id, err);
     if (status == HF_NOT_FOUND) status = HF_OK;
     if (status) break;
   }
   *more = first < end;
-  if (last != SIZE_MAX && !hf_page_resume(p->page, hf_listing_order(listing, last)) && status == HF_OK)
+  if (last != SIZE_MAX && !hf_page_resume(p->page, hf_id_list_order(list, last)) && status == HF_OK)
     status = hf_error_no_memory(err);
   return status;
 }
@@ -265,17 +265,17 @@ static hf_status scan(void *store, void *txn, void *collection, const hf_scan *s
                       hf_error *err) {
   hf__file_store *s = store;
   (void)txn;
-  hf_listing *listing = hf_walks_take(s->walks, collection, scan->walk);
-  struct page p = {.collection = collection, .scan = scan, .page = page, .old = listing != NULL};
-  if (!listing) hf__file_quarantine_heal_all(collection);
-  hf_status status = listing ? HF_OK : hf__file_list(p.collection->folder, &hf__file_documents, &listing, err);
+  hf_id_list *list = hf_walks_take(s->walks, collection, scan->walk);
+  struct page p = {.collection = collection, .scan = scan, .page = page, .old = list != NULL};
+  if (!list) hf__file_quarantine_heal_all(collection);
+  hf_status status = list ? HF_OK : hf__file_list(p.collection->folder, &hf__file_documents, &list, err);
   if (status) return status;
-  status = scan_listing(&p, listing, more, err);
+  status = scan_listing(&p, list, more, err);
   hf_buffer_free(&p.json);
   if (*more)
-    hf_walks_leave(s->walks, collection, scan->walk, listing);
+    hf_walks_leave(s->walks, collection, scan->walk, list);
   else
-    hf_listing_free(listing);
+    hf_id_list_free(list);
   return status;
 }
 

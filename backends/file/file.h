@@ -47,7 +47,7 @@ int hf__file_visit(const char *folder, const hf__file_kind *kind, hf__file_visit
                    void *arg);
 
 /* Their ids, in order. */
-hf_status hf__file_list(const char *folder, const hf__file_kind *kind, hf_listing **out, hf_error *err);
+hf_status hf__file_list(const char *folder, const hf__file_kind *kind, hf_id_list **out, hf_error *err);
 /* How many there are. */
 hf_status hf__file_count(const char *folder, const hf__file_kind *kind, uint64_t *count, hf_error *err);
 

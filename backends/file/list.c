@@ -136,19 +136,19 @@ int hf__file_visit(const char *folder, const hf__file_kind *kind, hf__file_visit
 static int add_id(void *arg, int folder, const char *leaf, hf_slice id) {
   (void)folder;
   (void)leaf;
-  return hf_listing_add(arg, id) ? 0 : ENOMEM;
+  return hf_id_list_add(arg, id) ? 0 : ENOMEM;
 }
 
-hf_status hf__file_list(const char *folder, const hf__file_kind *kind, hf_listing **out, hf_error *err) {
-  hf_listing *listing = hf_listing_new();
-  if (!listing) return hf_error_no_memory(err);
-  int number = hf__file_visit(folder, kind, add_id, NULL, listing);
+hf_status hf__file_list(const char *folder, const hf__file_kind *kind, hf_id_list **out, hf_error *err) {
+  hf_id_list *list = hf_id_list_new();
+  if (!list) return hf_error_no_memory(err);
+  int number = hf__file_visit(folder, kind, add_id, NULL, list);
   if (number) {
-    hf_listing_free(listing);
+    hf_id_list_free(list);
     return hf__file_fail(number, "list", folder, err);
   }
-  hf_listing_sort(listing);
-  *out = listing;
+  hf_id_list_sort(list);
+  *out = list;
   return HF_OK;
 }
 

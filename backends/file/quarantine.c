@@ -315,27 +315,27 @@ static hf_status add_entry(const hf__file_collection *e, hf_slice id, bool keys_
 
 hf_status hf__file_quarantine_list(const hf__file_collection *e, const hf_scan *scan, hf_page *page, bool *more,
                                    hf_error *err) {
-  hf_listing *listing = NULL;
+  hf_id_list *list = NULL;
   size_t first, end, taken = 0, size = 0;
   hf_buffer bytes = HF_BUFFER_INIT;
-  hf_status status = hf__file_list(e->quarantine, &hf__file_reports, &listing, err);
+  hf_status status = hf__file_list(e->quarantine, &hf__file_reports, &list, err);
   *more = false;
   if (status) return status;
-  hf_listing_range(listing, scan, &first, &end);
+  hf_id_list_range(list, scan, &first, &end);
   while (first < end && status == HF_OK) {
     *more = taken == scan->limit || (taken && size > scan->max_bytes);
     if (*more) break;
     size_t at = scan->reverse ? --end : first++;
-    hf_slice id = hf_listing_id(listing, at);
+    hf_slice id = hf_id_list_id(list, at);
     if (!hf_scan_wants(scan, id)) continue;
     status = add_entry(e, id, scan->keys_only, &bytes, page, err);
-    if (status == HF_OK && !hf_page_resume(page, hf_listing_order(listing, at))) status = hf_error_no_memory(err);
+    if (status == HF_OK && !hf_page_resume(page, hf_id_list_order(list, at))) status = hf_error_no_memory(err);
     taken += status == HF_OK;
     size += bytes.size;
     if (status == HF_NOT_FOUND) status = HF_OK;
   }
   hf_buffer_free(&bytes);
-  hf_listing_free(listing);
+  hf_id_list_free(list);
   return status;
 }
 

@@ -345,22 +345,22 @@ static hf_status remove_many(void *store, void *txn, void *collection, const hf_
 
 /* ---- all of them */
 
-static hf_status clear_in(hf__redis_txn *txn, hf__redis_collection *e, const hf_listing *ids, hf_error *err) {
+static hf_status clear_in(hf__redis_txn *txn, hf__redis_collection *e, const hf_id_list *ids, hf_error *err) {
   hf_status status = HF_OK;
   char key[REDIS_KEY_MAX];
-  for (size_t i = 0; i < hf_listing_size(ids) && status == HF_OK; i++)
-    status = hf__redis_txn_remove(txn, hf__redis_key(e, hf_listing_id(ids, i), key), err);
+  for (size_t i = 0; i < hf_id_list_size(ids) && status == HF_OK; i++)
+    status = hf__redis_txn_remove(txn, hf__redis_key(e, hf_id_list_id(ids, i), key), err);
   return status;
 }
 
-static hf_status clear_listed(hf__redis_collection *e, const hf_listing *ids, const hf__redis_time *time,
+static hf_status clear_listed(hf__redis_collection *e, const hf_id_list *ids, const hf__redis_time *time,
                               hf_error *err) {
   hf_slice some[REMOVED_AT_ONCE];
   uint64_t removed = 0;
-  size_t count = hf_listing_size(ids);
+  size_t count = hf_id_list_size(ids);
   hf_status status = HF_OK;
   for (size_t i = 0, n = 0; i < count && status == HF_OK; i += n) {
-    for (n = 0; n < REMOVED_AT_ONCE && i + n < count; n++) some[n] = hf_listing_id(ids, i + n);
+    for (n = 0; n < REMOVED_AT_ONCE && i + n < count; n++) some[n] = hf_id_list_id(ids, i + n);
     if (hf__redis_time_is_over(time))
       return hf_error_set(err, HF_TIMEOUT, "Redis: %llu of %zu entities were removed within the deadline: run it again",
                           (unsigned long long)removed, count);
@@ -370,13 +370,13 @@ static hf_status clear_listed(hf__redis_collection *e, const hf_listing *ids, co
 }
 
 static hf_status clear(void *store, void *txn, void *collection, hf_error *err) {
-  hf_listing *ids;
+  hf_id_list *ids;
   hf__redis_time time = hf__redis_time_begin(store);
   hf_status status = hf__redis_list(collection, txn, &time, &ids, err);
   if (status) return status;
-  hf__redis_time_extend(&time, hf_listing_size(ids));
+  hf__redis_time_extend(&time, hf_id_list_size(ids));
   status = txn ? clear_in(txn, collection, ids, err) : clear_listed(collection, ids, &time, err);
-  hf_listing_free(ids);
+  hf_id_list_free(ids);
   return status;
 }
 

@@ -224,7 +224,7 @@ typedef struct hf__redis_txn hf__redis_txn;
 
 /* The ids of the entity type as they are in the server, and those that the transaction wrote; also those that it
  * removed.  The time grows with how many keys the server has. */
-hf_status hf__redis_list(hf__redis_collection *e, const hf__redis_txn *txn, hf__redis_time *time, hf_listing **out,
+hf_status hf__redis_list(hf__redis_collection *e, const hf__redis_txn *txn, hf__redis_time *time, hf_id_list **out,
                          hf_error *err);
 hf_status hf__redis_list_names(hf__redis_store *s, const hf__redis_txn *txn, hf_page *page, hf_error *err);
 hf_status hf__redis_scan(void *store, void *txn, void *collection, const hf_scan *scan, hf_page *page, bool *more,
@@ -251,7 +251,7 @@ bool hf__redis_txn_removed(const hf__redis_txn *t, const hf__redis_collection *e
 /* Calls fn for each key that it wrote.  False: fn said so. */
 bool hf__redis_txn_each(const hf__redis_txn *t, hf__redis_key_fn fn, void *arg);
 /* Adds the ids that it wrote to a sorted listing. */
-hf_status hf__redis_txn_add_ids(const hf__redis_txn *t, const hf__redis_collection *e, hf_listing *ids, hf_error *err);
+hf_status hf__redis_txn_add_ids(const hf__redis_txn *t, const hf__redis_collection *e, hf_id_list *ids, hf_error *err);
 
 hf_status hf__redis_begin(void *store, hf_txn_kind kind, void *parent, void **txn, hf_error *err);
 hf_status hf__redis_commit(void *store, void *txn, hf_error *err);

@@ -209,25 +209,25 @@ static hf_status scan_keys(hf__redis_store *s, hf_slice pattern, hf__redis_key_f
 
 /* ---- ids and names */
 
-struct listing {
-  hf_listing *ids;
+struct list {
+  hf_id_list *ids;
   size_t prefix;
 };
 
 static bool add_id(void *arg, hf_slice key) {
-  struct listing *l = arg;
-  return key.size < l->prefix || hf_listing_add(l->ids, (hf_slice){key.data + l->prefix, key.size - l->prefix});
+  struct list *l = arg;
+  return key.size < l->prefix || hf_id_list_add(l->ids, (hf_slice){key.data + l->prefix, key.size - l->prefix});
 }
 
-hf_status hf__redis_list(hf__redis_collection *e, const hf__redis_txn *txn, hf__redis_time *time, hf_listing **out,
+hf_status hf__redis_list(hf__redis_collection *e, const hf__redis_txn *txn, hf__redis_time *time, hf_id_list **out,
                          hf_error *err) {
-  struct listing l = {hf_listing_new(), e->prefix.size};
+  struct list l = {hf_id_list_new(), e->prefix.size};
   if (!l.ids) return hf_error_no_memory(err);
   hf_status status = scan_keys(e->store, e->pattern, add_id, &l, time, err);
-  if (status == HF_OK) hf_listing_sort(l.ids);
+  if (status == HF_OK) hf_id_list_sort(l.ids);
   if (status == HF_OK && txn) status = hf__redis_txn_add_ids(txn, e, l.ids, err);
   if (status) {
-    hf_listing_free(l.ids);
+    hf_id_list_free(l.ids);
     return status;
   }
   *out = l.ids;
@@ -235,36 +235,36 @@ hf_status hf__redis_list(hf__redis_collection *e, const hf__redis_txn *txn, hf__
 }
 
 hf_status hf__redis_count_within(void *txn, void *collection, hf__redis_time *time, uint64_t *n, hf_error *err) {
-  hf_listing *ids;
+  hf_id_list *ids;
   hf_status status = hf__redis_list(collection, txn, time, &ids, err);
   if (status) return status;
-  *n = hf_listing_size(ids);
-  for (size_t i = 0; txn && i < hf_listing_size(ids); i++)
-    *n -= hf__redis_txn_removed(txn, collection, hf_listing_id(ids, i));
-  hf_listing_free(ids);
+  *n = hf_id_list_size(ids);
+  for (size_t i = 0; txn && i < hf_id_list_size(ids); i++)
+    *n -= hf__redis_txn_removed(txn, collection, hf_id_list_id(ids, i));
+  hf_id_list_free(ids);
   return HF_OK;
 }
 
 /* Keys that we would write in another way are others'. */
 static bool add_name(void *arg, hf_slice key) {
-  hf_listing *names = arg;
+  hf_id_list *names = arg;
   char name[REDIS_KEY_MAX];
   if (!hf__redis_key_name(key, name)) return true;
-  if (!hf_listing_add(names, hf_text(name))) return false;
-  if (hf_listing_size(names) >= NAMES_PAGE) hf_listing_sort(names);
+  if (!hf_id_list_add(names, hf_text(name))) return false;
+  if (hf_id_list_size(names) >= NAMES_PAGE) hf_id_list_sort(names);
   return true;
 }
 
 hf_status hf__redis_list_names(hf__redis_store *s, const hf__redis_txn *txn, hf_page *page, hf_error *err) {
-  hf_listing *names = hf_listing_new();
+  hf_id_list *names = hf_id_list_new();
   if (!names) return hf_error_no_memory(err);
   hf__redis_time time = hf__redis_time_begin(s);
   hf_status status = scan_keys(s, hf_text("*:*"), add_name, names, &time, err);
   if (status == HF_OK && txn && !hf__redis_txn_each(txn, add_name, names)) status = hf_error_no_memory(err);
-  hf_listing_sort(names);
-  for (size_t i = 0; i < hf_listing_size(names) && status == HF_OK; i++)
-    if (!hf_page_add(page, hf_listing_id(names, i), NULL, 0)) status = hf_error_no_memory(err);
-  hf_listing_free(names);
+  hf_id_list_sort(names);
+  for (size_t i = 0; i < hf_id_list_size(names) && status == HF_OK; i++)
+    if (!hf_page_add(page, hf_id_list_id(names, i), NULL, 0)) status = hf_error_no_memory(err);
+  hf_id_list_free(names);
   return status;
 }
 
@@ -396,7 +396,7 @@ hf_status hf__redis_get_many(void *store, void *txn, void *collection, const hf_
 /* ---- walks */
 
 struct walk {
-  hf_listing *ids;
+  hf_id_list *ids;
   hf_page *ahead;       /* what was read ahead: entries in the direction of the walk */
   size_t next;          /* of them */
   size_t window;        /* how many to read next time */
@@ -406,7 +406,7 @@ struct walk {
 void hf__redis_walk_free(void *kept) {
   struct walk *w = kept;
   if (!w) return;
-  hf_listing_free(w->ids);
+  hf_id_list_free(w->ids);
   hf_page_free(w->ahead);
   free(w);
 }
@@ -435,7 +435,7 @@ static hf_status read_ahead(hf__redis_collection *e, hf__redis_txn *txn, struct 
   size_t n = 0, have, bytes = 0;
   size_t wanted = w->window ? w->window : scan->limit < WINDOW_MAX ? scan->limit : WINDOW_MAX;
   for (size_t i = at; n < wanted && i != edge; i += scan->reverse ? (size_t)-1 : 1) {
-    hf_slice id = hf_listing_id(w->ids, scan->reverse ? i - 1 : i);
+    hf_slice id = hf_id_list_id(w->ids, scan->reverse ? i - 1 : i);
     if (hf_scan_wants(scan, id)) ids[n++] = id;
   }
   hf_page_free(w->ahead);
@@ -477,7 +477,7 @@ static hf_status fill(hf__redis_collection *e, hf__redis_txn *txn, struct walk *
   size_t added = 0, bytes = 0;
   while (p->at != p->edge && added < scan->limit && !(added && bytes >= scan->max_bytes)) {
     size_t index = scan->reverse ? p->at - 1 : p->at, have;
-    hf_slice id = hf_listing_id(w->ids, index);
+    hf_slice id = hf_id_list_id(w->ids, index);
     hf_status status = HF_OK;
     if (scan->keys_only || !hf_scan_wants(scan, id)) {
       bool gone = txn && hf__redis_txn_removed(txn, e, id);
@@ -510,12 +510,12 @@ hf_status hf__redis_scan(void *store, void *txn, void *collection, const hf_scan
   struct walk *w = hf_walks_take(s->walks, e, scan->walk);
   hf_status status = w ? HF_OK : new_walk(e, txn, &time, &w, err);
   if (status) return status;
-  hf_listing_range(w->ids, scan, &first, &end);
+  hf_id_list_range(w->ids, scan, &first, &end);
   if (end < first) end = first;
   struct position p = {scan->reverse ? end : first, scan->reverse ? first : end, SIZE_MAX};
   status = fill(e, txn, w, scan, &p, &time, page, err);
   *more = p.at != p.edge;
-  if (p.last != SIZE_MAX && !hf_page_resume(page, hf_listing_order(w->ids, p.last)) && status == HF_OK)
+  if (p.last != SIZE_MAX && !hf_page_resume(page, hf_id_list_order(w->ids, p.last)) && status == HF_OK)
     status = hf_error_no_memory(err);
   if (*more && (status == HF_OK || status == HF_CORRUPT))
     hf_walks_leave(s->walks, e, scan->walk, w);

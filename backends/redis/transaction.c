@@ -107,19 +107,19 @@ bool hf__redis_txn_each(const hf__redis_txn *t, hf__redis_key_fn fn, void *arg) 
 
 struct adding {
   hf_slice prefix;
-  hf_listing *ids;
+  hf_id_list *ids;
 };
 
 static bool add_id(void *arg, hf_slice key) {
   const struct adding *a = arg;
   if (key.size <= a->prefix.size || memcmp(key.data, a->prefix.data, a->prefix.size) != 0) return true;
-  return hf_listing_add(a->ids, (hf_slice){key.data + a->prefix.size, key.size - a->prefix.size});
+  return hf_id_list_add(a->ids, (hf_slice){key.data + a->prefix.size, key.size - a->prefix.size});
 }
 
-hf_status hf__redis_txn_add_ids(const hf__redis_txn *t, const hf__redis_collection *e, hf_listing *ids, hf_error *err) {
+hf_status hf__redis_txn_add_ids(const hf__redis_txn *t, const hf__redis_collection *e, hf_id_list *ids, hf_error *err) {
   if (!t->count) return HF_OK;
   if (!hf__redis_txn_each(t, add_id, &(struct adding){e->prefix, ids})) return hf_error_no_memory(err);
-  hf_listing_sort(ids);
+  hf_id_list_sort(ids);
   return HF_OK;
 }
 

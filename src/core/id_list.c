@@ -15,15 +15,15 @@ struct item {
   uint16_t order_size, id_size;
 };
 
-struct hf_listing {
+struct hf_id_list {
   hf_buffer bytes;
   struct item *items;
   size_t count, capacity;
 };
 
-hf_listing *hf_listing_new(void) { return calloc(1, sizeof(hf_listing)); }
+hf_id_list *hf_id_list_new(void) { return calloc(1, sizeof(hf_id_list)); }
 
-void hf_listing_free(hf_listing *l) {
+void hf_id_list_free(hf_id_list *l) {
   if (!l) return;
   hf_buffer_free(&l->bytes);
   free(l->items);
@@ -38,7 +38,7 @@ static uint64_t head_of(const unsigned char *order, size_t size) {
   return v;
 }
 
-bool hf_listing_add(hf_listing *l, hf_slice id) {
+bool hf_id_list_add(hf_id_list *l, hf_slice id) {
   unsigned char order[HF_ORDER_KEY_MAX];
   size_t size = hf_order_key(id, order);
   if (!size) return true;
@@ -55,17 +55,17 @@ bool hf_listing_add(hf_listing *l, hf_slice id) {
   return true;
 }
 
-static hf_slice order_of(const hf_listing *l, const struct item *item) {
+static hf_slice order_of(const hf_id_list *l, const struct item *item) {
   return (hf_slice){l->bytes.data + item->at, item->order_size};
 }
 
-static int compare_items(const void *a, const void *b, void *listing) {
+static int compare_items(const void *a, const void *b, void *list) {
   const struct item *x = a, *y = b;
   if (x->head != y->head) return x->head < y->head ? -1 : 1;
-  return hf__order_compare(order_of(listing, x), order_of(listing, y));
+  return hf__order_compare(order_of(list, x), order_of(list, y));
 }
 
-void hf_listing_sort(hf_listing *l) {
+void hf_id_list_sort(hf_id_list *l) {
   if (!l->count) return;
   qsort_r(l->items, l->count, sizeof *l->items, compare_items, l);
   size_t kept = 1;
@@ -74,21 +74,21 @@ void hf_listing_sort(hf_listing *l) {
   l->count = kept;
 }
 
-size_t hf_listing_size(const hf_listing *l) { return l->count; }
+size_t hf_id_list_size(const hf_id_list *l) { return l->count; }
 
-hf_slice hf_listing_id(const hf_listing *l, size_t index) {
+hf_slice hf_id_list_id(const hf_id_list *l, size_t index) {
   const struct item *item = &l->items[index];
   return (hf_slice){l->bytes.data + item->at + item->order_size - item->id_size, item->id_size};
 }
 
-hf_slice hf_listing_order(const hf_listing *l, size_t index) { return order_of(l, &l->items[index]); }
+hf_slice hf_id_list_order(const hf_id_list *l, size_t index) { return order_of(l, &l->items[index]); }
 
 /* How many lie before the bound; with `behind` also one at it. */
-static size_t before(const hf_listing *l, hf_slice bound, bool behind) {
+static size_t before(const hf_id_list *l, hf_slice bound, bool behind) {
   size_t low = 0, high = l->count;
   while (low < high) {
     size_t middle = low + (high - low) / 2;
-    int c = hf__order_compare(hf_listing_order(l, middle), bound);
+    int c = hf__order_compare(hf_id_list_order(l, middle), bound);
     if (c < 0 || (c == 0 && behind))
       low = middle + 1;
     else
@@ -97,7 +97,7 @@ static size_t before(const hf_listing *l, hf_slice bound, bool behind) {
   return low;
 }
 
-void hf_listing_range(const hf_listing *l, const hf_scan *scan, size_t *first, size_t *end) {
+void hf_id_list_range(const hf_id_list *l, const hf_scan *scan, size_t *first, size_t *end) {
   *first = scan->lower.data ? before(l, scan->lower, scan->lower_open) : 0;
   *end = scan->upper.data ? before(l, scan->upper, !scan->upper_open) : l->count;
 }

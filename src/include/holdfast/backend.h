@@ -328,20 +328,20 @@ HF_API void hf_warn(const char *fmt, ...) HF_PRINTF(1, 2);
 /* ---- for storages that can list the ids of an entity type only as a whole, and in no order */
 
 /* Ids in natural order. */
-typedef struct hf_listing hf_listing;
+typedef struct hf_id_list hf_id_list;
 
-HF_API hf_listing *hf_listing_new(void); /* NULL: out of memory */
-HF_API void hf_listing_free(hf_listing *listing);
+HF_API hf_id_list *hf_id_list_new(void); /* NULL: out of memory */
+HF_API void hf_id_list_free(hf_id_list *list);
 /* Adds an id, copying it.  What is no valid id is left out.  False: out of memory. */
-HF_API bool hf_listing_add(hf_listing *listing, hf_slice id);
+HF_API bool hf_id_list_add(hf_id_list *list, hf_slice id);
 /* Puts them in order, each once.  To be called when all have been added, before any of the following. */
-HF_API void hf_listing_sort(hf_listing *listing);
-HF_API size_t hf_listing_size(const hf_listing *listing);
+HF_API void hf_id_list_sort(hf_id_list *list);
+HF_API size_t hf_id_list_size(const hf_id_list *list);
 /* The id, and the order key, at an index.  Valid until something is added. */
-HF_API hf_slice hf_listing_id(const hf_listing *listing, size_t index);
-HF_API hf_slice hf_listing_order(const hf_listing *listing, size_t index);
+HF_API hf_slice hf_id_list_id(const hf_id_list *list, size_t index);
+HF_API hf_slice hf_id_list_order(const hf_id_list *list, size_t index);
 /* Those within the bounds of a scan are at *first up to before *end; its prefix is for hf_scan_wants(). */
-HF_API void hf_listing_range(const hf_listing *listing, const hf_scan *scan, size_t *first, size_t *end);
+HF_API void hf_id_list_range(const hf_id_list *list, const hf_scan *scan, size_t *first, size_t *end);
 /* Whether an id within the bounds of a scan has its prefix. */
 HF_API bool hf_scan_wants(const hf_scan *scan, hf_slice id);
 
