@@ -19,22 +19,22 @@ struct walk {
   void *kept;         /* NULL: free */
 };
 
-struct hf_walks {
+struct hf_scan_cache {
   pthread_mutex_t lock;
   void (*free_kept)(void *kept);
   unsigned long turn;
   struct walk walks[WALKS];
 };
 
-hf_walks *hf_walks_new(void (*free_kept)(void *kept)) {
-  hf_walks *w = calloc(1, sizeof *w);
+hf_scan_cache *hf_scan_cache_new(void (*free_kept)(void *kept)) {
+  hf_scan_cache *w = calloc(1, sizeof *w);
   if (!w) return NULL;
   pthread_mutex_init(&w->lock, NULL);
   w->free_kept = free_kept;
   return w;
 }
 
-void hf_walks_free(hf_walks *w) {
+void hf_scan_cache_free(hf_scan_cache *w) {
   if (!w) return;
   for (int i = 0; i < WALKS; i++)
     if (w->walks[i].kept) w->free_kept(w->walks[i].kept);
@@ -42,7 +42,7 @@ void hf_walks_free(hf_walks *w) {
   free(w);
 }
 
-void *hf_walks_take(hf_walks *w, const void *collection, uint64_t walk) {
+void *hf_scan_cache_take(hf_scan_cache *w, const void *collection, uint64_t walk) {
   void *found = NULL;
   pthread_mutex_lock(&w->lock);
   for (int i = 0; i < WALKS && !found; i++)
@@ -54,7 +54,7 @@ void *hf_walks_take(hf_walks *w, const void *collection, uint64_t walk) {
   return found;
 }
 
-void hf_walks_leave(hf_walks *w, const void *collection, uint64_t walk, void *kept) {
+void hf_scan_cache_leave(hf_scan_cache *w, const void *collection, uint64_t walk, void *kept) {
   pthread_mutex_lock(&w->lock);
   struct walk *place = &w->walks[0];
   for (int i = 0; i < WALKS && place->kept; i++)
@@ -65,7 +65,7 @@ void hf_walks_leave(hf_walks *w, const void *collection, uint64_t walk, void *ke
   if (dropped) w->free_kept(dropped);
 }
 
-void hf_walks_forget(hf_walks *w, const void *collection) {
+void hf_scan_cache_forget(hf_scan_cache *w, const void *collection) {
   pthread_mutex_lock(&w->lock);
   for (int i = 0; i < WALKS; i++)
     if (w->walks[i].kept && w->walks[i].collection == collection) {

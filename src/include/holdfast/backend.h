@@ -347,17 +347,17 @@ HF_API bool hf_scan_wants(const hf_scan *scan, hf_slice id);
 
 /* What walks keep between two pages, such as their listings: of the last few walks only.  A walk whose things were
  * dropped makes them anew, and goes on behind the last id.  May be used by several threads. */
-typedef struct hf_walks hf_walks;
+typedef struct hf_scan_cache hf_scan_cache;
 
 /* free_kept frees what is dropped.  NULL: out of memory. */
-HF_API hf_walks *hf_walks_new(void (*free_kept)(void *kept));
-HF_API void hf_walks_free(hf_walks *walks);
+HF_API hf_scan_cache *hf_scan_cache_new(void (*free_kept)(void *kept));
+HF_API void hf_scan_cache_free(hf_scan_cache *walks);
 /* Takes what this walk (hf_scan.walk) over this entity left; NULL: nothing. */
-HF_API void *hf_walks_take(hf_walks *walks, const void *collection, uint64_t walk);
+HF_API void *hf_scan_cache_take(hf_scan_cache *walks, const void *collection, uint64_t walk);
 /* Leaves it for the next page. */
-HF_API void hf_walks_leave(hf_walks *walks, const void *collection, uint64_t walk, void *kept);
+HF_API void hf_scan_cache_leave(hf_scan_cache *walks, const void *collection, uint64_t walk, void *kept);
 /* Drops what the walks over an entity left: it is being closed. */
-HF_API void hf_walks_forget(hf_walks *walks, const void *collection);
+HF_API void hf_scan_cache_forget(hf_scan_cache *walks, const void *collection);
 
 /* Milliseconds since 1970-01-01 UTC, for hf_info.updated_at. */
 HF_API int64_t hf_now_ms(void);
