@@ -265,7 +265,7 @@ static hf_status scan(void *store, void *txn, void *collection, const hf_scan *s
                       hf_error *err) {
   hf__file_store *s = store;
   (void)txn;
-  hf_id_list *list = hf_scan_cache_take(s->walks, collection, scan->walk);
+  hf_id_list *list = hf_scan_cache_take(s->walks, collection, scan->scan_id);
   struct page p = {.collection = collection, .scan = scan, .page = page, .old = list != NULL};
   if (!list) hf__file_quarantine_heal_all(collection);
   hf_status status = list ? HF_OK : hf__file_list(p.collection->folder, &hf__file_documents, &list, err);
@@ -273,7 +273,7 @@ static hf_status scan(void *store, void *txn, void *collection, const hf_scan *s
   status = scan_listing(&p, list, more, err);
   hf_buffer_free(&p.json);
   if (*more)
-    hf_scan_cache_leave(s->walks, collection, scan->walk, list);
+    hf_scan_cache_leave(s->walks, collection, scan->scan_id, list);
   else
     hf_id_list_free(list);
   return status;

@@ -33,7 +33,7 @@ struct hf_iter {
   char upper_id[HF_ID_MAX], lower_id[HF_ID_MAX];
 };
 
-uint64_t hf__walk_number(void) {
+uint64_t hf__scan_id(void) {
   static _Atomic uint64_t walks;
   return atomic_fetch_add_explicit(&walks, 1, memory_order_relaxed) + 1;
 }
@@ -107,7 +107,7 @@ static hf_status open_iter(hf_persist *p, const hf_range *range, bool quarantine
   it->more = true;
   it->quarantined = quarantined;
   it->scan.max_bytes = PAGE_BYTES;
-  it->scan.walk = hf__walk_number();
+  it->scan.scan_id = hf__scan_id();
   it->scan.limit = FIRST_PAGE / 2;
   hf__persist_ref(p);
   status = set_range(it, range ? range : &all, err);

@@ -56,8 +56,8 @@ hf_status hf__persist_write_trusted(hf_persist *p, hf_slice id, hf_slice json, c
                                     hf_info *info, hf_error *err);
 hf_status hf__persist_write_many_trusted(hf_persist *p, const hf_item *items, size_t count, hf_error *err);
 
-/* For hf_scan.walk. */
-uint64_t hf__walk_number(void);
+/* For hf_scan.scan_id. */
+uint64_t hf__scan_id(void);
 
 /* Nobody will look at the hf_info of the iterator's entries.  Before its first step. */
 void hf__iter_without_info(hf_iter *it);

@@ -10,9 +10,9 @@
 
 #include "holdfast/backend.h"
 
-enum { WALKS = 8 };
+enum { SCANS = 8 };
 
-struct walk {
+struct kept_scan {
   const void *collection;
   uint64_t number;
   unsigned long turn; /* when it was left */
@@ -23,7 +23,7 @@ struct hf_scan_cache {
   pthread_mutex_t lock;
   void (*free_kept)(void *kept);
   unsigned long turn;
-  struct walk walks[WALKS];
+  struct kept_scan scans[SCANS];
 };
 
 hf_scan_cache *hf_scan_cache_new(void (*free_kept)(void *kept)) {
@@ -36,41 +36,41 @@ hf_scan_cache *hf_scan_cache_new(void (*free_kept)(void *kept)) {
 
 void hf_scan_cache_free(hf_scan_cache *w) {
   if (!w) return;
-  for (int i = 0; i < WALKS; i++)
-    if (w->walks[i].kept) w->free_kept(w->walks[i].kept);
+  for (int i = 0; i < SCANS; i++)
+    if (w->scans[i].kept) w->free_kept(w->scans[i].kept);
   pthread_mutex_destroy(&w->lock);
   free(w);
 }
 
-void *hf_scan_cache_take(hf_scan_cache *w, const void *collection, uint64_t walk) {
+void *hf_scan_cache_take(hf_scan_cache *w, const void *collection, uint64_t scan_id) {
   void *found = NULL;
   pthread_mutex_lock(&w->lock);
-  for (int i = 0; i < WALKS && !found; i++)
-    if (w->walks[i].kept && w->walks[i].number == walk && w->walks[i].collection == collection) {
-      found = w->walks[i].kept;
-      w->walks[i].kept = NULL;
+  for (int i = 0; i < SCANS && !found; i++)
+    if (w->scans[i].kept && w->scans[i].number == scan_id && w->scans[i].collection == collection) {
+      found = w->scans[i].kept;
+      w->scans[i].kept = NULL;
     }
   pthread_mutex_unlock(&w->lock);
   return found;
 }
 
-void hf_scan_cache_leave(hf_scan_cache *w, const void *collection, uint64_t walk, void *kept) {
+void hf_scan_cache_leave(hf_scan_cache *w, const void *collection, uint64_t scan_id, void *kept) {
   pthread_mutex_lock(&w->lock);
-  struct walk *place = &w->walks[0];
-  for (int i = 0; i < WALKS && place->kept; i++)
-    if (!w->walks[i].kept || w->walks[i].turn < place->turn) place = &w->walks[i];
+  struct kept_scan *place = &w->scans[0];
+  for (int i = 0; i < SCANS && place->kept; i++)
+    if (!w->scans[i].kept || w->scans[i].turn < place->turn) place = &w->scans[i];
   void *dropped = place->kept;
-  *place = (struct walk){collection, walk, ++w->turn, kept};
+  *place = (struct kept_scan){collection, scan_id, ++w->turn, kept};
   pthread_mutex_unlock(&w->lock);
   if (dropped) w->free_kept(dropped);
 }
 
 void hf_scan_cache_forget(hf_scan_cache *w, const void *collection) {
   pthread_mutex_lock(&w->lock);
-  for (int i = 0; i < WALKS; i++)
-    if (w->walks[i].kept && w->walks[i].collection == collection) {
-      w->free_kept(w->walks[i].kept);
-      w->walks[i].kept = NULL;
+  for (int i = 0; i < SCANS; i++)
+    if (w->scans[i].kept && w->scans[i].collection == collection) {
+      w->free_kept(w->scans[i].kept);
+      w->scans[i].kept = NULL;
     }
   pthread_mutex_unlock(&w->lock);
 }

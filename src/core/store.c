@@ -96,7 +96,7 @@ static hf_status verify_collection(struct walk *w, hf_slice name, hf_page *page,
   hf_status status = hf__persist_on(w->store, name, &p, err);
   if (status) return status;
   status = hf_persist_init(p, err);
-  hf_scan scan = {.limit = VERIFY_PAGE, .max_bytes = VERIFY_BYTES, .report_corrupt = true, .walk = hf__walk_number()};
+  hf_scan scan = {.limit = VERIFY_PAGE, .max_bytes = VERIFY_BYTES, .report_corrupt = true, .scan_id = hf__scan_id()};
   unsigned char last[HF__ORDER_KEY_MAX];
   bool more = true;
   while (more && status == HF_OK && !w->stopped) {

@@ -87,8 +87,8 @@ typedef struct hf_scan {
   bool report_corrupt;   /* hand out unreadable records as entries with HF_CORRUPT instead of failing */
   size_t limit;          /* stop after this many entries, at least 1 */
   size_t max_bytes;      /* stop, after at least one entry, when their values take more than this */
-  uint64_t walk;         /* the same for all pages of one walk, and for no other walk: for backends that keep something
-                            between two pages.  Never 0 */
+  uint64_t scan_id;      /* the same for all pages of one walk, and for no other walk: for backends that keep something
+                         between two pages.  Never 0 */
   bool without_info;     /* nobody looks at hf_entry.info: leave it out where that is cheaper */
 } hf_scan;
 
@@ -352,10 +352,10 @@ typedef struct hf_scan_cache hf_scan_cache;
 /* free_kept frees what is dropped.  NULL: out of memory. */
 HF_API hf_scan_cache *hf_scan_cache_new(void (*free_kept)(void *kept));
 HF_API void hf_scan_cache_free(hf_scan_cache *walks);
-/* Takes what this walk (hf_scan.walk) over this entity left; NULL: nothing. */
-HF_API void *hf_scan_cache_take(hf_scan_cache *walks, const void *collection, uint64_t walk);
+/* Takes what this walk (hf_scan.scan_id) over this entity left; NULL: nothing. */
+HF_API void *hf_scan_cache_take(hf_scan_cache *walks, const void *collection, uint64_t scan_id);
 /* Leaves it for the next page. */
-HF_API void hf_scan_cache_leave(hf_scan_cache *walks, const void *collection, uint64_t walk, void *kept);
+HF_API void hf_scan_cache_leave(hf_scan_cache *walks, const void *collection, uint64_t scan_id, void *kept);
 /* Drops what the walks over an entity left: it is being closed. */
 HF_API void hf_scan_cache_forget(hf_scan_cache *walks, const void *collection);
 

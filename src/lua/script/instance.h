@@ -20,7 +20,7 @@ enum { HFL_BASE_MAX = 400 };
 
 /* A walk over a script's iterator, between two pages.  Its iterator is in the instance, in the list at element -2. */
 typedef struct hfL_cursor {
-  uint64_t walk;    /* hf_scan.walk; 0: free */
+  uint64_t scan_id; /* hf_scan.scan_id; 0: free */
   unsigned touched; /* hfL_entity.turn when it was used last */
   bool with_values; /* pulled together with their values */
   bool ended;       /* the iterator has nothing more */

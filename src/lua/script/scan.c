@@ -186,18 +186,18 @@ static hfL_cursor *find_cursor(hfL_entity *e, const hf_scan *scan, bool *begin) 
   for (int i = 0; i < HFL_CURSORS; i++) {
     hfL_cursor *c = &e->cursors[i];
     if (c->busy) continue;
-    if (c->walk == scan->walk && c->ids && near.data &&
+    if (c->scan_id == scan->scan_id && c->ids && near.data &&
         hf__order_compare(near, (hf_slice){(const char *)c->at, c->at_size}) == 0) {
       c->touched = e->turn;
       c->busy = true;
       *begin = false;
       return c;
     }
-    if (!oldest || !c->walk || (oldest->walk && c->touched < oldest->touched)) oldest = c;
+    if (!oldest || !c->scan_id || (oldest->scan_id && c->touched < oldest->touched)) oldest = c;
   }
   if (!oldest || (!oldest->ids && !(oldest->ids = hf_page_new()))) return NULL;
   *begin = true;
-  oldest->walk = scan->walk;
+  oldest->scan_id = scan->scan_id;
   oldest->touched = e->turn;
   oldest->busy = true;
   oldest->ended = false;
@@ -301,7 +301,7 @@ static hf_status scan_script(hfL_entity *e, void *txn, const hf_scan *scan, hf_p
     hf_page_fail_at(page, hf_text(err->entity_id));
   if (c->at_size && !hf_page_resume(page, (hf_slice){(const char *)c->at, c->at_size})) status = hf__no_memory(err);
   *more = status == HF_OK && !(c->ended && c->next == c->ids->count);
-  if (!*more && status != HF_CORRUPT) c->walk = 0;
+  if (!*more && status != HF_CORRUPT) c->scan_id = 0;
   return status;
 }
 
