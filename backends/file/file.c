@@ -250,7 +250,7 @@ static hf_status scan_listing(struct page *p, const hf_id_list *list, bool *more
   while (first < end && p->added < scan->limit && !(p->added && p->bytes >= scan->max_bytes)) {
     last = scan->reverse ? --end : first++;
     hf_slice id = hf_id_list_id(list, last);
-    if (!hf_scan_wants(scan, id)) continue;
+    if (!hf_scan_matches(scan, id)) continue;
     status = add_document(p, id, err);
     if (status == HF_NOT_FOUND) status = HF_OK;
     if (status) break;

@@ -327,7 +327,7 @@ hf_status hf__file_quarantine_list(const hf__file_collection *e, const hf_scan *
     if (*more) break;
     size_t at = scan->reverse ? --end : first++;
     hf_slice id = hf_id_list_id(list, at);
-    if (!hf_scan_wants(scan, id)) continue;
+    if (!hf_scan_matches(scan, id)) continue;
     status = add_entry(e, id, scan->keys_only, &bytes, page, err);
     if (status == HF_OK && !hf_page_resume(page, hf_id_list_order(list, at))) status = hf_error_no_memory(err);
     taken += status == HF_OK;

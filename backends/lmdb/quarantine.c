@@ -262,7 +262,7 @@ int hf__lmdb_quarantine_list(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_col
     hf_slice order = place_order(&k);
     bool inside = is_inside(s, order, &beyond);
     if (beyond) break;
-    if (!inside || !is_of(&v, collection) || !hf_scan_wants(s, order_id(order))) continue;
+    if (!inside || !is_of(&v, collection) || !hf_scan_matches(s, order_id(order))) continue;
     *more = taken == s->limit || (taken && bytes > s->max_bytes);
     if (*more) break;
     if (!add_entry(s, order, &v, page)) rc = ENOMEM;

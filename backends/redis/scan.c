@@ -436,7 +436,7 @@ static hf_status read_ahead(hf__redis_collection *e, hf__redis_txn *txn, struct 
   size_t wanted = w->window ? w->window : scan->limit < WINDOW_MAX ? scan->limit : WINDOW_MAX;
   for (size_t i = at; n < wanted && i != edge; i += scan->reverse ? (size_t)-1 : 1) {
     hf_slice id = hf_id_list_id(w->ids, scan->reverse ? i - 1 : i);
-    if (hf_scan_wants(scan, id)) ids[n++] = id;
+    if (hf_scan_matches(scan, id)) ids[n++] = id;
   }
   hf_page_free(w->ahead);
   if (!(w->ahead = hf_page_new())) return hf_error_no_memory(err);
@@ -479,9 +479,9 @@ static hf_status fill(hf__redis_collection *e, hf__redis_txn *txn, struct walk *
     size_t index = scan->reverse ? p->at - 1 : p->at, have;
     hf_slice id = hf_id_list_id(w->ids, index);
     hf_status status = HF_OK;
-    if (scan->keys_only || !hf_scan_wants(scan, id)) {
+    if (scan->keys_only || !hf_scan_matches(scan, id)) {
       bool gone = txn && hf__redis_txn_removed(txn, e, id);
-      if (hf_scan_wants(scan, id) && !gone && (added++, !hf_page_add(page, id, NULL, 0)))
+      if (hf_scan_matches(scan, id) && !gone && (added++, !hf_page_add(page, id, NULL, 0)))
         return hf_error_no_memory(err);
     } else {
       hf_page_entries(w->ahead, &have);

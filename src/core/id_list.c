@@ -102,7 +102,7 @@ void hf_id_list_range(const hf_id_list *l, const hf_scan *scan, size_t *first, s
   *end = scan->upper.data ? before(l, scan->upper, !scan->upper_open) : l->count;
 }
 
-bool hf_scan_wants(const hf_scan *scan, hf_slice id) {
+bool hf_scan_matches(const hf_scan *scan, hf_slice id) {
   hf_slice prefix = scan->id_prefix;
   return !prefix.size || (id.size >= prefix.size && memcmp(id.data, prefix.data, prefix.size) == 0);
 }

@@ -340,10 +340,10 @@ HF_API size_t hf_id_list_size(const hf_id_list *list);
 /* The id, and the order key, at an index.  Valid until something is added. */
 HF_API hf_slice hf_id_list_id(const hf_id_list *list, size_t index);
 HF_API hf_slice hf_id_list_order(const hf_id_list *list, size_t index);
-/* Those within the bounds of a scan are at *first up to before *end; its prefix is for hf_scan_wants(). */
+/* Those within the bounds of a scan are at *first up to before *end; its prefix is for hf_scan_matches(). */
 HF_API void hf_id_list_range(const hf_id_list *list, const hf_scan *scan, size_t *first, size_t *end);
 /* Whether an id within the bounds of a scan has its prefix. */
-HF_API bool hf_scan_wants(const hf_scan *scan, hf_slice id);
+HF_API bool hf_scan_matches(const hf_scan *scan, hf_slice id);
 
 /* What walks keep between two pages, such as their listings: of the last few walks only.  A walk whose things were
  * dropped makes them anew, and goes on behind the last id.  May be used by several threads. */
