@@ -419,5 +419,5 @@ const hf_backend hf__backend_redis = {
     .commit = hf__redis_commit,
     .abort = hf__redis_abort,
     .schemes = schemes,
-    .also = &cluster,
+    .next = &cluster,
 };

@@ -34,7 +34,7 @@ static bool serves(const hf_backend *b, const char *scheme) {
 }
 
 static const hf_backend *find_in(const hf_backend *b, const char *scheme) {
-  while (b && !serves(b, scheme)) b = b->also;
+  while (b && !serves(b, scheme)) b = b->next;
   return b;
 }
 
@@ -66,7 +66,7 @@ static void add_name(char *out, size_t capacity, const char *name) {
 }
 
 static void add_names(char *out, size_t capacity, const hf_backend *b) {
-  for (; b; b = b->also) {
+  for (; b; b = b->next) {
     add_name(out, capacity, b->name);
     for (const char *const *s = b->schemes; s && *s; s++) add_name(out, capacity, *s);
   }
@@ -85,20 +85,20 @@ static hf_status check_abi(const hf_backend *b, hf_error *err) {
   if (b->struct_size && b->struct_size < BACKEND_FIRST)
     return hf__fail(err, HF_INVALID_ARGUMENT, "backend '%s': struct_size is %u: set it to sizeof(struct hf_backend)",
                     b->name ? b->name : "?", b->struct_size);
-  return b->also ? check_abi(b->also, err) : HF_OK;
+  return b->next ? check_abi(b->next, err) : HF_OK;
 }
 
 /* The table with all slots that there are here, NULL where it was compiled before there were.  What has to be made for
  * that is never freed.  NULL: out of memory. */
 static const hf_backend *complete(const hf_backend *given) {
   size_t size = given->struct_size ? given->struct_size : BACKEND_FIRST;
-  const hf_backend *also = given->also ? complete(given->also) : NULL;
-  if (given->also && !also) return NULL;
-  if (size >= sizeof *given && also == given->also) return given;
+  const hf_backend *next = given->next ? complete(given->next) : NULL;
+  if (given->next && !next) return NULL;
+  if (size >= sizeof *given && next == given->next) return given;
   hf_backend *b = calloc(1, sizeof *b);
   if (!b) return NULL;
   memcpy(b, given, size < sizeof *b ? size : sizeof *b);
-  b->also = also;
+  b->next = next;
   return b;
 }
 

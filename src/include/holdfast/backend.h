@@ -119,7 +119,7 @@ struct hf_backend {
   const char *const *schemes;
 
   /* Another table that comes with this one: the same kind of storage under other schemes, with other promises. */
-  const struct hf_backend *also;
+  const struct hf_backend *next;
 
   /* ---- stores.  The core holds its registry while it calls these three, so none may wait for a network: dial on
    * first use. */

@@ -95,7 +95,7 @@ static int lhf_schemes(lua_State *L) {
   const hf_backend *first;
   lua_newtable(L);
   for (size_t i = 0; (first = hf__backend_at(i)); i++)
-    for (const hf_backend *b = first; b; b = b->also) {
+    for (const hf_backend *b = first; b; b = b->next) {
       append_scheme(L, b->name, first->name, false);
       for (const char *const *s = b->schemes; s && *s; s++) append_scheme(L, *s, first->name, false);
     }

@@ -231,12 +231,12 @@ static void a_page_hands_out_its_entries_one_by_one(void **state) {
 extern const hf_backend hf__backend_null;
 
 /* Memory of exactly this size, so that a sanitizer sees what reads more. */
-static hf_backend *table(const char *name, size_t size, uint32_t struct_size, const hf_backend *also) {
+static hf_backend *table(const char *name, size_t size, uint32_t struct_size, const hf_backend *next) {
   hf_backend full = hf__backend_null, *b = malloc(size);
   assert_non_null(b);
   full.name = name;
   full.struct_size = struct_size;
-  full.also = also;
+  full.next = next;
   memcpy(b, &full, size < sizeof full ? size : sizeof full);
   return b;
 }
@@ -245,9 +245,9 @@ static void a_backend_of_an_older_header_has_the_slots_that_it_knows(void **stat
   (void)state;
   const size_t first = offsetof(hf_backend, quarantine_scan);
   hf_error err;
-  static hf_backend *volatile also, *volatile older; /* what is registered lives as long as the process */
-  also = table("older-too", first, (uint32_t)first, NULL);
-  older = table("older", first, 0, also);
+  static hf_backend *volatile next, *volatile older; /* what is registered lives as long as the process */
+  next = table("older-too", first, (uint32_t)first, NULL);
+  older = table("older", first, 0, next);
   OK(hf_backend_register(older, &err));
   for (size_t i = 0; i < 2; i++) {
     const hf_backend *found = hf__backend_find(i ? "older-too" : "older");
