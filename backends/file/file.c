@@ -24,7 +24,7 @@ enum { BELOW_STORE = 64 };
 
 /* ---- stores */
 
-static hf_status identify(const hf_location *at, char identity[HF_IDENTITY_MAX], hf_error *err) {
+static hf_status resolve(const hf_location *at, char identity[HF_IDENTITY_MAX], hf_error *err) {
   struct stat st;
   const hf_options *o = at->options;
   if (!*at->path) return hf_error_set(err, HF_INVALID_ARGUMENT, "file: needs a directory, as in file:./data");
@@ -406,7 +406,7 @@ const hf_backend hf__backend_file = {
     .name = "file",
     .capabilities = HF_CAP_DURABLE | HF_CAP_IF_ABSENT | HF_CAP_QUARANTINE,
     .is_path = true,
-    .identify = identify,
+    .resolve = resolve,
     .open = open_store,
     .close = close_store,
     .collection_open = collection_open,

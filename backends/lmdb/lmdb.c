@@ -29,7 +29,7 @@
 
 /* ---- stores */
 
-static hf_status identify(const hf_location *at, char identity[HF_IDENTITY_MAX], hf_error *err) {
+static hf_status resolve(const hf_location *at, char identity[HF_IDENTITY_MAX], hf_error *err) {
   hf__lmdb_file data;
   if (!*at->path) return hf_error_set(err, HF_INVALID_ARGUMENT, "lmdb: needs a directory, as in lmdb:./data");
   hf_status status = hf__lmdb_create(at, err);
@@ -322,7 +322,7 @@ const hf_backend hf__backend_lmdb = {
                     HF_CAP_IF_ABSENT | HF_CAP_ATOMIC_BATCH | HF_CAP_QUARANTINE | HF_CAP_CHECKSUM | HF_CAP_SETTINGS,
     .settings = (const char *const[]){"durability", "format", "maxsize", "note", NULL},
     .is_path = true,
-    .identify = identify,
+    .resolve = resolve,
     .open = open_store,
     .close = close_store,
     .collection_open = collection_open,

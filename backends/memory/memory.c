@@ -142,7 +142,7 @@ static size_t position(const struct list *l, hf_slice order, bool *found) {
 
 /* ---- stores */
 
-static hf_status identify(const hf_location *at, char identity[HF_IDENTITY_MAX], hf_error *err) {
+static hf_status resolve(const hf_location *at, char identity[HF_IDENTITY_MAX], hf_error *err) {
   if (strlen(at->path) >= HF_IDENTITY_MAX)
     return hf_error_set(err, HF_INVALID_ARGUMENT, "the name in memory:NAME is longer than %d bytes",
                         HF_IDENTITY_MAX - 1);
@@ -570,7 +570,7 @@ const hf_backend hf__backend_memory = {
     .capabilities = HF_CAP_TRANSACTION | HF_CAP_SNAPSHOT | HF_CAP_NESTED | HF_CAP_REVISION | HF_CAP_IF_ABSENT |
                     HF_CAP_ATOMIC_BATCH | HF_CAP_QUARANTINE | HF_CAP_SETTINGS,
     .settings = (const char *const[]){NOTE, NULL},
-    .identify = identify,
+    .resolve = resolve,
     .open = open_store,
     .close = close_store,
     .collection_open = collection_open,

@@ -7,7 +7,7 @@
 
 #include "holdfast/backend.h"
 
-static hf_status identify(const hf_location *at, char identity[HF_IDENTITY_MAX], hf_error *err) {
+static hf_status resolve(const hf_location *at, char identity[HF_IDENTITY_MAX], hf_error *err) {
   (void)at;
   (void)err;
   strcpy(identity, "null");
@@ -111,7 +111,7 @@ const hf_backend hf__backend_null = {
     .abi_version = HF_BACKEND_ABI,
     .name = "null",
     .capabilities = 0,
-    .identify = identify,
+    .resolve = resolve,
     .open = open_store,
     .close = close_store,
     .collection_open = collection_open,

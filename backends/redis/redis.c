@@ -17,7 +17,7 @@ enum { REMOVED_AT_ONCE = 512 };
 
 /* ---- stores */
 
-static hf_status identify(const hf_location *at, char identity[HF_IDENTITY_MAX], hf_error *err) {
+static hf_status resolve(const hf_location *at, char identity[HF_IDENTITY_MAX], hf_error *err) {
   hf__redis_config c;
   hf_status status = hf__redis_config_parse(at, &c, err);
   hf__redis_config_free(&c);
@@ -396,7 +396,7 @@ static const char *const parameters[] = {
     "certfile", "keyfile",        "sentinelpassword", NULL};
 
 #define SLOTS                                                                                                          \
-  .abi_version = HF_BACKEND_ABI, .parameters = parameters, .identify = identify, .open = open_store,                   \
+  .abi_version = HF_BACKEND_ABI, .parameters = parameters, .resolve = resolve, .open = open_store,                     \
   .close = close_store, .collection_open = collection_open, .collection_close = collection_close,                      \
   .collection_init = collection_init, .get = get, .has = has, .put = put, .remove = remove_one, .clear = clear,        \
   .count = count, .scan = hf__redis_scan, .get_many = hf__redis_get_many, .put_many = put_many,                        \

@@ -87,7 +87,7 @@ static bool resolve_path(const char *path, char *out, size_t capacity) {
 }
 
 /* What tells the store of a URL from others. */
-static char *identify(const hf__url *url) {
+static char *resolve(const hf__url *url) {
   char *text = NULL, *shown = NULL;
   if (asprintf(&text, "%s:%s%s%s", url->at.scheme, url->at.rest, *url->at.query ? "?" : "", url->at.query) < 0)
     return NULL;
@@ -117,7 +117,7 @@ static hf_status find_place(const char *base, const hf_options *options, const c
     if (status == HF_OK) status = check_exists(&url.options, out->directory, err);
     if (status == HF_OK) memcpy(out->identity, out->directory, sizeof out->identity);
   } else {
-    identity = is_url ? identify(&url) : hf__url_redact(base);
+    identity = is_url ? resolve(&url) : hf__url_redact(base);
     if (!identity)
       status = hf__no_memory(err);
     else if (!append(out->identity, sizeof out->identity, identity, strlen(identity)))

@@ -110,7 +110,7 @@ hf_status hf_backend_register(const hf_backend *b, hf_error *err) {
 #define NEED(slot, condition)                                                                                          \
   if ((condition) && !b->slot) add_name(missing, sizeof missing, #slot)
   bool transactions = b->capabilities & (HF_CAP_TRANSACTION | HF_CAP_SNAPSHOT);
-  NEED(identify, true);
+  NEED(resolve, true);
   NEED(open, true);
   NEED(close, true);
   NEED(collection_open, true);

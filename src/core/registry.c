@@ -100,7 +100,7 @@ static hf_store *new_store(const char *base) {
 static hf_status acquire_locked(const char *base, const hf__url *url, hf_store **out, hf_error *err) {
   const hf_backend *backend = hf__url_backend(url);
   char identity[HF_IDENTITY_MAX];
-  hf_status status = backend->identify(&url->at, identity, err);
+  hf_status status = backend->resolve(&url->at, identity, err);
   if (status) return status;
 
   hf_store *s = find_store(backend, identity);

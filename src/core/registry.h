@@ -18,7 +18,7 @@ struct hf_store {
   char *url;                      /* of the first handle, without password */
   char *secret;                   /* the same with it, for hf__error_redact(); NULL: it has none */
   hf_options options;             /* of the first handle */
-  char identity[HF_IDENTITY_MAX]; /* from backend->identify */
+  char identity[HF_IDENTITY_MAX]; /* from backend->resolve */
   size_t refs;                    /* handles and transactions; guarded by the registry's lock */
   unsigned generation;            /* hf__process_generation when it was opened */
   struct hf_store *next;

@@ -127,7 +127,7 @@ struct hf_backend {
   /* Says which store the location means: locations with equal identity are one store in this process.  Creates a
    * store that does not exist (unless options->must_exist or read_only), so that a crash at any point leaves
    * nothing or a valid store.  Called before open, and again for each further handle. */
-  hf_status (*identify)(const hf_location *at, char identity[HF_IDENTITY_MAX], hf_error *err);
+  hf_status (*resolve)(const hf_location *at, char identity[HF_IDENTITY_MAX], hf_error *err);
 
   /* Opens the store; *store is passed to every other slot. */
   hf_status (*open)(const hf_location *at, void **store, hf_error *err);

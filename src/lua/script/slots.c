@@ -115,7 +115,7 @@ static hf_status quarantine_put(void *store, void *txn, void *collection, const 
 
 /* ---- stores of classes of their own */
 
-static hf_status no_identify(const hf_location *at, char identity[HF_IDENTITY_MAX], hf_error *err) {
+static hf_status no_resolve(const hf_location *at, char identity[HF_IDENTITY_MAX], hf_error *err) {
   (void)at;
   identity[0] = '\0';
   return hf__fail(err, HF_UNSUPPORTED, "no URL names this store: it is a script's");
@@ -186,7 +186,7 @@ static struct table *new_table(unsigned slots, uint32_t capabilities) {
       .abi_version = HF_BACKEND_ABI,
       .name = "lua",
       .capabilities = capabilities,
-      .identify = no_identify,
+      .resolve = no_resolve,
       .open = no_open,
       .close = close_store,
       .collection_open = no_collection_open,

@@ -157,7 +157,7 @@ struct lua_store {
   char module[]; /* what target.module points to */
 };
 
-static hf_status identify(const hf_location *at, char identity[HF_IDENTITY_MAX], hf_error *err) {
+static hf_status resolve(const hf_location *at, char identity[HF_IDENTITY_MAX], hf_error *err) {
   struct target target;
   const hfL_host *host = find_host(at, err);
   hf_status status = host ? find_target(at, &target, err) : HF_UNSUPPORTED;
@@ -339,7 +339,7 @@ static const char *const lua_parameters[] = {"base", NULL};
 static const char *const any_parameters[] = {"*", NULL};
 
 #define SLOTS                                                                                                          \
-  .abi_version = HF_BACKEND_ABI, .struct_size = sizeof(hf_backend), .identify = identify, .open = open_store,          \
+  .abi_version = HF_BACKEND_ABI, .struct_size = sizeof(hf_backend), .resolve = resolve, .open = open_store,            \
   .close = close_store, .collection_open = collection_open, .collection_close = collection_close,                      \
   .collection_init = collection_init, .get = get, .has = has, .put = put, .remove = has, .clear = clear,               \
   .count = count, .scan = scan, .entities = entities, .stat = stat_store, .handle_open = handle_open
