@@ -206,7 +206,7 @@ local function serveAlone(self, of, methods, entityName, baseDir, options)
   spec.base = baseDir or ""
   spec.url = "lua:" .. of.className .. (spec.base ~= "" and "?base=" .. spec.base or "")
   if spec.base:find("^%l[%w+.-]*://") then spec.url = spec.base end
-  return core.serve(self, entityName, spec)
+  return core.attach(self, entityName, spec)
 end
 
 -- The handle of one that extends a store, whose own handle is element -1.
@@ -214,7 +214,7 @@ local function serveAround(self, of, methods, entityName, baseDir, options)
   self[-1] = core.open(entityName, baseDir, options)
   local spec = classes.spec(of, methods, core.below.supports(self))
   spec.url = core.below.url(self)
-  return core.serve(self, entityName, spec)
+  return core.attach(self, entityName, spec)
 end
 
 --- The constructor.  A subclass that has its own calls this one.

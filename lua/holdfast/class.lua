@@ -278,7 +278,7 @@ function M.hasTexts(class)
   return true
 end
 
---- What core.serve() is told about an instance.
+--- What core.attach() is told about an instance.
 ---@param class table
 ---@param methods table<string, function>
 ---@param below? table<string, boolean>  what the store that the class extends supports

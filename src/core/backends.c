@@ -26,7 +26,7 @@ static void after_fork_in_child(void) { pthread_mutex_init(&lock, NULL); }
 __attribute__((constructor)) static void watch_fork(void) { pthread_atfork(NULL, NULL, after_fork_in_child); }
 
 /* Whether the table, not what comes with it, serves the scheme. */
-static bool serves(const hf_backend *b, const char *scheme) {
+static bool has_scheme(const hf_backend *b, const char *scheme) {
   if (strcmp(b->name, scheme) == 0) return true;
   for (const char *const *s = b->schemes; s && *s; s++)
     if (strcmp(*s, scheme) == 0) return true;
@@ -34,7 +34,7 @@ static bool serves(const hf_backend *b, const char *scheme) {
 }
 
 static const hf_backend *find_in(const hf_backend *b, const char *scheme) {
-  while (b && !serves(b, scheme)) b = b->next;
+  while (b && !has_scheme(b, scheme)) b = b->next;
   return b;
 }
 

@@ -13,7 +13,7 @@ struct hf_persist {
   void *impl;                /* passed to its slots as the store */
   void *collection;          /* passed to its slots as the entity; NULL until it was opened, unless served */
   bool ready;                /* the first operation may go: store and entity are open */
-  bool served;               /* by a script's class, which `entity` belongs to: see hf__persist_serve() */
+  bool attached;             /* by a script's class, which `entity` belongs to: see hf__persist_attach() */
   hf_persist *wraps;         /* the handle below the script's class, or NULL */
   char *base;                /* as given: what hf_persist_init() opens; for a script's class what it was given */
   char *directory;           /* where the process was then: what a relative path in base is relative to */

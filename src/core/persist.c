@@ -104,25 +104,25 @@ hf_status hf__persist_on(hf_store *store, hf_slice entity_name, hf_persist **out
   return HF_OK;
 }
 
-hf_status hf__persist_serve(hf_slice entity_name, const char *url, const hf__server *server, hf_persist **out,
-                            hf_error *err) {
+hf_status hf__persist_attach(hf_slice entity_name, const char *url, const hf__attachment *attachment, hf_persist **out,
+                             hf_error *err) {
   *out = NULL;
   hf_status status = hf__entity_name_check(entity_name, err);
   if (status) return status;
   hf_persist *p = new_handle(entity_name);
-  if (!p || !set_url(p, url) || (server->base && !(p->base = strdup(server->base)))) {
+  if (!p || !set_url(p, url) || (attachment->base && !(p->base = strdup(attachment->base)))) {
     free_handle(p);
     return hf__no_memory(err);
   }
-  if (!p->secret) p->secret = hf__url_keep_secret(server->base); /* the URL may have been without it already */
+  if (!p->secret) p->secret = hf__url_keep_secret(attachment->base); /* the URL may have been without it already */
   p->options = (hf_options)HF_OPTIONS_INIT;
-  p->backend = server->backend;
-  p->impl = server->impl;
-  p->collection = server->collection;
-  p->store = server->store;
-  p->wraps = server->wraps;
+  p->backend = attachment->backend;
+  p->impl = attachment->impl;
+  p->collection = attachment->collection;
+  p->store = attachment->store;
+  p->wraps = attachment->wraps;
   if (p->wraps) hf__persist_ref(p->wraps);
-  p->served = true;
+  p->attached = true;
   *out = p;
   return HF_OK;
 }
@@ -131,7 +131,7 @@ void hf__persist_ref(hf_persist *p) { p->refs++; }
 
 static void leave_store(hf_persist *p) {
   p->ready = false;
-  if (p->collection && (p->served || !hf__store_is_inherited(p->store)))
+  if (p->collection && (p->attached || !hf__store_is_inherited(p->store)))
     p->backend->collection_close(p->impl, p->collection);
   p->collection = NULL;
   hf__store_release(p->store);
@@ -161,7 +161,7 @@ uint32_t hf_persist_capabilities(const hf_persist *p) { return p->backend->capab
  */
 static hf_status make_ready(hf_persist *p, hf_error *err) {
   hf_status status = HF_OK;
-  if (!p->served && !p->store) {
+  if (!p->attached && !p->store) {
     hf_store *store;
     status = hf__store_acquire(p->base, &p->options, p->directory, &store, err);
     if (status) return status;

@@ -61,7 +61,7 @@ int luaopen_holdfast_core(lua_State *L) {
   hfL_store_open(L, cx);
   hfL_lease_open(L, cx);
   hfL_checksum_open(L, cx);
-  hfL_serve_open(L, cx);
+  hfL_attach_open(L, cx);
   hfL_values_open(L, cx);
   hfL_lists_open(L, cx);
   lua_createtable(L, 0, 32); /* the methods once more, on the store that a class extends */

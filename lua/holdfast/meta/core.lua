@@ -292,6 +292,6 @@ function core.schemes() end
 ---@param entityName string
 ---@param spec table what holdfast.class found out about the class
 ---@return userdata handle
-function core.serve(instance, entityName, spec) end
+function core.attach(instance, entityName, spec) end
 
 return core

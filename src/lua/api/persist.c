@@ -196,7 +196,7 @@ static int lhf_write_value(lua_State *L) {
     hfL_raise_for(L, p, id, &err);
   }
   /* Before encoding: opening may run scripts that encode, too, into the same buffer. */
-  if (p->served && !p->ready && hf_persist_init(p, &err)) hfL_raise(L, &err);
+  if (p->attached && !p->ready && hf_persist_init(p, &err)) hfL_raise(L, &err);
   if (hfL_json_encode(L, 3, hfL_context_of(L)->codec, &json, &err)) hfL_raise_for(L, p, id, &err);
   if (hf__persist_write_trusted(p, id, json, options, &info, &err)) hfL_raise(L, &err);
   if (!info.revision) return 0;

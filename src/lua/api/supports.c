@@ -11,7 +11,7 @@
 
 void hfL_push_supports(lua_State *L, const hf_persist *p) {
   uint32_t capabilities = hf_persist_capabilities(p);
-  const hfL_entity *script = hfL_served_by(p);
+  const hfL_entity *script = hfL_attached_to(p);
   lua_createtable(L, 0, 16);
   lua_pushboolean(L, p->backend->get_many != NULL);
   lua_setfield(L, -2, "readMany");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * How script classes get handles.  An instance asks for its own when it is made: serve() puts an hfL_entity behind
+ * How script classes get handles.  An instance asks for its own when it is made: attach() puts an hfL_entity behind
  * it.  What the class has, and its capabilities, were found out by
  * lua/holdfast/class.lua.
  *
@@ -24,7 +24,7 @@
 
 /* ---- instances */
 
-/* What lies where on the stack of serve(). */
+/* What lies where on the stack of attach(). */
 enum { INSTANCE = 1, NAME, SPEC, CLASS, HANDLE };
 
 static uint32_t check_methods(lua_State *L) {
@@ -87,29 +87,29 @@ static hf_status adopt_store(hfL_entity *e, const hf_backend *backend, const voi
   return HF_OK;
 }
 
-/* Everything of serve() that allocates nothing in Lua. */
+/* Everything of attach() that allocates nothing in Lua. */
 static hf_status make_handle(hfL_entity *e, hf_slice name, const void *class, const char *base, const char *url,
                              hf_persist **out, hf_error *err) {
   const hf_backend *backend = hfL_script_backend(e->methods, e->below ? e->below->backend : NULL, e->capabilities);
   if (!backend) return hf__no_memory(err);
-  hf__server server = {.backend = backend,
-                       .impl = (void *)(uintptr_t)&hfL_held_by_script,
-                       .collection = e,
-                       .wraps = e->below,
-                       .base = base};
-  hf_status status = e->below ? HF_OK : adopt_store(e, backend, class, base, url, &server.store, err);
-  if (status == HF_OK) status = hf__persist_serve(name, url, &server, out, err);
-  if (status && server.store) {
+  hf__attachment attachment = {.backend = backend,
+                               .impl = (void *)(uintptr_t)&hfL_held_by_script,
+                               .collection = e,
+                               .wraps = e->below,
+                               .base = base};
+  hf_status status = e->below ? HF_OK : adopt_store(e, backend, class, base, url, &attachment.store, err);
+  if (status == HF_OK) status = hf__persist_attach(name, url, &attachment, out, err);
+  if (status && attachment.store) {
     e->store->open = e->next_open;
     e->store = NULL;
-    hf__store_release(server.store);
+    hf__store_release(attachment.store);
   }
   return status;
 }
 
-/* serve(instance, entityName, {class=, className=, methods=, capabilities=, ranges=, entryRanges=, base=, url=}) ->
+/* attach(instance, entityName, {class=, className=, methods=, capabilities=, ranges=, entryRanges=, base=, url=}) ->
  * handle */
-static int lhf_serve(lua_State *L) {
+static int lhf_attach(lua_State *L) {
   hf_error err;
   hf_slice name;
   char number[HF_NUMBER_MAX];
@@ -149,7 +149,7 @@ static int lhf_serve(lua_State *L) {
   return 1;
 }
 
-void hfL_serve_open(lua_State *L, int cx) {
-  static const luaL_Reg functions[] = {{"serve", lhf_serve}, {NULL, NULL}};
+void hfL_attach_open(lua_State *L, int cx) {
+  static const luaL_Reg functions[] = {{"attach", lhf_attach}, {NULL, NULL}};
   hfL_register(L, cx, functions);
 }

@@ -7,7 +7,7 @@
 
 #include <lua.h>
 
-/* Registers `serve` into the table on top of the stack; the context is on the stack at index `cx`. */
-void hfL_serve_open(lua_State *L, int cx);
+/* Registers `attach` into the table on top of the stack; the context is on the stack at index `cx`. */
+void hfL_attach_open(lua_State *L, int cx);
 
 #endif

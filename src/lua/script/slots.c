@@ -228,9 +228,9 @@ const hf_backend *hfL_script_backend(uint32_t methods, const hf_backend *base, u
   return t ? &t->backend : NULL;
 }
 
-hfL_entity *hfL_served_by(const hf_persist *p) { return p->served ? p->collection : NULL; }
+hfL_entity *hfL_attached_to(const hf_persist *p) { return p->attached ? p->collection : NULL; }
 
 void hfL_forgo_close(hf_persist *p) {
-  hfL_entity *script = hfL_served_by(p);
+  hfL_entity *script = hfL_attached_to(p);
   if (script) script->methods &= ~HFL_METHOD(CLOSE);
 }

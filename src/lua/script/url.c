@@ -66,7 +66,7 @@ static int open_body(lua_State *L) {
   if (lua_istable(L, instance)) lua_rawgeti(L, instance, 0);
   hf_persist *p = hfL_to_handle(L, -1);
   if (!p) hfL_misuse(L, "'%s': its class made no instance", c->module);
-  hfL_entity *e = hfL_served_by(p);
+  hfL_entity *e = hfL_attached_to(p);
   if (!e) { /* a class without methods of its own: its store as it is */
     if (hf_persist_open(p->name, p->base, &p->options, c->out, &err)) hfL_raise(L, &err);
     return 0;
@@ -75,14 +75,14 @@ static int open_body(lua_State *L) {
     lua_pushvalue(L, instance);
     e->instance_ref = luaL_ref(L, LUA_REGISTRYINDEX);
   }
-  hf__server server = {.backend = p->backend,
-                       .impl = (void *)(uintptr_t)&hfL_held_by_program,
-                       .collection = e,
-                       .store = p->wraps ? NULL : p->store,
-                       .wraps = p->wraps,
-                       .base = p->base};
-  if (hf__persist_serve(p->name, p->url, &server, c->out, &err)) hfL_raise(L, &err);
-  if (server.store) hf__store_ref(server.store);
+  hf__attachment attachment = {.backend = p->backend,
+                               .impl = (void *)(uintptr_t)&hfL_held_by_program,
+                               .collection = e,
+                               .store = p->wraps ? NULL : p->store,
+                               .wraps = p->wraps,
+                               .base = p->base};
+  if (hf__persist_attach(p->name, p->url, &attachment, c->out, &err)) hfL_raise(L, &err);
+  if (attachment.store) hf__store_ref(attachment.store);
   e->refs++;
   e->handles++;
   e->keepers++;
@@ -286,7 +286,7 @@ static hf_status entities(void *store, void *txn, hf_page *page, hf_error *err) 
   status = open_on(store, hf_text("entities"), &p, err);
   if (status) return status;
   status = hf_persist_init(p, err);
-  if (status == HF_OK && (p->wraps || !p->served))
+  if (status == HF_OK && (p->wraps || !p->attached))
     status = hf__slot_entities(p, txn, page, err);
   else if (status == HF_OK)
     status = hf__fail(err, HF_UNSUPPORTED,
