@@ -54,7 +54,7 @@ int luaopen_holdfast_core(lua_State *L) {
   hfL_urls_open();
   /* Also where the modules come from files: those under backends/ are on no path. */
   add_loader(L, BEHIND_FILES);
-  hfL_host_of(L, hfL_context_push(L, hfL_codec_of));
+  hfL_state_of(L, hfL_context_push(L, hfL_codec_of));
   int cx = lua_gettop(L);
   lua_createtable(L, 0, 64);
   open_methods(L, cx);

@@ -27,7 +27,7 @@ static int prepare(lua_State *L) {
   lua_gc(L, LUA_GCSTOP, 0);
   luaL_openlibs(L);
   hfL_install(L);
-  hfL_host_enter(L, hfL_context_get(L, hfL_codec_of));
+  hfL_state_enter(L, hfL_context_get(L, hfL_codec_of));
   lua_gc(L, LUA_GCRESTART, 0);
   return 0;
 }
@@ -100,7 +100,7 @@ struct run {
 
 static int run_file(lua_State *L) {
   const struct run *r = lua_touserdata(L, 1);
-  hfL_host_enter(L, hfL_context_get(L, hfL_codec_of));
+  hfL_state_enter(L, hfL_context_get(L, hfL_codec_of));
   int rc = luaL_loadfile(L, r->path);
   if (rc) {
     hf_error err;
@@ -123,7 +123,7 @@ static int run_file(lua_State *L) {
 
 static int run_text(lua_State *L) {
   const struct run *r = lua_touserdata(L, 1);
-  hfL_host_enter(L, hfL_context_get(L, hfL_codec_of));
+  hfL_state_enter(L, hfL_context_get(L, hfL_codec_of));
   if (luaL_loadbuffer(L, r->code.data, r->code.size, r->name)) return lua_error(L);
   lua_call(L, 0, 0);
   return 0;
@@ -156,7 +156,7 @@ static void push_function(lua_State *L, const char *name) {
 
 static int call(lua_State *L) {
   struct run *r = lua_touserdata(L, 1);
-  hfL_host_enter(L, hfL_context_get(L, hfL_codec_of));
+  hfL_state_enter(L, hfL_context_get(L, hfL_codec_of));
   hfL_codec *codec = hfL_codec_of(L);
   hf_error err;
   hf_slice json;

@@ -45,17 +45,17 @@ static int set_gc(lua_State *L) {
 static hf_status open_in_state(void *arg, hf_slice entity_name, const char *base, const hf_options *options,
                                hf_persist **out, hf_error *err) {
   hfL_context *cx = arg;
-  hfL_host *host = cx->host, *latest = hfL_host_of_thread();
-  if (!host || host == latest || strncmp(base, "lua:", 4) != 0)
+  hfL_state *state = cx->state, *latest = hfL_state_of_thread();
+  if (!state || state == latest || strncmp(base, "lua:", 4) != 0)
     return hf_persist_open(entity_name, base, options, out, err);
-  if (!pthread_equal(host->thread, pthread_self()))
+  if (!pthread_equal(state->thread, pthread_self()))
     return hf__fail(err, HF_UNSUPPORTED, "%s lives in the thread of its runtime: use the runtime's adapters there",
                     base);
-  if (latest) hfL_host_ref(latest);
-  hfL_host_enter(host->L, cx);
+  if (latest) hfL_state_ref(latest);
+  hfL_state_enter(state->L, cx);
   hf_status status = hf_persist_open(entity_name, base, options, out, err);
-  if (latest && latest->L) hfL_host_enter(latest->L, latest->context);
-  if (latest) hfL_host_unref(latest);
+  if (latest && latest->L) hfL_state_enter(latest->L, latest->context);
+  if (latest) hfL_state_unref(latest);
   return status;
 }
 
@@ -71,7 +71,7 @@ hf_adapters *hfL_adapters_of(lua_State *L, hfL_context *cx) {
   box->set->open_arg = cx;
   luaL_ref(L, LUA_REGISTRYINDEX);
   cx->adapters = box->set;
-  hfL_host_of(L, cx)->adapters = box->set;
+  hfL_state_of(L, cx)->adapters = box->set;
   return cx->adapters;
 }
 
@@ -95,7 +95,7 @@ static hf__adapter *check_adapter(lua_State *L, int index) {
 
 /* arg of the hf__adapter_source. */
 struct class_source {
-  hfL_host *host;
+  hfL_state *state;
   int class_ref, base_ref, instance_ref;
 };
 
@@ -132,7 +132,7 @@ static int open_body(lua_State *L) {
 static hf_status source_open(void *arg, const char *entity_name, hf_persist **out, hf_error *err) {
   struct class_source *s = arg;
   struct open_call c = {s, entity_name, out};
-  return hfL_host_call(s->host, open_body, &c, err);
+  return hfL_state_call(s->state, open_body, &c, err);
 }
 
 static int close_body(lua_State *L) {
@@ -144,38 +144,38 @@ static int close_body(lua_State *L) {
   return 0;
 }
 
-static void release(hfL_host *host, int *ref) {
-  hfL_host_release(host, *ref);
+static void release(hfL_state *state, int *ref) {
+  hfL_state_release(state, *ref);
   *ref = LUA_NOREF;
 }
 
 static hf_status source_close(void *arg, hf_error *err) {
   struct class_source *s = arg;
-  hf_status status = hfL_host_call(s->host, close_body, s, err);
-  release(s->host, &s->instance_ref);
+  hf_status status = hfL_state_call(s->state, close_body, s, err);
+  release(s->state, &s->instance_ref);
   return status;
 }
 
 static void source_free(void *arg) {
   struct class_source *s = arg;
-  release(s->host, &s->instance_ref);
-  release(s->host, &s->class_ref);
-  release(s->host, &s->base_ref);
-  hfL_host_unref(s->host);
+  release(s->state, &s->instance_ref);
+  release(s->state, &s->class_ref);
+  release(s->state, &s->base_ref);
+  hfL_state_unref(s->state);
   free(s);
 }
 
 /* Takes the references over, on failure too. */
-static hf_status use_class(hf__adapter *a, hfL_host *host, int class_ref, int base_ref, const char *base,
+static hf_status use_class(hf__adapter *a, hfL_state *state, int class_ref, int base_ref, const char *base,
                            const char *store, hf_error *err) {
   struct class_source *s = malloc(sizeof *s);
   if (!s) {
-    release(host, &class_ref);
-    release(host, &base_ref);
+    release(state, &class_ref);
+    release(state, &base_ref);
     return hf__no_memory(err);
   }
-  *s = (struct class_source){host, class_ref, base_ref, LUA_NOREF};
-  hfL_host_ref(host);
+  *s = (struct class_source){state, class_ref, base_ref, LUA_NOREF};
+  hfL_state_ref(state);
   const hf__adapter_source source = {source_open, source_close, source_free, s};
   hf_status status = hf__adapter_use_source(a, &source, base, store, err);
   if (status) source_free(s);
@@ -186,13 +186,13 @@ static hf_status use_class(hf__adapter *a, hfL_host *host, int class_ref, int ba
 static int lhf_use_class(lua_State *L) {
   hf_error err;
   hf__adapter *a = check_adapter(L, 1);
-  hfL_host *host = hfL_host_of(L, hfL_context_of(L));
+  hfL_state *state = hfL_state_of(L, hfL_context_of(L));
   const char *store = luaL_checkstring(L, 4), *base = luaL_checkstring(L, 5);
   lua_pushvalue(L, 3);
   int base_ref = luaL_ref(L, LUA_REGISTRYINDEX);
   lua_pushvalue(L, 2);
   int class_ref = luaL_ref(L, LUA_REGISTRYINDEX);
-  if (use_class(a, host, class_ref, base_ref, base, store, &err)) hfL_raise(L, &err);
+  if (use_class(a, state, class_ref, base_ref, base, store, &err)) hfL_raise(L, &err);
   return 0;
 }
 

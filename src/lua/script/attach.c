@@ -70,14 +70,14 @@ static bool spec_flag(lua_State *L, const char *field) {
 static hf_status adopt_store(hfL_entity *e, const hf_backend *backend, const void *class, const char *base,
                              const char *url, hf_store **store, hf_error *err) {
   char identity[HF_IDENTITY_MAX];
-  snprintf(identity, sizeof identity, "%u/%p/%s", e->host->number, class, base);
+  snprintf(identity, sizeof identity, "%u/%p/%s", e->state->number, class, base);
   hfL_script_store *s = calloc(1, sizeof *s);
   if (!s) return hf__no_memory(err);
-  s->host = e->host;
-  hfL_host_ref(s->host);
+  s->state = e->state;
+  hfL_state_ref(s->state);
   hf_status status = hf__store_adopt(backend, identity, url, s, store, err);
   if (status) {
-    hfL_host_unref(s->host);
+    hfL_state_unref(s->state);
     free(s);
     return status;
   }
@@ -113,7 +113,7 @@ static int lhf_attach(lua_State *L) {
   hf_error err;
   hf_slice name;
   char number[HF_NUMBER_MAX];
-  hfL_host *host = hfL_host_of(L, hfL_context_of(L));
+  hfL_state *state = hfL_state_of(L, hfL_context_of(L));
   if (lua_type(L, NAME) != LUA_TSTRING) hfL_misuse(L, "entityName must be a string, not a %s", luaL_typename(L, NAME));
   name = hfL_check_id(L, NAME, "entityName", number);
   lua_settop(L, SPEC);
@@ -122,7 +122,7 @@ static int lhf_attach(lua_State *L) {
   if (strlen(base) > HFL_BASE_MAX)
     hfL_misuse(L, "the base is %zu bytes long: at most %d are allowed", strlen(base), HFL_BASE_MAX);
   hf_persist **handle = hfL_push_handle(L, hfL_forgo_close);
-  hfL_entity *e = hfL_entity_new(host, class_name, name);
+  hfL_entity *e = hfL_entity_new(state, class_name, name);
   if (!e) return luaL_error(L, "not enough memory");
   e->methods = check_methods(L); /* the spec is a plain table of our own: nothing is raised */
   e->capabilities = check_capabilities(L);
@@ -141,8 +141,8 @@ static int lhf_attach(lua_State *L) {
   lua_settop(L, HANDLE);
   lua_pushvalue(L, CLASS);
   e->class_ref = luaL_ref(L, LUA_REGISTRYINDEX);
-  e->number = ++host->instances;
-  lua_rawgeti(L, LUA_REGISTRYINDEX, host->instances_ref);
+  e->number = ++state->instances;
+  lua_rawgeti(L, LUA_REGISTRYINDEX, state->instances_ref);
   lua_pushvalue(L, INSTANCE);
   lua_rawseti(L, -2, e->number);
   lua_pop(L, 1);

@@ -16,7 +16,7 @@ hf_status hfL_entity_call(hfL_entity *e, hfL_method method, lua_CFunction body, 
   call->entity = e;
   call->method = method;
   e->refs++;
-  hf_status status = hfL_host_call(e->host, body, call, err);
+  hf_status status = hfL_state_call(e->state, body, call, err);
   if (status == HF_SCRIPT) {
     char prefix[192], message[sizeof err->message];
     size_t size = (size_t)snprintf(prefix, sizeof prefix, "%.150s:%s", e->class_name, hfL_method_name(method));

@@ -23,23 +23,23 @@ static void free_cursors(hfL_entity *e) {
 void hfL_entity_unref(hfL_entity *e) {
   if (--e->refs) return;
   free_cursors(e);
-  hfL_host_release(e->host, e->class_ref);
+  hfL_state_release(e->state, e->class_ref);
   if (e->below) hf__persist_unref(e->below);
-  hfL_host_unref(e->host);
+  hfL_state_unref(e->state);
   free(e->class_name);
   free(e->name);
   free(e);
 }
 
-hfL_entity *hfL_entity_new(hfL_host *host, const char *class_name, hf_slice name) {
+hfL_entity *hfL_entity_new(hfL_state *state, const char *class_name, hf_slice name) {
   hfL_entity *e = calloc(1, sizeof *e);
   if (!e) return NULL;
   e->class_ref = e->instance_ref = LUA_NOREF;
   e->refs = e->handles = 1;
   e->class_name = strdup(class_name);
   e->name = strndup(name.data, name.size);
-  e->host = host;
-  hfL_host_ref(host);
+  e->state = state;
+  hfL_state_ref(state);
   if (e->class_name && e->name) return e;
   hfL_entity_unref(e);
   return NULL;
@@ -49,7 +49,7 @@ void hfL_push_instance(lua_State *L, const hfL_entity *e) {
   if (e->instance_ref != LUA_NOREF) {
     lua_rawgeti(L, LUA_REGISTRYINDEX, e->instance_ref);
   } else {
-    lua_rawgeti(L, LUA_REGISTRYINDEX, e->host->instances_ref);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, e->state->instances_ref);
     lua_rawgeti(L, -1, e->number);
     lua_remove(L, -2);
   }

@@ -38,7 +38,7 @@ enum { HFL_CURSORS = 8 };
 /* What serves a handle: an instance of a script class.  Shared by the instance's own handle and by those that C
  * programs opened. */
 typedef struct hfL_entity {
-  hfL_host *host;
+  hfL_state *state;
   size_t refs;             /* handles and running calls */
   size_t handles;          /* 0: closed, and waiting for a running call to end */
   size_t keepers;          /* those among the handles that keep the instance: of C programs */
@@ -64,12 +64,12 @@ typedef struct hfL_entity {
 static inline bool hfL_entity_has(const hfL_entity *e, hfL_method method) { return e->methods >> method & 1; }
 
 /* An entity without its references into Lua, with one reference and one handle.  NULL: out of memory. */
-hfL_entity *hfL_entity_new(hfL_host *host, const char *class_name, hf_slice name);
+hfL_entity *hfL_entity_new(hfL_state *state, const char *class_name, hf_slice name);
 
 /* Drops a reference; the last one frees it. */
 void hfL_entity_unref(hfL_entity *e);
 
-/* For bodies of hfL_host_call: pushes the instance; raises HF_CLOSED if it was collected. */
+/* For bodies of hfL_state_call: pushes the instance; raises HF_CLOSED if it was collected. */
 void hfL_push_instance(lua_State *L, const hfL_entity *e);
 
 /* How a handle holds the instance that serves it: hf_persist.impl of such a handle, which collection_close gets. */
@@ -82,7 +82,7 @@ extern const hfL_hold hfL_held_by_program; /* opened from C, by a URL */
 
 /* The store behind the classes of their own with one base: what their transactions bind to. */
 typedef struct hfL_script_store {
-  hfL_host *host;
+  hfL_state *state;
   hfL_entity *open;   /* on it: begin, commit and rollback are called on one of them */
   hfL_entity *in_txn; /* on which it was */
   unsigned depth;     /* transactions that are open */

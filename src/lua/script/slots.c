@@ -2,7 +2,7 @@
  *
  * The slots of an hf_backend whose operations are the methods of a script class.
  * Each has the same form: what the class does not have itself goes to the store
- * that it extends, without entering Lua; otherwise a body runs under hfL_host_call(),
+ * that it extends, without entering Lua; otherwise a body runs under hfL_state_call(),
  * pushes method, instance and arguments, and takes the result apart.
  *
  * Those that read, write, scan, count and begin transactions have files of their own;
@@ -40,7 +40,7 @@ static void collection_close(void *impl, void *collection) {
     if (hfL_entity_has(e, HFL_CLOSE)) hfL_entity_call(e, HFL_CLOSE, close_body, &call, &err);
     int ref = e->instance_ref;
     e->instance_ref = LUA_NOREF;
-    hfL_host_release(e->host, ref);
+    hfL_state_release(e->state, ref);
   }
   if (--e->handles == 0 && e->store) {
     hfL_entity **link = &e->store->open;
@@ -129,7 +129,7 @@ static hf_status no_open(const hf_location *at, void **store, hf_error *err) {
 
 static void close_store(void *store) {
   hfL_script_store *s = store;
-  hfL_host_unref(s->host);
+  hfL_state_unref(s->state);
   free(s);
 }
 

@@ -17,14 +17,14 @@
 #include "lua/state/register.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static hfL_host *hosts;
+static hfL_state *hosts;
 static unsigned hosts_made;
 static uint64_t entries;
 
 /* ---- calls */
 
 struct frame {
-  hfL_host *host;
+  hfL_state *state;
   lua_CFunction body;
   void *call;
 };
@@ -46,8 +46,8 @@ static void drop_own_frame(lua_State *L) {
 
 /* Reports what was raised while it can still allocate safely.  Expected outcomes carry no traceback: it is slow. */
 static int report(lua_State *L) {
-  hfL_host *host = lua_touserdata(L, lua_upvalueindex(1));
-  hf_error *err = host->errors[host->depth - 1];
+  hfL_state *state = lua_touserdata(L, lua_upvalueindex(1));
+  hf_error *err = state->errors[state->depth - 1];
   lua_settop(L, 1);
   bool expected = false;
   if (hfL_is_error(L, 1)) {
@@ -65,40 +65,40 @@ static int report(lua_State *L) {
 
 static int dispatch(lua_State *L);
 
-static void make_thread(lua_State *L, hfL_host *host, unsigned depth) {
+static void make_thread(lua_State *L, hfL_state *state, unsigned depth) {
   lua_State *T = lua_newthread(L);
-  lua_pushlightuserdata(T, host);
+  lua_pushlightuserdata(T, state);
   lua_pushcclosure(T, report, 1);
   lua_pushcfunction(T, dispatch);
   luaL_ref(L, LUA_REGISTRYINDEX);
-  host->threads[depth] = T;
+  state->threads[depth] = T;
 }
 
 static int dispatch(lua_State *L) {
   const struct frame *f = lua_touserdata(L, 1);
-  hfL_host *host = f->host;
-  if (!host->threads[host->depth]) make_thread(L, host, host->depth);
+  hfL_state *state = f->state;
+  if (!state->threads[state->depth]) make_thread(L, state, state->depth);
   lua_settop(L, 0);
   lua_pushlightuserdata(L, f->call);
   return f->body(L);
 }
 
-hf_status hfL_host_call(hfL_host *host, lua_CFunction body, void *call, hf_error *err) {
-  if (!pthread_equal(host->thread, pthread_self()))
+hf_status hfL_state_call(hfL_state *state, lua_CFunction body, void *call, hf_error *err) {
+  if (!pthread_equal(state->thread, pthread_self()))
     return hf__fail(err, HF_UNSUPPORTED,
                     "it is a script's, and scripts live in the thread of their Lua state: open it in this thread with "
                     "a runtime of its own, or use a store that is written in C");
-  if (!host->L) return hf__fail(err, HF_CLOSED, "its Lua state was closed");
-  if (host->depth == HFL_DEPTH_MAX)
+  if (!state->L) return hf__fail(err, HF_CLOSED, "its Lua state was closed");
+  if (state->depth == HFL_DEPTH_MAX)
     return hf__fail(err, HF_SCRIPT, "methods of scripts call each other %d deep: does one call itself?", HFL_DEPTH_MAX);
-  unsigned depth = host->depth++;
-  lua_State *T = host->threads[depth];
-  struct frame f = {host, body, call};
-  host->errors[depth] = err;
+  unsigned depth = state->depth++;
+  lua_State *T = state->threads[depth];
+  struct frame f = {state, body, call};
+  state->errors[depth] = err;
   lua_pushvalue(T, DISPATCHER);
   lua_pushlightuserdata(T, &f);
   int rc = lua_pcall(T, 1, 0, HANDLER);
-  host->depth = depth;
+  state->depth = depth;
   lua_settop(T, RESIDENTS);
   if (rc == 0) return HF_OK;
   if (rc == LUA_ERRMEM) return hf__fail(err, HF_NO_MEMORY, HFL_NO_MEMORY);
@@ -108,120 +108,120 @@ hf_status hfL_host_call(hfL_host *host, lua_CFunction body, void *call, hf_error
 
 /* ---- references */
 
-static void free_garbage(hfL_host *host) {
-  lua_State *T = host->threads[host->depth];
+static void free_garbage(hfL_state *state) {
+  lua_State *T = state->threads[state->depth];
   pthread_mutex_lock(&lock);
-  while (host->garbage_count) luaL_unref(T, LUA_REGISTRYINDEX, host->garbage[--host->garbage_count]);
+  while (state->garbage_count) luaL_unref(T, LUA_REGISTRYINDEX, state->garbage[--state->garbage_count]);
   pthread_mutex_unlock(&lock);
 }
 
-void hfL_host_release(hfL_host *host, int ref) {
-  if (!host->L || ref == LUA_NOREF) return;
-  if (pthread_equal(host->thread, pthread_self())) { /* replaces a value in a table: raises nothing */
-    luaL_unref(host->threads[host->depth], LUA_REGISTRYINDEX, ref);
+void hfL_state_release(hfL_state *state, int ref) {
+  if (!state->L || ref == LUA_NOREF) return;
+  if (pthread_equal(state->thread, pthread_self())) { /* replaces a value in a table: raises nothing */
+    luaL_unref(state->threads[state->depth], LUA_REGISTRYINDEX, ref);
     return;
   }
   pthread_mutex_lock(&lock);
-  if (host->garbage_count == host->garbage_capacity) {
-    size_t capacity = host->garbage_capacity ? 2 * host->garbage_capacity : 16;
-    int *more = realloc(host->garbage, capacity * sizeof *more);
+  if (state->garbage_count == state->garbage_capacity) {
+    size_t capacity = state->garbage_capacity ? 2 * state->garbage_capacity : 16;
+    int *more = realloc(state->garbage, capacity * sizeof *more);
     if (more) {
-      host->garbage = more;
-      host->garbage_capacity = capacity;
+      state->garbage = more;
+      state->garbage_capacity = capacity;
     }
   }
   /* Without memory it stays until the state is closed. */
-  if (host->garbage_count < host->garbage_capacity) host->garbage[host->garbage_count++] = ref;
+  if (state->garbage_count < state->garbage_capacity) state->garbage[state->garbage_count++] = ref;
   pthread_mutex_unlock(&lock);
 }
 
-void hfL_host_ref(hfL_host *host) {
+void hfL_state_ref(hfL_state *state) {
   pthread_mutex_lock(&lock);
-  host->refs++;
+  state->refs++;
   pthread_mutex_unlock(&lock);
 }
 
-void hfL_host_unref(hfL_host *host) {
+void hfL_state_unref(hfL_state *state) {
   pthread_mutex_lock(&lock);
-  bool last = --host->refs == 0;
+  bool last = --state->refs == 0;
   if (last) {
-    hfL_host **link = &hosts;
-    while (*link != host) link = &(*link)->next;
-    *link = host->next;
+    hfL_state **link = &hosts;
+    while (*link != state) link = &(*link)->next;
+    *link = state->next;
   }
   pthread_mutex_unlock(&lock);
   if (!last) return;
-  free(host->garbage);
-  free(host);
+  free(state->garbage);
+  free(state);
 }
 
 /* ---- making */
 
 /* The userdata whose end is the end of the state. */
 struct host_box {
-  hfL_host *host;
+  hfL_state *state;
 };
 
 static int host_gc(lua_State *L) {
   struct host_box *box = lua_touserdata(L, 1);
-  if (!box->host) return 0;
-  box->host->L = NULL;
-  box->host->context->host = NULL;
-  hfL_host_unref(box->host);
-  box->host = NULL;
+  if (!box->state) return 0;
+  box->state->L = NULL;
+  box->state->context->state = NULL;
+  hfL_state_unref(box->state);
+  box->state = NULL;
   return 0;
 }
 
-hfL_host *hfL_host_of(lua_State *L, hfL_context *cx) {
-  hfL_host *host = cx->host;
-  if (host) {
-    if (host->garbage_count) free_garbage(host);
-    return host;
+hfL_state *hfL_state_of(lua_State *L, hfL_context *cx) {
+  hfL_state *state = cx->state;
+  if (state) {
+    if (state->garbage_count) free_garbage(state);
+    return state;
   }
   struct host_box *box = lua_newuserdata(L, sizeof *box);
-  box->host = NULL;
+  box->state = NULL;
   hfL_push_type(L, "holdfast.host", host_gc);
   lua_setmetatable(L, -2);
-  host = calloc(1, sizeof *host);
-  if (!host) {
+  state = calloc(1, sizeof *state);
+  if (!state) {
     luaL_error(L, "not enough memory");
     return NULL;
   }
-  host->refs = 1;
-  host->context = cx;
-  host->thread = pthread_self();
+  state->refs = 1;
+  state->context = cx;
+  state->thread = pthread_self();
   pthread_mutex_lock(&lock);
-  host->number = ++hosts_made;
-  host->next = hosts;
-  hosts = host;
+  state->number = ++hosts_made;
+  state->next = hosts;
+  hosts = state;
   pthread_mutex_unlock(&lock);
-  box->host = host;
-  make_thread(L, host, 0);
+  box->state = state;
+  make_thread(L, state, 0);
   lua_createtable(L, 0, 0);
   lua_createtable(L, 0, 1);
   lua_pushliteral(L, "v");
   lua_setfield(L, -2, "__mode");
   lua_setmetatable(L, -2);
-  host->instances_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+  state->instances_ref = luaL_ref(L, LUA_REGISTRYINDEX);
   luaL_ref(L, LUA_REGISTRYINDEX); /* the box */
-  host->L = L;
-  cx->host = host;
-  return host;
+  state->L = L;
+  cx->state = state;
+  return state;
 }
 
-hfL_host *hfL_host_of_thread(void) {
-  hfL_host *latest = NULL;
+hfL_state *hfL_state_of_thread(void) {
+  hfL_state *latest = NULL;
   pthread_mutex_lock(&lock);
-  for (hfL_host *h = hosts; h; h = h->next)
+  for (hfL_state *h = hosts; h; h = h->next)
     if (h->L && pthread_equal(h->thread, pthread_self()) && (!latest || h->entered >= latest->entered)) latest = h;
   pthread_mutex_unlock(&lock);
   return latest;
 }
 
-void hfL_host_enter(lua_State *L, hfL_context *cx) {
-  hfL_host *host = hfL_host_of(L, cx);
+void hfL_state_enter(lua_State *L, hfL_context *cx) {
+  hfL_state *state = hfL_state_of(L, cx);
   pthread_mutex_lock(&lock);
-  host->thread = pthread_self();
-  host->entered = ++entries;
+  state->thread = pthread_self();
+  state->entered = ++entries;
   pthread_mutex_unlock(&lock);
 }

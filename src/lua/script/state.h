@@ -17,7 +17,7 @@
 #define HFL_DEPTH_MAX 48
 
 /* A Lua state, as the bridge sees it.  Lives until the last reference is dropped. */
-typedef struct hfL_host {
+typedef struct hfL_state {
   lua_State *L; /* NULL once the state is closed */
   pthread_t thread;
   unsigned number;      /* of this host in the process */
@@ -32,28 +32,28 @@ typedef struct hfL_host {
   hf_error *errors[HFL_DEPTH_MAX];       /* where the call at each depth reports */
   int *garbage;                          /* registry references that other threads dropped */
   size_t garbage_count, garbage_capacity;
-  struct hfL_host *next; /* all hosts of the process */
-} hfL_host;
+  struct hfL_state *next; /* all hosts of the process */
+} hfL_state;
 
 /* The host of a state; made when first asked for.  Raises for lack of memory. */
-hfL_host *hfL_host_of(lua_State *L, hfL_context *cx);
+hfL_state *hfL_state_of(lua_State *L, hfL_context *cx);
 
 /* The host that "lua:" URLs of the calling thread mean, or NULL. */
-hfL_host *hfL_host_of_thread(void);
+hfL_state *hfL_state_of_thread(void);
 
 /* A C program enters the state in the calling thread: from now on its scripts live here. */
-void hfL_host_enter(lua_State *L, hfL_context *cx);
+void hfL_state_enter(lua_State *L, hfL_context *cx);
 
 /* Of those who keep a host beyond its state. */
-void hfL_host_ref(hfL_host *host);
-void hfL_host_unref(hfL_host *host);
+void hfL_state_ref(hfL_state *state);
+void hfL_state_unref(hfL_state *state);
 
 /* Releases a registry reference, at once or, from another thread than the host's, when the host is used next. */
-void hfL_host_release(hfL_host *host, int ref);
+void hfL_state_release(hfL_state *state, int ref);
 
 /* Runs body(L), which finds `call` as a light userdata at index 1, on a coroutine that nobody else is using, so that
  * nothing is raised out of it.  What is raised ends in `err`.
  * Refused: HF_CLOSED after the state was closed, HF_UNSUPPORTED in another thread, HF_SCRIPT too deep. */
-hf_status hfL_host_call(hfL_host *host, lua_CFunction body, void *call, hf_error *err);
+hf_status hfL_state_call(hfL_state *state, lua_CFunction body, void *call, hf_error *err);
 
 #endif

@@ -128,26 +128,26 @@ static hf_status find_target(const hf_location *at, struct target *out, hf_error
   return HF_OK;
 }
 
-static hfL_host *find_host(const hf_location *at, hf_error *err) {
-  hfL_host *host = hfL_host_of_thread();
-  if (!host)
+static hfL_state *find_state(const hf_location *at, hf_error *err) {
+  hfL_state *state = hfL_state_of_thread();
+  if (!state)
     hf__fail(err, HF_UNSUPPORTED, "a %s: store needs a Lua runtime in this thread: call hf_runtime_open() first, here",
              at->scheme);
-  return host;
+  return state;
 }
 
-static hf_status open_target(hfL_host *host, hf_slice name, const struct target *target, hf_persist **out,
+static hf_status open_target(hfL_state *state, hf_slice name, const struct target *target, hf_persist **out,
                              hf_error *err) {
   struct open_call c = {name, target->module, target->base, out};
   *out = NULL;
-  return hfL_host_call(host, open_body, &c, err);
+  return hfL_state_call(state, open_body, &c, err);
 }
 
 static hf_status handle_open(const hf_location *at, hf_slice entity_name, hf_persist **out, hf_error *err) {
   struct target target;
-  hfL_host *host = find_host(at, err);
-  hf_status status = host ? find_target(at, &target, err) : HF_UNSUPPORTED;
-  return status ? status : open_target(host, entity_name, &target, out, err);
+  hfL_state *state = find_state(at, err);
+  hf_status status = state ? find_target(at, &target, err) : HF_UNSUPPORTED;
+  return status ? status : open_target(state, entity_name, &target, out, err);
 }
 
 /* ---- whole stores by such a URL: each entity is a handle of the above */
@@ -159,10 +159,10 @@ struct lua_store {
 
 static hf_status resolve(const hf_location *at, char identity[HF_IDENTITY_MAX], hf_error *err) {
   struct target target;
-  const hfL_host *host = find_host(at, err);
-  hf_status status = host ? find_target(at, &target, err) : HF_UNSUPPORTED;
+  const hfL_state *state = find_state(at, err);
+  hf_status status = state ? find_target(at, &target, err) : HF_UNSUPPORTED;
   if (status) return status;
-  int size = snprintf(identity, HF_IDENTITY_MAX, "%u/%s?%s", host->number, target.module, target.base);
+  int size = snprintf(identity, HF_IDENTITY_MAX, "%u/%s?%s", state->number, target.module, target.base);
   if (size < HF_IDENTITY_MAX) return HF_OK;
   return hf__fail(err, HF_INVALID_ARGUMENT, "this %s: URL is too long", at->scheme);
 }
@@ -185,9 +185,9 @@ static hf_status open_store(const hf_location *at, void **store, hf_error *err) 
 
 static hf_status open_on(void *store, hf_slice name, hf_persist **out, hf_error *err) {
   const struct lua_store *s = store;
-  hfL_host *host = hfL_host_of_thread();
-  if (!host) return hf__fail(err, HF_UNSUPPORTED, "this lua: store belongs to another thread");
-  return open_target(host, name, &s->target, out, err);
+  hfL_state *state = hfL_state_of_thread();
+  if (!state) return hf__fail(err, HF_UNSUPPORTED, "this lua: store belongs to another thread");
+  return open_target(state, name, &s->target, out, err);
 }
 
 static hf_status collection_open(void *store, hf_slice name, void **collection, hf_error *err) {
@@ -278,9 +278,9 @@ static int names_body(lua_State *L) {
 
 static hf_status entities(void *store, void *txn, hf_page *page, hf_error *err) {
   struct names_call c = {store, page, false};
-  hfL_host *host = hfL_host_of_thread();
-  if (!host) return hf__fail(err, HF_UNSUPPORTED, "this lua: store belongs to another thread");
-  hf_status status = hfL_host_call(host, names_body, &c, err);
+  hfL_state *state = hfL_state_of_thread();
+  if (!state) return hf__fail(err, HF_UNSUPPORTED, "this lua: store belongs to another thread");
+  hf_status status = hfL_state_call(state, names_body, &c, err);
   if (status || c.known) return status;
   hf_persist *p;
   status = open_on(store, hf_text("entities"), &p, err);
@@ -325,10 +325,10 @@ static hf_status stat_store(void *store, void *txn, void *collection, hf_buffer 
   (void)txn;
   if (collection) return hf_persist_stat(collection, json, err);
   struct stat_call c = {s, json, false};
-  hfL_host *host = hfL_host_of_thread();
-  if (!host) return hf__fail(err, HF_UNSUPPORTED, "this lua: store belongs to another thread");
+  hfL_state *state = hfL_state_of_thread();
+  if (!state) return hf__fail(err, HF_UNSUPPORTED, "this lua: store belongs to another thread");
   json->size = 0;
-  hf_status status = hfL_host_call(host, stat_body, &c, err);
+  hf_status status = hfL_state_call(state, stat_body, &c, err);
   if (status || c.known) return status;
   bool ok = hf_buffer_printf(json, "{\"backend\":\"lua\",\"module\":") &&
             hf_buffer_quote(json, hf_text(s->target.module)) && hf_buffer_printf(json, "}");

@@ -22,7 +22,7 @@ hf_slice hfL_method_json(lua_State *L, const hfL_call *call, const char *what) {
     err.status = HF_CORRUPT; /* of what others wrote there, for all that is known */
     hfL_raise(L, &err);
   }
-  if (hfL_json_encode(L, -1, call->entity->host->context->codec, &json, &err))
+  if (hfL_json_encode(L, -1, call->entity->state->context->codec, &json, &err))
     hfL_blame(L, call, "%s what is no entity: %s", what, err.message);
   return json;
 }
@@ -33,7 +33,7 @@ void hfL_push_json(lua_State *L, const hfL_call *call, hf_slice json) {
     lua_pushlstring(L, json.data, json.size);
     return;
   }
-  if (hfL_json_decode_trusted(L, json.data, json.size, call->entity->host->context->codec, &err)) hfL_raise(L, &err);
+  if (hfL_json_decode_trusted(L, json.data, json.size, call->entity->state->context->codec, &err)) hfL_raise(L, &err);
 }
 
 void hfL_push_ids(lua_State *L, const hf_key *keys, size_t count) {

@@ -24,8 +24,8 @@ typedef struct hfL_context {
   /* Which element of an instance its functions work on: 0, or, for functions that a class of one's own calls as its
    * parent's, -1: the handle on the store that the class extends, where there is one. */
   int handle;
-  struct hfL_host *host; /* for scripts that are backends (script/state.h); NULL: none yet */
-  hf_adapters *adapters; /* of the state's scripts; NULL: none yet, or the state is being closed */
+  struct hfL_state *state; /* for scripts that are backends (script/state.h); NULL: none yet */
+  hf_adapters *adapters;   /* of the state's scripts; NULL: none yet, or the state is being closed */
 } hfL_context;
 
 /* Of the C function of holdfast.core that is running. */
