@@ -11,7 +11,7 @@
 
 void hfL_push_supports(lua_State *L, const hf_persist *p) {
   uint32_t capabilities = hf_persist_capabilities(p);
-  const hfL_entity *script = hfL_attached_to(p);
+  const hfL_instance *script = hfL_attached_to(p);
   lua_createtable(L, 0, 16);
   lua_pushboolean(L, p->backend->get_many != NULL);
   lua_setfield(L, -2, "readMany");
@@ -19,7 +19,7 @@ void hfL_push_supports(lua_State *L, const hf_persist *p) {
   lua_setfield(L, -2, "writeMany");
   lua_pushboolean(L, p->backend->remove_many != NULL);
   lua_setfield(L, -2, "removeMany");
-  lua_pushboolean(L, !script || script->below || hfL_entity_has(script, HFL_COUNT));
+  lua_pushboolean(L, !script || script->below || hfL_instance_has(script, HFL_COUNT));
   lua_setfield(L, -2, "count");
   lua_pushboolean(L, !script || script->ranges);
   lua_setfield(L, -2, "ranges");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * How script classes get handles.  An instance asks for its own when it is made: attach() puts an hfL_entity behind
+ * How script classes get handles.  An instance asks for its own when it is made: attach() puts an hfL_instance behind
  * it.  What the class has, and its capabilities, were found out by
  * lua/holdfast/class.lua.
  *
@@ -67,7 +67,7 @@ static bool spec_flag(lua_State *L, const char *field) {
 }
 
 /* The store of a class of its own: the same for all instances of the class with one base. */
-static hf_status adopt_store(hfL_entity *e, const hf_backend *backend, const void *class, const char *base,
+static hf_status adopt_store(hfL_instance *e, const hf_backend *backend, const void *class, const char *base,
                              const char *url, hf_store **store, hf_error *err) {
   char identity[HF_IDENTITY_MAX];
   snprintf(identity, sizeof identity, "%u/%p/%s", e->state->number, class, base);
@@ -88,7 +88,7 @@ static hf_status adopt_store(hfL_entity *e, const hf_backend *backend, const voi
 }
 
 /* Everything of attach() that allocates nothing in Lua. */
-static hf_status make_handle(hfL_entity *e, hf_slice name, const void *class, const char *base, const char *url,
+static hf_status make_handle(hfL_instance *e, hf_slice name, const void *class, const char *base, const char *url,
                              hf_persist **out, hf_error *err) {
   const hf_backend *backend = hfL_script_backend(e->methods, e->below ? e->below->backend : NULL, e->capabilities);
   if (!backend) return hf__no_memory(err);
@@ -122,7 +122,7 @@ static int lhf_attach(lua_State *L) {
   if (strlen(base) > HFL_BASE_MAX)
     hfL_misuse(L, "the base is %zu bytes long: at most %d are allowed", strlen(base), HFL_BASE_MAX);
   hf_persist **handle = hfL_push_handle(L, hfL_forgo_close);
-  hfL_entity *e = hfL_entity_new(state, class_name, name);
+  hfL_instance *e = hfL_instance_new(state, class_name, name);
   if (!e) return luaL_error(L, "not enough memory");
   e->methods = check_methods(L); /* the spec is a plain table of our own: nothing is raised */
   e->capabilities = check_capabilities(L);
@@ -134,7 +134,7 @@ static int lhf_attach(lua_State *L) {
   if (e->below) hf__persist_ref(e->below);
   hf_status status = make_handle(e, name, lua_topointer(L, CLASS), base, url, handle, &err);
   if (status) {
-    hfL_entity_unref(e);
+    hfL_instance_unref(e);
     hfL_raise(L, &err);
   }
   hf__persist_ref(*handle); /* the userdata's own; from here on the userdata cleans up */

@@ -12,7 +12,7 @@
 #include "lua/script/instance.h"
 
 /* The handle on the store that the class extends, ready for its slots; NULL with *status set otherwise. */
-static inline hf_persist *hfL_below(const hfL_entity *e, hf_status *status, hf_error *err) {
+static inline hf_persist *hfL_below(const hfL_instance *e, hf_status *status, hf_error *err) {
   if (!e)
     *status = hf__fail(err, HF_CLOSED, "it was closed in the middle of the operation");
   else
@@ -21,11 +21,11 @@ static inline hf_persist *hfL_below(const hfL_entity *e, hf_status *status, hf_e
 }
 
 /* Whether an operation belongs to the store below, since none of these methods is the class's own. */
-static inline bool hfL_is_below(const hfL_entity *e, uint32_t methods) {
+static inline bool hfL_is_below(const hfL_instance *e, uint32_t methods) {
   return !e || (e->below && !(e->methods & methods));
 }
 
-/* The bit of a method in hfL_entity.methods. */
+/* The bit of a method in hfL_instance.methods. */
 #define HFL_METHOD(id) (1U << HFL_##id)
 
 /* Ends a slot that reads: has the store below do the same (core/slots.h).  `e` and `err` under these names. */
@@ -35,7 +35,7 @@ static inline bool hfL_is_below(const hfL_entity *e, uint32_t methods) {
   return p ? hf__slot_##slot(p, __VA_ARGS__) : status
 
 /* Has the store below make the change: the second time that it passes the door (core/change.h). */
-static inline hf_status hfL_change_below(const hfL_entity *e, void *txn, const hf__change *change, hf_error *err) {
+static inline hf_status hfL_change_below(const hfL_instance *e, void *txn, const hf__change *change, hf_error *err) {
   hf_status status;
   hf_persist *p = hfL_below(e, &status, err);
   return p ? hf__change_apply(p, txn, change, err) : status;

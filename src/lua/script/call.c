@@ -11,9 +11,9 @@
 #include "base/error.h"
 #include "lua/state/error.h"
 
-hf_status hfL_entity_call(hfL_entity *e, hfL_method method, lua_CFunction body, hfL_call *call, hf_error *err) {
+hf_status hfL_instance_call(hfL_instance *e, hfL_method method, lua_CFunction body, hfL_call *call, hf_error *err) {
   if (!e) return hf__fail(err, HF_CLOSED, "it was closed in the middle of the operation");
-  call->entity = e;
+  call->instance = e;
   call->method = method;
   e->refs++;
   hf_status status = hfL_state_call(e->state, body, call, err);
@@ -25,13 +25,13 @@ hf_status hfL_entity_call(hfL_entity *e, hfL_method method, lua_CFunction body, 
       snprintf(err->message, sizeof err->message, "%s raised: %.800s", prefix, message);
     }
   }
-  hfL_entity_unref(e);
+  hfL_instance_unref(e);
   return status;
 }
 
 /* Pushes the class's method; whatever it is. */
 static void push_class_method(lua_State *L, const hfL_call *call) {
-  lua_rawgeti(L, LUA_REGISTRYINDEX, call->entity->class_ref);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, call->instance->class_ref);
   lua_getfield(L, -1, hfL_method_name(call->method));
   lua_remove(L, -2);
 }
@@ -39,7 +39,7 @@ static void push_class_method(lua_State *L, const hfL_call *call) {
 void hfL_push_method(lua_State *L, const hfL_call *call) {
   push_class_method(L, call);
   if (!lua_isfunction(L, -1)) hfL_blame(L, call, "must be a function, not a %s", luaL_typename(L, -1));
-  hfL_push_instance(L, call->entity);
+  hfL_push_instance(L, call->instance);
 }
 
 int hfL_blame(lua_State *L, const hfL_call *call, const char *fmt, ...) {
@@ -49,7 +49,7 @@ int hfL_blame(lua_State *L, const hfL_call *call, const char *fmt, ...) {
   va_start(args, fmt);
   vsnprintf(text, sizeof text, fmt, args);
   va_end(args);
-  hf__fail(&err, HF_SCRIPT, "%.150s:%s %s", call->entity->class_name, hfL_method_name(call->method), text);
+  hf__fail(&err, HF_SCRIPT, "%.150s:%s %s", call->instance->class_name, hfL_method_name(call->method), text);
   push_class_method(L, call);
   lua_Debug ar;
   if (lua_isfunction(L, -1) && lua_getinfo(L, ">S", &ar) && ar.linedefined > 0)
@@ -57,7 +57,7 @@ int hfL_blame(lua_State *L, const hfL_call *call, const char *fmt, ...) {
   hfL_raise(L, &err);
 }
 
-bool hfL_says_not_found(const hf_error *err, const hfL_entity *e, const hf_key *key, const char *verb) {
+bool hfL_says_not_found(const hf_error *err, const hfL_instance *e, const hf_key *key, const char *verb) {
   char text[2 * HF_ID_MAX + 64];
   int size = snprintf(text, sizeof text, " Entity %s:%.*s not found%s", e->name, (int)key->id.size, key->id.data, verb);
   size_t have = strlen(err->message);

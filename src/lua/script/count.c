@@ -20,7 +20,7 @@ struct keys_call {
 static int count_keys_body(lua_State *L) {
   const struct keys_call *c = lua_touserdata(L, 1);
   uint64_t n = 0;
-  bool ranges = c->call.entity->ranges;
+  bool ranges = c->call.instance->ranges;
   hfL_push_method(L, &c->call);
   if (ranges) lua_createtable(L, 0, 0); /* all of them: a range is never nil for keys() */
   hfL_call_for_steps(L, &c->call, ranges);
@@ -36,10 +36,10 @@ static int count_keys_body(lua_State *L) {
 }
 
 /* How many keys the iterators of the class give. */
-static hf_status count_keys(hfL_entity *e, uint64_t *count, hf_error *err) {
+static hf_status count_keys(hfL_instance *e, uint64_t *count, hf_error *err) {
   *count = 0;
   struct keys_call c = {.count = count};
-  return hfL_entity_call(e, HFL_KEYS, count_keys_body, &c.call, err);
+  return hfL_instance_call(e, HFL_KEYS, count_keys_body, &c.call, err);
 }
 
 struct count_call {
@@ -59,13 +59,13 @@ static int count_body(lua_State *L) {
 
 hf_status hfL_script_count(void *store, void *txn, void *collection, uint64_t *count, hf_error *err) {
   (void)store;
-  hfL_entity *e = collection;
+  hfL_instance *e = collection;
   if (hfL_is_below(e, HFL_METHOD(COUNT) | HFL_METHOD(KEYS))) {
     HFL_FORWARD(count, txn, count, err);
   }
-  if (!hfL_entity_has(e, HFL_COUNT)) return count_keys(e, count, err);
+  if (!hfL_instance_has(e, HFL_COUNT)) return count_keys(e, count, err);
   struct count_call c = {.count = count};
-  return hfL_entity_call(e, HFL_COUNT, count_body, &c.call, err);
+  return hfL_instance_call(e, HFL_COUNT, count_body, &c.call, err);
 }
 
 struct stat_call {
@@ -85,19 +85,19 @@ static int stat_body(lua_State *L) {
 }
 
 hf_status hfL_script_stat(void *store, void *txn, void *collection, hf_buffer *json, hf_error *err) {
-  hfL_entity *e = collection;
+  hfL_instance *e = collection;
   if (hfL_is_below(e, HFL_METHOD(STAT))) {
     HFL_FORWARD(stat, txn, json, err);
   }
-  if (hfL_entity_has(e, HFL_STAT)) {
+  if (hfL_instance_has(e, HFL_STAT)) {
     struct stat_call c = {.json = json};
-    return hfL_entity_call(e, HFL_STAT, stat_body, &c.call, err);
+    return hfL_instance_call(e, HFL_STAT, stat_body, &c.call, err);
   }
   uint64_t n;
   e->refs++;
   hf_status status = hfL_script_count(store, txn, e, &n, err);
   if (status) {
-    hfL_entity_unref(e);
+    hfL_instance_unref(e);
     return status;
   }
   json->size = 0;
@@ -105,6 +105,6 @@ hf_status hfL_script_stat(void *store, void *txn, void *collection, hf_buffer *j
             hf_buffer_quote(json, hf_text(e->class_name)) && hf_buffer_printf(json, ",\"entityName\":") &&
             hf_buffer_quote(json, hf_text(e->name)) &&
             hf_buffer_printf(json, ",\"entities\":%llu}", (unsigned long long)n);
-  hfL_entity_unref(e);
+  hfL_instance_unref(e);
   return ok ? HF_OK : hf__no_memory(err);
 }

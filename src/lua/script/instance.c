@@ -14,13 +14,13 @@
 const hfL_hold hfL_held_by_script = {.keeps = false};
 const hfL_hold hfL_held_by_program = {.keeps = true};
 
-static void free_cursors(hfL_entity *e) {
+static void free_cursors(hfL_instance *e) {
   for (int i = 0; e->cursors && i < HFL_CURSORS; i++) hf_page_free(e->cursors[i].ids);
   free(e->cursors);
   e->cursors = NULL;
 }
 
-void hfL_entity_unref(hfL_entity *e) {
+void hfL_instance_unref(hfL_instance *e) {
   if (--e->refs) return;
   free_cursors(e);
   hfL_state_release(e->state, e->class_ref);
@@ -31,8 +31,8 @@ void hfL_entity_unref(hfL_entity *e) {
   free(e);
 }
 
-hfL_entity *hfL_entity_new(hfL_state *state, const char *class_name, hf_slice name) {
-  hfL_entity *e = calloc(1, sizeof *e);
+hfL_instance *hfL_instance_new(hfL_state *state, const char *class_name, hf_slice name) {
+  hfL_instance *e = calloc(1, sizeof *e);
   if (!e) return NULL;
   e->class_ref = e->instance_ref = LUA_NOREF;
   e->refs = e->handles = 1;
@@ -41,11 +41,11 @@ hfL_entity *hfL_entity_new(hfL_state *state, const char *class_name, hf_slice na
   e->state = state;
   hfL_state_ref(state);
   if (e->class_name && e->name) return e;
-  hfL_entity_unref(e);
+  hfL_instance_unref(e);
   return NULL;
 }
 
-void hfL_push_instance(lua_State *L, const hfL_entity *e) {
+void hfL_push_instance(lua_State *L, const hfL_instance *e) {
   if (e->instance_ref != LUA_NOREF) {
     lua_rawgeti(L, LUA_REGISTRYINDEX, e->instance_ref);
   } else {

@@ -57,17 +57,17 @@ static int get_body(lua_State *L) {
 hf_status hfL_script_get(void *store, void *txn, void *collection, const hf_key *key, hf_buffer *json, hf_info *info,
                          hf_error *err) {
   (void)store;
-  hfL_entity *e = collection;
+  hfL_instance *e = collection;
   if (hfL_is_below(e, HFL_METHOD(READ_VALUE) | HFL_METHOD(READ_ENTRY))) {
     HFL_FORWARD(get, txn, key, json, info, err);
   }
   struct key_call c = {.key = key, .json = json, .info = info};
-  bool reads_entry = hfL_entity_has(e, HFL_READ_ENTRY) && (info || !hfL_entity_has(e, HFL_READ_VALUE));
+  bool reads_entry = hfL_instance_has(e, HFL_READ_ENTRY) && (info || !hfL_instance_has(e, HFL_READ_VALUE));
   if (info) *info = (hf_info){0};
   e->refs++;
-  hf_status status = hfL_entity_call(e, reads_entry ? HFL_READ_ENTRY : HFL_READ_VALUE, get_body, &c.call, err);
+  hf_status status = hfL_instance_call(e, reads_entry ? HFL_READ_ENTRY : HFL_READ_VALUE, get_body, &c.call, err);
   if (status == HF_SCRIPT && hfL_says_not_found(err, e, key, "")) status = HF_NOT_FOUND;
-  hfL_entity_unref(e);
+  hfL_instance_unref(e);
   return status;
 }
 
@@ -83,12 +83,12 @@ static int has_body(lua_State *L) {
 
 hf_status hfL_script_has(void *store, void *txn, void *collection, const hf_key *key, hf_error *err) {
   (void)store;
-  hfL_entity *e = collection;
+  hfL_instance *e = collection;
   if (hfL_is_below(e, HFL_METHOD(HAS_VALUE))) {
     HFL_FORWARD(has, txn, key, err);
   }
   struct key_call c = {.key = key};
-  hf_status status = hfL_entity_call(e, HFL_HAS_VALUE, has_body, &c.call, err);
+  hf_status status = hfL_instance_call(e, HFL_HAS_VALUE, has_body, &c.call, err);
   return status ? status : c.found ? HF_OK : HF_NOT_FOUND;
 }
 
@@ -121,10 +121,10 @@ static int get_many_body(lua_State *L) {
 hf_status hfL_script_get_many(void *store, void *txn, void *collection, const hf_key *keys, size_t count, hf_page *page,
                               hf_error *err) {
   (void)store;
-  hfL_entity *e = collection;
+  hfL_instance *e = collection;
   if (hfL_is_below(e, HFL_METHOD(READ_MANY))) {
     HFL_FORWARD(get_many, txn, keys, count, page, err);
   }
   struct many_call c = {.keys = keys, .count = count, .page = page};
-  return hfL_entity_call(e, HFL_READ_MANY, get_many_body, &c.call, err);
+  return hfL_instance_call(e, HFL_READ_MANY, get_many_body, &c.call, err);
 }

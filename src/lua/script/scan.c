@@ -34,7 +34,7 @@ struct pull {
 };
 
 /* Element -2 of the instance: the iterators of its cursors, so that what they hold does not outlive it. */
-static void push_iterators(lua_State *L, const hfL_entity *e) {
+static void push_iterators(lua_State *L, const hfL_instance *e) {
   hfL_push_instance(L, e);
   lua_rawgeti(L, -1, -2);
   if (lua_isnil(L, -1)) {
@@ -150,8 +150,8 @@ static void reverse_entries(hf_page *page) {
 static int pull_body(lua_State *L) {
   struct pull *p = lua_touserdata(L, 1);
   hfL_cursor *c = p->cursor;
-  bool ranges = c->with_values ? p->call.entity->entry_ranges : p->call.entity->ranges;
-  push_iterators(L, p->call.entity);
+  bool ranges = c->with_values ? p->call.instance->entry_ranges : p->call.instance->ranges;
+  push_iterators(L, p->call.instance);
   if (p->begin) {
     hfL_push_method(L, &p->call);
     if (ranges) push_range(L, p->scan);
@@ -178,7 +178,7 @@ static int pull_body(lua_State *L) {
 
 /* ---- cursors */
 
-static hfL_cursor *find_cursor(hfL_entity *e, const hf_scan *scan, bool *begin) {
+static hfL_cursor *find_cursor(hfL_instance *e, const hf_scan *scan, bool *begin) {
   if (!e->cursors && !(e->cursors = calloc(HFL_CURSORS, sizeof *e->cursors))) return NULL;
   hf_slice near = scan->reverse ? scan->upper : scan->lower;
   hfL_cursor *oldest = NULL;
@@ -207,7 +207,7 @@ static hfL_cursor *find_cursor(hfL_entity *e, const hf_scan *scan, bool *begin) 
 }
 
 /* Replaces the ids of the cursor by ids with values, in one call where the class can. */
-static hf_status read_ahead(hfL_entity *e, hfL_cursor *c, void *txn, hf_error *err) {
+static hf_status read_ahead(hfL_instance *e, hfL_cursor *c, void *txn, hf_error *err) {
   size_t n = c->ids->count;
   hf_page *values = hf_page_new();
   hf_key *keys = calloc(n, sizeof *keys);
@@ -225,13 +225,13 @@ static hf_status read_ahead(hfL_entity *e, hfL_cursor *c, void *txn, hf_error *e
 }
 
 /* Whether only readEntry of the class can say the revision: loops and batches have it only where they give it. */
-static bool needs_entry(const hfL_entity *e, const hf_scan *scan, const hf_info *info) {
+static bool needs_entry(const hfL_instance *e, const hf_scan *scan, const hf_info *info) {
   return !scan->keys_only && !scan->without_info && !info->revision && (e->capabilities & HF_CAP_REVISION) &&
-         hfL_entity_has(e, HFL_READ_ENTRY);
+         hfL_instance_has(e, HFL_READ_ENTRY);
 }
 
 /* Adds the entity to the page.  HF_NOT_FOUND: it is gone. */
-static hf_status hand_out(hfL_entity *e, void *txn, const hf_entry *from, const hf_key *key, const hf_scan *scan,
+static hf_status hand_out(hfL_instance *e, void *txn, const hf_entry *from, const hf_key *key, const hf_scan *scan,
                           hf_buffer *json, hf_page *page, hf_error *err) {
   hf_slice text = from->json;
   hf_info info = from->info;
@@ -252,7 +252,7 @@ static hf_status hand_out(hfL_entity *e, void *txn, const hf_entry *from, const 
 }
 
 /* Hands out one id of the walk, whose order key goes to `at`.  *bytes: of the page so far. */
-static hf_status advance(hfL_entity *e, void *txn, const hf_entry *from, const hf_scan *scan, hf_buffer *json,
+static hf_status advance(hfL_instance *e, void *txn, const hf_entry *from, const hf_scan *scan, hf_buffer *json,
                          hf_page *page, size_t *bytes, unsigned char at[HF__ORDER_KEY_MAX], size_t *at_size,
                          hf_error *err) {
   size_t before = page->count;
@@ -269,13 +269,14 @@ static bool is_full(const hf_page *page, const hf_scan *scan, size_t bytes) {
 }
 
 /* Over the class's own iterator. */
-static hf_status scan_script(hfL_entity *e, void *txn, const hf_scan *scan, hf_page *page, bool *more, hf_error *err) {
+static hf_status scan_script(hfL_instance *e, void *txn, const hf_scan *scan, hf_page *page, bool *more,
+                             hf_error *err) {
   bool begin;
   hfL_cursor *c = find_cursor(e, scan, &begin);
   if (!c)
     return hf__fail(err, HF_NO_MEMORY, "no cursor for %s: out of memory, or its iteration iterates itself",
                     e->class_name);
-  c->with_values = !scan->keys_only && hfL_entity_has(e, HFL_ENTRIES);
+  c->with_values = !scan->keys_only && hfL_instance_has(e, HFL_ENTRIES);
   hf_buffer json = HF_BUFFER_INIT;
   hf_status status = HF_OK;
   size_t bytes = 0;
@@ -287,9 +288,9 @@ static hf_status scan_script(hfL_entity *e, void *txn, const hf_scan *scan, hf_p
       struct pull p = {
           .cursor = c, .scan = scan, .slot = (int)(c - e->cursors) + 1, .begin = begin, .wanted = scan->limit};
       begin = false;
-      status = hfL_entity_call(e, c->with_values ? HFL_ENTRIES : HFL_KEYS, pull_body, &p.call, err);
-      if (status == HF_OK && c->ids->count && !scan->keys_only && !c->with_values && hfL_entity_has(e, HFL_READ_MANY) &&
-          !needs_entry(e, scan, &c->ids->entries->info))
+      status = hfL_instance_call(e, c->with_values ? HFL_ENTRIES : HFL_KEYS, pull_body, &p.call, err);
+      if (status == HF_OK && c->ids->count && !scan->keys_only && !c->with_values &&
+          hfL_instance_has(e, HFL_READ_MANY) && !needs_entry(e, scan, &c->ids->entries->info))
         status = read_ahead(e, c, txn, err);
       continue;
     }
@@ -306,7 +307,7 @@ static hf_status scan_script(hfL_entity *e, void *txn, const hf_scan *scan, hf_p
 }
 
 /* Over the ids of the store below, with the class's own values. */
-static hf_status scan_below(hfL_entity *e, void *txn, const hf_scan *scan, hf_page *page, bool *more, hf_error *err) {
+static hf_status scan_below(hfL_instance *e, void *txn, const hf_scan *scan, hf_page *page, bool *more, hf_error *err) {
   hf_persist *p = e->below;
   hf_page *ids = hf_page_new();
   if (!ids) return hf__no_memory(err);
@@ -329,20 +330,20 @@ static hf_status scan_below(hfL_entity *e, void *txn, const hf_scan *scan, hf_pa
 hf_status hfL_script_scan(void *store, void *txn, void *collection, const hf_scan *scan, hf_page *page, bool *more,
                           hf_error *err) {
   (void)store;
-  hfL_entity *e = collection;
+  hfL_instance *e = collection;
   if (!e) return hf__fail(err, HF_CLOSED, "it was closed in the middle of the operation");
   hf_status status;
   e->refs++; /* a script may close it */
-  if (!e->below || hfL_entity_has(e, HFL_KEYS) || (hfL_entity_has(e, HFL_ENTRIES) && !scan->keys_only)) {
+  if (!e->below || hfL_instance_has(e, HFL_KEYS) || (hfL_instance_has(e, HFL_ENTRIES) && !scan->keys_only)) {
     status = scan_script(e, txn, scan, page, more, err);
   } else {
     hf_persist *p = e->below;
     status = hf_persist_init(p, err);
     if (status == HF_OK)
-      status = scan->keys_only || !(hfL_entity_has(e, HFL_READ_VALUE) || hfL_entity_has(e, HFL_READ_ENTRY))
+      status = scan->keys_only || !(hfL_instance_has(e, HFL_READ_VALUE) || hfL_instance_has(e, HFL_READ_ENTRY))
                    ? hf__slot_scan(p, txn, scan, page, more, err)
                    : scan_below(e, txn, scan, page, more, err);
   }
-  hfL_entity_unref(e);
+  hfL_instance_unref(e);
   return status;
 }

@@ -33,22 +33,22 @@ static int close_body(lua_State *L) {
 
 static void collection_close(void *impl, void *collection) {
   const hfL_hold *hold = impl;
-  hfL_entity *e = collection;
+  hfL_instance *e = collection;
   if (hold->keeps && --e->keepers == 0) {
     hfL_call call;
     hf_error err;
-    if (hfL_entity_has(e, HFL_CLOSE)) hfL_entity_call(e, HFL_CLOSE, close_body, &call, &err);
+    if (hfL_instance_has(e, HFL_CLOSE)) hfL_instance_call(e, HFL_CLOSE, close_body, &call, &err);
     int ref = e->instance_ref;
     e->instance_ref = LUA_NOREF;
     hfL_state_release(e->state, ref);
   }
   if (--e->handles == 0 && e->store) {
-    hfL_entity **link = &e->store->open;
+    hfL_instance **link = &e->store->open;
     while (*link && *link != e) link = &(*link)->next_open;
     if (*link) *link = e->next_open;
     e->store = NULL;
   }
-  hfL_entity_unref(e);
+  hfL_instance_unref(e);
 }
 
 static hf_status no_collection_open(void *store, hf_slice name, void **collection, hf_error *err) {
@@ -67,19 +67,19 @@ static int init_body(lua_State *L) {
 
 static hf_status collection_init(void *store, void *collection, hf_error *err) {
   (void)store;
-  hfL_entity *e = collection;
+  hfL_instance *e = collection;
   if (e->ready || e->initialising) return HF_OK;
   hf_status status = HF_OK;
   e->refs++; /* methods may close their own instance: whoever looks at it behind a call keeps it */
-  if (hfL_entity_has(e, HFL_WAIT_FOR_INIT)) {
+  if (hfL_instance_has(e, HFL_WAIT_FOR_INIT)) {
     hfL_call call;
     e->initialising = true; /* what it does with the instance must not begin it again */
-    status = hfL_entity_call(e, HFL_WAIT_FOR_INIT, init_body, &call, err);
+    status = hfL_instance_call(e, HFL_WAIT_FOR_INIT, init_body, &call, err);
     e->initialising = false;
   }
   if (status == HF_OK && e->below) status = hf_persist_init(e->below, err);
   e->ready = status == HF_OK;
-  hfL_entity_unref(e);
+  hfL_instance_unref(e);
   return status;
 }
 
@@ -87,28 +87,28 @@ static hf_status collection_init(void *store, void *collection, hf_error *err) {
 
 static hf_status quarantine(void *store, void *collection, const hf_key *key, const char *problem, hf_error *err) {
   (void)store;
-  hfL_entity *e = collection;
+  hfL_instance *e = collection;
   hf__change change = {.kind = HF__CHANGE_QUARANTINE, .keys = key, .problem = problem};
   return hfL_change_below(e, NULL, &change, err);
 }
 
 static hf_status quarantined(void *store, void *collection, uint64_t *count, hf_error *err) {
   (void)store;
-  hfL_entity *e = collection;
+  hfL_instance *e = collection;
   HFL_FORWARD(quarantined, count, err);
 }
 
 static hf_status quarantine_scan(void *store, void *txn, void *collection, const hf_scan *scan, hf_page *page,
                                  bool *more, hf_error *err) {
   (void)store;
-  hfL_entity *e = collection;
+  hfL_instance *e = collection;
   HFL_FORWARD(quarantine_scan, txn, scan, page, more, err);
 }
 
 static hf_status quarantine_put(void *store, void *txn, void *collection, const hf_key *key, const char *problem,
                                 hf_slice bytes, hf_error *err) {
   (void)store;
-  hfL_entity *e = collection;
+  hfL_instance *e = collection;
   hf__change change = {.kind = HF__CHANGE_DAMAGE, .keys = key, .problem = problem, .bytes = bytes};
   return hfL_change_below(e, txn, &change, err);
 }
@@ -228,9 +228,9 @@ const hf_backend *hfL_script_backend(uint32_t methods, const hf_backend *base, u
   return t ? &t->backend : NULL;
 }
 
-hfL_entity *hfL_attached_to(const hf_persist *p) { return p->attached ? p->collection : NULL; }
+hfL_instance *hfL_attached_to(const hf_persist *p) { return p->attached ? p->collection : NULL; }
 
 void hfL_forgo_close(hf_persist *p) {
-  hfL_entity *script = hfL_attached_to(p);
+  hfL_instance *script = hfL_attached_to(p);
   if (script) script->methods &= ~HFL_METHOD(CLOSE);
 }

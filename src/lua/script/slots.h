@@ -13,7 +13,7 @@
 const hf_backend *hfL_script_backend(uint32_t methods, const hf_backend *below, uint32_t capabilities);
 
 /* What serves the handle, or NULL if no script does. */
-hfL_entity *hfL_attached_to(const hf_persist *p);
+hfL_instance *hfL_attached_to(const hf_persist *p);
 
 /* Where a script serves the handle: its class's close() is not to be called any more.  A finalizer is no place for an
  * author's method: the state may be closing, and libraries be gone. */

@@ -34,12 +34,12 @@ hf_status hfL_script_begin(void *store, hf_txn_kind kind, void *parent, void **t
     s->in_txn->refs++;
   }
   struct txn_call c = {.kind = kind == HF_TXN_WRITE ? "write" : "read", .depth = s->depth + 1};
-  hf_status status = hfL_entity_call(s->in_txn, HFL_BEGIN, txn_body, &c.call, err);
+  hf_status status = hfL_instance_call(s->in_txn, HFL_BEGIN, txn_body, &c.call, err);
   if (status == HF_OK) {
     s->depth++;
     *txn = s;
   } else if (!s->depth) {
-    hfL_entity_unref(s->in_txn);
+    hfL_instance_unref(s->in_txn);
     s->in_txn = NULL;
   }
   return status;
@@ -47,11 +47,11 @@ hf_status hfL_script_begin(void *store, hf_txn_kind kind, void *parent, void **t
 
 static hf_status end(hfL_script_store *s, hfL_method method, hf_error *err) {
   struct txn_call c = {.kind = NULL};
-  hfL_entity *e = s->in_txn;
-  hf_status status = hfL_entity_call(e, method, txn_body, &c.call, err);
+  hfL_instance *e = s->in_txn;
+  hf_status status = hfL_instance_call(e, method, txn_body, &c.call, err);
   if (--s->depth == 0) {
     s->in_txn = NULL;
-    hfL_entity_unref(e);
+    hfL_instance_unref(e);
   }
   return status;
 }

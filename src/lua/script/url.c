@@ -66,7 +66,7 @@ static int open_body(lua_State *L) {
   if (lua_istable(L, instance)) lua_rawgeti(L, instance, 0);
   hf_persist *p = hfL_to_handle(L, -1);
   if (!p) hfL_misuse(L, "'%s': its class made no instance", c->module);
-  hfL_entity *e = hfL_attached_to(p);
+  hfL_instance *e = hfL_attached_to(p);
   if (!e) { /* a class without methods of its own: its store as it is */
     if (hf_persist_open(p->name, p->base, &p->options, c->out, &err)) hfL_raise(L, &err);
     return 0;

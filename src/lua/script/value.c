@@ -13,7 +13,7 @@
 hf_slice hfL_method_json(lua_State *L, const hfL_call *call, const char *what) {
   hf_error err;
   hf_slice json;
-  if (call->entity->texts && call->method != HFL_STAT) {
+  if (call->instance->texts && call->method != HFL_STAT) {
     if (lua_type(L, -1) != LUA_TSTRING)
       hfL_blame(L, call, "%s a %s: JSON text is wanted, since the class has encoding = \"json\"", what,
                 luaL_typename(L, -1));
@@ -22,18 +22,18 @@ hf_slice hfL_method_json(lua_State *L, const hfL_call *call, const char *what) {
     err.status = HF_CORRUPT; /* of what others wrote there, for all that is known */
     hfL_raise(L, &err);
   }
-  if (hfL_json_encode(L, -1, call->entity->state->context->codec, &json, &err))
+  if (hfL_json_encode(L, -1, call->instance->state->context->codec, &json, &err))
     hfL_blame(L, call, "%s what is no entity: %s", what, err.message);
   return json;
 }
 
 void hfL_push_json(lua_State *L, const hfL_call *call, hf_slice json) {
   hf_error err;
-  if (call->entity->texts) {
+  if (call->instance->texts) {
     lua_pushlstring(L, json.data, json.size);
     return;
   }
-  if (hfL_json_decode_trusted(L, json.data, json.size, call->entity->state->context->codec, &err)) hfL_raise(L, &err);
+  if (hfL_json_decode_trusted(L, json.data, json.size, call->instance->state->context->codec, &err)) hfL_raise(L, &err);
 }
 
 void hfL_push_ids(lua_State *L, const hf_key *keys, size_t count) {

@@ -39,7 +39,7 @@ static int put_body(lua_State *L) {
     }
   }
   lua_call(L, arguments, 1);
-  if (c->call.entity->capabilities & HF_CAP_REVISION) {
+  if (c->call.instance->capabilities & HF_CAP_REVISION) {
     uint64_t revision;
     if (!hfL_to_whole(L, -1, &revision) || revision == 0)
       hfL_blame(L, &c->call, "must return the entity's new revision, since supports.revision is declared, not %s",
@@ -53,7 +53,7 @@ static int put_body(lua_State *L) {
 hf_status hfL_script_put(void *store, void *txn, void *collection, const hf_put *put, const hf_write_options *options,
                          hf_info *info, hf_error *err) {
   (void)store;
-  hfL_entity *e = collection;
+  hfL_instance *e = collection;
   if (hfL_is_below(e, HFL_METHOD(WRITE_VALUE))) {
     hf__change change = {.kind = HF__CHANGE_PUT, .puts = put, .options = options, .info = info};
     return hfL_change_below(e, txn, &change, err);
@@ -64,7 +64,7 @@ hf_status hfL_script_put(void *store, void *txn, void *collection, const hf_put 
   memcpy(copy, put->json.data, put->json.size);
   hf_put copied = {put->key, {copy, put->json.size}};
   struct put_call c = {.put = &copied, .options = options, .info = info};
-  hf_status status = hfL_entity_call(e, HFL_WRITE_VALUE, put_body, &c.call, err);
+  hf_status status = hfL_instance_call(e, HFL_WRITE_VALUE, put_body, &c.call, err);
   if (copy != small) free(copy);
   if (status == HF_CONFLICT) info->revision = HF_REVISION_UNKNOWN;
   return status;
@@ -85,15 +85,15 @@ static int remove_body(lua_State *L) {
 
 hf_status hfL_script_remove(void *store, void *txn, void *collection, const hf_key *key, hf_error *err) {
   (void)store;
-  hfL_entity *e = collection;
+  hfL_instance *e = collection;
   if (hfL_is_below(e, HFL_METHOD(REMOVE_VALUE))) {
     return hfL_change_below(e, txn, &(hf__change){.kind = HF__CHANGE_REMOVE, .keys = key}, err);
   }
   struct key_call c = {.key = key};
   e->refs++;
-  hf_status status = hfL_entity_call(e, HFL_REMOVE_VALUE, remove_body, &c.call, err);
+  hf_status status = hfL_instance_call(e, HFL_REMOVE_VALUE, remove_body, &c.call, err);
   if (status == HF_SCRIPT && hfL_says_not_found(err, e, key, " for deletion")) status = HF_NOT_FOUND;
-  hfL_entity_unref(e);
+  hfL_instance_unref(e);
   return status;
 }
 
@@ -105,12 +105,12 @@ static int clear_body(lua_State *L) {
 
 hf_status hfL_script_clear(void *store, void *txn, void *collection, hf_error *err) {
   (void)store;
-  hfL_entity *e = collection;
+  hfL_instance *e = collection;
   if (hfL_is_below(e, HFL_METHOD(REMOVE_ALL))) {
     return hfL_change_below(e, txn, &(hf__change){.kind = HF__CHANGE_CLEAR}, err);
   }
   hfL_call call;
-  return hfL_entity_call(e, HFL_REMOVE_ALL, clear_body, &call, err);
+  return hfL_instance_call(e, HFL_REMOVE_ALL, clear_body, &call, err);
 }
 
 /* ---- batches */
@@ -139,12 +139,12 @@ static int put_many_body(lua_State *L) {
 hf_status hfL_script_put_many(void *store, void *txn, void *collection, const hf_put *puts, size_t count,
                               hf_error *err) {
   (void)store;
-  hfL_entity *e = collection;
+  hfL_instance *e = collection;
   if (hfL_is_below(e, HFL_METHOD(WRITE_MANY))) {
     return hfL_change_below(e, txn, &(hf__change){.kind = HF__CHANGE_PUT_MANY, .puts = puts, .count = count}, err);
   }
   struct many_call c = {.puts = puts, .count = count};
-  return hfL_entity_call(e, HFL_WRITE_MANY, put_many_body, &c.call, err);
+  return hfL_instance_call(e, HFL_WRITE_MANY, put_many_body, &c.call, err);
 }
 
 static int remove_many_body(lua_State *L) {
@@ -164,11 +164,11 @@ hf_status hfL_script_remove_many(void *store, void *txn, void *collection, const
                                  uint64_t *removed, hf_error *err) {
   (void)store;
   *removed = 0;
-  hfL_entity *e = collection;
+  hfL_instance *e = collection;
   if (hfL_is_below(e, HFL_METHOD(REMOVE_MANY))) {
     hf__change change = {.kind = HF__CHANGE_REMOVE_MANY, .keys = keys, .count = count, .removed = removed};
     return hfL_change_below(e, txn, &change, err);
   }
   struct many_call c = {.keys = keys, .count = count, .removed = removed};
-  return hfL_entity_call(e, HFL_REMOVE_MANY, remove_many_body, &c.call, err);
+  return hfL_instance_call(e, HFL_REMOVE_MANY, remove_many_body, &c.call, err);
 }
