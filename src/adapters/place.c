@@ -141,7 +141,7 @@ hf_status hf__adapter_place_of(const hf_persist *p, hf_adapter_place *out, hf_er
   hf_error own;
   if (!err) err = &own;
   *out = (hf_adapter_place){.directory = ""};
-  while (p->wraps) p = p->wraps;
+  while (p->wrapped) p = p->wrapped;
   char *here = p->directory ? NULL : getcwd(NULL, 0);
   if (!p->directory && !here) return hf__fail(err, HF_IO, "cannot find the working directory: %s", strerror(errno));
   const char *base = p->base && *p->base ? p->base : p->url;
@@ -166,7 +166,7 @@ hf_status hf_adapter_find_place(hf_adapters *set, const char *name, hf_adapter_p
     return HF_IO;
   }
   const hf_persist *p = a->persist;
-  while (p && p->wraps) p = p->wraps;
+  while (p && p->wrapped) p = p->wrapped;
   const char *base = a->base, *directory = p && p->directory ? p->directory : a->directory;
   const hf_options *options = a->source.open ? NULL : &a->options; /* a class has its own */
   if (by_handle && p) {

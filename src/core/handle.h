@@ -14,7 +14,7 @@ struct hf_persist {
   void *collection;          /* passed to its slots as the entity; NULL until it was opened, unless served */
   bool ready;                /* the first operation may go: store and entity are open */
   bool attached;             /* by a script's class, which `entity` belongs to: see hf__persist_attach() */
-  hf_persist *wraps;         /* the handle below the script's class, or NULL */
+  hf_persist *wrapped;       /* the handle below the script's class, or NULL */
   char *base;                /* as given: what hf_persist_init() opens; for a script's class what it was given */
   char *directory;           /* where the process was then: what a relative path in base is relative to */
   char *url;                 /* the same without password, for people */
@@ -27,6 +27,6 @@ struct hf_persist {
 
 /* Whether nothing lies below the handle: what it writes is what its store keeps.  False for the handle of a script's
  * class that wraps a store, whose writes come down to the handle that it wraps (see change.h). */
-static inline bool hf__is_innermost(const hf_persist *p) { return !p->wraps; }
+static inline bool hf__is_innermost(const hf_persist *p) { return !p->wrapped; }
 
 #endif

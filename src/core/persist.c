@@ -120,8 +120,8 @@ hf_status hf__persist_attach(hf_slice entity_name, const char *url, const hf__at
   p->impl = attachment->impl;
   p->collection = attachment->collection;
   p->store = attachment->store;
-  p->wraps = attachment->wraps;
-  if (p->wraps) hf__persist_ref(p->wraps);
+  p->wrapped = attachment->wrapped;
+  if (p->wrapped) hf__persist_ref(p->wrapped);
   p->attached = true;
   *out = p;
   return HF_OK;
@@ -136,8 +136,8 @@ static void leave_store(hf_persist *p) {
   p->collection = NULL;
   hf__store_release(p->store);
   p->store = NULL;
-  if (p->wraps) hf__persist_unref(p->wraps);
-  p->wraps = NULL;
+  if (p->wrapped) hf__persist_unref(p->wrapped);
+  p->wrapped = NULL;
 }
 
 void hf__persist_unref(hf_persist *p) {
@@ -173,10 +173,10 @@ static hf_status make_ready(hf_persist *p, hf_error *err) {
     status = p->backend->collection_init(p->impl, p->collection, err); /* a script may close the handle in it */
     if (status == HF_OK && p->closed) status = hf__fail(err, HF_CLOSED, "%s was closed meanwhile", p->name.data);
   }
-  if (status == HF_OK && p->wraps && !p->store) {
-    status = hf_persist_init(p->wraps, err);
+  if (status == HF_OK && p->wrapped && !p->store) {
+    status = hf_persist_init(p->wrapped, err);
     if (status) return status;
-    p->store = p->wraps->store;
+    p->store = p->wrapped->store;
     hf__store_ref(p->store);
   }
   p->ready = status == HF_OK;
@@ -269,7 +269,7 @@ hf_status hf__persist_enter(hf_persist *p, bool writing, void **txn, hf_error *e
     hf__error_entity(err, p->name, (hf_slice){NULL, 0});
     return HF_READONLY;
   }
-  hf_status status = __builtin_expect(p->wraps != NULL, 0) ? check_kind(p, err) : HF_OK;
+  hf_status status = __builtin_expect(p->wrapped != NULL, 0) ? check_kind(p, err) : HF_OK;
   if (status == HF_OK) status = hf__txn_join(p->store, writing, txn, err);
   if (__builtin_expect(status != HF_OK, 0)) {
     hf__error_entity(err, p->name, (hf_slice){NULL, 0});

@@ -14,9 +14,9 @@
 typedef struct hf__attachment {
   const hf_backend *backend; /* its slots */
   void *impl, *collection; /* passed to them.  collection_close(impl, entity) is called once, when the handle closes */
-  hf_store *store;         /* to which transactions bind: a reference that the handle takes over.  NULL: wraps's */
-  hf_persist *wraps;       /* the handle on the concrete store that the class extends, or NULL; the handle takes a
-                              reference of its own */
+  hf_store *store;         /* to which transactions bind: a reference that the handle takes over.  NULL: wrapped's */
+  hf_persist *wrapped;     /* the handle on the concrete store that the class extends, or NULL; the handle takes a
+                            reference of its own */
   const char *base;        /* what the class was given; NULL: nothing.  Copied */
 } hf__attachment;
 

@@ -19,7 +19,7 @@ void hfL_push_supports(lua_State *L, const hf_persist *p) {
   lua_setfield(L, -2, "writeMany");
   lua_pushboolean(L, p->backend->remove_many != NULL);
   lua_setfield(L, -2, "removeMany");
-  lua_pushboolean(L, !script || script->below || hfL_instance_has(script, HFL_COUNT));
+  lua_pushboolean(L, !script || script->wrapped || hfL_instance_has(script, HFL_COUNT));
   lua_setfield(L, -2, "count");
   lua_pushboolean(L, !script || script->ranges);
   lua_setfield(L, -2, "ranges");

@@ -90,14 +90,14 @@ static hf_status adopt_store(hfL_instance *e, const hf_backend *backend, const v
 /* Everything of attach() that allocates nothing in Lua. */
 static hf_status make_handle(hfL_instance *e, hf_slice name, const void *class, const char *base, const char *url,
                              hf_persist **out, hf_error *err) {
-  const hf_backend *backend = hfL_script_backend(e->methods, e->below ? e->below->backend : NULL, e->capabilities);
+  const hf_backend *backend = hfL_script_backend(e->methods, e->wrapped ? e->wrapped->backend : NULL, e->capabilities);
   if (!backend) return hf__no_memory(err);
   hf__attachment attachment = {.backend = backend,
                                .impl = (void *)(uintptr_t)&hfL_held_by_script,
                                .collection = e,
-                               .wraps = e->below,
+                               .wrapped = e->wrapped,
                                .base = base};
-  hf_status status = e->below ? HF_OK : adopt_store(e, backend, class, base, url, &attachment.store, err);
+  hf_status status = e->wrapped ? HF_OK : adopt_store(e, backend, class, base, url, &attachment.store, err);
   if (status == HF_OK) status = hf__persist_attach(name, url, &attachment, out, err);
   if (status && attachment.store) {
     e->store->open = e->next_open;
@@ -130,8 +130,8 @@ static int lhf_attach(lua_State *L) {
   e->entry_ranges = spec_flag(L, "entryRanges");
   e->texts = spec_flag(L, "texts");
   lua_rawgeti(L, INSTANCE, -1);
-  e->below = hfL_to_handle(L, -1);
-  if (e->below) hf__persist_ref(e->below);
+  e->wrapped = hfL_to_handle(L, -1);
+  if (e->wrapped) hf__persist_ref(e->wrapped);
   hf_status status = make_handle(e, name, lua_topointer(L, CLASS), base, url, handle, &err);
   if (status) {
     hfL_instance_unref(e);

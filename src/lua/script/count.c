@@ -7,9 +7,9 @@
 #include <lauxlib.h>
 
 #include "base/error.h"
-#include "lua/script/below.h"
 #include "lua/script/steps.h"
 #include "lua/script/value.h"
+#include "lua/script/wrapped.h"
 #include "lua/state/arguments.h"
 
 struct keys_call {
@@ -60,7 +60,7 @@ static int count_body(lua_State *L) {
 hf_status hfL_script_count(void *store, void *txn, void *collection, uint64_t *count, hf_error *err) {
   (void)store;
   hfL_instance *e = collection;
-  if (hfL_is_below(e, HFL_METHOD(COUNT) | HFL_METHOD(KEYS))) {
+  if (hfL_is_wrapped(e, HFL_METHOD(COUNT) | HFL_METHOD(KEYS))) {
     HFL_FORWARD(count, txn, count, err);
   }
   if (!hfL_instance_has(e, HFL_COUNT)) return count_keys(e, count, err);
@@ -86,7 +86,7 @@ static int stat_body(lua_State *L) {
 
 hf_status hfL_script_stat(void *store, void *txn, void *collection, hf_buffer *json, hf_error *err) {
   hfL_instance *e = collection;
-  if (hfL_is_below(e, HFL_METHOD(STAT))) {
+  if (hfL_is_wrapped(e, HFL_METHOD(STAT))) {
     HFL_FORWARD(stat, txn, json, err);
   }
   if (hfL_instance_has(e, HFL_STAT)) {

@@ -24,7 +24,7 @@ void hfL_instance_unref(hfL_instance *e) {
   if (--e->refs) return;
   free_cursors(e);
   hfL_state_release(e->state, e->class_ref);
-  if (e->below) hf__persist_unref(e->below);
+  if (e->wrapped) hf__persist_unref(e->wrapped);
   hfL_state_unref(e->state);
   free(e->class_name);
   free(e->name);

@@ -53,7 +53,7 @@ typedef struct hfL_instance {
   bool texts;                     /* entities are JSON text in its methods, not Lua values */
   bool initialising;              /* its waitForInit is running */
   bool ready;                     /* it has run */
-  hf_persist *below;              /* the handle on the concrete store that the class extends; NULL: none */
+  hf_persist *wrapped;            /* the handle on the concrete store that the class extends; NULL: none */
   struct hfL_script_store *store; /* of a class of its own; NULL otherwise, and once closed */
   struct hfL_instance *next_open; /* on that store */
   hfL_cursor *cursors;            /* HFL_CURSORS of them; NULL: not needed yet */

@@ -7,8 +7,8 @@
 #include <lauxlib.h>
 
 #include "base/error.h"
-#include "lua/script/below.h"
 #include "lua/script/value.h"
+#include "lua/script/wrapped.h"
 
 struct key_call {
   hfL_call call;
@@ -58,7 +58,7 @@ hf_status hfL_script_get(void *store, void *txn, void *collection, const hf_key 
                          hf_error *err) {
   (void)store;
   hfL_instance *e = collection;
-  if (hfL_is_below(e, HFL_METHOD(READ_VALUE) | HFL_METHOD(READ_ENTRY))) {
+  if (hfL_is_wrapped(e, HFL_METHOD(READ_VALUE) | HFL_METHOD(READ_ENTRY))) {
     HFL_FORWARD(get, txn, key, json, info, err);
   }
   struct key_call c = {.key = key, .json = json, .info = info};
@@ -84,7 +84,7 @@ static int has_body(lua_State *L) {
 hf_status hfL_script_has(void *store, void *txn, void *collection, const hf_key *key, hf_error *err) {
   (void)store;
   hfL_instance *e = collection;
-  if (hfL_is_below(e, HFL_METHOD(HAS_VALUE))) {
+  if (hfL_is_wrapped(e, HFL_METHOD(HAS_VALUE))) {
     HFL_FORWARD(has, txn, key, err);
   }
   struct key_call c = {.key = key};
@@ -122,7 +122,7 @@ hf_status hfL_script_get_many(void *store, void *txn, void *collection, const hf
                               hf_error *err) {
   (void)store;
   hfL_instance *e = collection;
-  if (hfL_is_below(e, HFL_METHOD(READ_MANY))) {
+  if (hfL_is_wrapped(e, HFL_METHOD(READ_MANY))) {
     HFL_FORWARD(get_many, txn, keys, count, page, err);
   }
   struct many_call c = {.keys = keys, .count = count, .page = page};

@@ -307,8 +307,9 @@ static hf_status scan_script(hfL_instance *e, void *txn, const hf_scan *scan, hf
 }
 
 /* Over the ids of the store below, with the class's own values. */
-static hf_status scan_below(hfL_instance *e, void *txn, const hf_scan *scan, hf_page *page, bool *more, hf_error *err) {
-  hf_persist *p = e->below;
+static hf_status scan_wrapped(hfL_instance *e, void *txn, const hf_scan *scan, hf_page *page, bool *more,
+                              hf_error *err) {
+  hf_persist *p = e->wrapped;
   hf_page *ids = hf_page_new();
   if (!ids) return hf__no_memory(err);
   hf_scan keys = *scan;
@@ -334,15 +335,15 @@ hf_status hfL_script_scan(void *store, void *txn, void *collection, const hf_sca
   if (!e) return hf__fail(err, HF_CLOSED, "it was closed in the middle of the operation");
   hf_status status;
   e->refs++; /* a script may close it */
-  if (!e->below || hfL_instance_has(e, HFL_KEYS) || (hfL_instance_has(e, HFL_ENTRIES) && !scan->keys_only)) {
+  if (!e->wrapped || hfL_instance_has(e, HFL_KEYS) || (hfL_instance_has(e, HFL_ENTRIES) && !scan->keys_only)) {
     status = scan_script(e, txn, scan, page, more, err);
   } else {
-    hf_persist *p = e->below;
+    hf_persist *p = e->wrapped;
     status = hf_persist_init(p, err);
     if (status == HF_OK)
       status = scan->keys_only || !(hfL_instance_has(e, HFL_READ_VALUE) || hfL_instance_has(e, HFL_READ_ENTRY))
                    ? hf__slot_scan(p, txn, scan, page, more, err)
-                   : scan_below(e, txn, scan, page, more, err);
+                   : scan_wrapped(e, txn, scan, page, more, err);
   }
   hfL_instance_unref(e);
   return status;

@@ -15,12 +15,12 @@
 #include <stdlib.h>
 
 #include "base/error.h"
-#include "lua/script/below.h"
 #include "lua/script/call.h"
 #include "lua/script/count.h"
 #include "lua/script/read.h"
 #include "lua/script/scan.h"
 #include "lua/script/transaction.h"
+#include "lua/script/wrapped.h"
 #include "lua/script/write.h"
 
 /* ---- handles */
@@ -77,7 +77,7 @@ static hf_status collection_init(void *store, void *collection, hf_error *err) {
     status = hfL_instance_call(e, HFL_WAIT_FOR_INIT, init_body, &call, err);
     e->initialising = false;
   }
-  if (status == HF_OK && e->below) status = hf_persist_init(e->below, err);
+  if (status == HF_OK && e->wrapped) status = hf_persist_init(e->wrapped, err);
   e->ready = status == HF_OK;
   hfL_instance_unref(e);
   return status;

@@ -78,8 +78,8 @@ static int open_body(lua_State *L) {
   hf__attachment attachment = {.backend = p->backend,
                                .impl = (void *)(uintptr_t)&hfL_held_by_program,
                                .collection = e,
-                               .store = p->wraps ? NULL : p->store,
-                               .wraps = p->wraps,
+                               .store = p->wrapped ? NULL : p->store,
+                               .wrapped = p->wrapped,
                                .base = p->base};
   if (hf__persist_attach(p->name, p->url, &attachment, c->out, &err)) hfL_raise(L, &err);
   if (attachment.store) hf__store_ref(attachment.store);
@@ -286,7 +286,7 @@ static hf_status entities(void *store, void *txn, hf_page *page, hf_error *err) 
   status = open_on(store, hf_text("entities"), &p, err);
   if (status) return status;
   status = hf_persist_init(p, err);
-  if (status == HF_OK && (p->wraps || !p->attached))
+  if (status == HF_OK && (p->wrapped || !p->attached))
     status = hf__slot_entities(p, txn, page, err);
   else if (status == HF_OK)
     status = hf__fail(err, HF_UNSUPPORTED,

@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "lua/script/below.h"
 #include "lua/script/value.h"
+#include "lua/script/wrapped.h"
 #include "lua/state/arguments.h"
 
 struct put_call {
@@ -54,7 +54,7 @@ hf_status hfL_script_put(void *store, void *txn, void *collection, const hf_put 
                          hf_info *info, hf_error *err) {
   (void)store;
   hfL_instance *e = collection;
-  if (hfL_is_below(e, HFL_METHOD(WRITE_VALUE))) {
+  if (hfL_is_wrapped(e, HFL_METHOD(WRITE_VALUE))) {
     hf__change change = {.kind = HF__CHANGE_PUT, .puts = put, .options = options, .info = info};
     return hfL_change_below(e, txn, &change, err);
   }
@@ -86,7 +86,7 @@ static int remove_body(lua_State *L) {
 hf_status hfL_script_remove(void *store, void *txn, void *collection, const hf_key *key, hf_error *err) {
   (void)store;
   hfL_instance *e = collection;
-  if (hfL_is_below(e, HFL_METHOD(REMOVE_VALUE))) {
+  if (hfL_is_wrapped(e, HFL_METHOD(REMOVE_VALUE))) {
     return hfL_change_below(e, txn, &(hf__change){.kind = HF__CHANGE_REMOVE, .keys = key}, err);
   }
   struct key_call c = {.key = key};
@@ -106,7 +106,7 @@ static int clear_body(lua_State *L) {
 hf_status hfL_script_clear(void *store, void *txn, void *collection, hf_error *err) {
   (void)store;
   hfL_instance *e = collection;
-  if (hfL_is_below(e, HFL_METHOD(REMOVE_ALL))) {
+  if (hfL_is_wrapped(e, HFL_METHOD(REMOVE_ALL))) {
     return hfL_change_below(e, txn, &(hf__change){.kind = HF__CHANGE_CLEAR}, err);
   }
   hfL_call call;
@@ -140,7 +140,7 @@ hf_status hfL_script_put_many(void *store, void *txn, void *collection, const hf
                               hf_error *err) {
   (void)store;
   hfL_instance *e = collection;
-  if (hfL_is_below(e, HFL_METHOD(WRITE_MANY))) {
+  if (hfL_is_wrapped(e, HFL_METHOD(WRITE_MANY))) {
     return hfL_change_below(e, txn, &(hf__change){.kind = HF__CHANGE_PUT_MANY, .puts = puts, .count = count}, err);
   }
   struct many_call c = {.puts = puts, .count = count};
@@ -165,7 +165,7 @@ hf_status hfL_script_remove_many(void *store, void *txn, void *collection, const
   (void)store;
   *removed = 0;
   hfL_instance *e = collection;
-  if (hfL_is_below(e, HFL_METHOD(REMOVE_MANY))) {
+  if (hfL_is_wrapped(e, HFL_METHOD(REMOVE_MANY))) {
     hf__change change = {.kind = HF__CHANGE_REMOVE_MANY, .keys = keys, .count = count, .removed = removed};
     return hfL_change_below(e, txn, &change, err);
   }

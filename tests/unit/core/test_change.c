@@ -164,7 +164,7 @@ static void a_change_through_a_class_passes_again_for_its_store(void **state) {
   hf_runtime *runtime;
   hf_persist *p = open_class(text_of("lua:wrapper?base=%s/store", s->directory), &runtime);
   assert_false(hf__is_innermost(p));
-  assert_true(hf__is_innermost(p->wraps));
+  assert_true(hf__is_innermost(p->wrapped));
   write_text(p, "a", "1"); /* by a method of the class */
   PASSED_TWICE(HF__CHANGE_PUT);
   OK(hf_persist_remove(p, hf_text("a"), &err)); /* handed down */
@@ -194,7 +194,7 @@ static void a_class_hides_what_its_store_holds(void **state) {
   hf_persist *p = open_class(text_of("lua:wrapper?base=%s/store", s->directory), &runtime);
   write_text(p, "a", "1");
   assert_entity(p, "a", "1");
-  assert_entity(p->wraps, "a", "{\"hidden\":1}");
+  assert_entity(p->wrapped, "a", "{\"hidden\":1}");
   OK(hf_iter_open(p, NULL, &it, &err));
   OK(hf_iter_next(it, &e, &err));
   assert_string_equal(e->json.data, "1");

@@ -3,8 +3,8 @@
  * The store that a class extends: what the class does not have itself goes there, without entering
  * Lua.
  */
-#ifndef HF_LUA_SCRIPT_BELOW_H
-#define HF_LUA_SCRIPT_BELOW_H
+#ifndef HF_LUA_SCRIPT_WRAPPED_H
+#define HF_LUA_SCRIPT_WRAPPED_H
 
 #include "base/error.h"
 #include "core/change.h"
@@ -12,17 +12,17 @@
 #include "lua/script/instance.h"
 
 /* The handle on the store that the class extends, ready for its slots; NULL with *status set otherwise. */
-static inline hf_persist *hfL_below(const hfL_instance *e, hf_status *status, hf_error *err) {
+static inline hf_persist *hfL_wrapped(const hfL_instance *e, hf_status *status, hf_error *err) {
   if (!e)
     *status = hf__fail(err, HF_CLOSED, "it was closed in the middle of the operation");
   else
-    *status = hf_persist_init(e->below, err);
-  return *status ? NULL : e->below;
+    *status = hf_persist_init(e->wrapped, err);
+  return *status ? NULL : e->wrapped;
 }
 
 /* Whether an operation belongs to the store below, since none of these methods is the class's own. */
-static inline bool hfL_is_below(const hfL_instance *e, uint32_t methods) {
-  return !e || (e->below && !(e->methods & methods));
+static inline bool hfL_is_wrapped(const hfL_instance *e, uint32_t methods) {
+  return !e || (e->wrapped && !(e->methods & methods));
 }
 
 /* The bit of a method in hfL_instance.methods. */
@@ -31,13 +31,13 @@ static inline bool hfL_is_below(const hfL_instance *e, uint32_t methods) {
 /* Ends a slot that reads: has the store below do the same (core/slots.h).  `e` and `err` under these names. */
 #define HFL_FORWARD(slot, ...)                                                                                         \
   hf_status status;                                                                                                    \
-  hf_persist *p = hfL_below(e, &status, err);                                                                          \
+  hf_persist *p = hfL_wrapped(e, &status, err);                                                                        \
   return p ? hf__slot_##slot(p, __VA_ARGS__) : status
 
 /* Has the store below make the change: the second time that it passes the door (core/change.h). */
 static inline hf_status hfL_change_below(const hfL_instance *e, void *txn, const hf__change *change, hf_error *err) {
   hf_status status;
-  hf_persist *p = hfL_below(e, &status, err);
+  hf_persist *p = hfL_wrapped(e, &status, err);
   return p ? hf__change_apply(p, txn, change, err) : status;
 }
 
