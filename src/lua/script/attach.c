@@ -128,7 +128,7 @@ static int lhf_attach(lua_State *L) {
   e->capabilities = check_capabilities(L);
   e->ranges = spec_flag(L, "ranges");
   e->entry_ranges = spec_flag(L, "entryRanges");
-  e->texts = spec_flag(L, "texts");
+  e->raw = spec_flag(L, "raw");
   lua_rawgeti(L, INSTANCE, -1);
   e->wrapped = hfL_to_handle(L, -1);
   if (e->wrapped) hf__persist_ref(e->wrapped);

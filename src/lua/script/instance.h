@@ -50,7 +50,7 @@ typedef struct hfL_instance {
   uint32_t capabilities;
   bool ranges;                    /* keys() takes a range */
   bool entry_ranges;              /* entries() does */
-  bool texts;                     /* entities are JSON text in its methods, not Lua values */
+  bool raw;                       /* entities are JSON text in its methods, not Lua values */
   bool initialising;              /* its waitForInit is running */
   bool ready;                     /* it has run */
   hf_persist *wrapped;            /* the handle on the concrete store that the class extends; NULL: none */

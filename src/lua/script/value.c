@@ -13,7 +13,7 @@
 hf_slice hfL_method_json(lua_State *L, const hfL_call *call, const char *what) {
   hf_error err;
   hf_slice json;
-  if (call->instance->texts && call->method != HFL_STAT) {
+  if (call->instance->raw && call->method != HFL_STAT) {
     if (lua_type(L, -1) != LUA_TSTRING)
       hfL_blame(L, call, "%s a %s: JSON text is wanted, since the class has encoding = \"json\"", what,
                 luaL_typename(L, -1));
@@ -29,7 +29,7 @@ hf_slice hfL_method_json(lua_State *L, const hfL_call *call, const char *what) {
 
 void hfL_push_json(lua_State *L, const hfL_call *call, hf_slice json) {
   hf_error err;
-  if (call->instance->texts) {
+  if (call->instance->raw) {
     lua_pushlstring(L, json.data, json.size);
     return;
   }
