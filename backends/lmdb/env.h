@@ -113,7 +113,7 @@ typedef struct hf__lmdb_env {
   unsigned dbis_open;
   unsigned commits;
   int64_t presence_checked; /* ms, see check_files_in_place() */
-  bool lent;                /* the map is larger than its limit, see hf__lmdb_make_room() */
+  bool overdraft;           /* the map is larger than its limit, see hf__lmdb_make_room() */
   bool grow;                /* a transaction ran out of map: grow before the next one */
 } hf__lmdb_env;
 

@@ -55,12 +55,12 @@ hf_status hf__lmdb_grow_locked(hf__lmdb_env *env, hf_error *err) {
 
 hf_status hf__lmdb_make_room_locked(hf__lmdb_env *env, bool frees, hf_error *err) {
   if (!frees || hf__lmdb_can_grow(env)) return hf__lmdb_grow_locked(env, err);
-  if (env->lent)
+  if (env->overdraft)
     return hf_error_set(err, HF_FULL,
                         "%s is full, even for deleting so much at once: remove fewer, or open it with a larger maxsize",
                         env->path);
   hf_status status = hf__lmdb_set_map_size(env, env->map_size + env->map_size / 4 + LENT_BYTES, err);
-  env->lent = status == HF_OK;
+  env->overdraft = status == HF_OK;
   return status;
 }
 

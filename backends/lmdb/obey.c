@@ -27,7 +27,7 @@ void hf__lmdb_obey(hf__lmdb_env *env) {
     hf_error unused;
     set_durability(env, now.durability);
     if (now.max_size && env->map_size > now.max_size && hf__lmdb_set_map_size(env, now.max_size, &unused)) return;
-    env->lent = false;
+    env->overdraft = false;
   }
   env->obeyed = changed;
 }

@@ -77,10 +77,10 @@ static hf_status enter(hf__lmdb_env *env, MDB_txn *txn, bool first, bool *again,
 
 /* With write_lock held: LMDB's write transaction, after whatever repair it needs. */
 static hf_status begin_locked(hf__lmdb_env *env, hf__lmdb_txn *t, bool frees, hf_error *err) {
-  if (env->lent && !frees && env->mdb) { /* LMDB keeps the map as large as what is in use */
+  if (env->overdraft && !frees && env->mdb) { /* LMDB keeps the map as large as what is in use */
     hf_status status = hf__lmdb_set_map_size(env, env->options.max_size, err);
     if (status) return status;
-    env->lent = false;
+    env->overdraft = false;
   }
   if (env->grow && env->mdb) {
     env->grow = false;
