@@ -63,7 +63,7 @@ hf_status hf__lmdb_open_dbi(hf__lmdb_env *env, hf__lmdb_collection *e, bool *exi
 
 hf_status hf__lmdb_collection_open(hf__lmdb_env *env, hf_slice name, hf__lmdb_collection **out, hf_error *err) {
   hf_status status = HF_OK;
-  hf__lmdb_lock(&env->gate);
+  hf__lmdb_lock(&env->readers_lock);
   hf__lmdb_collection *e = env->entities;
   while (e && (e->name_size != name.size || memcmp(e->name, name.data, name.size) != 0)) e = e->next;
   if (!e) {
@@ -81,13 +81,13 @@ hf_status hf__lmdb_collection_open(hf__lmdb_env *env, hf_slice name, hf__lmdb_co
     }
   }
   if (e) e->refs++;
-  pthread_mutex_unlock(&env->gate);
+  pthread_mutex_unlock(&env->readers_lock);
   *out = e;
   return status;
 }
 
 void hf__lmdb_collection_close(hf__lmdb_env *env, hf__lmdb_collection *collection) {
-  hf__lmdb_lock(&env->gate);
+  hf__lmdb_lock(&env->readers_lock);
   /* One with an open database stays on the list: the database is still open, and may be wanted again. */
   if (--collection->refs == 0 && atomic_load(&collection->dbi) == 0 && collection->txn_dbi == 0) {
     hf__lmdb_collection **link = &env->entities;
@@ -95,7 +95,7 @@ void hf__lmdb_collection_close(hf__lmdb_env *env, hf__lmdb_collection *collectio
     *link = collection->next;
     free(collection);
   }
-  pthread_mutex_unlock(&env->gate);
+  pthread_mutex_unlock(&env->readers_lock);
 }
 
 int hf__lmdb_has_type(const hf__lmdb_env *env, MDB_txn *txn, hf__lmdb_collection *e) {

@@ -104,7 +104,7 @@ typedef struct hf__lmdb_env {
 
   _Atomic(MDB_txn *) idle[READER_POOL]; /* reset read transactions, ready to be renewed */
 
-  pthread_mutex_t gate; /* readers_made, snapshots, entities; held while the pool is emptied */
+  pthread_mutex_t readers_lock; /* readers_made, snapshots, entities; held while the pool is emptied */
   unsigned readers_made;
   unsigned snapshots; /* open snapshots: they keep the map and the databases as they are */
   hf__lmdb_collection *entities;

@@ -201,7 +201,7 @@ hf_status hf__lmdb_open(const hf_location *at, hf__lmdb_env **out, hf_error *err
   env->options.max_size = hf__lmdb_whole_limit(env->options.max_size);
   env->map_size = first_map_size(&env->options);
   env->dir_fd = -1;
-  pthread_mutex_init(&env->gate, NULL);
+  pthread_mutex_init(&env->readers_lock, NULL);
   pthread_mutex_init(&env->write_lock, NULL);
   pthread_mutex_init(&env->known.lock, NULL);
   status = start(env, err);
@@ -226,7 +226,7 @@ void hf__lmdb_close(hf__lmdb_env *env) {
     next = e->next;
     free(e);
   }
-  pthread_mutex_destroy(&env->gate);
+  pthread_mutex_destroy(&env->readers_lock);
   pthread_mutex_destroy(&env->write_lock);
   pthread_mutex_destroy(&env->known.lock);
   if (env->dir_fd >= 0) close(env->dir_fd);

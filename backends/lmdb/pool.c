@@ -9,7 +9,7 @@
 #include "locks.h"
 
 void hf__lmdb_exclusive_begin(hf__lmdb_env *env, MDB_txn *taken[READER_POOL]) {
-  hf__lmdb_lock(&env->gate);
+  hf__lmdb_lock(&env->readers_lock);
   for (unsigned n = 0; n < env->readers_made;) {
     MDB_txn *txn = hf__lmdb_pool_take(env);
     if (txn)
@@ -21,7 +21,7 @@ void hf__lmdb_exclusive_begin(hf__lmdb_env *env, MDB_txn *taken[READER_POOL]) {
 
 void hf__lmdb_exclusive_end(hf__lmdb_env *env, MDB_txn *taken[READER_POOL]) {
   for (unsigned n = 0; n < env->readers_made; n++) hf__lmdb_pool_put(env, taken[n]);
-  pthread_mutex_unlock(&env->gate);
+  pthread_mutex_unlock(&env->readers_lock);
 }
 
 int hf__lmdb_begin_read_txn(hf__lmdb_env *env, MDB_txn **txn) {
@@ -37,12 +37,12 @@ int hf__lmdb_begin_read_txn(hf__lmdb_env *env, MDB_txn **txn) {
 int hf__lmdb_make_reader(hf__lmdb_env *env, MDB_txn **txn) {
   int rc = 0;
   *txn = NULL;
-  hf__lmdb_lock(&env->gate);
+  hf__lmdb_lock(&env->readers_lock);
   if (env->readers_made < READER_POOL) {
     rc = hf__lmdb_begin_read_txn(env, txn);
     if (rc == 0) env->readers_made++;
   }
-  pthread_mutex_unlock(&env->gate);
+  pthread_mutex_unlock(&env->readers_lock);
   return rc;
 }
 

@@ -14,7 +14,7 @@
 static hf_status open_all(hf__lmdb_env *env, hf_error *err) {
   for (;;) {
     hf__lmdb_collection *wanted = NULL;
-    hf__lmdb_lock(&env->gate);
+    hf__lmdb_lock(&env->readers_lock);
     unsigned open = 0;
     for (hf__lmdb_collection *e = env->entities; e; e = e->next) {
       if (atomic_load(&e->dbi)) {
@@ -26,7 +26,7 @@ static hf_status open_all(hf__lmdb_env *env, hf_error *err) {
         break;
       }
     }
-    pthread_mutex_unlock(&env->gate);
+    pthread_mutex_unlock(&env->readers_lock);
     if (!wanted || open >= OPEN_DBIS_MAX) {
       if (wanted) hf__lmdb_collection_close(env, wanted);
       return HF_OK;
@@ -43,10 +43,10 @@ hf_status hf__lmdb_snapshot_begin(hf__lmdb_env *env, hf__lmdb_txn *t, hf_error *
   hf_status status = open_all(env, err);
   if (status) return status;
   for (int repairs = 0;; repairs++) {
-    hf__lmdb_lock(&env->gate);
+    hf__lmdb_lock(&env->readers_lock);
     int rc = hf__lmdb_begin_read_txn(env, &t->mdb);
     if (rc == 0) env->snapshots++;
-    pthread_mutex_unlock(&env->gate);
+    pthread_mutex_unlock(&env->readers_lock);
     if (rc == 0) {
       status = hf__lmdb_look(env, t->mdb, mdb_txn_id(t->mdb), err);
       if (status) hf__lmdb_snapshot_end(env, t);
@@ -60,9 +60,9 @@ hf_status hf__lmdb_snapshot_begin(hf__lmdb_env *env, hf__lmdb_txn *t, hf_error *
 
 void hf__lmdb_snapshot_end(hf__lmdb_env *env, hf__lmdb_txn *t) {
   mdb_txn_abort(t->mdb);
-  hf__lmdb_lock(&env->gate);
+  hf__lmdb_lock(&env->readers_lock);
   env->snapshots--;
-  pthread_mutex_unlock(&env->gate);
+  pthread_mutex_unlock(&env->readers_lock);
 }
 
 /* A snapshot began before the handle was opened: begin it anew if nothing has been committed since. */
