@@ -75,11 +75,12 @@ hf__redis_command *hf__redis_batch_add(hf__redis_batch *b, int slot, const hf_sl
 
 /* ---- replies */
 
-hf_status hf__redis_batch_run_on(hf__redis_batch *b, hf__redis_link *link, int64_t deadline, hf_error *err) {
-  hf_status status = hf__redis_link_send(link, b->text.data, b->text.size, deadline, err);
-  hf__redis_bounds_allow(&link->bounds, b->count);
+hf_status hf__redis_batch_run_on(hf__redis_batch *b, hf__redis_connection *connection, int64_t deadline,
+                                 hf_error *err) {
+  hf_status status = hf__redis_connection_send(connection, b->text.data, b->text.size, deadline, err);
+  hf__redis_bounds_allow(&connection->bounds, b->count);
   for (size_t i = 0; i < b->count && status == HF_OK; i++)
-    status = hf__redis_link_receive(link, &b->commands[i].reply, deadline, err);
+    status = hf__redis_connection_receive(connection, &b->commands[i].reply, deadline, err);
   return status;
 }
 

@@ -126,121 +126,124 @@ static hf_status connect_host(const hf__redis_address *a, int64_t deadline, int 
   return status;
 }
 
-static hf_status pump(hf__redis_link *link, int64_t deadline, hf_error *err);
-static hf_status flush_tls(hf__redis_link *link, int64_t deadline, hf_error *err);
+static hf_status pump(hf__redis_connection *connection, int64_t deadline, hf_error *err);
+static hf_status flush_tls(hf__redis_connection *connection, int64_t deadline, hf_error *err);
 
-static hf_status shake_hands(hf__redis_link *link, int64_t deadline, hf_error *err) {
+static hf_status shake_hands(hf__redis_connection *connection, int64_t deadline, hf_error *err) {
   bool done = false;
   for (;;) {
-    hf_status status = hf__redis_tls_handshake(link->tls, &done, err);
-    hf_status flushed = flush_tls(link, deadline, status ? NULL : err); /* also what says why not */
+    hf_status status = hf__redis_tls_handshake(connection->tls, &done, err);
+    hf_status flushed = flush_tls(connection, deadline, status ? NULL : err); /* also what says why not */
     if (status || flushed || done) return status ? status : flushed;
-    status = pump(link, deadline, err);
+    status = pump(connection, deadline, err);
     if (status) return status;
   }
 }
 
-hf_status hf__redis_link_open(const hf__redis_config *c, const hf__redis_address *a, int64_t deadline,
-                              hf__redis_link **out, hf_error *err) {
-  hf__redis_link *link = calloc(1, sizeof *link);
-  if (!link || !(link->reader = hf__redis_bounds_reader(&link->bounds))) {
-    free(link);
+hf_status hf__redis_connection_open(const hf__redis_config *c, const hf__redis_address *a, int64_t deadline,
+                                    hf__redis_connection **out, hf_error *err) {
+  hf__redis_connection *connection = calloc(1, sizeof *connection);
+  if (!connection || !(connection->reader = hf__redis_bounds_reader(&connection->bounds))) {
+    free(connection);
     return hf_error_no_memory(err);
   }
-  link->fd = -1;
-  link->address = *a;
-  hf_status status = a->port ? connect_host(a, deadline, &link->fd, err) : connect_socket(a, deadline, &link->fd, err);
-  if (status == HF_OK) fcntl(link->fd, F_SETFL, fcntl(link->fd, F_GETFL) & ~O_NONBLOCK);
+  connection->fd = -1;
+  connection->address = *a;
+  hf_status status =
+      a->port ? connect_host(a, deadline, &connection->fd, err) : connect_socket(a, deadline, &connection->fd, err);
+  if (status == HF_OK) fcntl(connection->fd, F_SETFL, fcntl(connection->fd, F_GETFL) & ~O_NONBLOCK);
   if (status == HF_OK && c->tls) {
-    status = hf__redis_tls_new(c, a->host, &link->tls, err);
-    if (status == HF_OK) status = shake_hands(link, deadline, err);
+    status = hf__redis_tls_new(c, a->host, &connection->tls, err);
+    if (status == HF_OK) status = shake_hands(connection, deadline, err);
   }
   if (status) {
-    hf__redis_link_close(link);
+    hf__redis_connection_close(connection);
     return status;
   }
-  *out = link;
+  *out = connection;
   return HF_OK;
 }
 
-void hf__redis_link_close(hf__redis_link *link) {
-  if (!link) return;
-  if (link->fd >= 0) close(link->fd);
-  hf__redis_tls_free(link->tls);
-  redisReaderFree(link->reader);
-  free(link);
+void hf__redis_connection_close(hf__redis_connection *connection) {
+  if (!connection) return;
+  if (connection->fd >= 0) close(connection->fd);
+  hf__redis_tls_free(connection->tls);
+  redisReaderFree(connection->reader);
+  free(connection);
 }
 
-bool hf__redis_link_is_dead(const hf__redis_link *link) {
-  struct pollfd p = {.fd = link->fd, .events = POLLIN};
+bool hf__redis_connection_is_dead(const hf__redis_connection *connection) {
+  struct pollfd p = {.fd = connection->fd, .events = POLLIN};
   return poll(&p, 1, 0) != 0;
 }
 
-bool hf__redis_link_is_clean(const hf__redis_link *link) {
-  return link->reader->pos == link->reader->len && link->reader->ridx < 0;
+bool hf__redis_connection_is_clean(const hf__redis_connection *connection) {
+  return connection->reader->pos == connection->reader->len && connection->reader->ridx < 0;
 }
 
 /* ---- reading */
 
 /* Fails where what came so far cannot be, or become, a reply that is accepted. */
-static hf_status check_bounds(hf__redis_link *link, hf_error *err) {
-  const char *problem = hf__redis_bounds_check(&link->bounds, link->reader);
+static hf_status check_bounds(hf__redis_connection *connection, hf_error *err) {
+  const char *problem = hf__redis_bounds_check(&connection->bounds, connection->reader);
   if (!problem) return HF_OK;
-  if (hf__redis_bounds_is_memory(&link->bounds, link->reader)) return hf_error_no_memory(err);
-  return fail(&link->address, HF_UNAVAILABLE, problem, err);
+  if (hf__redis_bounds_is_memory(&connection->bounds, connection->reader)) return hf_error_no_memory(err);
+  return fail(&connection->address, HF_UNAVAILABLE, problem, err);
 }
 
-static hf_status feed(hf__redis_link *link, const char *data, size_t size, hf_error *err) {
-  if (redisReaderFeed(link->reader, data, size) != REDIS_OK) return hf_error_no_memory(err);
-  return check_bounds(link, err);
+static hf_status feed(hf__redis_connection *connection, const char *data, size_t size, hf_error *err) {
+  if (redisReaderFeed(connection->reader, data, size) != REDIS_OK) return hf_error_no_memory(err);
+  return check_bounds(connection, err);
 }
 
 /* Bytes, as they come from the network, to the parser. */
-static hf_status take_in(hf__redis_link *link, const char *data, size_t size, hf_error *err) {
-  if (!link->tls) return feed(link, data, size, err);
+static hf_status take_in(hf__redis_connection *connection, const char *data, size_t size, hf_error *err) {
+  if (!connection->tls) return feed(connection, data, size, err);
   char plain[CHUNK / 4];
   size_t n = 0;
-  hf_status status = hf__redis_tls_feed(link->tls, data, size, err);
+  hf_status status = hf__redis_tls_feed(connection->tls, data, size, err);
   while (status == HF_OK) {
-    status = hf__redis_tls_read(link->tls, plain, sizeof plain, &n, err);
+    status = hf__redis_tls_read(connection->tls, plain, sizeof plain, &n, err);
     if (status || n == 0) return status;
-    status = feed(link, plain, n, err);
+    status = feed(connection, plain, n, err);
   }
   return status;
 }
 
 /* Sees to it that a read ends by the deadline.  Setting the socket's timeout is a call of the system, so it is left as
  * it is while it is near enough. */
-static bool set_timeout(hf__redis_link *link, int64_t deadline) {
+static bool set_timeout(hf__redis_connection *connection, int64_t deadline) {
   int left = left_ms(deadline);
   if (left == 0) return false;
-  if (link->timeout_ms >= left && link->timeout_ms - left <= SLACK_MS) return true;
+  if (connection->timeout_ms >= left && connection->timeout_ms - left <= SLACK_MS) return true;
   const struct timeval t = {left / 1000, (left % 1000) * 1000};
-  setsockopt(link->fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof t);
-  link->timeout_ms = left;
+  setsockopt(connection->fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof t);
+  connection->timeout_ms = left;
   return true;
 }
 
 /* Waits for bytes and takes them in. */
-static hf_status pump(hf__redis_link *link, int64_t deadline, hf_error *err) {
+static hf_status pump(hf__redis_connection *connection, int64_t deadline, hf_error *err) {
   char data[CHUNK];
   for (;;) {
-    if (!set_timeout(link, deadline)) return fail(&link->address, HF_TIMEOUT, "no answer within the deadline", err);
-    ssize_t n = recv(link->fd, data, sizeof data, 0);
-    if (n > 0) return take_in(link, data, (size_t)n, err);
-    if (n == 0) return fail(&link->address, HF_UNAVAILABLE, "it closed the connection", err);
-    if (errno != EINTR && errno != EAGAIN) return fail(&link->address, HF_UNAVAILABLE, strerror(errno), err);
+    if (!set_timeout(connection, deadline))
+      return fail(&connection->address, HF_TIMEOUT, "no answer within the deadline", err);
+    ssize_t n = recv(connection->fd, data, sizeof data, 0);
+    if (n > 0) return take_in(connection, data, (size_t)n, err);
+    if (n == 0) return fail(&connection->address, HF_UNAVAILABLE, "it closed the connection", err);
+    if (errno != EINTR && errno != EAGAIN) return fail(&connection->address, HF_UNAVAILABLE, strerror(errno), err);
   }
 }
 
-hf_status hf__redis_link_receive(hf__redis_link *link, redisReply **out, int64_t deadline, hf_error *err) {
+hf_status hf__redis_connection_receive(hf__redis_connection *connection, redisReply **out, int64_t deadline,
+                                       hf_error *err) {
   for (;;) {
     void *reply = NULL;
-    redisReaderGetReply(link->reader, &reply);
+    redisReaderGetReply(connection->reader, &reply);
     *out = reply;
     if (reply) return HF_OK;
-    hf_status status = check_bounds(link, err);
-    if (status == HF_OK) status = pump(link, deadline, err);
+    hf_status status = check_bounds(connection, err);
+    if (status == HF_OK) status = pump(connection, deadline, err);
     if (status) return status;
   }
 }
@@ -248,53 +251,55 @@ hf_status hf__redis_link_receive(hf__redis_link *link, redisReply **out, int64_t
 /* ---- writing */
 
 /* Takes in what has come, without waiting. */
-static hf_status take_what_came(hf__redis_link *link, hf_error *err) {
+static hf_status take_what_came(hf__redis_connection *connection, hf_error *err) {
   char data[CHUNK];
-  ssize_t n = recv(link->fd, data, sizeof data, MSG_DONTWAIT);
-  if (n > 0) return take_in(link, data, (size_t)n, err);
-  if (n == 0) return fail(&link->address, HF_UNAVAILABLE, "it closed the connection", err);
+  ssize_t n = recv(connection->fd, data, sizeof data, MSG_DONTWAIT);
+  if (n > 0) return take_in(connection, data, (size_t)n, err);
+  if (n == 0) return fail(&connection->address, HF_UNAVAILABLE, "it closed the connection", err);
   if (errno == EAGAIN || errno == EINTR) return HF_OK;
-  return fail(&link->address, HF_UNAVAILABLE, strerror(errno), err);
+  return fail(&connection->address, HF_UNAVAILABLE, strerror(errno), err);
 }
 
-static hf_status send_raw(hf__redis_link *link, const char *data, size_t size, int64_t deadline, hf_error *err) {
+static hf_status send_raw(hf__redis_connection *connection, const char *data, size_t size, int64_t deadline,
+                          hf_error *err) {
   while (size) {
-    ssize_t n = send(link->fd, data, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+    ssize_t n = send(connection->fd, data, size, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (n > 0) {
-      link->began = true;
+      connection->began = true;
       data += n;
       size -= (size_t)n;
       continue;
     }
     if (errno == EINTR) continue;
-    if (errno != EAGAIN) return fail(&link->address, HF_UNAVAILABLE, strerror(errno), err);
-    int events = wait_for(link->fd, POLLIN | POLLOUT, deadline);
-    if (!events) return fail(&link->address, HF_TIMEOUT, "it takes nothing within the deadline", err);
+    if (errno != EAGAIN) return fail(&connection->address, HF_UNAVAILABLE, strerror(errno), err);
+    int events = wait_for(connection->fd, POLLIN | POLLOUT, deadline);
+    if (!events) return fail(&connection->address, HF_TIMEOUT, "it takes nothing within the deadline", err);
     if (events & POLLIN) {
-      hf_status status = take_what_came(link, err);
+      hf_status status = take_what_came(connection, err);
       if (status) return status;
     }
   }
   return HF_OK;
 }
 
-static hf_status flush_tls(hf__redis_link *link, int64_t deadline, hf_error *err) {
+static hf_status flush_tls(hf__redis_connection *connection, int64_t deadline, hf_error *err) {
   char data[CHUNK / 4];
   hf_error own;
-  for (size_t n; (n = hf__redis_tls_pending(link->tls, data, sizeof data));) {
-    hf_status status = send_raw(link, data, n, deadline, err ? err : &own);
+  for (size_t n; (n = hf__redis_tls_pending(connection->tls, data, sizeof data));) {
+    hf_status status = send_raw(connection, data, n, deadline, err ? err : &own);
     if (status) return status;
   }
   return HF_OK;
 }
 
-hf_status hf__redis_link_send(hf__redis_link *link, const char *data, size_t size, int64_t deadline, hf_error *err) {
-  link->began = false;
-  if (!link->tls) return send_raw(link, data, size, deadline, err);
+hf_status hf__redis_connection_send(hf__redis_connection *connection, const char *data, size_t size, int64_t deadline,
+                                    hf_error *err) {
+  connection->began = false;
+  if (!connection->tls) return send_raw(connection, data, size, deadline, err);
   while (size) {
     size_t part = size < CHUNK ? size : CHUNK;
-    hf_status status = hf__redis_tls_write(link->tls, data, part, err);
-    if (status == HF_OK) status = flush_tls(link, deadline, err);
+    hf_status status = hf__redis_tls_write(connection->tls, data, part, err);
+    if (status == HF_OK) status = flush_tls(connection, deadline, err);
     if (status) return status;
     data += part;
     size -= part;

@@ -21,7 +21,7 @@ enum { REDIRECTS = 16, FIRST_PAUSE_MS = 20, LONGEST_PAUSE_MS = 500, MS = 1000000
 /* ---- one round */
 
 struct group {
-  hf__redis_link *link; /* NULL: there is none, and nothing was sent */
+  hf__redis_connection *connection; /* NULL: there is none, and nothing was sent */
   int node;
   bool broken;
 };
@@ -41,7 +41,7 @@ static void note(struct round *r, hf_status status, const hf_error *own, hf_erro
 
 static int target(const hf__redis_batch *b, const hf__redis_command *c) {
   if (c->node >= 0) return c->node;
-  return b->store->config.mode == REDIS_CLUSTER ? hf__redis_route_slot(b->store, c->slot) : 0;
+  return b->store->config.mode == REDIS_CLUSTER ? hf__redis_topology_slot(b->store, c->slot) : 0;
 }
 
 static hf_status send_group(hf__redis_batch *b, const struct group *g, const int *targets, int64_t deadline,
@@ -50,14 +50,15 @@ static hf_status send_group(hf__redis_batch *b, const struct group *g, const int
   bool all = true, ok = true;
   for (size_t i = 0; i < b->count && all; i++)
     all = !b->commands[i].reply && !b->commands[i].asking && targets[i] == g->node;
-  if (all) return hf__redis_link_send(g->link, b->text.data, b->text.size, deadline, err);
+  if (all) return hf__redis_connection_send(g->connection, b->text.data, b->text.size, deadline, err);
   for (size_t i = 0; i < b->count && ok; i++) {
     const hf__redis_command *c = &b->commands[i];
     if (c->reply || targets[i] != g->node) continue;
     if (c->asking) ok = hf_buffer_add(&part, "*1\r\n$6\r\nASKING\r\n", 16);
     ok = ok && hf_buffer_add(&part, b->text.data + c->at, c->size);
   }
-  hf_status status = ok ? hf__redis_link_send(g->link, part.data, part.size, deadline, err) : hf_error_no_memory(err);
+  hf_status status =
+      ok ? hf__redis_connection_send(g->connection, part.data, part.size, deadline, err) : hf_error_no_memory(err);
   hf_buffer_free(&part);
   return status;
 }
@@ -65,16 +66,16 @@ static hf_status send_group(hf__redis_batch *b, const struct group *g, const int
 static hf_status receive_group(hf__redis_batch *b, const struct group *g, const int *targets, int64_t deadline,
                                hf_error *err) {
   hf_status status = HF_OK;
-  hf__redis_bounds_allow(&g->link->bounds, b->count);
+  hf__redis_bounds_allow(&g->connection->bounds, b->count);
   for (size_t i = 0; i < b->count && status == HF_OK; i++) {
     hf__redis_command *c = &b->commands[i];
     if (c->reply || targets[i] != g->node) continue;
     if (c->asking) {
       redisReply *unused;
-      status = hf__redis_link_receive(g->link, &unused, deadline, err);
+      status = hf__redis_connection_receive(g->connection, &unused, deadline, err);
       if (status == HF_OK) freeReplyObject(unused);
     }
-    if (status == HF_OK) status = hf__redis_link_receive(g->link, &c->reply, deadline, err);
+    if (status == HF_OK) status = hf__redis_connection_receive(g->connection, &c->reply, deadline, err);
   }
   return status;
 }
@@ -91,8 +92,8 @@ static void sort_replies(hf__redis_batch *b, const int *targets, struct round *r
           !hf__redis_redirect_parse(c->reply->str, b->store->nodes[targets[i]]->address.host, &to))
         continue;
       r->redirected = true;
-      if (moved) hf__redis_route_moved(b->store, to.slot, &to.to);
-      c->node = ask ? hf__redis_route_address(b->store, &to.to) : -1;
+      if (moved) hf__redis_topology_moved(b->store, to.slot, &to.to);
+      c->node = ask ? hf__redis_topology_address(b->store, &to.to) : -1;
       c->asking = ask && c->node >= 0;
     } else if (hf__redis_reply_is_passing(b->store->config.mode, c->reply)) {
       hf_error own;
@@ -113,23 +114,23 @@ static void exchange(hf__redis_batch *b, struct group *groups, size_t count, con
   hf_error own;
   for (size_t i = 0; i < count; i++) {
     struct group *g = &groups[i];
-    hf_status status = hf__redis_link_take(b->store, g->node, b->writes, deadline, &g->link, &own);
+    hf_status status = hf__redis_connection_take(b->store, g->node, b->writes, deadline, &g->connection, &own);
     if (status == HF_OK && (status = send_group(b, g, targets, deadline, &own))) {
       g->broken = true;
-      r->lost |= b->writes && g->link->began;
+      r->lost |= b->writes && g->connection->began;
     }
     if (status) note(r, status, &own, err);
   }
   for (size_t i = 0; i < count; i++) {
     struct group *g = &groups[i];
-    if (!g->link) continue;
+    if (!g->connection) continue;
     hf_status status = g->broken ? HF_OK : receive_group(b, g, targets, deadline, &own);
     if (status) {
       g->broken = true;
       r->lost |= b->writes;
       note(r, status, &own, err);
     }
-    hf__redis_link_give(b->store, g->node, g->link, g->broken);
+    hf__redis_connection_give(b->store, g->node, g->connection, g->broken);
   }
 }
 
@@ -138,7 +139,7 @@ static void run_in(hf__redis_batch *b, int *targets, struct group *groups, int64
                    hf_error *err) {
   size_t count = 0;
   hf_error own;
-  hf_status status = hf__redis_route_refresh(b->store, deadline, &own);
+  hf_status status = hf__redis_topology_refresh(b->store, deadline, &own);
   if (status) {
     note(r, status, &own, err);
     return;
@@ -220,11 +221,11 @@ hf_status hf__redis_batch_run(hf__redis_batch *b, int64_t deadline, hf_error *er
   }
 }
 
-hf_status hf__redis_link_insist(hf__redis_store *s, hf__redis_link **out, int64_t deadline, hf_error *err) {
+hf_status hf__redis_connection_insist(hf__redis_store *s, hf__redis_connection **out, int64_t deadline, hf_error *err) {
   int pause_ms = FIRST_PAUSE_MS;
   for (int tries = 0;; tries++) {
-    hf_status status = hf__redis_route_refresh(s, deadline, err);
-    if (status == HF_OK) status = hf__redis_link_take(s, 0, true, deadline, out, err);
+    hf_status status = hf__redis_topology_refresh(s, deadline, err);
+    if (status == HF_OK) status = hf__redis_connection_take(s, 0, true, deadline, out, err);
     if (status == HF_OK) return HF_OK;
     bool again = err->retryable && status != HF_TIMEOUT && tries < s->config.retries;
     if (!again || !sleep_a_little(&pause_ms, deadline)) return status;

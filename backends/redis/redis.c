@@ -29,7 +29,7 @@ static hf_status resolve(const hf_location *at, char identity[HF_IDENTITY_MAX], 
 
 static void close_store(void *store) {
   hf__redis_store *s = store;
-  hf__redis_route_free(s);
+  hf__redis_topology_free(s);
   hf__redis_config_free(&s->config);
   hf_scan_cache_free(s->walks);
   pthread_mutex_destroy(&s->lock);
@@ -78,7 +78,7 @@ static hf_status collection_init(void *store, void *collection, hf_error *err) {
   (void)collection;
   hf__redis_store *s = store;
   hf__redis_batch b;
-  if (s->config.mode == REDIS_CLUSTER) return hf__redis_route_refresh(s, hf__redis_deadline(s), err);
+  if (s->config.mode == REDIS_CLUSTER) return hf__redis_topology_refresh(s, hf__redis_deadline(s), err);
   hf__redis_batch_init(&b, s, false);
   hf_status status = hf__redis_batch_add(&b, 0, (const hf_slice[]){hf_text("PING")}, 1)
                          ? hf__redis_batch_run(&b, hf__redis_deadline(s), err)

@@ -63,7 +63,7 @@ bool hf__redis_bounds_is_memory(const hf__redis_bounds *b, const redisReader *re
 typedef struct hf__redis_tls hf__redis_tls;
 
 /* One connection.  Used by one thread at a time. */
-typedef struct hf__redis_link {
+typedef struct hf__redis_connection {
   int fd;
   hf__redis_tls *tls; /* NULL: plain */
   redisReader *reader;
@@ -73,21 +73,23 @@ typedef struct hf__redis_link {
   int timeout_ms;      /* of reads, as the socket has it now */
   bool began;          /* bytes were handed to the system since link_begin() */
   unsigned long epoch; /* of its node, when it was made */
-  struct hf__redis_link *next;
-} hf__redis_link;
+  struct hf__redis_connection *next;
+} hf__redis_connection;
 
 /* Connects.  HF_UNAVAILABLE or HF_TIMEOUT. */
-hf_status hf__redis_link_open(const hf__redis_config *c, const hf__redis_address *address, int64_t deadline,
-                              hf__redis_link **out, hf_error *err);
-void hf__redis_link_close(hf__redis_link *link);
-/* Whether the other side has closed an idle link, or has said something unasked. */
-bool hf__redis_link_is_dead(const hf__redis_link *link);
+hf_status hf__redis_connection_open(const hf__redis_config *c, const hf__redis_address *address, int64_t deadline,
+                                    hf__redis_connection **out, hf_error *err);
+void hf__redis_connection_close(hf__redis_connection *connection);
+/* Whether the other side has closed an idle connection, or has said something unasked. */
+bool hf__redis_connection_is_dead(const hf__redis_connection *connection);
 /* Whether everything that came was asked for: what is left over would be taken for the reply to another command. */
-bool hf__redis_link_is_clean(const hf__redis_link *link);
+bool hf__redis_connection_is_clean(const hf__redis_connection *connection);
 /* Sends all bytes; reads meanwhile what comes, so that no two buffers wait for each other. */
-hf_status hf__redis_link_send(hf__redis_link *link, const char *data, size_t size, int64_t deadline, hf_error *err);
+hf_status hf__redis_connection_send(hf__redis_connection *connection, const char *data, size_t size, int64_t deadline,
+                                    hf_error *err);
 /* The next reply, which may be an error reply; freed by freeReplyObject(). */
-hf_status hf__redis_link_receive(hf__redis_link *link, redisReply **out, int64_t deadline, hf_error *err);
+hf_status hf__redis_connection_receive(hf__redis_connection *connection, redisReply **out, int64_t deadline,
+                                       hf_error *err);
 
 /* TLS over bytes that connection.c moves. */
 hf_status hf__redis_tls_new(const hf__redis_config *c, const char *host, hf__redis_tls **out, hf_error *err);
@@ -107,7 +109,7 @@ enum { REDIS_NODES = 512, REDIS_IDLE = 16 };
 
 typedef struct hf__redis_node {
   hf__redis_address address;
-  hf__redis_link *idle; /* the one used last first */
+  hf__redis_connection *idle; /* the one used last first */
   int idle_count;
   unsigned long epoch; /* links of earlier ones are not kept */
 } hf__redis_node;
@@ -146,20 +148,21 @@ int64_t hf__redis_time_step(const hf__redis_time *t);
 bool hf__redis_time_is_over(const hf__redis_time *t);
 
 /* Makes routes known as far as necessary: the sentinels' master, the cluster's slots. */
-hf_status hf__redis_route_refresh(hf__redis_store *s, int64_t deadline, hf_error *err);
+hf_status hf__redis_topology_refresh(hf__redis_store *s, int64_t deadline, hf_error *err);
 /* The node of a slot (any number where there is no cluster), or of an address. */
-int hf__redis_route_slot(hf__redis_store *s, int slot);
-int hf__redis_route_address(hf__redis_store *s, const hf__redis_address *address);
-void hf__redis_route_moved(hf__redis_store *s, int slot, const hf__redis_address *address);
+int hf__redis_topology_slot(hf__redis_store *s, int slot);
+int hf__redis_topology_address(hf__redis_store *s, const hf__redis_address *address);
+void hf__redis_topology_moved(hf__redis_store *s, int slot, const hf__redis_address *address);
 /* The masters.  Returns how many. */
-int hf__redis_route_masters(hf__redis_store *s, int nodes[REDIS_NODES]);
+int hf__redis_topology_masters(hf__redis_store *s, int nodes[REDIS_NODES]);
 
-/* A link to the node, idle or new.  `careful`: one that rested is looked at first, and not taken when it is dead. */
-hf_status hf__redis_link_take(hf__redis_store *s, int node, bool careful, int64_t deadline, hf__redis_link **out,
-                              hf_error *err);
+/* A connection to the node, idle or new.  `careful`: one that rested is looked at first, and not taken when it is dead.
+ */
+hf_status hf__redis_connection_take(hf__redis_store *s, int node, bool careful, int64_t deadline,
+                                    hf__redis_connection **out, hf_error *err);
 /* Returns it; with what went wrong on it, it is closed, and so are its idle siblings. */
-void hf__redis_link_give(hf__redis_store *s, int node, hf__redis_link *link, bool broken);
-void hf__redis_route_free(hf__redis_store *s);
+void hf__redis_connection_give(hf__redis_store *s, int node, hf__redis_connection *connection, bool broken);
+void hf__redis_topology_free(hf__redis_store *s);
 
 /* ---- commands */
 
@@ -190,8 +193,8 @@ hf__redis_command *hf__redis_batch_add(hf__redis_batch *b, int slot, const hf_sl
 /* Begins a command of that many words, which hf__redis_batch_word() adds. */
 hf__redis_command *hf__redis_batch_open(hf__redis_batch *b, int slot, size_t words);
 bool hf__redis_batch_word(hf__redis_batch *b, hf_slice word);
-/* Sends all on one link, once, and waits for the replies.  Nothing is said about writes. */
-hf_status hf__redis_batch_run_on(hf__redis_batch *b, hf__redis_link *link, int64_t deadline, hf_error *err);
+/* Sends all on one connection, once, and waits for the replies.  Nothing is said about writes. */
+hf_status hf__redis_batch_run_on(hf__redis_batch *b, hf__redis_connection *connection, int64_t deadline, hf_error *err);
 /* HF_OK, or that of the first error among the replies. */
 hf_status hf__redis_batch_check(const hf__redis_batch *b, hf_error *err);
 
@@ -200,8 +203,8 @@ hf_status hf__redis_batch_check(const hf__redis_batch *b, hf_error *err);
 /* Sends all, each to the node of its key, and waits for the replies.  HF_OK: each command has one, perhaps an error. */
 hf_status hf__redis_batch_run(hf__redis_batch *b, int64_t deadline, hf_error *err);
 
-/* A link to the node 0, of a store that is no cluster; tried again as batches are. */
-hf_status hf__redis_link_insist(hf__redis_store *s, hf__redis_link **out, int64_t deadline, hf_error *err);
+/* A connection to the node 0, of a store that is no cluster; tried again as batches are. */
+hf_status hf__redis_connection_insist(hf__redis_store *s, hf__redis_connection **out, int64_t deadline, hf_error *err);
 
 /* ---- values */
 

@@ -148,9 +148,9 @@ static bool has_ended(const struct pass *p) {
 static hf_status scan_pass(hf__redis_store *s, hf_slice pattern, hf__redis_key_fn fn, void *arg, hf__redis_time *time,
                            hf_error *err) {
   struct pass p = {.store = s, .pattern = pattern, .fn = fn, .arg = arg, .time = time, .asks_size = true};
-  hf_status status = hf__redis_route_refresh(s, hf__redis_time_step(time), err);
+  hf_status status = hf__redis_topology_refresh(s, hf__redis_time_step(time), err);
   if (status) return status;
-  p.count = hf__redis_route_masters(s, p.nodes);
+  p.count = hf__redis_topology_masters(s, p.nodes);
   for (int i = 0; i < p.count; i++) strcpy(p.cursors[i], "0");
   for (bool begun = false;; begun = true) {
     status = scan_step(&p, err);
@@ -169,11 +169,11 @@ static hf_status look_for_moves(hf__redis_store *s, const hf__redis_time *time, 
   int nodes[REDIS_NODES];
   *moving = false;
   *map = 0;
-  hf_status status = hf__redis_route_refresh(s, hf__redis_time_step(time), err);
+  hf_status status = hf__redis_topology_refresh(s, hf__redis_time_step(time), err);
   if (status || s->config.mode != REDIS_CLUSTER) return status;
   hf__redis_batch b;
   hf__redis_batch_init(&b, s, false);
-  int count = hf__redis_route_masters(s, nodes);
+  int count = hf__redis_topology_masters(s, nodes);
   bool ok = true;
   for (int i = 0; i < count && ok; i++)
     ok = add_to(&b, nodes[i], (const hf_slice[]){hf_text("CLUSTER"), hf_text("NODES")}, 2);

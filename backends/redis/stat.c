@@ -149,9 +149,9 @@ hf_status hf__redis_stat(void *store, void *txn, void *collection, hf_buffer *js
   hf__redis_batch b;
   int nodes[REDIS_NODES];
   uint64_t keys = 0, entities = 0;
-  hf_status status = hf__redis_route_refresh(s, hf__redis_time_step(&time), err);
+  hf_status status = hf__redis_topology_refresh(s, hf__redis_time_step(&time), err);
   if (status) return status;
-  size_t count = (size_t)hf__redis_route_masters(s, nodes);
+  size_t count = (size_t)hf__redis_topology_masters(s, nodes);
   hf__redis_batch_init(&b, s, false);
   status = ask_all(&b, nodes, (int)count) ? hf__redis_batch_run(&b, hf__redis_time_step(&time), err)
                                           : hf_error_no_memory(err);

@@ -27,36 +27,36 @@ static int find_node(hf__redis_store *s, const hf__redis_address *a) {
 }
 
 /* With the lock held: takes the idle links off the node. */
-static hf__redis_link *drop_idle(hf__redis_node *n) {
-  hf__redis_link *dropped = n->idle;
+static hf__redis_connection *drop_idle(hf__redis_node *n) {
+  hf__redis_connection *dropped = n->idle;
   n->idle = NULL;
   n->idle_count = 0;
   n->epoch++;
   return dropped;
 }
 
-static void close_all(hf__redis_link *link) {
-  for (hf__redis_link *next; link; link = next) {
-    next = link->next;
-    hf__redis_link_close(link);
+static void close_all(hf__redis_connection *connection) {
+  for (hf__redis_connection *next; connection; connection = next) {
+    next = connection->next;
+    hf__redis_connection_close(connection);
   }
 }
 
-int hf__redis_route_address(hf__redis_store *s, const hf__redis_address *address) {
+int hf__redis_topology_address(hf__redis_store *s, const hf__redis_address *address) {
   pthread_mutex_lock(&s->lock);
   int node = find_node(s, address);
   pthread_mutex_unlock(&s->lock);
   return node;
 }
 
-int hf__redis_route_slot(hf__redis_store *s, int slot) {
+int hf__redis_topology_slot(hf__redis_store *s, int slot) {
   pthread_mutex_lock(&s->lock);
   int node = slot < 0 ? 0 : s->slots[slot];
   pthread_mutex_unlock(&s->lock);
   return node;
 }
 
-void hf__redis_route_moved(hf__redis_store *s, int slot, const hf__redis_address *address) {
+void hf__redis_topology_moved(hf__redis_store *s, int slot, const hf__redis_address *address) {
   pthread_mutex_lock(&s->lock);
   int node = find_node(s, address);
   if (node >= 0) s->slots[slot] = (int16_t)node;
@@ -64,7 +64,7 @@ void hf__redis_route_moved(hf__redis_store *s, int slot, const hf__redis_address
   pthread_mutex_unlock(&s->lock);
 }
 
-int hf__redis_route_masters(hf__redis_store *s, int nodes[REDIS_NODES]) {
+int hf__redis_topology_masters(hf__redis_store *s, int nodes[REDIS_NODES]) {
   bool seen[REDIS_NODES] = {false};
   int count = 0;
   if (s->config.mode != REDIS_CLUSTER) {
@@ -82,7 +82,7 @@ int hf__redis_route_masters(hf__redis_store *s, int nodes[REDIS_NODES]) {
   return count;
 }
 
-void hf__redis_route_free(hf__redis_store *s) {
+void hf__redis_topology_free(hf__redis_store *s) {
   for (int i = 0; i < s->node_count; i++) {
     close_all(s->nodes[i]->idle);
     free(s->nodes[i]);
@@ -121,14 +121,14 @@ static bool info_field(const redisReply *reply, const char *name, char *out, siz
 }
 
 /* What the server may lose; into s->warnings, and to the program's handler. */
-static void look_at_settings(hf__redis_store *s, hf__redis_link *link, int64_t deadline) {
+static void look_at_settings(hf__redis_store *s, hf__redis_connection *connection, int64_t deadline) {
   hf__redis_batch b;
   hf_error err;
   char policy[64] = "", aof[8] = "", text[512] = "", address[300];
   bool answered = false;
   hf__redis_batch_init(&b, s, false);
   if (ADD(&b, "INFO", "memory") && ADD(&b, "INFO", "persistence") &&
-      hf__redis_batch_run_on(&b, link, deadline, &err) == HF_OK) {
+      hf__redis_batch_run_on(&b, connection, deadline, &err) == HF_OK) {
     info_field(b.commands[0].reply, "maxmemory_policy:", policy, sizeof policy);
     info_field(b.commands[1].reply, "aof_enabled:", aof, sizeof aof);
     answered = true;
@@ -154,10 +154,10 @@ static void look_at_settings(hf__redis_store *s, hf__redis_link *link, int64_t d
   if (answered) s->looked = true;
   memcpy(s->warnings, text, sizeof text);
   pthread_mutex_unlock(&s->lock);
-  if (first && *text) hf_warn("Redis at %s: %s", hf__redis_address_text(&link->address, address), text);
+  if (first && *text) hf_warn("Redis at %s: %s", hf__redis_address_text(&connection->address, address), text);
 }
 
-static hf_status introduce(hf__redis_store *s, hf__redis_link *link, int64_t deadline, hf_error *err) {
+static hf_status introduce(hf__redis_store *s, hf__redis_connection *connection, int64_t deadline, hf_error *err) {
   const hf__redis_config *c = &s->config;
   hf__redis_batch b;
   char database[16];
@@ -168,7 +168,7 @@ static hf_status introduce(hf__redis_store *s, hf__redis_link *link, int64_t dea
   if (ok && c->mode == REDIS_SENTINEL) ok = ADD(&b, "ROLE");
   hf_status status = ok ? HF_OK : hf_error_no_memory(err);
   if (status == HF_OK && b.count) {
-    status = hf__redis_batch_run_on(&b, link, deadline, err);
+    status = hf__redis_batch_run_on(&b, connection, deadline, err);
     if (status == HF_OK) status = hf__redis_batch_check(&b, err);
     const redisReply *role = b.commands[b.count - 1].reply;
     if (status == HF_OK && c->mode == REDIS_SENTINEL &&
@@ -177,7 +177,7 @@ static hf_status introduce(hf__redis_store *s, hf__redis_link *link, int64_t dea
       status = hf_error_set(err, HF_UNAVAILABLE, "the server that the sentinels name is not a master (yet)");
   }
   hf__redis_batch_free(&b);
-  if (status == HF_OK && !s->looked) look_at_settings(s, link, deadline);
+  if (status == HF_OK && !s->looked) look_at_settings(s, connection, deadline);
   return status;
 }
 
@@ -194,59 +194,59 @@ static void set_stale(hf__redis_store *s) {
   pthread_mutex_unlock(&s->lock);
 }
 
-hf_status hf__redis_link_take(hf__redis_store *s, int node, bool careful, int64_t deadline, hf__redis_link **out,
-                              hf_error *err) {
+hf_status hf__redis_connection_take(hf__redis_store *s, int node, bool careful, int64_t deadline,
+                                    hf__redis_connection **out, hf_error *err) {
   hf__redis_node *n = s->nodes[node];
   int64_t now = hf_clock_ns();
   for (;;) {
     pthread_mutex_lock(&s->lock);
-    hf__redis_link *link = n->idle;
-    if (link) {
-      n->idle = link->next;
+    hf__redis_connection *connection = n->idle;
+    if (connection) {
+      n->idle = connection->next;
       n->idle_count--;
     }
     hf__redis_address address = n->address;
     unsigned long epoch = n->epoch;
     pthread_mutex_unlock(&s->lock);
-    if (!link) {
+    if (!connection) {
       int64_t by = connect_deadline(s, deadline);
-      hf_status status = hf__redis_link_open(&s->config, &address, by, &link, err);
-      if (status == HF_OK && (status = introduce(s, link, by, err))) hf__redis_link_close(link);
+      hf_status status = hf__redis_connection_open(&s->config, &address, by, &connection, err);
+      if (status == HF_OK && (status = introduce(s, connection, by, err))) hf__redis_connection_close(connection);
       if (status) {
         set_stale(s);
         return status;
       }
-      link->epoch = epoch;
-      *out = link;
+      connection->epoch = epoch;
+      *out = connection;
       return HF_OK;
     }
-    bool rested = now - link->used_at > CAREFUL_NS;
-    if (!(careful && rested && hf__redis_link_is_dead(link))) {
-      *out = link;
+    bool rested = now - connection->used_at > CAREFUL_NS;
+    if (!(careful && rested && hf__redis_connection_is_dead(connection))) {
+      *out = connection;
       return HF_OK;
     }
-    hf__redis_link_close(link);
+    hf__redis_connection_close(connection);
   }
 }
 
-void hf__redis_link_give(hf__redis_store *s, int node, hf__redis_link *link, bool broken) {
+void hf__redis_connection_give(hf__redis_store *s, int node, hf__redis_connection *connection, bool broken) {
   hf__redis_node *n = s->nodes[node];
-  hf__redis_link *dropped = NULL;
-  if (!broken && !hf__redis_link_is_clean(link)) broken = true;
-  link->used_at = hf_clock_ns();
+  hf__redis_connection *dropped = NULL;
+  if (!broken && !hf__redis_connection_is_clean(connection)) broken = true;
+  connection->used_at = hf_clock_ns();
   pthread_mutex_lock(&s->lock);
   if (broken) {
     dropped = drop_idle(n);
     s->stale = true;
   }
-  bool keep = !broken && link->epoch == n->epoch && n->idle_count < REDIS_IDLE;
+  bool keep = !broken && connection->epoch == n->epoch && n->idle_count < REDIS_IDLE;
   if (keep) {
-    link->next = n->idle;
-    n->idle = link;
+    connection->next = n->idle;
+    n->idle = connection;
     n->idle_count++;
   }
   pthread_mutex_unlock(&s->lock);
-  if (!keep) hf__redis_link_close(link);
+  if (!keep) hf__redis_connection_close(connection);
   close_all(dropped);
 }
 
@@ -255,14 +255,14 @@ void hf__redis_link_give(hf__redis_store *s, int node, hf__redis_link *link, boo
 /* Asks one.  *to->port is 0 when it knows no such master. */
 static hf_status ask_sentinel(hf__redis_store *s, const hf__redis_address *at, int64_t deadline, hf__redis_address *to,
                               hf_error *err) {
-  hf__redis_link *link;
+  hf__redis_connection *connection;
   hf__redis_batch b;
-  hf_status status = hf__redis_link_open(&s->config, at, deadline, &link, err);
+  hf_status status = hf__redis_connection_open(&s->config, at, deadline, &connection, err);
   if (status) return status;
   hf__redis_batch_init(&b, s, false);
   bool ok = add_auth(&b, NULL, s->config.sentinel_password) &&
             ADD(&b, "SENTINEL", "get-master-addr-by-name", s->config.master);
-  status = ok ? hf__redis_batch_run_on(&b, link, deadline, err) : hf_error_no_memory(err);
+  status = ok ? hf__redis_batch_run_on(&b, connection, deadline, err) : hf_error_no_memory(err);
   if (status == HF_OK) status = hf__redis_batch_check(&b, err);
   to->port = 0;
   if (status == HF_OK) {
@@ -274,12 +274,12 @@ static hf_status ask_sentinel(hf__redis_store *s, const hf__redis_address *at, i
     }
   }
   hf__redis_batch_free(&b);
-  hf__redis_link_close(link);
+  hf__redis_connection_close(connection);
   return status;
 }
 
 static void set_master(hf__redis_store *s, const hf__redis_address *to) {
-  hf__redis_link *dropped = NULL;
+  hf__redis_connection *dropped = NULL;
   pthread_mutex_lock(&s->lock);
   if (!s->node_count) {
     find_node(s, to);
@@ -327,7 +327,7 @@ static bool take_range(hf__redis_store *s, const redisReply *reply, const char *
   hf__redis_range range;
   if (!hf__redis_range_parse(reply, asked_host, &range)) return false;
   if (!range.master.port) return true; /* its slots stay unknown */
-  int node = hf__redis_route_address(s, &range.master);
+  int node = hf__redis_topology_address(s, &range.master);
   if (node < 0) return false;
   for (int i = range.first; i <= range.last; i++) slots[i] = (int16_t)node;
   return true;
@@ -335,15 +335,16 @@ static bool take_range(hf__redis_store *s, const redisReply *reply, const char *
 
 /* Asks one node for all slots. */
 static hf_status ask_node(hf__redis_store *s, const hf__redis_address *at, int64_t deadline, hf_error *err) {
-  int node = hf__redis_route_address(s, at);
-  hf__redis_link *link;
+  int node = hf__redis_topology_address(s, at);
+  hf__redis_connection *connection;
   hf__redis_batch b;
   if (node < 0) return hf_error_no_memory(err);
-  hf_status status = hf__redis_link_take(s, node, true, deadline, &link, err);
+  hf_status status = hf__redis_connection_take(s, node, true, deadline, &connection, err);
   if (status) return status;
   hf__redis_batch_init(&b, s, false);
-  status = ADD(&b, "CLUSTER", "SLOTS") ? hf__redis_batch_run_on(&b, link, deadline, err) : hf_error_no_memory(err);
-  hf__redis_link_give(s, node, link, status != HF_OK);
+  status =
+      ADD(&b, "CLUSTER", "SLOTS") ? hf__redis_batch_run_on(&b, connection, deadline, err) : hf_error_no_memory(err);
+  hf__redis_connection_give(s, node, connection, status != HF_OK);
   if (status == HF_OK) status = hf__redis_batch_check(&b, err);
   if (status == HF_OK) {
     int16_t slots[REDIS_SLOTS];
@@ -387,10 +388,10 @@ static bool is_needed(hf__redis_store *s) {
   return needed;
 }
 
-hf_status hf__redis_route_refresh(hf__redis_store *s, int64_t deadline, hf_error *err) {
+hf_status hf__redis_topology_refresh(hf__redis_store *s, int64_t deadline, hf_error *err) {
   if (!is_needed(s)) return HF_OK;
   if (s->config.mode == REDIS_SINGLE)
-    return hf__redis_route_address(s, &s->config.seeds[0]) < 0 ? hf_error_no_memory(err) : HF_OK;
+    return hf__redis_topology_address(s, &s->config.seeds[0]) < 0 ? hf_error_no_memory(err) : HF_OK;
   struct timespec by;
   clock_gettime(CLOCK_REALTIME, &by);
   int64_t until = by.tv_nsec + (deadline - hf_clock_ns());

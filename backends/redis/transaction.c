@@ -6,7 +6,7 @@
  * HF_CONFLICT. What cannot be watched is that something is added: a loop over all entities does not see what others add
  * meanwhile.
  *
- * A transaction has a link for itself, since what is watched belongs to the connection.
+ * A transaction has a connection for itself, since what is watched belongs to the connection.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +23,7 @@ struct change {
 
 struct hf__redis_txn {
   hf__redis_store *store;
-  hf__redis_link *link;
+  hf__redis_connection *connection;
   bool broken, watching;
   struct change *changes;
   size_t count, capacity; /* capacity is a power of two */
@@ -145,7 +145,7 @@ hf_status hf__redis_txn_values(hf__redis_txn *t, const hf__redis_collection *e, 
   }
   hf_status status = ok ? HF_OK : hf_error_no_memory(err);
   if (status == HF_OK && wanted) {
-    status = hf__redis_batch_run_on(b, t->link, deadline, err);
+    status = hf__redis_batch_run_on(b, t->connection, deadline, err);
     t->broken |= status != HF_OK;
     t->watching = true;
     if (status == HF_OK) status = hf__redis_batch_check(b, err);
@@ -167,7 +167,7 @@ hf_status hf__redis_begin(void *store, hf_txn_kind kind, void *parent, void **tx
   hf__redis_txn *t = calloc(1, sizeof *t);
   if (!t) return hf_error_no_memory(err);
   t->store = s;
-  hf_status status = hf__redis_link_insist(s, &t->link, hf__redis_deadline(s), err);
+  hf_status status = hf__redis_connection_insist(s, &t->connection, hf__redis_deadline(s), err);
   if (status) {
     free(t);
     return status;
@@ -177,7 +177,7 @@ hf_status hf__redis_begin(void *store, hf_txn_kind kind, void *parent, void **tx
 }
 
 static void end(hf__redis_txn *t) {
-  hf__redis_link_give(t->store, 0, t->link, t->broken);
+  hf__redis_connection_give(t->store, 0, t->connection, t->broken);
   for (size_t i = 0; i < t->capacity; i++) {
     free(t->changes[i].key);
     free(t->changes[i].json);
@@ -186,14 +186,14 @@ static void end(hf__redis_txn *t) {
   free(t);
 }
 
-/* Nothing is watched any more, or the link is not used again. */
+/* Nothing is watched any more, or the connection is not used again. */
 static void unwatch(hf__redis_txn *t) {
   hf__redis_batch b;
   hf_error err;
   if (t->broken || !t->watching) return;
   hf__redis_batch_init(&b, t->store, false);
   t->broken = !hf__redis_batch_add(&b, 0, (const hf_slice[]){hf_text("UNWATCH")}, 1) ||
-              hf__redis_batch_run_on(&b, t->link, hf__redis_deadline(t->store), &err);
+              hf__redis_batch_run_on(&b, t->connection, hf__redis_deadline(t->store), &err);
   hf__redis_batch_free(&b);
 }
 
@@ -211,9 +211,9 @@ static hf_status send_changes(hf__redis_txn *t, hf_error *err) {
   b.whole = true;
   bool ok = keys && texts && hf__redis_add_all(&b, keys, texts, n);
   hf_status status =
-      ok ? hf__redis_batch_run_on(&b, t->link, hf__redis_deadline(t->store), err) : hf_error_no_memory(err);
+      ok ? hf__redis_batch_run_on(&b, t->connection, hf__redis_deadline(t->store), err) : hf_error_no_memory(err);
   t->broken |= status != HF_OK;
-  if (status && ok && t->link->began) status = hf__redis_lost(err);
+  if (status && ok && t->connection->began) status = hf__redis_lost(err);
   if (status == HF_OK) {
     status = hf__redis_check_all(&b, err);
     t->watching = false;
