@@ -298,7 +298,7 @@ function M.spec(class, methods, below)
     capabilities = capabilities,
     ranges = not methods.keys and below ~= nil or takes(methods.keys, 1),
     entryRanges = takes(methods.entries, 1),
-    texts = M.hasTexts(class),
+    raw = M.hasTexts(class),
   }
 end
 
