@@ -64,6 +64,7 @@ static hf_status read_format(hf__lmdb_env *env, MDB_txn *txn, unsigned *format, 
 /* Reads format, features and settings into *known. */
 static hf_status read_all(hf__lmdb_env *env, MDB_txn *txn, hf__lmdb_known *known, hf_error *err) {
   struct reading r = {.known = known};
+  known->format = 0;
   known->unknown_feature[0] = '\0';
   known->settings = (hf_options)HF_OPTIONS_INIT;
   hf_status status = read_format(env, txn, &known->format, err);

@@ -73,7 +73,7 @@ local function scriptClose(self)
     method(self)
   end
   core.close(self)
-  if self[-1] then core.below.close(self) end
+  if self[-1] then core.wrapped.close(self) end
 end
 
 -- ---- free methods
@@ -212,8 +212,8 @@ end
 -- The handle of one that extends a store, whose own handle is element -1.
 local function serveAround(self, of, methods, entityName, baseDir, options)
   self[-1] = core.open(entityName, baseDir, options)
-  local spec = classes.spec(of, methods, core.below.supports(self))
-  spec.url = core.below.url(self)
+  local spec = classes.spec(of, methods, core.wrapped.supports(self))
+  spec.url = core.wrapped.url(self)
   return core.attach(self, entityName, spec)
 end
 

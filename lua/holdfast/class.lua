@@ -229,9 +229,9 @@ local function ownCapabilities(class, methods)
 end
 
 -- Those of a class that extends a store: the store's, but for what its own methods would break without saying so.
-local function inheritedCapabilities(class, methods, below)
+local function inheritedCapabilities(class, methods, wrapped)
   local capabilities = {}
-  for name in pairs(CAPABILITIES) do capabilities[name] = below[name] end
+  for name in pairs(CAPABILITIES) do capabilities[name] = wrapped[name] end
   if methods.writeValue and not takes(methods.writeValue, 3) then
     capabilities.ifAbsent, capabilities.revision = false, false
   end
@@ -245,7 +245,7 @@ local function inheritedCapabilities(class, methods, below)
   end
   local chosen = declared(class)
   for name, declares in pairs(chosen) do
-    if declares and not below[name] and name ~= "durable" and name ~= "ifAbsent" and name ~= "atomicBatch" then
+    if declares and not wrapped[name] and name ~= "durable" and name ~= "ifAbsent" and name ~= "atomicBatch" then
       refuse(class, "declares supports.%s, which the store that it extends does not have", name)
     end
     capabilities[name] = declares
@@ -281,12 +281,12 @@ end
 --- What core.attach() is told about an instance.
 ---@param class table
 ---@param methods table<string, function>
----@param below? table<string, boolean>  what the store that the class extends supports
+---@param wrapped? table<string, boolean>  what the store that the class extends supports
 ---@return table
-function M.spec(class, methods, below)
+function M.spec(class, methods, wrapped)
   local capabilities
-  if below then
-    capabilities = inheritedCapabilities(class, methods, below)
+  if wrapped then
+    capabilities = inheritedCapabilities(class, methods, wrapped)
   else
     M.checkComplete(class)
     capabilities = ownCapabilities(class, methods)
@@ -296,7 +296,7 @@ function M.spec(class, methods, below)
     className = class.className,
     methods = methods,
     capabilities = capabilities,
-    ranges = not methods.keys and below ~= nil or takes(methods.keys, 1),
+    ranges = not methods.keys and wrapped ~= nil or takes(methods.keys, 1),
     entryRanges = takes(methods.entries, 1),
     raw = M.hasTexts(class),
   }

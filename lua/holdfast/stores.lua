@@ -33,7 +33,7 @@ local function define(name, scheme)
   local record = classes.record(class)
   record.native, record.scheme, record.urlOf = true, scheme, urlOf
   -- For subclasses that call their parent's.
-  for _, method in ipairs(classes.contract) do class[method] = core.below[method] end
+  for _, method in ipairs(classes.contract) do class[method] = core.wrapped[method] end
   function class:init(entityName, baseDir, options)
     local base = baseDir == nil and scheme ~= "lmdb" and "" or baseDir
     if type(base) ~= "string" then

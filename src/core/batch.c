@@ -53,7 +53,7 @@ static int compare_sorted(const void *a, const void *b) {
 }
 
 /* Begins a transaction for a loop over single operations.  It is the thread's current one, so that a script whose
- * methods the loop calls joins it with whatever it does to the store below. */
+ * methods the loop calls joins it with whatever it does to the wrapped store. */
 static hf_status begin_own(hf_persist *p, hf_txn_kind kind, hf_txn **own, void **txn, hf_error *err) {
   hf_status status = hf_txn_begin(kind, own, err);
   if (status) return status;

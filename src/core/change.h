@@ -5,7 +5,7 @@
  * what was written) goes in there, and nowhere else.
  *
  * Twice through the door.  A write through a script's class that wraps a store passes for the class, and again for the
- * store, by the handle that the class wraps: whether the class hands it down without a method of its own (below.h) or
+ * store, by the handle that the class wraps: whether the class hands it down without a method of its own (wrapped.h) or
  * calls its parent's.  So what is to happen once for each change belongs to the innermost handle, hf__is_innermost(),
  * and only there are key and value what the store keeps.  A class may also make several changes of one, or none.
  *

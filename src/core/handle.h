@@ -14,7 +14,7 @@ struct hf_persist {
   void *collection;          /* passed to its slots as the entity; NULL until it was opened, unless served */
   bool ready;                /* the first operation may go: store and entity are open */
   bool attached;             /* by a script's class, which `entity` belongs to: see hf__persist_attach() */
-  hf_persist *wrapped;       /* the handle below the script's class, or NULL */
+  hf_persist *wrapped;       /* the handle that is wrapped by the script's class, or NULL */
   char *base;                /* as given: what hf_persist_init() opens; for a script's class what it was given */
   char *directory;           /* where the process was then: what a relative path in base is relative to */
   char *url;                 /* the same without password, for people */

@@ -317,7 +317,7 @@ hf_status hf__persist_fail(hf_persist *p, void *txn, hf_status status, const hf_
   hf_slice id = key ? key->id : (hf_slice){NULL, 0};
   if (status == HF_NOT_FOUND && key)
     hf__fail(err, HF_NOT_FOUND, "Entity %s:%.*s not found%s", p->name.data, (int)id.size, id.data, verb);
-  else if (status == HF_CORRUPT && key && !*err->entity_name) /* else a store below has reported it already */
+  else if (status == HF_CORRUPT && key && !*err->entity_name) /* else a wrapped store has reported it already */
     status = report_corrupt(p, txn, key, err);
   const char *name = p->backend->name;
   if (!*err->backend) hf__copy_text(err->backend, sizeof err->backend, name, strlen(name));

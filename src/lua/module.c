@@ -69,7 +69,7 @@ int luaopen_holdfast_core(lua_State *L) {
   lua_insert(L, -2);
   open_methods(L, lua_gettop(L) - 1);
   lua_remove(L, -2);
-  lua_setfield(L, -2, "below");
+  lua_setfield(L, -2, "wrapped");
   hfL_adapters_open(L, cx);
   lua_setfield(L, -2, "adapters");
   hfL_error_open(L);

@@ -141,7 +141,7 @@ struct hf_backend {
    * another URL.  NULL: handles of the usual kind.  Otherwise the other slots serve whole stores (hf_store) only. */
   hf_status (*handle_open)(const hf_location *at, hf_slice entity_name, hf_persist **out, hf_error *err);
 
-  /* Begins to use an entity type; *entity is passed to the slots below.  Cheap, creates nothing in the store, may be
+  /* Begins to use a collection; *collection is passed to the slots below.  Cheap, creates nothing in the store, may be
    * called several times for one name.  Cannot fail but for memory. */
   hf_status (*collection_open)(void *store, hf_slice name, void **collection, hf_error *err);
   /* Called once per handle before its first operation, and by hf_persist_init(); after a failure the next operation

@@ -306,7 +306,7 @@ static hf_status scan_script(hfL_instance *e, void *txn, const hf_scan *scan, hf
   return status;
 }
 
-/* Over the ids of the store below, with the class's own values. */
+/* Over the ids of the wrapped store, with the class's own values. */
 static hf_status scan_wrapped(hfL_instance *e, void *txn, const hf_scan *scan, hf_page *page, bool *more,
                               hf_error *err) {
   hf_persist *p = e->wrapped;

@@ -83,13 +83,13 @@ static hf_status collection_init(void *store, void *collection, hf_error *err) {
   return status;
 }
 
-/* ---- quarantine, of the store below: whatever ids the class makes of its own, they are that store's */
+/* ---- quarantine, of the wrapped store: whatever ids the class makes of its own, they are that store's */
 
 static hf_status quarantine(void *store, void *collection, const hf_key *key, const char *problem, hf_error *err) {
   (void)store;
   hfL_instance *e = collection;
   hf__change change = {.kind = HF__CHANGE_QUARANTINE, .keys = key, .problem = problem};
-  return hfL_change_below(e, NULL, &change, err);
+  return hfL_change_wrapped(e, NULL, &change, err);
 }
 
 static hf_status quarantined(void *store, void *collection, uint64_t *count, hf_error *err) {
@@ -110,7 +110,7 @@ static hf_status quarantine_put(void *store, void *txn, void *collection, const 
   (void)store;
   hfL_instance *e = collection;
   hf__change change = {.kind = HF__CHANGE_DAMAGE, .keys = key, .problem = problem, .bytes = bytes};
-  return hfL_change_below(e, txn, &change, err);
+  return hfL_change_wrapped(e, txn, &change, err);
 }
 
 /* ---- stores of classes of their own */

@@ -9,7 +9,7 @@
 #include "lua/script/instance.h"
 
 /* The slots that serve such a class, in a table that is the same for the same arguments and lives as long as the
- * process.  below: the slots of the store that the class extends, or NULL. */
+ * process.  wrapped: the slots of the store that the class extends, or NULL. */
 const hf_backend *hfL_script_backend(uint32_t methods, const hf_backend *wrapped, uint32_t capabilities);
 
 /* What serves the handle, or NULL if no script does. */

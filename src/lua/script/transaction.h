@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Transactions of classes of their own: those of a store below bind to that store.
+ * Transactions of classes of their own: those of a wrapped store bind to that store.
  */
 #ifndef HF_LUA_SCRIPT_TRANSACTION_H
 #define HF_LUA_SCRIPT_TRANSACTION_H

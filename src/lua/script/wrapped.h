@@ -20,7 +20,7 @@ static inline hf_persist *hfL_wrapped(const hfL_instance *e, hf_status *status, 
   return *status ? NULL : e->wrapped;
 }
 
-/* Whether an operation belongs to the store below, since none of these methods is the class's own. */
+/* Whether an operation belongs to the wrapped store, since none of these methods is the class's own. */
 static inline bool hfL_is_wrapped(const hfL_instance *e, uint32_t methods) {
   return !e || (e->wrapped && !(e->methods & methods));
 }
@@ -28,14 +28,14 @@ static inline bool hfL_is_wrapped(const hfL_instance *e, uint32_t methods) {
 /* The bit of a method in hfL_instance.methods. */
 #define HFL_METHOD(id) (1U << HFL_##id)
 
-/* Ends a slot that reads: has the store below do the same (core/slots.h).  `e` and `err` under these names. */
+/* Ends a slot that reads: has the wrapped store do the same (core/slots.h).  `e` and `err` under these names. */
 #define HFL_FORWARD(slot, ...)                                                                                         \
   hf_status status;                                                                                                    \
   hf_persist *p = hfL_wrapped(e, &status, err);                                                                        \
   return p ? hf__slot_##slot(p, __VA_ARGS__) : status
 
-/* Has the store below make the change: the second time that it passes the door (core/change.h). */
-static inline hf_status hfL_change_below(const hfL_instance *e, void *txn, const hf__change *change, hf_error *err) {
+/* Has the wrapped store make the change: the second time that it passes the door (core/change.h). */
+static inline hf_status hfL_change_wrapped(const hfL_instance *e, void *txn, const hf__change *change, hf_error *err) {
   hf_status status;
   hf_persist *p = hfL_wrapped(e, &status, err);
   return p ? hf__change_apply(p, txn, change, err) : status;

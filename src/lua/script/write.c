@@ -56,7 +56,7 @@ hf_status hfL_script_put(void *store, void *txn, void *collection, const hf_put 
   hfL_instance *e = collection;
   if (hfL_is_wrapped(e, HFL_METHOD(WRITE_VALUE))) {
     hf__change change = {.kind = HF__CHANGE_PUT, .puts = put, .options = options, .info = info};
-    return hfL_change_below(e, txn, &change, err);
+    return hfL_change_wrapped(e, txn, &change, err);
   }
   /* The text may be in the encoder's buffer, which anything that runs in Lua may overwrite. */
   char small[2048], *copy = put->json.size <= sizeof small ? small : malloc(put->json.size);
@@ -87,7 +87,7 @@ hf_status hfL_script_remove(void *store, void *txn, void *collection, const hf_k
   (void)store;
   hfL_instance *e = collection;
   if (hfL_is_wrapped(e, HFL_METHOD(REMOVE_VALUE))) {
-    return hfL_change_below(e, txn, &(hf__change){.kind = HF__CHANGE_REMOVE, .keys = key}, err);
+    return hfL_change_wrapped(e, txn, &(hf__change){.kind = HF__CHANGE_REMOVE, .keys = key}, err);
   }
   struct key_call c = {.key = key};
   e->refs++;
@@ -107,7 +107,7 @@ hf_status hfL_script_clear(void *store, void *txn, void *collection, hf_error *e
   (void)store;
   hfL_instance *e = collection;
   if (hfL_is_wrapped(e, HFL_METHOD(REMOVE_ALL))) {
-    return hfL_change_below(e, txn, &(hf__change){.kind = HF__CHANGE_CLEAR}, err);
+    return hfL_change_wrapped(e, txn, &(hf__change){.kind = HF__CHANGE_CLEAR}, err);
   }
   hfL_call call;
   return hfL_instance_call(e, HFL_REMOVE_ALL, clear_body, &call, err);
@@ -141,7 +141,7 @@ hf_status hfL_script_put_many(void *store, void *txn, void *collection, const hf
   (void)store;
   hfL_instance *e = collection;
   if (hfL_is_wrapped(e, HFL_METHOD(WRITE_MANY))) {
-    return hfL_change_below(e, txn, &(hf__change){.kind = HF__CHANGE_PUT_MANY, .puts = puts, .count = count}, err);
+    return hfL_change_wrapped(e, txn, &(hf__change){.kind = HF__CHANGE_PUT_MANY, .puts = puts, .count = count}, err);
   }
   struct many_call c = {.puts = puts, .count = count};
   return hfL_instance_call(e, HFL_WRITE_MANY, put_many_body, &c.call, err);
@@ -167,7 +167,7 @@ hf_status hfL_script_remove_many(void *store, void *txn, void *collection, const
   hfL_instance *e = collection;
   if (hfL_is_wrapped(e, HFL_METHOD(REMOVE_MANY))) {
     hf__change change = {.kind = HF__CHANGE_REMOVE_MANY, .keys = keys, .count = count, .removed = removed};
-    return hfL_change_below(e, txn, &change, err);
+    return hfL_change_wrapped(e, txn, &change, err);
   }
   struct many_call c = {.keys = keys, .count = count, .removed = removed};
   return hfL_instance_call(e, HFL_REMOVE_MANY, remove_many_body, &c.call, err);
