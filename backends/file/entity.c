@@ -9,7 +9,7 @@
 #include <string.h>
 
 void hf__file_entity_free(hf__file_collection *e) {
-  hf_scan_cache_forget(e->store->walks, e);
+  hf_scan_cache_forget(e->store->scans, e);
   free((char *)(uintptr_t)e->name.data);
   free(e->folder);
   free(e->quarantine);

@@ -26,7 +26,7 @@ typedef struct hf__file_store {
   int owner_fd;                 /* the file that says that we are alive; -1: none yet */
   _Atomic unsigned long writes; /* so that the names differ */
   pthread_mutex_t lock;         /* guards owner */
-  hf_scan_cache *walks;         /* their listings */
+  hf_scan_cache *scans;         /* their listings */
 } hf__file_store;
 
 typedef struct hf__file_collection {

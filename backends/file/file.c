@@ -46,7 +46,7 @@ static hf_status resolve(const hf_location *at, char identity[HF_IDENTITY_MAX], 
 static void close_store(void *store) {
   hf__file_store *s = store;
   hf__file_temp_close(s);
-  hf_scan_cache_free(s->walks);
+  hf_scan_cache_free(s->scans);
   pthread_mutex_destroy(&s->lock);
   free(s->path);
   free(s);
@@ -56,17 +56,17 @@ static void free_listing(void *kept) { hf_id_list_free(kept); }
 
 static hf_status open_store(const hf_location *at, void **store, hf_error *err) {
   hf__file_store *s = calloc(1, sizeof *s);
-  hf_scan_cache *walks = hf_scan_cache_new(free_listing);
+  hf_scan_cache *scans = hf_scan_cache_new(free_listing);
   char *path = realpath(at->path, NULL);
-  if (!s || !walks || !path) {
-    hf_status status = s && walks ? hf__file_fail(errno, "find", at->path, err) : hf_error_no_memory(err);
+  if (!s || !scans || !path) {
+    hf_status status = s && scans ? hf__file_fail(errno, "find", at->path, err) : hf_error_no_memory(err);
     free(s);
-    hf_scan_cache_free(walks);
+    hf_scan_cache_free(scans);
     free(path);
     return status;
   }
   s->path = path;
-  s->walks = walks;
+  s->scans = scans;
   s->options = *at->options;
   s->owner_fd = -1;
   pthread_mutex_init(&s->lock, NULL);
@@ -265,7 +265,7 @@ static hf_status scan(void *store, void *txn, void *collection, const hf_scan *s
                       hf_error *err) {
   hf__file_store *s = store;
   (void)txn;
-  hf_id_list *list = hf_scan_cache_take(s->walks, collection, scan->scan_id);
+  hf_id_list *list = hf_scan_cache_take(s->scans, collection, scan->scan_id);
   struct page p = {.collection = collection, .scan = scan, .page = page, .old = list != NULL};
   if (!list) hf__file_quarantine_heal_all(collection);
   hf_status status = list ? HF_OK : hf__file_list(p.collection->folder, &hf__file_documents, &list, err);
@@ -273,7 +273,7 @@ static hf_status scan(void *store, void *txn, void *collection, const hf_scan *s
   status = scan_listing(&p, list, more, err);
   hf_buffer_free(&p.json);
   if (*more)
-    hf_scan_cache_leave(s->walks, collection, scan->scan_id, list);
+    hf_scan_cache_leave(s->scans, collection, scan->scan_id, list);
   else
     hf_id_list_free(list);
   return status;

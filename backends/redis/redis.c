@@ -31,7 +31,7 @@ static void close_store(void *store) {
   hf__redis_store *s = store;
   hf__redis_topology_free(s);
   hf__redis_config_free(&s->config);
-  hf_scan_cache_free(s->walks);
+  hf_scan_cache_free(s->scans);
   pthread_mutex_destroy(&s->lock);
   pthread_mutex_destroy(&s->refreshing);
   free(s);
@@ -44,8 +44,8 @@ static hf_status open_store(const hf_location *at, void **store, hf_error *err) 
   pthread_mutex_init(&s->refreshing, NULL);
   memset(s->slots, -1, sizeof s->slots);
   s->stale = true;
-  s->walks = hf_scan_cache_new(hf__redis_walk_free);
-  hf_status status = s->walks ? hf__redis_config_parse(at, &s->config, err) : hf_error_no_memory(err);
+  s->scans = hf_scan_cache_new(hf__redis_walk_free);
+  hf_status status = s->scans ? hf__redis_config_parse(at, &s->config, err) : hf_error_no_memory(err);
   if (status) {
     close_store(s);
     return status;
@@ -58,7 +58,7 @@ static hf_status open_store(const hf_location *at, void **store, hf_error *err) 
 
 static void collection_close(void *store, void *collection) {
   hf__redis_collection *e = collection;
-  hf_scan_cache_forget(((hf__redis_store *)store)->walks, e);
+  hf_scan_cache_forget(((hf__redis_store *)store)->scans, e);
   hf__redis_collection_end(e);
   free(e);
 }

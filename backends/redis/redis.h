@@ -118,7 +118,7 @@ typedef struct hf__redis_store {
   hf__redis_config config;
   char *url; /* without password */
   hf_options options;
-  hf_scan_cache *walks;
+  hf_scan_cache *scans;
   _Atomic unsigned long writes; /* of this process: what was read ahead before one is read again */
   pthread_mutex_t refreshing;   /* held by the thread that asks for routes */
   pthread_mutex_t lock;         /* guards what follows */

@@ -507,7 +507,7 @@ hf_status hf__redis_scan(void *store, void *txn, void *collection, const hf_scan
   hf__redis_collection *e = collection;
   size_t first, end;
   hf__redis_time time = hf__redis_time_begin(s);
-  struct walk *w = hf_scan_cache_take(s->walks, e, scan->scan_id);
+  struct walk *w = hf_scan_cache_take(s->scans, e, scan->scan_id);
   hf_status status = w ? HF_OK : new_walk(e, txn, &time, &w, err);
   if (status) return status;
   hf_id_list_range(w->ids, scan, &first, &end);
@@ -518,7 +518,7 @@ hf_status hf__redis_scan(void *store, void *txn, void *collection, const hf_scan
   if (p.last != SIZE_MAX && !hf_page_resume(page, hf_id_list_order(w->ids, p.last)) && status == HF_OK)
     status = hf_error_no_memory(err);
   if (*more && (status == HF_OK || status == HF_CORRUPT))
-    hf_scan_cache_leave(s->walks, e, scan->scan_id, w);
+    hf_scan_cache_leave(s->scans, e, scan->scan_id, w);
   else
     hf__redis_walk_free(w);
   return status;

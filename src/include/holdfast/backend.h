@@ -87,7 +87,7 @@ typedef struct hf_scan {
   bool report_corrupt;   /* hand out unreadable records as entries with HF_CORRUPT instead of failing */
   size_t limit;          /* stop after this many entries, at least 1 */
   size_t max_bytes;      /* stop, after at least one entry, when their values take more than this */
-  uint64_t scan_id;      /* the same for all pages of one walk, and for no other walk: for backends that keep something
+  uint64_t scan_id;      /* the same for all pages of one scan, and for no other scan: for backends that keep something
                          between two pages.  Never 0 */
   bool without_info;     /* nobody looks at hf_entry.info: leave it out where that is cheaper */
 } hf_scan;
@@ -345,19 +345,19 @@ HF_API void hf_id_list_range(const hf_id_list *list, const hf_scan *scan, size_t
 /* Whether an id within the bounds of a scan has its prefix. */
 HF_API bool hf_scan_matches(const hf_scan *scan, hf_slice id);
 
-/* What walks keep between two pages, such as their listings: of the last few walks only.  A walk whose things were
- * dropped makes them anew, and goes on behind the last id.  May be used by several threads. */
+/* What scans keep between two pages, such as their id lists: of the last few scans only.  A scan whose things were
+ * dropped makes them again, and goes on after the last id.  May be used by several threads. */
 typedef struct hf_scan_cache hf_scan_cache;
 
 /* free_kept frees what is dropped.  NULL: out of memory. */
 HF_API hf_scan_cache *hf_scan_cache_new(void (*free_kept)(void *kept));
-HF_API void hf_scan_cache_free(hf_scan_cache *walks);
-/* Takes what this walk (hf_scan.scan_id) over this entity left; NULL: nothing. */
-HF_API void *hf_scan_cache_take(hf_scan_cache *walks, const void *collection, uint64_t scan_id);
+HF_API void hf_scan_cache_free(hf_scan_cache *cache);
+/* Takes what this scan (hf_scan.scan_id) over this collection left; NULL: nothing. */
+HF_API void *hf_scan_cache_take(hf_scan_cache *cache, const void *collection, uint64_t scan_id);
 /* Leaves it for the next page. */
-HF_API void hf_scan_cache_leave(hf_scan_cache *walks, const void *collection, uint64_t scan_id, void *kept);
-/* Drops what the walks over an entity left: it is being closed. */
-HF_API void hf_scan_cache_forget(hf_scan_cache *walks, const void *collection);
+HF_API void hf_scan_cache_leave(hf_scan_cache *cache, const void *collection, uint64_t scan_id, void *kept);
+/* Drops what the scans over a collection left: it is being closed. */
+HF_API void hf_scan_cache_forget(hf_scan_cache *cache, const void *collection);
 
 /* Milliseconds since 1970-01-01 UTC, for hf_info.updated_at. */
 HF_API int64_t hf_now_ms(void);
