@@ -5,7 +5,7 @@
 
 local argparse = require "argparse"
 local core = require "holdfast.core"
-local commands = require "holdfast.cli.commands"
+local commands = require "holdfast.cli.commands.list"
 local options = require "holdfast.cli.console.options"
 local output = require "holdfast.cli.console.output"
 
