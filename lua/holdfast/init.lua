@@ -6,7 +6,7 @@
 local adapters = require "holdfast.adapters"
 local core = require "holdfast.core"
 local PersistBase = require "holdfast.PersistBase"
-local stores = require "holdfast.stores"
+local stores = require "holdfast.store_classes"
 
 ---@class holdfast
 local M = {

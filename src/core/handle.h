@@ -5,7 +5,7 @@
 #ifndef HF_CORE_HANDLE_H
 #define HF_CORE_HANDLE_H
 
-#include "core/registry.h"
+#include "core/open_stores.h"
 
 struct hf_persist {
   hf_store *store;           /* NULL until the first operation has opened it */

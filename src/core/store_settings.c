@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "core/open_stores.h"
 #include "core/page.h"
-#include "core/registry.h"
 #include "core/settings.h"
 #include "core/transaction.h"
 

@@ -5,7 +5,7 @@
 #ifndef HF_CORE_TRANSACTION_H
 #define HF_CORE_TRANSACTION_H
 
-#include "core/registry.h"
+#include "core/open_stores.h"
 
 /* Finds what an operation on `store` must pass to the backend as txn: *txn is NULL when the thread is in no
  * transaction.  Binds an unbound transaction to the store.

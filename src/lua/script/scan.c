@@ -16,7 +16,7 @@
 
 #include "base/error.h"
 #include "core/persist.h"
-#include "core/slots.h"
+#include "core/read_slots.h"
 #include "lua/script/call.h"
 #include "lua/script/read.h"
 #include "lua/script/steps.h"

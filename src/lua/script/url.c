@@ -22,7 +22,7 @@
 
 #include "base/error.h"
 #include "core/persist.h"
-#include "core/slots.h"
+#include "core/read_slots.h"
 #include "lua/codec/json.h"
 #include "lua/script/instance.h"
 #include "lua/script/schemes.h"

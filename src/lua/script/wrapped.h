@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 #include "core/change.h"
-#include "core/slots.h"
+#include "core/read_slots.h"
 #include "lua/script/instance.h"
 
 /* The handle on the store that the class extends, ready for its slots; NULL with *status set otherwise. */
@@ -28,7 +28,7 @@ static inline bool hfL_is_wrapped(const hfL_instance *e, uint32_t methods) {
 /* The bit of a method in hfL_instance.methods. */
 #define HFL_METHOD(id) (1U << HFL_##id)
 
-/* Ends a slot that reads: has the wrapped store do the same (core/slots.h).  `e` and `err` under these names. */
+/* Ends a slot that reads: has the wrapped store do the same (core/read_slots.h).  `e` and `err` under these names. */
 #define HFL_FORWARD(slot, ...)                                                                                         \
   hf_status status;                                                                                                    \
   hf_persist *p = hfL_wrapped(e, &status, err);                                                                        \

@@ -12,7 +12,7 @@ local NAMES = { "snapshot", unpack(PLANNED) }
 
 -- Loads the classes anew as a version would have them that offers all of NAMES, the odd ones of them in Lua.
 local function laterVersion()
-  local names = { "holdfast.class", "holdfast.PersistBase", "holdfast.stores" }
+  local names = { "holdfast.class", "holdfast.PersistBase", "holdfast.store_classes" }
   local loaded = {}
   for _, name in ipairs(names) do loaded[name], package.loaded[name] = package.loaded[name], nil end
   local inherited = require("holdfast.class").inherited
@@ -22,7 +22,7 @@ local function laterVersion()
       inherited[#inherited + 1] = name
     end
   end
-  local PersistBase, stores = require "holdfast.PersistBase", require "holdfast.stores"
+  local PersistBase, stores = require "holdfast.PersistBase", require "holdfast.store_classes"
   for i, name in ipairs(PLANNED) do
     if i % 2 == 1 then PersistBase[name] = function() return "the library's" end end
     core[name] = nil

@@ -14,7 +14,7 @@ local BIN = assert(os.getenv("HOLDFAST_BIN"), "HOLDFAST_BIN must name the comman
 -- Each command is a file.
 local COMMANDS = {}
 local listing = assert(io.popen("ls '" .. (os.getenv("HOLDFAST_SOURCE") or ".") .. "/lua/holdfast/cli/commands'"))
-for name in listing:lines() do COMMANDS[#COMMANDS + 1] = name ~= "init.lua" and name:match("^(.*)%.lua$") or nil end
+for name in listing:lines() do COMMANDS[#COMMANDS + 1] = name ~= "list.lua" and name:match("^(.*)%.lua$") or nil end
 listing:close()
 
 describe("the command", function()

@@ -123,7 +123,7 @@ describe("what is installed annotates", function()
       ["holdfast.core"] = require("holdfast.core"), ["holdfast.adapters"] = holdfast.adapters,
       ["holdfast.host.runs.live"] = host.Live, ["holdfast.host.runs.backtest"] = host.Backtest,
       ["holdfast.conformance.report"] = require("holdfast.conformance").report,
-      ["holdfast.stores"] = require("holdfast.stores"),
+      ["holdfast.store_classes"] = require("holdfast.store_classes"),
     }) do
       local missing = report(module, of)
       if module == "holdfast.core" then -- methods, and what only our own modules call

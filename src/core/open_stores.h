@@ -4,8 +4,8 @@
  * environment twice in a process, so every handle on one store, from whatever
  * thread or Lua state, shares one hf_store.
  */
-#ifndef HF_CORE_REGISTRY_H
-#define HF_CORE_REGISTRY_H
+#ifndef HF_CORE_OPEN_STORES_H
+#define HF_CORE_OPEN_STORES_H
 
 #include <stdatomic.h>
 

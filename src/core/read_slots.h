@@ -7,8 +7,8 @@
  *
  * The handle is ready (hf_persist_init()).  A slot that may be NULL is there: whoever calls has looked.
  */
-#ifndef HF_CORE_SLOTS_H
-#define HF_CORE_SLOTS_H
+#ifndef HF_CORE_READ_SLOTS_H
+#define HF_CORE_READ_SLOTS_H
 
 #include "core/handle.h"
 

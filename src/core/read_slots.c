@@ -2,7 +2,7 @@
  *
  * The reading slots of a handle: see slots.h.
  */
-#include "core/slots.h"
+#include "core/read_slots.h"
 
 hf_status hf__slot_get(hf_persist *p, void *txn, const hf_key *key, hf_buffer *json, hf_info *info, hf_error *err) {
   return p->backend->get(p->impl, txn, p->collection, key, json, info, err);

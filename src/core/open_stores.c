@@ -5,7 +5,7 @@
  * forgets the stores it inherited (it may neither use nor close them) and starts
  * with an empty registry.
  */
-#include "core/registry.h"
+#include "core/open_stores.h"
 
 #include <pthread.h>
 #include <stdlib.h>
