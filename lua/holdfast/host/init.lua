@@ -25,7 +25,7 @@ local clocks = require "holdfast.host.scheduler.clock"
 local config = require "holdfast.host.config"
 local contexts = require "holdfast.host.scheduler.context"
 local events = require "holdfast.host.events"
-local feed = require "holdfast.host.market.feed"
+local feed = require "holdfast.host.market.candle_feed"
 local live = require "holdfast.host.runs.live"
 local loop = require "holdfast.host.scheduler.loop"
 local registry = require "holdfast.host.registry"
@@ -50,7 +50,7 @@ local M = {
   report = report.new,
   --- Candles from a CSV file: see holdfast.host.market.candles.
   readCandles = candles.read,
-  --- Candles in memory as an exchange: see holdfast.host.market.feed.
+  --- Candles in memory as an exchange: see holdfast.host.market.candle_feed.
   candleFeed = feed.new,
 
   -- Time.

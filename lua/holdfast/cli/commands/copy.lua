@@ -98,7 +98,7 @@ local function wasInterrupted(raised, signal)
 end
 
 local function copy(args)
-  interruption.watch()
+  interruption.listen()
   local ok, result = xpcall(work, interruption.handler, args)
   local signal = interruption.signal()
   interruption.unwatch()

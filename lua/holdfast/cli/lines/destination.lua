@@ -138,7 +138,7 @@ local function openFile(name, found, place)
       "FILE is written beside the old one and renamed; where that cannot be: holdfast export ... > FILE")
   end
   if found then replacement:resemble(found) end
-  interruption.watch()
+  interruption.listen()
   return setmetatable({ replacement = replacement, path = path, name = name, lines = 0 }, File)
 end
 

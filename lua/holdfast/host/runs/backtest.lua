@@ -115,7 +115,7 @@ function BacktestRun:cancel(reason, price, time)
 end
 
 -- Goes on with an open signal, candle by candle, until something happens.
-function BacktestRun:watch()
+function BacktestRun:followOpen()
   local series, row = self.series, self.row
   local long, takeProfit, stopLoss = row.position == "long", row.priceTakeProfit, row.priceStopLoss
   local last = row.pendingAt + row.minuteEstimatedTime * MINUTE
@@ -232,7 +232,7 @@ end
 function BacktestRun:step()
   while not self.queue[1] and not self.stopping do
     if self.row then
-      self:watch()
+      self:followOpen()
     elseif self.waiting then
       self:await()
     elseif self.time > self.stop or self:ask() then

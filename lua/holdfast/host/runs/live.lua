@@ -61,7 +61,7 @@ end
 -- The open signal: its time, its prices, then its levels.  The stop loss is hit where a candle touched it, as in a
 -- backtest, and not only where the average price is behind it: the last candle, and those before it, since a minute
 -- may have been left out.
-function LiveRun:watch(price, when, list)
+function LiveRun:tickOpen(price, when, list)
   local position = self.position
   local row = position.row
   if signal.isExpired(row, when) then
@@ -175,7 +175,7 @@ function LiveRun:tick(when)
   if self.stopping then return end
   if not self.restored then self:tellRestored(price, when) end
   if when <= position:lived() then return end
-  if position.row then return self:watch(price, when, list) end
+  if position.row then return self:tickOpen(price, when, list) end
   if position.waiting then return self:await(price, when) end
   return self:ask(price, when)
 end
