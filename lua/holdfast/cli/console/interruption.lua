@@ -13,7 +13,7 @@ local Interruption = {} -- the metatable of what is raised
 local M = {}
 
 --- From here on a signal is noted.
-M.watch = interrupt.watch
+M.listen = interrupt.watch
 
 --- From here on a signal ends the process again; signal() still gives the one that was noted.
 M.unwatch = interrupt.unwatch
