@@ -7,7 +7,7 @@ local core = require "holdfast.core"
 local comparing = require "holdfast.cli.copying.comparison"
 local copying = require "holdfast.cli.copying.copier"
 local interruption = require "holdfast.cli.console.interruption"
-local leases = require "holdfast.cli.store.leases"
+local locks = require "holdfast.cli.store.locks"
 local mirror = require "holdfast.cli.copying.mirror"
 local moments = require "holdfast.cli.copying.moment"
 local options = require "holdfast.cli.console.options"
@@ -20,7 +20,7 @@ local text = require "holdfast.cli.console.text"
 
 -- No host may run on the target: neither where something is written nor where something is removed.
 local function claimTarget(args, to, names)
-  local guard = leases.guard(to, args)
+  local guard = locks.guard(to, args)
   for _, name in ipairs(names) do guard:claim(name) end
   for _, name in ipairs(args.delete and mirror.namesOf(to, args, names) or {}) do guard:claim(name) end
   return guard

@@ -5,7 +5,7 @@
 local core = require "holdfast.core"
 local batch = require "holdfast.cli.store.batch"
 local importer = require "holdfast.cli.lines.importer"
-local leases = require "holdfast.cli.store.leases"
+local locks = require "holdfast.cli.store.locks"
 local options = require "holdfast.cli.console.options"
 local output = require "holdfast.cli.console.output"
 local progress = require "holdfast.cli.console.progress"
@@ -24,7 +24,7 @@ local function import(args)
   local path = args.file ~= "-" and args.file or nil
   local file, size, reader = source.open(path, args)
   local store = target.open(args, true)
-  local guard = leases.guard(store, args)
+  local guard = locks.guard(store, args)
   if size and guard:seesHost() then source.claimAll(guard, file, args.entity) end
   local writes = batch.new(function(name)
     guard:claim(name) -- before anything of its batch is written
@@ -53,7 +53,7 @@ return {
     .. "and no sound entity; otherwise it is reported, and the exit code is 3.\n\n"
     .. "A file that is part of an export is refused before anything is imported; of a pipe that is known\n"
     .. "only at its end.  --partial takes both.\n\n"
-    .. "Refused for an adapter's entity names (" .. leases.names() .. ") while a strategy host runs on\n"
+    .. "Refused for an adapter's entity names (" .. locks.names() .. ") while a strategy host runs on\n"
     .. "the store; --force imports all the same.",
   examples = {
     "holdfast import ./data backup.jsonl",

@@ -4,7 +4,7 @@
 
 local core = require "holdfast.core"
 local holdfast = require "holdfast"
-local leases = require "holdfast.cli.store.leases"
+local locks = require "holdfast.cli.store.locks"
 local options = require "holdfast.cli.console.options"
 local output = require "holdfast.cli.console.output"
 local target = require "holdfast.cli.store.target"
@@ -23,7 +23,7 @@ local function put(args)
   holdfast.json.decode(value) -- what cannot be stored creates no store either
   local store = target.open(args, true)
   local persist = store:entity(args.entity)
-  local guard = leases.guard(store, args)
+  local guard = locks.guard(store, args)
   guard:claim(args.entity)
   local revision = core.writeText(persist, args.id, value)
   guard:release()
@@ -38,7 +38,7 @@ return {
   summary = "Write an entity.",
   description = "Writes one JSON value under an id, new or not, and creates the store where there is none.\n"
     .. "When the command returns, the entity is durable.  The text is stored as given.\n\n"
-    .. "Refused under an adapter's entity name (" .. leases.names() .. ") while a strategy host runs\n"
+    .. "Refused under an adapter's entity name (" .. locks.names() .. ") while a strategy host runs\n"
     .. "on the store; --force writes all the same.",
   examples = {
     "holdfast put ./data signal BTC '{\"side\":\"long\"}'",

@@ -4,7 +4,7 @@
 
 local core = require "holdfast.core"
 local holdfast = require "holdfast"
-local leases = require "holdfast.cli.store.leases"
+local locks = require "holdfast.cli.store.locks"
 local options = require "holdfast.cli.console.options"
 local output = require "holdfast.cli.console.output"
 local refuse = require "holdfast.cli.console.refuse"
@@ -29,7 +29,7 @@ local function rm(args)
   end
   local store = target.open(args)
   local persist = store:entity(args.entity)
-  local guard = leases.guard(store, args)
+  local guard = locks.guard(store, args)
   guard:claim(args.entity)
   local missing, removed = {}
   if args.all then
@@ -52,7 +52,7 @@ return {
   summary = "Remove entities.",
   description = "Removes entities by their ids, in one commit where the store can.  Exit code 1 if one of them did\n"
     .. "not exist; the others are gone all the same.\n\n"
-    .. "Refused under an adapter's entity name (" .. leases.names() .. ") while a strategy host runs\n"
+    .. "Refused under an adapter's entity name (" .. locks.names() .. ") while a strategy host runs\n"
     .. "on the store; --force removes all the same.",
   examples = { "holdfast rm ./data signal BTC ETH", "holdfast rm ./data signal --all" },
   arguments = function(command)

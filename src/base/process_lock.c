@@ -26,7 +26,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
-#include "base/lease.h"
+#include "base/process_lock.h"
 
 /* How a lock file begins.  A file that begins otherwise is somebody's, and is left alone. */
 static const char mark[] = "holdfast lease\n";

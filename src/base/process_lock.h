@@ -2,8 +2,8 @@
  *
  * Leases from inside the library: what the Lua binding needs beside the public functions.
  */
-#ifndef HF_BASE_LEASE_H
-#define HF_BASE_LEASE_H
+#ifndef HF_BASE_PROCESS_LOCK_H
+#define HF_BASE_PROCESS_LOCK_H
 
 #include "holdfast/holdfast.h"
 

@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "base/lease.h"
+#include "base/process_lock.h"
 #include "unit/support.h"
 
 /* In place of the C library's, to see what a filesystem without locks does. */

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
-#include "base/lease.h"
+#include "base/process_lock.h"
 #include "holdfast/backend.h"
 
 enum {

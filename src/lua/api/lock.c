@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "base/lease.h"
+#include "base/process_lock.h"
 #include "holdfast/backend.h"
 #include "lua/api/api.h"
 #include "lua/state/context.h"
