@@ -69,10 +69,10 @@ static int fail_lua(const char *doing, const hf_error *err) {
 /* A line is {"minute":MS} or {"id":"...","event":{...}}. */
 struct journal {
   int fd;
-  hf_lease *lease; /* to be the only one that writes it */
-  void *ids;       /* of all events in it, as JSON text: a tree of tsearch().  A program that runs for years keeps those
-                    * of the last days: an event comes again only until the next one of its strategy and symbol */
-  int64_t minute;  /* the last one that was begun; 0: none */
+  hf_lock *lock;  /* to be the only one that writes it */
+  void *ids;      /* of all events in it, as JSON text: a tree of tsearch().  A program that runs for years keeps those
+                   * of the last days: an event comes again only until the next one of its strategy and symbol */
+  int64_t minute; /* the last one that was begun; 0: none */
 };
 
 static int compare_ids(const void *a, const void *b) { return strcmp(a, b); }
@@ -137,7 +137,7 @@ static int journal_open(struct journal *j, const char *base) {
   hf_error err;
   if (snprintf(path, sizeof path, "%s/journal.jsonl", base) >= (int)sizeof path) return fail("%s is too long", base);
   snprintf(lock, sizeof lock, "%s.lock", path);
-  if (hf_lease_acquire(lock, "strategy_host", 1000, &j->lease, &err)) return fail_lua(base, &err);
+  if (hf_lock_acquire(lock, "strategy_host", 1000, &j->lock, &err)) return fail_lua(base, &err);
   j->fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
   if (j->fd < 0) return fail("%s cannot be opened: %s", path, strerror(errno));
   int folder = open(base, O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* the name of a new file is in its folder */
@@ -149,7 +149,7 @@ static int journal_open(struct journal *j, const char *base) {
 static void journal_close(struct journal *j) {
   tdestroy(j->ids, free);
   if (j->fd >= 0) close(j->fd);
-  hf_lease_release(j->lease);
+  hf_lock_release(j->lock);
 }
 
 /* ------------------------------------------------------------------ market */

@@ -6,7 +6,7 @@
  * class that extends a store has that one's; instances of a class of its own share one for each base, on which its
  * begin is called.
  *
- * A place is found without opening the store, since what a host does there (a lease) comes first.
+ * A place is found without opening the store, since what a host does there (a lock) comes first.
  */
 #include <errno.h>
 #include <stdio.h>

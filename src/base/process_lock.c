@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT
  *
- * Leases: lock files that one holder at a time may own.
+ * Process locks: names, the paths of lock files, that one holder at a time may own.
  *
- * The lock is flock()'s, on a descriptor that nobody else has: the kernel lets go of it when the process ends, however
- * it ends.  What the file says is for people, and decides nothing.
+ * It is a lock of flock(), on a descriptor that nobody else has: the kernel lets go of it when the process ends,
+ * however it ends.  What the file says is for people, and decides nothing.
  *
- * Invariants.  Who holds the lock of the file that the path names has the lease; a lock of a file that the path names
- * no longer is worth nothing.  So only the holder may unlink the file, and while it holds the lock: whoever opened the
- * file before that finds out, and begins anew.  `lock` is held from open() until the lease is in the list, so that a
+ * Invariants.  Who has flocked the file that the path names has the lock; a flock of a file that the path names no
+ * longer is worth nothing.  So only the holder may unlink the file, and while it holds the lock: whoever opened the
+ * file before that finds out, and begins again.  `mutex` is held from open() until the lock is in the list, so that a
  * fork() never comes in between: the child closes what is in the list, and then has no share in any lock.
  *
- * Who only looks takes a shared lock for a moment, since flock() has no other way to ask.  So a shared lock is no
- * lease: whoever finds the file locked asks for a shared lock as well, and tries again when it gets one.
+ * Who only looks takes a shared lock for a moment, since flock() has no other way to ask.  So a shared flock does not
+ * count: whoever finds the file locked asks for a shared lock as well, and tries again when it gets one.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -43,29 +43,29 @@ enum {
   PAUSE_LONGEST_MS = 20
 };
 
-struct hf_lease {
+struct hf_lock {
   int fd;     /* with the lock; -1 in a child process of the holder's */
   char *path; /* absolute */
   char *who;  /* for the file, should it have to be made again */
-  struct hf_lease *next;
+  struct hf_lock *next;
 };
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static hf_lease *leases; /* those that are held */
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static hf_lock *locks; /* those that are held */
 
 /* ---- fork */
 
-static void before_fork(void) { pthread_mutex_lock(&lock); }
+static void before_fork(void) { pthread_mutex_lock(&mutex); }
 
-static void after_fork_in_parent(void) { pthread_mutex_unlock(&lock); }
+static void after_fork_in_parent(void) { pthread_mutex_unlock(&mutex); }
 
 static void after_fork_in_child(void) {
-  for (hf_lease *l = leases; l; l = l->next) {
+  for (hf_lock *l = locks; l; l = l->next) {
     close(l->fd);
     l->fd = -1;
   }
-  leases = NULL;
-  pthread_mutex_unlock(&lock);
+  locks = NULL;
+  pthread_mutex_unlock(&mutex);
 }
 
 __attribute__((constructor)) static void watch_fork(void) {
@@ -88,7 +88,7 @@ static void copy_shown(char *out, size_t capacity, const char *text, size_t size
   hf__copy_text(out, capacity, shown, size);
 }
 
-/* Says in the file who holds it.  Without success the lease is as good: there is no room on the disk, for example. */
+/* Says in the file who holds it.  Without success the lock is as good: there is no room on the disk, for example. */
 static void write_holder(int fd, const char *who) {
   char host_name[256] = "", host[128], shown[WHO_MAX + 1], since[32] = "", text[MARK + HOLDER_MAX];
   struct tm tm;
@@ -178,7 +178,7 @@ static hf_status open_file(const char *path, int *fd, hf_error *err) {
   }
   if (fstat(*fd, &st) == 0 && S_ISREG(st.st_mode)) return HF_OK;
   close(*fd);
-  return hf__fail(err, HF_INVALID_ARGUMENT, "%s is no file: a lease needs a path at which it can make one", path);
+  return hf__fail(err, HF_INVALID_ARGUMENT, "%s is no file: a lock needs a path at which it can make one", path);
 }
 
 /* 0, or an errno. */
@@ -188,7 +188,7 @@ static int try_lock(int fd, int kind) {
   return 0;
 }
 
-/* The same for the lease's own lock, whoever is looking at the file. */
+/* The same for whoever acquires, even while others look at the file. */
 static int lock_file(int fd) {
   const struct timespec pause = {0, LOOK_PAUSE_US * 1000};
   int number = try_lock(fd, LOCK_EX);
@@ -207,8 +207,8 @@ static bool is_at(const char *path, int fd) {
          here.st_ino == there.st_ino;
 }
 
-/* One attempt, under `lock`.  HF_BUSY leaves the error alone. */
-static hf_status try_lease(hf_lease *l, char holder[HOLDER_MAX], hf_error *err) {
+/* One attempt, under `mutex`.  HF_BUSY leaves the error alone. */
+static hf_status try_acquire(hf_lock *l, char holder[HOLDER_MAX], hf_error *err) {
   holder[0] = '\0';
   for (int unlinked = 0; unlinked < UNLINKED_MAX; unlinked++) {
     int fd;
@@ -221,7 +221,7 @@ static hf_status try_lease(hf_lease *l, char holder[HOLDER_MAX], hf_error *err) 
         return HF_OK;
       }
       close(fd);
-      return hf__fail(err, HF_INVALID_ARGUMENT, "%s is a file of something else: a lease needs a path of its own",
+      return hf__fail(err, HF_INVALID_ARGUMENT, "%s is a file of something else: a lock needs a path of its own",
                       l->path);
     }
     if (number == EWOULDBLOCK) read_holder(fd, holder);
@@ -231,7 +231,7 @@ static hf_status try_lease(hf_lease *l, char holder[HOLDER_MAX], hf_error *err) 
   return HF_BUSY;
 }
 
-/* ---- leases */
+/* ---- acquiring */
 
 static char *absolute(const char *path) {
   char *out, *directory;
@@ -253,7 +253,7 @@ static void pause_ms(int64_t ms) {
   nanosleep(&t, NULL);
 }
 
-static void free_lease(hf_lease *l) {
+static void free_lock(hf_lock *l) {
   if (l) {
     free(l->path);
     free(l->who);
@@ -261,75 +261,75 @@ static void free_lease(hf_lease *l) {
   free(l);
 }
 
-hf_status hf_lease_acquire(const char *path, const char *who, unsigned timeout_ms, hf_lease **out, hf_error *err) {
+hf_status hf_lock_acquire(const char *path, const char *who, unsigned timeout_ms, hf_lock **out, hf_error *err) {
   char holder[HOLDER_MAX];
   hf_error own;
   if (!err) err = &own;
   *out = NULL;
   if (!path || !*path) return hf__fail(err, HF_INVALID_ARGUMENT, "the path of the lock file is empty: give one");
-  hf_lease *l = calloc(1, sizeof *l);
+  hf_lock *l = calloc(1, sizeof *l);
   if (!l || !(l->path = absolute(path)) || !(l->who = strdup(who ? who : ""))) {
-    free_lease(l);
+    free_lock(l);
     return hf__no_memory(err);
   }
   int64_t end = now_ms() + timeout_ms, left, pause = PAUSE_FIRST_MS;
   hf_status status;
   for (;;) {
-    pthread_mutex_lock(&lock);
-    status = try_lease(l, holder, err);
+    pthread_mutex_lock(&mutex);
+    status = try_acquire(l, holder, err);
     if (status == HF_OK) {
       write_holder(l->fd, l->who);
-      l->next = leases;
-      leases = *out = l;
+      l->next = locks;
+      locks = *out = l;
     }
-    pthread_mutex_unlock(&lock);
+    pthread_mutex_unlock(&mutex);
     if (status != HF_BUSY || (left = end - now_ms()) <= 0) break;
     pause_ms(pause < left ? pause : left);
     pause = pause * 2 < PAUSE_LONGEST_MS ? pause * 2 : PAUSE_LONGEST_MS;
   }
   if (status == HF_BUSY) fail_held(l->path, holder, err);
-  if (status) free_lease(l);
+  if (status) free_lock(l);
   return status;
 }
 
-void hf_lease_release(hf_lease *lease) {
-  if (!lease) return;
-  pthread_mutex_lock(&lock);
-  if (lease->fd >= 0) {
-    hf_lease **link = &leases;
-    while (*link != lease) link = &(*link)->next;
-    *link = lease->next;
-    if (is_at(lease->path, lease->fd)) unlink(lease->path);
-    close(lease->fd);
+void hf_lock_release(hf_lock *lock) {
+  if (!lock) return;
+  pthread_mutex_lock(&mutex);
+  if (lock->fd >= 0) {
+    hf_lock **link = &locks;
+    while (*link != lock) link = &(*link)->next;
+    *link = lock->next;
+    if (is_at(lock->path, lock->fd)) unlink(lock->path);
+    close(lock->fd);
   }
-  pthread_mutex_unlock(&lock);
-  free_lease(lease);
+  pthread_mutex_unlock(&mutex);
+  free_lock(lock);
 }
 
-hf_status hf_lease_check(hf_lease *lease, hf_error *err) {
+hf_status hf_lock_check(hf_lock *lock, hf_error *err) {
   char holder[HOLDER_MAX];
   hf_error own;
   if (!err) err = &own;
   hf_status status = HF_OK;
-  pthread_mutex_lock(&lock);
-  if (lease->fd < 0) {
+  pthread_mutex_lock(&mutex);
+  if (lock->fd < 0) {
     status =
-        hf__fail(err, HF_CLOSED, "the lease of %s stays with the process that acquired it, before fork()", lease->path);
-  } else if (is_at(lease->path, lease->fd)) {
-    futimens(lease->fd, NULL); /* a folder that is cleaned of old files keeps it */
+        hf__fail(err, HF_CLOSED, "the lock of %s stays with the process that acquired it, before fork()", lock->path);
+  } else if (is_at(lock->path, lock->fd)) {
+    futimens(lock->fd, NULL); /* a folder that is cleaned of old files keeps it */
   } else {
-    int before = lease->fd;
-    status = try_lease(lease, holder, err);
+    int before = lock->fd;
+    status = try_acquire(lock, holder, err);
     if (status == HF_OK) {
       close(before);
-      write_holder(lease->fd, lease->who);
+      write_holder(lock->fd, lock->who);
     }
   }
-  pthread_mutex_unlock(&lock);
-  return status == HF_BUSY ? fail_held(lease->path, holder, err) : status;
+  pthread_mutex_unlock(&mutex);
+  return status == HF_BUSY ? fail_held(lock->path, holder, err) : status;
 }
 
-const char *hf_lease_path(const hf_lease *lease) { return lease->path; }
+const char *hf_lock_path(const hf_lock *lock) { return lock->path; }
 
 /* ---- looking */
 
@@ -344,7 +344,7 @@ static int open_to_look(const char *path, int *fd) {
   return 0;
 }
 
-/* Under `lock`. */
+/* Under `mutex`. */
 static hf_status look(const char *path, bool *held, char holder[HOLDER_MAX], hf_error *err) {
   for (int unlinked = 0; unlinked < UNLINKED_MAX; unlinked++) {
     int fd, number = open_to_look(path, &fd);
@@ -361,27 +361,27 @@ static hf_status look(const char *path, bool *held, char holder[HOLDER_MAX], hf_
   return HF_OK;
 }
 
-hf_status hf_lease_look(const char *path, bool *held, char *holder, size_t capacity, hf_error *err) {
+hf_status hf_lock_look(const char *path, bool *held, char *holder, size_t capacity, hf_error *err) {
   char text[HOLDER_MAX] = "";
   hf_error own;
   if (!err) err = &own;
   *held = false;
   if (capacity) *holder = '\0';
   if (!path || !*path) return hf__fail(err, HF_INVALID_ARGUMENT, "the path of the lock file is empty: give one");
-  pthread_mutex_lock(&lock);
+  pthread_mutex_lock(&mutex);
   hf_status status = look(path, held, text, err);
-  pthread_mutex_unlock(&lock);
+  pthread_mutex_unlock(&mutex);
   if (*held && capacity) hf__copy_text(holder, capacity, text, strlen(text));
   return status;
 }
 
 /* ---- where there is no folder to put lock files in */
 
-hf_status hf__lease_folder(char out[HF__LEASE_FOLDER_MAX], hf_error *err) {
+hf_status hf__lock_folder(char out[HF__LOCK_FOLDER_MAX], hf_error *err) {
   struct stat st;
   /* /run/lock is made for this: nobody cleans it of old files, and services with a /tmp of their own see it. */
   const char *above = access("/run/lock", W_OK | X_OK) == 0 ? "/run/lock" : "/tmp";
-  snprintf(out, HF__LEASE_FOLDER_MAX, "%s/holdfast-%lu", above, (unsigned long)geteuid());
+  snprintf(out, HF__LOCK_FOLDER_MAX, "%s/holdfast-%lu", above, (unsigned long)geteuid());
   if (mkdir(out, 0700) && errno != EEXIST) return fail_errno(errno, "make the folder of", out, err);
   int fd = open(out, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   bool ours = fd >= 0 && fstat(fd, &st) == 0 && st.st_uid == geteuid();

@@ -1,26 +1,26 @@
 /* SPDX-License-Identifier: MIT
  *
- * Leases from inside the library: what the Lua binding needs beside the public functions.
+ * Process locks from inside the library: what the Lua binding needs beside the public functions.
  */
 #ifndef HF_BASE_PROCESS_LOCK_H
 #define HF_BASE_PROCESS_LOCK_H
 
 #include "holdfast/holdfast.h"
 
-#define HF__LEASE_FOLDER_MAX 64
+#define HF__LOCK_FOLDER_MAX 64
 
 /* The folder of this user's lock files on this machine, for what is in no folder: made where it is missing, and
  * nobody else's.  It is the same for all processes of the user, whatever their environment is: two that looked in
- * different places would both get the lease.  HF_IO: somebody else has made it. */
-hf_status hf__lease_folder(char out[HF__LEASE_FOLDER_MAX], hf_error *err);
+ * different places would both get the lock.  HF_IO: somebody else has made it. */
+hf_status hf__lock_folder(char out[HF__LOCK_FOLDER_MAX], hf_error *err);
 
-/* Told of a lease that is held: its lock file, and what hf_lease_look() says of the holder.  Both live as long as the
+/* Told of a lock that is held: its lock file, and what hf_lock_look() says of the holder.  Both live as long as the
  * call.  False: out of memory. */
-typedef bool (*hf__lease_found_fn)(void *arg, const char *path, const char *holder);
+typedef bool (*hf__lock_found_fn)(void *arg, const char *path, const char *holder);
 
-/* Finds the leases that are held in a folder and in those below it, which need not exist, and calls found() for each.
+/* Finds the locks that are held in a folder and in those below it, which need not exist, and calls found() for each.
  * Files whose names do not end in ".lock", folders whose names begin with a dot, and symbolic links are passed over.
  * What cannot be looked at does not end the search; the first such failure is returned when the rest has been seen. */
-hf_status hf__lease_find(const char *folder, hf__lease_found_fn found, void *arg, hf_error *err);
+hf_status hf__lock_find(const char *folder, hf__lock_found_fn found, void *arg, hf_error *err);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The leases that are held in a folder.  Looking follows no symbolic links and makes nothing; folders and files may
+ * The locks that are held in a folder.  Looking follows no symbolic links and makes nothing; folders and files may
  * come and go meanwhile.
  */
 #include <dirent.h>
@@ -16,12 +16,12 @@
 #include "holdfast/backend.h"
 
 enum {
-  DEPTH_MAX = 8, /* folders below the first; those of leases have two */
+  DEPTH_MAX = 8, /* folders below the first; those of locks have two */
   HOLDER_MAX = 512
 };
 
 struct search {
-  hf__lease_found_fn found;
+  hf__lock_found_fn found;
   void *arg;
   hf_status failed; /* of the first thing that could not be looked at */
   hf_error *err;
@@ -50,7 +50,7 @@ static void look_at(struct search *s, const char *path) {
   bool held;
   char holder[HOLDER_MAX];
   hf_error err;
-  hf_status status = hf_lease_look(path, &held, holder, sizeof holder, &err);
+  hf_status status = hf_lock_look(path, &held, holder, sizeof holder, &err);
   if (status) note(s, status, &err);
   if (held && !s->found(s->arg, path, holder)) note_memory(s);
 }
@@ -84,7 +84,7 @@ static void search_folder(struct search *s, const char *folder, int depth) {
   closedir(dir);
 }
 
-hf_status hf__lease_find(const char *folder, hf__lease_found_fn found, void *arg, hf_error *err) {
+hf_status hf__lock_find(const char *folder, hf__lock_found_fn found, void *arg, hf_error *err) {
   hf_error own;
   struct search s = {found, arg, HF_OK, err ? err : &own};
   search_folder(&s, folder, 0);

@@ -472,68 +472,68 @@ typedef bool (*hf_verify_fn)(void *arg, hf_slice entity_name, const hf_entry *en
 HF_API hf_status hf_store_verify(hf_store *store, hf_slice entity_name, bool dry_run, hf_verify_fn fn, void *arg,
                                  hf_verify_report *report, hf_error *err);
 
-/* ------------------------------------------------------------------ leases */
+/* ------------------------------------------------------------------- locks */
 
 /* A name that one holder at a time may own, such as "the process that trades BTCUSDT".  The name is the path of a lock
  * file; whoever asks for the same file asks for the same name.
  *
- *     hf_lease *lease;
- *     if (hf_lease_acquire("./data/.lease/trader.lock", "bot", 0, &lease, &err)) return failed(&err);
+ *     hf_lock *lock;
+ *     if (hf_lock_acquire("./data/.lease/trader.lock", "bot", 0, &lock, &err)) return failed(&err);
  *     ...
- *     hf_lease_release(lease);
+ *     hf_lock_release(lock);
  *
- * The kernel holds it for the process: when that ends, however it ends, kill -9 included, the lease is free.  Process
+ * The kernel holds it for the process: when that ends, however it ends, kill -9 included, the lock is free.  Process
  * ids decide nothing.  Two acquisitions in one process conflict like those of two processes.
  *
- * What it does not do.  It keeps nobody from the data who does not ask for the lease.  Whoever deletes the lock file
- * of a living holder can let a second one in: hf_lease_check() makes the file again, or says who has the lease now.  It
+ * What it does not do.  It keeps nobody from the data who does not ask for the lock.  Whoever deletes the lock file
+ * of a living holder can let a second one in: hf_lock_check() makes the file again, or says who has the lock now.  It
  * holds on one machine, and between machines only as far as the filesystem's locks do.
  *
- * Fork.  A lease stays with the process that acquired it.  A child, of fork() or of exec(), has no share in it: it
+ * Fork.  A lock stays with the process that acquired it.  A child, of fork() or of exec(), has no share in it: it
  * does not keep it alive, and releasing it there only frees memory.  A program that becomes a daemon acquires its
- * leases afterwards.
+ * locks afterwards.
  *
- * Threads.  Leases may be acquired and released in any thread. */
-typedef struct hf_lease hf_lease;
+ * Threads.  Locks may be acquired and released in any thread. */
+typedef struct hf_lock hf_lock;
 
-/* Acquires the lease, or says who has it.
+/* Acquires the lock, or says who has it.
  *   path        the lock file.  It and missing folders above it are made, with the modes that the umask leaves of 0666
  *               and 0777; a relative path is resolved now.  A file that is there and is no lock file is refused
  *   who         what the holder is, for the message that others get: "Live.run of bot.lua".  Any bytes: control
  *               characters are replaced, and it is cut to 200.  NULL: nothing
  *   timeout_ms  how long to wait for a holder to release it; 0: not at all
- *   out         receives the lease; NULL on failure
+ *   out         receives the lock; NULL on failure
  * Errors: HF_BUSY names the holder ("... is held by process 1234 on host alpha (Live.run of bot.lua, since
  * 2026-02-07T22:03:00Z): end that one first"), err->cause being that from "process" to the parenthesis, or, where a
  * holder has not yet said who it is, "".  HF_UNSUPPORTED: the filesystem has no locks.  HF_INVALID_ARGUMENT: no file
  * can be at the path, or one of something else is.  HF_IO, HF_FULL. */
-HF_API hf_status hf_lease_acquire(const char *path, const char *who, unsigned timeout_ms, hf_lease **out,
+HF_API hf_status hf_lock_acquire(const char *path, const char *who, unsigned timeout_ms, hf_lock **out,
                                   hf_error *err);
 
 /* Whether it still is what others ask for.  Where somebody has deleted its file, the file is made again; a holder that
  * runs for long calls this now and then, which also keeps its file young.
  * Errors: HF_BUSY: somebody else acquired it meanwhile, and is named as above; this holder has lost it.  HF_CLOSED: in
  * a child process.  HF_IO, HF_FULL. */
-HF_API hf_status hf_lease_check(hf_lease *lease, hf_error *err);
+HF_API hf_status hf_lock_check(hf_lock *lock, hf_error *err);
 
-/* Releases the lease, deletes its file, and frees it.  NULL is ignored.  Nothing needs to be released before the
- * process ends; the file stays behind then, which does no harm. */
-HF_API void hf_lease_release(hf_lease *lease);
+/* Releases the lock, deletes its file, and frees it.  NULL is ignored.  Nothing needs to be released before the
+ * process ends; the file stays there then, which does no harm. */
+HF_API void hf_lock_release(hf_lock *lock);
 
 /* The lock file as an absolute path.  Valid until the release. */
-HF_API const char *hf_lease_path(const hf_lease *lease);
+HF_API const char *hf_lock_path(const hf_lock *lock);
 
-/* Says who holds a lease, without acquiring it: nothing is made, changed or deleted, and nobody who acquires it
- * meanwhile is refused.  A lock file that a killed process left behind is no lease.  What it says was true a moment
- * ago; who has to be sure that nobody comes in between acquires a lease of its own that the other looks at.
+/* Says who holds a lock, without acquiring it: nothing is made, changed or deleted, and nobody who acquires it
+ * meanwhile is refused.  A lock file that a killed process left is not held.  What it says was true a moment
+ * ago; who has to be sure that nobody comes in between acquires a lock of its own that the other looks at.
  *   path      the lock file, which need not exist; a relative path is relative to the working directory
  *   held      receives whether somebody holds it: another process, or this one
- *   holder    receives who does, in the words of err->cause of hf_lease_acquire(); "" where nobody does, and where a
+ *   holder    receives who does, in the words of err->cause of hf_lock_acquire(); "" where nobody does, and where a
  *             holder has not yet said who it is.  512 bytes are enough; less is cut
  *   capacity  bytes of holder; 0: it is not wanted
  * Errors: HF_IO: the file cannot be read, because it is another user's, for example; HF_UNSUPPORTED: the filesystem has
  * no locks; HF_INVALID_ARGUMENT: no path. */
-HF_API hf_status hf_lease_look(const char *path, bool *held, char *holder, size_t capacity, hf_error *err);
+HF_API hf_status hf_lock_look(const char *path, bool *held, char *holder, size_t capacity, hf_error *err);
 
 /* -------------------------------------------------------------------- JSON */
 

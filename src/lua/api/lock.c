@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Leases for scripts: holdfast.core.lease(path, who [, timeoutMs]).  The object releases when it is collected, so that
- * an error on the way does not keep the name.  Who only wants to know asks leaseHolder(path) and leasesIn(folder).
+ * Process locks for scripts, which know them as leases: holdfast.core.lease(path, who [, timeoutMs]).  The object
+ * releases when it is collected, so that an error on the way does not keep the name.  Who only wants to know asks
+ * leaseHolder(path) and leasesIn(folder).
  */
 #include <lauxlib.h>
 #include <limits.h>
@@ -16,39 +17,39 @@
 #include "lua/state/error.h"
 #include "lua/state/register.h"
 
-#define LEASE_TYPE "holdfast.lease"
+#define LOCK_TYPE "holdfast.lease"
 
 enum { HOLDER_MAX = 512 };
 
-struct lease_box {
-  hf_lease *lease; /* NULL once it is released */
+struct lock_box {
+  hf_lock *lock; /* NULL once it is released */
 };
 
 /* lease:release() */
-static int lhf_lease_release(lua_State *L) {
-  struct lease_box *box = luaL_checkudata(L, 1, LEASE_TYPE);
-  hf_lease *lease = box->lease;
-  box->lease = NULL;
-  hf_lease_release(lease);
+static int lhf_lock_release(lua_State *L) {
+  struct lock_box *box = luaL_checkudata(L, 1, LOCK_TYPE);
+  hf_lock *lock = box->lock;
+  box->lock = NULL;
+  hf_lock_release(lock);
   return 0;
 }
 
 /* lease:check() */
-static int lhf_lease_check(lua_State *L) {
+static int lhf_lock_check(lua_State *L) {
   hf_error err;
-  const struct lease_box *box = luaL_checkudata(L, 1, LEASE_TYPE);
-  if (!box->lease) {
+  const struct lock_box *box = luaL_checkudata(L, 1, LOCK_TYPE);
+  if (!box->lock) {
     hf__fail(&err, HF_CLOSED, "the lease is released");
     hfL_raise(L, &err);
   }
-  if (hf_lease_check(box->lease, &err)) hfL_raise(L, &err);
+  if (hf_lock_check(box->lock, &err)) hfL_raise(L, &err);
   return 0;
 }
 
-static int lease_text(lua_State *L) {
-  const struct lease_box *box = luaL_checkudata(L, 1, LEASE_TYPE);
-  if (box->lease)
-    lua_pushfstring(L, "lease of %s", hf_lease_path(box->lease));
+static int lock_text(lua_State *L) {
+  const struct lock_box *box = luaL_checkudata(L, 1, LOCK_TYPE);
+  if (box->lock)
+    lua_pushfstring(L, "lease of %s", hf_lock_path(box->lock));
   else
     lua_pushliteral(L, "lease (released)");
   return 1;
@@ -69,7 +70,7 @@ static unsigned check_timeout(lua_State *L, int index) {
 }
 
 /* lease(path, who [, timeoutMs]) -> lease */
-static int lhf_lease(lua_State *L) {
+static int lhf_lock(lua_State *L) {
   hf_error err;
   char who[256];
   size_t size;
@@ -81,21 +82,21 @@ static int lhf_lease(lua_State *L) {
   if (size >= sizeof who) size = sizeof who - 1; /* more is cut off anyway */
   for (size_t i = 0; i < size; i++) who[i] = text[i] ? text[i] : ' ';
   who[size] = '\0';
-  struct lease_box *box = lua_newuserdata(L, sizeof *box);
-  box->lease = NULL;
-  luaL_getmetatable(L, LEASE_TYPE);
+  struct lock_box *box = lua_newuserdata(L, sizeof *box);
+  box->lock = NULL;
+  luaL_getmetatable(L, LOCK_TYPE);
   lua_setmetatable(L, -2);
-  if (hf_lease_acquire(path, who, timeout, &box->lease, &err)) hfL_raise(L, &err);
+  if (hf_lock_acquire(path, who, timeout, &box->lock, &err)) hfL_raise(L, &err);
   return 1;
 }
 
 /* leaseHolder(path) -> holder or nil */
-static int lhf_lease_holder(lua_State *L) {
+static int lhf_lock_holder(lua_State *L) {
   bool held;
   char holder[HOLDER_MAX];
   hf_error err;
   const char *path = check_path(L, "leaseHolder: the path of the lock file");
-  if (hf_lease_look(path, &held, holder, sizeof holder, &err)) hfL_raise(L, &err);
+  if (hf_lock_look(path, &held, holder, sizeof holder, &err)) hfL_raise(L, &err);
   if (!held) return 0;
   lua_pushstring(L, holder);
   return 1;
@@ -126,11 +127,11 @@ static bool add_found(void *page, const char *path, const char *holder) {
 }
 
 /* leasesIn(folder) -> {{path=, holder=}, ...}, error or nil */
-static int lhf_leases_in(lua_State *L) {
+static int lhf_locks_in(lua_State *L) {
   hf_error err;
   const char *folder = check_path(L, "leasesIn: the folder");
   hf_page *page = push_page(L);
-  hf_status status = hf__lease_find(folder, add_found, page, &err);
+  hf_status status = hf__lock_find(folder, add_found, page, &err);
   size_t count;
   const hf_entry *found = hf_page_entries(page, &count);
   lua_createtable(L, (int)count, 0);
@@ -148,25 +149,25 @@ static int lhf_leases_in(lua_State *L) {
 }
 
 /* leaseFolder() -> path */
-static int lhf_lease_folder(lua_State *L) {
+static int lhf_lock_folder(lua_State *L) {
   hf_error err;
-  char folder[HF__LEASE_FOLDER_MAX];
-  if (hf__lease_folder(folder, &err)) hfL_raise(L, &err);
+  char folder[HF__LOCK_FOLDER_MAX];
+  if (hf__lock_folder(folder, &err)) hfL_raise(L, &err);
   lua_pushstring(L, folder);
   return 1;
 }
 
-void hfL_lease_open(lua_State *L, int cx) {
-  static const luaL_Reg methods[] = {{"release", lhf_lease_release}, {"check", lhf_lease_check}, {NULL, NULL}};
-  static const luaL_Reg functions[] = {{"lease", lhf_lease},
-                                       {"leaseFolder", lhf_lease_folder},
-                                       {"leaseHolder", lhf_lease_holder},
-                                       {"leasesIn", lhf_leases_in},
+void hfL_lock_open(lua_State *L, int cx) {
+  static const luaL_Reg methods[] = {{"release", lhf_lock_release}, {"check", lhf_lock_check}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"lease", lhf_lock},
+                                       {"leaseFolder", lhf_lock_folder},
+                                       {"leaseHolder", lhf_lock_holder},
+                                       {"leasesIn", lhf_locks_in},
                                        {NULL, NULL}};
-  luaL_newmetatable(L, LEASE_TYPE);
-  lua_pushcfunction(L, lhf_lease_release);
+  luaL_newmetatable(L, LOCK_TYPE);
+  lua_pushcfunction(L, lhf_lock_release);
   lua_setfield(L, -2, "__gc");
-  lua_pushcfunction(L, lease_text);
+  lua_pushcfunction(L, lock_text);
   lua_setfield(L, -2, "__tostring");
   lua_newtable(L);
   hfL_register(L, cx, methods);

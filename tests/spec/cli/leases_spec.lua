@@ -153,7 +153,7 @@ describe("the command, and a strategy host that runs on the store", function()
     local second = startHost(("signals.useLmdb(%q)"):format(store), "ETHUSDT")
     finally(function() second:kill() end)
     local result = run("put", store, "signal", "x", "2")
-    assert.matches("%(and 1 more lease%)", result.stderr)
+    assert.matches("%(and 1 more lock%)", result.stderr)
   end)
 
   it("knows a class on the same directory, and the store below it", function()

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --
 -- Leases as scripts see them: one holder at a time, in this process and in others, and nothing that stores mind.
--- tests/unit/base/test_lease.c has what happens to lock files and to children.
+-- tests/unit/base/test_process_lock.c has what happens to lock files and to children.
 
 local another = require("support.another")
 local core = require("holdfast.core")

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Leases: one holder at a time, for as long as its process lives, whatever happens to the lock file, to the process
- * and to its children.
+ * Process locks: one holder at a time, for as long as its process lives, whatever happens to the lock file, to the
+ * process and to its children.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -42,21 +42,21 @@ static int teardown_directory(void **state) {
 #define IN_DIRECTORY(test)                                                                                             \
   { #test, test, setup_directory, teardown_directory, NULL }
 
-static hf_lease *acquire(const char *path, const char *who) {
+static hf_lock *acquire(const char *path, const char *who) {
   hf_error err;
-  hf_lease *lease;
-  OK(hf_lease_acquire(path, who, 0, &lease, &err));
-  assert_non_null(lease);
-  return lease;
+  hf_lock *lock;
+  OK(hf_lock_acquire(path, who, 0, &lock, &err));
+  assert_non_null(lock);
+  return lock;
 }
 
-static void assert_free(const char *path) { hf_lease_release(acquire(path, "probe")); }
+static void assert_free(const char *path) { hf_lock_release(acquire(path, "probe")); }
 
 static void assert_held(const char *path) {
   hf_error err;
-  hf_lease *lease;
-  FAILS(HF_BUSY, hf_lease_acquire(path, "probe", 0, &lease, &err));
-  assert_null(lease);
+  hf_lock *lock;
+  FAILS(HF_BUSY, hf_lock_acquire(path, "probe", 0, &lock, &err));
+  assert_null(lock);
 }
 
 static void write_file(const char *path, const char *text) {
@@ -116,8 +116,8 @@ static void end_child(struct child c, int how) {
 }
 
 static void hold(const char *path) {
-  hf_lease *lease;
-  if (hf_lease_acquire(path, "the child", 0, &lease, NULL)) _exit(1);
+  hf_lock *lock;
+  if (hf_lock_acquire(path, "the child", 0, &lock, NULL)) _exit(1);
 }
 
 static void hold_nothing(const char *path) { (void)path; }
@@ -126,11 +126,11 @@ static void hold_nothing(const char *path) { (void)path; }
 
 static void a_name_has_one_holder(void **state) {
   hf_error err;
-  hf_lease *second;
+  hf_lock *second;
   const char *path = text_of("%s/a.lock", (char *)*state);
-  hf_lease *first = acquire(path, "Live.run of bot.lua");
-  assert_string_equal(hf_lease_path(first), path);
-  FAILS(HF_BUSY, hf_lease_acquire(path, "other", 0, &second, &err));
+  hf_lock *first = acquire(path, "Live.run of bot.lua");
+  assert_string_equal(hf_lock_path(first), path);
+  FAILS(HF_BUSY, hf_lock_acquire(path, "other", 0, &second, &err));
   assert_null(second);
   assert_true(err.retryable);
   CONTAINS(err.message, text_of("%s is held by process %ld on host ", path, (long)getpid()));
@@ -138,19 +138,19 @@ static void a_name_has_one_holder(void **state) {
   CONTAINS(err.message, "Z): end that one first");
   assert_int_equal(strncmp(err.cause, "process ", 8), 0);
   assert_string_equal(err.cause + strlen(err.cause) - 2, "Z)");
-  assert_int_equal(hf_lease_acquire(path, "other", 0, &second, NULL), HF_BUSY);
-  hf_lease *beside = acquire(text_of("%s/b.lock", (char *)*state), NULL);
-  hf_lease_release(beside);
-  hf_lease_release(first);
-  hf_lease_release(NULL);
+  assert_int_equal(hf_lock_acquire(path, "other", 0, &second, NULL), HF_BUSY);
+  hf_lock *beside = acquire(text_of("%s/b.lock", (char *)*state), NULL);
+  hf_lock_release(beside);
+  hf_lock_release(first);
+  hf_lock_release(NULL);
   assert_free(path);
 }
 
-static void released_leases_leave_no_file(void **state) {
+static void released_locks_leave_no_file(void **state) {
   const char *path = text_of("%s/a.lock", (char *)*state);
-  hf_lease *lease = acquire(path, "x");
+  hf_lock *lock = acquire(path, "x");
   assert_int_equal(access(path, F_OK), 0);
-  hf_lease_release(lease);
+  hf_lock_release(lock);
   assert_int_equal(access(path, F_OK), -1);
 }
 
@@ -158,27 +158,27 @@ static void missing_folders_are_made(void **state) {
   struct stat st;
   const char *folder = text_of("%s/.lease/signal/main", (char *)*state);
   mode_t before = umask(027);
-  hf_lease *lease = acquire(text_of("%s/BTC.lock", folder), "x");
+  hf_lock *lock = acquire(text_of("%s/BTC.lock", folder), "x");
   umask(before);
   assert_int_equal(stat(folder, &st), 0);
   assert_int_equal(st.st_mode & 0777, 0750);
   assert_int_equal(stat(text_of("%s/BTC.lock", folder), &st), 0);
   assert_int_equal(st.st_mode & 0777, 0640);
-  hf_lease_release(lease);
+  hf_lock_release(lock);
 }
 
 static void a_relative_path_is_resolved_at_once(void **state) {
   hf_error err;
   char before[4096];
-  hf_lease *lease;
+  hf_lock *lock;
   assert_non_null(getcwd(before, sizeof before));
   assert_int_equal(chdir(*state), 0);
-  hf_status status = hf_lease_acquire("sub/a.lock", "x", 0, &lease, &err);
+  hf_status status = hf_lock_acquire("sub/a.lock", "x", 0, &lock, &err);
   assert_int_equal(chdir(before), 0);
   OK(status);
   const char *path = text_of("%s/sub/a.lock", (char *)*state);
   assert_held(path);
-  hf_lease_release(lease);
+  hf_lock_release(lock);
   assert_int_equal(access(path, F_OK), -1);
 }
 
@@ -201,14 +201,14 @@ static void what_others_are_told_is_fit_to_print(void **state) {
     memset(longest, 'x', sizeof longest);
     longest[sizeof longest - 1] = '\0';
     hf_error err;
-    hf_lease *second, *first = acquire(path, last ? longest : cases[i].who);
-    FAILS(HF_BUSY, hf_lease_acquire(path, "other", 0, &second, &err));
+    hf_lock *second, *first = acquire(path, last ? longest : cases[i].who);
+    FAILS(HF_BUSY, hf_lock_acquire(path, "other", 0, &second, &err));
     CONTAINS(err.message, last ? "xxx..., since " : cases[i].shown);
     CONTAINS(err.message, "): end that one first");
     if (!last && (!cases[i].who || !*cases[i].who)) CONTAINS(err.message, " (since ");
     assert_true(strlen(err.message) < 1000);
     for (const char *c = err.message; *c; c++) assert_false((unsigned char)*c < 0x20 || *c == 0x7f);
-    hf_lease_release(first);
+    hf_lock_release(first);
   }
 }
 
@@ -217,11 +217,11 @@ static void a_holder_that_has_not_said_who_it_is_is_not_named(void **state) {
   const char *path = text_of("%s/a.lock", (char *)*state);
   for (size_t i = 0; i < sizeof contents / sizeof *contents; i++) {
     hf_error err;
-    hf_lease *lease;
+    hf_lock *lock;
     write_file(path, contents[i]);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     assert_int_equal(flock(fd, LOCK_EX), 0);
-    FAILS(HF_BUSY, hf_lease_acquire(path, "x", 0, &lease, &err));
+    FAILS(HF_BUSY, hf_lock_acquire(path, "x", 0, &lock, &err));
     assert_string_equal(err.message, text_of("%s is held already: end what holds it first", path));
     assert_string_equal(err.cause, "");
     close(fd);
@@ -232,22 +232,22 @@ static void a_holder_that_has_not_said_who_it_is_is_not_named(void **state) {
 
 static void a_file_of_something_else_is_left_alone(void **state) {
   hf_error err;
-  hf_lease *lease;
+  hf_lock *lock;
   const char *path = text_of("%s/bot.lua", (char *)*state);
   write_file(path, "return 1 -- a script\n");
-  FAILS(HF_INVALID_ARGUMENT, hf_lease_acquire(path, "x", 0, &lease, &err));
+  FAILS(HF_INVALID_ARGUMENT, hf_lock_acquire(path, "x", 0, &lock, &err));
   CONTAINS(err.message, "is a file of something else");
   assert_string_equal(read_file(path), "return 1 -- a script\n");
   write_file(path, "short");
-  FAILS(HF_INVALID_ARGUMENT, hf_lease_acquire(path, "x", 0, &lease, &err));
-  FAILS(HF_INVALID_ARGUMENT, hf_lease_acquire(*state, "x", 0, &lease, &err));
-  FAILS(HF_INVALID_ARGUMENT, hf_lease_acquire(text_of("%s/a.lock", path), "x", 0, &lease, &err));
-  FAILS(HF_INVALID_ARGUMENT, hf_lease_acquire("", "x", 0, &lease, &err));
-  FAILS(HF_INVALID_ARGUMENT, hf_lease_acquire(NULL, "x", 0, &lease, &err));
+  FAILS(HF_INVALID_ARGUMENT, hf_lock_acquire(path, "x", 0, &lock, &err));
+  FAILS(HF_INVALID_ARGUMENT, hf_lock_acquire(*state, "x", 0, &lock, &err));
+  FAILS(HF_INVALID_ARGUMENT, hf_lock_acquire(text_of("%s/a.lock", path), "x", 0, &lock, &err));
+  FAILS(HF_INVALID_ARGUMENT, hf_lock_acquire("", "x", 0, &lock, &err));
+  FAILS(HF_INVALID_ARGUMENT, hf_lock_acquire(NULL, "x", 0, &lock, &err));
   const char *link = text_of("%s/link.lock", (char *)*state), *fifo = text_of("%s/fifo.lock", (char *)*state);
   assert_int_equal(symlink("target", link) + mkfifo(fifo, 0666), 0);
-  FAILS(HF_INVALID_ARGUMENT, hf_lease_acquire(link, "x", 0, &lease, &err));
-  FAILS(HF_INVALID_ARGUMENT, hf_lease_acquire(fifo, "x", 0, &lease, &err));
+  FAILS(HF_INVALID_ARGUMENT, hf_lock_acquire(link, "x", 0, &lock, &err));
+  FAILS(HF_INVALID_ARGUMENT, hf_lock_acquire(fifo, "x", 0, &lock, &err));
   assert_int_equal(access(text_of("%s/target", (char *)*state), F_OK), -1);
 }
 
@@ -255,27 +255,27 @@ static void a_file_that_was_left_behind_is_taken_over(void **state) {
   const char *path = text_of("%s/a.lock", (char *)*state);
   char zeros[40] = {0};
   write_file(path, "holdfast lease\nprocess 1 on host elsewhere (an old one, since then)\nand a line more\n");
-  hf_lease *lease = acquire(path, "new");
+  hf_lock *lock = acquire(path, "new");
   CONTAINS(read_file(path), "(new, since ");
   assert_null(strstr(read_file(path), "line more"));
-  hf_lease_release(lease);
+  hf_lock_release(lock);
   int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666); /* what a power cut can leave */
   assert_int_equal(write(fd, zeros, sizeof zeros), sizeof zeros);
   close(fd);
   assert_free(path);
 }
 
-static void a_file_that_somebody_deleted_is_not_mistaken_for_the_lease(void **state) {
-  hf_lease *second;
+static void a_file_that_somebody_deleted_is_not_mistaken_for_the_lock(void **state) {
+  hf_lock *second;
   hf_error err;
   const char *path = text_of("%s/a.lock", (char *)*state);
-  hf_lease *first = acquire(path, "first");
+  hf_lock *first = acquire(path, "first");
   assert_int_equal(unlink(path), 0);
-  OK(hf_lease_acquire(path, "second", 0, &second, &err)); /* the header warns of it */
-  hf_lease_release(first);
+  OK(hf_lock_acquire(path, "second", 0, &second, &err)); /* the header warns of it */
+  hf_lock_release(first);
   assert_int_equal(access(path, F_OK), 0); /* the second one's */
   assert_held(path);
-  hf_lease_release(second);
+  hf_lock_release(second);
   assert_int_equal(access(path, F_OK), -1);
 }
 
@@ -284,9 +284,9 @@ static void filesystems_without_locks_are_unsupported(void **state) {
   const char *path = text_of("%s/a.lock", (char *)*state);
   for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
     hf_error err;
-    hf_lease *lease;
+    hf_lock *lock;
     flock_fails_with = numbers[i];
-    hf_status status = hf_lease_acquire(path, "x", 1000, &lease, &err);
+    hf_status status = hf_lock_acquire(path, "x", 1000, &lock, &err);
     flock_fails_with = 0;
     FAILS(HF_UNSUPPORTED, status);
     CONTAINS(err.message, "has no locks");
@@ -296,39 +296,39 @@ static void filesystems_without_locks_are_unsupported(void **state) {
 
 /* ---- waiting */
 
-static void *release_soon(void *lease) {
+static void *release_soon(void *lock) {
   usleep(60 * 1000);
-  hf_lease_release(lease);
+  hf_lock_release(lock);
   return NULL;
 }
 
-static void waiting_ends_with_the_lease_or_with_the_timeout(void **state) {
+static void waiting_ends_with_the_lock_or_with_the_timeout(void **state) {
   hf_error err;
-  hf_lease *second;
+  hf_lock *second;
   pthread_t thread;
   const char *path = text_of("%s/a.lock", (char *)*state);
-  hf_lease *first = acquire(path, "first");
+  hf_lock *first = acquire(path, "first");
   int64_t begin = now_ms();
-  FAILS(HF_BUSY, hf_lease_acquire(path, "second", 80, &second, &err));
+  FAILS(HF_BUSY, hf_lock_acquire(path, "second", 80, &second, &err));
   int64_t waited = now_ms() - begin;
   assert_in_range(waited, 79, 5000);
   CONTAINS(err.message, "(first, since ");
   assert_int_equal(pthread_create(&thread, NULL, release_soon, first), 0);
-  OK(hf_lease_acquire(path, "second", 20000, &second, &err));
+  OK(hf_lock_acquire(path, "second", 20000, &second, &err));
   assert_in_range(now_ms() - begin - waited, 50, 10000);
   pthread_join(thread, NULL);
   assert_held(path);
-  hf_lease_release(second);
+  hf_lock_release(second);
 }
 
-/* Threads that take the lease again and again, unlinking and making the file each time. */
+/* Threads that take the lock again and again, unlinking and making the file each time. */
 static atomic_int inside, taken, refused;
 
 static void *take_often(void *path) {
   for (int i = 0; i < 200; i++) {
     hf_error err;
-    hf_lease *lease;
-    hf_status status = hf_lease_acquire(path, "a thread", i % 2 ? 20000 : 0, &lease, &err);
+    hf_lock *lock;
+    hf_status status = hf_lock_acquire(path, "a thread", i % 2 ? 20000 : 0, &lock, &err);
     if (status == HF_BUSY && i % 2 == 0) continue;
     if (status || atomic_fetch_add(&inside, 1) != 0) {
       fprintf(stderr, "%s\n", status ? err.message : "two holders");
@@ -336,7 +336,7 @@ static void *take_often(void *path) {
     }
     atomic_fetch_add(&taken, 1);
     atomic_fetch_sub(&inside, 1);
-    hf_lease_release(lease);
+    hf_lock_release(lock);
   }
   return NULL;
 }
@@ -352,15 +352,15 @@ static void no_two_threads_hold_it_while_its_file_comes_and_goes(void **state) {
 }
 
 /* Processes that do so without a pause between two attempts: a lost update would mean two holders. */
-static void count_under_lease(const char *directory, int rounds) {
+static void count_under_lock(const char *directory, int rounds) {
   char path[4200], counter[4200];
   snprintf(path, sizeof path, "%s/a.lock", directory);
   snprintf(counter, sizeof counter, "%s/counter", directory);
   for (int i = 0; i < rounds; i++) {
-    hf_lease *lease;
+    hf_lock *lock;
     long n = 0;
     hf_status status;
-    do status = hf_lease_acquire(path, "a process", 0, &lease, NULL);
+    do status = hf_lock_acquire(path, "a process", 0, &lock, NULL);
     while (status == HF_BUSY);
     if (status) _exit(1);
     int fd = open(counter, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
@@ -368,7 +368,7 @@ static void count_under_lease(const char *directory, int rounds) {
     n++;
     if (pwrite(fd, &n, sizeof n, 0) != sizeof n) _exit(3);
     close(fd);
-    hf_lease_release(lease);
+    hf_lock_release(lock);
   }
 }
 
@@ -378,7 +378,7 @@ static void no_update_is_lost_between_processes(void **state) {
   for (int i = 0; i < PROCESSES; i++) {
     children[i] = fork();
     if (children[i] == 0) {
-      count_under_lease(*state, ROUNDS);
+      count_under_lock(*state, ROUNDS);
       _exit(0);
     }
   }
@@ -396,32 +396,32 @@ static void no_update_is_lost_between_processes(void **state) {
 
 /* ---- processes */
 
-static void a_lease_ends_with_its_process_however_that_ends(void **state) {
+static void a_lock_ends_with_its_process_however_that_ends(void **state) {
   static const int ends[] = {0, SIGKILL, SIGTERM, SIGABRT};
   const char *path = text_of("%s/a.lock", (char *)*state);
   for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
     hf_error err;
-    hf_lease *lease;
+    hf_lock *lock;
     struct child c = start_child(hold, path);
-    FAILS(HF_BUSY, hf_lease_acquire(path, "x", 0, &lease, &err));
+    FAILS(HF_BUSY, hf_lock_acquire(path, "x", 0, &lock, &err));
     CONTAINS(err.message, text_of("is held by process %ld on host ", (long)c.pid));
     CONTAINS(err.message, "(the child, since ");
     end_child(c, ends[i]);
     assert_int_equal(access(path, F_OK), 0); /* left behind, which is harmless */
-    lease = acquire(path, "x");
-    hf_lease_release(lease);
+    lock = acquire(path, "x");
+    hf_lock_release(lock);
     assert_int_equal(access(path, F_OK), -1);
   }
 }
 
-static hf_lease *of_parent;
+static hf_lock *of_parent;
 
 static void try_to_release(const char *path) {
   hf_error err;
-  hf_lease *own;
-  if (hf_lease_acquire(path, "x", 0, &own, &err) != HF_BUSY) _exit(2);
-  hf_lease_release(of_parent);
-  if (hf_lease_acquire(path, "x", 0, &own, &err) != HF_BUSY || access(path, F_OK)) _exit(3);
+  hf_lock *own;
+  if (hf_lock_acquire(path, "x", 0, &own, &err) != HF_BUSY) _exit(2);
+  hf_lock_release(of_parent);
+  if (hf_lock_acquire(path, "x", 0, &own, &err) != HF_BUSY || access(path, F_OK)) _exit(3);
 }
 
 static void a_child_can_neither_release_nor_share_it(void **state) {
@@ -429,7 +429,7 @@ static void a_child_can_neither_release_nor_share_it(void **state) {
   of_parent = acquire(path, "the parent");
   end_child(start_child(try_to_release, path), 0);
   assert_held(path);
-  hf_lease_release(of_parent);
+  hf_lock_release(of_parent);
   assert_free(path);
 }
 
@@ -442,9 +442,9 @@ static void hold_and_fork(const char *path) {
 
 static void a_child_does_not_keep_it_alive(void **state) {
   const char *path = text_of("%s/a.lock", (char *)*state);
-  hf_lease *lease = acquire(path, "the parent");
+  hf_lock *lock = acquire(path, "the parent");
   struct child c = start_child(hold_nothing, path);
-  hf_lease_release(lease);
+  hf_lock_release(lock);
   assert_free(path);
   end_child(c, 0);
 
@@ -473,14 +473,14 @@ static void hold_and_start(const char *path) {
 
 static void a_program_that_was_started_does_not_keep_it_alive(void **state) {
   hf_error err;
-  hf_lease *lease;
+  hf_lock *lock;
   const char *path = text_of("%s/a.lock", (char *)*state);
   assert_int_equal(pipe2(program_reads, O_CLOEXEC), 0);
   struct child c = start_child(hold_and_start, path);
   assert_held(path);
   end_child(c, SIGKILL);
-  OK(hf_lease_acquire(path, "probe", 500, &lease, &err)); /* the program may still be on its way into its first line */
-  hf_lease_release(lease);
+  OK(hf_lock_acquire(path, "probe", 500, &lock, &err)); /* the program may still be on its way into its first line */
+  hf_lock_release(lock);
   close(program_reads[0]);
   assert_int_equal(write(program_reads[1], "x", 1), 1); /* it is there: without a reader this would be an error */
   close(program_reads[1]);
@@ -501,10 +501,10 @@ static void *fork_often(void *path) {
   for (int i = 0; i < 40; i++) {
     pid_t child = fork();
     if (child == 0) {
-      hf_lease *lease;
+      hf_lock *lock;
       alarm(20);
       if (has_open(path)) _exit(1);
-      _exit(hf_lease_acquire(text_of("%s-%d", (char *)path, i), "x", 0, &lease, NULL) ? 2 : 0);
+      _exit(hf_lock_acquire(text_of("%s-%d", (char *)path, i), "x", 0, &lock, NULL) ? 2 : 0);
     }
     int status;
     if (waitpid(child, &status, 0) != child || status) atomic_fetch_add(&refused, 1);
@@ -519,7 +519,7 @@ static void *take_until_stopped(void *path) {
   return NULL;
 }
 
-static void a_fork_while_other_threads_take_leases_gives_the_child_none(void **state) {
+static void a_fork_while_other_threads_take_locks_gives_the_child_none(void **state) {
   pthread_t takes, forks;
   char *path = (char *)(uintptr_t)text_of("%s/a.lock", (char *)*state);
   refused = 0;
@@ -533,24 +533,24 @@ static void a_fork_while_other_threads_take_leases_gives_the_child_none(void **s
 
 static void a_deleted_file_is_made_again_unless_somebody_was_faster(void **state) {
   hf_error err;
-  hf_lease *lease, *other;
+  hf_lock *lock, *other;
   struct stat st;
   (void)state;
-  OK(hf_lease_acquire("held.lock", "first", 0, &lease, &err));
-  OK(hf_lease_check(lease, &err));
+  OK(hf_lock_acquire("held.lock", "first", 0, &lock, &err));
+  OK(hf_lock_check(lock, &err));
   assert_int_equal(unlink("held.lock"), 0);
-  OK(hf_lease_check(lease, &err));
+  OK(hf_lock_check(lock, &err));
   assert_int_equal(lstat("held.lock", &st), 0);
-  assert_int_equal(hf_lease_acquire("held.lock", "second", 0, &other, &err), HF_BUSY);
+  assert_int_equal(hf_lock_acquire("held.lock", "second", 0, &other, &err), HF_BUSY);
 
   assert_int_equal(unlink("held.lock"), 0);
-  OK(hf_lease_acquire("held.lock", "second", 0, &other, &err));
-  assert_int_equal(hf_lease_check(lease, &err), HF_BUSY);
+  OK(hf_lock_acquire("held.lock", "second", 0, &other, &err));
+  assert_int_equal(hf_lock_check(lock, &err), HF_BUSY);
   assert_non_null(strstr(err.cause, "second"));
-  hf_lease_release(lease); /* takes nothing from the other */
-  OK(hf_lease_check(other, &err));
-  assert_int_equal(hf_lease_acquire("held.lock", "third", 0, &lease, &err), HF_BUSY);
-  hf_lease_release(other);
+  hf_lock_release(lock); /* takes nothing from the other */
+  OK(hf_lock_check(other, &err));
+  assert_int_equal(hf_lock_acquire("held.lock", "third", 0, &lock, &err), HF_BUSY);
+  hf_lock_release(other);
   assert_int_equal(lstat("held.lock", &st), -1);
 }
 
@@ -561,30 +561,30 @@ static const char left_behind[] = "holdfast lease\nprocess 1 on host elsewhere (
 static bool looks_held(const char *path, char holder[512]) {
   bool held;
   hf_error err;
-  OK(hf_lease_look(path, &held, holder, 512, &err));
+  OK(hf_lock_look(path, &held, holder, 512, &err));
   return held;
 }
 
 static void who_looks_is_told_who_holds_it(void **state) {
   hf_error err;
-  hf_lease *second;
+  hf_lock *second;
   char holder[512], short_one[8];
   bool held;
   const char *path = text_of("%s/a.lock", (char *)*state);
-  hf_lease *lease = acquire(path, "Live.run of bot.lua");
+  hf_lock *lock = acquire(path, "Live.run of bot.lua");
   assert_true(looks_held(path, holder));
   CONTAINS(holder, text_of("process %ld on host ", (long)getpid()));
-  FAILS(HF_BUSY, hf_lease_acquire(path, "other", 0, &second, &err));
+  FAILS(HF_BUSY, hf_lock_acquire(path, "other", 0, &second, &err));
   assert_string_equal(holder, err.cause);
-  OK(hf_lease_look(path, &held, short_one, sizeof short_one, &err));
+  OK(hf_lock_look(path, &held, short_one, sizeof short_one, &err));
   assert_true(held && strlen(short_one) == 7);
-  OK(hf_lease_look(path, &held, NULL, 0, NULL));
+  OK(hf_lock_look(path, &held, NULL, 0, NULL));
   assert_true(held);
-  hf_lease_release(lease);
+  hf_lock_release(lock);
   assert_false(looks_held(path, holder));
   assert_string_equal(holder, "");
-  FAILS(HF_INVALID_ARGUMENT, hf_lease_look("", &held, NULL, 0, &err));
-  FAILS(HF_INVALID_ARGUMENT, hf_lease_look(NULL, &held, NULL, 0, &err));
+  FAILS(HF_INVALID_ARGUMENT, hf_lock_look("", &held, NULL, 0, &err));
+  FAILS(HF_INVALID_ARGUMENT, hf_lock_look(NULL, &held, NULL, 0, &err));
 
   struct child c = start_child(hold, path);
   assert_true(looks_held(path, holder));
@@ -611,10 +611,10 @@ static void looking_makes_and_changes_nothing(void **state) {
 
   const char *link = text_of("%s/link.lock", directory), *fifo = text_of("%s/fifo.lock", directory);
   assert_int_equal(symlink(path, link) + mkfifo(fifo, 0666), 0);
-  hf_lease *lease = acquire(path, "x");
+  hf_lock *lock = acquire(path, "x");
   assert_false(looks_held(link, holder) || looks_held(fifo, holder) || looks_held(directory, holder));
   assert_false(looks_held(text_of("%s/below.lock", path), holder));
-  hf_lease_release(lease);
+  hf_lock_release(lock);
 }
 
 static void who_cannot_look_says_so(void **state) {
@@ -623,13 +623,13 @@ static void who_cannot_look_says_so(void **state) {
   const char *path = text_of("%s/a.lock", (char *)*state);
   write_file(path, left_behind);
   flock_fails_with = ENOLCK;
-  hf_status status = hf_lease_look(path, &held, NULL, 0, &err);
+  hf_status status = hf_lock_look(path, &held, NULL, 0, &err);
   flock_fails_with = 0;
   FAILS(HF_UNSUPPORTED, status);
   assert_false(held);
   if (geteuid() == 0) return;
   assert_int_equal(chmod(path, 0), 0);
-  FAILS(HF_IO, hf_lease_look(path, &held, NULL, 0, &err));
+  FAILS(HF_IO, hf_lock_look(path, &held, NULL, 0, &err));
   CONTAINS(err.message, text_of("cannot look at the lock file %s: ", path));
 }
 
@@ -639,7 +639,7 @@ static pid_t start_looking(const char *path) {
   if (child == 0) {
     bool held;
     alarm(60); /* should nobody end it */
-    for (;; usleep(50)) hf_lease_look(path, &held, NULL, 0, NULL);
+    for (;; usleep(50)) hf_lock_look(path, &held, NULL, 0, NULL);
   }
   return child;
 }
@@ -651,7 +651,7 @@ static void who_looks_is_in_nobody_s_way(void **state) {
   for (int i = 0; i < LOOKERS; i++) lookers[i] = start_looking(path);
   for (int i = 0; i < ROUNDS; i++) {
     write_file(path, left_behind); /* where there is no file, nobody locks it to look */
-    hf_lease_release(acquire(path, "x"));
+    hf_lock_release(acquire(path, "x"));
   }
   for (int i = 0; i < LOOKERS; i++) {
     kill(lookers[i], SIGKILL);
@@ -683,78 +683,78 @@ static bool have_no_memory(void *arg, const char *path, const char *holder) {
 static void assert_found(const char *folder, size_t count, const char *one) {
   hf_error err;
   struct expected e = {one, false, 0};
-  OK(hf__lease_find(folder, note_found, &e, &err));
+  OK(hf__lock_find(folder, note_found, &e, &err));
   assert_int_equal(e.count, count);
   assert_true(e.seen || !one);
 }
 
-static void the_leases_in_a_folder_are_found(void **state) {
+static void the_locks_in_a_folder_are_found(void **state) {
   char folder[4096];
   snprintf(folder, sizeof folder, "%s/.lease", (char *)*state);
   assert_found(folder, 0, NULL);
   assert_int_equal(access(folder, F_OK), -1);
-  hf_lease *first = acquire(text_of("%s/signal/main/BTC.lock", folder), "x");
-  hf_lease *second = acquire(text_of("%s/trader.lock", folder), "x");
-  hf_lease *apart = acquire(text_of("%s/.command/1.lock", folder), "x"),
-           *other = acquire(text_of("%s/a.txt", folder), "x");
+  hf_lock *first = acquire(text_of("%s/signal/main/BTC.lock", folder), "x");
+  hf_lock *second = acquire(text_of("%s/trader.lock", folder), "x");
+  hf_lock *apart = acquire(text_of("%s/.command/1.lock", folder), "x"),
+          *other = acquire(text_of("%s/a.txt", folder), "x");
   write_file(text_of("%s/signal/main/left.lock", folder), left_behind);
   assert_int_equal(symlink("signal", text_of("%s/again", folder)), 0);
   assert_found(folder, 2, text_of("%s/signal/main/BTC.lock", folder));
   size_t tried = 0;
   hf_error err;
-  FAILS(HF_NO_MEMORY, hf__lease_find(folder, have_no_memory, &tried, &err));
+  FAILS(HF_NO_MEMORY, hf__lock_find(folder, have_no_memory, &tried, &err));
   CONTAINS(err.message, "out of memory");
   assert_int_equal(tried, 2);
   assert_found(text_of("%s/.command", folder), 1, text_of("%s/.command/1.lock", folder));
-  hf_lease_release(first);
+  hf_lock_release(first);
   assert_found(folder, 1, text_of("%s/trader.lock", folder));
-  hf_lease_release(second);
+  hf_lock_release(second);
   assert_found(folder, 0, NULL);
-  hf_lease_release(apart);
-  hf_lease_release(other);
+  hf_lock_release(apart);
+  hf_lock_release(other);
 }
 
 /* ---- the user's folder */
 
 static void the_folder_of_the_user_is_closed_to_others(void **state) {
   hf_error err;
-  char folder[HF__LEASE_FOLDER_MAX];
+  char folder[HF__LOCK_FOLDER_MAX];
   struct stat st;
   (void)state;
-  OK(hf__lease_folder(folder, &err));
+  OK(hf__lock_folder(folder, &err));
   assert_int_equal(lstat(folder, &st), 0);
   assert_true(S_ISDIR(st.st_mode));
   assert_int_equal(st.st_uid, geteuid());
   assert_int_equal(st.st_mode & 077, 0);
-  OK(hf__lease_folder(folder, &err));
+  OK(hf__lock_folder(folder, &err));
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
       IN_DIRECTORY(a_name_has_one_holder),
-      IN_DIRECTORY(released_leases_leave_no_file),
+      IN_DIRECTORY(released_locks_leave_no_file),
       IN_DIRECTORY(missing_folders_are_made),
       IN_DIRECTORY(a_relative_path_is_resolved_at_once),
       IN_DIRECTORY(what_others_are_told_is_fit_to_print),
       IN_DIRECTORY(a_holder_that_has_not_said_who_it_is_is_not_named),
       IN_DIRECTORY(a_file_of_something_else_is_left_alone),
       IN_DIRECTORY(a_file_that_was_left_behind_is_taken_over),
-      IN_DIRECTORY(a_file_that_somebody_deleted_is_not_mistaken_for_the_lease),
+      IN_DIRECTORY(a_file_that_somebody_deleted_is_not_mistaken_for_the_lock),
       IN_DIRECTORY(a_deleted_file_is_made_again_unless_somebody_was_faster),
       IN_DIRECTORY(filesystems_without_locks_are_unsupported),
-      IN_DIRECTORY(waiting_ends_with_the_lease_or_with_the_timeout),
+      IN_DIRECTORY(waiting_ends_with_the_lock_or_with_the_timeout),
       IN_DIRECTORY(no_two_threads_hold_it_while_its_file_comes_and_goes),
       IN_DIRECTORY(no_update_is_lost_between_processes),
-      IN_DIRECTORY(a_lease_ends_with_its_process_however_that_ends),
+      IN_DIRECTORY(a_lock_ends_with_its_process_however_that_ends),
       IN_DIRECTORY(a_child_can_neither_release_nor_share_it),
       IN_DIRECTORY(a_child_does_not_keep_it_alive),
       IN_DIRECTORY(a_program_that_was_started_does_not_keep_it_alive),
-      IN_DIRECTORY(a_fork_while_other_threads_take_leases_gives_the_child_none),
+      IN_DIRECTORY(a_fork_while_other_threads_take_locks_gives_the_child_none),
       IN_DIRECTORY(who_looks_is_told_who_holds_it),
       IN_DIRECTORY(looking_makes_and_changes_nothing),
       IN_DIRECTORY(who_cannot_look_says_so),
       IN_DIRECTORY(who_looks_is_in_nobody_s_way),
-      IN_DIRECTORY(the_leases_in_a_folder_are_found),
+      IN_DIRECTORY(the_locks_in_a_folder_are_found),
       cmocka_unit_test(the_folder_of_the_user_is_closed_to_others),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,11 +4,11 @@
 -- has read for the truth, and its next write undoes the change, or acts on it by half.  It concerns the entity names of
 -- the adapters only; others cost nothing.
 --
--- The command announces itself before it looks for hosts, and a host looks for commands once it has its lease
+-- The command announces itself before it looks for hosts, and a host looks for commands once it has its lock
 -- (host/state/lock.lua): so neither begins under the other, unless one of them cannot see the other's lock files.
 
 local core = require "holdfast.core"
-local lease = require "holdfast.host.state.lock"
+local lock = require "holdfast.host.state.lock"
 local output = require "holdfast.cli.console.output"
 local text = require "holdfast.cli.console.text"
 
@@ -45,14 +45,14 @@ end
 -- nobody else's.
 local function place(store, name)
   local directory, identity = core.adapters.placeOf(store:entity(name))
-  return lease.folder(directory, identity), directory ~= nil
+  return lock.folder(directory, identity), directory ~= nil
 end
 
 local function usedBy(store, name, found)
   local who = found[1].holder ~= "" and found[1].holder or "one that has not said who it is"
-  if #found > 1 then who = string.format("%s (and %s)", who, text.plural(#found - 1, "more lease", "more leases")) end
+  if #found > 1 then who = string.format("%s (and %s)", who, text.plural(#found - 1, "more lock", "more locks")) end
   return core.error("busy", string.format("a strategy host runs on %s: %s; end it first, or change '%s' under it with "
-    .. "--force", text.url(store.url), who, name), { entityName = name, cause = "its lease is " .. found[1].path })
+    .. "--force", text.url(store.url), who, name), { entityName = name, cause = "its lock is " .. found[1].path })
 end
 
 local function warn(self, message, ...)
@@ -60,7 +60,7 @@ local function warn(self, message, ...)
 end
 
 local function announce(self, folder)
-  local ok, made = pcall(lease.change, folder, "holdfast " .. self.args.command)
+  local ok, made = pcall(lock.change, folder, "holdfast " .. self.args.command)
   if ok then return made end
   warn(self, "a strategy host that starts meanwhile cannot be kept from it: %s", made.message)
 end
@@ -90,7 +90,7 @@ function Guard:claim(name)
   if not ok then
     warn(self, "whether a strategy host runs on %s cannot be seen: %s", text.url(self.store.url), folder.message)
   elseif folder then
-    self.lease = announce(self, folder)
+    self.lock = announce(self, folder)
     if not self.args.force then look(self, name, folder, isShared) end
   end
 end
@@ -104,8 +104,8 @@ end
 
 --- The changes are done: hosts may start.
 function Guard:release()
-  if self.lease then self.lease:release() end
-  self.lease, self.claimed = nil, nil
+  if self.lock then self.lock:release() end
+  self.lock, self.claimed = nil, nil
 end
 
 return M
