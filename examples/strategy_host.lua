@@ -5,7 +5,7 @@
 --
 --     strategy_host [--speed N] strategy_host.lua CANDLES.csv BASE [CLASS.lua]
 --
--- The program calls this file once, with BASE and the words behind it, when its clock stands where it will
+-- The program calls this file once, with BASE and the words after it, when its clock stands where it will
 -- go on.  What a strategy decides depends on nothing but candles: asked again for a minute that a crash has cut
 -- off, it decides the same.
 

@@ -19,7 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* What must fit behind the path of a store. */
+/* What must fit after the path of a store. */
 enum { BELOW_STORE = 64 };
 
 /* ---- stores */

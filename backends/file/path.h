@@ -24,7 +24,7 @@
 /* Room for an encoded id or entity name, with its 0. */
 #define FILE_RELATIVE_MAX 1280
 
-/* Writes the relative path of an id, without ".json" behind it.  Returns its length. */
+/* Writes the relative path of an id, without ".json" after it.  Returns its length. */
 size_t hf__file_encode_id(hf_slice id, size_t part_max, char out[FILE_RELATIVE_MAX]);
 
 /* The same for an entity name, which is one part: its slashes are escaped, too. */

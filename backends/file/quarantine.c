@@ -341,7 +341,7 @@ hf_status hf__file_quarantine_list(const hf__file_collection *e, const hf_scan *
 
 /* ---- settling */
 
-/* Moves a file behind its name with the time in it. */
+/* Moves a file aside: its new name has the time in it. */
 static int put_aside(const char *path, const char *suffix) {
   char aside[FILE_PATH_MAX];
   for (int64_t now = hf_now_ms();; now++) {

@@ -119,7 +119,7 @@ void hf__file_temp_sweep(const char *store_path) {
   DIR *dir = size > 0 && (size_t)size < sizeof path ? opendir(path) : NULL;
   if (!dir) return;
   int folder = dirfd(dir);
-  /* Files first, locks behind them: a lock that is gone does not say whose files remain. */
+  /* Files first, locks after them: a lock that is gone does not say whose files remain. */
   for (int locks = 0; locks < 2; locks++) {
     for (const struct dirent *d; (d = readdir(dir));) {
       size_t n = strlen(d->d_name);

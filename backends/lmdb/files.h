@@ -43,7 +43,7 @@ hf_status hf__lmdb_reserve_lock(const char *dir, hf_error *err);
  * asking for times makes recent kernels write the inode at the next flush, which costs a fifth of a synced commit. */
 bool hf__lmdb_file_is(int dir_fd, const char *name, const hf__lmdb_file *file);
 
-/* The file behind a descriptor; all zero where that cannot be told. */
+/* The file of a descriptor; all zero where that cannot be told. */
 hf__lmdb_file hf__lmdb_file_of(int fd);
 
 #endif

@@ -44,7 +44,7 @@ static void warn(const hf__lmdb_env *env, uint64_t from, uint64_t to) {
             env->path);
   else
     hf_warn("%s: commits %llu to %llu are of a program that does not know the store's format, such as a Holdfast 0.1 "
-            "that had it open when the format was raised: what they left behind was brought up to date; end that "
+            "that had it open when the format was raised: what they left was brought up to date; end that "
             "program",
             env->path, (unsigned long long)from, (unsigned long long)to);
 }

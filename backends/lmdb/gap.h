@@ -9,7 +9,7 @@
 
 #include "env.h"
 
-/* Whether the newest commit that was looked at is a stranger's.  What a feature keeps is behind the records then. */
+/* Whether the newest commit that was looked at is a stranger's.  What a feature keeps is out of date then. */
 static inline bool hf__lmdb_has_gap(const hf__lmdb_env *env) {
   return atomic_load_explicit(&env->known.gap, memory_order_relaxed);
 }

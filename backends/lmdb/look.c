@@ -118,6 +118,6 @@ hf_status hf__lmdb_check_writable(hf__lmdb_env *env, hf_error *err) {
   pthread_mutex_unlock(&env->known.lock);
   return hf_error_set(err, HF_READONLY,
                       "%s has the feature %s, which this Holdfast (%s) does not know: it may read the store, but what "
-                      "it wrote would leave that behind; upgrade it to write",
+                      "it wrote would leave that out of date; upgrade it to write",
                       env->path, feature, HF_VERSION_STRING);
 }

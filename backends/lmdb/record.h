@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * What is stored under a key: a header and the JSON text behind it.
+ * What is stored under a key: a header and the JSON text after it.
  *
  *   offset  size
  *        0     1   version of the record, RECORD_VERSION

@@ -42,15 +42,15 @@ static int seek_backward(MDB_cursor *c, const hf_scan *s, MDB_val *k, MDB_val *v
   bool open = s->upper_open;
   if (s->order_prefix.size &&
       (!start.data || !has_prefix(&(MDB_val){start.size, (void *)(uintptr_t)start.data}, s->order_prefix))) {
-    /* The first key behind all those with the prefix; the codes never reach 0xFF at the end of valid UTF-8. */
+    /* The first key after all those with the prefix; the codes never reach 0xFF at the end of valid UTF-8. */
     size_t n = s->order_prefix.size;
     memcpy(end, s->order_prefix.data, n);
     while (n > 0 && end[n - 1] == 0xFF) n--;
     if (n > 0) {
       end[n - 1]++;
-      hf_slice behind = {(const char *)end, n};
+      hf_slice after = {(const char *)end, n};
       if (!start.data || compare(start, &(MDB_val){n, end}) > 0) {
-        start = behind;
+        start = after;
         open = true;
       }
     }

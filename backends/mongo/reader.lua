@@ -80,7 +80,7 @@ local function valueEnd(kind, at, limit)
   return at + size
 end
 
---- Calls fn(key, type, place, placeBehind) for each element of a document.  The places are for the functions below,
+--- Calls fn(key, type, place, placeAfter) for each element of a document.  The places are for the functions below,
 --- until another document is read.
 ---@param bson ffi.cdata*
 ---@param length integer

@@ -31,7 +31,7 @@ static bool grow(hf__redis_batch *b) {
   return true;
 }
 
-/* Writes "$12\r\n" or "*3\r\n"; returns behind it. */
+/* Writes "$12\r\n" or "*3\r\n"; returns the byte after it. */
 static char *put_size(char *to, char kind, size_t n) {
   char digits[24];
   int count = 0;

@@ -30,7 +30,7 @@ static bool set_text(char **to, const char *from) {
   return *to && hf_url_decode(*to);
 }
 
-/* A number without anything behind it; -1: it is none, or greater than max. */
+/* A number without anything after it; -1: it is none, or greater than max. */
 static long whole(const char *text, long max) {
   char *end;
   if (!isdigit((unsigned char)*text)) return -1;
@@ -57,7 +57,7 @@ static hf_status parse_host(hf__redis_config *c, char *text, hf_error *err) {
   char *port = NULL, *host = text;
   if (*text == '[') { /* IPv6 */
     char *close = strchr(text, ']');
-    if (!close) return hf_error_set(err, HF_INVALID_ARGUMENT, "store URL: a ] is missing behind %s", text);
+    if (!close) return hf_error_set(err, HF_INVALID_ARGUMENT, "store URL: a ] is missing after %s", text);
     *close = '\0';
     host++;
     if (close[1] == ':') port = close + 2;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Preloaded behind the sanitizers into the stock luajit that runs the Lua tests.
+ * Preloaded after the sanitizers into the stock luajit that runs the Lua tests.
  *
  * The programs that a test starts would inherit LD_PRELOAD; some of them leak by design, some (ps) hang under ASan.
  * So the variable goes as soon as it has done its work.

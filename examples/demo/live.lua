@@ -76,11 +76,11 @@ function Live:tryAnother(first)
   screen.check(refusal and refusal:find("^busy "), ("no other process gets in while %d runs"):format(first.pid))
 end
 
--- When to kill for the n-th time: in about the n-th part of the run, right behind an event or anywhere.
+-- When to kill for the n-th time: in about the n-th part of the run, right after an event or anywhere.
 function Live:plan(n)
-  local part, behindEvent = (self.till - self.from) / (KILLS + 1), n % 2 == 1
+  local part, afterEvent = (self.till - self.from) / (KILLS + 1), n % 2 == 1
   return {
-    word = behindEvent and "heard" or "minute", delay = math.random() * (behindEvent and 0.5 or PACE),
+    word = afterEvent and "heard" or "minute", delay = math.random() * (afterEvent and 0.5 or PACE),
     from = self.from + (n - 0.5 + 0.5 * math.random()) * part, late = self.from + (n + 0.5) * part,
     at = self.started + n * PATIENCE / (KILLS + 1),
   }

@@ -40,11 +40,11 @@ typedef struct hf__adapter_source {
 typedef struct hf__adapter {
   hf_adapters *set;
   hf_adapter_spec spec; /* no NULL but infinite */
-  char *memory;         /* behind spec's texts */
+  char *memory;         /* after spec's texts */
 
   size_t part_count;
   hf_slice parts[HF_ADAPTER_PARTS_MAX];        /* their names, in spec.id */
-  hf_slice literals[HF_ADAPTER_PARTS_MAX + 1]; /* what is before each part, and behind the last */
+  hf_slice literals[HF_ADAPTER_PARTS_MAX + 1]; /* what is before each part, and after the last */
 
   size_t needle_count;
   struct hf__adapter_needle {

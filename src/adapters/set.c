@@ -441,7 +441,7 @@ static const char *find_needle(const struct hf__adapter_needle *needle, const hf
   return NULL;
 }
 
-/* The field's `null`, from `at` on; NULL: there is none.  A quote behind a backslash is inside a string; any other one
+/* The field's `null`, from `at` on; NULL: there is none.  A quote after a backslash is inside a string; any other one
  * in front of the field's name opens a string, which is a key if a colon follows. */
 static const char *find_null(const struct hf__adapter_needle *needle, const hf_buffer *json, size_t at) {
   const char *hit, *end = json->data + json->size;

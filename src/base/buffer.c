@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Growable bytes: hf_buffer.  Capacity at least doubles, one byte is kept for
- * the 0 behind the content, and a failed growth leaves the buffer as it was.
+ * the 0 after the content, and a failed growth leaves the buffer as it was.
  */
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * JSON text: one pass that accepts or refuses it, and quoting.  The check keeps no tree and does not recurse:
- * which brackets are open is one bit each.  Nothing is read at or behind the end of the text, which need not be
+ * which brackets are open is one bit each.  Nothing is read at or after the end of the text, which need not be
  * terminated.
  */
 #include "base/json.h"
@@ -38,7 +38,7 @@ static const unsigned char kinds[256] = {
 #undef STOP4
 };
 
-/* The first byte at or behind p that is not plain string content, or `end`. */
+/* The first byte at or after p that is not plain string content, or `end`. */
 static const unsigned char *skip_plain(const unsigned char *p, const unsigned char *end) {
 #if WITH_SSE2
   while (end - p >= 16) {
@@ -132,7 +132,7 @@ static int hex4(const unsigned char *p, const unsigned char *end) {
   return value;
 }
 
-/* p is behind the backslash.  Returns the byte behind the escape. */
+/* p is after the backslash.  Returns the byte after the escape. */
 static const unsigned char *check_escape(const unsigned char *p, const unsigned char *end, struct fault *fault) {
   const unsigned char *const backslash = p - 1;
   if (p == end) return refuse(fault, p, "the text ends inside a string");
@@ -159,7 +159,7 @@ static const unsigned char *check_escape(const unsigned char *p, const unsigned 
   return refuse(fault, backslash, "a string has a lone surrogate");
 }
 
-/* p is behind the opening quote.  Returns the byte behind the closing one. */
+/* p is after the opening quote.  Returns the byte after the closing one. */
 static inline const unsigned char *check_string(const unsigned char *p, const unsigned char *end, struct fault *fault) {
   for (;;) {
     p = skip_plain(p, end);
@@ -180,7 +180,7 @@ static inline const unsigned char *check_string(const unsigned char *p, const un
   }
 }
 
-/* p is at the minus or the first digit.  Returns the byte behind the number. */
+/* p is at the minus or the first digit.  Returns the byte after the number. */
 static inline const unsigned char *check_number(const unsigned char *p, const unsigned char *end, struct fault *fault) {
   if (*p == '-') p++;
   if (p < end && *p == '0') {
@@ -192,13 +192,13 @@ static inline const unsigned char *check_number(const unsigned char *p, const un
     if (p == first) {
       if (end - p >= 3 && (memcmp(p, "Inf", 3) == 0 || memcmp(p, "inf", 3) == 0))
         return refuse(fault, first, "JSON has no Infinity; -1e999 reads as it");
-      return refuse(fault, p, "expected a digit behind '-'");
+      return refuse(fault, p, "expected a digit after '-'");
     }
   }
   if (p < end && *p == '.') {
     const unsigned char *first = ++p;
     p = skip_digits(p, end);
-    if (p == first) return refuse(fault, p, "expected a digit behind '.'");
+    if (p == first) return refuse(fault, p, "expected a digit after '.'");
   }
   if (p < end && (*p | 0x20) == 'e') {
     p++;
@@ -234,7 +234,7 @@ static const char *no_value(const unsigned char *p, const unsigned char *end) {
   return "expected a value: '{', '[', '\"', a number, true, false or null";
 }
 
-/* The byte behind the value and the white space around it, or NULL. */
+/* The byte after the value and the white space around it, or NULL. */
 static const unsigned char *check(const unsigned char *p, const unsigned char *end, struct fault *fault) {
   uint64_t objects[HF_DEPTH_MAX / 64] = {0}; /* bit n: the n-th open bracket is an object's */
   unsigned depth = 0;
@@ -247,7 +247,7 @@ value:
   case '"':
     p = check_string(p + 1, end, fault);
     if (!p) return NULL;
-    goto behind_value;
+    goto after_value;
   case '-':
   case '0':
   case '1':
@@ -261,19 +261,19 @@ value:
   case '9':
     p = check_number(p, end, fault);
     if (!p) return NULL;
-    goto behind_value;
+    goto after_value;
   case 't':
     if (!begins(p, end, "true")) return refuse(fault, p, no_value(p, end));
     p += 4;
-    goto behind_value;
+    goto after_value;
   case 'f':
     if (!begins(p, end, "false")) return refuse(fault, p, no_value(p, end));
     p += 5;
-    goto behind_value;
+    goto after_value;
   case 'n':
     if (!begins(p, end, "null")) return refuse(fault, p, no_value(p, end));
     p += 4;
-    goto behind_value;
+    goto after_value;
   case '[':
   case '{': {
     if (depth == HF_DEPTH_MAX) return refuse(fault, p, "nested too deep");
@@ -300,7 +300,7 @@ key:
   p++;
   goto value;
 
-behind_value:
+after_value:
   p = skip_space(p, end);
   if (depth == 0) return p;
   if (p == end) return refuse(fault, p, object ? "the text ends inside an object" : "the text ends inside an array");
@@ -316,7 +316,7 @@ close:
   p++;
   depth--;
   object = depth > 0 && (objects[(depth - 1) / 64] >> ((depth - 1) % 64) & 1);
-  goto behind_value;
+  goto after_value;
 }
 
 hf_status hf_json_validate(hf_slice text, hf_error *err) {
@@ -325,7 +325,7 @@ hf_status hf_json_validate(hf_slice text, hf_error *err) {
   struct fault fault = {start, ""};
   const unsigned char *end = start + text.size, *p = check(start, end, &fault);
   if (p == end) return HF_OK;
-  if (p) refuse(&fault, p, *p == 0 ? "a NUL behind the value" : "text behind the value");
+  if (p) refuse(&fault, p, *p == 0 ? "a NUL after the value" : "text after the value");
   return hf__fail(err, HF_INVALID_VALUE, "not JSON at byte %zu: %s", (size_t)(fault.at - start), fault.what);
 }
 
@@ -333,7 +333,7 @@ hf_status hf_json_validate(hf_slice text, hf_error *err) {
 
 char *hf__json_quote(char *out, hf_slice text) {
   static const char hex[] = "0123456789abcdef";
-  /* The letters behind the backslash; 'u' for a code. */
+  /* The letters after the backslash; 'u' for a code. */
   static const char letters[] = "uuuuuuuubtnufruuuuuuuuuuuuuuuuuu";
   const unsigned char *p = (const unsigned char *)text.data, *const end = p + text.size;
   *out++ = '"';

@@ -17,7 +17,7 @@ size_t hf__utf8_valid_prefix(hf_slice text);
 
 /* Writes `text` (valid UTF-8) as a quoted JSON string, escaped as JSON.stringify does (\" \\ \b \f \n \r \t and
  * \u00xx for other control characters; U+007F and everything above as it is).  `out` has room for
- * HF__JSON_QUOTED_MAX(text.size).  Returns the byte behind the closing quote. */
+ * HF__JSON_QUOTED_MAX(text.size).  Returns the byte after the closing quote. */
 char *hf__json_quote(char *out, hf_slice text);
 
 #endif

@@ -198,7 +198,7 @@ size_t hf_number_format(double value, char out[HF_NUMBER_MAX]) {
     return (size_t)(o - out) + 5;
   }
 
-  /* All digits, with zeros at the end up to 17 of them, and zeros behind: longer than what is copied from it. */
+  /* All digits, with zeros at the end up to 17 of them, and zeros after: longer than what is copied from it. */
   char text[DIGITS_MAX + 24];
   struct decimal decimal;
   if (!few_decimals(value < 0 ? -value : value, &decimal)) decimal = shortest(fraction, exponent);
@@ -248,7 +248,7 @@ size_t hf_number_format(double value, char out[HF_NUMBER_MAX]) {
 
 /* ----------------------------------------------------------------- parsing */
 
-/* Appends the decimal digits at p to `number`, modulo 2^64.  Returns the byte behind them. */
+/* Appends the decimal digits at p to `number`, modulo 2^64.  Returns the byte after them. */
 static const char *take_digits(const char *p, const char *end, uint64_t *number) {
   uint64_t n = *number;
   while (end - p >= 8) {
@@ -319,7 +319,7 @@ static bool scale(uint64_t number, int64_t exponent, uint64_t *bits) {
   return true;
 }
 
-/* The digits of [p, end), ignoring a point, times 10^exponent.  Behind 800 significant digits (a point in the middle
+/* The digits of [p, end), ignoring a point, times 10^exponent.  After 800 significant digits (a point in the middle
  * between two doubles has at most 767) all that counts is whether the rest is zero. */
 static double convert_long(const char *p, const char *end, int64_t exponent) {
   enum { KEPT = 800 };

@@ -13,8 +13,8 @@
 #define HF__WHOLE_MAX 9007199254740992.0
 
 /* Parses one JSON number at `p` (grammar of RFC 8259, no leading '+', no leading zeros, no bare '.').
- * Returns the first byte behind it, or NULL if there is none or a broken one ("01", "1.", "1e").
- * Reads no byte at or behind `end`.
+ * Returns the first byte after it, or NULL if there is none or a broken one ("01", "1.", "1e").
+ * Reads no byte at or after `end`.
  * Correctly rounded to nearest even; what overflows gives an infinity (1e999), what underflows a zero
  * with its sign. */
 const char *hf__number_parse(const char *p, const char *end, double *out);

@@ -25,7 +25,7 @@ static size_t size_of(span s) { return (size_t)(s.to - s.from); }
 
 /* ---- the login */
 
-/* Behind "scheme://"; NULL: it does not begin so. */
+/* After "scheme://"; NULL: it does not begin so. */
 static const char *authority_of(const char *url) {
   while (isspace((unsigned char)*url)) url++;
   if (!isalpha((unsigned char)*url)) return NULL;
@@ -33,7 +33,7 @@ static const char *authority_of(const char *url) {
   return strncmp(url, "://", 3) == 0 ? url + 3 : NULL;
 }
 
-/* Whether hosts with their ports stand there, as they do behind a login, or alone. */
+/* Whether hosts with their ports stand there, as they do after a login, or alone. */
 static bool is_hosts(const char *p) {
   for (;; p++) {
     size_t name = *p == '[' ? strcspn(p, "]/?#@") + 1 : strcspn(p, ":,/?#@[]");
@@ -62,7 +62,7 @@ static bool is_query(const char *p, const char *end) {
 }
 
 /* The "@" that ends the login; NULL: there is none.  Passwords may have one that is not escaped, and so may paths and
- * values: it is the last one with hosts behind it. */
+ * values: it is the last one with hosts after it. */
 static const char *login_end(const char *authority) {
   if (*authority == '/') return NULL;
   const char *query = authority + strcspn(authority, "?"), *last = NULL, *best = NULL;

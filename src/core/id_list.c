@@ -83,13 +83,13 @@ hf_slice hf_id_list_id(const hf_id_list *l, size_t index) {
 
 hf_slice hf_id_list_order(const hf_id_list *l, size_t index) { return order_of(l, &l->items[index]); }
 
-/* How many lie before the bound; with `behind` also one at it. */
-static size_t before(const hf_id_list *l, hf_slice bound, bool behind) {
+/* How many lie before the bound; with `after` also one at it. */
+static size_t before(const hf_id_list *l, hf_slice bound, bool after) {
   size_t low = 0, high = l->count;
   while (low < high) {
     size_t middle = low + (high - low) / 2;
     int c = hf__order_compare(hf_id_list_order(l, middle), bound);
-    if (c < 0 || (c == 0 && behind))
+    if (c < 0 || (c == 0 && after))
       low = middle + 1;
     else
       high = middle;

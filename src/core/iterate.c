@@ -2,7 +2,7 @@
  *
  * Iteration by pages.  A page is read in one go, its entries are copies, and no
  * transaction is held while the caller looks at them; the next page begins
- * behind the last id of this one.  Since ids have a total order, an entity that is there
+ * after the last id of this one.  Since ids have a total order, an entity that is there
  * throughout is seen exactly once, whatever the caller writes in between.
  *
  * The first page is small, for `take(5)` and early breaks; pages then double.
@@ -20,7 +20,7 @@ struct hf_iter {
   hf_persist *persist;
   hf_page *page;
   size_t next; /* index of the entry to hand out */
-  bool more;   /* there may be entities behind this page */
+  bool more;   /* there may be entities after this page */
   bool has_limit;
   bool has_failure;
   bool quarantined;     /* over what is in quarantine */
@@ -145,8 +145,8 @@ void hf_iter_close(hf_iter *it) {
   free(it);
 }
 
-/* Moves the bound from which the next page is read behind an order key.  False: it would not move forward. */
-static bool resume_behind(hf_iter *it, hf_slice order) {
+/* Moves the bound from which the next page is read after an order key.  False: it would not move forward. */
+static bool resume_after(hf_iter *it, hf_slice order) {
   hf__key *key = it->scan.reverse ? &it->upper : &it->lower;
   hf_slice *bound = it->scan.reverse ? &it->scan.upper : &it->scan.lower;
   if (order.size > sizeof key->order) return false;
@@ -200,7 +200,7 @@ static hf_status next_page(hf_iter *it, hf_error *err) {
   hf_slice at = it->page->failed_at;
   if (status == HF_CORRUPT && !it->page->resume.data && at.data) /* its key is sound: made from its id */
     end = (hf_slice){(const char *)order, hf_order_key(at, order)};
-  bool moved = end.size && resume_behind(it, end);
+  bool moved = end.size && resume_after(it, end);
   if (status == HF_OK) {
     if (it->more && !moved) {
       it->more = false;

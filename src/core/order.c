@@ -120,7 +120,7 @@ static unsigned first_bit(uint64_t bits) {
 #endif
 }
 
-/* The code of the run of digits [run, end), which are codes themselves.  Returns the byte behind it. */
+/* The code of the run of digits [run, end), which are codes themselves.  Returns the byte after it. */
 static unsigned char *long_number(unsigned char *out, const unsigned char *run, const unsigned char *end) {
   while (end - run > 1 && *run == CODE_DIGIT) run++;
   size_t n = (size_t)(end - run);

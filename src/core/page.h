@@ -14,7 +14,7 @@ struct hf_page {
   hf_entry *entries;
   size_t count;
   size_t capacity;
-  hf_slice resume;           /* order key behind which the scan goes on; {NULL, 0}: that of the last entry's id */
+  hf_slice resume;           /* order key after which the scan goes on; {NULL, 0}: that of the last entry's id */
   hf_slice failed_at;        /* the id that the scan failed at; {NULL, 0}: none was named */
   struct hf__block *blocks;  /* the one being filled first */
   char failed_id[HF_ID_MAX]; /* memory of failed_at, so that naming it cannot fail */

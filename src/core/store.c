@@ -109,7 +109,7 @@ static hf_status verify_collection(struct walk *w, hf_slice name, hf_page *page,
       hf_slice end = page->resume;
       if (!end.data) end = (hf_slice){NULL, hf_order_key(page->entries[page->count - 1].id, last)};
       if (end.size > sizeof last) {
-        status = hf__fail(err, HF_CORRUPT, "a key of %zu bytes is no order key: what is behind it was not verified",
+        status = hf__fail(err, HF_CORRUPT, "a key of %zu bytes is no order key: what is after it was not verified",
                           end.size);
         break;
       }

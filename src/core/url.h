@@ -7,7 +7,7 @@
 
 #include "holdfast/backend.h"
 
-/* A parsed URL and the memory behind its hf_location. */
+/* A parsed URL and the memory of its hf_location. */
 typedef struct hf__url {
   hf_location at;
   hf_options options;

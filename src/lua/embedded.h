@@ -12,7 +12,7 @@
 /* A module's source. */
 struct hf__embedded_module {
   const char *name;   /* what `require` is given: "holdfast.cli" */
-  const char *source; /* Lua text, with a 0 behind it */
+  const char *source; /* Lua text, with a 0 after it */
   size_t size;        /* bytes of text, without that 0 */
 };
 

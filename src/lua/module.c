@@ -38,7 +38,7 @@ static void open_methods(lua_State *L, int cx) {
 static void add_loader(lua_State *L, int position);
 
 /* Places in package.loaders, which begins with: preloaded modules, Lua files, C libraries. */
-enum { BEFORE_FILES = 2, BEHIND_FILES = 3 };
+enum { BEFORE_FILES = 2, AFTER_FILES = 3 };
 
 /* Before anything else is called.  luaL_error is the same in every Lua. */
 static void require_luajit(lua_State *L) {
@@ -53,7 +53,7 @@ int luaopen_holdfast_core(lua_State *L) {
   require_luajit(L);
   hfL_urls_open();
   /* Also where the modules come from files: those under backends/ are on no path. */
-  add_loader(L, BEHIND_FILES);
+  add_loader(L, AFTER_FILES);
   hfL_state_of(L, hfL_context_push(L, hfL_codec_of));
   int cx = lua_gettop(L);
   lua_createtable(L, 0, 64);
@@ -132,7 +132,7 @@ void hfL_install(lua_State *L) {
     lua_setfield(L, -3, "path");
     lua_pop(L, 2);
   }
-  add_loader(L, (developing && *developing) || getenv("LUA_PATH") ? BEHIND_FILES : BEFORE_FILES);
+  add_loader(L, (developing && *developing) || getenv("LUA_PATH") ? AFTER_FILES : BEFORE_FILES);
 }
 
 /* Loads an embedded module. */
@@ -150,7 +150,7 @@ HF_API int luaopen_holdfast(lua_State *L);
 int luaopen_holdfast(lua_State *L) {
   require_luajit(L);
   lua_settop(L, 0);
-  add_loader(L, BEHIND_FILES);
+  add_loader(L, AFTER_FILES);
   return load_embedded(L, "holdfast");
 }
 

@@ -34,7 +34,7 @@ static const hfL_lua_function used[] = {HFL_LUA_FUNCTIONS(ROW)};
 
 /* Where an address is, or false where nobody can say: in a program without shared libraries, which has only the Lua
  * that it was linked with; and for the entry in a program's own table by which all call a function whose address it
- * takes, behind which may be any. */
+ * takes, after which may be any. */
 static bool find_object(const void *address, Dl_info *out) {
 #ifdef __GLIBC__
   const ElfW(Sym) *symbol = NULL;

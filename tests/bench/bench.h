@@ -36,7 +36,7 @@ struct bench_op {
   void (*run)(const struct bench_options *o);
 };
 
-/* Who measures: the bare loops over LMDB, over files, over hiredis and over libpq; the C API; scripts behind the C API.
+/* Who measures: the bare loops over LMDB, over files, over hiredis and over libpq; the C API; scripts under the C API.
  * Each ends with name NULL. */
 extern const struct bench_op bench_raw_ops[], bench_file_ops[], bench_redis_ops[], bench_postgres_ops[], bench_c_ops[],
     bench_script_ops[];

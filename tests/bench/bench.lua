@@ -110,7 +110,7 @@ local function once(who, what, dir, flags)
 end
 
 -- Rounds of measurements: a list of {key, who, what, flags}; gives the list of samples of each key.  Round n has
--- seed n.  Each round begins with another one, so that none always runs behind the same other.
+-- seed n.  Each round begins with another one, so that none always runs after the same other.
 local function rounds(n, dir, list)
   local samples = {}
   for _, m in ipairs(list) do samples[m[1]] = {} end
@@ -289,7 +289,7 @@ function parts.names()
   end
 end
 
--- Classes in Lua behind the C API.
+-- Classes in Lua under the C API.
 function parts.scripts()
   local us = {}
   for i = 1, 10 do us[i] = {} end

@@ -45,7 +45,7 @@ end
 
 local function useMemory() holdfast.adapters.useAll "memory:bench" end
 
--- The strategy "long-now" over a list of candles, all but what the framework needs behind its frame.
+-- The strategy "long-now" over a list of candles, all but what the framework needs after its frame.
 local function backtest(list)
   local feed = host.candleFeed { symbol = "BTCUSDT", candles = list }
   host.addExchange { exchangeName = "csv", getCandles = feed.getCandles }

@@ -252,8 +252,7 @@ function measurements.adapters()
   }
   local us = { {}, {}, {}, {}, {} }
   -- Reads first: writes leave nothing of them in the processor's caches.  Back and forth, so that none always comes
-  -- behind
-  -- the same other.
+  -- after the same other.
   for _, phase in ipairs { { 1, 2, 3 }, { 4, 5 } } do
     for turn = 1, math.max(5, o.ops / 1000) do
       for k = 1, #phase do

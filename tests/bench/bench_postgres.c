@@ -114,7 +114,7 @@ static void run_load(const struct bench_options *o) {
     PQpipelineSync(c);
     for (int i = first; i <= end; i++) {
       PQclear(check(c, PQgetResult(c)));
-      if (i < end) PQgetResult(c); /* the NULL behind each */
+      if (i < end) PQgetResult(c); /* the NULL after each */
     }
   }
   PQexitPipelineMode(c);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * What it costs to call a script from C and come back: a class in Lua behind the C
+ * What it costs to call a script from C and come back: a class in Lua under the C
  * API, next to its methods called in a loop in Lua.  Also a class around a store,
  * next to that store, for an operation that the class leaves alone.
  */
@@ -84,7 +84,7 @@ static hf_persist *open_signal(const char *base) {
   return p;
 }
 
-/* Prints has, read and write of `true`, each behind it the loop in Lua; read and write of a signal; a read around a
+/* Prints has, read and write of `true`, each followed by the loop in Lua; read and write of a signal; a read around a
  * store, and one of the store itself. */
 static void run_script(const struct bench_options *o) {
   hf_runtime *runtime;

@@ -16,7 +16,7 @@ trap 'rm -rf "$dir"' EXIT
   fail "the benchmark ended with an error"
 }
 
-[ ! -e "$dir/data" ] || fail "the benchmark left its data behind"
+[ ! -e "$dir/data" ] || fail "the benchmark left its data"
 
 cat >"$dir/check.lua" <<'LUA'
 local holdfast = require "holdfast"

@@ -43,8 +43,8 @@ dependencies=$(sed -n 's/^Requires.private: //p' "$HOLDFAST_BUILD/cmake/holdfast
 dependencies=$(pkg-config --libs $dependencies)
 
 echo "== a shared Lua 5.4 beside the library"
-build behind -lholdfast -llua5.4
-refused liblua5.4 "$scratch/behind"
+build after -lholdfast -llua5.4
+refused liblua5.4 "$scratch/after"
 build before -llua5.4 -lholdfast
 refused liblua5.4 "$scratch/before"
 build first -lluajit-5.1 -llua5.4 -lholdfast

@@ -6,7 +6,7 @@
 // A strategy is {name, interval, position: "long"|"short"|"alternate", tp, sl, minutes, limit?, from, to}.  Whenever it
 // is asked, at an average price p: take profit at p(1 ± tp), stop loss at p(1 ∓ sl), lifetime `minutes`, and with
 // `limit` a waiting order at p(1 ∓ limit).  Its frame is from the time of candle `from` to that of candle `to`, counted
-// from 0; there must be as many candles behind `to` as its signals can wait and last.
+// from 0; there must be as many candles after `to` as its signals can wait and last.
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";

@@ -22,7 +22,7 @@ return function(check)
       t:equal({ n = 3 }, s:readValue("item-3"), "a read in it")
       t:raises("readonly", "a write in it", s.writeValue, s, "item-3", 0)
     end)
-    t:equal({ n = 3 }, store:readValue("item-3"), "the entity behind it")
+    t:equal({ n = 3 }, store:readValue("item-3"), "the entity after it")
   end)
 
   -- ---- conditional writes

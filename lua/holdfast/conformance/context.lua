@@ -82,7 +82,7 @@ M.same = same
 
 -- ---- instances
 
---- An instance for this entity name (the check's own if left out) and base; closed and emptied behind the check.
+--- An instance for this entity name (the check's own if left out) and base; closed and emptied after the check.
 function Context:open(entityName, base)
   local store = self.target.open(entityName or self.name, base or self.base)
   self.opened[#self.opened + 1] = store

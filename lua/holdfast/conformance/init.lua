@@ -55,7 +55,7 @@ local M = { report = report }
 ---@field only? string         only checks whose group or name contain this (a Lua pattern)
 ---@field entities? integer    how many are "many" (2500: above the page size of most services)
 ---@field timeout? number      seconds that a check may take (30); a class's C calls that block are not interrupted
----@field onResult? fun(result: table)  called behind each check
+---@field onResult? fun(result: table)  called after each check
 
 local function refuse(...) error(core.error("invalid_argument", string.format(...)), 0) end
 

@@ -139,7 +139,7 @@ return function(check)
   end)
 
   check("what was written is not shared with the caller", { method = "writeValue",
-    why = "changing a table behind writeValue must not change the store" }, function(t)
+    why = "changing a table after writeValue must not change the store" }, function(t)
     local store = t:open()
     local mine = { list = { 1, 2 }, inner = { n = 1 } }
     store:writeValue("a", mine)

@@ -70,7 +70,7 @@ typedef struct hf_adapter_info {
   uint64_t reserved[4];        /* 0 */
 } hf_adapter_info;
 
-/* Describes the adapter at this place, from 0; false behind the last.  Valid until the set is used again; `spec` as
+/* Describes the adapter at this place, from 0; false after the last.  Valid until the set is used again; `spec` as
  * long as the set. */
 HF_API bool hf_adapters_at(const hf_adapters *set, size_t index, hf_adapter_info *out);
 

@@ -78,7 +78,7 @@ typedef struct hf_put {
 typedef struct hf_scan {
   hf_slice lower;        /* order key of the smallest id wanted */
   hf_slice upper;        /* order key of the largest id wanted */
-  bool lower_open;       /* lower itself is not wanted (a page begins behind the last one) */
+  bool lower_open;       /* lower itself is not wanted (a page begins after the last one) */
   bool upper_open;       /* upper itself is not wanted */
   hf_slice id_prefix;    /* if not empty: only ids that begin with these bytes */
   hf_slice order_prefix; /* if not empty: bytes that begin the order key of all those; a shortcut */
@@ -184,9 +184,9 @@ struct hf_backend {
 
   hf_status (*count)(void *store, void *txn, void *collection, uint64_t *count, hf_error *err);
 
-  /* Adds entries to the page (hf_page_add) as the scan says.  *more is false when there is nothing behind the last
+  /* Adds entries to the page (hf_page_add) as the scan says.  *more is false when there is nothing after the last
    * one.  Holds no transaction when it returns.  HF_CORRUPT (not with report_corrupt): hf_page_fail_at names the
-   * record, which is the one behind the last entry added; if its key is damaged, hf_page_resume says where to go on.
+   * record, which is the one after the last entry added; if its key is damaged, hf_page_resume says where to go on.
    * With report_corrupt an entry whose key is damaged is the last one of its page, and hf_page_resume gives its key. */
   hf_status (*scan)(void *store, void *txn, void *collection, const hf_scan *scan, hf_page *page, bool *more,
                     hf_error *err);
@@ -261,7 +261,7 @@ typedef struct hf_backend hf_backend;
  * abi_version, a name in use, or a missing slot (the message lists them); HF_NO_MEMORY. */
 HF_API hf_status hf_backend_register(const hf_backend *backend, hf_error *err);
 
-/* The promises (enum hf_capability, or-ed) of the backend behind a handle; does not open the store. */
+/* The promises (enum hf_capability, or-ed) of the backend of a handle; does not open the store. */
 HF_API uint32_t hf_persist_capabilities(const hf_persist *p);
 
 /* ------------------------------------------------------- for use in slots */
@@ -275,7 +275,7 @@ HF_API hf_status hf_error_quarantined(hf_error *err, const char *problem);
 /* Sets the cause of the error: the message of the layer below. */
 HF_API void hf_error_cause(hf_error *err, const char *fmt, ...) HF_PRINTF(2, 3);
 
-/* Makes room for `size` bytes and a 0 behind them; the content is kept.  False: out of memory. */
+/* Makes room for `size` bytes and a 0 after them; the content is kept.  False: out of memory. */
 HF_API bool hf_buffer_reserve(hf_buffer *buffer, size_t size);
 /* Appends bytes, formatted text, or text as a quoted JSON string.  False: out of memory. */
 HF_API bool hf_buffer_add(hf_buffer *buffer, const void *data, size_t size);
@@ -301,7 +301,7 @@ HF_API hf_entry *hf_page_add(hf_page *page, hf_slice id, const char *json, size_
  * NULL: out of memory. */
 HF_API hf_entry *hf_page_add_damaged(hf_page *page, hf_slice id, hf_slice bytes, hf_slice problem);
 
-/* Says that the scan, when it goes on, goes on behind this order key.  Without it the core takes the order key of the
+/* Says that the scan, when it goes on, goes on after this order key.  Without it the core takes the order key of the
  * last entry's id, which is the same thing unless a stored key is damaged.  False: out of memory. */
 HF_API bool hf_page_resume(hf_page *page, hf_slice order);
 

@@ -362,7 +362,7 @@ typedef struct hf_range {
 HF_API hf_status hf_iter_open(hf_persist *p, const hf_range *range, hf_iter **out, hf_error *err);
 
 /* Hands out the next entity, or NULL at the end.  Valid until the next call.
- * HF_CORRUPT names an unreadable entity (now in quarantine); calling again goes on behind it. */
+ * HF_CORRUPT names an unreadable entity (now in quarantine); calling again goes on after it. */
 HF_API hf_status hf_iter_next(hf_iter *iter, const hf_entry **entry, hf_error *err);
 
 /* Ends the iteration.  NULL is ignored. */

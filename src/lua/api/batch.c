@@ -97,7 +97,7 @@ static int lhf_remove_many(lua_State *L) {
   return 1;
 }
 
-/* Entities to write: their texts one behind the other, and where each begins. */
+/* Entities to write: their texts one after the other, and where each begins. */
 struct writes {
   hf_buffer texts; /* ids and JSON: copies, since a finalizer could change the table while we walk it */
   hf_item *items;  /* slices hold offsets until everything is in place */

@@ -45,7 +45,7 @@ enum { SLOT_KEY = 1, SLOT_SELF, SLOT_MAKE, SLOTS };
 #define SHAPE_DEPTH 16     /* levels of nesting with shapes; bounds the use of the Lua stack */
 #define SHAPES_MAX 2048    /* in one tree */
 #define ROOT_CHILDREN 48   /* different first keys */
-#define CHILDREN 8         /* different keys behind the same keys */
+#define CHILDREN 8         /* different keys after the same keys */
 #define MAKE_AFTER 6       /* objects of a shape before its constructor is generated */
 #define FORGET_AFTER 50000 /* objects without room for their shape before learning begins anew */
 
@@ -54,7 +54,7 @@ enum { SLOT_KEY = 1, SLOT_SELF, SLOT_MAKE, SLOTS };
 typedef struct hfL_shape shape;
 
 struct hfL_shape {
-  char text[KEY_TEXT]; /* the last key, quoted; 0 behind it */
+  char text[KEY_TEXT]; /* the last key, quoted; 0 after it */
   unsigned char size;  /* bytes of text that count */
   unsigned char keys;  /* how many keys from the root to here */
   unsigned char children;
@@ -69,7 +69,7 @@ struct hfL_shape {
 
 static inline int slot(const shape *s, int which) { return s->number * (SLOTS - 1) + which; }
 
-/* Makes the userdata and the key on top of the stack (key below) a shape behind `parent`, and pops both. */
+/* Makes the userdata and the key on top of the stack (key below) a shape after `parent`, and pops both. */
 static shape *shape_place(lua_State *L, hfL_codec *codec, int anchor, shape *parent, const char *text, size_t size) {
   shape *s = lua_touserdata(L, -1);
   memset(s, 0, sizeof *s);
@@ -195,7 +195,7 @@ static inline int hex_digit(char c) {
   return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* The four digits behind \u, or -1. */
+/* The four digits after \u, or -1. */
 static int hex4(const char *p, const char *end) {
   int v = 0;
   if (end - p < 4) return -1;
@@ -207,7 +207,7 @@ static int hex4(const char *p, const char *end) {
   return v;
 }
 
-/* Writes the content of a string (from behind its quote to before the closing one, already found) with its
+/* Writes the content of a string (from after its quote to before the closing one, already found) with its
  * escapes replaced.  Returns the end of what it wrote, or NULL. */
 static char *unescape(const char *p, const char *end, char *out) {
   while (p < end) {
@@ -330,7 +330,7 @@ static rare bool is_utf8(const char *p, const char *end) {
 
 static rare bool check_utf8(const decoder *d, const char *p, const char *end) { return d->trusted || is_utf8(p, end); }
 
-/* Pushes the string whose content begins at `p`; returns the byte behind its closing quote. */
+/* Pushes the string whose content begins at `p`; returns the byte after its closing quote. */
 static inlined const char *push_string(decoder *d, const char *p) {
   span s = scan_string(d, p);
   if (unlikely(!s.close)) return NULL;
@@ -493,7 +493,7 @@ static inlined bool is_key_near_end(const char *p, const char *end, const shape 
   return (size_t)(end - p) > s->size && memcmp(p, s->text, s->size) == 0;
 }
 
-/* Whether the text at `p` begins with the key of `s`, and goes on behind it. */
+/* Whether the text at `p` begins with the key of `s`, and goes on after it. */
 static inlined bool is_key(const char *p, const char *end, const shape *s) {
 #ifdef __SSE2__
   if (unlikely(end - p <= KEY_TEXT)) return is_key_near_end(p, end, s);
@@ -510,7 +510,7 @@ static inlined bool is_key(const char *p, const char *end, const shape *s) {
 #endif
 }
 
-/* Looks for the key at `p` behind `parent`, and brings it to the front for the next time. */
+/* Looks for the key at `p` after `parent`, and brings it to the front for the next time. */
 static __attribute__((noinline)) shape *shape_find(const decoder *d, shape *parent, const char *p) {
   shape *before = NULL;
   for (shape *s = parent->child; s; before = s, s = s->sibling) {
@@ -525,7 +525,7 @@ static __attribute__((noinline)) shape *shape_find(const decoder *d, shape *pare
   return NULL;
 }
 
-/* Learns the key at `p`, a string that ends before `close`, behind `parent`; NULL if there is no room. */
+/* Learns the key at `p`, a string that ends before `close`, after `parent`; NULL if there is no room. */
 static rare shape *shape_learn(decoder *d, shape *parent, const char *p, const char *close) {
   hfL_codec *codec = d->codec;
   size_t size = (size_t)(close + 1 - p);
@@ -544,7 +544,7 @@ static rare shape *shape_learn(decoder *d, shape *parent, const char *p, const c
   return shape_place(d->L, codec, d->anchor, parent, p, size);
 }
 
-/* Reads the key at `p` (its quote) and the colon.  Returns the byte behind the colon and in *found the shape
+/* Reads the key at `p` (its quote) and the colon.  Returns the byte after the colon and in *found the shape
  * that the key leads to from `at`; NULL there when the object has no shape, and then the key is pushed. */
 static __attribute__((noinline)) const char *push_key(decoder *d, const char *p, shape *at, shape **found) {
   shape *s = NULL;

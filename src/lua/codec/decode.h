@@ -11,7 +11,7 @@
 
 /* Pushes the value of one JSON text.  Strict: RFC 8259, valid UTF-8, no lone surrogates, at most HF_DEPTH_MAX deep,
  * nothing but white space around it.  Of equal keys the last one wins.
- *   text, size  need no 0 behind them; they must stay in place during the call, in which finalizers may run
+ *   text, size  need no 0 after them; they must stay in place during the call, in which finalizers may run
  * On failure pushes nothing and returns HF_INVALID_VALUE with hf_json_validate()'s message.  Lua errors: only for lack
  * of memory or stack, or what a script's hook or finalizer raises; so nothing that needs closing may be open. */
 hf_status hfL_json_decode(lua_State *L, const char *text, size_t size, hfL_codec *codec, hf_error *err);

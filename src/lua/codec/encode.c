@@ -289,7 +289,7 @@ static rare bool put_string_slow(encoder *e, const char *s, size_t size, int dep
 #define BAD_STRING "a string that is not valid UTF-8"
 #define BAD_KEY "a key that is not valid UTF-8"
 
-/* Copies a string while looking for what cannot be copied.  Lua strings end in a 0 behind their length, but nothing
+/* Copies a string while looking for what cannot be copied.  Lua strings end in a 0 after their length, but nothing
  * is known of the memory after that: the last block is read so that it ends with the string. */
 static inlined bool put_string(encoder *e, const char *s, size_t size, int depth) {
   if (!room(e, size + SLACK)) return false;
@@ -511,7 +511,7 @@ static rare bool put_scattered(encoder *e, int depth, bool marked) {
 }
 
 /* Writes a table whose first key, a number, and value are on the stack.  lua_next() hands out the keys 1..n in
- * order when they lie in the table's array part, and then nothing can hide behind them. */
+ * order when they lie in the table's array part, and then nothing can hide after them. */
 static bool put_array(encoder *e, int depth, bool marked) {
   lua_State *L = e->L;
   int table = e->base + 2 * depth;

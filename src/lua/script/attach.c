@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * How script classes get handles.  An instance asks for its own when it is made: attach() puts an hfL_instance behind
+ * How script classes get handles.  An instance asks for its own when it is made: attach() gives an hfL_instance to
  * it.  What the class has, and its capabilities, were found out by
  * lua/holdfast/class.lua.
  *

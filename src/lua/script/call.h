@@ -25,7 +25,7 @@ void hfL_push_method(lua_State *L, const hfL_call *call);
 int hfL_blame(lua_State *L, const hfL_call *call, const char *fmt, ...) HF_PRINTF(3, 4) __attribute__((noreturn));
 
 /* Whether a plain error says what the contract says of a missing entity, "Entity signal:BTC not found" and then `verb`,
- * behind the position that Lua puts before it. */
+ * after the position that Lua puts before it. */
 bool hfL_says_not_found(const hf_error *err, const hfL_instance *e, const hf_key *key, const char *verb);
 
 #endif

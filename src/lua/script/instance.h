@@ -80,7 +80,7 @@ typedef struct hfL_hold {
 extern const hfL_hold hfL_held_by_script;  /* the handle is in the instance, and goes with it */
 extern const hfL_hold hfL_held_by_program; /* opened from C, by a URL */
 
-/* The store behind the classes of their own with one base: what their transactions bind to. */
+/* The store of the classes of their own with one base: what their transactions bind to. */
 typedef struct hfL_script_store {
   hfL_state *state;
   hfL_instance *open;   /* on it: begin, commit and rollback are called on one of them */

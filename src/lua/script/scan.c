@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * The scan slot over a script's iterators.  The core asks for pages, each beginning
- * behind the last one; a script gives a loop.  So the loop is kept between two pages of
+ * after the last one; a script gives a loop.  So the loop is kept between two pages of
  * a walk (hfL_cursor), and begun anew, skipping what was seen, if it had to be
  * dropped meanwhile.
  *
@@ -75,23 +75,23 @@ static hf_slice check_id(lua_State *L, const hfL_call *call, int index, char num
   return id;
 }
 
-enum place { BEFORE, INSIDE, BEHIND };
+enum place { BEFORE, INSIDE, AFTER };
 
 /* Where an id lies, as seen along the walk. */
 static enum place place_of(const hf_scan *scan, bool reverse, hf_slice id, hf_slice order) {
   if (scan->lower.data) {
     int c = hf__order_compare(order, scan->lower);
-    if (c < 0 || (c == 0 && scan->lower_open)) return reverse ? BEHIND : BEFORE;
+    if (c < 0 || (c == 0 && scan->lower_open)) return reverse ? AFTER : BEFORE;
   }
   if (scan->upper.data) {
     int c = hf__order_compare(order, scan->upper);
-    if (c > 0 || (c == 0 && scan->upper_open)) return reverse ? BEFORE : BEHIND;
+    if (c > 0 || (c == 0 && scan->upper_open)) return reverse ? BEFORE : AFTER;
   }
   hf_slice prefix = scan->id_prefix;
   if (!prefix.size || (id.size >= prefix.size && memcmp(id.data, prefix.data, prefix.size) == 0)) return INSIDE;
   hf_slice common = scan->order_prefix;
   int c = memcmp(order.data, common.data, order.size < common.size ? order.size : common.size);
-  return c && (c > 0) != reverse ? BEHIND : BEFORE;
+  return c && (c > 0) != reverse ? AFTER : BEFORE;
 }
 
 /* Takes ids from the iterator on top until there are enough. */
@@ -115,14 +115,14 @@ static void pull_ids(lua_State *L, struct pull *p, bool reverse, size_t wanted) 
     if (reverse ? compared >= 0 : compared <= 0) {
       hf_slice before = hf__order_key_id(last);
       hfL_blame(L, &p->call,
-                "yielded \"%.*s\" behind \"%.*s\": ids must come in natural%s order, each once "
+                "yielded \"%.*s\" after \"%.*s\": ids must come in natural%s order, each once "
                 "(table.sort(ids, holdfast.naturalOrder))",
                 (int)id.size, id.data, (int)before.size, before.data, reverse ? ", here reverse," : "");
     }
     memcpy(c->last, order, size);
     c->last_size = size;
     enum place place = place_of(p->scan, reverse, id, key);
-    c->ended = place == BEHIND;
+    c->ended = place == AFTER;
     if (c->ended) return;
     if (place == BEFORE) continue;
     hf_slice json = {NULL, 0};

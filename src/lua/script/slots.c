@@ -70,7 +70,7 @@ static hf_status collection_init(void *store, void *collection, hf_error *err) {
   hfL_instance *e = collection;
   if (e->ready || e->initialising) return HF_OK;
   hf_status status = HF_OK;
-  e->refs++; /* methods may close their own instance: whoever looks at it behind a call keeps it */
+  e->refs++; /* methods may close their own instance: whoever looks at it after a call keeps it */
   if (hfL_instance_has(e, HFL_WAIT_FOR_INIT)) {
     hfL_call call;
     e->initialising = true; /* what it does with the instance must not begin it again */

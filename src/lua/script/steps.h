@@ -18,7 +18,7 @@ enum { HFL_RESULTS_MAX = 4 };
  *   what  names the method in errors */
 void hfL_push_steps(lua_State *L, const char *what);
 
-/* For bodies: calls the method with `arguments` values behind its instance, which are on top, and leaves its iterator
+/* For bodies: calls the method with `arguments` values after its instance, which are on top, and leaves its iterator
  * as one function. */
 void hfL_call_for_steps(lua_State *L, const hfL_call *call, int arguments);
 

@@ -11,7 +11,7 @@
 
 /* Borrows a buffer for a text between store and codec, and pushes the userdata that owns it.  A finalizer that comes in
  * between gets another buffer.  If an error unwinds the stack, the buffer is not returned: the next call makes
- * another, and the collector frees this one.  May run finalizers, but not directly behind hfL_buffer_prepare. */
+ * another, and the collector frees this one.  May run finalizers, but not directly after hfL_buffer_prepare. */
 hf_buffer *hfL_buffer_borrow(lua_State *L, hfL_context *cx);
 /* Returns the buffer whose owner is at `index`, for the next who needs one. */
 void hfL_buffer_return(lua_State *L, hfL_context *cx, int index);

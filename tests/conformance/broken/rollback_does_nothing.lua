@@ -4,7 +4,7 @@
 --
 -- fails: a transaction is over when
 -- fails: a transaction that raises undoes all of it
--- says: keys() behind it
+-- says: keys() after it
 
 local holdfast = require "holdfast" -- luacheck: ignore 211
 local here = debug.getinfo(1, "S").source:match("^@(.*/)")

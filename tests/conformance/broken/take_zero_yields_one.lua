@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 --
--- Broken on purpose: its own take() looks at the count behind the first value.
+-- Broken on purpose: its own take() looks at the count after the first value.
 --
 -- fails: take gives the first n
 -- says: take(0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * A library for LD_PRELOAD with which a program's clock is wrong: the time of day is
- * CLOCK_SHIFT seconds ahead, or behind if that is negative.  The times of files stay those of the system.
+ * CLOCK_SHIFT seconds ahead, or back if that is negative.  The times of files stay those of the system.
  */
 #include <dlfcn.h>
 #include <stdlib.h>

@@ -18,7 +18,7 @@ local signals, scheduled = holdfast.PersistSignalAdapter, holdfast.PersistSchedu
 signals.useLmdb(base)
 scheduled.useLmdb(base)
 
--- Where the signal is behind a move, and before it.
+-- Where the signal is after a move, and before it.
 local places = {
   [0] = { read = scheduled.readScheduleData, write = scheduled.writeScheduleData },
   { read = signals.readSignalData, write = signals.writeSignalData },
@@ -53,7 +53,7 @@ else
   local row = assert(there[place], "no adapter has the signal")
   assert(row.number % 2 == place, "the signal is not where move " .. row.number .. " puts it")
   assert(row.number == acknowledged or row.number == acknowledged + 1,
-    "move " .. acknowledged .. " was acknowledged, and the signal is as behind move " .. row.number)
+    "move " .. acknowledged .. " was acknowledged, and the signal is as after move " .. row.number)
   assert(row.minuteEstimatedTime == math.huge, "the signal has changed on its way")
   print(row.number)
 end

@@ -102,7 +102,7 @@ static int readers(const char *directory) {
 
 int main(int argc, char **argv) {
   const char *command = argc > 2 ? argv[1] : "";
-  alarm(SECONDS_MAX); /* whatever goes wrong, nothing stays behind */
+  alarm(SECONDS_MAX); /* whatever goes wrong, nothing stays */
   if (strcmp(command, "write") == 0 && argc > 3)
     return write_steps(argv[2], strtoull(argv[3], NULL, 10), argc > 4 ? strtoull(argv[4], NULL, 10) : UINT64_MAX);
   if (strcmp(command, "check") == 0 && argc > 4)

@@ -218,7 +218,7 @@ static int create(const char *directory, int rounds) {
 
 int main(int argc, char **argv) {
   const char *command = argc > 3 ? argv[1] : "";
-  alarm(SECONDS_MAX); /* whatever goes wrong, nothing stays behind */
+  alarm(SECONDS_MAX); /* whatever goes wrong, nothing stays */
   if (strcmp(command, "count") == 0 && argc > 4) return count(argv[2], argv[3], strtoul(argv[4], NULL, 10));
   if (strcmp(command, "watch") == 0) return watch(argv[2], argv[3]);
   if (strcmp(command, "check") == 0) return check(argv[2], argc - 3, argv + 3);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Builds the states that a power cut might have left behind, from a log of
+ * Builds the states that a power cut might have left, from a log of
  * iorecord_preload.c, and looks at each with Holdfast.
  *
  *   replay LOG ROOT STORE SCRATCH CREATION COMMIT [ignore=files|directories]

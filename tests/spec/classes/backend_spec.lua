@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 --
--- Backends that are classes in Lua: what the core does before and behind an author's methods, what
+-- Backends that are classes in Lua: what the core does before and after an author's methods, what
 -- each may return, what follows from methods that a class has or lacks, and classes that wrap a store.
 -- The contract itself is checked by the conformance kit, and by tests/unit/lua/test_script.c from C.
 
@@ -285,7 +285,7 @@ describe("what a method raises", function()
     assert.is_true(raises.error("io", "flaky", store.readValue, store, "a").retryable)
   end)
 
-  it("may be raised in hot loops, with compiled code before and behind it", function()
+  it("may be raised in hot loops, with compiled code before and after it", function()
     local store = filled()
     for _ = 1, 200 do
       local n, missing = 0, 0
@@ -400,8 +400,8 @@ describe("what a method returns", function()
     complains("keys", { true }, function(s) list(s:keys()) end, "Variant:keys yielded a boolean: ids are wanted")
     complains("keys", { "" }, function(s) list(s:keys()) end, "no valid id")
     complains("keys", { "b10", "b2" }, function(s) list(s:keys()) end,
-      'Variant:keys yielded "b2" behind "b10": ids must come in natural order, each once')
-    complains("keys", { "a", "a" }, function(s) list(s:keys()) end, 'yielded "a" behind "a"')
+      'Variant:keys yielded "b2" after "b10": ids must come in natural order, each once')
+    complains("keys", { "a", "a" }, function(s) list(s:keys()) end, 'yielded "a" after "a"')
     complains("values", "x", function(s) list(s:values()) end,
       "Variant:values must return an iterator function, a coroutine or a list, not a string")
     complains("values", { print }, function(s) list(s:values()) end, "Variant:values yielded what is no entity")
@@ -948,16 +948,16 @@ describe("a class that wraps a store", function()
     end
   end)
 
-  it("may initialise itself before or behind the store, or not at all", function()
+  it("may initialise itself before or after the store, or not at all", function()
     local order = {}
     local Class = holdfast.LmdbPersist:extend("Init")
     function Class:waitForInit(initial)
       order[#order + 1] = "before"
       holdfast.LmdbPersist.waitForInit(self, initial)
-      order[#order + 1] = "behind"
+      order[#order + 1] = "after"
     end
     open(Class):writeValue("a", 1)
-    assert.same({ "before", "behind" }, order)
+    assert.same({ "before", "after" }, order)
     local Lazy = holdfast.LmdbPersist:extend("Lazy")
     function Lazy:waitForInit() self.initialised = true end
     local store = open(Lazy)

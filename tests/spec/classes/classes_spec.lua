@@ -151,7 +151,7 @@ stores.each(function(kind)
     assert.is_nil(Parent.double)
   end)
 
-  it("a constructor that leaves its parent's out gets it called behind", function()
+  it("a constructor that leaves its parent's out gets it called after", function()
     local Class = Parent:extend("Forgetful")
     function Class:init() self.forgot = true end
     local store = Class("signal", base())

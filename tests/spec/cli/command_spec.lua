@@ -148,7 +148,7 @@ describe("the command", function()
       assert.is_true(math.abs(entry.updatedAt / 1000 - os.time()) < 60)
     end)
 
-    it("refuse what is not JSON and leave no store behind", function()
+    it("refuse what is not JSON and leave no store", function()
       fails(2, "not JSON at byte", { "put", store, "signal", "a", '{"x":' })
       assert.is_false(exists(store .. "/data.mdb"))
     end)
@@ -178,7 +178,7 @@ describe("the command", function()
       assert.equal(1, result.code)
     end)
 
-    it("take an id that looks like an option behind --", function()
+    it("take an id that looks like an option after --", function()
       ok { "put", store, "signal", "--", "-1", "7" }
       assert.equal("7\n", ok { "get", store, "signal", "--", "-1" })
     end)

@@ -252,7 +252,7 @@ describe("holdfast copy", function()
       local result = fails(3, "copied so far: 1,", { "copy", a, "lmdb:" .. b .. "?mapsize=64k&maxsize=2m" })
       assert.matches("the same command with --resume goes on there", result.stderr, 1, true)
       result = holdfast { "copy", a, b, "--resume", "--verify" }
-      assert.matches("going on behind s:%d+; 1,%d+ entities were copied before", result.stderr)
+      assert.matches("going on after s:%d+; 1,%d+ entities were copied before", result.stderr)
       assert.matches("\n3,000 entities compared: equal\n$", result.stdout)
       assert.equal(0, result.code)
     end)
@@ -502,7 +502,7 @@ describe("holdfast copy", function()
 
       it("is reported and not used without --resume", function()
         local result = holdfast { "copy", a, "file:" .. b }
-        assert.matches("an earlier copy stopped behind %l+:BTC/USDT:%d+; this one begins anew", result.stderr)
+        assert.matches("an earlier copy stopped after %l+:BTC/USDT:%d+; this one begins anew", result.stderr)
         assert.matches("\n6,000 entities copied\n$", result.stdout)
         assert.equal("", stateFiles())
       end)

@@ -137,7 +137,7 @@ describe("the command, and a strategy host that runs on the store", function()
       assert.equal("candle\t1\nsignal\t1\n2 entities copied\n", ok("copy", url, dir .. "/other"))
     end)
 
-    it("takes what a killed host left behind for nothing", function()
+    it("takes what a killed host left for nothing", function()
       host:kill()
       local path = store .. "/.lease/signal/main/BTCUSDT.lock"
       while require("holdfast.core").leaseHolder(path) do os.execute("sleep 0.01") end

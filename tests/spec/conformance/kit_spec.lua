@@ -37,7 +37,7 @@ describe("right adapters", function()
     end)
   end
 
-  it("leave nothing behind", function()
+  it("leave no entities", function()
     local base = temp.quickDirectory() .. "/store"
     conformance.run({ url = "lmdb:" .. base, entities = 50, only = "loops" })
     for _, name in ipairs(holdfast.openStore(base):entities()) do

@@ -81,7 +81,7 @@ describe("in live mode", function()
     it("gives them out of order", function()
       live(function(list) return { list[1], list[3], list[2], list[4], list[5] } end)
       assertError("invalid_value", "tick",
-        before() .. "candle 3 %(2024%-.-%) comes behind 2024%-.-: they must be in order")
+        before() .. "candle 3 %(2024%-.-%) comes after 2024%-.-: they must be in order")
     end)
 
     it("gives NaN", function()
@@ -250,7 +250,7 @@ describe("in live mode", function()
       assertError("timeout", "getSignal", "^getSignal of strategy 'main' on BTCUSDT has not returned in 0.2 s")
     end)
 
-    it("computes for ever behind a wait, or catches what ends it", function()
+    it("computes for ever after a wait, or catches what ends it", function()
       host.setConfig { CC_MAX_SIGNAL_GENERATION_SECONDS = 0.2 }
       host.addStrategy {
         strategyName = "main", interval = "1d",

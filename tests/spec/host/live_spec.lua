@@ -177,7 +177,7 @@ describe("a live run", function()
       assert.is_nil(schedules.readScheduleData("main", "BTCUSDT"))
     end)
 
-    it("when the price jumps behind its stop loss", function()
+    it("when the price jumps beyond its stop loss", function()
       hosts.strategy { interval = "1d", priceOpen = 98 }
       hosts.live()
       pass(1)

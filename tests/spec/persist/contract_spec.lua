@@ -86,7 +86,7 @@ stores.each(function(kind)
       assert.same({ n = 1 }, entry.value)
       assert.equal(revision or 0, entry.revision)
       if kind.name == "lua" then return end -- an author's readEntry would know
-      -- The clock that stamps files is some ms behind the one that programs see.
+      -- The clock that stamps files lags that of programs by some ms.
       assert.is_true(entry.updatedAt >= before * 1000 - 20 and entry.updatedAt <= (os.time() + 1) * 1000)
     end)
 
@@ -174,7 +174,7 @@ stores.each(function(kind)
       assert.equal(holdfast.null, values[2])
     end)
 
-    it("go on yielding nothing behind the end", function()
+    it("go on yielding nothing after the end", function()
       local store = kind.open()
       store:writeValue("a", 1)
       local nextValue = store:values()

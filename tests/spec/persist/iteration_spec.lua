@@ -128,7 +128,7 @@ stores.each(function(kind)
           end
           seen[id] = (seen[id] or 0) + 1
           if id:match("^%d+$") then
-            store:writeValue(id .. "-behind", 1)
+            store:writeValue(id .. "-after", 1)
             store:writeValue("0-before-" .. id, 1)
             local other = (tonumber(id) * 7) % 1200 + 1
             if other % 3 == 0 and store:hasValue(other) then
@@ -312,7 +312,7 @@ stores.each(function(kind)
       assert.same({ "10", "11", "12" }, list(store:entries(range)))
     end)
 
-    it("is empty when from lies behind to", function()
+    it("is empty when from lies after to", function()
       local store = kind.open()
       fill(store, 50)
       assert.same({}, list(store:keys({ from = 30, to = 20 })))

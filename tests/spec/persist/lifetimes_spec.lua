@@ -197,7 +197,7 @@ stores.each(function(kind)
 
   it("a finalizer may change the table that a batch or a range is read from", function()
     local store, others = kind.open(), {}
-    -- Empties the table in the allocation behind the next `delay` ones, and takes the place of its strings, which are
+    -- Empties the table in the allocation after the next `delay` ones, and takes the place of its strings, which are
     -- of the same length.
     local function meddle(t, delay)
       plant(function()

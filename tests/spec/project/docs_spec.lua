@@ -308,7 +308,7 @@ describe("the documents", function()
     for _, path in ipairs(documents()) do
       for name, file in readFile(source .. "/" .. path):gmatch("`([%w_]+)%(%)`%)? in `([%w_./]+%.[chl]u?a?)`") do
         pairs_seen = pairs_seen + 1
-        -- A definition: the name and its arguments stand at the end of a line's declaration, with a body behind them.
+        -- A definition: the name and its arguments stand at the end of a line's declaration, with a body after them.
         local handle = io.open(source .. "/" .. file, "rb")
         local text = handle and handle:read("*a") or ""
         if handle then handle:close() end
@@ -338,7 +338,7 @@ describe("the documents", function()
     end
     local missing = {}
     for _, path in ipairs(documents()) do
-      -- What stands behind a slash is a program of the build.
+      -- What stands after a slash is a program of the build.
       for name in readFile(source .. "/" .. path):gmatch("%f[%w_/]hf_[a-z][%w_]*") do
         if not headers:find("%f[%w_]" .. name .. "%f[^%w_]") then missing[#missing + 1] = path .. ": " .. name end
       end
@@ -439,7 +439,7 @@ function generate.promises()
   return rows
 end
 
--- The settings of the strategy host, as they stand in its config.lua: name, value, and the comment behind them.
+-- The settings of the strategy host, as they stand in its config.lua: name, value, and the comment after them.
 function generate.settings()
   local rows = { "| setting | is | means |", "|---|---|---|" }
   local defaults = readFile(source .. "/lua/holdfast/host/config.lua"):match("\nlocal DEFAULTS = (%b{})")

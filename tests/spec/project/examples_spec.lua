@@ -689,7 +689,7 @@ describe("the examples", function()
       assert.truthy(second.out:find("base: busy: .*/base/journal.jsonl.lock is held by process %d+ "), second.out)
     end)
 
-    it("goes on behind a line that a power cut has torn, and refuses a journal that is none", function()
+    it("goes on after a line that a power cut has torn, and refuses a journal that is none", function()
       candles("all.csv", 400)
       run("--speed 0", script, "all.csv", "base")
       local path, ids = folder .. "/base/journal.jsonl", journal("base")

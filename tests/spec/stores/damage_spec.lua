@@ -215,7 +215,7 @@ describe("a damaged entity", function()
       local result = holdfast { "copy", a, "lmdb:" .. b .. "?mapsize=64k&maxsize=2m" }
       assert.matches("the same command with --resume goes on there", result.stderr, 1, true)
       result = holdfast { "copy", a, b, "--resume" }
-      assert.matches("going on behind", result.stderr, 1, true)
+      assert.matches("going on after", result.stderr, 1, true)
       assert.matches(IN_QUARANTINE, result.stderr, 1, true)
       assert.equal(3, result.code)
       assert.matches("damaged\tposition\tp2\tin quarantine in the target too\n", result.stdout, 1, true)

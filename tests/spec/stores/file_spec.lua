@@ -167,7 +167,7 @@ describe("the layout", function()
     }, files())
   end)
 
-  it("has no empty folders left behind", function()
+  it("has no empty folders left", function()
     local store = open()
     store:writeValue("a/b/c", 1)
     store:writeValue("a/d", 1)
@@ -366,7 +366,7 @@ describe("an unreadable document", function()
     assert.equal(1, store:stat().quarantined)
   end)
 
-  it("interrupts a loop once, which can then go on behind it", function()
+  it("interrupts a loop once, which can then go on after it", function()
     local store = open()
     for i = 1, 40 do store:writeValue(i, i) end
     spoil("signal/20.json", "{")

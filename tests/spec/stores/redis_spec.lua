@@ -87,7 +87,7 @@ describe("a Redis server", function()
       assert.equal(0, store:count())
       for k = i + 1, #names do
         local other = open(s, "", names[k])
-        assert.equal(3, other:count(), names[k] .. " behind removeAll of " .. name)
+        assert.equal(3, other:count(), names[k] .. " after removeAll of " .. name)
         other:close()
       end
       store:close()

@@ -299,7 +299,7 @@ static void two_runtimes_have_a_set_each(void **state) {
   hf_runtime_close(two);
 }
 
-/* Of two objects that call the adapters when they are finalized one comes behind the end of the set. */
+/* Of two objects that call the adapters when they are finalized one comes after the end of the set. */
 static void a_lua_url_means_the_runtime_of_the_set(void **state) {
   static const char adapter[] = "local holdfast = require 'holdfast'\n"
                                 "local Mine = holdfast.MemoryPersist:extend('Mine')\n"

@@ -25,7 +25,7 @@ static unsigned below(unsigned n) {
   return (unsigned)((random_state * UINT64_C(0x2545F4914F6CDD1D) >> 33) % n);
 }
 
-/* Checks a copy that ends where its memory ends, so that a sanitizer sees what is read behind. */
+/* Checks a copy that ends where its memory ends, so that a sanitizer sees what is read after. */
 static hf_status validate(const char *text, size_t size, hf_error *err) {
   char *copy = malloc(size + 1);
   assert_non_null(copy);
@@ -130,12 +130,12 @@ static const struct {
     {ONE("{\"a\":1 \"b\":2}"), "not JSON at byte 7: expected ',' or '}'"},
     {ONE("{\"a\":1]"), "not JSON at byte 6: expected ',' or '}'"},
     {ONE("{\"a\":[1}]"), "not JSON at byte 7: expected ',' or ']'"},
-    {ONE("1 2"), "not JSON at byte 2: text behind the value"},
-    {ONE("{}}"), "not JSON at byte 2: text behind the value"},
-    {ONE("[]#"), "not JSON at byte 2: text behind the value"},
-    {ONE("\"a\"b"), "not JSON at byte 3: text behind the value"},
-    {ONE("nullx"), "not JSON at byte 4: text behind the value"},
-    {ONE("1\0"), "not JSON at byte 1: a NUL behind the value"},
+    {ONE("1 2"), "not JSON at byte 2: text after the value"},
+    {ONE("{}}"), "not JSON at byte 2: text after the value"},
+    {ONE("[]#"), "not JSON at byte 2: text after the value"},
+    {ONE("\"a\"b"), "not JSON at byte 3: text after the value"},
+    {ONE("nullx"), "not JSON at byte 4: text after the value"},
+    {ONE("1\0"), "not JSON at byte 1: a NUL after the value"},
     {ONE("\0"), NULL},
     {ONE("[1]\0"), NULL},
     {ONE("[1\0]"), NULL},
@@ -147,8 +147,8 @@ static const struct {
     {ONE("[nul]"), NULL},
     {ONE("truefalse"), NULL},
     {ONE("+1"), "not JSON at byte 0: a number has no '+' in front"},
-    {ONE("-"), "not JSON at byte 1: expected a digit behind '-'"},
-    {ONE("[-]"), "not JSON at byte 2: expected a digit behind '-'"},
+    {ONE("-"), "not JSON at byte 1: expected a digit after '-'"},
+    {ONE("[-]"), "not JSON at byte 2: expected a digit after '-'"},
     {ONE("- 1"), NULL},
     {ONE("--1"), NULL},
     {ONE("01"), "not JSON at byte 0: a number has a leading zero"},
@@ -156,7 +156,7 @@ static const struct {
     {ONE("[00]"), NULL},
     {ONE(".5"), "not JSON at byte 0: a number needs a digit before '.'"},
     {ONE("-.5"), NULL},
-    {ONE("1."), "not JSON at byte 2: expected a digit behind '.'"},
+    {ONE("1."), "not JSON at byte 2: expected a digit after '.'"},
     {ONE("[1.]"), NULL},
     {ONE("1.e1"), NULL},
     {ONE("1e"), "not JSON at byte 2: expected a digit in the exponent"},
@@ -324,7 +324,7 @@ static void every_byte_in_a_string_is_judged(void **state) {
       hf_error err;
       hf_status status = validate(text, sizeof text, &err);
       assert_int_equal(status, plain ? HF_OK : HF_INVALID_VALUE);
-      char place[32]; /* a quote ends the string, and what is behind it is wrong; a backslash begins an escape */
+      char place[32]; /* a quote ends the string, and what is after it is wrong; a backslash begins an escape */
       snprintf(place, sizeof place, "at byte %zu:", c == '"' ? at + 1 : at);
       if (!plain && c != '\\') assert_non_null(strstr(err.message, place));
     }

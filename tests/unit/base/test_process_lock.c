@@ -251,7 +251,7 @@ static void a_file_of_something_else_is_left_alone(void **state) {
   assert_int_equal(access(text_of("%s/target", (char *)*state), F_OK), -1);
 }
 
-static void a_file_that_was_left_behind_is_taken_over(void **state) {
+static void a_file_that_was_left_is_taken_over(void **state) {
   const char *path = text_of("%s/a.lock", (char *)*state);
   char zeros[40] = {0};
   write_file(path, "holdfast lease\nprocess 1 on host elsewhere (an old one, since then)\nand a line more\n");
@@ -407,7 +407,7 @@ static void a_lock_ends_with_its_process_however_that_ends(void **state) {
     CONTAINS(err.message, text_of("is held by process %ld on host ", (long)c.pid));
     CONTAINS(err.message, "(the child, since ");
     end_child(c, ends[i]);
-    assert_int_equal(access(path, F_OK), 0); /* left behind, which is harmless */
+    assert_int_equal(access(path, F_OK), 0); /* still there, which is harmless */
     lock = acquire(path, "x");
     hf_lock_release(lock);
     assert_int_equal(access(path, F_OK), -1);
@@ -556,7 +556,7 @@ static void a_deleted_file_is_made_again_unless_somebody_was_faster(void **state
 
 /* ---- looking */
 
-static const char left_behind[] = "holdfast lease\nprocess 1 on host elsewhere (an old one, since then)\n";
+static const char left_file[] = "holdfast lease\nprocess 1 on host elsewhere (an old one, since then)\n";
 
 static bool looks_held(const char *path, char holder[512]) {
   bool held;
@@ -602,12 +602,12 @@ static void looking_makes_and_changes_nothing(void **state) {
   assert_int_equal(access(text_of("%s/.lease", directory), F_OK), -1);
   assert_false(looks_held(path, holder));
   assert_int_equal(access(path, F_OK), -1);
-  write_file(path, left_behind);
+  write_file(path, left_file);
   assert_int_equal(stat(path, &before), 0);
   assert_false(looks_held(path, holder));
   assert_int_equal(stat(path, &after), 0);
   assert_true(before.st_ino == after.st_ino && before.st_mtim.tv_nsec == after.st_mtim.tv_nsec);
-  assert_string_equal(read_file(path), left_behind);
+  assert_string_equal(read_file(path), left_file);
 
   const char *link = text_of("%s/link.lock", directory), *fifo = text_of("%s/fifo.lock", directory);
   assert_int_equal(symlink(path, link) + mkfifo(fifo, 0666), 0);
@@ -621,7 +621,7 @@ static void who_cannot_look_says_so(void **state) {
   hf_error err;
   bool held;
   const char *path = text_of("%s/a.lock", (char *)*state);
-  write_file(path, left_behind);
+  write_file(path, left_file);
   flock_fails_with = ENOLCK;
   hf_status status = hf_lock_look(path, &held, NULL, 0, &err);
   flock_fails_with = 0;
@@ -650,7 +650,7 @@ static void who_looks_is_in_nobody_s_way(void **state) {
   pid_t lookers[LOOKERS];
   for (int i = 0; i < LOOKERS; i++) lookers[i] = start_looking(path);
   for (int i = 0; i < ROUNDS; i++) {
-    write_file(path, left_behind); /* where there is no file, nobody locks it to look */
+    write_file(path, left_file); /* where there is no file, nobody locks it to look */
     hf_lock_release(acquire(path, "x"));
   }
   for (int i = 0; i < LOOKERS; i++) {
@@ -697,7 +697,7 @@ static void the_locks_in_a_folder_are_found(void **state) {
   hf_lock *second = acquire(text_of("%s/trader.lock", folder), "x");
   hf_lock *apart = acquire(text_of("%s/.command/1.lock", folder), "x"),
           *other = acquire(text_of("%s/a.txt", folder), "x");
-  write_file(text_of("%s/signal/main/left.lock", folder), left_behind);
+  write_file(text_of("%s/signal/main/left.lock", folder), left_file);
   assert_int_equal(symlink("signal", text_of("%s/again", folder)), 0);
   assert_found(folder, 2, text_of("%s/signal/main/BTC.lock", folder));
   size_t tried = 0;
@@ -738,7 +738,7 @@ int main(void) {
       IN_DIRECTORY(what_others_are_told_is_fit_to_print),
       IN_DIRECTORY(a_holder_that_has_not_said_who_it_is_is_not_named),
       IN_DIRECTORY(a_file_of_something_else_is_left_alone),
-      IN_DIRECTORY(a_file_that_was_left_behind_is_taken_over),
+      IN_DIRECTORY(a_file_that_was_left_is_taken_over),
       IN_DIRECTORY(a_file_that_somebody_deleted_is_not_mistaken_for_the_lock),
       IN_DIRECTORY(a_deleted_file_is_made_again_unless_somebody_was_faster),
       IN_DIRECTORY(filesystems_without_locks_are_unsupported),

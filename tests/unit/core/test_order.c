@@ -216,7 +216,7 @@ static void numbers_of_every_length(void **state) {
     check_pair(a, n, b, HF_ID_MAX);
     memset(b, 'x', HF_ID_MAX - n);
     check_pair(b, HF_ID_MAX, b, HF_ID_MAX - 1);
-    memset(b, '9', sizeof b); /* ...1z < ...2_: what is behind a number has no part in it */
+    memset(b, '9', sizeof b); /* ...1z < ...2_: what is after a number has no part in it */
     a[n - 1] = '1';
     b[n - 1] = '2';
     a[n] = 'z';
@@ -336,7 +336,7 @@ static void prefixes_begin_the_keys(void **state) {
     key_make(&key, id, size);
     size_t cut = below((unsigned)size + 1);
     while (cut < size && ((unsigned char)id[cut] & 0xC0) == 0x80) cut++;
-    unsigned char *prefix = malloc(cut + 1); /* on the heap, where a sanitizer sees what is written behind */
+    unsigned char *prefix = malloc(cut + 1); /* on the heap, where a sanitizer sees what is written after */
     assert_non_null(prefix);
     size_t n = hf__order_prefix((hf_slice){id, cut}, prefix);
     assert_true(n <= cut);

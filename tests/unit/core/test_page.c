@@ -53,7 +53,7 @@ static void too_much_is_refused_and_harms_nothing(void **state) {
   hf_buffer_free(&b);
 }
 
-static void text_is_formatted_and_quoted_behind_what_is_there(void **state) {
+static void text_is_formatted_and_quoted_after_what_is_there(void **state) {
   (void)state;
   hf_buffer b = HF_BUFFER_INIT;
   assert_true(hf_buffer_printf(&b, "%d-%s", 7, "x"));
@@ -200,7 +200,7 @@ int main(void) {
       cmocka_unit_test(a_buffer_grows_and_ends_in_a_zero),
       cmocka_unit_test(reserving_keeps_the_content),
       cmocka_unit_test(too_much_is_refused_and_harms_nothing),
-      cmocka_unit_test(text_is_formatted_and_quoted_behind_what_is_there),
+      cmocka_unit_test(text_is_formatted_and_quoted_after_what_is_there),
       cmocka_unit_test(entries_stay_where_they_are_while_a_page_fills),
       cmocka_unit_test(a_page_is_used_again),
       cmocka_unit_test(room_for_a_value_may_be_filled_later),

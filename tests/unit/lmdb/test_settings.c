@@ -261,7 +261,7 @@ static int rebuild(hf__lmdb_env *env, MDB_txn *txn) {
 static const hf__lmdb_feature counted = {"counted", FEATURE_READ, "counts of what there is", rebuild};
 static const hf__lmdb_feature *const known[] = {&counted, NULL};
 
-static void what_a_stranger_leaves_behind_is_rebuilt(void **state) {
+static void what_a_stranger_leaves_is_rebuilt(void **state) {
   const struct store *s = *state;
   hf_error err;
   const hf__lmdb_feature *const *usual = hf__lmdb_features;
@@ -465,7 +465,7 @@ int main(void) {
       ON_LMDB(a_store_stays_in_format_1_until_a_setting_needs_more),
       ON_LMDB(what_writes_nothing_leaves_no_number),
       ON_LMDB(no_commit_of_ours_is_a_gap),
-      ON_LMDB(what_a_stranger_leaves_behind_is_rebuilt),
+      ON_LMDB(what_a_stranger_leaves_is_rebuilt),
       ON_LMDB(a_feature_that_may_be_read_is_read_and_not_written),
       ON_LMDB(a_feature_that_must_be_known_keeps_everybody_out),
       ON_LMDB(what_a_newer_version_set_is_kept_and_shown),

@@ -56,7 +56,7 @@ end
 
 return {
   summary = "List entity names, or the ids of one.",
-  description = "Without ENTITY: one line per entity name, with how many entities it has behind a tab.\n"
+  description = "Without ENTITY: one line per entity name, with how many entities it has after a tab.\n"
     .. "With it: one id per line, in natural order (BTC-2 before BTC-10).",
   examples = {
     "holdfast ls ./data",

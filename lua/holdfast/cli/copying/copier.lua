@@ -46,14 +46,14 @@ local function resumePoint(args, to, where, now)
   end
   local at = string.format("%s:%s", saved.entity, saved.id)
   if not args.resume then
-    output.note(args, "an earlier copy stopped behind %s; this one begins anew (--resume would go on there)", at)
+    output.note(args, "an earlier copy stopped after %s; this one begins anew (--resume would go on there)", at)
     return nil, saved
   end
   if not now:outside(hasPosition, to, saved) then
-    output.note(args, "the target does not have %s, behind which an earlier copy stopped: copying from the start", at)
+    output.note(args, "the target does not have %s, after which an earlier copy stopped: copying from the start", at)
     return nil, saved
   end
-  output.note(args, "going on behind %s; %s copied before", at,
+  output.note(args, "going on after %s; %s copied before", at,
     text.plural(saved.copied, "entity was", "entities were"))
   return saved
 end

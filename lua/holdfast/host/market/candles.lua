@@ -44,7 +44,7 @@ local function checkOrder(fail, list, first, last)
     local timestamp = type(list[i]) == "table" and list[i].timestamp
     if type(timestamp) ~= "number" then return end
     if timestamp <= last then
-      fail("candle %d (%s) comes behind %s: they must be in order of time, each once", i, calendar.date(timestamp),
+      fail("candle %d (%s) comes after %s: they must be in order of time, each once", i, calendar.date(timestamp),
         calendar.date(last))
     end
     last = timestamp

@@ -41,7 +41,7 @@ function BacktestRun:moveTo(time)
   self.context.when = time
 end
 
--- Ends the frame where the candles end, and says so.  The one behind the frame need not be there.
+-- Ends the frame where the candles end, and says so.  The one after the frame need not be there.
 function BacktestRun:reportEnd()
   local last = self.series.from + (self.series.count - 1) * MINUTE
   if self.ended or last >= self.stop then return end

@@ -45,7 +45,7 @@ function Run.init(self, what, symbol, given, backtest)
     checks.refuse("%s: symbols that begin with backtest/ are those of backtests: choose another one", what)
   end
   if type(given) ~= "table" then
-    checks.refuse("%s: give {strategyName=, exchangeName=%s} behind the symbol, not a %s", what,
+    checks.refuse("%s: give {strategyName=, exchangeName=%s} after the symbol, not a %s", what,
       backtest and ", frameName=" or "", type(given))
   end
   for field in pairs(given) do

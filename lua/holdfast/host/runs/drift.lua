@@ -18,14 +18,14 @@ local HELP = ' (docs/host.md, "When the clock was wrong")'
 ---@class holdfast.host.Drift
 ---@field run holdfast.host.LiveRun
 ---@field seen? { now: number, elapsed: number }  at the last tick, by the clock and by one that nobody sets
----@field behind holdfast.host.Reminder
+---@field lagging holdfast.host.Reminder
 local Drift = {}
 Drift.__index = Drift
 
 --- Makes one for a run.
 ---@param run holdfast.host.LiveRun
 ---@return holdfast.host.Drift
-function M.new(run) return setmetatable({ run = run, behind = reminder.new(HOUR) }, Drift) end
+function M.new(run) return setmetatable({ run = run, lagging = reminder.new(HOUR) }, Drift) end
 
 -- A length of time for people.
 local function span(ms)
@@ -66,8 +66,8 @@ end
 function Drift:wait(when, lived)
   local position = self.run.position
   local latest = lived > when and lived or position.entry.askedAt
-  if latest <= when + MINUTE then return self.behind:forget() end
-  if not self.behind:isDue(loop.elapsed()) then return end
+  if latest <= when + MINUTE then return self.lagging:forget() end
+  if not self.lagging:isDue(loop.elapsed()) then return end
   local text = ("the clock says %s, and what is stored is of %s"):format(calendar.date(when), calendar.date(latest))
   if lived <= when then return report(self, "%s, when getSignal was asked%s", text, HELP) end
   local open = describe(position)
@@ -80,7 +80,7 @@ end
 ---@param when number
 ---@param lived number  of before
 function Drift:resumed(when, lived)
-  self.behind:forget()
+  self.lagging:forget()
   local open = describe(self.run.position)
   report(self, "what is stored was of %s, and the newest candles of exchange '%s' are those before %s, as the clock "
     .. "says: the clock was wrong then. The run goes on from now%s%s", calendar.date(lived),

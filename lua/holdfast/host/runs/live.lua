@@ -59,7 +59,7 @@ function LiveRun:call(what, fn, ...)
 end
 
 -- The open signal: its time, its prices, then its levels.  The stop loss is hit where a candle touched it, as in a
--- backtest, and not only where the average price is behind it: the last candle, and those before it, since a minute
+-- backtest, and not only where the average price is beyond it: the last candle, and those before it, since a minute
 -- may have been left out.
 function LiveRun:tickOpen(price, when, list)
   local position = self.position
@@ -150,7 +150,7 @@ end
 -- from now, since a stop loss that nobody watches costs more than anything.  It must not take an old minute for now
 -- where it is the present clock that is wrong: prices of the past would close what is open.  The exchange knows which.
 -- A program that moves the clock itself, to play past minutes for example, knows it better.
-function LiveRun:isBehind(when)
+function LiveRun:isLate(when)
   local position = self.position
   local lived = position:lived()
   if lived > when + MINUTE and loop.isReal() and prices.areNewest(self.exchange, self.symbol, when) then
@@ -170,7 +170,7 @@ function LiveRun:tick(when)
   if position.blocked then return end
   if position.slotsStale then restore.slots(position, when) end
   position.delivery:deliver() -- what was not handed to all, since delivering was cut off
-  if self:isBehind(when) and self.restored then return end
+  if self:isLate(when) and self.restored then return end
   local price, list = prices.average(self.exchange, self.symbol, when, function() return not self.stopping end)
   if self.stopping then return end
   if not self.restored then self:tellRestored(price, when) end

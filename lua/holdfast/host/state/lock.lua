@@ -19,7 +19,7 @@ local misuse = require("holdfast.host.checks").refuse
 local M = {}
 
 local SIGNAL = "PersistSignalAdapter"
-local PART_MAX = 200 -- bytes: with ".lock" behind it that is a file name everywhere
+local PART_MAX = 200 -- bytes: with ".lock" after it that is a file name everywhere
 local WAIT_MS = 5000
 -- A process that was killed while it started another one lets go when that one has begun its program.
 local LINGER_MS = 500

@@ -128,7 +128,7 @@ function M.new(given, context, price, when)
   end
   -- It opens at once, where the price is now.
   if M.isStopped(row, price) then
-    fail("priceStopLoss %s is behind the price already, which is %s", row.priceStopLoss, price)
+    fail("priceStopLoss %s is reached already: the price is %s", row.priceStopLoss, price)
   end
   if M.isTaken(row, price) then
     fail("priceTakeProfit %s is reached already, the price is %s", row.priceTakeProfit, price)
@@ -159,7 +159,7 @@ function M.isReached(row, price)
   return price >= row.priceOpen
 end
 
---- Whether the price is at or behind the stop loss.
+--- Whether the price is at or beyond the stop loss.
 ---@param row table
 ---@param price number
 function M.isStopped(row, price)
