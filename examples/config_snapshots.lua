@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --
 -- Configuration snapshots: the strategy's settings, every version kept.  Two people who change the same version cannot
--- overwrite each other: the second one is told, and decides anew.
+-- overwrite each other: the second one is told, and decides again.
 --
 --     holdfast run examples/config_snapshots.lua
 

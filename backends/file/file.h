@@ -15,7 +15,7 @@
  *
  * Each calls those after it only.
  *
- * Paths are always absolute and walked anew, never relative to an open folder: a folder that somebody moves away or
+ * Paths are always absolute and resolved each time, never relative to an open folder: a folder that somebody moves away or
  * deletes must not take what is written afterwards with it.
  */
 #ifndef HF_BACKENDS_FILE_FILE_H

@@ -13,7 +13,7 @@
  *   databases.c      entity types and their named databases
  *   obey.c           settings that stand for options
  *   map.c            the map's size, and repair
- *   open.c           opening, also anew
+ *   open.c           opening, and opening again
  *   pool.c           the readers that are kept
  *   look.c           format, features and settings, as far as they are known
  *   feature.c        what writers keep up beside the records

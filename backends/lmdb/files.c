@@ -60,7 +60,7 @@ hf_status hf__lmdb_check_lock_file(const char *dir, hf_error *err) {
   if (!S_ISLNK(st.st_mode) && (!S_ISREG(st.st_mode) || st.st_nlink <= 1)) return HF_OK;
   return hf_error_set(err, HF_UNSUPPORTED,
                       "%s is %s: a store that has the same lock file is written to at the same time, and both lose "
-                      "writes; end the processes that have the store open and remove it, it is made anew",
+                      "writes; end the processes that have the store open and remove it, it is made again",
                       path, S_ISLNK(st.st_mode) ? "a symbolic link" : "one file with several names (hard links)");
 }
 

@@ -21,7 +21,7 @@ hf_status hf__lmdb_look(hf__lmdb_env *env, MDB_txn *txn, size_t commit, hf_error
 /* HF_READONLY where the store has a feature that this version does not know, and may be read all the same. */
 hf_status hf__lmdb_check_writable(hf__lmdb_env *env, hf_error *err);
 
-/* To look anew, whatever was seen: after settings were changed, and when the environment is opened again. */
+/* To look again, whatever was seen: after settings were changed, and when the environment is opened again. */
 static inline void hf__lmdb_forget_seen(hf__lmdb_env *env) { atomic_store(&env->known.commit, 0); }
 
 #endif

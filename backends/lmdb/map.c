@@ -72,7 +72,7 @@ hf_status hf__lmdb_make_room(hf__lmdb_env *env, size_t full_size, bool frees, hf
   return status;
 }
 
-/* LMDB refuses everything after a failed write of its header page, until the environment is opened anew. */
+/* LMDB refuses everything after a failed write of its header page, until the environment is opened again. */
 static hf_status reopen_locked(hf__lmdb_env *env, hf_error *err) {
   MDB_txn *taken[READER_POOL] = {NULL};
   hf__lmdb_exclusive_begin(env, taken);

@@ -17,7 +17,7 @@ bool hf__lmdb_can_grow(const hf__lmdb_env *env);
 hf_status hf__lmdb_make_room(hf__lmdb_env *env, size_t full_size, bool frees, hf_error *err);
 
 /* Mends what keeps a transaction from beginning: MDB_MAP_RESIZED (another process has grown the map) and MDB_PANIC (a
- * commit failed half way: LMDB refuses everything until the environment is opened anew).  Any other result becomes the
+ * commit failed half way: LMDB refuses everything until the environment is opened again).  Any other result becomes the
  * error.  Call without a transaction. */
 hf_status hf__lmdb_repair(hf__lmdb_env *env, int rc, const char *doing, hf_error *err);
 

@@ -107,7 +107,7 @@ static hf_status check_newest(hf__lmdb_env *env, MDB_txn *txn, hf_error *err) {
                       env->path, info.me_last_txnid, after);
 }
 
-/* After LMDB has opened the store anew: whether it still is the same file. */
+/* After LMDB has opened the store again: whether it still is the same file. */
 static hf_status check_same_file(hf__lmdb_env *env, hf_error *err) {
   hf__lmdb_file now = hf__lmdb_file_of(env->data_fd);
   if (!env->data.inode || (now.device == env->data.device && now.inode == env->data.inode)) return HF_OK;

@@ -65,7 +65,7 @@ void hf__lmdb_snapshot_end(hf__lmdb_env *env, hf__lmdb_txn *t) {
   pthread_mutex_unlock(&env->readers_lock);
 }
 
-/* A snapshot began before the handle was opened: begin it anew if nothing has been committed since. */
+/* A snapshot began before the handle was opened: begin it again if nothing has been committed since. */
 static hf_status refresh_snapshot(hf__lmdb_env *env, hf__lmdb_txn *t, hf__lmdb_collection *e, hf_error *err) {
   MDB_envinfo info;
   size_t moment = mdb_txn_id(t->mdb);

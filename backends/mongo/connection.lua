@@ -3,7 +3,7 @@
 -- A client of libmongoc, shared by all instances with one URL: commands and finds within a deadline, and what their
 -- failures mean.
 --
--- A client is dropped at the first failure of its network and made anew by the next operation: libmongoc itself would
+-- A client is dropped at the first failure of its network and made again by the next operation: libmongoc itself would
 -- not look at a server for five seconds after it had failed.  Making one costs no connection; a ping, which comes
 -- first, does, so that a failure to connect is known to have sent nothing.  A ping also comes before a write on a
 -- connection that has been idle: a server that was restarted meanwhile then costs no "may have happened".

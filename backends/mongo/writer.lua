@@ -44,7 +44,7 @@ local function room(count)
   if size + count > capacity then grow(size + count) end
 end
 
---- Begins anew.
+--- Begins again.
 function M.reset()
   if capacity > 8 * 1024 * 1024 then
     capacity = 4096

@@ -201,7 +201,7 @@ function Connection:connect(deadline)
   error(why, 0)
 end
 
---- Closes it; the next statement connects anew.
+--- Closes it; the next statement connects again.
 function Connection:drop()
   local conn = self.conn
   self.conn = nil

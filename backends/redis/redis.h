@@ -125,7 +125,7 @@ typedef struct hf__redis_store {
   hf__redis_node *nodes[REDIS_NODES];
   int node_count;
   int16_t slots[REDIS_SLOTS]; /* cluster: index of the node; -1: unknown */
-  bool stale;                 /* the map of slots, or the master's address, is to be read anew */
+  bool stale;                 /* the map of slots, or the master's address, is to be read again */
   int64_t resolved_at;        /* when the sentinels were asked last; 0: never */
   _Atomic bool looked;        /* the server's settings were looked at */
   char warnings[512];         /* what it may lose; "" if nothing is known to */

@@ -112,7 +112,7 @@ static hf_status fail_late(const struct pass *p, hf_error *err) {
                       p->knows_size ? "" : ": allow the user DBSIZE, and it grows with the number of keys");
 }
 
-/* Whether to go on.  has_asked: the size is known anew. */
+/* Whether to go on.  has_asked: the size was asked for just now. */
 static hf_status check_pass(const struct pass *p, bool has_asked, hf_error *err) {
   if (has_asked && has_too_many(p)) {
     hf_error_set(err, HF_UNAVAILABLE, "Redis answers SCAN with %llu keys and more, where DBSIZE says %llu",

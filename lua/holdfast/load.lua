@@ -155,7 +155,7 @@ end
 
 --- The class that a file returns.
 ---@param path string
----@param absolute? string  the file's one name, so that it is run once in this state; otherwise it is run anew
+---@param absolute? string  the file's one name, so that it is run once in this state; otherwise it is run again
 ---@return table class
 ---@raise not_found, io, script, invalid_argument, and what the file raises
 function M.file(path, absolute)

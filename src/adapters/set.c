@@ -5,7 +5,7 @@
  * Invariants.  An adapter's store changes only while nobody uses it: before its first read or write (`since`)
  * and while no host runs (`holds`).  Adapters live as long as their set.  Opening, initialising and every
  * operation may run scripts, which may come back here: so the handle is kept by a reference for as long as it is worked
- * on, and everything else is looked at anew afterwards.
+ * on, and everything else is looked at again afterwards.
  */
 #include "adapters/adapters.h"
 
@@ -457,7 +457,7 @@ static const char *find_null(const struct hf__adapter_needle *needle, const hf_b
   return NULL;
 }
 
-/* Makes the `null` that others write for infinity infinity again.  That is a byte longer, so the text is written anew
+/* Makes the `null` that others write for infinity infinity again.  That is a byte longer, so the text is written again
  * from the first one on: moving the rest for each would take forever where there are thousands. */
 static bool restore_infinite(const struct hf__adapter_needle *needle, hf_buffer *json) {
   hf_buffer out = HF_BUFFER_INIT;

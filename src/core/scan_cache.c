@@ -2,7 +2,7 @@
  *
  * What scans keep between two pages, such as their lists of ids.
  *
- * The core reads a scan in pages.  Listing all ids anew for each page would make a scan quadratic, so that a backend
+ * The core reads a scan in pages.  Listing all ids again for each page would make a scan quadratic, so that a backend
  * keeps the list of a scan, under the scan's number.
  */
 #include <pthread.h>

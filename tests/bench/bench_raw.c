@@ -89,7 +89,7 @@ static struct record *collect(const struct raw *r, MDB_dbi dbi, bool values, siz
   return records;
 }
 
-/* The records that the accesses go to, in their order, copied anew so that they lie in it. */
+/* The records that the accesses go to, in their order, copied again so that they lie in it. */
 static struct record *pick(const struct raw *r, const struct bench_options *o, bool values) {
   size_t count;
   struct record *all = collect(r, r->dbis[0], values, &count);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Prints the trades that the strategy host must make: those of the TypeScript framework, the npm package backtest-kit,
-// on made-up candles.  The tests themselves need no Node.js, they read the committed file and make the candles anew.
+// on made-up candles.  The tests themselves need no Node.js, they read the committed file and make the candles again.
 // To print it again, with HOLDFAST_BACKTEST_KIT a folder whose node_modules has the package, and `holdfast` on PATH or
 // its path in HOLDFAST_BIN:
 //

@@ -91,7 +91,7 @@ function M.fresh(kind, env)
   end)
 end
 
--- A kind has: name, of its backend; durable; pages: a walk looks at the store anew for each page, so that it sees what
+-- A kind has: name, of its backend; durable; pages: a scan looks at the store again for each page, so that it sees what
 -- was written meanwhile; texts: what is stored are the texts as they were given.
 --- A kind of store by name, with open(): an instance on the test's base.
 function M.kind(name)

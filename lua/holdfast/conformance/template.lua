@@ -55,7 +55,7 @@ return function(check)
     t:raises("not_found", "readValue should throw after removeValue", adapter.readValue, adapter, "test1")
   end)
 
-  step(7, "removeAll clears all entities", "removeAll", "callers begin anew with it", function(t, adapter)
+  step(7, "removeAll clears all entities", "removeAll", "callers begin again with it", function(t, adapter)
     writeThree(adapter)
     adapter:removeAll()
     t:equal({}, t:list(adapter:keys()), "removeAll did not clear all entities")

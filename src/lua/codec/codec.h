@@ -48,7 +48,7 @@ typedef struct hfL_codec {
   int shapes_ref;         /* registry: the table that anchors shapes, their keys and constructors */
   struct hfL_shape *root; /* where every object's shape begins */
   int shape_count;        /* shapes in that table */
-  unsigned unlearned;     /* objects that found no room for their shape; many: forget all and learn anew */
+  unsigned unlearned;     /* objects that found no room for their shape; many: forget all and learn again */
   hfL_key keys[HFL_KEY_SETS][2];
 } hfL_codec;
 

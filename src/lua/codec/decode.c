@@ -47,7 +47,7 @@ enum { SLOT_KEY = 1, SLOT_SELF, SLOT_MAKE, SLOTS };
 #define ROOT_CHILDREN 48   /* different first keys */
 #define CHILDREN 8         /* different keys after the same keys */
 #define MAKE_AFTER 6       /* objects of a shape before its constructor is generated */
-#define FORGET_AFTER 50000 /* objects without room for their shape before learning begins anew */
+#define FORGET_AFTER 50000 /* objects without room for their shape before learning begins again */
 
 #define KEY_TEXT 48 /* HFL_KEY_MAX and quotes, padded to blocks of 16 */
 

@@ -20,7 +20,7 @@ hf_status hfL_json_decode(lua_State *L, const char *text, size_t size, hfL_codec
  * look at the UTF-8 again.  Text that is no JSON is still found, and is HF_CORRUPT. */
 hf_status hfL_json_decode_trusted(lua_State *L, const char *text, size_t size, hfL_codec *codec, hf_error *err);
 
-/* Begins learning shapes anew: a new anchor table with nothing but the root.  Calls that are running keep the old. */
+/* Begins learning shapes again: a new anchor table with nothing but the root.  Calls that are running keep the old. */
 void hfL_shapes_reset(lua_State *L, hfL_codec *codec);
 
 #endif

@@ -2,7 +2,7 @@
  *
  * The scan slot over a script's iterators.  The core asks for pages, each beginning
  * after the last one; a script gives a loop.  So the loop is kept between two pages of
- * a walk (hfL_cursor), and begun anew, skipping what was seen, if it had to be
+ * a scan (hfL_cursor), and begun again, skipping what was seen, if it had to be
  * dropped meanwhile.
  *
  * Ids must come in natural order, each once: what comes otherwise is an error that

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 --
--- Broken on purpose: waitForInit() makes the entity type anew, with what was in it.
+-- Broken on purpose: waitForInit() makes the collection again, with what was in it.
 --
 -- fails: a second instance sees
 -- fails: waitForInit may be called again

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 --
--- A right adapter that is durable: one file of JSON for each entity type, written anew beside the old one and
+-- A right adapter that is durable: one file of JSON for each collection, written again beside the old one and
 -- renamed.  Slow, but what returned is there after the process is killed, and a disk that is full harms nothing.
 
 local holdfast = require "holdfast"

@@ -567,7 +567,7 @@ describe("iterators", function()
     assert.equal(30 + 60, store:count())
   end)
 
-  it("begun anew see what was written since", function()
+  it("begun again see what was written since", function()
     local store = ScriptPersist("x", newBase())
     for i = 1, 40 do store:writeValue(i, i) end
     for id in store:keys() do

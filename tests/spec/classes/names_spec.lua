@@ -10,7 +10,7 @@ local raises = require "support.raises"
 local PLANNED = { "first", "watch", "history", "explain", "index", "at", "settings", "removeWhere" }
 local NAMES = { "snapshot", unpack(PLANNED) }
 
--- Loads the classes anew as a version would have them that offers all of NAMES, the odd ones of them in Lua.
+-- Loads the classes again as a version would have them that offers all of NAMES, the odd ones of them in Lua.
 local function laterVersion()
   local names = { "holdfast.class", "holdfast.PersistBase", "holdfast.store_classes" }
   local loaded = {}

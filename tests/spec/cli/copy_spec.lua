@@ -502,7 +502,7 @@ describe("holdfast copy", function()
 
       it("is reported and not used without --resume", function()
         local result = holdfast { "copy", a, "file:" .. b }
-        assert.matches("an earlier copy stopped after %l+:BTC/USDT:%d+; this one begins anew", result.stderr)
+        assert.matches("an earlier copy stopped after %l+:BTC/USDT:%d+; this one begins again", result.stderr)
         assert.matches("\n6,000 entities copied\n$", result.stdout)
         assert.equal("", stateFiles())
       end)
@@ -520,7 +520,7 @@ describe("holdfast copy", function()
         assert.matches("\n3,600 entities copied\n$", "\n" .. result.stdout)
       end)
 
-      it("is not used for a target that was made anew", function()
+      it("is not used for a target that was made again", function()
         os.execute("rm -r " .. temp.quote(b))
         local result = holdfast { "copy", a, "file:" .. b, "--resume" }
         assert.matches("the target does not have", result.stderr, 1, true)

@@ -327,7 +327,7 @@ static void a_feature_that_may_be_read_is_read_and_not_written(void **state) {
   hf_store *store = open_store(s);
   set(store, "format", "2");
   as_stranger(s, put_record, &UNREADABLE);
-  for (int again = 0; again < 2; again++) { /* while it is open, and opened anew */
+  for (int again = 0; again < 2; again++) { /* while it is open, and opened again */
     if (again) {
       hf_store_close(store);
       hf_persist_close(p);

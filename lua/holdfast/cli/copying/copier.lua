@@ -30,7 +30,7 @@ Copier.__index = Copier
 
 local M = {}
 
--- Whether the target has what the position says: one that was made anew since then does not.
+-- Whether the target has what the position says: one that was made again since then does not.
 local function hasPosition(to, saved)
   local ok, found = pcall(function() return to:entity(saved.entity):hasValue(saved.id) end)
   if not ok and not core.isError(found, "corrupt") then error(found, 0) end
@@ -46,7 +46,7 @@ local function resumePoint(args, to, where, now)
   end
   local at = string.format("%s:%s", saved.entity, saved.id)
   if not args.resume then
-    output.note(args, "an earlier copy stopped after %s; this one begins anew (--resume would go on there)", at)
+    output.note(args, "an earlier copy stopped after %s; this one begins again (--resume would go on there)", at)
     return nil, saved
   end
   if not now:outside(hasPosition, to, saved) then

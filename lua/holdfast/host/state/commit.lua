@@ -20,7 +20,7 @@ local MOST_TRIES = 5
 -- What is known of adapters, as long as none can change its store.
 local together, transactions = {}, {}
 
---- Forgets what is known of the adapters' stores: they may have been registered anew.
+--- Forgets what is known of the adapters' stores: they may have been registered again.
 function M.forget()
   together, transactions = {}, {}
 end
