@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * An entity type of a store.  See entity.h.
+ * A collection of a store.  See entity.h.
  */
 #include "entity.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * An open store, and an entity type of it: in which folders its documents are, and which path each has.
+ * An open store, and a collection of it: in which folders its documents are, and which path each has.
  */
 #ifndef HF_BACKENDS_FILE_ENTITY_H
 #define HF_BACKENDS_FILE_ENTITY_H
@@ -12,7 +12,7 @@
 #include "holdfast/backend.h"
 #include "path.h"
 
-/* Folders beside those of entity types. */
+/* Folders beside those of collections. */
 #define FILE_TEMP ".tmp"
 #define FILE_QUARANTINE ".quarantine"
 

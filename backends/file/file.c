@@ -75,7 +75,7 @@ static hf_status open_store(const hf_location *at, void **store, hf_error *err) 
   return HF_OK;
 }
 
-/* ---- entity types */
+/* ---- collections */
 
 static hf_status collection_open(void *store, hf_slice name, void **collection, hf_error *err) {
   hf__file_collection *e;
@@ -328,7 +328,7 @@ struct quarantine_sum {
   uint64_t count;
 };
 
-/* How many of an entity type are in quarantine. */
+/* How many of a collection are in quarantine. */
 static hf_status count_quarantined(const hf__file_collection *e, uint64_t *n, hf_error *err) {
   return hf__file_count(e->quarantine, &hf__file_reports, n, err);
 }

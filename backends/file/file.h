@@ -9,7 +9,7 @@
  *   temp.c        temporary files, and who they belong to
  *   list.c        folders as ids
  *   folder.c      folders: make, flush, remove
- *   entity.c      an entity type: its folders, and the paths of its documents
+ *   entity.c      a collection: its folders, and the paths of its documents
  *   path.c        ids as paths
  *   errors.c      what the system refuses, as errors
  *
@@ -27,7 +27,7 @@
 
 /* ---- listing */
 
-/* A kind of file in the folders of an entity type: how its name is made of an id. */
+/* A kind of file in the folders of a collection: how its name is made of an id. */
 typedef struct hf__file_kind {
   size_t part_max;    /* of hf__file_encode_id() */
   const char *suffix; /* after that */

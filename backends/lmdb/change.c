@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The one door for changes of a store.  Each works on one entity type in one write transaction:
+ * The one door for changes of a store.  Each works on one collection in one write transaction:
  *
  *   enter()    finds its database, and makes it for the first write
  *   a body     do_put() ...: changes records
@@ -18,14 +18,14 @@
 
 /* What can happen. */
 enum kind {
-  CREATE,    /* the entity type was not in the store */
+  CREATE,    /* the collection was not in the store */
   PUT,       /* a record was written */
   REMOVE,    /* an id was removed, or was not there */
   CLEAR,     /* all records of the type were */
   QUARANTINE /* an id is in quarantine from now on, whether it had a record or not */
 };
 
-/* What is done to an entity type in a write transaction. */
+/* What is done to a collection in a write transaction. */
 struct work {
   hf__lmdb_env *env;
   hf__lmdb_txn *t;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Entity types and their named databases: see databases.h.
+ * Collections and their named databases: see databases.h.
  */
 #include "databases.h"
 
@@ -53,7 +53,7 @@ hf_status hf__lmdb_open_dbi(hf__lmdb_env *env, hf__lmdb_collection *e, bool *exi
       env->dbis_open++;
       *exists = true;
     } else if (rc != MDB_NOTFOUND) {
-      status = hf__lmdb_repair_locked(env, rc, "open an entity type", err);
+      status = hf__lmdb_repair_locked(env, rc, "open a collection", err);
       *exists = true; /* look again */
     }
   }
@@ -145,7 +145,7 @@ static hf_status open_in_txn(hf__lmdb_env *env, hf__lmdb_txn *t, hf__lmdb_collec
   }
   if (rc) {
     if (rc == MDB_MAP_FULL) hf__lmdb_note_full(t);
-    return hf__lmdb_fail(env, rc, "open an entity type", err);
+    return hf__lmdb_fail(env, rc, "open a collection", err);
   }
   if (!hf__lmdb_remember_opened(t, e)) return hf_error_no_memory(err);
   e->txn_dbi = *dbi;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Entity types and their named databases.  Databases are opened when they are first used, and closed again when many
+ * Collections and their named databases.  Databases are opened when they are first used, and closed again when many
  * are open, since each open one costs every transaction a little.
  */
 #ifndef HF_BACKENDS_LMDB_DATABASES_H
@@ -8,7 +8,7 @@
 
 #include "env.h"
 
-/* Begins to use an entity type. */
+/* Begins to use a collection. */
 hf_status hf__lmdb_collection_open(hf__lmdb_env *env, hf_slice name, hf__lmdb_collection **out, hf_error *err);
 void hf__lmdb_collection_close(hf__lmdb_env *env, hf__lmdb_collection *collection);
 
@@ -24,7 +24,7 @@ static inline bool hf__lmdb_knows_dbi(MDB_txn *txn, MDB_dbi dbi) {
   return mdb_dbi_flags(txn, dbi, &flags) == 0;
 }
 
-/* Whether the store has the entity type at the moment that the transaction sees: LMDB's result, MDB_NOTFOUND if not. */
+/* Whether the store has the collection at the moment that the transaction sees: LMDB's result, MDB_NOTFOUND if not. */
 int hf__lmdb_has_type(const hf__lmdb_env *env, MDB_txn *txn, hf__lmdb_collection *collection);
 
 /* ---- in the write transaction */

@@ -3,14 +3,14 @@
  * One LMDB environment, as the files of this folder share it.
  *
  *   lmdb.c           the slots
- *   scan.c           walking an entity type
+ *   scan.c           walking a collection
  *   change.c         all that changes a record
  *   settings.c       settings
  *   readers.c        read transactions
  *   writer.c         the write transaction, and those nested in it
  *   gap.c            what strangers wrote
  *   snapshot.c       transactions that only read
- *   databases.c      entity types and their named databases
+ *   databases.c      collections and their named databases
  *   obey.c           settings that stand for options
  *   map.c            the map's size, and repair
  *   open.c           opening, and opening again
@@ -58,7 +58,7 @@ enum {
 #define META_DB "\001holdfast"
 #define QUARANTINE_DB "\001quarantine"
 
-/* An entity type; one per name and environment, shared by all handles. */
+/* A collection; one per name and environment, shared by all handles. */
 typedef struct hf__lmdb_collection {
   struct hf__lmdb_collection *next;
   size_t refs;

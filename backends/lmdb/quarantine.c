@@ -24,7 +24,7 @@ static MDB_val make_place(struct place *p, char state, const hf__lmdb_collection
   return (MDB_val){p->size, p->bytes};
 }
 
-/* Whether a value in quarantine is of this entity type: hashes may collide, names do not. */
+/* Whether a value in quarantine is of this collection: hashes may collide, names do not. */
 static bool is_of(const MDB_val *value, const hf__lmdb_collection *collection) {
   static const char head[] = "{\"entityName\":";
   hf_buffer expected = HF_BUFFER_INIT;

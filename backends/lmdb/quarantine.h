@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Quarantine: where unreadable records are kept.  One named database for all
- * entity types; key = state, hash of the entity name, order key of the id; value =
+ * collections; key = state, hash of the entity name, order key of the id; value =
  * one line of JSON that says what it is, and the record's bytes as they were found.
  *
  * In state 'q' a record stands in for its entity: reading the id gives
@@ -35,7 +35,7 @@ int hf__lmdb_quarantine_list(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_col
 /* Whether nothing at all is in quarantine, which is nearly always so. */
 bool hf__lmdb_quarantine_is_empty(hf__lmdb_env *env, MDB_txn *txn);
 
-/* Settles the id (key NULL: all of the entity type); *settled counts.  LMDB's result. */
+/* Settles the id (key NULL: all of the collection); *settled counts.  LMDB's result. */
 int hf__lmdb_quarantine_settle(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_collection *collection,
                                const hf_key *key, size_t *settled);
 

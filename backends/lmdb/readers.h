@@ -12,7 +12,7 @@
 hf_status hf__lmdb_read_begin(hf__lmdb_env *env, MDB_txn **txn, hf_error *err);
 void hf__lmdb_read_end(hf__lmdb_env *env, MDB_txn *txn);
 
-/* The same with the entity's database: *dbi is 0 where the entity type is not in the store.  With `in` given (a
+/* The same with the entity's database: *dbi is 0 where the collection is not in the store.  With `in` given (a
  * snapshot or write transaction of this thread), uses that. */
 hf_status hf__lmdb_read_collection(hf__lmdb_env *env, hf__lmdb_txn *in, hf__lmdb_collection *collection, MDB_txn **txn,
                                    MDB_dbi *dbi, hf_error *err);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Walking an entity type in natural order, a page at a time: the slot `scan`.  The
+ * Walking a collection in natural order, a page at a time: the slot `scan`.  The
  * cursor runs ahead of the work, since checking and copying values is mostly
  * waiting for memory.
  */

@@ -10,7 +10,7 @@
 #include "map.h"
 #include "pool.h"
 
-/* Opens the databases of all entity types in use, so that the snapshot knows their handles. */
+/* Opens the databases of all collections in use, so that the snapshot knows their handles. */
 static hf_status open_all(hf__lmdb_env *env, hf_error *err) {
   for (;;) {
     hf__lmdb_collection *wanted = NULL;

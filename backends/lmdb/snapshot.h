@@ -8,11 +8,11 @@
 
 #include "env.h"
 
-/* Begins one, which knows the databases of all entity types in use. */
+/* Begins one, which knows the databases of all collections in use. */
 hf_status hf__lmdb_snapshot_begin(hf__lmdb_env *env, hf__lmdb_txn *txn, hf_error *err);
 void hf__lmdb_snapshot_end(hf__lmdb_env *env, hf__lmdb_txn *txn);
 
-/* The database of an entity type in a snapshot that does not know it yet: 0 where the type is not in the store at that
+/* The database of a collection in a snapshot that does not know it yet: 0 where it is not in the store at that
  * moment.  HF_BUSY: the store has changed since, and the snapshot cannot learn it any more. */
 hf_status hf__lmdb_find_in_snapshot(hf__lmdb_env *env, hf__lmdb_txn *txn, hf__lmdb_collection *collection, MDB_dbi *dbi,
                                     hf_error *err);

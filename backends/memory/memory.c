@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * The backend in memory: the oracle that others are compared with, so simple
- * rather than fast.  An entity type is two sorted lists of pointers to immutable,
+ * rather than fast.  A collection is two sorted lists of pointers to immutable,
  * reference-counted items: its entities, and what is in quarantine, which is only what was
  * put there from other stores, since nothing is damaged here.  A snapshot copies the arrays; so does a transaction
  * when it begins, and an abort puts the copy back.  One lock a store; a

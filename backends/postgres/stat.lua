@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 --
--- What stat says of a PostgreSQL server, of the database, and of the table of an entity type.  All of it is kept by
+-- What stat says of a PostgreSQL server, of the database, and of the table of a collection.  All of it is kept by
 -- the server at hand, but for the rows of a small table, which are counted.  What the user has no right to see is null
 -- there, and left out here: no statement of these fails for that, since one that did would end a transaction.
 

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 --
--- The table of an entity type: "persist_" and its name, as the framework's programs have it.  A name in lower case
+-- The table of a collection: "persist_" and its name, as the framework's programs have it.  A name in lower case
 -- letters, digits and underscores gives the very table that they use; any other name gives a quoted one of its own,
 -- so that no two names share a table.
 
@@ -58,7 +58,7 @@ end
 ---@return string
 function M.naturalIndex(entityName) return index((M.name(entityName)), "natural") end
 
---- The statements that make what an entity type needs, where it is missing.
+--- The statements that make what a collection needs, where it is missing.
 ---@param entityName string
 ---@return string[]
 function M.definition(entityName)

@@ -15,7 +15,7 @@ size_t hf__redis_escape(hf_slice name, char out[REDIS_KEY_MAX]);
 /* The entity name of a key, ended by a NUL.  False: the key is not one that Holdfast would write. */
 bool hf__redis_key_name(hf_slice key, char out[REDIS_KEY_MAX]);
 
-/* An entity type of a store. */
+/* A collection of a store. */
 typedef struct hf__redis_collection {
   struct hf__redis_store *store;
   hf_slice prefix;  /* of its keys: the escaped name and ":" */

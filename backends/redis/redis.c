@@ -4,7 +4,7 @@
  * its JSON text, as programs written after the guide of the framework that this project
  * implements keep them.  redis.h says where things are.
  *
- * Two tables of slots: a cluster has no transactions and no whole batches, since keys of one entity type
+ * Two tables of slots: a cluster has no transactions and no whole batches, since keys of one collection
  * are on several machines.
  */
 #include "redis.h"
@@ -54,7 +54,7 @@ static hf_status open_store(const hf_location *at, void **store, hf_error *err) 
   return HF_OK;
 }
 
-/* ---- entity types */
+/* ---- collections */
 
 static void collection_close(void *store, void *collection) {
   hf__redis_collection *e = collection;

@@ -4,7 +4,7 @@
  *
  *   redis.c         the slots
  *   stat.c          what is known of the server
- *   scan.c          the ids of an entity type, and walks over them
+ *   scan.c          the ids of a collection, and walks over them
  *   transaction.c   MULTI: what is read is watched, what is written is kept until the commit
  *   value.c         the values of entities, as commands and replies have them
  *   pipeline.c      commands that are sent together, wherever their keys live, and tried again where that is safe
@@ -225,7 +225,7 @@ hf_status hf__redis_check_all(const hf__redis_batch *b, hf_error *err);
 typedef bool (*hf__redis_key_fn)(void *arg, hf_slice key);
 typedef struct hf__redis_txn hf__redis_txn;
 
-/* The ids of the entity type as they are in the server, and those that the transaction wrote; also those that it
+/* The ids of the collection as they are in the server, and those that the transaction wrote; also those that it
  * removed.  The time grows with how many keys the server has. */
 hf_status hf__redis_list(hf__redis_collection *e, const hf__redis_txn *txn, hf__redis_time *time, hf_id_list **out,
                          hf_error *err);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The ids of an entity type, and walks over them.
+ * The ids of a collection, and walks over them.
  *
  * Redis keeps keys in no order, so a walk lists the ids with SCAN, sorts them, and
  * then fetches values a window at a time with MGET.  The ids of a walk are kept between its pages, and so is the

@@ -9,7 +9,7 @@
 
 #include "redis.h"
 
-/* With more keys in the database counting one entity type among them is left to count(). */
+/* With more keys in the database counting one collection among them is left to count(). */
 enum { COUNTED_KEYS = 100000 };
 
 typedef enum kind { TEXT, NUMBER, SUM, SECONDS, FLAG } kind;

@@ -112,7 +112,7 @@ hf_status hf__adapter_share(const hf__adapter *a, const hf__adapter *b, bool *sh
 /* Says where the store of a handle is, as hf_adapter_find_place() does for an adapter on the same store. */
 hf_status hf__adapter_place_of(const hf_persist *p, hf_adapter_place *out, hf_error *err);
 
-/* Names the entity type in an error. */
+/* Names the collection in an error. */
 void hf__adapter_blame(const hf__adapter *a, hf_error *err);
 
 #endif

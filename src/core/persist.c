@@ -469,7 +469,7 @@ hf_status hf_persist_quarantine(hf_persist *p, hf_slice id, const char *problem,
   return status ? hf__persist_fail(p, txn, status, &k.key, "", err) : HF_OK;
 }
 
-/* ---- the entity type */
+/* ---- the collection */
 
 hf_status hf_persist_remove_all(hf_persist *p, hf_error *err) {
   hf_error own;

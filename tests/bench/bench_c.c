@@ -118,7 +118,7 @@ static void run_walk(const struct bench_options *o) {
   hf_persist_close(p);
 }
 
-/* Reads spread over many entity types, with a handle on each. */
+/* Reads spread over many collections, with a handle on each. */
 static void run_names(const struct bench_options *o) {
   hf_persist **persists = bench_alloc(o->names * sizeof *persists);
   hf_persist **picked = bench_alloc(o->ops * sizeof *picked);

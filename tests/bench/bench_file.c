@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * The bare loop beside the file store: the same documents in the same folder, by plain
- * system calls.  -d is the folder of one entity type.  Reading opens, asks the size and
+ * system calls.  -d is the folder of one collection.  Reading opens, asks the size and
  * reads; writing opens a temporary file beside the document, writes, flushes, renames,
  * and, but for "rename", flushes the folder.
  */

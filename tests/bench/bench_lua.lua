@@ -85,7 +85,7 @@ function measurements.readMany()
   measureAccesses(function() return accesses(store) end, function(ids) store:readMany(ids) end)
 end
 
--- Reads spread over many entity types, with an instance for each.
+-- Reads spread over many collections, with an instance for each.
 function measurements.names()
   local stores = {}
   for i = 1, o.names do stores[i] = open(o.names > 1 and "name-" .. i or nil) end

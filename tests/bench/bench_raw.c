@@ -39,7 +39,7 @@ static MDB_env *open_env(const char *dir, unsigned flags, unsigned names) {
   return env;
 }
 
-/* Opens the store and its entity types, with a read transaction that is reset. */
+/* Opens the store and its collections, with a read transaction that is reset. */
 static struct raw open_raw(const struct bench_options *o, const char *dir, unsigned flags) {
   struct raw r = {.names = o->names};
   char name[64];
@@ -202,7 +202,7 @@ static void run_take(const struct bench_options *o) {
   close_raw(&r);
 }
 
-/* Reads spread over many entity types, whose databases are all open. */
+/* Reads spread over many collections, whose databases are all open. */
 static void run_names(const struct bench_options *o) {
   struct raw r = open_raw(o, o->dir, 0);
   struct record **all = bench_alloc(o->names * sizeof *all);

@@ -159,7 +159,7 @@ return function(check)
     t:check(later > first, ("updatedAt stays %d when the entity is written again a second later"):format(first))
   end)
 
-  check("stat tells something about the entity type", { method = "stat" }, function(t)
+  check("stat tells something about the collection", { method = "stat" }, function(t)
     t:check(type(t:open():stat()) == "table", "stat() returns a table")
   end)
 end

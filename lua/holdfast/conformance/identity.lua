@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 --
--- Ids: which are one and which are two, their order, ranges, and that entity types and
+-- Ids: which are one and which are two, their order, ranges, and that collections and
 -- stores do not see each other.
 
 local context = require "holdfast.conformance.context"
@@ -205,7 +205,7 @@ return function(check)
   end)
 
   check("entity names do not see each other", { method = "keys",
-    why = "one entity type must not show, change or delete what belongs to another" }, function(t)
+    why = "one collection must not show, change or delete what belongs to another" }, function(t)
     local names, stores, ids = { t.name, t.name:upper(), t.name .. "-2", t.name .. "%", t.name .. "*",
       t.name .. "[a]", t.name .. "'", t.name .. "a", "_" .. t.name:sub(2), "?" .. t.name:sub(2) }, {},
       { "a", "b", "x/y", t.name }

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 --
--- Transactions where they are declared: whole or not at all, over several entity types, one after the other.
+-- Transactions where they are declared: whole or not at all, over several collections, one after the other.
 
 local core = require "holdfast.core"
 
@@ -28,7 +28,7 @@ return function(check)
     end)
     t:equal("done", result, "what the function returned")
     t:equal({ "a" }, t:list(store:keys()), "keys() after it")
-    t:equal(2, other:readValue("b"), "the other entity type")
+    t:equal(2, other:readValue("b"), "the other collection")
   end)
 
   check("a transaction is over when commit or rollback returns", { method = "commit", needs = "transaction",
@@ -73,7 +73,7 @@ return function(check)
     t:check(not ok and tostring(raised) == "undo", "what was raised comes out: " .. tostring(raised))
     t:equal({ "change", "keep" }, t:list(store:keys()), "keys() after it")
     t:equal(1, store:readValue("change"), "the entity that was changed")
-    t:equal({}, t:list(other:keys()), "keys() of the other entity type")
+    t:equal({}, t:list(other:keys()), "keys() of the other collection")
     transaction(function() store:writeValue("new", 3) end)
     t:equal(3, store:readValue("new"), "the next transaction")
   end)
@@ -105,7 +105,7 @@ return function(check)
     t:blame("commit"):equal(ids, t:list(store:keys()), "keys() after it")
   end)
 
-  check("an entity type that is first used in a transaction works after it was undone", { method = "rollback",
+  check("a collection that is first used in a transaction works after it was undone", { method = "rollback",
     needs = "transaction" }, function(t)
     local store, fresh = t:open(), nil
     pcall(transaction, function()

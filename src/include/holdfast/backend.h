@@ -74,7 +74,7 @@ typedef struct hf_put {
   hf_slice json;
 } hf_put;
 
-/* Part of an entity type, in natural order.  Bounds have data NULL when absent. */
+/* Part of a collection, in natural order.  Bounds have data NULL when absent. */
 typedef struct hf_scan {
   hf_slice lower;        /* order key of the smallest id wanted */
   hf_slice upper;        /* order key of the largest id wanted */
@@ -135,7 +135,7 @@ struct hf_backend {
   /* Closes it.  No call, transaction or entity is left. */
   void (*close)(void *store);
 
-  /* ---- handles and entity types */
+  /* ---- handles and collections */
 
   /* For a scheme whose URLs stand for handles of another kind: makes the handle, such as by hf_persist_open() with
    * another URL.  NULL: handles of the usual kind.  Otherwise the other slots serve whole stores (hf_store) only. */
@@ -145,7 +145,7 @@ struct hf_backend {
    * called several times for one name.  Cannot fail but for memory. */
   hf_status (*collection_open)(void *store, hf_slice name, void **collection, hf_error *err);
   /* Called once per handle before its first operation, and by hf_persist_init(); after a failure the next operation
-   * calls it again.  The place to connect, and to make what the entity type needs.  May wait for a network: no lock is
+   * calls it again.  The place to connect, and to make what the collection needs.  May wait for a network: no lock is
    * held.  NULL: nothing to do. */
   hf_status (*collection_init)(void *store, void *collection, hf_error *err);
 
@@ -217,10 +217,10 @@ struct hf_backend {
    * NULL without HF_CAP_QUARANTINE. */
   hf_status (*quarantine)(void *store, void *collection, const hf_key *key, const char *problem, hf_error *err);
 
-  /* How many records of the entity type (NULL: of all) are in quarantine.  NULL without HF_CAP_QUARANTINE. */
+  /* How many records of the collection (NULL: of all) are in quarantine.  NULL without HF_CAP_QUARANTINE. */
   hf_status (*quarantined)(void *store, void *collection, uint64_t *count, hf_error *err);
 
-  /* Lists what is in quarantine of the entity type, as the scan says: scan for what stands in for entities, with
+  /* Lists what is in quarantine of the collection, as the scan says: scan for what stands in for entities, with
    * hf_page_add_damaged() and nothing else.  keys_only leaves the bytes out, never the problem; report_corrupt means
    * nothing.  An id that is not valid (its key was damaged) comes where its order key has it; hf_page_resume says where
    * a page ends in any case.  NULL: HF_UNSUPPORTED with HF_CAP_QUARANTINE, and an empty list without. */
@@ -325,7 +325,7 @@ HF_API int64_t hf_clock_ns(void);
  * something later.  Never passwords. */
 HF_API void hf_warn(const char *fmt, ...) HF_PRINTF(1, 2);
 
-/* ---- for storages that can list the ids of an entity type only as a whole, and in no order */
+/* ---- for storages that can list the ids of a collection only as a whole, and in no order */
 
 /* Ids in natural order. */
 typedef struct hf_id_list hf_id_list;

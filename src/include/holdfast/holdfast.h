@@ -6,7 +6,7 @@
  * "trading-logs", ...), in a store that a URL names ("lmdb:./data", or just
  * "./data").  This header has three layers:
  *
- *   hf_persist   one entity type in one store: read, write, iterate
+ *   hf_persist   one collection in one store: read, write, iterate
  *   hf_txn       several operations on one store, all or nothing
  *   hf_runtime   LuaJIT with `require "holdfast"` inside: run scripts, call them
  *
@@ -208,7 +208,7 @@ typedef struct hf_options {
 #define HF_GIVEN_DURABILITY ((uint64_t)1)
 #define HF_GIVEN_MAX_SIZE ((uint64_t)2)
 
-/* -------------------------------------------------------- one entity type */
+/* --------------------------------------------------------- one collection */
 
 /* PersistBase: the entities of one name in one store. */
 typedef struct hf_persist hf_persist;
@@ -294,7 +294,7 @@ HF_API hf_status hf_persist_remove_all(hf_persist *p, hf_error *err);
 /* How many entities have this name. */
 HF_API hf_status hf_persist_count(hf_persist *p, uint64_t *count, hf_error *err);
 
-/* What the backend says of this entity type and its store, as a JSON object. */
+/* What the backend says of this collection and its store, as a JSON object. */
 HF_API hf_status hf_persist_stat(hf_persist *p, hf_buffer *json, hf_error *err);
 
 /* Puts an id into quarantine that is damaged in another store, so that it is damaged here and not missing: it answers
@@ -368,7 +368,7 @@ HF_API hf_status hf_iter_next(hf_iter *iter, const hf_entry **entry, hf_error *e
 /* Ends the iteration.  NULL is ignored. */
 HF_API void hf_iter_close(hf_iter *iter);
 
-/* Iterates what is in quarantine of this entity type: the entities that iterations leave out, since they have been
+/* Iterates what is in quarantine of this collection: the entities that iterations leave out, since they have been
  * reported.  hf_iter_next() hands them out with entry->status HF_CORRUPT, the bytes as they were found in entry->json
  * (which are no JSON, and may be none), and when they came there in entry->info.updated_at (0: unknown); the problem is
  * in hf_entry_problem().  An id whose key was damaged may be no valid id.
@@ -404,7 +404,7 @@ HF_API void hf_txn_abort(hf_txn *txn);
 
 /* ------------------------------------------------------------------ stores */
 
-/* A whole store: what its entity types have in common. */
+/* A whole store: what its collections have in common. */
 typedef struct hf_store hf_store;
 
 /* Opens the store now.  Errors as hf_persist_init(). */

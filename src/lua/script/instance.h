@@ -42,7 +42,7 @@ typedef struct hfL_instance {
   size_t refs;             /* handles and running calls */
   size_t handles;          /* 0: closed, and waiting for a running call to end */
   size_t keepers;          /* those among the handles that keep the instance: of C programs */
-  char *class_name, *name; /* of the class; of the entity type */
+  char *class_name, *name; /* of the class; of the collection */
   int class_ref;           /* registry: the class */
   int instance_ref;        /* registry: the instance, while there are keepers */
   int number;              /* of the instance in the host's weak table */

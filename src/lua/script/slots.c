@@ -55,7 +55,7 @@ static hf_status no_collection_open(void *store, hf_slice name, void **collectio
   (void)store;
   (void)name;
   (void)collection;
-  return hf__fail(err, HF_UNSUPPORTED, "a class has no entity types by itself: make an instance");
+  return hf__fail(err, HF_UNSUPPORTED, "a class has no collections by itself: make an instance");
 }
 
 static int init_body(lua_State *L) {

@@ -216,7 +216,7 @@ static hf_status scan(void *store, void *txn, void *collection, const hf_scan *s
 }
 
 static hf_status only_handles(hf_error *err) {
-  return hf__fail(err, HF_UNSUPPORTED, "a whole lua: store cannot do this: open an entity type of it");
+  return hf__fail(err, HF_UNSUPPORTED, "a whole lua: store cannot do this: open a collection of it");
 }
 
 static hf_status get(void *store, void *txn, void *collection, const hf_key *key, hf_buffer *json, hf_info *info,

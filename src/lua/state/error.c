@@ -169,7 +169,7 @@ int hfL_misuse(lua_State *L, const char *fmt, ...) {
   vsnprintf(message, sizeof message, fmt, args);
   va_end(args);
   hf__fail(&err, HF_INVALID_ARGUMENT, "%s", message);
-  if (lua_istable(L, 1)) { /* a method of an instance: name its entity type */
+  if (lua_istable(L, 1)) { /* a method of an instance: name its collection */
     lua_pushliteral(L, "entityName");
     lua_rawget(L, 1);
     size_t size;

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 --
--- Broken on purpose: removeAll() empties every entity type of the base.
+-- Broken on purpose: removeAll() empties every collection of the base.
 --
 -- fails: entity names do not see each other
 -- says: after removeAll

@@ -58,7 +58,7 @@ static void open_ledger(const char *base, struct ledger *ledger) {
   CHECK(ledger_open(base, ledger, &err) == HF_OK, "open: %s", text_of(&err));
 }
 
-/* Writes entities that are never removed, into an entity type of their own, until one does not fit any more.  Those
+/* Writes entities that are never removed, into a collection of their own, until one does not fit any more.  Those
  * that fitted must be there, as often as this is called. */
 static void grow_until_failure(const char *base, hf_status expected, const char *when) {
   static uint64_t grown;

@@ -155,7 +155,7 @@ __attribute__((format(printf, 3, 4))) static inline bool ledger_wrong(char *why,
   return false;
 }
 
-/* Reads one entity type whole; every entity must be one that the step it names has written. */
+/* Reads one collection whole; every entity must be one that the step it names has written. */
 static inline bool ledger_read_type(hf_persist *p, unsigned type, uint64_t wrote[LEDGER_IDS], char *why, size_t size) {
   hf_error err;
   hf_iter *iter;

@@ -88,7 +88,7 @@ stores.each(function(kind)
       unchanged()
     end)
 
-    it("names the entity type", function()
+    it("names the collection", function()
       local store = kind.open("signal")
       assert.equal("signal", raises.error("invalid_argument", nil, store.readValue, store, "").entityName)
     end)
@@ -210,7 +210,7 @@ stores.each(function(kind)
   end)
 
   describe("a predicate that raises", function()
-    it("ends the loop with `script`, the message, the entity type and a traceback", function()
+    it("ends the loop with `script`, the message, the collection and a traceback", function()
       local store, unchanged = filled()
       local line
       local err = raises.error("script", "^filter: the predicate raised: .*attempt to index.*$", function()

@@ -431,7 +431,7 @@ stores.each(function(kind)
       assert.equal(4, store:readValue("x"))
     end)
 
-    it("of an entity type that does not exist yet is empty", function()
+    it("of a collection that does not exist yet is empty", function()
       local store = kind.open()
       store:snapshot(function()
         assert.equal(0, store:count())

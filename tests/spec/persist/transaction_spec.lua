@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 --
--- holdfast.transaction(fn): all or nothing, over every entity type of one store.
+-- holdfast.transaction(fn): all or nothing, over every collection of one store.
 
 local core = require("holdfast.core")
 local holdfast = require("holdfast")
@@ -10,7 +10,7 @@ local stores = require("support.stores")
 local transaction = holdfast.transaction
 
 stores.each(function(kind)
-  it("commits what its function wrote, over several entity types", function()
+  it("commits what its function wrote, over several collections", function()
     local signal, risk = kind.open("signal"), kind.open("risk")
     transaction(function()
       signal:writeValue("BTC", { n = 1 })
@@ -356,7 +356,7 @@ stores.each(function(kind)
     assert.equal(second, store:readEntry("a").revision)
   end)
 
-  it("holds hundreds of writes of many entity types, or says clearly that it cannot", function()
+  it("holds hundreds of writes of many collections, or says clearly that it cannot", function()
     local many = {}
     for i = 1, 300 do
       many[i] = kind.open("name-" .. i)

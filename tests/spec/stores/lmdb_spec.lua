@@ -592,7 +592,7 @@ describe("two processes", function()
     assert.equal(7, store:readValue("n"))
   end)
 
-  it("see entity types that the other made or emptied", function()
+  it("see collections that the other made or emptied", function()
     local store = kind.open("late")
     assert.equal(0, store:count())
     another.on("late", kind.base, "store:writeValue('a', 1)")

@@ -246,7 +246,7 @@ describe("BSON", function()
 end)
 
 describe("ids and names in MongoDB", function()
-  it("keep entity types apart, whatever their names", function()
+  it("keep collections apart, whatever their names", function()
     local names = {
       "x", "X", "$x", "%24x", "%name:x", "%name:%24x", "%long:x", "%names", "system.x", "systemx", "a.b", ".a", "a.",
       "a..b", "x$y", "%", "é", "x y", ("n"):rep(250), ("n"):rep(249), ("$"):rep(100), "admin", "a/b", "data",

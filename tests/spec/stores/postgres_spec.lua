@@ -68,7 +68,7 @@ describe("a PostgreSQL store", function()
     assert.same({ "BTC", "ETH/USDT" }, list(store:keys()))
   end)
 
-  it("keeps entity types apart, whatever their names", function()
+  it("keeps collections apart, whatever their names", function()
     local names = {
       "x", "X", "x_y", "x y", "x'y", 'x"y', "x;y", "persist_x", "é", ("n"):rep(55), ("n"):rep(56), ("n"):rep(57),
       ("é"):rep(125), ("é"):rep(124) .. "ef", "a~0123456789abcdef", "x~1", "%", "$1",

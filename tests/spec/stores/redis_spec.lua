@@ -73,7 +73,7 @@ describe("a Redis server", function()
     assert.same({ "BTC/USDT:USDT", "ETH" }, list(store:keys()))
   end)
 
-  it("keeps entity types apart, whatever their names", function()
+  it("keeps collections apart, whatever their names", function()
     local names = { "x", "x:a", "x%3Aa", "*", "x*", "[xy]", "x\\", "?", "a\\*b", "x:" }
     for i, name in ipairs(names) do
       local store = open(s, "", name)

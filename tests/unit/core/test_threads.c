@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Several threads on several stores: writers, readers, iterators, transactions, snapshots, handles that come and go,
- * entity types by turns, and a map that grows under them.  What may go wrong is only what the header allows: BUSY for
+ * collections by turns, and a map that grows under them.  What may go wrong is only what the header allows: BUSY for
  * growing beside a snapshot.  To be run under the thread sanitizer, too.
  */
 #include <pthread.h>
@@ -201,7 +201,7 @@ end:
   return NULL;
 }
 
-/* Handles on ever other entity types come and go. */
+/* Handles on ever other collections come and go. */
 static void *open_and_close(void *arg) {
   struct job *job = arg;
   hf_error err;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * What is special about the LMDB backend: records, quarantine, the look at files before they are mapped, more
- * entity types than stay open, and snapshots beside writers.
+ * collections than stay open, and snapshots beside writers.
  */
 #include "../backends/lmdb/env.h"
 #include "../backends/lmdb/filesystem.h"
@@ -342,7 +342,7 @@ static void two_of_one_id_are_both_kept(void **state) {
   hf_buffer_free(&json);
 }
 
-/* ---- many entity types */
+/* ---- many collections */
 
 static void more_entity_types_than_stay_open_work_in_turn(void **state) {
   const struct store *s = *state;
