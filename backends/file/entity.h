@@ -38,7 +38,7 @@ typedef struct hf__file_collection {
 
 /* Makes one; nothing in the store is looked at.  Fails for lack of memory only. */
 hf_status hf__file_entity_new(hf__file_store *store, hf_slice name, hf__file_collection **out, hf_error *err);
-/* Frees it, with what its walks left. */
+/* Frees it, with what its scans left. */
 void hf__file_entity_free(hf__file_collection *e);
 
 /* Each writes an absolute path into `out`; HF_INVALID_ARGUMENT if it gets too long for the system. */

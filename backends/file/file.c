@@ -204,7 +204,7 @@ static hf_status count(void *store, void *txn, void *collection, uint64_t *n, hf
   return hf__file_count(e->folder, &hf__file_documents, n, err);
 }
 
-/* ---- walking */
+/* ---- scanning */
 
 struct page {
   const hf__file_collection *collection;

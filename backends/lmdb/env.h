@@ -3,7 +3,7 @@
  * One LMDB environment, as the files of this folder share it.
  *
  *   lmdb.c           the slots
- *   scan.c           walking a collection
+ *   scan.c           scanning a collection
  *   change.c         all that changes a record
  *   settings.c       settings
  *   readers.c        read transactions

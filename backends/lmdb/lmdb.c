@@ -2,7 +2,7 @@
  *
  * The default backend: LMDB.  One environment per base directory, one named
  * database per entity name, key = order key (so the tree is in natural order),
- * value = a record (record.h).  This file holds the slots; those that change and the one that walks have files of
+ * value = a record (record.h).  This file holds the slots; those that change and the one that scans have files of
  * their own.  env.h says which file keeps which of LMDB's rules.
  */
 #include <errno.h>

@@ -210,7 +210,7 @@ static int compare(hf_slice a, hf_slice b) {
   return c ? c : (a.size > b.size) - (a.size < b.size);
 }
 
-/* Whether the order key is within the scan's bounds; *beyond: it lies after them, in walking direction. */
+/* Whether the order key is within the scan's bounds; *beyond: it lies after them, in the direction of the scan. */
 static bool is_inside(const hf_scan *s, hf_slice order, bool *beyond) {
   int lower = s->lower.data ? compare(s->lower, order) : -1, upper = s->upper.data ? compare(s->upper, order) : 1;
   bool above = lower < 0 || (lower == 0 && !s->lower_open), below = upper > 0 || (upper == 0 && !s->upper_open);
@@ -218,7 +218,7 @@ static bool is_inside(const hf_scan *s, hf_slice order, bool *beyond) {
   return above && below;
 }
 
-/* Puts the cursor on the first entry of the type in walking direction that the bounds may allow. */
+/* Puts the cursor on the first entry of the collection, in the direction of the scan, that the bounds may allow. */
 static int seek(MDB_cursor *c, const hf__lmdb_collection *collection, const hf_scan *s, MDB_val *k, MDB_val *v) {
   struct place p;
   hf_slice bound = s->reverse ? s->upper : s->lower;

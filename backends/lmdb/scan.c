@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Walking a collection in natural order, a page at a time: the slot `scan`.  The
+ * Scanning a collection in natural order, a page at a time: the slot `scan`.  The
  * cursor runs ahead of the work, since checking and copying values is mostly
  * waiting for memory.
  */
@@ -99,7 +99,7 @@ enum { AHEAD = 32 };
  *
  * Checking and copying records one by one would wait for memory at each, since their values lie all over a leaf page.
  * So the cursor runs ahead of the work, and a page is fetched whole when the cursor enters it; that halves the time of
- * a walk. */
+ * a scan. */
 static size_t run_ahead(MDB_cursor *c, const hf_scan *s, uintptr_t page_size, uintptr_t *page, struct passed *out,
                         size_t room, int *rc) {
   MDB_cursor_op step = s->reverse ? MDB_PREV : MDB_NEXT;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The slot that walks.
+ * The slot that scans.
  */
 #ifndef HF_BACKENDS_LMDB_SCAN_H
 #define HF_BACKENDS_LMDB_SCAN_H

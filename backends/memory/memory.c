@@ -393,7 +393,7 @@ static hf_status count(void *store, void *txn, void *collection, uint64_t *n, hf
   return HF_OK;
 }
 
-/* Whether the item is inside the scan's bounds; `before`: it lies before the first wanted one in walking direction. */
+/* Whether the item is inside the scan's bounds; `before`: it lies before the first wanted one, as the scan goes. */
 static bool inside(const hf_scan *s, const struct item *it, bool *before) {
   int c = s->lower.data ? compare(s->lower, it) : -1;
   bool above_lower = c < 0 || (c == 0 && !s->lower_open);

@@ -217,7 +217,7 @@ local function prefixBounds(prefix, values, conditions)
   end
 end
 
--- What a walk reads of each row beside its id.
+-- What a scan reads of each row beside its id.
 local KEYS, TEXTS, ENTRIES = "", ", data::text", ", data::text" .. INFO
 
 -- The SQL of a page of ASCII ids with these columns, and its values but for the last id and the size.

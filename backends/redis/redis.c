@@ -44,7 +44,7 @@ static hf_status open_store(const hf_location *at, void **store, hf_error *err) 
   pthread_mutex_init(&s->refreshing, NULL);
   memset(s->slots, -1, sizeof s->slots);
   s->stale = true;
-  s->scans = hf_scan_cache_new(hf__redis_walk_free);
+  s->scans = hf_scan_cache_new(hf__redis_open_scan_free);
   hf_status status = s->scans ? hf__redis_config_parse(at, &s->config, err) : hf_error_no_memory(err);
   if (status) {
     close_store(s);

@@ -4,7 +4,7 @@
  *
  *   redis.c         the slots
  *   stat.c          what is known of the server
- *   scan.c          the ids of a collection, and walks over them
+ *   scan.c          the ids of a collection, and scans of them
  *   transaction.c   MULTI: what is read is watched, what is written is kept until the commit
  *   value.c         the values of entities, as commands and replies have them
  *   pipeline.c      commands that are sent together, wherever their keys live, and tried again where that is safe
@@ -220,7 +220,7 @@ bool hf__redis_add_all(hf__redis_batch *b, const hf_slice *keys, const hf_slice 
 /* What became of them: HF_CONFLICT when a watched key has changed. */
 hf_status hf__redis_check_all(const hf__redis_batch *b, hf_error *err);
 
-/* ---- lists and walks */
+/* ---- lists and scans */
 
 typedef bool (*hf__redis_key_fn)(void *arg, hf_slice key);
 typedef struct hf__redis_txn hf__redis_txn;
@@ -234,7 +234,7 @@ hf_status hf__redis_scan(void *store, void *txn, void *collection, const hf_scan
                          hf_error *err);
 hf_status hf__redis_get_many(void *store, void *txn, void *collection, const hf_key *keys, size_t count, hf_page *page,
                              hf_error *err);
-void hf__redis_walk_free(void *walk);
+void hf__redis_open_scan_free(void *kept);
 /* How many entities there are, within a time that has begun. */
 hf_status hf__redis_count_within(void *txn, void *collection, hf__redis_time *time, uint64_t *n, hf_error *err);
 hf_status hf__redis_stat(void *store, void *txn, void *collection, hf_buffer *json, hf_error *err);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * The ids of a collection, and walks over them.
+ * The ids of a collection, and scans of them.
  *
- * Redis keeps keys in no order, so a walk lists the ids with SCAN, sorts them, and
- * then fetches values a window at a time with MGET.  The ids of a walk are kept between its pages, and so is the
+ * Redis keeps keys in no order, so a scan lists the ids with SCAN, sorts them, and
+ * then fetches values a window at a time with MGET.  The ids of a scan are kept between its pages, and so is the
  * window, unless this process has written meanwhile: then what was read ahead is read again.
  */
 #include <stdio.h>
@@ -393,34 +393,34 @@ hf_status hf__redis_get_many(void *store, void *txn, void *collection, const hf_
   return status;
 }
 
-/* ---- walks */
+/* ---- scans */
 
-struct walk {
+struct open_scan {
   hf_id_list *ids;
-  hf_page *ahead;       /* what was read ahead: entries in the direction of the walk */
+  hf_page *ahead;       /* what was read ahead: entries in the direction of the scan */
   size_t next;          /* of them */
   size_t window;        /* how many to read next time */
   unsigned long writes; /* of the process when they were read */
 };
 
-void hf__redis_walk_free(void *kept) {
-  struct walk *w = kept;
+void hf__redis_open_scan_free(void *kept) {
+  struct open_scan *w = kept;
   if (!w) return;
   hf_id_list_free(w->ids);
   hf_page_free(w->ahead);
   free(w);
 }
 
-static hf_status new_walk(hf__redis_collection *e, hf__redis_txn *txn, hf__redis_time *time, struct walk **out,
-                          hf_error *err) {
-  struct walk *w = calloc(1, sizeof *w);
+static hf_status new_open_scan(hf__redis_collection *e, hf__redis_txn *txn, hf__redis_time *time,
+                               struct open_scan **out, hf_error *err) {
+  struct open_scan *w = calloc(1, sizeof *w);
   if (!w || !(w->ahead = hf_page_new())) {
     free(w);
     return hf_error_no_memory(err);
   }
   hf_status status = hf__redis_list(e, txn, time, &w->ids, err);
   if (status) {
-    hf__redis_walk_free(w);
+    hf__redis_open_scan_free(w);
     return status;
   }
   w->writes = atomic_load(&e->store->writes);
@@ -429,8 +429,8 @@ static hf_status new_walk(hf__redis_collection *e, hf__redis_txn *txn, hf__redis
 }
 
 /* Reads the next values: `count` ids at most, from index `at` on, in the direction of the scan. */
-static hf_status read_ahead(hf__redis_collection *e, hf__redis_txn *txn, struct walk *w, const hf_scan *scan, size_t at,
-                            size_t edge, int64_t deadline, hf_error *err) {
+static hf_status read_ahead(hf__redis_collection *e, hf__redis_txn *txn, struct open_scan *w, const hf_scan *scan,
+                            size_t at, size_t edge, int64_t deadline, hf_error *err) {
   hf_slice ids[WINDOW_MAX];
   size_t n = 0, have, bytes = 0;
   size_t wanted = w->window ? w->window : scan->limit < WINDOW_MAX ? scan->limit : WINDOW_MAX;
@@ -468,11 +468,11 @@ static hf_status hand_out(const hf_entry *from, const hf_scan *scan, hf_page *pa
 }
 
 struct position {
-  size_t at, edge; /* boundaries between ids: the walk goes from one to the other */
+  size_t at, edge; /* boundaries between ids: the scan goes from one to the other */
   size_t last;     /* index of the last id that was passed; SIZE_MAX: none */
 };
 
-static hf_status fill(hf__redis_collection *e, hf__redis_txn *txn, struct walk *w, const hf_scan *scan,
+static hf_status fill(hf__redis_collection *e, hf__redis_txn *txn, struct open_scan *w, const hf_scan *scan,
                       struct position *p, const hf__redis_time *time, hf_page *page, hf_error *err) {
   size_t added = 0, bytes = 0;
   while (p->at != p->edge && added < scan->limit && !(added && bytes >= scan->max_bytes)) {
@@ -507,8 +507,8 @@ hf_status hf__redis_scan(void *store, void *txn, void *collection, const hf_scan
   hf__redis_collection *e = collection;
   size_t first, end;
   hf__redis_time time = hf__redis_time_begin(s);
-  struct walk *w = hf_scan_cache_take(s->scans, e, scan->scan_id);
-  hf_status status = w ? HF_OK : new_walk(e, txn, &time, &w, err);
+  struct open_scan *w = hf_scan_cache_take(s->scans, e, scan->scan_id);
+  hf_status status = w ? HF_OK : new_open_scan(e, txn, &time, &w, err);
   if (status) return status;
   hf_id_list_range(w->ids, scan, &first, &end);
   if (end < first) end = first;
@@ -520,6 +520,6 @@ hf_status hf__redis_scan(void *store, void *txn, void *collection, const hf_scan
   if (*more && (status == HF_OK || status == HF_CORRUPT))
     hf_scan_cache_leave(s->scans, e, scan->scan_id, w);
   else
-    hf__redis_walk_free(w);
+    hf__redis_open_scan_free(w);
   return status;
 }

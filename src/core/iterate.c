@@ -34,8 +34,8 @@ struct hf_iter {
 };
 
 uint64_t hf__scan_id(void) {
-  static _Atomic uint64_t walks;
-  return atomic_fetch_add_explicit(&walks, 1, memory_order_relaxed) + 1;
+  static _Atomic uint64_t scans;
+  return atomic_fetch_add_explicit(&scans, 1, memory_order_relaxed) + 1;
 }
 
 /* Validates one bound and copies it into the iterator. */

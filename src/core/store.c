@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * A store as a whole: its entity names, its statistics, and the walk that
+ * A store as a whole: its entity names, its statistics, and the scan that
  * verifies every record.
  */
 #include <stdlib.h>
@@ -56,10 +56,10 @@ hf_status hf_store_stat(hf_store *s, hf_buffer *json, hf_error *err) {
 
 /* ---- verifying */
 
-/* Whether this thread is in hf_store_verify(): its callback must not begin another walk, and another, ... */
+/* Whether this thread is in hf_store_verify(): its callback must not begin another scan, and another, ... */
 static _Thread_local bool verifying __attribute__((tls_model("initial-exec")));
 
-struct walk {
+struct verification {
   hf_store *store;
   bool dry_run;
   hf_verify_fn fn;
@@ -69,7 +69,7 @@ struct walk {
 };
 
 /*   order  the order key of the record, if its key may be damaged; otherwise {NULL, 0} */
-static hf_status verify_entry(struct walk *w, hf_persist *p, const hf_entry *e, hf_slice order, hf_error *err) {
+static hf_status verify_entry(struct verification *w, hf_persist *p, const hf_entry *e, hf_slice order, hf_error *err) {
   hf_verify_report *r = w->report;
   r->entities++;
   if (e->status == HF_OK) r->bytes += e->json.size;
@@ -90,7 +90,7 @@ static hf_status verify_entry(struct walk *w, hf_persist *p, const hf_entry *e, 
   return HF_OK;
 }
 
-static hf_status verify_collection(struct walk *w, hf_slice name, hf_page *page, hf_error *err) {
+static hf_status verify_collection(struct verification *w, hf_slice name, hf_page *page, hf_error *err) {
   const hf_backend *b = w->store->backend;
   hf_persist *p;
   hf_status status = hf__persist_on(w->store, name, &p, err);
@@ -126,7 +126,7 @@ static hf_status verify_collection(struct walk *w, hf_slice name, hf_page *page,
   return status;
 }
 
-static hf_status verify_all(struct walk *w, hf_page *names, hf_page *page, hf_error *err) {
+static hf_status verify_all(struct verification *w, hf_page *names, hf_page *page, hf_error *err) {
   hf_status status = hf_store_entities(w->store, names, err);
   for (size_t i = 0; i < names->count && status == HF_OK && !w->stopped; i++)
     status = verify_collection(w, names->entries[i].id, page, err);
@@ -143,7 +143,7 @@ hf_status hf_store_verify(hf_store *store, hf_slice entity_name, bool dry_run, h
   if (hf__store_is_inherited(store)) return hf__store_inherited(store, err);
   if (hf__txn_is_open()) return hf__fail(err, HF_UNSUPPORTED, "verify cannot run inside a transaction");
   if (verifying) return hf__fail(err, HF_UNSUPPORTED, "verify cannot run inside the callback of verify");
-  struct walk w = {store, dry_run || store->options.read_only, fn, arg, report, false};
+  struct verification w = {store, dry_run || store->options.read_only, fn, arg, report, false};
   hf__key name;
   hf_status status = entity_name.data ? hf__key_init((hf_slice){NULL, 0}, entity_name, &name, err) : HF_OK;
   if (status) return status;

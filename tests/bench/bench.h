@@ -8,7 +8,7 @@
  *
  * Both sides do the same accesses: access i of a run goes to the entity that the
  * i-th number of bench_random() picks, and the ids are log-1, log-2, ... in natural
- * order, so that the raw side finds the key of log-<i> as the i-th of its walk.
+ * order, so that the raw side finds the key of log-<i> as the i-th of its scan.
  */
 #ifndef HF_TESTS_BENCH_H
 #define HF_TESTS_BENCH_H
@@ -50,7 +50,7 @@ uint32_t bench_random(uint32_t *state);
 /* Prints microseconds per operation. */
 void bench_print(double elapsed, double ops);
 
-/* KiB of this process's memory that is not a mapped file: of a walk over LMDB, all but LMDB's map. */
+/* KiB of this process's memory that is not a mapped file: of a scan of LMDB, all but LMDB's map. */
 long bench_anonymous_kib(void);
 
 /* Memory, or the end of the program. */

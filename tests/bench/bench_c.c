@@ -86,7 +86,7 @@ static void run_get(const struct bench_options *o) {
   hf_persist_close(p);
 }
 
-/* Walks the entities and touches the last byte of each value.  Prints also the KiB of memory before it and at most. */
+/* Reads the entities and touches the last byte of each value.  Prints also the KiB of memory before it and at most. */
 static void run_walk(const struct bench_options *o) {
   hf_persist *p = open_entity(o, o->dir, o->entity);
   bool sampling = strcmp(o->what, "memory") == 0;

@@ -135,7 +135,7 @@ static void run_get(const struct bench_options *o) {
   close_raw(&r);
 }
 
-/* Walks the entities; of each the last byte of the key, or of the value, is touched. */
+/* Reads the entities; of each the last byte of the key, or of the value, is touched. */
 static double walk_all(const struct raw *r, bool keys, size_t *count) {
   MDB_cursor *c;
   MDB_val k, v;

@@ -32,7 +32,7 @@ struct pair {
   size_t size;
 };
 
-/* One step of a walk over the keys of the collection; false at the end. */
+/* One step of a scan of the keys of the collection; false at the end. */
 static redisReply *scan(redisContext *c, const struct bench_options *o, char cursor[32]) {
   redisReply *r = check(c, redisCommand(c, "SCAN %s MATCH %s:* COUNT %d", cursor, o->entity, SCANNED));
   snprintf(cursor, 32, "%s", r->element[0]->str);

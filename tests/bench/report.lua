@@ -5,7 +5,7 @@
 -- words they are set in:
 --
 --     "at least 2 times as fast"         aim 0.5
---     "at most 1.6 us above the walk"    aim (baseline + 1.6) / baseline
+--     "at most 1.6 us above the scan"    aim (baseline + 1.6) / baseline
 --
 -- so that a row is met exactly if ratio <= aim.  A row without an aim informs only.
 

@@ -77,7 +77,7 @@
 ---@field readMany boolean the store does it in one go; where not, readMany reads one by one
 ---@field writeMany boolean likewise
 ---@field removeMany boolean likewise
----@field count boolean the store counts; where not, count walks over the keys
+---@field count boolean the store counts; where not, count reads all keys
 ---@field ranges boolean the store finds ranges; where not, a range is picked out of all keys
 
 ---What verify() counted.

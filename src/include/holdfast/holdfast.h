@@ -468,7 +468,7 @@ typedef bool (*hf_verify_fn)(void *arg, hf_slice entity_name, const hf_entry *en
 
 /* Reads every entity of one name (or, with entity_name.data NULL, of all) and checks header, checksum, key
  * and JSON.  Unreadable ones go to quarantine unless `dry_run`.  Returns HF_OK when
- * the walk completed, whatever it found. */
+ * the scan completed, whatever it found. */
 HF_API hf_status hf_store_verify(hf_store *store, hf_slice entity_name, bool dry_run, hf_verify_fn fn, void *arg,
                                  hf_verify_report *report, hf_error *err);
 

@@ -99,7 +99,7 @@ static int lhf_remove_many(lua_State *L) {
 
 /* Entities to write: their texts one after the other, and where each begins. */
 struct writes {
-  hf_buffer texts; /* ids and JSON: copies, since a finalizer could change the table while we walk it */
+  hf_buffer texts; /* ids and JSON: copies, since a finalizer could change the table while we read it */
   hf_item *items;  /* slices hold offsets until everything is in place */
   size_t count, capacity;
 };

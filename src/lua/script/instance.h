@@ -18,7 +18,7 @@
 /* How long the base of an instance may be: identities of stores have it in them. */
 enum { HFL_BASE_MAX = 400 };
 
-/* A walk over a script's iterator, between two pages.  Its iterator is in the instance, in the list at element -2. */
+/* A scan by a script's iterator, between two pages.  Its iterator is in the instance, in the list at element -2. */
 typedef struct hfL_cursor {
   uint64_t scan_id; /* hf_scan.scan_id; 0: free */
   unsigned touched; /* hfL_instance.turn when it was used last */
@@ -32,7 +32,7 @@ typedef struct hfL_cursor {
   unsigned char at[HF__ORDER_KEY_MAX];   /* order key of the last id that was handed out */
 } hfL_cursor;
 
-/* Walks over one instance that go on at once; another one takes the place of the one that has waited longest. */
+/* Scans of one instance that go on at once; another one takes the place of the one that has waited longest. */
 enum { HFL_CURSORS = 8 };
 
 /* What serves a handle: an instance of a script class.  Shared by the instance's own handle and by those that C

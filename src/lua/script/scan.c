@@ -77,7 +77,7 @@ static hf_slice check_id(lua_State *L, const hfL_call *call, int index, char num
 
 enum place { BEFORE, INSIDE, AFTER };
 
-/* Where an id lies, as seen along the walk. */
+/* Where an id lies, as seen along the scan. */
 static enum place place_of(const hf_scan *scan, bool reverse, hf_slice id, hf_slice order) {
   if (scan->lower.data) {
     int c = hf__order_compare(order, scan->lower);
@@ -251,7 +251,7 @@ static hf_status hand_out(hfL_instance *e, void *txn, const hf_entry *from, cons
   return HF_OK;
 }
 
-/* Hands out one id of the walk, whose order key goes to `at`.  *bytes: of the page so far. */
+/* Hands out one id of the scan, whose order key goes to `at`.  *bytes: of the page so far. */
 static hf_status advance(hfL_instance *e, void *txn, const hf_entry *from, const hf_scan *scan, hf_buffer *json,
                          hf_page *page, size_t *bytes, unsigned char at[HF__ORDER_KEY_MAX], size_t *at_size,
                          hf_error *err) {

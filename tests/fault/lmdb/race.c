@@ -86,8 +86,8 @@ static int count(const char *base, const char *name, unsigned long n) {
   return 0;
 }
 
-/* One walk over the entities: in order, none twice, and all FIXED ones there. */
-static void walk(hf_persist *own) {
+/* One scan of the entities: in order, none twice, and all FIXED ones there. */
+static void scan_all(hf_persist *own) {
   hf_iter *iter;
   const hf_entry *e;
   unsigned long fixed = 0, at, last = 0;
@@ -104,12 +104,12 @@ static void walk(hf_persist *own) {
     fixed++;
   }
   hf_iter_close(iter);
-  CHECK(fixed == FIXED, "a walk sees %lu of %d entities that are there all the time", fixed, FIXED);
+  CHECK(fixed == FIXED, "a scan sees %lu of %d entities that are there all the time", fixed, FIXED);
 }
 
 static int watch(const char *base, const char *stop) {
   hf_persist *shared = open_entity(base, "shared"), *own = open_entity(base, "own");
-  unsigned long walks = 0, before[COUNTERS] = {0};
+  unsigned long scans = 0, before[COUNTERS] = {0};
   struct stat st;
   for (unsigned long i = 1; i <= FIXED; i++) {
     char id[64];
@@ -118,8 +118,8 @@ static int watch(const char *base, const char *stop) {
   }
   puts("ready");
   fflush(stdout);
-  for (; stat(stop, &st); walks++) {
-    walk(own);
+  for (; stat(stop, &st); scans++) {
+    scan_all(own);
     for (unsigned long c = 0; c < COUNTERS; c++) {
       hf_info info;
       unsigned long value = read_counter(shared, c, &info);
@@ -129,7 +129,7 @@ static int watch(const char *base, const char *stop) {
   }
   hf_persist_close(shared);
   hf_persist_close(own);
-  printf("%lu\n", walks);
+  printf("%lu\n", scans);
   return 0;
 }
 

@@ -26,14 +26,14 @@ for name in lua1 lua2; do
 done
 for pid in "${pids[@]}"; do wait "$pid" || fail "a writer failed"; done
 touch "$work/stop"
-read -r -t 30 walks <&"$watched" || fail "the watching process failed"
+read -r -t 30 scans <&"$watched" || fail "the watching process failed"
 wait "$watcher" || fail "the watching process failed"
 
 "$programs/race" check "$base" "c1=$n" "c2=$n" "lua1=$n" "lua2=$n"
 conflicts=$(($(cat "$work/c1") + $(cat "$work/c2") + $(cat "$work/lua1") + $(cat "$work/lua2")))
 [ "$conflicts" -gt 0 ] || fail "no two writers ever met: nothing was shown"
-[ "$walks" -gt 3 ] || fail "only $walks walks meanwhile"
+[ "$scans" -gt 3 ] || fail "only $scans scans meanwhile"
 timeout 30 "$HOLDFAST_BIN" verify "$work/store" >"$work/verify" 2>&1 || fail "$(cat "$work/verify")"
-echo "4 writers (C and Lua), $((n * 12)) increments with $conflicts conflicts: none lost; $walks whole walks meanwhile"
+echo "4 writers (C and Lua), $((n * 12)) increments with $conflicts conflicts: none lost; $scans whole scans meanwhile"
 
 "$programs/race" create "$work/fresh" "${HOLDFAST_FAULT_ROUNDS:-20}"

@@ -513,7 +513,7 @@ describe("iterators", function()
     assert.truthy(err.message:find("inside", 1, true))
   end)
 
-  it("are asked once for a walk of many pages, and not to the end of one that is left", function()
+  it("are asked once for a scan of many pages, and not to the end of one that is left", function()
     local pulled, begun = 0, 0
     local Class = variant({
       keys = function()
@@ -535,17 +535,17 @@ describe("iterators", function()
     assert.is_true(pulled <= 16, pulled)
   end)
 
-  it("of several walks do not disturb each other, even more of them than are kept", function()
+  it("of several scans do not disturb each other, even more of them than are kept", function()
     local store = ScriptPersist("x", newBase())
     local entities = {}
     for i = 1, 200 do entities[i] = i end
     for i, entity in pairs(entities) do store:writeValue(i, entity) end
-    local walks = {}
-    for w = 1, 12 do walks[w] = store:keys() end
+    local scans = {}
+    for w = 1, 12 do scans[w] = store:keys() end
     for i = 1, 200 do
-      for w = 1, 12 do assert.equal(tostring(i), walks[w](), "walk " .. w) end
+      for w = 1, 12 do assert.equal(tostring(i), scans[w](), "scan " .. w) end
     end
-    for w = 1, 12 do assert.is_nil(walks[w]()) end
+    for w = 1, 12 do assert.is_nil(scans[w]()) end
   end)
 
   it("may be nested, left, and written into", function()

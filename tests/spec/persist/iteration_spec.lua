@@ -149,7 +149,7 @@ stores.each(function(kind)
     end)
 
     it("removeAll ends it at the next page", function()
-      if kind.name == "lua" then return end -- its keys() is asked once for a walk
+      if kind.name == "lua" then return end -- its keys() is asked once for a scan
       local store = kind.open("signal", fast)
       fill(store, 2000)
       local n = 0

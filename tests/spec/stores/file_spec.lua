@@ -289,7 +289,7 @@ describe("a file store", function()
     assert.same({ "a/b/c/1", "a/b/c/2", "a/b/c/3" }, list(open():keys()))
   end)
 
-  it("walks over thousands of entities as the memory store does, also backwards and by ranges", function()
+  it("scans thousands of entities as the memory store does, also backwards and by ranges", function()
     local store = holdfast.PersistBase("signal", "file:" .. base .. "?durability=nosync")
     local oracle = holdfast.MemoryPersist("signal", "file-walk")
     for i = 1, 3000 do

@@ -301,7 +301,7 @@ describe("ids and names in MongoDB", function()
     assert.equal(#ids, store:removeMany(ids))
   end)
 
-  it("are walked over in pages while others write", function()
+  it("are scanned in pages while others write", function()
     local store, batch = fresh("many", "timeout=30s"), {} -- the stand-in is slow where much else is done
     for i = 1, 2500 do batch["item-" .. i] = { n = i } end
     store:writeMany(batch)

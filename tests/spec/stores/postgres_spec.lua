@@ -214,7 +214,7 @@ describe("a PostgreSQL store", function()
     assert.equal(11, store:readValue("log-10"))
   end)
 
-  it("walks over many rows in pages", function()
+  it("scans many rows in pages", function()
     local store, batch = fresh("", "many"), {}
     for i = 1, 12000 do batch["item-" .. i] = { n = i } end
     store:writeMany(batch)

@@ -105,10 +105,10 @@ static void what_is_found_damaged_passes(void **state) {
   hf_store *store;
   hf_persist *p = open_persist(s, "signal");
   write_text(p, "a", "\"read and found\"");
-  write_text(p, "b", "\"walked over and found\"");
+  write_text(p, "b", "\"scanned and found\"");
   hf_persist_close(p);
   damage(s, "read and found");
-  damage(s, "walked over and found");
+  damage(s, "scanned and found");
   forget();
   p = open_persist(s, "signal");
   FAILS(HF_CORRUPT, hf_persist_read(p, hf_text("a"), &json, NULL, &err));

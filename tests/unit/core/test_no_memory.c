@@ -65,7 +65,7 @@ static hf_status read_some(hf_persist *p, hf_error *err) {
   return status;
 }
 
-static hf_status walk(hf_persist *p, hf_error *err) {
+static hf_status scan_all(hf_persist *p, hf_error *err) {
   hf_iter *iter;
   const hf_entry *entry = NULL;
   hf_status status = hf_iter_open(p, NULL, &iter, err);
@@ -100,7 +100,7 @@ static hf_status work(const char *base, hf_error *err) {
   if (status) return status;
   status = write_all(p, err);
   if (status == HF_OK) status = read_some(p, err);
-  if (status == HF_OK) status = walk(p, err);
+  if (status == HF_OK) status = scan_all(p, err);
   if (status == HF_OK) status = hf_persist_count(p, &n, err);
   if (status == HF_OK) status = hf_persist_remove(p, hf_text("one"), err);
   if (status == HF_OK) status = look_at_store(base, err);
