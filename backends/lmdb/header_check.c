@@ -56,7 +56,7 @@ static const char *tree_problem(const struct tree *t, const struct header *h) {
 
 /* What is wrong with a header page by itself; NULL: nothing. */
 static const char *header_problem(const struct header *h, unsigned which, uint32_t page_size) {
-  if (h->magic != META_MAGIC || h->page != which || !(h->flags & META_FLAG)) return "it is no header";
+  if (h->magic != META_MAGIC || h->page != which || !(h->flags & META_FLAG)) return "it is not a header";
   if (h->version != META_VERSION) return "its version is not LMDB 0.9's";
   if (h->trees[0].page_size != page_size) return "it states another page size";
   if (h->commit && h->commit % 2 != which) return "its commit's number belongs on the other page";

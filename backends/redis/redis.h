@@ -203,7 +203,7 @@ hf_status hf__redis_batch_check(const hf__redis_batch *b, hf_error *err);
 /* Sends all, each to the node of its key, and waits for the replies.  HF_OK: each command has one, perhaps an error. */
 hf_status hf__redis_batch_run(hf__redis_batch *b, int64_t deadline, hf_error *err);
 
-/* A connection to the node 0, of a store that is no cluster; tried again as batches are. */
+/* A connection to the node 0, of a store that is not a cluster; tried again as batches are. */
 hf_status hf__redis_connection_insist(hf__redis_store *s, hf__redis_connection **out, int64_t deadline, hf_error *err);
 
 /* ---- values */

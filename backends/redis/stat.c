@@ -49,7 +49,7 @@ static hf_slice find(const redisReply *reply, const char *name) {
   return none;
 }
 
-/* False: it is no whole number that JSON's readers keep exactly. */
+/* False: it is not a whole number that JSON's readers keep exactly. */
 static bool to_number(hf_slice text, unsigned long long *out) {
   if (!text.size || text.size > 15) return false;
   *out = 0;

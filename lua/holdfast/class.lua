@@ -343,7 +343,7 @@ function M.loop(self, name, method, limit, ...)
     if not fine then error(value, 0) end
     if value == nil then return nil end
     local copied, copy = pcall(core.copy, value)
-    if not copied then blame(method, what .. " yielded what is no entity: " .. copy.message) end
+    if not copied then blame(method, what .. " yielded what is not an entity: " .. copy.message) end
     return copy
   end
 end

@@ -253,7 +253,7 @@ static const char *take_digits(const char *p, const char *end, uint64_t *number)
   uint64_t n = *number;
   while (end - p >= 8) {
     uint64_t x = load_text(p) ^ UINT64_C(0x3030303030303030);
-    /* The top bit of each byte that is no digit, exact up to the first of them. */
+    /* The top bit of each byte that is not a digit, exact up to the first of them. */
     uint64_t others = ((x + UINT64_C(0x7676767676767676)) | x) & UINT64_C(0x8080808080808080);
     int count = others ? trailing_zeros(others) / 8 : 8;
     x = count ? x << (64 - 8 * count) : 0;

@@ -74,7 +74,7 @@ __attribute__((constructor)) static void watch_fork(void) {
 
 /* ---- what others are told */
 
-/* Copies a text that may be shown: control characters become blanks, what is no UTF-8 question marks. */
+/* Copies a text that may be shown: control characters become blanks, what is not UTF-8 question marks. */
 static void copy_shown(char *out, size_t capacity, const char *text, size_t size) {
   char shown[SHOWN_MAX];
   if (size > sizeof shown) size = sizeof shown;

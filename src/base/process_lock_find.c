@@ -78,7 +78,7 @@ static void search_folder(struct search *s, const char *folder, int depth) {
     if (ends_with(path, ".lock"))
       look_at(s, path);
     else if (depth < DEPTH_MAX)
-      search_folder(s, path, depth + 1); /* what is no folder is passed over there */
+      search_folder(s, path, depth + 1); /* what is not a folder is passed over there */
     free(path);
   }
   closedir(dir);

@@ -5,7 +5,7 @@
 # shellcheck source=tests/support/fail.sh
 . "$HOLDFAST_SOURCE/tests/support/fail.sh"
 
-# The measuring programs end with their data in memory, which is no leak to look for.
+# The measuring programs end with their data in memory, which is not a leak to look for.
 export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0"
 
 dir=$(mktemp -d)

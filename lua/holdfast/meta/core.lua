@@ -172,7 +172,7 @@ function core.supports(store) end
 ---@param a string|number
 ---@param b string|number
 ---@return boolean
----@raise invalid_argument for what is no id
+---@raise invalid_argument for what is not a valid id
 function core.naturalOrder(a, b) end
 
 ---The order key of an id: ids are in natural order where their order keys are in the order of their bytes.  For
@@ -180,7 +180,7 @@ function core.naturalOrder(a, b) end
 ---`key:match("%z(.*)")` gives it back.
 ---@param id string|number
 ---@return string key
----@raise invalid_argument for what is no id
+---@raise invalid_argument for what is not a valid id
 function core.orderKey(id) end
 
 ---A value that shares nothing with this one, as writing and reading it would give.
@@ -245,7 +245,7 @@ function core.leaseHolder(path) end
 ---@return holdfast.Error? problem the first thing that could not be looked at
 function core.leasesIn(folder) end
 
----Raises for what is no range.
+---Raises for what is not a range.
 ---@param store PersistBase
 ---@param range? holdfast.Range
 ---@raise invalid_argument

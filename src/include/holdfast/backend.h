@@ -321,7 +321,7 @@ HF_API bool hf_duration_parse(const char *text, int64_t *ms);
 /* Nanoseconds on a clock that only goes forward, for deadlines. */
 HF_API int64_t hf_clock_ns(void);
 
-/* Hands a warning to the program's handler (hf_set_warning_handler()): for what is no error of this call, but loses
+/* Hands a warning to the program's handler (hf_set_warning_handler()): for what is not an error of this call, but loses
  * something later.  Never passwords. */
 HF_API void hf_warn(const char *fmt, ...) HF_PRINTF(1, 2);
 
@@ -332,7 +332,7 @@ typedef struct hf_id_list hf_id_list;
 
 HF_API hf_id_list *hf_id_list_new(void); /* NULL: out of memory */
 HF_API void hf_id_list_free(hf_id_list *list);
-/* Adds an id, copying it.  What is no valid id is left out.  False: out of memory. */
+/* Adds an id, copying it.  What is not a valid id is left out.  False: out of memory. */
 HF_API bool hf_id_list_add(hf_id_list *list, hf_slice id);
 /* Puts them in order, each once.  To be called when all have been added, before any of the following. */
 HF_API void hf_id_list_sort(hf_id_list *list);

@@ -113,7 +113,7 @@ typedef enum hf_status {
       HF_STATUS_COUNT
 } hf_status;
 
-/* The stable name ("not_found"); "unknown" for a number that is no status. */
+/* The stable name ("not_found"); "unknown" for a number that is not a status. */
 HF_API const char *hf_status_name(hf_status status);
 /* One sentence on what the status means. */
 HF_API const char *hf_status_meaning(hf_status status);
@@ -135,8 +135,8 @@ typedef struct hf_error {
   uint64_t reserved[16];           /* 0 */
 } hf_error;
 
-/* Called with a sentence about something that is no error of a call, but that a person should know: a server that may
- * forget, a setting that loses data.  From whatever thread came upon it; it must not call back. */
+/* Called with a sentence about something that is not an error of a call, but that a person should know: a server that
+ * may forget, a setting that loses data.  From whatever thread came upon it; it must not call back. */
 typedef void hf_warning_fn(const char *message, void *arg);
 
 /* Sets the handler of warnings for the process; NULL, as at first, drops them.  To be called before other threads use
@@ -370,8 +370,8 @@ HF_API void hf_iter_close(hf_iter *iter);
 
 /* Iterates what is in quarantine of this collection: the entities that iterations leave out, since they have been
  * reported.  hf_iter_next() hands them out with entry->status HF_CORRUPT, the bytes as they were found in entry->json
- * (which are no JSON, and may be none), and when they came there in entry->info.updated_at (0: unknown); the problem is
- * in hf_entry_problem().  An id whose key was damaged may be no valid id.
+ * (which are not JSON, and may be none), and when they came there in entry->info.updated_at (0: unknown); the problem
+ * is in hf_entry_problem().  An id whose key was damaged may not be valid.
  *   range  NULL for everything
  * A store that keeps nothing in quarantine has nothing to hand out.  Errors: HF_UNSUPPORTED: it cannot list it. */
 HF_API hf_status hf_persist_quarantined(hf_persist *p, const hf_range *range, hf_iter **out, hf_error *err);

@@ -178,7 +178,7 @@ static int push_iterator(lua_State *L, enum yields what) {
   return 1;
 }
 
-/* checkRange(store, range): raises for what is no range */
+/* checkRange(store, range): raises for what is not a range */
 static int lhf_check_range(lua_State *L) {
   hf_range range;
   char numbers[2][HF_NUMBER_MAX];

@@ -87,7 +87,7 @@ static int lhf_url(lua_State *L) {
   return 1;
 }
 
-/* checkId(store, id) -> the id's text; raises for what is no id */
+/* checkId(store, id) -> the id's text; raises for what is not a valid id */
 static int lhf_check_id(lua_State *L) {
   char number[HF_NUMBER_MAX];
   hf_error err;

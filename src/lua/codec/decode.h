@@ -17,7 +17,7 @@
 hf_status hfL_json_decode(lua_State *L, const char *text, size_t size, hfL_codec *codec, hf_error *err);
 
 /* The same for text that was validated before it was stored and whose checksum was just verified: does not
- * look at the UTF-8 again.  Text that is no JSON is still found, and is HF_CORRUPT. */
+ * look at the UTF-8 again.  Text that is not JSON is still found, and is HF_CORRUPT. */
 hf_status hfL_json_decode_trusted(lua_State *L, const char *text, size_t size, hfL_codec *codec, hf_error *err);
 
 /* Begins learning shapes again: a new anchor table with nothing but the root.  Calls that are running keep the old. */

@@ -109,7 +109,8 @@ static void pull_ids(lua_State *L, struct pull *p, bool reverse, size_t wanted) 
     if (c->ended) return;
     hf_slice id = check_id(L, &p->call, steps + 1, number);
     if (hf__order_key(id, order, &size, NULL) != HF__ID_OK)
-      hfL_blame(L, &p->call, "yielded \"%.*s\", which is no valid id", (int)(id.size < 200 ? id.size : 200), id.data);
+      hfL_blame(L, &p->call, "yielded \"%.*s\", which is not a valid id", (int)(id.size < 200 ? id.size : 200),
+                id.data);
     hf_slice key = {(const char *)order, size}, last = {(const char *)c->last, c->last_size};
     int compared = last.size ? hf__order_compare(key, last) : reverse ? -1 : 1;
     if (reverse ? compared >= 0 : compared <= 0) {

@@ -23,7 +23,7 @@ hf_slice hfL_method_json(lua_State *L, const hfL_call *call, const char *what) {
     hfL_raise(L, &err);
   }
   if (hfL_json_encode(L, -1, call->instance->state->context->codec, &json, &err))
-    hfL_blame(L, call, "%s what is no entity: %s", what, err.message);
+    hfL_blame(L, call, "%s what is not an entity: %s", what, err.message);
   return json;
 }
 

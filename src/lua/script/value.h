@@ -23,7 +23,7 @@ static inline void hfL_push_id(lua_State *L, const hf_key *key) { lua_pushlstrin
 /* Pushes a list of ids. */
 void hfL_push_ids(lua_State *L, const hf_key *keys, size_t count);
 
-/* For bodies: a revision or a time that a method gave, at an index: 0 for what is no positive number. */
+/* For bodies: a revision or a time that a method gave, at an index: 0 for what is not a positive number. */
 uint64_t hfL_method_number(lua_State *L, int index);
 
 #endif

@@ -236,7 +236,7 @@ static bool is_text(lua_State *L, int index, const char *text) {
   return lua_type(L, index) == LUA_TSTRING && strcmp(lua_tostring(L, index), text) == 0;
 }
 
-/* Fills an error from a value that is no error object. */
+/* Fills an error from a value that is not an error object. */
 static void from_value(lua_State *L, int index, void (*text)(lua_State *, int, char *, size_t), hf_error *err) {
   if (is_text(L, index, no_memory)) {
     hf__fail(err, HF_NO_MEMORY, HFL_NO_MEMORY);

@@ -249,7 +249,7 @@ describe("registration", function()
     assert.equal("lmdb:./dump/data", holdfast.adapters.list()[1].store)
   end)
 
-  it("refuses what is no class and says what to give", function()
+  it("refuses what is not a class and says what to give", function()
     local instance = holdfast.MemoryPersist("signal", "x")
     for _, case in ipairs({ { "an instance", instance }, { "another table", {} }, { "nil" }, { "a number", 1 },
       { "a function", print } }) do

@@ -389,7 +389,7 @@ describe("what a method returns", function()
   it("is blamed on it when it is wrong", function()
     local read = function(s) s:readValue("a") end
     complains("readValue", nil, read, "Variant:readValue returned nil for a: raise holdfast.error(\"not_found\")")
-    complains("readValue", print, read, "Variant:readValue returned what is no entity: cannot store a function")
+    complains("readValue", print, read, "Variant:readValue returned what is not an entity: cannot store a function")
     complains("readValue", { x = { 1, 0 / 0 } }, read, "cannot store NaN at x[2]")
     complains("hasValue", nil, function(s) s:hasValue("a") end,
       "Variant:hasValue returned a nil: true or false is wanted")
@@ -404,7 +404,7 @@ describe("what a method returns", function()
     complains("keys", { "a", "a" }, function(s) list(s:keys()) end, 'yielded "a" after "a"')
     complains("values", "x", function(s) list(s:values()) end,
       "Variant:values must return an iterator function, a coroutine or a list, not a string")
-    complains("values", { print }, function(s) list(s:values()) end, "Variant:values yielded what is no entity")
+    complains("values", { print }, function(s) list(s:values()) end, "Variant:values yielded what is not an entity")
     complains("count", -1, function(s) s:count() end, "Variant:count must return a whole number, not -1")
     complains("count", "3", function(s) s:count() end, "must return a whole number")
     complains("stat", 3, function(s) s:stat() end, "Variant:stat must return a table, not a number")

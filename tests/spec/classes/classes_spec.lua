@@ -180,7 +180,7 @@ describe("extend", function()
 end)
 
 describe("the class of a store", function()
-  it("refuses a base that is no string", function()
+  it("refuses a base that is not a string", function()
     for _, name in ipairs({ "LmdbPersist", "MemoryPersist", "NullPersist" }) do
       for _, base in ipairs({ 5, {}, true }) do
         raises.error("invalid_argument", ("^%s: the base must be a string.*$"):format(name), holdfast[name], "a", base)

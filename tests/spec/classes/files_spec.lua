@@ -73,7 +73,7 @@ local CASES = {
   ["a number to return"] = {
     text = "return 5\n", code = "invalid_argument", message = "@x.lua returned a number" .. RETURNS, where = "@x.lua",
   },
-  ["a table that is no class"] = {
+  ["a table that is not a class"] = {
     text = "return {}\n", code = "invalid_argument", message = "@x.lua returned a table" .. RETURNS, where = "@x.lua",
   },
   ["an instance to return"] = {

@@ -495,9 +495,9 @@ describe("the command", function()
     end)
 
     for name, case in pairs {
-      ["that is no JSON"] = { '{"entity":"s","id":"b","value":}', "line 2: not JSON at byte" },
+      ["that is not JSON"] = { '{"entity":"s","id":"b","value":}', "line 2: not JSON at byte" },
       ["that is cut off"] = { '{"entity":"s","id":"b","val', "line 2: not JSON" },
-      ["that is no object"] = { "[1]", "line 2: each line must be an object" },
+      ["that is not an object"] = { "[1]", "line 2: each line must be an object" },
       ["without an entity name"] = { '{"id":"b","value":1}', 'line 2: "entity" is missing' },
       ["without an id"] = { '{"entity":"s","value":1}', 'line 2: "id" is missing' },
       ["without a value"] = { '{"entity":"s","id":"b"}', 'line 2: "value" is missing' },

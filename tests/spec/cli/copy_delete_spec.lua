@@ -264,7 +264,7 @@ describe("holdfast copy --delete", function()
     assert.equal(ok { "export", a, "signal" }, ok { "export", b, "signal" })
   end)
 
-  -- ---------------------------------------------------------- what is no model
+  -- ---------------------------------------------------------- what is not a model
 
   -- Nothing may be deleted; what that says.
   local function deletesNothing(...)

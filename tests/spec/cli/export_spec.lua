@@ -222,7 +222,7 @@ describe("holdfast export", function()
     end)
   end)
 
-  describe("to what is no regular file", function()
+  describe("to what is not a regular file", function()
     it("writes the lines as they come", function()
       fill(3)
       local lines = ok { "export", store }
@@ -305,7 +305,7 @@ describe("holdfast export", function()
         local err = json.decode(shell("cat $FILE | $BIN import $DIR/copy --json").stderr).error
         assert.equal("invalid_value", err.code)
         assert.is_true(exists(copy))
-        if name:find("last line", 1, true) then return end -- that is no JSON
+        if name:find("last line", 1, true) then return end -- that is not JSON
         assert.matches("that came were imported; --partial", shell("cat $FILE | $BIN import $DIR/copy").stderr, 1, true)
         assert.matches(" imported\n$", ok { "import", dir .. "/another", file, "--partial" })
         assert.same({ "", 0 }, { shell("cat $FILE | $BIN import $DIR/another --partial").stderr,

@@ -165,7 +165,7 @@ describe("an embedded host", function()
     assert.equal(5, #embed.getCandles("BTCUSDT", "1m", START - 4 * MINUTE, 10))
   end)
 
-  it("refuses what comes too early, and what is no listener", function()
+  it("refuses what comes too early, and what is not a listener", function()
     for name, call in pairs {
       push = function() embed.push("BTCUSDT", {}) end, advance = function() embed.advance(START) end,
       getCandles = function() embed.getCandles("BTCUSDT", "1m", START, 1) end, stop = function() embed.stop() end,

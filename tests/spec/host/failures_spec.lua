@@ -167,7 +167,7 @@ describe("in live mode", function()
       assert.equal(2, #heard.errors)
     end)
 
-    it("gives what is no table", function()
+    it("gives what is not a table", function()
       assertRefused({ getSignal = function() return "buy" end },
         "it must return nil or a table, not the string \"buy\"$")
     end)

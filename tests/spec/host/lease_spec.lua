@@ -271,7 +271,7 @@ describe("exclusive", function()
     assert.same({}, locks())
   end)
 
-  it("refuses what is no adapter, no id and no function", function()
+  it("refuses what is not an adapter, an id or a function", function()
     raises.error("invalid_argument", "^exclusive: there is no adapter Persist; there are PersistSignalAdapter, ",
       lease.exclusive, "Persist", "a", print)
     raises.error("invalid_argument", "^exclusive: the id must be", lease.exclusive, "PersistRiskAdapter", "", print)

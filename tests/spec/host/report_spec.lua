@@ -349,7 +349,7 @@ describe("a report refuses", function()
     raises.error("invalid_argument", "report: " .. message, report.new, run)
   end
 
-  it("what is no list of events", function()
+  it("what is not a list of events", function()
     refused("events must be a list, but is nil", function(run) run.events = nil end)
     refused('events must be a list, but is "x"', function(run) run.events = "x" end)
     refused('events must be a list, but has the key "id"', function(run) run.events = { id = 1 } end)

@@ -173,7 +173,7 @@ describe("a live run", function()
       assertLeft(row { strategyName = "other" }, "its strategy is 'other'")
     end)
 
-    it("what is no signal", function() assertLeft({ hello = "there" }, "its id is nil") end)
+    it("what is not a signal", function() assertLeft({ hello = "there" }, "its id is nil") end)
 
     it("a signal with a price that is none", function()
       assertLeft(row { priceStopLoss = "cheap" }, "its priceStopLoss is cheap")

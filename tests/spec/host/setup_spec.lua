@@ -212,7 +212,7 @@ describe("the host", function()
       assert.same({}, feed.getCandles("B", "1m", START, 5))
     end)
 
-    it("that refuse what does not follow, and what is no candle", function()
+    it("that refuse what does not follow, and what is not a candle", function()
       local feed = host.candleFeed()
       feed:push("A", candle(0, 100))
       raises.error("invalid_value", "^feed of A: the candle of 2024%-02%-07T22:05:00Z does not follow that of "

@@ -353,7 +353,7 @@ describe("json.decode", function()
     end
   end)
 
-  it("refuses what is no string", function()
+  it("refuses what is not a string", function()
     local ok, err = pcall(json.decode, 12)
     assert.is_false(ok)
     assert.equal("invalid_argument", err.code)

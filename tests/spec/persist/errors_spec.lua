@@ -134,7 +134,7 @@ stores.each(function(kind)
     end)
   end)
 
-  it("take refuses what is no count", function()
+  it("take refuses what is not a count", function()
     local store, unchanged = filled()
     raises.error("invalid_argument", "take: the count must be a whole number from 0 on, not -1", store.take, store, -1)
     raises.error("invalid_argument", "take: the count must be a whole number from 0 on, not 1.5",
@@ -170,7 +170,7 @@ stores.each(function(kind)
     unchanged()
   end)
 
-  it("batches refuse what is no batch", function()
+  it("batches refuse what is not a batch", function()
     local store, unchanged = filled()
     for _, bad in ipairs({ 5, "a", true }) do
       raises.error("invalid_argument", nil, store.readMany, store, bad)
@@ -324,7 +324,7 @@ stores.each(function(kind)
   end)
 end, stores.all)
 
-describe("a base that is no store", function()
+describe("a base that is not a store", function()
   it("says what to write instead", function()
     local PersistBase = holdfast.PersistBase
     raises.error("invalid_argument", "the base is empty: give a directory such as ./data, or a store URL",

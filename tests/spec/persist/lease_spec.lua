@@ -106,7 +106,7 @@ describe("a lease", function()
     assert.same({ "io", true }, { problem.code, problem.message:find("cannot look into the folder", 1, true) ~= nil })
   end)
 
-  it("refuses what is no path, no text and no time", function()
+  it("refuses what is not a path, a text or a time", function()
     raises.error("invalid_argument", nil, core.lease, nil, "x")
     raises.error("invalid_argument", nil, core.lease, "a\0b", "x")
     raises.error("invalid_argument", nil, core.lease, "", "x")
@@ -144,7 +144,7 @@ describe("a lease of another process", function()
     assert.is_truthy(core.leaseHolder(path):find(("process %d on host "):format(other.pid), 1, true))
     other:kill()
     while core.leaseHolder(path) do os.execute("sleep 0.01") end
-    assert.is_true(exists(path)) -- it is no lease, and looking is not what removes it
+    assert.is_true(exists(path)) -- it is not held, and looking is not what removes it
     local lease = core.lease(path, "this one", 10000)
     lease:release()
     assert.is_false(exists(path))

@@ -136,7 +136,7 @@ describe("holdfast.orderKey", function()
     assert.equal(holdfast.orderKey("0"), holdfast.orderKey(-0))
   end)
 
-  it("refuses what is no id, as naturalOrder does, and says why", function()
+  it("refuses what is not a valid id, as naturalOrder does, and says why", function()
     local wrong = {
       { "", "id is empty: give 1 to 250 bytes" },
       { ("x"):rep(251), "id is 251 bytes long: at most 250 are allowed" },

@@ -172,7 +172,7 @@ stores.each(function(kind)
     assert.same({ b = 100, a = array({}), ["é"] = "/" }, store:readValue("x"))
   end)
 
-  it("a text that is no JSON is refused and nothing is written", function()
+  it("a text that is not JSON is refused and nothing is written", function()
     local store = kind.open()
     local bad = {
       "", " ", "{", "[1,]", "01", "nul", "'a'", "1 2", '"\\ud800"', '"\200"', "NaN", "{1:2}", "\239\187\1911",

@@ -148,7 +148,7 @@ describe("the layout", function()
     whole:close()
   end)
 
-  it("reads what others wrote, and leaves what is no document alone", function()
+  it("reads what others wrote, and leaves what is not a document alone", function()
     write("signal/a.json", ' {"n" : 1}\n')
     write("signal/x/b.json", "[2]")
     write("signal/README", "text")

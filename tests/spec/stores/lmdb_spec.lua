@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 --
--- What is special about stores on disk: files that are no store, damaged values, permissions, sizes, other processes.
+-- What is special about stores on disk: files that are not stores, damaged values, permissions, sizes, other processes.
 
 local ffi = require("ffi")
 

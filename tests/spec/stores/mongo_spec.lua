@@ -137,7 +137,7 @@ c.insert_one({"entityId": None, "data": 1})]])
       .. '"low":"MinKey","high":"MaxKey","scope":"g()","long":9007199254740993,"float":3}', core.readText(store, "a"))
     assert.equal(0, store:readEntry("a").updatedAt)
     raises.error("corrupt", nil, store.readValue, store, "b")
-    assert.same({ "a", "b" }, list(store:keys())) -- what is no id of ours is none
+    assert.same({ "a", "b" }, list(store:keys())) -- what is not an id of ours is left out
   end)
 end)
 

@@ -88,7 +88,7 @@ static void sorts_as_icu_does(void **state) {
   cJSON_Delete(root);
 }
 
-/* The rank of a byte that is no digit. */
+/* The rank of a byte that is not a digit. */
 static int rank(unsigned char c) {
   static const char symbols[] = " _-,;:!?.'\"()[]{}@*/\\&#%`^+<=>|~$";
   const char *symbol = strchr(symbols, c);

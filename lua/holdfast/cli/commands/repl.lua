@@ -16,7 +16,7 @@ local PROMPT, CONTINUED = "holdfast> ", "       .. "
 
 local show
 
--- A table that is no JSON, such as a class: its members by name, one level deep.
+-- A table that is not JSON, such as a class: its members by name, one level deep.
 local function showMembers(value)
   local parts = {}
   for key, member in pairs(value) do

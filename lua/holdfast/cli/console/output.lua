@@ -24,7 +24,7 @@ local function check(ok, message, number)
   error(core.error("io", "cannot write the output: " .. tostring(message)), 0)
 end
 
---- Makes stdout collect lines where it is no terminal.
+--- Makes stdout collect lines where it is not a terminal.
 function M.start()
   io.stdout:setvbuf(require("holdfast.cli.system.terminal").isTerminal(1) and "line" or "full", 65536)
 end

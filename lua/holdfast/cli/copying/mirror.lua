@@ -25,8 +25,8 @@ Mirror.__index = Mirror
 
 local M = {}
 
--- An iterator over ids.  One that cannot be read, or is in quarantine, is there all the same; but what is no valid id,
--- since its key was damaged, names nothing that could be removed.
+-- An iterator over ids.  One that cannot be read, or is in quarantine, is there all the same; but what is not a valid
+-- id, since its key was damaged, names nothing that could be removed.
 local function idsOf(persist, range)
   local step = scan.over(persist, range, persist:keys(range))
   return function()

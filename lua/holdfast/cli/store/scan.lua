@@ -68,7 +68,7 @@ function M.missing(persist, ids)
   return missing
 end
 
--- Whether an id comes before another in the direction of the scan.  What is no valid id, since its key was damaged,
+-- Whether an id comes before another in the direction of the scan.  What is not a valid id, since its key was damaged,
 -- comes at once.
 local function comesBefore(id, other, reverse)
   local ok, before = pcall(core.naturalOrder, reverse and other or id, reverse and id or other)

@@ -72,7 +72,7 @@ end
 
 -- ---------------------------------------------------------------------------------------------------------- ranges
 
--- A range that grows by values; what is no finite number does not count.
+-- A range that grows by values; what is not a finite number does not count.
 local function range()
   local low, high = math.huge, -math.huge
   return function(...)

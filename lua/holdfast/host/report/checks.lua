@@ -21,7 +21,7 @@ local function shown(value)
   return tostring(value)
 end
 
--- Texts go into messages and names: what is no text is refused here and not where it is shown.
+-- Texts go into messages and names: what is not a text is refused here and not where it is shown.
 local function checkText(value, name, optional)
   if value == nil and optional then return end
   if type(value) ~= "string" then refuse("%s must be a string, but is %s", name, shown(value)) end

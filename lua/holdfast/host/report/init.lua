@@ -238,7 +238,7 @@ local statFields = {
   "sharpe", "annualizedSharpe", "tradesPerYear", "medianDurationMinutes", "averageDurationMinutes",
 }
 
--- JSON has no infinity: what is no finite number has no value.
+-- JSON has no infinity: what is not a finite number has no value.
 local function scalar(value)
   local kind = type(value)
   if kind == "number" and finite(value) or kind == "boolean" then return core.json.encode(value) end

@@ -255,7 +255,7 @@ function Run:reportFault(name, fault)
   self:report(fault, "risk '" .. name .. "'")
 end
 
--- Tells a profile's listeners and callbacks how it decided; or that a validation has failed, which is no decision.
+-- Tells a profile's listeners and callbacks how it decided; or that a validation has failed, which is not a decision.
 function Run:tellRisk(name, payload, reason, fault)
   if fault then return self:reportFault(name, fault) end
   if reason and events.has("risk") then

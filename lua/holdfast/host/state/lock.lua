@@ -9,8 +9,8 @@
 -- parts; that of a folder never ends in ".lock".
 --
 -- A program that changes the store of a host from outside, as the command does, announces itself in the folder .command
--- beside those locks, which is no name's part.  Both sides first take what is theirs and then look for the other's: of
--- a host that starts and a change that begins, at least one sees the other, whatever the order is.
+-- beside those locks, which is not part of a name.  Both sides first take what is theirs and then look for the other's:
+-- of a host that starts and a change that begins, at least one sees the other, whatever the order is.
 
 local core = require "holdfast.core"
 local hash = require "holdfast.util.hash"
