@@ -25,7 +25,7 @@ static void after_fork_in_child(void) { pthread_mutex_init(&lock, NULL); }
 
 __attribute__((constructor)) static void watch_fork(void) { pthread_atfork(NULL, NULL, after_fork_in_child); }
 
-/* Whether the table, not what comes with it, serves the scheme. */
+/* Whether the table, not what comes with it, has the scheme. */
 static bool has_scheme(const hf_backend *b, const char *scheme) {
   if (strcmp(b->name, scheme) == 0) return true;
   for (const char *const *s = b->schemes; s && *s; s++)

@@ -46,7 +46,7 @@ typedef struct hf__change {
   hf_slice bytes;                  /* of DAMAGE: what was found */
 } hf__change;
 
-/* Makes the change in the store that serves the handle, which is ready, in the transaction that the thread has joined
+/* Makes the change in the store of the handle, which is ready, in the transaction that the thread has joined
  * there (NULL: in one of its own).  Errors are as the slots give them: hf__persist_fail() names them. */
 hf_status hf__change_apply(hf_persist *p, void *txn, const hf__change *change, hf_error *err);
 

@@ -9,11 +9,11 @@
 
 struct hf_persist {
   hf_store *store;           /* NULL until the first operation has opened it */
-  const hf_backend *backend; /* whose slots serve the handle: the one that the URL names, or a script's class */
+  const hf_backend *backend; /* whose slots the handle calls: the one that the URL names, or a script's class */
   void *impl;                /* passed to its slots as the store */
-  void *collection;          /* passed to its slots as the entity; NULL until it was opened, unless served */
-  bool ready;                /* the first operation may go: store and entity are open */
-  bool attached;             /* by a script's class, which `entity` belongs to: see hf__persist_attach() */
+  void *collection;          /* passed to its slots; NULL until it was opened, unless attached */
+  bool ready;                /* the first operation may go: store and collection are open */
+  bool attached;             /* by a script's class, which `collection` belongs to: see hf__persist_attach() */
   hf_persist *wrapped;       /* the handle that is wrapped by the script's class, or NULL */
   char *base;                /* as given: what hf_persist_init() opens; for a script's class what it was given */
   char *directory;           /* where the process was then: what a relative path in base is relative to */

@@ -10,18 +10,18 @@
 #include "core/order.h"
 #include "core/page.h"
 
-/* What serves a handle whose operations are a script's, beside the slots of a store's own backend. */
+/* What is attached to a handle whose operations are a script's, beside the slots of a store's own backend. */
 typedef struct hf__attachment {
   const hf_backend *backend; /* its slots */
-  void *impl, *collection; /* passed to them.  collection_close(impl, entity) is called once, when the handle closes */
-  hf_store *store;         /* to which transactions bind: a reference that the handle takes over.  NULL: wrapped's */
-  hf_persist *wrapped;     /* the handle on the concrete store that the class extends, or NULL; the handle takes a
-                            reference of its own */
-  const char *base;        /* what the class was given; NULL: nothing.  Copied */
+  void *impl, *collection;   /* passed to them.  collection_close() gets both once, when the handle closes */
+  hf_store *store;           /* to which transactions bind: a reference that the handle takes over.  NULL: wrapped's */
+  hf_persist *wrapped;       /* the handle on the concrete store that the class extends, or NULL; the handle takes a
+                              reference of its own */
+  const char *base;          /* what the class was given; NULL: nothing.  Copied */
 } hf__attachment;
 
-/* Makes a handle that is served so; `url` is for people.  On failure the server's entity and store are still the
- * caller's.  Errors: HF_INVALID_ARGUMENT for the name, HF_NO_MEMORY. */
+/* Makes a handle with that attached; `url` is for people.  On failure the attachment's collection and store are still
+ * the caller's.  Errors: HF_INVALID_ARGUMENT for the name, HF_NO_MEMORY. */
 hf_status hf__persist_attach(hf_slice entity_name, const char *url, const hf__attachment *attachment, hf_persist **out,
                              hf_error *err);
 

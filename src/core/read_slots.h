@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The reading slots of a handle, one function each, for who serves another handle with it: a script's class that hands
+ * The reading slots of a handle, one function each, for who is attached to another handle: a script's class that hands
  * an operation down to the store that it wraps.  Arguments have been checked and the transaction joined for the handle
  * that was called; errors are as the slots give them, and are named for that one.  Changes go down through
  * hf__change_apply().

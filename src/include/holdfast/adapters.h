@@ -121,7 +121,7 @@ HF_API hf_status hf_adapter_close(hf_adapters *set, const char *name, hf_error *
 HF_API hf_status hf_adapters_hold(hf_adapters *set, const char *what, uint64_t *hold, hf_error *err);
 HF_API void hf_adapters_release(hf_adapters *set, uint64_t hold);
 
-/* The adapters of the runtime's scripts: what they register serves the program, and the other way round.  Used in the
+/* The adapters of the runtime's scripts: what they register is the program's too, and the other way round.  Used in the
  * runtime's thread, until it is closed.  NULL: out of memory. */
 HF_API hf_adapters *hf_runtime_adapters(hf_runtime *runtime);
 

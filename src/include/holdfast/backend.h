@@ -32,7 +32,7 @@ extern "C" {
  * new members at their end. */
 #define HF_BACKEND_ABI 3
 
-/* What a backend promises.  A capability is an obligation that the conformance
+/* What a backend can do beyond the required.  A capability is an obligation that the conformance
  * tests check; without it the core answers HF_UNSUPPORTED.  One row per
  * capability: identifier, bit, its name in `store.supports`, the promise. */
 #define HF_CAPABILITY_MAP(X)                                                                                           \
@@ -118,7 +118,7 @@ struct hf_backend {
   /* Further URL schemes that mean this backend; ends in NULL.  hf_location.scheme says which it was. */
   const char *const *schemes;
 
-  /* Another table that comes with this one: the same kind of storage under other schemes, with other promises. */
+  /* Another table that comes with this one: the same kind of storage under other schemes, with other capabilities. */
   const struct hf_backend *next;
 
   /* ---- stores.  The core holds its registry while it calls these three, so none may wait for a network: dial on
@@ -138,7 +138,7 @@ struct hf_backend {
   /* ---- handles and collections */
 
   /* For a scheme whose URLs stand for handles of another kind: makes the handle, such as by hf_persist_open() with
-   * another URL.  NULL: handles of the usual kind.  Otherwise the other slots serve whole stores (hf_store) only. */
+   * another URL.  NULL: handles of the usual kind.  Otherwise the other slots are for whole stores (hf_store) only. */
   hf_status (*handle_open)(const hf_location *at, hf_slice entity_name, hf_persist **out, hf_error *err);
 
   /* Begins to use a collection; *collection is passed to the slots below.  Cheap, creates nothing in the store, may be
@@ -261,7 +261,7 @@ typedef struct hf_backend hf_backend;
  * abi_version, a name in use, or a missing slot (the message lists them); HF_NO_MEMORY. */
 HF_API hf_status hf_backend_register(const hf_backend *backend, hf_error *err);
 
-/* The promises (enum hf_capability, or-ed) of the backend of a handle; does not open the store. */
+/* The capabilities (enum hf_capability, or-ed) of the backend of a handle; does not open the store. */
 HF_API uint32_t hf_persist_capabilities(const hf_persist *p);
 
 /* ------------------------------------------------------- for use in slots */

@@ -3,7 +3,7 @@
  * Adapters for scripts: the table holdfast.core.adapters, on which lua/holdfast/adapters.lua builds, and classes as
  * the stores of adapters.
  *
- * A state has one set.  A class that a script registered serves the C program too: its instance is made
+ * A state has one set.  A class that a script registered is used by the C program too: its instance is made
  * when the adapter is first used, from whichever side, and kept in the registry until the adapter is closed.
  */
 #include <lauxlib.h>

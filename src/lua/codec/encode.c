@@ -235,8 +235,8 @@ static inlined char *put_integer(char *out, uint64_t v) { /* below 10^16 */
 }
 
 /* A number that is not an integer, if `scale` (a power of ten; scale * rest = 10^8) times it is a whole number of at
- * most 15 digits; NULL if not.  Different decimals of at most 15 digits are different doubles, so one that reads back as v
- * is the shortest that does. */
+ * most 15 digits; NULL if not.  Different decimals of at most 15 digits are different doubles, so one that reads back
+ * as v is the shortest that does. */
 static inlined char *put_decimal(char *out, double v, uint32_t scale, uint32_t rest) {
   uint64_t digits = (uint64_t)(v * scale + 0.5);
   if (digits >= 1000000000000000 || (double)digits / scale != v) return NULL;

@@ -3,7 +3,7 @@
  * Instances of script classes, as C knows them.
  *
  * An instance of a class with methods of its own has a handle (element 0) that is
- * served by an hfL_instance: the core checks, opens and names errors as for every
+ * attached to an hfL_instance: the core checks, opens and names errors as for every
  * store, and its slots end up in the methods.  If the class extends a concrete store, the
  * instance has a second handle on that (element -1), which the methods of the
  * parent class use; whatever is not overridden goes there without Lua.
@@ -35,7 +35,7 @@ typedef struct hfL_cursor {
 /* Scans of one instance that go on at once; another one takes the place of the one that has waited longest. */
 enum { HFL_CURSORS = 8 };
 
-/* What serves a handle: an instance of a script class.  Shared by the instance's own handle and by those that C
+/* What is attached to a handle: an instance of a script class.  Shared by the instance's own handle and by those that C
  * programs opened. */
 typedef struct hfL_instance {
   hfL_state *state;
@@ -72,7 +72,8 @@ void hfL_instance_unref(hfL_instance *e);
 /* For bodies of hfL_state_call: pushes the instance; raises HF_CLOSED if it was collected. */
 void hfL_push_instance(lua_State *L, const hfL_instance *e);
 
-/* How a handle holds the instance that serves it: hf_persist.impl of such a handle, which collection_close gets. */
+/* How a handle holds the instance that is attached to it: hf_persist.impl of such a handle, which collection_close()
+ * gets. */
 typedef struct hfL_hold {
   bool keeps; /* one of hfL_instance.keepers: the instance lives at least as long as the handle */
 } hfL_hold;

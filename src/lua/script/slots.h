@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The table of slots that a script class serves a handle with.
+ * The table of slots of a handle that a script class is attached to.
  */
 #ifndef HF_LUA_SCRIPT_SLOTS_H
 #define HF_LUA_SCRIPT_SLOTS_H
@@ -8,15 +8,15 @@
 #include "core/persist.h"
 #include "lua/script/instance.h"
 
-/* The slots that serve such a class, in a table that is the same for the same arguments and lives as long as the
+/* The slots of such a class, in a table that is the same for the same arguments and lives as long as the
  * process.  wrapped: the slots of the store that the class extends, or NULL. */
 const hf_backend *hfL_script_backend(uint32_t methods, const hf_backend *wrapped, uint32_t capabilities);
 
-/* What serves the handle, or NULL if no script does. */
+/* What is attached to the handle, or NULL if no script is. */
 hfL_instance *hfL_attached_to(const hf_persist *p);
 
-/* Where a script serves the handle: its class's close() is not to be called any more.  A finalizer is no place for an
- * author's method: the state may be closing, and libraries be gone. */
+/* Where a script is attached to the handle: its class's close() is not to be called any more.  A finalizer is no place
+ * for an author's method: the state may be closing, and libraries be gone. */
 void hfL_forgo_close(hf_persist *p);
 
 #endif

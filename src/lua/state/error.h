@@ -21,7 +21,7 @@
 bool hfL_push_error(lua_State *L, const hf_error *err);
 
 /* Raises the value on top of the stack.  To be used in place of lua_error() where another coroutine may have run since
- * this function was called, as when a script served an operation: LuaJIT up to 2.1.0-beta3 notes which coroutine is
+ * this function was called, as when a script did an operation: LuaJIT up to 2.1.0-beta3 notes which coroutine is
  * running when it enters one and when a C function returns, but not when a C function raises.  It would leave the next
  * compiled loop with the stack of the wrong one.  Entering this one sets it right. */
 int hfL_throw(lua_State *L) __attribute__((noreturn));

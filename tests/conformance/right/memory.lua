@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --
 -- A right adapter, and what the broken ones begin with: texts in tables that all instances of one base and entity name
--- share.  It declares nothing, since it promises nothing beyond the contract.
+-- share.  It declares nothing, since it has no capability beyond the contract.
 
 local holdfast = require "holdfast"
 
