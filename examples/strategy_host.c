@@ -14,8 +14,9 @@
  * How an event gets into the journal exactly once.  The host makes it durable in one step with what it tells of, and
  * keeps it until its listener has returned.  The listener is a C function: it appends the event to the journal and
  * flushes it, and only then returns.  That is why lua.h is here: events that the program fetched after the clock was
- * moved would count as told before it has them.  A process that is killed before the host has noted that an event was
- * heard is followed by one that is told again; the id is the same, so the journal knows it and leaves it out.
+ * moved would count as delivered before it has them.  A process that is killed before the host has noted that an
+ * event was acknowledged is followed by one that gets it again; the id is the same, so the journal knows it and leaves
+ * it out.
  *
  * The journal (BASE/journal.jsonl) has a line for each event, and one for each minute that was begun.  The last minute
  * is begun again after a start, since nobody knows how far it came; what the host did in it already it does not do

@@ -2,7 +2,7 @@
 --
 -- The live part of the demo: a process that trades, kills, and the processes that go on after it.  Whoever watches,
 -- this script, stands for the world outside: it has the time, so that a successor begins the minute again in which its
--- predecessor was killed, and it has the journal of what was told.
+-- predecessor was killed, and it has the journal of what was delivered.
 
 local demoProcess = require "demo.process"
 local holdfast = require "holdfast"
@@ -24,7 +24,7 @@ local PATIENCE = 6000 -- ms: a disk that is too slow for all minutes gets fewer
 ---@field till number     ms: the last one
 ---@field events table[]  of the journal
 ---@field place integer   where they end
----@field again integer   how many were told again and were in the journal already
+---@field again integer   how many were delivered again and were in the journal already
 ---@field errors integer  that the host reported
 ---@field started number  when, on the machine's clock
 local Live = {}

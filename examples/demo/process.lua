@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
 --
--- The process that the demo kills, from both sides.  It trades, and its listeners append what they hear to a journal, a
--- file outside of the store: it stands for the world, which does not forget what it was told.  So the journal takes
--- each event once, by its id: what was told just before a kill may be told again after it.
+-- The process that the demo kills, from both sides.  It trades, and its listeners append what they get to a journal, a
+-- file outside of the store: it stands for the world, which does not forget what it was given.  So the journal takes
+-- each event once, by its id: what was delivered just before a kill may be delivered again after it.
 --
 -- To its parent it says a line for each thing that happens, a word and what belongs to it:
 --

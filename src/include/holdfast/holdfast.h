@@ -507,8 +507,7 @@ typedef struct hf_lock hf_lock;
  * 2026-02-07T22:03:00Z): end that one first"), err->cause being that from "process" to the parenthesis, or, where a
  * holder has not yet said who it is, "".  HF_UNSUPPORTED: the filesystem has no locks.  HF_INVALID_ARGUMENT: no file
  * can be at the path, or one of something else is.  HF_IO, HF_FULL. */
-HF_API hf_status hf_lock_acquire(const char *path, const char *who, unsigned timeout_ms, hf_lock **out,
-                                  hf_error *err);
+HF_API hf_status hf_lock_acquire(const char *path, const char *who, unsigned timeout_ms, hf_lock **out, hf_error *err);
 
 /* Whether it still is what others ask for.  Where somebody has deleted its file, the file is made again; a holder that
  * runs for long calls this now and then, which also keeps its file young.

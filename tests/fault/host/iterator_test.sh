@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 #
-# An event that a loop over Live.run was given is told again where the process is killed in the loop's body, and not
+# An event that a loop over Live.run was given is delivered again where the process is killed in the loop's body, and not
 # where the loop has asked for the next one before.
 # shellcheck source=tests/fault/lib.sh
 . "$HOLDFAST_SOURCE/tests/fault/lib.sh"

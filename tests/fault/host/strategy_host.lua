@@ -7,8 +7,8 @@
 -- EXAMPLE is the script proper, CLASS the file of its store, "" for LMDB.  KIND and NUMBER say at which moment it ends:
 --   row     before a signal, a scheduled signal or slots of a risk profile are written, in LMDB in a transaction
 --   ledger  before the ledger is written
---   before  when this event has been stored, and the program has not heard it
---   after   when the program has heard it, and the host has not noted that it did
+--   before  when this event has been stored, and the program has not got it
+--   after   when the program has got it, and the host has not noted that it did
 
 local adapters = require("holdfast.adapters")
 local ffi = require("ffi")

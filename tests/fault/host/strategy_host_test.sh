@@ -3,7 +3,7 @@
 #
 # The strategy host in a C program, examples/strategy_host.c: killed by SIGKILL again and again while it goes through
 # candles, its journal has the same events in the same order as that of a run that nobody disturbed, each once.  Half of
-# the kills come at random times, the others at the moments where something could be lost or be told twice (see
+# the kills come at random times, the others at the moments where something could be lost or delivered twice (see
 # strategy_host.lua).  In LMDB, where a change of state is one transaction, and in a store written in Lua, where it is
 # several writes.
 #

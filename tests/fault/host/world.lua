@@ -1,14 +1,14 @@
 -- SPDX-License-Identifier: MIT
 --
--- A strategy host in live mode that is replayed and killed, and who looks at what its listeners heard:
+-- A strategy host in live mode that is replayed and killed, and who looks at what its listeners got:
 --
 --   world.lua run STORE FOLDER [CANDLES.csv]  plays the minutes of candles, by a clock of its own, from the one on
 --                                             which it was killed; STORE is lmdb:BASE, file:BASE, memory: or
 --                                             lua:BASE (a class of eight methods, examples/journal_adapter.lua)
---   world.lua compare FOLDER FOLDER           whether both heard the same, each event exactly once by its id;
---                                             prints how many there were, and how many the second was told again
+--   world.lua compare FOLDER FOLDER           whether both got the same, each event exactly once by its id;
+--                                             prints how many there were, and how many the second got again
 --
--- FOLDER/minutes has a line for each minute that was begun, FOLDER/events one for each event that was heard.
+-- FOLDER/minutes has a line for each minute that was begun, FOLDER/events one for each event that was delivered.
 
 local holdfast = require "holdfast"
 local host = require "holdfast.host"
@@ -142,7 +142,7 @@ local function heard(folder)
   end
   for line in assert(io.open(folder .. "/events")):lines() do
     local isWhole, event = pcall(holdfast.json.decode, line)
-    -- Where its listener was killed in the middle of the line, it is told again.
+    -- Where its listener was killed in the middle of the line, it is delivered again.
     if isWhole then add(event) else assert(line:sub(1, 1) == "{", "this is no half of an event: " .. line) end
   end
   return list, again

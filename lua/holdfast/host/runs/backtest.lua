@@ -355,7 +355,7 @@ function M.run(symbol, options)
   end
 end
 
---- The same in the background; listenSignalBacktest hears of the events, listenDone of the end.
+--- The same in the background; listenSignalBacktest gets the events, listenDone the end.
 ---@param symbol string
 ---@param options { strategyName: string, exchangeName: string, frameName: string }
 ---@return fun() stop  ends it before its time
