@@ -13,7 +13,7 @@
 
 #include "file.h"
 
-/* Tries at making a folder that somebody else keeps removing because it is empty. */
+/* Tries at making a folder that another process keeps removing because it is empty. */
 enum { ATTEMPTS = 100 };
 
 /* ---- reading */
@@ -55,7 +55,7 @@ hf_status hf__file_document_read(const char *path, hf_buffer *json, hf__file_inf
   if (fstat(fd, &st))
     status = hf__file_fail(errno, "look at", path, err);
   else if (!S_ISREG(st.st_mode))
-    status = hf_error_set(err, HF_IO, "%s is no regular file: move it away", path); /* somebody else's: left alone */
+    status = hf_error_set(err, HF_IO, "%s is no regular file: move it away", path); /* another program's: left alone */
   else if (!hf_buffer_reserve(json, (size_t)st.st_size))
     status = hf_error_set(err, HF_NO_MEMORY, "out of memory: %s has %lld bytes", path, (long long)st.st_size);
   else {
@@ -140,7 +140,7 @@ static hf_status place(const hf__file_store *s, const char *temp, const char *pa
   return hf__file_fail(ENOENT, "make the folder of", path, err);
 }
 
-/* One try.  HF_NOT_FOUND: somebody took the temporary file for that of a dead process. */
+/* One try.  HF_NOT_FOUND: another process took the temporary file for that of a dead process. */
 static hf_status write_once(hf__file_store *s, const char *path, hf_slice json, bool if_absent, hf_error *err) {
   char temp[FILE_PATH_MAX];
   int folder;

@@ -15,8 +15,8 @@
  *
  * Each calls those after it only.
  *
- * Paths are always absolute and resolved each time, never relative to an open folder: a folder that somebody moves away or
- * deletes must not take what is written afterwards with it.
+ * Paths are always absolute and resolved each time, never relative to an open folder: a folder that another program
+ * moves away or deletes must not take what is written afterwards with it.
  */
 #ifndef HF_BACKENDS_FILE_FILE_H
 #define HF_BACKENDS_FILE_FILE_H
@@ -98,8 +98,8 @@ hf__file_age hf__file_age_at(const hf__file_info *info, int64_t now);
 bool hf__file_is_same(const hf__file_info *a, const hf__file_info *b);
 /* Says HF_BUSY for an unreadable document, with what hf__file_document_read() has put into *err as the cause. */
 hf_status hf__file_fail_busy(const char *path, hf_error *err);
-/* Reads a document as hf__file_document_read() does, but HF_CORRUPT is only what nobody is writing.  HF_BUSY: it is
- * unreadable, and somebody may be.  That is waited for, for a moment, or if `patient` until it is known. */
+/* Reads a document as hf__file_document_read() does, but HF_CORRUPT is only what no process is writing.  HF_BUSY: it is
+ * unreadable, and a process may be.  That is waited for, for a moment, or if `patient` until it is known. */
 hf_status hf__file_document_read_whole(const char *path, bool patient, hf_buffer *json, hf__file_info *info,
                                        hf_error *err);
 
@@ -110,7 +110,7 @@ hf_status hf__file_document_read_whole(const char *path, bool patient, hf_buffer
 hf_status hf__file_quarantine_check(const hf__file_collection *e, hf_slice id, hf_error *err);
 /* Gives all that have become whole their names again.  What fails stays where it is. */
 void hf__file_quarantine_heal_all(const hf__file_collection *e);
-/* Moves a document there.  HF_NOT_FOUND: it is readable or gone.  HF_BUSY: somebody may be writing it. */
+/* Moves a document there.  HF_NOT_FOUND: it is readable or gone.  HF_BUSY: a process may be writing it. */
 hf_status hf__file_quarantine_add(hf__file_collection *e, hf_slice id, const char *problem, hf_error *err);
 /* Puts bytes there that are damaged in another store.  HF_CONFLICT: there is a sound document. */
 hf_status hf__file_quarantine_put(hf__file_collection *e, hf_slice id, const char *problem, hf_slice bytes,

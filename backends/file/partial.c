@@ -5,8 +5,8 @@
  * of a document, or nothing.  So what is unreadable is corrupt only once it has been left alone for FILE_SETTLED_MS.
  * Until then it is busy, and stays where it is.
  *
- * When it was written last is its time of modification.  Where that lies far ahead of the clock somebody has set it,
- * and the time of its last change counts, which nobody can set.  Should that lie ahead, too, the clock has been set
+ * When it was written last is its time of modification.  Where that lies far ahead of the clock it has been set,
+ * and the time of its last change counts, which cannot be set.  Should that lie ahead, too, the clock has been set
  * back; then the file is watched for as long.
  *
  * A program that pauses longer than that in the middle of writing has its document moved; once it is whole it gets its

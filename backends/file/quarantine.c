@@ -8,7 +8,7 @@
  * What is moved must be what was read: other programs may put another file in its place, or write it, at any moment.
  * So it is looked at once more after it was moved, and put back unless there is a newer one.  A document that becomes
  * whole here, since a program had it open and was slow, or since it was moved at the wrong moment by a process that was
- * killed then, is put back when somebody asks for it.
+ * killed then, is put back when it is asked for.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -263,7 +263,7 @@ static hf_status make_way(hf__file_collection *e, hf_slice id, const char *docum
   snprintf(problem, sizeof problem, "%.*s", PROBLEM_MAX - 1, err->message);
   found = hf__file_quarantine_add(e, id, problem, err);
   if (found != HF_NOT_FOUND) return found;
-  return hf_error_set(err, HF_BUSY, "%s is being written by somebody else", document);
+  return hf_error_set(err, HF_BUSY, "%s is being written by another process", document);
 }
 
 /* Writes the bytes and their report, unless they are there.  Under the lock. */

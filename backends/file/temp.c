@@ -20,7 +20,7 @@
 
 static const char lock_suffix[] = ".lock";
 
-/* A lock that nobody holds may be one that its owner has made but not locked yet: younger ones are left alone. */
+/* A lock that no process holds may be one that its owner has made but not locked yet: younger ones are left alone. */
 enum { YOUNG_SECONDS = 5, OWNER_SIZE = 16 };
 
 /* Becomes the owner of new temporary files.  Under the store's lock. */
@@ -48,7 +48,7 @@ static hf_status take_ownership(hf__file_store *s, hf_error *err) {
       s->owner_fd = fd;
       return HF_OK;
     }
-    close(fd); /* somebody thought that its owner was dead */
+    close(fd); /* another process thought that its owner was dead */
   }
   s->owner[0] = '\0';
   return hf__file_fail(EAGAIN, "lock a file in the folder .tmp of", s->path, err);
@@ -82,7 +82,7 @@ hf_status hf__file_temp_open(hf__file_store *s, char path[FILE_PATH_MAX], int *f
     *fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (*fd >= 0) return HF_OK;
     if (errno != ENOENT || attempt > 2) return hf__file_fail(errno, "make", path, err);
-    hf_status status = ensure_ownership(s, err); /* somebody has cleaned up */
+    hf_status status = ensure_ownership(s, err); /* another process has cleaned up */
     if (status) return status;
   }
 }

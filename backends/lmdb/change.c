@@ -266,7 +266,7 @@ static hf_status do_quarantine(struct work *w, void *what, hf_error *err) {
   int rc = w->dbi ? mdb_get(w->t->mdb, w->dbi, &k, &v) : MDB_NOTFOUND;
   if (rc == MDB_NOTFOUND) return HF_NOT_FOUND;
   if (rc) return hf__lmdb_fail(w->env, rc, "read", err);
-  if (!problem_of(&k, &v, d->key->id)) return HF_NOT_FOUND; /* somebody has written a good one meanwhile */
+  if (!problem_of(&k, &v, d->key->id)) return HF_NOT_FOUND; /* a good one was written meanwhile */
   rc = put_aside(w, d->key, &v, d->problem);
   return rc ? fail(w, rc, err) : HF_OK;
 }

@@ -165,7 +165,7 @@ static hf_status check_deleted(const char *dir, const char *data, hf_error *err)
   struct stat st;
   char who[HOLDER_TEXT] = "this process";
   if (!hf__lmdb_find_here(dir) && !hf__lmdb_find_holder(dir, who)) return HF_OK;
-  if (lstat(data, &st) == 0) return HF_OK; /* somebody has just made it */
+  if (lstat(data, &st) == 0) return HF_OK; /* another process has just made it */
   return hf_error_set(err, HF_UNAVAILABLE,
                       "%s was deleted, but %s still has the store open: close it there before making a new one", data,
                       who);

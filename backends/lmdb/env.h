@@ -77,7 +77,7 @@ typedef struct hf__lmdb_known {
   _Atomic size_t commit;      /* everything up to this one has been looked at; 0: nothing */
   _Atomic bool gap;           /* that commit is a stranger's, see gap.h */
   _Atomic bool readable_only; /* unknown_feature is not empty */
-  pthread_mutex_t lock;       /* the rest.  By hf__lmdb_lock_briefly(): nobody waits while he has it */
+  pthread_mutex_t lock;       /* the rest.  By hf__lmdb_lock_briefly(): no holder waits */
   unsigned format;
   uint64_t changed;                   /* the commit that changed any of it last, of those looked at */
   hf_options settings;                /* the defaults, and what the settings say instead */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Which files a store is.  LMDB finds its lock file by the data file's folder, and knows nothing of the file itself:
- * two names of one data file are two lock files and no exclusion, and a data file that is exchanged while somebody has
+ * two names of one data file are two lock files and no exclusion, and a data file that is exchanged while a process has
  * the former one open shares its locks and its last commit's number with another store.  Both end in lost writes.
  */
 #ifndef HF_BACKENDS_LMDB_FILES_H

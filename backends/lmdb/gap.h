@@ -2,7 +2,7 @@
  *
  * Gaps.  Each commit of a format-2 store leaves its number (hf__lmdb_mark).  Where the number is not that of the newest
  * commit, a stranger has written: a process of 0.1, which does not look at the format again once it has the store open.
- * It cannot have kept up what features keep, so that is brought up to date before anybody writes again.
+ * It cannot have kept up what features keep, so that is brought up to date before anything is written again.
  */
 #ifndef HF_BACKENDS_LMDB_GAP_H
 #define HF_BACKENDS_LMDB_GAP_H

@@ -30,7 +30,7 @@ static inline void hf__lmdb_lock(pthread_mutex_t *lock) {
   pthread_mutex_lock(lock);
 }
 
-/* Takes a lock under which nobody waits for anything, such as known.lock: with a reader, too. */
+/* Takes a lock under which no thread waits for anything, such as known.lock: with a reader, too. */
 static inline void hf__lmdb_lock_briefly(pthread_mutex_t *lock) { pthread_mutex_lock(lock); }
 
 #endif

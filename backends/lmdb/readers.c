@@ -66,7 +66,7 @@ hf_status hf__lmdb_read_collection(hf__lmdb_env *env, hf__lmdb_txn *in, hf__lmdb
       return d && !in->lost && hf__lmdb_knows_dbi(in->mdb, d) ? HF_OK : hf__lmdb_find_in_snapshot(env, in, e, dbi, err);
     hf_status status = hf__lmdb_read_begin(env, txn, err);
     if (status) return status;
-    /* While we hold a reader, nobody closes databases; but somebody may have between the lines above. */
+    /* While we hold a reader, no thread closes databases; but one may have between the lines above. */
     if (__builtin_expect(d && atomic_load_explicit(&e->dbi, memory_order_acquire) == d && hf__lmdb_knows_dbi(*txn, d),
                          1))
       return HF_OK;

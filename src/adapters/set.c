@@ -2,7 +2,7 @@
  *
  * Adapters: which store each uses, and reading and writing through them.
  *
- * Invariants.  An adapter's store changes only while nobody uses it: before its first read or write (`since`)
+ * Invariants.  An adapter's store changes only while it is not in use: before its first read or write (`since`)
  * and while no host runs (`holds`).  Adapters live as long as their set.  Opening, initialising and every
  * operation may run scripts, which may come back here: so the handle is kept by a reference for as long as it is worked
  * on, and everything else is looked at again afterwards.

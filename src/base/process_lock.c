@@ -2,7 +2,7 @@
  *
  * Process locks: names, the paths of lock files, that one holder at a time may own.
  *
- * It is a lock of flock(), on a descriptor that nobody else has: the kernel lets go of it when the process ends,
+ * It is a lock of flock(), on a descriptor that no other process has: the kernel lets go of it when the process ends,
  * however it ends.  What the file says is for people, and decides nothing.
  *
  * Invariants.  Who has flocked the file that the path names has the lock; a flock of a file that the path names no
@@ -28,7 +28,7 @@
 #include "base/json.h"
 #include "base/process_lock.h"
 
-/* How a lock file begins.  A file that begins otherwise is somebody's, and is left alone. */
+/* How a lock file begins.  A file that begins otherwise is another program's, and is left alone. */
 static const char mark[] = "holdfast lease\n";
 enum { MARK = sizeof mark - 1 };
 
@@ -379,7 +379,7 @@ hf_status hf_lock_look(const char *path, bool *held, char *holder, size_t capaci
 
 hf_status hf__lock_folder(char out[HF__LOCK_FOLDER_MAX], hf_error *err) {
   struct stat st;
-  /* /run/lock is made for this: nobody cleans it of old files, and services with a /tmp of their own see it. */
+  /* /run/lock is made for this: it is not cleaned of old files, and services with a /tmp of their own see it. */
   const char *above = access("/run/lock", W_OK | X_OK) == 0 ? "/run/lock" : "/tmp";
   snprintf(out, HF__LOCK_FOLDER_MAX, "%s/holdfast-%lu", above, (unsigned long)geteuid());
   if (mkdir(out, 0700) && errno != EEXIST) return fail_errno(errno, "make the folder of", out, err);

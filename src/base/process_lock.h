@@ -10,8 +10,8 @@
 #define HF__LOCK_FOLDER_MAX 64
 
 /* The folder of this user's lock files on this machine, for what is in no folder: made where it is missing, and
- * nobody else's.  It is the same for all processes of the user, whatever their environment is: two that looked in
- * different places would both get the lock.  HF_IO: somebody else has made it. */
+ * closed to others.  It is the same for all processes of the user, whatever their environment is: two that looked in
+ * different places would both get the lock.  HF_IO: another user has made it. */
 hf_status hf__lock_folder(char out[HF__LOCK_FOLDER_MAX], hf_error *err);
 
 /* Told of a lock that is held: its lock file, and what hf_lock_look() says of the holder.  Both live as long as the

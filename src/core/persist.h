@@ -59,7 +59,7 @@ hf_status hf__persist_write_many_trusted(hf_persist *p, const hf_item *items, si
 /* For hf_scan.scan_id. */
 uint64_t hf__scan_id(void);
 
-/* Nobody will look at the hf_info of the iterator's entries.  Before its first step. */
+/* The caller will not look at the hf_info of the iterator's entries.  Before its first step. */
 void hf__iter_without_info(hf_iter *it);
 
 void hf__persist_ref(hf_persist *p);

@@ -75,7 +75,7 @@ hf_status hf_store_settings_get(hf_store *s, hf_buffer *json, hf_error *err) {
   return hf__store_name_backend(s, status, err);
 }
 
-/* Finds the row of a name that somebody gave. */
+/* Finds the row of a name that the caller gave. */
 static hf_status find_row(const hf_store *s, const char *name, const hf_setting **row, hf_error *err) {
   char known[256] = "";
   if (name && has_setting(s->backend, hf_text(name)) && (*row = hf__setting_find(hf_text(name)))) return HF_OK;

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --
--- Who gets which events.  A listener that raises is reported and changes nothing else: the others get the event, and none
--- gets it twice.  What no one listens for is silent, but for errors, which then go to standard error.
+-- Who gets which events.  A listener that raises is reported and changes nothing else: the others get the event, and
+-- none gets it twice.  What no one listens for is silent, but for errors, which then go to standard error.
 
 local calls = require "holdfast.host.scheduler.call"
 local core = require "holdfast.core"

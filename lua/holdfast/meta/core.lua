@@ -230,7 +230,7 @@ function core.lease(path, who, timeoutMs) end
 
 ---The folder of this user's lock files on this machine, for what is in no folder.  Made where it is missing.
 ---@return string path
----@raise io where somebody else has made it
+---@raise io where another user has made it
 function core.leaseFolder() end
 
 ---Who holds a lease, without acquiring it: nothing is made, changed or deleted.

@@ -155,6 +155,6 @@ local Lease = {}
 ---Releases it, and deletes its lock file.  Releasing twice is harmless.  The garbage collector does the same.
 function Lease:release() end
 
----Looks whether it still is what others ask for; where somebody has deleted its lock file, makes it again.
+---Looks whether it still is what others ask for; where its lock file was deleted, makes it again.
 ---@raise busy names who has acquired it meanwhile: it is lost; closed: it was released
 function Lease:check() end

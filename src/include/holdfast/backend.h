@@ -89,7 +89,7 @@ typedef struct hf_scan {
   size_t max_bytes;      /* stop, after at least one entry, when their values take more than this */
   uint64_t scan_id;      /* the same for all pages of one scan, and for no other scan: for backends that keep something
                          between two pages.  Never 0 */
-  bool without_info;     /* nobody looks at hf_entry.info: leave it out where that is cheaper */
+  bool without_info;     /* the caller does not look at hf_entry.info: leave it out where that is cheaper */
 } hf_scan;
 
 /* A setting to be kept, or no longer. */
@@ -162,9 +162,9 @@ struct hf_backend {
 
   /* ---- entities.  txn is NULL for an operation of its own, which is durable when it returns. */
 
-  /* Replaces the content of *json and fills *info, which is NULL when nobody will look at it.  HF_NOT_FOUND: leave *err
-   * to the core.  HF_CORRUPT: the message says what is wrong with the bytes, and the core then calls quarantine; or
-   * they are there already, as hf_error_quarantined() says. */
+  /* Replaces the content of *json and fills *info, which is NULL when the caller will not look at it.  HF_NOT_FOUND:
+   * leave *err to the core.  HF_CORRUPT: the message says what is wrong with the bytes, and the core then calls
+   * quarantine; or they are there already, as hf_error_quarantined() says. */
   hf_status (*get)(void *store, void *txn, void *collection, const hf_key *key, hf_buffer *json, hf_info *info,
                    hf_error *err);
 
@@ -213,8 +213,8 @@ struct hf_backend {
   /* ---- quarantine */
 
   /* Moves an unreadable record out of the way, keeping its bytes and the reason.  HF_NOT_FOUND: it is readable or
-   * gone by now.  HF_BUSY: somebody may be writing it, so it stays; the caller gets this error in place of HF_CORRUPT.
-   * NULL without HF_CAP_QUARANTINE. */
+   * gone by now.  HF_BUSY: another process may be writing it, so it stays; the caller gets this error in place of
+   * HF_CORRUPT. NULL without HF_CAP_QUARANTINE. */
   hf_status (*quarantine)(void *store, void *collection, const hf_key *key, const char *problem, hf_error *err);
 
   /* How many records of the collection (NULL: of all) are in quarantine.  NULL without HF_CAP_QUARANTINE. */

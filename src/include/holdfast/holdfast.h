@@ -145,7 +145,7 @@ HF_API void hf_set_warning_handler(hf_warning_fn *handler, void *arg);
 
 /* ------------------------------------------------------------------- bytes */
 
-/* Bytes that somebody else owns. */
+/* Bytes that the slice does not own. */
 typedef struct hf_slice {
   const char *data;
   size_t size;
@@ -485,9 +485,9 @@ HF_API hf_status hf_store_verify(hf_store *store, hf_slice entity_name, bool dry
  * The kernel holds it for the process: when that ends, however it ends, kill -9 included, the lock is free.  Process
  * ids decide nothing.  Two acquisitions in one process conflict like those of two processes.
  *
- * What it does not do.  It keeps nobody from the data who does not ask for the lock.  Whoever deletes the lock file
- * of a living holder can let a second one in: hf_lock_check() makes the file again, or says who has the lock now.  It
- * holds on one machine, and between machines only as far as the filesystem's locks do.
+ * What it does not do.  It keeps no process from the data that does not ask for the lock.  Whoever deletes the lock
+ * file of a living holder can let a second one in: hf_lock_check() makes the file again, or says who has the lock now.
+ * It holds on one machine, and between machines only as far as the filesystem's locks do.
  *
  * Fork.  A lock stays with the process that acquired it.  A child, of fork() or of exec(), has no share in it: it
  * does not keep it alive, and releasing it there only frees memory.  A program that becomes a daemon acquires its
@@ -509,9 +509,9 @@ typedef struct hf_lock hf_lock;
  * can be at the path, or one of something else is.  HF_IO, HF_FULL. */
 HF_API hf_status hf_lock_acquire(const char *path, const char *who, unsigned timeout_ms, hf_lock **out, hf_error *err);
 
-/* Whether it still is what others ask for.  Where somebody has deleted its file, the file is made again; a holder that
+/* Whether it still is what others ask for.  Where its file has been deleted, it is made again; a holder that
  * runs for long calls this now and then, which also keeps its file young.
- * Errors: HF_BUSY: somebody else acquired it meanwhile, and is named as above; this holder has lost it.  HF_CLOSED: in
+ * Errors: HF_BUSY: another holder acquired it meanwhile, and is named as above; this holder has lost it.  HF_CLOSED: in
  * a child process.  HF_IO, HF_FULL. */
 HF_API hf_status hf_lock_check(hf_lock *lock, hf_error *err);
 
@@ -522,12 +522,12 @@ HF_API void hf_lock_release(hf_lock *lock);
 /* The lock file as an absolute path.  Valid until the release. */
 HF_API const char *hf_lock_path(const hf_lock *lock);
 
-/* Says who holds a lock, without acquiring it: nothing is made, changed or deleted, and nobody who acquires it
+/* Says who holds a lock, without acquiring it: nothing is made, changed or deleted, and no one who acquires it
  * meanwhile is refused.  A lock file that a killed process left is not held.  What it says was true a moment
- * ago; who has to be sure that nobody comes in between acquires a lock of its own that the other looks at.
+ * ago; who has to be sure that no other comes in between acquires a lock of its own that the other looks at.
  *   path      the lock file, which need not exist; a relative path is relative to the working directory
- *   held      receives whether somebody holds it: another process, or this one
- *   holder    receives who does, in the words of err->cause of hf_lock_acquire(); "" where nobody does, and where a
+ *   held      receives whether it is held: by another process, or this one
+ *   holder    receives who does, in the words of err->cause of hf_lock_acquire(); "" where none does, and where a
  *             holder has not yet said who it is.  512 bytes are enough; less is cut
  *   capacity  bytes of holder; 0: it is not wanted
  * Errors: HF_IO: the file cannot be read, because it is another user's, for example; HF_UNSUPPORTED: the filesystem has

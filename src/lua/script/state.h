@@ -51,7 +51,7 @@ void hfL_state_unref(hfL_state *state);
 /* Releases a registry reference, at once or, from another thread than the host's, when the host is used next. */
 void hfL_state_release(hfL_state *state, int ref);
 
-/* Runs body(L), which finds `call` as a light userdata at index 1, on a coroutine that nobody else is using, so that
+/* Runs body(L), which finds `call` as a light userdata at index 1, on a coroutine that nothing else is using, so that
  * nothing is raised out of it.  What is raised ends in `err`.
  * Refused: HF_CLOSED after the state was closed, HF_UNSUPPORTED in another thread, HF_SCRIPT too deep. */
 hf_status hfL_state_call(hfL_state *state, lua_CFunction body, void *call, hf_error *err);

@@ -98,7 +98,7 @@ end
 
 --- Has it written now, if it has to be, for the last time.  What is not noted is delivered again: whoever has the
 --- lock next may have written other things by the next flush.
----@param lost boolean  somebody else has the lock already: nothing is written any more
+---@param lost boolean  another process has the lock already: nothing is written any more
 function Delivery:flush(lost)
   if dirty[self.position] and not lost then flush() end
   dirty[self.position] = nil

@@ -27,7 +27,7 @@ local LINGER_MS = 500
 -- What this Lua state holds, by the path of the lock file or, without one, by what else tells it from others.
 local held = setmetatable({}, { __mode = "v" })
 
---- Until it is released, or collected, nobody else gets the same.
+--- Until it is released, or collected, no other holder gets the same.
 ---@class holdfast.host.Lock
 ---@field key string    the lock file, or, for a store in memory, what else tells it from others
 ---@field who string
@@ -44,7 +44,7 @@ function Lock:release()
 end
 
 --- Looks whether it still is what others ask for.
----@raise busy  the lock file was deleted, and somebody else has it now
+---@raise busy  the lock file was deleted, and another process has it now
 function Lock:check()
   if self.lease then self.lease:check() end
 end
@@ -135,7 +135,7 @@ local function changedBy(folder)
   end
 end
 
--- Lets go again of what runs the strategy while somebody changes its store: it would read half of the change.
+-- Lets go again of what runs the strategy while a command changes its store: it would read half of the change.
 local function refuseChanged(lock, strategyName, symbol)
   local folder = folderOf(SIGNAL)
   if not folder then return end
