@@ -11,6 +11,20 @@ local LINES_MAX = 70 -- of a function
 -- Two inner loops of the codec, which their measured speed keeps in one piece.
 local LONG = { "static const unsigned char *check(const unsigned char *p", "static const char *push_object(decoder *d" }
 local COLUMNS_MAX = 120
+-- Words that are never right here, in any case, and what to say.  Names that stored data and scripts have are others:
+-- "resumedBehind" is one word.
+local WORDS = {
+  { "behind", "after, or of a place: of, under, beyond" },
+  { "anew", "again" },
+  { "entity type", "collection, or entity name" },
+  { "entity types", "collections, or entity names" },
+  { "walks over", "scans" },
+  { "hf_lease", "hf_lock" },
+  { "hfL_host", "hfL_state" },
+  { "hfL_entity", "hfL_instance" },
+}
+-- Where they are said of all the same: this list, and what was renamed.
+local SAYING = { ["tests/spec/project/style_spec.lua"] = true, ["CHANGELOG.md"] = true }
 local SUBJECT_MAX = 50 -- of a commit
 local COMMITS_SINCE = "2026-11-28T00:00:00Z" -- older ones are as they are
 
@@ -44,6 +58,14 @@ local function mayBeLong(line)
     if line:sub(1, #beginning) == beginning then return true end
   end
   return false
+end
+
+-- What to say in place of a word of the line, and that word; nil: it has none of them.
+local function better(line)
+  line = line:lower()
+  for _, word in ipairs(WORDS) do
+    if line:find("%f[%a]" .. word[1]:lower() .. "%f[%A]") then return word[2], word[1] end
+  end
 end
 
 -- Calls fn(first, count, line) for each function of a file: those that begin and end in the first column.
@@ -109,6 +131,29 @@ describe("every file", function()
       end
     end
     none(found, "lines of more than " .. COLUMNS_MAX .. " columns")
+  end)
+
+  it("says things in the words of the glossary", function()
+    local paths = files("src backends lua tests examples docs cmake", "c", "h", "lua", "sh", "md", "mjs", "py", "txt")
+    for _, path in ipairs(lines("find *.md dev CMakeLists.txt -type f")) do paths[#paths + 1] = path end
+    local found = {}
+    for _, path in ipairs(paths) do
+      local number = 0
+      for line in (SAYING[path] and "" or read(path) .. "\n"):gmatch("(.-)\n") do
+        number = number + 1
+        local instead, word = better(line)
+        if word then found[#found + 1] = ("%s:%d: say %s, not %s"):format(path, number, instead, word) end
+      end
+    end
+    assert(#paths > 500, "only " .. #paths .. " files were found")
+    none(found, "words that are not the field's")
+  end)
+
+  it("would be caught with another word", function()
+    assert.same({ "again", "anew" }, { better("/* Anew, from the start. */") })
+    assert.same({ "hf_lock", "hf_lease" }, { better("hf_lease_acquire(path)") })
+    assert.equal("behind", select(2, better("static const char left_behind[];")))
+    assert.is_nil(better("result.resumedBehind.copied, and a new one, and types of entity"))
   end)
 end)
 
