@@ -23,8 +23,8 @@ local WORDS = {
   { "hfL_host", "hfL_state" },
   { "hfL_entity", "hfL_instance" },
 }
--- Where they are said of all the same: this list, and what was renamed.
-local SAYING = { ["tests/spec/project/style_spec.lua"] = true, ["CHANGELOG.md"] = true }
+-- Where they stand all the same: in this list.
+local SAYING = { ["tests/spec/project/style_spec.lua"] = true }
 local SUBJECT_MAX = 50 -- of a commit
 local COMMITS_SINCE = "2026-11-28T00:00:00Z" -- older ones are as they are
 
