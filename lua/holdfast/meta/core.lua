@@ -142,7 +142,7 @@ function core.texts(store, range) end
 
 ---Iterates what is in quarantine, the entities that other loops leave out, since they have been reported: id, problem,
 ---the bytes that were found, and when they came there (ms since 1970; 0: unknown).  An id whose key was damaged may be
----no valid id.
+---not a valid id.
 ---@param store PersistBase
 ---@param range? holdfast.Range
 ---@return fun(): string, string, string, integer

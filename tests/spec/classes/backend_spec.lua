@@ -398,7 +398,7 @@ describe("what a method returns", function()
       "Variant:keys must return an iterator function, a coroutine or a list, not a number")
     complains("keys", nil, function(s) s:count() end, "not a nil")
     complains("keys", { true }, function(s) list(s:keys()) end, "Variant:keys yielded a boolean: ids are wanted")
-    complains("keys", { "" }, function(s) list(s:keys()) end, "no valid id")
+    complains("keys", { "" }, function(s) list(s:keys()) end, "not a valid id")
     complains("keys", { "b10", "b2" }, function(s) list(s:keys()) end,
       'Variant:keys yielded "b2" after "b10": ids must come in natural order, each once')
     complains("keys", { "a", "a" }, function(s) list(s:keys()) end, 'yielded "a" after "a"')

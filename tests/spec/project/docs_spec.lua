@@ -338,8 +338,9 @@ describe("the documents", function()
     end
     local missing = {}
     for _, path in ipairs(documents()) do
-      -- What stands after a slash is a program of the build.
-      for name in readFile(source .. "/" .. path):gmatch("%f[%w_/]hf_[a-z][%w_]*") do
+      -- What stands after a slash is a program of the build.  The list of changes has names that were.
+      local text = path == "CHANGELOG.md" and "" or readFile(source .. "/" .. path)
+      for name in text:gmatch("%f[%w_/]hf_[a-z][%w_]*") do
         if not headers:find("%f[%w_]" .. name .. "%f[^%w_]") then missing[#missing + 1] = path .. ": " .. name end
       end
     end
