@@ -52,6 +52,7 @@ static void warn(const hf__lmdb_env *env, uint64_t from, uint64_t to) {
 /* Everything but the commit.  LMDB's result. */
 static int mend(hf__lmdb_env *env, MDB_txn *txn, uint64_t from, uint64_t to) {
   hf__lmdb_mark mark = {to + 1, env->known.changed};
+  if (from > to) mark.changed = to + 1; /* the number that it was will come again */
   int rc = hf__lmdb_feature_each(env, txn, rebuild, NULL);
   if (rc == 0) rc = note(env, txn, from, to);
   return rc ? rc : hf__lmdb_mark_put(env, txn, &mark);
@@ -68,6 +69,7 @@ hf_status hf__lmdb_mend_gap(hf__lmdb_env *env, MDB_txn *txn, bool *map_full, hf_
     rc = mdb_txn_commit(txn);
   *map_full = rc == MDB_MAP_FULL;
   if (rc) return hf__lmdb_fail(env, rc, "bring the store up to date after another program wrote to it", err);
+  if (mark.commit > newest) env->obeyed = 0;
   if (mark.commit != newest) warn(env, mark.commit + 1, newest);
   atomic_store(&env->known.gap, false);
   return HF_OK;

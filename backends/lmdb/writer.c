@@ -93,8 +93,12 @@ static hf_status begin_locked(hf__lmdb_env *env, hf__lmdb_txn *t, bool frees, hf
     if (rc == 0) {
       bool again = false;
       status = enter(env, t->mdb, repairs == 0, &again, err);
-      if (again && repairs < REPAIRS_MAX) continue;
-      return status;
+      if (!again) return status;
+      if (repairs < REPAIRS_MAX) continue;
+      return hf_error_set(err, HF_BUSY,
+                          "%s: another program writes to it all the time, and leaves something to bring up to date "
+                          "whenever that was done: end it, or try again",
+                          env->path);
     }
     status = repairs == REPAIRS_MAX ? hf__lmdb_fail(env, rc, "begin writing", err)
                                     : hf__lmdb_repair_locked(env, rc, "begin writing", err);

@@ -317,6 +317,91 @@ static void what_a_stranger_leaves_is_rebuilt(void **state) {
   hf_persist_close(p);
 }
 
+/* A program that writes whenever it can: as often as a gap is mended, there is another. */
+static const struct store *stubborn;
+static int strangers;
+
+static void write_again(const char *message, void *arg) {
+  on_warning(message, arg);
+  if (strangers-- > 0) as_stranger(stubborn, put_record, &(struct record){"x", "stranger"});
+}
+
+static void a_stranger_that_is_faster_again_and_again_keeps_us_waiting(void **state) {
+  const struct store *s = stubborn = *state;
+  hf_error err;
+  hf_txn *txn;
+  hf_persist *p = open_persist(s, "signal");
+  write_text(p, "a", "1");
+  hf_store *store = open_store(s);
+  set(store, "format", "2");
+  for (int in_transaction = 0; in_transaction < 2; in_transaction++) {
+    as_stranger(s, put_record, &(struct record){"x", "stranger"});
+    warnings = 0;
+    strangers = 20;
+    hf_set_warning_handler(write_again, NULL);
+    if (in_transaction) OK(hf_txn_begin(HF_TXN_WRITE, &txn, &err));
+    FAILS(HF_BUSY, hf_persist_write(p, hf_text("b"), hf_text("2"), NULL, NULL, &err));
+    CONTAINS(err.message, "another program writes to it all the time");
+    assert_true(err.retryable);
+    if (in_transaction) hf_txn_abort(txn);
+    hf_set_warning_handler(on_warning, NULL);
+    write_text(p, "b", "2");
+    assert_entity(p, "b", "2");
+  }
+  hf_set_warning_handler(NULL, NULL);
+  hf_store_close(store);
+  hf_persist_close(p);
+}
+
+static int leave_mark(MDB_txn *txn, const void *arg) {
+  MDB_dbi dbi;
+  MDB_val k = {sizeof MARK_KEY - 1, (void *)(uintptr_t)MARK_KEY};
+  MDB_val v = {sizeof(hf__lmdb_mark), (void *)(uintptr_t)arg};
+  int rc = mdb_dbi_open(txn, NULL, 0, &dbi);
+  return rc ? rc : mdb_put(txn, dbi, &k, &v, 0);
+}
+
+static void set_in_child(const struct store *s, const char *name, const char *value) {
+  int status;
+  pid_t pid = fork();
+  assert_true(pid >= 0);
+  if (!pid) {
+    hf_store *store;
+    hf_setting_value v = {.name = name, .value = value};
+    if (hf_store_open(text_of("lmdb:%s/store", s->directory), NULL, &store, NULL)) _exit(1);
+    _exit(hf_store_settings_set(store, &v, 1, NULL) ? 2 : 0);
+  }
+  waitpid(pid, &status, 0);
+  assert_int_equal(status, 0);
+}
+
+/* As after mdb_copy -c: the mark is of commits that are still to come, and one of them changes a setting. */
+static void settings_are_obeyed_where_commits_are_counted_again(void **state) {
+  const struct store *s = *state;
+  hf_error err;
+  hf_persist *p;
+  hf_store *store;
+  OK(hf_persist_open(hf_text("signal"), text_of("lmdb:%s/store", s->directory), NULL, &p, &err));
+  write_text(p, "a", "1");
+  OK(hf_store_open(text_of("lmdb:%s/store", s->directory), NULL, &store, &err));
+  set(store, "durability", "nometasync");
+  as_stranger(s, leave_mark, &(hf__lmdb_mark){1000, 7});
+  warnings = 0;
+  hf_set_warning_handler(on_warning, NULL);
+  write_text(p, "a", "2");
+  hf_set_warning_handler(NULL, NULL);
+  CONTAINS(warned, "counted from 1 again");
+  CONTAINS(stat_of(store), "\"revision\":6");
+  static const char *const durabilities[] = {"sync", "nosync", "nometasync"};
+  for (int i = 0; i < 6; i++) {
+    set_in_child(s, "durability", durabilities[i % 3]);
+    write_text(p, "b", "1");
+    CONTAINS(stat_of(store), text_of("\"durability\":\"%s\",\"readOnly\"", durabilities[i % 3]));
+  }
+  hf_store_close(store);
+  hf_persist_close(p);
+}
+
 static void a_feature_that_may_be_read_is_read_and_not_written(void **state) {
   const struct store *s = *state;
   hf_error err;
@@ -466,6 +551,8 @@ int main(void) {
       ON_LMDB(what_writes_nothing_leaves_no_number),
       ON_LMDB(no_commit_of_ours_is_a_gap),
       ON_LMDB(what_a_stranger_leaves_is_rebuilt),
+      ON_LMDB(a_stranger_that_is_faster_again_and_again_keeps_us_waiting),
+      ON_LMDB(settings_are_obeyed_where_commits_are_counted_again),
       ON_LMDB(a_feature_that_may_be_read_is_read_and_not_written),
       ON_LMDB(a_feature_that_must_be_known_keeps_everybody_out),
       ON_LMDB(what_a_newer_version_set_is_kept_and_shown),
