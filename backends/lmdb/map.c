@@ -86,8 +86,21 @@ static hf_status reopen_locked(hf__lmdb_env *env, hf_error *err) {
   return status;
 }
 
+/* Another process has grown the file beyond the map.  LMDB then takes the largest map that anybody ever had, which a
+ * limit must not let in: where the store is beyond it, the map has a little more than what is in use, for readers. */
+static hf_status follow_growth(hf__lmdb_env *env, hf_error *err) {
+  uint64_t limit = env->options.read_only ? 0 : env->options.max_size;
+  hf_status status = hf__lmdb_set_map_size(env, 0, err);
+  if (status || !limit || env->map_size <= limit) return status;
+  MDB_envinfo info;
+  mdb_env_info(env->mdb, &info);
+  uint64_t used = (uint64_t)(info.me_last_pgno + 1) * env->page_size;
+  env->overdraft = used > limit;
+  return hf__lmdb_set_map_size(env, env->overdraft ? (used + used / 4 + LENT_BYTES) & ~(uint64_t)4095 : limit, err);
+}
+
 hf_status hf__lmdb_repair_locked(hf__lmdb_env *env, int rc, const char *doing, hf_error *err) {
-  if (rc == MDB_MAP_RESIZED) return hf__lmdb_set_map_size(env, 0, err); /* another process has grown the map */
+  if (rc == MDB_MAP_RESIZED) return follow_growth(env, err);
   if (rc == MDB_PANIC) return reopen_locked(env, err);
   return hf__lmdb_fail(env, rc, doing, err);
 }

@@ -132,9 +132,10 @@ static int put_all(hf__lmdb_env *env, MDB_txn *txn, const struct put *p, bool *c
   return rc;
 }
 
+/* As what frees room: a store that is full must be able to take a larger limit. */
 static hf_status put_once(hf__lmdb_env *env, hf__lmdb_txn *t, const struct put *p, hf_error *err) {
   bool changed = false;
-  hf_status status = hf__lmdb_write_begin(env, t, false, err);
+  hf_status status = hf__lmdb_write_begin(env, t, true, err);
   if (status) return status;
   int rc = put_all(env, t->mdb, p, &changed);
   if (rc == 0 && changed) {
@@ -150,7 +151,7 @@ static hf_status put_once(hf__lmdb_env *env, hf__lmdb_txn *t, const struct put *
 /* Flushes what was committed, also where commits are not.  The transaction has this process obey at once. */
 static hf_status settle(hf__lmdb_env *env, hf_error *err) {
   hf__lmdb_txn t;
-  hf_status status = hf__lmdb_write_begin(env, &t, false, err);
+  hf_status status = hf__lmdb_write_begin(env, &t, true, err);
   if (status) return status;
   int rc = mdb_env_sync(env->mdb, 1);
   hf__lmdb_write_abort(env, &t);
@@ -176,7 +177,7 @@ hf_status hf__lmdb_settings_put(void *store, const hf_setting_change *changes, s
     status = put_once(env, &t, &p, err);
     if (status == HF_OK) return settle(env, err);
     if (status != HF_FULL || !t.map_full) return status;
-    status = hf__lmdb_make_room(env, t.map_size, false, err);
+    status = hf__lmdb_make_room(env, t.map_size, true, err);
     if (status) return status;
   }
 }

@@ -232,6 +232,45 @@ describe("the settings of a store", function()
       store:close()
     end)
 
+    it("can be raised where nothing else can be written", function()
+      command.ok({ "put", base, "signal", "a", "1" })
+      command.ok({ "set", base, "maxsize=1m", "durability=nosync" })
+      local signals = holdfast.PersistBase("signal", base)
+      signals:snapshot(function() -- so that no page becomes free
+        signals:readValue("a")
+        local script = dir .. "/fill.lua"
+        temp.writeFile(script, [[
+          local p = require("holdfast").PersistBase("signal", arg[1])
+          for i = 1, 10000 do
+            local ok, err = pcall(p.writeValue, p, i, ("x"):rep(500))
+            if not ok then print(err.code) break end
+          end
+        ]])
+        assert.equal("full\n", command.ok({ "run", script, base }))
+        command.fails(3, "is full", { "put", base, "signal", "b", "2" })
+        command.ok({ "set", base, "maxsize=64m" })
+        command.ok({ "put", base, "signal", "b", "2" })
+      end)
+      signals:close()
+    end)
+
+    it("limits still after a process with a larger limit of its own has written beyond it", function()
+      local signals = holdfast.PersistBase("signal", base)
+      signals:writeValue("a", 1)
+      command.ok({ "set", base, "maxsize=1m" })
+      signals:writeValue("a", 2)
+      local large = holder.start(([[
+        local p = require("holdfast").PersistBase("signal", "lmdb:%s?maxsize=8m")
+        for i = 1, 40 do p:writeValue("large" .. i, ("x"):rep(50000)) end
+      ]]):format(base))
+      assert.equal(2, signals:readValue("a"))
+      local at, err = fill(signals)
+      assert.equal("full", at and err.code)
+      assert.is_true(at < 20)
+      large:kill()
+      signals:close()
+    end)
+
     it("waits for a snapshot to end where the map must become smaller", function()
       local signals = holdfast.PersistBase("signal", base)
       signals:writeValue("a", 1)
