@@ -48,8 +48,9 @@ local function refuse(class, ...)
   error(core.error("invalid_argument", class.className .. " " .. string.format(...)), 0)
 end
 
--- What is known of a class beside its methods is under a key that no method of somebody's can have.
-local RECORD = {}
+-- What is known of a class beside its methods is under a key that no method of somebody's can have; a string as the
+-- others, for whoever lists and sorts them.
+local RECORD = "(record)"
 
 ---@class holdfast.ClassRecord
 ---@field parent? table     the class that it extends

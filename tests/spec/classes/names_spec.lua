@@ -111,6 +111,10 @@ for version, load in pairs(versions) do
         assert.equal("mine: closed", store:closed())
       end)
 
+      it("has strings alone for keys, so that they can be sorted", function()
+        for key in pairs(make(library)) do assert.equal("string", type(key)) end
+      end)
+
       it("is refused with a method that is a field of every instance", function()
         for _, name in ipairs { "entityName", "baseDir", "supports" } do
           local Class = make(library)
