@@ -52,7 +52,7 @@ static void warn(const hf__lmdb_env *env, uint64_t from, uint64_t to) {
 /* Everything but the commit.  LMDB's result. */
 static int mend(hf__lmdb_env *env, MDB_txn *txn, uint64_t from, uint64_t to) {
   hf__lmdb_mark mark = {to + 1, env->known.changed};
-  if (from > to) mark.changed = to + 1; /* the number that it was will come again */
+  if (from > to || !mark.changed) mark.changed = to + 1; /* what it was will come again, or is lost */
   int rc = hf__lmdb_feature_each(env, txn, rebuild, NULL);
   if (rc == 0) rc = note(env, txn, from, to);
   return rc ? rc : hf__lmdb_mark_put(env, txn, &mark);

@@ -402,6 +402,27 @@ static void settings_are_obeyed_where_commits_are_counted_again(void **state) {
   hf_persist_close(p);
 }
 
+/* As after mdb_dump and mdb_load, which leave the mark out. */
+static void settings_are_obeyed_where_the_mark_is_lost(void **state) {
+  const struct store *s = *state;
+  hf_error err;
+  hf_store *store;
+  const char *base = text_of("lmdb:%s/store", s->directory);
+  OK(hf_store_open(base, NULL, &store, &err));
+  set(store, "durability", "nometasync");
+  hf_store_close(store);
+  as_stranger(s, drop_mark, NULL);
+  hf_set_warning_handler(on_warning, NULL);
+  OK(hf_store_open(base, NULL, &store, &err));
+  hf_persist *p;
+  OK(hf_persist_open(hf_text("signal"), base, NULL, &p, &err));
+  write_text(p, "a", "1");
+  hf_set_warning_handler(NULL, NULL);
+  CONTAINS(stat_of(store), "\"durability\":\"nometasync\",\"readOnly\"");
+  hf_persist_close(p);
+  hf_store_close(store);
+}
+
 static void a_feature_that_may_be_read_is_read_and_not_written(void **state) {
   const struct store *s = *state;
   hf_error err;
@@ -553,6 +574,7 @@ int main(void) {
       ON_LMDB(what_a_stranger_leaves_is_rebuilt),
       ON_LMDB(a_stranger_that_is_faster_again_and_again_keeps_us_waiting),
       ON_LMDB(settings_are_obeyed_where_commits_are_counted_again),
+      ON_LMDB(settings_are_obeyed_where_the_mark_is_lost),
       ON_LMDB(a_feature_that_may_be_read_is_read_and_not_written),
       ON_LMDB(a_feature_that_must_be_known_keeps_everybody_out),
       ON_LMDB(what_a_newer_version_set_is_kept_and_shown),
