@@ -105,6 +105,7 @@ static size_t check_settings(lua_State *L, hf_setting_value out[SETTINGS_AT_ONCE
   lua_newtable(L);
   for (lua_pushnil(L); lua_next(L, 2); lua_pop(L, 1)) {
     if (lua_type(L, -2) != LUA_TSTRING) hfL_misuse(L, "settings: names are strings, not a %s", luaL_typename(L, -2));
+    if (strlen(lua_tostring(L, -2)) != lua_objlen(L, -2)) hfL_misuse(L, "settings: a name must not contain a NUL byte");
     if (count == SETTINGS_AT_ONCE) hfL_misuse(L, "settings: there are not that many");
     hf_setting_value *v = &out[count++];
     *v = (hf_setting_value){.name = lua_tostring(L, -2)};

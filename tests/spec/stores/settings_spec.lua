@@ -64,6 +64,7 @@ describe("the settings of a store", function()
       { { note = "\255" }, "the setting note must be a line" },
       { { note = "x", format = 3 }, "the setting format must be 1 or 2, not '3'" },
       { { note = "x\0y" }, "NUL" },
+      { { ["note\0x"] = "y" }, "NUL" },
       { { note = true }, "note must be a string, a number, or holdfast.null" },
       { { "x" }, "names are strings" },
       { "note=x", "give a table" },
