@@ -4,7 +4,7 @@
  *
  *   enter()    finds its database, and makes it for the first write
  *   a body     do_put() ...: changes records
- *   passed()   what each change of a record, and each new name, ends with: settling what is in quarantine
+ *   after_change()   what each change of a record, and each new name, ends with: settling what is in quarantine
  *
  * Nothing else writes to a database of entities, or settles.  See change.h.
  */
@@ -41,10 +41,10 @@ static hf_status fail(const struct work *w, int rc, hf_error *err) {
   return hf__lmdb_fail(w->env, rc, "write", err);
 }
 
-/* Whatever was changed passes here, in the transaction that changed it.  The id, or with key NULL the whole type, does
+/* Every change ends here, in the transaction that made it, and after it.  The id, or with key NULL the whole type, does
  * not wait in quarantine any more; *settled counts what did.  An index, or a log of changes, is kept up here.  LMDB's
  * result. */
-static int passed(struct work *w, enum kind kind, const hf_key *key, size_t *settled) {
+static int after_change(struct work *w, enum kind kind, const hf_key *key, size_t *settled) {
   *settled = 0;
   w->t->changed |= kind != REMOVE; /* which says itself whether there was a record */
   w->t->certain |= kind == PUT;
@@ -61,7 +61,7 @@ static hf_status enter(struct work *w, bool create, hf_error *err) {
   if (status || w->dbi || !create) return status;
   size_t settled;
   status = hf__lmdb_make_dbi(w->env, w->t, w->collection, &w->dbi, err);
-  int rc = status ? 0 : passed(w, CREATE, NULL, &settled);
+  int rc = status ? 0 : after_change(w, CREATE, NULL, &settled);
   return rc ? fail(w, rc, err) : status;
 }
 
@@ -131,7 +131,7 @@ static hf_status do_put(struct work *w, void *what, hf_error *err) {
   int rc = mdb_put(w->t->mdb, w->dbi, &k, &v, MDB_RESERVE);
   if (rc == 0) {
     hf__lmdb_record_write(v.mv_data, p->put->key.id, p->put->json, p->info);
-    rc = passed(w, PUT, &p->put->key, &settled);
+    rc = after_change(w, PUT, &p->put->key, &settled);
   }
   return rc ? fail(w, rc, err) : HF_OK;
 }
@@ -161,7 +161,7 @@ static hf_status do_put_many(struct work *w, void *what, hf_error *err) {
     rc = mdb_cursor_put(c, &k, &v, MDB_RESERVE);
     if (rc) break;
     hf__lmdb_record_write(v.mv_data, p->puts[i].key.id, p->puts[i].json, &info);
-    rc = passed(w, PUT, &p->puts[i].key, &settled);
+    rc = after_change(w, PUT, &p->puts[i].key, &settled);
   }
   mdb_cursor_close(c);
   return rc ? fail(w, rc, err) : HF_OK;
@@ -191,7 +191,7 @@ static hf_status do_remove_many(struct work *w, void *what, hf_error *err) {
     int rc = w->dbi ? mdb_del(w->t->mdb, w->dbi, &k, NULL) : MDB_NOTFOUND;
     bool deleted = rc == 0;
     w->t->changed |= deleted;
-    if (deleted || rc == MDB_NOTFOUND) rc = passed(w, REMOVE, &r->keys[i], &settled);
+    if (deleted || rc == MDB_NOTFOUND) rc = after_change(w, REMOVE, &r->keys[i], &settled);
     if (rc) return fail(w, rc, err);
     r->removed += deleted || settled;
   }
@@ -223,7 +223,7 @@ static hf_status do_clear(struct work *w, void *what, hf_error *err) {
   hf_status status = enter(w, false, err);
   if (status) return status;
   int rc = w->dbi ? mdb_drop(w->t->mdb, w->dbi, 0) : 0;
-  if (rc == 0) rc = passed(w, CLEAR, NULL, &settled);
+  if (rc == 0) rc = after_change(w, CLEAR, NULL, &settled);
   return rc ? fail(w, rc, err) : HF_OK;
 }
 
@@ -250,7 +250,7 @@ static int put_aside(struct work *w, const hf_key *key, const MDB_val *record, c
   hf_slice bytes = {record->mv_data, record->mv_size};
   int rc = hf__lmdb_quarantine_keep(w->env, w->t->mdb, w->collection, key, bytes, problem);
   if (rc == 0) rc = mdb_del(w->t->mdb, w->dbi, &k, NULL);
-  return rc ? rc : passed(w, QUARANTINE, key, &settled);
+  return rc ? rc : after_change(w, QUARANTINE, key, &settled);
 }
 
 struct doubt {
@@ -297,7 +297,7 @@ static hf_status do_put_damaged(struct work *w, void *what, hf_error *err) {
   }
   if (rc == 0 || rc == MDB_NOTFOUND)
     rc = hf__lmdb_quarantine_put(w->env, w->t->mdb, w->collection, d->key, d->bytes, d->problem);
-  if (rc == 0) rc = passed(w, QUARANTINE, d->key, &settled);
+  if (rc == 0) rc = after_change(w, QUARANTINE, d->key, &settled);
   return rc ? fail(w, rc, err) : HF_OK;
 }
 

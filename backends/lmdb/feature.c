@@ -20,14 +20,17 @@ const hf__lmdb_feature *hf__lmdb_feature_find(hf_slice name) {
 
 int hf__lmdb_feature_add(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_feature *feature, bool *changed) {
   hf_buffer record = HF_BUFFER_INIT;
+  bool added = false;
   bool ok = hf_buffer_printf(&record, "{\"unknown\":") && hf_buffer_quote(&record, hf_text(feature->unknown)) &&
             hf_buffer_printf(&record, ",\"meaning\":") && hf_buffer_quote(&record, hf_text(feature->meaning)) &&
             hf_buffer_add(&record, "}", 1);
   int rc = ok ? hf__lmdb_meta_put(env, txn, META_FEATURE, hf_text(feature->name), (hf_slice){record.data, record.size},
-                                  changed)
+                                  &added)
               : ENOMEM;
   hf_buffer_free(&record);
-  return rc;
+  if (rc || !added) return rc;
+  *changed = true;
+  return feature->build ? feature->build(env, txn) : 0;
 }
 
 int hf__lmdb_feature_each(hf__lmdb_env *env, MDB_txn *txn,

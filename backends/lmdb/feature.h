@@ -18,9 +18,9 @@ typedef struct hf__lmdb_feature {
   const char *name;    /* "index" */
   const char *unknown; /* FEATURE_READ or FEATURE_REFUSE */
   const char *meaning; /* what it is, for the sentence of a version that does not know it: "indexes over members" */
-  /* Brings up to date what it keeps, after commits of a process that does not know it.  Within the write transaction,
-   * under the writer's lock; LMDB's result. */
-  int (*rebuild)(hf__lmdb_env *env, MDB_txn *txn);
+  /* Makes what it keeps out of the records, whatever there is of it: when it is turned on, and after commits of a
+   * process that does not know it.  Within the write transaction, under the writer's lock; LMDB's result. */
+  int (*build)(hf__lmdb_env *env, MDB_txn *txn);
 } hf__lmdb_feature;
 
 /* Those that this version knows; ends in NULL.  A variable, so that tests can have one of their own. */
@@ -29,8 +29,8 @@ extern const hf__lmdb_feature *const *hf__lmdb_features;
 /* The feature of this name; NULL: not known. */
 const hf__lmdb_feature *hf__lmdb_feature_find(hf_slice name);
 
-/* Notes in the transaction that the store has the feature from now on; *changed becomes true unless it had.  LMDB's
- * result. */
+/* Notes in the transaction that the store has the feature from now on, and builds it; *changed becomes true unless it
+ * had.  LMDB's result. */
 int hf__lmdb_feature_add(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_feature *feature, bool *changed);
 
 /* Calls the function for each feature that the store has, with its name and its record; ends with the first result that

@@ -11,11 +11,11 @@
 #include "feature.h"
 #include "meta.h"
 
-static int rebuild(hf__lmdb_env *env, MDB_txn *txn, hf_slice name, hf_slice record, void *arg) {
+static int build(hf__lmdb_env *env, MDB_txn *txn, hf_slice name, hf_slice record, void *arg) {
   (void)record;
   (void)arg;
   const hf__lmdb_feature *f = hf__lmdb_feature_find(name);
-  return f && f->rebuild ? f->rebuild(env, txn) : 0;
+  return f && f->build ? f->build(env, txn) : 0;
 }
 
 /* Notes that the commits from `from` to `to` are a stranger's, and how many gaps there were. */
@@ -53,7 +53,7 @@ static void warn(const hf__lmdb_env *env, uint64_t from, uint64_t to) {
 static int mend(hf__lmdb_env *env, MDB_txn *txn, uint64_t from, uint64_t to) {
   hf__lmdb_mark mark = {to + 1, env->known.changed};
   if (from > to || !mark.changed) mark.changed = to + 1; /* what it was will come again, or is lost */
-  int rc = hf__lmdb_feature_each(env, txn, rebuild, NULL);
+  int rc = hf__lmdb_feature_each(env, txn, build, NULL);
   if (rc == 0) rc = note(env, txn, from, to);
   return rc ? rc : hf__lmdb_mark_put(env, txn, &mark);
 }

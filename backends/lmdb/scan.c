@@ -88,8 +88,8 @@ static const char *check_record(const hf_scan *s, const MDB_val *k, const MDB_va
   return s->keys_only ? NULL : hf__lmdb_record_read(v, *id, text, info);
 }
 
-/* A record that the cursor has passed. */
-struct passed {
+/* A record that the cursor has seen. */
+struct seen {
   MDB_val key, value;
 };
 
@@ -100,7 +100,7 @@ enum { AHEAD = 32 };
  * Checking and copying records one by one would wait for memory at each, since their values lie all over a leaf page.
  * So the cursor runs ahead of the work, and a page is fetched whole when the cursor enters it; that halves the time of
  * a scan. */
-static size_t run_ahead(MDB_cursor *c, const hf_scan *s, uintptr_t page_size, uintptr_t *page, struct passed *out,
+static size_t run_ahead(MDB_cursor *c, const hf_scan *s, uintptr_t page_size, uintptr_t *page, struct seen *out,
                         size_t room, int *rc) {
   MDB_cursor_op step = s->reverse ? MDB_PREV : MDB_NEXT;
   size_t n = 0;
@@ -121,7 +121,7 @@ static bool has_id_prefix(hf_slice id, hf_slice prefix) {
 }
 
 /* Adds the records to the page.  *full: there was no room for all of them, or the page ends early at a damaged one. */
-static hf_status add_records(const hf_scan *s, const struct passed *records, size_t count, hf_page *page, size_t *taken,
+static hf_status add_records(const hf_scan *s, const struct seen *records, size_t count, hf_page *page, size_t *taken,
                              size_t *bytes, bool *full, hf_error *err) {
   for (size_t i = 0; i < count; i++) {
     const MDB_val *k = &records[i].key, *v = &records[i].value;
@@ -161,7 +161,7 @@ hf_status hf__lmdb_scan(void *store, void *txn, void *collection, const hf_scan 
   hf_status status = hf__lmdb_read_collection(store, txn, collection, &t, &dbi, err);
   if (status) return status;
   MDB_cursor *c = NULL;
-  struct passed records[AHEAD];
+  struct seen records[AHEAD];
   int rc = dbi ? mdb_cursor_open(t, dbi, &c) : MDB_NOTFOUND;
   if (rc == 0)
     rc = s->reverse ? seek_backward(c, s, &records[0].key, &records[0].value)

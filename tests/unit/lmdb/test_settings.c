@@ -247,18 +247,20 @@ static void no_commit_of_ours_is_a_gap(void **state) {
 
 static int rebuilt;
 static int rebuild_result;
+static bool turned_on; /* the store has it already: what calls now is a gap */
 
-static int rebuild(hf__lmdb_env *env, MDB_txn *txn) {
-  (void)env;
+static int build(hf__lmdb_env *env, MDB_txn *txn) {
   hf__lmdb_mark mark;
   assert_true(mdb_txn_id(txn) > 1);
-  assert_int_equal(hf__lmdb_mark_get(env, txn, &mark), 0);
-  assert_true(mark.commit + 1 < mdb_txn_id(txn));
+  if (turned_on) {
+    assert_int_equal(hf__lmdb_mark_get(env, txn, &mark), 0);
+    assert_true(mark.commit + 1 < mdb_txn_id(txn));
+  }
   rebuilt++;
   return rebuild_result;
 }
 
-static const hf__lmdb_feature counted = {"counted", FEATURE_READ, "counts of what there is", rebuild};
+static const hf__lmdb_feature counted = {"counted", FEATURE_READ, "counts of what there is", build};
 static const hf__lmdb_feature *const known[] = {&counted, NULL};
 
 static void what_a_stranger_leaves_is_rebuilt(void **state) {
@@ -275,7 +277,15 @@ static void what_a_stranger_leaves_is_rebuilt(void **state) {
   /* As the core would for a setting that needs the feature. */
   OK(hf__backend_lmdb.open(&(hf_location){"lmdb", path, path, "", &options}, &impl, &err));
   hf_setting_change change = {hf_text("note"), hf_text("\"n\""), "counted"};
+  rebuild_result = ENOSPC; /* one that cannot be built is not turned on */
+  FAILS(HF_FULL, hf__backend_lmdb.settings_put(impl, &change, 1, 2, &err));
+  rebuild_result = rebuilt = 0;
   OK(hf__backend_lmdb.settings_put(impl, &change, 1, 2, &err));
+  assert_int_equal(rebuilt, 1); /* out of what was there before */
+  turned_on = true;
+  OK(hf__backend_lmdb.settings_put(impl, &change, 1, 2, &err));
+  assert_int_equal(rebuilt, 1);
+  rebuilt = 0;
   change.feature = "nosuch";
   FAILS(HF_UNSUPPORTED, hf__backend_lmdb.settings_put(impl, &change, 1, 2, &err));
   hf__backend_lmdb.close(impl);
