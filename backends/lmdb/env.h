@@ -79,6 +79,7 @@ typedef struct hf__lmdb_known {
   _Atomic bool readable_only; /* unknown_feature is not empty */
   pthread_mutex_t lock;       /* the rest.  By hf__lmdb_lock_briefly(): no holder waits */
   unsigned format;
+  bool has_features;                  /* such as this version knows */
   uint64_t changed;                   /* the commit that changed any of it last, of those looked at */
   hf_options settings;                /* the defaults, and what the settings say instead */
   char unknown_feature[FEATURE_TEXT]; /* for which the store may only be read, as a text; "": none */

@@ -16,6 +16,7 @@
 #include "databases.h"
 #include "gap.h"
 #include "locks.h"
+#include "meta.h"
 #include "obey.h"
 #include "open.h"
 #include "pool.h"
@@ -42,11 +43,14 @@ static hf_status open_store(const hf_location *at, void **store, hf_error *err) 
   hf__lmdb_env *env;
   hf_status status = hf__lmdb_open(at, &env, err);
   if (status) return status;
-  if (hf__lmdb_must_obey(env)) hf__lmdb_obey(env);
+  if (env->known.format >= FORMAT_MARKED) hf__lmdb_obey(env);
   *store = env;
   hf__lmdb_txn t;
   hf_error unused; /* reading is possible all the same; the next write will say what is wrong */
-  if (hf__lmdb_has_gap(env) && !at->options->read_only && hf__lmdb_write_begin(env, &t, false, &unused) == HF_OK)
+  /* What features keep is brought up to date for who reads, though that waits for who writes; else the next write
+   * mends the gap. */
+  bool stale = hf__lmdb_has_gap(env) && env->known.has_features;
+  if (stale && !at->options->read_only && hf__lmdb_write_begin(env, &t, false, &unused) == HF_OK)
     hf__lmdb_write_abort(env, &t);
   return HF_OK;
 }

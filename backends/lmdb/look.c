@@ -30,7 +30,10 @@ static int read_feature(hf__lmdb_env *env, MDB_txn *txn, hf_slice name, hf_slice
   char unknown[16];
   (void)env;
   (void)txn;
-  if (hf__lmdb_feature_find(name)) return 0;
+  if (hf__lmdb_feature_find(name)) {
+    r->known->has_features = true;
+    return 0;
+  }
   size_t size = hf_json_member(record, "unknown", unknown, sizeof unknown);
   bool may_read = size == sizeof FEATURE_READ - 1 && memcmp(unknown, FEATURE_READ, size) == 0;
   describe(may_read ? r->known->unknown_feature : r->refused, name, record);
@@ -65,6 +68,7 @@ static hf_status read_format(hf__lmdb_env *env, MDB_txn *txn, unsigned *format, 
 static hf_status read_all(hf__lmdb_env *env, MDB_txn *txn, hf__lmdb_known *known, hf_error *err) {
   struct reading r = {.known = known};
   known->format = 0;
+  known->has_features = false;
   known->unknown_feature[0] = '\0';
   known->settings = (hf_options)HF_OPTIONS_INIT;
   hf_status status = read_format(env, txn, &known->format, err);
@@ -89,6 +93,7 @@ static hf_status look_locked(hf__lmdb_env *env, MDB_txn *txn, size_t commit, con
     hf_status status = read_all(env, txn, &fresh, err);
     if (status) return status;
     k->format = fresh.format;
+    k->has_features = fresh.has_features;
     k->settings = fresh.settings;
     k->changed = mark->changed;
     memcpy(k->unknown_feature, fresh.unknown_feature, sizeof k->unknown_feature);

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <lmdb.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sys/wait.h>
 
 #include "holdfast/backend.h"
@@ -433,6 +434,56 @@ static void settings_are_obeyed_where_the_mark_is_lost(void **state) {
   hf_store_close(store);
 }
 
+/* Has a process of its own in a write transaction, until it is killed. */
+static pid_t start_writing_as_stranger(const struct store *s) {
+  const char *directory = text_of("%s/store", s->directory);
+  int ready[2];
+  char byte;
+  assert_int_equal(pipe(ready), 0);
+  pid_t pid = fork();
+  assert_true(pid >= 0);
+  if (!pid) {
+    MDB_env *env;
+    MDB_txn *txn;
+    int rc = mdb_env_create(&env);
+    if (!rc) rc = mdb_env_open(env, directory, MDB_NOSYNC, 0666);
+    if (!rc) rc = mdb_txn_begin(env, NULL, 0, &txn);
+    if (rc || write(ready[1], "!", 1) != 1) _exit(1);
+    alarm(5);
+    for (;;) pause();
+  }
+  assert_int_equal(read(ready[0], &byte, 1), 1);
+  close(ready[0]);
+  close(ready[1]);
+  return pid;
+}
+
+static void who_reads_does_not_wait_for_a_stranger_that_writes(void **state) {
+  const struct store *s = *state;
+  hf_error err;
+  hf_persist *p = open_persist(s, "signal");
+  write_text(p, "a", "1");
+  hf_store *store = open_store(s);
+  set(store, "format", "2");
+  hf_store_close(store);
+  hf_persist_close(p);
+  as_stranger(s, put_record, &UNREADABLE);
+  pid_t stranger = start_writing_as_stranger(s);
+  int status;
+  store = open_store(s);
+  assert_int_equal(waitpid(stranger, &status, WNOHANG), 0); /* it still writes */
+  kill(stranger, SIGKILL);
+  waitpid(stranger, &status, 0);
+  warnings = 0;
+  hf_set_warning_handler(on_warning, NULL);
+  OK(hf_persist_open(hf_text("signal"), s->base, NULL, &p, &err));
+  write_text(p, "b", "1");
+  assert_int_equal(warnings, 1);
+  hf_set_warning_handler(NULL, NULL);
+  hf_store_close(store);
+  hf_persist_close(p);
+}
+
 static void a_feature_that_may_be_read_is_read_and_not_written(void **state) {
   const struct store *s = *state;
   hf_error err;
@@ -585,6 +636,7 @@ int main(void) {
       ON_LMDB(a_stranger_that_is_faster_again_and_again_keeps_us_waiting),
       ON_LMDB(settings_are_obeyed_where_commits_are_counted_again),
       ON_LMDB(settings_are_obeyed_where_the_mark_is_lost),
+      ON_LMDB(who_reads_does_not_wait_for_a_stranger_that_writes),
       ON_LMDB(a_feature_that_may_be_read_is_read_and_not_written),
       ON_LMDB(a_feature_that_must_be_known_keeps_everybody_out),
       ON_LMDB(what_a_newer_version_set_is_kept_and_shown),
