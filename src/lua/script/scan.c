@@ -7,6 +7,10 @@
  *
  * Ids must come in natural order, each once: what comes otherwise is an error that
  * shows the two ids, since paging over it would lose entities silently.
+ *
+ * For the same reason a failure never comes before the ids that were pulled before it.  What is raised of one
+ * damaged entity takes the place of its id among them, and the walk goes on after it; any other failure comes once all
+ * of them are handed out.
  */
 #include "lua/script/scan.h"
 
@@ -28,8 +32,8 @@ struct pull {
   hfL_call call;
   hfL_cursor *cursor;
   const hf_scan *scan;
-  int slot; /* of the cursor */
-  bool begin;
+  int slot;   /* of the cursor */
+  bool begin; /* the iterator is still to be made */
   size_t wanted;
 };
 
@@ -94,6 +98,16 @@ static enum place place_of(const hf_scan *scan, bool reverse, hf_slice id, hf_sl
   return c && (c > 0) != reverse ? AFTER : BEFORE;
 }
 
+/* Moves the cursor on to an order key.  False: it is not after the last one. */
+static bool move_on(hfL_cursor *c, bool reverse, hf_slice order) {
+  hf_slice last = {(const char *)c->last, c->last_size};
+  int compared = last.size ? hf__order_compare(order, last) : reverse ? -1 : 1;
+  if (reverse ? compared >= 0 : compared <= 0) return false;
+  memcpy(c->last, order.data, order.size);
+  c->last_size = order.size;
+  return true;
+}
+
 /* Takes ids from the iterator on top until there are enough. */
 static void pull_ids(lua_State *L, struct pull *p, bool reverse, size_t wanted) {
   hfL_cursor *c = p->cursor;
@@ -109,19 +123,15 @@ static void pull_ids(lua_State *L, struct pull *p, bool reverse, size_t wanted) 
     if (c->ended) return;
     hf_slice id = check_id(L, &p->call, steps + 1, number);
     if (hf__order_key(id, order, &size, NULL) != HF__ID_OK)
-      hfL_blame(L, &p->call, "yielded \"%.*s\", which is not a valid id", (int)(id.size < 200 ? id.size : 200),
-                id.data);
-    hf_slice key = {(const char *)order, size}, last = {(const char *)c->last, c->last_size};
-    int compared = last.size ? hf__order_compare(key, last) : reverse ? -1 : 1;
-    if (reverse ? compared >= 0 : compared <= 0) {
-      hf_slice before = hf__order_key_id(last);
+      hfL_blame(L, &p->call, "yielded \"%.*s\", which is not a valid id", (int)(id.size < 200 ? id.size : 200), id.data);
+    hf_slice key = {(const char *)order, size};
+    if (!move_on(c, reverse, key)) {
+      hf_slice before = hf__order_key_id((hf_slice){(const char *)c->last, c->last_size});
       hfL_blame(L, &p->call,
                 "yielded \"%.*s\" after \"%.*s\": ids must come in natural%s order, each once "
                 "(table.sort(ids, holdfast.naturalOrder))",
                 (int)id.size, id.data, (int)before.size, before.data, reverse ? ", here reverse," : "");
     }
-    memcpy(c->last, order, size);
-    c->last_size = size;
     enum place place = place_of(p->scan, reverse, id, key);
     c->ended = place == AFTER;
     if (c->ended) return;
@@ -135,7 +145,10 @@ static void pull_ids(lua_State *L, struct pull *p, bool reverse, size_t wanted) 
       json = hfL_method_json(L, &p->call, "yielded");
     }
     hf_entry *entry = hf_page_add(c->ids, id, json.data, json.size);
-    if (!entry) luaL_error(L, "not enough memory");
+    if (!entry) {
+      luaL_error(L, "not enough memory");
+      return;
+    }
     entry->info = info;
   }
 }
@@ -148,10 +161,15 @@ static void reverse_entries(hf_page *page) {
   }
 }
 
+/* Whether the iterator knows ranges, and so the way back. */
+static bool knows_ranges(const hfL_instance *e, const hfL_cursor *c) {
+  return c->with_values ? e->entry_ranges : e->ranges;
+}
+
 static int pull_body(lua_State *L) {
   struct pull *p = lua_touserdata(L, 1);
   hfL_cursor *c = p->cursor;
-  bool ranges = c->with_values ? p->call.instance->entry_ranges : p->call.instance->ranges;
+  bool ranges = knows_ranges(p->call.instance, c);
   push_iterators(L, p->call.instance);
   if (p->begin) {
     hfL_push_method(L, &p->call);
@@ -160,6 +178,7 @@ static int pull_body(lua_State *L) {
     hfL_call_for_steps(L, &p->call, !ranges ? 0 : c->with_values ? 2 : 1);
     lua_pushvalue(L, -1);
     lua_rawseti(L, 2, p->slot);
+    p->begin = false;
   } else {
     lua_rawgeti(L, 2, p->slot);
   }
@@ -175,6 +194,52 @@ static int pull_body(lua_State *L) {
     lua_rawseti(L, 2, p->slot);
   }
   return 0;
+}
+
+/* What the iterator has raised of one entity takes the place of its id.  Its text is the hf_error.  False: there is no
+ * such place. */
+static bool keep_damaged(hfL_cursor *c, const hf_scan *scan, bool reverse, const hf_error *err) {
+  hf_slice id = hf_text(err->entity_id);
+  unsigned char order[HF__ORDER_KEY_MAX];
+  size_t size;
+  if (hf__order_key(id, order, &size, NULL) != HF__ID_OK) return false;
+  hf_slice key = {(const char *)order, size};
+  if (!move_on(c, reverse, key)) return false;
+  enum place place = place_of(scan, reverse, id, key);
+  c->ended = place == BEHIND;
+  if (place != INSIDE) return true; /* told by an earlier page, or not asked for */
+  hf_entry *entry = hf_page_add(c->ids, id, (const char *)err, sizeof *err);
+  if (entry) entry->status = HF_CORRUPT;
+  return entry != NULL;
+}
+
+/* Forgets what an iterator gave that knows only the way forward and did not come to its end: of a walk back nobody
+ * knows where that begins.  What it raised first is what is wrong. */
+static void forget_pulled(hfL_cursor *c, hf_error *err) {
+  for (size_t i = 0; i < c->ids->count; i++) {
+    if (c->ids->entries[i].status != HF_CORRUPT) continue;
+    memcpy(err, c->ids->entries[i].json.data, sizeof *err);
+    break;
+  }
+  hf__page_reset(c->ids);
+}
+
+/* Pulls the next ids into the empty list of the cursor.  A failure leaves there those that come before it. */
+static hf_status pull(hfL_instance *e, hfL_cursor *c, const hf_scan *scan, bool *begin, hf_error *err) {
+  hf__page_reset(c->ids);
+  c->next = 0;
+  struct pull p = {
+      .cursor = c, .scan = scan, .slot = (int)(c - e->cursors) + 1, .begin = *begin, .wanted = scan->limit};
+  bool whole = scan->reverse && !knows_ranges(e, c), goes_on;
+  hf_status status;
+  *begin = false;
+  do {
+    status = hfL_instance_call(e, c->with_values ? HFL_ENTRIES : HFL_KEYS, pull_body, &p.call, err);
+    goes_on = status == HF_CORRUPT && !p.begin && keep_damaged(c, scan, scan->reverse && !whole, err);
+  } while (goes_on && (whole || !c->ids->count) && !c->ended);
+  if (goes_on) status = HF_OK;
+  if (status && whole) forget_pulled(c, err);
+  return status;
 }
 
 /* ---- cursors */
@@ -207,9 +272,12 @@ static hfL_cursor *find_cursor(hfL_instance *e, const hf_scan *scan, bool *begin
   return oldest;
 }
 
-/* Replaces the ids of the cursor by ids with values, in one call where the class can. */
+/* Replaces the ids of the cursor by ids with values, in one call where the class can.  Where one of them is damaged
+ * they stay without: each is read when its turn comes, and those before it are handed out. */
 static hf_status read_ahead(hfL_instance *e, hfL_cursor *c, void *txn, hf_error *err) {
   size_t n = c->ids->count;
+  for (size_t i = 0; i < n; i++)
+    if (c->ids->entries[i].status) return HF_OK;
   hf_page *values = hf_page_new();
   hf_key *keys = calloc(n, sizeof *keys);
   hf_status status = values && keys ? HF_OK : hf__no_memory(err);
@@ -218,7 +286,7 @@ static hf_status read_ahead(hfL_instance *e, hfL_cursor *c, void *txn, hf_error 
   free(keys);
   if (status) {
     hf_page_free(values);
-    return status;
+    return status == HF_CORRUPT ? HF_OK : status;
   }
   hf_page_free(c->ids);
   c->ids = values;
@@ -231,6 +299,18 @@ static bool needs_entry(const hfL_instance *e, const hf_scan *scan, const hf_inf
          hfL_instance_has(e, HFL_READ_ENTRY);
 }
 
+/* Hands out a damaged one, of which *err says what is wrong. */
+static hf_status hand_out_damaged(hf_slice id, const hf_scan *scan, hf_page *page, hf_error *err) {
+  if (!scan->report_corrupt) {
+    hf_page_fail_at(page, id);
+    return HF_CORRUPT;
+  }
+  hf_entry *entry = hf_page_add(page, id, err->message, strlen(err->message));
+  if (!entry) return hf__no_memory(err);
+  entry->status = HF_CORRUPT;
+  return HF_OK;
+}
+
 /* Adds the entity to the page.  HF_NOT_FOUND: it is gone. */
 static hf_status hand_out(hfL_instance *e, void *txn, const hf_entry *from, const hf_key *key, const hf_scan *scan,
                           hf_buffer *json, hf_page *page, hf_error *err) {
@@ -241,14 +321,11 @@ static hf_status hand_out(hfL_instance *e, void *txn, const hf_entry *from, cons
     status = hfL_script_get(NULL, txn, e, key, json, &info, err);
     text = (hf_slice){json->data, json->size};
   }
-  if (status == HF_CORRUPT && scan->report_corrupt)
-    text = (hf_slice){err->message, strlen(err->message)};
-  else if (status)
-    return status;
+  if (status == HF_CORRUPT) return hand_out_damaged(key->id, scan, page, err);
+  if (status) return status;
   hf_entry *entry = hf_page_add(page, key->id, scan->keys_only ? NULL : text.data, scan->keys_only ? 0 : text.size);
   if (!entry) return hf__no_memory(err);
   entry->info = info;
-  entry->status = status;
   return HF_OK;
 }
 
@@ -261,7 +338,6 @@ static hf_status advance(hfL_instance *e, void *txn, const hf_entry *from, const
   hf_key key = {from->id, {(const char *)at, *at_size}};
   hf_status status = hand_out(e, txn, from, &key, scan, json, page, err);
   if (page->count > before) *bytes += page->entries[before].json.size;
-  if (status == HF_CORRUPT) hf_page_fail_at(page, key.id);
   return status == HF_NOT_FOUND ? HF_OK : status;
 }
 
@@ -279,35 +355,36 @@ static hf_status scan_script(hfL_instance *e, void *txn, const hf_scan *scan, hf
                     e->class_name);
   c->with_values = !scan->keys_only && hfL_instance_has(e, HFL_ENTRIES);
   hf_buffer json = HF_BUFFER_INIT;
-  hf_status status = HF_OK;
+  hf_error raised;
+  hf_status status = HF_OK, later = HF_OK; /* of the iterator, after the ids that it gave */
   size_t bytes = 0;
   while (status == HF_OK && !is_full(page, scan, bytes)) {
-    if (c->next == c->ids->count) {
-      if (c->ended) break;
-      hf__page_reset(c->ids);
-      c->next = 0;
-      struct pull p = {
-          .cursor = c, .scan = scan, .slot = (int)(c - e->cursors) + 1, .begin = begin, .wanted = scan->limit};
-      begin = false;
-      status = hfL_instance_call(e, c->with_values ? HFL_ENTRIES : HFL_KEYS, pull_body, &p.call, err);
-      if (status == HF_OK && c->ids->count && !scan->keys_only && !c->with_values &&
-          hfL_instance_has(e, HFL_READ_MANY) && !needs_entry(e, scan, &c->ids->entries->info))
-        status = read_ahead(e, c, txn, err);
+    if (c->next < c->ids->count) {
+      const hf_entry *from = &c->ids->entries[c->next++];
+      if (from->status == HF_CORRUPT) memcpy(err, from->json.data, sizeof *err);
+      status = advance(e, txn, from, scan, &json, page, &bytes, c->at, &c->at_size, err);
       continue;
     }
-    status = advance(e, txn, &c->ids->entries[c->next++], scan, &json, page, &bytes, c->at, &c->at_size, err);
+    if (later || c->ended) break;
+    later = pull(e, c, scan, &begin, &raised);
+    if (later == HF_OK && c->ids->count && !scan->keys_only && !c->with_values && hfL_instance_has(e, HFL_READ_MANY) &&
+        !needs_entry(e, scan, &c->ids->entries->info))
+      status = read_ahead(e, c, txn, err);
   }
   hf_buffer_free(&json);
   c->busy = false;
-  if (status == HF_CORRUPT && !page->failed_at.data && *err->entity_id) /* raised by the iterator */
-    hf_page_fail_at(page, hf_text(err->entity_id));
+  if (status == HF_OK && later && c->next == c->ids->count) {
+    status = later;
+    *err = raised;
+  }
   if (c->at_size && !hf_page_resume(page, (hf_slice){(const char *)c->at, c->at_size})) status = hf__no_memory(err);
   *more = status == HF_OK && !(c->ended && c->next == c->ids->count);
-  if (!*more && status != HF_CORRUPT) c->scan_id = 0;
+  if (later || (!*more && status != HF_CORRUPT)) c->scan_id = 0; /* begun anew, it comes to the failure again */
   return status;
 }
 
-/* Over the ids of the wrapped store, with the class's own values. */
+/* Over the ids of the wrapped store, with the class's own values.  Of a damaged key the id may be any, so the store has
+ * to say which are: the class cannot read them, and would take them for removed. */
 static hf_status scan_wrapped(hfL_instance *e, void *txn, const hf_scan *scan, hf_page *page, bool *more,
                               hf_error *err) {
   hf_persist *p = e->wrapped;
@@ -315,15 +392,27 @@ static hf_status scan_wrapped(hfL_instance *e, void *txn, const hf_scan *scan, h
   if (!ids) return hf__no_memory(err);
   hf_scan keys = *scan;
   hf_buffer json = HF_BUFFER_INIT;
+  hf_error raised;
   unsigned char at[HF__ORDER_KEY_MAX];
   size_t bytes = 0, i = 0, at_size = 0;
-  keys.keys_only = true;
-  hf_status status = hf__slot_scan(p, txn, &keys, ids, more, err);
-  if (status && ids->failed_at.data) hf_page_fail_at(page, ids->failed_at);
-  while (status == HF_OK && i < ids->count && !is_full(page, scan, bytes))
-    status = advance(e, txn, &ids->entries[i++], scan, &json, page, &bytes, at, &at_size, err);
-  if (i < ids->count) *more = true;
-  if (i && !hf_page_resume(page, (hf_slice){(const char *)at, at_size})) status = hf__no_memory(err);
+  keys.keys_only = keys.report_corrupt = true;
+  hf_status status = HF_OK, later = hf__slot_scan(p, txn, &keys, ids, more, &raised);
+  while (status == HF_OK && i < ids->count && !is_full(page, scan, bytes)) {
+    const hf_entry *from = &ids->entries[i++];
+    if (from->status == HF_CORRUPT) hf__fail(err, HF_CORRUPT, "%.*s", (int)from->json.size, from->json.data);
+    status = advance(e, txn, from, scan, &json, page, &bytes, at, &at_size, err);
+  }
+  hf_slice end = {(const char *)at, at_size};
+  if (i < ids->count)
+    *more = true;
+  else if (ids->resume.data)
+    end = ids->resume;
+  if (status == HF_OK && later && i == ids->count) {
+    status = later;
+    *err = raised;
+    if (ids->failed_at.data) hf_page_fail_at(page, ids->failed_at);
+  }
+  if (end.size && !hf_page_resume(page, end)) status = hf__no_memory(err);
   hf_buffer_free(&json);
   hf_page_free(ids);
   return status;
