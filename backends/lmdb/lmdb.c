@@ -39,6 +39,19 @@ static hf_status resolve(const hf_location *at, char identity[HF_IDENTITY_MAX], 
   return HF_OK;
 }
 
+/* Whether the data file has a commit of which the lock file does not tell, so that readers do not see it.  Its writer
+ * is between the two, or was killed there: then it comes to light when somebody next takes the writer's lock. */
+static bool has_untold_commit(hf__lmdb_env *env) {
+  MDB_envinfo info;
+  MDB_txn *txn;
+  hf_error unused;
+  mdb_env_info(env->mdb, &info);
+  if (hf__lmdb_read_begin(env, &txn, &unused)) return false;
+  bool untold = mdb_txn_id(txn) < info.me_last_txnid;
+  hf__lmdb_read_end(env, txn);
+  return untold;
+}
+
 static hf_status open_store(const hf_location *at, void **store, hf_error *err) {
   hf__lmdb_env *env;
   hf_status status = hf__lmdb_open(at, &env, err);
@@ -50,7 +63,8 @@ static hf_status open_store(const hf_location *at, void **store, hf_error *err) 
   /* What features keep is brought up to date for who reads, though that waits for who writes; else the next write
    * mends the gap. */
   bool stale = hf__lmdb_has_gap(env) && env->known.has_features;
-  if (stale && !at->options->read_only && hf__lmdb_write_begin(env, &t, false, &unused) == HF_OK)
+  if (!at->options->read_only && (stale || has_untold_commit(env)) &&
+      hf__lmdb_write_begin(env, &t, false, &unused) == HF_OK)
     hf__lmdb_write_abort(env, &t);
   return HF_OK;
 }

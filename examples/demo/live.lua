@@ -43,10 +43,13 @@ end
 ---@return holdfast.PersistBase
 function Live:stored(entity) return holdfast.PersistBase(entity, self.dir .. "/store") end
 
--- Open signals by id of the entity.
+-- Open signals by id of the entity.  The last commit of a process that was killed may be in the store and its readers
+-- not told of it: a transaction sees it, whose turn comes after the dead one's.
 function Live:open()
   local rows, count = {}, 0
-  for id, row in self:stored("signal"):entries() do rows[id], count = row, count + 1 end
+  holdfast.transaction(function()
+    for id, row in self:stored("signal"):entries() do rows[id], count = row, count + 1 end
+  end)
   return rows, count
 end
 

@@ -8,6 +8,7 @@
  *   IORECORD_ROOT  the directory, absolute; paths elsewhere are left alone
  *   IORECORD_LOG   where to write the records (iorecord.h); nowhere if not set
  *   IORECORD_KILL  n: SIGKILL before the nth operation that changes something or flushes
+ *   IORECORD_KILL_AFTER  n: SIGKILL when the nth of them is done and before the program knows
  *   IORECORD_RUN   a shell command to run at that moment in place of the kill: what another program does then
  *
  * It sees calls that go through the dynamic linker: LMDB's and Holdfast's, not
@@ -131,6 +132,15 @@ static int step(char kind) {
   return look(kind);
 }
 
+/* Called when an operation is done. */
+static void done(void) {
+  static long kill_after = -1;
+  pthread_mutex_lock(&lock);
+  if (kill_after < 0) kill_after = getenv("IORECORD_KILL_AFTER") ? strtol(getenv("IORECORD_KILL_AFTER"), NULL, 10) : 0;
+  if (kill_after && operations >= kill_after) kill(getpid(), SIGKILL);
+  pthread_mutex_unlock(&lock);
+}
+
 /* Carries out `call` unless it shall fail, records it if it went well, and returns from the caller. */
 #define OPERATION(kind, type, call, good, ...)                                                                         \
   int error_ = step(kind);                                                                                             \
@@ -138,6 +148,7 @@ static int step(char kind) {
   if (!error_ || fault.late) {                                                                                         \
     result_ = (call);                                                                                                  \
     if (good) __VA_ARGS__;                                                                                             \
+    done();                                                                                                            \
   }                                                                                                                    \
   if (error_) {                                                                                                        \
     errno = error_;                                                                                                    \

@@ -69,6 +69,20 @@ end
 ---@return boolean
 function M.isUnreadable(raised) return core.isError(raised, "corrupt") or core.isError(raised, "invalid_value") end
 
+--- Brings to light the last commit of a process that was killed.  LMDB keeps that from readers where the process did
+--- not live to tell of it, until somebody next has the writer's lock, as a transaction has.  Who begins with what was
+--- before it would write over the half of it.
+---@param reads holdfast.host.Step[]  that read, one for each adapter
+---@raise io, unavailable, ...  but not for what is damaged
+function M.catchUp(reads)
+  for i, step in ipairs(reads) do
+    if hasTransactions(step.adapter) and not (i > 1 and isTogether(reads[i - 1].adapter, step.adapter)) then
+      local ok, raised = pcall(transaction, reads, i, i)
+      if not ok and not M.isUnreadable(raised) then error(raised, 0) end
+    end
+  end
+end
+
 --- Does all steps, or raises.  Then a transaction has changed nothing, but for errors after which nobody knows; without
 --- transactions the steps before the one that failed have happened.
 ---@param steps holdfast.host.Step[]

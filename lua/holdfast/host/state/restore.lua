@@ -114,12 +114,23 @@ local function reconcile(position, row, waiting, entry, when)
   return row, waiting, entry, steps
 end
 
+-- What the position is read of.
+local function catchUp(position)
+  local name, symbol = position.name, position.symbol
+  commits.catchUp {
+    { adapter = "PersistSignalAdapter", run = function() signals.readSignalData(name, symbol) end },
+    { adapter = "PersistScheduleAdapter", run = function() schedules.readScheduleData(name, symbol) end },
+    { adapter = "PersistPartialAdapter", run = function() outbox.read(symbol, name) end },
+  }
+end
+
 --- Reads what is durable, finishes what was begun, and delivers what was not.  Sets `blocked` where there is state
 --- that is not ours.
 ---@param position holdfast.host.Position
 ---@param when number
 ---@raise io, unavailable, ...  try again
 function M.position(position, when)
+  catchUp(position)
   local row, problem, kind = readRow(position, signals.readSignalData, "the signal")
   local waiting, second, secondKind = readRow(position, schedules.readScheduleData, "the scheduled signal")
   if not problem then problem, kind = second, secondKind end
