@@ -127,6 +127,10 @@ hf_status hf__persist_attach(hf_slice entity_name, const char *url, const hf__at
   return HF_OK;
 }
 
+void hf__persist_make_read_only(hf_persist *p) {
+  for (; p; p = p->wrapped) p->options.read_only = true;
+}
+
 void hf__persist_ref(hf_persist *p) { p->refs++; }
 
 static void leave_store(hf_persist *p) {
@@ -178,6 +182,7 @@ static hf_status make_ready(hf_persist *p, hf_error *err) {
     if (status) return status;
     p->store = p->wrapped->store;
     hf__store_ref(p->store);
+    p->options.read_only |= p->wrapped->options.read_only;
   }
   p->ready = status == HF_OK;
   return status;
@@ -264,7 +269,7 @@ hf_status hf__persist_enter(hf_persist *p, bool writing, void **txn, hf_error *e
     hf_status status = hf_persist_init(p, err);
     if (status) return status;
   }
-  if (__builtin_expect(writing && p->store->options.read_only, 0)) {
+  if (__builtin_expect(writing && p->options.read_only, 0)) {
     hf__fail(err, HF_READONLY, "store %s was opened read-only", p->store->url);
     hf__error_entity(err, p->name, (hf_slice){NULL, 0});
     return HF_READONLY;
@@ -291,7 +296,7 @@ static hf_status report_corrupt(hf_persist *p, void *txn, const hf_key *key, hf_
   why.message[0] = '\0';
   if (!b->quarantine || in_quarantine)
     outcome = "";
-  else if (!p->store || p->store->options.read_only)
+  else if (!p->store || p->options.read_only)
     outcome = "; it stays where it is, since the store was opened read-only";
   else if (txn)
     outcome = "; it stays where it is until it is read outside a transaction";

@@ -25,6 +25,10 @@ typedef struct hf__attachment {
 hf_status hf__persist_attach(hf_slice entity_name, const char *url, const hf__attachment *attachment, hf_persist **out,
                              hf_error *err);
 
+/* Makes the handle of a script's class read-only, and with it what the class does to the store that it wraps.  That
+ * store is opened so, unless it is open already. */
+void hf__persist_make_read_only(hf_persist *p);
+
 /* Makes a handle on a store that is open already, of which it takes a reference of its own.  The name is one that the
  * store has, or a valid one: it is not checked. */
 hf_status hf__persist_on(hf_store *store, hf_slice entity_name, hf_persist **out, hf_error *err);

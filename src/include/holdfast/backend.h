@@ -138,7 +138,8 @@ struct hf_backend {
   /* ---- handles and collections */
 
   /* For a scheme whose URLs stand for handles of another kind: makes the handle, such as by hf_persist_open() with
-   * another URL.  NULL: handles of the usual kind.  Otherwise the other slots are for whole stores (hf_store) only. */
+   * another URL.  With at->options->read_only it has to be one that refuses changes.  NULL: handles of the usual kind.
+   * Otherwise the other slots are for whole stores (hf_store) only. */
   hf_status (*handle_open)(const hf_location *at, hf_slice entity_name, hf_persist **out, hf_error *err);
 
   /* Begins to use a collection; *collection is passed to the slots below.  Cheap, creates nothing in the store, may be

@@ -10,6 +10,9 @@
  *
  * The instance is made in the runtime of the calling thread, with a handle that keeps
  * it.  So a C program opens a script as it opens any store.
+ *
+ * What the options say is for the class to say to its store, but for read_only: no change of such a handle comes to the
+ * class, and none of the class to the store that it wraps.
  */
 #include "lua/script/url.h"
 
@@ -34,6 +37,7 @@
 struct open_call {
   hf_slice name;
   const char *module, *base;
+  bool read_only;
   hf_persist **out;
 };
 
@@ -68,7 +72,9 @@ static int open_body(lua_State *L) {
   if (!p) hfL_misuse(L, "'%s': its class made no instance", c->module);
   hfL_instance *e = hfL_attached_to(p);
   if (!e) { /* a class without methods of its own: its store as it is */
-    if (hf_persist_open(p->name, p->base, &p->options, c->out, &err)) hfL_raise(L, &err);
+    hf_options options = p->options;
+    options.read_only |= c->read_only;
+    if (hf_persist_open(p->name, p->base, &options, c->out, &err)) hfL_raise(L, &err);
     return 0;
   }
   if (e->instance_ref == LUA_NOREF) {
@@ -82,6 +88,7 @@ static int open_body(lua_State *L) {
                                .wrapped = p->wrapped,
                                .base = p->base};
   if (hf__persist_attach(p->name, p->url, &attachment, c->out, &err)) hfL_raise(L, &err);
+  if (c->read_only) hf__persist_make_read_only(*c->out);
   if (attachment.store) hf__store_ref(attachment.store);
   e->refs++;
   e->handles++;
@@ -110,10 +117,12 @@ static void find_base(const char *query, char out[HFL_BASE_MAX + 2]) {
 /* What a URL means: a module, and the base of its instances. */
 struct target {
   const char *module;
+  bool read_only;
   char base[HFL_BASE_MAX + 2]; /* longer ones are refused when the instance is made */
 };
 
 static hf_status find_target(const hf_location *at, struct target *out, hf_error *err) {
+  out->read_only = at->options->read_only;
   for (const hf__script_scheme *s = hf__script_schemes; s->scheme; s++)
     if (strcmp(s->scheme, at->scheme) == 0) {
       out->module = s->module;
@@ -138,7 +147,7 @@ static hfL_state *find_state(const hf_location *at, hf_error *err) {
 
 static hf_status open_target(hfL_state *state, hf_slice name, const struct target *target, hf_persist **out,
                              hf_error *err) {
-  struct open_call c = {name, target->module, target->base, out};
+  struct open_call c = {name, target->module, target->base, target->read_only, out};
   *out = NULL;
   return hfL_state_call(state, open_body, &c, err);
 }
