@@ -379,13 +379,21 @@ describe("a PostgreSQL server in trouble", function()
     local store = fresh("?timeout=400ms", "locked")
     store:writeValue("a", 1)
     process.shell(([[cd %s; (psql -h 127.0.0.1 -p %d -U app -X -q game -c \
-      "BEGIN; UPDATE persist_locked SET data = '5'; SELECT pg_sleep(1.2)" >/dev/null 2>&1 </dev/null &)
-      sleep 0.3]]):format(temp.quote(pg.dir), pg.port))
+      "BEGIN; UPDATE persist_locked SET data = '5'; SELECT pg_sleep(60)" >/dev/null 2>&1 </dev/null &)]]):format(
+      temp.quote(pg.dir), pg.port))
+    -- In its sleep it has the lock.
+    local holder = "FROM pg_stat_activity WHERE query LIKE '%persist_locked%' AND wait_event = 'PgSleep'"
+    local limit = clock.now() + 50
+    while pg:psql("SELECT count(*) " .. holder) == "0" do
+      assert.is_true(clock.now() < limit, "psql took no lock")
+      clock.sleep(0.05)
+    end
     local seconds, err = timed(store.writeValue, store, "a", 2)
     assert.equal("timeout", err.code)
-    assert.is_true(seconds < 0.9, seconds)
-    clock.sleep(1.3)
+    assert.is_true(seconds < 20, seconds) -- and not as long as the lock is held
+    assert.equal("t", pg:psql("SELECT pg_terminate_backend(pid, 10000) " .. holder))
     store:writeValue("a", 2)
+    assert.equal(2, store:readValue("a"))
   end)
 
   it("loses no write that was acknowledged when it is killed", function()
