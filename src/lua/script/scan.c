@@ -123,7 +123,8 @@ static void pull_ids(lua_State *L, struct pull *p, bool reverse, size_t wanted) 
     if (c->ended) return;
     hf_slice id = check_id(L, &p->call, steps + 1, number);
     if (hf__order_key(id, order, &size, NULL) != HF__ID_OK)
-      hfL_blame(L, &p->call, "yielded \"%.*s\", which is not a valid id", (int)(id.size < 200 ? id.size : 200), id.data);
+      hfL_blame(L, &p->call, "yielded \"%.*s\", which is not a valid id", (int)(id.size < 200 ? id.size : 200),
+                id.data);
     hf_slice key = {(const char *)order, size};
     if (!move_on(c, reverse, key)) {
       hf_slice before = hf__order_key_id((hf_slice){(const char *)c->last, c->last_size});
@@ -206,7 +207,7 @@ static bool keep_damaged(hfL_cursor *c, const hf_scan *scan, bool reverse, const
   hf_slice key = {(const char *)order, size};
   if (!move_on(c, reverse, key)) return false;
   enum place place = place_of(scan, reverse, id, key);
-  c->ended = place == BEHIND;
+  c->ended = place == AFTER;
   if (place != INSIDE) return true; /* told by an earlier page, or not asked for */
   hf_entry *entry = hf_page_add(c->ids, id, (const char *)err, sizeof *err);
   if (entry) entry->status = HF_CORRUPT;
@@ -379,7 +380,7 @@ static hf_status scan_script(hfL_instance *e, void *txn, const hf_scan *scan, hf
   }
   if (c->at_size && !hf_page_resume(page, (hf_slice){(const char *)c->at, c->at_size})) status = hf__no_memory(err);
   *more = status == HF_OK && !(c->ended && c->next == c->ids->count);
-  if (later || (!*more && status != HF_CORRUPT)) c->scan_id = 0; /* begun anew, it comes to the failure again */
+  if (later || (!*more && status != HF_CORRUPT)) c->scan_id = 0; /* begun again, it comes to the failure again */
   return status;
 }
 
