@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --
--- Classes that are opened read-only, by an option or by their URL: every change is refused before the class hears of it,
--- and what the class does, when somebody reads, to the store around which it is, is refused as well.
+-- Classes that are opened read-only, by an option or by their URL: every change is refused before the class hears of
+-- it, and what the class does, when somebody reads, to the store around which it is, is refused as well.
 
 local core = require("holdfast.core")
 local holdfast = require("holdfast")

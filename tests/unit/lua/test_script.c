@@ -91,6 +91,24 @@ static hf_persist *open_signal(const struct fixture *f) {
   return p;
 }
 
+static void it_is_not_written_when_it_is_read_only(void **state) {
+  static const hf_item items[] = {{.id = {"b", 1}, .json = {"2", 1}}};
+  const struct fixture *f = *state;
+  hf_error err;
+  hf_persist *p;
+  hf_options options = HF_OPTIONS_INIT;
+  uint64_t removed;
+  options.read_only = true;
+  OK(hf_persist_open(hf_text("signal"), f->url, &options, &p, &err));
+  FAILS(HF_READONLY, hf_persist_write(p, hf_text("a"), hf_text("1"), NULL, NULL, &err));
+  FAILS(HF_READONLY, hf_persist_remove(p, hf_text("a"), &err));
+  FAILS(HF_READONLY, hf_persist_remove_all(p, &err));
+  FAILS(HF_READONLY, hf_persist_write_many(p, items, 1, &err));
+  FAILS(HF_READONLY, hf_persist_remove_many(p, &items[0].id, 1, &removed, &err));
+  assert_int_equal(count_of(p), 0);
+  hf_persist_close(p);
+}
+
 static void it_has_the_whole_contract(void **state) {
   hf_error err;
   hf_persist *p = open_signal(*state);
@@ -430,6 +448,8 @@ int main(void) {
       ON_WRAPPER(it_has_the_whole_contract),
       ON_OWN(it_is_checked_first),
       ON_WRAPPER(it_is_checked_first),
+      ON_OWN(it_is_not_written_when_it_is_read_only),
+      ON_WRAPPER(it_is_not_written_when_it_is_read_only),
       ON_OWN(its_errors_keep_their_codes),
       ON_WRAPPER(its_errors_keep_their_codes),
       ON_OWN(iteration_is_in_natural_order),
