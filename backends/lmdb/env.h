@@ -3,6 +3,7 @@
  * One LMDB environment, as the files of this folder share it.
  *
  *   lmdb.c           the slots
+ *   store_check.c    all pages of a store, open or not
  *   scan.c           scanning a collection
  *   change.c         all that changes a record
  *   settings.c       settings
@@ -20,7 +21,8 @@
  *   meta.c           what the store keeps of itself
  *   quarantine.c     what is unreadable
  *   env.c            which environments this process has, and what their errors say
- *   create.c, files.c, header_check.c, holders.c, filesystem.c, record.c, status.c, locks.c   each of one thing
+ *   create.c, files.c, page_check.c, boot_note.c, header_check.c, holders.c, filesystem.c, record.c, status.c,
+ *   locks.c          each of one thing
  *
  * Each calls those after it only.
  *
@@ -44,6 +46,7 @@
 
 #include "files.h"
 #include "holdfast/backend.h"
+#include "page_check.h"
 
 enum {
   READER_POOL = 32,         /* read transactions kept for reuse; also how many threads read at once without waiting */
@@ -96,6 +99,7 @@ typedef struct hf__lmdb_env {
   hf_options options; /* in force: what was said, and elsewhere what the settings say.  Changed under known.lock */
   hf__lmdb_known known;
   uint64_t obeyed; /* known.changed whose settings are in force; 0: of none yet */
+  hf__lmdb_check check; /* what opening looks at */
   int data_fd;
   uint64_t map_size;
   unsigned page_size;

@@ -26,6 +26,7 @@
 #include "scan.h"
 #include "settings.h"
 #include "snapshot.h"
+#include "store_check.h"
 #include "writer.h"
 
 /* ---- stores */
@@ -333,8 +334,11 @@ static hf_status stat_store(void *store, void *txn, void *collection, hf_buffer 
   return ok ? HF_OK : hf_error_set(err, HF_NO_MEMORY, "no memory for the statistics of %s", env->path);
 }
 
+static const char *const parameters[] = {"check", NULL};
+
 const hf_backend hf__backend_lmdb = {
     .abi_version = HF_BACKEND_ABI,
+    .parameters = parameters,
     .name = "lmdb",
     .capabilities = HF_CAP_DURABLE | HF_CAP_TRANSACTION | HF_CAP_SNAPSHOT | HF_CAP_NESTED | HF_CAP_REVISION |
                     HF_CAP_IF_ABSENT | HF_CAP_ATOMIC_BATCH | HF_CAP_QUARANTINE | HF_CAP_CHECKSUM | HF_CAP_SETTINGS,
@@ -367,4 +371,5 @@ const hf_backend hf__backend_lmdb = {
     .settings_get = hf__lmdb_settings_get,
     .settings_put = hf__lmdb_settings_put,
     .settings_options = hf__lmdb_settings_options,
+    .check = hf__lmdb_check_store,
 };

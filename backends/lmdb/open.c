@@ -15,6 +15,7 @@
 #include "header_check.h"
 #include "holders.h"
 #include "look.h"
+#include "page_check.h"
 #include "pool.h"
 
 enum { PATH_MOST = 4096 };
@@ -49,9 +50,10 @@ static void leave_standard_files(const int held[3]) {
 }
 
 /* Opens env->mdb, halving the map where the address space is limited. */
-static hf_status open_mdb(hf__lmdb_env *env, hf_error *err) {
+static hf_status open_mdb(hf__lmdb_env *env, hf__lmdb_boot_note *note, hf_error *err) {
   hf_status status = env->options.read_only ? HF_OK : hf__lmdb_reserve_lock(env->path, err);
   if (status) return status;
+  hf__lmdb_boot_note_open(env->path, note);
   for (;;) {
     int rc = mdb_env_create(&env->mdb);
     if (rc) return hf__lmdb_fail(env, rc, "make an environment", err);
@@ -118,8 +120,12 @@ static hf_status check_same_file(hf__lmdb_env *env, hf_error *err) {
 
 /* Everything that opening and reopening have in common. */
 static hf_status start(hf__lmdb_env *env, hf_error *err) {
-  hf_status status = open_mdb(env, err);
-  if (status) return status;
+  hf__lmdb_boot_note note = {NULL, NULL};
+  hf_status status = open_mdb(env, &note, err);
+  if (status) {
+    hf__lmdb_boot_note_close(&note);
+    return status;
+  }
   mdb_env_get_fd(env->mdb, &env->data_fd);
   MDB_txn *txn;
   int rc = hf__lmdb_begin_read_txn(env, &txn);
@@ -133,6 +139,7 @@ static hf_status start(hf__lmdb_env *env, hf_error *err) {
   } else {
     status = check_same_file(env, err);
     if (status == HF_OK) status = check_newest(env, txn, err);
+    if (status == HF_OK) status = hf__lmdb_check_at_open(env->path, txn, env->check, &note, err);
     if (status == HF_OK) status = open_own(env, txn, err);
     hf__lmdb_forget_seen(env);
     if (status == HF_OK) status = hf__lmdb_look(env, txn, mdb_txn_id(txn), err);
@@ -141,6 +148,7 @@ static hf_status start(hf__lmdb_env *env, hf_error *err) {
     else
       mdb_txn_commit(txn); /* keeps the handles */
   }
+  hf__lmdb_boot_note_close(&note);
   if (status) {
     mdb_env_close(env->mdb);
     env->mdb = NULL;
@@ -158,13 +166,14 @@ static hf_status start(hf__lmdb_env *env, hf_error *err) {
 }
 
 /* Looks at the data file and at who else has it, before LMDB opens it. */
-static hf_status check_place(const hf_location *at, hf_error *err) {
+static hf_status check_place(const hf_location *at, hf__lmdb_check check, hf_error *err) {
   char data[PATH_MOST];
   hf__lmdb_file file;
   hf_status status = hf__lmdb_data_path(at->path, data, sizeof data, err);
   if (status || (status = hf__lmdb_data_file(at->path, &file, err)) ||
-      (status = hf__lmdb_check_lock_file(at->path, err)) || (status = hf__lmdb_header_check(data, err)))
+      (status = hf__lmdb_check_lock_file(at->path, err)))
     return status;
+  if (check != HF__LMDB_CHECK_OFF && (status = hf__lmdb_header_check(data, err))) return status;
   if (!at->options->allow_network_fs && (status = hf__lmdb_check_filesystem(at->path, err))) return status;
   if (hf__lmdb_find_here(at->path))
     return hf_error_set(err, HF_UNAVAILABLE,
@@ -190,14 +199,16 @@ uint64_t hf__lmdb_whole_limit(uint64_t max_size) {
 }
 
 hf_status hf__lmdb_open(const hf_location *at, hf__lmdb_env **out, hf_error *err) {
-  hf_status status = check_place(at, err);
-  if (status) return status;
+  hf__lmdb_check check;
+  hf_status status = hf__lmdb_check_setting(at, &check, err);
+  if (status || (status = check_place(at, check, err))) return status;
   hf__lmdb_env *env = calloc(1, sizeof *env);
   if (!env || !(env->path = strdup(at->path))) {
     free(env);
     return hf_error_no_memory(err);
   }
   env->said = env->options = *at->options;
+  env->check = check;
   env->options.max_size = hf__lmdb_whole_limit(env->options.max_size);
   env->map_size = first_map_size(&env->options);
   env->dir_fd = -1;

@@ -77,13 +77,16 @@ static const char *leaf2_problem(struct hf__lmdb_page page, const struct hf__lmd
   return NULL;
 }
 
-/* Notes the node's bytes, of which each word may have one owner. */
-static bool take_words(unsigned char *taken, const struct hf__lmdb_node *node) {
-  for (uint32_t word = node->begin / 2; word < node->beyond / 2; word++) {
-    if (taken[word / 8] & 1U << word % 8) return false;
-    taken[word / 8] |= (unsigned char)(1U << word % 8);
+/* Whether the nodes, of which lengths[] has one for each place where one begins, follow each other from `upper` to the
+ * end of the page.  There are `count` of them, so that none begins where another does. */
+static bool fill_their_room(const uint16_t *lengths, uint32_t upper, uint32_t size, uint32_t count) {
+  uint32_t at = upper;
+  for (; at < size && count; count--) {
+    uint32_t length = lengths[(at - upper) / 2];
+    if (!length) return false;
+    at += length;
   }
-  return true;
+  return at == size && !count;
 }
 
 const char *hf__lmdb_nodes_problem(struct hf__lmdb_page page) {
@@ -91,19 +94,19 @@ const char *hf__lmdb_nodes_problem(struct hf__lmdb_page page) {
   if (head.lower < HF__LMDB_PAGE_HEAD || head.lower > head.upper || head.upper > page.size || head.lower % 2)
     return "has bounds that cannot be";
   if (head.flags & HF__LMDB_LEAF2) return leaf2_problem(page, &head);
+  if (head.upper % 2) return "has bounds that cannot be";
   bool branch = head.flags & HF__LMDB_BRANCH;
-  unsigned char taken[HF__LMDB_PAGE_SIZE_MOST / 16];
-  memset(taken, 0, page.size / 16 + 1);
-  uint32_t count = hf__lmdb_node_count(page), bytes = 0;
+  uint16_t lengths[HF__LMDB_PAGE_SIZE_MOST / 2];
+  memset(lengths, 0, page.size - head.upper);
+  uint32_t count = hf__lmdb_node_count(page);
   for (uint32_t i = 0; i < count; i++) {
     struct hf__lmdb_node node;
     const char *problem = hf__lmdb_node_at(page, i, branch, &node);
     if (problem) return problem;
     if (node.begin < head.upper || node.beyond > page.size) return "has a place outside of it";
-    if (!take_words(taken, &node)) return "has two nodes that overlap";
-    bytes += node.beyond - node.begin;
+    lengths[(node.begin - head.upper) / 2] = (uint16_t)(node.beyond - node.begin);
   }
-  return bytes == page.size - head.upper ? NULL : "has nodes that do not fill their room";
+  return fill_their_room(lengths, head.upper, page.size, count) ? NULL : "has nodes that do not fill their room";
 }
 
 static int compare_bytes(hf_slice a, hf_slice b) {

@@ -38,24 +38,26 @@ static hf_status open_all(hf__lmdb_env *env, hf_error *err) {
   }
 }
 
-hf_status hf__lmdb_snapshot_begin(hf__lmdb_env *env, hf__lmdb_txn *t, hf_error *err) {
+hf_status hf__lmdb_moment_begin(hf__lmdb_env *env, hf__lmdb_txn *t, hf_error *err) {
   *t = (hf__lmdb_txn){.kind = HF_TXN_READ};
-  hf_status status = open_all(env, err);
-  if (status) return status;
   for (int repairs = 0;; repairs++) {
     hf__lmdb_lock(&env->readers_lock);
     int rc = hf__lmdb_begin_read_txn(env, &t->mdb);
     if (rc == 0) env->snapshots++;
     pthread_mutex_unlock(&env->readers_lock);
-    if (rc == 0) {
-      status = hf__lmdb_look(env, t->mdb, mdb_txn_id(t->mdb), err);
-      if (status) hf__lmdb_snapshot_end(env, t);
-      return status;
-    }
-    status = repairs == REPAIRS_MAX ? hf__lmdb_fail(env, rc, "begin a snapshot", err)
-                                    : hf__lmdb_repair(env, rc, "begin a snapshot", err);
+    if (rc == 0) return HF_OK;
+    hf_status status = repairs == REPAIRS_MAX ? hf__lmdb_fail(env, rc, "begin a snapshot", err)
+                                              : hf__lmdb_repair(env, rc, "begin a snapshot", err);
     if (status) return status;
   }
+}
+
+hf_status hf__lmdb_snapshot_begin(hf__lmdb_env *env, hf__lmdb_txn *t, hf_error *err) {
+  hf_status status = open_all(env, err);
+  if (status || (status = hf__lmdb_moment_begin(env, t, err))) return status;
+  status = hf__lmdb_look(env, t->mdb, mdb_txn_id(t->mdb), err);
+  if (status) hf__lmdb_snapshot_end(env, t);
+  return status;
 }
 
 void hf__lmdb_snapshot_end(hf__lmdb_env *env, hf__lmdb_txn *t) {

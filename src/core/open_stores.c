@@ -168,6 +168,38 @@ hf_status hf__store_acquire(const char *base, const hf_options *options, const c
   return status;
 }
 
+static hf_status look(const hf__url *url, hf__store_fn fn, void *arg, hf_error *err) {
+  const hf_backend *backend = hf__url_backend(url);
+  char identity[HF_IDENTITY_MAX];
+  pthread_mutex_lock(&lock);
+  hf_status status = backend->resolve(&url->at, identity, err);
+  hf_store *s = status ? NULL : find_store(backend, identity);
+  if (s) {
+    s->refs++;
+    pthread_mutex_unlock(&lock);
+    status = fn(backend, &url->at, s, arg, err);
+    hf__store_release(s);
+    return status;
+  }
+  if (status == HF_OK) status = fn(backend, &url->at, NULL, arg, err);
+  pthread_mutex_unlock(&lock);
+  return status;
+}
+
+hf_status hf__store_look(const char *base, const hf_options *options, hf__store_fn fn, void *arg, hf_error *err) {
+  hf__url url;
+  hf_status status = hf__url_parse(base, options, &url, err);
+  if (status) return status;
+  url.options.must_exist = true;
+  status = look(&url, fn, arg, err);
+  if (status) {
+    hf__copy_text(err->backend, sizeof err->backend, url.at.scheme, strlen(url.at.scheme));
+    hf__error_redact(err, base);
+  }
+  hf__url_free(&url);
+  return status;
+}
+
 void hf__store_ref(hf_store *store) {
   pthread_mutex_lock(&lock);
   store->refs++;

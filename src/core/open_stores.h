@@ -40,6 +40,12 @@ hf_status hf__store_adopt(const hf_backend *backend, const char *identity, const
 /* Names the store's backend in an error that one of its slots gave, without passwords.  Returns `status`. */
 hf_status hf__store_name_backend(const hf_store *store, hf_status status, hf_error *err);
 
+/* Does something with a store whether it is open or not, and opens none: `store` of fn is NULL where it is not open in
+ * this process, and the registry is held.  HF_NOT_FOUND: there is none. */
+typedef hf_status (*hf__store_fn)(const hf_backend *backend, const hf_location *at, hf_store *store, void *arg,
+                                  hf_error *err);
+hf_status hf__store_look(const char *base, const hf_options *options, hf__store_fn fn, void *arg, hf_error *err);
+
 void hf__store_ref(hf_store *store);
 void hf__store_release(hf_store *store);
 

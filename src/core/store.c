@@ -133,6 +133,22 @@ static hf_status verify_all(struct verification *w, hf_page *names, hf_page *pag
   return status;
 }
 
+static bool pass_finding(void *arg, const hf_finding *f) {
+  struct walk *w = arg;
+  if (!f->is_damage) return true;
+  w->report->damaged++;
+  hf_slice name = f->entity_name.data ? f->entity_name : (hf_slice){"", 0};
+  if (w->fn && !w->fn(w->arg, name, NULL, f->problem, w->report)) w->stopped = true;
+  return !w->stopped;
+}
+
+/* The storage's own structure first: through a damaged one, reading may end the process, or never end. */
+static hf_status verify_structure(struct walk *w, hf_error *err) {
+  const hf_backend *b = w->store->backend;
+  hf_check_report report = {0};
+  return b->check ? b->check(NULL, w->store->impl, pass_finding, w, &report, err) : HF_OK;
+}
+
 hf_status hf_store_verify(hf_store *store, hf_slice entity_name, bool dry_run, hf_verify_fn fn, void *arg,
                           hf_verify_report *report, hf_error *err) {
   hf_error own;
@@ -152,7 +168,7 @@ hf_status hf_store_verify(hf_store *store, hf_slice entity_name, bool dry_run, h
   hf__store_ref(store); /* the callback may close the caller's handle */
   if (!names || !page)
     status = hf__no_memory(err);
-  else
+  else if ((status = verify_structure(&w, err)) == HF_OK && !w.report->damaged && !w.stopped)
     status = entity_name.data ? verify_collection(&w, entity_name, page, err) : verify_all(&w, names, page, err);
   status = hf__store_name_backend(store, status, err);
   verifying = false;

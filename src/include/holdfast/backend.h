@@ -254,6 +254,14 @@ struct hf_backend {
   /* Puts what the settings say, by hf_setting_take(), into *options, which come with the defaults.  Must not wait for a
    * transaction.  NULL: no setting stands for an option. */
   void (*settings_options)(void *store, hf_options *options);
+
+  /* ---- damage of the storage itself */
+
+  /* Looks at the structure of the storage itself, following nothing in it that it has not checked: see
+   * hf_store_check().  `store` is NULL where it is not open in this process; then the core holds its registry.
+   * *report is zero; fn may be NULL.  NULL: HF_UNSUPPORTED. */
+  hf_status (*check)(const hf_location *at, void *store, hf_check_fn fn, void *arg, hf_check_report *report,
+                     hf_error *err);
 };
 
 typedef struct hf_backend hf_backend;

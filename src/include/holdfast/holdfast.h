@@ -452,23 +452,53 @@ typedef struct hf_setting_value {
  * inside a transaction or snapshot; HF_READONLY, HF_FULL, HF_IO. */
 HF_API hf_status hf_store_settings_set(hf_store *store, const hf_setting_value *values, size_t count, hf_error *err);
 
+/* What hf_store_check() found in one place. */
+typedef struct hf_finding {
+  hf_slice entity_name; /* data NULL: it belongs to no entity name, or to all */
+  uint64_t page;        /* 0: none */
+  const char *problem;  /* a sentence, without its full stop */
+  bool is_damage;       /* false: worth knowing, and harmless */
+  uint64_t reserved[2]; /* 0 */
+} hf_finding;
+
+/* What hf_store_check() counted. */
+typedef struct hf_check_report {
+  uint64_t pages;       /* looked at */
+  uint64_t entities;    /* that they have */
+  uint64_t damaged;     /* findings that are damage */
+  uint64_t notes;       /* and others */
+  uint64_t reserved[4]; /* 0 */
+} hf_check_report;
+
+/* Called for each finding.  Return false to stop. */
+typedef bool (*hf_check_fn)(void *arg, const hf_finding *finding);
+
+/* Looks at the structure of a store, which its backend otherwise trusts: of LMDB, all pages.  It never ends the process
+ * and always comes to an end, whatever is in the file, and changes nothing.  The store need not be open, and may be one
+ * that cannot be opened; while it is not, the process opens and closes no other store, so fn must not.  Records are not
+ * looked at: hf_store_verify().  HF_OK when it has seen everything, whatever it found; HF_NOT_FOUND; HF_UNSUPPORTED:
+ * the backend has no structure to check. */
+HF_API hf_status hf_store_check(const char *base, const hf_options *options, hf_check_fn fn, void *arg,
+                                hf_check_report *report, hf_error *err);
+
 /* What hf_store_verify() counted. */
 typedef struct hf_verify_report {
   uint64_t entities;    /* looked at */
   uint64_t bytes;       /* of JSON text */
   uint64_t corrupt;     /* found unreadable in this run */
   uint64_t quarantined; /* in quarantine now, from this run and earlier ones */
-  uint64_t reserved[4]; /* 0 */
+  uint64_t damaged;     /* findings of hf_store_check(), which comes first: if there is one, no entity was read */
+  uint64_t reserved[3]; /* 0 */
 } hf_verify_report;
 
-/* Called for each unreadable entity (entry->status is HF_CORRUPT, `problem` says why), and
- * with entry NULL from time to time for progress.  Return false to stop. */
+/* Called for each unreadable entity (entry->status is HF_CORRUPT, `problem` says why), with entry NULL and a `problem`
+ * for damage of the store itself, and with both NULL from time to time for progress.  Return false to stop. */
 typedef bool (*hf_verify_fn)(void *arg, hf_slice entity_name, const hf_entry *entry, const char *problem,
                              const hf_verify_report *so_far);
 
 /* Reads every entity of one name (or, with entity_name.data NULL, of all) and checks header, checksum, key
- * and JSON.  Unreadable ones go to quarantine unless `dry_run`.  Returns HF_OK when
- * the scan completed, whatever it found. */
+ * and JSON.  Unreadable ones go to quarantine unless `dry_run`.  Before that it does what hf_store_check() does, and
+ * reads nothing where that finds damage.  Returns HF_OK when the scan completed, whatever it found. */
 HF_API hf_status hf_store_verify(hf_store *store, hf_slice entity_name, bool dry_run, hf_verify_fn fn, void *arg,
                                  hf_verify_report *report, hf_error *err);
 

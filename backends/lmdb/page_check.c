@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * When pages are walked: see page_check.h.
+ */
+#include "page_check.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "files.h"
+#include "status.h"
+
+enum { TRIES = 100, TEXT_MOST = 400 };
+
+hf_status hf__lmdb_check_setting(const hf_location *at, hf__lmdb_check *out, hf_error *err) {
+  static const char name[] = "check=";
+  static const char *const values[] = {"auto", "off", "headers", "pages"};
+  *out = HF__LMDB_CHECK_AUTO;
+  for (const char *p = at->query, *end; p && *p; p = *end ? end + 1 : end) {
+    end = p + strcspn(p, "&");
+    if (strncmp(p, name, sizeof name - 1) != 0) continue;
+    const char *value = p + sizeof name - 1;
+    size_t size = (size_t)(end - value), i = 0;
+    while (i < 4 && (strlen(values[i]) != size || memcmp(values[i], value, size) != 0)) i++;
+    if (i == 4)
+      return hf_error_set(err, HF_INVALID_ARGUMENT, "check must be auto, off, headers or pages, not '%.*s'", (int)size,
+                          value);
+    *out = (hf__lmdb_check)i;
+  }
+  return HF_OK;
+}
+
+/* The header of the transaction's commit.  False: both are of other commits already. */
+static bool find_header(const struct hf__lmdb_page_file *file, size_t commit, struct hf__lmdb_header *out) {
+  for (unsigned i = 0; i < 2; i++)
+    if (hf__lmdb_read_header(file, i, out) && out->magic == HF__LMDB_MAGIC && out->commit == commit) return true;
+  return false;
+}
+
+hf_status hf__lmdb_walk_txn(MDB_txn *txn, struct hf__lmdb_walk *walk, struct hf__lmdb_totals *totals, hf_error *err) {
+  struct hf__lmdb_page_file file;
+  struct hf__lmdb_header header;
+  int fd;
+  mdb_env_get_fd(mdb_txn_env(txn), &fd);
+  for (int i = 0; i < TRIES; i++) {
+    hf_status status = hf__lmdb_page_file_open(fd, &file, err);
+    if (status) return status;
+    if (find_header(&file, mdb_txn_id(txn), &header)) {
+      walk->file = &file;
+      walk->view = &header;
+      status = hf__lmdb_walk_run(walk, totals, err);
+      walk->file = NULL;
+      walk->view = NULL;
+      return status;
+    }
+    mdb_txn_reset(txn); /* two commits since it began */
+    int rc = mdb_txn_renew(txn);
+    if (rc) {
+      hf_error_set(err, hf__lmdb_status(rc), "cannot begin reading: %s", mdb_strerror(rc));
+      return err->status;
+    }
+  }
+  return hf_error_set(err, HF_BUSY, "others commit faster than the header can be read: try again");
+}
+
+/* What a person is told of a damaged store. */
+struct damage {
+  char first[TEXT_MOST];
+  uint64_t count;
+};
+
+static bool note_damage(void *arg, const struct hf__lmdb_finding *f) {
+  struct damage *d = arg;
+  if (!f->note && !d->count++) hf__lmdb_finding_text(f, d->first, sizeof d->first);
+  return true;
+}
+
+static hf_status walk_all(const char *dir, MDB_txn *txn, hf_error *err) {
+  struct damage damage = {"", 0};
+  struct hf__lmdb_walk walk = {.arg = &damage, .found = note_damage};
+  struct hf__lmdb_totals totals;
+  char more[64] = "";
+  hf_status status = hf__lmdb_walk_txn(txn, &walk, &totals, err);
+  hf__lmdb_walk_free(&walk);
+  if (status || !damage.count) return status;
+  if (damage.count > 1) snprintf(more, sizeof more, ", and %llu more", (unsigned long long)damage.count - 1);
+  return hf_error_set(err, HF_CORRUPT,
+                      "%s/" DATA_FILE " is damaged: %s%s; `holdfast verify` lists what is; put a backup in its place, "
+                      "or take out what is left with `holdfast rescue`",
+                      dir, damage.first, more);
+}
+
+hf_status hf__lmdb_check_at_open(const char *dir, MDB_txn *txn, hf__lmdb_check check, hf__lmdb_boot_note *note,
+                                 hf_error *err) {
+  struct stat st;
+  int fd;
+  if (check == HF__LMDB_CHECK_OFF || check == HF__LMDB_CHECK_HEADERS) return HF_OK;
+  mdb_env_get_fd(mdb_txn_env(txn), &fd);
+  if (fstat(fd, &st)) return hf_error_set(err, HF_IO, "cannot look at %s/" DATA_FILE ": %s", dir, strerror(errno));
+  bool is_new_run = hf__lmdb_boot_note_is_old(note);
+  if (check == HF__LMDB_CHECK_PAGES || st.st_size <= (is_new_run ? HF__LMDB_LARGE_FILE : HF__LMDB_SMALL_FILE)) {
+    hf_status status = walk_all(dir, txn, err);
+    if (status) return status;
+  }
+  if (is_new_run) hf__lmdb_boot_note_set(note);
+  return HF_OK;
+}

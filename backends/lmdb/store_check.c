@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Looking at all pages of a store: see store_check.h.  A store that is not open in this process gets an environment for
+ * the time of the walk, of which nothing is used but the reader's slot: opening it and beginning to read touch no page
+ * beyond the headers, which are checked before.  Where LMDB cannot open it, nobody else writes to it either, and the
+ * newest commit is walked as it is.
+ */
+#include "store_check.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "files.h"
+#include "header_check.h"
+#include "page_check.h"
+#include "snapshot.h"
+
+enum { PATH_MOST = 4096, TEXT_MOST = 400 };
+
+/* What a walk tells whoever asked. */
+struct asker {
+  hf_check_fn fn;
+  void *arg;
+  hf_check_report *report;
+};
+
+static bool tell(const struct asker *a, hf_slice name, uint64_t page, const char *text, bool damage) {
+  *(damage ? &a->report->damaged : &a->report->notes) += 1;
+  hf_finding f = {.entity_name = name, .page = page, .problem = text, .is_damage = damage};
+  return !a->fn || a->fn(a->arg, &f);
+}
+
+static bool tell_finding(void *arg, const struct hf__lmdb_finding *f) {
+  char text[TEXT_MOST];
+  hf__lmdb_finding_text(f, text, sizeof text);
+  return tell(arg, f->name, f->page == HF__LMDB_NO_PAGE ? 0 : f->page, text, !f->note);
+}
+
+static void add_totals(const struct asker *a, const struct hf__lmdb_totals *t) {
+  a->report->pages = t->branch + t->leaf + t->overflow;
+  a->report->entities = t->entries;
+}
+
+static hf_status walk_with(const struct asker *a, MDB_txn *txn, hf_error *err) {
+  struct hf__lmdb_walk walk = {.arg = (void *)(uintptr_t)a, .found = tell_finding};
+  struct hf__lmdb_totals totals;
+  hf_status status = hf__lmdb_walk_txn(txn, &walk, &totals, err);
+  hf__lmdb_walk_free(&walk);
+  if (status == HF_OK) add_totals(a, &totals);
+  return status;
+}
+
+/* Walks the newest commit of a file that nobody has open. */
+static hf_status walk_alone(const struct asker *a, const char *path, hf_error *err) {
+  struct hf__lmdb_page_file file;
+  struct hf__lmdb_header headers[2] = {{.commit = 0}};
+  struct hf__lmdb_totals totals;
+  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0) return hf_error_set(err, HF_IO, "cannot open %s: %s", path, strerror(errno));
+  hf_status status = hf__lmdb_page_file_open(fd, &file, err);
+  if (status == HF_OK) {
+    for (unsigned i = 0; i < 2; i++) hf__lmdb_read_header(&file, i, &headers[i]);
+    struct hf__lmdb_walk walk = {.file = &file,
+                                 .view = &headers[headers[1].commit > headers[0].commit],
+                                 .arg = (void *)(uintptr_t)a,
+                                 .found = tell_finding};
+    status = hf__lmdb_walk_run(&walk, &totals, err);
+    hf__lmdb_walk_free(&walk);
+    if (status == HF_OK) add_totals(a, &totals);
+  }
+  close(fd);
+  return status;
+}
+
+/* An environment for reading alone; NULL: LMDB cannot open the store. */
+static MDB_env *open_reader(const char *dir, MDB_txn **txn) {
+  MDB_env *env;
+  hf_error unused;
+  if (mdb_env_create(&env)) return NULL;
+  mdb_env_set_maxreaders(env, READERS_MAX);
+  if (hf__lmdb_reserve_lock(dir, &unused) == HF_OK && mdb_env_open(env, dir, MDB_RDONLY | MDB_NOTLS, 0666) == 0) {
+    int rc = mdb_txn_begin(env, NULL, MDB_RDONLY, txn);
+    if (rc == MDB_READERS_FULL && mdb_reader_check(env, NULL) == 0) rc = mdb_txn_begin(env, NULL, MDB_RDONLY, txn);
+    if (rc == 0) return env;
+  }
+  mdb_env_close(env);
+  return NULL;
+}
+
+static hf_status check_closed(const struct asker *a, const char *dir, hf_error *err) {
+  char path[PATH_MOST];
+  MDB_txn *txn;
+  hf_status status = hf__lmdb_data_path(dir, path, sizeof path, err);
+  if (status) return status;
+  status = hf__lmdb_header_check(path, err);
+  if (status == HF_CORRUPT) {
+    tell(a, (hf_slice){NULL, 0}, 0, err->message, true);
+    return HF_OK;
+  }
+  if (status) return status;
+  MDB_env *env = open_reader(dir, &txn);
+  if (!env) return walk_alone(a, path, err);
+  status = walk_with(a, txn, err);
+  mdb_txn_abort(txn);
+  mdb_env_close(env);
+  return status;
+}
+
+hf_status hf__lmdb_check_store(const hf_location *at, void *store, hf_check_fn fn, void *arg, hf_check_report *report,
+                               hf_error *err) {
+  struct asker asker = {fn, arg, report};
+  hf__lmdb_env *env = store;
+  hf__lmdb_txn moment;
+  if (!env) return check_closed(&asker, at->path, err);
+  hf_status status = hf__lmdb_moment_begin(env, &moment, err);
+  if (status) return status;
+  status = walk_with(&asker, moment.mdb, err);
+  hf__lmdb_snapshot_end(env, &moment);
+  return status;
+}
