@@ -3,6 +3,7 @@
  * One LMDB environment, as the files of this folder share it.
  *
  *   lmdb.c           the slots
+ *   rescue.c         what is left of a damaged store; with rescue_page.c, rescue_moved.c, rescue_ids.c
  *   store_check.c    all pages of a store, open or not
  *   scan.c           scanning a collection
  *   change.c         all that changes a record

@@ -23,6 +23,7 @@
 #include "quarantine.h"
 #include "readers.h"
 #include "record.h"
+#include "rescue.h"
 #include "scan.h"
 #include "settings.h"
 #include "snapshot.h"
@@ -372,4 +373,5 @@ const hf_backend hf__backend_lmdb = {
     .settings_put = hf__lmdb_settings_put,
     .settings_options = hf__lmdb_settings_options,
     .check = hf__lmdb_check_store,
+    .rescue = hf__lmdb_rescue,
 };

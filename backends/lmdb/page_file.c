@@ -58,16 +58,45 @@ hf_status hf__lmdb_page_file_open(int fd, struct hf__lmdb_page_file *out, hf_err
   return HF_OK;
 }
 
-bool hf__lmdb_read_header(const struct hf__lmdb_page_file *file, unsigned which, struct hf__lmdb_header *out) {
-  return read_at(file->fd, out, sizeof *out, (uint64_t)which * file->page_size) == 0;
+/* Where a page is. */
+static uint64_t place_of(const struct hf__lmdb_page_file *file, uint64_t page) {
+  for (size_t i = 0; i < file->moved_count; i++)
+    if (file->moved[i].page == page) return file->moved[i].place;
+  return page;
+}
+
+void hf__lmdb_page_file_take_tail(struct hf__lmdb_page_file *file) {
+  struct stat st;
+  if (fstat(file->fd, &st) || (uint64_t)st.st_size <= file->pages * file->page_size) return;
+  file->pages++;
+  file->has_tail = true;
+}
+
+/* Reads what there is of the last page. */
+static int read_tail(const struct hf__lmdb_page_file *file, void *out, size_t size) {
+  uint64_t at = (file->pages - 1) * file->page_size;
+  memset(out, 0, size);
+  ssize_t n = at <= INT64_MAX ? pread(file->fd, out, size, (off_t)at) : -1;
+  return n < 0 ? errno : 0;
 }
 
 int hf__lmdb_read_pages(const struct hf__lmdb_page_file *file, uint64_t page, void *out, size_t size) {
-  for (size_t i = 0; i < file->moved_count; i++)
-    if (file->moved[i].page == page) {
-      page = file->moved[i].place;
-      break;
-    }
-  if (page >= file->pages) return -1;
-  return read_at(file->fd, out, size, page * file->page_size);
+  if (!file->moved_count && !file->has_tail)
+    return page < file->pages ? read_at(file->fd, out, size, page * file->page_size) : -1;
+  char *p = out;
+  while (size) {
+    uint64_t place = place_of(file, page++);
+    size_t n = size < file->page_size ? size : file->page_size;
+    int rc = place >= file->pages                         ? -1
+             : file->has_tail && place == file->pages - 1 ? read_tail(file, p, n)
+                                                          : read_at(file->fd, p, n, place * file->page_size);
+    if (rc) return rc;
+    p += n;
+    size -= n;
+  }
+  return 0;
+}
+
+bool hf__lmdb_read_header(const struct hf__lmdb_page_file *file, unsigned which, struct hf__lmdb_header *out) {
+  return hf__lmdb_read_pages(file, which, out, sizeof *out) == 0;
 }

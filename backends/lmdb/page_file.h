@@ -14,6 +14,7 @@ struct hf__lmdb_page_file {
   int fd;
   uint32_t page_size;
   uint64_t pages; /* whole ones that the file has, or had when it was opened */
+  bool has_tail;  /* the last one is cut off, and read as if zeros followed */
   struct hf__lmdb_moved *moved;
   size_t moved_count;
 };
@@ -26,6 +27,9 @@ struct hf__lmdb_moved {
 /* Reads where the headers are, which is where the file's page size is; the descriptor stays the caller's.  HF_IO, or
  * HF_CORRUPT: neither header states a page size that can be. */
 hf_status hf__lmdb_page_file_open(int fd, struct hf__lmdb_page_file *out, hf_error *err);
+
+/* Counts a last page that is cut off among the pages.  For rescue. */
+void hf__lmdb_page_file_take_tail(struct hf__lmdb_page_file *file);
 
 /* Reads a header page; false: it cannot be read. */
 bool hf__lmdb_read_header(const struct hf__lmdb_page_file *file, unsigned which, struct hf__lmdb_header *out);

@@ -262,6 +262,10 @@ struct hf_backend {
    * *report is zero; fn may be NULL.  NULL: HF_UNSUPPORTED. */
   hf_status (*check)(const hf_location *at, void *store, hf_check_fn fn, void *arg, hf_check_report *report,
                      hf_error *err);
+
+  /* Hands out what is left of a store that is not open, see hf_store_rescue().  *report is zero.  NULL:
+   * HF_UNSUPPORTED. */
+  hf_status (*rescue)(const hf_location *at, hf_rescue_fn fn, void *arg, hf_rescue_report *report, hf_error *err);
 };
 
 typedef struct hf_backend hf_backend;

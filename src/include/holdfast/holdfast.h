@@ -481,6 +481,43 @@ typedef bool (*hf_check_fn)(void *arg, const hf_finding *finding);
 HF_API hf_status hf_store_check(const char *base, const hf_options *options, hf_check_fn fn, void *arg,
                                 hf_check_report *report, hf_error *err);
 
+/* How sure it is that what was found in a damaged store is of its present state. */
+typedef enum hf_rescue_kind {
+  HF_RESCUE_PRESENT, /* the tree reaches it */
+  HF_RESCUE_CUT_OFF, /* the damage cut it off: nothing gave its place back, so it is present, under this entity name */
+  HF_RESCUE_APART,   /* the same, but the entity name cannot be told */
+  HF_RESCUE_DAMAGED, /* present, and unreadable: `json` has its bytes */
+  HF_RESCUE_OLD /* on room that was given back: an older version, or removed since.  Never to be restored unasked */
+} hf_rescue_kind;
+
+/* One record that was found. */
+typedef struct hf_rescued {
+  hf_rescue_kind kind;
+  hf_slice entity_name; /* data NULL: unknown */
+  hf_slice id;
+  hf_slice json;
+  hf_info info;
+  uint64_t page;        /* where */
+  uint64_t reserved[4]; /* 0 */
+} hf_rescued;
+
+/* What hf_store_rescue() went by. */
+typedef struct hf_rescue_report {
+  uint64_t commit;      /* whose state it is; 0: no header was left */
+  bool newest_lost;     /* a newer commit's header is damaged: what it changed is among the old */
+  bool free_list_lost;  /* what was cut off cannot be told from what was removed: it is among the old */
+  uint64_t found[5];    /* by kind */
+  uint64_t reserved[4]; /* 0 */
+} hf_rescue_report;
+
+/* Called for each record.  Return false to stop. */
+typedef bool (*hf_rescue_fn)(void *arg, const hf_rescued *record);
+
+/* Reads what is left of a damaged store, without opening it, and hands it out: first what is present, by page; old
+ * records last, each id once.  Checksums hold for all but HF_RESCUE_DAMAGED.  Changes nothing.  HF_BUSY: somebody has
+ * the store open; HF_NOT_FOUND; HF_UNSUPPORTED: the backend cannot. */
+HF_API hf_status hf_store_rescue(const char *base, hf_rescue_fn fn, void *arg, hf_rescue_report *report, hf_error *err);
+
 /* What hf_store_verify() counted. */
 typedef struct hf_verify_report {
   uint64_t entities;    /* looked at */

@@ -23,6 +23,8 @@ SIZE(hf_entry, 88);
 SIZE(hf_item, 48);
 SIZE(hf_finding, 56);
 SIZE(hf_check_report, 64);
+SIZE(hf_rescued, 128);
+SIZE(hf_rescue_report, 88);
 SIZE(hf_verify_report, 64);
 SIZE(hf_adapter_info, 56);
 SIZE(hf_adapter_place, 8256);
@@ -44,8 +46,8 @@ SIZE(hf_key, 32);
 SIZE(hf_put, 48);
 
 /* Filled by backends: a slot more comes at the end; another order of those that there are raises HF_BACKEND_ABI. */
-SIZE(hf_backend, 304);
-_Static_assert(offsetof(hf_backend, check) + sizeof(void *) == sizeof(hf_backend),
+SIZE(hf_backend, 312);
+_Static_assert(offsetof(hf_backend, rescue) + sizeof(void *) == sizeof(hf_backend),
                "hf_backend ends in a gap");
 
 /* ---- callers of other versions */

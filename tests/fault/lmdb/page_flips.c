@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Damage to a data file, in turn: each bit flipped, each page zeroed, filled with ones, exchanged for another one, the
+ * file cut at each sector.  For each a child checks the store, opens it, reads, loops, counts, writes, and reads again
+ * what it wrote, from another opening.  It may be told that the store is damaged; it may not be ended by a signal, nor
+ * go on for ever, nor be given a wrong value.
+ *
+ * Before that, what is left is rescued: nearly all of the records of which no byte was touched, under their names, and
+ * nothing that had been removed.
+ *
+ *   page_flips DIR [STEP [FROM]]   every STEP-th bit (1: all) from FROM on; prints how often came what
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "holdfast/holdfast.h"
+
+enum { IDS = 36, PAGE = 4096, KEPT = 30, HANG_S = 10, CHANGED = 4, REMOVED = 2 };
+
+static const char *const names[2] = {"signal", "risk"};
+static char ids[IDS][16];
+static char *values[IDS];
+static char base[4000], data_path[4100], lock_path[4100];
+
+#define NEED(condition)                                                                                                \
+  do {                                                                                                                 \
+    if (!(condition)) {                                                                                                \
+      fprintf(stderr, "FAIL: line %d: %s\n", __LINE__, #condition);                                                    \
+      exit(1);                                                                                                         \
+    }                                                                                                                  \
+  } while (0)
+
+/* ---- the store */
+
+static void make_values(void) {
+  srand(7);
+  for (int i = 0; i < IDS; i++) {
+    snprintf(ids[i], sizeof ids[i], "id-%d", i);
+    int size = i == 10 ? 9000 : i == 11 ? 5000 : 120 + rand() % 160; /* two do not fit into a page */
+    values[i] = malloc((size_t)size + 64);
+    int n = sprintf(values[i], "{\"n\":%d,\"t\":\"", i);
+    for (int k = 0; k < size; k++) values[i][n + k] = (char)('a' + rand() % 26);
+    strcpy(values[i] + n + size, "\"}");
+  }
+}
+
+static bool is_of(int i, int name) { return i % 2 == name; }
+
+/* Each name has its half; those from KEPT on were in the other one, too, and were removed there. */
+static void build(void) {
+  hf_error err;
+  for (int name = 0; name < 2; name++) {
+    hf_persist *p;
+    NEED(hf_persist_open(hf_text(names[name]), base, NULL, &p, &err) == HF_OK);
+    for (int i = 0; i < IDS; i++)
+      if (is_of(i, name) || i >= KEPT)
+        NEED(hf_persist_write(p, hf_text(ids[i]), hf_text(values[i]), NULL, NULL, &err) == HF_OK);
+    for (int i = KEPT; i < IDS; i++)
+      if (!is_of(i, name)) NEED(hf_persist_remove(p, hf_text(ids[i]), &err) == HF_OK);
+    hf_persist_close(p);
+  }
+}
+
+/* ---- what a child sees, in memory that its parent shares */
+
+enum {
+  REPORTED = 1,
+  REFUSED = 2,
+  MISSING = 4,      /* an entity is not there, and nothing was said */
+  COUNTED = 8,      /* count() is wrong */
+  AFTER = 16,       /* after a write all is not as it should be */
+  WRONG_VALUE = 32, /* something was read that is no entity's value */
+  VERIFIED = 64     /* verify tells of something */
+};
+static volatile int *seen; /* then what rescue did: */
+enum { HELD = 1, RESCUED, REVIVED, OLDER, SEEN };
+
+/* The file as it was, and where each record is in it, with the id before it. */
+static unsigned char *good;
+static size_t good_size;
+static struct {
+  size_t at, size;
+  size_t leaf; /* of one whose value is elsewhere: the page that has its id; otherwise 0 */
+} places[IDS];
+
+static const char *value_of(int i, int name, bool after) {
+  if (after && i == REMOVED + name) return NULL;
+  return after && i == CHANGED + name ? "{\"changed\":true}" : values[i];
+}
+
+static int id_of(hf_slice id, int name) {
+  for (int i = 0; i < IDS; i++)
+    if (is_of(i, name) && id.size == strlen(ids[i]) && memcmp(id.data, ids[i], id.size) == 0) return i;
+  return -1;
+}
+
+static bool same(const char *json, size_t size, const char *expected) {
+  return expected && size == strlen(expected) && memcmp(json, expected, size) == 0;
+}
+
+static int look_up(hf_persist *p, int name, bool after) {
+  hf_error err;
+  hf_buffer json = HF_BUFFER_INIT;
+  int found = 0;
+  for (int i = 0; i < IDS; i++) {
+    const char *expected = value_of(i, name, after);
+    if (!is_of(i, name) || !expected) continue;
+    hf_status status = hf_persist_read(p, hf_text(ids[i]), &json, NULL, &err);
+    if (status == HF_OK)
+      found |= same(json.data, json.size, expected) ? 0 : WRONG_VALUE;
+    else
+      found |= status == HF_NOT_FOUND ? MISSING : REPORTED;
+  }
+  hf_buffer_free(&json);
+  return found;
+}
+
+static int loop(hf_persist *p, int name, bool after) {
+  hf_error err;
+  hf_iter *it;
+  const hf_entry *entry;
+  bool met[IDS] = {false};
+  int found = 0;
+  if (hf_iter_open(p, NULL, &it, &err)) return REPORTED;
+  for (int steps = 0; steps < 100000; steps++) {
+    hf_status status = hf_iter_next(it, &entry, &err);
+    if (status) found |= REPORTED;
+    if (status == HF_CORRUPT) continue;
+    if (status || !entry) break;
+    if (after && entry->id.size == 7 && memcmp(entry->id.data, "new-one", 7) == 0) continue;
+    int i = id_of(entry->id, name);
+    if (i < 0 || met[i] || !same(entry->json.data, entry->json.size, value_of(i, name, after))) found |= WRONG_VALUE;
+    if (i >= 0) met[i] = true;
+  }
+  hf_iter_close(it);
+  for (int i = 0; i < IDS; i++)
+    if (is_of(i, name) && !met[i] && value_of(i, name, after)) found |= MISSING;
+  return found;
+}
+
+static int read_all(hf_persist *p, int name, bool after) {
+  hf_error err;
+  uint64_t count, expected = IDS / 2;
+  int found = look_up(p, name, after) | loop(p, name, after);
+  hf_status status = hf_persist_count(p, &count, &err);
+  if (status) return found | REPORTED;
+  return found | (count != expected ? COUNTED : 0); /* one was added, and one removed */
+}
+
+static int change_all(hf_persist *p, int name) {
+  hf_error err;
+  if (hf_persist_write(p, hf_text("new-one"), hf_text("{}"), NULL, NULL, &err)) return REPORTED;
+  if (hf_persist_write(p, hf_text(ids[CHANGED + name]), hf_text("{\"changed\":true}"), NULL, NULL, &err))
+    return REPORTED;
+  return hf_persist_remove(p, hf_text(ids[REMOVED + name]), &err) ? REPORTED : 0;
+}
+
+static hf_persist *open_name(int name) {
+  hf_error err;
+  hf_persist *p;
+  if (hf_persist_open(hf_text(names[name]), base, NULL, &p, &err)) _exit(99);
+  if (hf_persist_init(p, &err) == HF_OK) return p;
+  *seen |= REFUSED;
+  _exit(0);
+}
+
+static void verify(void) {
+  hf_error err;
+  hf_store *store;
+  hf_verify_report report;
+  if (hf_store_open(base, NULL, &store, &err)) {
+    *seen |= REPORTED;
+    return;
+  }
+  hf_status status = hf_store_verify(store, (hf_slice){NULL, 0}, true, NULL, NULL, &report, &err);
+  if (status || report.damaged || report.corrupt) *seen |= VERIFIED;
+  hf_store_close(store);
+}
+
+/* ---- what rescue brings back */
+
+static bool note_rescued(void *arg, const hf_rescued *r) {
+  bool *rescued = arg;
+  if (r->kind > HF_RESCUE_CUT_OFF) return true;
+  int name = r->entity_name.size == 4, i = id_of(r->id, name);
+  if (i < 0)
+    seen[REVIVED]++;
+  else if (rescued[i] || !same(r->json.data, r->json.size, values[i]))
+    *seen |= WRONG_VALUE;
+  else
+    rescued[i] = true;
+  return true;
+}
+
+static bool remember_place(void *arg, const hf_rescued *r) {
+  (void)arg;
+  if (r->kind != HF_RESCUE_PRESENT) return true;
+  int i = id_of(r->id, r->entity_name.size == 4);
+  NEED(i >= 0);
+  bool big = r->json.size > PAGE / 2;
+  size_t from = big ? 0 : r->page * PAGE;
+  const unsigned char *text = memmem(good + from, good_size - from, r->json.data, r->json.size);
+  NEED(text);
+  size_t before = big ? 24 : 24 + r->id.size; /* the record's header; the id of a big one is elsewhere */
+  places[i].at = (size_t)(text - good) - before;
+  places[i].size = before + r->json.size;
+  places[i].leaf = big ? r->page : 0;
+  return true;
+}
+
+/* Whether no byte of the record was touched; pages that were exchanged still have theirs. */
+static bool is_held(int i, const unsigned char *image, size_t size, bool exchanged) {
+  size_t at = places[i].at, n = places[i].size;
+  size_t leaf = places[i].leaf * PAGE;
+  if (leaf && (leaf + PAGE > size || (!exchanged && memcmp(image + leaf, good + leaf, PAGE) != 0))) return false;
+  return at + n <= size && (exchanged || memcmp(image + at, good + at, n) == 0);
+}
+
+static void rescue_store(const unsigned char *image, size_t size, bool exchanged) {
+  hf_error err;
+  hf_rescue_report report;
+  bool rescued[IDS] = {false};
+  int removed = 0;
+  hf_status status = hf_store_rescue(base, note_rescued, rescued, &report, &err);
+  if (status == HF_CORRUPT) return; /* neither header is left */
+  if (status) _exit(98);
+  if (report.newest_lost) removed = 1; /* the last commit removed one, of which the one before knows nothing */
+  if (seen[REVIVED] <= removed) seen[OLDER] = seen[REVIVED], seen[REVIVED] = 0;
+  for (int i = 0; i < IDS; i++) {
+    bool held = is_held(i, image, size, exchanged);
+    if (report.free_list_lost) held = rescued[i]; /* what was cut off cannot be told from what was removed */
+    seen[HELD] += held;
+    seen[RESCUED] += held && rescued[i];
+  }
+}
+
+/* As it is; then, where nothing was wrong, after writes, and when it was opened again. */
+static void use_store(void) {
+  hf_error err;
+  hf_check_report report;
+  if (hf_store_check(base, NULL, NULL, NULL, &report, &err) || report.damaged) *seen |= REPORTED;
+  for (int round = 0; round < 3 && !(round && *seen); round++) {
+    hf_persist *p[2] = {open_name(0), open_name(1)};
+    for (int name = 0; name < 2 && round == 1; name++) *seen |= change_all(p[name], name);
+    for (int name = 0; name < 2 && !(round && *seen & REPORTED); name++) {
+      int found = read_all(p[name], name, round > 0);
+      *seen |= round && found & (MISSING | COUNTED) ? AFTER : found;
+    }
+    for (int name = 0; name < 2; name++) hf_persist_close(p[name]);
+    if (round == 0) verify();
+  }
+  _exit(0);
+}
+
+/* ---- one run after the other */
+
+enum { RIGHT, TOLD, HIDDEN, SILENT, COUNT_ONLY, LATER, WRONG, SIGNALLED, HUNG, OUTCOMES };
+static const char *const outcomes[OUTCOMES] = {"right",
+                                               "reported",
+                                               "missing until verify tells",
+                                               "silently missing",
+                                               "wrong count",
+                                               "after writes",
+                                               "wrong values",
+                                               "signals",
+                                               "hangs"};
+static unsigned long tried, counts[OUTCOMES];
+
+static void put_image(const unsigned char *image, size_t size) {
+  int fd = open(data_path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  NEED(fd >= 0 && write(fd, image, size) == (ssize_t)size);
+  close(fd);
+}
+
+static int classify(int result) {
+  if (WIFSIGNALED(result)) return WTERMSIG(result) == SIGALRM ? HUNG : SIGNALLED;
+  NEED(WEXITSTATUS(result) == 0);
+  if (*seen & WRONG_VALUE) return WRONG;
+  if (*seen & (REPORTED | REFUSED)) return TOLD;
+  if (*seen & MISSING) return *seen & VERIFIED ? HIDDEN : SILENT;
+  return *seen & AFTER ? LATER : *seen & COUNTED ? COUNT_ONLY : *seen & VERIFIED ? TOLD : RIGHT;
+}
+
+static struct {
+  const char *what;
+  unsigned long held, rescued, revived;
+} rows[8];
+
+/* The row of a kind of damage. */
+static int row_of(const char *what) {
+  int i = 0;
+  while (rows[i].what && strcmp(rows[i].what, what) != 0) i++;
+  rows[i].what = what;
+  return i;
+}
+
+static void try(const unsigned char *image, size_t size, const char *what, unsigned long where) {
+  int result, row = row_of(what);
+  put_image(image, size);
+  for (int i = 0; i < SEEN; i++) seen[i] = 0;
+  pid_t child = fork();
+  if (child == 0) {
+    alarm(HANG_S);
+    rescue_store(image, size, strstr(what, "exchanged") != NULL);
+    use_store();
+  }
+  NEED(waitpid(child, &result, 0) == child);
+  int outcome = classify(result);
+  tried++;
+  counts[outcome]++;
+  rows[row].held += (unsigned long)seen[HELD];
+  rows[row].rescued += (unsigned long)seen[RESCUED];
+  rows[row].revived += (unsigned long)seen[REVIVED];
+  if (seen[RESCUED] < seen[HELD] || seen[REVIVED])
+    printf("rescued %d of %d, revived %d: %s %lu\n", seen[RESCUED], seen[HELD], seen[REVIVED], what, where);
+  if (outcome > HIDDEN) printf("%s: %s %lu\n", outcomes[outcome], what, where);
+  if (outcome >= SIGNALLED) unlink(lock_path);
+}
+
+static void flip_bits(unsigned long step, unsigned long from) {
+  size_t size = good_size;
+  unsigned char *image = malloc(size);
+  memcpy(image, good, size);
+  for (unsigned long bit = from; bit < size * 8; bit += step) {
+    image[bit / 8] ^= (unsigned char)(1U << bit % 8);
+    try(image, size, "bit", bit);
+    image[bit / 8] = good[bit / 8];
+  }
+  free(image);
+}
+
+static void spoil_pages(void) {
+  size_t size = good_size;
+  unsigned char *image = malloc(size);
+  size_t pages = size / PAGE;
+  for (size_t p = 0; p < pages; p++) {
+    memcpy(image, good, size);
+    memset(image + p * PAGE, 0, PAGE);
+    try(image, size, "zeroed page", p);
+    memset(image + p * PAGE, 0xFF, PAGE);
+    try(image, size, "page of ones", p);
+    for (size_t q = p + 1; q < pages; q++) {
+      memcpy(image, good, size);
+      memcpy(image + p * PAGE, good + q * PAGE, PAGE);
+      memcpy(image + q * PAGE, good + p * PAGE, PAGE);
+      try(image, size, "exchanged pages", p * 1000 + q);
+    }
+  }
+  for (size_t cut = 0; cut < size; cut += 512) try(good, cut, "cut at", cut);
+  free(image);
+}
+
+int main(int argc, char **argv) {
+  NEED(argc >= 2);
+  snprintf(base, sizeof base, "%s/store", argv[1]);
+  snprintf(data_path, sizeof data_path, "%s/data.mdb", base);
+  snprintf(lock_path, sizeof lock_path, "%s/lock.mdb", base);
+  unsigned long step = argc > 2 ? strtoul(argv[2], NULL, 10) : 1, from = argc > 3 ? strtoul(argv[3], NULL, 10) : 0;
+  setvbuf(stdout, NULL, _IOLBF, 0);
+  make_values();
+  pid_t builder = fork(); /* this process opens no store, so that its children may */
+  int result;
+  if (builder == 0) {
+    build();
+    exit(0);
+  }
+  NEED(step && waitpid(builder, &result, 0) == builder && result == 0);
+  seen = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  struct stat st;
+  int fd = open(data_path, O_RDONLY);
+  NEED(fd >= 0 && fstat(fd, &st) == 0 && seen != MAP_FAILED);
+  good_size = (size_t)st.st_size;
+  good = malloc(good_size);
+  NEED(good && read(fd, good, good_size) == (ssize_t)good_size);
+  close(fd);
+  NEED(hf_store_rescue(base, remember_place, NULL, NULL, NULL) == HF_OK);
+  try(good, good_size, "no damage", 0);
+  NEED(counts[RIGHT] == 1);
+  flip_bits(step, from);
+  spoil_pages();
+  bool enough = true;
+  for (int i = 0; rows[i].what; i++) {
+    printf("%s: rescued %lu of %lu, revived %lu\n", rows[i].what, rows[i].rescued, rows[i].held, rows[i].revived);
+    enough &= rows[i].rescued * 100 >= rows[i].held * 99 && !rows[i].revived;
+  }
+  printf("%zu pages, tried %lu:", good_size / PAGE, tried);
+  for (int i = 0; i < OUTCOMES; i++) printf(" %s %lu%s", outcomes[i], counts[i], i + 1 < OUTCOMES ? "," : "\n");
+  return !enough || counts[SIGNALLED] || counts[HUNG] || counts[WRONG] || counts[LATER] || counts[SILENT] > tried / 1000
+             ? 1
+             : 0;
+}
