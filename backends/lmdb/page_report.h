@@ -26,7 +26,7 @@ enum hf__lmdb_soundness {
   HF__LMDB_STRAY    /* it cannot be read, or is another one, or belongs elsewhere */
 };
 
-/* A branch or leaf, as the walk came to it. */
+/* A branch or leaf, as the walk came to it; page HF__LMDB_NO_PAGE: a tree that it cannot enter. */
 struct hf__lmdb_visit {
   uint64_t page;
   enum hf__lmdb_tree_kind kind;

@@ -114,7 +114,20 @@ static bool enter_page(struct hf__lmdb_tree_walk *t, struct level *at, bool leaf
   return true;
 }
 
+/* Shows that a tree, or all of what one has below its root, cannot be come to. */
+static void visit_nothing(struct hf__lmdb_tree_walk *t) {
+  struct level nothing = {.page = HF__LMDB_NO_PAGE};
+  visit(t, &nothing, false, false, HF__LMDB_STRAY);
+}
+
 /* ---- what is in leaves */
+
+/* Tells that what should be the record of a tree is none. */
+static void tell_no_tree(struct hf__lmdb_tree_walk *t, uint64_t page, hf_slice key) {
+  struct hf__lmdb_tree_walk absent = {t->state, t->tree, HF__LMDB_NAMED, key, 0, 0, 0, 0, 0, 0};
+  hf__lmdb_tell(t, page, "has a value where the record of a tree belongs");
+  if (t->kind == HF__LMDB_MAIN) visit_nothing(&absent);
+}
 
 /* A record of a tree, in a node of the main tree or, for the values under one key, of a named one. */
 static void check_tree_record(struct hf__lmdb_tree_walk *t, uint64_t page, const struct hf__lmdb_node *node,
@@ -122,7 +135,7 @@ static void check_tree_record(struct hf__lmdb_tree_walk *t, uint64_t page, const
   struct hf__lmdb_tree tree;
   uint64_t entries = 0;
   if (node->value.size != sizeof tree || node->flags & HF__LMDB_NODE_BIG) {
-    hf__lmdb_tell(t, page, "has a record of a tree that is none");
+    tell_no_tree(t, page, node->key);
     return;
   }
   memcpy(&tree, node->value.data, sizeof tree);
@@ -130,7 +143,7 @@ static void check_tree_record(struct hf__lmdb_tree_walk *t, uint64_t page, const
   if (named) t->state->totals->trees++;
   walk_tree(t->state, &tree, kind, named ? node->key : t->name, named ? tree.flags : t->order, &entries);
   t->entries += named ? 1 : entries;
-  if (named) t->state->totals->entries += entries;
+  if (named && node->key.data[0] != '\001') t->state->totals->entries += entries;
 }
 
 /* Several values of one key, on a page within the node. */
@@ -154,9 +167,14 @@ static void check_value(struct hf__lmdb_tree_walk *t, uint64_t page, const struc
   t->entries++;
 }
 
-/* Our own values in the main tree begin with a byte that no name has, and are no trees. */
-static bool is_own_value(const struct hf__lmdb_node *node) {
-  return node->key.size && node->key.data[0] == '\001' && node->size != sizeof(struct hf__lmdb_tree);
+/* Whether a value is the record of a tree, but for its flag: programs may have values of their own in the main tree. */
+static bool is_like_tree(const struct hf__lmdb_tree_walk *t, const struct hf__lmdb_node *node) {
+  struct hf__lmdb_tree tree;
+  if (node->value.size != sizeof tree) return false;
+  memcpy(&tree, node->value.data, sizeof tree);
+  bool is_empty_tree = tree.root == HF__LMDB_NO_PAGE && !tree.depth;
+  return is_empty_tree || (tree.depth && tree.depth <= HF__LMDB_DEPTH_MOST && tree.root >= HF__LMDB_FIRST_PAGE &&
+                           tree.root <= t->state->walk->view->last_page);
 }
 
 static void check_node(struct hf__lmdb_tree_walk *t, uint64_t page, const struct hf__lmdb_node *node) {
@@ -170,10 +188,10 @@ static void check_node(struct hf__lmdb_tree_walk *t, uint64_t page, const struct
   case HF__LMDB_MAIN:
     if (tree && !dup)
       check_tree_record(t, page, node, HF__LMDB_NAMED);
-    else if (!tree && !dup && is_own_value(node))
+    else if (!tree && !dup && !is_like_tree(t, node))
       check_value(t, page, node);
     else
-      hf__lmdb_tell(t, page, "has a value where the record of a tree belongs");
+      tell_no_tree(t, page, node->key);
     return;
   default:
     if ((tree || dup) && !(dup_sort && dup))
@@ -258,11 +276,14 @@ static void walk_root(struct hf__lmdb_tree_walk *t) {
   const struct hf__lmdb_tree *tree = t->tree;
   struct way *way;
   if (tree->root == HF__LMDB_NO_PAGE) {
-    if (!is_empty(tree)) hf__lmdb_tell(t, HF__LMDB_NO_PAGE, "counts what a tree without a root cannot have");
+    if (is_empty(tree)) return;
+    hf__lmdb_tell(t, HF__LMDB_NO_PAGE, "counts what a tree without a root cannot have");
+    visit_nothing(t);
     return;
   }
   if (!tree->depth || tree->depth > HF__LMDB_DEPTH_MOST) {
     hf__lmdb_tell(t, HF__LMDB_NO_PAGE, "has a depth that cannot be");
+    visit_nothing(t);
     return;
   }
   way = calloc(1, sizeof *way);

@@ -51,6 +51,7 @@ struct rescue {
   uint32_t name_count;
   struct gap *gaps;
   size_t gap_count;
+  uint64_t stated; /* entities, by the records of the named trees */
   hf__lmdb_ids given, replaced, old;
   unsigned char *bytes; /* a page */
   hf_rescue_fn fn;
@@ -87,7 +88,8 @@ static void emit(struct rescue *r, hf_rescue_kind kind, uint32_t name, uint64_t 
 
 /* Hands out what is present, each id of a name once. */
 static void emit_present(struct rescue *r, hf_rescue_kind kind, uint32_t name, uint64_t page, const hf__lmdb_found *f) {
-  uint64_t *number = hf__lmdb_ids_at(&r->given, name, f->id);
+  uint32_t tag = name ? name : NAMES_MOST + (uint32_t)page; /* without a name, each page is a collection of its own */
+  uint64_t *number = hf__lmdb_ids_at(&r->given, tag, f->id);
   if (!number) {
     r->out_of_memory = true;
     return;
@@ -167,6 +169,20 @@ static void add_gap(struct rescue *r, const struct hf__lmdb_visit *v) {
   if (v->upper.size) memcpy(g->upper, v->upper.data, v->upper.size);
 }
 
+/* How many entities the trees say they have, of which the page has the records. */
+static uint64_t stated_in(struct hf__lmdb_page page) {
+  uint64_t sum = 0;
+  uint32_t count = hf__lmdb_node_count(page);
+  for (uint32_t i = 0; i < count; i++) {
+    struct hf__lmdb_node node;
+    struct hf__lmdb_tree tree;
+    if (hf__lmdb_node_at(page, i, false, &node) || is_own(node.key) || node.value.size != sizeof tree) continue;
+    memcpy(&tree, node.value.data, sizeof tree);
+    sum += tree.entries;
+  }
+  return sum;
+}
+
 /* The first walk: who reaches what. */
 static void note_page(void *arg, const struct hf__lmdb_visit *v) {
   struct rescue *r = arg;
@@ -180,6 +196,7 @@ static void take_page(void *arg, const struct hf__lmdb_visit *v) {
   if (r->stopped || r->out_of_memory || (v->kind != HF__LMDB_MAIN && v->kind != HF__LMDB_NAMED)) return;
   bool shared = v->page < r->file.pages && r->pages[v->page].times > 1;
   if (v->soundness == HF__LMDB_SOUND && !shared) {
+    if (v->leaf && v->kind == HF__LMDB_MAIN) r->stated += stated_in(v->content);
     if (!v->leaf || v->kind == HF__LMDB_MAIN) {
       r->pages[v->page].given = true; /* nothing of its own to be had */
       return;
@@ -193,7 +210,11 @@ static void take_page(void *arg, const struct hf__lmdb_visit *v) {
     r->pages[v->page].given = true;
     return;
   }
-  struct leaf leaf = {r, HF_RESCUE_PRESENT, v->page, name_number(r, v->name), v->lower, v->upper};
+  struct leaf leaf = {r, HF_RESCUE_PRESENT, v->page, name_number(r, v->name), {NULL, 0}, {NULL, 0}};
+  if (r->report->free_list_lost) { /* otherwise a page that one alone reaches is its own, whatever the keys above say */
+    leaf.lower = v->lower;
+    leaf.upper = v->upper;
+  }
   give_leaf(&leaf, v->content);
 }
 
@@ -344,6 +365,16 @@ static void tell_old(struct rescue *r) {
     }
 }
 
+/* What the commit has and nobody got. */
+static uint64_t count_lost(const struct rescue *r) {
+  const uint64_t *found = r->report->found;
+  uint64_t given =
+      found[HF_RESCUE_PRESENT] + found[HF_RESCUE_CUT_OFF] + found[HF_RESCUE_APART] + found[HF_RESCUE_DAMAGED];
+  for (size_t i = 0; i < r->gap_count; i++)
+    if (r->gaps[i].name == ANY_NAME) return UINT64_MAX;
+  return r->view ? r->stated > given ? r->stated - given : 0 : UINT64_MAX;
+}
+
 /* ---- which commit */
 
 static void note_newest_free(void *arg, const struct hf__lmdb_visit *v) {
@@ -356,35 +387,45 @@ static void note_newest_free(void *arg, const struct hf__lmdb_visit *v) {
   if (commit > *newest) *newest = commit;
 }
 
-/* The number of a header's commit, 0 where the header cannot be used.  A commit gives back the pages that it replaced
- * under its number, so the free list has it, too. */
-static uint64_t commit_of(const struct rescue *r, const struct hf__lmdb_header *h, unsigned which) {
+/* Whether a header can be used; *newest_free: the last commit of its free list, which is its own where that gave pages
+ * back, as nearly all do; 0: not known. */
+static bool is_usable(const struct rescue *r, const struct hf__lmdb_header *h, unsigned which, uint64_t *newest_free) {
   struct hf__lmdb_totals totals;
   hf_error unused;
-  uint64_t newest_free = 0;
-  struct hf__lmdb_header free_view = *h;
-  free_view.commit = UINT64_MAX; /* whatever the header says */
-  struct hf__lmdb_walk walk = {.file = &r->file, .view = &free_view, .arg = &newest_free, .visited = note_newest_free};
+  struct hf__lmdb_header view = *h;
+  *newest_free = 0;
+  view.commit = UINT64_MAX; /* whatever the header says */
+  struct hf__lmdb_walk walk = {.file = &r->file, .view = &view, .arg = newest_free, .visited = note_newest_free};
   hf_status status = hf__lmdb_walk_run(&walk, &totals, &unused);
   hf__lmdb_walk_free(&walk);
+  if (!totals.free_list_sound) *newest_free = 0;
   bool is_header = h->magic == HF__LMDB_MAGIC && h->head.page == which;
-  if (status || (!is_header && (totals.problems || !totals.leaf))) return 0;
-  if (totals.free_list_sound && newest_free) return newest_free;
-  return h->commit ? h->commit : 1;
+  return status == HF_OK && (is_header || (!totals.problems && totals.leaf));
+}
+
+/* Whether the numbers of both headers belong together, as they do where neither is damaged. */
+static bool are_neighbours(const struct hf__lmdb_header h[2]) {
+  return h[0].commit % 2 == 0 && (h[0].commit + 1 == h[1].commit || h[1].commit + 1 == h[0].commit);
 }
 
 static void choose_view(struct rescue *r) {
-  uint64_t commits[2] = {0, 0};
+  uint64_t commits[2], newest_free[2] = {0, 0};
+  bool usable[2] = {false, false};
   for (unsigned i = 0; i < 2; i++)
-    if (hf__lmdb_read_header(&r->file, i, &r->views[i])) commits[i] = commit_of(r, &r->views[i], i);
+    if (hf__lmdb_read_header(&r->file, i, &r->views[i])) usable[i] = is_usable(r, &r->views[i], i, &newest_free[i]);
+  bool trusted = are_neighbours(r->views);
+  for (unsigned i = 0; i < 2; i++) {
+    commits[i] = trusted || !newest_free[i] ? r->views[i].commit : newest_free[i];
+    if (!usable[i]) commits[i] = 0;
+    if (usable[i] && !commits[i]) commits[i] = 1;
+  }
   unsigned newer = commits[1] > commits[0];
   if (!commits[newer]) return;
   r->view = &r->views[newer];
   r->views[newer].commit = commits[newer];
-  /* Two commits of one number: one of the headers stands for both. */
   if (commits[!newer] && commits[!newer] + 1 == commits[newer]) r->before = &r->views[!newer];
   r->report->commit = commits[newer];
-  r->report->newest_lost = !commits[!newer] || commits[!newer] + 1 < commits[newer];
+  r->report->newest_lost = !r->before;
 }
 
 /* ---- all of it */
@@ -425,6 +466,7 @@ static hf_status rescue_file(struct rescue *r, hf_error *err) {
     status = give_present(r, err);
   else
     r->report->newest_lost = r->report->free_list_lost = true;
+  r->report->lost = count_lost(r);
   if (status == HF_OK) tell_old(r);
   return status ? status : r->out_of_memory ? hf_error_no_memory(err) : HF_OK;
 }

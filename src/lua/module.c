@@ -59,6 +59,7 @@ int luaopen_holdfast_core(lua_State *L) {
   lua_createtable(L, 0, 64);
   open_methods(L, cx);
   hfL_store_open(L, cx);
+  hfL_damage_open(L, cx);
   hfL_lock_open(L, cx);
   hfL_checksum_open(L, cx);
   hfL_attach_open(L, cx);

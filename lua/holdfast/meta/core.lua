@@ -103,6 +103,19 @@ function core.settingTable() end
 ---@raise invalid_argument, and what opening raises
 function core.openStore(base, options) end
 
+---Looks at the structure of a store, which need not be open, and may be one that cannot be: of LMDB, all pages.
+---@param base string a directory (LMDB) or a store URL
+---@return holdfast.CheckReport
+---@raise not_found, unsupported (only LMDB has one), io
+function core.checkStore(base) end
+
+---Hands out what is left of a damaged store, without opening it.
+---@param base string a directory (LMDB) or a store URL
+---@param fn fun(record: holdfast.Rescued)
+---@return holdfast.RescueReport
+---@raise not_found, unsupported (only LMDB), busy (somebody has it open), and whatever fn raises
+function core.rescueStore(base, fn) end
+
 ---Makes the handle inside an instance.  Touches nothing; a relative base is resolved now.
 ---@param entityName string
 ---@param base string

@@ -86,18 +86,57 @@
 ---@field bytes integer of JSON text
 ---@field corrupt integer found unreadable in this run
 ---@field quarantined integer in quarantine now
+---@field damaged integer places where the store itself is damaged; if there are any, no entity was looked at
 
 ---What verify() tells on its way: a problem, or only how far it is.
 ---@class holdfast.VerifyEvent
 ---@field entityName string
----@field entityId? string the unreadable entity; nil for progress
----@field problem? string what is wrong with it
+---@field entityId? string the unreadable entity; nil for progress, and for damage of the store itself
+---@field problem? string what is wrong with it, or with the store; nil for progress
 ---@field report holdfast.VerifyReport so far
 
 ---@class holdfast.VerifyOptions
 ---@field entityName? string only this entity name
 ---@field dryRun? boolean only look, move nothing to quarantine
 ---@field onEvent? fun(event: holdfast.VerifyEvent): boolean? false stops
+
+---What core.checkStore() found in one place.
+---@class holdfast.Finding
+---@field damage boolean false: worth knowing, and harmless
+---@field page integer 0: none
+---@field problem string
+---@field entityName? string that the place belongs to
+
+---What core.checkStore() found.
+---@class holdfast.CheckReport
+---@field pages integer looked at
+---@field entities integer that they have
+---@field damaged integer findings that are damage
+---@field notes integer and others
+---@field findings holdfast.Finding[] the first 1000
+
+---A record that core.rescueStore() found.  Its kind is "present"; "cutOff": present, cut off by the damage; "apart":
+---the same, of an unknown name; "damaged": present, and unreadable; "old": of no present state.
+---@class holdfast.Rescued
+---@field kind string
+---@field entityName? string nil: unknown
+---@field id string
+---@field text string JSON, or the bytes of what is damaged
+---@field revision integer
+---@field updatedAt integer
+---@field page integer where it is
+
+---What core.rescueStore() went by, and how many it found of each kind.
+---@class holdfast.RescueReport
+---@field commit integer whose state it is; 0: no header was left
+---@field lost? integer present ones of which nothing is left; nil: it cannot be told how many
+---@field newestLost boolean a newer commit may be lost: one of the headers is damaged
+---@field freeListLost boolean what was cut off cannot be told from what was removed
+---@field present integer
+---@field cutOff integer
+---@field apart integer
+---@field damaged integer
+---@field old integer
 
 ---The settings of a store, by name.  A store has those that its backend obeys, and what a newer version has set.
 ---@class holdfast.Settings

@@ -507,7 +507,8 @@ typedef struct hf_rescue_report {
   bool newest_lost;     /* a newer commit's header is damaged: what it changed is among the old */
   bool free_list_lost;  /* what was cut off cannot be told from what was removed: it is among the old */
   uint64_t found[5];    /* by kind */
-  uint64_t reserved[4]; /* 0 */
+  uint64_t lost;        /* present ones of which nothing is left; UINT64_MAX: it cannot be told how many */
+  uint64_t reserved[3]; /* 0 */
 } hf_rescue_report;
 
 /* Called for each record.  Return false to stop. */

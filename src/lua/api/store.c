@@ -213,7 +213,7 @@ struct verify {
 };
 
 static void push_report(lua_State *L, const hf_verify_report *r) {
-  lua_createtable(L, 0, 4);
+  lua_createtable(L, 0, 5);
   lua_pushnumber(L, (lua_Number)r->entities);
   lua_setfield(L, -2, "entities");
   lua_pushnumber(L, (lua_Number)r->bytes);
@@ -222,6 +222,8 @@ static void push_report(lua_State *L, const hf_verify_report *r) {
   lua_setfield(L, -2, "corrupt");
   lua_pushnumber(L, (lua_Number)r->quarantined);
   lua_setfield(L, -2, "quarantined");
+  lua_pushnumber(L, (lua_Number)r->damaged);
+  lua_setfield(L, -2, "damaged");
 }
 
 /* What the callback gets, collected for a call that may run out of memory under pcall only. */
@@ -241,6 +243,8 @@ static int notify(lua_State *L) {
   if (n->entry) {
     lua_pushlstring(L, n->entry->id.data, n->entry->id.size);
     lua_setfield(L, -2, "entityId");
+  }
+  if (n->problem) {
     lua_pushstring(L, n->problem);
     lua_setfield(L, -2, "problem");
   }

@@ -7,8 +7,10 @@
 
 #include <fcntl.h>
 #include <lmdb.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "unit/support.h"
@@ -388,9 +390,174 @@ static void no_file_ends_the_process(void **state) {
   free_victim(&v);
 }
 
+/* ---- stores */
+
+static const char *data_file(const struct store *s) { return text_of("%s/store/data.mdb", s->directory); }
+
+static void write_bytes(const char *path, off_t at, const void *bytes, size_t size) {
+  int fd = open(path, O_RDWR);
+  assert_int_equal(pwrite(fd, bytes, size, at), size);
+  close(fd);
+}
+
+/* A closed store of one name. */
+static void fill_store(const struct store *s, int count, size_t size) {
+  static char json[5000] = "\"";
+  memset(json + 1, 'x', size);
+  memcpy(json + 1 + size, "\"", 2);
+  hf_persist *p = open_persist(s, "signal");
+  for (int i = 0; i < count; i++) write_text(p, text_of("id-%d", i), json);
+  hf_persist_close(p);
+}
+
+static void note_leaf(void *arg, const struct hf__lmdb_visit *v) {
+  if (v->leaf && v->kind == HF__LMDB_NAMED && v->name.data[0] == 's') *(uint64_t *)arg = v->page;
+}
+
+/* A page that holds signals. */
+static uint64_t find_leaf(const char *path) {
+  hf_error err;
+  struct hf__lmdb_page_file file;
+  struct hf__lmdb_header headers[2];
+  struct hf__lmdb_totals totals;
+  uint64_t page = 0;
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  OK(hf__lmdb_page_file_open(fd, &file, &err));
+  for (unsigned i = 0; i < 2; i++) assert_true(hf__lmdb_read_header(&file, i, &headers[i]));
+  struct hf__lmdb_walk walk = {
+      .file = &file, .view = &headers[headers[1].commit > headers[0].commit], .arg = &page, .visited = note_leaf};
+  OK(hf__lmdb_walk_run(&walk, &totals, &err));
+  hf__lmdb_walk_free(&walk);
+  close(fd);
+  assert_true(page);
+  return page;
+}
+
+static hf_status open_with(const struct store *s, const char *check, hf_error *err) {
+  hf_store *store;
+  hf_status status =
+      hf_store_open(text_of("lmdb:%s/store?durability=nosync&%s", s->directory, check), NULL, &store, err);
+  if (status == HF_OK) hf_store_close(store);
+  return status;
+}
+
+static void opening_looks_as_far_as_it_is_told(void **state) {
+  const struct store *s = *state;
+  hf_error err;
+  hf_check_report report;
+  fill_store(s, 100, 300);
+  OK(hf_store_check(s->base, NULL, NULL, NULL, &report, &err));
+  assert_int_equal(report.damaged, 0);
+  assert_true(report.pages > 8 && report.entities == 100);
+  uint64_t page = find_leaf(data_file(s)), number = 1;
+  write_bytes(data_file(s), (off_t)page * PAGE, &number, sizeof number);
+  FAILS(HF_CORRUPT, open_with(s, "check=pages", &err));
+  CONTAINS(err.message, text_of("page %llu of \"signal\" bears another page's number", (unsigned long long)page));
+  CONTAINS(err.message, "holdfast rescue");
+  FAILS(HF_CORRUPT, open_with(s, "check=auto", &err)); /* it is small */
+  FAILS(HF_CORRUPT, open_with(s, "create=0", &err));
+  OK(open_with(s, "check=headers", &err));
+  OK(open_with(s, "check=off", &err));
+  FAILS(HF_INVALID_ARGUMENT, open_with(s, "check=all", &err));
+  OK(hf_store_check(s->base, NULL, NULL, NULL, &report, &err));
+  assert_int_equal(report.damaged, 1);
+}
+
+static void a_large_store_is_walked_once_in_each_run_of_the_machine(void **state) {
+  const struct store *s = *state;
+  const off_t note = 64 * 255 + 24; /* in the last reader's room */
+  char mark[8];
+  hf_error err;
+  fill_store(s, 2500, 1500);
+  struct stat st;
+  assert_int_equal(stat(data_file(s), &st), 0);
+  assert_true(st.st_size > 4 << 20);
+  uint64_t page = find_leaf(data_file(s)), number = 1;
+  write_bytes(data_file(s), (off_t)page * PAGE, &number, sizeof number);
+  OK(open_with(s, "create=0", &err)); /* this run has looked at it */
+  const char *lock = text_of("%s/store/lock.mdb", s->directory);
+  int fd = open(lock, O_RDONLY);
+  assert_int_equal(pread(fd, mark, sizeof mark, note), sizeof mark);
+  close(fd);
+  assert_string_equal(mark, "hf-boot");
+  write_bytes(lock, note + 8, "another run here", 16);
+  FAILS(HF_CORRUPT, open_with(s, "create=0", &err));
+  write_bytes(data_file(s), (off_t)page * PAGE, &page, sizeof page);
+  OK(open_with(s, "create=0", &err));
+  write_bytes(data_file(s), (off_t)page * PAGE, &number, sizeof number);
+  OK(open_with(s, "create=0", &err)); /* noted again */
+}
+
+static bool count_problem(void *arg, hf_slice name, const hf_entry *entry, const char *problem,
+                          const hf_verify_report *so_far) {
+  (void)so_far;
+  if (!entry && problem) {
+    CONTAINS(problem, "bears another page's number");
+    assert_int_equal(name.size, 6);
+    ++*(int *)arg;
+  }
+  return true;
+}
+
+static void verify_reads_no_entity_of_a_store_that_is_damaged(void **state) {
+  const struct store *s = *state;
+  hf_error err;
+  hf_store *store;
+  hf_verify_report report;
+  int problems = 0;
+  fill_store(s, 100, 300);
+  OK(hf_store_open(s->base, NULL, &store, &err));
+  OK(hf_store_verify(store, (hf_slice){NULL, 0}, true, NULL, NULL, &report, &err));
+  assert_int_equal(report.entities, 100);
+  uint64_t page = find_leaf(data_file(s)), number = 1;
+  write_bytes(data_file(s), (off_t)page * PAGE, &number, sizeof number);
+  OK(hf_store_verify(store, (hf_slice){NULL, 0}, true, count_problem, &problems, &report, &err));
+  assert_int_equal(report.entities, 0);
+  assert_int_equal(report.damaged, 1);
+  assert_int_equal(problems, 1);
+  hf_store_close(store);
+}
+
+static void a_store_that_others_write_to_is_found_sound(void **state) {
+  const struct store *s = *state;
+  hf_error err;
+  hf_check_report report;
+  fill_store(s, 300, 300);
+  fflush(NULL);
+  pid_t pid = fork();
+  if (pid == 0) {
+    hf_persist *p;
+    if (hf_persist_open(hf_text("signal"), s->base, NULL, &p, NULL)) _exit(1);
+    alarm(60);
+    for (int i = 0;; i++) {
+      char id[32];
+      snprintf(id, sizeof id, "id-%d", i * 7 % 1000);
+      hf_status status = i % 3 ? hf_persist_write(p, hf_text(id), hf_text("[1,2,3]"), NULL, NULL, NULL)
+                               : hf_persist_remove(p, hf_text(id), NULL);
+      if (status && status != HF_NOT_FOUND) _exit(1);
+    }
+  }
+  for (int i = 0; i < 300; i++) {
+    hf_status status = hf_store_check(s->base, NULL, NULL, NULL, &report, &err);
+    if (status || report.damaged) {
+      kill(pid, SIGKILL);
+      fail_msg("look %d: %s", i, status ? err.message : "damage");
+    }
+  }
+  int result;
+  assert_int_equal(waitpid(pid, &result, WNOHANG), 0); /* it still writes */
+  kill(pid, SIGKILL);
+  waitpid(pid, &result, 0);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {ON_LMDB(nothing_is_found_in_what_lmdb_makes),
                                      ON_LMDB(each_bit_that_lmdb_follows_is_watched),
-                                     ON_LMDB(damage_is_called_by_its_name), ON_LMDB(no_file_ends_the_process)};
+                                     ON_LMDB(damage_is_called_by_its_name),
+                                     ON_LMDB(no_file_ends_the_process),
+                                     ON_LMDB(opening_looks_as_far_as_it_is_told),
+                                     ON_LMDB(a_large_store_is_walked_once_in_each_run_of_the_machine),
+                                     ON_LMDB(verify_reads_no_entity_of_a_store_that_is_damaged),
+                                     ON_LMDB(a_store_that_others_write_to_is_found_sound)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

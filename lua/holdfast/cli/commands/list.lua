@@ -6,7 +6,7 @@
 local NAMES = {
   "get", "ls", "filter", "take", "count",
   "put", "rm",
-  "stat", "verify", "set",
+  "stat", "verify", "rescue", "set",
   "export", "import", "copy",
   "run", "test", "repl",
 }

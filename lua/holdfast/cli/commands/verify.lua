@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: MIT
 --
--- verify: every entity checked, and what is unreadable set aside.
+-- verify: the store itself looked at, then every entity checked, and what is unreadable set aside.
 
+local core = require "holdfast.core"
 local options = require "holdfast.cli.console.options"
 local output = require "holdfast.cli.console.output"
 local progress = require "holdfast.cli.console.progress"
@@ -41,7 +42,44 @@ local function problemTexts(problems)
   return text.list(list)
 end
 
+-- What is wrong with the store itself; empty where it can be opened, and for a store of another kind.
+local function damageOf(args)
+  local ok, report = pcall(core.checkStore, args.url)
+  if not ok then
+    -- Who opens it says that it is missing, and what can be done.
+    if core.isError(report, "unsupported") or core.isError(report, "not_found") then return {} end
+    error(report, 0)
+  end
+  local problems = { count = report.damaged }
+  for _, finding in ipairs(report.findings) do
+    if finding.damage then problems[#problems + 1] = finding end
+  end
+  return problems
+end
+
+local function tellDamage(problems, args)
+  if args.json then
+    local list = {}
+    for i, finding in ipairs(problems) do
+      list[i] = text.object("entity", finding.entityName or "", "page", finding.page, "problem", finding.problem)
+    end
+    output.line(text.object("damaged", problems.count, "structure", text.list(list)))
+    return
+  end
+  for _, finding in ipairs(problems) do
+    output.line(string.format("damaged\t%s\t%s", finding.entityName or "", finding.problem))
+  end
+  output.line(string.format("The store itself is damaged in %s, so no entity was read.  Put a backup in its place, or",
+    text.plural(problems.count, "place")))
+  output.line("take out what is left: holdfast rescue STORE NEW")
+end
+
 local function verify(args)
+  local damage = damageOf(args)
+  if #damage > 0 then
+    tellDamage(damage, args)
+    return 1
+  end
   local store = target.open(args)
   local problems = {}
   local total = store:total(args.entity and { args.entity } or store:names())
@@ -79,7 +117,9 @@ end
 
 return {
   summary = "Check every entity, and set aside what is unreadable.",
-  description = "Reads every entity and checks its header, checksum, key and JSON.  What is unreadable is moved to\n"
+  description = "Looks at all pages of an LMDB store, trusting no byte of them.  If they are damaged, it says where\n"
+    .. "(one line each: damaged, entity name, what is wrong) and stops.  Then it\n"
+    .. "reads every entity and checks its header, checksum, key and JSON.  What is unreadable is moved to\n"
     .. "quarantine inside the store, where its bytes are kept.  One line per problem: corrupt (found now) or\n"
     .. "quarantined (found before), entity name, id and what is wrong, by tabs.  Exit code 1 if\n"
     .. "anything is corrupt or in quarantine.",

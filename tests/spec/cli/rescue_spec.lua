@@ -1,0 +1,82 @@
+-- SPDX-License-Identifier: MIT
+--
+-- The commands verify and rescue on LMDB stores whose pages are damaged.  tests/fault/page_flips.c has the many; here is
+-- what they say, and with which exit code.
+
+local command = require "support.command"
+local holdfast = require "holdfast"
+local temp = require "support.temp"
+
+local PAGE = 4096
+
+local function fill(base)
+  local signals = holdfast.PersistBase("signal", base)
+  for i = 1, 40 do signals:writeValue("open-" .. i, { n = i, note = ("x"):rep(200) }) end
+  for i = 1, 10 do signals:writeValue("closed-" .. i, { n = i }) end
+  for i = 1, 10 do signals:removeValue("closed-" .. i) end
+  signals:close()
+end
+
+local function read(path)
+  local file = assert(io.open(path, "rb"))
+  local bytes = file:read("*a")
+  file:close()
+  return bytes
+end
+
+-- Overwrites the page with zeros.
+local function zero(base, page)
+  local file = assert(io.open(base .. "/data.mdb", "r+b"))
+  file:seek("set", page * PAGE)
+  file:write(("\0"):rep(PAGE))
+  file:close()
+end
+
+-- The root of "signal", a branch, by the record of its tree, which the newest leaf of the main tree has.
+local function rootOf(base)
+  local bytes = read(base .. "/data.mdb")
+  local function number(at, size)
+    local n = 0
+    for i = size, 1, -1 do n = n * 256 + bytes:byte(at + i) end
+    return n
+  end
+  local newest = number(136 + 8, 8) > number(PAGE + 136 + 8, 8) and 0 or PAGE
+  local main = number(newest + 40 + 48 + 40, 8)
+  local at = bytes:find("signal", main * PAGE + 1, true)
+  return number(at - 1 + #"signal" + 40, 8)
+end
+
+describe("a damaged LMDB store", function()
+  local base, new
+
+  before_each(function()
+    base, new = temp.directory() .. "/damaged", temp.directory() .. "/new"
+    fill(base)
+  end)
+
+  it("is told of by verify, and not opened", function()
+    zero(base, rootOf(base))
+    local result = command.run { "verify", base }
+    local out = result.stdout
+    assert.equal(1, result.code)
+    assert.matches("^damaged\tsignal\tpage %d+ of \"signal\" bears another page's number\n", out)
+    assert.matches("holdfast rescue STORE NEW", out, 1, true)
+  end)
+
+  it("has its present entities rescued, and nothing that was removed", function()
+    zero(base, rootOf(base))
+    local out = command.ok { "rescue", base, new }
+    assert.matches("40 entities restored: 0 present, 40 cut off by the damage, 0 apart; 0 unreadable", out, 1, true)
+    local signals = holdfast.PersistBase("signal", new)
+    assert.equal(40, signals:count())
+    for i = 1, 40 do assert.equal(i, signals:readValue("open-" .. i).n) end
+    for i = 1, 10 do assert.is_false(signals:hasValue("closed-" .. i)) end
+    signals:close()
+    assert.matches("\nold\t\tclosed%-%d+\t%d+\n", out)
+  end)
+
+  it("is rescued only into a store that has nothing", function()
+    fill(new)
+    command.fails(2, "has entities", { "rescue", base, new })
+  end)
+end)
