@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "../backends/lmdb/page_walk.h"
+#include "../backends/lmdb/rescue_page.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -81,19 +82,31 @@ static void make_image(void) {
   CHECK(image_size > 16 * PAGE && image_size < FILE_MOST);
 }
 
+static unsigned sum; /* every byte that is handed out can be read */
+static const struct hf__lmdb_page_file *walked;
+
+static bool salvage(void *arg, const hf__lmdb_found *f) {
+  (void)arg;
+  for (size_t i = 0; i < f->id.size; i++) sum += (unsigned char)f->id.data[i];
+  for (size_t i = 0; i < f->record.size; i++) sum += (unsigned char)f->record.data[i];
+  return true;
+}
+
 static void visit(void *arg, const struct hf__lmdb_visit *v) {
-  unsigned *sum = arg; /* every byte that is handed out can be read */
-  for (size_t i = 0; v->content.bytes && i < v->content.size; i++) *sum += v->content.bytes[i];
-  for (size_t i = 0; i < v->lower.size; i++) *sum += (unsigned char)v->lower.data[i];
-  for (size_t i = 0; i < v->upper.size; i++) *sum += (unsigned char)v->upper.data[i];
-  for (size_t i = 0; i < v->name.size; i++) *sum += (unsigned char)v->name.data[i];
+  bool out_of_memory;
+  (void)arg;
+  if (v->leaf && v->content.bytes) hf__lmdb_salvage(walked, v->content, salvage, NULL, &out_of_memory);
+  for (size_t i = 0; v->content.bytes && i < v->content.size; i++) sum += v->content.bytes[i];
+  for (size_t i = 0; i < v->lower.size; i++) sum += (unsigned char)v->lower.data[i];
+  for (size_t i = 0; i < v->upper.size; i++) sum += (unsigned char)v->upper.data[i];
+  for (size_t i = 0; i < v->name.size; i++) sum += (unsigned char)v->name.data[i];
 }
 
 static bool found(void *arg, const struct hf__lmdb_finding *f) {
   char text[400];
   hf__lmdb_finding_text(f, text, sizeof text);
   CHECK(*text);
-  return arg != NULL;
+  return arg == NULL;
 }
 
 static void walk_file(int fd) {
@@ -103,9 +116,9 @@ static void walk_file(int fd) {
   for (unsigned i = 0; i < 2; i++) {
     struct hf__lmdb_header header;
     struct hf__lmdb_totals totals;
-    unsigned sum = 0;
     if (!hf__lmdb_read_header(&file, i, &header)) continue;
-    struct hf__lmdb_walk walk = {.file = &file, .view = &header, .arg = &sum, .found = found, .visited = visit};
+    walked = &file;
+    struct hf__lmdb_walk walk = {.file = &file, .view = &header, .found = found, .visited = visit};
     if (hf__lmdb_walk_run(&walk, &totals, &err) == HF_OK) {
       CHECK(walk.bits <= file.pages);
       for (uint64_t byte = 0; byte < walk.bits / 8 && totals.free_list_sound; byte++)
