@@ -3,6 +3,7 @@
 -- Stores that earlier versions wrote open for ever, with everything that was in them.  tests/data/stores has one of
 -- each version and says what is in it.
 
+local core = require("holdfast.core")
 local holdfast = require("holdfast")
 local raises = require("support.raises")
 local temp = require("support.temp")
@@ -77,6 +78,19 @@ for _, store in ipairs({
     end)
 
     if store.scheme == "lmdb:" then
+      it("has sound pages, also when it is raised", function()
+        local base = store.scheme .. unpacked(store.archive, store.folder)
+        for _, note in ipairs({ "", "raised", "raised and changed" }) do
+          local whole = holdfast.openStore(base .. "?check=pages")
+          whole:settings({ note = note })
+          whole:close()
+          local report = core.checkStore(base)
+          assert.same({ damaged = 0, notes = 0, findings = {} },
+            { damaged = report.damaged, notes = report.notes, findings = report.findings })
+          assert.is_true(report.entities > 200)
+        end
+      end)
+
       it("stays in its format, and keeps everything when it is raised", function()
         local base = store.scheme .. unpacked(store.archive, store.folder)
         local signals = holdfast.PersistBase("signal", base)

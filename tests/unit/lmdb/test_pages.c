@@ -5,6 +5,9 @@
  */
 #include "../backends/lmdb/page_walk.h"
 
+#include "../backends/lmdb/feature.h"
+#include "../backends/lmdb/meta.h"
+
 #include <fcntl.h>
 #include <lmdb.h>
 #include <signal.h>
@@ -171,6 +174,16 @@ struct victim {
   size_t size;
 };
 
+static void map_victim(struct victim *v) {
+  int fd = open(v->path, O_RDWR);
+  struct stat st;
+  assert_int_equal(fstat(fd, &st), 0);
+  v->size = (size_t)st.st_size;
+  v->bytes = mmap(NULL, v->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  assert_ptr_not_equal(v->bytes, MAP_FAILED);
+  close(fd);
+}
+
 static struct victim make_victim(const struct store *s) {
   struct lmdb l;
   struct victim v;
@@ -179,13 +192,7 @@ static struct victim make_victim(const struct store *s) {
   mdb_env_close(l.env);
   assert_healthy(l.path, "before damage", 0);
   memcpy(v.path, l.path, sizeof v.path);
-  int fd = open(v.path, O_RDWR);
-  struct stat st;
-  assert_int_equal(fstat(fd, &st), 0);
-  v.size = (size_t)st.st_size;
-  v.bytes = mmap(NULL, v.size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-  assert_ptr_not_equal(v.bytes, MAP_FAILED);
-  close(fd);
+  map_victim(&v);
   return v;
 }
 
@@ -550,6 +557,126 @@ static void a_store_that_others_write_to_is_found_sound(void **state) {
   waitpid(pid, &result, 0);
 }
 
+/* ---- stores of format 2: the mark is a plain value in the main tree, where else trees have their records */
+
+static void set(const struct store *s, const char *name, const char *value) {
+  hf_error err;
+  hf_store *store;
+  hf_setting_value v = {.name = name, .value = value};
+  OK(hf_store_open(s->base, NULL, &store, &err));
+  OK(hf_store_settings_set(store, &v, 1, &err));
+  hf_store_close(store);
+}
+
+/* A commit by LMDB alone: of a 0.1, which leaves no mark, or of a later version, which leaves a longer one. */
+static int commit_as_other(const char *directory, size_t mark_size) {
+  static uint64_t mark[16];
+  MDB_env *env;
+  MDB_txn *txn;
+  MDB_dbi dbi;
+  MDB_val k = {sizeof MARK_KEY - 1, (void *)(uintptr_t)MARK_KEY}, v = {mark_size, mark};
+  if (mdb_env_create(&env) || mdb_env_set_maxdbs(env, 16) || mdb_env_open(env, directory, MDB_NOSYNC, 0666) ||
+      mdb_txn_begin(env, NULL, 0, &txn))
+    return 1;
+  for (size_t i = 0; i < sizeof mark / sizeof *mark; i++) mark[i] = mdb_txn_id(txn);
+  int rc = mdb_dbi_open(txn, mark_size ? NULL : "signal", 0, &dbi);
+  if (!rc) rc = mark_size ? mdb_put(txn, dbi, &k, &v, 0) : mdb_drop(txn, dbi, 0);
+  return rc ? rc : mdb_txn_commit(txn);
+}
+
+static void as_other(const struct store *s, size_t mark_size) {
+  const char *directory = text_of("%s/store", s->directory);
+  int status;
+  pid_t pid = fork();
+  assert_true(pid >= 0);
+  if (!pid) _exit(commit_as_other(directory, mark_size) ? 1 : 0);
+  waitpid(pid, &status, 0);
+  assert_int_equal(status, 0);
+}
+
+static void ignore_warning(const char *message, void *arg) {
+  (void)message;
+  (void)arg;
+}
+
+static void assert_sound(const struct store *s, uint64_t entities, const char *when) {
+  hf_error err;
+  hf_check_report report;
+  assert_healthy(data_file(s), when, 0);
+  OK(hf_store_check(s->base, NULL, NULL, NULL, &report, &err));
+  assert_int_equal(report.damaged, 0);
+  assert_int_equal(report.notes, 0);
+  assert_int_equal(report.entities, entities);
+  OK(open_with(s, "check=pages", &err));
+}
+
+static int rebuild_nothing(hf__lmdb_env *env, MDB_txn *txn) {
+  (void)env;
+  (void)txn;
+  return 0;
+}
+
+static const hf__lmdb_feature pairs = {"pairs", "read", "for a test", rebuild_nothing};
+static const hf__lmdb_feature *const known[] = {&pairs, NULL};
+
+static void a_store_of_format_2_is_sound(void **state) {
+  const struct store *s = *state;
+  extern const hf_backend hf__backend_lmdb;
+  hf_error err;
+  fill_store(s, 50, 900);
+  set(s, "format", "2");
+  assert_sound(s, 50, "raised");
+  set(s, "note", text_of("%0500d", 1));
+  set(s, "maxsize", "1g");
+  assert_sound(s, 50, "settings");
+
+  const hf__lmdb_feature *const *usual = hf__lmdb_features;
+  const char *path = text_of("%s/store", s->directory);
+  hf_options options = HF_OPTIONS_INIT;
+  hf_setting_change change = {hf_text("note"), hf_text("\"n\""), "pairs"};
+  void *impl;
+  hf__lmdb_features = known;
+  OK(hf__backend_lmdb.open(&(hf_location){"lmdb", path, path, "", &options}, &impl, &err));
+  OK(hf__backend_lmdb.settings_put(impl, &change, 1, 2, &err));
+  hf__backend_lmdb.close(impl);
+  assert_sound(s, 50, "a feature");
+
+  as_other(s, 0);
+  hf_set_warning_handler(ignore_warning, NULL);
+  assert_sound(s, 0, "a gap");
+  fill_store(s, 20, 4000);
+  assert_sound(s, 20, "a gap that was mended");
+  hf__lmdb_features = usual;
+  hf_set_warning_handler(NULL, NULL);
+}
+
+static void a_longer_mark_is_no_damage(void **state) {
+  const struct store *s = *state;
+  fill_store(s, 20, 900);
+  set(s, "format", "2");
+  for (size_t numbers = 2; numbers <= 16; numbers++) {
+    as_other(s, numbers * sizeof(uint64_t));
+    assert_sound(s, 20, "a longer mark"); /* also one of the size of a tree's record */
+  }
+}
+
+static void each_bit_by_which_the_mark_is_found_is_watched(void **state) {
+  const struct store *s = *state;
+  static struct places places;
+  struct victim v;
+  unsigned flipped = 0;
+  fill_store(s, 50, 900);
+  set(s, "note", "a word");
+  snprintf(v.path, sizeof v.path, "%s", data_file(s));
+  map_victim(&v);
+  find_places(&v, &places);
+  for (size_t i = 0; i < places.count; i++)
+    if (places.list[i].kind == HF__LMDB_MAIN) flipped += flip_page(&v, &places.list[i]);
+  assert_true(flipped > 1000); /* three trees and the mark */
+  assert_sound(s, 50, "after each bit was set back");
+  free_victim(&v);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {ON_LMDB(nothing_is_found_in_what_lmdb_makes),
                                      ON_LMDB(each_bit_that_lmdb_follows_is_watched),
@@ -558,6 +685,9 @@ int main(void) {
                                      ON_LMDB(opening_looks_as_far_as_it_is_told),
                                      ON_LMDB(a_large_store_is_walked_once_in_each_run_of_the_machine),
                                      ON_LMDB(verify_reads_no_entity_of_a_store_that_is_damaged),
-                                     ON_LMDB(a_store_that_others_write_to_is_found_sound)};
+                                     ON_LMDB(a_store_that_others_write_to_is_found_sound),
+                                     ON_LMDB(a_store_of_format_2_is_sound),
+                                     ON_LMDB(a_longer_mark_is_no_damage),
+                                     ON_LMDB(each_bit_by_which_the_mark_is_found_is_watched)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
