@@ -10,6 +10,7 @@
 #include "locks.h"
 #include "map.h"
 #include "pool.h"
+#include "quarantine.h"
 
 void hf__lmdb_close_cold(hf__lmdb_env *env) {
   MDB_txn *taken[READER_POOL] = {NULL};
@@ -71,9 +72,7 @@ hf_status hf__lmdb_collection_open(hf__lmdb_env *env, hf_slice name, hf__lmdb_co
     if (e) {
       memcpy(e->name, name.data, name.size);
       e->name_size = name.size;
-      e->name_hash = 14695981039346656037U; /* FNV-1a, 64 bits */
-      for (size_t i = 0; i < name.size; i++)
-        e->name_hash = (e->name_hash ^ (unsigned char)name.data[i]) * 1099511628211U;
+      e->name_hash = hf__lmdb_name_hash(name);
       e->next = env->entities;
       env->entities = e;
     } else {

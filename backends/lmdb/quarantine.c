@@ -10,6 +10,12 @@
 
 enum { PREFIX = 9, KEY_MAX = 511, PROBLEM_MAX = 256 };
 
+uint64_t hf__lmdb_name_hash(hf_slice name) {
+  uint64_t hash = 14695981039346656037U; /* FNV-1a, 64 bits */
+  for (size_t i = 0; i < name.size; i++) hash = (hash ^ (unsigned char)name.data[i]) * 1099511628211U;
+  return hash;
+}
+
 struct place {
   unsigned char bytes[KEY_MAX];
   size_t size;
@@ -272,4 +278,18 @@ int hf__lmdb_quarantine_list(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_col
   }
   mdb_cursor_close(c);
   return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+/* ---- without LMDB */
+
+bool hf__lmdb_quarantine_read(hf_slice key, hf_slice value, hf__lmdb_kept *out) {
+  uint64_t hash;
+  MDB_val k = hf__lmdb_val(key), v = hf__lmdb_val(value);
+  if (key.size <= PREFIX || key.data[0] != 'q' || !value.size) return false;
+  memcpy(&hash, key.data + 1, sizeof hash);
+  size_t size = hf_json_member(report_of(&v), "entityName", out->name, sizeof out->name);
+  out->entity_name = (hf_slice){out->name, size};
+  out->id = order_id(place_order(&k));
+  out->bytes = newest_bytes(&v);
+  return out->id.size && hash == hf__lmdb_name_hash(out->entity_name);
 }

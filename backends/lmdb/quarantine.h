@@ -14,6 +14,9 @@
 
 #include "env.h"
 
+/* The hash by which quarantine tells collections apart. */
+uint64_t hf__lmdb_name_hash(hf_slice name);
+
 /* HF_CORRUPT, with the reason as message, if the id is in quarantine; HF_NOT_FOUND if not. */
 hf_status hf__lmdb_quarantine_check(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_collection *collection,
                                     const hf_key *key, hf_error *err);
@@ -41,5 +44,16 @@ int hf__lmdb_quarantine_settle(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_c
 
 /* Counts what stands in for entities of the type (NULL: of all).  LMDB's result. */
 int hf__lmdb_quarantine_count(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_collection *collection, uint64_t *count);
+
+/* What stands in for an entity. */
+typedef struct hf__lmdb_kept {
+  char name[HF_ID_MAX + 1];
+  hf_slice entity_name; /* points to it */
+  hf_slice id;          /* into the key */
+  hf_slice bytes;       /* into the value: those that came last */
+} hf__lmdb_kept;
+
+/* Reads it from a key and a value of QUARANTINE_DB, whatever they are.  False: they stand in for no entity. */
+bool hf__lmdb_quarantine_read(hf_slice key, hf_slice value, hf__lmdb_kept *out);
 
 #endif

@@ -8,7 +8,8 @@
  *  2. Where the walk found a gap, leaves that are neither reached nor free were cut off by it.  Their entity name is
  * that under which the commit before reached the same page; or, of a page that was written since, that of the page with
  *     the same ids which it replaced; or that of the only gap which has room for its keys.
- *  3. What is on other pages was given back: older versions, and entities that were removed.  It is told of, no more.
+ *  3. What was in quarantine was present, and unreadable: it is so again.  Otherwise its id would be missing.
+ *  4. What is on other pages was given back: older versions, and entities that were removed.  It is told of, no more.
  */
 #include "rescue.h"
 
@@ -21,6 +22,7 @@
 #include "env.h"
 #include "holders.h"
 #include "page_walk.h"
+#include "quarantine.h"
 #include "rescue_ids.h"
 #include "rescue_moved.h"
 #include "rescue_page.h"
@@ -52,6 +54,7 @@ struct rescue {
   struct gap *gaps;
   size_t gap_count;
   uint64_t stated; /* entities, by the records of the named trees */
+  uint64_t kept;   /* of quarantine, that were handed out */
   hf__lmdb_ids given, replaced, old;
   unsigned char *bytes; /* a page */
   hf_rescue_fn fn;
@@ -147,6 +150,32 @@ static bool has_flipped_number(const struct rescue *r, const struct hf__lmdb_vis
 
 static bool is_own(hf_slice name) { return name.size && name.data[0] == '\001'; }
 
+static bool is_quarantine(hf_slice name) {
+  return name.size == sizeof QUARANTINE_DB - 1 && memcmp(name.data, QUARANTINE_DB, name.size) == 0;
+}
+
+/* What stands in for an entity in quarantine. */
+static bool give_kept(void *arg, hf_slice key, hf_slice value) {
+  struct leaf *l = arg;
+  struct rescue *r = l->r;
+  hf__lmdb_kept kept;
+  if (!hf__lmdb_quarantine_read(key, value, &kept)) return true;
+  hf__lmdb_found found = {.id = kept.id, .record = kept.bytes};
+  uint64_t before = r->report->found[HF_RESCUE_DAMAGED];
+  emit_present(r, HF_RESCUE_DAMAGED, name_number(r, kept.entity_name), l->page, &found);
+  r->kept += r->report->found[HF_RESCUE_DAMAGED] - before;
+  return !r->stopped && !r->out_of_memory;
+}
+
+/* A leaf of a tree of ours. */
+static void give_own_leaf(struct rescue *r, hf_slice name, uint64_t page, struct hf__lmdb_page content) {
+  struct leaf leaf = {.r = r, .page = page};
+  bool out_of_memory = false;
+  if (is_quarantine(name)) hf__lmdb_each_value(&r->file, content, give_kept, &leaf, &out_of_memory);
+  r->out_of_memory |= out_of_memory;
+  r->pages[page].given = true;
+}
+
 /* Whether the page's records are those of the tree that reached it. */
 static bool is_leaf_of_its_tree(const struct rescue *r, const struct hf__lmdb_visit *v) {
   if (!v->leaf || v->kind != HF__LMDB_NAMED || v->page >= r->walk.bits) return false;
@@ -207,7 +236,7 @@ static void take_page(void *arg, const struct hf__lmdb_visit *v) {
   if (shared || !is_leaf_of_its_tree(r, v)) return;
   if (hf__lmdb_walk_has(&r->walk, r->walk.freed, v->page)) return;
   if (is_own(v->name)) {
-    r->pages[v->page].given = true;
+    give_own_leaf(r, v->name, v->page, v->content);
     return;
   }
   struct leaf leaf = {r, HF_RESCUE_PRESENT, v->page, name_number(r, v->name), {NULL, 0}, {NULL, 0}};
@@ -321,7 +350,10 @@ static void give_cut_off(struct rescue *r) {
   for (uint64_t i = HF__LMDB_FIRST_PAGE; i < r->walk.bits && !r->stopped && !r->out_of_memory; i++) {
     if (r->pages[i].given || hf__lmdb_walk_has(&r->walk, r->walk.freed, i) || !read_leaf(r, i, &page)) continue;
     uint32_t name = name_of_leaf(r, i, page);
-    if (name && is_own(r->names[name])) continue;
+    if (name && is_own(r->names[name])) {
+      give_own_leaf(r, r->names[name], i, page);
+      continue;
+    }
     struct leaf leaf = {r, name ? HF_RESCUE_CUT_OFF : HF_RESCUE_APART, i, name, {NULL, 0}, {NULL, 0}};
     give_leaf(&leaf, page);
   }
@@ -371,7 +403,8 @@ static uint64_t count_lost(const struct rescue *r) {
   uint64_t given =
       found[HF_RESCUE_PRESENT] + found[HF_RESCUE_CUT_OFF] + found[HF_RESCUE_APART] + found[HF_RESCUE_DAMAGED];
   for (size_t i = 0; i < r->gap_count; i++)
-    if (r->gaps[i].name == ANY_NAME) return UINT64_MAX;
+    if (r->gaps[i].name == ANY_NAME || is_quarantine(r->names[r->gaps[i].name])) return UINT64_MAX;
+  given -= r->kept; /* which the trees do not count */
   return r->view ? r->stated > given ? r->stated - given : 0 : UINT64_MAX;
 }
 

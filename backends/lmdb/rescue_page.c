@@ -89,14 +89,13 @@ static bool carve(const struct salvage *s, uint32_t begin, uint32_t end, hf__lmd
 }
 
 /* The value that a node has on other pages, after a page's head; NULL: it cannot be read.  To be freed. */
-static char *read_big(struct salvage *s, const struct hf__lmdb_node *node) {
+static char *read_big(const struct hf__lmdb_page_file *file, const struct hf__lmdb_node *node, bool *out_of_memory) {
   size_t size = HF__LMDB_PAGE_HEAD + node->size;
-  if (node->big < HF__LMDB_FIRST_PAGE || node->big >= s->file->pages ||
-      size > (s->file->pages - node->big) * s->file->page_size)
+  if (node->big < HF__LMDB_FIRST_PAGE || node->big >= file->pages || size > (file->pages - node->big) * file->page_size)
     return NULL;
   char *bytes = malloc(size);
-  if (bytes && hf__lmdb_read_pages(s->file, node->big, bytes, size) == 0) return bytes;
-  s->out_of_memory |= !bytes;
+  if (bytes && hf__lmdb_read_pages(file, node->big, bytes, size) == 0) return bytes;
+  *out_of_memory |= !bytes;
   free(bytes);
   return NULL;
 }
@@ -111,7 +110,7 @@ static uint32_t take(struct salvage *s, uint32_t at, uint32_t limit) {
     return limit;
   }
   bool is_big = node.flags & HF__LMDB_NODE_BIG;
-  char *big = is_big ? read_big(s, &node) : NULL;
+  char *big = is_big ? read_big(s->file, &node, &s->out_of_memory) : NULL;
   hf_slice value = big ? (hf_slice){big + HF__LMDB_PAGE_HEAD, node.size} : node.value;
   MDB_val k = {node.key.size, (void *)(uintptr_t)node.key.data}, v = {value.size, (void *)(uintptr_t)value.data};
   hf_slice id = hf__lmdb_record_id(&k, &v);
@@ -146,4 +145,22 @@ bool hf__lmdb_salvage(const struct hf__lmdb_page_file *file, struct hf__lmdb_pag
     at = take(&s, at, next_place(page, at, count));
   *out_of_memory = s.out_of_memory;
   return s.go_on && !s.out_of_memory;
+}
+
+bool hf__lmdb_each_value(const struct hf__lmdb_page_file *file, struct hf__lmdb_page page, hf__lmdb_value_fn fn,
+                         void *arg, bool *out_of_memory) {
+  bool go_on = true;
+  *out_of_memory = false;
+  for (uint32_t i = 0, count = hf__lmdb_node_count(page); i < count && go_on && !*out_of_memory; i++) {
+    struct hf__lmdb_node node;
+    if (hf__lmdb_node_at(page, i, false, &node)) continue;
+    bool is_big = node.flags & HF__LMDB_NODE_BIG;
+    char *big = is_big ? read_big(file, &node, out_of_memory) : NULL;
+    if (!is_big)
+      go_on = fn(arg, node.key, node.value);
+    else if (big)
+      go_on = fn(arg, node.key, (hf_slice){big + HF__LMDB_PAGE_HEAD, node.size});
+    free(big);
+  }
+  return go_on && !*out_of_memory;
 }

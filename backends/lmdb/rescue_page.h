@@ -26,4 +26,11 @@ typedef bool (*hf__lmdb_found_fn)(void *arg, const hf__lmdb_found *found);
 bool hf__lmdb_salvage(const struct hf__lmdb_page_file *file, struct hf__lmdb_page page, hf__lmdb_found_fn fn, void *arg,
                       bool *out_of_memory);
 
+typedef bool (*hf__lmdb_value_fn)(void *arg, hf_slice key, hf_slice value);
+
+/* Hands out what the nodes of a leaf hold, as far as they can be read, with no look at it.  False: fn said so, or out
+ * of memory. */
+bool hf__lmdb_each_value(const struct hf__lmdb_page_file *file, struct hf__lmdb_page page, hf__lmdb_value_fn fn,
+                         void *arg, bool *out_of_memory);
+
 #endif

@@ -486,7 +486,7 @@ typedef enum hf_rescue_kind {
   HF_RESCUE_PRESENT, /* the tree reaches it */
   HF_RESCUE_CUT_OFF, /* the damage cut it off: nothing gave its place back, so it is present, under this entity name */
   HF_RESCUE_APART,   /* the same, but the entity name cannot be told */
-  HF_RESCUE_DAMAGED, /* present, and unreadable: `json` has its bytes */
+  HF_RESCUE_DAMAGED, /* present, and unreadable, or in quarantine: `json` has its bytes */
   HF_RESCUE_OLD /* on room that was given back: an older version, or removed since.  Never to be restored unasked */
 } hf_rescue_kind;
 

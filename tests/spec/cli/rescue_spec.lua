@@ -4,7 +4,9 @@
 -- what they say, and with which exit code.
 
 local command = require "support.command"
+local core = require "holdfast.core"
 local holdfast = require "holdfast"
+local raises = require "support.raises"
 local temp = require "support.temp"
 
 local PAGE = 4096
@@ -73,6 +75,37 @@ describe("a damaged LMDB store", function()
     for i = 1, 10 do assert.is_false(signals:hasValue("closed-" .. i)) end
     signals:close()
     assert.matches("\nold\t\tclosed%-%d+\t%d+\n", out)
+  end)
+
+  it("has what was in quarantine put there again, where it would be missing otherwise", function()
+    local signals = holdfast.PersistBase("signal", base)
+    core.quarantine(signals, "unreadable", "for a test", "its bytes")
+    core.quarantine(signals, "settled", "for a test", "other bytes")
+    signals:writeValue("settled", 1)
+    core.quarantine(signals, "large", "for a test", ("b"):rep(9000))
+    signals:close()
+    local result = command.run { "rescue", base, new }
+    assert.equal(3, result.code)
+    assert.matches("\ndamaged\tsignal\tunreadable\t", "\n" .. result.stdout)
+    assert.matches("41 entities restored: 41 present, 0 cut off by the damage, 0 apart; 2 unreadable", result.stdout, 1,
+      true)
+    assert.is_nil(result.stdout:find("lost", 1, true))
+    signals = holdfast.PersistBase("signal", new)
+    local found = {}
+    for id, _, bytes in core.quarantined(signals) do found[id] = bytes end
+    assert.same({ unreadable = "its bytes", large = ("b"):rep(9000) }, found)
+    raises.error("corrupt", nil, signals.readValue, signals, "unreadable")
+    assert.equal(1, signals:readValue("settled"))
+    signals:close()
+  end)
+
+  it("is rescued in format 2 as in format 1", function()
+    local whole = holdfast.openStore(base)
+    whole:settings { note = "the live bot" }
+    whole:close()
+    zero(base, rootOf(base))
+    local out = command.ok { "rescue", base, new }
+    assert.matches("40 entities restored: 0 present, 40 cut off by the damage, 0 apart; 0 unreadable", out, 1, true)
   end)
 
   it("is rescued only into a store that has nothing", function()

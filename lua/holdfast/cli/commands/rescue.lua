@@ -34,7 +34,7 @@ local function lineOf(record, args)
       "page", record.page)
   end
   return string.format("%s\t%s\t%s\t%s", record.kind == "cutOff" and "cut-off" or record.kind, name, record.id,
-    record.kind == "damaged" and "its checksum does not match" or text.whole(record.revision))
+    record.kind == "damaged" and "it is unreadable" or text.whole(record.revision))
 end
 
 local function writerOf(new)
@@ -45,7 +45,7 @@ local function writerOf(new)
     if record.kind == "damaged" then
       if not record.entityName then return end
       full = writing:addDamaged(record.entityName, record.id,
-        { problem = "its checksum did not match when it was rescued", bytes = record.text })
+        { problem = "it was unreadable in the store that it was rescued from", bytes = record.text })
     elseif record.kind ~= "old" then
       full = writing:add(record.entityName or APART:format(record.page), record.id, record.text)
     end
