@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --
--- The commands verify and rescue on LMDB stores whose pages are damaged.  tests/fault/page_flips.c has the many; here is
--- what they say, and with which exit code.
+-- The commands verify and rescue on LMDB stores whose pages are damaged: what they say, and with which exit code.
+-- tests/fault/lmdb/page_flips.c has the many kinds of damage.
 
 local command = require "support.command"
 local core = require "holdfast.core"
