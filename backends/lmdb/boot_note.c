@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The note of the machine's run: see boot_note.h.  It stands in the lock file, which is made anew where it is missing
+ * The note of the machine's run: see boot_note.h.  It stands in the lock file, which is made again where it is missing
  * and does not travel with a copy of the data file.  LMDB gives each reader 64 bytes there and uses 24; the note is in
  * the rest of the last reader's, which LMDB neither reads nor writes.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * A note of the machine's run in which the pages of a store were last found sound.  What a power cut or a kernel crash
- * leaves behind is looked for once, by whoever opens the store first in the next run; a killed process leaves nothing.
+ * leaves is looked for once, by whoever opens the store first in the next run; a killed process leaves nothing.
  */
 #ifndef HF_BACKENDS_LMDB_BOOT_NOTE_H
 #define HF_BACKENDS_LMDB_BOOT_NOTE_H

@@ -20,7 +20,7 @@ typedef enum hf__lmdb_check {
 
 /* Sizes of data files: those up to the first are walked whenever they are opened, those up to the second once in each
  * run of the machine. */
-enum { HF__LMDB_SMALL_FILE = 4 << 20, HF__LMDB_LARGE_FILE = 1 << 30 };
+enum { HF__LMDB_SMALL_FILE = 512 << 10, HF__LMDB_LARGE_FILE = 1 << 30 };
 
 /* Reads the setting from the location's URL.  HF_INVALID_ARGUMENT. */
 hf_status hf__lmdb_check_setting(const hf_location *at, hf__lmdb_check *out, hf_error *err);

@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 #include "base/redact.h"
-#include "core/registry.h"
+#include "core/open_stores.h"
 #include "core/url.h"
 
 struct check {

@@ -134,7 +134,7 @@ static hf_status verify_all(struct verification *w, hf_page *names, hf_page *pag
 }
 
 static bool pass_finding(void *arg, const hf_finding *f) {
-  struct walk *w = arg;
+  struct verification *w = arg;
   if (!f->is_damage) return true;
   w->report->damaged++;
   hf_slice name = f->entity_name.data ? f->entity_name : (hf_slice){"", 0};
@@ -143,7 +143,7 @@ static bool pass_finding(void *arg, const hf_finding *f) {
 }
 
 /* The storage's own structure first: through a damaged one, reading may end the process, or never end. */
-static hf_status verify_structure(struct walk *w, hf_error *err) {
+static hf_status verify_structure(struct verification *w, hf_error *err) {
   const hf_backend *b = w->store->backend;
   hf_check_report report = {0};
   return b->check ? b->check(NULL, w->store->impl, pass_finding, w, &report, err) : HF_OK;
