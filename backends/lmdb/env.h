@@ -99,7 +99,7 @@ typedef struct hf__lmdb_env {
   hf_options said;    /* when it was opened */
   hf_options options; /* in force: what was said, and elsewhere what the settings say.  Changed under known.lock */
   hf__lmdb_known known;
-  uint64_t obeyed; /* known.changed whose settings are in force; 0: of none yet */
+  uint64_t obeyed;      /* known.changed whose settings are in force; 0: of none yet */
   hf__lmdb_check check; /* what opening looks at */
   int data_fd;
   uint64_t map_size;
