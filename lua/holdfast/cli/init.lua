@@ -5,7 +5,7 @@
 
 local argparse = require "argparse"
 local core = require "holdfast.core"
-local commands = require "holdfast.cli.commands.list"
+local list = require "holdfast.cli.commands.list"
 local options = require "holdfast.cli.console.options"
 local output = require "holdfast.cli.console.output"
 
@@ -42,9 +42,6 @@ local function helpFlag(parser)
   end)
 end
 
-local byName = {}
-for _, command in ipairs(commands) do byName[command.name] = command end
-
 local function addCommand(parser, definition)
   local command = parser:command(definition.name):add_help(false):summary(definition.summary)
     :description(definition.description)
@@ -55,7 +52,7 @@ local function addCommand(parser, definition)
   helpFlag(command)
 end
 
-local function newParser()
+local function newParser(commands)
   local parser = argparse("holdfast", OVERVIEW, EXPLANATION):add_help(false):command_target("command")
   parser:help_description_margin(16):help_max_width(100)
   parser:flag("--json"):description("Machine-readable output, for every command.")
@@ -72,10 +69,9 @@ local function newParser()
   return parser
 end
 
-local function runsScript(name) return byName[name] ~= nil and byName[name].runsScript == true end
-
 -- Words after the script's name belong to the script, also those that look like options.
-local function protectScriptArguments(words)
+local function protectScriptArguments(words, byName)
+  local function runsScript(name) return byName[name] ~= nil and byName[name].runsScript == true end
   local command
   for i, word in ipairs(words) do
     local isOption = word:sub(1, 1) == "-" and word ~= "-"
@@ -111,11 +107,6 @@ local function handler(raised)
   return core.traceback(raised)
 end
 
-local function parse(words)
-  local args = newParser():parse(words)
-  return byName[args.command], args
-end
-
 -- Help, the version, or a wrong call.
 local function finish(ending, asJson)
   if not ending.failed then
@@ -136,14 +127,16 @@ end
 ---@return integer
 function M.main(words)
   output.guard(words)
-  protectScriptArguments(words)
+  local commands, byName = list.of(words), {}
+  for _, command in ipairs(commands) do byName[command.name] = command end
+  protectScriptArguments(words, byName)
   local asJson = wantsJson(words)
   local code
   local ok, raised = xpcall(function()
     output.start()
-    local command, args = parse(words)
+    local args = newParser(commands):parse(words)
     args.json = asJson or nil -- before the command or after it
-    code = command.run(args)
+    code = byName[args.command].run(args)
     output.flush()
   end, handler)
   if ok then return code end

@@ -593,6 +593,7 @@ describe("the command", function()
       local err = json.decode(holdfast({ "--json", "run", path, store }).stderr).error
       assert.same({ "not_found", "signal", "nope" }, { err.code, err.entityName, err.entityId })
       assert.matches(":2: in main chunk", err.traceback, 1, true)
+      assert.matches("^holdfast: ", holdfast({ "run", path, store, "--json" }).stderr) -- that --json is the script's
     end)
 
     it("reads a script from the standard input", function()
