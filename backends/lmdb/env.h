@@ -99,6 +99,7 @@ typedef struct hf__lmdb_env {
   hf_options said;    /* when it was opened */
   hf_options options; /* in force: what was said, and elsewhere what the settings say.  Changed under known.lock */
   hf__lmdb_known known;
+  int64_t gap_told_at;  /* hf_clock_ns() when a gap was warned of last; 0: never */
   uint64_t obeyed;      /* known.changed whose settings are in force; 0: of none yet */
   hf__lmdb_check check; /* what opening looks at */
   int data_fd;

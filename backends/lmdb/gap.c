@@ -11,6 +11,8 @@
 #include "feature.h"
 #include "meta.h"
 
+int64_t hf__lmdb_gap_tell_ns = 60 * INT64_C(1000000000);
+
 static int build(hf__lmdb_env *env, MDB_txn *txn, hf_slice name, hf_slice record, void *arg) {
   (void)record;
   (void)arg;
@@ -37,7 +39,11 @@ static int note(hf__lmdb_env *env, MDB_txn *txn, uint64_t from, uint64_t to) {
   return hf__lmdb_meta_put(env, txn, META_GAPS, (hf_slice){NULL, 0}, (hf_slice){text, (size_t)n}, &changed);
 }
 
-static void warn(const hf__lmdb_env *env, uint64_t from, uint64_t to) {
+/* A program that goes on writing makes a gap with each commit: it is told of once a minute, and counted each time. */
+static void warn(hf__lmdb_env *env, uint64_t from, uint64_t to) {
+  int64_t now = hf_clock_ns();
+  if (env->gap_told_at && now - env->gap_told_at < hf__lmdb_gap_tell_ns) return;
+  env->gap_told_at = now;
   if (from > to)
     hf_warn("%s: commits are counted from 1 again, as in a copy by mdb_copy -c: revisions that were given out come a "
             "second time",

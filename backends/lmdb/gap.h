@@ -15,8 +15,12 @@ static inline bool hf__lmdb_has_gap(const hf__lmdb_env *env) {
 }
 
 /* Mends it in the write transaction, which is the first one after the strangers', and ends that: has every feature
- * bring up to date what it keeps, notes the gap, and commits.  Then warns.  Needs write_lock. map_full  receives
+ * bring up to date what it keeps, notes the gap, and commits.  Then warns.  Needs write_lock. map_full receives
  * whether it failed for lack of map */
 hf_status hf__lmdb_mend_gap(hf__lmdb_env *env, MDB_txn *txn, bool *map_full, hf_error *err);
+
+/* A gap is warned of at most once in so many nanoseconds; counted it is each time.  A variable, so that tests can be
+ * told of each. */
+extern int64_t hf__lmdb_gap_tell_ns;
 
 #endif

@@ -31,7 +31,7 @@ function M.open(args, creates)
     -- "There is no such store" is trouble, and no answer to a question about its entities.
     store.exit = store.code == "not_found" and 3 or nil
     if store.code == "not_found" and not creates then
-      store.hint = "commands that read never create a store; put, import and scripts do"
+      store.hint = "this command never creates a store; put, import and scripts do"
     end
     error(store, 0)
   end
