@@ -10,7 +10,7 @@
  */
 #include "change.h"
 
-#include "databases.h"
+#include "collections.h"
 #include "map.h"
 #include "quarantine.h"
 #include "record.h"

@@ -23,8 +23,8 @@
 
 #include "env.h"
 #include "filesystem.h"
-#include "holders.h"
 #include "meta.h"
+#include "other_processes.h"
 #include "status.h"
 
 #define WORK_PREFIX ".holdfast-new-"
@@ -163,8 +163,8 @@ static int move_new(const char *from, const char *to) {
  * new store beside it would share them and lose them. */
 static hf_status check_deleted(const char *dir, const char *data, hf_error *err) {
   struct stat st;
-  char who[HOLDER_TEXT] = "this process";
-  if (!hf__lmdb_find_here(dir) && !hf__lmdb_find_holder(dir, who)) return HF_OK;
+  char who[PROCESS_TEXT] = "this process";
+  if (!hf__lmdb_find_here(dir) && !hf__lmdb_find_other_process(dir, who)) return HF_OK;
   if (lstat(data, &st) == 0) return HF_OK; /* another process has just made it */
   return hf_error_set(err, HF_UNAVAILABLE,
                       "%s was deleted, but %s still has the store open: close it there before making a new one", data,

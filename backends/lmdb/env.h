@@ -1,31 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * One LMDB environment, as the files of this folder share it.
- *
- *   lmdb.c           the slots
- *   rescue.c         what is left of a damaged store; with rescue_page.c, rescue_moved.c, rescue_ids.c
- *   store_check.c    all pages of a store, open or not
- *   scan.c           scanning a collection
- *   change.c         all that changes a record
- *   settings.c       settings
- *   readers.c        read transactions
- *   writer.c         the write transaction, and those nested in it
- *   gap.c            what strangers wrote
- *   snapshot.c       transactions that only read
- *   databases.c      collections and their named databases
- *   obey.c           settings that stand for options
- *   map.c            the map's size, and repair
- *   open.c           opening, and opening again
- *   pool.c           the readers that are kept
- *   look.c           format, features and settings, as far as they are known
- *   feature.c        what writers keep up beside the records
- *   meta.c           what the store keeps of itself
- *   quarantine.c     what is unreadable
- *   env.c            which environments this process has, and what their errors say
- *   create.c, files.c, page_check.c, boot_note.c, header_check.c, holders.c, filesystem.c, record.c, status.c,
- *   locks.c          each of one thing
- *
- * Each calls those after it only.
+ * README.md has a table of the files, in which each uses only those after it.
  *
  * LMDB's rules, and who keeps them here:
  *  - one environment per file and process: the core's registry, by identity;
@@ -76,7 +52,7 @@ typedef struct hf__lmdb_collection {
 
 enum { FEATURE_TEXT = 256 }; /* room for what is said of an unknown feature */
 
-/* What this process knows of the store's format, features and settings.  See look.h. */
+/* What this process knows of the store's format, features and settings.  See known.h. */
 typedef struct hf__lmdb_known {
   _Atomic size_t commit;      /* everything up to this one has been looked at; 0: nothing */
   _Atomic bool gap;           /* that commit is a stranger's, see gap.h */
@@ -100,7 +76,7 @@ typedef struct hf__lmdb_env {
   hf_options options; /* in force: what was said, and elsewhere what the settings say.  Changed under known.lock */
   hf__lmdb_known known;
   int64_t gap_told_at;  /* hf_clock_ns() when a gap was warned of last; 0: never */
-  uint64_t obeyed;      /* known.changed whose settings are in force; 0: of none yet */
+  uint64_t applied;     /* known.changed whose settings are in force; 0: of none yet */
   hf__lmdb_check check; /* what opening looks at */
   int data_fd;
   uint64_t map_size;

@@ -75,7 +75,7 @@ hf_status hf__lmdb_mend_gap(hf__lmdb_env *env, MDB_txn *txn, bool *map_full, hf_
     rc = mdb_txn_commit(txn);
   *map_full = rc == MDB_MAP_FULL;
   if (rc) return hf__lmdb_fail(env, rc, "bring the store up to date after another program wrote to it", err);
-  if (mark.commit > newest) env->obeyed = 0;
+  if (mark.commit > newest) env->applied = 0;
   if (mark.commit != newest) warn(env, mark.commit + 1, newest);
   atomic_store(&env->known.gap, false);
   return HF_OK;

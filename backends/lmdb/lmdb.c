@@ -11,13 +11,13 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "apply_settings.h"
 #include "change.h"
+#include "collections.h"
 #include "create.h"
-#include "databases.h"
 #include "gap.h"
 #include "locks.h"
 #include "meta.h"
-#include "obey.h"
 #include "open.h"
 #include "pool.h"
 #include "quarantine.h"
@@ -58,7 +58,7 @@ static hf_status open_store(const hf_location *at, void **store, hf_error *err) 
   hf__lmdb_env *env;
   hf_status status = hf__lmdb_open(at, &env, err);
   if (status) return status;
-  if (env->known.format >= FORMAT_MARKED) hf__lmdb_obey(env);
+  if (env->known.format >= FORMAT_MARKED) hf__lmdb_apply_settings(env);
   *store = env;
   hf__lmdb_txn t;
   hf_error unused; /* reading is possible all the same; the next write will say what is wrong */

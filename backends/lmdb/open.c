@@ -13,8 +13,8 @@
 
 #include "filesystem.h"
 #include "header_check.h"
-#include "holders.h"
-#include "look.h"
+#include "known.h"
+#include "other_processes.h"
 #include "page_check.h"
 #include "pool.h"
 
@@ -142,7 +142,7 @@ static hf_status start(hf__lmdb_env *env, hf_error *err) {
     if (status == HF_OK) status = hf__lmdb_check_at_open(env->path, txn, env->check, &note, err);
     if (status == HF_OK) status = open_own(env, txn, err);
     hf__lmdb_forget_seen(env);
-    if (status == HF_OK) status = hf__lmdb_look(env, txn, mdb_txn_id(txn), err);
+    if (status == HF_OK) status = hf__lmdb_learn(env, txn, mdb_txn_id(txn), err);
     if (status)
       mdb_txn_abort(txn);
     else
@@ -180,7 +180,7 @@ static hf_status check_place(const hf_location *at, hf__lmdb_check check, hf_err
                         "%s was put in the place of a file that this process still has open: close its handles "
                         "before the store is opened, or what is written would be lost",
                         data);
-  return hf__lmdb_check_holders(at->path, &file, err);
+  return hf__lmdb_check_other_processes(at->path, &file, err);
 }
 
 /* Notes which files the environment is made of. */

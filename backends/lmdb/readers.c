@@ -6,16 +6,16 @@
 
 #include <sched.h>
 
-#include "databases.h"
+#include "collections.h"
+#include "known.h"
 #include "locks.h"
-#include "look.h"
 #include "map.h"
 #include "pool.h"
 #include "snapshot.h"
 
 /* Looks at what others have changed.  A transaction in which this version must not read is given back. */
 static hf_status look(hf__lmdb_env *env, MDB_txn *txn, hf_error *err) {
-  hf_status status = hf__lmdb_look(env, txn, mdb_txn_id(txn), err);
+  hf_status status = hf__lmdb_learn(env, txn, mdb_txn_id(txn), err);
   if (status) hf__lmdb_read_end(env, txn);
   return status;
 }

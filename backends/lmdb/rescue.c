@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #include "env.h"
-#include "holders.h"
+#include "other_processes.h"
 #include "page_walk.h"
 #include "quarantine.h"
 #include "rescue_ids.h"
@@ -518,10 +518,10 @@ static void free_rescue(struct rescue *r) {
 }
 
 hf_status hf__lmdb_rescue(const hf_location *at, hf_rescue_fn fn, void *arg, hf_rescue_report *report, hf_error *err) {
-  char path[PATH_MOST], who[HOLDER_TEXT] = "this process";
+  char path[PATH_MOST], who[PROCESS_TEXT] = "this process";
   hf_status status = hf__lmdb_data_path(at->path, path, sizeof path, err);
   if (status) return status;
-  if (hf__lmdb_find_here(at->path) || hf__lmdb_find_holder(at->path, who))
+  if (hf__lmdb_find_here(at->path) || hf__lmdb_find_other_process(at->path, who))
     return hf_error_set(err, HF_BUSY, "%s has the store open: end that first", who);
   int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0)

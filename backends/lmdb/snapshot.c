@@ -4,9 +4,9 @@
  */
 #include "snapshot.h"
 
-#include "databases.h"
+#include "collections.h"
+#include "known.h"
 #include "locks.h"
-#include "look.h"
 #include "map.h"
 #include "pool.h"
 
@@ -55,7 +55,7 @@ hf_status hf__lmdb_moment_begin(hf__lmdb_env *env, hf__lmdb_txn *t, hf_error *er
 hf_status hf__lmdb_snapshot_begin(hf__lmdb_env *env, hf__lmdb_txn *t, hf_error *err) {
   hf_status status = open_all(env, err);
   if (status || (status = hf__lmdb_moment_begin(env, t, err))) return status;
-  status = hf__lmdb_look(env, t->mdb, mdb_txn_id(t->mdb), err);
+  status = hf__lmdb_learn(env, t->mdb, mdb_txn_id(t->mdb), err);
   if (status) hf__lmdb_snapshot_end(env, t);
   return status;
 }

@@ -8,13 +8,13 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "databases.h"
+#include "apply_settings.h"
+#include "collections.h"
 #include "gap.h"
+#include "known.h"
 #include "locks.h"
-#include "look.h"
 #include "map.h"
 #include "meta.h"
-#include "obey.h"
 
 /* HF_UNAVAILABLE for a file of the store that is not in its folder any more, or is another one now. */
 static hf_status check_in_place(hf__lmdb_env *env, const char *name, const hf__lmdb_file *file, hf_error *err) {
@@ -58,11 +58,11 @@ static hf_status check_headers(hf__lmdb_env *env, MDB_txn *txn, hf_error *err) {
 static hf_status enter(hf__lmdb_env *env, MDB_txn *txn, bool first, bool *again, hf_error *err) {
   hf_status status = check_files_in_place(env, err);
   if (status == HF_OK) status = check_headers(env, txn, err);
-  if (status == HF_OK) status = hf__lmdb_look(env, txn, mdb_txn_id(txn) - 1, err);
+  if (status == HF_OK) status = hf__lmdb_learn(env, txn, mdb_txn_id(txn) - 1, err);
   if (status == HF_OK) status = hf__lmdb_check_writable(env, err);
-  if (status == HF_OK && __builtin_expect(first && hf__lmdb_must_obey(env), 0)) {
+  if (status == HF_OK && __builtin_expect(first && hf__lmdb_must_apply_settings(env), 0)) {
     mdb_txn_abort(txn);
-    hf__lmdb_obey(env);
+    hf__lmdb_apply_settings(env);
     *again = true;
   } else if (status == HF_OK && __builtin_expect(hf__lmdb_has_gap(env), 0)) {
     bool map_full;

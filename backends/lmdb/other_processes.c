@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * Which other processes have a store open: see holders.h.  Candidates are the owners of locks on the lock file, from
- * /proc/locks and from fcntl; one counts when it has the lock file open.  /proc/PID/fd can be read for processes of the
- * same user.
+ * Which other processes have a store open: see other_processes.h.  Candidates are the owners of locks on the lock file,
+ * from /proc/locks and from fcntl; one counts when it has the lock file open.  /proc/PID/fd can be read for processes
+ * of the same user.
  */
-#include "holders.h"
+#include "other_processes.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -103,16 +103,16 @@ static bool has_other_data_file(pid_t pid, void *arg) {
   return v.known && v.lock_file && !v.data_file;
 }
 
-static void describe(pid_t pid, char out[HOLDER_TEXT]) {
+static void describe(pid_t pid, char out[PROCESS_TEXT]) {
   char path[64], name[NAME_MOST] = "";
   snprintf(path, sizeof path, "/proc/%ld/comm", (long)pid);
   FILE *file = fopen(path, "re");
   if (file && fgets(name, sizeof name, file)) name[strcspn(name, "\n")] = '\0';
   if (file) fclose(file);
-  snprintf(out, HOLDER_TEXT, *name ? "process %ld (%s)" : "process %ld", (long)pid, name);
+  snprintf(out, PROCESS_TEXT, *name ? "process %ld (%s)" : "process %ld", (long)pid, name);
 }
 
-bool hf__lmdb_find_holder(const char *dir, char out[HOLDER_TEXT]) {
+bool hf__lmdb_find_other_process(const char *dir, char out[PROCESS_TEXT]) {
   static const hf__lmdb_file none;
   struct store s;
   if (!find_store(dir, &none, &s)) return false;
@@ -122,7 +122,7 @@ bool hf__lmdb_find_holder(const char *dir, char out[HOLDER_TEXT]) {
   return pid != 0;
 }
 
-hf_status hf__lmdb_check_holders(const char *dir, const hf__lmdb_file *data, hf_error *err) {
+hf_status hf__lmdb_check_other_processes(const char *dir, const hf__lmdb_file *data, hf_error *err) {
   struct store s;
   pid_t pid = 0;
   if (!find_store(dir, data, &s)) return HF_OK;
@@ -133,7 +133,7 @@ hf_status hf__lmdb_check_holders(const char *dir, const hf__lmdb_file *data, hf_
     if (!pid) pid = each_owner(s.lock.inode, has_other_data_file, &s);
     if (!pid) return HF_OK;
   }
-  char who[HOLDER_TEXT];
+  char who[PROCESS_TEXT];
   describe(pid, who);
   return hf_error_set(err, HF_UNAVAILABLE,
                       "%s/" DATA_FILE " was put in the place of a file that %s still has open: end that process before "

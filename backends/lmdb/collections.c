@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Collections and their named databases: see databases.h.
+ * Collections and their named databases: see collections.h.
  */
-#include "databases.h"
+#include "collections.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * What a process knows of the store: see look.h.
+ * What a process knows of the store: see known.h.
  */
-#include "look.h"
+#include "known.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -104,7 +104,7 @@ static hf_status look_locked(hf__lmdb_env *env, MDB_txn *txn, size_t commit, con
   return HF_OK;
 }
 
-hf_status hf__lmdb_look(hf__lmdb_env *env, MDB_txn *txn, size_t commit, hf_error *err) {
+hf_status hf__lmdb_learn(hf__lmdb_env *env, MDB_txn *txn, size_t commit, hf_error *err) {
   hf__lmdb_mark mark;
   if (hf__lmdb_has_seen(env, commit)) return HF_OK;
   int rc = hf__lmdb_mark_get(env, txn, &mark);

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: MIT
  *
- * Obeying the settings of a store: see obey.h.
+ * Obeying the settings of a store: see apply_settings.h.
  */
-#include "obey.h"
+#include "apply_settings.h"
 
 #include "locks.h"
 #include "map.h"
 #include "open.h"
 
-bool hf__lmdb_must_obey(const hf__lmdb_env *env) { return env->obeyed != env->known.changed; }
+bool hf__lmdb_must_apply_settings(const hf__lmdb_env *env) { return env->applied != env->known.changed; }
 
 static void set_durability(hf__lmdb_env *env, hf_durability durability) {
   mdb_env_set_flags(env->mdb, MDB_NOSYNC, durability == HF_DURABILITY_NOSYNC);
   mdb_env_set_flags(env->mdb, MDB_NOMETASYNC, durability == HF_DURABILITY_NOMETASYNC);
 }
 
-void hf__lmdb_obey(hf__lmdb_env *env) {
+void hf__lmdb_apply_settings(hf__lmdb_env *env) {
   hf__lmdb_lock_briefly(&env->known.lock);
   hf_options now = hf_options_in_force(&env->said, &env->known.settings);
   uint64_t changed = env->known.changed;
@@ -29,5 +29,5 @@ void hf__lmdb_obey(hf__lmdb_env *env) {
     if (now.max_size && env->map_size > now.max_size && hf__lmdb_set_map_size(env, now.max_size, &unused)) return;
     env->overdraft = false;
   }
-  env->obeyed = changed;
+  env->applied = changed;
 }

@@ -3,21 +3,21 @@
  * Which other processes have a store open.  LMDB says only that there are some; the kernel knows them by the locks on
  * the lock file, and what they have open by /proc.
  */
-#ifndef HF_BACKENDS_LMDB_HOLDERS_H
-#define HF_BACKENDS_LMDB_HOLDERS_H
+#ifndef HF_BACKENDS_LMDB_OTHER_PROCESSES_H
+#define HF_BACKENDS_LMDB_OTHER_PROCESSES_H
 
 #include "files.h"
 
 /* Room for "process 1234 (bot)", with its 0. */
-enum { HOLDER_TEXT = 64 };
+enum { PROCESS_TEXT = 64 };
 
 /* Whether another process has the lock file in the folder open as LMDB does, and writes down which; where more than one
  * has, any of them.  False also where the kernel does not let us see it.  Not while this process has an environment
  * there: looking would lose its locks. */
-bool hf__lmdb_find_holder(const char *dir, char out[HOLDER_TEXT]);
+bool hf__lmdb_find_other_process(const char *dir, char out[PROCESS_TEXT]);
 
 /* HF_UNAVAILABLE, and says who, where another process has the store open with another data file than this one, which
  * was put in its place since.  A process of which that cannot be told is passed over. */
-hf_status hf__lmdb_check_holders(const char *dir, const hf__lmdb_file *data, hf_error *err);
+hf_status hf__lmdb_check_other_processes(const char *dir, const hf__lmdb_file *data, hf_error *err);
 
 #endif

@@ -3,8 +3,8 @@
  * Collections and their named databases.  Databases are opened when they are first used, and closed again when many
  * are open, since each open one costs every transaction a little.
  */
-#ifndef HF_BACKENDS_LMDB_DATABASES_H
-#define HF_BACKENDS_LMDB_DATABASES_H
+#ifndef HF_BACKENDS_LMDB_COLLECTIONS_H
+#define HF_BACKENDS_LMDB_COLLECTIONS_H
 
 #include "env.h"
 

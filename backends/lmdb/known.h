@@ -4,8 +4,8 @@
  * transaction that sees a commit of another process.  Its own commits change nothing of that (but those that change
  * settings), so that a process that is alone compares one number.
  */
-#ifndef HF_BACKENDS_LMDB_LOOK_H
-#define HF_BACKENDS_LMDB_LOOK_H
+#ifndef HF_BACKENDS_LMDB_KNOWN_H
+#define HF_BACKENDS_LMDB_KNOWN_H
 
 #include "env.h"
 
@@ -16,7 +16,7 @@ static inline bool hf__lmdb_has_seen(const hf__lmdb_env *env, size_t commit) {
 
 /* Looks at what the transaction sees, whose newest commit this is, unless that has been done.
  * HF_UNSUPPORTED: a format or feature that this version must not even read. */
-hf_status hf__lmdb_look(hf__lmdb_env *env, MDB_txn *txn, size_t commit, hf_error *err);
+hf_status hf__lmdb_learn(hf__lmdb_env *env, MDB_txn *txn, size_t commit, hf_error *err);
 
 /* HF_READONLY where the store has a feature that this version does not know, and may be read all the same. */
 hf_status hf__lmdb_check_writable(hf__lmdb_env *env, hf_error *err);
