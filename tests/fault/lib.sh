@@ -55,3 +55,12 @@ last_line() {
   while IFS= read -r line; do last=$line; done <"$1"
   printf '%s' "$last"
 }
+
+# result PROMISE TRIED LOST: what this run has seen of a promise, one that the head of the test states in a line
+# "# Promise NAME: who | what happens | what holds".  TRIED counts the faults after each of which the promise was looked
+# at, LOST those after which it did not hold.  `./dev fault` adds up such lines of many runs.
+result() {
+  echo "$1: tried $2, survived $(($2 - $3)), lost $3"
+  [ -z "${HOLDFAST_FAULT_RESULTS:-}" ] ||
+    printf '%s\t%s\t%s\t%s\n' "$1" "$2" "$3" "${HOLDFAST_FAULT_SEED:-}" >>"$HOLDFAST_FAULT_RESULTS"
+}
