@@ -98,7 +98,8 @@ local function show(rows, title)
   for _, row in ipairs(rows) do width = math.max(width, #row.name) end
   print(title)
   for _, row in ipairs(rows) do
-    print(("  %-" .. width .. "s  %10.3f  %10.3f  %5.2f%s"):format(row.name, row.ours, row.theirs, row.ratio,
+    local padding = (" "):rep(width - #row.name) -- string.format pads to 99 at most
+    print(("  %s%s  %10.3f  %10.3f  %5.2f%s"):format(row.name, padding, row.ours, row.theirs, row.ratio,
       row.ratio > row.bound and "  slower" or ""))
   end
 end
