@@ -13,6 +13,10 @@ here=$HOLDFAST_SOURCE/tests/fault/$(basename "$(dirname "$0")")
 # shellcheck disable=SC2034 # the tests use it
 programs=$HOLDFAST_BUILD/${here#"$HOLDFAST_SOURCE/"}
 
+# What is drawn by chance begins with this number, so that it can be drawn again.
+seed=${HOLDFAST_FAULT_SEED:-$$}
+RANDOM=$seed
+
 skip() {
   echo "skipped: $*"
   exit 77
@@ -30,6 +34,7 @@ finish() {
   for pid in $(jobs -p); do kill -9 "$pid" 2>/dev/null || true; done
   wait 2>/dev/null || true
   rm -rf "$work"
+  [ "$code" = 0 ] || [ "$code" = 77 ] || echo "HOLDFAST_FAULT_SEED=$seed draws the same again" >&2
   exit "$code"
 }
 
@@ -43,8 +48,17 @@ recorded() {
   LD_PRELOAD=$HOLDFAST_BUILD/tests/fault/iorecord_preload.so ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}verify_asan_link_order=0" "$@"
 }
 
-# A number of seconds between $1 and $2 milliseconds.
-random_delay() { printf '0.%03d' $(($1 + RANDOM % ($2 - $1 + 1))); }
+# A number of seconds between $1 and $2 milliseconds.  Bash draws numbers of its own in each subshell, such as $(...), so
+# it begins here with how many were drawn before, which a file counts.
+random_delay() {
+  local drawn=0 milliseconds
+  [ ! -e "$work/.drawn" ] || read -r drawn <"$work/.drawn"
+  echo $((drawn + 1)) >"$work/.drawn"
+  RANDOM=$((seed + 7919 * drawn))
+  milliseconds=$((RANDOM))
+  milliseconds=$(($1 + (milliseconds + RANDOM) % ($2 - $1 + 1)))
+  printf '%d.%03d' $((milliseconds / 1000)) $((milliseconds % 1000))
+}
 
 # Kills a child of this shell at once and waits until it is gone.
 kill_now() { { kill -9 "$1" && wait "$1"; } 2>/dev/null || true; }

@@ -6,12 +6,13 @@
 # many were killed before; and whoever runs the command to its end has an equal store.
 #
 # HOLDFAST_FAULT_ROUNDS (2) and HOLDFAST_FAULT_SEED choose how often and when.
+#
+# Promise copy-delete-kill: holdfast copy --delete, lmdb and file | kill -9 at any moment, again and again | the
+#   target never lacks what both had before, and a copy that ends has made them equal
 # shellcheck source=tests/fault/lib.sh
 . "$HOLDFAST_SOURCE/tests/fault/lib.sh"
 
 rounds=${HOLDFAST_FAULT_ROUNDS:-2}
-seed=${HOLDFAST_FAULT_SEED:-$$}
-RANDOM=$seed
 export XDG_STATE_HOME=$work/state
 
 # Lines for import: numbers from $1 to $2 under each of three names, with the value $3.
@@ -93,3 +94,4 @@ done
 
 [ "$total_kills" -gt 0 ] || fail "seed $seed: it was never killed"
 echo "$total_kills kills, $at_deletion of others between two batches of a deletion: every mirror ended equal"
+result copy-delete-kill $((total_kills + at_deletion)) 0

@@ -3,6 +3,12 @@
 #
 # Backups under fault: on a disk that runs full, under kill -9 at any moment, and in what order a new one is flushed
 # and renamed.  The last good one must be there, whole, until the new one is.
+#
+# Promise backup-full-disk: holdfast export -o | the disk runs full | the last good backup stays as it was, and no
+#   piece is left
+# Promise backup-kill: holdfast export -o | kill -9 at any moment | the backup is whole, the old one or the new one
+# Promise backup-flush: holdfast export -o | power cut | the new backup is flushed before it takes the name of the old
+#   one, its folder after that (the order of the calls is looked at)
 # shellcheck source=tests/fault/lib.sh
 . "$HOLDFAST_SOURCE/tests/fault/lib.sh"
 
@@ -11,6 +17,7 @@ lines 10000 | "$HOLDFAST_BIN" import "$work/store" --durability nosync >"$work/i
 
 # ---- a full disk
 
+full=0
 isolate=(unshare --mount)
 [ "$(id -u)" = 0 ] || isolate=(unshare --user --map-root-user --mount)
 mkdir "$work/disk"
@@ -30,14 +37,16 @@ if "${isolate[@]}" mount -t tmpfs holdfast-test "$work/disk" 2>/dev/null; then
     fail "on a full disk: $(cat "$work/said")"
   grep -q "which is as it was: No space left" "$work/said" || fail "it said: $(cat "$work/said")"
   echo "on a full disk the last good one stayed"
+  full=1
 fi
+result backup-full-disk "$full" 0
 
 # ---- kill -9
 
 mkdir "$work/backups"
 "$HOLDFAST_BIN" export "$work/store" -o "$work/backups/b" >/dev/null
 killed=0
-for round in $(seq 12); do
+for round in $(seq "${HOLDFAST_FAULT_ROUNDS:-12}"); do
   rm -f "$work/backups/b".*
   "$HOLDFAST_BIN" export "$work/store" -o "$work/backups/b" >/dev/null &
   pid=$!
@@ -48,9 +57,11 @@ for round in $(seq 12); do
 done
 [ "$killed" -gt 0 ] || fail "it was never killed"
 echo "killed $killed times, the backup was whole each time"
+result backup-kill "$killed" 0
 
 # ---- the order: the file is flushed, then renamed, then its folder flushed
 
+traced=0
 if strace -o "$work/probe" true 2>/dev/null; then
   strace -f -y -e trace=fsync,rename,renameat,renameat2 -o "$work/calls" \
     "$HOLDFAST_BIN" export "$work/store" --readonly -o "$work/backups/b" >/dev/null
@@ -60,4 +71,6 @@ if strace -o "$work/probe" true 2>/dev/null; then
   sed -n 3p "$work/order" | grep -q '^fsync(.*/backups>$' || fail "third: $(cat "$work/order")"
   [ "$(wc -l <"$work/order")" = 3 ] || fail "more: $(cat "$work/order")"
   echo "flushed, renamed, and the folder flushed"
+  traced=1
 fi
+result backup-flush "$traced" 0

@@ -5,6 +5,17 @@
 # meanwhile; what is corrupt ends in quarantine, and never without its report.
 #
 # HOLDFAST_FAULT_SECONDS (4) is how long the writers write.
+#
+# Promise file-foreign-writer: file | another program writes documents in place while they are read | none is taken
+#   from it, and what it finishes is there
+# Promise file-foreign-moment: file | another program replaces or removes a corrupt document before any operation of
+#   moving it to quarantine | what it wrote has its name, and a corrupt one never goes without its report
+# Promise file-quarantine-kill: file | kill -9 before each operation of moving a corrupt document to quarantine | it
+#   is corrupt before and after, and its bytes are kept
+# Promise file-quarantine-race: file | two processes find the same corrupt document | both say so, and so does whoever
+#   comes later
+# Promise file-clock: file | the clock is an hour ahead, or set back by one | no fresh document is moved, and no
+#   corrupt one stays busy
 # shellcheck source=tests/fault/lib.sh
 . "$HOLDFAST_SOURCE/tests/fault/lib.sh"
 
@@ -72,6 +83,7 @@ for pid in "${readers[@]}"; do wait "$pid" || fail "a reader: $(cat "$work/read"
 read -r seen busy <"$work/read"
 [ "$seen" -gt 50 ] || fail "only $seen reads"
 echo "$written documents written in place, read $seen times and $busy times busy: none was moved"
+result file-foreign-writer "$written" 0
 
 # ---- what another program does at any moment while a corrupt document is moved
 
@@ -80,6 +92,8 @@ spoil() {
   printf '{oops' >"$document"
   touch -d '1 hour ago' "$document"
 }
+
+moments=0
 
 # Does COMMAND before each operation of a read that finds a corrupt document, calling `check` after each.
 meanwhile() {
@@ -91,6 +105,7 @@ meanwhile() {
     said=$(IORECORD_ROOT=$store IORECORD_KILL=$n IORECORD_RUN="touch '$work/did'; $1" recorded get) || true
     [ -e "$work/did" ] || break
     when="'$1' before operation $n"
+    moments=$((moments + 1))
     "$2"
   done
   ((n > 5 && n < 200)) || fail "$1: $n operations were seen"
@@ -140,6 +155,8 @@ for ((n = 1; n < 200; n++)); do
   [ "$status" = 137 ] || break
 done
 ((n > 5 && n < 200)) || fail "killed $n times"
+result file-quarantine-kill $((n - 1)) 0
+result file-foreign-moment "$moments" 0
 echo "another program at work before each operation of moving a document: what it wrote has its name"
 
 # Two processes that find the same one: both say corrupt, and so does whoever comes later.
@@ -153,6 +170,8 @@ for ((n = 0; n < 20; n++)); do
   grep -q "is corrupt" "$work/two" || fail "two of two: $(cat "$work/two")"
   [[ $(get) = *"is in quarantine"* ]] || fail "after both: $(get)"
 done
+
+result file-quarantine-race 20 0
 
 # ---- clocks that are wrong
 
@@ -184,3 +203,4 @@ printf '{"position' >"$document"
 said=$(wrong_clock -3600) && fail "a half document was read: $said"
 [[ $said = *"its bytes were moved to quarantine"* ]] || fail "set back, later: $said"
 echo "clocks that are wrong: nothing fresh was moved, and nothing corrupt stays busy"
+result file-clock 4 0

@@ -2,6 +2,10 @@
 # SPDX-License-Identifier: MIT
 #
 # A file store on a disk that is full: as lmdb/full_disk_test.sh, a small filesystem of its own.
+#
+# Promise file-full-disk: file | the disk is full, or a file may not grow any more | the write is refused as "full",
+#   the old document stays whole, and room that is made can be used
+# Once: the disk is filled in the same way each time
 # shellcheck source=tests/fault/lib.sh
 . "$HOLDFAST_SOURCE/tests/fault/lib.sh"
 
@@ -24,3 +28,4 @@ assert(not ok and err.code == "full", tostring(err))
 assert(store:readValue("a") == "small")
 LUA
 (trap '' XFSZ && ulimit -f 16 && timeout 60 "$HOLDFAST_BIN" run "$work/limit.lua" "$work/limited")
+result file-full-disk 3 0

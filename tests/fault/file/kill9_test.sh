@@ -5,12 +5,14 @@
 # whole, nothing comes back that was removed, and what the dead left in .tmp goes.
 #
 # HOLDFAST_FAULT_ROUNDS (40) and HOLDFAST_FAULT_SEED choose how often and when.
+#
+# Promise file-kill: file | kill -9 before each operation of a change, and at any moment of many | every acknowledged
+#   change is there, every document is the old one or the new one, and nothing comes back that was removed
+# Promise file-kill-temporary: file | kill -9 of a process that writes | the temporary files that it left are swept
 # shellcheck source=tests/fault/lib.sh
 . "$HOLDFAST_SOURCE/tests/fault/lib.sh"
 
 rounds=${HOLDFAST_FAULT_ROUNDS:-40}
-seed=${HOLDFAST_FAULT_SEED:-$$}
-RANDOM=$seed
 script=$here/ledger.lua
 
 # Before every single operation on the files: writing over a document, writing a new one in new folders, removing one.
@@ -52,3 +54,5 @@ done
 [ "$last" -gt "$rounds" ] || fail "only $last steps in $rounds rounds: the writers came to nothing"
 [ "$leftovers" -gt 0 ] || fail "no killed writer left a temporary file: nothing was shown about sweeping"
 echo "$rounds kills during $last steps: none lost, none torn; $leftovers temporary files of the dead swept"
+result file-kill $((n - 1 + rounds)) 0
+result file-kill-temporary "$leftovers" 0

@@ -7,12 +7,13 @@
 # can fail.
 #
 # HOLDFAST_FAULT_ROUNDS (30) and HOLDFAST_FAULT_SEED choose how often and when.
+#
+# Promise adapters-move-kill: adapters, lmdb | kill -9 at any moment, and between the two writes, of a signal that
+#   moves from one adapter to another in a transaction | it is in exactly one of them
 # shellcheck source=tests/fault/lib.sh
 . "$HOLDFAST_SOURCE/tests/fault/lib.sh"
 
 rounds=${HOLDFAST_FAULT_ROUNDS:-30}
-seed=${HOLDFAST_FAULT_SEED:-$$}
-RANDOM=$seed
 script=$here/adapter_move.lua
 store=$work/store number=0 moves=0
 
@@ -51,6 +52,7 @@ for ((round = 0; round < 6; round++)); do
   [ "$number" = $((die - 1)) ] || fail "half of move $die is there"
 done
 echo "6 kills between the two writes: the move had not happened"
+result adapters-move-kill $((rounds + 6)) 0
 
 number=0
 die_between "$work/apart" apart 1 4

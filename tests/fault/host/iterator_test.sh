@@ -3,6 +3,10 @@
 #
 # An event that a loop over Live.run was given is delivered again where the process is killed in the loop's body, and not
 # where the loop has asked for the next one before.
+#
+# Promise host-loop-kill: strategy host, lmdb and file | kill -9 in the body of a loop over its events | the event is
+#   told again, and none is for which the loop had asked for the next
+# Once: the same five kills in each store
 # shellcheck source=tests/fault/lib.sh
 . "$HOLDFAST_SOURCE/tests/fault/lib.sh"
 
@@ -15,6 +19,7 @@ iterate() {
   [ "$code" = 137 ] || fail "it ended with $code instead of being killed: $(cat "$work/errors")"
 }
 
+kills=0
 for scheme in lmdb file; do
   store=$scheme:$work/$scheme
   first=main/BTCUSDT/1707343380000
@@ -25,4 +30,6 @@ for scheme in lmdb file; do
   [ "$(iterate "$store" 3 1)" = "$first:closed" ] || fail "$scheme: the second was not told again, or the first was"
   [ "$(iterate "$store" 3 2 | tr '\n' ' ')" = "$first:closed $second:opened " ] || fail "$scheme: the next two"
   echo "$scheme: each event until the loop had asked for the next"
+  kills=$((kills + 5))
 done
+result host-loop-kill "$kills" 0

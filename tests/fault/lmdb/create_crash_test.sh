@@ -11,6 +11,11 @@
 #    acknowledged, and sweeps what the dead one left.
 #
 # HOLDFAST_FAULT_STATES (300) is the number of random states after each operation of the making.
+#
+# Promise lmdb-create-power-cut: lmdb | power cut after any operation of making a store and of its first commits | all
+#   that was acknowledged is there, or there is nothing yet and a store can be made
+# Promise lmdb-create-kill: lmdb | kill -9 before each operation of making a store | the next process makes or opens
+#   it, finds what was acknowledged, and sweeps what the dead one left
 # shellcheck source=tests/fault/lib.sh
 . "$HOLDFAST_SOURCE/tests/fault/lib.sh"
 
@@ -22,6 +27,7 @@ IORECORD_LOG=$work/log recorded "$programs/ledger" write "lmdb:$work/root/new/st
 "$programs/replay" "$work/log" "$work/root" new/store "$work/states" "${HOLDFAST_FAULT_STATES:-300}" 3 >"$work/result" ||
   fail "power cuts leave bad states: $(cat "$work/result")"
 echo "power cuts: $(cat "$work/result")"
+result lmdb-create-power-cut "$(sed -nE 's/^operations .*, states ([0-9]+) .*/\1/p' "$work/result")" 0
 
 rm -rf "$work/root/new"
 IORECORD_LOG=$work/short-log recorded "$programs/ledger" write "lmdb:$work/root/new/store" 1 5 >/dev/null
@@ -53,3 +59,4 @@ if [ "$kills" -lt 20 ] || [ "$made" -lt 5 ] || [ "$made" = "$kills" ]; then
   fail "$kills kills, $made with a store: the recorder does not see what it should"
 fi
 echo "kill -9 before each of $kills operations ($((kills - made)) before the store was in place): each made good and swept"
+result lmdb-create-kill "$kills" 0

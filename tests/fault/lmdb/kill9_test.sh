@@ -6,12 +6,15 @@
 # so that LMDB's lock file lives on with what the dead left in it: their reader slots and the writer's lock.
 #
 # HOLDFAST_FAULT_ROUNDS (60) and HOLDFAST_FAULT_SEED choose how often and when.
+#
+# Promise lmdb-kill: lmdb, durability sync | kill -9 of a writing process, in C or Lua, at any moment | what was
+#   acknowledged is there, transactions are whole or absent, the store opens and verify finds nothing
+# Promise lmdb-kill-readers: lmdb | kill -9 of a process while another has the store open | its reader slot is given
+#   back
 # shellcheck source=tests/fault/lib.sh
 . "$HOLDFAST_SOURCE/tests/fault/lib.sh"
 
 rounds=${HOLDFAST_FAULT_ROUNDS:-60}
-seed=${HOLDFAST_FAULT_SEED:-$$}
-RANDOM=$seed
 
 step=0 holder="" commits=0 dead_before=0
 open_store() {
@@ -58,6 +61,7 @@ close_store
 [ "$commits" -gt "$rounds" ] || fail "only $commits commits in $rounds rounds: the writers came to nothing"
 [ "$dead_before" -gt 0 ] || fail "no killed writer left a reader slot: nothing was shown about clearing them"
 echo "C: $rounds kills during $commits commits: none lost, none halved; $dead_before reader slots of the dead cleared"
+result lmdb-kill-readers "$dead_before" 0
 
 commits=0 lua_rounds=$((rounds / 4)) script=$here/ledger.lua
 for ((round = 0; round < lua_rounds; round++)); do
@@ -72,3 +76,4 @@ for ((round = 0; round < lua_rounds; round++)); do
 done
 [ "$commits" -gt "$lua_rounds" ] || fail "only $commits Lua commits in $lua_rounds rounds"
 echo "Lua: $lua_rounds kills during $commits commits: none lost, none halved"
+result lmdb-kill $((rounds + lua_rounds)) 0

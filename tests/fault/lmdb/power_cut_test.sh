@@ -6,6 +6,14 @@
 # commits were lost, and how many stores could not be read any more.
 #
 # Needs root and loop mounts, so it runs only when HOLDFAST_TEST_POWER=1 asks for it.  HOLDFAST_FAULT_ROUNDS (20) cuts.
+#
+# Promise lmdb-power-cut: lmdb, durability sync | power cut of a real ext4 at any moment | what was acknowledged is
+#   there, and the store opens
+# Promise lmdb-power-cut-nometasync: lmdb, durability nometasync | power cut of a real ext4 at any moment | the store
+#   opens and is whole, the last commits may be undone
+# Promise lmdb-power-cut-nosync: lmdb, durability nosync | power cut of a real ext4 at any moment | nothing; lost
+#   counts the stores that could not be read any more, or were not whole
+# Needs HOLDFAST_TEST_POWER=1: it mounts loop devices, as root
 if [ "${HOLDFAST_TEST_POWER:-}" != 1 ]; then
   echo "skipped: set HOLDFAST_TEST_POWER=1 to cut the power of a loop device (needs root)"
   exit 77
@@ -57,6 +65,7 @@ for ((round = 0; round < rounds; round++)); do
 done
 [ "$commits" -gt "$rounds" ] || fail "only $commits commits in $rounds rounds"
 echo "sync: $rounds power cuts during $commits commits: nothing acknowledged was lost"
+result lmdb-power-cut "$rounds" 0
 
 for durability in nometasync nosync; do
   commits=0 losses=0 lost=0 unreadable=0
@@ -72,4 +81,6 @@ for durability in nometasync nosync; do
   done
   echo "$durability: $rounds power cuts during $commits commits: $losses lost $lost commits," \
     "$unreadable left no store that can be read or that is whole"
+  result "lmdb-power-cut-$durability" "$rounds" "$unreadable"
+  [ "$durability" = nosync ] || [ "$unreadable" = 0 ] || fail "$durability: $unreadable stores are not whole"
 done

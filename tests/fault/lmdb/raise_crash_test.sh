@@ -4,6 +4,10 @@
 # kill -9 before each single operation of a process that raises a store to format 2 and gives it its first settings: the
 # store has format 1 and no setting, or format 2 and all of them; what was in it is there, and the next process writes to
 # it and takes no commit for a stranger's.
+#
+# Promise lmdb-raise-kill: lmdb | kill -9 before each operation of raising a store to format 2 and of its first
+#   settings | it is as before or raised with all of them, and what was in it is there
+# Once: each operation of the same raise
 # shellcheck source=tests/fault/lib.sh
 . "$HOLDFAST_SOURCE/tests/fault/lib.sh"
 
@@ -49,3 +53,4 @@ if [ "$before" = 0 ] || [ "$after" = 0 ]; then
   fail "$kills kills, $before before the raise and $after after it: the recorder does not see what it should"
 fi
 echo "kill -9 before each of $kills operations: $before left format 1, $after format 2 with all settings"
+result lmdb-raise-kill "$kills" 0

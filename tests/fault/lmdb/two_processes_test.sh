@@ -4,6 +4,11 @@
 # Processes that use one store at the same time: two in C and two in Lua add to the same counters by compare and swap and
 # write entities of their own, while another one iterates; every success must be in the sums.  The store begins with a map
 # so small that it has to grow under them.  Then: several processes make the same fresh store at the same moment.
+#
+# Promise lmdb-two-processes: lmdb | four processes change the same entities at once, and a fifth reads | no change is
+#   lost, and each scan sees whole entities
+# Promise lmdb-two-makers: lmdb | several processes make the same store at once | there is one store, and nothing is
+#   lost
 # shellcheck source=tests/fault/lib.sh
 . "$HOLDFAST_SOURCE/tests/fault/lib.sh"
 
@@ -36,4 +41,8 @@ conflicts=$(($(cat "$work/c1") + $(cat "$work/c2") + $(cat "$work/lua1") + $(cat
 timeout 30 "$HOLDFAST_BIN" verify "$work/store" >"$work/verify" 2>&1 || fail "$(cat "$work/verify")"
 echo "4 writers (C and Lua), $((n * 12)) increments with $conflicts conflicts: none lost; $scans whole scans meanwhile"
 
-"$programs/race" create "$work/fresh" "${HOLDFAST_FAULT_ROUNDS:-20}"
+result lmdb-two-processes "$conflicts" 0
+
+rounds=${HOLDFAST_FAULT_ROUNDS:-20}
+"$programs/race" create "$work/fresh" "$rounds"
+result lmdb-two-makers "$rounds" 0

@@ -8,6 +8,10 @@
 #
 #  - kill -9 after each single operation of a commit.
 #  - Control: after one of these kills, a process that opens the store read-only, and can take no lock, sees the old state.
+#
+# Promise lmdb-kill-untold: lmdb | kill -9 after each operation of a commit, while another process has the store open
+#   | the next process, transaction or host sees at once what a later writer would bring to light
+# Once: each operation of the same commit
 # shellcheck source=tests/fault/lib.sh
 . "$HOLDFAST_SOURCE/tests/fault/lib.sh"
 
@@ -29,7 +33,7 @@ look() {
   fi
 }
 
-kills=0 untold=0 newer=0 code=137
+kills=0 looks=0 untold=0 newer=0 code=137
 while [ "$code" = 137 ]; do
   for who in opening transaction host; do
     store=$work/root/store-$kills-$who
@@ -47,6 +51,7 @@ while [ "$code" = 137 ]; do
     fi
     blind=$(found "?readonly=1")
     first=$(look $who)
+    looks=$((looks + 1))
     "$HOLDFAST_BIN" put "lmdb:$store" other b 1 >/dev/null
     later=$(found "")
     [ "$first" = "$later" ] ||
@@ -66,3 +71,4 @@ done
 [ "$untold" -gt 0 ] || fail "control: every commit was told, so nothing was shown"
 echo "kill -9 after each of $kills operations of a commit: $newer commits that were in the file are seen at once," \
   "$untold of them untold"
+result lmdb-kill-untold "$looks" 0
