@@ -22,6 +22,7 @@ local holdfast = require "holdfast"
 local source = os.getenv("HOLDFAST_SOURCE") or os.getenv("PWD")
 local build = os.getenv("HOLDFAST_BUILD") or source .. "/build"
 local command = os.getenv("HOLDFAST_BIN") or build .. "/holdfast"
+package.path = source .. "/tests/fault/?.lua;" .. package.path
 
 local function quote(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
 
@@ -469,6 +470,9 @@ function generate.packages()
   assert(#rows > 10)
   return rows
 end
+
+-- What the tests in tests/fault promise, and what large runs of them saw.
+function generate.faults() return require("page_table").lines(source) end
 
 -- The table at the head of record.h, as it stands there.
 function generate.record()
