@@ -23,7 +23,10 @@ enum iorecord_op {
   IORECORD_MARK        /* the program's own remark */
 };
 
-enum { IORECORD_DSYNC = 1 };
+enum {
+  IORECORD_DSYNC = 1,
+  IORECORD_FAILED = 2 /* the program was told that it failed: of a flush, what that may leave; else nothing is recorded */
+};
 
 /* One record; `size` bytes of data, a path or text follow it. */
 struct iorecord {
@@ -44,7 +47,7 @@ static inline void iorecord_mark(const char *text) {
  *   m  write with O_DSYNC            s  flush a file         d  flush a directory
  *   t  truncate                      n  rename or link       u  unlink
  *   o  open what is there            r  read                 x  look at a file (stat, access)
- * With `late` the operation is carried out and reported as failed all the same.  nth 0 disarms.  Returns whether an
+ * With `late` the operation is carried out, recorded with IORECORD_FAILED, and reported as failed all the same.  nth 0 disarms.  Returns whether an
  * operation has failed since the last call; false for ever without the library. */
 static inline bool iorecord_fail(const char *kinds, int nth, int error, bool late) {
   bool (*fail)(const char *, int, int, bool) =

@@ -47,6 +47,7 @@ static struct {
 } files[FILES_MAX];
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static _Thread_local bool is_told_failed; /* what is recorded now */
 static int log_fd = -2; /* -2: not looked for yet */
 static long operations;
 static struct {
@@ -83,7 +84,7 @@ static void record(enum iorecord_op op, unsigned flags, uint64_t file, int64_t o
     log_fd = path ? real_open(path, O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0644) : -1;
   }
   if (log_fd >= 0) {
-    struct iorecord r = {op, flags, file, offset, size};
+    struct iorecord r = {op, flags | (is_told_failed ? IORECORD_FAILED : 0), file, offset, size};
     put(&r, sizeof r);
     put(data, size);
   }
@@ -147,7 +148,9 @@ static void done(void) {
   type result_ = -1;                                                                                                   \
   if (!error_ || fault.late) {                                                                                         \
     result_ = (call);                                                                                                  \
+    is_told_failed = error_ != 0;                                                                                      \
     if (good) __VA_ARGS__;                                                                                             \
+    is_told_failed = false;                                                                                            \
     done();                                                                                                            \
   }                                                                                                                    \
   if (error_) {                                                                                                        \

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The power cuts that a strategy host may suffer, used by crash_states_test.sh.
+ *
+ *   crash_states LIFE LOG ROOT STORE SCRATCH SEED PARTS EXHAUSTIVE SAMPLES [ignore=files|folders]
+ *
+ * Builds the states that a power cut may have left after each operation that LOG has of `life.lua live`
+ * (crash_states.h), at every PARTSth moment, the first of which the seed chooses.  On each a host goes on (life.lua
+ * judge) from the minute that had begun: what was heard before and is heard then must be, together, what is heard where
+ * nothing happens.
+ *
+ *   STORE  scheme and path in ROOT: lmdb:store, file:store
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fault/crash_states.h"
+#include "holdfast/backend.h"
+
+enum { REPORTED = 5 };
+
+struct judging {
+  hf_runtime *runtime;
+  const char *scheme, *store;
+  int minute;      /* that has begun; -1: none */
+  hf_buffer heard; /* events, as JSON texts with commas between them */
+  uint64_t expectation;
+};
+
+static enum crash_verdict judge_state(void *arg, const char *root, char *why) {
+  const struct judging *j = arg;
+  hf_error err;
+  hf_buffer args = HF_BUFFER_INIT, result = HF_BUFFER_INIT;
+  bool made = hf_buffer_printf(&args, "[\"%s:%s/%s%s\",%d,[", j->scheme, root, j->store,
+                               strcmp(j->scheme, "lmdb") == 0 ? "?durability=nosync&mapsize=16m" : "?durability=nosync",
+                               j->minute < 0 ? 0 : j->minute) &&
+              (!j->heard.size || hf_buffer_add(&args, j->heard.data, j->heard.size)) && hf_buffer_printf(&args, "]]");
+  if (!made) crash_die("memory");
+  hf_status status = hf_runtime_call(j->runtime, "judge", (hf_slice){args.data, args.size}, &result, &err);
+  bool good = status == HF_OK && result.size == 2; /* "" */
+  if (status)
+    snprintf(why, CRASH_WHY, "minute %d: %.1000s", j->minute, err.message);
+  else if (!good)
+    snprintf(why, CRASH_WHY, "minute %d: %.1000s", j->minute, result.data);
+  hf_buffer_free(&args);
+  hf_buffer_free(&result);
+  return good ? CRASH_GOOD : CRASH_BAD;
+}
+
+static void take_mark(struct judging *j, const char *data, size_t size) {
+  static const char heard[] = "heard ", minute[] = "minute ";
+  j->expectation++;
+  if (size > sizeof heard && memcmp(data, heard, sizeof heard - 1) == 0) {
+    size_t n = sizeof heard - 1;
+    if (!(j->heard.size == 0 || hf_buffer_add(&j->heard, ",", 1)) || !hf_buffer_add(&j->heard, data + n, size - n))
+      crash_die("memory");
+  } else if (size > sizeof minute - 1 && memcmp(data, minute, sizeof minute - 1) == 0) {
+    j->minute = (int)strtol(data + sizeof minute - 1, NULL, 10);
+  }
+}
+
+/* What the store makes and removes in its folder of temporary files is never flushed by it; the kernel does some time.
+ */
+static void settle_temporary(struct crash_tree *tree, const char *store) {
+  struct crash_node *n = crash_tree_child(tree, tree->root, store, strlen(store));
+  n = n ? crash_tree_child(tree, n, ".tmp", 4) : NULL;
+  if (n) crash_tree_apply(tree, &(struct iorecord){.op = IORECORD_SYNC, .file = n->file}, "");
+}
+
+static int judge(char **argv, const char *ignored) {
+  hf_error err;
+  struct judging j = {.scheme = argv[3], .store = strchr(argv[3], ':') + 1, .minute = -1};
+  argv[3][strcspn(argv[3], ":")] = '\0';
+  const char *args[] = {"judge"};
+  if (hf_runtime_open(&j.runtime, &err) || hf_runtime_run_file(j.runtime, argv[0], 1, args, &err)) {
+    fprintf(stderr, "FAIL: %s: %s\n", argv[0], err.message);
+    return 2;
+  }
+  unsigned long parts = strtoul(argv[6], NULL, 10);
+  struct crash_plan plan = {.scratch = argv[4],
+                            .mapped = "lock.mdb",
+                            .seed = strtoul(argv[5], NULL, 10),
+                            .exhaustive = strtoul(argv[7], NULL, 10),
+                            .samples = strtoul(argv[8], NULL, 10),
+                            .reported = REPORTED,
+                            .judge = judge_state,
+                            .arg = &j};
+  struct crash_explorer *x = crash_explorer_new(&plan);
+  struct crash_tree *tree = crash_tree_load(argv[2], argv[2]);
+  tree->ignores_files = strcmp(ignored, "ignore=files") == 0;
+  tree->ignores_folders = strcmp(ignored, "ignore=folders") == 0;
+  struct crash_log log = crash_log_open(argv[1]);
+  struct iorecord r;
+  const char *data;
+  char label[64];
+  for (unsigned long moment = 0; crash_log_next(&log, &r, &data); moment++) {
+    struct crash_node *through = crash_tree_apply(tree, &r, data);
+    if (r.op == IORECORD_MARK) take_mark(&j, data, r.size);
+    if (r.op == IORECORD_MARK) settle_temporary(tree, j.store);
+    snprintf(label, sizeof label, "record %lu", moment);
+    if (moment % parts == plan.seed % parts) crash_explore(x, tree, j.expectation, label);
+    if (through) crash_tree_settle(tree, through, &r);
+  }
+  const struct crash_counts *c = crash_explorer_counts(x);
+  printf("moments %ld (%ld whole), states %ld, bad %ld\n", c->moments, c->exhaustive, c->states,
+         c->verdicts[CRASH_BAD]);
+  int bad = c->verdicts[CRASH_BAD] != 0;
+  crash_log_close(&log);
+  crash_tree_free(tree);
+  crash_explorer_free(x);
+  hf_buffer_free(&j.heard);
+  hf_runtime_close(j.runtime);
+  return bad;
+}
+
+int main(int argc, char **argv) {
+  if (argc >= 10 && strchr(argv[4], ':')) return judge(argv + 1, argc > 10 ? argv[10] : "");
+  fprintf(stderr, "usage: see the head of crash_states.c\n");
+  return 2;
+}
