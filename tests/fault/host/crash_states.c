@@ -60,12 +60,33 @@ static void take_mark(struct judging *j, const char *data, size_t size) {
   }
 }
 
-/* What the store makes and removes in its folder of temporary files is never flushed by it; the kernel does some time.
- */
-static void settle_temporary(struct crash_tree *tree, const char *store) {
-  struct crash_node *n = crash_tree_child(tree, tree->root, store, strlen(store));
-  n = n ? crash_tree_child(tree, n, ".tmp", 4) : NULL;
-  if (n) crash_tree_apply(tree, &(struct iorecord){.op = IORECORD_SYNC, .file = n->file}, "");
+/* All that is below a node is safe. */
+static void settle(struct crash_tree *tree, struct crash_node *n) {
+  for (size_t i = 0; i < n->entry_count; i++)
+    if (n->entries[i].node) settle(tree, n->entries[i].node);
+  for (size_t i = 0; i < tree->cell_count;) {
+    struct crash_cell *c = &tree->cells[i];
+    struct crash_node *last = c->count ? c->values[c->count - 1].node : NULL;
+    if (c->node == n && c->kind == CRASH_NAME && last) {
+      crash_tree_apply(tree, &(struct iorecord){.op = IORECORD_SYNC, .file = n->file}, "");
+      settle(tree, last);
+      i = 0;
+    } else {
+      i++;
+    }
+  }
+  crash_tree_apply(tree, &(struct iorecord){.op = IORECORD_SYNC, .file = n->file}, "");
+}
+
+/* Temporary files, and those of locks, are never flushed; the kernel writes them back some time.  Else all names that
+ * ever were there would be in doubt. */
+static void settle_unflushed(struct crash_tree *tree, const char *store) {
+  static const char *const names[] = {".tmp", ".lease"};
+  const struct crash_node *n = crash_tree_child(tree, tree->root, store, strlen(store));
+  for (int i = 0; n && i < 2; i++) {
+    struct crash_node *below = crash_tree_child(tree, n, names[i], strlen(names[i]));
+    if (below) settle(tree, below);
+  }
 }
 
 static int judge(char **argv, const char *ignored) {
@@ -97,7 +118,7 @@ static int judge(char **argv, const char *ignored) {
   for (unsigned long moment = 0; crash_log_next(&log, &r, &data); moment++) {
     struct crash_node *through = crash_tree_apply(tree, &r, data);
     if (r.op == IORECORD_MARK) take_mark(&j, data, r.size);
-    if (r.op == IORECORD_MARK) settle_temporary(tree, j.store);
+    if (r.op == IORECORD_MARK) settle_unflushed(tree, j.store);
     snprintf(label, sizeof label, "record %lu", moment);
     if (moment % parts == plan.seed % parts) crash_explore(x, tree, j.expectation, label);
     if (through) crash_tree_settle(tree, through, &r);

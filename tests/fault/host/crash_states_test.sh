@@ -11,12 +11,12 @@
 #
 # A control leaves the flushes of files out of account: then the same check must find damage.
 #
-# HOLDFAST_FAULT_SEED chooses the moments and the random states; HOLDFAST_FAULT_PARTS (24) into how many runs the moments
+# HOLDFAST_FAULT_SEED chooses the moments and the random states; HOLDFAST_FAULT_PARTS (80) into how many runs the moments
 # are divided, HOLDFAST_FAULT_STATES (64) up to how many combinations of a moment are all looked at.
 # shellcheck source=tests/fault/lib.sh
 . "$HOLDFAST_SOURCE/tests/fault/lib.sh"
 
-seed=${HOLDFAST_FAULT_SEED:-0} parts=${HOLDFAST_FAULT_PARTS:-24} most=${HOLDFAST_FAULT_STATES:-64}
+seed=${HOLDFAST_FAULT_SEED:-0} parts=${HOLDFAST_FAULT_PARTS:-80} most=${HOLDFAST_FAULT_STATES:-64}
 mkdir "$work/root" "$work/states"
 
 # judge STORE PARTS MOST SAMPLES [ignore=...]
@@ -39,7 +39,7 @@ look() {
 
 for scheme in lmdb file; do look "$scheme"; done
 
-if judge file:file 100 8 1 ignore=files >"$work/control"; then
+if judge file:file 160 8 1 ignore=files >"$work/control"; then
   fail "control: without flushes of files nothing is found: $(tail -n 1 "$work/control")"
 fi
 grep -q ', bad [1-9]' "$work/control" || fail "control: $(cat "$work/control")"
