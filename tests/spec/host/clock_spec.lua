@@ -196,6 +196,27 @@ describe("a live run, by the machine's clock,", function()
     assert.same({}, asked)
   end)
 
+  it("gives no id a second time, of those that it gave while the clock was ahead", function()
+    local last = truth + 5 * MINUTE
+    partials.writePartialData({
+      ["main/BTCUSDT/" .. last] = {
+        strategyName = "main", exchangeName = "true", stage = "closed", at = last + 2 * MINUTE, askedAt = last,
+        profitLevels = holdfast.array {}, lossLevels = holdfast.array {}, events = holdfast.array {},
+      },
+    }, "BTCUSDT")
+    hosts.strategy { minuteEstimatedTime = 1 }
+    for _ = 1, 3 do
+      setTime(truth + 10)
+      live()
+      truth = truth + MINUTE
+    end
+    local ids = {}
+    for i, event in ipairs(heard.events) do ids[i] = event.action .. " " .. event.signal.id end
+    -- Without that, the one of minute 5 would have the id of one that has closed.
+    assert.same({ "opened main/BTCUSDT/" .. last + 1, "closed main/BTCUSDT/" .. last + 1,
+      "opened main/BTCUSDT/" .. last + 2 }, ids)
+  end)
+
   it("does not take what was before for what came after", function()
     openAhead()
     candles[truth - MINUTE] = { low = 50 } -- it may not have been open then

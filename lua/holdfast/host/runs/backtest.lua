@@ -207,7 +207,7 @@ function BacktestRun:ask()
       return true
     end
     self.askedSlot = slot
-    local row = self:signalOf(price, self.time,
+    local row = self:signalOf(price, self.time, nil,
       xpcall(self.strategy.getSignal, core.traceback, self.symbol, self.time, price))
     if row and row.pendingAt == 0 then
       if self:mayOpen(self.book, function(name) return self:keyOf(name) end, row, price) then

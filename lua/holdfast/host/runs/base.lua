@@ -203,16 +203,17 @@ end
 -- Has getSignal asked and makes a row of what it gives.  What is wrong with it is reported: then there is none.
 ---@param price number
 ---@param when number
+---@param last? string  the id of the signal before it
 ---@param ok boolean    what calling it came to
 ---@param given any
 ---@return table? row
-function Run:signalOf(price, when, ok, given)
+function Run:signalOf(price, when, last, ok, given)
   if not ok then
     self:report(given, "getSignal")
     return
   end
   if given == nil then return end
-  local valid, row = pcall(signal.new, given, self.context, price, when)
+  local valid, row = pcall(signal.new, given, self.context, price, when, last)
   if valid then return row end
   self:report(row, "getSignal")
 end

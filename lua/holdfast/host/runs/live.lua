@@ -104,7 +104,8 @@ function LiveRun:ask(price, when)
   if math.floor(when / interval) <= math.floor(askedAt / interval) then
     return self:tellTick("idle", nil, price, when)
   end
-  local row = self:signalOf(price, when, self:try("getSignal", self.strategy.getSignal, self.symbol, when, price))
+  local row = self:signalOf(price, when, position.entry.id,
+    self:try("getSignal", self.strategy.getSignal, self.symbol, when, price))
   if self.stopping then return end
   if row then
     local ok, raised = pcall(position.checkId, position, row)

@@ -77,14 +77,24 @@ end
 -- A name as part of an id: two different pairs of names make two different ids.
 local function escape(name) return (name:gsub("[%%/]", { ["%"] = "%25", ["/"] = "%2F" })) end
 
+-- The id of a signal that was given none: its minute, or, where the last one's is not before that since a clock was
+-- ahead and was put right, the number after it.  So none ever comes twice, and the same signal has the same one,
+-- whatever happened in between: it can be the order's id at the exchange.
+local function idOf(context, when, last)
+  local prefix = ("%s/%s/"):format(escape(context.strategyName), escape(context.symbol))
+  local number = last and last:sub(1, #prefix) == prefix and tonumber(last:match("^%d+$", #prefix + 1))
+  return ("%s%d"):format(prefix, number and math.max(when, number + 1) or when)
+end
+
 --- Makes the row of a new signal out of what getSignal returned.
 ---@param given any        {position, priceTakeProfit, priceStopLoss, minuteEstimatedTime [, priceOpen, note, id]}
 ---@param context table    {symbol, strategyName, exchangeName}
 ---@param price number     the average price now
 ---@param when number      now
+---@param last? string     the id of the signal before it
 ---@return table row       pendingAt is 0 where it has to wait for priceOpen, or `when`
 ---@raise invalid_value    names the field
-function M.new(given, context, price, when)
+function M.new(given, context, price, when, last)
   local who = ("strategy '%s', %s: getSignal"):format(context.strategyName, context.symbol)
   local function fail(...) error(core.error("invalid_value", who .. ": " .. string.format(...)), 0) end
   if type(given) ~= "table" then fail("it must return nil or a table, not %s", shown(given)) end
@@ -104,8 +114,7 @@ function M.new(given, context, price, when)
     fail("id must be a string that is not empty, not %s", shown(given.id))
   end
   local row = {
-    -- The same signal has the same id, whatever happened in between: it can be the order's id at the exchange.
-    id = given.id or ("%s/%s/%d"):format(escape(context.strategyName), escape(context.symbol), when),
+    id = given.id or idOf(context, when, last),
     symbol = context.symbol,
     strategyName = context.strategyName,
     exchangeName = context.exchangeName,
