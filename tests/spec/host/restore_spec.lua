@@ -96,6 +96,31 @@ describe("a live run", function()
     assert.is_nil(next(risks.readPositionData("r") or {}))
   end)
 
+  it("keeps the slot that another process takes while it looks for those whose time is over", function()
+    local function slot(id, name)
+      return { signalId = id, strategyName = name, symbol = "BTCUSDT", openTimestamp = START, minuteEstimatedTime = 1 }
+    end
+    local Busy = holdfast.MemoryPersist:extend("Busy")
+    function Busy:readValue(id)
+      if id == "over/BTCUSDT" then -- by a clock that is not that of the other process, its new slot has expired, too
+        risks.writePositionData({ slot("x1", "over"), slot("x2", "late") }, "r")
+      end
+      return holdfast.MemoryPersist.readValue(self, id)
+    end
+    signals.close()
+    signals.usePersistSignalAdapter(Busy, "memory:busy")
+    signals.writeSignalData({ id = "x2" }, "late", "BTCUSDT")
+    risks.writePositionData({ slot("x1", "over") }, "r")
+    host.addRisk { riskName = "r", validations = { function() return "none" end } }
+    hosts.strategy { interval = "1d", riskName = "r" }
+    pass(10)
+    hosts.live()
+    pass(1)
+    local slots = risks.readPositionData("r")
+    assert.equal(1, #slots)
+    assert.equal("x2", slots[1].signalId)
+  end)
+
   it("is not blocked by rows of others in a risk profile", function()
     host.addRisk { riskName = "r", validations = { function() end } }
     risks.writePositionData({ { openTimestamp = 1, minuteEstimatedTime = 5, note = "foreign" } }, "r")

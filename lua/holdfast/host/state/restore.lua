@@ -37,14 +37,14 @@ local function readRow(position, read, what)
   return nil, problem, problem
 end
 
--- Which expired slots of others are of positions that are still open.
-local function openElsewhere(name, when)
-  local open = {}
+-- Which expired slots of others are of positions that are not open any more.
+local function goneElsewhere(name, when)
+  local gone = {}
   for _, slot in ipairs(risk.expired(risk.adapter, name, when)) do
     local ok, row = pcall(signals.readSignalData, slot.strategyName, slot.symbol)
-    open[slot.signalId] = not ok or type(row) == "table" and row.id == slot.signalId
+    gone[slot.signalId] = ok and not (type(row) == "table" and row.id == slot.signalId)
   end
-  return open
+  return gone
 end
 
 -- Makes the slots of the risk profiles true: own ones as the open signal says, expired ones of others gone.
@@ -57,12 +57,12 @@ local function makeSlotsTrue(position, when)
   end
   local steps = position:settleSteps(row)
   for _, name in ipairs(position.run.strategy.risks) do
-    local open = openElsewhere(name, when)
+    local gone = goneElsewhere(name, when)
     steps[#steps + 1] = {
       adapter = "PersistRiskAdapter", shared = name,
       run = function()
         risk.prune(risk.adapter, name, when, function(slot)
-          return open[slot.signalId] or slot.strategyName == position.name and slot.symbol == position.symbol
+          return not gone[slot.signalId] or slot.strategyName == position.name and slot.symbol == position.symbol
         end)
       end,
     }
