@@ -4,10 +4,13 @@
 # kill -9 at random moments of a process that writes to a file store: every acknowledged write is there, every document is
 # whole, nothing comes back that was removed, and what the dead left in .tmp goes.
 #
+# At random moments with every durability in turn, since a kill takes nothing from any.
+#
 # HOLDFAST_FAULT_ROUNDS (40) and HOLDFAST_FAULT_SEED choose how often and when.
 #
-# Promise file-kill: file | kill -9 before each operation of a change, and at any moment of many | every acknowledged
-#   change is there, every document is the old one or the new one, and nothing comes back that was removed
+# Promise file-kill: file, every durability | kill -9 before each operation of a change, and at any moment of many |
+#   every acknowledged change is there, every document is the old one or the new one, and nothing comes back that was
+#   removed
 # Promise file-kill-temporary: file | kill -9 of a process that writes | the temporary files that it left are swept
 # shellcheck source=tests/fault/lib.sh
 . "$HOLDFAST_SOURCE/tests/fault/lib.sh"
@@ -35,10 +38,10 @@ done
 [ "$n" -gt 10 ] || fail "only $n operations were seen: the recorder does not see what the store does"
 echo "killed before each of $n operations: old or new, never half"
 
-store=$work/store last=0 leftovers=0
+store=$work/store last=0 leftovers=0 durabilities=(sync nometasync nosync)
 
 for ((round = 0; round < rounds; round++)); do
-  "$HOLDFAST_BIN" run "$script" write "$store" $((last + 1)) >"$work/acknowledged" 2>"$work/errors" &
+  "$HOLDFAST_BIN" run "$script" write "file:$store?durability=${durabilities[round % 3]}" $((last + 1)) >"$work/acknowledged" 2>"$work/errors" &
   pid=$!
   sleep "$(random_delay 10 60)"
   kill -0 "$pid" 2>/dev/null || fail "seed $seed: the writer ended by itself: $(cat "$work/errors")"

@@ -10,9 +10,11 @@
 #
 # Promise host-kill-lmdb: strategy host, lmdb | kill -9 at any moment, and a new start | it tells of each event
 #   exactly once by its id, with the same content, in the same order as a host that is left alone
-# Promise host-kill-file: strategy host, file | kill -9 at any moment, and a new start | the same
+# Promise host-kill-file: strategy host, file | kill -9 at any moment, and a new start | it tells of each event
+#   exactly once by its id, with the same content, in the same order as a host that is left alone
 # Promise host-kill-lua: strategy host, a class of eight methods without transactions | kill -9 at any moment, and a
-#   new start | the same
+#   new start | it tells of each event exactly once by its id, with the same content, in the same order as a host that
+#   is left alone
 # shellcheck source=tests/fault/lib.sh
 . "$HOLDFAST_SOURCE/tests/fault/lib.sh"
 

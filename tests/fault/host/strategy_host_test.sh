@@ -12,7 +12,8 @@
 # Promise embedded-kill-lmdb: strategy host in a C program, lmdb | kill -9 at any moment, and where an event could be
 #   lost or doubled | its journal has the same events in the same order as if nothing had happened, each once
 # Promise embedded-kill-lua: strategy host in a C program, a store written in Lua | kill -9 at any moment, and where
-#   an event could be lost or doubled | the same
+#   an event could be lost or doubled | its journal has the same events in the same order as if nothing had happened,
+#   each once
 # shellcheck source=tests/fault/lib.sh
 . "$HOLDFAST_SOURCE/tests/fault/lib.sh"
 
