@@ -3,7 +3,7 @@
  * The one door for changes of a store.  Each works on one collection in one write transaction:
  *
  *   enter()    finds its database, and makes it for the first write
- *   a body     do_put() ...: changes records
+ *   a body     do_put() ...: changes records, and with each the collection's sum (sums.h)
  *   after_change()   what each change of a record, and each new name, ends with: settling what is in quarantine
  *
  * Nothing else writes to a database of entities, or settles.  See change.h.
@@ -14,6 +14,7 @@
 #include "map.h"
 #include "quarantine.h"
 #include "record.h"
+#include "sums.h"
 #include "writer.h"
 
 /* What can happen. */
@@ -32,6 +33,7 @@ struct work {
   hf__lmdb_collection *collection;
   MDB_dbi dbi;            /* 0: the type is not in the store */
   bool nothing_to_settle; /* nothing at all is in quarantine, which is nearly always so */
+  hf__lmdb_delta *delta;  /* of the collection's sum; NULL: the store keeps none, or there is no collection */
 };
 
 typedef hf_status (*body_fn)(struct work *w, void *what, hf_error *err);
@@ -55,7 +57,7 @@ static int after_change(struct work *w, enum kind kind, const hf_key *key, size_
 }
 
 /* Finds the database of the type; with `create` makes it where there is none. */
-static hf_status enter(struct work *w, bool create, hf_error *err) {
+static hf_status find(struct work *w, bool create, hf_error *err) {
   hf_status status = hf__lmdb_write_dbi(w->env, w->t, w->collection, &w->dbi, err);
   w->nothing_to_settle = hf__lmdb_quarantine_is_empty(w->env, w->t->mdb);
   if (status || w->dbi || !create) return status;
@@ -63,6 +65,16 @@ static hf_status enter(struct work *w, bool create, hf_error *err) {
   status = hf__lmdb_make_dbi(w->env, w->t, w->collection, &w->dbi, err);
   int rc = status ? 0 : after_change(w, CREATE, NULL, &settled);
   return rc ? fail(w, rc, err) : status;
+}
+
+/* Finds the database, and room for what is changed of the collection's sum: nothing can fail any more once a record
+ * was changed. */
+static hf_status enter(struct work *w, bool create, hf_error *err) {
+  hf_status status = find(w, create, err);
+  w->delta = NULL;
+  if (status || !w->dbi || !w->env->known.keeps_sums) return status;
+  w->delta = hf__lmdb_sums_delta(w->t, w->collection);
+  return w->delta ? HF_OK : hf_error_no_memory(err);
 }
 
 /* Runs the body in the transaction, or in one of its own: when the map is full that is undone, the map grows, and it is
@@ -119,6 +131,39 @@ static hf_status check_conditions(struct work *w, const struct put_one *p, hf_er
   return holds ? HF_OK : HF_CONFLICT;
 }
 
+/* Writes a record where a cursor finds its place, and keeps up the collection's sum: the old record is looked at on the
+ * way.  LMDB's result. */
+static int put_summed(struct work *w, MDB_cursor *c, const hf_put *put, const hf_info *info) {
+  MDB_val k = hf__lmdb_val(put->key.order), v;
+  int rc = mdb_cursor_get(c, &k, &v, MDB_SET);
+  if (rc && rc != MDB_NOTFOUND) return rc;
+  hf__lmdb_sum old = {rc == 0, rc == 0 ? hf__lmdb_record_hash(&v, put->key.id) : 0};
+  v = (MDB_val){RECORD_HEADER + put->json.size, NULL};
+  rc = mdb_cursor_put(c, &k, &v, MDB_RESERVE);
+  if (rc) return rc;
+  hf__lmdb_record_write(v.mv_data, put->key.id, put->json, info);
+  w->delta->by.count += 1 - old.count;
+  w->delta->by.hash += hf__lmdb_record_hash(&v, put->key.id) - old.hash;
+  return 0;
+}
+
+/* The same by a cursor for this record alone. */
+static int put_one_summed(struct work *w, const hf_put *put, const hf_info *info) {
+  MDB_cursor *c;
+  int rc = mdb_cursor_open(w->t->mdb, w->dbi, &c);
+  if (rc) return rc;
+  rc = put_summed(w, c, put, info);
+  mdb_cursor_close(c);
+  return rc;
+}
+
+static int put_plain(struct work *w, const hf_put *put, const hf_info *info) {
+  MDB_val k = hf__lmdb_val(put->key.order), v = {RECORD_HEADER + put->json.size, NULL};
+  int rc = mdb_put(w->t->mdb, w->dbi, &k, &v, MDB_RESERVE);
+  if (rc == 0) hf__lmdb_record_write(v.mv_data, put->key.id, put->json, info);
+  return rc;
+}
+
 static hf_status do_put(struct work *w, void *what, hf_error *err) {
   const struct put_one *p = what;
   hf_status status = enter(w, true, err);
@@ -127,12 +172,8 @@ static hf_status do_put(struct work *w, void *what, hf_error *err) {
   p->info->revision = mdb_txn_id(w->t->mdb);
   p->info->updated_at = hf_now_ms();
   size_t settled;
-  MDB_val k = hf__lmdb_val(p->put->key.order), v = {RECORD_HEADER + p->put->json.size, NULL};
-  int rc = mdb_put(w->t->mdb, w->dbi, &k, &v, MDB_RESERVE);
-  if (rc == 0) {
-    hf__lmdb_record_write(v.mv_data, p->put->key.id, p->put->json, p->info);
-    rc = after_change(w, PUT, &p->put->key, &settled);
-  }
+  int rc = w->delta ? put_one_summed(w, p->put, p->info) : put_plain(w, p->put, p->info);
+  if (rc == 0) rc = after_change(w, PUT, &p->put->key, &settled);
   return rc ? fail(w, rc, err) : HF_OK;
 }
 
@@ -147,6 +188,13 @@ struct put_many {
   size_t count;
 };
 
+static int put_at(MDB_cursor *c, const hf_put *put, const hf_info *info) {
+  MDB_val k = hf__lmdb_val(put->key.order), v = {RECORD_HEADER + put->json.size, NULL};
+  int rc = mdb_cursor_put(c, &k, &v, MDB_RESERVE);
+  if (rc == 0) hf__lmdb_record_write(v.mv_data, put->key.id, put->json, info);
+  return rc;
+}
+
 static hf_status do_put_many(struct work *w, void *what, hf_error *err) {
   const struct put_many *p = what;
   hf_status status = enter(w, true, err);
@@ -157,11 +205,8 @@ static hf_status do_put_many(struct work *w, void *what, hf_error *err) {
   int rc = mdb_cursor_open(w->t->mdb, w->dbi, &c);
   if (rc) return fail(w, rc, err);
   for (size_t i = 0; i < p->count && rc == 0; i++) {
-    MDB_val k = hf__lmdb_val(p->puts[i].key.order), v = {RECORD_HEADER + p->puts[i].json.size, NULL};
-    rc = mdb_cursor_put(c, &k, &v, MDB_RESERVE);
-    if (rc) break;
-    hf__lmdb_record_write(v.mv_data, p->puts[i].key.id, p->puts[i].json, &info);
-    rc = after_change(w, PUT, &p->puts[i].key, &settled);
+    rc = w->delta ? put_summed(w, c, &p->puts[i], &info) : put_at(c, &p->puts[i], &info);
+    if (rc == 0) rc = after_change(w, PUT, &p->puts[i].key, &settled);
   }
   mdb_cursor_close(c);
   return rc ? fail(w, rc, err) : HF_OK;
@@ -180,15 +225,32 @@ struct remove_many {
   uint64_t removed;
 };
 
+/* Deletes a record, and takes it off the collection's sum.  LMDB's result. */
+static int delete_record(struct work *w, const hf_key *key) {
+  MDB_val k = hf__lmdb_val(key->order), v;
+  MDB_cursor *c;
+  if (!w->dbi) return MDB_NOTFOUND;
+  if (!w->delta) return mdb_del(w->t->mdb, w->dbi, &k, NULL);
+  int rc = mdb_cursor_open(w->t->mdb, w->dbi, &c);
+  if (rc) return rc;
+  rc = mdb_cursor_get(c, &k, &v, MDB_SET);
+  uint64_t hash = rc == 0 ? hf__lmdb_record_hash(&v, key->id) : 0;
+  if (rc == 0) rc = mdb_cursor_del(c, 0);
+  mdb_cursor_close(c);
+  if (rc) return rc;
+  w->delta->by.count--;
+  w->delta->by.hash -= hash;
+  return 0;
+}
+
 static hf_status do_remove_many(struct work *w, void *what, hf_error *err) {
   struct remove_many *r = what;
   r->removed = 0;
   hf_status status = enter(w, false, err);
   if (status) return status;
   for (size_t i = 0; i < r->count; i++) {
-    MDB_val k = hf__lmdb_val(r->keys[i].order);
     size_t settled = 0;
-    int rc = w->dbi ? mdb_del(w->t->mdb, w->dbi, &k, NULL) : MDB_NOTFOUND;
+    int rc = delete_record(w, &r->keys[i]);
     bool deleted = rc == 0;
     w->t->changed |= deleted;
     if (deleted || rc == MDB_NOTFOUND) rc = after_change(w, REMOVE, &r->keys[i], &settled);
@@ -223,6 +285,7 @@ static hf_status do_clear(struct work *w, void *what, hf_error *err) {
   hf_status status = enter(w, false, err);
   if (status) return status;
   int rc = w->dbi ? mdb_drop(w->t->mdb, w->dbi, 0) : 0;
+  if (rc == 0 && w->delta) hf__lmdb_sums_clear(w->delta);
   if (rc == 0) rc = after_change(w, CLEAR, NULL, &settled);
   return rc ? fail(w, rc, err) : HF_OK;
 }
@@ -248,8 +311,13 @@ static int put_aside(struct work *w, const hf_key *key, const MDB_val *record, c
   size_t settled;
   MDB_val k = hf__lmdb_val(key->order);
   hf_slice bytes = {record->mv_data, record->mv_size};
+  uint64_t hash = hf__lmdb_record_hash(record, hf__lmdb_record_id(&k, record));
   int rc = hf__lmdb_quarantine_keep(w->env, w->t->mdb, w->collection, key, bytes, problem);
   if (rc == 0) rc = mdb_del(w->t->mdb, w->dbi, &k, NULL);
+  if (rc == 0 && w->delta) {
+    w->delta->by.count--;
+    w->delta->by.hash -= hash;
+  }
   return rc ? rc : after_change(w, QUARANTINE, key, &settled);
 }
 

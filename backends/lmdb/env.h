@@ -50,6 +50,31 @@ typedef struct hf__lmdb_collection {
   char name[HF_ID_MAX + 1];
 } hf__lmdb_collection;
 
+/* How many entities a collection has, and a hash over them.  See sums.h. */
+typedef struct hf__lmdb_sum {
+  uint64_t count, hash;
+} hf__lmdb_sum;
+
+enum { SUMS_IN_MARK = 64 }; /* collections whose sums are in the mark that each commit leaves; part of the format */
+
+/* The sums in the mark of a commit. */
+typedef struct hf__lmdb_sums {
+  size_t of; /* the commit; 0: it is not known */
+  size_t count;
+  struct hf__lmdb_marked_sum {
+    uint64_t name_hash;
+    hf__lmdb_sum sum;
+  } list[SUMS_IN_MARK];
+} hf__lmdb_sums;
+
+/* What a write transaction has changed of a collection's sum. */
+typedef struct hf__lmdb_delta {
+  struct hf__lmdb_delta *next;
+  hf__lmdb_collection *collection;
+  bool cleared;    /* first it was made empty */
+  hf__lmdb_sum by; /* then this was added, modulo 2^64 */
+} hf__lmdb_delta;
+
 enum { FEATURE_TEXT = 256 }; /* room for what is said of an unknown feature */
 
 /* What this process knows of the store's format, features and settings.  See known.h. */
@@ -59,7 +84,8 @@ typedef struct hf__lmdb_known {
   _Atomic bool readable_only; /* unknown_feature is not empty */
   pthread_mutex_t lock;       /* the rest.  By hf__lmdb_lock_briefly(): no holder waits */
   unsigned format;
-  bool has_features;                  /* such as this version knows */
+  bool has_features;                  /* such as this version knows, and as readers go by */
+  bool keeps_sums;                    /* the store has the feature of sums.h */
   uint64_t changed;                   /* the commit that changed any of it last, of those looked at */
   hf_options settings;                /* the defaults, and what the settings say instead */
   char unknown_feature[FEATURE_TEXT]; /* for which the store may only be read, as a text; "": none */
@@ -98,6 +124,7 @@ typedef struct hf__lmdb_env {
   int64_t presence_checked; /* ms, see check_files_in_place() */
   bool overdraft;           /* the map is larger than its limit, see hf__lmdb_make_room() */
   bool grow;                /* a transaction ran out of map: grow before the next one */
+  hf__lmdb_sums sums;       /* of the newest commit, if it was this process's */
 } hf__lmdb_env;
 
 /* A transaction that the core holds, of either kind. */
@@ -114,6 +141,8 @@ typedef struct hf__lmdb_txn {
   bool lost;                    /* a snapshot that slipped to another moment: nothing more may be read in it */
   hf__lmdb_collection **opened; /* entities whose txn_dbi it set */
   size_t opened_count, opened_capacity;
+  hf__lmdb_delta *deltas;     /* those of the collections that it has changed */
+  hf__lmdb_delta first_delta; /* room for the one that most transactions have */
 } hf__lmdb_txn;
 
 /* Our bytes as LMDB's, which are not const but not written to either. */

@@ -8,9 +8,13 @@
 #include <string.h>
 
 #include "meta.h"
+#include "sums.h"
+#include "sums_build.h"
 
-static const hf__lmdb_feature *const none[] = {NULL};
-const hf__lmdb_feature *const *hf__lmdb_features = none;
+static const hf__lmdb_feature sums = {FEATURE_SUMS, FEATURE_READ, "counts and hashes of what was written",
+                                      hf__lmdb_sums_build, true};
+static const hf__lmdb_feature *const known[] = {&sums, NULL};
+const hf__lmdb_feature *const *hf__lmdb_features = known;
 
 const hf__lmdb_feature *hf__lmdb_feature_find(hf_slice name) {
   for (const hf__lmdb_feature *const *f = hf__lmdb_features; *f; f++)

@@ -21,6 +21,7 @@ typedef struct hf__lmdb_feature {
   /* Makes what it keeps out of the records, whatever there is of it: when it is turned on, and after commits of a
    * process that does not know it.  Within the write transaction, under the writer's lock; LMDB's result. */
   int (*build)(hf__lmdb_env *env, MDB_txn *txn);
+  bool for_verify; /* nothing that reads entities goes by it: opening a store does not wait to bring it up to date */
 } hf__lmdb_feature;
 
 /* Those that this version knows; ends in NULL.  A variable, so that tests can have one of their own. */

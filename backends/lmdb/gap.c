@@ -10,6 +10,7 @@
 
 #include "feature.h"
 #include "meta.h"
+#include "sums.h"
 
 int64_t hf__lmdb_gap_tell_ns = 60 * INT64_C(1000000000);
 
@@ -61,7 +62,7 @@ static int mend(hf__lmdb_env *env, MDB_txn *txn, uint64_t from, uint64_t to) {
   if (from > to || !mark.changed) mark.changed = to + 1; /* what it was will come again, or is lost */
   int rc = hf__lmdb_feature_each(env, txn, build, NULL);
   if (rc == 0) rc = note(env, txn, from, to);
-  return rc ? rc : hf__lmdb_mark_put(env, txn, &mark);
+  return rc ? rc : hf__lmdb_sums_put_mark(env, txn, &mark);
 }
 
 hf_status hf__lmdb_mend_gap(hf__lmdb_env *env, MDB_txn *txn, bool *map_full, hf_error *err) {
@@ -73,6 +74,7 @@ hf_status hf__lmdb_mend_gap(hf__lmdb_env *env, MDB_txn *txn, bool *map_full, hf_
     mdb_txn_abort(txn);
   else
     rc = mdb_txn_commit(txn);
+  if (rc) hf__lmdb_sums_forget(env);
   *map_full = rc == MDB_MAP_FULL;
   if (rc) return hf__lmdb_fail(env, rc, "bring the store up to date after another program wrote to it", err);
   if (mark.commit > newest) env->applied = 0;

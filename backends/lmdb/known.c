@@ -10,6 +10,7 @@
 #include "feature.h"
 #include "locks.h"
 #include "meta.h"
+#include "sums.h"
 
 /* What is read, before anything of it is taken for known. */
 struct reading {
@@ -30,8 +31,10 @@ static int read_feature(hf__lmdb_env *env, MDB_txn *txn, hf_slice name, hf_slice
   char unknown[16];
   (void)env;
   (void)txn;
-  if (hf__lmdb_feature_find(name)) {
-    r->known->has_features = true;
+  const hf__lmdb_feature *feature = hf__lmdb_feature_find(name);
+  if (feature) {
+    r->known->has_features |= !feature->for_verify;
+    r->known->keeps_sums |= strcmp(feature->name, FEATURE_SUMS) == 0;
     return 0;
   }
   size_t size = hf_json_member(record, "unknown", unknown, sizeof unknown);
@@ -68,7 +71,7 @@ static hf_status read_format(hf__lmdb_env *env, MDB_txn *txn, unsigned *format, 
 static hf_status read_all(hf__lmdb_env *env, MDB_txn *txn, hf__lmdb_known *known, hf_error *err) {
   struct reading r = {.known = known};
   known->format = 0;
-  known->has_features = false;
+  known->has_features = known->keeps_sums = false;
   known->unknown_feature[0] = '\0';
   known->settings = (hf_options)HF_OPTIONS_INIT;
   hf_status status = read_format(env, txn, &known->format, err);
@@ -94,6 +97,7 @@ static hf_status look_locked(hf__lmdb_env *env, MDB_txn *txn, size_t commit, con
     if (status) return status;
     k->format = fresh.format;
     k->has_features = fresh.has_features;
+    k->keeps_sums = fresh.keeps_sums;
     k->settings = fresh.settings;
     k->changed = mark->changed;
     memcpy(k->unknown_feature, fresh.unknown_feature, sizeof k->unknown_feature);

@@ -9,21 +9,32 @@
 
 enum { KEY_MAX = 511 };
 
-int hf__lmdb_mark_get(const hf__lmdb_env *env, MDB_txn *txn, hf__lmdb_mark *mark) {
+_Static_assert(sizeof(hf__lmdb_mark) == MARK_SIZE, "the mark as it is stored");
+
+int hf__lmdb_mark_read(const hf__lmdb_env *env, MDB_txn *txn, hf_slice *value) {
   MDB_val k = {sizeof MARK_KEY - 1, (void *)MARK_KEY}, v;
-  *mark = (hf__lmdb_mark){0, 0};
+  *value = (hf_slice){NULL, 0};
   int rc = mdb_get(txn, env->main_dbi, &k, &v);
-  if (rc == MDB_NOTFOUND) return 0;
-  if (rc == 0 && v.mv_size >= sizeof *mark) {
-    memcpy(mark, v.mv_data, sizeof *mark);
-    *mark = (hf__lmdb_mark){le64toh(mark->commit), le64toh(mark->changed)};
-  }
+  if (rc == 0) *value = (hf_slice){v.mv_data, v.mv_size};
+  return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+int hf__lmdb_mark_get(const hf__lmdb_env *env, MDB_txn *txn, hf__lmdb_mark *mark) {
+  hf_slice value;
+  *mark = (hf__lmdb_mark){0, 0};
+  int rc = hf__lmdb_mark_read(env, txn, &value);
+  if (value.size < MARK_SIZE) return rc;
+  memcpy(mark, value.data, sizeof *mark);
+  *mark = (hf__lmdb_mark){le64toh(mark->commit), le64toh(mark->changed)};
   return rc;
 }
 
-int hf__lmdb_mark_put(const hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_mark *mark) {
+int hf__lmdb_mark_put(const hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_mark *mark, hf_slice more) {
+  char bytes[MARK_SIZE + MARK_MORE_MOST];
   hf__lmdb_mark stored = {htole64(mark->commit), htole64(mark->changed)};
-  MDB_val k = {sizeof MARK_KEY - 1, (void *)MARK_KEY}, v = {sizeof stored, &stored};
+  MDB_val k = {sizeof MARK_KEY - 1, (void *)MARK_KEY}, v = {MARK_SIZE + more.size, bytes};
+  memcpy(bytes, &stored, MARK_SIZE);
+  if (more.size) memcpy(bytes + MARK_SIZE, more.data, more.size);
   return mdb_put(txn, env->main_dbi, &k, &v, 0);
 }
 

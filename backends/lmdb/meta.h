@@ -17,17 +17,21 @@
 /* Formats: stores are made in the first, and read up to the newest. */
 enum { FORMAT_FIRST = 1, FORMAT_MARKED = 2, FORMAT_NEWEST = 2 };
 
-/* What a commit leaves under MARK_KEY of the main database, as little-endian numbers.  A later version may append
- * further ones. */
+/* What a commit leaves under MARK_KEY of the main database, as little-endian numbers.  Then come the sums of a store
+ * that has them (sums.h). */
 #define MARK_KEY "\001commit"
 typedef struct hf__lmdb_mark {
   uint64_t commit;  /* its own number */
   uint64_t changed; /* that of the commit which changed format, features or settings last */
 } hf__lmdb_mark;
+enum { MARK_SIZE = 16, MARK_MORE_MOST = SUMS_IN_MARK * 24 };
 
 /* The mark of the newest commit that the transaction sees: all 0 where there is none.  LMDB's result. */
 int hf__lmdb_mark_get(const hf__lmdb_env *env, MDB_txn *txn, hf__lmdb_mark *mark);
-int hf__lmdb_mark_put(const hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_mark *mark);
+/* The same as it is stored, with what comes after it; data NULL where there is none. */
+int hf__lmdb_mark_read(const hf__lmdb_env *env, MDB_txn *txn, hf_slice *value);
+/* Leaves a mark, and after it more numbers, at most MARK_MORE_MOST bytes. */
+int hf__lmdb_mark_put(const hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_mark *mark, hf_slice more);
 
 /* Keeps a value under prefix and name (data NULL: keeps none any more); *changed becomes true unless it was there
  * already.  LMDB's result. */

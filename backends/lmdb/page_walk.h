@@ -4,7 +4,8 @@
  * about LMDB's own structure, of which LMDB trusts every byte: a flipped bit there hides entities, ends the process, or
  * has it run in a circle.  On any file whatever the walk ends, in time that the file's size bounds.
  *
- * What it cannot see is a key or a record that is damaged and still fits: records have checksums for that.
+ * What it cannot see is a key, a name or a record that is damaged and still fits, or a page of before: records have
+ * checksums for that, and stores of format 2 sums (sums.h).
  *
  * The walk sees one commit.  Where others write meanwhile, pages of a commit are used again once two newer ones are
  * there, unless a reader's slot holds them: begin a read transaction first, and walk the commit of that number.

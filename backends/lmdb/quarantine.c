@@ -293,3 +293,9 @@ bool hf__lmdb_quarantine_read(hf_slice key, hf_slice value, hf__lmdb_kept *out) 
   out->bytes = newest_bytes(&v);
   return out->id.size && hash == hf__lmdb_name_hash(out->entity_name);
 }
+
+uint64_t hf__lmdb_quarantine_name(hf_slice key) {
+  uint64_t hash = 0;
+  if (key.size > PREFIX && (key.data[0] == 'q' || key.data[0] == 'r')) memcpy(&hash, key.data + 1, sizeof hash);
+  return hash;
+}

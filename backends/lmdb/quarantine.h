@@ -56,4 +56,7 @@ typedef struct hf__lmdb_kept {
 /* Reads it from a key and a value of QUARANTINE_DB, whatever they are.  False: they stand in for no entity. */
 bool hf__lmdb_quarantine_read(hf_slice key, hf_slice value, hf__lmdb_kept *out);
 
+/* The hash of the entity name in a key of QUARANTINE_DB, settled or not; 0: it is no such key. */
+uint64_t hf__lmdb_quarantine_name(hf_slice key);
+
 #endif

@@ -103,3 +103,12 @@ uint64_t hf__lmdb_record_revision(const MDB_val *record) {
   memcpy(&revision, (const char *)record->mv_data + 16, 8);
   return le64toh(revision);
 }
+
+uint64_t hf__lmdb_record_hash(const MDB_val *record, hf_slice id) {
+  uint32_t crc = 0;
+  if (record->mv_size >= 8) memcpy(&crc, (const char *)record->mv_data + 4, 4);
+  uint64_t h = (uint64_t)id_hash(id) << 32 | le32toh(crc);
+  h = (h ^ h >> 30) * 0xBF58476D1CE4E5B9U; /* the end of splitmix64 */
+  h = (h ^ h >> 27) * 0x94D049BB133111EBU;
+  return h ^ h >> 31;
+}

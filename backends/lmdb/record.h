@@ -37,4 +37,8 @@ bool hf__lmdb_record_key_is_sound(const MDB_val *key, hf_slice id);
 /* The revision of a record, without checking it; 0 if it is too short. */
 uint64_t hf__lmdb_record_revision(const MDB_val *record);
 
+/* What a record adds to the hash of its collection (sums.h): a mix of the id's hash and the checksum in its header,
+ * of which alone it reads.  Part of the format. */
+uint64_t hf__lmdb_record_hash(const MDB_val *record, hf_slice id);
+
 #endif

@@ -12,6 +12,7 @@
 #include "map.h"
 #include "meta.h"
 #include "readers.h"
+#include "sums.h"
 #include "writer.h"
 
 /* ---- reading */
@@ -121,8 +122,16 @@ static int raise_format(hf__lmdb_env *env, MDB_txn *txn, unsigned format, bool *
   return rc;
 }
 
+/* What every store of format 2 has; one that was raised by a version without it gets it with the next setting. */
+static int add_sums(hf__lmdb_env *env, MDB_txn *txn, unsigned format, bool *changed) {
+  const hf__lmdb_feature *sums = hf__lmdb_feature_find(hf_text(FEATURE_SUMS));
+  bool has_format = format >= FORMAT_MARKED || env->known.format >= FORMAT_MARKED;
+  return sums && has_format ? hf__lmdb_feature_add(env, txn, sums, changed) : 0;
+}
+
 static int put_all(hf__lmdb_env *env, MDB_txn *txn, const struct put *p, bool *changed) {
   int rc = raise_format(env, txn, p->format, changed);
+  if (rc == 0) rc = add_sums(env, txn, p->format, changed);
   for (size_t i = 0; i < p->count && rc == 0; i++) {
     const hf_setting_change *c = &p->changes[i];
     const hf__lmdb_feature *feature = c->feature ? hf__lmdb_feature_find(hf_text(c->feature)) : NULL;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * Looking at all pages of a store: see store_check.h.  A store that is not open in this process gets an environment for
- * the time of the walk, of which nothing is used but the reader's slot: opening it and beginning to read touch no page
- * beyond the headers, which are checked before.  Where LMDB cannot open it, nobody else writes to it either, and the
- * newest commit is walked as it is.
+ * Looking at all pages of a store: see store_check.h.  Where they are sound, what they hold is compared with what was
+ * written (sums_check.h), which the walk has counted on the way: all of it is of one commit.  A store that is not open
+ * in this process gets an environment for the time of the walk, of which nothing is used but the reader's slot: opening
+ * it and beginning to read touch no page beyond the headers, which are checked before.  Where LMDB cannot open it,
+ * nobody else writes to it either, and the newest commit is walked as it is.
  */
 #include "store_check.h"
 
@@ -16,6 +17,7 @@
 #include "header_check.h"
 #include "page_check.h"
 #include "snapshot.h"
+#include "sums_check.h"
 
 enum { PATH_MOST = 4096, TEXT_MOST = 400 };
 
@@ -24,51 +26,77 @@ struct asker {
   hf_check_fn fn;
   void *arg;
   hf_check_report *report;
+  struct hf__lmdb_tally tally;
+  bool stopped;
 };
 
-static bool tell(const struct asker *a, hf_slice name, uint64_t page, const char *text, bool damage) {
-  *(damage ? &a->report->damaged : &a->report->notes) += 1;
-  hf_finding f = {.entity_name = name, .page = page, .problem = text, .is_damage = damage};
-  return !a->fn || a->fn(a->arg, &f);
+static bool tell(struct asker *a, const hf_finding *f) {
+  *(f->is_damage ? &a->report->damaged : &a->report->notes) += 1;
+  if (f->is_incomplete) a->report->incomplete++;
+  a->stopped = a->fn && !a->fn(a->arg, f);
+  return !a->stopped;
 }
 
 static bool tell_finding(void *arg, const struct hf__lmdb_finding *f) {
   char text[TEXT_MOST];
   hf__lmdb_finding_text(f, text, sizeof text);
-  return tell(arg, f->name, f->page == HF__LMDB_NO_PAGE ? 0 : f->page, text, !f->note);
+  uint64_t page = f->page == HF__LMDB_NO_PAGE ? 0 : f->page;
+  return tell(arg, &(hf_finding){.entity_name = f->name, .page = page, .problem = text, .is_damage = !f->note});
 }
 
-static void add_totals(const struct asker *a, const struct hf__lmdb_totals *t) {
-  a->report->pages = t->branch + t->leaf + t->overflow;
-  a->report->entities = t->entries;
+static bool tell_sum(void *arg, hf_slice name, const char *text, bool damage) {
+  return tell(arg, &(hf_finding){.entity_name = name, .problem = text, .is_damage = damage, .is_incomplete = damage});
 }
 
-static hf_status walk_with(const struct asker *a, MDB_txn *txn, hf_error *err) {
-  struct hf__lmdb_walk walk = {.arg = (void *)(uintptr_t)a, .found = tell_finding};
+static void visit(void *arg, const struct hf__lmdb_visit *v) {
+  struct asker *a = arg;
+  hf__lmdb_tally_visit(&a->tally, v);
+}
+
+/* Walks, by whichever function, and compares. */
+static hf_status look(struct asker *a,
+                      hf_status (*run)(MDB_txn *txn, struct hf__lmdb_walk *walk, struct hf__lmdb_totals *totals,
+                                       hf_error *err),
+                      MDB_txn *txn, struct hf__lmdb_walk *walk, hf_error *err) {
   struct hf__lmdb_totals totals;
-  hf_status status = hf__lmdb_walk_txn(txn, &walk, &totals, err);
-  hf__lmdb_walk_free(&walk);
-  if (status == HF_OK) add_totals(a, &totals);
+  walk->arg = a;
+  walk->found = tell_finding;
+  walk->visited = visit;
+  a->tally.walk = walk;
+  hf_status status = run(txn, walk, &totals, err);
+  hf__lmdb_walk_free(walk);
+  hf__lmdb_tally_end(&a->tally);
+  if (status == HF_OK && a->tally.out_of_memory) status = hf_error_no_memory(err);
+  if (status == HF_OK) {
+    a->report->pages = totals.branch + totals.leaf + totals.overflow;
+    a->report->entities = totals.entries;
+    if (!a->report->damaged && !a->stopped) hf__lmdb_sums_check(&a->tally, totals.commit, tell_sum, a);
+  }
+  hf__lmdb_tally_free(&a->tally);
   return status;
 }
 
+static hf_status walk_with(struct asker *a, MDB_txn *txn, hf_error *err) {
+  struct hf__lmdb_walk walk = {.file = NULL};
+  return look(a, hf__lmdb_walk_txn, txn, &walk, err);
+}
+
+static hf_status run_alone(MDB_txn *txn, struct hf__lmdb_walk *walk, struct hf__lmdb_totals *totals, hf_error *err) {
+  (void)txn;
+  return hf__lmdb_walk_run(walk, totals, err);
+}
+
 /* Walks the newest commit of a file that nobody has open. */
-static hf_status walk_alone(const struct asker *a, const char *path, hf_error *err) {
+static hf_status walk_alone(struct asker *a, const char *path, hf_error *err) {
   struct hf__lmdb_page_file file;
   struct hf__lmdb_header headers[2] = {{.commit = 0}};
-  struct hf__lmdb_totals totals;
   int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) return hf_error_set(err, HF_IO, "cannot open %s: %s", path, strerror(errno));
   hf_status status = hf__lmdb_page_file_open(fd, &file, err);
   if (status == HF_OK) {
     for (unsigned i = 0; i < 2; i++) hf__lmdb_read_header(&file, i, &headers[i]);
-    struct hf__lmdb_walk walk = {.file = &file,
-                                 .view = &headers[headers[1].commit > headers[0].commit],
-                                 .arg = (void *)(uintptr_t)a,
-                                 .found = tell_finding};
-    status = hf__lmdb_walk_run(&walk, &totals, err);
-    hf__lmdb_walk_free(&walk);
-    if (status == HF_OK) add_totals(a, &totals);
+    struct hf__lmdb_walk walk = {.file = &file, .view = &headers[headers[1].commit > headers[0].commit]};
+    status = look(a, run_alone, NULL, &walk, err);
   }
   close(fd);
   return status;
@@ -89,14 +117,14 @@ static MDB_env *open_reader(const char *dir, MDB_txn **txn) {
   return NULL;
 }
 
-static hf_status check_closed(const struct asker *a, const char *dir, hf_error *err) {
+static hf_status check_closed(struct asker *a, const char *dir, hf_error *err) {
   char path[PATH_MOST];
   MDB_txn *txn;
   hf_status status = hf__lmdb_data_path(dir, path, sizeof path, err);
   if (status) return status;
   status = hf__lmdb_header_check(path, err);
   if (status == HF_CORRUPT) {
-    tell(a, (hf_slice){NULL, 0}, 0, err->message, true);
+    tell(a, &(hf_finding){.problem = err->message, .is_damage = true});
     return HF_OK;
   }
   if (status) return status;
@@ -110,7 +138,7 @@ static hf_status check_closed(const struct asker *a, const char *dir, hf_error *
 
 hf_status hf__lmdb_check_store(const hf_location *at, void *store, hf_check_fn fn, void *arg, hf_check_report *report,
                                hf_error *err) {
-  struct asker asker = {fn, arg, report};
+  struct asker asker = {.fn = fn, .arg = arg, .report = report};
   hf__lmdb_env *env = store;
   hf__lmdb_txn moment;
   if (!env) return check_closed(&asker, at->path, err);

@@ -15,6 +15,7 @@
 #include "locks.h"
 #include "map.h"
 #include "meta.h"
+#include "sums.h"
 
 /* HF_UNAVAILABLE for a file of the store that is not in its folder any more, or is another one now. */
 static hf_status check_in_place(hf__lmdb_env *env, const char *name, const hf__lmdb_file *file, hf_error *err) {
@@ -121,12 +122,13 @@ static int commit(hf__lmdb_env *env, hf__lmdb_txn *t) {
   size_t number = mdb_txn_id(t->mdb);
   bool marked = t->changed && (env->known.format >= FORMAT_MARKED || t->resettled);
   hf__lmdb_mark mark = {number, t->resettled ? number : env->known.changed};
-  int rc = marked ? hf__lmdb_mark_put(env, t->mdb, &mark) : 0;
-  if (rc) {
+  int rc = marked && env->known.keeps_sums ? hf__lmdb_sums_add(env, t) : 0;
+  if (rc == 0 && marked) rc = hf__lmdb_sums_put_mark(env, t->mdb, &mark);
+  if (rc)
     mdb_txn_abort(t->mdb);
-    return rc;
-  }
-  rc = mdb_txn_commit(t->mdb);
+  else
+    rc = mdb_txn_commit(t->mdb);
+  if (rc) hf__lmdb_sums_forget(env);
   if (t->resettled)
     hf__lmdb_forget_seen(env);
   else if (rc == 0 && (marked || t->certain)) /* it had a number: we know what is in it */
@@ -136,6 +138,7 @@ static int commit(hf__lmdb_env *env, hf__lmdb_txn *t) {
 
 hf_status hf__lmdb_write_commit(hf__lmdb_env *env, hf__lmdb_txn *t, hf_error *err) {
   int rc = commit(env, t);
+  hf__lmdb_sums_end(t);
   hf__lmdb_settle_opened(env, t, rc == 0);
   hf_status status = HF_OK;
   if (rc == MDB_MAP_FULL) t->map_full = true;
@@ -148,7 +151,9 @@ hf_status hf__lmdb_write_commit(hf__lmdb_env *env, hf__lmdb_txn *t, hf_error *er
 }
 
 void hf__lmdb_write_abort(hf__lmdb_env *env, hf__lmdb_txn *t) {
+  if (env->sums.of == mdb_txn_id(t->mdb)) hf__lmdb_sums_forget(env); /* they were built in it */
   mdb_txn_abort(t->mdb);
+  hf__lmdb_sums_end(t);
   hf__lmdb_settle_opened(env, t, false);
   if (t->map_full && t->held) env->grow = true;
   pthread_mutex_unlock(&env->write_lock);
@@ -161,7 +166,11 @@ hf_status hf__lmdb_nested_begin(hf__lmdb_env *env, hf__lmdb_txn *parent, hf__lmd
 }
 
 hf_status hf__lmdb_nested_commit(hf__lmdb_env *env, hf__lmdb_txn *t, hf_error *err) {
-  /* Room in the parent's list comes first, so that nothing can fail once LMDB has committed. */
+  /* Room in the parent's lists comes first, so that nothing can fail once LMDB has committed. */
+  if (!hf__lmdb_sums_reserve(t->parent, t)) {
+    hf__lmdb_nested_abort(t);
+    return hf_error_no_memory(err);
+  }
   for (size_t i = 0; i < t->opened_count; i++)
     if (!hf__lmdb_remember_opened(t->parent, t->opened[i])) {
       t->parent->opened_count -= i;
@@ -171,6 +180,8 @@ hf_status hf__lmdb_nested_commit(hf__lmdb_env *env, hf__lmdb_txn *t, hf_error *e
   int rc = mdb_txn_commit(t->mdb);
   t->parent->changed |= t->changed;
   t->parent->certain |= t->certain;
+  if (rc == 0) hf__lmdb_sums_merge(t->parent, t);
+  hf__lmdb_sums_end(t);
   if (rc) {
     t->parent->opened_count -= t->opened_count;
     for (size_t i = 0; i < t->opened_count; i++) t->opened[i]->txn_dbi = 0;
@@ -181,6 +192,7 @@ hf_status hf__lmdb_nested_commit(hf__lmdb_env *env, hf__lmdb_txn *t, hf_error *e
 
 void hf__lmdb_nested_abort(hf__lmdb_txn *t) {
   mdb_txn_abort(t->mdb);
+  hf__lmdb_sums_end(t);
   for (size_t i = 0; i < t->opened_count; i++) t->opened[i]->txn_dbi = 0;
   free(t->opened);
 }

@@ -137,6 +137,7 @@ static bool pass_finding(void *arg, const hf_finding *f) {
   struct verification *w = arg;
   if (!f->is_damage) return true;
   w->report->damaged++;
+  w->report->incomplete += f->is_incomplete;
   hf_slice name = f->entity_name.data ? f->entity_name : (hf_slice){"", 0};
   if (w->fn && !w->fn(w->arg, name, NULL, f->problem, w->report)) w->stopped = true;
   return !w->stopped;
@@ -168,7 +169,7 @@ hf_status hf_store_verify(hf_store *store, hf_slice entity_name, bool dry_run, h
   hf__store_ref(store); /* the callback may close the caller's handle */
   if (!names || !page)
     status = hf__no_memory(err);
-  else if ((status = verify_structure(&w, err)) == HF_OK && !w.report->damaged && !w.stopped)
+  else if ((status = verify_structure(&w, err)) == HF_OK && w.report->damaged == w.report->incomplete && !w.stopped)
     status = entity_name.data ? verify_collection(&w, entity_name, page, err) : verify_all(&w, names, page, err);
   status = hf__store_name_backend(store, status, err);
   verifying = false;

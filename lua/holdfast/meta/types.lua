@@ -86,7 +86,9 @@
 ---@field bytes integer of JSON text
 ---@field corrupt integer found unreadable in this run
 ---@field quarantined integer in quarantine now
----@field damaged integer places where the store itself is damaged; if there are any, no entity was looked at
+---@field damaged integer places where the store itself is damaged; if there are any but the incomplete, no entity was
+---looked at
+---@field incomplete integer of the damaged: entity names that have not what was written, in a sound store
 
 ---What verify() tells on its way: a problem, or only how far it is.
 ---@class holdfast.VerifyEvent
@@ -103,6 +105,7 @@
 ---What core.checkStore() found in one place.
 ---@class holdfast.Finding
 ---@field damage boolean false: worth knowing, and harmless
+---@field incomplete boolean it is damage of what an entity name has, in a sound store: what is there can be read
 ---@field page integer 0: none
 ---@field problem string
 ---@field entityName? string that the place belongs to
@@ -113,6 +116,7 @@
 ---@field entities integer that they have
 ---@field damaged integer findings that are damage
 ---@field notes integer and others
+---@field incomplete integer of the damaged: entity names that have not what was written, in a sound store
 ---@field findings holdfast.Finding[] the first 1000
 
 ---A record that core.rescueStore() found.  Its kind is "present"; "cutOff": present, cut off by the damage; "apart":

@@ -458,6 +458,8 @@ typedef struct hf_finding {
   uint64_t page;        /* 0: none */
   const char *problem;  /* a sentence, without its full stop */
   bool is_damage;       /* false: worth knowing, and harmless */
+  bool is_incomplete;   /* it is damage of what a collection has, in a structure that is sound: what is there can be
+                         * read, and is not what was written */
   uint64_t reserved[2]; /* 0 */
 } hf_finding;
 
@@ -467,14 +469,16 @@ typedef struct hf_check_report {
   uint64_t entities;    /* that they have */
   uint64_t damaged;     /* findings that are damage */
   uint64_t notes;       /* and others */
-  uint64_t reserved[4]; /* 0 */
+  uint64_t incomplete;  /* of the damaged: collections that are not what was written, in a sound structure */
+  uint64_t reserved[3]; /* 0 */
 } hf_check_report;
 
 /* Called for each finding.  Return false to stop. */
 typedef bool (*hf_check_fn)(void *arg, const hf_finding *finding);
 
-/* Looks at the structure of a store, which its backend otherwise trusts: of LMDB, all pages.  It never ends the process
- * and always comes to an end, whatever is in the file, and changes nothing.  The store need not be open, and may be one
+/* Looks at the structure of a store, which its backend otherwise trusts: of LMDB, all pages; and, in a store of format
+ * 2, whether each collection has as many entities as were written, and those.  It never ends the process and always
+ * comes to an end, whatever is in the file, and changes nothing.  The store need not be open, and may be one
  * that cannot be opened; while it is not, the process opens and closes no other store, so fn must not.  Records are not
  * looked at: hf_store_verify().  HF_OK when it has seen everything, whatever it found; HF_NOT_FOUND; HF_UNSUPPORTED:
  * the backend has no structure to check. */
@@ -525,8 +529,10 @@ typedef struct hf_verify_report {
   uint64_t bytes;       /* of JSON text */
   uint64_t corrupt;     /* found unreadable in this run */
   uint64_t quarantined; /* in quarantine now, from this run and earlier ones */
-  uint64_t damaged;     /* findings of hf_store_check(), which comes first: if there is one, no entity was read */
-  uint64_t reserved[3]; /* 0 */
+  uint64_t damaged;     /* damage that hf_store_check() found, which comes first: no entity was read if there is any but
+                         * the incomplete */
+  uint64_t incomplete;  /* of the damaged: collections that are not what was written, in a sound structure */
+  uint64_t reserved[2]; /* 0 */
 } hf_verify_report;
 
 /* Called for each unreadable entity (entry->status is HF_CORRUPT, `problem` says why), with entry NULL and a `problem`
@@ -536,7 +542,7 @@ typedef bool (*hf_verify_fn)(void *arg, hf_slice entity_name, const hf_entry *en
 
 /* Reads every entity of one name (or, with entity_name.data NULL, of all) and checks header, checksum, key
  * and JSON.  Unreadable ones go to quarantine unless `dry_run`.  Before that it does what hf_store_check() does, and
- * reads nothing where that finds damage.  Returns HF_OK when the scan completed, whatever it found. */
+ * reads nothing where that finds damage of the structure.  Returns HF_OK when the scan completed, whatever it found. */
 HF_API hf_status hf_store_verify(hf_store *store, hf_slice entity_name, bool dry_run, hf_verify_fn fn, void *arg,
                                  hf_verify_report *report, hf_error *err);
 

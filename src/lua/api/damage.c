@@ -35,8 +35,9 @@ struct findings {
 static bool add_finding(void *arg, const hf_finding *f) {
   struct findings *all = arg;
   if (all->count == FINDINGS_MOST) return true;
-  bool ok = hf_buffer_printf(all->json, "%s{\"damage\":%s,\"page\":%llu,\"problem\":", all->count++ ? "," : "",
-                             f->is_damage ? "true" : "false", (unsigned long long)f->page) &&
+  bool ok = hf_buffer_printf(
+                all->json, "%s{\"damage\":%s,\"incomplete\":%s,\"page\":%llu,\"problem\":", all->count++ ? "," : "",
+                f->is_damage ? "true" : "false", f->is_incomplete ? "true" : "false", (unsigned long long)f->page) &&
             hf_buffer_quote(all->json, hf_text(f->problem));
   if (ok && f->entity_name.data)
     ok = hf_buffer_printf(all->json, ",\"entityName\":") && hf_buffer_quote(all->json, f->entity_name);
@@ -45,8 +46,8 @@ static bool add_finding(void *arg, const hf_finding *f) {
   return ok;
 }
 
-/* checkStore(base) -> { pages=, entities=, damaged=, notes=, findings={ { damage=, page=, problem=, entityName= } } }
- */
+/* checkStore(base) -> { pages=, entities=, damaged=, notes=, incomplete=,
+ *                       findings={ { damage=, incomplete=, page=, problem=, entityName= } } } */
 static int lhf_check_store(lua_State *L) {
   hf_error err;
   hf_check_report report;
@@ -59,10 +60,13 @@ static int lhf_check_store(lua_State *L) {
   hf_status status = HF_OK;
   if (!hf_buffer_add(json, "{\"findings\":[", 13)) all.out_of_memory = true;
   if (!all.out_of_memory) status = hf_store_check(base, NULL, add_finding, &all, &report, &err);
-  if (status == HF_OK && (all.out_of_memory ||
-                          !hf_buffer_printf(json, "],\"pages\":%llu,\"entities\":%llu,\"damaged\":%llu,\"notes\":%llu}",
-                                            (unsigned long long)report.pages, (unsigned long long)report.entities,
-                                            (unsigned long long)report.damaged, (unsigned long long)report.notes)))
+  if (status == HF_OK &&
+      (all.out_of_memory || !hf_buffer_printf(json,
+                                              "],\"pages\":%llu,\"entities\":%llu,\"damaged\":%llu,\"notes\":%llu,"
+                                              "\"incomplete\":%llu}",
+                                              (unsigned long long)report.pages, (unsigned long long)report.entities,
+                                              (unsigned long long)report.damaged, (unsigned long long)report.notes,
+                                              (unsigned long long)report.incomplete)))
     status = hf__no_memory(&err);
   if (status == HF_OK) status = hfL_json_decode(L, json->data, json->size, cx->codec, &err);
   hfL_buffer_return(L, cx, owner);

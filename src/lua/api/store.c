@@ -213,7 +213,7 @@ struct verify {
 };
 
 static void push_report(lua_State *L, const hf_verify_report *r) {
-  lua_createtable(L, 0, 5);
+  lua_createtable(L, 0, 6);
   lua_pushnumber(L, (lua_Number)r->entities);
   lua_setfield(L, -2, "entities");
   lua_pushnumber(L, (lua_Number)r->bytes);
@@ -224,6 +224,8 @@ static void push_report(lua_State *L, const hf_verify_report *r) {
   lua_setfield(L, -2, "quarantined");
   lua_pushnumber(L, (lua_Number)r->damaged);
   lua_setfield(L, -2, "damaged");
+  lua_pushnumber(L, (lua_Number)r->incomplete);
+  lua_setfield(L, -2, "incomplete");
 }
 
 /* What the callback gets, collected for a call that may run out of memory under pcall only. */

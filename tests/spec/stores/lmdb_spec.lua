@@ -372,7 +372,7 @@ describe("verify", function()
     other:writeValue("x", 1)
     local whole, calls = holdfast.openStore(kind.base), 0
     local report = whole:verify({ onEvent = function(event) calls = calls + 1 assert.is_nil(event.entityId) end })
-    assert.same({ entities = 701, bytes = 3501, corrupt = 0, quarantined = 0, damaged = 0 }, report)
+    assert.same({ entities = 701, bytes = 3501, corrupt = 0, quarantined = 0, damaged = 0, incomplete = 0 }, report)
     assert.is_true(calls > 0)
     assert.equal(700, whole:verify({ entityName = "signal" }).entities)
   end)

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --
--- verify: the store itself looked at, then every entity checked, and what is unreadable set aside.
+-- verify: the store itself looked at, then every entity checked, and what is unreadable set aside.  Collections that
+-- are not what was written are told of, and read all the same.
 
 local core = require "holdfast.core"
 local options = require "holdfast.cli.console.options"
@@ -10,10 +11,12 @@ local scan = require "holdfast.cli.store.scan"
 local target = require "holdfast.cli.store.target"
 local text = require "holdfast.cli.console.text"
 
-local function summary(report, args)
+local function summary(report, args, incomplete)
   local checked = string.format("%s checked, %s", text.plural(report.entities, "entity", "entities"),
     text.bytes(report.bytes))
-  if report.corrupt == 0 and report.quarantined == 0 then return checked .. ": all are readable" end
+  if report.corrupt == 0 and report.quarantined == 0 then
+    return checked .. ": all are readable" .. (#incomplete > 0 and ", but not all that was written is there" or "")
+  end
   local parts = {}
   if report.corrupt > 0 then parts[1] = text.count(report.corrupt) .. " corrupt" end
   if report.quarantined > 0 then parts[#parts + 1] = text.count(report.quarantined) .. " in quarantine" end
@@ -42,28 +45,37 @@ local function problemTexts(problems)
   return text.list(list)
 end
 
--- What is wrong with the store itself; empty where it can be opened, and for a store of another kind.
+-- What is wrong with the store itself, empty where it can be opened, and for a store of another kind; and the
+-- collections that are not what was written.
 local function damageOf(args)
   local ok, report = pcall(core.checkStore, args.url)
   if not ok then
     -- Who opens it says that it is missing, and what can be done.
-    if core.isError(report, "unsupported") or core.isError(report, "not_found") then return {} end
+    if core.isError(report, "unsupported") or core.isError(report, "not_found") then return {}, {} end
     error(report, 0)
   end
-  local problems = { count = report.damaged }
+  local problems, incomplete = { count = report.damaged }, {}
   for _, finding in ipairs(report.findings) do
-    if finding.damage then problems[#problems + 1] = finding end
+    if finding.damage then
+      local list = finding.incomplete and incomplete or problems
+      list[#list + 1] = finding
+    end
   end
-  return problems
+  return problems, incomplete
+end
+
+local function findingTexts(findings)
+  local list = {}
+  for i, finding in ipairs(findings) do
+    local name = text.utf8(finding.entityName or "")
+    list[i] = text.object("entity", name, "page", finding.page, "problem", finding.problem)
+  end
+  return text.list(list)
 end
 
 local function tellDamage(problems, args)
   if args.json then
-    local list = {}
-    for i, finding in ipairs(problems) do
-      list[i] = text.object("entity", finding.entityName or "", "page", finding.page, "problem", finding.problem)
-    end
-    output.line(text.object("damaged", problems.count, "structure", text.list(list)))
+    output.line(text.object("damaged", problems.count, "structure", findingTexts(problems)))
     return
   end
   for _, finding in ipairs(problems) do
@@ -75,7 +87,7 @@ local function tellDamage(problems, args)
 end
 
 local function verify(args)
-  local damage = damageOf(args)
+  local damage, incomplete = damageOf(args)
   if #damage > 0 then
     tellDamage(damage, args)
     return 1
@@ -99,30 +111,40 @@ local function verify(args)
   if args.json then
     output.line(text.object("entities", report.entities, "bytes", report.bytes, "corrupt", report.corrupt,
       "quarantined", report.quarantined, "dryRun", args.dry_run or args.readonly or false,
-      "problems", problemTexts(problems), "inQuarantine", problemTexts(quarantined)))
+      "problems", problemTexts(problems), "inQuarantine", problemTexts(quarantined),
+      "incomplete", findingTexts(incomplete)))
   else
+    for _, finding in ipairs(incomplete) do
+      output.line(string.format("incomplete\t%s\t%s", finding.entityName or "", finding.problem))
+    end
     for _, p in ipairs(problems) do
       output.line(string.format("corrupt\t%s\t%s\t%s", p.entityName, p.entityId, p.problem))
     end
     for _, p in ipairs(quarantined) do
       output.line(string.format("quarantined\t%s\t%s\t%s", p.entityName, p.entityId, p.problem))
     end
-    output.line(summary(report, args))
+    output.line(summary(report, args, incomplete))
     if report.quarantined > 0 then
       output.line("An entity in quarantine is out of use until it is written again (put, import) or removed (rm).")
     end
+    if #incomplete > 0 then
+      output.line("What is missing is not known.  Put a backup in the place of the store, or go on with what is")
+      output.line("there in a new one: holdfast copy STORE NEW")
+    end
   end
-  return (report.corrupt > 0 or report.quarantined > 0) and 1 or 0
+  return (report.corrupt > 0 or report.quarantined > 0 or #incomplete > 0) and 1 or 0
 end
 
 return {
   summary = "Check every entity, and set aside what is unreadable.",
   description = "Looks at all pages of an LMDB store, trusting no byte of them.  If they are damaged, it says where\n"
-    .. "(one line each: damaged, entity name, what is wrong) and stops.  Then it\n"
+    .. "(one line each: damaged, entity name, what is wrong) and stops.  In a store of format 2 it compares\n"
+    .. "how many entities are there, and a hash over them, with what was written (one line each: incomplete,\n"
+    .. "entity name, what is wrong).  Then it\n"
     .. "reads every entity and checks its header, checksum, key and JSON.  What is unreadable is moved to\n"
     .. "quarantine inside the store, where its bytes are kept.  One line per problem: corrupt (found now) or\n"
     .. "quarantined (found before), entity name, id and what is wrong, by tabs.  Exit code 1 if\n"
-    .. "anything is corrupt or in quarantine.",
+    .. "anything is corrupt, incomplete or in quarantine.",
   examples = { "holdfast verify ./data", "holdfast verify ./data signal --dry-run" },
   arguments = function(command)
     options.url(command)
