@@ -1,29 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * The note of the machine's run: see boot_note.h.  It stands in the lock file, which is made again where it is missing
- * and does not travel with a copy of the data file.  LMDB gives each reader 64 bytes there and uses 24; the note is in
- * the rest of the last reader's, which LMDB neither reads nor writes.
+ * The note of the machine's run: see boot_note.h.  It stands in the lock file.
  */
 #include "boot_note.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "files.h"
+enum { ID_SIZE = 16, MARK_SIZE = 8 };
 
-enum {
-  PATH_MOST = 4096,
-  READER_SIZE = 64, /* sizeof(MDB_reader), a cache line */
-  READER_USED = 24,
-  NOTE_AT = READER_SIZE * (READERS_MAX + 1) + READER_USED, /* two lines are before the readers */
-  ID_SIZE = 16,
-  MARK_SIZE = 8,
-  NOTE_END = NOTE_AT + MARK_SIZE + ID_SIZE
-};
+_Static_assert(sizeof(((hf__lmdb_lock_notes *)0)->boot) == ID_SIZE + MARK_SIZE, "the room for the note");
 
 static const char MARK[MARK_SIZE] = "hf-boot";
 
@@ -44,34 +30,16 @@ static bool this_run(unsigned char out[ID_SIZE]) {
   return digits == 2 * ID_SIZE;
 }
 
-void hf__lmdb_boot_note_open(const char *dir, hf__lmdb_boot_note *out) {
-  char path[PATH_MOST];
-  struct stat st;
-  *out = (hf__lmdb_boot_note){NULL, NULL};
-  if ((size_t)snprintf(path, sizeof path, "%s/" LOCK_FILE, dir) >= sizeof path) return;
-  int fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
-  if (fd < 0) return;
-  if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size >= NOTE_END) {
-    void *map = mmap(NULL, NOTE_END, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    if (map != MAP_FAILED) *out = (hf__lmdb_boot_note){(unsigned char *)map + NOTE_AT, map};
-  }
-  close(fd);
-}
-
-void hf__lmdb_boot_note_close(hf__lmdb_boot_note *note) {
-  if (note->map) munmap(note->map, NOTE_END);
-  *note = (hf__lmdb_boot_note){NULL, NULL};
-}
-
-bool hf__lmdb_boot_note_is_old(const hf__lmdb_boot_note *note) {
+bool hf__lmdb_boot_note_is_old(const hf__lmdb_lock_room *room) {
   unsigned char id[ID_SIZE];
-  if (!note->bytes || !this_run(id)) return false;
-  return memcmp(note->bytes, MARK, MARK_SIZE) != 0 || memcmp(note->bytes + MARK_SIZE, id, ID_SIZE) != 0;
+  if (!room->notes || !this_run(id)) return false;
+  const unsigned char *note = room->notes->boot;
+  return memcmp(note, MARK, MARK_SIZE) != 0 || memcmp(note + MARK_SIZE, id, ID_SIZE) != 0;
 }
 
-void hf__lmdb_boot_note_set(hf__lmdb_boot_note *note) {
+void hf__lmdb_boot_note_set(hf__lmdb_lock_room *room) {
   unsigned char id[ID_SIZE];
-  if (!note->bytes || !this_run(id)) return;
-  memcpy(note->bytes + MARK_SIZE, id, ID_SIZE);
-  memcpy(note->bytes, MARK, MARK_SIZE);
+  if (!room->notes || !this_run(id)) return;
+  memcpy(room->notes->boot + MARK_SIZE, id, ID_SIZE);
+  memcpy(room->notes->boot, MARK, MARK_SIZE);
 }

@@ -39,29 +39,54 @@ static hf_status sync_directory(const char *path, hf_error *err) {
   return status;
 }
 
+/* The directory that a path is in: "." for a name, and for "/" the same.  False: it is too long. */
+static bool parent_of(const char *path, char parent[PATH_MAX_HERE]) {
+  size_t n = strlen(path);
+  while (n > 1 && path[n - 1] == '/') n--;
+  while (n > 0 && path[n - 1] != '/') n--;
+  while (n > 1 && path[n - 1] == '/') n--;
+  if (n >= PATH_MAX_HERE) return false;
+  memcpy(parent, n ? path : ".", n ? n : 1);
+  parent[n ? n : 1] = '\0';
+  return true;
+}
+
+/* Flushes the directories above one that is there: a process that was killed may have made it, or any of them, and not
+ * flushed it.  Those that we may not read were not made by us. */
+static hf_status sync_above(const char *path, hf_error *err) {
+  char of[PATH_MAX_HERE], parent[PATH_MAX_HERE];
+  if ((size_t)snprintf(of, sizeof of, "%s", path) >= sizeof of) return HF_OK;
+  while (strcmp(of, ".") != 0 && parent_of(of, parent) && strcmp(of, parent) != 0) {
+    int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool failed = fd >= 0 && fsync(fd) && errno != EINVAL && errno != EROFS;
+    hf_status status = failed ? hf__lmdb_fail_errno(err, "flush directory", parent) : HF_OK;
+    if (fd >= 0) close(fd);
+    if (status) return status;
+    memcpy(of, parent, sizeof of);
+  }
+  return HF_OK;
+}
+
 /* Makes the directory and those above it, flushing each parent, so that the store is still reachable after a power
- * cut. */
+ * cut.  One whose parent cannot be flushed goes again: flushing the parent later would not bring it to the disk. */
 static hf_status make_directories(const char *path, hf_error *err) {
   struct stat st;
   if (stat(path, &st) == 0) {
-    if (S_ISDIR(st.st_mode)) return HF_OK;
+    if (S_ISDIR(st.st_mode)) return sync_above(path, err);
     return hf_error_set(err, HF_INVALID_ARGUMENT, "%s is a file: a store needs a directory of its own", path);
   }
   if (errno == ENOTDIR)
     return hf_error_set(err, HF_INVALID_ARGUMENT, "%s: a file stands where a directory should be", path);
   if (errno != ENOENT) return hf__lmdb_fail_errno(err, "look at", path);
   char parent[PATH_MAX_HERE];
-  size_t n = strlen(path);
-  while (n > 1 && path[n - 1] == '/') n--;
-  while (n > 0 && path[n - 1] != '/') n--;
-  while (n > 1 && path[n - 1] == '/') n--;
-  if (n >= sizeof parent) return hf_error_set(err, HF_INVALID_ARGUMENT, "the path of the store is too long");
-  memcpy(parent, n ? path : ".", n ? n : 1);
-  parent[n ? n : 1] = '\0';
+  if (!parent_of(path, parent)) return hf_error_set(err, HF_INVALID_ARGUMENT, "the path of the store is too long");
   hf_status status = make_directories(parent, err);
   if (status) return status;
-  if (mkdir(path, 0777) && errno != EEXIST) return hf__lmdb_fail_errno(err, "make directory", path);
-  return sync_directory(parent, err);
+  bool made = mkdir(path, 0777) == 0;
+  if (!made && errno != EEXIST) return hf__lmdb_fail_errno(err, "make directory", path);
+  status = sync_directory(parent, err);
+  if (status && made) rmdir(path);
+  return status;
 }
 
 /* Deletes a work directory and the files LMDB made in it. */
@@ -73,12 +98,17 @@ static void remove_work(const char *work) {
   rmdir(work);
 }
 
-/* Deletes work directories that no living process holds a lock on. */
-static void sweep(const char *dir) {
+/* Deletes work directories that no living process holds a lock on.  Where there are any, the directory is flushed
+ * first: whoever made one may have moved its data file into place, and not come to flush that. */
+static hf_status sweep(const char *dir, hf_error *err) {
+  hf_status status = HF_OK;
+  bool is_flushed = false;
   DIR *d = opendir(dir);
-  if (!d) return;
-  for (struct dirent *e; (e = readdir(d));) {
+  if (!d) return HF_OK;
+  for (struct dirent *e; status == HF_OK && (e = readdir(d));) {
     if (strncmp(e->d_name, WORK_PREFIX, sizeof WORK_PREFIX - 1) != 0) continue;
+    if (!is_flushed && (status = sync_directory(dir, err))) break;
+    is_flushed = true;
     char work[PATH_MAX_HERE];
     if ((size_t)snprintf(work, sizeof work, "%s/%s", dir, e->d_name) >= sizeof work) continue;
     int fd = open(work, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -87,6 +117,7 @@ static void sweep(const char *dir) {
     close(fd);
   }
   closedir(d);
+  return status;
 }
 
 /* Makes a locked work directory.  Returns its descriptor, or -1. */
@@ -159,6 +190,15 @@ static int move_new(const char *from, const char *to) {
   return 0;
 }
 
+/* After the new name could not be flushed: takes the store back, so that it is made again, and so is its name; flushing
+ * the directory later would not bring this one to the disk.  Not where somebody has opened it already. */
+static void move_back(const char *dir, const char *data, const char *made) {
+  char lock[PATH_MAX_HERE + 16];
+  struct stat st;
+  if ((size_t)snprintf(lock, sizeof lock, "%s/" LOCK_FILE, dir) < sizeof lock && lstat(lock, &st) && errno == ENOENT)
+    rename(data, made);
+}
+
 /* LMDB's lock file outlives a data file that was deleted, and whoever has the old store open still holds its locks: a
  * new store beside it would share them and lose them. */
 static hf_status check_deleted(const char *dir, const char *data, hf_error *err) {
@@ -177,8 +217,7 @@ hf_status hf__lmdb_create(const hf_location *at, hf_error *err) {
   if (status) return status;
   struct stat st;
   if (lstat(data, &st) == 0) {
-    if (!at->options->read_only) sweep(at->path);
-    return HF_OK;
+    return at->options->read_only ? HF_OK : sweep(at->path, err);
   }
   if (errno != ENOENT && errno != ENOTDIR) return hf__lmdb_fail_errno(err, "look at", data);
   if (stat(at->path, &st) == 0 && !S_ISDIR(st.st_mode))
@@ -190,15 +229,17 @@ hf_status hf__lmdb_create(const hf_location *at, hf_error *err) {
 
   status = make_directories(at->path, err);
   if (status) return status;
-  sweep(at->path);
+  if ((status = sweep(at->path, err))) return status;
   int lock = make_work(at->path, work, sizeof work);
   if (lock < 0) return hf__lmdb_fail_errno(err, "make a store in", at->path);
   status = build(work, err);
   if (status == HF_OK) {
     snprintf(made, sizeof made, "%s/data.mdb", work);
-    if (move_new(made, data) && errno != EEXIST) status = hf__lmdb_fail_errno(err, "move the new store to", data);
+    bool moved = move_new(made, data) == 0;
+    if (!moved && errno != EEXIST) status = hf__lmdb_fail_errno(err, "move the new store to", data);
+    if (status == HF_OK) status = sync_directory(at->path, err);
+    if (status && moved) move_back(at->path, data, made);
   }
-  if (status == HF_OK) status = sync_directory(at->path, err);
   remove_work(work);
   close(lock);
   return status;

@@ -23,6 +23,7 @@
 
 #include "files.h"
 #include "holdfast/backend.h"
+#include "lock_room.h"
 #include "page_check.h"
 
 enum {
@@ -105,6 +106,7 @@ typedef struct hf__lmdb_env {
   uint64_t applied;     /* known.changed whose settings are in force; 0: of none yet */
   hf__lmdb_check check; /* what opening looks at */
   int data_fd;
+  hf__lmdb_lock_room lock_room;
   uint64_t map_size;
   unsigned page_size;
   MDB_dbi main_dbi; /* the names of all databases */
@@ -123,6 +125,7 @@ typedef struct hf__lmdb_env {
   unsigned commits;
   int64_t presence_checked; /* ms, see check_files_in_place() */
   bool overdraft;           /* the map is larger than its limit, see hf__lmdb_make_room() */
+  bool doubtful;            /* a flush has failed, see failed_flush.h */
   bool grow;                /* a transaction ran out of map: grow before the next one */
   hf__lmdb_sums sums;       /* of the newest commit, if it was this process's */
 } hf__lmdb_env;

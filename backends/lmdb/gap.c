@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "failed_flush.h"
 #include "feature.h"
 #include "meta.h"
 #include "sums.h"
@@ -73,7 +74,7 @@ hf_status hf__lmdb_mend_gap(hf__lmdb_env *env, MDB_txn *txn, bool *map_full, hf_
   if (rc)
     mdb_txn_abort(txn);
   else
-    rc = mdb_txn_commit(txn);
+    rc = hf__lmdb_commit_noted(env, txn);
   if (rc) hf__lmdb_sums_forget(env);
   *map_full = rc == MDB_MAP_FULL;
   if (rc) return hf__lmdb_fail(env, rc, "bring the store up to date after another program wrote to it", err);

@@ -54,15 +54,16 @@ static const char *tree_problem(const struct tree *t, const struct header *h) {
   return NULL;
 }
 
-/* What is wrong with a header page by itself; NULL: nothing. */
-static const char *header_problem(const struct header *h, unsigned which, uint32_t page_size) {
+/* What is wrong with a header page by itself; NULL: nothing.  The trees of the older one are never followed: where a
+ * flush of a newer one has failed, LMDB leaves that one's trees in it. */
+static const char *header_problem(const struct header *h, unsigned which, uint32_t page_size, bool is_older) {
   if (h->magic != META_MAGIC || h->page != which || !(h->flags & META_FLAG)) return "it is not a header";
   if (h->version != META_VERSION) return "its version is not LMDB 0.9's";
   if (h->trees[0].page_size != page_size) return "it states another page size";
   if (h->commit && h->commit % 2 != which) return "its commit's number belongs on the other page";
   if (h->address) return "it wants a fixed address";
   if (h->last_page < 1 || h->last_page >= (uint64_t)1 << 48) return "its last page cannot be";
-  for (int i = 0; i < 2; i++) {
+  for (int i = 0; i < 2 && !is_older; i++) {
     const char *problem = tree_problem(&h->trees[i], h);
     if (problem) return problem;
   }
@@ -98,7 +99,7 @@ static hf_status check_length(const struct header h[2], const struct stat *st, c
 static hf_status check_pair(const struct header h[2], const char *path, hf_error *err) {
   uint32_t page_size = h[0].trees[0].page_size;
   for (unsigned i = 0; i < 2; i++) {
-    const char *problem = header_problem(&h[i], i, page_size);
+    const char *problem = header_problem(&h[i], i, page_size, h[i].commit < h[i ^ 1U].commit);
     if (problem)
       return hf_error_set(err, HF_CORRUPT, "%s is damaged: %s in its %s header page; put a backup in its place", path,
                           problem, i ? "second" : "first");

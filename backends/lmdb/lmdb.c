@@ -65,7 +65,7 @@ static hf_status open_store(const hf_location *at, void **store, hf_error *err) 
   /* What features keep is brought up to date for who reads, though that waits for who writes; else the next write
    * mends the gap. */
   bool stale = hf__lmdb_has_gap(env) && env->known.has_features;
-  if (!at->options->read_only && (stale || has_untold_commit(env)) &&
+  if (!at->options->read_only && (stale || env->doubtful || has_untold_commit(env)) &&
       hf__lmdb_write_begin(env, &t, false, &unused) == HF_OK)
     hf__lmdb_write_abort(env, &t);
   return HF_OK;

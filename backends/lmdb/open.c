@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "failed_flush.h"
 #include "filesystem.h"
 #include "header_check.h"
 #include "known.h"
@@ -50,10 +51,12 @@ static void leave_standard_files(const int held[3]) {
 }
 
 /* Opens env->mdb, halving the map where the address space is limited. */
-static hf_status open_mdb(hf__lmdb_env *env, hf__lmdb_boot_note *note, hf_error *err) {
+static hf_status open_mdb(hf__lmdb_env *env, hf_error *err) {
   hf_status status = env->options.read_only ? HF_OK : hf__lmdb_reserve_lock(env->path, err);
   if (status) return status;
-  hf__lmdb_boot_note_open(env->path, note);
+  hf__lmdb_lock_room_close(&env->lock_room);
+  hf__lmdb_lock_room_open(env->path, &env->lock_room);
+  hf__lmdb_doubt_at_open(env);
   for (;;) {
     int rc = mdb_env_create(&env->mdb);
     if (rc) return hf__lmdb_fail(env, rc, "make an environment", err);
@@ -120,12 +123,8 @@ static hf_status check_same_file(hf__lmdb_env *env, hf_error *err) {
 
 /* Everything that opening and reopening have in common. */
 static hf_status start(hf__lmdb_env *env, hf_error *err) {
-  hf__lmdb_boot_note note = {NULL, NULL};
-  hf_status status = open_mdb(env, &note, err);
-  if (status) {
-    hf__lmdb_boot_note_close(&note);
-    return status;
-  }
+  hf_status status = open_mdb(env, err);
+  if (status) return status;
   mdb_env_get_fd(env->mdb, &env->data_fd);
   MDB_txn *txn;
   int rc = hf__lmdb_begin_read_txn(env, &txn);
@@ -139,7 +138,7 @@ static hf_status start(hf__lmdb_env *env, hf_error *err) {
   } else {
     status = check_same_file(env, err);
     if (status == HF_OK) status = check_newest(env, txn, err);
-    if (status == HF_OK) status = hf__lmdb_check_at_open(env->path, txn, env->check, &note, err);
+    if (status == HF_OK) status = hf__lmdb_check_at_open(env->path, txn, env->check, &env->lock_room, err);
     if (status == HF_OK) status = open_own(env, txn, err);
     hf__lmdb_forget_seen(env);
     if (status == HF_OK) status = hf__lmdb_learn(env, txn, mdb_txn_id(txn), err);
@@ -148,7 +147,6 @@ static hf_status start(hf__lmdb_env *env, hf_error *err) {
     else
       mdb_txn_commit(txn); /* keeps the handles */
   }
-  hf__lmdb_boot_note_close(&note);
   if (status) {
     mdb_env_close(env->mdb);
     env->mdb = NULL;
@@ -226,13 +224,23 @@ hf_status hf__lmdb_open(const hf_location *at, hf__lmdb_env **out, hf_error *err
   return HF_OK;
 }
 
+/* Flushes what unsynced commits have left.  Nobody waits for the result. */
+static void flush_last(hf__lmdb_env *env) {
+  int rc = mdb_env_sync(env->mdb, 1);
+  if (!rc) return;
+  hf__lmdb_doubt(env);
+  hf_warn("%s: what was committed last could not be flushed when the store was closed (%s): a power cut may take it",
+          env->path, mdb_strerror(rc));
+}
+
 void hf__lmdb_close(hf__lmdb_env *env) {
   hf__lmdb_delist(env);
   if (env->mdb) {
     hf__lmdb_drop_readers(env);
-    if (!env->options.read_only && env->options.durability != HF_DURABILITY_SYNC) mdb_env_sync(env->mdb, 1);
+    if (!env->options.read_only && env->options.durability != HF_DURABILITY_SYNC) flush_last(env);
     mdb_env_close(env->mdb);
   }
+  hf__lmdb_lock_room_close(&env->lock_room);
   for (hf__lmdb_collection *e = env->entities, *next; e; e = next) {
     next = e->next;
     free(e);

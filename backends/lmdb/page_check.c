@@ -92,18 +92,18 @@ static hf_status walk_all(const char *dir, MDB_txn *txn, hf_error *err) {
                       dir, damage.first, more);
 }
 
-hf_status hf__lmdb_check_at_open(const char *dir, MDB_txn *txn, hf__lmdb_check check, hf__lmdb_boot_note *note,
+hf_status hf__lmdb_check_at_open(const char *dir, MDB_txn *txn, hf__lmdb_check check, hf__lmdb_lock_room *room,
                                  hf_error *err) {
   struct stat st;
   int fd;
   if (check == HF__LMDB_CHECK_OFF || check == HF__LMDB_CHECK_HEADERS) return HF_OK;
   mdb_env_get_fd(mdb_txn_env(txn), &fd);
   if (fstat(fd, &st)) return hf_error_set(err, HF_IO, "cannot look at %s/" DATA_FILE ": %s", dir, strerror(errno));
-  bool is_new_run = hf__lmdb_boot_note_is_old(note);
+  bool is_new_run = hf__lmdb_boot_note_is_old(room);
   if (check == HF__LMDB_CHECK_PAGES || st.st_size <= (is_new_run ? HF__LMDB_LARGE_FILE : HF__LMDB_SMALL_FILE)) {
     hf_status status = walk_all(dir, txn, err);
     if (status) return status;
   }
-  if (is_new_run) hf__lmdb_boot_note_set(note);
+  if (is_new_run) hf__lmdb_boot_note_set(room);
   return HF_OK;
 }

@@ -30,7 +30,7 @@ hf_status hf__lmdb_walk_txn(MDB_txn *txn, struct hf__lmdb_walk *walk, struct hf_
 
 /* What opening does after the headers were checked and before LMDB follows anything in the file.  HF_CORRUPT says where
  * the damage is and what to do. */
-hf_status hf__lmdb_check_at_open(const char *dir, MDB_txn *txn, hf__lmdb_check check, hf__lmdb_boot_note *note,
+hf_status hf__lmdb_check_at_open(const char *dir, MDB_txn *txn, hf__lmdb_check check, hf__lmdb_lock_room *room,
                                  hf_error *err);
 
 #endif

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "failed_flush.h"
 #include "feature.h"
 #include "locks.h"
 #include "map.h"
@@ -163,6 +164,7 @@ static hf_status settle(hf__lmdb_env *env, hf_error *err) {
   hf_status status = hf__lmdb_write_begin(env, &t, true, err);
   if (status) return status;
   int rc = mdb_env_sync(env->mdb, 1);
+  if (rc) hf__lmdb_doubt(env);
   hf__lmdb_write_abort(env, &t);
   return rc ? hf__lmdb_fail(env, rc, "flush the settings", err) : HF_OK;
 }

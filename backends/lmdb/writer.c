@@ -6,10 +6,12 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "apply_settings.h"
 #include "collections.h"
+#include "failed_flush.h"
 #include "gap.h"
 #include "known.h"
 #include "locks.h"
@@ -59,6 +61,7 @@ static hf_status check_headers(hf__lmdb_env *env, MDB_txn *txn, hf_error *err) {
 static hf_status enter(hf__lmdb_env *env, MDB_txn *txn, bool first, bool *again, hf_error *err) {
   hf_status status = check_files_in_place(env, err);
   if (status == HF_OK) status = check_headers(env, txn, err);
+  if (status == HF_OK && __builtin_expect(hf__lmdb_is_doubtful(env), 0)) status = hf__lmdb_settle_doubt(env, txn, err);
   if (status == HF_OK) status = hf__lmdb_learn(env, txn, mdb_txn_id(txn) - 1, err);
   if (status == HF_OK) status = hf__lmdb_check_writable(env, err);
   if (status == HF_OK && __builtin_expect(first && hf__lmdb_must_apply_settings(env), 0)) {
@@ -127,7 +130,7 @@ static int commit(hf__lmdb_env *env, hf__lmdb_txn *t) {
   if (rc)
     mdb_txn_abort(t->mdb);
   else
-    rc = mdb_txn_commit(t->mdb);
+    rc = t->changed ? hf__lmdb_commit_noted(env, t->mdb) : mdb_txn_commit(t->mdb);
   if (rc) hf__lmdb_sums_forget(env);
   if (t->resettled)
     hf__lmdb_forget_seen(env);
@@ -136,7 +139,25 @@ static int commit(hf__lmdb_env *env, hf__lmdb_txn *t) {
   return rc;
 }
 
+/* After a commit that failed: makes certain at once that it did not happen, so that no reader sees what may go, or come
+ * back, with the next power cut.  The next write does that where it cannot be done now. */
+static void settle_now(hf__lmdb_env *env, size_t failed, hf_error *err) {
+  hf__lmdb_txn t = {.kind = HF_TXN_WRITE};
+  hf_error unused;
+  char why[sizeof err->message];
+  bool is_certain = begin_locked(env, &t, true, &unused) == HF_OK;
+  if (is_certain) {
+    is_certain = mdb_txn_id(t.mdb) == failed;
+    mdb_txn_abort(t.mdb);
+  }
+  if (is_certain) return;
+  memcpy(why, err->message, sizeof why);
+  hf_status status = err->status;
+  hf_error_set(err, status, "%s; the write may have happened: read it before writing again", why);
+}
+
 hf_status hf__lmdb_write_commit(hf__lmdb_env *env, hf__lmdb_txn *t, hf_error *err) {
+  size_t number = mdb_txn_id(t->mdb);
   int rc = commit(env, t);
   hf__lmdb_sums_end(t);
   hf__lmdb_settle_opened(env, t, rc == 0);
@@ -144,6 +165,11 @@ hf_status hf__lmdb_write_commit(hf__lmdb_env *env, hf__lmdb_txn *t, hf_error *er
   if (rc == MDB_MAP_FULL) t->map_full = true;
   if (t->map_full && t->held) env->grow = true;
   if (rc) status = hf__lmdb_fail(env, rc, "commit", err);
+  if (env->doubtful) settle_now(env, number, err);
+  if (!env->mdb) {
+    pthread_mutex_unlock(&env->write_lock);
+    return status;
+  }
   if (env->dbis_open > OPEN_DBIS_MAX) hf__lmdb_close_cold(env);
   if (++env->commits % READER_CHECK_EVERY == 0) mdb_reader_check(env->mdb, NULL);
   pthread_mutex_unlock(&env->write_lock);

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What is done about a flush that failed: see failed_flush.h.
+ */
+#include "failed_flush.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "other_processes.h"
+#include "page_format.h"
+
+enum { PATH_MOST = 4096 };
+
+/* What `begun` has where it is not a commit that is in doubt. */
+static const uint64_t NO_COMMIT = UINT64_MAX;
+
+int hf__lmdb_commit_noted(hf__lmdb_env *env, MDB_txn *txn) {
+  hf__lmdb_lock_notes *n = env->lock_room.notes;
+  uint64_t number = mdb_txn_id(txn);
+  if (n) atomic_store_explicit(&n->begun, number, memory_order_relaxed);
+  int rc = mdb_txn_commit(txn);
+  bool wrote_nothing = rc < 0 && rc != MDB_PANIC; /* LMDB's own results come before the first page is written */
+  if (rc && !wrote_nothing)
+    env->doubtful = true;
+  else if (n)
+    atomic_store_explicit(&n->ended, number, memory_order_relaxed);
+  return rc;
+}
+
+void hf__lmdb_doubt(hf__lmdb_env *env) {
+  env->doubtful = true;
+  if (env->lock_room.notes) atomic_store(&env->lock_room.notes->begun, NO_COMMIT);
+}
+
+void hf__lmdb_doubt_at_open(hf__lmdb_env *env) {
+  char who[PROCESS_TEXT];
+  if (!env->options.read_only && hf__lmdb_is_doubtful(env) && !hf__lmdb_find_other_process(env->path, who))
+    env->doubtful = true;
+}
+
+/* Writes a header to its page and flushes that page.  Bytes that are the same make the system write it, too. */
+static bool put_header(int fd, const struct hf__lmdb_header *h, unsigned which, unsigned page_size) {
+  off_t at = (off_t)which * page_size;
+  return pwrite(fd, h, sizeof *h, at) == (ssize_t)sizeof *h;
+}
+
+static bool settle(int fd, uint64_t commit, unsigned page_size) {
+  struct hf__lmdb_header h;
+  unsigned which = commit % 2;
+  if (pread(fd, &h, sizeof h, (off_t)which * page_size) != (ssize_t)sizeof h) return false;
+  if (h.magic != HF__LMDB_MAGIC || h.commit != commit) {
+    errno = EILSEQ;
+    return false;
+  }
+  if (!put_header(fd, &h, which, page_size)) return false;
+  h.head.page = which ^ 1U;
+  h.commit = commit - 1;
+  return put_header(fd, &h, which ^ 1U, page_size);
+}
+
+hf_status hf__lmdb_settle_doubt(hf__lmdb_env *env, MDB_txn *txn, hf_error *err) {
+  char path[PATH_MOST];
+  uint64_t commit = mdb_txn_id(txn) - 1;
+  hf_status status = hf__lmdb_data_path(env->path, path, sizeof path, err);
+  if (status) return status;
+  MDB_stat stat;
+  mdb_env_stat(env->mdb, &stat);
+  int fd = open(path, O_RDWR | O_DSYNC | O_CLOEXEC);
+  bool done = fd >= 0 && settle(fd, commit, stat.ms_psize);
+  int e = errno;
+  if (fd >= 0) close(fd);
+  if (!done) {
+    hf_error_set(err, HF_IO,
+                 "%s: a flush has failed, and the disk still refuses to make certain what is on it (%s): nothing is "
+                 "written until it does",
+                 env->path, strerror(e));
+    hf_error_cause(err, "errno %d", e);
+    return HF_IO;
+  }
+  env->doubtful = false;
+  if (!env->lock_room.notes) return HF_OK;
+  atomic_store(&env->lock_room.notes->begun, commit);
+  atomic_store(&env->lock_room.notes->ended, commit);
+  return HF_OK;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Room for notes in a store's lock file, which all processes share as long as the machine runs.  LMDB gives each reader
+ * 64 bytes there and uses 24; the room is the rest of the last reader's, which LMDB neither reads nor writes.  The lock
+ * file is made again where it is missing, and does not travel with a copy of the data file; after a power cut there may
+ * be anything in it.
+ */
+#ifndef HF_BACKENDS_LMDB_LOCK_ROOM_H
+#define HF_BACKENDS_LMDB_LOCK_ROOM_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+/* What is in the room: 40 bytes. */
+typedef struct hf__lmdb_lock_notes {
+  unsigned char boot[24];        /* boot_note.h */
+  _Atomic uint64_t begun, ended; /* failed_flush.h */
+} hf__lmdb_lock_notes;
+
+/* Where a lock file has the room; notes is NULL where it has none. */
+typedef struct hf__lmdb_lock_room {
+  hf__lmdb_lock_notes *notes;
+  void *map;
+} hf__lmdb_lock_room;
+
+/* Finds the room in the lock file of the folder.  Only while this process has no environment on it: closing a
+ * descriptor of the file would end LMDB's locks.  It can be used until hf__lmdb_lock_room_close(), also after LMDB has
+ * opened the store. */
+void hf__lmdb_lock_room_open(const char *dir, hf__lmdb_lock_room *out);
+void hf__lmdb_lock_room_close(hf__lmdb_lock_room *room);
+
+#endif
