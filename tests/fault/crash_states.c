@@ -46,8 +46,8 @@ struct crash_explorer {
   size_t unit_count, unit_capacity;
   uint64_t *serials;
   size_t serial_count, serial_capacity;
-  size_t *choice;           /* for each unit */
-  uint64_t combinations;    /* UINT64_MAX: more than can be counted */
+  size_t *choice;        /* for each unit */
+  uint64_t combinations; /* UINT64_MAX: more than can be counted */
   uint64_t random, state_hash;
 };
 
@@ -119,8 +119,8 @@ static int compare_pages(const void *a, const void *b) {
   return (p->sector > q->sector) - (p->sector < q->sector);
 }
 
-static bool is_one_page(const struct crash_cell *a, const struct crash_cell *b) {
-  const uint64_t in_page = CRASH_PAGE / CRASH_SECTOR;
+static bool is_one_page(const struct crash_tree *t, const struct crash_cell *a, const struct crash_cell *b) {
+  const uint64_t in_page = CRASH_PAGE / t->sector;
   return a->node == b->node && a->kind == CRASH_CONTENT && b->kind == CRASH_CONTENT &&
          a->sector / in_page == b->sector / in_page;
 }
@@ -159,7 +159,8 @@ static void make_units(struct crash_explorer *x, bool by_pages) {
     }
     struct unit *u = &x->units[x->unit_count];
     *u = (struct unit){.first = i, .count = 1, .serial_first = x->serial_count, .choices = 1};
-    while (by_pages && i + u->count < x->cell_count && is_one_page(x->cells[i], x->cells[i + u->count])) u->count++;
+    while (by_pages && i + u->count < x->cell_count && is_one_page(x->tree, x->cells[i], x->cells[i + u->count]))
+      u->count++;
     i += u->count;
     add_serials(x, u);
     for (size_t k = u->first; k < i; k++) x->chosen[k] = 0;
@@ -266,8 +267,8 @@ static void build_file(const struct crash_explorer *x, const struct crash_node *
   memset(bytes + safe, 0, size - safe + CRASH_SECTOR);
   for (size_t i = 0; i < x->cell_count; i++) {
     const struct crash_cell *c = x->cells[i];
-    if (c->node == n && c->kind == CRASH_CONTENT && x->chosen[i] && c->sector * CRASH_SECTOR < size)
-      memcpy(bytes + c->sector * CRASH_SECTOR, c->values[x->chosen[i] - 1].sector, CRASH_SECTOR);
+    if (c->node == n && c->kind == CRASH_CONTENT && x->chosen[i] && c->sector * x->tree->sector < size)
+      memcpy(bytes + c->sector * x->tree->sector, c->values[x->chosen[i] - 1].sector, x->tree->sector);
   }
   write_file(path, bytes, size);
 }
@@ -303,7 +304,7 @@ static void build_entry(struct crash_explorer *x, const char *name, const struct
   }
 }
 
-/* What has become of a name: how many of its values are there.  SIZE_MAX: none is in doubt. */
+/* What an entry leads to in the chosen state. */
 static const struct crash_node *entry_now(const struct crash_explorer *x, const struct crash_node *folder,
                                           const struct crash_entry *e) {
   for (size_t i = 0; i < x->cell_count; i++)

@@ -3,9 +3,10 @@
  * The states that a power cut may leave of a recorded directory at one moment, each built and judged.
  *
  * Units are what may be there or not: first the pages of 4096 bytes (a page with all that was written to it until some
- * moment), then the sectors of 512 bytes; and sizes and names.  If they have at most `exhaustive` combinations,
+ * moment), then the sectors; and sizes and names.  If they have at most `exhaustive` combinations,
  * every one is looked at; else some (the corners: nothing, everything, one unit alone, all but one) and `samples`
- * random ones, which the seed chooses.  A state that was there before, under the same expectations, is not judged again.
+ * random ones, which the seed chooses.  A state that was there before, under the same expectations, is not judged
+ * again.
  *
  * A child judges the states of a moment one after the other, so that there are thousands a second; where one of them
  * ends it, by a signal or by the clock, that state is bad, and another child goes on after it.
@@ -18,7 +19,8 @@
 /* What a state is.  Those from CRASH_OTHER on are the judge's own. */
 enum crash_verdict { CRASH_GOOD, CRASH_BAD, CRASH_OTHER, CRASH_VERDICTS = 8 };
 
-/* Looks at the state that lies in the folder `root`; may change it.  `why` has room for CRASH_WHY bytes: what is wrong. */
+/* Looks at the state that lies in the folder `root`; may change it.  `why` has room for CRASH_WHY bytes: what is wrong.
+ */
 typedef enum crash_verdict (*crash_judge_fn)(void *arg, const char *root, char *why);
 enum { CRASH_WHY = 2048 };
 
@@ -34,13 +36,13 @@ struct crash_counts {
 
 /* How to look. */
 struct crash_plan {
-  const char *scratch;      /* a folder; states are built in it */
-  const char *mapped;       /* a file of this name is written through maps, which no log sees: it has any content, or is
-                             * missing.  NULL: none */
+  const char *scratch; /* a folder; states are built in it */
+  const char *mapped;  /* a file of this name is written through maps, which no log sees: it has any content, or is
+                        * missing.  NULL: none */
   uint64_t seed;
-  size_t exhaustive;        /* at most so many combinations of units are all looked at */
-  size_t samples;           /* else so many random ones */
-  long reported;            /* how many bad states are told of */
+  size_t exhaustive; /* at most so many combinations of units are all looked at */
+  size_t samples;    /* else so many random ones */
+  long reported;     /* how many bad states are told of */
   crash_judge_fn judge;
   void *arg;
 };

@@ -48,9 +48,10 @@ static uint64_t place_hash(const struct crash_node *n, enum crash_kind kind, uin
 }
 
 /* Zeros count for nothing, as what lies beyond the end. */
-static uint64_t sector_hash(const struct crash_node *n, uint64_t sector, const unsigned char *bytes) {
+static uint64_t sector_hash(const struct crash_tree *t, const struct crash_node *n, uint64_t sector,
+                            const unsigned char *bytes) {
   static const unsigned char zeros[CRASH_SECTOR];
-  return memcmp(bytes, zeros, sizeof zeros) ? hash_bytes(place_hash(n, CRASH_CONTENT, sector), bytes, CRASH_SECTOR) : 0;
+  return memcmp(bytes, zeros, t->sector) ? hash_bytes(place_hash(n, CRASH_CONTENT, sector), bytes, t->sector) : 0;
 }
 
 static uint64_t size_hash(const struct crash_node *n, size_t size) { return mix(place_hash(n, CRASH_SIZE, 0) + size); }
@@ -85,9 +86,9 @@ static void reserve(struct crash_node *n, size_t capacity) {
 }
 
 /* The safe bytes of a sector, zeros beyond the end. */
-static const unsigned char *safe_sector(struct crash_node *n, uint64_t sector) {
-  reserve(n, (size_t)(sector + 1) * CRASH_SECTOR);
-  return n->content + sector * CRASH_SECTOR;
+static const unsigned char *safe_sector(const struct crash_tree *t, struct crash_node *n, uint64_t sector) {
+  reserve(n, (size_t)(sector + 1) * t->sector);
+  return n->content + sector * t->sector;
 }
 
 static struct crash_node **safe_entry(struct crash_node *folder, const char *name, bool make) {
@@ -126,7 +127,7 @@ static struct crash_cell *cell_of(struct crash_tree *t, struct crash_node *n, en
   *c = (struct crash_cell){.node = n, .kind = kind, .sector = sector};
   if ((size_t)snprintf(c->name, sizeof c->name, "%s", name) >= sizeof c->name) crash_die("a long name");
   struct crash_node **entry = kind == CRASH_NAME ? safe_entry(n, name, false) : NULL;
-  c->safe_hash = kind == CRASH_CONTENT ? sector_hash(n, sector, safe_sector(n, sector))
+  c->safe_hash = kind == CRASH_CONTENT ? sector_hash(t, n, sector, safe_sector(t, n, sector))
                  : kind == CRASH_SIZE  ? size_hash(n, n->size)
                                        : name_hash(n, name, entry ? *entry : NULL);
   return c;
@@ -154,8 +155,8 @@ static void make_safe(struct crash_tree *t, struct crash_cell *c) {
   t->hash ^= c->safe_hash ^ v->hash;
   switch (c->kind) {
   case CRASH_CONTENT:
-    reserve(c->node, (size_t)(c->sector + 1) * CRASH_SECTOR);
-    memcpy(c->node->content + c->sector * CRASH_SECTOR, v->sector, CRASH_SECTOR);
+    reserve(c->node, (size_t)(c->sector + 1) * t->sector);
+    memcpy(c->node->content + c->sector * t->sector, v->sector, t->sector);
     break;
   case CRASH_SIZE: c->node->size = v->size; break;
   case CRASH_NAME: *safe_entry(c->node, c->name, true) = v->node; break;
@@ -164,13 +165,13 @@ static void make_safe(struct crash_tree *t, struct crash_cell *c) {
 
 /* Flushes the cells of a node: of a file those of the pages from `first` to `last`, and its size. */
 static void flush(struct crash_tree *t, const struct crash_node *n, uint64_t first, uint64_t last, bool fails) {
-  const uint64_t in_page = CRASH_PAGE / CRASH_SECTOR;
+  const uint64_t in_page = CRASH_PAGE / t->sector;
   size_t kept = 0;
   for (size_t i = 0; i < t->cell_count; i++) {
     struct crash_cell *c = &t->cells[i];
     bool is_in = c->node == n && !c->is_clean &&
                  (c->kind != CRASH_CONTENT || (c->sector / in_page >= first && c->sector / in_page <= last));
-    if (is_in && fails && !t->ignores_failures) {
+    if (is_in && fails) {
       c->is_clean = true;
     } else if (is_in) {
       make_safe(t, c);
@@ -235,12 +236,15 @@ static void set_size(struct crash_tree *t, struct crash_node *n, size_t size) {
   v->hash = size_hash(n, size);
 }
 
-/* The other sectors of a page that is written to are written with it. */
+/* The other sectors of a page that is written to are written with it; and the file's size, where it is beyond that. */
 static void soil_page(struct crash_tree *t, const struct crash_node *n, uint64_t sector) {
-  const uint64_t in_page = CRASH_PAGE / CRASH_SECTOR;
+  const uint64_t in_page = CRASH_PAGE / t->sector;
+  bool is_beyond = (sector + 1) * t->sector > n->size;
   for (size_t i = 0; i < t->cell_count; i++) {
     struct crash_cell *c = &t->cells[i];
-    if (c->node == n && c->kind == CRASH_CONTENT && c->sector / in_page == sector / in_page) c->is_clean = false;
+    if (c->node != n) continue;
+    if (c->kind == CRASH_CONTENT && c->sector / in_page == sector / in_page) c->is_clean = false;
+    if (c->kind == CRASH_SIZE && is_beyond) c->is_clean = false;
   }
 }
 
@@ -248,22 +252,22 @@ static void write_sector(struct crash_tree *t, struct crash_node *n, uint64_t se
                          size_t size) {
   soil_page(t, n, sector);
   struct crash_cell *c = cell_of(t, n, CRASH_CONTENT, sector, "");
-  const unsigned char *before = c->count ? c->values[c->count - 1].sector : safe_sector(n, sector);
-  unsigned char *now = crash_must(malloc(CRASH_SECTOR));
-  memcpy(now, before, CRASH_SECTOR);
+  const unsigned char *before = c->count ? c->values[c->count - 1].sector : safe_sector(t, n, sector);
+  unsigned char *now = crash_must(malloc(t->sector));
+  memcpy(now, before, t->sector);
   memcpy(now + at, data, size);
   struct crash_value *v = add_value(t, c);
   v->sector = now;
-  v->hash = sector_hash(n, sector, now);
+  v->hash = sector_hash(t, n, sector, now);
 }
 
 static void write_content(struct crash_tree *t, struct crash_node *n, const struct iorecord *r, const char *data) {
   size_t offset = (size_t)r->offset;
   if (offset + r->size > seen_size(t, n)) set_size(t, n, offset + r->size);
   for (size_t done = 0; done < r->size;) {
-    size_t at = (offset + done) % CRASH_SECTOR, size = CRASH_SECTOR - at;
+    size_t at = (offset + done) % t->sector, size = t->sector - at;
     if (size > r->size - done) size = r->size - done;
-    write_sector(t, n, (offset + done) / CRASH_SECTOR, at, data + done, size);
+    write_sector(t, n, (offset + done) / t->sector, at, data + done, size);
     done += size;
   }
 }
@@ -273,8 +277,8 @@ static void truncate_content(struct crash_tree *t, struct crash_node *n, size_t 
   static const char zeros[CRASH_SECTOR];
   size_t end = seen_size(t, n);
   for (size_t at = size; at < end;) {
-    size_t in = at % CRASH_SECTOR, left = CRASH_SECTOR - in;
-    write_sector(t, n, at / CRASH_SECTOR, in, zeros, left);
+    size_t in = at % t->sector, left = t->sector - in;
+    write_sector(t, n, at / t->sector, in, zeros, left);
     at += left;
   }
   set_size(t, n, size);
@@ -346,7 +350,7 @@ static void load_file(struct crash_tree *t, struct crash_node *n, const char *pa
   close(fd);
   t->hash ^= size_hash(n, 0) ^ size_hash(n, size);
   n->size = size;
-  for (uint64_t s = 0; s * CRASH_SECTOR < size; s++) t->hash ^= sector_hash(n, s, safe_sector(n, s));
+  for (uint64_t s = 0; s * t->sector < size; s++) t->hash ^= sector_hash(t, n, s, safe_sector(t, n, s));
 }
 
 static struct crash_node *load(struct crash_tree *t, const char *path) {
@@ -371,9 +375,20 @@ static struct crash_node *load(struct crash_tree *t, const char *path) {
   return n;
 }
 
+struct crash_tree *crash_tree_new(const char *path) {
+  struct stat st;
+  struct crash_tree *t = crash_must(calloc(1, sizeof *t));
+  if (stat(path, &st)) crash_die(path);
+  t->path = path;
+  t->sector = CRASH_SECTOR;
+  t->root = new_node(t, st.st_ino, true);
+  return t;
+}
+
 struct crash_tree *crash_tree_load(const char *path, const char *as) {
   struct crash_tree *t = crash_must(calloc(1, sizeof *t));
   t->path = as;
+  t->sector = CRASH_SECTOR;
   t->root = load(t, path);
   return t;
 }

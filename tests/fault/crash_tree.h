@@ -3,16 +3,17 @@
  * A recorded directory as a disk may have it: files and folders, what of them is safe, and what is not flushed yet.
  * It is fed with the log of iorecord_preload.c and knows nothing of who wrote it.
  *
- * What may differ between the disk and what programs see is kept in cells: a sector of a file, a file's size, an entry of
- * a folder.  A cell has a safe value and the values that it was given since, in their order; a power cut leaves any one
- * of them, whatever it leaves in other cells.  So what is supposed of a disk is this:
+ * What may differ between the disk and what programs see is kept in cells: a sector of a file, a file's size, an entry
+ * of a folder.  A cell has a safe value and the values that it was given since, in their order; a power cut leaves any
+ * one of them, whatever it leaves in other cells.  So what is supposed of a disk is this:
  *
- *  - A sector of 512 bytes (CRASH_SECTOR) is written whole or not at all.
+ *  - A sector, of 512 bytes unless one says otherwise, is written whole or not at all.
  *  - A flush that succeeds makes safe what the file, or folder, has then; with O_DSYNC the pages of that write alone.
- *  - Nothing else makes anything safe, or keeps any order.  A rename is two cells, and either half may be lost.  That is
- *    weaker than what journalling filesystems promise.
+ *  - Nothing else makes anything safe, or keeps any order.  A rename is two cells, and either half may be lost.  That
+ * is weaker than what journalling filesystems promise.
  *  - A flush that fails (IORECORD_FAILED), as Linux has it: any part of it may have reached the disk, and what did not
- *    never will.  Programs go on to see it; a later flush writes only the pages that were written to since.
+ *    never will.  Programs go on to see it; a later flush writes only the pages that were written to since, and the
+ * size that they need.
  */
 #ifndef HF_TESTS_FAULT_CRASH_TREE_H
 #define HF_TESTS_FAULT_CRASH_TREE_H
@@ -31,7 +32,7 @@ struct crash_node {
   uint64_t file; /* inode number */
   unsigned number;
   bool is_folder;
-  bool reached; /* by some state: crash_tree_reach() */
+  bool reached;           /* by some state: crash_tree_reach() */
   unsigned char *content; /* what is safe of a file */
   size_t size, capacity;
   struct crash_entry *entries; /* what is safe of a folder */
@@ -61,8 +62,8 @@ struct crash_cell {
   enum crash_kind kind;
   uint64_t sector; /* CRASH_CONTENT: which */
   char name[CRASH_NAME_MAX];
-  bool is_clean;             /* a flush of it has failed, and it was not written since */
-  uint64_t safe_hash;        /* of the safe value */
+  bool is_clean;              /* a flush of it has failed, and it was not written since */
+  uint64_t safe_hash;         /* of the safe value */
   struct crash_value *values; /* in their order, without the safe one */
   size_t count, capacity;
 };
@@ -73,13 +74,15 @@ struct crash_tree {
   unsigned node_count;
   struct crash_cell *cells;
   size_t cell_count, cell_capacity;
-  uint64_t serial;         /* of the record applied last */
-  uint64_t hash;           /* of all that is safe */
-  bool ignores_files;      /* flushes of files do nothing: a control */
-  bool ignores_folders;    /* those of folders */
-  bool ignores_failures;   /* flushes that fail are as good as others: a control */
+  size_t sector;        /* bytes: CRASH_SECTOR, or less, a power of two */
+  uint64_t serial;      /* of the record applied last */
+  uint64_t hash;        /* of all that is safe */
+  bool ignores_files;   /* flushes of files do nothing: a control */
+  bool ignores_folders; /* those of folders */
 };
 
+/* A tree of a folder that was empty when it began to be recorded, under this path. */
+struct crash_tree *crash_tree_new(const char *path);
 /* A tree of what is in a folder now, all of it safe.  `path` must outlive it, and `as` is what the log will call it. */
 struct crash_tree *crash_tree_load(const char *path, const char *as);
 void crash_tree_free(struct crash_tree *tree);

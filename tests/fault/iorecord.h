@@ -25,7 +25,8 @@ enum iorecord_op {
 
 enum {
   IORECORD_DSYNC = 1,
-  IORECORD_FAILED = 2 /* the program was told that it failed: of a flush, what that may leave; else nothing is recorded */
+  IORECORD_FAILED =
+      2 /* the program was told that it failed: of a flush, what that may leave; else nothing is recorded */
 };
 
 /* One record; `size` bytes of data, a path or text follow it. */
@@ -47,12 +48,18 @@ static inline void iorecord_mark(const char *text) {
  *   m  write with O_DSYNC            s  flush a file         d  flush a directory
  *   t  truncate                      n  rename or link       u  unlink
  *   o  open what is there            r  read                 x  look at a file (stat, access)
- * With `late` the operation is carried out, recorded with IORECORD_FAILED, and reported as failed all the same.  nth 0 disarms.  Returns whether an
- * operation has failed since the last call; false for ever without the library. */
+ * With `late` the operation is carried out, recorded with IORECORD_FAILED, and reported as failed all the same.  nth 0
+ * disarms.  Returns whether an operation has failed since the last call; false for ever without the library. */
 static inline bool iorecord_fail(const char *kinds, int nth, int error, bool late) {
   bool (*fail)(const char *, int, int, bool) =
       (bool (*)(const char *, int, int, bool))dlsym(RTLD_DEFAULT, "iorecord_do_fail");
   return fail && fail(kinds, nth, error, late);
+}
+
+/* Whether an operation has failed since iorecord_fail() was called last; it goes on waiting for one if none has. */
+static inline bool iorecord_failed(void) {
+  bool (*failed)(void) = (bool (*)(void))dlsym(RTLD_DEFAULT, "iorecord_do_failed");
+  return failed && failed();
 }
 
 #endif

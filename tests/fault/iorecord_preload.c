@@ -48,7 +48,7 @@ static struct {
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static _Thread_local bool is_told_failed; /* what is recorded now */
-static int log_fd = -2; /* -2: not looked for yet */
+static int log_fd = -2;                   /* -2: not looked for yet */
 static long operations;
 static struct {
   char kinds[16];
@@ -173,6 +173,14 @@ bool iorecord_do_fail(const char *kinds, int nth, int error, bool late) {
   fault.error = error;
   fault.late = late;
   fault.fired = false;
+  pthread_mutex_unlock(&lock);
+  return fired;
+}
+
+SHOWN bool iorecord_do_failed(void);
+bool iorecord_do_failed(void) {
+  pthread_mutex_lock(&lock);
+  bool fired = fault.fired;
   pthread_mutex_unlock(&lock);
   return fired;
 }

@@ -3,40 +3,26 @@
 #
 # Crashes while a store is made and gets its first commits.
 #
-#  - Power cuts: the operations of a process that makes a store and commits 50 times are recorded, and every state that a
+#  - Power cuts: the operations of a process that makes a store and begins to write are recorded, and every state that a
 #    power cut may leave after each of them is built and looked at (replay.c): a store with all that was acknowledged,
 #    or nothing, in whose place one can be made; never one that cannot be opened.
 #    Two controls leave the flushes of files, or of directories, out of account: then the same check must find damage.
 #  - kill -9 before each single operation of the making: the next process makes or opens the store, finds what was
 #    acknowledged, and sweeps what the dead one left.
 #
-# HOLDFAST_FAULT_STATES (300) is the number of random states after each operation of the making.
-#
-# Promise lmdb-create-power-cut: lmdb | power cut after any operation of making a store and of its first commits | all
-#   that was acknowledged is there, or there is nothing yet and a store can be made
-# Promise lmdb-create-kill: lmdb | kill -9 before each operation of making a store | the next process makes or opens
-#   it, finds what was acknowledged, and sweeps what the dead one left
+# Promise lmdb-create-power-cut: lmdb, durability sync | a power cut at any moment of making a store, with any part of what is unflushed on the disk, of files and of directories | there is a store with all that was acknowledged, or one can be made
+# Promise lmdb-create-kill: lmdb | kill -9 before any operation of making a store | the next process makes or opens it, finds what was acknowledged, and leaves nothing lying about
 # shellcheck source=tests/fault/lib.sh
 . "$HOLDFAST_SOURCE/tests/fault/lib.sh"
+# shellcheck source=tests/fault/lmdb/states.sh
+. "$here/states.sh"
 
-mkdir "$work/root" "$work/states"
-export IORECORD_ROOT=$work/root
-
-IORECORD_LOG=$work/log recorded "$programs/ledger" write "lmdb:$work/root/new/store" 1 50 >/dev/null ||
-  fail "the recorded process failed"
-"$programs/replay" "$work/log" "$work/root" new/store "$work/states" "${HOLDFAST_FAULT_STATES:-300}" 3 >"$work/result" ||
-  fail "power cuts leave bad states: $(cat "$work/result")"
-echo "power cuts: $(cat "$work/result")"
-result lmdb-create-power-cut "$(sed -nE 's/^operations .*, states ([0-9]+) .*/\1/p' "$work/result")" 0
-
-rm -rf "$work/root/new"
-IORECORD_LOG=$work/short-log recorded "$programs/ledger" write "lmdb:$work/root/new/store" 1 5 >/dev/null
-for flushes in files directories; do
-  if "$programs/replay" "$work/short-log" "$work/root" new/store "$work/states" 20 2 "ignore=$flushes" >"$work/control"; then
-    fail "control: without flushes of $flushes nothing is found: $(tail -n 1 "$work/control")"
-  fi
-  grep -q ', bad [1-9]' "$work/control" || fail "control: $(cat "$work/control")"
-  echo "control, as if $flushes were not flushed: $(tail -n 1 "$work/control")"
+fresh
+writer "" small "$seed" 1 2 || fail "the recorded process failed"
+judged lmdb-create-power-cut small "exhaustive=$((rounds < 4 ? 1024 : 4096))" "samples=$((rounds * 50))"
+result lmdb-create-power-cut "$states" "$bad"
+for flushes in files folders; do
+  controlled small "ignore=$flushes" samples=2 exhaustive=8
 done
 
 kills=0 made=0

@@ -1,461 +1,343 @@
 /* SPDX-License-Identifier: MIT
  *
- * Builds the states that a power cut might have left, from a log of
- * iorecord_preload.c, and looks at each with Holdfast.
+ * Builds the states that a power cut might have left, from a log of iorecord_preload.c in which commits.c works, and
+ * looks at each with Holdfast.  ../crash_states.h says which states these are, ../crash_tree.h what is supposed of a
+ * disk.
  *
- *   replay LOG ROOT STORE SCRATCH CREATION COMMIT [ignore=files|directories]
+ *   replay LOG ROOT STORE SCRATCH SCENARIO SEED [OPTION=VALUE]...
  *
- *   ROOT      the recorded directory, which itself survives; STORE is the store's path in it
- *   SCRATCH   a directory where the states are built
- *   CREATION  how many random states after each operation until the store was open first, and
- *   COMMIT    after each one from then on
- *   ignore=   as if flushing files, or directories, did nothing: shows that the check can fail
+ *   ROOT        the recorded folder, which itself survives; STORE is the store's path in it
+ *   SCRATCH     a folder where states are built
+ *   samples=N, exhaustive=N   how many random states of a moment, and up to how many combinations it has all of them
+ *   part=I/N    only every Nth moment, from the Ith on
+ *   durability=MODE   of the store; all but `sync` also allow older states, and count them
+ *   from=failed only from the first failed operation on
+ *   from=opened only from the first opening on
+ *   told=1      a reader who looked after a failure must not have been told what is gone later
+ *   recovery=PROGRAM:EVERY    of every EVERYth state the opening, by PROGRAM, is recorded too, and what a second power
+ *               cut leaves in the midst of that is looked at as well
+ *   only=headers  only where LMDB's header is written and not flushed yet
+ *   sector=N    bytes that a disk writes whole (512)
+ *   measure=1   older states, and stores that cannot be opened, are counted and no fault
+ *   ignore=files|folders|settling   as if flushes did nothing, or as if Holdfast did not settle the headers after a
+ * flush that failed: the check can fail
  *
- * What may be lost: a power cut loses any part of what was not flushed, in any order.
- *  - Content of a file: sectors of 512 bytes written, and sizes set, since the file's last flush (or
- *    with O_DSYNC: that write alone is safe).
- *  - Entries of a directory: names added and removed since the directory's last flush.  A rename removes one and adds
- *    one, and either half may be lost.  This is weaker than what journalling filesystems promise.
- *
- * A state is good if Holdfast, in a child process, opens or makes the store, finds in it what ledger.h
- * demands (all that was acknowledged before the cut, nothing that had not begun), and can go on writing.
+ * A state is good if Holdfast opens or makes the store, finds in it all that was acknowledged before the cut and
+ * nothing that had not begun, and can go on writing.  A commit that failed may have happened or not.
  */
-#include <fcntl.h>
-#include <ftw.h>
-#include <sys/mman.h>
-#include <sys/resource.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "fault/iorecord.h"
-#include "fault/lmdb/ledger.h"
+#include "fault/crash_states.h"
+#include "fault/lmdb/commits_judge.h"
 
-enum { SECTOR = 512, ENTRIES_MAX = 16, CHILD_SECONDS = 20, REPORTED_MAX = 5, SEEN_MAX = 1 << 18 };
+enum { CANDIDATES_MAX = 64, HISTORY_MAX = 4096, PATH_MOST = 1024 };
+#define OLDER CRASH_OTHER
+#define REFUSED ((enum crash_verdict)(CRASH_OTHER + 1))
 
-/* A change of a file's content that is not flushed yet: data, or (data NULL) a new size. */
-struct change {
-  int64_t offset;
-  size_t size;
-  const unsigned char *data;
-};
+/* What may be in the store. */
+static struct {
+  struct commits_state now[CANDIDATES_MAX], with_pending[CANDIDATES_MAX]; /* as it was told, and with what has begun */
+  size_t count;
+  uint32_t pending;                          /* the step that has begun; 0: none */
+  struct commits_state history[HISTORY_MAX]; /* all that were allowed at some time */
+  size_t history_count;
+  uint64_t number; /* of what is expected: grows where less is allowed than before */
+} expected = {.count = 1, .history_count = 1};
 
-struct entry {
-  char name[64];
-  struct node *node; /* in a list of changes, NULL: the name goes away */
-};
+static struct commits_plan plan;
+static const char *store_path, *query = "", *recovery;
+static char scratch_inner[PATH_MOST], log_inner[PATH_MOST];
+static bool may_be_older, must_be_as_told, ignores_second;
+static long recovery_every, recovery_turn;
+static struct crash_explorer *inner;
 
-/* A file or directory: what is safe, and what is not yet. */
-struct node {
-  struct node *next;
-  uint64_t file;
-  bool directory;
-  unsigned char *content;
-  size_t size;
-  struct change *changes;
-  size_t change_count, change_capacity;
-  size_t last_write; /* where the changes of the newest write begin */
-  struct entry entries[ENTRIES_MAX], entry_changes[ENTRIES_MAX * 4];
-  size_t entry_count, entry_change_count;
-};
-
-/* Which of the unsafe things a state has. */
-enum choice { NOTHING, EVERYTHING, ONLY_CONTENT, ONLY_NAMES, TORN, RANDOM };
-
-static struct node *nodes, *root;
-static const char *root_path, *store_path, *scratch;
-static bool ignore_files, ignore_directories;
-static enum choice choice;
-static uint64_t random_state = 20240229, density;
-static struct node *torn; /* the file whose newest write is cut */
-static uint64_t acknowledged, begun;
-static bool opened; /* the store has been opened in the log */
-static long states, creation_states, bad, distinct_skipped;
-static uint64_t seen[SEEN_MAX];
-
-__attribute__((noreturn)) static void die(const char *what) {
-  perror(what);
-  exit(2);
-}
-
-static void *must(void *p) {
-  if (!p) die("memory");
-  return p;
-}
-
-/* ---- the recorded tree */
-
-static struct node *new_node(uint64_t file, bool directory) {
-  struct node *n = must(calloc(1, sizeof *n));
-  n->file = file;
-  n->directory = directory;
-  n->next = nodes;
-  nodes = n;
-  return n;
-}
-
-/* The newest node with this number: the older ones are gone. */
-static struct node *find_node(uint64_t file) {
-  struct node *n = nodes;
-  while (n && n->file != file) n = n->next;
-  return n;
-}
-
-static void apply_entry(struct entry *entries, size_t *count, const struct entry *change) {
-  size_t i = 0;
-  while (i < *count && strcmp(entries[i].name, change->name) != 0) i++;
-  if (!change->node) {
-    if (i < *count) entries[i] = entries[--*count];
-    return;
-  }
-  if (i == ENTRIES_MAX) die("too many entries");
-  entries[i] = *change;
-  if (i == *count) ++*count;
-}
-
-/* A directory's entries as the running program sees them, or as `keep` leaves them. */
-static size_t entries_of(const struct node *directory, bool (*keep)(void), struct entry out[ENTRIES_MAX]) {
-  size_t count = directory->entry_count;
-  memcpy(out, directory->entries, sizeof directory->entries);
-  for (size_t i = 0; i < directory->entry_change_count; i++)
-    if (!keep || keep()) apply_entry(out, &count, &directory->entry_changes[i]);
+static uint64_t entities_of(const struct commits_state *state) {
+  uint64_t count = 0;
+  for (size_t i = 0; i < COMMITS_TYPES * COMMITS_IDS; i++) count += (&state->wrote[0][0])[i] != 0;
   return count;
 }
 
-static struct node *child(const struct node *directory, const char *name, size_t size) {
-  struct entry entries[ENTRIES_MAX];
-  size_t count = entries_of(directory, NULL, entries);
+/* ---- expectations */
+
+static void add_history(const struct commits_state *state) {
+  if (expected.history_count == HISTORY_MAX) crash_die("a long history");
+  expected.history[expected.history_count++] = *state;
+}
+
+static void add_candidate(const struct commits_state *state) {
+  for (size_t i = 0; i < expected.count; i++)
+    if (memcmp(&expected.now[i], state, sizeof *state) == 0) return;
+  if (expected.count == CANDIDATES_MAX) crash_die("many failures");
+  expected.now[expected.count++] = *state;
+}
+
+static void end(bool done) {
+  size_t count = expected.count;
+  expected.pending = 0;
+  if (done) {
+    expected.number++;
+    expected.count = 0;
+  }
+  for (size_t i = 0; i < count; i++) add_candidate(&expected.with_pending[i]);
+}
+
+static void begin(uint32_t step) {
+  if (expected.pending) end(false); /* its process was killed */
+  expected.pending = step;
+  for (size_t i = 0; i < expected.count; i++) {
+    expected.with_pending[i] = expected.now[i];
+    commits_advance(&plan, &expected.with_pending[i], step);
+    add_history(&expected.with_pending[i]);
+  }
+}
+
+/* Those of the candidates remain that have as many entities as somebody was told. */
+static void was_told(uint64_t count) {
+  size_t kept = 0;
+  if (!must_be_as_told) return;
+  for (size_t i = 0; i < expected.count; i++)
+    if (entities_of(&expected.now[i]) == count) expected.now[kept++] = expected.now[i];
+  if (!kept) crash_die("a reader was told what cannot be");
+  expected.count = kept;
+  expected.number++;
+}
+
+static void take_mark(const char *data, size_t size) {
+  char text[64];
+  unsigned step;
+  snprintf(text, sizeof text, "%.*s", (int)size, data);
+  if (sscanf(text, "begin %u", &step) == 1) begin(step);
+  if (sscanf(text, "done %u", &step) == 1) end(true);
+  if (sscanf(text, "failed %u", &step) == 1) end(false);
+  if (sscanf(text, "told %u", &step) == 1) was_told(step);
+}
+
+/* ---- judging */
+
+static bool is_among(const struct commits_state *is, const struct commits_state *states, size_t count) {
   for (size_t i = 0; i < count; i++)
-    if (strncmp(entries[i].name, name, size) == 0 && entries[i].name[size] == '\0') return entries[i].node;
-  return NULL;
+    if (memcmp(is, &states[i], sizeof *is) == 0) return true;
+  return false;
 }
 
-/* The directory of a path below the root, and the last part of it. */
-static struct node *parent_of(const char *path, const char **name) {
-  struct node *n = root;
-  path += strlen(root_path) + 1;
-  for (const char *slash; n && (slash = strchr(path, '/')); path = slash + 1)
-    n = child(n, path, (size_t)(slash - path));
-  if (!n) die("a path without its directory");
-  *name = path;
-  return n;
+static enum crash_verdict compare(const struct commits_state *is, char *why) {
+  if (is_among(is, expected.now, expected.count) ||
+      (expected.pending && is_among(is, expected.with_pending, expected.count)))
+    return CRASH_GOOD;
+  bool is_older = is_among(is, expected.history, expected.history_count);
+  if (may_be_older && is_older) return OLDER;
+  uint32_t newest = 0;
+  for (size_t i = 0; i < COMMITS_TYPES * COMMITS_IDS; i++)
+    if ((&is->wrote[0][0])[i] > newest) newest = (&is->wrote[0][0])[i];
+  judge_wrong(why, "%s: the newest step in it is %u; begun: %u, %llu entities, %zu states would do",
+              is_older ? "an older state" : "a state that never was", newest, expected.pending,
+              (unsigned long long)entities_of(is), expected.count);
+  return CRASH_BAD;
 }
 
-static void change_entry(const char *path, struct node *node) {
-  const char *name;
-  struct node *directory = parent_of(path, &name);
-  if (directory->entry_change_count == ENTRIES_MAX * 4) die("too many changes of a directory");
-  struct entry *e = &directory->entry_changes[directory->entry_change_count++];
-  snprintf(e->name, sizeof e->name, "%s", name);
-  e->node = node;
+static enum crash_verdict judge_open(struct commits_store *store, hf_store *whole, char *why) {
+  struct commits_state is;
+  if (!judge_read(&plan, store, whole, &is, why)) return CRASH_BAD;
+  enum crash_verdict verdict = compare(&is, why);
+  if (verdict == CRASH_BAD || !judge_verify(whole, &is, why) || !judge_probe(&plan, store, whole, &is, why))
+    return CRASH_BAD;
+  return verdict;
 }
 
-static struct node *at_path(const char *path) {
-  const char *name;
-  struct node *directory = parent_of(path, &name);
-  return child(directory, name, strlen(name));
-}
-
-static void add_change(struct node *n, int64_t offset, size_t size, const unsigned char *data) {
-  if (n->change_count == n->change_capacity) {
-    n->change_capacity = n->change_capacity ? n->change_capacity * 2 : 64;
-    n->changes = must(realloc(n->changes, n->change_capacity * sizeof *n->changes));
-  }
-  n->changes[n->change_count++] = (struct change){offset, size, data};
-}
-
-/* The size of a buffer after a change, which is then applied if there is room. */
-static size_t apply_change(unsigned char *content, size_t size, const struct change *c) {
-  size_t offset = (size_t)c->offset;
-  if (!c->data) {
-    if (offset > size) memset(content + size, 0, offset - size);
-    return offset;
-  }
-  if (offset > size) memset(content + size, 0, offset - size);
-  memcpy(content + offset, c->data, c->size);
-  return offset + c->size > size ? offset + c->size : size;
-}
-
-/* The most room that any choice of the changes can need. */
-static size_t room_for(const struct node *n) {
-  size_t room = n->size;
-  for (size_t i = 0; i < n->change_count; i++) {
-    size_t end = (size_t)n->changes[i].offset + n->changes[i].size;
-    if (end > room) room = end;
-  }
-  return room;
-}
-
-/* What has changed from the given place on is safe now. */
-static void flush_content(struct node *n, size_t from) {
-  n->content = must(realloc(n->content, room_for(n) + 1));
-  for (size_t i = from; i < n->change_count; i++) n->size = apply_change(n->content, n->size, &n->changes[i]);
-  n->change_count = from;
-}
-
-static void flush_entries(struct node *n) {
-  n->entry_count = entries_of(n, NULL, n->entries);
-  n->entry_change_count = 0;
-}
-
-static void write_content(struct node *n, const struct iorecord *r, const unsigned char *data) {
-  n->last_write = n->change_count;
-  for (size_t done = 0; done < r->size;) {
-    size_t size = SECTOR - (size_t)(r->offset + (int64_t)done) % SECTOR;
-    if (size > r->size - done) size = r->size - done;
-    add_change(n, r->offset + (int64_t)done, size, data + done);
-    done += size;
-  }
-}
-
-/* ---- building a state */
-
-static bool keep_random(void) { return ledger_random(&random_state) % 8 < density; }
-
-static bool keep_entry(void) {
-  return choice == RANDOM ? keep_random() : choice == EVERYTHING || choice == ONLY_NAMES || choice == TORN;
-}
-
-static bool keep_change(const struct node *n, size_t i) {
-  if (choice == TORN) return n != torn || i < n->last_write || ledger_random(&random_state) % 2;
-  return choice == RANDOM ? keep_random() : choice == EVERYTHING || choice == ONLY_CONTENT;
-}
-
-static uint64_t hash_bytes(uint64_t h, const void *data, size_t size) {
-  const unsigned char *p = data;
-  for (; size >= 8; p += 8, size -= 8) {
-    uint64_t word;
-    memcpy(&word, p, 8);
-    h = (h ^ word) * 0x9E3779B97F4A7C15U;
-    h ^= h >> 29;
-  }
-  while (size--) h = (h ^ *p++) * 1099511628211U;
-  return h;
-}
-
-/* A chosen state: the files and directories that can be reached from the root. */
-struct chosen {
-  char path[512];
-  bool directory;
-  unsigned char *content;
-  size_t size;
-};
-static struct chosen chosen[256];
-static size_t chosen_count;
-
-static void choose(const struct node *n, const char *path) {
-  if (chosen_count == sizeof chosen / sizeof *chosen) die("too many files");
-  struct chosen *c = &chosen[chosen_count++];
-  memset(c, 0, sizeof *c);
-  snprintf(c->path, sizeof c->path, "%s", path);
-  c->directory = n->directory;
-  if (!n->directory) {
-    c->content = must(malloc(room_for(n) + 1));
-    if (n->size) memcpy(c->content, n->content, n->size);
-    c->size = n->size;
-    for (size_t i = 0; i < n->change_count; i++)
-      if (keep_change(n, i)) c->size = apply_change(c->content, c->size, &n->changes[i]);
-    /* The lock file is written through a map that nobody sees: assume the worst. */
-    if (choice == RANDOM && strstr(path, "/lock.mdb"))
-      for (size_t i = 0; i < c->size; i++) c->content[i] = (unsigned char)ledger_random(&random_state);
-    return;
-  }
-  struct entry entries[ENTRIES_MAX];
-  size_t count = entries_of(n, keep_entry, entries);
-  for (size_t i = 0; i < count; i++) {
-    char below[512];
-    if ((size_t)snprintf(below, sizeof below, "%s/%s", path, entries[i].name) >= sizeof below) die("a long path");
-    choose(entries[i].node, below);
-  }
-}
-
-/* Whether the chosen state has been looked at before. */
-static bool seen_before(void) {
-  uint64_t h = acknowledged * 31 + begun;
-  for (size_t i = 0; i < chosen_count; i++) {
-    h = hash_bytes(h, chosen[i].path, strlen(chosen[i].path));
-    h = hash_bytes(h + chosen[i].size, chosen[i].content, chosen[i].size);
-  }
-  if (!h) h = 1;
-  for (size_t i = h % SEEN_MAX;; i = (i + 1) % SEEN_MAX) {
-    if (seen[i] == h) return true;
-    if (!seen[i]) {
-      seen[i] = h;
-      return false;
-    }
-  }
-}
-
-static void build(void) {
-  for (size_t i = 0; i < chosen_count; i++) {
-    const struct chosen *c = &chosen[i];
-    if (c->directory) {
-      if (mkdir(c->path, 0777)) die(c->path);
-      continue;
-    }
-    int fd = open(c->path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0666);
-    if (fd < 0 || write(fd, c->content, c->size) != (ssize_t)c->size) die(c->path);
-    close(fd);
-  }
-}
-
-static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at) {
-  (void)st, (void)kind, (void)at;
-  return remove(path);
-}
-
-static void remove_tree(const char *path) {
-  if (nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS)) die(path);
-}
-
-/* ---- judging a state */
-
-static void look(const char *what, size_t record) {
-  static struct verdict {
-    bool good;
-    char why[4096];
-  } * verdict;
-  if (!verdict) {
-    verdict = mmap(NULL, sizeof *verdict, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (verdict == MAP_FAILED) die("mmap");
-  }
-  char top[400], base[1200];
-  snprintf(top, sizeof top, "%s/state", scratch);
-  chosen_count = 0;
-  choose(root, top);
-  if (seen_before()) {
-    distinct_skipped++;
+static enum crash_verdict judge(void *arg, const char *root, char *why) {
+  char base[PATH_MOST];
+  struct commits_store store;
+  hf_store *whole = NULL;
+  hf_error err;
+  (void)arg;
+  snprintf(base, sizeof base, "lmdb:%s/%s%s", root, store_path, query);
+  enum crash_verdict verdict;
+  if (commits_open(base, &store, &err) || hf_store_open(base, NULL, &whole, &err)) {
+    judge_failed(why, "open", &err);
+    verdict = may_be_older && err.status == HF_CORRUPT ? REFUSED : CRASH_BAD;
   } else {
-    build();
-    snprintf(base, sizeof base, "lmdb:%s/%s?mapsize=16m", top, store_path);
-    verdict->good = false;
-    snprintf(verdict->why, sizeof verdict->why, "nothing said");
-    fflush(stdout);
-    pid_t pid = fork();
-    if (pid == 0) {
-      uint64_t found = 0;
-      alarm(CHILD_SECONDS);
-      setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
-      verdict->good = ledger_check(base, acknowledged, begun, &found, verdict->why, sizeof verdict->why);
-      _exit(0);
-    }
-    int status = 0;
-    if (pid < 0 || waitpid(pid, &status, 0) != pid) die("fork");
-    if (WIFSIGNALED(status))
-      verdict->good = ledger_wrong(verdict->why, sizeof verdict->why, "signal %d", WTERMSIG(status));
-    states++;
-    if (!opened) creation_states++;
-    if (!verdict->good && ++bad <= REPORTED_MAX)
-      printf("  bad: after record %zu, %s, acknowledged %llu: %s\n", record, what, (unsigned long long)acknowledged,
-             verdict->why);
-    remove_tree(top);
+    verdict = judge_open(&store, whole, why);
   }
-  for (size_t i = 0; i < chosen_count; i++) free(chosen[i].content);
+  hf_store_close(whole);
+  commits_close(&store);
+  return verdict;
 }
 
-static void look_at_all(struct node *written, size_t record, int random_count) {
-  static const char *const names[] = {"nothing unflushed", "everything", "content without names",
-                                      "names without content"};
-  for (choice = NOTHING; choice <= ONLY_NAMES; choice++) look(names[choice], record);
-  torn = written;
-  choice = TORN;
-  if (written && written->change_count) look("a torn write", record);
-  choice = RANDOM;
-  for (int i = 0; i < random_count; i++) {
-    density = 1 + ledger_random(&random_state) % 7;
-    look("a random part", record);
+/* Has a program open the state, and records that.  False: it did not. */
+static bool record_recovery(const char *root, char *why) {
+  char store[PATH_MOST];
+  snprintf(store, sizeof store, "%s/%s", root, store_path);
+  unlink(log_inner);
+  pid_t pid = fork();
+  if (pid == 0) {
+    char preload[PATH_MOST];
+    snprintf(preload, sizeof preload, "%s/tests/fault/iorecord_preload.so", getenv("HOLDFAST_BUILD"));
+    setenv("LD_PRELOAD", preload, 1);
+    setenv("IORECORD_ROOT", root, 1);
+    setenv("IORECORD_LOG", log_inner, 1);
+    execl(recovery, recovery, "recover", store, query, (char *)NULL);
+    _exit(127);
+  }
+  int status = -1;
+  if (pid < 0 || waitpid(pid, &status, 0) != pid) crash_die("fork");
+  return status == 0 || judge_wrong(why, "the next process does not get on: status %d", status);
+}
+
+/* A state, and what a second power cut leaves of it while the next process opens it. */
+static enum crash_verdict judge_recovery(void *arg, const char *root, char *why) {
+  if (recovery_turn++ % recovery_every) return CRASH_GOOD;
+  alarm(0);
+  struct crash_tree *tree = crash_tree_load(root, root);
+  tree->ignores_files = ignores_second;
+  if (!record_recovery(root, why)) return CRASH_BAD;
+  (void)arg;
+  struct crash_log log = crash_log_open(log_inner);
+  struct iorecord r;
+  const char *data;
+  while (crash_log_next(&log, &r, &data)) {
+    struct crash_node *written = crash_tree_apply(tree, &r, data);
+    if (r.op == IORECORD_MARK) break; /* from here on it is a writer like any other */
+    crash_explore(inner, tree, expected.number, "while it recovers");
+    if (written) crash_tree_settle(tree, written, &r);
+  }
+  crash_log_close(&log);
+  crash_tree_free(tree);
+  return CRASH_GOOD;
+}
+
+/* ---- the run */
+
+/* How many bytes of a header LMDB writes, and how many Holdfast does where it settles them. */
+enum { HEADER_WRITTEN = 120, HEADER_SETTLED = 152 };
+
+struct run {
+  struct crash_plan crash;
+  struct crash_tree *tree;
+  const char *from; /* "failed", "opened" or NULL: as the option has it */
+  bool is_on;       /* looking has begun */
+  bool only_headers, skips_settling;
+  long moment, part, parts;
+};
+
+static void look(struct run *run, struct crash_explorer *x, const char *when, size_t record) {
+  char label[64];
+  if (!run->is_on || run->moment++ % run->parts != run->part) return;
+  snprintf(label, sizeof label, "%s record %zu, begun %u", when, record, expected.pending);
+  crash_explore(x, run->tree, expected.number, label);
+}
+
+static void go(struct run *run, struct crash_explorer *x, const char *path) {
+  struct crash_log log = crash_log_open(path);
+  struct iorecord r;
+  const char *data;
+  for (size_t record = 0; crash_log_next(&log, &r, &data); record++) {
+    bool is_synced = r.op == IORECORD_WRITE && (r.flags & IORECORD_DSYNC);
+    if (run->skips_settling && is_synced && r.size == HEADER_SETTLED) continue;
+    struct crash_node *written = crash_tree_apply(run->tree, &r, data);
+    bool opens = r.op == IORECORD_MARK && r.size > 6 && memcmp(data, "opened", 6) == 0;
+    run->is_on |= !run->from || (*run->from == 'f' ? (r.flags & IORECORD_FAILED) != 0 : opens);
+    if (r.op == IORECORD_MARK) take_mark(data, r.size);
+    if (!run->only_headers || (is_synced && r.size == HEADER_WRITTEN)) look(run, x, "after", record);
+    if (!written) continue;
+    crash_tree_settle(run->tree, written, &r);
+    if (!run->only_headers) look(run, x, "after the flush of", record);
+  }
+  crash_log_close(&log);
+}
+
+static const char *value_of(const char *option, const char *name) {
+  size_t size = strlen(name);
+  return strncmp(option, name, size) == 0 && option[size] == '=' ? option + size + 1 : NULL;
+}
+
+static void take_recovery(const char *value) {
+  char *text = crash_must(strdup(value)), *colon = strrchr(text, ':');
+  recovery_every = colon ? strtol(colon + 1, NULL, 10) : 0;
+  if (recovery_every < 1) crash_die(value);
+  *colon = '\0';
+  recovery = text;
+}
+
+static void take_option(struct run *run, const char *option) {
+  const char *v;
+  static char text[64];
+  if ((v = value_of(option, "samples")))
+    run->crash.samples = strtoul(v, NULL, 10);
+  else if ((v = value_of(option, "exhaustive")))
+    run->crash.exhaustive = strtoul(v, NULL, 10);
+  else if ((v = value_of(option, "from")))
+    run->from = v;
+  else if ((v = value_of(option, "told")))
+    must_be_as_told = true;
+  else if ((v = value_of(option, "only")))
+    run->only_headers = true;
+  else if ((v = value_of(option, "sector")))
+    run->tree->sector = strtoul(v, NULL, 10);
+  else if ((v = value_of(option, "measure")))
+    may_be_older = true;
+  else if ((v = value_of(option, "recovery")))
+    take_recovery(v);
+  else if ((v = value_of(option, "part")))
+    sscanf(v, "%ld/%ld", &run->part, &run->parts);
+  else if ((v = value_of(option, "ignore"))) {
+    run->tree->ignores_files = strcmp(v, "files") == 0;
+    run->tree->ignores_folders = strcmp(v, "folders") == 0;
+    run->skips_settling = strcmp(v, "settling") == 0;
+  } else if ((v = value_of(option, "durability"))) {
+    may_be_older = strcmp(v, "sync") != 0;
+    snprintf(text, sizeof text, "?durability=%s", v);
+    query = text;
+  } else {
+    crash_die(option);
   }
 }
 
-/* ---- the log */
-
-/* Applies a record.  Returns the file that it wrote to, if it wrote. */
-static struct node *apply(const struct iorecord *r, const char *data) {
-  char text[8192];
-  if (r->op != IORECORD_WRITE) {
-    if (r->size >= sizeof text) die("a long record");
-    memcpy(text, data, r->size);
-    text[r->size] = '\0';
-  }
-  struct node *n = r->op == IORECORD_CREATE || r->op == IORECORD_MKDIR ? new_node(r->file, r->op == IORECORD_MKDIR)
-                                                                       : find_node(r->file);
-  switch ((enum iorecord_op)r->op) {
-  case IORECORD_CREATE:
-  case IORECORD_MKDIR: change_entry(text, n); break;
-  case IORECORD_WRITE:
-    if (!n) die("a write to an unknown file");
-    write_content(n, r, (const unsigned char *)data);
-    return n;
-  case IORECORD_TRUNCATE:
-    if (!n) die("a truncated unknown file");
-    n->last_write = n->change_count;
-    add_change(n, r->offset, 0, NULL);
-    break;
-  case IORECORD_SYNC:
-    if (!n) break; /* above the root */
-    if (n->directory && !ignore_directories) flush_entries(n);
-    if (!n->directory && !ignore_files) flush_content(n, 0);
-    break;
-  case IORECORD_RENAME:
-  case IORECORD_LINK: {
-    const char *to = text + strlen(text) + 1;
-    change_entry(to, at_path(text));
-    if (r->op == IORECORD_RENAME) change_entry(text, NULL);
-    break;
-  }
-  case IORECORD_UNLINK: change_entry(text, NULL); break;
-  case IORECORD_MARK: {
-    unsigned long long step;
-    if (sscanf(text, "begin %llu", &step) == 1) begun = step;
-    if (sscanf(text, "done %llu", &step) == 1) {
-      acknowledged = begun = step;
-      opened = true;
-    }
-    break;
-  }
-  }
-  return NULL;
-}
-
-static char *read_log(const char *path, size_t *size) {
-  struct stat st;
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0 || fstat(fd, &st)) die(path);
-  char *log = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-  if (log == MAP_FAILED) die(path);
-  close(fd);
-  *size = (size_t)st.st_size;
-  return log;
+static void report(const char *what, const struct crash_counts *c) {
+  printf("%s%ld states, all different, of %ld moments (%ld with every combination of pages and sectors, %ld of pages; "
+         "%ld states more were the same), bad %ld",
+         what, c->states, c->moments, c->exhaustive, c->by_pages, c->same, c->verdicts[CRASH_BAD]);
+  if (may_be_older) printf(", older %ld, refused %ld", c->verdicts[OLDER], c->verdicts[REFUSED]);
+  printf("\n");
 }
 
 int main(int argc, char **argv) {
-  if (argc < 7) {
+  if (argc < 7 || !commits_find(argv[5], strtoull(argv[6], NULL, 10), &plan)) {
     fprintf(stderr, "usage: see the head of replay.c\n");
     return 2;
   }
-  size_t size, records = 0;
-  char *log = read_log(argv[1], &size);
-  root_path = argv[2];
+  struct run run = {.parts = 1};
+  run.crash = (struct crash_plan){.scratch = argv[4],
+                                  .mapped = "lock.mdb",
+                                  .seed = plan.seed,
+                                  .exhaustive = 256,
+                                  .samples = 20,
+                                  .reported = 5,
+                                  .judge = judge};
   store_path = argv[3];
-  scratch = argv[4];
-  ignore_files = argc > 7 && strcmp(argv[7], "ignore=files") == 0;
-  ignore_directories = argc > 7 && strcmp(argv[7], "ignore=directories") == 0;
-  struct stat st;
-  if (stat(root_path, &st)) die(root_path);
-  root = new_node(st.st_ino, true);
-  for (size_t at = 0; at + sizeof(struct iorecord) <= size; records++) {
-    struct iorecord r;
-    memcpy(&r, log + at, sizeof r);
-    at += sizeof r;
-    struct node *written = apply(&r, log + at);
-    at += r.size;
-    look_at_all(written, records, opened ? atoi(argv[6]) : atoi(argv[5]));
-    if (written && (r.flags & IORECORD_DSYNC) && !ignore_files) {
-      flush_content(written, written->last_write);
-      look_at_all(NULL, records, 0);
-    }
+  run.tree = crash_tree_new(argv[2]);
+  for (int i = 7; i < argc; i++) take_option(&run, argv[i]);
+  if (recovery) {
+    struct crash_plan of_inner = run.crash;
+    snprintf(scratch_inner, sizeof scratch_inner, "%s/second", argv[4]);
+    snprintf(log_inner, sizeof log_inner, "%s/second-log", argv[4]);
+    if (mkdir(scratch_inner, 0777)) crash_die(scratch_inner);
+    of_inner.scratch = scratch_inner;
+    inner = crash_explorer_new(&of_inner);
+    ignores_second = run.tree->ignores_files;
+    run.tree->ignores_files = false;
+    run.crash.judge = judge_recovery;
   }
-  printf("operations %zu, acknowledged %llu, states %ld (%ld of creation; %ld more were the same), bad %ld\n", records,
-         (unsigned long long)acknowledged, states, creation_states, distinct_skipped, bad);
+  struct crash_explorer *x = crash_explorer_new(&run.crash);
+  go(&run, x, argv[1]);
+  struct crash_counts counts = *crash_explorer_counts(x);
+  report(recovery ? "first power cuts: " : "", &counts);
+  long bad = counts.verdicts[CRASH_BAD];
+  if (inner) {
+    report("second ones: ", crash_explorer_counts(inner));
+    bad += crash_explorer_counts(inner)->verdicts[CRASH_BAD];
+  }
   return bad != 0;
 }
