@@ -50,6 +50,24 @@ static void leave_standard_files(const int held[3]) {
     if (held[i] >= 0) close(held[i]);
 }
 
+static int note_own(const char *line, void *arg) {
+  if (strtol(line, NULL, 10) == getpid()) *(bool *)arg = true;
+  return 0;
+}
+
+/* Before this process has read, a reader's slot of its number is one that a killed process of the same number has left;
+ * in a container a program always has the same.  LMDB would take it for ours and never clear it, so that no page from
+ * then on could be used again.  Closing does: true where that was done, and the environment is to be opened again. */
+static bool drop_namesake(hf__lmdb_env *env) {
+  bool found = false;
+  MDB_txn *txn;
+  if (mdb_reader_list(env->mdb, note_own, &found) < 0 || !found) return false;
+  if (mdb_txn_begin(env->mdb, NULL, MDB_RDONLY, &txn)) return false; /* it lives, which reading will say */
+  mdb_txn_abort(txn);
+  mdb_env_close(env->mdb);
+  return true;
+}
+
 /* Opens env->mdb, halving the map where the address space is limited. */
 static hf_status open_mdb(hf__lmdb_env *env, hf_error *err) {
   hf_status status = env->options.read_only ? HF_OK : hf__lmdb_reserve_lock(env->path, err);
@@ -57,7 +75,7 @@ static hf_status open_mdb(hf__lmdb_env *env, hf_error *err) {
   hf__lmdb_lock_room_close(&env->lock_room);
   hf__lmdb_lock_room_open(env->path, &env->lock_room);
   hf__lmdb_doubt_at_open(env);
-  for (;;) {
+  for (bool dropped = false;;) {
     int rc = mdb_env_create(&env->mdb);
     if (rc) return hf__lmdb_fail(env, rc, "make an environment", err);
     mdb_env_set_maxdbs(env->mdb, DBIS_MAX);
@@ -67,6 +85,10 @@ static hf_status open_mdb(hf__lmdb_env *env, hf_error *err) {
     occupy_standard_files(held);
     rc = mdb_env_open(env->mdb, env->path, open_flags(&env->options), 0666);
     leave_standard_files(held);
+    if (rc == 0 && !dropped && drop_namesake(env)) {
+      dropped = true;
+      continue;
+    }
     if (rc == 0) return HF_OK;
     mdb_env_close(env->mdb);
     env->mdb = NULL;
@@ -94,16 +116,39 @@ static hf_status open_own(hf__lmdb_env *env, MDB_txn *txn, hf_error *err) {
   return rc ? hf__lmdb_fail(env, rc, "read the format", err) : HF_OK;
 }
 
+/* Begins to read, though another process may be growing the file just now; *txn is NULL where it fails. */
+static int begin_reading(hf__lmdb_env *env, MDB_txn **txn) {
+  *txn = NULL;
+  int rc = hf__lmdb_begin_read_txn(env, txn);
+  for (int tries = 0; rc == MDB_MAP_RESIZED && tries < REPAIRS_MAX; tries++) {
+    rc = mdb_env_set_mapsize(env->mdb, 0);
+    if (rc == 0) rc = hf__lmdb_begin_read_txn(env, txn);
+  }
+  if (rc) *txn = NULL;
+  return rc;
+}
+
+/* Walks the pages, unless that is not to be done.  It begins again where another process is too fast for it. */
+static hf_status check_pages(hf__lmdb_env *env, MDB_txn **txn, hf_error *err) {
+  for (int tries = 0;; tries++) {
+    hf_status status = hf__lmdb_check_at_open(env->path, *txn, env->check, &env->lock_room, err);
+    if (status != HF_BUSY || tries == REPAIRS_MAX) return status;
+    mdb_txn_abort(*txn);
+    int rc = begin_reading(env, txn);
+    if (rc) return hf__lmdb_fail(env, rc, "begin reading", err);
+  }
+}
+
 /* Whether the newest commit in the data file is the one that the lock file knows.  LMDB writes the header first, so
  * that it is one ahead for a moment, and after a kill in between until the next writer comes. */
-static hf_status check_newest(hf__lmdb_env *env, MDB_txn *txn, hf_error *err) {
-  size_t before = mdb_txn_id(txn), after; /* what the lock file said when each began */
+static hf_status check_newest(hf__lmdb_env *env, MDB_txn **txn, hf_error *err) {
+  size_t before = mdb_txn_id(*txn), after; /* what the lock file said when each began */
   MDB_envinfo info;
   mdb_env_info(env->mdb, &info);
-  mdb_txn_reset(txn);
-  int rc = mdb_txn_renew(txn);
+  mdb_txn_abort(*txn);
+  int rc = begin_reading(env, txn);
   if (rc) return hf__lmdb_fail(env, rc, "begin reading", err);
-  after = mdb_txn_id(txn);
+  after = mdb_txn_id(*txn);
   if (info.me_last_txnid >= before && info.me_last_txnid <= after + 1) return HF_OK;
   return hf_error_set(err, HF_UNAVAILABLE,
                       "%s/" DATA_FILE
@@ -127,25 +172,20 @@ static hf_status start(hf__lmdb_env *env, hf_error *err) {
   if (status) return status;
   mdb_env_get_fd(env->mdb, &env->data_fd);
   MDB_txn *txn;
-  int rc = hf__lmdb_begin_read_txn(env, &txn);
-  for (int tries = 0; rc == MDB_MAP_RESIZED && tries < REPAIRS_MAX;
-       tries++) { /* another process is growing it just now */
-    rc = mdb_env_set_mapsize(env->mdb, 0);
-    if (rc == 0) rc = hf__lmdb_begin_read_txn(env, &txn);
-  }
+  int rc = begin_reading(env, &txn);
   if (rc) {
     status = hf__lmdb_fail(env, rc, "begin reading", err);
   } else {
     status = check_same_file(env, err);
-    if (status == HF_OK) status = check_newest(env, txn, err);
-    if (status == HF_OK) status = hf__lmdb_check_at_open(env->path, txn, env->check, &env->lock_room, err);
+    if (status == HF_OK) status = check_newest(env, &txn, err);
+    if (status == HF_OK) status = check_pages(env, &txn, err);
     if (status == HF_OK) status = open_own(env, txn, err);
     hf__lmdb_forget_seen(env);
     if (status == HF_OK) status = hf__lmdb_learn(env, txn, mdb_txn_id(txn), err);
-    if (status)
-      mdb_txn_abort(txn);
-    else
+    if (status == HF_OK)
       mdb_txn_commit(txn); /* keeps the handles */
+    else if (txn)
+      mdb_txn_abort(txn);
   }
   if (status) {
     mdb_env_close(env->mdb);

@@ -57,6 +57,7 @@ hf_status hf__lmdb_walk_txn(MDB_txn *txn, struct hf__lmdb_walk *walk, struct hf_
     }
     mdb_txn_reset(txn); /* two commits since it began */
     int rc = mdb_txn_renew(txn);
+    if (rc == MDB_MAP_RESIZED) break;
     if (rc) {
       hf_error_set(err, hf__lmdb_status(rc), "cannot begin reading: %s", mdb_strerror(rc));
       return err->status;

@@ -76,7 +76,7 @@ static hf_status refresh_snapshot(hf__lmdb_env *env, hf__lmdb_txn *t, hf__lmdb_c
     mdb_txn_reset(t->mdb);
     int rc = mdb_txn_renew(t->mdb);
     t->lost = rc || mdb_txn_id(t->mdb) != moment;
-    if (rc) return hf__lmdb_fail(env, rc, "begin reading", err);
+    if (rc && rc != MDB_MAP_RESIZED) return hf__lmdb_fail(env, rc, "begin reading", err);
     if (!t->lost && hf__lmdb_knows_dbi(t->mdb, atomic_load(&e->dbi))) return HF_OK;
   }
   return hf_error_set(

@@ -111,6 +111,10 @@ static MDB_env *open_reader(const char *dir, MDB_txn **txn) {
   if (hf__lmdb_reserve_lock(dir, &unused) == HF_OK && mdb_env_open(env, dir, MDB_RDONLY | MDB_NOTLS, 0666) == 0) {
     int rc = mdb_txn_begin(env, NULL, MDB_RDONLY, txn);
     if (rc == MDB_READERS_FULL && mdb_reader_check(env, NULL) == 0) rc = mdb_txn_begin(env, NULL, MDB_RDONLY, txn);
+    for (int tries = 0; rc == MDB_MAP_RESIZED && tries < REPAIRS_MAX; tries++) { /* another process is growing it */
+      rc = mdb_env_set_mapsize(env, 0);
+      if (rc == 0) rc = mdb_txn_begin(env, NULL, MDB_RDONLY, txn);
+    }
     if (rc == 0) return env;
   }
   mdb_env_close(env);
@@ -128,12 +132,14 @@ static hf_status check_closed(struct asker *a, const char *dir, hf_error *err) {
     return HF_OK;
   }
   if (status) return status;
-  MDB_env *env = open_reader(dir, &txn);
-  if (!env) return walk_alone(a, path, err);
-  status = walk_with(a, txn, err);
-  mdb_txn_abort(txn);
-  mdb_env_close(env);
-  return status;
+  for (int tries = 0;; tries++) {
+    MDB_env *env = open_reader(dir, &txn);
+    if (!env) return walk_alone(a, path, err);
+    status = walk_with(a, txn, err);
+    mdb_txn_abort(txn);
+    mdb_env_close(env);
+    if (status != HF_BUSY || tries == REPAIRS_MAX) return status; /* another process may be growing the file */
+  }
 }
 
 hf_status hf__lmdb_check_store(const hf_location *at, void *store, hf_check_fn fn, void *arg, hf_check_report *report,
@@ -142,9 +148,11 @@ hf_status hf__lmdb_check_store(const hf_location *at, void *store, hf_check_fn f
   hf__lmdb_env *env = store;
   hf__lmdb_txn moment;
   if (!env) return check_closed(&asker, at->path, err);
-  hf_status status = hf__lmdb_moment_begin(env, &moment, err);
-  if (status) return status;
-  status = walk_with(&asker, moment.mdb, err);
-  hf__lmdb_snapshot_end(env, &moment);
-  return status;
+  for (int tries = 0;; tries++) {
+    hf_status status = hf__lmdb_moment_begin(env, &moment, err);
+    if (status) return status;
+    status = walk_with(&asker, moment.mdb, err);
+    hf__lmdb_snapshot_end(env, &moment);
+    if (status != HF_BUSY || tries == REPAIRS_MAX) return status;
+  }
 }
