@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "filesystem.h"
+#include "oldest_reader.h"
 #include "status.h"
 
 /* ---- errors */
@@ -30,8 +31,10 @@ static const char *hint_for(const hf__lmdb_env *env, int rc) {
 hf_status hf__lmdb_fail(const hf__lmdb_env *env, int rc, const char *doing, hf_error *err) {
   rc = hf__lmdb_explain_eio(rc, env->path);
   const char *hint = hint_for(env, rc);
+  char reader[OLDEST_READER_TEXT] = "";
   hf_status status = hf__lmdb_status(rc);
-  hf_error_set(err, status, "%s: cannot %s: %s", env->path, doing, hint ? hint : mdb_strerror(rc));
+  if (rc == MDB_MAP_FULL && env->options.max_size) hf__lmdb_oldest_reader_text(env->mdb, reader);
+  hf_error_set(err, status, "%s: cannot %s: %s%s", env->path, doing, hint ? hint : mdb_strerror(rc), reader);
   hf_error_cause(err, "%s (%d)", mdb_strerror(rc), rc);
   return status;
 }

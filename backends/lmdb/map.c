@@ -5,6 +5,7 @@
 #include "map.h"
 
 #include "locks.h"
+#include "oldest_reader.h"
 #include "open.h"
 #include "pool.h"
 
@@ -42,11 +43,14 @@ bool hf__lmdb_can_grow(const hf__lmdb_env *env) { return env->map_size < size_li
 
 hf_status hf__lmdb_grow_locked(hf__lmdb_env *env, hf_error *err) {
   uint64_t limit = size_limit(env);
-  if (!hf__lmdb_can_grow(env))
+  if (!hf__lmdb_can_grow(env)) {
+    char reader[OLDEST_READER_TEXT];
+    hf__lmdb_oldest_reader_text(env->mdb, reader);
     return hf_error_set(err, HF_FULL,
                         "%s is full: it has reached its size limit of %llu bytes (maxsize); remove entities, or open "
-                        "it with a larger one",
-                        env->path, (unsigned long long)limit);
+                        "it with a larger one%s",
+                        env->path, (unsigned long long)limit, reader);
+  }
   uint64_t size = env->map_size * 2;
   if (size > limit) size = limit;
   mdb_reader_check(env->mdb, NULL);
@@ -55,10 +59,14 @@ hf_status hf__lmdb_grow_locked(hf__lmdb_env *env, hf_error *err) {
 
 hf_status hf__lmdb_make_room_locked(hf__lmdb_env *env, bool frees, hf_error *err) {
   if (!frees || hf__lmdb_can_grow(env)) return hf__lmdb_grow_locked(env, err);
-  if (env->overdraft)
+  if (env->overdraft) {
+    char reader[OLDEST_READER_TEXT];
+    hf__lmdb_oldest_reader_text(env->mdb, reader);
     return hf_error_set(err, HF_FULL,
-                        "%s is full, even for deleting so much at once: remove fewer, or open it with a larger maxsize",
-                        env->path);
+                        "%s is full, even for deleting so much at once: remove fewer, or open it with a larger "
+                        "maxsize%s",
+                        env->path, reader);
+  }
   hf_status status = hf__lmdb_set_map_size(env, env->map_size + env->map_size / 4 + LENT_BYTES, err);
   env->overdraft = status == HF_OK;
   return status;

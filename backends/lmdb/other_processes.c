@@ -103,7 +103,7 @@ static bool has_other_data_file(pid_t pid, void *arg) {
   return v.known && v.lock_file && !v.data_file;
 }
 
-static void describe(pid_t pid, char out[PROCESS_TEXT]) {
+void hf__lmdb_process_text(pid_t pid, char out[PROCESS_TEXT]) {
   char path[64], name[NAME_MOST] = "";
   snprintf(path, sizeof path, "/proc/%ld/comm", (long)pid);
   FILE *file = fopen(path, "re");
@@ -118,7 +118,7 @@ bool hf__lmdb_find_other_process(const char *dir, char out[PROCESS_TEXT]) {
   if (!find_store(dir, &none, &s)) return false;
   pid_t pid = lock_owner(s.lock_path);
   if (!pid) pid = each_owner(s.lock.inode, has_lock_file, &s);
-  if (pid) describe(pid, out);
+  if (pid) hf__lmdb_process_text(pid, out);
   return pid != 0;
 }
 
@@ -134,7 +134,7 @@ hf_status hf__lmdb_check_other_processes(const char *dir, const hf__lmdb_file *d
     if (!pid) return HF_OK;
   }
   char who[PROCESS_TEXT];
-  describe(pid, who);
+  hf__lmdb_process_text(pid, who);
   return hf_error_set(err, HF_UNAVAILABLE,
                       "%s/" DATA_FILE " was put in the place of a file that %s still has open: end that process before "
                       "the store is opened, or what is written would be lost",

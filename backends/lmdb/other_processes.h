@@ -11,6 +11,9 @@
 /* Room for "process 1234 (bot)", with its 0. */
 enum { PROCESS_TEXT = 64 };
 
+/* Writes down what people know a process by: "process 1234 (bot)". */
+void hf__lmdb_process_text(pid_t pid, char out[PROCESS_TEXT]);
+
 /* Whether another process has the lock file in the folder open as LMDB does, and writes down which; where more than one
  * has, any of them.  False also where the kernel does not let us see it.  Not while this process has an environment
  * there: looking would lose its locks. */
