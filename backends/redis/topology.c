@@ -392,12 +392,8 @@ hf_status hf__redis_topology_refresh(hf__redis_store *s, int64_t deadline, hf_er
   if (!is_needed(s)) return HF_OK;
   if (s->config.mode == REDIS_SINGLE)
     return hf__redis_topology_address(s, &s->config.seeds[0]) < 0 ? hf_error_no_memory(err) : HF_OK;
-  struct timespec by;
-  clock_gettime(CLOCK_REALTIME, &by);
-  int64_t until = by.tv_nsec + (deadline - hf_clock_ns());
-  by.tv_sec += until / (1000 * MS);
-  by.tv_nsec = until % (1000 * MS);
-  if (until <= 0 || pthread_mutex_timedlock(&s->refreshing, &by))
+  const struct timespec by = {deadline / (1000 * MS), deadline % (1000 * MS)};
+  if (deadline <= hf_clock_ns() || pthread_mutex_clocklock(&s->refreshing, CLOCK_MONOTONIC, &by))
     return hf_error_set(err, HF_TIMEOUT, "Redis: the routes were not known within the deadline");
   hf_status status = HF_OK;
   if (is_needed(s)) /* another thread may have been faster */
