@@ -150,6 +150,13 @@ static hf_status lock_folder(const hf__file_collection *e, int *fd, hf_error *er
   return HF_OK;
 }
 
+/* Closing alone would not do: a child of fork() may have the descriptor too, and keep the lock for as long as it lives.
+ */
+static void unlock_folder(int fd) {
+  flock(fd, LOCK_UN);
+  close(fd);
+}
+
 /* Whether what was moved is what was found before: HF_OK.  HF_NOT_FOUND: it is a readable document, or gone by now.
  * HF_BUSY: it is another one, or one that has been written since. */
 static hf_status compare(const char *path, const hf__file_info *found, hf_error *err) {
@@ -214,7 +221,7 @@ hf_status hf__file_quarantine_add(hf__file_collection *e, hf_slice id, const cha
   if (status == HF_OK) status = lock_folder(e, &lock, err);
   if (status) return status;
   status = add(e, id, problem, from, err);
-  close(lock);
+  unlock_folder(lock);
   if (status == HF_OK) hf__file_prune_parents(from, e->folder);
   return status;
 }
@@ -291,7 +298,7 @@ hf_status hf__file_quarantine_put(hf__file_collection *e, hf_slice id, const cha
   if (status == HF_OK) status = lock_folder(e, &lock, err);
   if (status) return status;
   status = bring(e, id, document, problem, bytes, err);
-  close(lock);
+  unlock_folder(lock);
   return status;
 }
 

@@ -225,7 +225,8 @@ __attribute__((noinline)) static hf_status turn_page(hf_iter *it, const hf_entry
   hf_error own;
   if (!err) err = &own;
   for (;;) {
-    if (it->persist->closed) return hf_persist_init(it->persist, err);
+    /* In a child of fork() what was read before is handed out, and never an end that looks like that of all. */
+    if (it->persist->closed || hf__store_is_inherited(it->persist->store)) return hf_persist_init(it->persist, err);
     if (it->has_limit && it->left == 0) return HF_OK;
     if (it->next < it->page->count) {
       *entry = &it->page->entries[it->next++];

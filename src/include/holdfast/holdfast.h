@@ -36,7 +36,8 @@
  * that began it.
  *
  * Fork.  A child process must not use handles that its parent opened (they
- * answer HF_CLOSED there) and opens its own.
+ * answer HF_CLOSED there, an iterator at the latest where it would read on or
+ * end) and opens its own.  Closing them there is harmless, and not needed.
  *
  * Text.  Ids, entity names and JSON are UTF-8 as pointer and length; JSON is
  * stored byte for byte as given once it has been validated.

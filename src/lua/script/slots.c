@@ -15,6 +15,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "base/fork.h"
 #include "lua/script/call.h"
 #include "lua/script/count.h"
 #include "lua/script/read.h"
@@ -160,6 +161,7 @@ enum {
 };
 
 static pthread_mutex_t tables_lock = PTHREAD_MUTEX_INITIALIZER;
+HF__LOCK_AT_FORK(tables_lock);
 static struct table *tables;
 
 /* A batch is the class's own, or the store's as long as the class leaves the single operations alone; otherwise the

@@ -13,10 +13,12 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/fork.h"
 #include "lua/state/error.h"
 #include "lua/state/register.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+HF__LOCK_AT_FORK(lock);
 static hfL_state *hosts;
 static unsigned hosts_made;
 static uint64_t entries;

@@ -2,6 +2,9 @@
  *
  * fork(): a child cannot use what its parent opened, opens its own instead, and does the parent no harm.
  */
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <sys/wait.h>
 
 #include "unit/support.h"
@@ -170,12 +173,94 @@ static void a_grandchild_works_too(void **state) {
   hf_persist_close(p);
 }
 
+/* What it has read already it may hand out, but it must not look as if that were all. */
+static void a_loop_that_was_begun_does_not_end_well_in_a_child(void **state) {
+  const struct store *s = *state;
+  hf_error err;
+  const hf_entry *e;
+  hf_iter *iter;
+  hf_persist *p = open_persist(s, "signal");
+  for (int i = 0; i < 3; i++) write_text(p, text_of("%d", i), "1");
+  OK(hf_iter_open(p, &(hf_range){.has_limit = true, .limit = 3}, &iter, &err));
+  OK(hf_iter_next(iter, &e, &err));
+  pid_t child = fork();
+  if (child == 0) {
+    hf_status status;
+    do status = hf_iter_next(iter, &e, &err);
+    while (!status && e);
+    CHECK(status == HF_CLOSED && strstr(err.message, "fork") != NULL);
+    _exit(0);
+  }
+  assert_child_succeeds(child);
+  int left = 0;
+  for (; hf_iter_next(iter, &e, &err) == HF_OK && e; left++) continue;
+  assert_int_equal(left, 2);
+  hf_iter_close(iter);
+  hf_persist_close(p);
+}
+
+/* ---- while another thread works */
+
+static struct {
+  const struct store *store;
+  atomic_bool stop;
+  atomic_int failures, done;
+} quarantining;
+
+static void *fill_quarantine(void *arg) {
+  hf_error err;
+  hf_persist *p;
+  (void)arg;
+  if (hf_persist_open(hf_text("signal"), quarantining.store->base, NULL, &p, &err)) return NULL;
+  for (; !atomic_load(&quarantining.stop); atomic_fetch_add(&quarantining.done, 1)) {
+    hf_persist_remove_many(p, &(hf_slice){"x", 1}, 1, NULL, NULL);
+    if (hf_persist_quarantine(p, hf_text("x"), "a test", hf_text("?"), &err)) {
+      fprintf(stderr, "%s\n", err.message);
+      atomic_fetch_add(&quarantining.failures, 1);
+      break;
+    }
+  }
+  hf_persist_close(p);
+  return NULL;
+}
+
+/* They have all descriptors that were open at that moment, and live on. */
+static void children_keep_no_lock_of_another_thread(void **state) {
+  enum { CHILDREN = 40 };
+  pid_t children[CHILDREN];
+  pthread_t thread;
+  quarantining.store = *state;
+  assert_int_equal(pthread_create(&thread, NULL, fill_quarantine, NULL), 0);
+  while (!atomic_load(&quarantining.done)) usleep(1000);
+  for (int i = 0; i < CHILDREN; i++) {
+    children[i] = fork();
+    if (children[i] == 0) {
+      pause();
+      _exit(0);
+    }
+    usleep(500);
+  }
+  int done = atomic_load(&quarantining.done);
+  for (int i = 0; i < 10000 && atomic_load(&quarantining.done) == done && !atomic_load(&quarantining.failures); i++)
+    usleep(1000);
+  atomic_store(&quarantining.stop, true);
+  pthread_join(thread, NULL);
+  for (int i = 0; i < CHILDREN; i++) {
+    kill(children[i], SIGKILL);
+    waitpid(children[i], NULL, 0);
+  }
+  assert_int_equal(atomic_load(&quarantining.failures), 0);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       ON_BOTH(inherited_handles_are_closed_and_new_ones_work),
       ON_BOTH(a_transaction_stays_with_the_parent),
       ON_LMDB(parent_and_children_write_at_once),
       ON_LMDB(a_grandchild_works_too),
+      ON_BOTH(a_loop_that_was_begun_does_not_end_well_in_a_child),
+      {"children_keep_no_lock_of_another_thread on files", children_keep_no_lock_of_another_thread, setup_file,
+       teardown_store, NULL},
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
