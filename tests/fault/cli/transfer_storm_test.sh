@@ -120,7 +120,7 @@ for ((round = 0; round < rounds; round++)); do
     cmp -s "$at/backup" "$at/old" || cmp -s "$at/backup" "$at/new" || wrong "the backup is neither the old nor the new one"
     rm -f "$at/backup".*
   }
-  for ((n = 0; n < 3; n++)); do
+  for ((n = 0; n < 2; n++)); do
     cp "$at/old" "$at/backup"
     until_done export-kill old_or_new export "$at/imported" -o "$at/backup"
     cmp -s "$at/backup" "$at/new" || wrong "the backup is not the new one"
@@ -160,7 +160,7 @@ for ((round = 0; round < rounds; round++)); do
 
   mkdir "$at/torn"
   cp "$at/damaged.mdb" "$at/torn/data.mdb"
-  for ((n = 0; n < 8; n++)); do
+  for ((n = 0; n < 6; n++)); do
     rm -rf "$at/rescued"
     run_and_kill 60 rescue "$at/torn" "$at/rescued"
     cmp -s "$at/damaged.mdb" "$at/torn/data.mdb" || wrong "rescue has written to the damaged store"
@@ -183,7 +183,7 @@ for ((round = 0; round < rounds; round++)); do
   # ---- set
 
   "$HOLDFAST_BIN" set "$at/source" note=0 maxsize=100m >/dev/null
-  for ((n = 1; n <= 8; n++)); do
+  for ((n = 1; n <= 6; n++)); do
     run_and_kill 25 set "$at/source" "note=$n" "maxsize=$((100 + n))m"
     if [ "$status" = 137 ]; then kills[set-kill]=$((${kills[set-kill]:-0} + 1)); fi
     settings=$("$HOLDFAST_BIN" set "$at/source" --json) || wrong "set: $settings"

@@ -8,11 +8,11 @@
 #
 # Promise lmdb-kill-storm: lmdb, several writers at once | kill -9 and stops at any moment, again and again | what was acknowledged is there, nothing halved or not begun, and those who live go on
 #
-# HOLDFAST_FAULT_ROUNDS (48) and HOLDFAST_FAULT_SEED choose how often and when.
+# HOLDFAST_FAULT_ROUNDS (36) and HOLDFAST_FAULT_SEED choose how often and when.
 # shellcheck source=tests/fault/lib.sh
 . "$HOLDFAST_SOURCE/tests/fault/lib.sh"
 
-rounds=${HOLDFAST_FAULT_ROUNDS:-48}
+rounds=${HOLDFAST_FAULT_ROUNDS:-36}
 seed=${HOLDFAST_FAULT_SEED:-$$}
 storm() { timeout 1800 "$programs/storm" "$work/storm" "$seed" "$1" "$here/storm.lua" "${@:2}"; }
 

@@ -358,9 +358,11 @@ static uint64_t acknowledged(void) {
   return sum;
 }
 
-/* Those that were left alive go on. */
+/* Those that were left alive go on, once there is somebody again who raises the limit. */
 static void wait_for_progress(void) {
   uint64_t before[STORM_WRITERS];
+  starting = SETTER;
+  if (storm.limited && !pids[SETTER]) pids[SETTER] = begin(work);
   for (unsigned w = 0; w < STORM_WRITERS; w++) before[w] = atomic_load(&shared->done[w]);
   for (unsigned w = 0; w < STORM_WRITERS; w++)
     for (int64_t since = now_ms(); pids[w] && atomic_load(&shared->done[w]) == before[w] && !shared->failed;) {
