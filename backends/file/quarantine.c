@@ -199,8 +199,12 @@ static hf_status add(hf__file_collection *e, hf_slice id, const char *problem, c
   if (status != HF_CORRUPT) return status == HF_OK ? HF_NOT_FOUND : status;
   if (hf__file_age_at(&found, hf_now_ms()) == FILE_YOUNG) return hf__file_fail_busy(from, err);
   status = hf__file_quarantine_settle(e, id, &settled, err); /* what an earlier one left */
-  if (status == HF_OK) status = write_report(e, id, from, report, problem, false, err);
   if (status) return status;
+  status = write_report(e, id, from, report, problem, false, err);
+  if (status) {
+    unlink(report); /* it may be there, not flushed */
+    return status;
+  }
   /* The report has its time from the clock that the document has its time from, which with a file server is not ours.
    */
   if (hf__file_info_read(report, &reported) == 0 && hf__file_age_at(&found, reported.modified) == FILE_YOUNG)

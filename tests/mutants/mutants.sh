@@ -47,19 +47,17 @@ copy_tree() {
   done < <(find "$copy" -type f -print0)
 }
 
-# The targets of a test, by its name.
+# The targets of a test, by its name: for a script, the programs that it names.
 targets_of() {
+  local folder
+  folder=$(dirname "$1")
   case $1 in
   unit/*) echo "${1//\//_}" ;;
   fault/*)
-    echo holdfast_command holdfast_module holdfast_shared fault_iorecord_preload
-    local program
-    for program in "tests/$(dirname "$1")"/*.c tests/fault/*/*_preload.c; do
-      program=${program#tests/} program=${program%.c}
-      [ -f "tests/$program.c" ] && echo "${program//\//_}"
-    done
+    echo holdfast_command fault_iorecord_preload
+    grep -oE "programs/\w+" "tests/$1_test.sh" | sed "s|programs/|${folder//\//_}_|" || true
     ;;
-  *) echo holdfast_command holdfast_module holdfast_shared ;;
+  *) echo holdfast_command holdfast_module ;;
   esac
 }
 

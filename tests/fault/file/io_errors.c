@@ -227,6 +227,15 @@ static void check_temporary_files(const char *directory, bool may_stay, const ch
   if (dir) closedir(dir);
 }
 
+/* What has a report in quarantine is there. */
+static void check_quarantine(const char *directory, const char *when) {
+  char path[700];
+  snprintf(path, sizeof path, "%s/store/.quarantine/signal/bad.json.report", directory);
+  if (access(path, F_OK)) return;
+  *strrchr(path, '.') = '\0';
+  CHECK(access(path, F_OK) == 0, "%s: there is a report of what is not in quarantine", when);
+}
+
 static int fired, silent;
 
 /* One try; false: the operation has fewer such calls. */
@@ -248,12 +257,14 @@ static bool attempt(const char *directory, const struct operation *o, char kind,
   iorecord_fail(kinds, nth, error, late);
   hf_status status = o->run(p, &err);
   bool did = iorecord_fail("", 0, 0, false);
+  if (kind != 'u') check_quarantine(directory, when);
   look_at(p, &now, when);
   judge(o, status, &err, &before, &now, after, when);
   if (kind == 'd' && error == EINVAL) /* this filesystem cannot flush folders: there is nothing to be done about it */
     CHECK(status == o->status, "%s: %s", when, text_of(&err));
   else if (did && status == HF_OK) /* what is opened is to be flushed; but opening a store looks for leftovers, too */
-    CHECK(!strchr(o->fresh || memcmp(&before, after, sizeof before) == 0 ? "sd" : "sdo", kind), "%s: it says ok", when);
+    CHECK(!strchr(o->fresh || memcmp(&before, after, sizeof before) == 0 ? "sdr" : "sdor", kind), "%s: it says ok",
+          when);
   check_temporary_files(directory, kind == 'u', when);
   fired += did;
   silent += did && status == o->status;
