@@ -194,6 +194,7 @@ describe("a file store", function()
   it("touches nothing when opened read-only", function()
     open():writeValue("a", 1)
     spoil("signal/bad.json", "{")
+    spoil(".tmp/0123456789abcdef-1", "what a dead process left")
     local before = process.shell("find " .. quote(base) .. " | sort").stdout
     collectgarbage()
     local store = holdfast.FilePersist("signal", base, { readOnly = true })
@@ -356,6 +357,11 @@ describe("an unreadable document", function()
     for _, id in ipairs({ "a", "b", "c" }) do assert.truthy(kept:find("bad " .. id, 1, true)) end
   end)
 
+  -- What was put aside in quarantine, of all files.
+  local function aside()
+    return process.shell("cat " .. quote(base) .. "/.quarantine/signal/?.json.[0-9]*[0-9]").stdout
+  end
+
   it("is quarantined again when another one comes in its place", function()
     local store = open()
     for i = 1, 3 do
@@ -364,6 +370,20 @@ describe("an unreadable document", function()
       assert.equal("bad " .. i, temp.readFile(base .. "/.quarantine/signal/a.json"))
     end
     assert.equal(1, store:stat().quarantined)
+    require("holdfast.core").quarantine(store, "a", "damaged elsewhere", "bad 4")
+    for i = 1, 3 do assert.truthy(aside():find("bad " .. i, 1, true)) end
+  end)
+
+  it("gives way to a newer one when it becomes whole in quarantine", function()
+    local store = open()
+    spoil("signal/a.json", "{oops")
+    raises.error("corrupt", nil, store.readValue, store, "a")
+    temp.writeFile(base .. "/.quarantine/signal/a.json", "1")
+    temp.writeFile(base .. "/signal/a.json", "2")
+    assert.equal(1, store:count())
+    assert.equal(2, store:readValue("a"))
+    assert.equal(0, store:stat().quarantined)
+    assert.equal("1", aside())
   end)
 
   it("interrupts a loop once, which can then go on after it", function()
@@ -451,6 +471,14 @@ describe("temporary files", function()
   it("that are young are spared: their owner may not have got to its lock yet", function()
     process.shell("mkdir -p " .. quote(base .. "/.tmp"))
     temp.writeFile(base .. "/.tmp/0123456789abcdef-1", "x")
+    open():count()
+    assert.truthy(left():find("-1\n", 1, true))
+  end)
+
+  it("are spared where nobody can tell whether their owner lives", function()
+    process.shell("mkdir -p " .. quote(base .. "/.tmp/0123456789abcdef.lock")) -- which cannot be opened as a file
+    temp.writeFile(base .. "/.tmp/0123456789abcdef-1", "x")
+    process.shell("touch -d '1 hour ago' " .. quote(base) .. "/.tmp/*")
     open():count()
     assert.truthy(left():find("-1\n", 1, true))
   end)
