@@ -23,28 +23,34 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 source=$PWD
 folder=$source/build-mutants
+tree=$folder/tree
 known=$folder/results.tsv
 most_seconds=${HOLDFAST_MUTANTS_SECONDS:-200} # of one test, before it counts as hung, which is one way to fail
 
-list() { luajit "$source/tests/mutants/mutant.lua" "$source" "$@"; }
+list() { luajit "$tree/tests/mutants/mutant.lua" "$tree" "$@"; }
 
-# ---- the copy of the tree
+# ---- copies of the tree
+
+# The tree as it is now: what is edited meanwhile is of no matter.
+take_snapshot() {
+  rm -rf "$tree"
+  mkdir -p "$tree"
+  git ls-files -coz --exclude-standard | tar -c --null --ignore-failed-read -T - 2>/dev/null | tar -x -C "$tree"
+}
 
 # Brings the copy $1 up to date without touching what is the same, so that little is built again.
-copy_tree() {
+update_copy() {
   local copy=$1 file
   mkdir -p "$copy"
-  while IFS= read -r -d '' file; do
-    [ -f "$file" ] || continue
-    cmp -s "$file" "$copy/$file" && continue
+  (cd "$tree" && find . -type f -print0) | while IFS= read -r -d '' file; do
+    cmp -s "$tree/$file" "$copy/$file" && continue
     mkdir -p "$copy/$(dirname "$file")"
     rm -f "$copy/$file"
-    cp "$file" "$copy/$file"
-    chmod --reference="$file" "$copy/$file"
-  done < <(git ls-files -coz --exclude-standard)
-  while IFS= read -r -d '' file; do
-    [ -f "${file#"$copy/"}" ] || rm -f "$file"
-  done < <(find "$copy" -type f -print0)
+    cp "$tree/$file" "$copy/$file"
+  done
+  (cd "$copy" && find . -type f -print0) | while IFS= read -r -d '' file; do
+    [ -f "$tree/$file" ] || rm -f "$copy/$file"
+  done
 }
 
 # The targets of a test, by its name: for a script, the programs that it names.
@@ -55,7 +61,7 @@ targets_of() {
   unit/*) echo "${1//\//_}" ;;
   fault/*)
     echo holdfast_command fault_iorecord_preload
-    grep -oE "programs/\w+" "tests/$1_test.sh" | sed "s|programs/|${folder//\//_}_|" || true
+    grep -oE "programs/\w+" "$tree/tests/$1_test.sh" | sed "s|programs/|${folder//\//_}_|" || true
     ;;
   *) echo holdfast_command holdfast_module ;;
   esac
@@ -73,8 +79,8 @@ build() {
 # run COPY TEST: as ctest does; what a hung one leaves is ended.
 run() {
   local copy=$1 test=$2 status=0 pid
-  HOLDFAST_LUA=$copy/source/lua setsid ctest --test-dir "$copy/build" -R "^$test\$" --no-tests=error --timeout "$most_seconds" \
-    --output-on-failure >"$copy/test.log" 2>&1 &
+  setsid ctest --test-dir "$copy/build" -R "^$test\$" --no-tests=error --timeout "$most_seconds" --output-on-failure \
+    >"$copy/test.log" 2>&1 &
   pid=$!
   wait "$pid" || status=$?
   kill -9 -- "-$pid" 2>/dev/null || true
@@ -112,7 +118,7 @@ judge() {
   [ "$same" = 0 ] || outcome=same
   list apply "$name" "$copy/source"
   # shellcheck disable=SC2086 # one argument each
-  if [[ $file != *.lua ]] && [ -n "$tests" ] && ! build "$copy" $tests; then
+  if [ -n "$tests" ] && ! build "$copy" $tests; then
     outcome=broken
     grep -m 3 'error:' "$copy/build.log" >&2 || true
   else
@@ -125,7 +131,7 @@ judge() {
     done
   fi
   rm -f "$copy/source/$file"
-  cp "$source/$file" "$copy/source/$file"
+  cp "$tree/$file" "$copy/source/$file"
   say "$name" "$outcome" "$by" $((SECONDS - begin))
 }
 
@@ -135,7 +141,7 @@ judge() {
 worker() {
   local name number=0
   copy=$folder/$1
-  copy_tree "$copy/source"
+  update_copy "$copy/source"
   cmake -S "$copy/source" -B "$copy/build" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DHOLDFAST_TESTS=ON \
     >"$copy/build.log" 2>&1 || { cat "$copy/build.log" >&2; return 1; }
   while IFS= read -r name; do
@@ -178,6 +184,7 @@ done
 
 mkdir -p "$folder"
 commit=$(git rev-parse --short=10 HEAD)
+take_snapshot
 gather
 if [ -n "$keep" ]; then
   list merge tests/mutants/results.tsv "$known" >"$folder/kept.tsv"
