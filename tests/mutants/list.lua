@@ -11,6 +11,7 @@ local M = {}
 ---@field new string     what stands there instead
 ---@field tests string[] of which one must fail; where `same` says why none can, those that were tried
 ---@field same? string   why it changes nothing
+---@field open? string   why no test catches it yet
 ---@field place string   its file and line in the list
 
 local function read(path)
@@ -41,10 +42,10 @@ local function take(list, state, line, place)
     state.replaced = true
   elseif word == "by" then
     for test in rest:gmatch("%S+") do mutant.tests[#mutant.tests + 1] = test end
-  elseif word == "same" then
-    mutant.same = rest
+  elseif word == "same" or word == "open" then
+    mutant[word] = rest
   else
-    return "begins with none of in, mutant, -, +, by, same, #"
+    return "begins with none of in, mutant, -, +, by, same, open, #"
   end
 end
 

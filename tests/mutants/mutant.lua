@@ -3,7 +3,7 @@
 -- What mutants.sh asks of the list:
 --
 --   luajit mutant.lua SOURCE names [PART...]       those with one of the parts in their name or file; all without
---   luajit mutant.lua SOURCE show NAME             its file, its tests, and 1 where it is said to change nothing
+--   luajit mutant.lua SOURCE show NAME             its file, its tests, and what it is if none of them fails
 --   luajit mutant.lua SOURCE apply NAME FOLDER     makes it in the copy of the tree that is in FOLDER
 --   luajit mutant.lua SOURCE key NAME              a text that is another once the mutant or its file has changed
 --   luajit mutant.lua SOURCE sum RESULTS           how many there are of each outcome
@@ -51,7 +51,7 @@ function verbs.show(name)
   local mutant = find(name)
   print(mutant.file)
   print(table.concat(mutant.tests, " "))
-  print(mutant.same and 1 or 0)
+  print(mutant.same and "same" or mutant.open and "open" or "survived")
 end
 
 function verbs.apply(name, folder)

@@ -13,6 +13,7 @@
 #
 #   caught    the test that failed is named
 #   same      none failed, and the list says why it changes nothing
+#   open      none failed, and the list says why there is no such test yet
 #   survived  none failed, and one should have
 #   wrong     the list says that it changes nothing, and a test failed
 #   broken    it cannot be built; or a test fails without it, or cannot run here
@@ -105,8 +106,8 @@ passes() {
 }
 
 judge() {
-  local name=$1 begin=$SECONDS file tests same outcome by="" test
-  { read -r file && read -r tests && read -r same; } < <(list show "$name")
+  local name=$1 begin=$SECONDS file tests outcome by="" test
+  { read -r file && read -r tests && read -r outcome; } < <(list show "$name")
   for test in $tests; do
     if ! passes "$test"; then
       say "$name" broken "$test" $((SECONDS - begin))
@@ -114,8 +115,6 @@ judge() {
       return
     fi
   done
-  outcome=survived
-  [ "$same" = 0 ] || outcome=same
   list apply "$name" "$copy/source"
   # shellcheck disable=SC2086 # one argument each
   if [ -n "$tests" ] && ! build "$copy" $tests; then
@@ -125,7 +124,7 @@ judge() {
     for test in $tests; do
       if ! run "$copy" "$test"; then
         by=$test
-        if [ "$same" = 0 ]; then outcome=caught; else outcome=wrong; fi
+        if [ "$outcome" = same ]; then outcome=wrong; else outcome=caught; fi
         break
       fi
     done

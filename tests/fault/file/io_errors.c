@@ -236,6 +236,15 @@ static void check_quarantine(const char *directory, const char *when) {
   CHECK(access(path, F_OK) == 0, "%s: there is a report of what is not in quarantine", when);
 }
 
+/* A folder that could not be flushed goes again, or the next write would find it and not flush it. */
+static void check_new_folder(const char *directory, const char *when) {
+  char path[700];
+  snprintf(path, sizeof path, "%s/store/signal/new/e.json", directory);
+  if (access(path, F_OK) == 0) return;
+  *strrchr(path, '/') = '\0';
+  CHECK(access(path, F_OK) != 0, "%s: a folder stays that was not flushed", when);
+}
+
 static int fired, silent;
 
 /* One try; false: the operation has fewer such calls. */
@@ -258,6 +267,7 @@ static bool attempt(const char *directory, const struct operation *o, char kind,
   hf_status status = o->run(p, &err);
   bool did = iorecord_fail("", 0, 0, false);
   if (kind != 'u') check_quarantine(directory, when);
+  if (kind == 'd' && status) check_new_folder(directory, when);
   look_at(p, &now, when);
   judge(o, status, &err, &before, &now, after, when);
   if (kind == 'd' && error == EINVAL) /* this filesystem cannot flush folders: there is nothing to be done about it */
