@@ -7,9 +7,11 @@
 --   luajit mutant.lua SOURCE apply NAME FOLDER     makes it in the copy of the tree that is in FOLDER
 --   luajit mutant.lua SOURCE key NAME              a text that is another once the mutant or its file has changed
 --   luajit mutant.lua SOURCE sum RESULTS           how many there are of each outcome
---   luajit mutant.lua SOURCE merge RESULTS NEWER   the lines of both, of a mutant of the list the newer one
+--   luajit mutant.lua SOURCE merge RESULTS NEWER   the lines of both, the newer one of two; without those of mutants
+--                                                  that, or whose files, have changed since
 
 package.path = arg[0]:match("^(.*)/[^/]*$") .. "/?.lua;" .. package.path
+local bit = require "bit"
 local list = require "list"
 
 local source, verb = arg[1], arg[2]
@@ -61,15 +63,13 @@ function verbs.apply(name, folder)
   assert(file:close())
 end
 
-function verbs.key(name)
-  local bit = require "bit"
-  local h = 5381
-  local mutant = find(name)
-  for c in (mutated(mutant) .. table.concat(mutant.tests, " ")):gmatch(".") do
-    h = bit.tobit(bit.bxor(bit.lshift(h, 5) + h, c:byte()))
-  end
-  print(bit.tohex(h))
+local function keyOf(mutant)
+  local h, text = 5381, mutated(mutant) .. table.concat(mutant.tests, " ")
+  for i = 1, #text do h = bit.tobit(bit.bxor(bit.lshift(h, 5) + h, text:byte(i))) end
+  return bit.tohex(h)
 end
+
+function verbs.key(name) print(keyOf(find(name))) end
 
 function verbs.sum(path)
   local counts, total = {}, 0
@@ -87,7 +87,7 @@ function verbs.merge(path, newer)
   local old, new = results(path), results(newer)
   for _, mutant in ipairs(list.all(source)) do
     local line = new[mutant.name] or old[mutant.name]
-    if line then print(line) end
+    if line and line:match("[^\t]*$") == keyOf(mutant) then print(line) end
   end
 end
 
