@@ -274,6 +274,29 @@ describe("a live run, by the machine's clock,", function()
     assert.equal(truth + YEAR, signals.readSignalData("main", "BTCUSDT").pendingAt)
   end)
 
+  it("goes on in the next minute where the clock is put right in the middle of one", function()
+    host.setConfig { CC_GET_CANDLES_RETRY_COUNT = 0 }
+    local isAhead = true
+    host.addExchange {
+      exchangeName = "slow",
+      getCandles = function(_, _, since, limit)
+        if isAhead then
+          isAhead = false
+          setTime(truth + MINUTE - 200)
+          error("there are no candles yet", 0)
+        end
+        return hosts.candles(since, limit, 100)
+      end,
+    }
+    hosts.strategy { interval = "1d" }
+    setTime(truth + YEAR)
+    hosts.live("main", "BTCUSDT", "slow")
+    host.sleep(800)
+    host.Live.stop()
+    host.run()
+    assert.equal("opened", heard.summary()) -- and not in a year
+  end)
+
   it("says at once that the clock has jumped ahead", function()
     hosts.strategy { interval = "1d" }
     truth = truth + YEAR -- an exchange that believes it

@@ -191,7 +191,9 @@ function LiveRun:loop()
     local ok, raised = xpcall(self.tick, core.traceback, self, when)
     if not ok then self:report(raised, "tick") end
     if self.lost or self.stopping then break end
-    loop.sleepUntil(when + MINUTE, function(finish) self.wake = finish end)
+    -- The clock may have been put right meanwhile: until its old time, nobody would watch what is open.
+    local present = math.floor(loop.now() / MINUTE) * MINUTE
+    loop.sleepUntil(math.min(when, present) + MINUTE, function(finish) self.wake = finish end)
     self.wake = nil
   end
 end
