@@ -1,0 +1,121 @@
+-- SPDX-License-Identifier: MIT
+--
+-- Hosts with one mistake each: a line of lua/holdfast/host is replaced.  The model has to catch them all, or it proves
+-- nothing.  A mutant whose line is not there any more fails the test: it moves with the code.
+
+local explore = require "model.explore"
+local histories = require "model.histories"
+
+local M = {}
+
+---@class model.Mutant
+---@field name string     what is wrong with it
+---@field module string   after "holdfast.host."
+---@field from string     what stands there, once
+---@field to string       what is put in its place
+---@field store? string   where it shows ("alone": without transactions)
+---@field seed? integer   a history at random in which it shows; without one the crashes of a short history show it
+
+---@type model.Mutant[]
+M.list = {
+  { name = "closing removes the signal before the outbox says so", module = "state.position", store = "alone",
+    from = "local steps = { self:outboxStep(entry), self:signalStep(nil) }",
+    to = "local steps = { self:signalStep(nil), self:outboxStep(entry) }" },
+  { name = "cancelling removes what waits before the outbox says so", module = "state.position", store = "alone",
+    from = "self:commit { self:outboxStep(entry), self:scheduleStep(nil) }",
+    to = "self:commit { self:scheduleStep(nil), self:outboxStep(entry) }" },
+  { name = "opening writes the outbox first", module = "state.position", store = "alone",
+    from = "  steps[#steps + 1] = self:signalStep(row)\n  if self.waiting",
+    to = "  steps[#steps + 1] = self:outboxStep(entry)\n  steps[#steps + 1] = self:signalStep(row)\n"
+      .. "  if self.waiting" },
+  { name = "opening takes no slot", module = "state.risk",
+    from = "  slots[#slots + 1] = slotOf(row)\n  book.write(slots, key)", to = "  local _ = slotOf" },
+  { name = "closing gives no slot back", module = "state.position",
+    from = "  local slots = self:settleSteps(nil)\n", to = "  local slots = {}\n" },
+  { name = "a closing leaves its event out of the outbox", module = "state.position",
+    from = 'local entry = outbox.withEvent(self.entry, event, { stage = "closed", at = when })',
+    to = 'local entry = outbox.with(self.entry, { stage = "closed", at = when, _ = event and nil })' },
+  { name = "an entry of the outbox drops those of other strategies", module = "state.outbox",
+    from = "if type(each) == \"table\" and each.strategyName == entry.strategyName then levels[id] = nil end",
+    to = "levels[id] = each and nil" },
+  { name = "restoring leaves what has ended", module = "state.restore", store = "alone",
+    from = 'local function isOver(r) return r and entry.id == r.id and (entry.stage == "closed"',
+    to = 'local function isOver(r) return r and false and (entry.stage == "closed"' },
+  { name = "restoring forgets the event of an opening that ended before the outbox", module = "state.restore",
+    store = "alone", from = 'if row and (entry.id ~= row.id or entry.stage ~= "opened") then', to = "if false then" },
+  { name = "restoring leaves what waited of an opened signal", module = "state.restore", store = "alone",
+    from = "or waiting and row and waiting.id == row.id then", to = "then" },
+  { name = "restoring leaves slots", module = "state.restore", store = "alone",
+    from = "  M.slots(position, when)\n  position.delivery", to = "  position.delivery" },
+  { name = "restoring delivers nothing again", module = "state.restore",
+    from = "  position.delivery:deliver(true)\n", to = "  position.entry.events = {}\n" },
+  { name = "what is delivered again looks new", module = "state.delivery",
+    from = "event.redelivered = true", to = "event.redelivered = nil" },
+  { name = "what was acknowledged is never removed", module = "state.delivery",
+    from = "  loop.whenIdle(flush)\n", to = "  local _ = flush\n" },
+  { name = "an event is delivered before it is durable", module = "state.position",
+    from = "  self:commit(steps)\n  self.row, self.entry = nil, entry",
+    to = "  self.run:deliver(event)\n  self:commit(steps)\n  self.row, self.entry = nil, entry" },
+  { name = "a minute is lived twice", module = "runs.live",
+    from = "  if when <= position:lived() then return end\n", to = "" },
+  { name = "a change that failed has happened in memory", module = "state.position", seed = 1,
+    from = "  self.stale = true\n  error(raised, 0)\n", to = "  local _ = raised\n" },
+  { name = "what failed is not read again", module = "state.position", seed = 1,
+    from = "  self.stale = true\n  error(raised, 0)\n", to = "  error(raised, 0)\n" },
+  { name = "a refusal by one profile keeps the slot in the other", module = "state.position", store = "alone",
+    seed = 20, from = "if self.run.strategy.risks[2] then self:commit(self:settleSteps(nil)) end", to = "" },
+  { name = "an id says nothing of what an event says", module = "runs.base", seed = 8,
+    from = 'event.id = self.backtest and id or id .. ":" .. hash.ofValue(event)', to = "event.id = hash and id" },
+  { name = "an id is given a second time after the clock was ahead", module = "state.signal", seed = 31,
+    from = "number and math.max(when, number + 1) or when", to = "number and when or when" },
+  { name = "what opened while the clock was ahead is never watched", module = "runs.live", seed = 1,
+    from = "    position:resume(when)\n", to = "" },
+  { name = "a position that is due is left open", module = "runs.live",
+    from = 'if signal.isTaken(row, price) then', to = "if signal.isTaken(row, price) and when % 120000 == 0 then" },
+  { name = "expired slots of positions that are open are removed", module = "state.risk", seed = 3,
+    from = "if isExpired(slot, when) and not keep(slot) then", to = "if isExpired(slot, when) then" },
+  { name = "a row that cannot be read is none", module = "state.restore", seed = 9,
+    from = "    if not commits.isUnreadable(row) then error(row, 0) end\n    return nil,",
+    to = "    if not commits.isUnreadable(row) then error(row, 0) end\n    do return nil end\n    return nil," },
+}
+
+-- How many histories at random are looked at for a mutant that needs one.
+local MOST = 60
+
+-- What the model says of a mutant; nil: nothing is wrong with it.
+local function judge(mutant, folder)
+  if not mutant.seed then
+    return explore.run { store = mutant.store or "memory", seed = 1, minutes = 14, strategies = 3, folder = folder,
+      mutant = mutant, tail = 1 }
+  end
+  for seed = mutant.seed, mutant.seed + MOST - 1 do
+    local problem = histories.live(histories.make(seed, mutant.store), folder, mutant)
+    if problem then return problem, seed end
+  end
+end
+
+--- Looks at all of them.
+---@param folder string
+---@param say fun(format: string, ...)
+---@param part integer   of them: each `parts`th
+---@param parts integer
+---@return integer caught
+---@return string[] missed
+function M.run(folder, say, part, parts)
+  local caught, missed = 0, {}
+  for i, mutant in ipairs(M.list) do
+    if i % parts == part % parts then
+      local problem, seed = judge(mutant, folder)
+      if problem then
+        caught = caught + 1
+        say("caught: %s%s: %s", mutant.name, type(seed) == "number" and " (seed " .. seed .. ")" or "",
+          problem:gsub("^after a crash.-\n", ""):match "^[^\n]*")
+      else
+        missed[#missed + 1] = mutant.name
+      end
+    end
+  end
+  return caught, missed
+end
+
+return M
