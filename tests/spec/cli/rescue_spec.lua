@@ -34,8 +34,8 @@ local function zero(base, page)
   file:close()
 end
 
--- The root of "signal", a branch, by the record of its tree, which the newest leaf of the main tree has.
-local function rootOf(base)
+-- A reader of the file's numbers, and where the name "signal" is in the newest leaf of the main tree.
+local function findName(base)
   local bytes = read(base .. "/data.mdb")
   local function number(at, size)
     local n = 0
@@ -44,8 +44,22 @@ local function rootOf(base)
   end
   local newest = number(136 + 8, 8) > number(PAGE + 136 + 8, 8) and 0 or PAGE
   local main = number(newest + 40 + 48 + 40, 8)
-  local at = bytes:find("signal", main * PAGE + 1, true)
+  return number, bytes:find("signal", main * PAGE + 1, true)
+end
+
+-- The root of "signal", a branch, by the record of its tree.
+local function rootOf(base)
+  local number, at = findName(base)
   return number(at - 1 + #"signal" + 40, 8)
+end
+
+-- Makes the name another one, so that its page looks sound.
+local function rename(base)
+  local _, at = findName(base)
+  local file = assert(io.open(base .. "/data.mdb", "r+b"))
+  file:seek("set", at - 1 + 5)
+  file:write("m")
+  file:close()
 end
 
 describe("a damaged LMDB store", function()
@@ -97,6 +111,26 @@ describe("a damaged LMDB store", function()
     raises.error("corrupt", nil, signals.readValue, signals, "unreadable")
     assert.equal(1, signals:readValue("settled"))
     signals:close()
+  end)
+
+  it("is told of by verify where no page shows it, and read, in format 2", function()
+    local whole = holdfast.openStore(base)
+    whole:settings { note = "the live bot" }
+    whole:close()
+    assert.matches("all are readable\n$", command.ok { "verify", base })
+    rename(base)
+    local result = command.run { "verify", base }
+    assert.equal(1, result.code)
+    local out = result.stdout
+    assert.matches("incomplete\tsignam\t40 entities are there, and none was written under this name\n", out, 1, true)
+    assert.matches("incomplete\t\ta collection is not there, in which 40 were written: they are under another", out, 1,
+      true)
+    assert.matches("40 entities checked, [^\n]* all are readable, but not all that was written is there\n", out)
+    assert.matches("holdfast copy STORE NEW", out, 1, true)
+    result = command.run { "verify", base, "--json" }
+    assert.equal(1, result.code)
+    assert.matches('"incomplete":[{"entity":"', result.stdout, 1, true)
+    assert.equal(1, command.run({ "verify", base, "--readonly" }).code)
   end)
 
   it("is rescued in format 2 as in format 1", function()
