@@ -6,6 +6,8 @@
 #include "unit/lmdb/sums.h"
 
 #include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 
 /* ---- changes of every kind, and a model of how many entities they leave */
 
@@ -288,6 +290,35 @@ static void a_full_store_keeps_its_sums(void **state) {
   free(big);
 }
 
+/* A file that must not grow: the pages of a commit cannot be written, and its number comes again. */
+static void a_commit_that_fails_leaves_the_sums_as_they_were(void **state) {
+  const struct store *s = *state;
+  hf_error err;
+  struct rlimit usual, tight;
+  struct stat st;
+  int failed = 0;
+  static char big[30001];
+  memset(big, '1', sizeof big - 1);
+  set(s, "format", "2");
+  hf_persist *p = open_persist(s, "signal");
+  write_text(p, "a", "1");
+  signal(SIGXFSZ, SIG_IGN);
+  assert_int_equal(getrlimit(RLIMIT_FSIZE, &usual), 0);
+  for (int i = 0; i < 20; i++) {
+    assert_int_equal(stat(data_file(s), &st), 0);
+    tight = (struct rlimit){(rlim_t)st.st_size, usual.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &tight), 0);
+    hf_status status = hf_persist_write(p, hf_text(text_of("id-%d", i)), hf_text(big), NULL, NULL, &err);
+    failed += status != HF_OK;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &usual), 0);
+    if (i % 2) write_text(p, "a", text_of("%d", i));
+    assert_sound(s, text_of("write %d: %s", i, hf_status_name(status)));
+  }
+  assert_true(failed > 3);
+  signal(SIGXFSZ, SIG_DFL);
+  hf_persist_close(p);
+}
+
 /* ---- while others write */
 
 /* In a child, whose failures would be told of by its parent's tests. */
@@ -298,7 +329,7 @@ static void write_for_ever(const struct store *s) {
   h.seed = (uint64_t)getpid();
   for (int i = 0; i < NAMES; i++)
     if (hf_persist_open(hf_text(NAME[i]), s->base, NULL, &h.p[i], &err)) _exit(1);
-  alarm(60);
+  alarm(200);
   for (;;) {
     bool nested = draw(&h, 4) == 0;
     if (hf_txn_begin(HF_TXN_WRITE, &txn, &err) || (nested && hf_txn_begin(HF_TXN_WRITE, &inner, &err))) _exit(1);
@@ -341,9 +372,13 @@ static void nothing_is_told_of_a_store_that_others_write_to(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      ON_LMDB(every_commit_keeps_counts_and_hashes), ON_LMDB(the_order_of_writing_does_not_matter),
-      ON_LMDB(many_collections_in_one_commit),       ON_LMDB(processes_take_turns),
-      ON_LMDB(a_full_store_keeps_its_sums),          ON_LMDB(nothing_is_told_of_a_store_that_others_write_to),
+      ON_LMDB(every_commit_keeps_counts_and_hashes),
+      ON_LMDB(the_order_of_writing_does_not_matter),
+      ON_LMDB(many_collections_in_one_commit),
+      ON_LMDB(processes_take_turns),
+      ON_LMDB(a_full_store_keeps_its_sums),
+      ON_LMDB(a_commit_that_fails_leaves_the_sums_as_they_were),
+      ON_LMDB(nothing_is_told_of_a_store_that_others_write_to),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

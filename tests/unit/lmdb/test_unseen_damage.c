@@ -5,6 +5,10 @@
  */
 #include "unit/lmdb/sums.h"
 
+#include <errno.h>
+
+#include "holdfast/backend.h"
+
 /* ---- damage that no page shows */
 
 static void what_is_missing_or_replaced_is_told(void **state) {
@@ -67,6 +71,50 @@ static void a_damaged_name_is_told(void **state) {
   CONTAINS(t.all, "signam: 18 entities are there, and none was written under this name\n");
   CONTAINS(t.all,
            "\n: a collection is not there, in which 18 were written: they are under another name, which is damaged");
+}
+
+/* Where the bytes are in the newest commit's last leaf of the main tree. */
+static off_t find_in_main(const struct store *s, const char *bytes) {
+  struct looked l;
+  unsigned char page[4096];
+  look(s, &l);
+  hf__lmdb_tally_free(&l.tally);
+  int fd = open(data_file(s), O_RDONLY);
+  assert_int_equal(pread(fd, page, sizeof page, (off_t)l.main_leaf * 4096), sizeof page);
+  close(fd);
+  unsigned char *found = memmem(page + 16, sizeof page - 16, bytes, strlen(bytes));
+  assert_non_null(found);
+  return (off_t)l.main_leaf * 4096 + (found - page);
+}
+
+static void flip(const struct store *s, off_t at, unsigned bit) {
+  unsigned char byte;
+  int fd = open(data_file(s), O_RDWR);
+  assert_int_equal(pread(fd, &byte, 1, at), 1);
+  byte ^= (unsigned char)(1U << bit);
+  assert_int_equal(pwrite(fd, &byte, 1, at), 1);
+  close(fd);
+}
+
+static void each_bit_of_a_name_is_told(void **state) {
+  const struct store *s = *state;
+  static const char *const names[] = {"risk", "signal"};
+  unsigned unseen = 0; /* by the walk alone */
+  fill(s, "risk", 3);
+  fill(s, "signal", 5);
+  set(s, "format", "2");
+  for (int n = 0; n < 2; n++) {
+    off_t at = find_in_main(s, names[n]);
+    for (unsigned bit = 0; bit < strlen(names[n]) * 8; bit++) {
+      flip(s, at + bit / 8, bit % 8);
+      struct told t = check(s);
+      if (!t.report.damaged) fail_msg("bit %u of %s", bit, names[n]);
+      unseen += t.report.damaged == t.report.incomplete;
+      flip(s, at + bit / 8, bit % 8);
+    }
+  }
+  assert_true(unseen > 20);
+  assert_sound(s, "mended");
 }
 
 /* A bit of each byte after the mark; those of count and hash too. */
@@ -216,6 +264,43 @@ static void a_store_of_format_2_without_sums_gets_them_with_a_setting(void **sta
   hf__lmdb_features = usual;
 }
 
+static int fail_to_build(hf__lmdb_env *env, MDB_txn *txn) {
+  (void)env;
+  (void)txn;
+  return ENOSPC;
+}
+
+/* What was counted for a setting that then could not be made is not left by the next commit, which has its number. */
+static void sums_that_were_not_turned_on_are_not_kept(void **state) {
+  const struct store *s = *state;
+  extern const hf_backend hf__backend_lmdb;
+  static const hf__lmdb_feature failing = {"failing", FEATURE_READ, "for a test", fail_to_build, false};
+  static const hf__lmdb_feature *features[] = {NULL, NULL, NULL};
+  const hf__lmdb_feature *const *usual = hf__lmdb_features;
+  hf_options options = HF_OPTIONS_INIT;
+  hf_setting_change change = {hf_text("note"), hf_text("\"n\""), "failing"};
+  hf_error err;
+  void *impl, *collection;
+  hf_info info;
+  unsigned char order[HF_ORDER_KEY_MAX];
+  hf_put put = {{hf_text("a"), {(const char *)order, hf_order_key(hf_text("a"), order)}}, hf_text("1")};
+  hf_write_options plain = HF_WRITE_OPTIONS_INIT;
+  hf__lmdb_features = features; /* none */
+  fill(s, "signal", 18);
+  set(s, "note", "old");
+  features[0] = usual[0];
+  features[1] = &failing;
+  const char *path = text_of("%s/store", s->directory);
+  OK(hf__backend_lmdb.open(&(hf_location){"lmdb", path, path, "", &options}, &impl, &err));
+  OK(hf__backend_lmdb.collection_open(impl, hf_text("signal"), &collection, &err));
+  FAILS(HF_FULL, hf__backend_lmdb.settings_put(impl, &change, 1, 2, &err));
+  OK(hf__backend_lmdb.put(impl, NULL, collection, &put, &plain, &info, &err));
+  hf__backend_lmdb.collection_close(impl, collection);
+  hf__backend_lmdb.close(impl);
+  assert_sound(s, "not turned on");
+  hf__lmdb_features = usual;
+}
+
 static void a_store_of_format_1_keeps_none(void **state) {
   const struct store *s = *state;
   struct looked l;
@@ -261,12 +346,14 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       ON_LMDB(what_is_missing_or_replaced_is_told),
       ON_LMDB(a_damaged_name_is_told),
+      ON_LMDB(each_bit_of_a_name_is_told),
       ON_LMDB(a_damaged_sum_is_told),
       ON_LMDB(what_keeps_the_sums_up_is_not_forgotten),
       ON_LMDB(a_damaged_checksum_is_told_and_put_aside),
       ON_LMDB(a_record_that_is_put_aside_leaves_the_sums_right),
       ON_LMDB(what_a_stranger_leaves_is_counted_again),
       ON_LMDB(a_store_of_format_2_without_sums_gets_them_with_a_setting),
+      ON_LMDB(sums_that_were_not_turned_on_are_not_kept),
       ON_LMDB(a_store_of_format_1_keeps_none),
       ON_LMDB(collections_beyond_the_mark_have_sums_too),
   };
