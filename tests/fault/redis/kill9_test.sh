@@ -5,7 +5,7 @@
 # was acknowledged is there, batches and transactions are whole or absent.  The server keeps an append-only file, flushed
 # for each write or once a second.  Control: a server without one forgets everything, and the same check says so.
 #
-# HOLDFAST_FAULT_ROUNDS (12) kills of each kind.
+# HOLDFAST_FAULT_ROUNDS (8) kills of each kind.
 #
 # Promise redis-client-kill: redis | kill -9 of the program at any moment | what was acknowledged is there, transactions
 #   and batches are whole or absent
@@ -20,7 +20,7 @@ TMPDIR=${TMPDIR:-/tmp} # a disk: in memory a flush takes no time, and the server
 . "$HOLDFAST_SOURCE/tests/fault/ledger.sh"
 command -v redis-server >/dev/null || skip "there is no redis-server"
 
-rounds=${HOLDFAST_FAULT_ROUNDS:-12}
+rounds=${HOLDFAST_FAULT_ROUNDS:-8}
 base="redis+unix://$work/socket?retries=0&timeout=5s"
 server=""
 
