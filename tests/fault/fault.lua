@@ -97,10 +97,17 @@ local function choose(tree, names)
   os.exit(MISUSED)
 end
 
+-- By tests, as their heads have them: a promise may say "the same" of the one before.
 local function list(chosen)
-  for _, promise in ipairs(chosen) do
-    print(("%s: %s | %s | %s\n  %s  (%s)"):format(promise.name, promise.who, promise.fault, promise.holds,
-      promises.command(promise), promise.test.name))
+  local isChosen = {}
+  for _, promise in ipairs(chosen) do isChosen[promise] = true end
+  for _, test in ipairs(promises.testsOf(chosen)) do
+    for _, promise in ipairs(test.promises) do
+      if isChosen[promise] then
+        print(("%s: %s | %s | %s\n  %s  (%s)"):format(promise.name, promise.who, promise.fault, promise.holds,
+          promises.command(promise), test.name))
+      end
+    end
   end
 end
 

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --
--- The promises as a table of docs/reliability.md, with what the last large run of each saw.
+-- The promises as a table of docs/reliability.md, with what the last large run of each saw.  Those of one test stand
+-- together, as its head has them: one may say "the same" of the one before.
 
 local promises = require "promises"
 local record = require "record"
@@ -22,11 +23,12 @@ function M.lines(source)
   local rows = record.read(source .. "/tests/fault/record.tsv")
   local lines = { "| promise | of | what happens | what holds | test, command | large run |",
     "|---|---|---|---|---|---|" }
-  for _, promise in ipairs(promises.read(source).promises) do
-    local test = promise.test.name:gsub("^fault/", "")
-    lines[#lines + 1] = ("| <a id=\"%s\"></a>`%s` | %s | %s | %s | [%s](../%s), `%s` | %s |"):format(promise.name,
-      promise.name, promise.who, promise.fault, promise.holds, test, promise.test.path, promises.command(promise),
-      largeRun(rows[promise.name]))
+  for _, test in ipairs(promises.testsOf(promises.read(source).promises)) do
+    for _, promise in ipairs(test.promises) do
+      lines[#lines + 1] = ("| <a id=\"%s\"></a>`%s` | %s | %s | %s | [%s](../%s), `%s` | %s |"):format(promise.name,
+        promise.name, promise.who, promise.fault, promise.holds, (test.name:gsub("^fault/", "")), test.path,
+        promises.command(promise), largeRun(rows[promise.name]))
+    end
   end
   return lines
 end
