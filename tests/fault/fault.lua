@@ -22,6 +22,7 @@ local sources = require "sources"
 local FOLDER = build .. "/fault"
 local PARTS = FOLDER .. "/parts.tsv"
 local RECORD = source .. "/tests/fault/record.tsv"
+local ONLY_SEED = 1 -- of tests that none changes
 local FAILED, MISUSED, INTERRUPTED = 1, 2, 130
 
 local function say(...) io.stderr:write("fault: ", string.format(...), "\n") end
@@ -161,19 +162,21 @@ local function runPart(run, test, seed)
   return true
 end
 
--- The tests once with this seed, but for parts that were run before.
+-- The tests once with this seed, but for parts that were run before.  Those that no seed changes have one part, so that
+-- nothing counts twice.
 --   ends    when no further part begins
 --   gives   whether there was a test to run, or to pass over; nil: it is over
 local function round(run, tests, seed, ends)
   local isAny = false
   for _, test in ipairs(tests) do
     local isFor = not run.dropped[test] and (not test.once or seed == run.options.seed)
+    local own = test.once and ONLY_SEED or seed
     isAny = isAny or isFor
-    if isFor and run.done[parts.key(test.name, seed, run.settings)] then
+    if isFor and run.done[parts.key(test.name, own, run.settings)] then
       run.counts.before = run.counts.before + 1
     elseif isFor then
       if ends and os.time() >= ends then return nil end
-      if interrupt.signal() or not runPart(run, test, seed) or interrupt.signal() then
+      if interrupt.signal() or not runPart(run, test, own) or interrupt.signal() then
         run.isInterrupted = true
         return nil
       end
