@@ -33,6 +33,7 @@ finish() {
   done
   for pid in $(jobs -p); do kill -9 "$pid" 2>/dev/null || true; done
   wait 2>/dev/null || true
+  ! mountpoint -q "$work/disk" 2>/dev/null || umount --lazy "$work/disk"
   rm -rf "$work"
   [ "$code" = 0 ] || [ "$code" = 77 ] || echo "HOLDFAST_FAULT_SEED=$seed draws the same again" >&2
   exit "$code"

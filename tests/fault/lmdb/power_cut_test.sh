@@ -40,6 +40,11 @@ cut_power() {
   mount -o loop "$work/image" "$work/disk"
   "$programs/ledger" write "lmdb:$work/disk/store?durability=$1" 1 >"$work/acknowledged" 2>"$work/errors" &
   local pid=$!
+  # In most rounds after the first commit, however long that takes on a busy machine.
+  for _ in $(seq $((round % 4 * 200))); do
+    [ ! -s "$work/acknowledged" ] || break
+    sleep 0.01
+  done
   sleep "$(random_delay 20 400)"
   [ -z "${2:-}" ] || { sync -f "$work/disk" && sleep "$(random_delay 0 30)"; }
   "$programs/power_cut" "$work/disk"

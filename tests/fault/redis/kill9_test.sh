@@ -7,10 +7,10 @@
 #
 # HOLDFAST_FAULT_ROUNDS (8) kills of each kind.
 #
-# Promise redis-client-kill: redis | kill -9 of the program at any moment | what was acknowledged is there, transactions
-#   and batches are whole or absent
-# Promise redis-server-kill: redis with appendfsync always | kill -9 of the server at any moment | what was acknowledged
-#   is there once it runs again, transactions and batches are whole or absent
+# Promise redis-client-kill: redis | kill -9 of the program at any moment | what was acknowledged is there,
+#   transactions and batches are whole or absent
+# Promise redis-server-kill: redis with appendfsync always | kill -9 of the server at any moment | what was
+#   acknowledged is there once it runs again, transactions and batches are whole or absent
 # Promise redis-server-kill-everysec: redis with appendfsync everysec | kill -9 of the server at any moment |
 #   transactions and batches are whole or absent; lost counts the kills that took what was acknowledged
 TMPDIR=${TMPDIR:-/tmp} # a disk: in memory a flush takes no time, and the server never waits for one
@@ -18,24 +18,11 @@ TMPDIR=${TMPDIR:-/tmp} # a disk: in memory a flush takes no time, and the server
 . "$HOLDFAST_SOURCE/tests/fault/lib.sh"
 # shellcheck source=tests/fault/ledger.sh
 . "$HOLDFAST_SOURCE/tests/fault/ledger.sh"
-command -v redis-server >/dev/null || skip "there is no redis-server"
+data=$work
+# shellcheck source=tests/fault/redis/durable_server.sh
+. "$HOLDFAST_SOURCE/tests/fault/redis/durable_server.sh"
 
 rounds=${HOLDFAST_FAULT_ROUNDS:-8}
-base="redis+unix://$work/socket?retries=0&timeout=5s"
-server=""
-
-# Starts the server, with these words more, and waits until it has read what it has.
-start_server() {
-  rm -f "$work/log"
-  redis-server --port 0 --unixsocket "$work/socket" --dir "$work" --save '' "$@" >"$work/log" 2>&1 </dev/null &
-  server=$!
-  for _ in $(seq 500); do
-    ! grep -qi 'ready to accept connections' "$work/log" || return 0
-    kill -0 "$server" 2>/dev/null || break
-    sleep 0.02
-  done
-  fail "the server does not start: $(tail -n 3 "$work/log")"
-}
 
 # Kills the server $rounds times; what follows are its words.  Sets $lost.
 kill_servers() {
