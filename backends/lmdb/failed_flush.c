@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,10 +19,21 @@ enum { PATH_MOST = 4096 };
 /* What `begun` has where it is not a commit that is in doubt. */
 static const uint64_t NO_COMMIT = UINT64_MAX;
 
+/* LMDB has told of a commit before its process notes that it has ended, so that for a moment this looks like a process
+ * that was killed in between; but that one is alive.  One whose commit failed has not told of it. */
+bool hf__lmdb_is_commit_open(const hf__lmdb_lock_notes *notes, uint64_t newest) {
+  uint64_t begun = atomic_load(&notes->begun);
+  if ((begun & HF__LMDB_COMMIT_MASK) > newest) return true;
+  return kill((pid_t)(begun >> HF__LMDB_COMMIT_BITS), 0) && errno == ESRCH;
+}
+
 int hf__lmdb_commit_noted(hf__lmdb_env *env, MDB_txn *txn) {
   hf__lmdb_lock_notes *n = env->lock_room.notes;
   uint64_t number = mdb_txn_id(txn);
-  if (n) atomic_store_explicit(&n->begun, number, memory_order_relaxed);
+  if (n) { /* a commit that wrote nothing may have ended with this number */
+    atomic_store_explicit(&n->ended, number - 1, memory_order_relaxed);
+    atomic_store_explicit(&n->begun, (uint64_t)env->process << HF__LMDB_COMMIT_BITS | number, memory_order_relaxed);
+  }
   int rc = mdb_txn_commit(txn);
   bool wrote_nothing = rc < 0 && rc != MDB_PANIC; /* LMDB's own results come before the first page is written */
   if (rc && !wrote_nothing)
@@ -38,8 +50,9 @@ void hf__lmdb_doubt(hf__lmdb_env *env) {
 
 void hf__lmdb_doubt_at_open(hf__lmdb_env *env) {
   char who[PROCESS_TEXT];
-  if (!env->options.read_only && hf__lmdb_is_doubtful(env) && !hf__lmdb_find_other_process(env->path, who))
-    env->doubtful = true;
+  const hf__lmdb_lock_notes *n = env->lock_room.notes;
+  if (env->options.read_only || !n || (n->begun & HF__LMDB_COMMIT_MASK) == n->ended) return;
+  if (!hf__lmdb_find_other_process(env->path, who)) env->doubtful = true;
 }
 
 /* Writes a header to its page and flushes that page.  Bytes that are the same make the system write it, too. */

@@ -23,11 +23,21 @@
 
 #include "env.h"
 
-/* Whether the headers must be settled before anything is written.  With the writer's lock. */
-static inline bool hf__lmdb_is_doubtful(const hf__lmdb_env *env) {
+/* Bits of lock_room's `begun` that are the number of the commit; those above are of the process. */
+#define HF__LMDB_COMMIT_BITS 40
+#define HF__LMDB_COMMIT_MASK (((uint64_t)1 << HF__LMDB_COMMIT_BITS) - 1)
+
+/* Whether the commit that was begun last has not ended as far as its notes go: the rare part of the next function. */
+bool hf__lmdb_is_commit_open(const hf__lmdb_lock_notes *notes, uint64_t newest);
+
+/* Whether the headers must be settled before anything is written after the commit `newest`.  With the writer's lock. */
+static inline bool hf__lmdb_is_doubtful(const hf__lmdb_env *env, uint64_t newest) {
   const hf__lmdb_lock_notes *n = env->lock_room.notes;
-  return env->doubtful || (n && atomic_load_explicit(&n->begun, memory_order_relaxed) !=
-                                    atomic_load_explicit(&n->ended, memory_order_relaxed));
+  if (env->doubtful) return true;
+  if (!n || (atomic_load_explicit(&n->begun, memory_order_relaxed) & HF__LMDB_COMMIT_MASK) ==
+                atomic_load_explicit(&n->ended, memory_order_relaxed))
+    return false;
+  return hf__lmdb_is_commit_open(n, newest);
 }
 
 /* LMDB's commit of a transaction that may have written something, noted in the lock file.  LMDB's result. */

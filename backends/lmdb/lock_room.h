@@ -14,7 +14,7 @@
 /* What is in the room: 40 bytes. */
 typedef struct hf__lmdb_lock_notes {
   unsigned char boot[24];        /* boot_note.h */
-  _Atomic uint64_t begun, ended; /* failed_flush.h */
+  _Atomic uint64_t begun, ended; /* the commit that was begun last, and its process; and has ended: failed_flush.h */
 } hf__lmdb_lock_notes;
 
 /* Where a lock file has the room; notes is NULL where it has none. */

@@ -61,7 +61,8 @@ static hf_status check_headers(hf__lmdb_env *env, MDB_txn *txn, hf_error *err) {
 static hf_status enter(hf__lmdb_env *env, MDB_txn *txn, bool first, bool *again, hf_error *err) {
   hf_status status = check_files_in_place(env, err);
   if (status == HF_OK) status = check_headers(env, txn, err);
-  if (status == HF_OK && __builtin_expect(hf__lmdb_is_doubtful(env), 0)) status = hf__lmdb_settle_doubt(env, txn, err);
+  if (status == HF_OK && __builtin_expect(hf__lmdb_is_doubtful(env, mdb_txn_id(txn) - 1), 0))
+    status = hf__lmdb_settle_doubt(env, txn, err);
   if (status == HF_OK) status = hf__lmdb_learn(env, txn, mdb_txn_id(txn) - 1, err);
   if (status == HF_OK) status = hf__lmdb_check_writable(env, err);
   if (status == HF_OK && __builtin_expect(first && hf__lmdb_must_apply_settings(env), 0)) {

@@ -397,7 +397,8 @@ typedef enum hf_txn_kind {
 HF_API hf_status hf_txn_begin(hf_txn_kind kind, hf_txn **out, hf_error *err);
 
 /* Commits and frees the transaction, whatever the result (but HF_INVALID_ARGUMENT on another thread than its own).  On
- * failure nothing of it was written, unless the message says that it may have happened.  Inner transactions must have been ended. */
+ * failure nothing of it was written, unless the message says that it may have happened.  Inner transactions must have
+ * been ended. */
 HF_API hf_status hf_txn_commit(hf_txn *txn, hf_error *err);
 
 /* Undoes and frees the transaction.  NULL is ignored. */

@@ -33,14 +33,14 @@ result lmdb-failed-flush "$states" "$bad"
 seed=1 struck small m:3:1
 seed=1 controlled small from=failed ignore=settling samples=2 exhaustive=16
 
-count_anew
+count_again
 for fault in sm:$nth:3 m:$nth:2; do
   struck small "$fault"
   judged lmdb-failed-flush-again small from=failed "part=$((seed % 4))/4"
 done
 result lmdb-failed-flush-again "$states" "$bad"
 
-count_anew
+count_again
 seed=1 struck small s:3:1 "?durability=nometasync"
 seed=1 controlled small from=failed durability=nometasync ignore=settling samples=2 exhaustive=16
 struck small s:$((nth + 1)):1 "?durability=nometasync"
@@ -70,7 +70,7 @@ killed() {
   [ "$code" = 137 ]
 }
 
-count_anew
+count_again
 looked=0
 for who in next other; do
   for ((kill = 1 + seed % 2; kill < 40; kill += 2)); do
@@ -84,7 +84,7 @@ done
 [ "$looked" -ge 3 ] || fail "only $looked of the kills came after the failure"
 result lmdb-failed-flush-kill "$states" "$bad"
 
-count_anew
+count_again
 for kind in d s m; do
   for ((n = 1; n < 10; n++)); do
     fresh

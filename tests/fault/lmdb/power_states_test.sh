@@ -23,7 +23,7 @@ done
 result lmdb-power-states "$states" "$bad"
 
 # The last commits of a log: two header pages' worth.
-count_anew
+count_again
 fresh
 seed=1 writer "" small 1 1 3
 seed=1 controlled small ignore=files samples=2 exhaustive=8
@@ -34,7 +34,7 @@ result lmdb-torn-header "$states" $((older + refused))
 echo "of $states torn headers $refused are refused as damaged, $older are as before the last commit"
 
 for durability in nometasync nosync; do
-  count_anew
+  count_again
   fresh
   writer "?durability=$durability&mapsize=64k" small "$seed" 1 9
   judged "lmdb-power-states-$durability" small from=opened "durability=$durability" "part=$((seed % 4))/4"

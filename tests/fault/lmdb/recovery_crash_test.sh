@@ -24,7 +24,7 @@ fresh
 seed=1 writer "" small 1 1 1
 seed=1 controlled small "recovery=$programs/commits:7" ignore=files samples=1 exhaustive=4
 
-count_anew
+count_again
 kills=0 code=137
 while [ "$code" = 137 ]; do
   fresh

@@ -42,13 +42,13 @@ judged() {
   fi
 }
 
-# Counts from here on.
-count_anew() { states=0 bad=0 older=0 refused=0; }
+# Counts from zero again.
+count_again() { states=0 bad=0 older=0 refused=0; }
 
 # controlled SCENARIO OPTION...: the same, with a part of the truth left out: it must find bad states.
 controlled() {
   local before=$states,$bad,$older,$refused found
-  count_anew
+  count_again
   judged control "$@"
   found=$((bad + refused))
   [ "$found" -gt 0 ] || fail "control: $*: nothing is found in $states states"
