@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "failed_flush.h"
@@ -19,7 +20,11 @@
 #include "page_check.h"
 #include "pool.h"
 
-enum { PATH_MOST = 4096 };
+enum {
+  PATH_MOST = 4096,
+  INVALID_MAX = 20, /* times that a lock file is found which a process has begun to make, and was killed */
+  INVALID_PAUSE_NS = 2000000
+};
 
 static const uint64_t MAP_DEFAULT = (uint64_t)64 << 30, MAP_SMALLEST = 64 << 10, MAP_LEAST_TRIED = 64 << 20;
 
@@ -68,13 +73,17 @@ static bool drop_namesake(hf__lmdb_env *env) {
   return true;
 }
 
-/* Opens env->mdb, halving the map where the address space is limited. */
+/* Opens env->mdb, halving the map where the address space is limited.
+ *
+ * LMDB lets the first process make the lock file's content, and others wait for it; where that is killed before it is
+ * through they go on with no content, which is MDB_INVALID.  Closing lets one of them be the first. */
 static hf_status open_mdb(hf__lmdb_env *env, hf_error *err) {
   hf_status status = env->options.read_only ? HF_OK : hf__lmdb_reserve_lock(env->path, err);
   if (status) return status;
   hf__lmdb_lock_room_close(&env->lock_room);
   hf__lmdb_lock_room_open(env->path, &env->lock_room);
   hf__lmdb_doubt_at_open(env);
+  int invalid = 0;
   for (bool dropped = false;;) {
     int rc = mdb_env_create(&env->mdb);
     if (rc) return hf__lmdb_fail(env, rc, "make an environment", err);
@@ -85,6 +94,11 @@ static hf_status open_mdb(hf__lmdb_env *env, hf_error *err) {
     occupy_standard_files(held);
     rc = mdb_env_open(env->mdb, env->path, open_flags(&env->options), 0666);
     leave_standard_files(held);
+    if (rc == MDB_INVALID && ++invalid < INVALID_MAX) { /* not the data file: its headers have been looked at */
+      mdb_env_close(env->mdb);
+      nanosleep(&(struct timespec){0, INVALID_PAUSE_NS}, NULL);
+      continue;
+    }
     if (rc == 0 && !dropped && drop_namesake(env)) {
       dropped = true;
       continue;

@@ -102,22 +102,30 @@ static hf_status walk_alone(struct asker *a, const char *path, hf_error *err) {
   return status;
 }
 
+/* Begins to read, though another process may be growing the file just now.  LMDB's result. */
+static int begin_reading(MDB_env *env, MDB_txn **txn) {
+  int rc = mdb_txn_begin(env, NULL, MDB_RDONLY, txn);
+  if (rc == MDB_READERS_FULL && mdb_reader_check(env, NULL) == 0) rc = mdb_txn_begin(env, NULL, MDB_RDONLY, txn);
+  for (int tries = 0; rc == MDB_MAP_RESIZED && tries < REPAIRS_MAX; tries++) {
+    rc = mdb_env_set_mapsize(env, 0);
+    if (rc == 0) rc = mdb_txn_begin(env, NULL, MDB_RDONLY, txn);
+  }
+  return rc;
+}
+
 /* An environment for reading alone; NULL: LMDB cannot open the store. */
 static MDB_env *open_reader(const char *dir, MDB_txn **txn) {
   MDB_env *env;
   hf_error unused;
-  if (mdb_env_create(&env)) return NULL;
-  mdb_env_set_maxreaders(env, READERS_MAX);
-  if (hf__lmdb_reserve_lock(dir, &unused) == HF_OK && mdb_env_open(env, dir, MDB_RDONLY | MDB_NOTLS, 0666) == 0) {
-    int rc = mdb_txn_begin(env, NULL, MDB_RDONLY, txn);
-    if (rc == MDB_READERS_FULL && mdb_reader_check(env, NULL) == 0) rc = mdb_txn_begin(env, NULL, MDB_RDONLY, txn);
-    for (int tries = 0; rc == MDB_MAP_RESIZED && tries < REPAIRS_MAX; tries++) { /* another process is growing it */
-      rc = mdb_env_set_mapsize(env, 0);
-      if (rc == 0) rc = mdb_txn_begin(env, NULL, MDB_RDONLY, txn);
-    }
-    if (rc == 0) return env;
+  if (hf__lmdb_reserve_lock(dir, &unused)) return NULL;
+  for (int tries = 0; tries < REPAIRS_MAX; tries++) {
+    if (mdb_env_create(&env)) return NULL;
+    mdb_env_set_maxreaders(env, READERS_MAX);
+    int rc = mdb_env_open(env, dir, MDB_RDONLY | MDB_NOTLS, 0666);
+    if (rc == 0 && begin_reading(env, txn) == 0) return env;
+    mdb_env_close(env);
+    if (rc != MDB_INVALID) return NULL; /* else who made the lock file was killed: somebody does it again, see open.c */
   }
-  mdb_env_close(env);
   return NULL;
 }
 
