@@ -5,10 +5,12 @@
  *   stopped reader DIRECTORY limit|grow   in a snapshot, while others write
  *   stopped writer DIRECTORY              in a transaction, with the writer's lock
  *   stopped lock DIRECTORY                with a process lock
+ *   stopped opener DIRECTORY              as the first that opens the store, before LMDB has made its lock file
  *
  * Fails with a sentence, or prints how many stops there were.  This process itself opens nothing: what is done to a
  * store is done in children.  With HOLDFAST_PLANT set, what the stopped one holds is not there: that must be found.
  */
+#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -350,6 +352,50 @@ static void stopped_holder(void) {
   run(get_lock, "who comes after its kill");
 }
 
+/* ---- the first that opens */
+
+/* As far as LMDB comes: the file is there, without content, and its first byte is locked. */
+static void begin_lock_file(void) {
+  char path[2100];
+  snprintf(path, sizeof path, "%s/store/lock.mdb", folder);
+  int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  struct flock first = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
+  if (fd < 0 || (!plant && fcntl(fd, F_SETLK, &first))) die("cannot lock the lock file");
+  snprintf(path, sizeof path, "%s/store/data.mdb", folder);
+  if (open(path, O_RDWR | O_CLOEXEC) < 0) die("cannot open the data file"); /* as who has the store open */
+  raise(SIGSTOP);
+}
+
+static void open_and_read(void) {
+  hf_persist *p = open_store();
+  must_be_first(p);
+  shared->written++;
+  hf_persist_close(p);
+}
+
+static void check_and_read(void) {
+  hf_error err;
+  hf_check_report report = {0};
+  MUST(hf_store_check(base, NULL, NULL, NULL, &report, &err));
+  if (report.damaged || !report.pages) die("a check found %d damaged", (int)report.damaged);
+  shared->written++;
+}
+
+static void stopped_opener(void) {
+  enum { OTHERS = 4 };
+  pid_t others[OTHERS];
+  snprintf(base, sizeof base, "lmdb:%s/store", folder);
+  run(fill, "who fills it");
+  pid_t opener = begin(begin_lock_file);
+  wait_until_stopped(opener, "the opener");
+  for (int i = 0; i < OTHERS; i++) others[i] = begin(i % 2 ? check_and_read : open_and_read);
+  pause_ms(2 * A_WHILE_MS);
+  if (plant) wait_for(&shared->written, "who is not kept waiting");
+  if (shared->written) die("others did not wait for who opens the store first");
+  kill_stopped(opener);
+  for (int i = 0; i < OTHERS; i++) end_well(others[i], "who waited for the opener");
+}
+
 int main(int argc, char **argv) {
   if (argc < 3) return fprintf(stderr, "usage: see the head of stopped.c\n"), 2;
   shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -361,6 +407,7 @@ int main(int argc, char **argv) {
   if (strcmp(argv[1], "writer") == 0)
     for (int killed = 0; killed < 2; killed++) stopped_writer(killed);
   if (strcmp(argv[1], "lock") == 0) stopped_holder();
+  if (strcmp(argv[1], "opener") == 0) stopped_opener();
   printf("%d\n", stops);
   return 0;
 }

@@ -8,6 +8,7 @@
 # Promise lmdb-stopped-reader: lmdb | a process stops in a snapshot | it finds its snapshot when it goes on; the file keeps maxsize, and `full` names the process; after its kill its room is given back
 # Promise lmdb-stopped-writer: lmdb | a process stops in a transaction | others read at once; who writes waits until it goes on or is killed, and then goes on
 # Promise lmdb-stopped-creator: lmdb | a process stops while it makes a store, at any operation | others make the store and use it, and so does the stopped one when it goes on
+# Promise lmdb-stopped-opener: lmdb | the first process that opens a store stops before the lock file is made, and is killed | others wait, and then open it
 # Promise lock-stopped-holder: process locks | the holder stops | nobody else gets the lock before the holder is killed
 # shellcheck source=tests/fault/lib.sh
 . "$HOLDFAST_SOURCE/tests/fault/lib.sh"
@@ -32,6 +33,7 @@ part() {
 part lmdb-stopped-reader "reader limit" "reader grow"
 part lmdb-stopped-writer writer
 part lock-stopped-holder lock
+part lmdb-stopped-opener opener
 
 # ---- while a store is made: before each operation of it the process stands still, and another one does all its work
 
