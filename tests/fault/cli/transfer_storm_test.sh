@@ -57,14 +57,14 @@ run_and_kill() {
 
 # The same until it ends by itself; after each kill `check` looks.
 until_done() {
-  local promise=$1 check=$2 attempt=0
+  local promise=$1 check=$2 attempt=0 longest=30
   while :; do
-    attempt=$((attempt + 1))
-    run_and_kill $((20 + attempt * 15)) "${@:3}"
+    attempt=$((attempt + 1)) longest=$((longest * 5 / 4 + 1))
+    run_and_kill "$longest" "${@:3}"
     [ "$status" = 137 ] || break
     kills[$promise]=$((${kills[$promise]:-0} + 1))
     "$check"
-    [ "$attempt" -lt 200 ] || wrong "${*:3} never ended"
+    [ "$attempt" -lt 40 ] || wrong "${*:3} never ended"
   done
   [ "$status" = 0 ] || wrong "${*:3}: status $status: $(cat "$work/errors")"
 }

@@ -31,7 +31,7 @@
 
 #include "holdfast/holdfast.h"
 
-enum { WRITERS = 2, CHILD_LIFE_S = 30, LIFE_S = 900 };
+enum { WRITERS = 2, CHILD_LIFE_S = 100, LIFE_S = 900 };
 
 static char base[2200], lock_file[2200], process_lock[2200];
 static bool children_run_lua; /* else a thread does */
@@ -93,7 +93,7 @@ static void *write_on(void *arg) {
     if (txn) MUST(hf_txn_commit(txn, &err));
     atomic_store(&written[number], i);
     atomic_fetch_add(&commits, 1);
-    if (i % 4 == 0) pause_us(50); /* LMDB's lock is not fair: the children want to write as well */
+    pause_us(100); /* LMDB's lock is not fair: the children want to write as well */
   }
   hf_persist_close(p);
   return NULL;

@@ -330,8 +330,13 @@ static void *take_often(void *path) {
     hf_lock *lock;
     hf_status status = hf_lock_acquire(path, "a thread", i % 2 ? 20000 : 0, &lock, &err);
     if (status == HF_BUSY && i % 2 == 0) continue;
-    if (status || atomic_fetch_add(&inside, 1) != 0) {
-      fprintf(stderr, "%s\n", status ? err.message : "two holders");
+    if (status) {
+      fprintf(stderr, "%s\n", err.message);
+      atomic_fetch_add(&refused, 1);
+      continue;
+    }
+    if (atomic_fetch_add(&inside, 1) != 0) {
+      fprintf(stderr, "two holders\n");
       atomic_fetch_add(&refused, 1);
     }
     atomic_fetch_add(&taken, 1);
