@@ -111,6 +111,7 @@ static void *read_on(void *arg) {
     do MUST(hf_iter_next(iter, &entry, &err));
     while (entry);
     hf_iter_close(iter);
+    pause_us(300);
   }
   hf_persist_close(p);
   return NULL;
@@ -134,6 +135,7 @@ static void *come_and_go(void *arg) {
     hf_persist_close(p);
     MUST(hf_lock_acquire(path, "who comes and goes", 0, &lock, &err));
     hf_lock_release(lock);
+    pause_us(300);
     if (children_run_lua || i % 8) continue;
     MUST(hf_runtime_open(&runtime, &err));
     MUST(hf_runtime_run_text(runtime, hf_text("require('holdfast').PersistBase('a', 'memory:fork')"), "=fork", &err));
