@@ -65,8 +65,13 @@ static bool append(char *text, size_t capacity, const char *more, size_t size) {
   return true;
 }
 
+static hf_status fail_here(hf_error *err) {
+  return hf__fail(err, errno == ENOMEM ? HF_NO_MEMORY : HF_IO, "cannot find the working directory: %s",
+                  strerror(errno));
+}
+
 /* An absolute path without symbolic links, "." and "..", as far as it exists; the rest of it without the latter. */
-static bool resolve_path(const char *path, char *out, size_t capacity) {
+static hf_status resolve_path(const char *path, char *out, size_t capacity, hf_error *err) {
   *out = '\0';
   while (*(path += strspn(path, "/"))) {
     size_t size = strcspn(path, "/");
@@ -74,16 +79,18 @@ static bool resolve_path(const char *path, char *out, size_t capacity) {
       char *last = strrchr(out, '/');
       if (last) *last = '\0';
     } else if (size != 1 || *path != '.') {
-      if (!append(out, capacity, "/", 1) || !append(out, capacity, path, size)) return false;
+      if (!append(out, capacity, "/", 1) || !append(out, capacity, path, size)) return fail_long(err);
       char *real = realpath(out, NULL);
+      if (!real && (errno == ENOMEM || errno == EIO)) /* a link that was not seen would make another place of it */
+        return hf__fail(err, errno == ENOMEM ? HF_NO_MEMORY : HF_IO, "cannot look at %s: %s", out, strerror(errno));
       if (real) *out = '\0';
       bool fits = !real || strcmp(real, "/") == 0 || append(out, capacity, real, strlen(real));
       free(real);
-      if (!fits) return false;
+      if (!fits) return fail_long(err);
     }
     path += size;
   }
-  return *out || append(out, capacity, "/", 1);
+  return *out || append(out, capacity, "/", 1) ? HF_OK : fail_long(err);
 }
 
 /* What tells the store of a URL from others. */
@@ -110,10 +117,12 @@ static hf_status find_place(const char *base, const hf_options *options, const c
   hf__url url;
   char *identity = NULL;
   hf_status status = HF_OK;
-  bool is_url = hf__url_parse(base, options, &url, NULL) == HF_OK; /* what a class has need not be one */
+  hf_status parsed = hf__url_parse(base, options, &url, err);
+  bool is_url = parsed == HF_OK; /* what a class has need not be one */
+  if (parsed == HF_NO_MEMORY) return parsed;
   if (is_url && hf__url_backend(&url)->is_path && *url.at.path) {
     status = hf__url_resolve(&url, directory, err);
-    if (status == HF_OK && !resolve_path(url.at.path, out->directory, sizeof out->directory)) status = fail_long(err);
+    if (status == HF_OK) status = resolve_path(url.at.path, out->directory, sizeof out->directory, err);
     if (status == HF_OK) status = check_exists(&url.options, out->directory, err);
     if (status == HF_OK) memcpy(out->identity, out->directory, sizeof out->identity);
   } else {
@@ -129,12 +138,15 @@ static hf_status find_place(const char *base, const hf_options *options, const c
 }
 
 /* Whether the URL stands for an instance of a class, of which only the handle knows where it is. */
-static bool needs_handle(const hf__adapter *a) {
+static hf_status needs_handle(const hf__adapter *a, bool *needs, hf_error *err) {
   hf__url url;
-  if (a->source.open || hf__url_parse(a->base, NULL, &url, NULL) != HF_OK) return false;
-  bool needs = hf__url_backend(&url)->handle_open != NULL;
+  *needs = false;
+  if (a->source.open) return HF_OK;
+  hf_status status = hf__url_parse(a->base, NULL, &url, err);
+  if (status) return status == HF_NO_MEMORY ? status : HF_OK;
+  *needs = hf__url_backend(&url)->handle_open != NULL;
   hf__url_free(&url);
-  return needs;
+  return HF_OK;
 }
 
 hf_status hf__adapter_place_of(const hf_persist *p, hf_adapter_place *out, hf_error *err) {
@@ -143,7 +155,7 @@ hf_status hf__adapter_place_of(const hf_persist *p, hf_adapter_place *out, hf_er
   *out = (hf_adapter_place){.directory = ""};
   while (p->wrapped) p = p->wrapped;
   char *here = p->directory ? NULL : getcwd(NULL, 0);
-  if (!p->directory && !here) return hf__fail(err, HF_IO, "cannot find the working directory: %s", strerror(errno));
+  if (!p->directory && !here) return fail_here(err);
   const char *base = p->base && *p->base ? p->base : p->url;
   hf_status status = find_place(base, &p->options, p->directory ? p->directory : here, out, err);
   free(here);
@@ -156,14 +168,15 @@ hf_status hf_adapter_find_place(hf_adapters *set, const char *name, hf_adapter_p
   *out = (hf_adapter_place){.directory = ""};
   hf__adapter *a = hf__adapter_find(set, name, err);
   if (!a) return HF_INVALID_ARGUMENT;
-  bool by_handle = needs_handle(a);
-  hf_status status = by_handle ? hf__adapter_make(a, err) : HF_OK;
+  bool by_handle;
+  hf_status status = needs_handle(a, &by_handle, err);
+  if (status == HF_OK && by_handle) status = hf__adapter_make(a, err);
   if (status) return status;
   if (!a->directory) a->directory = getcwd(NULL, 0);
   if (!a->directory) {
-    hf__fail(err, HF_IO, "cannot find the working directory: %s", strerror(errno));
+    fail_here(err);
     hf__adapter_blame(a, err);
-    return HF_IO;
+    return err->status;
   }
   const hf_persist *p = a->persist;
   while (p && p->wrapped) p = p->wrapped;

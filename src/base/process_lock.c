@@ -113,13 +113,14 @@ static void read_holder(int fd, char holder[HOLDER_MAX]) {
   if (end) copy_shown(holder, HOLDER_MAX, text + MARK, (size_t)(end - text - MARK));
 }
 
-/* Whether the content may be replaced: it is ours, or none, or what a power cut makes of it. */
-static bool is_lock_file(int fd) {
+/* Whether the content may be replaced: it is ours, or none, or what a power cut makes of it.  0, or an errno. */
+static int is_lock_file(int fd, bool *is) {
   static const char zeros[MARK];
   char begin[MARK];
   ssize_t size = pread(fd, begin, sizeof begin, 0);
-  return size == 0 || (size > 0 && memcmp(begin, zeros, (size_t)size) == 0) ||
-         (size == MARK && memcmp(begin, mark, MARK) == 0);
+  if (size < 0) return errno;
+  *is = size == 0 || memcmp(begin, zeros, (size_t)size) == 0 || (size == MARK && memcmp(begin, mark, MARK) == 0);
+  return 0;
 }
 
 /* ---- failing */
@@ -176,8 +177,10 @@ static hf_status open_file(const char *path, int *fd, hf_error *err) {
     int number = make_parents(path);
     if (number) return fail_errno(number, "make the folder of", path, err);
   }
-  if (fstat(*fd, &st) == 0 && S_ISREG(st.st_mode)) return HF_OK;
+  int number = fstat(*fd, &st) ? errno : 0;
+  if (!number && S_ISREG(st.st_mode)) return HF_OK;
   close(*fd);
+  if (number) return fail_errno(number, "look at", path, err);
   return hf__fail(err, HF_INVALID_ARGUMENT, "%s is no file: a lock needs a path at which it can make one", path);
 }
 
@@ -200,11 +203,25 @@ static int lock_file(int fd) {
   return number;
 }
 
-/* Whether the path names this open file. */
-static bool is_at(const char *path, int fd) {
+/* Whether the path names this open file.  0, or an errno. */
+static int is_at(const char *path, int fd, bool *is) {
   struct stat here, there;
-  return fstat(fd, &here) == 0 && lstat(path, &there) == 0 && here.st_dev == there.st_dev &&
-         here.st_ino == there.st_ino;
+  *is = false;
+  if (fstat(fd, &here)) return errno;
+  if (lstat(path, &there)) return errno == ENOENT || errno == ENOTDIR ? 0 : errno;
+  *is = here.st_dev == there.st_dev && here.st_ino == there.st_ino;
+  return 0;
+}
+
+/* Whether the file, which is locked, is the lock: HF_OK; HF_NOT_FOUND: it is at the path no longer. */
+static hf_status check_file(const char *path, int fd, hf_error *err) {
+  bool there, ours = false;
+  int number = is_at(path, fd, &there);
+  if (!number && there) number = is_lock_file(fd, &ours);
+  if (number) return fail_errno(number, "look at", path, err);
+  if (!there) return HF_NOT_FOUND;
+  if (ours) return HF_OK;
+  return hf__fail(err, HF_INVALID_ARGUMENT, "%s is a file of something else: a lock needs a path of its own", path);
 }
 
 /* One attempt, under `mutex`.  HF_BUSY leaves the error alone. */
@@ -215,17 +232,14 @@ static hf_status try_acquire(hf_lock *l, char holder[HOLDER_MAX], hf_error *err)
     hf_status status = open_file(l->path, &fd, err);
     if (status) return status;
     int number = lock_file(fd);
-    if (number == 0 && is_at(l->path, fd)) {
-      if (is_lock_file(fd)) {
-        l->fd = fd;
-        return HF_OK;
-      }
-      close(fd);
-      return hf__fail(err, HF_INVALID_ARGUMENT, "%s is a file of something else: a lock needs a path of its own",
-                      l->path);
+    if (number == 0) status = check_file(l->path, fd, err);
+    if (number == 0 && status == HF_OK) {
+      l->fd = fd;
+      return HF_OK;
     }
     if (number == EWOULDBLOCK) read_holder(fd, holder);
     close(fd);
+    if (status && status != HF_NOT_FOUND) return status;
     if (number) return number == EWOULDBLOCK ? HF_BUSY : fail_lock(number, l->path, err);
   }
   return HF_BUSY;
@@ -299,7 +313,8 @@ void hf_lock_release(hf_lock *lock) {
     hf_lock **link = &locks;
     while (*link != lock) link = &(*link)->next;
     *link = lock->next;
-    if (is_at(lock->path, lock->fd)) unlink(lock->path);
+    bool there;
+    if (is_at(lock->path, lock->fd, &there) == 0 && there) unlink(lock->path);
     close(lock->fd);
   }
   pthread_mutex_unlock(&mutex);
@@ -311,11 +326,15 @@ hf_status hf_lock_check(hf_lock *lock, hf_error *err) {
   hf_error own;
   if (!err) err = &own;
   hf_status status = HF_OK;
+  bool there = false;
   pthread_mutex_lock(&mutex);
-  if (lock->fd < 0) {
+  int number = lock->fd < 0 ? 0 : is_at(lock->path, lock->fd, &there);
+  if (number) {
+    status = fail_errno(number, "look at", lock->path, err);
+  } else if (lock->fd < 0) {
     status =
         hf__fail(err, HF_CLOSED, "the lock of %s stays with the process that acquired it, before fork()", lock->path);
-  } else if (is_at(lock->path, lock->fd)) {
+  } else if (there) {
     futimens(lock->fd, NULL); /* a folder that is cleaned of old files keeps it */
   } else {
     int before = lock->fd;
@@ -338,10 +357,11 @@ static int open_to_look(const char *path, int *fd) {
   struct stat st;
   *fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK);
   if (*fd < 0) return errno == ENOENT || errno == ENOTDIR || errno == ELOOP || errno == ENXIO ? 0 : errno;
-  if (fstat(*fd, &st) == 0 && S_ISREG(st.st_mode)) return 0;
+  int number = fstat(*fd, &st) ? errno : 0;
+  if (!number && S_ISREG(st.st_mode)) return 0;
   close(*fd);
   *fd = -1;
-  return 0;
+  return number;
 }
 
 /* Under `mutex`. */
@@ -350,10 +370,12 @@ static hf_status look(const char *path, bool *held, char holder[HOLDER_MAX], hf_
     int fd, number = open_to_look(path, &fd);
     if (number) return fail_errno(number, "look at", path, err);
     if (fd < 0) return HF_OK;
+    bool still_there;
     number = try_lock(fd, LOCK_SH);
-    bool still_there = is_at(path, fd);
+    int unseen = is_at(path, fd, &still_there);
     if (number == EWOULDBLOCK) read_holder(fd, holder);
     close(fd);
+    if (unseen) return fail_errno(unseen, "look at", path, err);
     if (number && number != EWOULDBLOCK) return fail_lock(number, path, err);
     *held = number == EWOULDBLOCK && still_there;
     if (number == 0 || still_there) return HF_OK;

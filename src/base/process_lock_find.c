@@ -68,7 +68,8 @@ static void search_folder(struct search *s, const char *folder, int depth) {
     if (fd >= 0) close(fd);
     return;
   }
-  for (const struct dirent *entry; (entry = readdir(dir));) {
+  const struct dirent *entry;
+  while ((errno = 0, entry = readdir(dir))) {
     char *path;
     if (*entry->d_name == '.') continue;
     if (asprintf(&path, "%s/%s", folder, entry->d_name) < 0) {
@@ -81,6 +82,7 @@ static void search_folder(struct search *s, const char *folder, int depth) {
       search_folder(s, path, depth + 1); /* what is not a folder is passed over there */
     free(path);
   }
+  if (!entry && errno) note_errno(s, errno, folder); /* who holds locks there may have been missed */
   closedir(dir);
 }
 

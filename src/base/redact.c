@@ -152,7 +152,8 @@ static void add_parameter(span name, span value, int depth, found *out) {
     return;
   }
   char *inner = depth ? decoded(value) : NULL;
-  if (inner && has_secrets(inner, depth - 1)) add(out, value, true);
+  bool unread = depth && !inner; /* out of memory: then it counts as one */
+  if (unread || (inner && has_secrets(inner, depth - 1))) add(out, value, !unread);
   free(inner);
 }
 
@@ -298,7 +299,7 @@ static void redact_field(char *field, size_t capacity, const char *url) {
 }
 
 void hf__error_redact(hf_error *err, const char *url) {
-  if (!err || !url) return;
+  if (!err || !url || !hf__url_has_secret(url)) return;
   redact_field(err->message, sizeof err->message, url);
   redact_field(err->cause, sizeof err->cause, url);
 }

@@ -7,6 +7,7 @@
 #include "core/persist.h"
 #include "base/redact.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -79,7 +80,11 @@ hf_status hf_persist_open(hf_slice entity_name, const char *base, const hf_optio
   if (p && (p->base = strdup(base)) && set_url(p, base)) {
     p->options = url.options;
     p->backend = backend;
-    if (p->backend->is_path) p->directory = getcwd(NULL, 0);
+    if (p->backend->is_path && !(p->directory = getcwd(NULL, 0)) && errno == ENOMEM) {
+      free_handle(p);
+      p = NULL;
+      status = hf__no_memory(err); /* and not: wherever the program is when it is opened */
+    }
     *out = p;
   } else {
     status = hf__no_memory(err);

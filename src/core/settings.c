@@ -117,6 +117,7 @@ size_t hf__setting_index(const hf_setting *setting) {
 
 hf_status hf__setting_parse(const hf_setting *setting, const char *text, hf_buffer *json, hf_error *err) {
   json->size = 0;
+  if (!hf_buffer_reserve(json, HF__JSON_QUOTED_MAX((size_t)NOTE_MAX))) return hf__no_memory(err); /* room for any */
   if (rows[hf__setting_index(setting)].parse(text, json)) return HF_OK;
   return hf__fail(err, HF_INVALID_ARGUMENT, "the setting %s must be %s, not '%.100s'", setting->name, setting->values,
                   text);
