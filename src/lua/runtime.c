@@ -176,7 +176,7 @@ static int call(lua_State *L) {
   if (lua_isnil(L, -1)) hfL_json_push_null(L);
   if (hfL_json_encode(L, -1, codec, &json, &err)) hfL_raise(L, &err);
   r->result->size = 0;
-  if (!hf_buffer_add(r->result, json.data, json.size)) return luaL_error(L, "not enough memory");
+  if (!hf_buffer_add(r->result, json.data, json.size)) return hfL_no_memory(L);
   return 0;
 }
 

@@ -38,7 +38,7 @@ static hf_page *push_page(lua_State *L) {
   hfL_push_type(L, PAGE_TYPE, page_gc);
   lua_setmetatable(L, -2);
   box->page = hf_page_new();
-  if (!box->page) luaL_error(L, "not enough memory");
+  if (!box->page) hfL_no_memory(L);
   return box->page;
 }
 
@@ -173,7 +173,7 @@ static int lhf_write_many(lua_State *L) {
       snprintf(err.message + used, sizeof err.message - used, " (of the entity with id %.*s)", (int)id.size, id.data);
       hfL_raise_for(L, p, id, &err);
     }
-    if (!writes_add(w, id, json)) luaL_error(L, "not enough memory"); /* the codec's buffer is done with */
+    if (!writes_add(w, id, json)) hfL_no_memory(L); /* the codec's buffer is done with */
     if (id.data == number) check_unique(L, id);
   }
   writes_settle(w);
@@ -201,7 +201,7 @@ static int lhf_write_texts(lua_State *L) {
     hf_slice id = hfL_check_id(L, -2, "writeTexts: each id", number);
     if (lua_type(L, -1) != LUA_TSTRING) hfL_misuse(L, "writeTexts: each text must be a string");
     json.data = lua_tolstring(L, -1, &json.size);
-    if (!writes_add(w, id, json)) luaL_error(L, "not enough memory");
+    if (!writes_add(w, id, json)) hfL_no_memory(L);
   }
   writes_settle(w);
   if (hf_persist_write_many(p, w->items, w->count, &err)) hfL_raise(L, &err);

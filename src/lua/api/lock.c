@@ -118,7 +118,7 @@ static hf_page *push_page(lua_State *L) {
   lua_setfield(L, -2, "__gc");
   lua_setmetatable(L, -2);
   *page = hf_page_new();
-  if (!*page) luaL_error(L, "not enough memory");
+  if (!*page) hfL_no_memory(L);
   return *page;
 }
 

@@ -123,7 +123,7 @@ static int lhf_attach(lua_State *L) {
     hfL_misuse(L, "the base is %zu bytes long: at most %d are allowed", strlen(base), HFL_BASE_MAX);
   hf_persist **handle = hfL_push_handle(L, hfL_forgo_close);
   hfL_instance *e = hfL_instance_new(state, class_name, name);
-  if (!e) return luaL_error(L, "not enough memory");
+  if (!e) return hfL_no_memory(L);
   e->methods = check_methods(L); /* the spec is a plain table of our own: nothing is raised */
   e->capabilities = check_capabilities(L);
   e->ranges = spec_flag(L, "ranges");

@@ -11,6 +11,7 @@
 #include "lua/script/value.h"
 #include "lua/script/wrapped.h"
 #include "lua/state/arguments.h"
+#include "lua/state/error.h"
 
 struct keys_call {
   hfL_call call;
@@ -80,7 +81,7 @@ static int stat_body(lua_State *L) {
   if (!lua_istable(L, -1)) hfL_blame(L, &c->call, "must return a table, not a %s", luaL_typename(L, -1));
   hf_slice json = hfL_method_json(L, &c->call, "returned");
   c->json->size = 0;
-  if (!hf_buffer_add(c->json, json.data, json.size)) return luaL_error(L, "not enough memory");
+  if (!hf_buffer_add(c->json, json.data, json.size)) return hfL_no_memory(L);
   return 0;
 }
 

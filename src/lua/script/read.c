@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "lua/script/value.h"
 #include "lua/script/wrapped.h"
+#include "lua/state/error.h"
 
 struct key_call {
   hfL_call call;
@@ -35,7 +36,7 @@ static void take_json(lua_State *L, const struct key_call *c) {
         (int)c->key->id.size, c->key->id.data);
   hf_slice json = hfL_method_json(L, &c->call, "returned");
   c->json->size = 0;
-  if (!hf_buffer_add(c->json, json.data, json.size)) luaL_error(L, "not enough memory");
+  if (!hf_buffer_add(c->json, json.data, json.size)) hfL_no_memory(L);
 }
 
 static int get_body(lua_State *L) {
@@ -111,7 +112,7 @@ static int get_many_body(lua_State *L) {
     hf_slice json = {NULL, 0};
     if (!lua_isnil(L, -1)) json = hfL_method_json(L, &c->call, "returned");
     hf_entry *entry = hf_page_add(c->page, c->keys[i].id, json.data, json.size);
-    if (!entry) return luaL_error(L, "not enough memory");
+    if (!entry) return hfL_no_memory(L);
     entry->status = json.data ? HF_OK : HF_NOT_FOUND;
     lua_pop(L, 1);
   }

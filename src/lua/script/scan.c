@@ -25,6 +25,7 @@
 #include "lua/script/read.h"
 #include "lua/script/steps.h"
 #include "lua/script/value.h"
+#include "lua/state/error.h"
 
 /* ---- pulling ids */
 
@@ -147,7 +148,7 @@ static void pull_ids(lua_State *L, struct pull *p, bool reverse, size_t wanted) 
     }
     hf_entry *entry = hf_page_add(c->ids, id, json.data, json.size);
     if (!entry) {
-      luaL_error(L, "not enough memory");
+      hfL_no_memory(L);
       return;
     }
     entry->info = info;

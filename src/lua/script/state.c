@@ -186,7 +186,7 @@ hfL_state *hfL_state_of(lua_State *L, hfL_context *cx) {
   lua_setmetatable(L, -2);
   state = calloc(1, sizeof *state);
   if (!state) {
-    luaL_error(L, "not enough memory");
+    hfL_no_memory(L);
     return NULL;
   }
   state->refs = 1;

@@ -280,7 +280,7 @@ static int names_body(lua_State *L) {
     name.data = luaL_checklstring(L, -1, &name.size);
     hf_error err;
     if (hf__entity_name_check(name, &err)) hfL_raise(L, &err);
-    if (!hf_page_add(c->page, name, NULL, 0)) return luaL_error(L, "not enough memory");
+    if (!hf_page_add(c->page, name, NULL, 0)) return hfL_no_memory(L);
     lua_pop(L, 1);
   }
 }
@@ -325,7 +325,7 @@ static int stat_body(lua_State *L) {
   hf_error err;
   if (!lua_istable(L, -1)) hfL_misuse(L, "storeStat must return a table, not a %s", luaL_typename(L, -1));
   if (hfL_json_encode(L, -1, hfL_codec_of(L), &json, &err)) hfL_raise(L, &err);
-  if (!hf_buffer_add(c->json, json.data, json.size)) return luaL_error(L, "not enough memory");
+  if (!hf_buffer_add(c->json, json.data, json.size)) return hfL_no_memory(L);
   return 0;
 }
 

@@ -12,8 +12,10 @@
 
 #include "base/error.h"
 #include "base/redact.h"
+#include "lua/state/register.h"
 
 #define ERROR_TYPE "holdfast.error"
+#define TEXT_TYPE "holdfast.text"
 
 /* The address is the key of a table in the registry, with what must be there when no memory is left: an error for each
  * status, which has its number, and functions that need not be made then. */
@@ -159,6 +161,12 @@ int hfL_throw(lua_State *L) {
 int hfL_raise(lua_State *L, const hf_error *err) {
   hfL_push_error(L, err);
   hfL_throw(L);
+}
+
+int hfL_no_memory(lua_State *L) {
+  hf_error err;
+  hf_error_no_memory(&err);
+  hfL_raise(L, &err);
 }
 
 int hfL_misuse(lua_State *L, const char *fmt, ...) {
@@ -371,12 +379,22 @@ static int lhf_to_error(lua_State *L) {
   return 1;
 }
 
+static int text_gc(lua_State *L) {
+  char **text = lua_touserdata(L, 1);
+  free(*text);
+  *text = NULL;
+  return 0;
+}
+
 /* redact(text [, url]) -> text without the secrets of the URL; without one the text is a URL itself */
 static int lhf_redact(lua_State *L) {
   const char *text = luaL_checkstring(L, 1), *url = luaL_optstring(L, 2, text);
-  char *shown = strcmp(text, url) == 0 ? hf__url_redact(url) : hf__text_redact(text, url);
-  lua_pushstring(L, shown ? shown : "***");
-  free(shown);
+  char **shown = lua_newuserdata(L, sizeof *shown);
+  *shown = NULL;
+  hfL_push_type(L, TEXT_TYPE, text_gc);
+  lua_setmetatable(L, -2);
+  *shown = strcmp(text, url) == 0 ? hf__url_redact(url) : hf__text_redact(text, url);
+  lua_pushstring(L, *shown ? *shown : "***");
   return 1;
 }
 

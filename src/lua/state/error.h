@@ -29,6 +29,9 @@ int hfL_throw(lua_State *L) __attribute__((noreturn));
 /* Pushes the error as an object and raises it.  Release everything first. */
 int hfL_raise(lua_State *L, const hf_error *err) __attribute__((noreturn));
 
+/* Raises HF_NO_MEMORY: C has no memory left, where Lua would say so itself of its own. */
+int hfL_no_memory(lua_State *L) __attribute__((noreturn));
+
 /* Raises HF_INVALID_ARGUMENT with a message. */
 int hfL_misuse(lua_State *L, const char *fmt, ...) HF_PRINTF(2, 3) __attribute__((noreturn));
 

@@ -139,7 +139,8 @@ function M.complain(err, asJson)
   if ok then
     io.stderr:write(said, "\n")
   else
-    io.stderr:write((asJson and LAST_OBJECTS or LAST_WORDS)[said == NO_MEMORY])
+    local lacksMemory = said == NO_MEMORY or core.isError(said, "no_memory") -- Lua's, or C's below it
+    io.stderr:write((asJson and LAST_OBJECTS or LAST_WORDS)[lacksMemory])
   end
 end
 
