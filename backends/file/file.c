@@ -131,7 +131,8 @@ static hf_status put(void *store, void *txn, void *collection, const hf_put *put
   if (status) return status;
   info->updated_at = hf_now_ms();
   /* Also where the folder of quarantine is missing, which is nearly always so, this is one failing call. */
-  if (access(((hf__file_collection *)collection)->quarantine, F_OK)) return HF_OK;
+  if (access(((hf__file_collection *)collection)->quarantine, F_OK) && (errno == ENOENT || errno == ENOTDIR))
+    return HF_OK;
   return hf__file_fail_late(hf__file_quarantine_settle(collection, put->key.id, &settled, err), err);
 }
 
@@ -222,7 +223,11 @@ static hf_status add_document(struct page *p, hf_slice id, hf_error *err) {
   hf_slice text = {NULL, 0};
   hf_status status = HF_OK;
   if (!p->scan->keys_only || p->old) status = hf__file_document_path(p->collection, id, path, err);
-  if (p->scan->keys_only && p->old && status == HF_OK && access(path, F_OK)) return HF_NOT_FOUND;
+  if (p->scan->keys_only && p->old && status == HF_OK && access(path, F_OK)) {
+    if (errno == ENOENT || errno == ENOTDIR) return HF_NOT_FOUND;
+    status = hf__file_fail(errno, "look for", path, err);
+  }
+  if (status && p->scan->keys_only) return status;
   if (!p->scan->keys_only) {
     if (status == HF_OK) status = hf__file_document_read_whole(path, p->scan->report_corrupt, &p->json, &found, err);
     text = (hf_slice){p->json.data, p->json.size};
@@ -289,7 +294,8 @@ static hf_status each_name(const char *path, char name[HF_ID_MAX], size_t name_s
   DIR *dir = opendir(path);
   if (!dir) return errno == ENOENT ? HF_OK : hf__file_fail(errno, "list", path, err);
   hf_status status = HF_OK;
-  for (const struct dirent *d; status == HF_OK && (d = readdir(dir));) {
+  const struct dirent *d = NULL;
+  while (status == HF_OK && (errno = 0, d = readdir(dir))) {
     char below[FILE_PATH_MAX], expected[FILE_RELATIVE_MAX];
     unsigned char order[HF_ORDER_KEY_MAX];
     struct stat st;
@@ -297,7 +303,12 @@ static hf_status each_name(const char *path, char name[HF_ID_MAX], size_t name_s
     bool continued;
     if (d->d_name[0] == '.' || !hf__file_decode_part(d->d_name, strlen(d->d_name), name, &size, &continued)) continue;
     int length = snprintf(below, sizeof below, "%s/%s", path, d->d_name);
-    if (length >= FILE_PATH_MAX || stat(below, &st) || !S_ISDIR(st.st_mode)) continue;
+    if (length >= FILE_PATH_MAX) continue;
+    if (stat(below, &st)) {
+      if (errno != ENOENT && errno != ELOOP) status = hf__file_fail(errno, "look at", below, err);
+      continue;
+    }
+    if (!S_ISDIR(st.st_mode)) continue;
     if (continued) {
       status = each_name(below, name, size, fn, arg, err);
       continue;
@@ -308,6 +319,7 @@ static hf_status each_name(const char *path, char name[HF_ID_MAX], size_t name_s
     size_t known = strlen(below);
     if (known > expected_size && strcmp(below + known - expected_size, expected) == 0) status = fn(arg, found, err);
   }
+  if (status == HF_OK && errno) status = hf__file_fail(errno, "list", path, err);
   closedir(dir);
   return status;
 }

@@ -29,14 +29,17 @@ struct visit {
   size_t id_size;
 };
 
-/* Whether the entry is a folder or file; links to files count as files, links to folders as nothing. */
-static bool is_kind(int folder, const struct dirent *d, mode_t kind) {
+/* What the entry is, S_IFDIR or S_IFREG; links to files count as files, links to folders as nothing: 0.  0, or an
+ * errno. */
+static int look_at(int folder, const struct dirent *d, mode_t *kind) {
   struct stat st;
-  if (d->d_type == DT_DIR) return kind == S_IFDIR;
-  if (d->d_type == DT_REG) return kind == S_IFREG;
-  if (d->d_type != DT_UNKNOWN && d->d_type != DT_LNK) return false;
-  int flags = kind == S_IFDIR ? AT_SYMLINK_NOFOLLOW : 0;
-  return fstatat(folder, d->d_name, &st, flags) == 0 && (st.st_mode & S_IFMT) == kind;
+  *kind = d->d_type == DT_DIR ? S_IFDIR : d->d_type == DT_REG ? S_IFREG : 0;
+  if (d->d_type != DT_UNKNOWN && d->d_type != DT_LNK) return 0;
+  if (fstatat(folder, d->d_name, &st, 0)) return errno == ENOENT || errno == ELOOP ? 0 : errno;
+  bool is_file = S_ISREG(st.st_mode);
+  if (!is_file && fstatat(folder, d->d_name, &st, AT_SYMLINK_NOFOLLOW)) return errno == ENOENT ? 0 : errno;
+  *kind = is_file ? S_IFREG : S_ISDIR(st.st_mode) ? S_IFDIR : 0;
+  return 0;
 }
 
 /* Whether this relative path is the one that the id has: other files that decode to it are not ours. */
@@ -106,9 +109,11 @@ static int visit_folder(struct visit *v, int fd, int depth) {
   for (const struct dirent *d; number == 0 && (errno = 0, d = readdir(dir));) {
     size_t size = strlen(d->d_name);
     if (d->d_name[0] == '.') continue; /* ., .., temporary files of others */
-    if (is_kind(dirfd(dir), d, S_IFDIR))
+    mode_t kind;
+    number = look_at(dirfd(dir), d, &kind);
+    if (number == 0 && kind == S_IFDIR)
       number = enter_folder(v, dirfd(dir), d->d_name, size, depth);
-    else if (is_kind(dirfd(dir), d, S_IFREG))
+    else if (number == 0 && kind == S_IFREG)
       number = visit_file(v, dirfd(dir), d->d_name, size);
   }
   if (number == 0) number = errno;

@@ -44,9 +44,13 @@ static hf_status read_report(const hf__file_collection *e, hf_slice id, struct r
   if (status) return status;
   int fd = open(path, O_RDONLY | O_CLOEXEC);
   if (fd < 0) return errno == ENOENT || errno == ENOTDIR ? HF_NOT_FOUND : hf__file_fail(errno, "open", path, err);
-  ssize_t size = read(fd, text, sizeof text - 1);
+  ssize_t size = 0, more;
+  while ((more = read(fd, text + size, sizeof text - 1 - (size_t)size)) > 0 || (more < 0 && errno == EINTR))
+    if (more > 0) size += more;
+  if (more < 0) status = hf__file_fail(errno, "read", path, err); /* what it says decides whether the document heals */
   close(fd);
-  text[size > 0 ? size : 0] = '\0';
+  if (status) return status;
+  text[size] = '\0';
   static const char mark[] = "\"quarantinedAt\":";
   const char *when = strstr(text, mark);
   out->at = when ? strtoll(when + sizeof mark - 1, NULL, 10) : 0;
