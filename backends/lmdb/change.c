@@ -342,7 +342,10 @@ static hf_status do_quarantine(struct work *w, void *what, hf_error *err) {
 hf_status hf__lmdb_quarantine(void *store, void *collection, const hf_key *key, const char *problem, hf_error *err) {
   struct doubt d = {key, problem};
   hf_status status = change(store, NULL, collection, do_quarantine, &d, true, err);
-  return status == HF_BUSY ? HF_IO : status; /* it is unreadable whatever keeps us from moving it */
+  if (status != HF_BUSY) return status;
+  err->status = HF_IO; /* it is unreadable whatever keeps us from moving it */
+  err->retryable = false;
+  return HF_IO;
 }
 
 struct damaged {

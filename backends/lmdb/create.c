@@ -167,7 +167,7 @@ static hf_status build(const char *work, hf_error *err) {
   if (status) return status;
   MDB_env *mdb;
   int rc = mdb_env_create(&mdb);
-  if (rc) return hf_error_set(err, HF_IO, "cannot make a store: %s", mdb_strerror(rc));
+  if (rc) return hf_error_set(err, hf__lmdb_status(rc), "cannot make a store: %s", mdb_strerror(rc));
   mdb_env_set_maxdbs(mdb, 4);
   mdb_env_set_mapsize(mdb, 1 << 20);
   rc = mdb_env_open(mdb, work, MDB_NOTLS, 0666);
@@ -175,6 +175,7 @@ static hf_status build(const char *work, hf_error *err) {
   if (!rc) rc = mdb_env_sync(mdb, 1);
   mdb_env_close(mdb);
   if (!rc) return HF_OK;
+  if (rc == MDB_INVALID) return hf__lmdb_fail_lock_file(work, err);
   rc = hf__lmdb_explain_eio(rc, work);
   return hf_error_set(err, hf__lmdb_status(rc), "cannot make a store in %s: %s", work, mdb_strerror(rc));
 }

@@ -64,6 +64,13 @@ hf_status hf__lmdb_check_lock_file(const char *dir, hf_error *err) {
                       path, S_ISLNK(st.st_mode) ? "a symbolic link" : "one file with several names (hard links)");
 }
 
+hf_status hf__lmdb_fail_lock_file(const char *dir, hf_error *err) {
+  return hf_error_set(err, HF_IO,
+                      "%s/" LOCK_FILE " cannot be locked, or is not LMDB's: a store needs a filesystem with locks, and "
+                      "a lock file of its own",
+                      dir);
+}
+
 static bool is_same(const hf__lmdb_file *a, dev_t device, ino_t inode) {
   return a->device == device && a->inode == inode;
 }

@@ -35,6 +35,9 @@ hf_status hf__lmdb_data_file(const char *dir, hf__lmdb_file *out, hf_error *err)
  * last commit's number.  Copies of a store that are made of links have it, where only the data file was replaced. */
 hf_status hf__lmdb_check_lock_file(const char *dir, hf_error *err);
 
+/* HF_IO for MDB_INVALID where the data file is sound: LMDB says that, too, of a lock file that it could not lock. */
+hf_status hf__lmdb_fail_lock_file(const char *dir, hf_error *err);
+
 /* Gives the lock file in the directory its blocks, before LMDB maps it: on a full disk, writing to a map without blocks
  * is a fatal signal.  HF_FULL. */
 hf_status hf__lmdb_reserve_lock(const char *dir, hf_error *err);

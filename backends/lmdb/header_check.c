@@ -44,27 +44,30 @@ struct header {
 
 _Static_assert(sizeof(struct header) == 152, "LMDB's page header and its meta data");
 
+static const uint64_t PAGES_MOST = (uint64_t)1 << 48;
+
 /* What is wrong with a tree that a header refers to; NULL: nothing. */
-static const char *tree_problem(const struct tree *t, const struct header *h) {
+static const char *tree_problem(const struct tree *t, uint64_t last_page) {
   if (t->root == UINT64_MAX) return t->depth || t->entries ? "it counts entries of a tree that has no root" : NULL;
-  if (t->root < 2 || t->root > h->last_page) return "it refers to a page that cannot be";
+  if (t->root < 2 || t->root > last_page) return "it refers to a page that cannot be";
   if (!t->depth || t->depth > DEPTH_MOST) return "the depth of a tree cannot be";
-  if (t->leaf == 0 || t->branch > h->last_page || t->leaf > h->last_page || t->overflow > h->last_page)
+  if (t->leaf == 0 || t->branch > last_page || t->leaf > last_page || t->overflow > last_page)
     return "it counts pages that cannot be";
   return NULL;
 }
 
-/* What is wrong with a header page by itself; NULL: nothing.  The trees of the older one are never followed: where a
- * flush of a newer one has failed, LMDB leaves that one's trees in it. */
-static const char *header_problem(const struct header *h, unsigned which, uint32_t page_size, bool is_older) {
+/* What is wrong with a header page by itself; NULL: nothing.
+ *   older  it is the one that LMDB does not go by.  When the writing of a header fails, LMDB puts the number of the
+ *          commit that was there back, and with it the last page, but leaves the new trees, which may lie beyond. */
+static const char *header_problem(const struct header *h, unsigned which, uint32_t page_size, bool older) {
   if (h->magic != META_MAGIC || h->page != which || !(h->flags & META_FLAG)) return "it is not a header";
   if (h->version != META_VERSION) return "its version is not LMDB 0.9's";
   if (h->trees[0].page_size != page_size) return "it states another page size";
   if (h->commit && h->commit % 2 != which) return "its commit's number belongs on the other page";
   if (h->address) return "it wants a fixed address";
-  if (h->last_page < 1 || h->last_page >= (uint64_t)1 << 48) return "its last page cannot be";
-  for (int i = 0; i < 2 && !is_older; i++) {
-    const char *problem = tree_problem(&h->trees[i], h);
+  if (h->last_page < 1 || h->last_page >= PAGES_MOST) return "its last page cannot be";
+  for (int i = 0; i < 2; i++) {
+    const char *problem = tree_problem(&h->trees[i], older ? PAGES_MOST : h->last_page);
     if (problem) return problem;
   }
   return NULL;
@@ -99,7 +102,7 @@ static hf_status check_length(const struct header h[2], const struct stat *st, c
 static hf_status check_pair(const struct header h[2], const char *path, hf_error *err) {
   uint32_t page_size = h[0].trees[0].page_size;
   for (unsigned i = 0; i < 2; i++) {
-    const char *problem = header_problem(&h[i], i, page_size, h[i].commit < h[i ^ 1U].commit);
+    const char *problem = header_problem(&h[i], i, page_size, h[i].commit < h[!i].commit);
     if (problem)
       return hf_error_set(err, HF_CORRUPT, "%s is damaged: %s in its %s header page; put a backup in its place", path,
                           problem, i ? "second" : "first");

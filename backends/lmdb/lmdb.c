@@ -269,8 +269,7 @@ static hf_status entities(void *store, void *txn, hf_page *page, hf_error *err) 
 static bool stat_collection(hf__lmdb_env *env, MDB_txn *t, MDB_dbi dbi, hf__lmdb_collection *e, hf_buffer *json) {
   MDB_stat s = {0};
   uint64_t in_quarantine = 0;
-  if (dbi && mdb_stat(t, dbi, &s)) return false;
-  hf__lmdb_quarantine_count(env, t, e, &in_quarantine);
+  if ((dbi && mdb_stat(t, dbi, &s)) || hf__lmdb_quarantine_count(env, t, e, &in_quarantine)) return false;
   return hf_buffer_printf(json, ",\"entityName\":") && hf_buffer_quote(json, (hf_slice){e->name, e->name_size}) &&
          hf_buffer_printf(json, ",\"entities\":%zu,\"treeBytes\":%zu,\"treeDepth\":%u,\"quarantined\":%llu",
                           s.ms_entries, (s.ms_branch_pages + s.ms_leaf_pages + s.ms_overflow_pages) * s.ms_psize,
@@ -316,7 +315,7 @@ static hf_status stat_store(void *store, void *txn, void *collection, hf_buffer 
   uint64_t in_quarantine = 0, free_pages = 0;
   bool ok = mdb_env_info(env->mdb, &info) == 0 && mdb_env_stat(env->mdb, &s) == 0 && fstat(env->data_fd, &file) == 0 &&
             count_free(env, &free_pages);
-  if (ok && !collection) hf__lmdb_quarantine_count(env, t, NULL, &in_quarantine);
+  if (ok && !collection) ok = hf__lmdb_quarantine_count(env, t, NULL, &in_quarantine) == 0;
   uint64_t taken = ok ? info.me_last_pgno + 1 : 0; /* of a commit after this moment, perhaps */
   if (free_pages > taken) free_pages = taken;
   ok = ok && hf_buffer_printf(json, "{\"backend\":\"lmdb\",\"path\":") && hf_buffer_quote(json, hf_text(env->path)) &&

@@ -19,6 +19,7 @@
 #include "other_processes.h"
 #include "page_check.h"
 #include "pool.h"
+#include "status.h"
 
 enum {
   PATH_MOST = 4096,
@@ -73,6 +74,14 @@ static bool drop_namesake(hf__lmdb_env *env) {
   return true;
 }
 
+/* LMDB says MDB_INVALID for a data file that is none of its own, and for a lock file that it could not lock. */
+static hf_status fail_invalid(const hf__lmdb_env *env, hf_error *err) {
+  char data[PATH_MOST];
+  hf_status status = hf__lmdb_data_path(env->path, data, sizeof data, err);
+  if (status == HF_OK) status = hf__lmdb_header_check(data, err);
+  return status ? status : hf__lmdb_fail_lock_file(env->path, err);
+}
+
 /* Opens env->mdb, halving the map where the address space is limited.
  *
  * LMDB lets the first process make the lock file's content, and others wait for it; where that is killed before it is
@@ -115,7 +124,7 @@ static hf_status open_mdb(hf__lmdb_env *env, hf_error *err) {
                           mdb_strerror(rc),
                           env->options.read_only ? ", also lock.mdb, in which readers leave their mark"
                                                  : ", or open the store with readonly=1");
-    return hf__lmdb_fail(env, rc, "open the store", err);
+    return rc == MDB_INVALID ? fail_invalid(env, err) : hf__lmdb_fail(env, rc, "open the store", err);
   }
 }
 
@@ -236,13 +245,20 @@ static hf_status check_place(const hf_location *at, hf__lmdb_check check, hf_err
 }
 
 /* Notes which files the environment is made of. */
-static void note_files(hf__lmdb_env *env) {
+static hf_status note_files(hf__lmdb_env *env, hf_error *err) {
   struct stat st;
   env->process = getpid();
   env->dir_fd = open(env->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (env->dir_fd < 0) return hf__lmdb_fail_errno(err, "open directory", env->path);
   env->directory = hf__lmdb_file_of(env->dir_fd);
   env->data = hf__lmdb_file_of(env->data_fd);
-  if (fstatat(env->dir_fd, LOCK_FILE, &st, AT_SYMLINK_NOFOLLOW) == 0) env->lock = (hf__lmdb_file){st.st_dev, st.st_ino};
+  if (!env->directory.inode || !env->data.inode)
+    return hf_error_set(err, HF_IO, "cannot look at the files of the store %s", env->path);
+  if (fstatat(env->dir_fd, LOCK_FILE, &st, AT_SYMLINK_NOFOLLOW) == 0)
+    env->lock = (hf__lmdb_file){st.st_dev, st.st_ino};
+  else if (errno != ENOENT)
+    return hf__lmdb_fail_errno(err, "look at the lock file of", env->path);
+  return HF_OK;
 }
 
 uint64_t hf__lmdb_whole_limit(uint64_t max_size) {
@@ -268,7 +284,7 @@ hf_status hf__lmdb_open(const hf_location *at, hf__lmdb_env **out, hf_error *err
   pthread_mutex_init(&env->write_lock, NULL);
   pthread_mutex_init(&env->known.lock, NULL);
   status = start(env, err);
-  if (status == HF_OK) note_files(env);
+  if (status == HF_OK) status = note_files(env, err);
   hf__lmdb_enlist(env);
   if (status) {
     hf__lmdb_close(env);

@@ -30,21 +30,21 @@ static MDB_val make_place(struct place *p, char state, const hf__lmdb_collection
   return (MDB_val){p->size, p->bytes};
 }
 
-/* Whether a value in quarantine is of this collection: hashes may collide, names do not. */
-static bool is_of(const MDB_val *value, const hf__lmdb_collection *collection) {
-  static const char head[] = "{\"entityName\":";
-  hf_buffer expected = HF_BUFFER_INIT;
-  bool ok = hf_buffer_add(&expected, head, sizeof head - 1) &&
-            hf_buffer_quote(&expected, (hf_slice){collection->name, collection->name_size}) &&
-            value->mv_size > expected.size && memcmp(value->mv_data, expected.data, expected.size) == 0;
-  hf_buffer_free(&expected);
-  return ok;
-}
-
 /* The line of JSON that a value begins with. */
 static hf_slice report_of(const MDB_val *value) {
   const char *end = memchr(value->mv_data, '\n', value->mv_size);
   return (hf_slice){value->mv_data, end ? (size_t)(end - (const char *)value->mv_data) : value->mv_size};
+}
+
+/* Whether a value in quarantine is of this collection: hashes may collide, names do not.  Needs no memory: without any,
+ * an id in quarantine must not look like one that is not there. */
+static bool is_of(const MDB_val *value, const hf__lmdb_collection *collection) {
+  static const char head[] = "{\"entityName\":";
+  char name[HF_ID_MAX + 2];
+  hf_slice report = report_of(value);
+  if (report.size < sizeof head || memcmp(report.data, head, sizeof head - 1) != 0) return false;
+  size_t size = hf_json_member(report, "entityName", name, sizeof name);
+  return size == collection->name_size && memcmp(name, collection->name, size) == 0;
 }
 
 /* The bytes that came last: after the report, up to the report of what was there before.  That begins like this one,

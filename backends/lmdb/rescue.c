@@ -422,7 +422,7 @@ static void note_newest_free(void *arg, const struct hf__lmdb_visit *v) {
 
 /* Whether a header can be used; *newest_free: the last commit of its free list, which is its own where that gave pages
  * back, as nearly all do; 0: not known. */
-static bool is_usable(const struct rescue *r, const struct hf__lmdb_header *h, unsigned which, uint64_t *newest_free) {
+static bool is_usable(struct rescue *r, const struct hf__lmdb_header *h, unsigned which, uint64_t *newest_free) {
   struct hf__lmdb_totals totals;
   hf_error unused;
   struct hf__lmdb_header view = *h;
@@ -431,6 +431,10 @@ static bool is_usable(const struct rescue *r, const struct hf__lmdb_header *h, u
   struct hf__lmdb_walk walk = {.file = &r->file, .view = &view, .arg = newest_free, .visited = note_newest_free};
   hf_status status = hf__lmdb_walk_run(&walk, &totals, &unused);
   hf__lmdb_walk_free(&walk);
+  if (status == HF_NO_MEMORY) { /* not the header's fault: an older one would bring back what was removed */
+    r->out_of_memory = true;
+    return false;
+  }
   if (!totals.free_list_sound) *newest_free = 0;
   bool is_header = h->magic == HF__LMDB_MAGIC && h->head.page == which;
   return status == HF_OK && (is_header || (!totals.problems && totals.leaf));
@@ -495,6 +499,7 @@ static hf_status rescue_file(struct rescue *r, hf_error *err) {
   r->bytes = malloc(r->file.page_size);
   if (!r->pages || !r->names || !r->bytes) return hf_error_no_memory(err);
   choose_view(r);
+  if (r->out_of_memory) return hf_error_no_memory(err);
   if (r->view)
     status = give_present(r, err);
   else
