@@ -68,9 +68,12 @@ static void lose(const char *format, ...) {
 }
 
 static const char *text_of(hf_status status, const hf_error *err) {
-  static char text[5000];
-  snprintf(text, sizeof text, "%s: %s (%s)", hf_status_name(status), err->message, err->cause);
-  return status ? text : "ok";
+  static char texts[2][5000];
+  static int turn; /* two of them may stand in one sentence */
+  char *text = texts[turn = !turn];
+  if (!status) return "ok";
+  snprintf(text, sizeof texts[0], "%s: %s (%s)", hf_status_name(status), err->message, err->cause);
+  return text;
 }
 
 static void die(int number) {
