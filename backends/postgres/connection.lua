@@ -369,6 +369,7 @@ local BEGIN = {
 function Connection:begin(kind, depth)
   self:query("read", depth == 1 and BEGIN[kind] or "SAVEPOINT level" .. depth, nil, "once")
   self.depth = depth
+  if depth == 1 then self.kind = kind end
 end
 
 function Connection:commit()
@@ -378,7 +379,8 @@ function Connection:commit()
     self:query("read", "RELEASE SAVEPOINT level" .. depth, nil, "once")
     return
   end
-  local ok, result = pcall(run, clock.now() + self.settings.timeout, self, "write", "COMMIT", nil, "once")
+  -- The end of a snapshot writes nothing.
+  local ok, result = pcall(run, clock.now() + self.settings.timeout, self, self.kind, "COMMIT", nil, "once")
   self.depth = 0
   if not ok then error(result, 0) end
   -- After a statement that failed COMMIT does not fail: it undoes.
