@@ -15,7 +15,8 @@ local serverUrl = require "holdfast.util.url"
 
 local CONNECTION_OK = 0
 local POLLING_READING, POLLING_WRITING, POLLING_OK = 1, 2, 3
-local COMMAND_OK, TUPLES_OK = 1, 2
+local COMMAND_OK, TUPLES_OK, FATAL_ERROR = 1, 2, 7
+local REFUSALS = 4 -- results that may follow one that says an error, before the server is left
 local DIAG_SQLSTATE = 67 -- 'C'
 local POLLIN, POLLOUT = 1, 4
 local RESTED = 0.01 -- seconds after which an idle connection is looked at before it is trusted with a write
@@ -218,6 +219,8 @@ end
 
 -- ---- statements
 
+local STRANGE = "the server answers with something else: is it PostgreSQL?"
+
 -- The connection is gone in the middle of a statement.
 function Connection:broken(code, text)
   local sent = self.sending
@@ -254,6 +257,10 @@ function Connection:collect(deadline)
     if self:await(deadline) ~= nil then self:broken("unavailable", "the server gave two results") end
     return result
   end
+  if status ~= FATAL_ERROR then -- such as that it waits for data, which it would say for ever
+    pq.hf_PQclear(result)
+    self:broken("unavailable", STRANGE)
+  end
   self:refuse(result, deadline)
 end
 
@@ -262,9 +269,14 @@ function Connection:refuse(result, deadline)
   local pq, err = self.pq, self:refusal(result)
   pq.hf_PQclear(result)
   local rest = self:await(deadline)
-  while rest ~= nil do
+  for _ = 1, REFUSALS do
+    if rest == nil then break end
     pq.hf_PQclear(rest)
     rest = self:await(deadline)
+  end
+  if rest ~= nil then
+    pq.hf_PQclear(rest)
+    self:broken("unavailable", STRANGE)
   end
   -- The server may say why it ends the connection, and then end it.
   if pq.hf_PQstatus(self.conn) ~= CONNECTION_OK or err.state:sub(1, 3) == "57P" then
@@ -339,7 +351,12 @@ local function run(deadline, self, kind, sql, values, how)
   self.sending = nil
   self.usedAt = clock.now()
   if not ok then error(result, 0) end
-  return fields(self.pq, result)
+  local out = fields(self.pq, result)
+  if out.columns == 0 and (sql:find("^SELECT") or sql:find(" RETURNING ", 1, true)) then
+    self.sending = kind
+    self:broken("unavailable", STRANGE)
+  end
+  return out
 end
 
 Connection.usedAt = 0
