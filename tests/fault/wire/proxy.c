@@ -402,6 +402,7 @@ void wire_start(struct wire *w, const char *server, const char *path) {
   if (w->pid < 0) die("fork");
   if (w->pid == 0) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    signal(SIGTERM, SIG_IGN); /* it ends when the test does */
     close(control[0]);
     close(rival[0]);
     proxy.control = control[1];

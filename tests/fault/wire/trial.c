@@ -13,6 +13,13 @@
 
 struct wire_trial wire_trial = {.parts = 1, .workers = 1, .control = "", .only = "", .query = ""};
 
+volatile sig_atomic_t wire_trial_is_over;
+
+static void end_early(int unused) {
+  (void)unused;
+  wire_trial_is_over = 1;
+}
+
 static void take_argument(const char *argument) {
   struct wire_trial *t = &wire_trial;
   struct {
@@ -40,6 +47,7 @@ void wire_trial_start(int argc, char **argv, const struct wire_judge *judge) {
   wire_start(&wire_trial.wire, argv[1], argv[2]);
   wire_trial.eyes = judge->open(argv[1], wire_trial.worker);
   if (hf_runtime_open(&wire_trial.lua, &err)) abort();
+  sigaction(SIGTERM, &(struct sigaction){.sa_handler = end_early, .sa_flags = SA_RESTART}, NULL);
 }
 
 void wire_trial_end(void) {
@@ -54,13 +62,13 @@ bool wire_trial_is_mine(unsigned often) {
   z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9U;
   z = (z ^ (z >> 27)) * 0x94D049BB133111EBU;
   z ^= z >> 31;
-  return z % parts == wire_trial.part % parts;
+  return !wire_trial_is_over && z % parts == wire_trial.part % parts;
 }
 
 bool wire_trial_has(const struct wire_operation *o) {
   const struct wire_judge *j = wire_trial.judge;
   bool is_mine = (unsigned long)(o - wire_operations) % wire_trial.workers == wire_trial.worker;
-  return is_mine && (!o->snapshot || j->snapshot) && (!o->nested || j->nested) &&
+  return is_mine && !wire_trial_is_over && (!o->snapshot || j->snapshot) && (!o->nested || j->nested) &&
          (!*wire_trial.only || strcmp(wire_trial.only, o->name) == 0);
 }
 
@@ -91,17 +99,22 @@ void wire_trial_prepare(const struct wire_operation *o, bool cold) {
   wire_reopen(&wire_trial.client);
 }
 
-struct wire_report wire_trial_measure(const struct wire_operation *o, bool cold) {
+/* One try; a machine with much else to do may not keep to the deadline. */
+static bool measure_once(const struct wire_operation *o, bool cold, bool may_be_late) {
   hf_error err;
-  for (int i = cold; i < 2; i++) { /* the first makes the connection that a warm client has */
-    wire_trial_prepare(o, cold);
-    wire_arm(&wire_trial.wire, NULL);
-    hf_status status = o->run(&wire_trial.client, &err);
-    if (status == o->status && strcmp(wire_trial.client.read, o->reads) == 0) continue;
-    fprintf(stderr, "FAIL %s: unharmed it says %s and reads %s\n", o->name, wire_result_text(status, &err),
-            wire_trial.client.read);
-    exit(1);
-  }
+  wire_trial_prepare(o, cold);
+  wire_arm(&wire_trial.wire, NULL);
+  hf_status status = o->run(&wire_trial.client, &err);
+  if (status == o->status && strcmp(wire_trial.client.read, o->reads) == 0) return true;
+  if (status == HF_TIMEOUT && may_be_late) return false;
+  fprintf(stderr, "FAIL %s: unharmed it says %s and reads %s\n", o->name, wire_result_text(status, &err),
+          wire_trial.client.read);
+  exit(1);
+}
+
+struct wire_report wire_trial_measure(const struct wire_operation *o, bool cold) {
+  /* The first makes the connection that a warm client has. */
+  for (int done = cold, tries = 0; done < 2; tries++) done += measure_once(o, cold, tries < 20);
   return wire_report(&wire_trial.wire);
 }
 

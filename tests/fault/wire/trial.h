@@ -6,6 +6,8 @@
 #ifndef HF_TESTS_FAULT_WIRE_TRIAL_H
 #define HF_TESTS_FAULT_WIRE_TRIAL_H
 
+#include <signal.h>
+
 #include "fault/wire/judge.h"
 
 /* The one of this process. */
@@ -19,6 +21,9 @@ extern struct wire_trial {
   unsigned long parts, part, workers, worker;
   unsigned long number; /* of what can be tried: how many were seen so far */
 } wire_trial;
+
+/* SIGTERM has come: what was tried so far is all. */
+extern volatile sig_atomic_t wire_trial_is_over;
 
 /* Takes the arguments SERVER PROXY [NAME=VALUE...], starts the proxy, and opens everything:
  *   parts=N part=K      of all that can be tried only each N-th, in an order that looks random

@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+#
+# A PostgreSQL that drips, stalls, floods and lies: wire/lies.c does the work.  One run takes part `seed mod
+# HOLDFAST_FAULT_PARTS` of all that can be tried; with HOLDFAST_FAULT_PARTS=1 it takes all.
+#
+# Promise postgres-lies: PostgreSQL | the server drips, stalls, floods, or says what it should not | each call ends by its deadline, no value is given that the server did not state soundly, memory has a bound, and the next call works
+# shellcheck source=tests/fault/lib.sh
+. "$HOLDFAST_SOURCE/tests/fault/lib.sh"
+# shellcheck source=tests/fault/postgres/server.sh
+. "$here/server.sh"
+# shellcheck source=tests/fault/wire/workers.sh
+. "$here/../wire/workers.sh"
+
+start_postgres
+for i in 0 1 2 3; do mkdir "$work/$i"; done
+socket_of() { echo "$postgres_socket"; }
+proxy_of() { echo "$work/$1/.s.PGSQL.5432"; }
+
+lie_everywhere postgres-lies 400 "timeout=200ms&connecttimeout=200ms&retries=1"

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Each operation, by a client that is connected or connects now, while what the server says is harmed: it comes a byte
+ * at a time, ends in the middle, comes twice, has a byte that is another one, or is replaced by, begins with, or never
+ * ends with something that this server would not say.  What the client says may stall too.
+ *
+ *   - each call ends by its deadline, and with a code that fits
+ *   - a value that is not the right one is never given, unless the server's answer was sound, so that nobody could know
+ *   - what the process needs of memory has a bound
+ *   - the next call, of a server that is itself again, works
+ */
+#include "fault/wire/lies.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fault/wire/trial.h"
+
+/* An operation is up to so many calls, each of which has the timeout. */
+enum { TIMEOUT_MS = 200, CALLS = 8, SLACK_MS = 2000, TOLD_MAX = 20, MEMORY_MB = 300, TRIES = 4 };
+
+static struct {
+  unsigned long tried, lost;
+  unsigned long answered; /* all the same, and rightly */
+  unsigned long long slowest_ms;
+} test;
+
+/* One thing that happens to an operation. */
+struct harm {
+  const struct wire_operation *operation;
+  bool cold, believable;
+  const char *name;
+  struct wire_plan plan;
+};
+
+static void complain(const struct harm *h, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void complain(const struct harm *h, const char *format, ...) {
+  va_list args;
+  if (++test.lost > TOLD_MAX) return;
+  fprintf(stderr, "FAIL %s, %s, %s after %llu bytes to the %s%s: ", h->operation->name, h->cold ? "cold" : "warm",
+          h->name, (unsigned long long)h->plan.at, h->plan.way == WIRE_TO_SERVER ? "server" : "client",
+          h->plan.again ? ", always" : "");
+  va_start(args, format);
+  vfprintf(stderr, format, args);
+  va_end(args);
+  fprintf(stderr, "\n");
+}
+
+/* An error that may come of what a server says. */
+static bool is_fitting(hf_status status) {
+  return status == HF_UNAVAILABLE || status == HF_TIMEOUT || status == HF_IO || status == HF_NO_MEMORY;
+}
+
+static void judge(const struct harm *h, hf_status status, const hf_error *err, unsigned long long ms) {
+  const struct wire_operation *o = h->operation;
+  if (ms > test.slowest_ms) test.slowest_ms = ms;
+  if (ms > CALLS * TIMEOUT_MS + SLACK_MS) complain(h, "it took %llu ms", ms);
+  if (h->believable) return;
+  if (status == o->status) {
+    test.answered++;
+    if (strcmp(wire_trial.client.read, o->reads) != 0)
+      complain(h, "it read %s, not %s", wire_trial.client.read, o->reads);
+  } else if (!is_fitting(status)) {
+    complain(h, "it says %s", wire_result_text(status, err));
+  }
+}
+
+/* The server is itself again. */
+static void judge_next(const struct harm *h) {
+  const struct wire_operation *o = h->operation;
+  hf_error err;
+  wire_trial_prepare(o, false);
+  hf_status status = HF_OK;
+  for (int i = 0; i < TRIES; i++) { /* what is wrong with an idle connection may be noticed only by using it */
+    *wire_trial.client.read = '\0';
+    wire_trial.judge->reset(wire_trial.eyes, o->before);
+    status = o->run(&wire_trial.client, &err);
+    if (status != HF_UNAVAILABLE && status != HF_TIMEOUT) break;
+  }
+  if (status != o->status || strcmp(wire_trial.client.read, o->reads) != 0)
+    complain(h, "the next call says %s and reads %s", wire_result_text(status, &err), wire_trial.client.read);
+}
+
+static void try_one(const struct harm *h) {
+  const struct wire_operation *o = h->operation;
+  hf_error err = {0};
+  if (!wire_trial_is_mine(h->plan.fault >= WIRE_SAY && h->plan.fault <= WIRE_TWICE ? 4 : 1)) return;
+  long memory = wire_memory_mb();
+  wire_trial_prepare(o, h->cold);
+  wire_arm(&wire_trial.wire, &h->plan);
+  unsigned long long began = wire_now_ms();
+  hf_status status = o->run(&wire_trial.client, &err);
+  unsigned long long ms = wire_now_ms() - began;
+  wire_trial_forget();
+  struct wire_report seen = wire_report(&wire_trial.wire);
+  wire_arm(&wire_trial.wire, NULL);
+  wire_reopen(&wire_trial.client);
+  if (seen.fired) {
+    test.tried++;
+    judge(h, status, &err, ms);
+    if (wire_memory_mb() - memory > MEMORY_MB) complain(h, "it needed %ld MB", wire_memory_mb() - memory);
+  }
+  judge_next(h);
+}
+
+/* ---- what there is */
+
+static void try_way(struct harm *h, const char *name, enum wire_fault fault, enum wire_way way, uint64_t at) {
+  h->name = name;
+  h->plan.fault = fault;
+  h->plan.way = way;
+  h->plan.at = at;
+  try_one(h);
+}
+
+/* At each byte: silence, slowness, and another byte than the right one. */
+static void harm_bytes(struct harm *h, const struct wire_report *whole) {
+  unsigned step = h->cold ? 29 : 1; /* how a connection begins is always the same */
+  static const char others[] = {'\0', '\xff', '-', 'Z', '9', '\n'};
+  for (uint64_t at = 0; at < whole->bytes[WIRE_TO_SERVER]; at += step)
+    try_way(h, "a stall", WIRE_STALL, WIRE_TO_SERVER, at);
+  for (uint64_t at = 0; at < whole->bytes[WIRE_TO_CLIENT]; at += step) {
+    try_way(h, "a stall", WIRE_STALL, WIRE_TO_CLIENT, at);
+    h->plan.pace_us = 50;
+    try_way(h, "a drip", WIRE_DRIP, WIRE_TO_CLIENT, at);
+    h->plan.pace_us = TIMEOUT_MS * 1000 / 5;
+    try_way(h, "a slow drip", WIRE_DRIP, WIRE_TO_CLIENT, at);
+    h->believable = true; /* it may be one of a value: what checks those is TLS */
+    h->plan.text_size = 1;
+    h->plan.text[0] = others[at % sizeof others];
+    try_way(h, "another byte", WIRE_SPOIL, WIRE_TO_CLIENT, at);
+    h->believable = false;
+  }
+}
+
+/* At the beginning of an answer. */
+static void harm_answer(struct harm *h, const struct wire_lie *lie) {
+  h->plan.text_size = lie->size;
+  memcpy(h->plan.text, lie->text, lie->size);
+  h->believable = lie->believable;
+  try_way(h, lie->name, WIRE_SAY, WIRE_TO_CLIENT, 0);
+  h->plan.again = true;
+  try_way(h, lie->name, WIRE_SAY, WIRE_TO_CLIENT, 0);
+  h->plan.again = false;
+  try_way(h, lie->name, WIRE_ADD, WIRE_TO_CLIENT, 0);
+  if (lie->size) try_way(h, lie->name, WIRE_FLOOD, WIRE_TO_CLIENT, 0);
+  h->believable = false;
+}
+
+static void harm_operation(const struct wire_operation *o, bool cold, const struct wire_lie *lies) {
+  struct harm h = {.operation = o, .cold = cold};
+  wire_trial_begin(o, cold);
+  struct wire_report whole = wire_trial_measure(o, cold);
+  harm_bytes(&h, &whole);
+  h.plan.again = false;
+  try_way(&h, "an answer that comes twice", WIRE_TWICE, WIRE_TO_CLIENT, 0);
+  for (const struct wire_lie *lie = lies; lie->name; lie++) harm_answer(&h, lie);
+  wire_trial_forget();
+}
+
+int wire_lies(int argc, char **argv, const struct wire_judge *judging, const struct wire_lie *lies) {
+  wire_trial_start(argc, argv, judging);
+  for (const struct wire_operation *o = wire_operations; o->name; o++)
+    for (int cold = 0; cold < 2 && wire_trial_has(o); cold++) harm_operation(o, cold, lies);
+  fprintf(stderr, "of %lu harms: %lu were answered rightly all the same; slowest call %llu ms, memory %ld MB\n",
+          wire_trial.number, test.answered, test.slowest_ms, wire_memory_mb());
+  printf("%lu %lu\n", test.tried, test.lost);
+  wire_trial_end();
+  return 0;
+}
