@@ -19,7 +19,7 @@
 #   broken    it cannot be built; or a test fails without it, or cannot run here
 #
 # The outcomes are in build-mutants/results.tsv: ended and called again, it goes on.  results.tsv beside this script has
-# those of the last whole run: `mutants.sh --keep` puts the new ones there.
+# those that were seen so far: `mutants.sh --keep` puts the new ones there.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 source=$PWD
