@@ -24,7 +24,7 @@ seed=${HOLDFAST_FAULT_SEED:-$$}
 tried() { awk -v name="$1" '$1 == "tried" && $2 == name { count = $3 } END { print count + 0 }' "$work/out"; }
 for promise in mixed-crash:crash store-refuses:refuse listener:listener clock:clock operator:operator rival:rival; do
   count=$(tried "${promise#*:}")
-  [ "$count" -gt 0 ] || fail "seed $seed: no fault of ${promise%:*} has struck in $rounds histories"
+  [ "$count" -gt 0 ] || [ "$rounds" -lt 20 ] || fail "seed $seed: no fault of ${promise%:*} has struck in $rounds histories"
   result "host-${promise%:*}" "$count" 0
 done
 echo "$rounds histories of $(tried minutes) minutes, $(tried moments) moments, $(tried tells) events handed to listeners"

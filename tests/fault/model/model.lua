@@ -13,6 +13,8 @@ local histories = require "model.histories"
 local parts = require "model.parts"
 
 io.stdout:setvbuf "line"
+jit.off() -- each process has functions of its own: they do not live long enough to be worth compiling
+
 local command, folder = arg[1], arg[2]
 
 local function say(...) io.stdout:write(string.format(...), "\n") end
