@@ -44,6 +44,14 @@ describe("the promises", function()
     assert(linked > 30, linked .. " links")
   end)
 
+  it("are each linked in one of the tables of docs/reliability.md", function()
+    local text, missing = readFile "docs/reliability.md", {}
+    for _, promise in ipairs(tree.promises) do
+      if not text:find("](#" .. promise.name .. ")", 1, true) then missing[#missing + 1] = promise.name end
+    end
+    assert.equal("", table.concat(missing, "\n"))
+  end)
+
   it("are those of tests that the build knows", function()
     local listed = process.run({ "ctest", "--test-dir", build, "-N" }).stdout
     for _, test in ipairs(promises.testsOf(tree.promises)) do
