@@ -71,11 +71,16 @@ local function parse(line)
   return { name = name, who = parts[1], fault = parts[2], holds = parts[3] }
 end
 
--- The names of which the script says `result`, as patterns: those with a variable in them may be any.
+-- The names of which the script says `result`, as patterns: those with a variable in them may be any.  A name that it
+-- hands to a function, which says it for several tests, is one too; the runner sees whether that was true.
 local function saidIn(text)
   local said = {}
   for line in text:gmatch("[^\n]+") do
-    for word in (line:match("^%s*#") and "" or line):gmatch("%f[%w_]result%s+(%S+)") do
+    local code = line:match("^%s*#") and "" or line
+    for word in code:gmatch("%S+") do
+      if word:find("-", 2, true) and isName(word) then said[#said + 1] = "^" .. word:gsub("%p", "%%%0") .. "$" end
+    end
+    for word in code:gmatch("%f[%w_]result%s+(%S+)") do
       local pattern = word:gsub('"', ""):gsub("%${[^}]*}", "\1"):gsub("%$[%w_]+", "\1"):gsub("%p", "%%%0")
       said[#said + 1] = "^" .. pattern:gsub("\1", ".*") .. "$"
     end

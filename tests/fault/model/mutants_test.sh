@@ -3,6 +3,8 @@
 #
 # The model can fail: hosts with one mistake each (mutants.lua) are caught, every one of them.
 #
+# No promise: it is about the model, not about Holdfast
+#
 # HOLDFAST_FAULT_ROUNDS (1) thirds of them, from the one that HOLDFAST_FAULT_SEED says.
 # shellcheck source=tests/fault/lib.sh
 . "$HOLDFAST_SOURCE/tests/fault/lib.sh"
