@@ -26,7 +26,7 @@ declare -A kills
 
 wrong() { fail "seed $seed: $*"; }
 # Without the marks by which an export says that it is whole.
-plain() { sed '/^{"export/d; /,"damaged":"/d; s/,"exportBegin":1}$/}/; s/,"exportEnd":{[^}]*}}$/}/'; }
+plain() { sed '/^{"export/d; /,"damaged":"/d; s/,"exportEnd":{[^}]*}}$/}/; s/,"exportBegin":1}$/}/'; }
 
 # The unreadable ones: id and bytes.
 damaged() { grep ',"damaged":"' "$work/exported" | sed 's/,"damaged":"[^"]*"//; s/,"export.*//; s/}$//' | sort; }
