@@ -49,19 +49,23 @@ static struct view look_at(pid_t pid, const hf__lmdb_file *lock, const hf__lmdb_
   return v;
 }
 
-/* The owner of the lock that LMDB holds on the first byte for as long as an environment is open; 0: none, or nobody we
- * can see. */
-static pid_t lock_owner(const char *lock_path) {
+/* Whether somebody has the lock that LMDB holds on the first byte for as long as an environment is open; true where
+ * that cannot be told.  The owner is one of those who have it; 0: nobody we can see. */
+static bool is_locked(const char *lock_path, pid_t *owner) {
+  *owner = 0;
   int fd = open(lock_path, O_RDWR | O_CLOEXEC);
-  if (fd < 0) return 0;
+  if (fd < 0) return true;
   struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
-  pid_t owner = fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK ? lock.l_pid : 0;
+  bool told = fcntl(fd, F_GETLK, &lock) == 0;
   close(fd); /* this process has no environment on it, and so no locks to lose */
-  return owner > 0 ? owner : 0;
+  if (!told) return true;
+  if (lock.l_type != F_UNLCK && lock.l_pid > 0) *owner = lock.l_pid;
+  return lock.l_type != F_UNLCK;
 }
 
 /* Calls fn for the owner of each lock on a file with this inode until it returns true; that pid, or 0.  Some
- * filesystems have two device numbers, so the device is left to fn. */
+ * filesystems have two device numbers, so the device is left to fn.  To be asked only where somebody has the lock:
+ * reading the list takes the kernel 10 ms and more, in which nobody on the machine can lock a file. */
 static pid_t each_owner(ino_t inode, bool (*fn)(pid_t pid, void *arg), void *arg) {
   FILE *locks = fopen("/proc/locks", "re");
   if (!locks) return 0;
@@ -116,7 +120,8 @@ bool hf__lmdb_find_other_process(const char *dir, char out[PROCESS_TEXT]) {
   static const hf__lmdb_file none;
   struct store s;
   if (!find_store(dir, &none, &s)) return false;
-  pid_t pid = lock_owner(s.lock_path);
+  pid_t pid;
+  if (!is_locked(s.lock_path, &pid)) return false;
   if (!pid) pid = each_owner(s.lock.inode, has_lock_file, &s);
   if (pid) hf__lmdb_process_text(pid, out);
   return pid != 0;
@@ -128,7 +133,7 @@ hf_status hf__lmdb_check_other_processes(const char *dir, const hf__lmdb_file *d
   if (!find_store(dir, data, &s)) return HF_OK;
   for (int i = 0; i < LOOKS; i++) {
     if (i) nanosleep(&(struct timespec){0, LOOK_MS * 1000000L}, NULL);
-    pid = lock_owner(s.lock_path);
+    if (!is_locked(s.lock_path, &pid)) return HF_OK;
     if (pid && !has_other_data_file(pid, &s)) pid = 0;
     if (!pid) pid = each_owner(s.lock.inode, has_other_data_file, &s);
     if (!pid) return HF_OK;

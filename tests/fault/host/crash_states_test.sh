@@ -11,12 +11,12 @@
 #
 # A control leaves the flushes of files out of account: then the same check must find damage.
 #
-# HOLDFAST_FAULT_SEED chooses the moments and the random states; HOLDFAST_FAULT_PARTS (80) into how many runs the moments
+# HOLDFAST_FAULT_SEED chooses the moments and the random states; HOLDFAST_FAULT_PARTS (160) into how many runs the moments
 # are divided, HOLDFAST_FAULT_STATES (64) up to how many combinations of a moment are all looked at.
 # shellcheck source=tests/fault/lib.sh
 . "$HOLDFAST_SOURCE/tests/fault/lib.sh"
 
-seed=${HOLDFAST_FAULT_SEED:-0} parts=${HOLDFAST_FAULT_PARTS:-80} most=${HOLDFAST_FAULT_STATES:-64}
+seed=${HOLDFAST_FAULT_SEED:-0} parts=${HOLDFAST_FAULT_PARTS:-160} most=${HOLDFAST_FAULT_STATES:-64}
 mkdir "$work/root" "$work/states"
 
 # judge STORE PARTS MOST SAMPLES [ignore=...]
