@@ -39,7 +39,7 @@ look() {
 
 for scheme in lmdb file; do look "$scheme"; done
 
-if judge file:file 160 8 1 ignore=files >"$work/control"; then
+if judge file:file 500 8 1 ignore=files >"$work/control"; then
   fail "control: without flushes of files nothing is found: $(tail -n 1 "$work/control")"
 fi
 grep -q ', bad [1-9]' "$work/control" || fail "control: $(cat "$work/control")"
