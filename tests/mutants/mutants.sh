@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 #
-# Makes mutants of the durability code, one at a time, each in a copy of the tree, and looks whether a test fails:
+# Makes mutants of the durability code, one at a time, beside a copy of the tree, and looks whether a test fails:
 #
 #   mutants.sh [-j N] [--again] [PART...]
 #
@@ -17,6 +17,9 @@
 #   survived  none failed, and one should have
 #   wrong     the list says that it changes nothing, and a test failed
 #   broken    it cannot be built; or a test fails without it, or cannot run here
+#
+# A mutant of C is one object: the programs that a test runs are linked with it again, in place of the sound object, and
+# nothing else is built.  One of Lua is a folder for HOLDFAST_LUA.  Where that does not do, the copy is changed and built.
 #
 # The outcomes are in build-mutants/results.tsv: ended and called again, it goes on.  results.tsv beside this script has
 # those that were seen so far: `mutants.sh --keep` puts the new ones there.
@@ -54,25 +57,30 @@ update_copy() {
   done
 }
 
-# The targets of a test, by its name: for a script, the programs that it names.
+# The targets of a test, by its name: for a script, the programs that it names, or a script that it sources does.
 targets_of() {
-  local folder
+  local folder script scripts
   folder=$(dirname "$1")
   case $1 in
   unit/*) echo "${1//\//_}" ;;
   fault/*)
     echo holdfast_command fault_iorecord_preload
-    grep -oE "programs/\w+" "$tree/tests/$1_test.sh" | sed "s|programs/|${folder//\//_}_|" || true
+    script=$tree/tests/$1_test.sh
+    scripts=$(grep -oE '^\. "[$]here/[a-z_]+\.sh' "$script" | sed "s|.*/|$tree/tests/$folder/|" || true)
+    # shellcheck disable=SC2086 # one argument each
+    grep -hoE "programs/\w+" "$script" $scripts | sed "s|programs/|${folder//\//_}_|" || true
     ;;
   *) echo holdfast_command holdfast_module ;;
   esac
 }
 
+targets_of_all() { for test in "$@"; do targets_of "$test"; done | tr ' ' '\n' | sort -u; }
+
 # build COPY TEST...: what the tests need.
 build() {
   local copy=$1 targets
   shift
-  targets=$(for test in "$@"; do targets_of "$test"; done | tr ' ' '\n' | sort -u)
+  targets=$(targets_of_all "$@")
   # shellcheck disable=SC2086 # one argument each
   ninja -C "$copy/build" $targets >"$copy/build.log" 2>&1
 }
@@ -89,7 +97,109 @@ run() {
   return "$status"
 }
 
+# Whether the test passes without a mutant.
+passes() {
+  local copy=$1 key="$commit ${HOLDFAST_LUA:+with HOLDFAST_LUA }$2"
+  grep -qxF "$key" "$copy/passed" 2>/dev/null && return 0
+  build "$copy" "$2" || return 1
+  run "$copy" "$2" || return 1
+  echo "$key" >>"$copy/passed"
+}
+
 # ---- one mutant
+
+# compile COPY FILE OBJECT: mutant.o of the copy's build folder, from the file of that name in the copy's folder `mutant`.
+compile() {
+  local copy=$1 file=$2 command
+  command=$(ninja -C "$copy/build" -t commands -s "$3")
+  command=$(sed -E "s| -M[TF] [^ ]+||g; s| -MD | |; s| -o [^ ]+| -o mutant.o|; s|[^ ]*/$file\$||" <<<"$command")
+  (cd "$copy/build" && eval "$command -iquote '$copy/source/$(dirname "$file")' '$copy/mutant/$file'") \
+    >"$copy/build.log" 2>&1
+}
+
+# relink COPY OBJECT TARGET: a program with mutant.o in place of the object, which may be one of the static library: what
+# comes before that is not taken from it.  The sound program waits beside it.
+relink() {
+  local copy=$1 object=$2 command output
+  command=$(ninja -C "$copy/build" -t commands "$3" | tail -n 1)
+  output=$(sed -E 's/.* -o ([^ ]+) .*/\1/' <<<"$command")
+  case $command in
+  *" $object "*) command=${command/" $object "/ mutant.o } ;;
+  *libholdfast.a*) command=${command/" -o $output "/ -o $output mutant.o } ;;
+  *) return 0 ;; # it has nothing of the library
+  esac
+  mv "$copy/build/$output" "$copy/build/$output.sound"
+  (cd "$copy/build" && eval "$command") >"$copy/build.log" 2>&1
+}
+
+restore_programs() {
+  local copy=$1 sound
+  find "$copy/build" -name '*.sound' | while IFS= read -r sound; do mv "$sound" "${sound%.sound}"; done
+}
+
+# make_beside COPY NAME FILE TEST...: makes a mutant of C without touching the copy's source.
+make_beside() {
+  local copy=$1 name=$2 file=$3 object target
+  shift 3
+  rm -rf "$copy/mutant"
+  mkdir -p "$copy/mutant/$(dirname "$file")"
+  list apply "$name" "$copy/mutant"
+  object=$(cd "$copy/build" && find CMakeFiles -path "*_objects.dir/$file.o")
+  [ -n "$object" ] && compile "$copy" "$file" "$object" || return 1
+  for target in $(targets_of_all "$@"); do relink "$copy" "$object" "$target" || return 1; done
+}
+
+# run_until_one_fails COPY TEST...: says which; 1 if none does.
+run_until_one_fails() {
+  local copy=$1 test
+  shift
+  for test in "$@"; do
+    if ! run "$copy" "$test"; then
+      echo "$test"
+      return 0
+    fi
+  done
+  return 1
+}
+
+# catch_beside COPY NAME FILE TEST...: 1: none failed, 2: it cannot be made this way.
+catch_beside() {
+  local copy=$1 file=$3 status=2
+  if make_beside "$@"; then
+    shift 3
+    status=0
+    run_until_one_fails "$copy" "$@" || status=1
+  fi
+  restore_programs "$copy"
+  return $status
+}
+
+# The same for Lua.  Where none failed nothing is known: a test may look at what is embedded in a program all the same.
+catch_lua_beside() {
+  local copy=$1 name=$2 test
+  shift 3
+  export HOLDFAST_LUA=$copy/source/lua
+  for test in "$@"; do passes "$copy" "$test" || return 2; done
+  rm -rf "$copy/mutant"
+  mkdir -p "$copy/mutant"
+  cp -r "$copy/source/lua" "$copy/mutant/"
+  list apply "$name" "$copy/mutant"
+  HOLDFAST_LUA=$copy/mutant/lua run_until_one_fails "$copy" "$@" || return 2
+}
+
+# catch_in_copy COPY NAME FILE TEST...: the same by building the copy with the mutant in it; 2: it cannot be built.
+catch_in_copy() {
+  local copy=$1 name=$2 file=$3 status=2
+  shift 3
+  list apply "$name" "$copy/source"
+  if build "$copy" "$@"; then
+    status=0
+    run_until_one_fails "$copy" "$@" || status=1
+  fi
+  rm -f "$copy/source/$file"
+  cp "$tree/$file" "$copy/source/$file"
+  return $status
+}
 
 # say NAME OUTCOME TEST SECONDS
 say() {
@@ -97,40 +207,33 @@ say() {
   printf '%s\t%s\t%s\t%s\t%s\n' "$1" "$2" "$3" "$commit" "$(list key "$1")" >>"$copy/results.tsv"
 }
 
-# Whether the test passes without a mutant.
-passes() {
-  grep -qxF "$commit $1" "$copy/passed" 2>/dev/null && return 0
-  build "$copy" "$1" || return 1
-  run "$copy" "$1" || return 1
-  echo "$commit $1" >>"$copy/passed"
-}
-
 judge() {
-  local name=$1 begin=$SECONDS file tests outcome by="" test
+  local name=$1 begin=$SECONDS file tests outcome by="" test status=0
   { read -r file && read -r tests && read -r outcome; } < <(list show "$name")
   for test in $tests; do
-    if ! passes "$test"; then
+    if ! passes "$copy" "$test"; then
       say "$name" broken "$test" $((SECONDS - begin))
       sed 's/^/    /' "$copy/test.log" | tail -n 15 >&2
       return
     fi
   done
-  list apply "$name" "$copy/source"
-  # shellcheck disable=SC2086 # one argument each
-  if [ -n "$tests" ] && ! build "$copy" $tests; then
-    outcome=broken
-    grep -m 3 'error:' "$copy/build.log" >&2 || true
-  else
-    for test in $tests; do
-      if ! run "$copy" "$test"; then
-        by=$test
-        if [ "$outcome" = same ]; then outcome=wrong; else outcome=caught; fi
-        break
-      fi
-    done
+  if [ -n "$tests" ]; then
+    # shellcheck disable=SC2086 # one argument each
+    case $file in
+    lua/*) by=$(catch_lua_beside "$copy" "$name" "$file" $tests) || status=$? ;;
+    *) by=$(catch_beside "$copy" "$name" "$file" $tests) || status=$? ;;
+    esac
+    # shellcheck disable=SC2086 # one argument each
+    if [ $status = 2 ]; then status=0 by=$(catch_in_copy "$copy" "$name" "$file" $tests) || status=$?; fi
+    case $status$outcome in
+    0same) outcome=wrong ;;
+    0*) outcome=caught ;;
+    2*)
+      outcome=broken
+      grep -m 3 'error:' "$copy/build.log" >&2 || true
+      ;;
+    esac
   fi
-  rm -f "$copy/source/$file"
-  cp "$tree/$file" "$copy/source/$file"
   say "$name" "$outcome" "$by" $((SECONDS - begin))
 }
 
@@ -143,6 +246,7 @@ worker() {
   update_copy "$copy/source"
   cmake -S "$copy/source" -B "$copy/build" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DHOLDFAST_TESTS=ON \
     >"$copy/build.log" 2>&1 || { cat "$copy/build.log" >&2; return 1; }
+  restore_programs "$copy"
   while IFS= read -r name; do
     number=$((number + 1))
     [ $((number % jobs + 1)) = "$1" ] || continue
