@@ -58,9 +58,9 @@ static const struct row {
     {1, ADDRESS, 8, 4096, "it wants a fixed address"},
     {1, LAST_PAGE, 8, 0, "its last page cannot be"},
     {0, LAST_PAGE, 8, (uint64_t)1 << 48, "its last page cannot be"},
-    /* The older one, here the first, may refer to pages beyond its last one: see header_check.c. */
     {1, ROOT, 8, 1, "it refers to a page that cannot be"},
     {1, ROOT, 8, 1 << 20, "it refers to a page that cannot be"},
+    {0, ROOT, 8, (uint64_t)1 << 49, "it refers to a page that cannot be"},
     {1, ROOT, 8, UINT64_MAX, "it counts entries of a tree that has no root"},
     {1, MAIN_DEPTH, 2, 0, "the depth of a tree cannot be"},
     {0, MAIN_DEPTH, 2, 33, "the depth of a tree cannot be"},
@@ -69,6 +69,7 @@ static const struct row {
     {1, LEAF, 8, 1 << 20, "it counts pages that cannot be"},
     {1, BRANCH, 8, 1 << 20, "it counts pages that cannot be"},
     {1, OVERFLOW, 8, 1 << 20, "it counts pages that cannot be"},
+    {0, OVERFLOW, 8, (uint64_t)1 << 49, "it counts pages that cannot be"},
 };
 
 /* A closed store of a few commits, with pages that were given back. */
@@ -110,6 +111,25 @@ static void each_field_of_a_header_is_looked_at(void **state) {
   OK(hf__lmdb_header_check(path, &err));
 }
 
+/* LMDB leaves that when the writing of a header fails: the trees of the commit that failed, and the last page of the
+ * one before. */
+static void the_older_header_may_refer_to_pages_beyond_its_last(void **state) {
+  const struct store *s = *state;
+  static const int fields[] = {ROOT, BRANCH, LEAF, OVERFLOW};
+  const char *path = make_store(s);
+  int fd = open(path, O_RDWR);
+  for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+    hf_error err;
+    uint64_t beyond = 1 << 20;
+    assert_int_equal(pwrite(fd, &beyond, sizeof beyond, fields[i]), sizeof beyond);
+    OK(hf__lmdb_header_check(path, &err));
+  }
+  close(fd);
+  hf_persist *p = open_persist(s, "signal");
+  write_text(p, "k0", "{\"n\":2}");
+  hf_persist_close(p);
+}
+
 static void a_file_that_is_cut_off_is_corrupt(void **state) {
   const struct store *s = *state;
   static const struct {
@@ -129,6 +149,7 @@ static void a_file_that_is_cut_off_is_corrupt(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       ON_LMDB(each_field_of_a_header_is_looked_at),
+      ON_LMDB(the_older_header_may_refer_to_pages_beyond_its_last),
       ON_LMDB(a_file_that_is_cut_off_is_corrupt),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
