@@ -20,8 +20,12 @@
 
 /* In place of the C library's, to see what a filesystem without locks does. */
 static int flock_fails_with;
+/* What a holder unlinks after another process has opened the file, and before that one locks it. */
+static const char *unlinked_meanwhile;
 
 int flock(int fd, int operation) {
+  if (unlinked_meanwhile) unlink(unlinked_meanwhile);
+  unlinked_meanwhile = NULL;
   if (flock_fails_with) {
     errno = flock_fails_with;
     return -1;
@@ -277,6 +281,16 @@ static void a_file_that_somebody_deleted_is_not_mistaken_for_the_lock(void **sta
   assert_held(path);
   hf_lock_release(second);
   assert_int_equal(access(path, F_OK), -1);
+}
+
+static void a_file_that_goes_before_it_is_locked_is_made_again(void **state) {
+  struct stat st;
+  const char *path = text_of("%s/a.lock", (char *)*state);
+  unlinked_meanwhile = path;
+  hf_lock *lock = acquire(path, "x");
+  assert_int_equal(stat(path, &st), 0);
+  assert_held(path);
+  hf_lock_release(lock);
 }
 
 static void filesystems_without_locks_are_unsupported(void **state) {
@@ -746,6 +760,7 @@ int main(void) {
       IN_DIRECTORY(a_file_that_was_left_is_taken_over),
       IN_DIRECTORY(a_file_that_somebody_deleted_is_not_mistaken_for_the_lock),
       IN_DIRECTORY(a_deleted_file_is_made_again_unless_somebody_was_faster),
+      IN_DIRECTORY(a_file_that_goes_before_it_is_locked_is_made_again),
       IN_DIRECTORY(filesystems_without_locks_are_unsupported),
       IN_DIRECTORY(waiting_ends_with_the_lock_or_with_the_timeout),
       IN_DIRECTORY(no_two_threads_hold_it_while_its_file_comes_and_goes),
