@@ -7,7 +7,7 @@
 #
 #   PART     only mutants that have it in their name or in the path of their file
 #   -j N     N copies of the tree at once; each is built for itself (1)
-#   --again  also those whose outcome is known, and whose file is as it was then
+#   --again  also those that were caught, or need not be, and whose file is as it was then
 #
 # A line for each says what became of it:
 #
@@ -258,7 +258,7 @@ worker() {
 choose() {
   local name
   list names "$@" | while IFS= read -r name; do
-    [ -z "$again" ] && grep -q "^$name	.*	$(list key "$name")\$" "$known" 2>/dev/null && continue
+    [ -z "$again" ] && grep -qE "^$name	(caught|same|open)	.*	$(list key "$name")\$" "$known" 2>/dev/null && continue
     echo "$name"
   done
 }
