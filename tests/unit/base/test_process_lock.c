@@ -443,9 +443,16 @@ static void try_to_release(const char *path) {
   if (hf_lock_acquire(path, "x", 0, &own, &err) != HF_BUSY || access(path, F_OK)) _exit(3);
 }
 
+static void try_to_check(const char *path) {
+  hf_error err;
+  (void)path;
+  if (hf_lock_check(of_parent, &err) != HF_CLOSED) _exit(4);
+}
+
 static void a_child_can_neither_release_nor_share_it(void **state) {
   const char *path = text_of("%s/a.lock", (char *)*state);
   of_parent = acquire(path, "the parent");
+  end_child(start_child(try_to_check, path), 0);
   end_child(start_child(try_to_release, path), 0);
   assert_held(path);
   hf_lock_release(of_parent);
@@ -573,6 +580,19 @@ static void a_deleted_file_is_made_again_unless_somebody_was_faster(void **state
   assert_int_equal(lstat("held.lock", &st), -1);
 }
 
+static void a_checked_file_looks_new_to_who_cleans_folders(void **state) {
+  static const struct timespec old[2] = {{1, 0}, {1, 0}};
+  hf_error err;
+  struct stat st;
+  const char *path = text_of("%s/a.lock", (char *)*state);
+  hf_lock *lock = acquire(path, "x");
+  assert_int_equal(utimensat(AT_FDCWD, path, old, 0), 0);
+  OK(hf_lock_check(lock, &err));
+  assert_int_equal(stat(path, &st), 0);
+  assert_true(st.st_mtim.tv_sec > 1);
+  hf_lock_release(lock);
+}
+
 /* ---- looking */
 
 static const char left_file[] = "holdfast lease\nprocess 1 on host elsewhere (an old one, since then)\n";
@@ -611,6 +631,15 @@ static void who_looks_is_told_who_holds_it(void **state) {
   CONTAINS(holder, "(the child, since ");
   end_child(c, SIGKILL);
   assert_false(looks_held(path, holder));
+}
+
+static void a_file_that_goes_while_it_is_looked_at_is_not_held(void **state) {
+  char holder[512];
+  const char *path = text_of("%s/a.lock", (char *)*state);
+  struct child c = start_child(hold, path);
+  unlinked_meanwhile = path;
+  assert_false(looks_held(path, holder));
+  end_child(c, 0);
 }
 
 static void looking_makes_and_changes_nothing(void **state) {
@@ -770,7 +799,9 @@ int main(void) {
       IN_DIRECTORY(a_child_does_not_keep_it_alive),
       IN_DIRECTORY(a_program_that_was_started_does_not_keep_it_alive),
       IN_DIRECTORY(a_fork_while_other_threads_take_locks_gives_the_child_none),
+      IN_DIRECTORY(a_checked_file_looks_new_to_who_cleans_folders),
       IN_DIRECTORY(who_looks_is_told_who_holds_it),
+      IN_DIRECTORY(a_file_that_goes_while_it_is_looked_at_is_not_held),
       IN_DIRECTORY(looking_makes_and_changes_nothing),
       IN_DIRECTORY(who_cannot_look_says_so),
       IN_DIRECTORY(who_looks_is_in_nobody_s_way),
