@@ -13,6 +13,7 @@
 #include "map.h"
 #include "meta.h"
 #include "readers.h"
+#include "status.h"
 #include "sums.h"
 #include "writer.h"
 
@@ -158,8 +159,7 @@ static hf_status put_once(hf__lmdb_env *env, hf__lmdb_txn *t, const struct put *
   return status;
 }
 
-/* Flushes what was committed, also where commits are not.  The transaction has this process obey at once. */
-static hf_status settle(hf__lmdb_env *env, hf_error *err) {
+static hf_status flush(hf__lmdb_env *env, hf_error *err) {
   hf__lmdb_txn t;
   hf_status status = hf__lmdb_write_begin(env, &t, true, err);
   if (status) return status;
@@ -167,6 +167,14 @@ static hf_status settle(hf__lmdb_env *env, hf_error *err) {
   if (rc) hf__lmdb_doubt(env);
   hf__lmdb_write_abort(env, &t);
   return rc ? hf__lmdb_fail(env, rc, "flush the settings", err) : HF_OK;
+}
+
+/* Flushes what was committed, also where commits are not.  The transaction has this process obey at once.  Where that
+ * fails, others may have seen the change already, and obey. */
+static hf_status settle(hf__lmdb_env *env, hf_error *err) {
+  hf_status status = flush(env, err);
+  if (status) hf__lmdb_say_it_may_have_happened(err, "change");
+  return status;
 }
 
 /* The features that the changes need are those of this backend. */

@@ -38,3 +38,11 @@ hf_status hf__lmdb_fail_errno(hf_error *err, const char *doing, const char *path
   hf_error_cause(err, "errno %d", e);
   return err->status;
 }
+
+void hf__lmdb_say_it_may_have_happened(hf_error *err, const char *what) {
+  char why[sizeof err->message], cause[sizeof err->cause];
+  memcpy(why, err->message, sizeof why);
+  memcpy(cause, err->cause, sizeof cause);
+  hf_error_set(err, err->status, "%.800s; the %s may have happened: read it before writing again", why, what);
+  memcpy(err->cause, cause, sizeof cause);
+}

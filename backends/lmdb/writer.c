@@ -17,6 +17,7 @@
 #include "locks.h"
 #include "map.h"
 #include "meta.h"
+#include "status.h"
 #include "sums.h"
 
 /* HF_UNAVAILABLE for a file of the store that is not in its folder any more, or is another one now. */
@@ -145,16 +146,12 @@ static int commit(hf__lmdb_env *env, hf__lmdb_txn *t) {
 static void settle_now(hf__lmdb_env *env, size_t failed, hf_error *err) {
   hf__lmdb_txn t = {.kind = HF_TXN_WRITE};
   hf_error unused;
-  char why[sizeof err->message];
   bool is_certain = begin_locked(env, &t, true, &unused) == HF_OK;
   if (is_certain) {
     is_certain = mdb_txn_id(t.mdb) == failed;
     mdb_txn_abort(t.mdb);
   }
-  if (is_certain) return;
-  memcpy(why, err->message, sizeof why);
-  hf_status status = err->status;
-  hf_error_set(err, status, "%s; the write may have happened: read it before writing again", why);
+  if (!is_certain) hf__lmdb_say_it_may_have_happened(err, "write");
 }
 
 hf_status hf__lmdb_write_commit(hf__lmdb_env *env, hf__lmdb_txn *t, hf_error *err) {

@@ -300,7 +300,42 @@ static void inject_commits(const char *directory, const char *kind, int error, b
   check_reopened(base, step, "reopened after errors");
 }
 
+/* Lets each flush of a change of settings fail in turn.  Once it is committed others obey, flushed or not, so the error
+ * must not say that nothing happened. */
+static void inject_settings(const char *directory, const char *option) {
+  char base[512];
+  hf_store *store;
+  hf_error err;
+  hf_buffer json = HF_BUFFER_INIT;
+  int unsure = 0;
+  snprintf(base, sizeof base, "lmdb:%s/settings%s", directory, option);
+  CHECK(hf_store_open(base, NULL, &store, &err) == HF_OK, "%s: %s", option, text_of(&err));
+  for (int nth = 1;; nth++) {
+    char note[32], expected[64];
+    snprintf(note, sizeof note, "change %d", nth);
+    snprintf(expected, sizeof expected, "\"note\":\"%s\"", note);
+    hf_setting_value v = {.name = "note", .value = note};
+    CHECK(nth < OPERATIONS_MAX, "a change of settings has no end");
+    iorecord_fail("sm", nth, EIO, false);
+    hf_status status = hf_store_settings_set(store, &v, 1, &err);
+    bool fired = iorecord_fail("", 0, 0, false);
+    CHECK(hf_store_settings_get(store, &json, NULL) == HF_OK, "%s: it cannot be read", note);
+    bool is_there = strstr(json.data, expected) != NULL, is_unsure = status && strstr(err.message, "may have happened");
+    CHECK(status ? fired && err.status == HF_IO : is_there, "%s: %s", note, status ? text_of(&err) : "it is not there");
+    CHECK(!status || !is_there || is_unsure, "%s happened, and the error says: %s", note, text_of(&err));
+    unsure += is_unsure;
+    injected_writes += fired;
+    if (!fired) break;
+  }
+  CHECK(unsure, "%s: no flush failed after a change was made", option);
+  hf_buffer_free(&json);
+  hf_store_close(store);
+}
+
 static int inject(const char *directory) {
+  inject_settings(directory, "");
+  inject_settings(directory, "?durability=nometasync");
+  inject_settings(directory, "?durability=nosync");
   inject_creation(directory, "wmsdn", false, ENOSPC, HF_FULL);
   inject_creation(directory, "wmsdn", false, EIO, HF_IO);
   inject_creation(directory, "ct", true, ENOSPC, HF_FULL);
