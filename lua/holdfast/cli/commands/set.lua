@@ -3,6 +3,7 @@
 -- set: the settings that a store keeps, which hold for every process that opens it.
 
 local core = require "holdfast.core"
+local locks = require "holdfast.cli.store.locks"
 local options = require "holdfast.cli.console.options"
 local output = require "holdfast.cli.console.output"
 local target = require "holdfast.cli.store.target"
@@ -75,11 +76,49 @@ local function show(settings)
   end
 end
 
+local UNITS = { k = 2 ^ 10, m = 2 ^ 20, g = 2 ^ 30, t = 2 ^ 40 }
+
+-- How much a value gives to a host, by its text; nil: it is none.
+local WORTH = {
+  durability = function(value) return ({ nosync = 1, nometasync = 2, sync = 3 })[value] end,
+  maxsize = function(value)
+    local number, unit = value:lower():match("^(%d+)(%a?)$")
+    local bytes = number and tonumber(number) * (UNITS[unit] or 1)
+    return bytes == 0 and math.huge or bytes
+  end,
+}
+
+local function asText(value) return type(value) == "number" and text.whole(value) or value end
+
+-- The settings by which a host that runs on the store loses something: its writes survive less, or are refused sooner.
+-- More of both, a note and the format, which all hosts obey that can be seen, are free: a host in need gets its room.
+local function takenAway(before, values)
+  local names, standard = {}, {}
+  for _, setting in ipairs(core.settingTable()) do standard[setting.name] = core.json.decode(setting.standard) end
+  for name, worth in pairs(WORTH) do
+    local value = values[name]
+    if value == core.json.null then value = standard[name] end
+    local was, is = before[name] and worth(asText(before[name])), value and worth(asText(value))
+    if was and is and is < was then names[#names + 1] = name end
+  end
+  table.sort(names)
+  return names
+end
+
+local function change(store, args, before, values)
+  local guard = locks.guard(store, args)
+  local names = takenAway(before, values)
+  if #names > 0 then guard:claimStore(table.concat(names, " and ")) end
+  local settings = store.store:settings(values)
+  guard:release()
+  return settings
+end
+
 local function set(args)
   local values = wanted(args)
-  local store = target.open(args).store
-  local before = store:settings()
-  local settings = values and store:settings(values) or before
+  local store = target.open(args)
+  local before = store.store:settings()
+  local settings = values and change(store, args, before, values) or before
   if args.json then
     output.line(asObject(settings))
     return 0
@@ -95,7 +134,9 @@ return {
   summary = "Show or change the settings that a store keeps.",
   description = "Settings lie in the store and hold for every process that opens it and says nothing else in its\n"
     .. "URL or options; processes that have it open obey from their next transaction on.  Without NAME=VALUE\n"
-    .. "they are shown.  Several are set together, or none.\n\n" .. explained(),
+    .. "they are shown.  Several are set together, or none.\n\n"
+    .. "While a strategy host runs on the store, a weaker durability and a smaller maxsize are refused;\n"
+    .. "--force sets them all the same.\n\n" .. explained(),
   examples = { "holdfast set ./data", "holdfast set ./data maxsize=4g note='the live bot: hands off'",
     "holdfast set ./data --standard maxsize" },
   arguments = function(command)
@@ -103,6 +144,7 @@ return {
     command:argument("NAME=VALUE"):argname("NAME=VALUE"):target("settings"):args("*")
       :description("A setting and its value, as in a URL.")
     command:option("--standard"):argname("NAME"):count("*"):description("Back to its standard value.")
+    options.force(command, "Also what takes something away from a strategy host that runs on the store.")
   end,
   run = set,
 }

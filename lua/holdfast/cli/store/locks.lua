@@ -2,7 +2,7 @@
 --
 -- Keeps put, import, rm and copy from changing a store under a strategy host that runs on it: the host holds what it
 -- has read for the truth, and its next write undoes the change, or acts on it by half.  It concerns the entity names of
--- the adapters only; others cost nothing.
+-- the adapters only; others cost nothing.  And it keeps set from taking something away from the host.
 --
 -- The command announces itself before it looks for hosts, and a host looks for commands once it has its lock
 -- (host/state/lock.lua): so neither begins under the other, unless one of them cannot see the other's lock files.
@@ -48,11 +48,11 @@ local function place(store, name)
   return lock.folder(directory, identity), directory ~= nil
 end
 
-local function usedBy(store, name, found)
+local function usedBy(store, what, name, found)
   local who = found[1].holder ~= "" and found[1].holder or "one that has not said who it is"
   if #found > 1 then who = string.format("%s (and %s)", who, text.plural(#found - 1, "more lock", "more locks")) end
-  return core.error("busy", string.format("a strategy host runs on %s: %s; end it first, or change '%s' under it with "
-    .. "--force", text.url(store.url), who, name), { entityName = name, cause = "its lock is " .. found[1].path })
+  return core.error("busy", string.format("a strategy host runs on %s: %s; end it first, or change %s under it with "
+    .. "--force", text.url(store.url), who, what), { entityName = name, cause = "its lock is " .. found[1].path })
 end
 
 local function warn(self, message, ...)
@@ -66,11 +66,11 @@ local function announce(self, folder)
 end
 
 -- Raises where a host is seen; says what cannot be seen.
-local function look(self, name, folder, isShared)
+local function look(self, what, name, folder, isShared)
   local found, problem = core.leasesIn(folder)
   if found[1] then
     self:release()
-    error(usedBy(self.store, name, found), 0)
+    error(usedBy(self.store, what, name, found), 0)
   end
   if problem then
     warn(self, "whether a strategy host runs on %s cannot be seen: %s", text.url(self.store.url), problem.message)
@@ -80,19 +80,28 @@ local function look(self, name, folder, isShared)
   end
 end
 
---- Before the first write under this name: raises busy where a host runs on the store, unless forced.
----@param name string
-function Guard:claim(name)
-  if self.claimed or not isAdapters(name) then return end
-  local ok, folder, isShared = pcall(place, self.store, name)
+local function claim(self, what, name, placeName)
+  local ok, folder, isShared = pcall(place, self.store, placeName)
   if not ok and not core.isError(folder, "io") then error(folder, 0) end
   self.claimed = true
   if not ok then
     warn(self, "whether a strategy host runs on %s cannot be seen: %s", text.url(self.store.url), folder.message)
   elseif folder then
     self.lock = announce(self, folder)
-    if not self.args.force then look(self, name, folder, isShared) end
+    if not self.args.force then look(self, what, name, folder, isShared) end
   end
+end
+
+--- Before the first write under this name: raises busy where a host runs on the store, unless forced.
+---@param name string
+function Guard:claim(name)
+  if not self.claimed and isAdapters(name) then claim(self, "'" .. name .. "'", name, name) end
+end
+
+--- Before something is changed that a host relies on, whatever the entity name: the same.
+---@param what string  "the settings"
+function Guard:claimStore(what)
+  if not self.claimed then claim(self, what, nil, core.adapters.list()[1].entityName) end
 end
 
 --- Whether a host is seen to run on the store now, which nothing has been claimed of yet.
