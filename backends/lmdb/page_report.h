@@ -22,8 +22,9 @@ enum hf__lmdb_tree_kind { HF__LMDB_FREE_LIST, HF__LMDB_MAIN, HF__LMDB_NAMED, HF_
 /* How far a page that the walk came to is what was expected there. */
 enum hf__lmdb_soundness {
   HF__LMDB_SOUND,
-  HF__LMDB_DAMAGED, /* the page is its own, but not all of it is in order */
-  HF__LMDB_STRAY    /* it cannot be read, or is another one, or belongs elsewhere */
+  HF__LMDB_MISNAMED, /* a leaf of the main tree in which names are not in order, and which is entered: past_names */
+  HF__LMDB_DAMAGED,  /* the page is its own, but not all of it is in order */
+  HF__LMDB_STRAY     /* it cannot be read, or is another one, or belongs elsewhere */
 };
 
 /* A branch or leaf, as the walk came to it; page HF__LMDB_NO_PAGE: a tree that it cannot enter. */
@@ -53,6 +54,7 @@ struct hf__lmdb_totals {
 struct hf__lmdb_walk {
   const struct hf__lmdb_page_file *file;
   const struct hf__lmdb_header *view; /* the commit: its trees and its last page.  Nothing else of it is looked at */
+  bool past_names; /* go on below a leaf of the main tree that is damaged in its names alone; for rescue */
   void *arg;
   bool (*found)(void *arg, const struct hf__lmdb_finding *finding); /* false: stop.  May be NULL */
   void (*visited)(void *arg, const struct hf__lmdb_visit *visit);   /* may be NULL */

@@ -64,15 +64,25 @@ static const char *order_problem(const struct hf__lmdb_tree_walk *t, struct hf__
   return NULL;
 }
 
-static const char *content_problem(const struct hf__lmdb_tree_walk *t, struct hf__lmdb_page page, bool leaf,
-                                   hf_slice lower, hf_slice upper) {
+/* What is wrong but for the keys. */
+static const char *shape_problem(const struct hf__lmdb_tree_walk *t, struct hf__lmdb_page page, bool leaf) {
   uint16_t flags = hf__lmdb_head_of(page).flags, expected = expected_flags(t, leaf);
   if (flags != expected) return leaf ? "is no leaf, and should be one" : "is no branch, and should be one";
   const char *problem = hf__lmdb_nodes_problem(page);
   if (problem) return problem;
-  uint32_t count = hf__lmdb_node_count(page);
-  if (count < (leaf ? 1 : 2)) return leaf ? "is empty" : "has fewer than two children";
-  return order_problem(t, page, flags, lower, upper);
+  if (hf__lmdb_node_count(page) < (leaf ? 1 : 2)) return leaf ? "is empty" : "has fewer than two children";
+  return NULL;
+}
+
+/* Whether what is wrong is a key at most, and the walk is to go on below. */
+static bool is_misnamed(const struct hf__lmdb_tree_walk *t, struct hf__lmdb_page page, bool leaf) {
+  return t->state->walk->past_names && t->kind == HF__LMDB_MAIN && leaf && !shape_problem(t, page, leaf);
+}
+
+static const char *content_problem(const struct hf__lmdb_tree_walk *t, struct hf__lmdb_page page, bool leaf,
+                                   hf_slice lower, hf_slice upper) {
+  const char *problem = shape_problem(t, page, leaf);
+  return problem ? problem : order_problem(t, page, hf__lmdb_head_of(page).flags, lower, upper);
 }
 
 static void visit(struct hf__lmdb_tree_walk *t, const struct level *at, bool leaf, bool readable,
@@ -102,11 +112,11 @@ static bool enter_page(struct hf__lmdb_tree_walk *t, struct level *at, bool leaf
   }
   if (!problem) {
     problem = content_problem(t, page, leaf, at->lower, at->upper);
-    soundness = problem ? HF__LMDB_DAMAGED : HF__LMDB_SOUND;
+    soundness = !problem ? HF__LMDB_SOUND : is_misnamed(t, page, leaf) ? HF__LMDB_MISNAMED : HF__LMDB_DAMAGED;
   }
   if (problem) hf__lmdb_tell(t, at->page, "%s", problem);
   visit(t, at, leaf, readable, soundness);
-  if (problem) return false;
+  if (soundness > HF__LMDB_MISNAMED) return false;
   *(leaf ? &t->leaf : &t->branch) += 1;
   *(leaf ? &s->totals->leaf : &s->totals->branch) += 1;
   at->next = 0;
@@ -143,7 +153,7 @@ static void check_tree_record(struct hf__lmdb_tree_walk *t, uint64_t page, const
   if (named) t->state->totals->trees++;
   walk_tree(t->state, &tree, kind, named ? node->key : t->name, named ? tree.flags : t->order, &entries);
   t->entries += named ? 1 : entries;
-  if (named && node->key.data[0] != '\001') t->state->totals->entries += entries;
+  if (named && node->key.size && node->key.data[0] != '\001') t->state->totals->entries += entries;
 }
 
 /* Several values of one key, on a page within the node. */

@@ -20,14 +20,17 @@
 #include <unistd.h>
 
 #include "env.h"
+#include "meta.h"
 #include "other_processes.h"
 #include "page_walk.h"
 #include "quarantine.h"
 #include "rescue_ids.h"
 #include "rescue_moved.h"
+#include "rescue_names.h"
+#include "rescue_own.h"
 #include "rescue_page.h"
 
-enum { PATH_MOST = 4096, NAMES_MOST = 65536, AMBIGUOUS = UINT32_MAX, ANY_NAME = 0, TAG_ALL = UINT32_MAX };
+enum { PATH_MOST = 4096, AMBIGUOUS = UINT32_MAX, ANY_NAME = 0, TAG_ALL = UINT32_MAX };
 
 /* A part of a tree that the walk could not enter: keys from `lower` on and below `upper` (size 0: any) are missing. */
 struct gap {
@@ -49,12 +52,14 @@ struct rescue {
   const struct hf__lmdb_header *view, *before; /* the commit, and the one before it; NULL: its header is damaged */
   struct hf__lmdb_walk walk;                   /* of the commit: which pages are used and free */
   struct page_info *pages;
-  hf_slice *names; /* from 1 on */
-  uint32_t name_count;
+  hf__lmdb_names names;
   struct gap *gaps;
   size_t gap_count;
-  uint64_t stated; /* entities, by the records of the named trees */
-  uint64_t kept;   /* of quarantine, that were handed out */
+  uint64_t stated;             /* entities, by the records of the named trees */
+  uint64_t kept;               /* of quarantine, that were handed out */
+  bool has_unknown;            /* a tree may be one of ours or of a name, so what it says of itself means nothing */
+  bool has_format;             /* the record of the format was handed out */
+  struct hf__lmdb_tally tally; /* of what was written and what came back */
   hf__lmdb_ids given, replaced, old;
   unsigned char *bytes; /* a page */
   hf_rescue_fn fn;
@@ -66,17 +71,9 @@ struct rescue {
 /* ---- names */
 
 static uint32_t name_number(struct rescue *r, hf_slice name) {
-  for (uint32_t i = 1; i <= r->name_count; i++)
-    if (r->names[i].size == name.size && memcmp(r->names[i].data, name.data, name.size) == 0) return i;
-  if (r->name_count + 1 == NAMES_MOST) return ANY_NAME;
-  char *copy = malloc(name.size + 1);
-  if (!copy) {
-    r->out_of_memory = true;
-    return ANY_NAME;
-  }
-  memcpy(copy, name.data, name.size);
-  r->names[++r->name_count] = (hf_slice){copy, name.size};
-  return r->name_count;
+  uint32_t number;
+  if (!hf__lmdb_names_number(&r->names, name, &number)) r->out_of_memory = true;
+  return number;
 }
 
 /* ---- handing out */
@@ -84,14 +81,19 @@ static uint32_t name_number(struct rescue *r, hf_slice name) {
 static void emit(struct rescue *r, hf_rescue_kind kind, uint32_t name, uint64_t page, const hf__lmdb_found *f) {
   hf_rescued out = {
       .kind = kind, .id = f->id, .json = f->is_sound ? f->json : f->record, .info = f->info, .page = page};
-  if (name) out.entity_name = r->names[name];
-  r->report->found[kind]++;
+  hf__lmdb_rescue_name *n = name ? &r->names.list[name] : NULL;
+  if (n) out.entity_name = n->text;
+  if (n && !n->is_valid) out.apart = n->apart = n->apart ? n->apart : page;
+  if (!n && kind != HF_RESCUE_OLD) out.apart = page;
+  if (out.apart && kind != HF_RESCUE_DAMAGED) out.kind = HF_RESCUE_APART;
+  r->report->found[out.kind]++;
   if (!r->fn(r->arg, &out)) r->stopped = true;
 }
 
 /* Hands out what is present, each id of a name once. */
 static void emit_present(struct rescue *r, hf_rescue_kind kind, uint32_t name, uint64_t page, const hf__lmdb_found *f) {
-  uint32_t tag = name ? name : NAMES_MOST + (uint32_t)page; /* without a name, each page is a collection of its own */
+  uint32_t tag =
+      name ? name : HF__LMDB_NAMES_MOST + (uint32_t)page; /* without a name, each page is a collection of its own */
   uint64_t *number = hf__lmdb_ids_at(&r->given, tag, f->id);
   if (!number) {
     r->out_of_memory = true;
@@ -104,6 +106,7 @@ static void emit_present(struct rescue *r, hf_rescue_kind kind, uint32_t name, u
     *any = 1;
   else
     r->out_of_memory = true;
+  if (f->is_sound && name) hf__lmdb_written_back(&r->tally, r->names.list[name].text, f->record, f->id);
   emit(r, f->is_sound ? kind : HF_RESCUE_DAMAGED, name, page, f);
 }
 
@@ -148,32 +151,55 @@ static bool has_flipped_number(const struct rescue *r, const struct hf__lmdb_vis
          number < HF__LMDB_FIRST_PAGE;
 }
 
-static bool is_own(hf_slice name) { return name.size && name.data[0] == '\001'; }
-
 static bool is_quarantine(hf_slice name) {
   return name.size == sizeof QUARANTINE_DB - 1 && memcmp(name.data, QUARANTINE_DB, name.size) == 0;
 }
 
-/* What stands in for an entity in quarantine. */
-static bool give_kept(void *arg, hf_slice key, hf_slice value) {
-  struct leaf *l = arg;
-  struct rescue *r = l->r;
-  hf__lmdb_kept kept;
-  if (!hf__lmdb_quarantine_read(key, value, &kept)) return true;
-  hf__lmdb_found found = {.id = kept.id, .record = kept.bytes};
-  uint64_t before = r->report->found[HF_RESCUE_DAMAGED];
-  emit_present(r, HF_RESCUE_DAMAGED, name_number(r, kept.entity_name), l->page, &found);
-  r->kept += r->report->found[HF_RESCUE_DAMAGED] - before;
-  return !r->stopped && !r->out_of_memory;
+static bool is_meta(hf_slice name) {
+  return name.size == sizeof META_DB - 1 && memcmp(name.data, META_DB, name.size) == 0;
 }
 
-/* A leaf of a tree of ours. */
-static void give_own_leaf(struct rescue *r, hf_slice name, uint64_t page, struct hf__lmdb_page content) {
+/* What stands in for an entity in quarantine. */
+static void give_kept(struct leaf *l, const hf__lmdb_kept *kept) {
+  struct rescue *r = l->r;
+  hf__lmdb_found found = {.id = kept->id, .record = kept->bytes};
+  uint64_t before = r->report->found[HF_RESCUE_DAMAGED];
+  emit_present(r, HF_RESCUE_DAMAGED, name_number(r, kept->entity_name), l->page, &found);
+  r->kept += r->report->found[HF_RESCUE_DAMAGED] - before;
+}
+
+/* A setting, or the like. */
+static void give_setting(struct leaf *l, hf_slice key, hf_slice value) {
+  hf_rescued out = {.kind = HF_RESCUE_KEPT, .id = key, .json = value, .page = l->page};
+  l->r->has_format |= key.size == sizeof META_FORMAT - 1;
+  if (!l->r->fn(l->r->arg, &out)) l->r->stopped = true;
+}
+
+static bool give_own(void *arg, hf_slice key, hf_slice value) {
+  struct leaf *l = arg;
+  hf__lmdb_kept kept;
+  if (hf__lmdb_is_meta_key(key))
+    give_setting(l, key, value);
+  else if (hf__lmdb_quarantine_read(key, value, &kept))
+    give_kept(l, &kept);
+  return !l->r->stopped && !l->r->out_of_memory;
+}
+
+/* A leaf of a tree that may be ours. */
+static void give_own_leaf(struct rescue *r, uint64_t page, struct hf__lmdb_page content) {
   struct leaf leaf = {.r = r, .page = page};
   bool out_of_memory = false;
-  if (is_quarantine(name)) hf__lmdb_each_value(&r->file, content, give_kept, &leaf, &out_of_memory);
+  hf__lmdb_each_value(&r->file, content, give_own, &leaf, &out_of_memory);
   r->out_of_memory |= out_of_memory;
   r->pages[page].given = true;
+}
+
+/* Whether a leaf of this name may have records; what is ours in it is handed out. */
+static bool has_records(struct rescue *r, hf_slice name, uint64_t page, struct hf__lmdb_page content) {
+  bool is_ours = hf__lmdb_is_own(name);
+  if (is_ours || hf__lmdb_may_be_own(name)) give_own_leaf(r, page, content);
+  r->has_unknown |= !is_ours && name.size && name.data[0] == META_DB[0];
+  return !is_ours;
 }
 
 /* Whether the page's records are those of the tree that reached it. */
@@ -205,7 +231,8 @@ static uint64_t stated_in(struct hf__lmdb_page page) {
   for (uint32_t i = 0; i < count; i++) {
     struct hf__lmdb_node node;
     struct hf__lmdb_tree tree;
-    if (hf__lmdb_node_at(page, i, false, &node) || is_own(node.key) || node.value.size != sizeof tree) continue;
+    if (hf__lmdb_node_at(page, i, false, &node) || hf__lmdb_is_own(node.key) || node.value.size != sizeof tree)
+      continue;
     memcpy(&tree, node.value.data, sizeof tree);
     sum += tree.entries;
   }
@@ -224,7 +251,8 @@ static void take_page(void *arg, const struct hf__lmdb_visit *v) {
   struct rescue *r = arg;
   if (r->stopped || r->out_of_memory || (v->kind != HF__LMDB_MAIN && v->kind != HF__LMDB_NAMED)) return;
   bool shared = v->page < r->file.pages && r->pages[v->page].times > 1;
-  if (v->soundness == HF__LMDB_SOUND && !shared) {
+  if (!shared && (v->kind == HF__LMDB_MAIN || hf__lmdb_is_own(v->name))) hf__lmdb_tally_visit(&r->tally, v);
+  if (v->soundness <= HF__LMDB_MISNAMED && !shared) {
     if (v->leaf && v->kind == HF__LMDB_MAIN) r->stated += stated_in(v->content);
     if (!v->leaf || v->kind == HF__LMDB_MAIN) {
       r->pages[v->page].given = true; /* nothing of its own to be had */
@@ -235,10 +263,7 @@ static void take_page(void *arg, const struct hf__lmdb_visit *v) {
   }
   if (shared || !is_leaf_of_its_tree(r, v)) return;
   if (hf__lmdb_walk_has(&r->walk, r->walk.freed, v->page)) return;
-  if (is_own(v->name)) {
-    give_own_leaf(r, v->name, v->page, v->content);
-    return;
-  }
+  if (!has_records(r, v->name, v->page, v->content)) return;
   struct leaf leaf = {r, HF_RESCUE_PRESENT, v->page, name_number(r, v->name), {NULL, 0}, {NULL, 0}};
   if (r->report->free_list_lost) { /* otherwise a page that one alone reaches is its own, whatever the keys above say */
     leaf.lower = v->lower;
@@ -350,10 +375,7 @@ static void give_cut_off(struct rescue *r) {
   for (uint64_t i = HF__LMDB_FIRST_PAGE; i < r->walk.bits && !r->stopped && !r->out_of_memory; i++) {
     if (r->pages[i].given || hf__lmdb_walk_has(&r->walk, r->walk.freed, i) || !read_leaf(r, i, &page)) continue;
     uint32_t name = name_of_leaf(r, i, page);
-    if (name && is_own(r->names[name])) {
-      give_own_leaf(r, r->names[name], i, page);
-      continue;
-    }
+    if (name && !has_records(r, r->names.list[name].text, i, page)) continue;
     struct leaf leaf = {r, name ? HF_RESCUE_CUT_OFF : HF_RESCUE_APART, i, name, {NULL, 0}, {NULL, 0}};
     give_leaf(&leaf, page);
   }
@@ -403,9 +425,25 @@ static uint64_t count_lost(const struct rescue *r) {
   uint64_t given =
       found[HF_RESCUE_PRESENT] + found[HF_RESCUE_CUT_OFF] + found[HF_RESCUE_APART] + found[HF_RESCUE_DAMAGED];
   for (size_t i = 0; i < r->gap_count; i++)
-    if (r->gaps[i].name == ANY_NAME || is_quarantine(r->names[r->gaps[i].name])) return UINT64_MAX;
+    if (r->gaps[i].name == ANY_NAME || is_quarantine(r->names.list[r->gaps[i].name].text)) return UINT64_MAX;
+  if (r->has_unknown) return UINT64_MAX;
   given -= r->kept; /* which the trees do not count */
   return r->view ? r->stated > given ? r->stated - given : 0 : UINT64_MAX;
+}
+
+/* Says of each name how many of its entities came back, where the store knows how many there were. */
+static void tell_written(struct rescue *r) {
+  bool known, whole = true, is_meta_whole = r->has_format;
+  if (r->stopped || r->out_of_memory) return;
+  for (size_t i = 0; i < r->gap_count; i++) {
+    uint32_t name = r->gaps[i].name;
+    whole &= name != ANY_NAME;
+    is_meta_whole &= name == ANY_NAME || !is_meta(r->names.list[name].text);
+  }
+  if (!hf__lmdb_tell_written(&r->tally, r->report->commit, whole, &r->names, r->fn, r->arg, &known)) r->stopped = true;
+  r->out_of_memory |= r->tally.out_of_memory;
+  r->report->kept_lost = !is_meta_whole;
+  r->report->written_lost = known ? !whole : r->tally.keeps_sums || !is_meta_whole;
 }
 
 /* ---- which commit */
@@ -470,7 +508,7 @@ static void choose_view(struct rescue *r) {
 static hf_status walk_commit(struct rescue *r, const struct hf__lmdb_header *view, struct hf__lmdb_walk *walk,
                              void (*visited)(void *, const struct hf__lmdb_visit *), struct hf__lmdb_totals *totals,
                              hf_error *err) {
-  *walk = (struct hf__lmdb_walk){.file = &r->file, .view = view, .arg = r, .visited = visited};
+  *walk = (struct hf__lmdb_walk){.file = &r->file, .view = view, .past_names = true, .arg = r, .visited = visited};
   return hf__lmdb_walk_run(walk, totals, err);
 }
 
@@ -495,29 +533,29 @@ static hf_status rescue_file(struct rescue *r, hf_error *err) {
   hf_status status = hf__lmdb_find_moved(&r->file, err);
   if (status) return status;
   r->pages = calloc(r->file.pages + 1, sizeof *r->pages);
-  r->names = calloc(NAMES_MOST, sizeof *r->names);
   r->bytes = malloc(r->file.page_size);
-  if (!r->pages || !r->names || !r->bytes) return hf_error_no_memory(err);
+  if (!r->pages || !r->bytes) return hf_error_no_memory(err);
   choose_view(r);
   if (r->out_of_memory) return hf_error_no_memory(err);
   if (r->view)
     status = give_present(r, err);
   else
     r->report->newest_lost = r->report->free_list_lost = true;
+  if (status == HF_OK) tell_written(r);
   r->report->lost = count_lost(r);
   if (status == HF_OK) tell_old(r);
   return status ? status : r->out_of_memory ? hf_error_no_memory(err) : HF_OK;
 }
 
 static void free_rescue(struct rescue *r) {
-  for (uint32_t i = 1; i <= r->name_count; i++) free((void *)(uintptr_t)r->names[i].data);
+  hf__lmdb_names_free(&r->names);
+  hf__lmdb_tally_free(&r->tally);
   hf__lmdb_walk_free(&r->walk);
   hf__lmdb_ids_free(&r->given);
   hf__lmdb_ids_free(&r->replaced);
   hf__lmdb_ids_free(&r->old);
   free(r->file.moved);
   free(r->pages);
-  free(r->names);
   free(r->gaps);
   free(r->bytes);
 }

@@ -91,6 +91,11 @@ static void take_main(struct hf__lmdb_tally *t, const struct hf__lmdb_node *node
   }
 }
 
+static void add_record(struct hf__lmdb_counted *c, const MDB_val *record, hf_slice id) {
+  c->found.count++;
+  c->found.hash += hf__lmdb_record_hash(record, id);
+}
+
 static void take_record(struct hf__lmdb_tally *t, struct hf__lmdb_counted *c, const struct hf__lmdb_node *node) {
   unsigned char bytes[HF__LMDB_PAGE_HEAD + RECORD_HEADER];
   MDB_val key = hf__lmdb_val(node->key), record = hf__lmdb_val(node->value);
@@ -98,8 +103,7 @@ static void take_record(struct hf__lmdb_tally *t, struct hf__lmdb_counted *c, co
     bool read = hf__lmdb_read_pages(t->walk->file, node->big, bytes, sizeof bytes) == 0;
     record = (MDB_val){read ? RECORD_HEADER : 0, bytes + HF__LMDB_PAGE_HEAD};
   }
-  c->found.count++;
-  c->found.hash += hf__lmdb_record_hash(&record, hf__lmdb_record_id(&key, &record));
+  add_record(c, &record, hf__lmdb_record_id(&key, &record));
 }
 
 static void take_quarantine(struct hf__lmdb_tally *t, const struct hf__lmdb_node *node) {
@@ -125,7 +129,7 @@ static void take_node(struct hf__lmdb_tally *t, const struct hf__lmdb_visit *v, 
 
 void hf__lmdb_tally_visit(struct hf__lmdb_tally *t, const struct hf__lmdb_visit *v) {
   bool is_named_tree = v->kind == HF__LMDB_NAMED;
-  if (!v->leaf || v->soundness != HF__LMDB_SOUND || !(is_named_tree || v->kind == HF__LMDB_MAIN)) return;
+  if (!v->leaf || v->soundness > HF__LMDB_MISNAMED || !(is_named_tree || v->kind == HF__LMDB_MAIN)) return;
   struct hf__lmdb_counted *c = NULL;
   if (is_named_tree && v->name.size && v->name.data[0] != META_DB[0] && !(c = find(t, v->name))) return;
   uint32_t count = hf__lmdb_node_count(v->content);
@@ -133,6 +137,11 @@ void hf__lmdb_tally_visit(struct hf__lmdb_tally *t, const struct hf__lmdb_visit 
     struct hf__lmdb_node node;
     if (!hf__lmdb_node_at(v->content, i, false, &node)) take_node(t, v, c, &node);
   }
+}
+
+void hf__lmdb_tally_add(struct hf__lmdb_tally *t, hf_slice name, const MDB_val *record, hf_slice id) {
+  struct hf__lmdb_counted *c = find(t, name);
+  if (c) add_record(c, record, id);
 }
 
 /* The collection that a sum in the mark is of; NULL: none that is there. */

@@ -33,6 +33,8 @@ struct hf__lmdb_tally {
 
 /* Takes what is in a page: hf__lmdb_walk.visited calls it. */
 void hf__lmdb_tally_visit(struct hf__lmdb_tally *tally, const struct hf__lmdb_visit *visit);
+/* Takes a record of a collection that was come by otherwise. */
+void hf__lmdb_tally_add(struct hf__lmdb_tally *tally, hf_slice name, const MDB_val *record, hf_slice id);
 /* Puts the sums of the mark to the collections that they are of: when the walk has ended. */
 void hf__lmdb_tally_end(struct hf__lmdb_tally *tally);
 /* Whether something of the collection is in quarantine, or was. */

@@ -120,15 +120,22 @@
 ---@field findings holdfast.Finding[] the first 1000
 
 ---A record that core.rescueStore() found.  Its kind is "present"; "cutOff": present, cut off by the damage; "apart":
----the same, of an unknown name; "damaged": present, and unreadable; "old": of no present state.
+---the same, of an unknown name; "damaged": present, and unreadable; "old": of no present state.  No records are "kept":
+---what the store has kept of itself, JSON without a checksum under the id "format", "setting:NAME" or "feature:NAME";
+---and "written": how many entities of a name were written and came back.
 ---@class holdfast.Rescued
 ---@field kind string
----@field entityName? string nil: unknown
+---@field entityName? string nil: unknown; of what is apart, as much as is left of it
 ---@field id string
 ---@field text string JSON, or the bytes of what is damaged
 ---@field revision integer
 ---@field updatedAt integer
 ---@field page integer where it is
+---@field apart? integer of what belongs to no name: those with the same number belong together
+---@field written? integer entities of the name that the last commit left
+---@field back? integer and how many of them were handed out
+---@field isOther? boolean as many, and not the same: one is an older version, or damaged
+---@field isRenamed? boolean those that were written under another name: this is what the damage has left of it
 
 ---What core.rescueStore() went by, and how many it found of each kind.
 ---@class holdfast.RescueReport
@@ -136,6 +143,8 @@
 ---@field lost? integer present ones of which nothing is left; nil: it cannot be told how many
 ---@field newestLost boolean a newer commit may be lost: one of the headers is damaged
 ---@field freeListLost boolean what was cut off cannot be told from what was removed
+---@field keptLost boolean what the store has kept of itself cannot be read, or not all of it
+---@field writtenLost boolean how many entities were written cannot be told, or not of all names
 ---@field present integer
 ---@field cutOff integer
 ---@field apart integer

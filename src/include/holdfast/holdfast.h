@@ -493,17 +493,25 @@ typedef enum hf_rescue_kind {
   HF_RESCUE_CUT_OFF, /* the damage cut it off: nothing gave its place back, so it is present, under this entity name */
   HF_RESCUE_APART,   /* the same, but the entity name cannot be told */
   HF_RESCUE_DAMAGED, /* present, and unreadable, or in quarantine: `json` has its bytes */
-  HF_RESCUE_OLD /* on room that was given back: an older version, or removed since.  Never to be restored unasked */
+  HF_RESCUE_OLD, /* on room that was given back: an older version, or removed since.  Never to be restored unasked */
+  /* No records, but what the store has kept of itself: */
+  HF_RESCUE_KEPT,   /* `json` is kept under `id`: "format", "setting:NAME", "feature:NAME".  It has no checksum */
+  HF_RESCUE_WRITTEN /* how many entities of the name were written, and came back; a NULL name is not left */
 } hf_rescue_kind;
 
 /* One record that was found. */
 typedef struct hf_rescued {
   hf_rescue_kind kind;
-  hf_slice entity_name; /* data NULL: unknown */
+  hf_slice entity_name; /* data NULL: unknown; of what is apart, as much as is left of it: no valid name */
   hf_slice id;
   hf_slice json;
   hf_info info;
   uint64_t page;        /* where */
+  uint64_t apart;       /* 0, or: these belong to no name, and together, with those that have the same number */
+  uint64_t written;     /* of HF_RESCUE_WRITTEN: entities that the last commit left under the name */
+  uint64_t back;        /* and how many of them were handed out, as present, cut off or apart */
+  bool is_other;        /* as many, and not the same: one is an older version, or damaged */
+  bool is_renamed;      /* those that were written under another name, of which this is what the damage has left */
   uint64_t reserved[4]; /* 0 */
 } hf_rescued;
 
@@ -512,7 +520,10 @@ typedef struct hf_rescue_report {
   uint64_t commit;      /* whose state it is; 0: no header was left */
   bool newest_lost;     /* a newer commit's header is damaged: what it changed is among the old */
   bool free_list_lost;  /* what was cut off cannot be told from what was removed: it is among the old */
-  uint64_t found[5];    /* by kind */
+  bool kept_lost;       /* what the store has kept of itself cannot be read, or not all of it */
+  bool written_lost;    /* how many entities were written cannot be told, or not of all names; a store of format 1 does
+                         * not know it, which is not this */
+  uint64_t found[5];    /* records, by kind */
   uint64_t lost;        /* present ones of which nothing is left; UINT64_MAX: it cannot be told how many */
   uint64_t reserved[3]; /* 0 */
 } hf_rescue_report;
@@ -520,9 +531,10 @@ typedef struct hf_rescue_report {
 /* Called for each record.  Return false to stop. */
 typedef bool (*hf_rescue_fn)(void *arg, const hf_rescued *record);
 
-/* Reads what is left of a damaged store, without opening it, and hands it out: first what is present, by page; old
- * records last, each id once.  Checksums hold for all but HF_RESCUE_DAMAGED.  Changes nothing.  HF_BUSY: somebody has
- * the store open; HF_NOT_FOUND; HF_UNSUPPORTED: the backend cannot. */
+/* Reads what is left of a damaged store, without opening it, and hands it out: first what is present, by page, and what
+ * the store has kept of itself; then HF_RESCUE_WRITTEN; old records last, each id once.  Checksums hold for all but
+ * HF_RESCUE_DAMAGED.  Changes nothing.  HF_BUSY: somebody has the store open; HF_NOT_FOUND; HF_UNSUPPORTED: the backend
+ * cannot. */
 HF_API hf_status hf_store_rescue(const char *base, hf_rescue_fn fn, void *arg, hf_rescue_report *report, hf_error *err);
 
 /* What hf_store_verify() counted. */

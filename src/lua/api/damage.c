@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/json.h"
 #include "lua/api/api.h"
 #include "lua/codec/json.h"
 #include "lua/state/arguments.h"
@@ -14,7 +15,7 @@
 #include "lua/state/error.h"
 #include "lua/state/register.h"
 
-enum { FINDINGS_MOST = 1000 };
+enum { FINDINGS_MOST = 1000, TEXT_MOST = 1024 };
 
 static const char *check_base(lua_State *L) {
   if (lua_type(L, 1) != LUA_TSTRING)
@@ -32,15 +33,25 @@ struct findings {
   bool out_of_memory;
 };
 
+/* Adds text that may have a damaged name in it: what is not UTF-8 there becomes a question mark. */
+static bool quote(hf_buffer *json, hf_slice text) {
+  char copy[TEXT_MOST];
+  size_t size = text.size < sizeof copy ? text.size : sizeof copy, good;
+  memcpy(copy, text.data, size);
+  for (size_t at = 0; (good = hf__utf8_valid_prefix((hf_slice){copy + at, size - at})) < size - at; at += good)
+    copy[at + good] = '?';
+  return hf_buffer_quote(json, (hf_slice){copy, size});
+}
+
 static bool add_finding(void *arg, const hf_finding *f) {
   struct findings *all = arg;
   if (all->count == FINDINGS_MOST) return true;
   bool ok = hf_buffer_printf(
                 all->json, "%s{\"damage\":%s,\"incomplete\":%s,\"page\":%llu,\"problem\":", all->count++ ? "," : "",
                 f->is_damage ? "true" : "false", f->is_incomplete ? "true" : "false", (unsigned long long)f->page) &&
-            hf_buffer_quote(all->json, hf_text(f->problem));
+            quote(all->json, hf_text(f->problem));
   if (ok && f->entity_name.data)
-    ok = hf_buffer_printf(all->json, ",\"entityName\":") && hf_buffer_quote(all->json, f->entity_name);
+    ok = hf_buffer_printf(all->json, ",\"entityName\":") && quote(all->json, f->entity_name);
   ok = ok && hf_buffer_add(all->json, "}", 1);
   all->out_of_memory |= !ok;
   return ok;
@@ -76,7 +87,7 @@ static int lhf_check_store(lua_State *L) {
 
 /* ---- rescueStore */
 
-static const char *const KINDS[] = {"present", "cutOff", "apart", "damaged", "old"};
+static const char *const KINDS[] = {"present", "cutOff", "apart", "damaged", "old", "kept", "written"};
 
 struct rescue {
   lua_State *L;
@@ -93,11 +104,16 @@ static void set_number(lua_State *L, const char *name, double n) {
   lua_setfield(L, -2, name);
 }
 
+static void set_boolean(lua_State *L, const char *name, bool value) {
+  lua_pushboolean(L, value);
+  lua_setfield(L, -2, name);
+}
+
 /* Under pcall, since it may run out of memory. */
 static int tell_record(lua_State *L) {
   const hf_rescued *r = lua_touserdata(L, 2);
   lua_pushvalue(L, 1);
-  lua_createtable(L, 0, 8);
+  lua_createtable(L, 0, 12);
   lua_pushstring(L, KINDS[r->kind]);
   lua_setfield(L, -2, "kind");
   if (r->entity_name.data) set_slice(L, "entityName", r->entity_name);
@@ -106,6 +122,13 @@ static int tell_record(lua_State *L) {
   set_number(L, "revision", (double)r->info.revision);
   set_number(L, "updatedAt", (double)r->info.updated_at);
   set_number(L, "page", (double)r->page);
+  if (r->apart) set_number(L, "apart", (double)r->apart);
+  if (r->kind == HF_RESCUE_WRITTEN) {
+    set_number(L, "written", (double)r->written);
+    set_number(L, "back", (double)r->back);
+    set_boolean(L, "isOther", r->is_other);
+    set_boolean(L, "isRenamed", r->is_renamed);
+  }
   lua_call(L, 1, 0);
   return 0;
 }
@@ -119,7 +142,8 @@ static bool on_record(void *arg, const hf_rescued *record) {
   return !r->raised;
 }
 
-/* rescueStore(base, fn) -> { commit=, newestLost=, freeListLost=, present=, cutOff=, apart=, damaged=, old= } */
+/* rescueStore(base, fn) -> { commit=, newestLost=, freeListLost=, keptLost=, writtenLost=, lost=, present=, cutOff=,
+ *                           apart=, damaged=, old= } */
 static int lhf_rescue_store(lua_State *L) {
   hf_error err;
   hf_rescue_report report;
@@ -131,14 +155,15 @@ static int lhf_rescue_store(lua_State *L) {
   hf_status status = hf_store_rescue(base, on_record, &r, &report, &err);
   if (r.raised) hfL_throw(L);
   if (status) hfL_raise(L, &err);
-  lua_createtable(L, 0, 8);
+  lua_createtable(L, 0, 11);
   set_number(L, "commit", (double)report.commit);
-  lua_pushboolean(L, report.newest_lost);
-  lua_setfield(L, -2, "newestLost");
-  lua_pushboolean(L, report.free_list_lost);
-  lua_setfield(L, -2, "freeListLost");
+  set_boolean(L, "newestLost", report.newest_lost);
+  set_boolean(L, "freeListLost", report.free_list_lost);
+  set_boolean(L, "keptLost", report.kept_lost);
+  set_boolean(L, "writtenLost", report.written_lost);
   if (report.lost != UINT64_MAX) set_number(L, "lost", (double)report.lost);
-  for (size_t i = 0; i < sizeof KINDS / sizeof *KINDS; i++) set_number(L, KINDS[i], (double)report.found[i]);
+  for (size_t i = 0; i < sizeof report.found / sizeof *report.found; i++)
+    set_number(L, KINDS[i], (double)report.found[i]);
   return 1;
 }
 

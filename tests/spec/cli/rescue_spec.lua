@@ -5,6 +5,7 @@
 
 local command = require "support.command"
 local core = require "holdfast.core"
+local json = core.json
 local holdfast = require "holdfast"
 local raises = require "support.raises"
 local temp = require "support.temp"
@@ -34,6 +35,29 @@ local function zero(base, page)
   file:close()
 end
 
+-- Overwrites each place in the file where the text is.
+local function overwrite(base, old, new)
+  assert.equal(#old, #new)
+  local bytes, count = read(base .. "/data.mdb"):gsub(old:gsub("%p", "%%%0"), (new:gsub("%%", "%%%%")))
+  assert.is_true(count > 0)
+  local file = assert(io.open(base .. "/data.mdb", "wb"))
+  file:write(bytes)
+  file:close()
+end
+
+local function keep(base, settings)
+  local whole = holdfast.openStore(base)
+  whole:settings(settings)
+  whole:close()
+end
+
+local function settingsOf(base)
+  local store = holdfast.openStore(base)
+  local settings = store:settings()
+  store:close()
+  return settings
+end
+
 -- A reader of the file's numbers, and where the name "signal" is in the newest leaf of the main tree.
 local function findName(base)
   local bytes = read(base .. "/data.mdb")
@@ -60,6 +84,16 @@ local function rename(base)
   file:seek("set", at - 1 + 5)
   file:write("m")
   file:close()
+end
+
+-- The newest page that has the text.
+local function pageOf(base, wanted)
+  local bytes, last, at = read(base .. "/data.mdb"), nil, 0
+  repeat
+    at = bytes:find(wanted, at + 1, true)
+    last = at and math.floor((at - 1) / PAGE) or last
+  until not at
+  return last
 end
 
 describe("a damaged LMDB store", function()
@@ -133,13 +167,118 @@ describe("a damaged LMDB store", function()
     assert.equal(1, command.run({ "verify", base, "--readonly" }).code)
   end)
 
-  it("is rescued in format 2 as in format 1", function()
-    local whole = holdfast.openStore(base)
-    whole:settings { note = "the live bot" }
-    whole:close()
+  for what, name in pairs { ["is no UTF-8"] = "sig\255al", ["has a control character"] = "si\7nal",
+    ["begins as ours do"] = "\1ignal", ["has a zero"] = "signa\0" } do
+    it("is rescued to the end if an entity name " .. what, function()
+      local risks = holdfast.PersistBase("risk", base)
+      risks:writeValue("limit", { n = 1 })
+      risks:close()
+      overwrite(base, "signal", name)
+      local result = command.run { "rescue", base, new }
+      assert.same({ "", 3 }, { result.stderr, result.code })
+      local apart, left = result.stdout:match("\nAn entity name is damaged: 40 entities are apart, as (%S+); "
+        .. "what is left of it is (%S+)\n")
+      assert.is_truthy(apart, result.stdout)
+      assert.equal('"' .. name:gsub("[%c\255%z]", function(c) return ("\\x%02x"):format(c:byte()) end) .. '"', left)
+      local rescued = holdfast.openStore(new)
+      assert.same({ apart, "risk" }, rescued:entities())
+      rescued:close()
+      local signals = holdfast.PersistBase(apart, new)
+      assert.equal(40, signals:count())
+      for i = 1, 40 do assert.equal(i, signals:readValue("open-" .. i).n) end
+      signals:close()
+      assert.matches("41 entities restored: 1 present, 0 cut off by the damage, 40 apart; 0 unreadable", result.stdout,
+        1, true)
+    end)
+  end
+
+  it("has its settings taken over, and its format", function()
+    keep(base, { note = "the live bot", maxsize = "64m", durability = "nosync" })
+    zero(base, rootOf(base))
+    local result = command.run { "rescue", base, new }
+    assert.same({ "", 0 }, { result.stderr, result.code })
+    assert.matches("40 entities restored: 0 present, 40 cut off by the damage, 0 apart; 0 unreadable", result.stdout, 1,
+      true)
+    assert.matches("\nSettings: format=2, durability=nosync, maxsize=67108864, note=the live bot\n", result.stdout, 1,
+      true)
+    assert.same({ format = 2, note = "the live bot", maxsize = 67108864, durability = "nosync" }, settingsOf(new))
+    local report = core.checkStore(new)
+    assert.same({ 0, 0 }, { report.damaged, report.notes })
+  end)
+
+  it("stays in format 1 if it was, and has no settings to take over", function()
     zero(base, rootOf(base))
     local out = command.ok { "rescue", base, new }
-    assert.matches("40 entities restored: 0 present, 40 cut off by the damage, 0 apart; 0 unreadable", out, 1, true)
+    assert.is_nil(out:find("Settings", 1, true) or out:find("written", 1, true) or out:find("taken over", 1, true))
+    assert.equal(1, settingsOf(new).format)
+  end)
+
+  it("keeps the settings that are sound, and names the others", function()
+    keep(base, { note = "the live bot", maxsize = "64m", durability = "nosync" })
+    overwrite(base, '"nosync"', '"nOsync"')
+    overwrite(base, "67108864", "6710{864")
+    overwrite(base, "feature:sums", "feature:sumS")
+    overwrite(base, '{"format":2', '{"format":9')
+    local result = command.run { "rescue", base, new }
+    assert.same({ "", 3 }, { result.stderr, result.code })
+    local out = result.stdout
+    assert.matches("\nSettings: format=2, note=the live bot\n", out, 1, true)
+    assert.matches("\nNot taken over: the setting durability: the setting durability must be sync, ", out, 1, true)
+    assert.matches("\nNot taken over: the setting maxsize: its value is damaged: 6710{864\n", out, 1, true)
+    assert.matches("\nNot taken over: the feature sumS: ", out, 1, true)
+    assert.matches('\nNot taken over: the format: it is damaged, or that of a newer version: {"format":9', out, 1, true)
+    assert.same({ format = 2, note = "the live bot", maxsize = 0, durability = "sync" }, settingsOf(new))
+    local all = json.decode(command.run { "rescue", base, "--dry-run", "--json" }.stdout:match("([^\n]+)\n$"))
+    assert.equal("the live bot", all.settings.note)
+    assert.equal(3, #all.notTakenOver)
+  end)
+
+  it("says that settings are lost with the page that has them", function()
+    keep(base, { note = "the live bot" })
+    zero(base, pageOf(base, "setting:note"))
+    local result = command.run { "rescue", base, new }
+    assert.equal(3, result.code)
+    assert.matches("What the store has kept of itself is damaged: settings may be missing", result.stdout, 1, true)
+    assert.matches("\nsignal: 40 of 40\n", result.stdout, 1, true)
+  end)
+
+  it("says how many of what was written came back", function()
+    keep(base, { format = 2 })
+    local risks = holdfast.PersistBase("risk", base)
+    for i = 1, 3 do risks:writeValue("limit-" .. i, { n = i, note = ("r"):rep(9) .. i }) end
+    risks:close()
+    overwrite(base, "rrrrrrrrr2", "rrrrrrrrR2")
+    local result = command.run { "rescue", base, new }
+    assert.equal(3, result.code)
+    assert.matches("\nrisk: 2 of 3\nsignal: 40 of 40\n", result.stdout, 1, true)
+    local all = json.decode(command.run { "rescue", base, "--dry-run", "--json" }.stdout:match("([^\n]+)\n$"))
+    assert.same({ { entity = "risk", written = 3, back = 2 }, { entity = "signal", written = 40, back = 40 } },
+      all.entities)
+  end)
+
+  it("knows a damaged name by what was written under the right one", function()
+    keep(base, { format = 2 })
+    local risks = holdfast.PersistBase("risk", base)
+    risks:writeValue("limit", { n = 1 })
+    risks:close()
+    overwrite(base, "signal", "signam")
+    local result = command.run { "rescue", base, new }
+    assert.equal(3, result.code)
+    assert.matches("\nrisk: 1 of 1\nsignam: 40 of 40: they were written under another name: this one is damaged\n",
+      result.stdout, 1, true)
+    overwrite(base, "signam", "sig\255am")
+    result = command.run { "rescue", base, new .. "er" }
+    assert.matches("\nrescued%-page%-%d+: 40 of 40: they were written under another name: this one is damaged\n",
+      result.stdout)
+  end)
+
+  it("says that it cannot be told how many were written, if it cannot", function()
+    keep(base, { format = 2 })
+    overwrite(base, "\1commit", "\1commiT")
+    local result = command.run { "rescue", base, new }
+    assert.equal(3, result.code)
+    assert.matches("How many entities were written cannot be told, and so not whether all are back.", result.stdout, 1,
+      true)
   end)
 
   it("is rescued only into a store that has nothing", function()

@@ -23,7 +23,7 @@ SIZE(hf_entry, 88);
 SIZE(hf_item, 48);
 SIZE(hf_finding, 56);
 SIZE(hf_check_report, 64);
-SIZE(hf_rescued, 128);
+SIZE(hf_rescued, 160);
 SIZE(hf_rescue_report, 88);
 SIZE(hf_verify_report, 64);
 SIZE(hf_adapter_info, 56);
