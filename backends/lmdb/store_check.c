@@ -48,6 +48,16 @@ static bool tell_sum(void *arg, hf_slice name, const char *text, bool damage) {
   return tell(arg, &(hf_finding){.entity_name = name, .problem = text, .is_damage = damage, .is_incomplete = damage});
 }
 
+/* Names under which no operation can reach anything. */
+static void check_names(struct asker *a) {
+  unsigned char unused[HF_ORDER_KEY_MAX];
+  for (size_t i = 0; i < a->tally.count && !a->stopped; i++) {
+    const struct hf__lmdb_counted *c = &a->tally.collections[i];
+    if (c->is_there && !hf_order_key(c->name, unused))
+      tell(a, &(hf_finding){.entity_name = c->name, .problem = "the entity name is damaged", .is_damage = true});
+  }
+}
+
 static void visit(void *arg, const struct hf__lmdb_visit *v) {
   struct asker *a = arg;
   hf__lmdb_tally_visit(&a->tally, v);
@@ -70,6 +80,7 @@ static hf_status look(struct asker *a,
   if (status == HF_OK) {
     a->report->pages = totals.branch + totals.leaf + totals.overflow;
     a->report->entities = totals.entries;
+    if (!a->report->damaged && !a->stopped) check_names(a);
     if (!a->report->damaged && !a->stopped) hf__lmdb_sums_check(&a->tally, totals.commit, tell_sum, a);
   }
   hf__lmdb_tally_free(&a->tally);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/json.h"
 #include "lua/api/api.h"
 #include "lua/codec/json.h"
 #include "lua/state/arguments.h"
@@ -54,24 +55,32 @@ static int lhf_open_store(lua_State *L) {
   return 1;
 }
 
+/* Adds the names as a JSON array. */
+static hf_status add_names(hf_buffer *json, const hf_page *page, hf_error *err) {
+  size_t count;
+  const hf_entry *entries = hf_page_entries(page, &count);
+  json->size = 0;
+  bool ok = hf_buffer_add(json, "[", 1);
+  for (size_t i = 0; i < count && ok; i++) {
+    if (hf__utf8_valid_prefix(entries[i].id) != entries[i].id.size)
+      return hf__fail(err, HF_CORRUPT,
+                      "an entity name of the store is not valid UTF-8: it is damaged; look at it by "
+                      "'holdfast verify'");
+    ok = (i == 0 || hf_buffer_add(json, ",", 1)) && hf_buffer_quote(json, entries[i].id);
+  }
+  return ok && hf_buffer_add(json, "]", 1) ? HF_OK : hf__no_memory(err);
+}
+
 /* store:entities() -> list of entity names in natural order */
 static int lhf_store_entities(lua_State *L) {
   hf_error err;
-  size_t count;
   hfL_context *cx = hfL_context_of(L);
   hf_buffer *names = hfL_buffer_borrow(L, cx); /* as JSON, so that the page is gone before Lua allocates */
   int owner = lua_gettop(L);
   hf_store *s = check_store(L); /* only now: borrowing may have run a finalizer that closed it */
   hf_page *page = hf_page_new();
   hf_status status = page ? hf_store_entities(s, page, &err) : hf__no_memory(&err);
-  if (status == HF_OK) {
-    const hf_entry *entries = hf_page_entries(page, &count);
-    names->size = 0;
-    bool ok = hf_buffer_add(names, "[", 1);
-    for (size_t i = 0; i < count && ok; i++)
-      ok = (i == 0 || hf_buffer_add(names, ",", 1)) && hf_buffer_quote(names, entries[i].id);
-    if (!ok || !hf_buffer_add(names, "]", 1)) status = hf__no_memory(&err);
-  }
+  if (status == HF_OK) status = add_names(names, page, &err);
   hf_page_free(page);
   if (status == HF_OK) status = hfL_json_decode(L, names->data, names->size, cx->codec, &err);
   hfL_buffer_return(L, cx, owner);

@@ -113,6 +113,19 @@ describe("a damaged LMDB store", function()
     assert.matches("holdfast rescue STORE NEW", out, 1, true)
   end)
 
+  it("is told of, and not listed, if an entity name is damaged", function()
+    overwrite(base, "signal", "sig\255al")
+    local result = command.run { "verify", base }
+    assert.same({ "", 1 }, { result.stderr, result.code })
+    assert.matches("^damaged\tsig%?al\tthe entity name is damaged\n", result.stdout)
+    assert.matches("holdfast rescue STORE NEW", result.stdout, 1, true)
+    for _, words in ipairs { { "ls", base }, { "export", base }, { "copy", base, new } } do
+      command.fails(3, "an entity name of the store is not valid UTF-8: it is damaged", words)
+    end
+    overwrite(base, "sig\255al", "si\7nal")
+    assert.matches("\tthe entity name is damaged\n", command.run({ "verify", base }).stdout)
+  end)
+
   it("has its present entities rescued, and nothing that was removed", function()
     zero(base, rootOf(base))
     local out = command.ok { "rescue", base, new }
