@@ -246,18 +246,23 @@ static void note_page(void *arg, const struct hf__lmdb_visit *v) {
   if (v->page < r->file.pages && r->pages[v->page].times < 2) r->pages[v->page].times++;
 }
 
+/* Whether a page can have no records of a name, however damaged: what looks like some was in it before. */
+static bool is_no_leaf(const struct hf__lmdb_visit *v) {
+  bool is_in_place = v->soundness != HF__LMDB_STRAY;
+  return is_in_place && (v->kind == HF__LMDB_MAIN || v->kind == HF__LMDB_FREE_LIST || !v->leaf);
+}
+
 /* The second: the records of what one alone reaches. */
 static void take_page(void *arg, const struct hf__lmdb_visit *v) {
   struct rescue *r = arg;
-  if (r->stopped || r->out_of_memory || (v->kind != HF__LMDB_MAIN && v->kind != HF__LMDB_NAMED)) return;
+  if (r->stopped || r->out_of_memory) return;
   bool shared = v->page < r->file.pages && r->pages[v->page].times > 1;
+  if (!shared && v->page < r->file.pages && is_no_leaf(v)) r->pages[v->page].given = true;
+  if (v->kind != HF__LMDB_MAIN && v->kind != HF__LMDB_NAMED) return;
   if (!shared && (v->kind == HF__LMDB_MAIN || hf__lmdb_is_own(v->name))) hf__lmdb_tally_visit(&r->tally, v);
   if (v->soundness <= HF__LMDB_MISNAMED && !shared) {
     if (v->leaf && v->kind == HF__LMDB_MAIN) r->stated += stated_in(v->content);
-    if (!v->leaf || v->kind == HF__LMDB_MAIN) {
-      r->pages[v->page].given = true; /* nothing of its own to be had */
-      return;
-    }
+    if (is_no_leaf(v)) return;
   } else {
     add_gap(r, v);
   }
