@@ -9,11 +9,17 @@
  * nothing that had been removed.
  *
  *   page_flips DIR [STEP [FROM [bits]]]
+ *                                     every STEP-th bit (1: all) from FROM on; with `bits` no more than that, since all
+ *                                     other damage is the same each time
+ *   page_flips DIR pairs COUNT SEED [NUMBER]
+ *                                     two damages at once, drawn: two bits of one page, or of two; a bit, and a page
+ *                                     that is zeroed, filled with ones, or exchanged for another.  With an even seed
+ *                                     the store is one of format 1.  What is rescued may be apart from its name.
+ *                                     With a NUMBER only that one of them is done, and stays in DIR/store
  *
- * flips every STEP-th bit (1: all) from FROM on, and with `bits` does no more, since all other damage is the same each
- * time.  It prints how often came what, and last a line "sums" of how many faults were tried, how many were not told
- * of, how many ended the process; how many records could be rescued, and how many were not; after how many faults
- * rescue brought back what had been removed.
+ * It prints how often came what, and last a line "sums" of how many faults were tried, how many were not told of, how
+ * many ended the process; how many records could be rescued, and how many were not; after how many faults rescue
+ * brought back what had been removed.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -28,12 +34,15 @@
 
 #include "holdfast/holdfast.h"
 
-enum { IDS = 36, PAGE = 4096, KEPT = 30, HANG_S = 60, CHANGED = 4, REMOVED = 2 };
+enum { IDS = 36, PAGE = 4096, BOUNDS = 12, KEPT = 30, HANG_S = 60, CHANGED = 4, REMOVED = 2 };
 
 static const char *const names[2] = {"signal", "risk"};
 static char ids[IDS][16];
 static char *values[IDS];
 static char base[4000], data_path[4100], lock_path[4100];
+static bool pairs, format2;
+static char drawn_damage[200];
+static size_t exchanged[2]; /* the pages that are in each other's place; the same: none */
 
 #define NEED(condition)                                                                                                \
   do {                                                                                                                 \
@@ -64,9 +73,11 @@ static void build(void) {
   hf_error err;
   hf_store *store;
   hf_setting_value format = {.name = "format", .value = "2"};
-  NEED(hf_store_open(base, NULL, &store, &err) == HF_OK);
-  NEED(hf_store_settings_set(store, &format, 1, &err) == HF_OK);
-  hf_store_close(store);
+  if (format2) {
+    NEED(hf_store_open(base, NULL, &store, &err) == HF_OK);
+    NEED(hf_store_settings_set(store, &format, 1, &err) == HF_OK);
+    hf_store_close(store);
+  }
   for (int name = 0; name < 2; name++) {
     hf_persist *p;
     NEED(hf_persist_open(hf_text(names[name]), base, NULL, &p, &err) == HF_OK);
@@ -91,7 +102,7 @@ enum {
   VERIFIED = 64     /* verify tells of something */
 };
 static volatile int *seen; /* then what rescue did: */
-enum { HELD = 1, RESCUED, REVIVED, OLDER, SEEN };
+enum { HELD = 1, RESCUED, REVIVED, OLDER, APART, SEEN };
 
 /* The file as it was, and where each record is in it, with the id before it. */
 static unsigned char *good;
@@ -197,16 +208,34 @@ static void verify(void) {
 
 /* ---- what rescue brings back */
 
+struct rescued {
+  bool named[IDS];
+  int apart[IDS];
+};
+
+/* Of a record without a name only the id can tell whether it is one too many. */
+static void note_apart(struct rescued *rescued, const hf_rescued *r) {
+  int i = id_of(r->id, 0);
+  if (i < 0) i = id_of(r->id, 1);
+  if (i < 0)
+    seen[REVIVED]++;
+  else if (!same(r->json.data, r->json.size, values[i]))
+    *seen |= WRONG_VALUE;
+  else
+    rescued->apart[i]++;
+}
+
 static bool note_rescued(void *arg, const hf_rescued *r) {
-  bool *rescued = arg;
+  struct rescued *rescued = arg;
+  if (r->kind == HF_RESCUE_APART) note_apart(rescued, r);
   if (r->kind > HF_RESCUE_CUT_OFF) return true;
   int name = r->entity_name.size == 4, i = id_of(r->id, name);
   if (i < 0)
     seen[REVIVED]++;
-  else if (rescued[i] || !same(r->json.data, r->json.size, values[i]))
+  else if (rescued->named[i] || !same(r->json.data, r->json.size, values[i]))
     *seen |= WRONG_VALUE;
   else
-    rescued[i] = true;
+    rescued->named[i] = true;
   return true;
 }
 
@@ -226,29 +255,49 @@ static bool remember_place(void *arg, const hf_rescued *r) {
   return true;
 }
 
-/* Whether no byte of the record was touched; pages that were exchanged still have theirs. */
-static bool is_held(int i, const unsigned char *image, size_t size, bool exchanged) {
-  size_t at = places[i].at, n = places[i].size;
-  size_t leaf = places[i].leaf * PAGE;
-  if (leaf && (leaf + PAGE > size || (!exchanged && memcmp(image + leaf, good + leaf, PAGE) != 0))) return false;
-  return at + n <= size && (exchanged || memcmp(image + at, good + at, n) == 0);
+static bool is_whole_part(size_t at, size_t n, const unsigned char *image, size_t size) {
+  size_t page = at / PAGE, place = page;
+  if (exchanged[0] != exchanged[1] && page == exchanged[0]) place = exchanged[1];
+  if (exchanged[0] != exchanged[1] && page == exchanged[1]) place = exchanged[0];
+  size_t there = place * PAGE + at % PAGE;
+  return there + n <= size && memcmp(image + there, good + at, n) == 0;
 }
 
-static void rescue_store(const unsigned char *image, size_t size, bool exchanged) {
+/* Whether no byte of a part of the file was touched, wherever its pages are. */
+static bool is_whole(size_t at, size_t n, const unsigned char *image, size_t size) {
+  while (n) {
+    size_t part = PAGE - at % PAGE < n ? PAGE - at % PAGE : n;
+    if (!is_whole_part(at, part, image, size)) return false;
+    at += part;
+    n -= part;
+  }
+  return true;
+}
+
+/* Whether no byte of the record was touched. */
+static bool is_held(int i, const unsigned char *image, size_t size) {
+  if (places[i].leaf && !is_whole(places[i].leaf * PAGE, PAGE, image, size)) return false;
+  return is_whole(places[i].at, places[i].size, image, size);
+}
+
+static void rescue_store(const unsigned char *image, size_t size) {
   hf_error err;
   hf_rescue_report report;
-  bool rescued[IDS] = {false};
+  struct rescued rescued = {.apart = {0}};
   int removed = 0;
-  hf_status status = hf_store_rescue(base, note_rescued, rescued, &report, &err);
+  hf_status status = hf_store_rescue(base, note_rescued, &rescued, &report, &err);
   if (status == HF_CORRUPT) return; /* neither header is left */
   if (status) _exit(98);
+  for (int i = 0; i < IDS; i++) seen[REVIVED] += rescued.apart[i] > !rescued.named[i];
   if (report.newest_lost) removed = 1; /* the last commit removed one, of which the one before knows nothing */
   if (seen[REVIVED] <= removed) seen[OLDER] = seen[REVIVED], seen[REVIVED] = 0;
   for (int i = 0; i < IDS; i++) {
-    bool held = is_held(i, image, size, exchanged);
-    if (report.free_list_lost) held = rescued[i]; /* what was cut off cannot be told from what was removed */
+    bool apart = pairs && !rescued.named[i] && rescued.apart[i], found = rescued.named[i] || apart;
+    bool held = is_held(i, image, size);
+    if (report.free_list_lost) held = found; /* what was cut off cannot be told from what was removed */
     seen[HELD] += held;
-    seen[RESCUED] += held && rescued[i];
+    seen[RESCUED] += held && found;
+    seen[APART] += held && apart;
   }
 }
 
@@ -303,8 +352,8 @@ static int classify(int result) {
 
 static struct {
   const char *what;
-  unsigned long held, rescued, revived;
-} rows[8];
+  unsigned long held, rescued, apart, revived;
+} rows[12];
 
 /* The row of a kind of damage. */
 static int row_of(const char *what) {
@@ -321,7 +370,7 @@ static void try(const unsigned char *image, size_t size, const char *what, unsig
   pid_t child = fork();
   if (child == 0) {
     alarm(HANG_S);
-    rescue_store(image, size, strstr(what, "exchanged") != NULL);
+    rescue_store(image, size);
     use_store();
   }
   NEED(waitpid(child, &result, 0) == child);
@@ -330,24 +379,40 @@ static void try(const unsigned char *image, size_t size, const char *what, unsig
   counts[outcome]++;
   rows[row].held += (unsigned long)seen[HELD];
   rows[row].rescued += (unsigned long)seen[RESCUED];
+  rows[row].apart += (unsigned long)seen[APART];
   rows[row].revived += (unsigned long)seen[REVIVED];
   revivals += seen[REVIVED] != 0;
   if (seen[RESCUED] < seen[HELD] || seen[REVIVED])
-    printf("rescued %d of %d, revived %d: %s %lu\n", seen[RESCUED], seen[HELD], seen[REVIVED], what, where);
-  if (outcome > HIDDEN) printf("%s: %s %lu\n", outcomes[outcome], what, where);
+    printf("rescued %d of %d, revived %d: %s %lu%s\n", seen[RESCUED], seen[HELD], seen[REVIVED], what, where,
+           drawn_damage);
+  if (outcome > HIDDEN) printf("%s: %s %lu%s\n", outcomes[outcome], what, where, drawn_damage);
   if (outcome >= SIGNALLED) unlink(lock_path);
 }
 
+static void flip_bit(unsigned char *image, unsigned long bit) {
+  image[bit / 8] ^= (unsigned char)(1U << bit % 8);
+  try(image, good_size, "bit", bit);
+  image[bit / 8] = good[bit / 8];
+}
+
+/* Every so many bits; and all that say which nodes a page has, after which room in it may be taken for one. */
 static void flip_bits(unsigned long step, unsigned long from) {
   size_t size = good_size;
   unsigned char *image = malloc(size);
   memcpy(image, good, size);
-  for (unsigned long bit = from; bit < size * 8; bit += step) {
-    image[bit / 8] ^= (unsigned char)(1U << bit % 8);
-    try(image, size, "bit", bit);
-    image[bit / 8] = good[bit / 8];
-  }
+  for (unsigned long bit = from; bit < size * 8; bit += step) flip_bit(image, bit);
+  for (size_t page = 0; page < size / PAGE && step > 1; page++)
+    for (unsigned long bit = 0; bit < 32; bit++) flip_bit(image, (page * PAGE + BOUNDS) * 8 + bit);
   free(image);
+}
+
+/* The file as it was, but for two pages in each other's place. */
+static void exchange(unsigned char *image, size_t p, size_t q) {
+  memcpy(image, good, good_size);
+  memcpy(image + p * PAGE, good + q * PAGE, PAGE);
+  memcpy(image + q * PAGE, good + p * PAGE, PAGE);
+  exchanged[0] = p;
+  exchanged[1] = q;
 }
 
 static void spoil_pages(void) {
@@ -361,13 +426,54 @@ static void spoil_pages(void) {
     memset(image + p * PAGE, 0xFF, PAGE);
     try(image, size, "page of ones", p);
     for (size_t q = p + 1; q < pages; q++) {
-      memcpy(image, good, size);
-      memcpy(image + p * PAGE, good + q * PAGE, PAGE);
-      memcpy(image + q * PAGE, good + p * PAGE, PAGE);
+      exchange(image, p, q);
       try(image, size, "exchanged pages", p * 1000 + q);
     }
+    exchanged[0] = exchanged[1];
   }
   for (size_t cut = 0; cut < size; cut += 512) try(good, cut, "cut at", cut);
+  free(image);
+}
+
+/* ---- two at once */
+
+static uint64_t drawn;
+
+static size_t draw(size_t below) {
+  uint64_t z = drawn += 0x9E3779B97F4A7C15U; /* splitmix64 */
+  z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9U;
+  z = (z ^ z >> 27) * 0x94D049BB133111EBU;
+  return (size_t)((z ^ z >> 31) % below);
+}
+
+/* Flips a bit of the page; every other time in its head, or in where its first nodes are. */
+static unsigned long flip(unsigned char *image, size_t page) {
+  size_t byte = page * PAGE + draw(draw(2) ? PAGE : 96), bit = draw(8);
+  image[byte] ^= (unsigned char)(1U << bit);
+  return (unsigned long)(byte * 8 + bit);
+}
+
+static void try_pair(unsigned char *image, size_t pages, unsigned long number, bool skip) {
+  static const char *const kinds[] = {"two bits of a page", "bits of two pages", "a bit, a zeroed page",
+                                      "a bit, a page of ones", "a bit, exchanged pages"};
+  size_t kind = draw(sizeof kinds / sizeof *kinds), p = draw(pages), q = (p + 1 + draw(pages - 1)) % pages;
+  memcpy(image, good, good_size);
+  if (kind == 4) exchange(image, p, q);
+  if (kind == 2 || kind == 3) memset(image + q * PAGE, kind == 2 ? 0 : 0xFF, PAGE);
+  unsigned long first = flip(image, kind == 4 ? draw(pages) : p), second = first;
+  while (kind < 2 && second == first) second = flip(image, kind ? q : p);
+  snprintf(drawn_damage, sizeof drawn_damage, " (pages %zu and %zu, bytes 0x%lx and 0x%lx)", p, q, first / 8,
+           second / 8);
+  if (!skip && memcmp(image, good, good_size) != 0) try(image, good_size, kinds[kind], number);
+  exchanged[0] = exchanged[1];
+}
+
+static void try_pairs(unsigned long count, uint64_t seed, const char *only) {
+  unsigned char *image = malloc(good_size);
+  unsigned long number = only ? strtoul(only, NULL, 10) : 0;
+  NEED(image);
+  drawn = seed * 1000003;
+  for (unsigned long i = 0; i < count; i++) try_pair(image, good_size / PAGE, i, only && i != number);
   free(image);
 }
 
@@ -376,6 +482,9 @@ int main(int argc, char **argv) {
   snprintf(base, sizeof base, "%s/store", argv[1]);
   snprintf(data_path, sizeof data_path, "%s/data.mdb", base);
   snprintf(lock_path, sizeof lock_path, "%s/lock.mdb", base);
+  pairs = argc >= 5 && strcmp(argv[2], "pairs") == 0;
+  uint64_t seed = pairs ? strtoull(argv[4], NULL, 10) : 0;
+  format2 = !pairs || seed % 2;
   unsigned long step = argc > 2 ? strtoul(argv[2], NULL, 10) : 1, from = argc > 3 ? strtoul(argv[3], NULL, 10) : 0;
   setvbuf(stdout, NULL, _IOLBF, 0);
   make_values();
@@ -385,7 +494,7 @@ int main(int argc, char **argv) {
     build();
     exit(0);
   }
-  NEED(step && waitpid(builder, &result, 0) == builder && result == 0);
+  NEED((step || pairs) && waitpid(builder, &result, 0) == builder && result == 0);
   seen = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   struct stat st;
   int fd = open(data_path, O_RDONLY);
@@ -397,12 +506,17 @@ int main(int argc, char **argv) {
   NEED(hf_store_rescue(base, remember_place, NULL, NULL, NULL) == HF_OK);
   try(good, good_size, "no damage", 0);
   NEED(counts[RIGHT] == 1);
-  flip_bits(step, from);
-  if (argc <= 4) spoil_pages();
+  if (pairs) {
+    try_pairs(from, seed, argc > 5 ? argv[5] : NULL);
+  } else {
+    flip_bits(step, from);
+    if (argc <= 4) spoil_pages();
+  }
   bool enough = true;
   unsigned long held = 0, rescued = 0;
   for (int i = 0; rows[i].what; i++) {
-    printf("%s: rescued %lu of %lu, revived %lu\n", rows[i].what, rows[i].rescued, rows[i].held, rows[i].revived);
+    printf("%s: rescued %lu of %lu, %lu of them apart, revived %lu\n", rows[i].what, rows[i].rescued, rows[i].held,
+           rows[i].apart, rows[i].revived);
     enough &= rows[i].rescued * 100 >= rows[i].held * 99 && !rows[i].revived;
     held += rows[i].held;
     rescued += rows[i].rescued;
