@@ -35,6 +35,7 @@ local MEANINGS = {
   ["57P"] = { code = "unavailable" }, -- shutdown, crash, starting up
   ["57"] = { code = "unavailable" },
   ["08"] = { code = "unavailable" },
+  ["40003"] = { code = "unavailable" }, -- statement_completion_unknown
   ["40"] = { code = "conflict" }, -- serialization failure, deadlock
   ["25P02"] = { code = "conflict" }, -- a statement of this transaction has failed before
   ["55P03"] = { code = "busy" },
@@ -43,6 +44,13 @@ local MEANINGS = {
   ["28"] = { code = "unavailable", retryable = false }, -- wrong user or password
   ["3D"] = { code = "unavailable", retryable = false }, -- no such database
 }
+
+-- What libpq says itself has none.
+local NO_STATE = "08000"
+
+-- Whether the error leaves open what became of the statement: it is libpq's own, or that of a pooler which has lost its
+-- server (class 08), or the server says so (statement_completion_unknown).
+local function isUnclear(state) return state:sub(1, 2) == "08" or state == "40003" end
 
 local function meaning(state)
   return MEANINGS[state] or MEANINGS[state:sub(1, 3)] or MEANINGS[state:sub(1, 2)] or { code = "io" }
@@ -60,7 +68,7 @@ end
 function Connection:refusal(result)
   local pq = self.pq
   local field = pq.hf_PQresultErrorField(result, DIAG_SQLSTATE)
-  local state = field ~= nil and ffi.string(field) or "08000"
+  local state = field ~= nil and ffi.string(field) or NO_STATE
   local what = meaning(state)
   local err = self:failure(what.code, ffi.string(pq.hf_PQresultErrorMessage(result)), what.retryable)
   err.state = state
@@ -221,13 +229,16 @@ end
 
 local STRANGE = "the server answers with something else: is it PostgreSQL?"
 
--- The connection is gone in the middle of a statement.
-function Connection:broken(code, text)
+-- Gives the connection up in the middle of a statement: what else comes on it would be taken for an answer to what
+-- comes next.
+function Connection:giveUp(err)
   local sent = self.sending
   self:drop()
-  if sent == "write" then error(retry.lost(code, self:failure(code, text).message), 0) end
-  error(self:failure(code, text), 0)
+  if sent == "write" then error(retry.lost(err.code, err.message), 0) end
+  error(err, 0)
 end
+
+function Connection:broken(code, text) self:giveUp(self:failure(code, text)) end
 
 function Connection:lostNow()
   local text = ffi.string(self.pq.hf_PQerrorMessage(self.conn))
@@ -268,6 +279,7 @@ end
 function Connection:refuse(result, deadline)
   local pq, err = self.pq, self:refusal(result)
   pq.hf_PQclear(result)
+  if isUnclear(err.state) then self:giveUp(err) end
   local rest = self:await(deadline)
   for _ = 1, REFUSALS do
     if rest == nil then break end
@@ -279,11 +291,7 @@ function Connection:refuse(result, deadline)
     self:broken("unavailable", STRANGE)
   end
   -- The server may say why it ends the connection, and then end it.
-  if pq.hf_PQstatus(self.conn) ~= CONNECTION_OK or err.state:sub(1, 3) == "57P" then
-    local sent = self.sending
-    self:drop()
-    if sent == "write" and err.state == "08000" then error(retry.lost(err.code, err.message), 0) end
-  end
+  if pq.hf_PQstatus(self.conn) ~= CONNECTION_OK or err.state:sub(1, 3) == "57P" then self:drop() end
   error(err, 0)
 end
 

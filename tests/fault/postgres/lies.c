@@ -56,7 +56,7 @@ static const struct wire_lie lies[] = {
                                 "C23505\0"
                                 "Mno such thing\0"
                                 "\0" READY),
-    WIRE_LIE("an error without a word", "E\0\0\0\5\0" READY),
+    WIRE_KNOWN_LIE("an error without a word", "E\0\0\0\5\0" READY),
     WIRE_LIE("an error that is cut", "E\0\0\1\0SERROR\0"),
     WIRE_LIE("a notice", "N\0\0\0\x13SNOTICE\0"
                          "Mwell\0"
@@ -65,8 +65,8 @@ static const struct wire_lie lies[] = {
     WIRE_LIE("a setting", "S\0\0\0\x0dname\0"
                           "val\0"),
     WIRE_LIE("that it wants to know who we are", "R\0\0\0\x08\0\0\0\5"),
-    WIRE_LIE("that it wants a way in that is unknown", "R\0\0\0\x08\0\0\0\x63"),
-    {NULL, NULL, 0, false},
+    WIRE_KNOWN_LIE("that it wants a way in that is unknown", "R\0\0\0\x08\0\0\0\x63"),
+    {NULL, NULL, 0, false, false},
 };
 
 int main(int argc, char **argv) { return wire_lies(argc, argv, &postgres_judge, lies); }

@@ -31,7 +31,7 @@ static const struct wire_lie lies[] = {
     WIRE_BELIEVABLE("a redirection", "-MOVED 5 127.0.0.1:1\r\n"),
     WIRE_LIE("a map", "%1\r\n+a\r\n:1\r\n"),
     WIRE_LIE("a push", ">2\r\n+a\r\n:1\r\n"),
-    {NULL, NULL, 0, false},
+    {NULL, NULL, 0, false, false},
 };
 
 int main(int argc, char **argv) { return wire_lies(argc, argv, &redis_judge, lies); }

@@ -6,6 +6,8 @@
  *
  *   - each call ends by its deadline, and with a code that fits
  *   - a value that is not the right one is never given, unless the server's answer was sound, so that nobody could know
+ *   - success means done, an error that does not say "may have happened" that nothing was changed, and what was changed
+ *     was changed once
  *   - what the process needs of memory has a bound
  *   - the next call, of a server that is itself again, works
  */
@@ -31,6 +33,7 @@ static struct {
 struct harm {
   const struct wire_operation *operation;
   bool cold, believable;
+  bool always; /* in each part */
   const char *name;
   struct wire_plan plan;
 };
@@ -68,6 +71,21 @@ static void judge(const struct harm *h, hf_status status, const hf_error *err, u
   }
 }
 
+/* What the server has done meanwhile. */
+static void judge_state(const struct harm *h, hf_status status, const hf_error *err) {
+  const struct wire_operation *o = h->operation;
+  char state[WIRE_STATE_MAX];
+  wire_trial.judge->look(wire_trial.eyes, state);
+  bool is_old = strcmp(state, o->before) == 0, is_new = strcmp(state, o->after) == 0;
+  unsigned changes = wire_trial.judge->changes(wire_trial.eyes);
+  if (h->believable || o->partial) return;
+  if (!is_old && !is_new) complain(h, "the state is neither the old nor the new one: %s", state);
+  if (changes > 1) complain(h, "it was carried out %u times, and says %s", changes, wire_result_text(status, err));
+  if (status == o->status && !is_new) complain(h, "it says %s, and has not happened", wire_result_text(status, err));
+  if (status != o->status && !is_old && !wire_result_is_unclear(status, err))
+    complain(h, "it has happened, and says %s", wire_result_text(status, err));
+}
+
 /* The server is itself again. */
 static void judge_next(const struct harm *h) {
   const struct wire_operation *o = h->operation;
@@ -87,7 +105,8 @@ static void judge_next(const struct harm *h) {
 static void try_one(const struct harm *h) {
   const struct wire_operation *o = h->operation;
   hf_error err = {0};
-  if (!wire_trial_is_mine(h->plan.fault >= WIRE_SAY && h->plan.fault <= WIRE_TWICE ? 4 : 1)) return;
+  bool is_mine = wire_trial_is_mine(h->plan.fault >= WIRE_SAY && h->plan.fault <= WIRE_TWICE ? 4 : 1);
+  if (!is_mine && (!h->always || wire_trial_is_over)) return;
   long memory = wire_memory_mb();
   wire_trial_prepare(o, h->cold);
   wire_arm(&wire_trial.wire, &h->plan);
@@ -101,6 +120,7 @@ static void try_one(const struct harm *h) {
   if (seen.fired) {
     test.tried++;
     judge(h, status, &err, ms);
+    judge_state(h, status, &err);
     if (wire_memory_mb() - memory > MEMORY_MB) complain(h, "it needed %ld MB", wire_memory_mb() - memory);
   }
   judge_next(h);
@@ -141,7 +161,9 @@ static void harm_answer(struct harm *h, const struct wire_lie *lie) {
   h->plan.text_size = lie->size;
   memcpy(h->plan.text, lie->text, lie->size);
   h->believable = lie->believable;
+  h->always = lie->always && !h->cold && h->operation->writes;
   try_way(h, lie->name, WIRE_SAY, WIRE_TO_CLIENT, 0);
+  h->always = false;
   h->plan.again = true;
   try_way(h, lie->name, WIRE_SAY, WIRE_TO_CLIENT, 0);
   h->plan.again = false;

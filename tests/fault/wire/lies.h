@@ -13,12 +13,16 @@ struct wire_lie {
   const char *text;
   size_t size;
   bool believable; /* a sound answer to some operation, so that it may be believed */
+  bool always;     /* tried in each part, instead of the answers to all writes of a client that is connected */
 };
 
 #define WIRE_LIE(name, text)                                                                                           \
-  { name, text, sizeof text - 1, false }
+  { name, text, sizeof text - 1, false, false }
 #define WIRE_BELIEVABLE(name, text)                                                                                    \
-  { name, text, sizeof text - 1, true }
+  { name, text, sizeof text - 1, true, false }
+/* What was believed once. */
+#define WIRE_KNOWN_LIE(name, text)                                                                                     \
+  { name, text, sizeof text - 1, false, true }
 
 /* `lies` end with a name of NULL.  Arguments are those of wire_trial_start(). */
 int wire_lies(int argc, char **argv, const struct wire_judge *judge, const struct wire_lie *lies);
