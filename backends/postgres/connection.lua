@@ -325,13 +325,27 @@ function Connection:exchange(sql, values, deadline, how)
   return self:collect(deadline)
 end
 
+-- Commands by their first letters, as their SQL and the server's word that they are done begin with.
+local LETTERS = 5
+local COUNTED = { SELEC = true, INSER = true, UPDAT = true, DELET = true } -- the word has a number of rows
+local ENDS = { COMMI = "ROLLB" } -- which COMMIT may be answered with
+
+-- Whether a result, as fields() gives it, is one of this statement.
+local function isAnswer(out, sql)
+  local command, did = sql:sub(1, LETTERS), out.did:sub(1, LETTERS)
+  if did ~= command and did ~= ENDS[command] then return false end
+  if COUNTED[command] and not out.touched then return false end
+  if command ~= "SELEC" and not sql:find(" RETURNING ", 1, true) then return out.columns == 0 end
+  return out.columns > 0 and out.touched == out.rows
+end
+
 -- A result as a list of its fields, row by row, false where they are null; `rows` is how many there are, `columns` how
--- many each has, `touched` how many a command has touched, `did` the command.  The result itself is freed at once:
--- Lua's collector does not know how large it is.
+-- many each has, `touched` how many a command has touched, nil where it does not say, `did` the command.  The result
+-- itself is freed at once: Lua's collector does not know how large it is.
 local function fields(pq, result)
   local rows, columns = pq.hf_PQntuples(result), pq.hf_PQnfields(result)
   local out = {
-    rows = rows, columns = columns, touched = tonumber(ffi.string(pq.hf_PQcmdTuples(result))) or 0,
+    rows = rows, columns = columns, touched = tonumber(ffi.string(pq.hf_PQcmdTuples(result))),
     did = ffi.string(pq.hf_PQcmdStatus(result)),
   }
   local n = 0
@@ -360,7 +374,7 @@ local function run(deadline, self, kind, sql, values, how)
   self.usedAt = clock.now()
   if not ok then error(result, 0) end
   local out = fields(self.pq, result)
-  if out.columns == 0 and (sql:find("^SELECT") or sql:find(" RETURNING ", 1, true)) then
+  if not isAnswer(out, sql) then
     self.sending = kind
     self:broken("unavailable", STRANGE)
   end

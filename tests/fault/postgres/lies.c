@@ -44,7 +44,9 @@ static const struct wire_lie lies[] = {
     WIRE_LIE("a row", "D\0\0\0\x0b\0\1\0\0\0\1"
                       "1"),
     WIRE_LIE("a description of rows", ROWS),
-    WIRE_LIE("that a command is done, which returns nothing", BOUND "C\0\0\0\x0dSELECT 0\0" READY),
+    WIRE_KNOWN_LIE("that a command is done, which returns nothing", BOUND "C\0\0\0\x0dSELECT 0\0" READY),
+    WIRE_KNOWN_LIE("that a removal is done, of how many it does not say", BOUND "C\0\0\0\x0b"
+                                                                                "DELETE\0" READY),
     WIRE_LIE("that a command is done, and another", BOUND "C\0\0\0\x0dSELECT 0\0"
                                                           "C\0\0\0\x0dSELECT 0\0" READY),
     WIRE_LIE("that it was asked nothing", "I\0\0\0\4" READY),
