@@ -19,7 +19,6 @@ local COMMAND_OK, TUPLES_OK, FATAL_ERROR = 1, 2, 7
 local REFUSALS = 4 -- results that may follow one that says an error, before the server is left
 local DIAG_SQLSTATE = 67 -- 'C'
 local POLLIN, POLLOUT = 1, 4
-local RESTED = 0.01 -- seconds after which an idle connection is looked at before it is trusted with a write
 
 local Connection = {}
 Connection.__index = Connection
@@ -217,12 +216,12 @@ function Connection:drop()
   if conn then self.pq.hf_PQfinish(ffi.gc(conn, nil)) end
 end
 
--- Whether an idle connection was closed from the other side, or says why it is going to be: nothing else is heard on
--- one.
-function Connection:isDead()
+-- Whether an idle connection can be used: the other side has neither closed it nor said something unasked, which would
+-- be taken for the answer to what is sent next.  What libpq has read of that already, it has thrown away.
+function Connection:isIdle()
   local p = self.pollfd
   p[0].fd, p[0].events, p[0].revents = self.pq.hf_PQsocket(self.conn), POLLIN, 0
-  return ffi.C.hf_pg_poll(p, 1, 0) ~= 0
+  return ffi.C.hf_pg_poll(p, 1, 0) == 0
 end
 
 -- ---- statements
@@ -317,6 +316,7 @@ function Connection:exchange(sql, values, deadline, how)
     if pq.hf_PQsendPrepare(conn, name, sql, count, nil) == 0 then self:lostNow() end
     pq.hf_PQclear(self:collect(deadline))
     self.prepared[sql] = name
+    if not self:isIdle() then self:broken("unavailable", STRANGE) end
     self.sending = doing
   end
   if pq.hf_PQsendQueryPrepared(conn, name, count, count > 0 and parameters or nil, nil, nil, 0) == 0 then
@@ -363,15 +363,14 @@ end
 local function run(deadline, self, kind, sql, values, how)
   self.sending = nil
   if self.conn and self.pid ~= process.id() then self.conn, self.depth = nil, 0 end -- it is the parent's
+  if self.conn and not self:isIdle() then self:drop() end
   if self.depth > 0 and not self.conn then
     error(self:failure("unavailable", "the connection was lost in the middle of a transaction", false), 0)
   end
-  if self.conn and clock.now() - self.usedAt > RESTED and self.depth == 0 and self:isDead() then self:drop() end
   if not self.conn then self:connect(deadline) end
   self.sending = kind
   local ok, result = pcall(self.exchange, self, sql, values, deadline, how)
   self.sending = nil
-  self.usedAt = clock.now()
   if not ok then error(result, 0) end
   local out = fields(self.pq, result)
   if not isAnswer(out, sql) then
@@ -380,8 +379,6 @@ local function run(deadline, self, kind, sql, values, how)
   end
   return out
 end
-
-Connection.usedAt = 0
 
 --- Runs a statement and returns its result.  A read is tried again when the connection was lost, a write only when it
 --- was not sent.

@@ -77,7 +77,8 @@ hf__redis_command *hf__redis_batch_add(hf__redis_batch *b, int slot, const hf_sl
 
 hf_status hf__redis_batch_run_on(hf__redis_batch *b, hf__redis_connection *connection, int64_t deadline,
                                  hf_error *err) {
-  hf_status status = hf__redis_connection_send(connection, b->text.data, b->text.size, deadline, err);
+  hf_status status = hf__redis_connection_expect_idle(connection, err);
+  if (status == HF_OK) status = hf__redis_connection_send(connection, b->text.data, b->text.size, deadline, err);
   hf__redis_bounds_allow(&connection->bounds, b->count);
   for (size_t i = 0; i < b->count && status == HF_OK; i++)
     status = hf__redis_connection_receive(connection, &b->commands[i].reply, deadline, err);

@@ -172,9 +172,15 @@ void hf__redis_connection_close(hf__redis_connection *connection) {
   free(connection);
 }
 
-bool hf__redis_connection_is_dead(const hf__redis_connection *connection) {
-  struct pollfd p = {.fd = connection->fd, .events = POLLIN};
-  return poll(&p, 1, 0) != 0;
+bool hf__redis_connection_is_idle(const hf__redis_connection *connection) {
+  char byte;
+  return recv(connection->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
+}
+
+hf_status hf__redis_connection_expect_idle(hf__redis_connection *connection, hf_error *err) {
+  connection->began = false;
+  if (hf__redis_connection_is_clean(connection) && hf__redis_connection_is_idle(connection)) return HF_OK;
+  return fail(&connection->address, HF_UNAVAILABLE, "it closed the connection, or said something unasked", err);
 }
 
 bool hf__redis_connection_is_clean(const hf__redis_connection *connection) {

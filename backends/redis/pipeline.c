@@ -114,7 +114,7 @@ static void exchange(hf__redis_batch *b, struct group *groups, size_t count, con
   hf_error own;
   for (size_t i = 0; i < count; i++) {
     struct group *g = &groups[i];
-    hf_status status = hf__redis_connection_take(b->store, g->node, b->writes, deadline, &g->connection, &own);
+    hf_status status = hf__redis_connection_take(b->store, g->node, deadline, &g->connection, &own);
     if (status == HF_OK && (status = send_group(b, g, targets, deadline, &own))) {
       g->broken = true;
       r->lost |= b->writes && g->connection->began;
@@ -225,7 +225,7 @@ hf_status hf__redis_connection_insist(hf__redis_store *s, hf__redis_connection *
   int pause_ms = FIRST_PAUSE_MS;
   for (int tries = 0;; tries++) {
     hf_status status = hf__redis_topology_refresh(s, deadline, err);
-    if (status == HF_OK) status = hf__redis_connection_take(s, 0, true, deadline, out, err);
+    if (status == HF_OK) status = hf__redis_connection_take(s, 0, deadline, out, err);
     if (status == HF_OK) return HF_OK;
     bool again = err->retryable && status != HF_TIMEOUT && tries < s->config.retries;
     if (!again || !sleep_a_little(&pause_ms, deadline)) return status;

@@ -69,7 +69,6 @@ typedef struct hf__redis_connection {
   redisReader *reader;
   hf__redis_bounds bounds;
   hf__redis_address address;
-  int64_t used_at;     /* when it was returned to its pool */
   int timeout_ms;      /* of reads, as the socket has it now */
   bool began;          /* bytes were handed to the system since link_begin() */
   unsigned long epoch; /* of its node, when it was made */
@@ -80,8 +79,11 @@ typedef struct hf__redis_connection {
 hf_status hf__redis_connection_open(const hf__redis_config *c, const hf__redis_address *address, int64_t deadline,
                                     hf__redis_connection **out, hf_error *err);
 void hf__redis_connection_close(hf__redis_connection *connection);
-/* Whether the other side has closed an idle connection, or has said something unasked. */
-bool hf__redis_connection_is_dead(const hf__redis_connection *connection);
+/* Whether an idle connection can be used: the other side has neither closed it nor said something unasked, which would
+ * be taken for the reply to what is sent next. */
+bool hf__redis_connection_is_idle(const hf__redis_connection *connection);
+/* The same as a status, with nothing sent: HF_UNAVAILABLE. */
+hf_status hf__redis_connection_expect_idle(hf__redis_connection *connection, hf_error *err);
 /* Whether everything that came was asked for: what is left over would be taken for the reply to another command. */
 bool hf__redis_connection_is_clean(const hf__redis_connection *connection);
 /* Sends all bytes; reads meanwhile what comes, so that no two buffers wait for each other. */
@@ -156,10 +158,9 @@ void hf__redis_topology_moved(hf__redis_store *s, int slot, const hf__redis_addr
 /* The masters.  Returns how many. */
 int hf__redis_topology_masters(hf__redis_store *s, int nodes[REDIS_NODES]);
 
-/* A connection to the node, idle or new.  `careful`: one that rested is looked at first, and not taken when it is dead.
- */
-hf_status hf__redis_connection_take(hf__redis_store *s, int node, bool careful, int64_t deadline,
-                                    hf__redis_connection **out, hf_error *err);
+/* A connection to the node, idle or new.  One that is not idle any more is closed. */
+hf_status hf__redis_connection_take(hf__redis_store *s, int node, int64_t deadline, hf__redis_connection **out,
+                                    hf_error *err);
 /* Returns it; with what went wrong on it, it is closed, and so are its idle siblings. */
 void hf__redis_connection_give(hf__redis_store *s, int node, hf__redis_connection *connection, bool broken);
 void hf__redis_topology_free(hf__redis_store *s);

@@ -13,7 +13,7 @@
 
 #include "redis.h"
 
-enum { MS = 1000000, CAREFUL_NS = 10 * MS, RESOLVE_NS = 1000 * MS };
+enum { MS = 1000000, RESOLVE_NS = 1000 * MS };
 
 /* ---- nodes */
 
@@ -194,10 +194,9 @@ static void set_stale(hf__redis_store *s) {
   pthread_mutex_unlock(&s->lock);
 }
 
-hf_status hf__redis_connection_take(hf__redis_store *s, int node, bool careful, int64_t deadline,
-                                    hf__redis_connection **out, hf_error *err) {
+hf_status hf__redis_connection_take(hf__redis_store *s, int node, int64_t deadline, hf__redis_connection **out,
+                                    hf_error *err) {
   hf__redis_node *n = s->nodes[node];
-  int64_t now = hf_clock_ns();
   for (;;) {
     pthread_mutex_lock(&s->lock);
     hf__redis_connection *connection = n->idle;
@@ -220,8 +219,7 @@ hf_status hf__redis_connection_take(hf__redis_store *s, int node, bool careful, 
       *out = connection;
       return HF_OK;
     }
-    bool rested = now - connection->used_at > CAREFUL_NS;
-    if (!(careful && rested && hf__redis_connection_is_dead(connection))) {
+    if (hf__redis_connection_is_idle(connection)) {
       *out = connection;
       return HF_OK;
     }
@@ -233,7 +231,6 @@ void hf__redis_connection_give(hf__redis_store *s, int node, hf__redis_connectio
   hf__redis_node *n = s->nodes[node];
   hf__redis_connection *dropped = NULL;
   if (!broken && !hf__redis_connection_is_clean(connection)) broken = true;
-  connection->used_at = hf_clock_ns();
   pthread_mutex_lock(&s->lock);
   if (broken) {
     dropped = drop_idle(n);
@@ -339,7 +336,7 @@ static hf_status ask_node(hf__redis_store *s, const hf__redis_address *at, int64
   hf__redis_connection *connection;
   hf__redis_batch b;
   if (node < 0) return hf_error_no_memory(err);
-  hf_status status = hf__redis_connection_take(s, node, true, deadline, &connection, err);
+  hf_status status = hf__redis_connection_take(s, node, deadline, &connection, err);
   if (status) return status;
   hf__redis_batch_init(&b, s, false);
   status =

@@ -54,6 +54,9 @@ static const struct wire_lie lies[] = {
     WIRE_LIE("that it sends data", "H\0\0\0\7\0\0\0" READY),
     WIRE_LIE("that both send data", "W\0\0\0\7\0\0\0" READY),
     WIRE_LIE("that there is more", "s\0\0\0\4" READY),
+    WIRE_BELIEVABLE("a value", BOUND ROWS "D\0\0\0\x11\0\1\0\0\0\7"
+                                          "\"stale\""
+                                          "C\0\0\0\x0dSELECT 1\0" READY),
     WIRE_BELIEVABLE("an error", "E\0\0\0\x22SERROR\0"
                                 "C23505\0"
                                 "Mno such thing\0"

@@ -10,6 +10,9 @@
  *     was changed once
  *   - what the process needs of memory has a bound
  *   - the next call, of a server that is itself again, works
+ *
+ * And while the connection is idle the server says something, which may be an answer that comes late, or twice: the
+ * next operation is not harmed by it, and a transaction that has begun reads nothing of it.
  */
 #include "fault/wire/lies.h"
 
@@ -94,6 +97,7 @@ static void judge_next(const struct harm *h) {
   hf_status status = HF_OK;
   for (int i = 0; i < TRIES; i++) { /* what is wrong with an idle connection may be noticed only by using it */
     *wire_trial.client.read = '\0';
+    wire_report(&wire_trial.wire); /* what was given up may still be carried out */
     wire_trial.judge->reset(wire_trial.eyes, o->before);
     status = o->run(&wire_trial.client, &err);
     if (status != HF_UNAVAILABLE && status != HF_TIMEOUT) break;
@@ -163,13 +167,61 @@ static void harm_answer(struct harm *h, const struct wire_lie *lie) {
   h->believable = lie->believable;
   h->always = lie->always && !h->cold && h->operation->writes;
   try_way(h, lie->name, WIRE_SAY, WIRE_TO_CLIENT, 0);
+  try_way(h, lie->name, WIRE_ADD, WIRE_TO_CLIENT, 0);
   h->always = false;
   h->plan.again = true;
   try_way(h, lie->name, WIRE_SAY, WIRE_TO_CLIENT, 0);
   h->plan.again = false;
-  try_way(h, lie->name, WIRE_ADD, WIRE_TO_CLIENT, 0);
   if (lie->size) try_way(h, lie->name, WIRE_FLOOD, WIRE_TO_CLIENT, 0);
   h->believable = false;
+}
+
+/* ---- what comes unasked */
+
+/* Between two operations. */
+static void say_before(const struct wire_operation *o, const struct wire_lie *lie) {
+  const struct harm h = {.operation = o, .name = lie->name, .plan.way = WIRE_TO_CLIENT};
+  hf_error err;
+  char state[WIRE_STATE_MAX];
+  if (!wire_trial_is_mine(100) || !lie->size) return;
+  wire_report(&wire_trial.wire);
+  wire_trial_prepare(o, false);
+  wire_say(&wire_trial.wire, lie->text, lie->size);
+  hf_status status = o->run(&wire_trial.client, &err);
+  wire_trial.judge->look(wire_trial.eyes, state);
+  test.tried++;
+  if (status != o->status || strcmp(wire_trial.client.read, o->reads) != 0)
+    complain(&h, "said before, it says %s and reads %s", wire_result_text(status, &err), wire_trial.client.read);
+  if (strcmp(state, o->after) != 0 && !o->partial) complain(&h, "said before, it leaves %s", state);
+}
+
+/* Between two reads of a transaction, the second of something that is not there. */
+static void say_within(const struct wire_operation *o, const struct wire_lie *lie) {
+  const struct harm h = {.operation = o, .name = lie->name, .plan.way = WIRE_TO_CLIENT};
+  hf_error err;
+  hf_txn *txn;
+  if (!wire_trial_is_mine(100) || !lie->size) return;
+  wire_trial_prepare(o, false);
+  hf_status status = hf_txn_begin(HF_TXN_WRITE, &txn, &err);
+  if (status == HF_OK) {
+    hf_buffer json = HF_BUFFER_INIT;
+    status = hf_persist_read(wire_trial.client.p, hf_text("a"), &json, NULL, &err);
+    wire_say(&wire_trial.wire, lie->text, lie->size);
+    if (status == HF_OK) status = hf_persist_read(wire_trial.client.p, hf_text("missing"), &json, NULL, &err);
+    hf_buffer_free(&json);
+    hf_txn_abort(txn);
+  }
+  test.tried++;
+  if (status != HF_UNAVAILABLE) complain(&h, "said within a transaction, it says %s", wire_result_text(status, &err));
+  judge_next(&h);
+}
+
+static void say_unasked(const struct wire_operation *o, const struct wire_lie *lies) {
+  wire_arm(&wire_trial.wire, NULL);
+  for (const struct wire_lie *lie = lies; lie->name; lie++) {
+    say_before(o, lie);
+    if (strcmp(o->name, "transaction") == 0) say_within(o, lie);
+  }
 }
 
 static void harm_operation(const struct wire_operation *o, bool cold, const struct wire_lie *lies) {
@@ -180,6 +232,7 @@ static void harm_operation(const struct wire_operation *o, bool cold, const stru
   h.plan.again = false;
   try_way(&h, "an answer that comes twice", WIRE_TWICE, WIRE_TO_CLIENT, 0);
   for (const struct wire_lie *lie = lies; lie->name; lie++) harm_answer(&h, lie);
+  if (!cold) say_unasked(o, lies);
   wire_trial_forget();
 }
 

@@ -292,12 +292,26 @@ static void report(void) {
   if (send(proxy.control, &proxy.seen, sizeof proxy.seen, MSG_NOSIGNAL) < 0) _exit(0);
 }
 
+static void say(const struct wire_plan *plan) {
+  for (int i = 0; i < LINKS; i++) {
+    struct link *l = proxy.links[i];
+    if (!l || l->halves[WIRE_TO_CLIENT] != OPEN) continue;
+    add(l, WIRE_TO_CLIENT, plan->text, plan->text_size);
+    flush(l, WIRE_TO_CLIENT);
+  }
+}
+
 static void obey(void) {
   static struct wire_plan plan;
   ssize_t n = recv(proxy.control, &plan, sizeof plan, 0);
   if (n <= 0) _exit(0);
   if (n == 1) {
     proxy.reporting = true;
+    return;
+  }
+  if (plan.now) {
+    say(&plan);
+    report();
     return;
   }
   proxy.plan = plan;
@@ -436,6 +450,12 @@ void wire_arm(struct wire *w, const struct wire_plan *plan) {
   static const struct wire_plan none;
   if (send(w->control, plan ? plan : &none, sizeof none, MSG_NOSIGNAL) < 0) die("arming");
   hear(w);
+}
+
+void wire_say(struct wire *w, const char *text, size_t size) {
+  struct wire_plan plan = {.now = true, .text_size = size};
+  memcpy(plan.text, text, size);
+  wire_arm(w, &plan);
 }
 
 struct wire_report wire_report(struct wire *w) {

@@ -46,6 +46,7 @@ struct wire_plan {
   bool again;       /* on each connection */
   bool refuse;      /* no connection is accepted afterwards */
   bool rival;       /* cuts: wire_at_rival() before the client hears of it, and after the server has settled */
+  bool now;         /* no plan: clients are told `text` at once */
   unsigned pace_us; /* drips: between two bytes */
   size_t text_size;
   char text[WIRE_TEXT_MAX];
@@ -73,6 +74,8 @@ void wire_start(struct wire *w, const char *server, const char *path);
 void wire_stop(struct wire *w);
 /* Sets what is to happen from now on, and counts from 0; connections that are open stay so.  NULL: nothing is. */
 void wire_arm(struct wire *w, const struct wire_plan *plan);
+/* Tells every client `text` at once, when it returns; the plan stays. */
+void wire_say(struct wire *w, const char *text, size_t size);
 /* Waits until the server has settled with all connections that have ended, and says what was seen. */
 struct wire_report wire_report(struct wire *w);
 /* Waits for a cut of a plan with `rival`.  False: the proxy has ended.  The client hears of the cut after
