@@ -26,6 +26,13 @@ hf_status hf__redis_lost(hf_error *err) {
   return status;
 }
 
+hf_status hf__redis_strange(bool wrote, hf_error *err) {
+  hf_error_set(err, HF_IO, "Redis answers with something else: is it Redis?%s",
+               wrote ? "  The write may have happened: read it before writing again" : "");
+  err->retryable = false;
+  return HF_IO;
+}
+
 static hf_status refuse(hf_status status, const char *text, const char *advice, hf_error *err) {
   hf_error_set(err, status, "Redis refuses: %.600s%s", text, advice);
   err->retryable = false;

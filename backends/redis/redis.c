@@ -90,13 +90,13 @@ static hf_status collection_init(void *store, void *collection, hf_error *err) {
 
 /* ---- writing */
 
-/* Whether each reply is of the type that the command has, or with may_be_nil nil. */
+/* Whether each reply is of the type that the command has, or with may_be_nil nil; a status is OK. */
 static hf_status expect(const hf__redis_batch *b, int type, bool may_be_nil, hf_error *err) {
   hf_status status = hf__redis_batch_check(b, err);
   for (size_t i = 0; i < b->count && status == HF_OK; i++) {
-    int got = b->commands[i].reply->type;
-    if (got != type && !(may_be_nil && got == REDIS_REPLY_NIL))
-      status = hf_error_set(err, HF_IO, "Redis answers with something else: is it Redis?");
+    const redisReply *reply = b->commands[i].reply;
+    bool fits = reply->type == type && (type != REDIS_REPLY_STATUS || strcmp(reply->str, "OK") == 0);
+    if (!fits && !(may_be_nil && reply->type == REDIS_REPLY_NIL)) status = hf__redis_strange(b->writes, err);
   }
   return status;
 }
@@ -159,7 +159,11 @@ static hf_status remove_ids(hf__redis_collection *e, const hf_slice *ids, size_t
   hf__redis_batch b;
   hf__redis_batch_init(&b, e->store, true);
   hf_status status = run_writes(&b, add_removals(&b, e, ids, count), REDIS_REPLY_INTEGER, false, deadline, err);
-  for (size_t i = 0; i < b.count && status == HF_OK; i++) *removed += (uint64_t)b.commands[i].reply->integer;
+  for (size_t i = 0; i < b.count && status == HF_OK; i++) {
+    long long n = b.commands[i].reply->integer;
+    if (n < 0 || (size_t)n > count) status = hf__redis_strange(true, err);
+    if (status == HF_OK) *removed += (uint64_t)n;
+  }
   hf__redis_batch_free(&b);
   return status;
 }

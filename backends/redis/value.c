@@ -75,8 +75,8 @@ hf_status hf__redis_check_all(const hf__redis_batch *b, hf_error *err) {
                         "another client has changed what this transaction has read, so nothing was written: run it "
                         "again");
   hf_status status = hf__redis_batch_check(b, err); /* the first one refused tells more than EXEC does */
-  if (status == HF_OK && exec->type != REDIS_REPLY_ARRAY)
-    status = hf_error_set(err, HF_IO, "Redis answers EXEC with something else");
+  if (status == HF_OK && (exec->type != REDIS_REPLY_ARRAY || exec->elements != b->count - 2))
+    status = hf__redis_strange(true, err);
   for (size_t i = 0; status == HF_OK && i < exec->elements; i++)
     if (exec->element[i]->type == REDIS_REPLY_ERROR)
       status = hf__redis_fail_reply(b->store->config.mode, exec->element[i], err);

@@ -390,8 +390,11 @@ static void what_became_of_everything_is_in_the_reply_to_exec(void **state) {
   FAILS(HF_FULL, check_of("-OOM command not allowed\r\n", "-EXECABORT discarded\r\n", &err));
   FAILS(HF_FULL, check_of("+QUEUED\r\n", "*1\r\n-MISCONF no disk\r\n", &err));
   FAILS(HF_IO, check_of("+QUEUED\r\n", "-EXECABORT discarded\r\n", &err));
-  FAILS(HF_IO, check_of("+QUEUED\r\n", "+OK\r\n", &err));
-  CONTAINS(err.message, "EXEC");
+  static const char *const strange[] = {"+OK\r\n", "*0\r\n", "*2\r\n+OK\r\n+OK\r\n"};
+  for (size_t i = 0; i < sizeof strange / sizeof *strange; i++) {
+    FAILS(HF_IO, check_of("+QUEUED\r\n", strange[i], &err));
+    CONTAINS(err.message, "may have happened");
+  }
 }
 
 static void the_reply_to_get_is_checked(void **state) {
