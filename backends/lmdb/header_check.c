@@ -23,7 +23,8 @@ enum {
   PAGE_SIZE_LEAST = 512,
   PAGE_SIZE_MOST = 65536,
   DEPTH_MOST = 32, /* CURSOR_STACK */
-  TRIES = 20       /* another process may be writing: two looks at two pages are no one moment */
+  ORDER_FLAGS = MDB_REVERSEKEY | MDB_DUPSORT | MDB_INTEGERKEY | MDB_DUPFIXED | MDB_INTEGERDUP | MDB_REVERSEDUP,
+  TRIES = 20 /* another process may be writing: two looks at two pages are no one moment */
 };
 
 struct tree {
@@ -46,8 +47,9 @@ _Static_assert(sizeof(struct header) == 152, "LMDB's page header and its meta da
 
 static const uint64_t PAGES_MOST = (uint64_t)1 << 48;
 
-/* What is wrong with a tree that a header refers to; NULL: nothing. */
-static const char *tree_problem(const struct tree *t, uint64_t last_page) {
+/* What is wrong with a tree that a header refers to; NULL: nothing.  order: which of ORDER_FLAGS it has. */
+static const char *tree_problem(const struct tree *t, uint16_t order, uint64_t last_page) {
+  if ((t->flags & ORDER_FLAGS) != order) return "the order of a tree cannot be"; /* LMDB asserts it */
   if (t->root == UINT64_MAX) return t->depth || t->entries ? "it counts entries of a tree that has no root" : NULL;
   if (t->root < 2 || t->root > last_page) return "it refers to a page that cannot be";
   if (!t->depth || t->depth > DEPTH_MOST) return "the depth of a tree cannot be";
@@ -67,7 +69,7 @@ static const char *header_problem(const struct header *h, unsigned which, uint32
   if (h->address) return "it wants a fixed address";
   if (h->last_page < 1 || h->last_page >= PAGES_MOST) return "its last page cannot be";
   for (int i = 0; i < 2; i++) {
-    const char *problem = tree_problem(&h->trees[i], older ? PAGES_MOST : h->last_page);
+    const char *problem = tree_problem(&h->trees[i], i == 0 ? MDB_INTEGERKEY : 0, older ? PAGES_MOST : h->last_page);
     if (problem) return problem;
   }
   return NULL;

@@ -34,7 +34,17 @@
 
 #include "holdfast/holdfast.h"
 
-enum { IDS = 36, PAGE = 4096, BOUNDS = 12, KEPT = 30, HANG_S = 60, CHANGED = 4, REMOVED = 2 };
+enum {
+  IDS = 36,
+  PAGE = 4096,
+  BOUNDS = 12,
+  FREE_FLAGS = 44,
+  TREE = 48,
+  KEPT = 30,
+  HANG_S = 60,
+  CHANGED = 4,
+  REMOVED = 2
+};
 
 static const char *const names[2] = {"signal", "risk"};
 static char ids[IDS][16];
@@ -395,7 +405,8 @@ static void flip_bit(unsigned char *image, unsigned long bit) {
   image[bit / 8] = good[bit / 8];
 }
 
-/* Every so many bits; and all that say which nodes a page has, after which room in it may be taken for one. */
+/* Every so many bits; and all that say which nodes a page has, after which room in it may be taken for one, and in
+ * which order the trees of a header are. */
 static void flip_bits(unsigned long step, unsigned long from) {
   size_t size = good_size;
   unsigned char *image = malloc(size);
@@ -403,6 +414,8 @@ static void flip_bits(unsigned long step, unsigned long from) {
   for (unsigned long bit = from; bit < size * 8; bit += step) flip_bit(image, bit);
   for (size_t page = 0; page < size / PAGE && step > 1; page++)
     for (unsigned long bit = 0; bit < 32; bit++) flip_bit(image, (page * PAGE + BOUNDS) * 8 + bit);
+  for (unsigned long bit = 0; bit < 64 && step > 1; bit++) /* of either header and tree, 16 */
+    flip_bit(image, (bit / 32 * PAGE + FREE_FLAGS + bit / 16 % 2 * TREE) * 8 + bit % 16);
   free(image);
 }
 
