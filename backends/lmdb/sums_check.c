@@ -21,6 +21,13 @@ static bool is_renamed(const struct hf__lmdb_tally *t, const struct hf__lmdb_cou
   return false;
 }
 
+/* Whether another collection has a name of the same hash, and so may have its sum in the mark at the same place. */
+static bool shares_sum(const struct hf__lmdb_tally *t, const struct hf__lmdb_counted *c) {
+  for (size_t i = 0; i < t->count; i++)
+    if (&t->collections[i] != c && t->collections[i].name_hash == c->name_hash) return true;
+  return false;
+}
+
 static const char *are(uint64_t n) { return n == 1 ? "entity is" : "entities are"; }
 
 static const char *were(uint64_t n) { return n == 1 ? "was" : "were"; }
@@ -29,6 +36,10 @@ static const char *were(uint64_t n) { return n == 1 ? "was" : "were"; }
 static bool describe(const struct hf__lmdb_tally *t, const struct hf__lmdb_counted *c, char out[TEXT_MOST]) {
   unsigned long long there = c->found.count, written = c->written.count;
   static const char same[] = "as many entities are there as were written, %llu, ";
+  if (shares_sum(t, c)) {
+    snprintf(out, TEXT_MOST, "what was written is not known: the hash of its name is that of another one's");
+    return false;
+  }
   if (!c->is_there) {
     snprintf(out, TEXT_MOST, "a collection is not there, in which %llu %s written%s", written, were(written),
              is_renamed(t, c) ? ": they are under another name, which is damaged" : "");
@@ -41,7 +52,7 @@ static bool describe(const struct hf__lmdb_tally *t, const struct hf__lmdb_count
     int n = snprintf(out, TEXT_MOST, same, there);
     snprintf(
         out + n, TEXT_MOST - (size_t)n, "%s",
-        damage ? "and not the same: one is older, or damaged"
+        damage ? "and not the same: one is older or damaged, or was damaged when it was overwritten or removed"
                : "and whether they are the same cannot be told any more, since a damaged one is or was in quarantine");
     return damage;
   }

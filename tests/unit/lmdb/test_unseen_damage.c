@@ -342,6 +342,36 @@ static void collections_beyond_the_mark_have_sums_too(void **state) {
   INCOMPLETE(s, 1, "collection-83", "0 entities are there, 2 were written");
 }
 
+/* Both have one sum in the mark. */
+static void names_of_the_same_hash_are_no_damage(void **state) {
+  static const char one[] = "7mohtcOFVz", other[] = "c1E51sSEyx";
+  const struct store *s = *state;
+  hf_error err;
+  set(s, "format", "2");
+  fill(s, one, 3);
+  fill(s, other, 2);
+  struct told t = check(s);
+  assert_int_equal(t.report.damaged, 0);
+  assert_int_equal(t.report.notes, 2);
+  CONTAINS(t.first, "the hash of its name is that of another one's");
+  hf_persist *p = open_persist(s, other);
+  OK(hf_persist_remove_all(p, &err));
+  hf_persist_close(p);
+  assert_int_equal(check(s).report.damaged, 0);
+}
+
+/* Nobody has read the damaged one, so that it is not in quarantine. */
+static void an_overwritten_damaged_checksum_is_told(void **state) {
+  const struct store *s = *state;
+  fill(s, "signal", 5);
+  set(s, "format", "2");
+  as_stranger(s, (struct act){"signal", "id-3", "{\"n\":0}", true, NULL});
+  hf_persist *p = open_persist(s, "signal");
+  write_text(p, "id-3", "{\"n\":1}");
+  hf_persist_close(p);
+  INCOMPLETE(s, 1, "signal", "or was damaged when it was overwritten or removed");
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       ON_LMDB(what_is_missing_or_replaced_is_told),
@@ -356,6 +386,8 @@ int main(void) {
       ON_LMDB(sums_that_were_not_turned_on_are_not_kept),
       ON_LMDB(a_store_of_format_1_keeps_none),
       ON_LMDB(collections_beyond_the_mark_have_sums_too),
+      ON_LMDB(names_of_the_same_hash_are_no_damage),
+      ON_LMDB(an_overwritten_damaged_checksum_is_told),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
