@@ -7,24 +7,24 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "other_processes.h"
 #include "page_format.h"
-
-enum { PATH_MOST = 4096 };
+#include "status.h"
 
 /* What `begun` has where it is not a commit that is in doubt. */
 static const uint64_t NO_COMMIT = UINT64_MAX;
 
 /* LMDB has told of a commit before its process notes that it has ended, so that for a moment this looks like a process
- * that was killed in between; but that one is alive.  One whose commit failed has not told of it. */
+ * that was killed in between; but that one is alive.  One whose commit failed has not told of it.  Commits of this
+ * process have ended: the number is that of a killed process, which this one has got. */
 bool hf__lmdb_is_commit_open(const hf__lmdb_lock_notes *notes, uint64_t newest) {
   uint64_t begun = atomic_load(&notes->begun);
-  if ((begun & HF__LMDB_COMMIT_MASK) > newest) return true;
-  return kill((pid_t)(begun >> HF__LMDB_COMMIT_BITS), 0) && errno == ESRCH;
+  pid_t process = (pid_t)(begun >> HF__LMDB_COMMIT_BITS);
+  if ((begun & HF__LMDB_COMMIT_MASK) > newest || process == getpid()) return true;
+  return kill(process, 0) && errno == ESRCH;
 }
 
 int hf__lmdb_commit_noted(hf__lmdb_env *env, MDB_txn *txn) {
@@ -57,16 +57,18 @@ void hf__lmdb_doubt_at_open(hf__lmdb_env *env) {
 
 /* Writes a header to its page and flushes that page.  Bytes that are the same make the system write it, too. */
 static bool put_header(int fd, const struct hf__lmdb_header *h, unsigned which, unsigned page_size) {
-  off_t at = (off_t)which * page_size;
-  return pwrite(fd, h, sizeof *h, at) == (ssize_t)sizeof *h;
+  ssize_t n = pwrite(fd, h, sizeof *h, (off_t)which * page_size);
+  if (n >= 0 && n < (ssize_t)sizeof *h) errno = EIO;
+  return n == (ssize_t)sizeof *h;
 }
 
 static bool settle(int fd, uint64_t commit, unsigned page_size) {
   struct hf__lmdb_header h;
   unsigned which = commit % 2;
-  if (pread(fd, &h, sizeof h, (off_t)which * page_size) != (ssize_t)sizeof h) return false;
-  if (h.magic != HF__LMDB_MAGIC || h.commit != commit) {
-    errno = EILSEQ;
+  ssize_t n = pread(fd, &h, sizeof h, (off_t)which * page_size);
+  if (n < 0) return false;
+  if (n < (ssize_t)sizeof h || h.magic != HF__LMDB_MAGIC || h.commit != commit) {
+    errno = EIO;
     return false;
   }
   if (!put_header(fd, &h, which, page_size)) return false;
@@ -75,24 +77,30 @@ static bool settle(int fd, uint64_t commit, unsigned page_size) {
   return put_header(fd, &h, which ^ 1U, page_size);
 }
 
+/* The data file, by a descriptor of its own; -1 with errno where it is not in its folder any more. */
+static int open_data(const hf__lmdb_env *env) {
+  int fd = openat(env->dir_fd, DATA_FILE, O_RDWR | O_DSYNC | O_CLOEXEC);
+  if (fd < 0) return fd;
+  hf__lmdb_file file = hf__lmdb_file_of(fd);
+  if (file.device == env->data.device && file.inode == env->data.inode) return fd;
+  close(fd);
+  errno = ESTALE;
+  return -1;
+}
+
 hf_status hf__lmdb_settle_doubt(hf__lmdb_env *env, MDB_txn *txn, hf_error *err) {
-  char path[PATH_MOST];
   uint64_t commit = mdb_txn_id(txn) - 1;
-  hf_status status = hf__lmdb_data_path(env->path, path, sizeof path, err);
-  if (status) return status;
-  MDB_stat stat;
-  mdb_env_stat(env->mdb, &stat);
-  int fd = open(path, O_RDWR | O_DSYNC | O_CLOEXEC);
-  bool done = fd >= 0 && settle(fd, commit, stat.ms_psize);
+  int fd = open_data(env);
+  bool done = fd >= 0 && settle(fd, commit, env->page_size);
   int e = errno;
   if (fd >= 0) close(fd);
   if (!done) {
-    hf_error_set(err, HF_IO,
+    hf_error_set(err, hf__lmdb_status(e),
                  "%s: a flush has failed, and the disk still refuses to make certain what is on it (%s): nothing is "
                  "written until it does",
                  env->path, strerror(e));
     hf_error_cause(err, "errno %d", e);
-    return HF_IO;
+    return err->status;
   }
   env->doubtful = false;
   if (!env->lock_room.notes) return HF_OK;

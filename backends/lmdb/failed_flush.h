@@ -50,7 +50,7 @@ void hf__lmdb_doubt(hf__lmdb_env *env);
  * see it before it writes.  Before LMDB opens the store. */
 void hf__lmdb_doubt_at_open(hf__lmdb_env *env);
 
-/* Settles the headers; `txn` is a write transaction that has just begun.  HF_IO: the disk still refuses. */
+/* Settles the headers; `txn` is a write transaction that has just begun.  HF_IO, HF_FULL: the disk still refuses. */
 hf_status hf__lmdb_settle_doubt(hf__lmdb_env *env, MDB_txn *txn, hf_error *err);
 
 #endif

@@ -173,8 +173,7 @@ static hf_status flush(hf__lmdb_env *env, hf_error *err) {
  * fails, others may have seen the change already, and obey. */
 static hf_status settle(hf__lmdb_env *env, hf_error *err) {
   hf_status status = flush(env, err);
-  if (status) hf__lmdb_say_it_may_have_happened(err, "change");
-  return status;
+  return status ? hf__lmdb_say_uncertain(err, "change") : HF_OK;
 }
 
 /* The features that the changes need are those of this backend. */

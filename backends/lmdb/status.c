@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <lmdb.h>
+#include <stdio.h>
 #include <string.h>
 
 hf_status hf__lmdb_status(int rc) {
@@ -39,10 +40,16 @@ hf_status hf__lmdb_fail_errno(hf_error *err, const char *doing, const char *path
   return err->status;
 }
 
-void hf__lmdb_say_it_may_have_happened(hf_error *err, const char *what) {
-  char why[sizeof err->message], cause[sizeof err->cause];
-  memcpy(why, err->message, sizeof why);
-  memcpy(cause, err->cause, sizeof cause);
-  hf_error_set(err, err->status, "%.800s; the %s may have happened: read it before writing again", why, what);
-  memcpy(err->cause, cause, sizeof cause);
+hf_status hf__lmdb_say_uncertain(hf_error *err, const char *what) {
+  char said[96];
+  size_t more = (size_t)snprintf(said, sizeof said, "; the %s may have happened: read it before writing again", what);
+  size_t size = strlen(err->message), room = sizeof err->message - more - 1;
+  if (size > room) {
+    size = room;
+    while (size && ((unsigned char)err->message[size] & 0xC0) == 0x80) size--; /* no half character */
+  }
+  memcpy(err->message + size, said, more + 1);
+  err->status = HF_IO; /* and not HF_FULL, after which nothing was changed */
+  err->retryable = false;
+  return HF_IO;
 }

@@ -6,7 +6,6 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "apply_settings.h"
@@ -142,8 +141,9 @@ static int commit(hf__lmdb_env *env, hf__lmdb_txn *t) {
 }
 
 /* After a commit that failed: makes certain at once that it did not happen, so that no reader sees what may go, or come
- * back, with the next power cut.  The next write does that where it cannot be done now. */
-static void settle_now(hf__lmdb_env *env, size_t failed, hf_error *err) {
+ * back, with the next power cut.  The next write does that where it cannot be done now.  The commit's status: `status`,
+ * or HF_IO where it may have happened. */
+static hf_status settle_now(hf__lmdb_env *env, size_t failed, hf_status status, hf_error *err) {
   hf__lmdb_txn t = {.kind = HF_TXN_WRITE};
   hf_error unused;
   bool is_certain = begin_locked(env, &t, true, &unused) == HF_OK;
@@ -151,7 +151,7 @@ static void settle_now(hf__lmdb_env *env, size_t failed, hf_error *err) {
     is_certain = mdb_txn_id(t.mdb) == failed;
     mdb_txn_abort(t.mdb);
   }
-  if (!is_certain) hf__lmdb_say_it_may_have_happened(err, "write");
+  return is_certain ? status : hf__lmdb_say_uncertain(err, "write");
 }
 
 hf_status hf__lmdb_write_commit(hf__lmdb_env *env, hf__lmdb_txn *t, hf_error *err) {
@@ -163,7 +163,7 @@ hf_status hf__lmdb_write_commit(hf__lmdb_env *env, hf__lmdb_txn *t, hf_error *er
   if (rc == MDB_MAP_FULL) t->map_full = true;
   if (t->map_full && t->held) env->grow = true;
   if (rc) status = hf__lmdb_fail(env, rc, "commit", err);
-  if (env->doubtful) settle_now(env, number, err);
+  if (env->doubtful) status = settle_now(env, number, status, err);
   if (!env->mdb) {
     pthread_mutex_unlock(&env->write_lock);
     return status;
