@@ -26,6 +26,16 @@ hf_status hf__redis_lost(hf_error *err) {
   return status;
 }
 
+hf_status hf__redis_partly(hf_error *err) {
+  char message[sizeof err->message];
+  hf_status status = err->status;
+  if (strstr(err->message, "may have happened")) return status;
+  memcpy(message, err->message, sizeof message);
+  hf_error_set(err, status, "%.900s; part of it may have happened: read it before writing again", message);
+  err->retryable = false;
+  return status;
+}
+
 hf_status hf__redis_strange(bool wrote, hf_error *err) {
   hf_error_set(err, HF_IO, "Redis answers with something else: is it Redis?%s",
                wrote ? "  The write may have happened: read it before writing again" : "");

@@ -17,6 +17,8 @@ bool hf__redis_reply_is_passing(hf__redis_mode mode, const redisReply *reply);
 hf_status hf__redis_fail_reply(hf__redis_mode mode, const redisReply *reply, hf_error *err);
 /* Says that a write may have happened; `err` has what went wrong. */
 hf_status hf__redis_lost(hf_error *err);
+/* Says of an error that part of what was to be written may have happened, unless it says so already. */
+hf_status hf__redis_partly(hf_error *err);
 /* The error for a reply that is none to the command; `wrote`: a write, of which nobody knows whether it happened. */
 hf_status hf__redis_strange(bool wrote, hf_error *err);
 

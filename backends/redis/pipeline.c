@@ -184,6 +184,13 @@ static bool is_complete(const hf__redis_batch *b) {
   return true;
 }
 
+/* Whether some of the commands have a reply, at other nodes than those that fail. */
+static bool is_begun(const hf__redis_batch *b) {
+  for (size_t i = 0; i < b->count; i++)
+    if (b->commands[i].reply) return true;
+  return false;
+}
+
 /* Commands between MULTI and EXEC are sent again together or not at all. */
 static void reset_whole(hf__redis_batch *b) {
   for (size_t i = 0; i < b->count; i++) {
@@ -217,7 +224,8 @@ hf_status hf__redis_batch_run(hf__redis_batch *b, int64_t deadline, hf_error *er
       pthread_mutex_unlock(&b->store->lock);
     }
     bool again = err->retryable && r.status != HF_TIMEOUT && (r.passing || tries++ < b->store->config.retries);
-    if (!again || !sleep_a_little(&pause_ms, deadline)) return r.status;
+    if (again && sleep_a_little(&pause_ms, deadline)) continue;
+    return b->writes && is_begun(b) ? hf__redis_partly(err) : r.status;
   }
 }
 

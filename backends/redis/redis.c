@@ -366,9 +366,11 @@ static hf_status clear_listed(hf__redis_collection *e, const hf_id_list *ids, co
   for (size_t i = 0, n = 0; i < count && status == HF_OK; i += n) {
     for (n = 0; n < REMOVED_AT_ONCE && i + n < count; n++) some[n] = hf_id_list_id(ids, i + n);
     if (hf__redis_time_is_over(time))
-      return hf_error_set(err, HF_TIMEOUT, "Redis: %llu of %zu entities were removed within the deadline: run it again",
-                          (unsigned long long)removed, count);
-    status = remove_ids(e, some, n, &removed, hf__redis_time_step(time), err);
+      status = hf_error_set(err, HF_TIMEOUT, "Redis: %llu of %zu entities were removed within the deadline",
+                            (unsigned long long)removed, count);
+    else
+      status = remove_ids(e, some, n, &removed, hf__redis_time_step(time), err);
+    if (status && i > 0) status = hf__redis_partly(err);
   }
   return status;
 }

@@ -154,10 +154,24 @@ class Scan:
 
 
 class Connection:
+    away = False
+
     def __init__(self, connection):
         self.connection = connection
         self.mode = "silence"
         self.scan = None
+
+    def removeonce(self, command):
+        """600 keys, of which the first DEL is answered; then the server is away."""
+        name = command[0].upper()
+        if name == b"SCAN":
+            keys = [bulk(command[3][:-1] + b"%d" % i) for i in range(600)]
+            return self.connection.sendall(array(bulk(b"0"), array(*keys)))
+        if name != b"DEL":
+            return self.connection.sendall(b":600\r\n")
+        Connection.away = True
+        self.connection.sendall(b":%d\r\n" % (len(command) - 1))
+        return self.connection.close()
 
     def serve(self):
         for commands in read_commands(self.connection):
@@ -168,6 +182,8 @@ class Connection:
         name, mode = command[0].upper(), self.mode
         if name == b"AUTH":
             self.mode = mode = command[1].decode()
+        if mode.endswith("removeonce") and Connection.away:
+            return self.connection.close()
         if mode.startswith("late-"):
             if name == b"AUTH":
                 return self.connection.sendall(b"+OK\r\n")

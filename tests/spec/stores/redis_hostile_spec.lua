@@ -194,6 +194,10 @@ describe("A hostile server", function()
     store:close()
   end)
 
+  it("that goes away in the middle of removeAll has removed part of it", function()
+    assert.is_false(fails("late-removeonce", "removeAll", "unavailable", "may have happened", 2).retryable)
+  end)
+
   it("that answers more than it was asked is not asked again on that connection", function()
     local store = holdfast.PersistBase("signal", url("late-extravalue", 5))
     assert.equal(1, store:readValue("a"))
