@@ -108,7 +108,7 @@ hf_status hf_persist_read_many(hf_persist *p, const hf_slice *ids, size_t count,
   }
   free(keys);
   hf_page_free(arena);
-  return status;
+  return hf__txn_note_failure(status, false, err); /* also of what failed before the backend was asked */
 }
 
 /* ---- writing */
@@ -197,7 +197,7 @@ hf_status hf__persist_write_many_trusted(hf_persist *p, const hf_item *items, si
   free(sorted);
   free(keys);
   hf_page_free(arena);
-  return status;
+  return hf__txn_note_failure(status, false, err); /* also of what failed before the backend was asked */
 }
 
 static hf_status check_item(const hf_item *item, hf_error *err) {
@@ -257,5 +257,5 @@ hf_status hf_persist_remove_many(hf_persist *p, const hf_slice *ids, size_t coun
   }
   free(keys);
   hf_page_free(arena);
-  return status;
+  return hf__txn_note_failure(status, false, err); /* also of what failed before the backend was asked */
 }

@@ -272,7 +272,7 @@ static hf_status check_kind(const hf_persist *p, hf_error *err) {
 hf_status hf__persist_enter(hf_persist *p, bool writing, void **txn, hf_error *err) {
   if (__builtin_expect(!p->ready || hf__store_is_inherited(p->store), 0)) {
     hf_status status = hf_persist_init(p, err);
-    if (status) return status;
+    if (status) return hf__txn_note_failure(status, false, err);
   }
   if (__builtin_expect(writing && p->options.read_only, 0)) {
     hf__fail(err, HF_READONLY, "store %s was opened read-only", p->store->url);
@@ -284,6 +284,7 @@ hf_status hf__persist_enter(hf_persist *p, bool writing, void **txn, hf_error *e
   if (__builtin_expect(status != HF_OK, 0)) {
     hf__error_entity(err, p->name, (hf_slice){NULL, 0});
     hf__error_redact(err, p->secret);
+    hf__txn_note_failure(status, false, err);
   }
   return status;
 }

@@ -83,10 +83,16 @@ static hf_status check_outside(const hf_txn *t, const hf_store *store, hf_error 
   return HF_OK;
 }
 
+static hf_status fail_undone(const hf_txn *t, hf_error *err) {
+  return hf__fail(err, t->failed, "an operation of this transaction has failed, so it can only be undone: %s",
+                  t->failure.message);
+}
+
 /* Begins the transaction, and those around it, on the store. */
 static hf_status bind(hf_txn *t, hf_store *store, hf_error *err) {
   hf_txn *parent = in_force(t->parent);
   hf_status status = HF_OK;
+  if (parent && parent->failed) return fail_undone(parent, err);
   if (parent && !parent->store) status = bind(parent, store, err);
   if (!parent && t->parent) status = check_outside(t->parent, store, err);
   if (status) return status;
@@ -127,16 +133,12 @@ hf_status hf__txn_join(hf_store *store, bool writing, void **txn, hf_error *err)
   }
   if (writing && t->kind == HF_TXN_READ)
     return hf__fail(err, HF_READONLY, "a snapshot only allows reading: write after it, or use a transaction");
-  if (!t->store) {
-    hf_status status = bind(t, store, err);
-    if (status) return status;
-  } else if (t->store != store) {
+  if (t->store && t->store != store)
     return hf__fail(err, HF_UNSUPPORTED, "a transaction covers one store: it began on %s and cannot reach %s as well",
                     t->store->url, store->url);
-  } else if (t->failed) {
-    return hf__fail(err, t->failed, "an operation of this transaction has failed, so it can only be undone: %s",
-                    t->failure.message);
-  }
+  if (t->failed) return fail_undone(t, err);
+  hf_status status = t->store ? HF_OK : bind(t, store, err);
+  if (status) return status;
   *txn = t->impl;
   return HF_OK;
 }
@@ -147,7 +149,7 @@ bool hf__txn_is_open(void) { return in_force(current) != NULL; }
 
 hf_status hf__txn_note_failure(hf_status status, bool batch, const hf_error *err) {
   hf_txn *t = current;
-  if (!t || !t->store || t->kind != HF_TXN_WRITE || t->failed || status == HF_OK) return status;
+  if (!t || t->outside || t->kind != HF_TXN_WRITE || t->failed || status == HF_OK) return status;
   switch (batch ? HF_IO : status) {
   case HF_NOT_FOUND:
   case HF_CONFLICT:
@@ -179,6 +181,22 @@ static void release(hf_txn *t) {
   free(t);
 }
 
+/* Commits what the store has of it, or undoes it and says why. */
+static hf_status finish(hf_txn *t, bool left_open, hf_error *err) {
+  const hf_backend *b = t->store ? t->store->backend : NULL;
+  if (b && (left_open || t->failed)) b->abort(t->store->impl, t->impl);
+  if (b && left_open)
+    return hf__fail(err, HF_INVALID_ARGUMENT,
+                    "a transaction inside this one was not ended, so all of it was undone: commit or abort the inner "
+                    "one first");
+  if (t->failed) *err = t->failure;
+  if (t->failed || !b) return t->failed;
+  hf_status status = b->commit(t->store->impl, t->impl, err);
+  if (status) hf__copy_text(err->backend, sizeof err->backend, b->name, strlen(b->name));
+  if (status) hf__error_redact(err, t->store->secret);
+  return status;
+}
+
 hf_status hf_txn_commit(hf_txn *t, hf_error *err) {
   hf_error own;
   if (!err) err = &own;
@@ -188,23 +206,8 @@ hf_status hf_txn_commit(hf_txn *t, hf_error *err) {
   hf_status status = HF_OK;
   if (t->generation != atomic_load(&hf__process_generation)) {
     status = hf__fail(err, HF_CLOSED, "this transaction began before fork(): only the parent can commit it");
-  } else if (t->store && !t->borrowed) {
-    const hf_backend *b = t->store->backend;
-    if (left_open) {
-      b->abort(t->store->impl, t->impl);
-      status =
-          hf__fail(err, HF_INVALID_ARGUMENT,
-                   "a transaction inside this one was not ended, so all of it was undone: commit or abort the inner "
-                   "one first");
-    } else if (t->failed) {
-      b->abort(t->store->impl, t->impl);
-      *err = t->failure;
-      status = t->failed;
-    } else {
-      status = b->commit(t->store->impl, t->impl, err);
-      if (status) hf__copy_text(err->backend, sizeof err->backend, b->name, strlen(b->name));
-      if (status) hf__error_redact(err, t->store->secret);
-    }
+  } else if (!t->borrowed) {
+    status = finish(t, left_open, err);
     if (status && in_force(t->parent)) {
       t->parent->failed = status;
       t->parent->failure = *err;

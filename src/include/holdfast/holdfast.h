@@ -393,6 +393,9 @@ typedef enum hf_txn_kind {
  * thread joins it, on whichever handle.  It binds itself to the first store
  * that is touched; touching a second one is HF_UNSUPPORTED.  Transactions of one
  * kind nest where the backend can, at most 64 deep: an inner abort undoes the inner part only.
+ * After an operation in it, be it the first, has failed with HF_FULL, HF_IO, HF_NO_MEMORY or the like, the others in it
+ * fail with the same status, and so does its commit, which writes nothing.  Not so after HF_NOT_FOUND, HF_CONFLICT,
+ * HF_CORRUPT or what refuses an argument.
  * Other writers to the store wait until it ends, so keep it short. */
 HF_API hf_status hf_txn_begin(hf_txn_kind kind, hf_txn **out, hf_error *err);
 

@@ -132,6 +132,103 @@ static void every_lack_of_memory_says_so(const char *scheme) {
   remove_directory(directory);
 }
 
+/* ---- transactions */
+
+enum { IN_A_BATCH = 3 };
+
+static hf_status write_batch(hf_persist *p, hf_error *err) {
+  const hf_item items[IN_A_BATCH] = {
+      {.id = hf_text("a"), .json = hf_text("1")},
+      {.id = hf_text("b"), .json = hf_text("1")},
+      {.id = hf_text("c"), .json = hf_text("1")},
+  };
+  return hf_persist_write_many(p, items, IN_A_BATCH, err);
+}
+
+static hf_status write_first(hf_persist *p, hf_error *err) {
+  return hf_persist_write(p, hf_text("first"), hf_text("1"), NULL, NULL, err);
+}
+
+static hf_status remove_batch(hf_persist *p, hf_error *err) {
+  const hf_slice ids[] = {hf_text("a"), hf_text("b")};
+  return hf_persist_remove_many(p, ids, 2, NULL, err);
+}
+
+static hf_status read_batch(hf_persist *p, hf_error *err) {
+  const hf_slice ids[] = {hf_text("a"), hf_text("b")};
+  hf_page *page = hf_page_new();
+  hf_status status = page ? hf_persist_read_many(p, ids, 2, page, err) : HF_OK;
+  hf_page_free(page);
+  return status;
+}
+
+/* The first operation of a transaction fails, and the program goes on all the same.  Its status. */
+static hf_status go_on_after(hf_persist *p, hf_status (*first)(hf_persist *p, hf_error *err), long n) {
+  hf_error err;
+  hf_txn *txn;
+  bool found;
+  OK(hf_txn_begin(HF_TXN_WRITE, &txn, &err));
+  left = n;
+  scarce = true;
+  hf_status status = first(p, &err);
+  scarce = false;
+  hf_status second = hf_persist_write(p, hf_text("second"), hf_text("1"), NULL, NULL, &err);
+  hf_status committed = hf_txn_commit(txn, &err);
+  assert_int_equal(second, status);
+  assert_int_equal(committed, status);
+  OK(hf_persist_has(p, hf_text("second"), &found, &err));
+  assert_int_equal(found, status == HF_OK);
+  if (found) OK(hf_persist_remove(p, hf_text("second"), &err));
+  return status;
+}
+
+/* The same with a transaction around it, which can go on when the inner one is undone, and only then. */
+static void go_on_around(hf_persist *p, bool undone) {
+  hf_error err;
+  hf_txn *outer, *inner;
+  OK(hf_txn_begin(HF_TXN_WRITE, &outer, &err));
+  OK(hf_txn_begin(HF_TXN_WRITE, &inner, &err));
+  left = 0;
+  scarce = true;
+  hf_status status = write_batch(p, &err);
+  scarce = false;
+  assert_int_equal(status, HF_NO_MEMORY);
+  if (undone)
+    hf_txn_abort(inner);
+  else
+    assert_int_equal(hf_txn_commit(inner, &err), HF_NO_MEMORY);
+  assert_int_equal(write_first(p, &err), undone ? HF_OK : HF_NO_MEMORY);
+  assert_int_equal(hf_txn_commit(outer, &err), undone ? HF_OK : HF_NO_MEMORY);
+}
+
+static void a_failed_operation_fails_its_transaction(const char *scheme) {
+  hf_status (*const firsts[])(hf_persist *, hf_error *) = {write_first, write_batch, remove_batch, read_batch};
+  char *directory = new_directory(), base[4200];
+  hf_persist *p;
+  hf_error err;
+  snprintf(base, sizeof base, "%s:%s/store", scheme, directory);
+  for (size_t i = 0; i < sizeof firsts / sizeof *firsts; i++) {
+    OK(hf_persist_open(hf_text("signal"), base, NULL, &p, &err));
+    OK(write_batch(p, &err));
+    hf_status status = HF_NO_MEMORY;
+    for (long n = 0; status; n++) status = go_on_after(p, firsts[i], n);
+    go_on_around(p, true);
+    go_on_around(p, false);
+    hf_persist_close(p);
+  }
+  remove_directory(directory);
+}
+
+static void of_memory(void **state) {
+  (void)state;
+  a_failed_operation_fails_its_transaction("memory");
+}
+
+static void of_lmdb(void **state) {
+  (void)state;
+  a_failed_operation_fails_its_transaction("lmdb");
+}
+
 static void in_memory(void **state) {
   (void)state;
   every_lack_of_memory_says_so("memory");
@@ -149,9 +246,8 @@ static void in_lmdb(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(in_memory),
-      cmocka_unit_test(in_files),
-      cmocka_unit_test(in_lmdb),
+      cmocka_unit_test(in_memory), cmocka_unit_test(in_files), cmocka_unit_test(in_lmdb),
+      cmocka_unit_test(of_memory), cmocka_unit_test(of_lmdb),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
