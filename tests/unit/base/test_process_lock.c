@@ -777,6 +777,44 @@ static void the_folder_of_the_user_is_closed_to_others(void **state) {
   OK(hf__lock_folder(folder, &err));
 }
 
+/* ---- where there is no folder to put lock files in */
+
+/* What a process of the user, which nobody else is, makes of a folder of that owner and mode; `mode` gets what it has
+ * then. */
+static hf_status folder_of(uid_t user, uid_t owner, mode_t *mode) {
+  struct stat st;
+  int status;
+  const char *above = access("/run/lock", W_OK | X_OK) == 0 ? "/run/lock" : "/tmp";
+  const char *folder = text_of("%s/holdfast-%lu", above, (unsigned long)user);
+  assert_int_equal(mkdir(folder, 0700), 0);
+  assert_int_equal(chown(folder, owner, (gid_t)-1) + chmod(folder, *mode), 0);
+  pid_t pid = fork();
+  if (!pid) {
+    char out[HF__LOCK_FOLDER_MAX];
+    hf_error err;
+    _exit(seteuid(user) ? 100 : (int)hf__lock_folder(out, &err));
+  }
+  assert_int_equal(waitpid(pid, &status, 0), pid);
+  assert_true(WIFEXITED(status));
+  assert_int_equal(stat(folder, &st), 0);
+  *mode = st.st_mode & 07777;
+  assert_int_equal(rmdir(folder), 0);
+  return (hf_status)WEXITSTATUS(status);
+}
+
+static void the_folder_of_locks_is_of_one_user_alone(void **state) {
+  (void)state;
+  if (geteuid() != 0) skip();
+  uid_t user = 1000000000 + (uid_t)getpid();
+  mode_t mode = 0700;
+  assert_int_equal(folder_of(user, user, &mode), HF_OK);
+  mode = 0777;
+  assert_int_equal(folder_of(user, user, &mode), HF_OK);
+  assert_int_equal(mode, 0700);
+  mode = 0777;
+  assert_int_equal(folder_of(user, 0, &mode), HF_IO);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       IN_DIRECTORY(a_name_has_one_holder),
@@ -806,6 +844,7 @@ int main(void) {
       IN_DIRECTORY(who_cannot_look_says_so),
       IN_DIRECTORY(who_looks_is_in_nobody_s_way),
       IN_DIRECTORY(the_locks_in_a_folder_are_found),
+      cmocka_unit_test(the_folder_of_locks_is_of_one_user_alone),
       cmocka_unit_test(the_folder_of_the_user_is_closed_to_others),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
