@@ -64,7 +64,7 @@ targets_of() {
   case $1 in
   unit/*) echo "${1//\//_}" ;;
   fault/*)
-    echo holdfast_command fault_iorecord_preload
+    echo holdfast_command fault_iorecord_preload fault_callfail_preload
     script=$tree/tests/$1_test.sh
     scripts=$(grep -oE '^\. "[$]here/[a-z_]+\.sh' "$script" | sed "s|.*/|$tree/tests/$folder/|" || true)
     # shellcheck disable=SC2086 # one argument each

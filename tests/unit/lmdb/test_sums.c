@@ -319,6 +319,23 @@ static void a_commit_that_fails_leaves_the_sums_as_they_were(void **state) {
   hf_persist_close(p);
 }
 
+/* What a damaged store may have in place of a mark, or of a sum. */
+static void a_mark_that_is_too_short_has_no_sums(void **state) {
+  static const char bytes[4096] = {1};
+  hf__lmdb_sums sums;
+  (void)state;
+  for (size_t size = 0; size < MARK_SIZE + sizeof *sums.list; size++) {
+    sums.count = 1;
+    hf__lmdb_sums_read((hf_slice){bytes, size}, &sums);
+    assert_int_equal(sums.count, 0);
+  }
+  hf__lmdb_sums_read((hf_slice){bytes, sizeof bytes}, &sums);
+  assert_int_equal(sums.count, SUMS_IN_MARK);
+  for (size_t size = 0; size < sizeof(hf__lmdb_sum); size++)
+    assert_int_equal(hf__lmdb_sum_read((hf_slice){bytes, size}).count, 0);
+  assert_int_equal(hf__lmdb_sum_read((hf_slice){bytes, sizeof(hf__lmdb_sum)}).count, 1);
+}
+
 /* ---- while others write */
 
 /* In a child, whose failures would be told of by its parent's tests. */
@@ -378,6 +395,7 @@ int main(void) {
       ON_LMDB(processes_take_turns),
       ON_LMDB(a_full_store_keeps_its_sums),
       ON_LMDB(a_commit_that_fails_leaves_the_sums_as_they_were),
+      cmocka_unit_test(a_mark_that_is_too_short_has_no_sums),
       ON_LMDB(nothing_is_told_of_a_store_that_others_write_to),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
