@@ -85,10 +85,18 @@ build() {
   ninja -C "$copy/build" $targets >"$copy/build.log" 2>&1
 }
 
+# How long a test may take: the first time, most_seconds; then 30 s and ten times as long as without a mutant.
+limit_of() {
+  local took limit
+  took=$(sed -n "s|^$commit .*$2	||p" "$1/passed" 2>/dev/null | tail -n 1)
+  limit=$((30 + 10 * ${took:-$most_seconds}))
+  echo $((limit < most_seconds ? limit : most_seconds))
+}
+
 # run COPY TEST: as ctest does; what a hung one leaves is ended.
 run() {
   local copy=$1 test=$2 status=0 pid
-  setsid ctest --test-dir "$copy/build" -R "^$test\$" --no-tests=error --timeout "$most_seconds" --output-on-failure \
+  setsid ctest --test-dir "$copy/build" -R "^$test\$" --no-tests=error --timeout "$(limit_of "$@")" --output-on-failure \
     >"$copy/test.log" 2>&1 &
   pid=$!
   wait "$pid" || status=$?
@@ -99,11 +107,12 @@ run() {
 
 # Whether the test passes without a mutant.
 passes() {
-  local copy=$1 key="$commit ${HOLDFAST_LUA:+with HOLDFAST_LUA }$2"
-  grep -qxF "$key" "$copy/passed" 2>/dev/null && return 0
+  local copy=$1 key="$commit ${HOLDFAST_LUA:+with HOLDFAST_LUA }$2" begin
+  grep -qF "$key	" "$copy/passed" 2>/dev/null && return 0
   build "$copy" "$2" || return 1
+  begin=$SECONDS
   run "$copy" "$2" || return 1
-  echo "$key" >>"$copy/passed"
+  printf '%s\t%s\n' "$key" $((SECONDS - begin)) >>"$copy/passed"
 }
 
 # ---- one mutant
