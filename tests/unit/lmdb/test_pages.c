@@ -313,6 +313,8 @@ static const struct place *nth(const struct places *places, enum hf__lmdb_tree_k
   return NULL;
 }
 
+enum { LAST_PAGE = 136 }; /* where a header has it */
+
 static void damage_is_called_by_its_name(void **state) {
   struct victim v = make_victim(*state);
   static struct places places;
@@ -346,6 +348,18 @@ static void damage_is_called_by_its_name(void **state) {
   memcpy(&second, branch + 18, 2);
   memcpy(branch + first, kept + second, 6);
   expect(&v, "belong in it");
+  memcpy(branch, kept, PAGE);
+
+  static const unsigned char far[6] = {0xff, 0xff, 0xff, 0xff}; /* a page that LMDB has not given out */
+  memcpy(branch + first, far, sizeof far);
+  expect(&v, " cannot be");
+  uint64_t last[2], further = (uint64_t)1 << 40;
+  for (size_t i = 0; i < 2; i++) { /* and one that it has, and the file has not */
+    memcpy(&last[i], v.bytes + i * PAGE + LAST_PAGE, sizeof last[i]);
+    memcpy(v.bytes + i * PAGE + LAST_PAGE, &further, sizeof further);
+  }
+  expect(&v, " lies beyond the end of the file");
+  for (size_t i = 0; i < 2; i++) memcpy(v.bytes + i * PAGE + LAST_PAGE, &last[i], sizeof last[i]);
   memcpy(branch, kept, PAGE);
 
   memcpy(kept, list, PAGE); /* a page that is in use is given back */
