@@ -86,8 +86,10 @@ end
 function verbs.merge(path, newer)
   local old, new = results(path), results(newer)
   for _, mutant in ipairs(list.all(source)) do
-    local line = new[mutant.name] or old[mutant.name]
-    if line and line:match("[^\t]*$") == keyOf(mutant) then print(line) end
+    local key = keyOf(mutant)
+    local function current(line) return line and line:match("[^\t]*$") == key and line end
+    local line = current(new[mutant.name]) or current(old[mutant.name])
+    if line then print(line) end
   end
 end
 

@@ -22,7 +22,8 @@
 # nothing else is built.  One of Lua is a folder for HOLDFAST_LUA.  Where that does not do, the copy is changed and built.
 #
 # The outcomes are in build-mutants/results.tsv: ended and called again, it goes on.  results.tsv beside this script has
-# those that were seen so far: `mutants.sh --keep` puts the new ones there.
+# those that were seen so far: `mutants.sh --keep` puts the new ones there, but for those that something is to be done
+# about.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 source=$PWD
@@ -299,7 +300,7 @@ commit=$(git rev-parse --short=10 HEAD)
 take_snapshot
 gather
 if [ -n "$keep" ]; then
-  list merge tests/mutants/results.tsv "$known" >"$folder/kept.tsv"
+  list merge tests/mutants/results.tsv "$known" | grep -E $'^[^\t]*\t(caught|same|open)\t' >"$folder/kept.tsv"
   mv "$folder/kept.tsv" tests/mutants/results.tsv
   list sum tests/mutants/results.tsv
   exit
