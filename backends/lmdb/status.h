@@ -13,7 +13,8 @@ hf_status hf__lmdb_status(int rc);
 /* Sets the error to what errno says of doing something with a path.  HF_INVALID_ARGUMENT where the path is at fault. */
 hf_status hf__lmdb_fail_errno(hf_error *err, const char *doing, const char *path);
 
-/* Makes of an error that it may have happened all the same, of `what`, "write": HF_IO, which nobody repeats by himself. */
+/* Adds to an error that `what`, "write", may have happened all the same, and makes it HF_IO, which nobody repeats by
+ * himself. */
 hf_status hf__lmdb_say_uncertain(hf_error *err, const char *what);
 
 #endif

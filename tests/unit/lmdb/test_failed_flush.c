@@ -48,12 +48,12 @@ static void a_long_message_keeps_that_it_may_have_happened(void **state) {
   hf_error err;
   (void)state;
   hf_error_set(&err, HF_FULL, "%01200d", 0);
-  hf__lmdb_say_uncertain(&err);
+  hf__lmdb_say_uncertain(&err, "write");
   assert_int_equal(strlen(err.message), sizeof err.message - 1);
   assert_string_equal(err.message + sizeof err.message - sizeof end, end);
   for (size_t i = 0; i + 2 < sizeof err.message; i += 2) memcpy(err.message + i, "é", 2);
   err.message[sizeof err.message - 2] = '\0';
-  hf__lmdb_say_uncertain(&err);
+  hf__lmdb_say_uncertain(&err, "write");
   assert_int_equal(hf_json_validate(hf_text(text_of("\"%s\"", err.message)), NULL), HF_OK);
   CONTAINS(err.message, end);
 }
