@@ -4,6 +4,7 @@
  * commit that has not ended.  What is on the disk then is judged by tests/fault/lmdb/failed_flush_test.sh.
  */
 #include "../backends/lmdb/failed_flush.h"
+#include "../backends/lmdb/status.h"
 
 #include <signal.h>
 #include <sys/resource.h>
