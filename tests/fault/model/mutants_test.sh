@@ -5,12 +5,12 @@
 #
 # No promise: it is about the model, not about Holdfast
 #
-# HOLDFAST_FAULT_ROUNDS (1) thirds of them, from the one that HOLDFAST_FAULT_SEED says.
+# HOLDFAST_FAULT_ROUNDS (3: all) thirds of them, from the one that HOLDFAST_FAULT_SEED (1) says.
 # shellcheck source=tests/fault/lib.sh
 . "$HOLDFAST_SOURCE/tests/fault/lib.sh"
 
-seed=${HOLDFAST_FAULT_SEED:-$$}
-rounds=${HOLDFAST_FAULT_ROUNDS:-1}
+seed=${HOLDFAST_FAULT_SEED:-1}
+rounds=${HOLDFAST_FAULT_ROUNDS:-3}
 if [ "$rounds" -gt 3 ]; then rounds=3; fi
 for ((part = seed; part < seed + rounds; part++)); do
   "$HOLDFAST_BIN" run "$here/model.lua" mutants "$work" "$part" 3 >>"$work/out" || fail "$(cat "$work/out")"
