@@ -15,6 +15,13 @@ local M = {}
 ---@field to string       what is put in its place
 ---@field store? string   where it shows ("alone": without transactions)
 ---@field seed? integer   a history at random in which it shows; without one the crashes of a short history show it
+---@field history? model.History  one made by hand, for what histories at random hardly ever come to
+
+-- The store of the slots is down while a position closes, and nothing opens soon after it.
+local DOWN = { seed = 3, store = "split", strategies = 2, symbols = 1, steps = {
+  { fault = "refuse", kind = "write", name = "risk", at = 1, count = 0, phase = "before", code = "io", minutes = 6 },
+  { fault = "refuse", kind = "write", name = "risk", at = 1, count = 1000, phase = "before", code = "io", minutes = 4 },
+} }
 
 ---@type model.Mutant[]
 M.list = {
@@ -74,6 +81,8 @@ M.list = {
     from = 'if signal.isTaken(row, price) then', to = "if signal.isTaken(row, price) and when % 120000 == 0 then" },
   { name = "expired slots of positions that are open are removed", module = "state.risk", seed = 3,
     from = "if isExpired(slot, when) and not keep(slot) then", to = "if isExpired(slot, when) then" },
+  { name = "slots of a store that was down are never given back", module = "runs.live", history = DOWN,
+    from = "  if position.slotsStale then restore.slots(position, when) end\n", to = "" },
   { name = "a row that cannot be read is none", module = "state.restore", seed = 9,
     from = "    if not commits.isUnreadable(row) then error(row, 0) end\n    return nil,",
     to = "    if not commits.isUnreadable(row) then error(row, 0) end\n    do return nil end\n    return nil," },
@@ -84,6 +93,7 @@ local MOST = 60
 
 -- What the model says of a mutant; nil: nothing is wrong with it.
 local function judge(mutant, folder)
+  if mutant.history then return histories.live(mutant.history, folder, mutant) end
   if not mutant.seed then
     return explore.run { store = mutant.store or "memory", seed = 1, minutes = 14, strategies = 3, folder = folder,
       mutant = mutant, tail = 1 }
