@@ -8,7 +8,9 @@
 #include <lauxlib.h>
 #include <lua.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/resource.h>
 
 #include "holdfast/holdfast.h"
@@ -107,9 +109,33 @@ static int start(lua_State *L) {
   return 0;
 }
 
+static bool wants_json(const struct command *c) {
+  for (int i = 1; i < c->argc && strcmp(c->argv[i], "--") != 0; i++)
+    if (strcmp(c->argv[i], "--json") == 0) return true;
+  return false;
+}
+
+static void complain_quoted(const char *text) {
+  fputc('"', stderr);
+  for (; *text; text++) {
+    if (*text == '"' || *text == '\\') fputc('\\', stderr);
+    if ((unsigned char)*text < ' ')
+      fprintf(stderr, "\\u%04x", (unsigned)*text);
+    else
+      fputc(*text, stderr);
+  }
+  fputc('"', stderr);
+}
+
 /* What lua/holdfast/cli could not say itself, as when there is no memory to say it; the exit code. */
-static int fail(const hf_error *err) {
-  fprintf(stderr, "holdfast: %s\n", err->message);
+static int fail(const struct command *c, const hf_error *err) {
+  if (wants_json(c)) {
+    fprintf(stderr, "{\"error\":{\"code\":\"%s\",\"message\":", hf_status_name(err->status));
+    complain_quoted(err->message);
+    fprintf(stderr, ",\"retryable\":%s}}\n", err->retryable ? "true" : "false");
+  } else {
+    fprintf(stderr, "holdfast: %s\n", err->message);
+  }
   return err->status == HF_IO || err->status == HF_NO_MEMORY ? 3 : 70;
 }
 
@@ -125,9 +151,9 @@ int main(int argc, char **argv) {
   open_standard_files();
   widen_stack();
   hf_set_warning_handler(show_warning, NULL);
-  if (hf_runtime_open(&runtime, &err)) return fail(&err);
   struct command command = {argc, argv, 70};
-  if (hfL_protect(hf_runtime_state(runtime), start, &command, &err)) command.code = fail(&err);
+  if (hf_runtime_open(&runtime, &err)) return fail(&command, &err);
+  if (hfL_protect(hf_runtime_state(runtime), start, &command, &err)) command.code = fail(&command, &err);
   hf_runtime_close(runtime);
   return command.code;
 }

@@ -361,13 +361,26 @@ SHOWN ssize_t read(int fd, void *data, size_t size) {
 DEFINE_PREAD(pread, off_t)
 DEFINE_PREAD(pread64, off64_t)
 
+/* Leaves a stream as an error of the system does, for ferror(). */
+static void spoil(FILE *file, int error) {
+  file->_flags |= 0x20;
+  errno = error;
+}
+
 SHOWN char *fgets(char *out, int size, FILE *file) {
   REAL(fgets);
   int error = strike('r', "fgets");
   if (!error || plan.way == CALLFAIL_SHORT) return real_fgets(out, size, file);
-  file->_flags |= 0x20; /* what ferror() looks at */
-  errno = error;
+  spoil(file, error);
   return NULL;
+}
+
+SHOWN size_t fread(void *out, size_t size, size_t count, FILE *file) {
+  REAL(fread);
+  int error = strike('r', "fread");
+  if (!error || plan.way == CALLFAIL_SHORT) return real_fread(out, size, count, file); /* never short but at the end */
+  spoil(file, error);
+  return 0;
 }
 
 #define DEFINE_READDIR(name, type)                                                                                     \
@@ -380,8 +393,12 @@ DEFINE_READDIR(readdir64, struct dirent64)
 
 /* ---- writing */
 
+/* Where a process says why it fails: what cannot be said cannot be judged. */
+static bool is_complaint(int fd) { return everybody && fd == STDERR_FILENO; }
+
 SHOWN ssize_t write(int fd, const void *data, size_t size) {
   REAL(write);
+  if (is_complaint(fd)) return real_write(fd, data, size);
   MOVE('w', "write", size, real_write(fd, data, size));
 }
 
@@ -412,6 +429,39 @@ static size_t size_of(const struct iovec *parts, int count) {
 DEFINE_VECTOR(writev, (int fd, const struct iovec *parts, int count), fd, NOTHING)
 DEFINE_VECTOR(pwritev, (int fd, const struct iovec *parts, int count, off_t offset), fd, OFFSET)
 DEFINE_VECTOR(pwritev64, (int fd, const struct iovec *parts, int count, off64_t offset), fd, OFFSET)
+
+/* Of a stream; what is left in its buffer is not lost.  A short one is carried out: streams try the rest themselves. */
+static int strike_stream(const char *name, FILE *file) {
+  int error = file && is_complaint(fileno(file)) ? 0 : strike('w', name);
+  return plan.way == CALLFAIL_SHORT ? 0 : error;
+}
+
+SHOWN size_t fwrite(const void *data, size_t size, size_t count, FILE *file) {
+  REAL(fwrite);
+  int error = strike_stream("fwrite", file);
+  if (error && plan.way == CALLFAIL_LIE) return count;
+  size_t done = error && plan.way != CALLFAIL_LATE ? 0 : real_fwrite(data, size, count, file);
+  if (!error) return done;
+  spoil(file, error);
+  return 0;
+}
+
+SHOWN int fflush(FILE *file) {
+  REAL(fflush);
+  int error = strike_stream("fflush", file);
+  if (error && plan.way == CALLFAIL_LIE) return 0;
+  int result = error && plan.way != CALLFAIL_LATE ? EOF : real_fflush(file);
+  if (error) errno = error;
+  return error ? EOF : result;
+}
+
+/* The stream is gone however it ends. */
+SHOWN int fclose(FILE *file) {
+  REAL(fclose);
+  int error = strike('k', "fclose"), result = real_fclose(file);
+  if (error) errno = error;
+  return error && plan.way != CALLFAIL_LIE ? EOF : result;
+}
 
 #define DEFINE_TRUNCATE(name, offset_type)                                                                             \
   SHOWN int name(int fd, offset_type size) {                                                                           \
@@ -485,6 +535,10 @@ DEFINE_GIVEN('x', fstatat64, (int folder, const char *path, struct stat64 *out, 
 DEFINE_GIVEN('x', statfs, (const char *path, struct statfs *out), (path, out))
 DEFINE_GIVEN('x', fstatfs, (int fd, struct statfs *out), (fd, out))
 DEFINE_GIVEN('x', statvfs, (const char *path, struct statvfs *out), (path, out))
+DEFINE_GIVEN('x', statfs64, (const char *path, struct statfs64 *out), (path, out))
+DEFINE_GIVEN('x', statvfs64, (const char *path, struct statvfs64 *out), (path, out))
+DEFINE_GIVEN('x', statx, (int folder, const char *path, int flags, unsigned mask, struct statx *out),
+             (folder, path, flags, mask, out))
 DEFINE_GIVEN('x', access, (const char *path, int mode), (path, mode))
 DEFINE_GIVEN('x', faccessat, (int folder, const char *path, int mode, int flags), (folder, path, mode, flags))
 
@@ -495,6 +549,11 @@ DEFINE_GIVEN('x', __fxstat, (int version, int fd, struct stat *out), (version, f
 SHOWN off_t lseek(int fd, off_t offset, int whence) {
   REAL(lseek);
   GIVE('x', "lseek", -1, real_lseek(fd, offset, whence));
+}
+
+SHOWN int fseeko64(FILE *file, off64_t offset, int whence) {
+  REAL(fseeko64);
+  GIVE('x', "fseeko64", -1, real_fseeko64(file, offset, whence));
 }
 
 SHOWN char *realpath(const char *path, char *out) {
@@ -533,6 +592,7 @@ DEFINE_PTHREAD('p', pthread_create,
 
 DEFINE_GIVEN('e', clock_gettime, (clockid_t clock, struct timespec *out), (clock, out))
 DEFINE_GIVEN('e', nanosleep, (const struct timespec *wanted, struct timespec *left), (wanted, left))
+DEFINE_GIVEN('e', usleep, (useconds_t microseconds), (microseconds))
 DEFINE_GIVEN('e', gethostname, (char *out, size_t size), (out, size))
 DEFINE_GIVEN('e', futimens, (int fd, const struct timespec times[2]), (fd, times))
 DEFINE_GIVEN('e', fchmod, (int fd, mode_t mode), (fd, mode))

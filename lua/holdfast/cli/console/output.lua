@@ -46,6 +46,7 @@ end
 --- Sends what has been collected on its way.
 function M.flush()
   check(io.stdout:flush())
+  check(not require("holdfast.cli.system.files").hasFailed(io.stdout), "a write to it has failed")
 end
 
 -- Text of what a script may have put into an error.

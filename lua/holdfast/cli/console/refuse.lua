@@ -13,12 +13,17 @@ function M.call(message, ...)
   error(core.error("invalid_argument", string.format(message, ...)), 0)
 end
 
---- Raises that a path which was given cannot be used.
+-- Failures of the machine, for which no path is to blame: EINTR, EIO, EAGAIN, ENOMEM, ENFILE, EMFILE, ENOSPC, EDQUOT.
+local NOT_THE_PATH = { [4] = true, [5] = true, [11] = true, [12] = true, [23] = true, [24] = true, [28] = true,
+  [122] = true }
+
+--- Raises that a path which was given cannot be used; or, where the system failed, that the work has.
 ---@param problem string
 ---@param hint? string
-function M.path(problem, hint)
+---@param number? integer  the system's number of the problem
+function M.path(problem, hint, number)
   local err = core.error("io", problem)
-  err.hint, err.exit = hint, 2
+  if not NOT_THE_PATH[number] then err.hint, err.exit = hint, 2 end
   error(err, 0)
 end
 

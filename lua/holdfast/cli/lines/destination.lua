@@ -15,7 +15,7 @@ local LMDB_FILES = { "data.mdb", "lock.mdb" }
 
 local M = {}
 
-local function cannotOpen(problem) refuse.path("cannot open " .. problem) end
+local function cannotOpen(problem, number) refuse.path("cannot open " .. problem, nil, number) end
 
 -- ------------------------------------------------------- files of the store
 
@@ -75,7 +75,10 @@ function Stream:write(line) check(self, self.file:write(line, "\n")) end
 function Stream:finish()
   local file = self.file
   self.file = nil
+  local flushed, problem = file:flush()
+  local failed = files.hasFailed(file)
   check(self, file:close())
+  check(self, flushed and not failed, problem or "a write to it has failed")
 end
 
 function Stream:abandon()
@@ -84,8 +87,8 @@ end
 
 local function openStream(path, found)
   -- What is open already is not cut off.
-  local file, problem = io.open(path, found.kind == "file" and "ab" or "wb")
-  if not file then cannotOpen(problem) end
+  local file, problem, number = io.open(path, found.kind == "file" and "ab" or "wb")
+  if not file then cannotOpen(problem, number) end
   return setmetatable({ file = file, name = path }, Stream)
 end
 
@@ -128,14 +131,14 @@ function File:abandon()
 end
 
 local function openFile(name, found, place)
-  local path, problem = files.realFile(name)
-  if not path then cannotOpen(problem) end
+  local path, problem, number = files.realFile(name)
+  if not path then cannotOpen(problem, number) end
   protect(place, path, found, name)
   local replacement
-  replacement, problem = files.begin(path, string.format("%s.%d.new", path, process.id()))
+  replacement, problem, number = files.begin(path, string.format("%s.%d.new", path, process.id()))
   if not replacement then
     refuse.path(problem,
-      "FILE is written beside the old one and renamed; where that cannot be: holdfast export ... > FILE")
+      "FILE is written beside the old one and renamed; where that cannot be: holdfast export ... > FILE", number)
   end
   if found then replacement:resemble(found) end
   interruption.listen()
@@ -151,7 +154,8 @@ end
 ---@return table destination  write(line), then finish() or abandon(); isStandard
 function M.open(name, store, persists)
   if not name or name == "-" then return Standard end
-  local found = files.look(name)
+  local found, problem, number = files.look(name)
+  if problem then cannotOpen(problem, number) end -- it may be a file of a store
   if found and found.kind == "folder" then cannotOpen(name .. ": it is a folder") end
   local standard = files.lookAt(1)
   if found and standard and found.identity == standard.identity and (isDescriptor(name) or found.kind ~= "file") then

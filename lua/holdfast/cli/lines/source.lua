@@ -44,8 +44,8 @@ local NO_MARK = "%s has no mark of a whole export (lines of your own, or an expo
   .. "is missing cannot be told"
 
 local function openFile(path)
-  local file, message = io.open(path, "rb")
-  return file or refuse.path("cannot open " .. message)
+  local file, message, number = io.open(path, "rb")
+  return file or refuse.path("cannot open " .. message, nil, number)
 end
 
 --- Opens the file and looks at it.

@@ -9,6 +9,7 @@ local ffi = require "ffi"
 -- Names of our own, bound to the C functions: declarations are global to a Lua state, and scripts make theirs.
 ffi.cdef [[
 int hf_cli_fileno(void *file) __asm__("fileno");
+int hf_cli_ferror(void *file) __asm__("ferror");
 int hf_cli_fsync(int fd) __asm__("fsync");
 int hf_cli_open(const char *path, int flags, ...) __asm__("open");
 int hf_cli_close(int fd) __asm__("close");
@@ -30,29 +31,38 @@ char *hf_cli_realpath(const char *path, char *resolved) __asm__("realpath");
 char *hf_cli_strerror(int number) __asm__("strerror");
 ]]
 
-local EEXIST, EINVAL = 17, 22
+local ENOENT, EEXIST, ENOTDIR, EINVAL = 2, 17, 20, 22
 local PATH_MAX = 4096
 local AT_FDCWD, AT_NO_FOLLOW, AT_EMPTY_PATH, STATX_BASIC = -100, 0x100, 0x1000, 0x7ff
 local KINDS = { [4] = "folder", [8] = "file" } -- by the upper bits of the mode
 
 local M = {}
 
+-- Why the last look at a path found nothing, and the system's number for it; nil: there is nothing.
+local function problemOf(path)
+  local number = ffi.errno()
+  if number == ENOENT or number == ENOTDIR then return nil end
+  return string.format("%s: %s", path, ffi.string(ffi.C.hf_cli_strerror(number))), number
+end
+
 local function failure(what, path)
   return nil, string.format("cannot %s %s: %s", what, path, ffi.string(ffi.C.hf_cli_strerror(ffi.errno())))
 end
 
---- The path without links, `.` and `..`; nil if there is nothing at it.
+--- The path without links, `.` and `..`; nil if there is nothing at it, with a problem if it cannot be looked at.
 ---@param path string
----@return string?
+---@return string? real
+---@return string? problem
+---@return integer? number  the system's, of the problem
 function M.real(path)
   local resolved = ffi.new("char[?]", PATH_MAX)
-  if ffi.C.hf_cli_realpath(path, resolved) == nil then return nil end
+  if ffi.C.hf_cli_realpath(path, resolved) == nil then return nil, problemOf(path) end
   return ffi.string(resolved)
 end
 
 local function looked(folder, path, flags)
   local found = ffi.new("struct hf_cli_statx")
-  if ffi.C.hf_cli_statx(folder, path, flags, STATX_BASIC, found) ~= 0 then return nil end
+  if ffi.C.hf_cli_statx(folder, path, flags, STATX_BASIC, found) ~= 0 then return nil, problemOf(path) end
   return {
     kind = KINDS[bit.rshift(found.mode, 12)] or "other",
     mode = bit.band(found.mode, 4095), user = found.user, group = found.group,
@@ -61,9 +71,11 @@ local function looked(folder, path, flags)
 end
 
 --- What is at a path, links followed: its kind, "file", "folder" or "other", and its identity, which other names of it
---- have as well; nil if there is nothing.
+--- have as well; nil if there is nothing, with a problem if it cannot be looked at.
 ---@param path string
----@return {kind: string, mode: integer, user: integer, group: integer, identity: string}?
+---@return {kind: string, mode: integer, user: integer, group: integer, identity: string}? found
+---@return string? problem
+---@return integer? number  the system's, of the problem
 function M.look(path) return looked(AT_FDCWD, path, 0) end
 
 --- The same for an open file.
@@ -74,13 +86,14 @@ function M.lookAt(fd) return looked(fd, "", AT_EMPTY_PATH) end
 ---@param path string
 ---@return string? real
 ---@return string? problem
+---@return integer? number  the system's, of the problem
 function M.realFile(path)
-  local real = M.real(path)
-  if real then return real end
+  local real, problem, number = M.real(path)
+  if real or problem then return real, problem, number end
   if looked(AT_FDCWD, path, AT_NO_FOLLOW) then return nil, path .. ": it is a link to nothing" end
   local folder, name = path:match("^(.*/)([^/]+)$")
-  folder = M.real(folder or ".")
-  if not folder then return nil, path .. ": No such file or directory" end
+  folder, problem, number = M.real(folder or ".")
+  if not folder then return nil, problem or path .. ": No such file or directory", number end
   return (folder == "/" and "" or folder) .. "/" .. (name or path)
 end
 
@@ -96,6 +109,12 @@ function M.makeFolder(path)
   return true
 end
 
+--- Whether anything that was written to an open file, or read from it, has failed.  LuaJIT's compiled code does a write
+--- that fails once more, and then says that all is well, when a part of it may be there twice.
+---@param file file*
+---@return boolean
+function M.hasFailed(file) return io.type(file) == "file" and ffi.C.hf_cli_ferror(file) ~= 0 end
+
 -- ------------------------------------------------------------------ replacing
 
 local Replacement = {}
@@ -107,9 +126,10 @@ Replacement.__index = Replacement
 ---@param beside string  a path in the same folder, for as long as it takes
 ---@return table? replacement  write(text), then finish() or abandon()
 ---@return string? problem
+---@return integer? number  the system's, of the problem
 function M.begin(path, beside)
-  local file, problem = io.open(beside, "wb")
-  if not file then return nil, "cannot open " .. problem end
+  local file, problem, number = io.open(beside, "wb")
+  if not file then return nil, "cannot open " .. problem, number end
   return setmetatable({ path = path, beside = beside, file = file }, Replacement)
 end
 
@@ -133,6 +153,7 @@ end
 ---@return string? problem
 function Replacement:finish()
   local ok, problem = self.file:flush()
+  if ok and M.hasFailed(self.file) then ok, problem = nil, "a write to it has failed" end
   if ok and ffi.C.hf_cli_fsync(ffi.C.hf_cli_fileno(self.file)) ~= 0 then ok, problem = failure("flush", self.beside) end
   local closed, why = self.file:close()
   if ok and not closed then ok, problem = nil, why end
