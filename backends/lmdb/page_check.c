@@ -85,6 +85,14 @@ static hf_status walk_all(const char *dir, MDB_txn *txn, hf_error *err) {
   char more[64] = "";
   hf_status status = hf__lmdb_walk_txn(txn, &walk, &totals, err);
   hf__lmdb_walk_free(&walk);
+  if (status == HF_IO) {
+    char problem[TEXT_MOST];
+    snprintf(problem, sizeof problem, "%.*s", (int)sizeof problem - 1, err->message);
+    return hf_error_set(err, HF_IO,
+                        "%s/" DATA_FILE ": %s; if it stays so, put a backup in its place on another disk, or take out "
+                        "what is left with `holdfast rescue`",
+                        dir, problem);
+  }
   if (status || !damage.count) return status;
   if (damage.count > 1) snprintf(more, sizeof more, ", and %llu more", (unsigned long long)damage.count - 1);
   return hf_error_set(err, HF_CORRUPT,

@@ -32,10 +32,13 @@ static bool is_header(const struct hf__lmdb_header *h, unsigned which, uint32_t 
   return h->magic == HF__LMDB_MAGIC && h->head.page == which && h->free.pad == page_size;
 }
 
-/* The page size that a header states in its place; the first one's word counts more.  0: none. */
-static uint32_t find_page_size(int fd) {
+/* The page size that a header states in its place; the first one's word counts more.  0: none; *error: why, where the
+ * disk does not give the first. */
+static uint32_t find_page_size(int fd, int *error) {
   struct hf__lmdb_header h = {0};
-  if (read_at(fd, &h, sizeof h, 0) == 0 && h.magic == HF__LMDB_MAGIC && is_page_size(h.free.pad)) {
+  int rc = read_at(fd, &h, sizeof h, 0);
+  *error = rc > 0 ? rc : 0;
+  if (rc == 0 && h.magic == HF__LMDB_MAGIC && is_page_size(h.free.pad)) {
     struct hf__lmdb_header other;
     if (read_at(fd, &other, sizeof other, h.free.pad) == 0 && is_header(&other, 1, h.free.pad)) return h.free.pad;
   }
@@ -52,7 +55,12 @@ hf_status hf__lmdb_page_file_open(int fd, struct hf__lmdb_page_file *out, hf_err
     hf_error_set(err, HF_IO, "cannot look at the data file: %s", strerror(errno));
     return HF_IO;
   }
-  out->page_size = find_page_size(fd);
+  int error;
+  out->page_size = find_page_size(fd, &error);
+  if (!out->page_size && error) {
+    hf_error_set(err, HF_IO, "the first page of the data file cannot be read: %s", strerror(error));
+    return HF_IO;
+  }
   if (!out->page_size) return hf_error_set(err, HF_CORRUPT, "neither header page states a page size that can be");
   out->pages = (uint64_t)st.st_size / out->page_size;
   return HF_OK;

@@ -24,8 +24,9 @@ struct hf__lmdb_moved {
   uint64_t page, place;
 };
 
-/* Reads where the headers are, which is where the file's page size is; the descriptor stays the caller's.  HF_IO, or
- * HF_CORRUPT: neither header states a page size that can be. */
+/* Reads where the headers are, which is where the file's page size is; the descriptor stays the caller's.  HF_IO: also
+ * where the disk does not give the first header, and the other is of no help.  HF_CORRUPT: neither header states a page
+ * size that can be. */
 hf_status hf__lmdb_page_file_open(int fd, struct hf__lmdb_page_file *out, hf_error *err);
 
 /* Counts a last page that is cut off among the pages.  For rescue. */

@@ -51,8 +51,9 @@ void hf__lmdb_check_free_record(struct hf__lmdb_tree_walk *t, uint64_t page, con
     s->stopped = s->out_of_memory = true;
     return;
   }
-  if (hf__lmdb_read_pages(s->walk->file, node->big, bytes, size))
-    hf__lmdb_tell(t, page, "refers to overflow page %llu, which cannot be read", (unsigned long long)node->big);
+  const char *problem = hf__lmdb_walk_read(s, node->big, bytes, size);
+  if (problem)
+    hf__lmdb_tell(t, page, "refers to overflow page %llu, which %s", (unsigned long long)node->big, problem);
   else
     check_pages(t, page, bytes + HF__LMDB_PAGE_HEAD, node->size);
   free(bytes);

@@ -58,6 +58,7 @@ struct hf__lmdb_walk {
   void *arg;
   bool (*found)(void *arg, const struct hf__lmdb_finding *finding); /* false: stop.  May be NULL */
   void (*visited)(void *arg, const struct hf__lmdb_visit *visit);   /* may be NULL */
+  bool skip_unreadable; /* tells of a page that the disk does not give, and goes on; else that ends the walk (HF_IO) */
   /* Filled on the way: a bit for each page of the file.  The caller's from the walk's end on, to be freed. */
   unsigned char *used, *freed;
   uint64_t bits; /* how many pages they tell of */

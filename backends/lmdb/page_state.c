@@ -72,13 +72,22 @@ const char *hf__lmdb_take_free(struct hf__lmdb_state *s, uint64_t page) {
   return NULL;
 }
 
+const char *hf__lmdb_walk_read(struct hf__lmdb_state *s, uint64_t page, void *out, size_t size) {
+  int rc = hf__lmdb_read_pages(s->walk->file, page, out, size);
+  if (rc > 0 && !s->walk->skip_unreadable && !s->unreadable) {
+    s->stopped = true;
+    s->unreadable = rc;
+    s->unreadable_page = page;
+  }
+  return !rc ? NULL : rc > 0 ? "cannot be read" : "lies beyond the end of the file";
+}
+
 static const char *overflow_problem(struct hf__lmdb_state *s, const struct hf__lmdb_node *node, uint32_t *pages) {
   const struct hf__lmdb_page_file *file = s->walk->file;
   struct hf__lmdb_page_head head;
   const char *problem = hf__lmdb_take(s, node->big);
   if (problem) return problem;
-  int rc = hf__lmdb_read_pages(file, node->big, &head, sizeof head);
-  if (rc) return rc > 0 ? "cannot be read" : "lies beyond the end of the file";
+  if ((problem = hf__lmdb_walk_read(s, node->big, &head, sizeof head))) return problem;
   if (head.page != node->big || head.flags != HF__LMDB_OVERFLOW) return "is no overflow page";
   uint64_t needed = (node->size + HF__LMDB_PAGE_HEAD - 1) / file->page_size + 1;
   if (head.pages < needed) return "has fewer pages after it than its value needs";

@@ -13,6 +13,8 @@ struct hf__lmdb_state {
   struct hf__lmdb_totals *totals;
   bool stopped; /* by whom it tells, or for lack of memory */
   bool out_of_memory;
+  int unreadable; /* the error of the system, where a page cannot be read and the walk ends */
+  uint64_t unreadable_page;
 };
 
 /* The tree that is walked, and what was counted of it. */
@@ -33,6 +35,9 @@ void hf__lmdb_tell_note(struct hf__lmdb_tree_walk *t, uint64_t page, const char 
 
 /* Takes a page for a tree: NULL, or why it cannot be. */
 const char *hf__lmdb_take(struct hf__lmdb_state *state, uint64_t page);
+/* Reads `size` bytes of a page: NULL, or what is wrong.  Where the disk does not give it, that ends the walk, unless it
+ * goes on there. */
+const char *hf__lmdb_walk_read(struct hf__lmdb_state *state, uint64_t page, void *out, size_t size);
 /* Notes that a page is free: NULL, or why it cannot be. */
 const char *hf__lmdb_take_free(struct hf__lmdb_state *state, uint64_t page);
 

@@ -101,10 +101,7 @@ static bool enter_page(struct hf__lmdb_tree_walk *t, struct level *at, bool leaf
   enum hf__lmdb_soundness soundness = HF__LMDB_STRAY;
   bool readable = false;
   const char *problem = hf__lmdb_take(s, at->page);
-  if (!problem) {
-    int rc = hf__lmdb_read_pages(s->walk->file, at->page, at->bytes, size);
-    if (rc) problem = rc > 0 ? "cannot be read" : "lies beyond the end of the file";
-  }
+  if (!problem) problem = hf__lmdb_walk_read(s, at->page, at->bytes, size);
   if (!problem) {
     readable = true;
     uint64_t number = hf__lmdb_head_of(page).page;
@@ -346,6 +343,9 @@ hf_status hf__lmdb_walk_run(struct hf__lmdb_walk *walk, struct hf__lmdb_totals *
   totals->free_list_sound = !totals->problems && !s.stopped;
   walk_tree(&s, &walk->view->main, HF__LMDB_MAIN, (hf_slice){NULL, 0}, 0, &unused);
   count_lost(&s);
+  if (s.unreadable)
+    return hf_error_set(err, HF_IO, "page %llu of the data file cannot be read: %s",
+                        (unsigned long long)s.unreadable_page, strerror(s.unreadable));
   return s.out_of_memory ? hf_error_no_memory(err) : HF_OK;
 }
 

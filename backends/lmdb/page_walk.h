@@ -15,7 +15,8 @@
 
 #include "page_report.h"
 
-/* Walks.  HF_OK whatever was found: see *totals.  HF_NO_MEMORY.  Frees nothing of *walk: hf__lmdb_walk_free(). */
+/* Walks.  HF_OK whatever was found: see *totals.  HF_NO_MEMORY.  HF_IO: the disk does not give a page, of which nothing
+ * is known then; see skip_unreadable.  Frees nothing of *walk: hf__lmdb_walk_free(). */
 hf_status hf__lmdb_walk_run(struct hf__lmdb_walk *walk, struct hf__lmdb_totals *totals, hf_error *err);
 void hf__lmdb_walk_free(struct hf__lmdb_walk *walk);
 

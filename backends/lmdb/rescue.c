@@ -471,7 +471,8 @@ static bool is_usable(struct rescue *r, const struct hf__lmdb_header *h, unsigne
   struct hf__lmdb_header view = *h;
   *newest_free = 0;
   view.commit = UINT64_MAX; /* whatever the header says */
-  struct hf__lmdb_walk walk = {.file = &r->file, .view = &view, .arg = newest_free, .visited = note_newest_free};
+  struct hf__lmdb_walk walk = {
+      .file = &r->file, .view = &view, .arg = newest_free, .visited = note_newest_free, .skip_unreadable = true};
   hf_status status = hf__lmdb_walk_run(&walk, &totals, &unused);
   hf__lmdb_walk_free(&walk);
   if (status == HF_NO_MEMORY) { /* not the header's fault: an older one would bring back what was removed */
@@ -513,7 +514,8 @@ static void choose_view(struct rescue *r) {
 static hf_status walk_commit(struct rescue *r, const struct hf__lmdb_header *view, struct hf__lmdb_walk *walk,
                              void (*visited)(void *, const struct hf__lmdb_visit *), struct hf__lmdb_totals *totals,
                              hf_error *err) {
-  *walk = (struct hf__lmdb_walk){.file = &r->file, .view = view, .past_names = true, .arg = r, .visited = visited};
+  *walk = (struct hf__lmdb_walk){
+      .file = &r->file, .view = view, .past_names = true, .skip_unreadable = true, .arg = r, .visited = visited};
   return hf__lmdb_walk_run(walk, totals, err);
 }
 

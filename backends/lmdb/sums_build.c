@@ -22,13 +22,15 @@ static int count_all(const hf__lmdb_env *env, size_t commit, struct hf__lmdb_tal
   struct hf__lmdb_totals totals;
   hf_error unused;
   if (hf__lmdb_page_file_open(env->data_fd, &file, &unused)) return EIO;
-  if (!hf__lmdb_read_header(&file, commit & 1, &header) || header.commit != commit) return MDB_CORRUPTED;
+  if (!hf__lmdb_read_header(&file, commit & 1, &header)) return EIO;
+  if (header.commit != commit) return MDB_CORRUPTED;
   struct hf__lmdb_walk walk = {.file = &file, .view = &header, .arg = tally, .visited = visit};
   tally->walk = &walk;
   hf_status status = hf__lmdb_walk_run(&walk, &totals, &unused);
   hf__lmdb_walk_free(&walk);
   tally->walk = NULL;
   hf__lmdb_tally_end(tally);
+  if (status == HF_IO) return EIO;
   if (status || tally->out_of_memory) return ENOMEM;
   return totals.problems ? MDB_CORRUPTED : 0;
 }

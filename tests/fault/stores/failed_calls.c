@@ -151,11 +151,10 @@ static void judge_content(const struct operation *o, hf_status status, const hf_
 }
 
 /* LMDB takes a file for none of its own when it cannot read its header, or not all of it, and so does what reads a
- * file without LMDB; a page that cannot be read is damage, and said to be so. */
+ * file without LMDB. */
 static bool is_unread_header(hf_status status, const struct flavour *f, const hf_error *err) {
   return status == HF_CORRUPT && strchr(f->kinds, 'r') &&
-         (strstr(err->message, "MDB_INVALID") || strstr(err->message, "neither header page") ||
-          strstr(err->message, "cannot be read"));
+         (strstr(err->message, "MDB_INVALID") || strstr(err->message, "neither header page"));
 }
 
 static void judge_answer(const struct operation *o, const struct flavour *f, hf_status status, const hf_error *err,
