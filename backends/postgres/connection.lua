@@ -360,13 +360,16 @@ local function fields(pq, result)
   return out
 end
 
+local LOST = "the connection was lost in the middle of a transaction"
+
 local function run(deadline, self, kind, sql, values, how)
   self.sending = nil
   if self.conn and self.pid ~= process.id() then self.conn, self.depth = nil, 0 end -- it is the parent's
-  if self.conn and not self:isIdle() then self:drop() end
-  if self.depth > 0 and not self.conn then
-    error(self:failure("unavailable", "the connection was lost in the middle of a transaction", false), 0)
+  if self.conn and not self:isIdle() then
+    if self.depth > 0 then self:broken("unavailable", LOST) end
+    self:drop()
   end
+  if self.depth > 0 and not self.conn then error(self:failure("unavailable", LOST, false), 0) end
   if not self.conn then self:connect(deadline) end
   self.sending = kind
   local ok, result = pcall(self.exchange, self, sql, values, deadline, how)
