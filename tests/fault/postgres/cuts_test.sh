@@ -20,4 +20,4 @@ socket_of() { echo "$postgres_socket"; }
 proxy_of() { echo "$work/$1/.s.PGSQL.5432"; }
 
 for control in resend forget believe; do control "$control" only="put over"; done
-cut_everywhere postgres-cut postgres-cut-rival 2000 "$limits" "$limits&retries=0"
+cut_everywhere postgres-cut postgres-cut-rival 5000 "$limits" "$limits&retries=0"

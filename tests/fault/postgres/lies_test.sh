@@ -17,4 +17,4 @@ for i in 0 1 2 3; do mkdir "$work/$i"; done
 socket_of() { echo "$postgres_socket"; }
 proxy_of() { echo "$work/$1/.s.PGSQL.5432"; }
 
-lie_everywhere postgres-lies 400 "timeout=200ms&connecttimeout=200ms&retries=1"
+lie_everywhere postgres-lies 1500 "timeout=200ms&connecttimeout=200ms&retries=1"

@@ -137,14 +137,17 @@ static bool judge_state(const struct way *w, hf_status status, const hf_error *e
   return is_new;
 }
 
-/* What a rival has written after the server had got the change, or would never get it, stays. */
-static void judge_rival(const struct way *w, hf_status status, const hf_error *err) {
+/* What a rival has written after the change was sent, or when it never is, stays.  A change whose first sending comes
+ * after the rival, since a read before it was cut and tried again, may be one of what the rival wrote. */
+static void judge_rival(const struct way *w, const struct wire_report *seen, hf_status status, const hf_error *err) {
   char state[WIRE_STATE_MAX];
   wire_trial.judge->look(wire_trial.eyes, state);
   unsigned changes = test.before_rival + wire_trial.judge->changes(wire_trial.eyes);
   if (changes > 1) complain(w, "it was carried out %u times: %s", changes, wire_result_text(status, err));
   bool stays =
       test.before_rival > 0 || wire_result_is_unclear(status, err) || (status == HF_UNAVAILABLE && err->retryable);
+  if (w->operation->sends) stays = seen->sent_before > 0 || seen->sent == 0;
+  if (seen->sent > 1) complain(w, "it was sent %u times: %s", seen->sent, wire_result_text(status, err));
   if (stays && strcmp(state, RIVAL) != 0)
     complain(w, "what a rival wrote is now %s: %s", state, wire_result_text(status, err));
   if (wire_result_is_unclear(status, err)) test.unclear++;
@@ -186,7 +189,7 @@ static void try_one(const struct way *w) {
   test.tried[w->manner == RIVALLED]++;
   judge_answer(w, status, &err, ms);
   if (w->manner == RIVALLED && test.rival_came) {
-    judge_rival(w, status, &err);
+    judge_rival(w, &seen, status, &err);
     wire_arm(&wire_trial.wire, NULL);
     wire_trial.judge->reset(wire_trial.eyes, o->before);
     wire_trial.client.revision = 0;
@@ -224,6 +227,10 @@ static void cut_everywhere(struct way *w, const struct wire_report *whole) {
                                      .again = w->manner == AGAIN,
                                      .refuse = w->manner == REFUSED,
                                      .rival = w->manner == RIVALLED};
+        if (w->operation->sends) {
+          w->plan.text_size = strlen(w->operation->sends);
+          memcpy(w->plan.text, w->operation->sends, w->plan.text_size);
+        }
         try_one(w);
       }
     }

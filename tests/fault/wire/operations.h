@@ -34,6 +34,7 @@ struct wire_operation {
   bool writes;           /* what it changes, it changes once */
   bool partial;          /* it may be interrupted: what is done of it is done */
   bool snapshot, nested; /* what the store must be able to do for it */
+  const char *sends;     /* what is sent once, with its first write; NULL: nothing that could be told apart */
 };
 
 /* All of them; ends with a name of NULL. */

@@ -160,7 +160,29 @@ static void flush(struct link *l, enum wire_way way) {
   q->at = q->end = 0;
 }
 
+static bool is_cut(const struct wire_plan *p) { return p->fault == WIRE_CLOSE || p->fault == WIRE_RESET; }
+
+/* Counts what the client has sent of what is watched; a write comes in one piece. */
+static void watch(const char *data, size_t size) {
+  const struct wire_plan *p = &proxy.plan;
+  const char *end = data + size, *at = data;
+  if (!is_cut(p) || !p->text_size) return;
+  while ((at = memmem(at, (size_t)(end - at), p->text, p->text_size))) {
+    proxy.seen.sent++;
+    at += p->text_size;
+  }
+}
+
+/* What the client had sent before it hears of the cut. */
+static void watch_rest(struct link *l) {
+  static char data[PIECE];
+  ssize_t n;
+  while (l->halves[WIRE_TO_CLIENT] == OPEN && (n = recv(l->fds[WIRE_TO_CLIENT], data, sizeof data, MSG_DONTWAIT)) > 0)
+    watch(data, (size_t)n);
+}
+
 static void cut_client(struct link *l) {
+  watch_rest(l);
   if (proxy.plan.fault == WIRE_RESET)
     end_half(l, WIRE_TO_CLIENT, true);
   else
@@ -235,8 +257,7 @@ static void pass(struct link *l, enum wire_way way, const char *data, size_t siz
     return;
   }
   /* Cuts happen with the last byte before them, everything else with the first one after it. */
-  bool is_cut = p->fault == WIRE_CLOSE || p->fault == WIRE_RESET;
-  if (!may || so_far + size + is_cut <= p->at) {
+  if (!may || so_far + size + is_cut(p) <= p->at) {
     add(l, way, data, size);
     return;
   }
@@ -252,6 +273,7 @@ static void take_in(struct link *l, enum wire_way way) {
   ssize_t n = recv(l->fds[from], data, sizeof data, 0);
   if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (n > 0) {
+    if (way == WIRE_TO_SERVER) watch(data, (size_t)n);
     if (l->halves[from] == OPEN && l->halves[way] == OPEN) pass(l, way, data, (size_t)n);
     return;
   }
@@ -331,6 +353,8 @@ static void obey(void) {
 /* The server has done what it could with what it got, and the client does not know yet. */
 static void ask_rival(struct link *l) {
   char byte = 0;
+  watch_rest(l);
+  proxy.seen.sent_before = proxy.seen.sent;
   if (send(proxy.rival, &byte, 1, MSG_NOSIGNAL) != 1 || recv(proxy.rival, &byte, 1, 0) != 1) _exit(0);
   l->rival = false;
   cut_client(l);

@@ -48,7 +48,7 @@ struct wire_plan {
   bool rival;       /* cuts: wire_at_rival() before the client hears of it, and after the server has settled */
   bool now;         /* no plan: clients are told `text` at once */
   unsigned pace_us; /* drips: between two bytes */
-  size_t text_size;
+  size_t text_size; /* cuts: what the client sends with each write, which is counted */
   char text[WIRE_TEXT_MAX];
 };
 
@@ -58,6 +58,8 @@ struct wire_report {
   unsigned fired;            /* how often the fault has happened */
   unsigned connections;      /* made */
   unsigned open;             /* now */
+  unsigned sent;             /* cuts: how often clients have sent `text`, whether it was handed on or not */
+  unsigned sent_before;      /* and until the rival came */
 };
 
 /* A proxy that runs. */
