@@ -94,8 +94,9 @@ lose() {
   echo "LOST $command, call $nth of $kinds, $(head -n 1 "$work/calls"), fails with $errno ($way): $*" >&2
 }
 
-# Whether there is a sentence, and in JSON only one.
+# Whether there is a sentence, and in JSON only one.  Rescue goes on past what cannot be read, and counts it.
 says_why() {
+  [ "$command" != rescue ] || ! grep -q '[1-9][0-9]* unreadable\|"unreadable":[1-9]\|not be read' "$work/out" || return 0
   if ((nth % 2)); then
     grep -q '^{"error":{"code":"[a-z_]*","message":"..' "$work/said" && [ "$(wc -l <"$work/said")" = 1 ]
   else
