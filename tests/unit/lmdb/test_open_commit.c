@@ -24,6 +24,8 @@ static void a_commit_is_open_unless_it_is_told_and_its_process_lives(void **stat
   (void)state;
   hf__lmdb_lock_notes notes = {.begun = begun_by(getpid(), 6), .ended = 5};
   assert_true(hf__lmdb_is_commit_open(&notes, 5)); /* it failed, and its process may live on without writing */
+  assert_true(hf__lmdb_is_commit_open(&notes, 6)); /* ours have ended: a killed process had our number */
+  atomic_store(&notes.begun, begun_by(getppid(), 6));
   assert_false(hf__lmdb_is_commit_open(&notes, 6));
   atomic_store(&notes.begun, begun_by(dead_process(), 6));
   assert_true(hf__lmdb_is_commit_open(&notes, 6)); /* killed before it noted that it had ended */
