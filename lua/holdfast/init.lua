@@ -5,11 +5,8 @@
 
 local adapters = require "holdfast.adapters"
 local core = require "holdfast.core"
-local machineCode = require "holdfast.util.machine_code"
 local PersistBase = require "holdfast.PersistBase"
 local stores = require "holdfast.store_classes"
-
-machineCode.guard()
 
 ---@class holdfast
 local M = {
