@@ -50,7 +50,7 @@ for round in $(seq "${HOLDFAST_FAULT_ROUNDS:-12}"); do
   rm -f "$work/backups/b".*
   "$HOLDFAST_BIN" export "$work/store" -o "$work/backups/b" >/dev/null &
   pid=$!
-  sleep "$(random_delay 1 400)"
+  sleep "$(random_delay 1 $((round % 3 ? 50 : 400)))"
   if kill -0 "$pid" 2>/dev/null; then killed=$((killed + 1)); fi
   kill_now "$pid"
   "$HOLDFAST_BIN" import null: "$work/backups/b" >/dev/null || fail "round $round left a broken backup"
