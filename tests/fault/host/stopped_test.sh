@@ -19,7 +19,8 @@ tried=0
 for store in "lmdb:$work/lmdb" "file:$work/file"; do
   start "$store"
   hear
-  pid=$(host_of "$HOST_PID")
+  outer=$HOST_PID # bash forgets it when the process has ended
+  pid=$(host_of "$outer")
   for round in 1 2; do
     echo >&"${HOST[1]}"
     hear
@@ -36,7 +37,7 @@ for store in "lmdb:$work/lmdb" "file:$work/file"; do
   said=$(second) || fail "$store: after the kill: $said"
   [ "$said" = running ] || fail "$store: after the kill: $said"
   tried=$((tried + 1))
-  wait "$HOST_PID" 2>/dev/null || true
+  wait "$outer" 2>/dev/null || true
 done
 
 # The same without the lock: were it not there, the second one would start.
@@ -44,10 +45,11 @@ rm -rf "$work"/lmdb/.lease
 start "lmdb:$work/lmdb"
 store=lmdb:$work/lmdb
 hear
-pid=$(host_of "$HOST_PID")
+outer=$HOST_PID
+pid=$(host_of "$outer")
 kill -STOP "$pid"
 rm -rf "$work/lmdb/.lease"
 said=$(second) || fail "control: without the lock file the second one was to start: $said"
 kill -9 "$pid"
-wait "$HOST_PID" 2>/dev/null || true
+wait "$outer" 2>/dev/null || true
 result host-stopped "$tried" 0
