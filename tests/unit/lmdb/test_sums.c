@@ -228,7 +228,7 @@ static void fill_in_child(const struct store *s, const char *name, int count) {
   pid_t pid = fork();
   if (!pid) {
     hf_persist *p;
-    int failed =
+    hf_status failed =
         hf_persist_open(hf_text(name), text_of("lmdb:%s/store?durability=nosync", s->directory), NULL, &p, NULL);
     for (int i = 0; i < count && !failed; i++)
       failed = hf_persist_write(p, hf_text(text_of("id-%d", i)), hf_text("1"), NULL, NULL, NULL);
