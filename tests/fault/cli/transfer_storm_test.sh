@@ -69,6 +69,22 @@ until_done() {
   [ "$status" = 0 ] || wrong "${*:3}: status $status: $(cat "$work/errors")"
 }
 
+# Runs it again and again: `prepare` comes before each run, `check` after it.  Where the commands end before they are
+# killed, the kills come earlier and earlier, and it goes on until some came in time.
+some_kills() {
+  local promise=$1 longest=$2 prepare=$3 check=$4 attempt
+  for ((attempt = 0; attempt < 6 || (attempt < 60 && ${kills[$promise]:-0} < 2); attempt++)); do
+    "$prepare"
+    run_and_kill "$longest" "${@:5}"
+    if [ "$status" = 137 ]; then
+      kills[$promise]=$((${kills[$promise]:-0} + 1))
+    elif [ "$longest" -gt 2 ]; then
+      longest=$((longest * 2 / 3))
+    fi
+    "$check"
+  done
+}
+
 # The target has no line that the source has not.
 is_part() {
   [ -e "${target#*:}" ] || return 0
@@ -144,11 +160,10 @@ for ((round = 0; round < rounds; round++)); do
     [ -z "$(damaged | grep bytes | comm -23 - "$at/unreadable" | head -n 2)" ] || wrong "their bytes have changed"
     cmp -s "$work/source" <(sorted) || wrong "verify has touched what is sound: $(diff "$work/source" <(sorted) | cut -c1-200 | head -n 5)"
   }
-  for ((n = 0; n < 6; n++)); do
-    run_and_kill 60 verify "$at/imported"
-    if [ "$status" = 137 ]; then kills[verify-kill]=$((${kills[verify-kill]:-0} + 1)); fi
-    are_corrupt
-  done
+  damage_anew() { # where the last one came to its end
+    if [ "${status:-0}" != 137 ]; then cp "$at/damaged.mdb" "$at/imported/data.mdb"; fi
+  }
+  some_kills verify-kill 60 damage_anew are_corrupt verify "$at/imported"
   code=0
   "$HOLDFAST_BIN" verify "$at/imported" >"$work/out" 2>&1 || code=$?
   [ "$code" = 1 ] || wrong "verify in the end: $code: $(tail -n 3 "$work/out")"
@@ -160,12 +175,10 @@ for ((round = 0; round < rounds; round++)); do
 
   mkdir "$at/torn"
   cp "$at/damaged.mdb" "$at/torn/data.mdb"
-  for ((n = 0; n < 6; n++)); do
-    rm -rf "$at/rescued"
-    run_and_kill 60 rescue "$at/torn" "$at/rescued"
+  away_with_it() { rm -rf "$at/rescued"; }
+  rescue_is_whole() {
     cmp -s "$at/damaged.mdb" "$at/torn/data.mdb" || wrong "rescue has written to the damaged store"
-    [ "$status" = 137 ] || continue
-    kills[rescue-kill]=$((${kills[rescue-kill]:-0} + 1))
+    [ "$status" = 137 ] || return 0
     code=0
     "$HOLDFAST_BIN" rescue "$at/torn" "$at/rescued" >"$work/out" 2>&1 || code=$?
     if [ "$code" != 3 ]; then
@@ -178,14 +191,20 @@ for ((round = 0; round < rounds; round++)); do
     entities "$at/rescued" || true
     cmp -s "$at/unreadable" <(damaged) || wrong "what is unreadable was not rescued as such"
     cmp -s "$work/source" <(sorted) || wrong "what was rescued is not what is sound"
-  done
+  }
+  some_kills rescue-kill 60 away_with_it rescue_is_whole rescue "$at/torn" "$at/rescued"
 
   # ---- set
 
   "$HOLDFAST_BIN" set "$at/source" note=0 maxsize=100m >/dev/null
-  for ((n = 1; n <= 6; n++)); do
-    run_and_kill 25 set "$at/source" "note=$n" "maxsize=$((100 + n))m"
-    if [ "$status" = 137 ]; then kills[set-kill]=$((${kills[set-kill]:-0} + 1)); fi
+  longest=25
+  for ((n = 1; n <= 6 || (n <= 60 && ${kills[set-kill]:-0} < 2); n++)); do
+    run_and_kill "$longest" set "$at/source" "note=$n" "maxsize=$((100 + n))m"
+    if [ "$status" = 137 ]; then
+      kills[set-kill]=$((${kills[set-kill]:-0} + 1))
+    elif [ "$longest" -gt 2 ]; then
+      longest=$((longest * 2 / 3))
+    fi
     settings=$("$HOLDFAST_BIN" set "$at/source" --json) || wrong "set: $settings"
     [[ $settings =~ \"note\":\"([0-9]+)\" ]] || wrong "set: $settings"
     note=${BASH_REMATCH[1]}
