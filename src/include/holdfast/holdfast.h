@@ -337,6 +337,11 @@ HF_API hf_status hf_persist_write_many(hf_persist *p, const hf_item *items, size
 HF_API hf_status hf_persist_remove_many(hf_persist *p, const hf_slice *ids, size_t count, uint64_t *removed,
                                         hf_error *err);
 
+/* -------------------------------------------------------------- conditions */
+
+/* A condition on entities, which is evaluated where they are stored.  Used by one thread at a time. */
+typedef struct hf_condition hf_condition;
+
 /* --------------------------------------------------------------- iteration */
 
 typedef struct hf_iter hf_iter;
