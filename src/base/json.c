@@ -370,3 +370,71 @@ char *hf__json_quote(char *out, hf_slice text) {
   *out++ = '"';
   return out;
 }
+
+/* -------------------------------------------------------------- unescaping */
+
+/* Writes the UTF-8 of a code point; returns the byte after it. */
+static char *put_utf8(char *out, int c) {
+  if (c < 0x80) {
+    *out++ = (char)c;
+    return out;
+  }
+  if (c < 0x800) {
+    *out++ = (char)(0xC0 | c >> 6);
+  } else {
+    if (c < 0x10000) {
+      *out++ = (char)(0xE0 | c >> 12);
+    } else {
+      *out++ = (char)(0xF0 | c >> 18);
+      *out++ = (char)(0x80 | (c >> 12 & 0x3F));
+    }
+    *out++ = (char)(0x80 | (c >> 6 & 0x3F));
+  }
+  *out++ = (char)(0x80 | (c & 0x3F));
+  return out;
+}
+
+/* The code point of the \u escape at `p` (its backslash), which may be a surrogate pair; -1: none.  Moves *p after it.
+ */
+static int take_code_point(const char **p, const char *end) {
+  const unsigned char *q = (const unsigned char *)*p, *last = (const unsigned char *)end;
+  int c = hex4(q + 2, last);
+  *p += 6;
+  if (c < 0xD800 || c >= 0xE000) return c;
+  int low = c < 0xDC00 && end - *p >= 6 && q[6] == '\\' && q[7] == 'u' ? hex4(q + 8, last) : -1;
+  if (low < 0xDC00 || low > 0xDFFF) return -1;
+  *p += 6;
+  return 0x10000 + ((c - 0xD800) << 10) + (low - 0xDC00);
+}
+
+char *hf__json_unescape(const char *p, const char *end, char *out) {
+  while (p < end) {
+    const char *run = memchr(p, '\\', (size_t)(end - p));
+    size_t plain = (size_t)((run ? run : end) - p);
+    memcpy(out, p, plain);
+    out += plain;
+    p += plain;
+    if (end - p < 2) return run ? NULL : out;
+    char c = p[1];
+    if (c == 'u') {
+      int point = take_code_point(&p, end);
+      if (point < 0) return NULL;
+      out = put_utf8(out, point);
+      continue;
+    }
+    switch (c) {
+    case '"':
+    case '\\':
+    case '/': break;
+    case 'b': c = '\b'; break;
+    case 'f': c = '\f'; break;
+    case 'n': c = '\n'; break;
+    case 'r': c = '\r'; break;
+    case 't': c = '\t'; break;
+    default: return NULL;
+    }
+    *out++ = c;
+    p += 2;
+  }
+  return out;
+}

@@ -20,4 +20,9 @@ size_t hf__utf8_valid_prefix(hf_slice text);
  * HF__JSON_QUOTED_MAX(text.size).  Returns the byte after the closing quote. */
 char *hf__json_quote(char *out, hf_slice text);
 
+/* Writes the content of a string (from after its opening quote to before its closing one) with its escapes replaced.
+ * `out` has room for as many bytes; it never takes more.  Returns the end of what it wrote; NULL: a broken escape, or
+ * half a surrogate pair. */
+char *hf__json_unescape(const char *p, const char *end, char *out);
+
 #endif

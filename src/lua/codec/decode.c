@@ -189,77 +189,6 @@ static inlined const char *skip_space(const char *p, const char *end) {
 
 /* ----------------------------------------------------------------- strings */
 
-static inline int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  c |= 0x20;
-  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* The four digits after \u, or -1. */
-static int hex4(const char *p, const char *end) {
-  int v = 0;
-  if (end - p < 4) return -1;
-  for (int i = 0; i < 4; i++) {
-    int digit = hex_digit(p[i]);
-    if (digit < 0) return -1;
-    v = v << 4 | digit;
-  }
-  return v;
-}
-
-/* Writes the content of a string (from after its quote to before the closing one, already found) with its
- * escapes replaced.  Returns the end of what it wrote, or NULL. */
-static char *unescape(const char *p, const char *end, char *out) {
-  while (p < end) {
-    const char *run = memchr(p, '\\', (size_t)(end - p));
-    size_t plain = (size_t)((run ? run : end) - p);
-    memcpy(out, p, plain);
-    out += plain;
-    p += plain;
-    if (!run) break;
-    switch (p[1]) { /* a backslash is never the last byte: it would have escaped the closing quote */
-    case '"':
-    case '\\':
-    case '/': *out++ = p[1]; break;
-    case 'b': *out++ = '\b'; break;
-    case 'f': *out++ = '\f'; break;
-    case 'n': *out++ = '\n'; break;
-    case 'r': *out++ = '\r'; break;
-    case 't': *out++ = '\t'; break;
-    case 'u': {
-      int c = hex4(p + 2, end);
-      if (c < 0) return NULL;
-      if (c >= 0xD800 && c < 0xE000) {
-        int low = c < 0xDC00 && end - p >= 12 && p[6] == '\\' && p[7] == 'u' ? hex4(p + 8, end) : -1;
-        if (low < 0xDC00 || low > 0xDFFF) return NULL;
-        c = 0x10000 + ((c - 0xD800) << 10) + (low - 0xDC00);
-        p += 6;
-      }
-      if (c < 0x80) {
-        *out++ = (char)c;
-      } else if (c < 0x800) {
-        *out++ = (char)(0xC0 | c >> 6);
-        *out++ = (char)(0x80 | (c & 0x3F));
-      } else if (c < 0x10000) {
-        *out++ = (char)(0xE0 | c >> 12);
-        *out++ = (char)(0x80 | (c >> 6 & 0x3F));
-        *out++ = (char)(0x80 | (c & 0x3F));
-      } else {
-        *out++ = (char)(0xF0 | c >> 18);
-        *out++ = (char)(0x80 | (c >> 12 & 0x3F));
-        *out++ = (char)(0x80 | (c >> 6 & 0x3F));
-        *out++ = (char)(0x80 | (c & 0x3F));
-      }
-      p += 4;
-      break;
-    }
-    default: return NULL;
-    }
-    p += 2;
-  }
-  return out;
-}
-
 /* Pushes a string with escapes.  The result is never longer than its source.  It is not built in the codec: making
  * the Lua string may run finalizers before the bytes are copied. */
 static rare bool push_escaped(decoder *d, const char *p, const char *end) {
@@ -267,7 +196,7 @@ static rare bool push_escaped(decoder *d, const char *p, const char *end) {
   char *out = small, *last;
   size_t size = (size_t)(end - p);
   if (size > sizeof small) out = lua_newuserdata(d->L, size);
-  last = unescape(p, end, out);
+  last = hf__json_unescape(p, end, out);
   if (!last) return false;
   lua_pushlstring(d->L, out, (size_t)(last - out));
   if (out != small) lua_replace(d->L, -2);
@@ -291,7 +220,7 @@ static span scan_string_slow(decoder *d, const char *p, bool ascii, bool escaped
     if (c >= 0x80) ascii = false;
     if (c == '\\') {
       escaped = true;
-      p++; /* judged by unescape() */
+      p++; /* judged by hf__json_unescape() */
     }
   }
   return (span){NULL, false, false};
