@@ -106,8 +106,15 @@ int hf__condition_unknown(hf_condition *c);
  * memory. */
 bool hf__condition_finish(hf_condition *c, int node);
 
+/* NULL is ignored. */
+void hf__condition_free(hf_condition *c);
+
 /* Sets a parameter; holds for all later tests.  False: out of memory. */
 bool hf__condition_set(hf_condition *c, unsigned number, const hf_constant *value);
+/* How many it has: the highest number, and one. */
+unsigned hf__condition_parameters(const hf_condition *c);
+/* What a parameter was set to; HF_CONSTANT_UNKNOWN: nothing, or something unknown. */
+hf_constant_kind hf__condition_parameter_kind(const hf_condition *c, unsigned number);
 
 /* ---- using one */
 

@@ -14,13 +14,14 @@ local build = os.getenv("HOLDFAST_BUILD")
 local USES = {
   ["src"] = { "src/lua", "src/lua/state", "src/base" },
   ["src/lua"] = { "src/lua/api", "src/lua/script", "src/lua/codec", "src/lua/state", "src/core", "src/base" },
-  ["src/lua/api"] = { "src/lua/script", "src/lua/codec", "src/lua/state", "src/adapters", "src/core", "src/base" },
+  ["src/lua/api"] = { "src/lua/script", "src/lua/codec", "src/lua/state", "src/adapters", "src/core", "src/condition", "src/base" },
   ["src/lua/script"] = { "src/lua/codec", "src/lua/state", "src/core", "src/base" },
   ["src/lua/codec"] = { "src/lua/state", "src/base" },
   ["src/lua/state"] = { "src/core", "src/base" },
   ["src/adapters"] = { "src/core", "src/base" },
   ["backends/NAME"] = { "src/core", "src/base" },
-  ["src/core"] = { "src/base" },
+  ["src/core"] = { "src/condition", "src/base" },
+  ["src/condition"] = { "src/base" },
   ["src/base"] = {},
 }
 
@@ -30,6 +31,7 @@ local BEGINS = {
   ["src/lua"] = { "hfL_", "luaopen_holdfast" },
   ["src/adapters"] = { "hf__" },
   ["src/core"] = { "hf__" },
+  ["src/condition"] = { "hf__" },
   ["src/base"] = { "hf__" },
 }
 
