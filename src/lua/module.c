@@ -73,6 +73,8 @@ int luaopen_holdfast_core(lua_State *L) {
   lua_setfield(L, -2, "wrapped");
   hfL_adapters_open(L, cx);
   lua_setfield(L, -2, "adapters");
+  hfL_condition_open(L, cx);
+  lua_setfield(L, -2, "condition");
   hfL_error_open(L);
   hfL_json_open(L);
   lua_setfield(L, -2, "json");

@@ -9,6 +9,7 @@
 ---@field version string
 ---@field codes table<holdfast.Code, string> what each code means
 ---@field json holdfast.json
+---@field condition holdfast.core.condition
 local core = {}
 
 ---@class holdfast.json
@@ -36,6 +37,42 @@ function core.json.array(table) end
 ---@param value any
 ---@return boolean
 function core.json.isArray(value) end
+
+---Conditions, as the Lua side makes them of what it has read (lua/holdfast/condition).
+---@class holdfast.core.condition
+core.condition = {}
+
+---A condition of an expression table.  A table that occurs several times in it becomes one node.
+---@param expression table
+---@return userdata condition
+---@raise invalid_argument for what is no expression, or is too large
+function core.condition.new(expression) end
+
+---Sets a parameter, for all later tests.  What a condition cannot have in it (a table, a function) counts as unknown.
+---@param condition userdata
+---@param number integer from 1 on, as in the expression
+---@param value any
+---@raise invalid_argument
+function core.condition.set(condition, number, value) end
+
+---What an entity is to a condition: "no" and "yes" are what the predicate gives, "raises" is where it raises, "ask" is
+---everything else.
+---@param condition userdata
+---@param id string
+---@param json string
+---@return "no"|"yes"|"ask"|"raises" answer
+---@return string? reason of "ask" and "raises"
+---@raise invalid_value for what is no JSON text
+function core.condition.test(condition, id, json) end
+
+---Whether no entity can be a "no": then it is not worth a test.
+---@param condition userdata
+---@return boolean
+function core.condition.isUseless(condition) end
+
+---The table that the methods of strings come from.
+---@return table? methods nil where plain values have been given metatables that change what they mean, or a hook is set
+function core.condition.plainStrings() end
 
 ---Makes an error object to raise.
 ---@param code holdfast.Code

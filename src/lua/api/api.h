@@ -21,6 +21,9 @@ void hfL_transaction_open(lua_State *L, int cx);
 void hfL_values_open(lua_State *L, int cx);
 void hfL_lists_open(lua_State *L, int cx);
 
+/* Pushes the table holdfast.core.condition; the context is on the stack at index `cx`. */
+void hfL_condition_open(lua_State *L, int cx);
+
 /* Pushes the table holdfast.core.adapters. */
 void hfL_adapters_open(lua_State *L, int cx);
 
