@@ -1,0 +1,131 @@
+-- SPDX-License-Identifier: MIT
+--
+-- Conditions of predicates.  A predicate is a Lua function; what it does is read from its instructions, once for all
+-- closures of the same function, and becomes an expression that C evaluates on the JSON text of an entity.  The
+-- condition is a necessary one: what it refuses, the function would refuse without an error and without an effect.
+--
+-- A loop takes a condition with of(), and asks it before each entity that it has found ahead whether what it uses from
+-- outside has changed since.
+
+local bytecode = require "holdfast.condition.bytecode"
+local core = require "holdfast.core"
+local outside = require "holdfast.condition.outside"
+local reader = require "holdfast.condition.reader"
+
+local ipairs, setmetatable, type = ipairs, setmetatable, type
+local new, set, isUseless, plainStrings =
+  core.condition.new, core.condition.set, core.condition.isUseless, core.condition.plainStrings
+
+local M = {}
+
+local READINGS_MAX = 4 -- of one function: for closures in which what guards expect is different
+
+---@class holdfast.Reading
+---@field expression table
+---@field parameters holdfast.Parameter[]
+---@field guards holdfast.Guard[]
+---@field why? string why there is no expression, and so no condition
+
+-- Readings by function (its prototype) and number of arguments.  Nothing in them refers to a closure.
+local cache = setmetatable({}, { __mode = "k" })
+
+local function nothing(why)
+  return { expression = { "unknown", why }, parameters = {}, guards = {}, why = why }
+end
+
+local function holds(reading, f)
+  for number = 1, #reading.guards do
+    if not reading.uses:holds(f, number) then return false end
+  end
+  return true
+end
+
+local function readAgain(f, count)
+  local read, why = reader.read(f, count)
+  if not read then return nothing(why) end
+  return {
+    expression = read.expression,
+    parameters = read.uses.parameters,
+    guards = read.uses.guards,
+    uses = read.uses,
+  }
+end
+
+--- Reads a predicate, or finds what was read of it before.
+---@param f function
+---@param count? integer with how many arguments it is called: 1 (the value, the default), or 2 (the value and its id)
+---@return holdfast.Reading
+function M.read(f, count)
+  count = count or 1
+  local prototype = bytecode.identity(f)
+  if not prototype then return nothing "its instructions cannot be read here" end
+  if not plainStrings() then return nothing "a hook is set, or plain values have been given metatables" end
+  local known = cache[prototype] or {}
+  cache[prototype] = known
+  local readings = known[count] or {}
+  known[count] = readings
+  for _, reading in ipairs(readings) do
+    if holds(reading, f) then return reading end
+  end
+  local reading = readAgain(f, count)
+  if #readings == READINGS_MAX then table.remove(readings, 1) end
+  readings[#readings + 1] = reading
+  return reading
+end
+
+-- A prototype is no value that scripts have, so it may be none that the trace compiler has been tried with.
+if type(jit) == "table" and type(jit.off) == "function" then
+  jit.off(M.read)
+  jit.off(bytecode.identity)
+end
+
+--- A condition for one loop.
+---@class holdfast.Asked
+---@field condition userdata for the loop alone: its parameters are those of this closure
+---@field expression table
+---@field reading holdfast.Reading
+local Asked = {}
+Asked.__index = Asked
+
+-- Sets a parameter, if it is not what it was.
+local function update(self, number)
+  local value = outside.look(self.predicate, self.reading.parameters[number].outside)
+  if self.isSet and outside.isSame(value, self.values[number]) then return false end
+  self.values[number] = value
+  set(self.condition, number, value)
+  return true
+end
+
+--- Looks at what the predicate uses from outside.
+---@return boolean? changed false: all is as it was.  true: parameters have changed, and are set: what was found with
+---the old ones has to be found once more.  nil: the condition holds no longer, and every entity is to be decoded.
+function Asked:changed()
+  local reading, any = self.reading, false
+  if not plainStrings() or not holds(reading, self.predicate) then return nil end
+  for number, parameter in ipairs(reading.parameters) do
+    if not parameter.fixed and update(self, number) then any = true end
+  end
+  return any
+end
+
+--- The values of the parameters, as they were looked at last; what a condition cannot have is a table there.
+---@return any[] values
+---@return integer count
+function Asked:parameters() return self.values, #self.reading.parameters end
+
+--- A condition of a predicate, for one loop.
+---@param predicate function
+---@param count? integer with how many arguments it is called: 1 (the value, the default), or 2 (the value and its id)
+---@return holdfast.Asked? asked nil: there is none that could refuse an entity
+function M.of(predicate, count)
+  if type(predicate) ~= "function" then return nil end
+  local reading = M.read(predicate, count)
+  if reading.why or reading.expression[1] == "unknown" then return nil end
+  local asked = setmetatable({ predicate = predicate, reading = reading, expression = reading.expression,
+    condition = new(reading.expression), values = {} }, Asked)
+  for number = 1, #reading.parameters do update(asked, number) end
+  asked.isSet = true
+  return not isUseless(asked.condition) and asked or nil
+end
+
+return M

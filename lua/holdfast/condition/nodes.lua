@@ -1,0 +1,241 @@
+-- SPDX-License-Identifier: MIT
+--
+-- The expression of a predicate as a graph of nodes: equal ones are one node.  A node is a table with the operator's
+-- name first and its operands after it, as docs/scripting.md documents them.
+--
+-- The whole counts as a truth, so `if` becomes `and`, `or` and `not` where that is the same.  Nothing that may raise is
+-- lost: check() keeps what the function evaluates and does not use.
+
+local format, ipairs, pairs, setmetatable, tostring, type = string.format, ipairs, pairs, setmetatable, tostring, type
+local concat = table.concat
+
+local M = {}
+
+-- How many nodes one graph may have: fewer than src/condition takes.
+M.MAX = 2000
+
+---@class holdfast.Graph
+local Graph = {}
+Graph.__index = Graph
+
+local NEVER_RAISES = { const = true, param = true } -- and paths without steps
+local RAISES_BY_OPERANDS = { ["not"] = true, ["=="] = true, ["~="] = true, type = true, ["and"] = true, ["or"] = true,
+  ["if"] = true }
+local CHOICES = { ["and"] = true, ["or"] = true, ["if"] = true } -- do not evaluate all of their operands
+
+--- An empty graph.
+---@return holdfast.Graph
+function M.new()
+  local g = setmetatable({ count = 0, ids = {}, byKey = {}, prefix = {}, covered = {}, raising = {} }, Graph)
+  g.TRUE, g.FALSE, g.NIL = g:constant(true), g:constant(false), g:constant(nil)
+  return g
+end
+
+--- A number for a value, which stands for it in keys.
+---@param value table
+---@return integer
+function Graph:id(value)
+  local id = self.ids[value]
+  if id then return id end
+  self.count = self.count + 1
+  self.ids[value] = self.count
+  return self.count
+end
+
+-- The node of this key, which is this one if there was none.
+function Graph:intern(key, node)
+  local known = self.byKey[key]
+  if known then return known end
+  self.byKey[key] = node
+  self:id(node)
+  return node
+end
+
+local function textOf(value)
+  if type(value) ~= "number" then return type(value) .. tostring(value) end
+  return format("number%.17g", value) .. (value == 0 and 1 / value < 0 and "-" or "")
+end
+
+---@return table node
+function Graph:constant(value) return self:intern("const " .. textOf(value), { "const", value }) end
+
+---@return table node
+function Graph:parameter(number) return self:intern("param " .. number, { "param", number }) end
+
+--- What is not understood.
+---@param why string
+---@param line? integer
+---@return table node
+function Graph:unknown(why, line)
+  return self:intern(format("unknown %s %s", line or "?", why), { "unknown", why, line = line })
+end
+
+--- The beginning of a path: "v" or "id".
+---@return table node
+function Graph:root(name) return self:intern("path " .. name, { "path", name }) end
+
+--- A path that goes on with a step: the name of a field, or a place.
+---@return table node
+function Graph:step(path, key)
+  local node = {}
+  for i, part in ipairs(path) do node[i] = part end
+  node[#node + 1] = key
+  node = self:intern(format("step %d %s", self:id(path), textOf(key)), node)
+  self.prefix[node] = path
+  return node
+end
+
+--- The result of an operator.
+---@return table node
+function Graph:operator(name, ...)
+  local parts = { name, ... }
+  for i = 2, #parts do parts[i] = self:id(parts[i]) end
+  return self:intern(concat(parts, " "), { name, ... })
+end
+
+--- Whether evaluating a node may raise, or end in something unknown.
+---@return boolean
+function Graph:mayRaise(node)
+  local known = self.raising[node]
+  if known ~= nil then return known end
+  local name, may = node[1], true
+  if NEVER_RAISES[name] or (name == "path" and #node == 2) then
+    may = false
+  elseif RAISES_BY_OPERANDS[name] then
+    may = false
+    for i = 2, #node do may = may or self:mayRaise(node[i]) end
+  end
+  self.raising[node] = may
+  return may
+end
+
+-- Whether evaluating `node` evaluates `wanted` whatever else happens.  Gives up (false) after `budget` nodes.
+function Graph:surely(node, wanted, budget)
+  if node == wanted then return true end
+  budget.left = budget.left - 1
+  if budget.left < 0 then return false end
+  local name = node[1]
+  if name == "path" then
+    local prefix = self.prefix[node]
+    -- Two fields of one value: both are there to be read, or neither is.
+    return prefix ~= nil and (prefix == self.prefix[wanted] or self:surely(prefix, wanted, budget))
+  end
+  if self.covered[node] == wanted then return true end
+  if name == "if" and self:surely(node[3], wanted, budget) and self:surely(node[4], wanted, budget) then
+    return true
+  end
+  local last = CHOICES[name] and 2 or #node
+  for i = 2, last do
+    if type(node[i]) == "table" and self:surely(node[i], wanted, budget) then return true end
+  end
+  return false
+end
+
+--- What `node` gives, after `evaluated` has been evaluated, which may raise.
+---@return table node
+function Graph:check(evaluated, node)
+  if node[1] == "unknown" or not self:mayRaise(evaluated) then return node end
+  if self:surely(node, evaluated, { left = 200 }) then return node end
+  return self:operator("if", evaluated, node, node)
+end
+
+--- Whether a node is true, where that is known without an entity.
+---@return boolean? truth nil: it is not
+function Graph:truth(node)
+  if node[1] == "const" then return node[2] ~= nil and node[2] ~= false end
+  return nil
+end
+
+--- The opposite of a node.
+---@return table node
+function Graph:negate(node)
+  node = self:asCondition(node)
+  local truth = self:truth(node)
+  if truth ~= nil then return truth and self.FALSE or self.TRUE end
+  if node[1] == "==" then return self:operator("~=", node[2], node[3]) end
+  if node[1] == "~=" then return self:operator("==", node[2], node[3]) end
+  return self:operator("not", node)
+end
+
+-- A result as a condition and what comes of it: condition, result if it is true, result if not.
+function Graph:branches(node)
+  local name = node[1]
+  if name == "and" then return node[2], node[3], self.FALSE end
+  if name == "or" then return node[2], self.TRUE, node[3] end
+  if name == "if" then return node[2], node[3], node[4] end
+  return node, self.TRUE, self.FALSE
+end
+
+-- Both conditions, of which the second is looked at only if the first is true.
+local function both(g, a, b) return g:operator("and", a, b) end
+local function either(g, a, b) return g:operator("or", a, b) end
+
+-- Where one of two results is a condition itself, one of whose results is the other one: both conditions in one.
+function Graph:merge(condition, yes, no)
+  local second, secondYes, secondNo = self:branches(no)
+  if secondYes == yes then return either(self, condition, second), yes, secondNo end
+  if secondNo == yes then return either(self, condition, self:negate(second)), yes, secondYes end
+  second, secondYes, secondNo = self:branches(yes)
+  if secondNo == no then return both(self, condition, second), secondYes, no end
+  if secondYes == no then return both(self, condition, self:negate(second)), secondNo, no end
+  return nil
+end
+
+-- A constant result as true or false: the whole is a truth.
+function Graph:asTruth(node)
+  local truth = self:truth(node)
+  if truth == nil then return node end
+  return truth and self.TRUE or self.FALSE
+end
+
+-- A condition without what only its value has: `text or nil` is as true as what decides between the two.
+function Graph:asCondition(node)
+  if node[1] ~= "if" then return node end
+  local yes, no = self:truth(node[3]), self:truth(node[4])
+  if yes == true and no == false then return node[2] end
+  if yes == false and no == true then return self:negate(node[2]) end
+  return node
+end
+
+--- `yes` where the condition is true, else `no`; all three as truths.
+---@return table node
+function Graph:choose(condition, yes, no)
+  local truth = self:truth(condition)
+  yes, no = self:asTruth(yes), self:asTruth(no)
+  if truth ~= nil then return truth and yes or no end
+  if yes == condition then yes = self.TRUE end
+  if no == condition then no = self.FALSE end
+  condition = self:asCondition(condition)
+  if condition[1] == "not" then return self:choose(condition[2], no, yes) end
+  if yes == condition then yes = self.TRUE end
+  if no == condition then no = self.FALSE end
+  if yes == no then return self:check(condition, yes) end
+  if no == self.FALSE then return yes == self.TRUE and condition or both(self, condition, yes) end
+  if yes == self.TRUE then return either(self, condition, no) end
+  if yes == self.FALSE then
+    local opposite = self:negate(condition)
+    return no == self.TRUE and opposite or both(self, opposite, no)
+  end
+  if no == self.TRUE then return either(self, self:negate(condition), yes) end
+  local merged, mergedYes, mergedNo = self:merge(condition, yes, no)
+  if merged then return self:choose(merged, mergedYes, mergedNo) end
+  return self:operator("if", condition, yes, no)
+end
+
+--- Whether a node, or what it is made of, is not understood.
+---@return boolean
+function M.hasUnknown(node)
+  local seen, found = {}, false
+  local function look(n)
+    if seen[n] or found then return end
+    seen[n] = true
+    found = n[1] == "unknown"
+    for _, operand in pairs(n) do
+      if type(operand) == "table" then look(operand) end
+    end
+  end
+  look(node)
+  return found
+end
+
+return M
