@@ -3,7 +3,7 @@
 #
 # The host in the model, in histories at random in which one fault after the other strikes, some together: what must hold
 # is looked at after each change that becomes durable and each event that is told, and in the end all must be as if
-# nothing had ever gone wrong.  A history that fails is shown as short as it can be.
+# nothing had ever gone wrong.  A history that fails is shown as short as it can be.  Those that once failed (found/) are lived first.
 #
 # Promise host-mixed-crash: a strategy host on any store | killed at random, among the faults below | no position is lost, doubled or opened again; each event is told, in order, under one id; slots are those of what is open
 # Promise host-store-refuses: the same | reads, writes, removals and commits fail, with their work done or not | the same
@@ -18,6 +18,9 @@
 
 rounds=${HOLDFAST_FAULT_ROUNDS:-25}
 seed=${HOLDFAST_FAULT_SEED:-1}
+for found in "$here"/found/*.lua; do
+  "$HOLDFAST_BIN" run "$here/model.lua" replay "$work" "$found" || fail "$found shows again what it once showed"
+done
 "$HOLDFAST_BIN" run "$here/model.lua" histories "$work" $((seed * 1000)) "$rounds" >"$work/out" ||
   fail "from seed $((seed * 1000)): $(cat "$work/out")"
 

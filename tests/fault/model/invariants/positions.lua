@@ -2,12 +2,15 @@
 --
 -- A position is opened once and closed once.  It comes by an opening alone, goes by an end alone that was durable
 -- before or with it, and never comes back after that.  The same of what waits for its price.
+--
+-- Ids are made of the minute.  Which minutes were lived is in the outbox alone: where somebody removes that, and the
+-- clock is set, a minute may come again, and its id with it.
 
 local RANK = { idle = 0, scheduled = 1, opened = 2, closed = 3, cancelled = 3 }
 
 local M = {}
 
-function M.begin() return { opened = {}, waited = {}, ended = {} } end
+function M.begin() return { opened = {}, waited = {}, ended = {}, moves = 0, made = {}, forgotten = {} } end
 
 -- The entry of a strategy in what the outbox of a symbol has.
 local function entryOf(levels, strategy)
@@ -26,6 +29,15 @@ local function isOver(world, key, id, ...)
   return false
 end
 
+-- Notes that an id is in use; one that nobody can know any more, and whose minute may have come again, is as a new one.
+local function use(state, id)
+  if state.forgotten[id] and state.made[id] < state.moves then
+    state.opened[id], state.waited[id], state.ended[id], state.forgotten[id] = nil, nil, nil, nil
+    state.made[id] = nil
+  end
+  state.made[id] = state.made[id] or state.moves
+end
+
 local function signalChanged(state, change, world)
   local before, after, key = change.before, change.after, change.id
   if before and after and before.id ~= after.id then
@@ -38,6 +50,7 @@ local function signalChanged(state, change, world)
     state.ended[before.id] = "closed"
     return
   end
+  if not before then use(state, after.id) end
   local over = state.ended[after.id]
   if over then return ("%s: %s is there again after it was %s"):format(key, after.id, over) end
   if before then return end
@@ -54,6 +67,7 @@ local function scheduleChanged(state, change, world)
     if state.opened[before.id] or isOver(world, key, before.id, "cancelled", "closed") then return end
     return key .. ": " .. before.id .. " waited, is gone, and was not cancelled"
   end
+  if not before then use(state, after.id) end
   local over = state.ended[after.id] or state.opened[after.id] and "opened"
   if over then return ("%s: %s waits again after it was %s"):format(key, after.id, over) end
   if before then return end
@@ -97,11 +111,21 @@ function M.committed(state, changes, world)
 end
 
 --- An older copy makes what has ended since open again; that is what docs/reliability.md says of it.
-function M.restored(_, saved) return saved end
+function M.restored(state, saved)
+  saved.moves = state.moves
+  return saved
+end
 
---- Somebody has removed the row of a position.
-function M.removed(state, name, _, entity)
+--- The clock was set.
+function M.clockMoved(state) state.moves = state.moves + 1 end
+
+--- Somebody has removed the row of a position, or an outbox.
+function M.removed(state, name, id, entity)
   if name == "signal" or name == "schedule" then state.ended[entity.id] = "removed" end
+  if name ~= "partial" then return end
+  for made in pairs(state.made) do
+    if made:match "^[^/]*/([^/]*)/" == id:match "^(.*)/levels$" then state.forgotten[made] = true end
+  end
 end
 
 return M
