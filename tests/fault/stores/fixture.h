@@ -106,7 +106,7 @@ static inline void fixture_put_all(struct fixture *f, enum filling filling) {
   if (filling == FORMAT_2) fixture_set(f, "note", "a note");
   if (filling != CROWDED) return;
   hf_item items[MANY];
-  char ids[MANY][16];
+  char ids[MANY][24];
   for (int i = 0; i < fixture_many(f); i++) {
     snprintf(ids[i], sizeof ids[i], "many-%d", i);
     items[i] = (hf_item){.id = hf_text(ids[i]), .json = hf_text("\"one of many\"")};
