@@ -440,3 +440,44 @@ bool crash_log_next(struct crash_log *log, struct iorecord *r, const char **data
   log->at += sizeof *r + r->size;
   return true;
 }
+
+void crash_take_draws(char **words, struct crash_plan *plan, struct crash_course *course) {
+  plan->seed = strtoul(words[0], NULL, 10);
+  course->parts = strtoul(words[1], NULL, 10);
+  plan->exhaustive = strtoul(words[2], NULL, 10);
+  plan->samples = strtoul(words[3], NULL, 10);
+}
+
+static void judge_records(struct crash_explorer *x, const struct crash_plan *plan, const struct crash_course *course,
+                          struct crash_tree *tree) {
+  struct crash_log log = crash_log_open(course->log);
+  struct iorecord r;
+  const char *data;
+  for (unsigned long moment = 0; crash_log_next(&log, &r, &data); moment++) {
+    struct crash_node *through = crash_tree_apply(tree, &r, data);
+    if (r.op == IORECORD_MARK) course->take_mark(plan->arg, tree, data, r.size);
+    if (moment % course->parts == plan->seed % course->parts) {
+      char words[64], label[128];
+      uint64_t expectation = course->expect(plan->arg, words, sizeof words);
+      snprintf(label, sizeof label, "record %lu, %s", moment, words);
+      crash_explore(x, tree, expectation, label);
+    }
+    if (through) crash_tree_settle(tree, through, &r);
+  }
+  crash_log_close(&log);
+}
+
+int crash_judge_log(const struct crash_plan *plan, const struct crash_course *course) {
+  struct crash_explorer *x = crash_explorer_new(plan);
+  struct crash_tree *tree = crash_tree_load(course->root, course->root);
+  tree->ignores_files = strcmp(course->ignored, "ignore=files") == 0;
+  tree->ignores_folders = strcmp(course->ignored, "ignore=folders") == 0;
+  judge_records(x, plan, course, tree);
+  const struct crash_counts *c = crash_explorer_counts(x);
+  printf("moments %ld (%ld whole), states %ld, bad %ld\n", c->moments, c->exhaustive, c->states,
+         c->verdicts[CRASH_BAD]);
+  int bad = c->verdicts[CRASH_BAD] != 0;
+  crash_tree_free(tree);
+  crash_explorer_free(x);
+  return bad;
+}

@@ -71,4 +71,22 @@ void crash_log_close(struct crash_log *log);
 /* The next record, and its data.  False: there is none. */
 bool crash_log_next(struct crash_log *log, struct iorecord *r, const char **data);
 
+/* A judge of all that a log has: after each record the states that there may be, at every `parts`th moment, the first
+ * of which the seed chooses. */
+struct crash_course {
+  const char *log, *root; /* what was recorded, and the folder as it was before */
+  unsigned long parts;
+  const char *ignored; /* "ignore=files" or "ignore=folders": those are never flushed; another: nothing is */
+  /* A mark was written to the log. */
+  void (*take_mark)(void *arg, struct crash_tree *tree, const char *data, size_t size);
+  /* What is expected now, as a number, and in words. */
+  uint64_t (*expect)(void *arg, char *words, size_t room);
+};
+
+/* Takes SEED PARTS EXHAUSTIVE SAMPLES from a command line. */
+void crash_take_draws(char **words, struct crash_plan *plan, struct crash_course *course);
+
+/* Judges it, and says in a line how much that was.  1: there were bad states; 0. */
+int crash_judge_log(const struct crash_plan *plan, const struct crash_course *course);
+
 #endif

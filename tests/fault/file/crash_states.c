@@ -287,7 +287,8 @@ static void settle_temporary(struct crash_tree *tree, const char *store) {
   if (n) crash_tree_apply(tree, &(struct iorecord){.op = IORECORD_SYNC, .file = n->file}, "");
 }
 
-static void take_mark(struct judging *j, struct crash_tree *tree, const char *data, size_t size) {
+static void take_mark(void *arg, struct crash_tree *tree, const char *data, size_t size) {
+  struct judging *j = arg;
   char text[64];
   int n;
   snprintf(text, sizeof text, "%.*s", (int)size, data);
@@ -297,39 +298,19 @@ static void take_mark(struct judging *j, struct crash_tree *tree, const char *da
   settle_temporary(tree, j->store);
 }
 
+static uint64_t expect(void *arg, char *words, size_t room) {
+  const struct judging *j = arg;
+  snprintf(words, room, "acknowledged %d of %d", j->acknowledged, j->begun);
+  return (uint64_t)(j->acknowledged * 100 + j->begun);
+}
+
 static int judge(char **argv, const char *ignored) {
   struct judging j = {.store = argv[2], .synced = strcmp(argv[4], "sync") == 0};
-  unsigned long parts = strtoul(argv[6], NULL, 10);
-  struct crash_plan plan = {.scratch = argv[3],
-                            .seed = strtoul(argv[5], NULL, 10),
-                            .exhaustive = strtoul(argv[7], NULL, 10),
-                            .samples = strtoul(argv[8], NULL, 10),
-                            .reported = REPORTED,
-                            .judge = judge_state,
-                            .arg = &j};
-  struct crash_explorer *x = crash_explorer_new(&plan);
-  struct crash_tree *tree = crash_tree_load(argv[1], argv[1]);
-  tree->ignores_files = strcmp(ignored, "ignore=files") == 0;
-  tree->ignores_folders = strcmp(ignored, "ignore=folders") == 0;
-  struct crash_log log = crash_log_open(argv[0]);
-  struct iorecord r;
-  const char *data;
-  char label[64];
-  for (unsigned long moment = 0; crash_log_next(&log, &r, &data); moment++) {
-    crash_tree_apply(tree, &r, data);
-    if (r.op == IORECORD_MARK) take_mark(&j, tree, data, r.size);
-    if (moment % parts != plan.seed % parts) continue;
-    snprintf(label, sizeof label, "record %lu, acknowledged %d of %d", moment, j.acknowledged, j.begun);
-    crash_explore(x, tree, (uint64_t)(j.acknowledged * 100 + j.begun), label);
-  }
-  const struct crash_counts *c = crash_explorer_counts(x);
-  printf("moments %ld (%ld whole), states %ld, bad %ld\n", c->moments, c->exhaustive, c->states,
-         c->verdicts[CRASH_BAD]);
-  int bad = c->verdicts[CRASH_BAD] != 0;
-  crash_log_close(&log);
-  crash_tree_free(tree);
-  crash_explorer_free(x);
-  return bad;
+  struct crash_plan plan = {.scratch = argv[3], .reported = REPORTED, .judge = judge_state, .arg = &j};
+  struct crash_course course = {
+      .log = argv[0], .root = argv[1], .ignored = ignored, .take_mark = take_mark, .expect = expect};
+  crash_take_draws(argv + 5, &plan, &course);
+  return crash_judge_log(&plan, &course);
 }
 
 int main(int argc, char **argv) {

@@ -48,18 +48,6 @@ static enum crash_verdict judge_state(void *arg, const char *root, char *why) {
   return good ? CRASH_GOOD : CRASH_BAD;
 }
 
-static void take_mark(struct judging *j, const char *data, size_t size) {
-  static const char heard[] = "heard ", minute[] = "minute ";
-  j->expectation++;
-  if (size > sizeof heard && memcmp(data, heard, sizeof heard - 1) == 0) {
-    size_t n = sizeof heard - 1;
-    if (!(j->heard.size == 0 || hf_buffer_add(&j->heard, ",", 1)) || !hf_buffer_add(&j->heard, data + n, size - n))
-      crash_die("memory");
-  } else if (size > sizeof minute - 1 && memcmp(data, minute, sizeof minute - 1) == 0) {
-    j->minute = (int)strtol(data + sizeof minute - 1, NULL, 10);
-  }
-}
-
 /* All that is below a node is safe. */
 static void settle(struct crash_tree *tree, struct crash_node *n) {
   for (size_t i = 0; i < n->entry_count; i++)
@@ -89,6 +77,26 @@ static void settle_unflushed(struct crash_tree *tree, const char *store) {
   }
 }
 
+static void take_mark(void *arg, struct crash_tree *tree, const char *data, size_t size) {
+  struct judging *j = arg;
+  static const char heard[] = "heard ", minute[] = "minute ";
+  j->expectation++;
+  if (size > sizeof heard && memcmp(data, heard, sizeof heard - 1) == 0) {
+    size_t n = sizeof heard - 1;
+    if (!(j->heard.size == 0 || hf_buffer_add(&j->heard, ",", 1)) || !hf_buffer_add(&j->heard, data + n, size - n))
+      crash_die("memory");
+  } else if (size > sizeof minute - 1 && memcmp(data, minute, sizeof minute - 1) == 0) {
+    j->minute = (int)strtol(data + sizeof minute - 1, NULL, 10);
+  }
+  settle_unflushed(tree, j->store);
+}
+
+static uint64_t expect(void *arg, char *words, size_t room) {
+  const struct judging *j = arg;
+  snprintf(words, room, "minute %d", j->minute);
+  return j->expectation;
+}
+
 static int judge(char **argv, const char *ignored) {
   hf_error err;
   struct judging j = {.scheme = argv[3], .store = strchr(argv[3], ':') + 1, .minute = -1};
@@ -98,38 +106,12 @@ static int judge(char **argv, const char *ignored) {
     fprintf(stderr, "FAIL: %s: %s\n", argv[0], err.message);
     return 2;
   }
-  unsigned long parts = strtoul(argv[6], NULL, 10);
-  struct crash_plan plan = {.scratch = argv[4],
-                            .mapped = "lock.mdb",
-                            .seed = strtoul(argv[5], NULL, 10),
-                            .exhaustive = strtoul(argv[7], NULL, 10),
-                            .samples = strtoul(argv[8], NULL, 10),
-                            .reported = REPORTED,
-                            .judge = judge_state,
-                            .arg = &j};
-  struct crash_explorer *x = crash_explorer_new(&plan);
-  struct crash_tree *tree = crash_tree_load(argv[2], argv[2]);
-  tree->ignores_files = strcmp(ignored, "ignore=files") == 0;
-  tree->ignores_folders = strcmp(ignored, "ignore=folders") == 0;
-  struct crash_log log = crash_log_open(argv[1]);
-  struct iorecord r;
-  const char *data;
-  char label[64];
-  for (unsigned long moment = 0; crash_log_next(&log, &r, &data); moment++) {
-    struct crash_node *through = crash_tree_apply(tree, &r, data);
-    if (r.op == IORECORD_MARK) take_mark(&j, data, r.size);
-    if (r.op == IORECORD_MARK) settle_unflushed(tree, j.store);
-    snprintf(label, sizeof label, "record %lu", moment);
-    if (moment % parts == plan.seed % parts) crash_explore(x, tree, j.expectation, label);
-    if (through) crash_tree_settle(tree, through, &r);
-  }
-  const struct crash_counts *c = crash_explorer_counts(x);
-  printf("moments %ld (%ld whole), states %ld, bad %ld\n", c->moments, c->exhaustive, c->states,
-         c->verdicts[CRASH_BAD]);
-  int bad = c->verdicts[CRASH_BAD] != 0;
-  crash_log_close(&log);
-  crash_tree_free(tree);
-  crash_explorer_free(x);
+  struct crash_plan plan = {
+      .scratch = argv[4], .mapped = "lock.mdb", .reported = REPORTED, .judge = judge_state, .arg = &j};
+  struct crash_course course = {
+      .log = argv[1], .root = argv[2], .ignored = ignored, .take_mark = take_mark, .expect = expect};
+  crash_take_draws(argv + 5, &plan, &course);
+  int bad = crash_judge_log(&plan, &course);
   hf_buffer_free(&j.heard);
   hf_runtime_close(j.runtime);
   return bad;
