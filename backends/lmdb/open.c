@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "begin.h"
 #include "failed_flush.h"
 #include "filesystem.h"
 #include "header_check.h"
@@ -139,14 +140,9 @@ static hf_status open_own(hf__lmdb_env *env, MDB_txn *txn, hf_error *err) {
   return rc ? hf__lmdb_fail(env, rc, "read the format", err) : HF_OK;
 }
 
-/* Begins to read, though another process may be growing the file just now; *txn is NULL where it fails. */
+/* Begins to read; *txn is NULL where it fails. */
 static int begin_reading(hf__lmdb_env *env, MDB_txn **txn) {
-  *txn = NULL;
-  int rc = hf__lmdb_begin_read_txn(env, txn);
-  for (int tries = 0; rc == MDB_MAP_RESIZED && tries < REPAIRS_MAX; tries++) {
-    rc = mdb_env_set_mapsize(env->mdb, 0);
-    if (rc == 0) rc = hf__lmdb_begin_read_txn(env, txn);
-  }
+  int rc = hf__lmdb_begin_following(env->mdb, txn);
   if (rc) *txn = NULL;
   return rc;
 }

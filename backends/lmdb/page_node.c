@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#include "bytes.h"
+
 struct hf__lmdb_page_head hf__lmdb_head_of(struct hf__lmdb_page page) {
   struct hf__lmdb_page_head head;
   memset(&head, 0, sizeof head);
@@ -109,12 +111,6 @@ const char *hf__lmdb_nodes_problem(struct hf__lmdb_page page) {
   return fill_their_room(lengths, head.upper, page.size, count) ? NULL : "has nodes that do not fill their room";
 }
 
-static int compare_bytes(hf_slice a, hf_slice b) {
-  size_t n = a.size < b.size ? a.size : b.size;
-  int c = n ? memcmp(a.data, b.data, n) : 0;
-  return c ? c : (a.size > b.size) - (a.size < b.size);
-}
-
 static int compare_backwards(hf_slice a, hf_slice b) {
   size_t n = a.size < b.size ? a.size : b.size;
   for (size_t i = 1; i <= n; i++) {
@@ -142,5 +138,5 @@ int hf__lmdb_compare(uint16_t tree_flags, bool values, hf_slice a, hf_slice b) {
     return (x > y) - (x < y);
   }
   if (tree_flags & (values ? HF__LMDB_REVERSE_DUP : HF__LMDB_REVERSE_KEY)) return compare_backwards(a, b);
-  return compare_bytes(a, b);
+  return hf__lmdb_compare_bytes(a, b);
 }

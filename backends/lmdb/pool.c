@@ -6,6 +6,7 @@
 
 #include <sched.h>
 
+#include "begin.h"
 #include "locks.h"
 
 void hf__lmdb_exclusive_begin(hf__lmdb_env *env, MDB_txn *taken[READER_POOL]) {
@@ -26,12 +27,7 @@ void hf__lmdb_exclusive_end(hf__lmdb_env *env, MDB_txn *taken[READER_POOL]) {
 
 int hf__lmdb_begin_read_txn(hf__lmdb_env *env, MDB_txn **txn) {
   if (!env->mdb) return MDB_PANIC;
-  int rc = mdb_txn_begin(env->mdb, NULL, MDB_RDONLY, txn);
-  if (rc == MDB_READERS_FULL) {
-    mdb_reader_check(env->mdb, NULL); /* some may be of dead processes */
-    rc = mdb_txn_begin(env->mdb, NULL, MDB_RDONLY, txn);
-  }
-  return rc;
+  return hf__lmdb_begin_reading(env->mdb, txn);
 }
 
 int hf__lmdb_make_reader(hf__lmdb_env *env, MDB_txn **txn) {

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bytes.h"
+
 enum { PREFIX = 9, KEY_MAX = 511, PROBLEM_MAX = 256 };
 
 uint64_t hf__lmdb_name_hash(hf_slice name) {
@@ -211,14 +213,10 @@ static hf_slice order_id(hf_slice order) {
   return id;
 }
 
-static int compare(hf_slice a, hf_slice b) {
-  int c = memcmp(a.data, b.data, a.size < b.size ? a.size : b.size);
-  return c ? c : (a.size > b.size) - (a.size < b.size);
-}
-
 /* Whether the order key is within the scan's bounds; *beyond: it lies after them, in the direction of the scan. */
 static bool is_inside(const hf_scan *s, hf_slice order, bool *beyond) {
-  int lower = s->lower.data ? compare(s->lower, order) : -1, upper = s->upper.data ? compare(s->upper, order) : 1;
+  int lower = s->lower.data ? hf__lmdb_compare_bytes(s->lower, order) : -1;
+  int upper = s->upper.data ? hf__lmdb_compare_bytes(s->upper, order) : 1;
   bool above = lower < 0 || (lower == 0 && !s->lower_open), below = upper > 0 || (upper == 0 && !s->upper_open);
   *beyond = s->reverse ? !above : !below;
   return above && below;

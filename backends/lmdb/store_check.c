@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "begin.h"
 #include "files.h"
 #include "header_check.h"
 #include "page_check.h"
@@ -113,17 +114,6 @@ static hf_status walk_alone(struct asker *a, const char *path, hf_error *err) {
   return status;
 }
 
-/* Begins to read, though another process may be growing the file just now.  LMDB's result. */
-static int begin_reading(MDB_env *env, MDB_txn **txn) {
-  int rc = mdb_txn_begin(env, NULL, MDB_RDONLY, txn);
-  if (rc == MDB_READERS_FULL && mdb_reader_check(env, NULL) == 0) rc = mdb_txn_begin(env, NULL, MDB_RDONLY, txn);
-  for (int tries = 0; rc == MDB_MAP_RESIZED && tries < REPAIRS_MAX; tries++) {
-    rc = mdb_env_set_mapsize(env, 0);
-    if (rc == 0) rc = mdb_txn_begin(env, NULL, MDB_RDONLY, txn);
-  }
-  return rc;
-}
-
 /* An environment for reading alone; NULL: LMDB cannot open the store. */
 static MDB_env *open_reader(const char *dir, MDB_txn **txn) {
   MDB_env *env;
@@ -133,7 +123,7 @@ static MDB_env *open_reader(const char *dir, MDB_txn **txn) {
     if (mdb_env_create(&env)) return NULL;
     mdb_env_set_maxreaders(env, READERS_MAX);
     int rc = mdb_env_open(env, dir, MDB_RDONLY | MDB_NOTLS, 0666);
-    if (rc == 0 && begin_reading(env, txn) == 0) return env;
+    if (rc == 0 && hf__lmdb_begin_following(env, txn) == 0) return env;
     mdb_env_close(env);
     if (rc != MDB_INVALID) return NULL; /* else who made the lock file was killed: somebody does it again, see open.c */
   }

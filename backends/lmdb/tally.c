@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bytes.h"
 #include "meta.h"
 #include "quarantine.h"
 #include "record.h"
@@ -33,17 +34,12 @@ static bool grow(void **array, size_t count, size_t *capacity, size_t size) {
   return true;
 }
 
-static int compare_names(hf_slice a, hf_slice b) {
-  int c = memcmp(a.data, b.data, a.size < b.size ? a.size : b.size);
-  return c ? c : (a.size > b.size) - (a.size < b.size);
-}
-
 /* Where the name is, or where it belongs. */
 static size_t place_of(const struct hf__lmdb_tally *t, hf_slice name) {
   size_t low = 0, high = t->count;
   while (low < high) {
     size_t middle = low + (high - low) / 2;
-    if (compare_names(t->collections[middle].name, name) < 0)
+    if (hf__lmdb_compare_bytes(t->collections[middle].name, name) < 0)
       low = middle + 1;
     else
       high = middle;
@@ -53,11 +49,11 @@ static size_t place_of(const struct hf__lmdb_tally *t, hf_slice name) {
 
 /* The collection of this name, from now on; NULL: out of memory. */
 static struct hf__lmdb_counted *find(struct hf__lmdb_tally *t, hf_slice name) {
-  if (t->at < t->count && compare_names(t->collections[t->at].name, name) == 0) return &t->collections[t->at];
+  if (t->at < t->count && hf__lmdb_compare_bytes(t->collections[t->at].name, name) == 0) return &t->collections[t->at];
   size_t at = place_of(t, name);
   struct hf__lmdb_counted *c = &t->collections[at];
   t->at = at;
-  if (at < t->count && compare_names(c->name, name) == 0) return c;
+  if (at < t->count && hf__lmdb_compare_bytes(c->name, name) == 0) return c;
   char *copy = malloc(name.size + 1);
   if (!copy || !grow((void **)&t->collections, t->count, &t->capacity, sizeof *c)) {
     free(copy);

@@ -160,10 +160,10 @@ for ((round = 0; round < rounds; round++)); do
     [ -z "$(damaged | grep bytes | comm -23 - "$at/unreadable" | head -n 2)" ] || wrong "their bytes have changed"
     cmp -s "$work/source" <(sorted) || wrong "verify has touched what is sound: $(diff "$work/source" <(sorted) | cut -c1-200 | head -n 5)"
   }
-  damage_anew() { # where the last one came to its end
+  damage_again() { # where the last one came to its end
     if [ "${status:-0}" != 137 ]; then cp "$at/damaged.mdb" "$at/imported/data.mdb"; fi
   }
-  some_kills verify-kill 60 damage_anew are_corrupt verify "$at/imported"
+  some_kills verify-kill 60 damage_again are_corrupt verify "$at/imported"
   code=0
   "$HOLDFAST_BIN" verify "$at/imported" >"$work/out" 2>&1 || code=$?
   [ "$code" = 1 ] || wrong "verify in the end: $code: $(tail -n 3 "$work/out")"
