@@ -14,31 +14,19 @@
 # Promise lmdb-power-cut-nosync: lmdb, durability nosync | power cut of a real ext4 at any moment | nothing; lost
 #   counts the stores that could not be read any more, or were not whole
 # Needs HOLDFAST_TEST_POWER=1: it mounts loop devices, as root
-if [ "${HOLDFAST_TEST_POWER:-}" != 1 ]; then
-  echo "skipped: set HOLDFAST_TEST_POWER=1 to cut the power of a loop device (needs root)"
-  exit 77
-fi
-# A mount namespace of its own: nothing stays mounted when the test ends, however that happens.
-if [ -z "${HOLDFAST_POWER_INSIDE:-}" ]; then
-  HOLDFAST_POWER_INSIDE=1 exec unshare --mount bash "$0"
-fi
-# shellcheck source=tests/fault/lib.sh
-. "$HOLDFAST_SOURCE/tests/fault/lib.sh"
+# shellcheck source=tests/fault/disk.sh
+. "$HOLDFAST_SOURCE/tests/fault/disk.sh"
 
 rounds=${HOLDFAST_FAULT_ROUNDS:-20}
-mkdir "$work/disk"
-truncate -s 64M "$work/image"
-{ mkfs.ext4 -q -F "$work/image" && mount -o loop "$work/image" "$work/disk" && umount "$work/disk"; } 2>"$work/errors" ||
-  skip "no loop mounts: $(head -n 1 "$work/errors")"
+make_disk 64M
 
 # One cut, with durability $1.  Sets $acknowledged, and $found: the step whose state is there.  That is "" if the store
 # cannot be read or is not whole; with sync also if the state is from before the last acknowledged step.
 # With $2 the kernel writes back shortly before, as it does by itself every few seconds.
 cut_power() {
   local least=0
-  mkfs.ext4 -q -F "$work/image"
-  mount -o loop "$work/image" "$work/disk"
-  "$programs/ledger" write "lmdb:$work/disk/store?durability=$1" 1 >"$work/acknowledged" 2>"$work/errors" &
+  new_disk
+  "$programs/ledger" write "lmdb:$disk/store?durability=$1" 1 >"$work/acknowledged" 2>"$work/errors" &
   local pid=$!
   # In most rounds after the first commit, however long that takes on a busy machine.
   for _ in $(seq $((round % 4 * 200))); do
@@ -46,8 +34,8 @@ cut_power() {
     sleep 0.01
   done
   sleep "$(random_delay 20 400)"
-  [ -z "${2:-}" ] || { sync -f "$work/disk" && sleep "$(random_delay 0 30)"; }
-  "$programs/power_cut" "$work/disk"
+  [ -z "${2:-}" ] || { sync -f "$disk" && sleep "$(random_delay 0 30)"; }
+  cut_disk
   for _ in $(seq 100); do
     kill -0 "$pid" 2>/dev/null || break
     sleep 0.02
@@ -56,10 +44,10 @@ cut_power() {
   acknowledged=$(last_line "$work/acknowledged")
   acknowledged=${acknowledged:-0}
   [ "$1" != sync ] || least=$acknowledged
-  umount "$work/disk"
-  mount -o loop "$work/image" "$work/disk"
-  found=$("$programs/ledger" check "lmdb:$work/disk/store" "$least" $((acknowledged + 1)) 2>"$work/errors") || found=""
-  umount "$work/disk"
+  unmount_disk
+  mount_disk
+  found=$("$programs/ledger" check "lmdb:$disk/store" "$least" $((acknowledged + 1)) 2>"$work/errors") || found=""
+  unmount_disk
 }
 
 commits=0

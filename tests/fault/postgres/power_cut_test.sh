@@ -10,44 +10,30 @@
 # Promise postgres-power-cut: postgres, as it comes | power cut of the server's machine, a real ext4 | what was
 #   acknowledged is there once it runs again, transactions and batches are whole or absent
 # Needs HOLDFAST_TEST_POWER=1: it mounts loop devices, as root
-if [ "${HOLDFAST_TEST_POWER:-}" != 1 ]; then
-  echo "skipped: set HOLDFAST_TEST_POWER=1 to cut the power of a loop device (needs root)"
-  exit 77
-fi
-# A mount namespace of its own: nothing stays mounted when the test ends, however that happens.
-if [ -z "${HOLDFAST_POWER_INSIDE:-}" ]; then
-  HOLDFAST_POWER_INSIDE=1 exec unshare --mount bash "$0"
-fi
-# shellcheck source=tests/fault/lib.sh
-. "$HOLDFAST_SOURCE/tests/fault/lib.sh"
+# shellcheck source=tests/fault/disk.sh
+. "$HOLDFAST_SOURCE/tests/fault/disk.sh"
 # shellcheck source=tests/fault/ledger.sh
 . "$HOLDFAST_SOURCE/tests/fault/ledger.sh"
-data=$work/disk
+data=$disk
 # shellcheck source=tests/fault/postgres/durable_server.sh
 . "$HOLDFAST_SOURCE/tests/fault/postgres/durable_server.sh"
 
 rounds=${HOLDFAST_FAULT_ROUNDS:-6}
-mkdir "$data"
-truncate -s 400M "$work/image"
-{ mkfs.ext4 -q -F "$work/image" && mount -o loop "$work/image" "$data"; } 2>"$work/errors" ||
-  skip "no loop mounts: $(head -n 1 "$work/errors")"
+make_disk 400M
 
 # One cut, in the midst of writes, and the server again.  Sets $acknowledged.
 cut_power() {
   begin_writing
-  "$HOLDFAST_BUILD/tests/fault/lmdb/power_cut" "$data"
+  cut_disk
   kill_server
   wait "$writer" || true
   read_acknowledged
-  # Its processes have files open until they have noticed that they are alone.
-  for _ in $(seq 200); do
-    ! umount "$data" 2>/dev/null || break
-    sleep 0.05
-  done
-  mount -o loop "$work/image" "$data"
+  unmount_disk
+  mount_disk
   start_server
 }
 
+new_disk
 make_server
 for ((round = 0; round < rounds; round++)); do
   cut_power

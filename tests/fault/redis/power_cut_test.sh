@@ -12,42 +12,30 @@
 # Promise redis-power-cut-everysec: redis with appendfsync everysec | power cut of the server's machine, a real ext4 |
 #   what is there is whole; lost counts the cuts that took what was acknowledged
 # Needs HOLDFAST_TEST_POWER=1: it mounts loop devices, as root
-if [ "${HOLDFAST_TEST_POWER:-}" != 1 ]; then
-  echo "skipped: set HOLDFAST_TEST_POWER=1 to cut the power of a loop device (needs root)"
-  exit 77
-fi
-# A mount namespace of its own: nothing stays mounted when the test ends, however that happens.
-if [ -z "${HOLDFAST_POWER_INSIDE:-}" ]; then
-  HOLDFAST_POWER_INSIDE=1 exec unshare --mount bash "$0"
-fi
-# shellcheck source=tests/fault/lib.sh
-. "$HOLDFAST_SOURCE/tests/fault/lib.sh"
+# shellcheck source=tests/fault/disk.sh
+. "$HOLDFAST_SOURCE/tests/fault/disk.sh"
 # shellcheck source=tests/fault/ledger.sh
 . "$HOLDFAST_SOURCE/tests/fault/ledger.sh"
-data=$work/disk
+data=$disk
 # shellcheck source=tests/fault/redis/durable_server.sh
 . "$HOLDFAST_SOURCE/tests/fault/redis/durable_server.sh"
 
 rounds=${HOLDFAST_FAULT_ROUNDS:-8}
-mkdir "$data"
-truncate -s 64M "$work/image"
-{ mkfs.ext4 -q -F "$work/image" && mount -o loop "$work/image" "$data" && umount "$data"; } 2>"$work/errors" ||
-  skip "no loop mounts: $(head -n 1 "$work/errors")"
+make_disk 64M
 
 # Cuts the power $rounds times; what follows are the server's words.  Sets $lost.
 cut_power() {
   lost=0 commits=0 step=0
-  mkfs.ext4 -q -F "$work/image"
-  mount -o loop "$work/image" "$data"
+  new_disk
   start_server "$@"
   for ((round = 0; round < rounds; round++)); do
     begin_writing
-    "$HOLDFAST_BUILD/tests/fault/lmdb/power_cut" "$data"
+    cut_disk
     kill_now "$server"
     wait "$writer" || true
     read_acknowledged
-    umount "$data"
-    mount -o loop "$work/image" "$data"
+    unmount_disk
+    mount_disk
     start_server "$@"
     if ! step=$(judge "$acknowledged" $((acknowledged + 1))); then
       lost=$((lost + 1))
@@ -55,7 +43,7 @@ cut_power() {
     fi
   done
   kill_now "$server"
-  umount "$data"
+  unmount_disk
   expect_commits "$rounds"
 }
 
