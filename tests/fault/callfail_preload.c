@@ -11,7 +11,6 @@
  * Memory of before this library is ready comes from `early`, which is never given back.
  */
 #include <dirent.h>
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
@@ -35,11 +34,7 @@
 #include <unistd.h>
 
 #include "callfail.h"
-
-#define SHOWN __attribute__((visibility("default")))
-#define REAL(name)                                                                                                     \
-  static __typeof__(&name) real_##name;                                                                                \
-  if (!real_##name) real_##name = (__typeof__(&name))dlsym(RTLD_NEXT, #name)
+#include "preload.h"
 
 static struct {
   char kinds[32];

@@ -16,7 +16,6 @@
  * Memory maps are not seen: of the files concerned only lock.mdb is written that way.
  */
 #include <dirent.h>
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -32,11 +31,7 @@
 #include <unistd.h>
 
 #include "iorecord.h"
-
-#define SHOWN __attribute__((visibility("default")))
-#define REAL(name)                                                                                                     \
-  static __typeof__(&name) real_##name;                                                                                \
-  if (!real_##name) real_##name = (__typeof__(&name))dlsym(RTLD_NEXT, #name)
+#include "preload.h"
 
 enum { FILES_MAX = 1024, PATHS_MAX = 8192 };
 

@@ -5,14 +5,13 @@
  * again and again while the program runs: by seconds, days and years, to 1969, 1970, 2038 and 2106, and back.
  * The times of files stay those of the system, and so does the clock that nobody sets.
  */
-#include <dlfcn.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/time.h>
 #include <time.h>
 
-#define SHOWN __attribute__((visibility("default")))
+#include "fault/preload.h"
 
 enum { DAY = 86400, YEAR = 365 * DAY, EVERY = 5 };
 
@@ -45,9 +44,8 @@ static long wrong(long now) {
 }
 
 SHOWN int clock_gettime(clockid_t clock, struct timespec *out) {
-  static int (*real)(clockid_t, struct timespec *);
-  if (!real) real = (int (*)(clockid_t, struct timespec *))dlsym(RTLD_NEXT, "clock_gettime");
-  int rc = real(clock, out);
+  REAL(clock_gettime);
+  int rc = real_clock_gettime(clock, out);
   if (rc == 0 && clock == CLOCK_REALTIME) out->tv_sec = wrong(out->tv_sec);
   return rc;
 }
