@@ -25,6 +25,7 @@ M.documents = {
   [[{"metadata":{"symbol":"BTCUSDT"},"metadata":null,"a":{"x":1},"a":{"y":2}}]],
   [[{"symbol":"BTC.USDT","a":"a.c","b":"^abc$","c":"%","side":"long\u0000","priceOpen":5}]],
   [[{"symbol":"xBTCUSDTx","side":"longs","priceOpen":0.1,"pnl":0.2,"a":0.30000000000000004,"b":9007199254740993}]],
+  [[{"symbol":"BTC","side":7}]], [[{"symbol":8,"side":"BTC"}]],
   -- Fields that have the names of methods.
   [[{"len":3,"find":"x","match":{"x":1},"sub":[1],"symbol":{"find":1,"match":2,"sub":3,"len":4},"a":1}]],
   -- Documents that are no objects.
@@ -32,7 +33,8 @@ M.documents = {
   '[null,"x"]', "1e999",
   -- Numbers to the last bit.
   '{"a":0.1,"b":0.2,"c":0.30000000000000004}', '{"a":1e308,"b":1e308,"c":2}', '{"a":5,"b":-3,"c":0}',
-  '{"a":-5,"b":3,"c":-0.0}', '{"a":5.5,"b":1e-320,"c":4.9e-324}', '{"a":3,"b":3,"c":3,"list":[1,2,3],"d":{"e":{"f":1}}}',
+  '{"a":-5,"b":3,"c":-0.0}', '{"a":5.5,"b":1e-320,"c":4.9e-324}',
+  '{"a":3,"b":3,"c":3,"list":[1,2,3],"d":{"e":{"f":1}}}',
   '{"a":"x","b":"x","c":"y","list":["x"],"d":{"e":null}}', '{"a":"abc","b":"abd","c":"ab","d":"\xc3\xa4"}',
   '{"list":{"1":"x","2":"y"},"a":{"1":5},"b":[5]}', '{"a":[],"b":[],"c":{},"d":null,"list":[[1],[2]]}',
 }
@@ -379,6 +381,13 @@ add [[
   function(v) local x = v.symbol:sub(1, 1) return v.a end
   function(v) local x, y = v.a, v.b x, y = y, x return x < y end
   function(v) local x = v.a or v.b local y = x and v.c return y == 3 or x == 1 end
+  function(v) local a, b = v.a, v.b local c = a or b return c == 1 end
+  function(v) local a, b = v.a, v.b local c = a and b return c == 2 end
+  function(v) local x = v or 1 return x == "BTCUSDT" end
+  function(v) if v.a then if v.b then return v.c end return v.symbol end return v.c end
+  function(v) if v.a then if not v.b then return v.c end return v.symbol end return v.c end
+  function(v) if v.a then return v.c end if v.b then return v.symbol end return v.c end
+  function(v) if v.a then return v.c end if v.b then return v.c end return v.symbol end
   function(v) local x = v.symbol x = x:sub(2) x = x:sub(2) return x == "CUSDT" end
   function(v) local t = {} return v.a end
   function(v) local t = { v.a } return v.b end
@@ -396,6 +405,14 @@ add [[
   function(v) local a, b = v.symbol:find("T", 1, true) return b == 2 end
   function(v) local a, b = type(v.a), 2 return a == "nil" and b == 2 end
   function(v) local a, b = type(v.a) return b == nil and a == "nil" end
+  function(v) local f = v.symbol.find return v.a end
+  function(v) local f = (v.a + 1).find return v.b end
+  function(v) local f = v.symbol:sub(1, 2).find return v.b end
+  function(v) local f = v.symbol:sub(1, 2).find return v.symbol:sub(1, 2):find("B", 1, true) end
+  function(v) local x = cfg.limits.deep return v.a end
+  function(v) local x = cfg.missing.deep return v.a end
+  function(v) local x = nil return x.y or v.a end
+  function(v) local x = 5 return v.a and x.y end
   function(v) return v.a, v.b end
   function(v) return (v.a) end
   function(v) return end

@@ -6,7 +6,7 @@
 local library = require "holdfast.condition.library"
 local outside = require "holdfast.condition.outside"
 
-local concat, tostring, type, unpack = table.concat, tostring, type, unpack
+local concat, format, tostring, type, unpack = table.concat, string.format, tostring, type, unpack
 
 local M = {}
 
@@ -19,11 +19,12 @@ function M.isMethod(key) return library.method(key) ~= nil end
 local function name(callee)
   if callee == nil then return "what is not followed" end
   if callee.outside then return outside.text(callee.outside) .. "()" end
-  if callee.method then return "the method " .. callee.method .. "()" end
-  if callee[1] ~= "path" then return "a result" end
-  local parts = { callee[2] }
-  for i = 3, #callee do parts[#parts + 1] = tostring(callee[i]) end
-  return concat(parts, ".") .. "()"
+  local path = callee.path or callee
+  if path[1] ~= "path" then return callee.method and format("the method %s()", callee.method) or "a result" end
+  local parts = { path[2] }
+  for i = 3, #path do parts[#parts + 1] = tostring(path[i]) end
+  local method = #parts > 1 and table.remove(parts) or nil
+  return concat(parts, ".") .. (method and ":" .. method or "") .. "()"
 end
 
 -- Notes that evaluating the call evaluates the indexing that found the method.

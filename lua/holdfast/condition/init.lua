@@ -12,7 +12,8 @@ local core = require "holdfast.core"
 local outside = require "holdfast.condition.outside"
 local reader = require "holdfast.condition.reader"
 
-local ipairs, setmetatable, type = ipairs, setmetatable, type
+local ipairs, pcall, rawequal, setmetatable, tostring, type =
+  ipairs, pcall, rawequal, setmetatable, tostring, type
 local new, set, isUseless, plainStrings =
   core.condition.new, core.condition.set, core.condition.isUseless, core.condition.plainStrings
 
@@ -41,7 +42,8 @@ local function holds(reading, f)
 end
 
 local function readAgain(f, count)
-  local read, why = reader.read(f, count)
+  local ok, read, why = pcall(reader.read, f, count)
+  if not ok then return nothing("reading it failed: " .. tostring(read)) end
   if not read then return nothing(why) end
   return {
     expression = read.expression,
@@ -87,9 +89,11 @@ end
 local Asked = {}
 Asked.__index = Asked
 
--- Sets a parameter, if it is not what it was.
+-- Sets a parameter, if it is not what it was.  Nil: it cannot be had any more, and the predicate may raise where the
+-- condition does not look at it.
 local function update(self, number)
   local value = outside.look(self.predicate, self.reading.parameters[number].outside)
+  if rawequal(value, outside.UNREADABLE) then return nil end
   if self.isSet and outside.isSame(value, self.values[number]) then return false end
   self.values[number] = value
   set(self.condition, number, value)
@@ -103,7 +107,9 @@ function Asked:changed()
   local reading, any = self.reading, false
   if not plainStrings() or not holds(reading, self.predicate) then return nil end
   for number, parameter in ipairs(reading.parameters) do
-    if not parameter.fixed and update(self, number) then any = true end
+    local updated = not parameter.fixed and update(self, number)
+    if updated == nil then return nil end
+    any = any or updated
   end
   return any
 end
@@ -123,7 +129,9 @@ function M.of(predicate, count)
   if reading.why or reading.expression[1] == "unknown" then return nil end
   local asked = setmetatable({ predicate = predicate, reading = reading, expression = reading.expression,
     condition = new(reading.expression), values = {} }, Asked)
-  for number = 1, #reading.parameters do update(asked, number) end
+  for number = 1, #reading.parameters do
+    if update(asked, number) == nil then return nil end
+  end
   asked.isSet = true
   return not isUseless(asked.condition) and asked or nil
 end

@@ -92,7 +92,8 @@ local function ofStrings(call)
     local node, why = call(graph, subject, ...)
     if not node or isText(subject) then return node, why end
     local isNumber = graph:operator("==", graph:operator("type", subject), graph:constant("number"))
-    return graph:operator("if", isNumber, graph:unknown "the text of a number", node)
+    local taken = graph:unknown "string functions of a number, which they take for its text"
+    return graph:operator("if", isNumber, taken, node)
   end
 end
 

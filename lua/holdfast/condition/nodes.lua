@@ -13,6 +13,8 @@ local M = {}
 
 -- How many nodes one graph may have: fewer than src/condition takes.
 M.MAX = 2000
+-- How deep operators may be in each other before their chains are balanced: src/condition takes 250.
+M.DEPTH_MAX = 100
 
 ---@class holdfast.Graph
 local Graph = {}
@@ -65,9 +67,11 @@ function Graph:parameter(number) return self:intern("param " .. number, { "param
 --- What is not understood.
 ---@param why string
 ---@param line? integer
+---@param of? table a node that it comes of, where it is to be another one for each of these
 ---@return table node
-function Graph:unknown(why, line)
-  return self:intern(format("unknown %s %s", line or "?", why), { "unknown", why, line = line })
+function Graph:unknown(why, line, of)
+  local key = format("unknown %s %s %s", line or "?", of and self:id(of) or "", why)
+  return self:intern(key, { "unknown", why, line = line })
 end
 
 --- The beginning of a path: "v" or "id".
@@ -109,9 +113,10 @@ function Graph:mayRaise(node)
   return may
 end
 
--- Whether evaluating `node` evaluates `wanted` whatever else happens.  Gives up (false) after `budget` nodes.
+-- Whether evaluating `node` evaluates `wanted` whatever else happens, or something unknown, after which that makes no
+-- difference.  Gives up (false) after `budget` nodes.
 function Graph:surely(node, wanted, budget)
-  if node == wanted then return true end
+  if node == wanted or node[1] == "unknown" then return true end
   budget.left = budget.left - 1
   if budget.left < 0 then return false end
   local name = node[1]
@@ -134,7 +139,7 @@ end
 --- What `node` gives, after `evaluated` has been evaluated, which may raise.
 ---@return table node
 function Graph:check(evaluated, node)
-  if node[1] == "unknown" or not self:mayRaise(evaluated) then return node end
+  if not self:mayRaise(evaluated) then return node end
   if self:surely(node, evaluated, { left = 200 }) then return node end
   return self:operator("if", evaluated, node, node)
 end
@@ -181,20 +186,21 @@ function Graph:merge(condition, yes, no)
   return nil
 end
 
--- A constant result as true or false: the whole is a truth.
-function Graph:asTruth(node)
-  local truth = self:truth(node)
-  if truth == nil then return node end
-  return truth and self.TRUE or self.FALSE
-end
-
 -- A condition without what only its value has: `text or nil` is as true as what decides between the two.
 function Graph:asCondition(node)
+  if node[1] == "not" and node[2][1] == "not" then return self:asCondition(node[2][2]) end
   if node[1] ~= "if" then return node end
   local yes, no = self:truth(node[3]), self:truth(node[4])
   if yes == true and no == false then return node[2] end
   if yes == false and no == true then return self:negate(node[2]) end
   return node
+end
+
+-- A constant result as true or false: the whole is a truth.
+function Graph:asTruth(node)
+  local truth = self:truth(node)
+  if truth == nil then return self:asCondition(node) end
+  return truth and self.TRUE or self.FALSE
 end
 
 --- `yes` where the condition is true, else `no`; all three as truths.
@@ -220,6 +226,59 @@ function Graph:choose(condition, yes, no)
   local merged, mergedYes, mergedNo = self:merge(condition, yes, no)
   if merged then return self:choose(merged, mergedYes, mergedNo) end
   return self:operator("if", condition, yes, no)
+end
+
+-- ---- long chains
+
+-- How deep the operators of a node are in each other, by node.
+local function depthOf(node, depths)
+  if depths[node] then return depths[node] end
+  local depth = 0
+  for i = 2, #node do
+    local operand = type(node[i]) == "table" and depthOf(node[i], depths) or 0
+    if operand > depth then depth = operand end
+  end
+  depths[node] = depth + 1
+  return depth + 1
+end
+
+-- The operands of a chain of one operator, in the order in which they are evaluated.
+local function operandsOf(node, name, list)
+  while node[1] == name do
+    operandsOf(node[2], name, list)
+    node = node[3]
+  end
+  list[#list + 1] = node
+  return list
+end
+
+-- A chain as a tree of little depth: `and` and `or` are associative.
+local function treeOf(g, name, list, first, last)
+  if first == last then return list[first] end
+  local middle = math.floor((first + last) / 2)
+  return g:operator(name, treeOf(g, name, list, first, middle), treeOf(g, name, list, middle + 1, last))
+end
+
+local function balance(g, node, done)
+  if done[node] then return done[node] end
+  local name, made = node[1], node
+  if name == "and" or name == "or" then
+    local list = operandsOf(node, name, {})
+    for i, operand in ipairs(list) do list[i] = balance(g, operand, done) end
+    made = treeOf(g, name, list, 1, #list)
+  elseif name == "if" then
+    made = g:operator("if", balance(g, node[2], done), balance(g, node[3], done), balance(g, node[4], done))
+  end
+  done[node] = made
+  return made
+end
+
+--- The same expression, with long chains of `and` and `or` as trees.
+---@param node table
+---@return table node
+function Graph:balanced(node)
+  if depthOf(node, {}) <= M.DEPTH_MAX then return node end
+  return balance(self, node, {})
 end
 
 --- Whether a node, or what it is made of, is not understood.

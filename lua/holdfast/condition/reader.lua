@@ -37,6 +37,9 @@ local function truth(run, value)
   return operand(run, value)
 end
 
+-- Whether a node is the same for all entities.
+local function isFixed(node) return node[1] == "const" or node[1] == "param" end
+
 local function line(run) return bytecode.line(run.f, run.pc) end
 
 local function unknown(run, why) return run.graph:unknown(why, line(run)) end
@@ -78,7 +81,9 @@ local function field(run, value, key)
   if value[1] == "const" and type(value[2]) == "string" and type(key) == "string" then
     return run.uses:stringField(key)
   end
-  return type(key) == "string" and internMethod(run, value, key) or unknown(run, "a field of a result")
+  if type(key) ~= "string" or isFixed(value) then return unknown(run, "a field of a result") end
+  -- Unless it is called it is not known what the field is, nor whether there is one.
+  return internMethod(run, value, key, run.graph:unknown("a field of a result", line(run), value))
 end
 
 -- A key that is in a register; nil: it depends on the entity.
@@ -154,8 +159,6 @@ local HARMLESS = { MOV = true, KSTR = true, KCDATA = true, FNEW = true, TNEW = t
 local TESTS = {}
 
 local MIRROR = { ["<"] = ">", ["<="] = ">=" }
-
-local function isFixed(node) return node[1] == "const" or node[1] == "param" end
 
 -- a < b, written the way round that has what does not depend on the entity last: the same to the last bit.
 local function compare(sign, isOpposite)
@@ -333,7 +336,6 @@ local function keyOfState(run, pc, registers)
     local value = registers[register]
     parts[i + 1] = value and run.graph:id(value) or "-"
   end
-  for _, value in ipairs(registers.results) do parts[#parts + 1] = run.graph:id(value) end
   return concat(parts, " ")
 end
 
@@ -404,7 +406,7 @@ function M.read(f, count)
   local graph = nodes.new()
   local run = { f = f, p = p, graph = graph, uses = uses.new(f, graph, p), live = live.of(p), memo = {}, methods = {},
     instructions = 0, depth = 0, pc = 0 }
-  local expression = walk(run, 1, begin(run, count))
+  local expression = graph:balanced(graph:asTruth(walk(run, 1, begin(run, count))))
   if not run.uses:finish(expression) then return nil, "it uses too many values from outside" end
   return { expression = expression, uses = run.uses }
 end

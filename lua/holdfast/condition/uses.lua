@@ -7,8 +7,8 @@
 local library = require "holdfast.condition.library"
 local outside = require "holdfast.condition.outside"
 
-local concat, format, ipairs, pairs, rawequal, setmetatable, tostring, type =
-  table.concat, string.format, ipairs, pairs, rawequal, setmetatable, tostring, type
+local concat, format, ipairs, pairs, rawequal, setmetatable, type =
+  table.concat, string.format, ipairs, pairs, rawequal, setmetatable, type
 local getupvalue, sort = debug.getupvalue, table.sort
 
 local M = {}
@@ -18,7 +18,7 @@ M.PARAMETERS_MAX = 64 -- as src/condition has it
 ---@class holdfast.Guard
 ---@field outside holdfast.Outside
 ---@field rule "is"|"kind"|"key"|"readable"|"unreadable"
----@field expected? any of `kind` and `key`; what `is` expects is in the uses' `originals`, by the guard's number
+---@field expected? any a library function, a kind, or a key; never a value of the script that is collected
 
 ---@class holdfast.Parameter
 ---@field outside holdfast.Outside
@@ -33,7 +33,6 @@ M.PARAMETERS_MAX = 64 -- as src/condition has it
 ---@class holdfast.Uses
 ---@field parameters holdfast.Parameter[]
 ---@field guards holdfast.Guard[]
----@field originals table<integer, any>
 local Uses = {}
 Uses.__index = Uses
 
@@ -49,8 +48,6 @@ function M.new(f, graph, prototype)
     immutable = prototype.immutable,
     parameters = {},
     guards = {},
-    -- Weak: a reading is kept for all closures of a function, and must keep none of their values.
-    originals = setmetatable({}, { __mode = "v" }),
     byKey = {},
     guarded = {},
     nodes = {},
@@ -61,7 +58,7 @@ end
 -- The used value of an outside one: the same one each time.
 function Uses:value(of)
   local parts = { of.root, of.upvalue or "" }
-  for _, key in ipairs(of.keys) do parts[#parts + 1] = format("%s %q", type(key), tostring(key)) end
+  for _, key in ipairs(of.keys) do parts[#parts + 1] = format(type(key) == "string" and "%q" or "%.17g", key) end
   local key = concat(parts, " ")
   local value = self.byKey[key]
   if value then return value end
@@ -76,8 +73,7 @@ function Uses:guard(value, rule, expected)
   if self.guarded[key] then return end
   self.guarded[key] = true
   self.used[value] = true
-  self.guards[#self.guards + 1] = { outside = value.outside, rule = rule, expected = rule ~= "is" and expected or nil }
-  if rule == "is" then self.originals[#self.guards] = expected end
+  self.guards[#self.guards + 1] = { outside = value.outside, rule = rule, expected = expected }
 end
 
 -- The value, if it can be had without calling something; else nil and why.
@@ -137,7 +133,7 @@ end
 function Uses:isApart(a, b)
   if a == nil or b == nil then return false end
   if b.outside then a, b = b, a end
-  if not a.outside or b.outside or type(a.value) == "cdata" then return false end
+  if not a.outside or b.outside or b[1] == "unknown" or type(a.value) == "cdata" then return false end
   return self:isObject(a)
 end
 
@@ -221,7 +217,7 @@ function Uses:holds(f, number)
   local guard = self.guards[number]
   local value, rule = outside.look(f, guard.outside), guard.rule
   if rawequal(value, outside.UNREADABLE) then return rule == "unreadable" end
-  if rule == "is" then return value ~= nil and rawequal(value, self.originals[number]) end
+  if rule == "is" then return rawequal(value, guard.expected) end
   if rule == "kind" then return outside.kind(value) == guard.expected end
   if rule == "key" then return outside.isSame(value, guard.expected) end
   return rule == "readable"
