@@ -373,4 +373,5 @@ const hf_backend hf__backend_lmdb = {
     .settings_options = hf__lmdb_settings_options,
     .check = hf__lmdb_check_store,
     .rescue = hf__lmdb_rescue,
+    .evaluates_conditions = 1,
 };

@@ -2,7 +2,8 @@
  *
  * Scanning a collection in natural order, a page at a time: the slot `scan`.  The
  * cursor runs ahead of the work, since checking and copying values is mostly
- * waiting for memory.
+ * waiting for memory.  A condition is evaluated on the record in the map, once that is known to be sound: only what it
+ * lets pass is copied.
  */
 #include "scan.h"
 
@@ -77,6 +78,15 @@ static bool is_beyond(const hf_scan *s, const MDB_val *k) {
   return c < 0 || (c == 0 && s->upper_open);
 }
 
+static const char BAD_KEY[] = "its key is damaged";
+
+/* How far a call has come. */
+struct progress {
+  size_t taken, looked_at;
+  size_t bytes; /* of what was taken */
+  bool full;    /* the page is, or ends early at a damaged record, or enough was looked at */
+};
+
 /* What is wrong with a record that the scan has come to; NULL: nothing.  *id is something to call it by, whatever is
  * left of its key. */
 static const char *check_record(const hf_scan *s, const MDB_val *k, const MDB_val *v, bool check_key, hf_slice *id,
@@ -84,7 +94,7 @@ static const char *check_record(const hf_scan *s, const MDB_val *k, const MDB_va
   *id = hf__lmdb_record_id(k, v);
   *bad_key = !id->data || (check_key && !hf__lmdb_record_key_is_sound(k, *id));
   if (!id->data) *id = (hf_slice){k->mv_data, k->mv_size < HF_ID_MAX ? k->mv_size : HF_ID_MAX};
-  if (*bad_key) return "its key is damaged";
+  if (*bad_key) return BAD_KEY;
   return s->keys_only ? NULL : hf__lmdb_record_read(v, *id, text, info);
 }
 
@@ -120,35 +130,87 @@ static bool has_id_prefix(hf_slice id, hf_slice prefix) {
   return id.size >= prefix.size && memcmp(id.data, prefix.data, prefix.size) == 0;
 }
 
-/* Adds the records to the page.  *full: there was no room for all of them, or the page ends early at a damaged one. */
-static hf_status add_records(const hf_scan *s, const struct seen *records, size_t count, hf_page *page, size_t *taken,
-                             size_t *bytes, bool *full, hf_error *err) {
-  for (size_t i = 0; i < count; i++) {
+/* Whether the page is full, so that the record that the scan has come to belongs to the next one. */
+static bool is_full(const hf_scan *s, const struct progress *at) {
+  return at->taken == s->limit || (at->taken && at->bytes > s->max_bytes);
+}
+
+/* Whether the record fills the page.  Its key is where the next page begins, so that one at least must be sound. */
+static bool is_last(const hf_scan *s, const struct progress *at, const MDB_val *v) {
+  return at->taken + 1 >= s->limit || at->bytes + v->mv_size > s->max_bytes;
+}
+
+/* Ends the page at a damaged record, or adds it as an entry. */
+static hf_status add_damaged(const hf_scan *s, hf_slice order, hf_slice id, const char *problem, bool bad_key,
+                             hf_page *page, struct progress *at, hf_error *err) {
+  if ((bad_key || !s->report_corrupt) && !hf_page_resume(page, order)) return hf_error_no_memory(err);
+  if (!s->report_corrupt) {
+    hf_page_fail_at(page, id);
+    return hf_error_set(err, HF_CORRUPT, "%s", problem);
+  }
+  hf_entry *e = hf_page_add(page, id, problem, strlen(problem));
+  if (!e) return hf_error_no_memory(err);
+  e->status = HF_CORRUPT;
+  at->bytes += strlen(problem);
+  at->taken++;
+  at->full = bad_key;
+  return HF_OK;
+}
+
+/* Adds a sound record.  False: out of memory. */
+static inline bool add_record(hf_page *page, hf_slice id, hf_slice text, const hf_info *info, struct progress *at) {
+  hf_entry *e = hf_page_add(page, id, text.data, text.size);
+  if (!e) return false;
+  e->info = *info;
+  at->bytes += text.size;
+  at->taken++;
+  return true;
+}
+
+/* Adds the records to the page, as far as it goes. */
+static hf_status add_records(const hf_scan *s, const struct seen *records, size_t count, hf_page *page,
+                             struct progress *at, hf_error *err) {
+  for (size_t i = 0; i < count && !at->full; i++) {
     const MDB_val *k = &records[i].key, *v = &records[i].value;
     hf_slice id, text = {NULL, 0};
     hf_info info = {0};
     bool bad_key;
-    /* The key of a page's last record is where the next page begins, so that one at least must be sound. */
-    bool last = *taken + 1 >= s->limit || *bytes + v->mv_size > s->max_bytes;
-    const char *problem = check_record(s, k, v, last || s->report_corrupt, &id, &bad_key, &text, &info);
+    const char *problem = check_record(s, k, v, is_last(s, at, v) || s->report_corrupt, &id, &bad_key, &text, &info);
     if (s->id_prefix.size && !bad_key && !has_id_prefix(id, s->id_prefix)) continue;
-    *full = *taken == s->limit || (*taken && *bytes > s->max_bytes);
-    if (*full) return HF_OK;
-    hf_slice order = {k->mv_data, k->mv_size};
-    if (problem && (bad_key || !s->report_corrupt) && !hf_page_resume(page, order)) return hf_error_no_memory(err);
-    if (problem && !s->report_corrupt) {
-      hf_page_fail_at(page, id);
-      return hf_error_set(err, HF_CORRUPT, "%s", problem);
+    at->full = is_full(s, at);
+    if (at->full) return HF_OK;
+    if (problem) {
+      hf_status status = add_damaged(s, (hf_slice){k->mv_data, k->mv_size}, id, problem, bad_key, page, at, err);
+      if (status) return status;
+      continue;
     }
-    if (problem) text = hf_text(problem);
-    hf_entry *e = hf_page_add(page, id, text.data, text.size);
-    if (!e) return hf_error_no_memory(err);
-    e->info = info;
-    e->status = problem ? HF_CORRUPT : HF_OK;
-    *bytes += text.size;
-    ++*taken;
-    *full = bad_key;
-    if (bad_key) return HF_OK;
+    if (!add_record(page, id, text, &info, at)) return hf_error_no_memory(err);
+  }
+  return HF_OK;
+}
+
+/* The same for those that the scan's condition lets pass. */
+static hf_status add_wanted(const hf_scan *s, const struct seen *records, size_t count, hf_page *page,
+                            struct progress *at, hf_error *err) {
+  for (size_t i = 0; i < count; i++) {
+    const MDB_val *k = &records[i].key, *v = &records[i].value;
+    hf_slice id, text, order = {k->mv_data, k->mv_size};
+    hf_info info = {0};
+    bool bad_key, wanted;
+    const char *problem = check_record(s, k, v, false, &id, &bad_key, &text, &info);
+    bool inside = !s->id_prefix.size || bad_key || has_id_prefix(id, s->id_prefix);
+    at->full = inside && is_full(s, at);
+    if (at->full) return HF_OK;
+    if (problem && inside) return add_damaged(s, order, id, problem, bad_key, page, at, err);
+    if (inside) {
+      hf_status status = hf_page_judge(page, s, id, text, &wanted, err);
+      if (status) return status;
+      if (wanted && is_last(s, at, v) && !hf__lmdb_record_key_is_sound(k, id))
+        return add_damaged(s, order, id, BAD_KEY, true, page, at, err);
+      if (wanted && !add_record(page, id, text, &info, at)) return hf_error_no_memory(err);
+    }
+    at->full = ++at->looked_at == s->max_looked_at;
+    if (at->full) return hf_page_resume(page, order) ? HF_OK : hf_error_no_memory(err);
   }
   return HF_OK;
 }
@@ -166,14 +228,16 @@ hf_status hf__lmdb_scan(void *store, void *txn, void *collection, const hf_scan 
   if (rc == 0)
     rc = s->reverse ? seek_backward(c, s, &records[0].key, &records[0].value)
                     : seek_forward(c, s, &records[0].key, &records[0].value);
-  size_t bytes = 0, taken = 0, page_size = ((hf__lmdb_env *)store)->page_size;
+  struct progress at = {0};
+  size_t page_size = ((hf__lmdb_env *)store)->page_size;
   uintptr_t entered = 0;
-  while (rc == 0 && status == HF_OK && !*more) {
-    size_t room = s->limit - taken < AHEAD ? s->limit - taken + 1 : AHEAD;
+  while (rc == 0 && status == HF_OK && !at.full) {
+    size_t room = s->limit - at.taken < AHEAD && !s->condition ? s->limit - at.taken + 1 : AHEAD;
     size_t count = run_ahead(c, s, page_size, &entered, records, room, &rc);
-    status = add_records(s, records, count, page, &taken, &bytes, more, err);
+    status = (s->condition ? add_wanted : add_records)(s, records, count, page, &at, err);
     if (rc == 0) rc = mdb_cursor_get(c, &records[0].key, &records[0].value, s->reverse ? MDB_PREV : MDB_NEXT);
   }
+  *more = at.full;
   if (rc && rc != MDB_NOTFOUND) status = hf__lmdb_fail(store, rc, "iterate", err);
   if (c) mdb_cursor_close(c);
   hf__lmdb_read_collection_end(store, txn, t);

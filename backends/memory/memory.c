@@ -403,9 +403,11 @@ static bool inside(const hf_scan *s, const struct item *it, bool *before) {
   return above_lower && below_upper;
 }
 
+static hf_slice json_of(const struct item *it) { return (hf_slice){it->data + it->order_size, it->json_size}; }
+
 /* Adds an item to the page.  False: out of memory. */
 static bool add_item(const hf_scan *s, const struct item *it, hf_slice id, bool damaged, hf_page *page) {
-  hf_slice text = {s->keys_only ? NULL : it->data + it->order_size, s->keys_only ? 0 : it->json_size};
+  hf_slice text = s->keys_only ? (hf_slice){NULL, 0} : json_of(it);
   hf_entry *e = damaged ? hf_page_add_damaged(page, id, text, hf_text(problem_of(it)))
                         : hf_page_add(page, id, text.data, text.size);
   if (e) e->info = it->info;
@@ -414,7 +416,8 @@ static bool add_item(const hf_scan *s, const struct item *it, hf_slice id, bool 
 
 static hf_status scan_list(const struct list *l, bool damaged, const hf_scan *s, hf_page *page, bool *more,
                            hf_error *err) {
-  size_t taken = 0, bytes = 0, first = 0;
+  size_t taken = 0, bytes = 0, looked_at = 0, first = 0;
+  hf_slice last = {NULL, 0};
   bool found;
   *more = false;
   if (s->reverse)
@@ -432,10 +435,16 @@ static hf_status scan_list(const struct list *l, bool damaged, const hf_scan *s,
     if (s->id_prefix.size &&
         (id.size < s->id_prefix.size || memcmp(id.data, s->id_prefix.data, s->id_prefix.size) != 0))
       continue;
-    if (taken == s->limit || (taken && bytes > s->max_bytes)) {
+    *more = taken == s->limit || (taken && bytes > s->max_bytes);
+    if (*more) return HF_OK;
+    if (s->condition && looked_at++ == s->max_looked_at) {
       *more = true;
-      break;
+      return hf_page_resume(page, last) ? HF_OK : hf_error_no_memory(err);
     }
+    last = (hf_slice){it->data, it->order_size};
+    bool wanted = true;
+    if (s->condition && hf_page_judge(page, s, id, json_of(it), &wanted, err)) return HF_NO_MEMORY;
+    if (!wanted) continue;
     if (!add_item(s, it, id, damaged, page)) return hf_error_no_memory(err);
     bytes += it->json_size;
     taken++;
@@ -593,4 +602,5 @@ const hf_backend hf__backend_memory = {
     .quarantine_put = quarantine_put,
     .settings_get = settings_get,
     .settings_put = settings_put,
+    .evaluates_conditions = 1,
 };

@@ -66,6 +66,15 @@ uint64_t hf__scan_id(void);
 /* The caller will not look at the hf_info of the iterator's entries.  Before its first step. */
 void hf__iter_without_info(hf_iter *it);
 
+/* For loops whose condition stands for a function: what it is no to is left out from now on; what it cannot tell is
+ * handed out as what it is a yes to, or, to `count`, alone, since the yeses are only counted.  To be called again when
+ * a parameter has changed: what was found ahead is found again.  The condition is the caller's, and may be NULL: from
+ * now on everything is handed out.  False: out of memory. */
+bool hf__iter_ask(hf_iter *it, hf_condition *condition, bool count);
+
+/* How many were counted before what hf_iter_next() gave last: an entity, a failure, or the end. */
+uint64_t hf__iter_counted(const hf_iter *it);
+
 void hf__persist_ref(hf_persist *p);
 void hf__persist_unref(hf_persist *p);
 

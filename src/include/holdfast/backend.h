@@ -90,6 +90,12 @@ typedef struct hf_scan {
   uint64_t scan_id;      /* the same for all pages of one scan, and for no other scan: for backends that keep something
                          between two pages.  Never 0 */
   bool without_info;     /* the caller does not look at hf_entry.info: leave it out where that is cheaper */
+
+  /* Only with hf_backend.evaluates_conditions, and never with keys_only: */
+  hf_condition *condition; /* add only those that hf_page_judge() wants; NULL: all */
+  size_t max_looked_at;    /* with a condition: a call ends when it has looked at so many records, wanted or not:
+                            * hf_page_resume() says where to go on, *more is true, and the page may be empty */
+  bool count_only;         /* those that the condition holds for are counted and not added.  hf_page_judge() does it */
 } hf_scan;
 
 /* A setting to be kept, or no longer. */
@@ -266,6 +272,12 @@ struct hf_backend {
   /* Hands out what is left of a store that is not open, see hf_store_rescue().  *report is zero.  NULL:
    * HF_UNSUPPORTED. */
   hf_status (*rescue)(const hf_location *at, hf_rescue_fn fn, void *arg, hf_rescue_report *report, hf_error *err);
+
+  /* ---- conditions */
+
+  /* Not 0: the slot scan obeys hf_scan.condition, where the data is: it tests records before it copies them.  Damage is
+   * found and reported as without one.  0: the core tests what the scan adds. */
+  uint64_t evaluates_conditions;
 };
 
 typedef struct hf_backend hf_backend;
@@ -313,6 +325,12 @@ HF_API hf_entry *hf_page_add(hf_page *page, hf_slice id, const char *json, size_
 /* Appends an entry of quarantine: its bytes ({NULL, 0}: left out), and what is wrong with them, for hf_entry_problem().
  * NULL: out of memory. */
 HF_API hf_entry *hf_page_add_damaged(hf_page *page, hf_slice id, hf_slice bytes, hf_slice problem);
+
+/* What scan->condition makes of a record that is sound and within the bounds of the scan: *wanted, and it is added by
+ * hf_page_add() next; or it is not, and is left out.  `json` may lie anywhere, such as in mapped memory.  HF_NO_MEMORY.
+ */
+HF_API hf_status hf_page_judge(hf_page *page, const hf_scan *scan, hf_slice id, hf_slice json, bool *wanted,
+                               hf_error *err);
 
 /* Says that the scan, when it goes on, goes on after this order key.  Without it the core takes the order key of the
  * last entry's id, which is the same thing unless a stored key is damaged.  False: out of memory. */

@@ -356,10 +356,12 @@ typedef struct hf_range {
   bool keys_only;     /* leave entry.json empty: faster */
   bool has_limit;     /* at most `limit` entities */
   uint64_t limit;
+  hf_condition *where; /* only those for which it is true; NULL: all.  Stays the caller's, and as it is, until the
+                        * iteration is closed */
 } hf_range;
 
 #define HF_RANGE_INIT                                                                                                  \
-  { sizeof(hf_range), {NULL, 0}, {NULL, 0}, {NULL, 0}, false, false, false, 0 }
+  { sizeof(hf_range), {NULL, 0}, {NULL, 0}, {NULL, 0}, false, false, false, 0, NULL }
 
 /* Iterates without holding a transaction between calls: any operation is safe
  * in between.  Entities present throughout are seen exactly once.
@@ -368,11 +370,17 @@ typedef struct hf_range {
 HF_API hf_status hf_iter_open(hf_persist *p, const hf_range *range, hf_iter **out, hf_error *err);
 
 /* Hands out the next entity, or NULL at the end.  Valid until the next call.
- * HF_CORRUPT names an unreadable entity (now in quarantine); calling again goes on after it. */
+ * HF_CORRUPT names an unreadable entity (now in quarantine); calling again goes on after it.
+ * HF_SCRIPT: of this entity range.where says neither that it is wanted nor that it is not, such as one in which a field
+ * to compare is missing, where a function would raise.  The message says why; the iteration is at its end. */
 HF_API hf_status hf_iter_next(hf_iter *iter, const hf_entry **entry, hf_error *err);
 
 /* Ends the iteration.  NULL is ignored. */
 HF_API void hf_iter_close(hf_iter *iter);
+
+/* How many entities a range has, up to its limit; NULL: all.  With range.where they are counted where they are stored.
+ * Errors: as hf_iter_open() and hf_iter_next(), of which HF_CORRUPT and HF_SCRIPT end it. */
+HF_API hf_status hf_persist_count_where(hf_persist *p, const hf_range *range, uint64_t *count, hf_error *err);
 
 /* Iterates what is in quarantine of this collection: the entities that iterations leave out, since they have been
  * reported.  hf_iter_next() hands them out with entry->status HF_CORRUPT, the bytes as they were found in entry->json

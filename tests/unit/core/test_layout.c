@@ -38,7 +38,7 @@ SIZE(hf_setting_value, 32);
   _Static_assert(offsetof(type, last) + sizeof(((type *)0)->last) == sizeof(type), #type " ends in a gap")
 GROWS(hf_options, 40, given);
 GROWS(hf_write_options, 24, revision);
-GROWS(hf_range, 72, limit);
+GROWS(hf_range, 80, where);
 GROWS(hf_adapter_spec, 64, base);
 
 /* Filled by the core for backends, which get arrays of the first two: a change of those raises HF_BACKEND_ABI. */
@@ -46,8 +46,8 @@ SIZE(hf_key, 32);
 SIZE(hf_put, 48);
 
 /* Filled by backends: a slot more comes at the end; another order of those that there are raises HF_BACKEND_ABI. */
-SIZE(hf_backend, 312);
-_Static_assert(offsetof(hf_backend, rescue) + sizeof(void *) == sizeof(hf_backend), "hf_backend ends in a gap");
+SIZE(hf_backend, 320);
+_Static_assert(offsetof(hf_backend, evaluates_conditions) + sizeof(uint64_t) == sizeof(hf_backend), "hf_backend ends in a gap");
 
 /* ---- callers of other versions */
 
