@@ -21,7 +21,7 @@
 struct bench_options {
   const char *what;   /* "get", "put", ...: see the tables at the end of bench_c.c and bench_raw.c */
   const char *dir;    /* -d: the store */
-  const char *source; /* -f: for "load", the store whose records are loaded into the one at dir */
+  const char *source; /* -f: for "load", the store whose records are loaded into the one at dir; a file in peers */
   const char *entity; /* -e: the entity name */
   unsigned ops;       /* -n: operations measured */
   unsigned names;     /* -k: for "names", how many entity names (name-1, ...) the accesses spread over */
@@ -36,10 +36,13 @@ struct bench_op {
   void (*run)(const struct bench_options *o);
 };
 
-/* Who measures: the bare loops over LMDB, over files, over hiredis and over libpq; the C API; scripts under the C API.
- * Each ends with name NULL. */
-extern const struct bench_op bench_raw_ops[], bench_file_ops[], bench_redis_ops[], bench_postgres_ops[], bench_c_ops[],
-    bench_script_ops[];
+/* Who measures: the bare loops over LMDB, of them those that look into the records; over files, over hiredis and over
+ * libpq; the C API; scripts under the C API.  Each ends with name NULL. */
+extern const struct bench_op bench_raw_ops[], bench_look_ops[], bench_file_ops[], bench_redis_ops[],
+    bench_postgres_ops[], bench_c_ops[], bench_script_ops[];
+
+/* The options of a command line whose first word is what to measure; ends the program where they are not right. */
+struct bench_options bench_parse(int argc, char **argv);
 
 /* Microseconds on a clock that only goes forward. */
 double bench_now(void);

@@ -16,15 +16,14 @@
 local here = arg[0]:match("^(.*)/") or "."
 package.path = here .. "/?.lua;" .. here .. "/../?.lua;" .. package.path
 
-local clock = require "clock"
 local holdfast = require "holdfast"
 local Report = require "report"
 local temp = require "support.temp"
 
 -- ----------------------------------------------------------------- options
 
-local PARTS = { "codec", "write", "read", "iterate", "growth", "names", "scripts", "files", "adapters", "host", "redis",
-  "postgres", "stores" }
+local PARTS = { "codec", "write", "read", "iterate", "ask", "growth", "names", "scripts", "files", "adapters", "host",
+  "redis", "postgres", "stores" }
 local options = {}
 
 local function usage(problem)
@@ -35,12 +34,14 @@ local function usage(problem)
 end
 
 do
+  local FLAGS = { quick = true, markdown = true }
+  local VALUES = { json = true, dir = true, only = true, rounds = true }
   local i = 1
   while arg[i] do
     local name = arg[i]:match("^%-%-(%a+)$")
-    if name == "quick" or name == "markdown" then
+    if FLAGS[name] then
       options[name] = true
-    elseif name == "json" or name == "dir" or name == "only" or name == "rounds" then
+    elseif VALUES[name] then
       i = i + 1
       options[name] = arg[i] or usage("--" .. name .. " needs a value")
     else
@@ -72,95 +73,12 @@ local ROUNDS = quick and 1 or tonumber(options.rounds or 5) or usage("--rounds n
 local CODEC_ROUNDS = quick and 1 or 2 * ROUNDS
 local SYNC_ROUNDS = quick and 1 or 6 * ROUNDS + 1
 
--- ------------------------------------------------------------- measurements
-
-local function quoted(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
-
--- What the command prints.
-local function run(command)
-  local pipe = assert(io.popen(command))
-  local output = pipe:read("*a")
-  pipe:close()
-  if output == "" then error("failed: " .. command, 0) end
-  return output
-end
-
-local build = os.getenv("HOLDFAST_BUILD") or "build"
-local program = quoted(build .. "/tests/hf_bench")
-local executable = run("readlink /proc/$PPID/exe"):match("^[^\n]+")
-local interpreter = quoted(executable) .. (executable:match("/holdfast$") and " run " or " ")
-local commands = {
-  raw = program .. " raw",
-  c = program .. " c",
-  script = program .. " script",
-  file = program .. " file",
-  redis = program .. " redis",
-  postgres = program .. " postgres",
-  lua = interpreter .. quoted(here .. "/bench_lua.lua"),
-  host = interpreter .. quoted(here .. "/bench_host.lua"),
-}
-
--- One measurement: who does it, what, in which store, with further options of hf_bench.  Gives the numbers printed.
-local function once(who, what, dir, flags)
-  local command = table.concat({ commands[who], what, "-d", quoted(dir), flags or "" }, " ")
-  local output, numbers = run(command), {}
-  for number in output:gmatch("%S+") do numbers[#numbers + 1] = tonumber(number) end
-  if #numbers == 0 then error("failed: " .. command .. ": " .. output, 0) end
-  return unpack(numbers)
-end
-
--- Rounds of measurements: a list of {key, who, what, flags}; gives the list of samples of each key.  Round n has
--- seed n.  Each round begins with another one, so that none always runs after the same other.
-local function rounds(n, dir, list)
-  local samples = {}
-  for _, m in ipairs(list) do samples[m[1]] = {} end
-  for round = 1, n do
-    for i = 1, #list do
-      local m = list[(i + round) % #list + 1]
-      samples[m[1]][round] = once(m[2], m[3], dir, string.format("-s %d %s", round, m[4] or ""))
-    end
-  end
-  return samples
-end
-
--- ------------------------------------------------------------------ folders
-
-local base = options.dir or build .. "/bench-data"
-local made = {}
-
-local function folder(name)
-  local dir = base .. "/" .. name
-  os.execute("rm -rf " .. quoted(dir) .. " && mkdir -p " .. quoted(base))
-  made[dir] = true
-  return dir
-end
-
-local function discard(dir)
-  os.execute("rm -rf " .. quoted(dir))
-  made[dir] = nil
-end
-
--- A store with that many signals, spread over as many entity names.
-local function filled(name, count, names)
-  local dir = folder(name)
-  once("lua", "fill", dir, string.format("-n %d -k %d", count, names or 1))
-  return dir
-end
-
--- --------------------------------------------------------------------- rows
+local measure = require("measure").into(options.dir)
+local once, rounds, run, quoted = measure.once, measure.rounds, measure.run, measure.quoted
+local folder, discard, filled, progress = measure.folder, measure.discard, measure.filled, measure.progress
+local grouped, interpreter = measure.grouped, measure.interpreter
 
 local report = Report.new()
-local started = clock.now()
-
-local function progress(...)
-  io.stderr:write(string.format("%4.0f s  ", (clock.now() - started) / 1e6), string.format(...), "\n")
-end
-
-local function grouped(n)
-  local text = tostring(n):reverse():gsub("(%d%d%d)", "%1,"):reverse()
-  return (text:gsub("^,", ""))
-end
-
 local parts = {}
 
 function parts.codec()
@@ -186,7 +104,7 @@ function parts.write()
   local from = "-f " .. quoted(source)
   local function load(samples, who, flags)
     local dir = folder("load")
-    if who == "raw" then os.execute(commands.c .. " init -d " .. quoted(dir)) end
+    if who == "raw" then os.execute(measure.commands.c .. " init -d " .. quoted(dir)) end
     samples[#samples + 1] = once(who, "load", dir, flags)
     discard(dir)
   end
@@ -249,6 +167,11 @@ function parts.iterate()
   report:add("Lua take(5)", samples.take, samples.rawTake)
   report:add("Lua count()", samples.count, samples.rawCount)
   discard(dir)
+end
+
+-- Questions, of stores of two sizes: ask.lua.
+function parts.ask()
+  require("ask").measure(report, { { size.entities, ROUNDS }, { size.many, math.min(ROUNDS, 3) } }, quick)
 end
 
 function parts.growth()
@@ -508,18 +431,19 @@ end
 -- --------------------------------------------------------------------- main
 
 if options.only and not parts[options.only] then usage("there is no part " .. options.only) end
-local ok, problem = pcall(function()
+local function measureParts()
   for _, part in ipairs(PARTS) do
     if not options.only or options.only == part then
       progress("%s", part)
       parts[part]()
     end
   end
-end)
+end
+
+local ok, problem = pcall(measureParts)
 for _, server in ipairs(servers) do server:stop() end
 temp.removeAll()
-for dir in pairs(made) do os.execute("rm -rf " .. quoted(dir)) end
-os.execute("rmdir " .. quoted(base) .. " 2>/dev/null")
+measure.discardAll()
 if not ok then
   io.stderr:write("bench: ", tostring(problem), "\n")
   os.exit(1)
@@ -527,7 +451,7 @@ end
 
 io.write(options.markdown and report:markdown() or report:text())
 local aims, missed = report:score()
-io.stderr:write(string.format("%d aims, %d missed; %.0f s\n", aims, missed, (clock.now() - started) / 1e6))
+io.stderr:write(string.format("%d aims, %d missed; %.0f s\n", aims, missed, measure.elapsed()))
 if options.json then
   local file = assert(io.open(options.json, "w"))
   file:write(report:json(holdfast.json.encode))

@@ -11,21 +11,7 @@ local clock = require "clock"
 local holdfast = require "holdfast"
 local signals = require "signals"
 
-local o = { what = arg[1], entity = "signal", ops = 100000, names = 1, seed = 1 }
-do
-  local letters = { d = "dir", e = "entity", n = "ops", k = "names", s = "seed" }
-  local i = 2
-  while arg[i] do
-    local letter = arg[i]:match("^%-(%a)$")
-    if letter == "y" then
-      o.synced = true
-    else
-      i = i + 1
-      o[assert(letters[letter], "no such option")] = letter:match("[nks]") and tonumber(arg[i]) or arg[i]
-    end
-    i = i + 1
-  end
-end
+local o = require "arguments"(arg)
 
 local function open(entity)
   local store = holdfast.PersistBase(entity or o.entity, o.dir, { durability = o.synced and "sync" or "nosync" })
@@ -51,25 +37,8 @@ local function accesses(store)
   end
 end
 
--- Shows the µs of one access: prepare(n) makes the list of the next n of them, and act(list) does them, which is what
--- counts.  A thousand at a time, so that the heap is not mostly the list: a real caller has few ids in hand.
-local BATCH = 1000
-local function measureAccesses(makePrepare, act)
-  local us, done
-  for _ = 1, 2 do -- once to warm up
-    local prepare = makePrepare()
-    us, done = 0, 0
-    collectgarbage()
-    while done < o.ops do
-      local n = math.min(BATCH, o.ops - done)
-      local list = prepare(n)
-      local start = clock.now()
-      act(list)
-      us, done = us + clock.now() - start, done + n
-    end
-  end
-  show(us / done)
-end
+-- Shows the µs of one access.
+local function measureAccesses(makePrepare, act) show(clock.perAccess(o.ops, makePrepare, act)) end
 
 local measurements = {}
 

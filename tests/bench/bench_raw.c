@@ -10,19 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench.h"
+#include "bench_raw.h"
 
-static void check(int rc, const char *what) {
+void bench_raw_check(int rc, const char *what) {
   if (rc) bench_die("%s: %s", what, mdb_strerror(rc));
 }
-#define CHECK(call) check(call, #call)
-
-struct raw {
-  MDB_env *env;
-  MDB_txn *txn; /* for reading; reset between operations */
-  MDB_dbi *dbis;
-  unsigned names;
-};
 
 /* A record in memory. */
 struct record {
@@ -39,8 +31,7 @@ static MDB_env *open_env(const char *dir, unsigned flags, unsigned names) {
   return env;
 }
 
-/* Opens the store and its collections, with a read transaction that is reset. */
-static struct raw open_raw(const struct bench_options *o, const char *dir, unsigned flags) {
+struct raw bench_raw_open(const struct bench_options *o, const char *dir, unsigned flags) {
   struct raw r = {.names = o->names};
   char name[64];
   r.env = open_env(dir, flags, o->names);
@@ -56,7 +47,7 @@ static struct raw open_raw(const struct bench_options *o, const char *dir, unsig
   return r;
 }
 
-static void close_raw(struct raw *r) {
+void bench_raw_close(struct raw *r) {
   mdb_txn_abort(r->txn);
   mdb_env_close(r->env);
   free(r->dbis);
@@ -127,12 +118,12 @@ static double get_all(const struct raw *r, const struct record *picked, unsigned
 }
 
 static void run_get(const struct bench_options *o) {
-  struct raw r = open_raw(o, o->dir, 0);
+  struct raw r = bench_raw_open(o, o->dir, 0);
   struct record *picked = pick(&r, o, false);
   bool copying = strcmp(o->what, "get") == 0;
   get_all(&r, picked, o->ops, copying);
   bench_print(get_all(&r, picked, o->ops, copying), o->ops);
-  close_raw(&r);
+  bench_raw_close(&r);
 }
 
 /* Reads the entities; of each the last byte of the key, or of the value, is touched. */
@@ -158,17 +149,17 @@ static double walk_all(const struct raw *r, bool keys, size_t *count) {
 }
 
 static void run_walk(const struct bench_options *o) {
-  struct raw r = open_raw(o, o->dir, 0);
+  struct raw r = bench_raw_open(o, o->dir, 0);
   bool keys = strcmp(o->what, "keys") == 0;
   size_t count;
   walk_all(&r, keys, &count);
   double elapsed = walk_all(&r, keys, &count);
   bench_print(elapsed, (double)count);
-  close_raw(&r);
+  bench_raw_close(&r);
 }
 
 static void run_count(const struct bench_options *o) {
-  struct raw r = open_raw(o, o->dir, 0);
+  struct raw r = bench_raw_open(o, o->dir, 0);
   size_t sum = 0;
   double start = bench_now();
   for (unsigned i = 0; i < o->ops; i++) {
@@ -180,12 +171,12 @@ static void run_count(const struct bench_options *o) {
   }
   bench_print(bench_now() - start, o->ops);
   seen = (char)sum;
-  close_raw(&r);
+  bench_raw_close(&r);
 }
 
 /* The first five values, copied. */
 static void run_take(const struct bench_options *o) {
-  struct raw r = open_raw(o, o->dir, 0);
+  struct raw r = bench_raw_open(o, o->dir, 0);
   double start = bench_now();
   for (unsigned i = 0; i < o->ops; i++) {
     MDB_cursor *c;
@@ -199,12 +190,12 @@ static void run_take(const struct bench_options *o) {
   }
   bench_print(bench_now() - start, o->ops);
   seen = buffer[0];
-  close_raw(&r);
+  bench_raw_close(&r);
 }
 
 /* Reads spread over many collections, whose databases are all open. */
 static void run_names(const struct bench_options *o) {
-  struct raw r = open_raw(o, o->dir, 0);
+  struct raw r = bench_raw_open(o, o->dir, 0);
   struct record **all = bench_alloc(o->names * sizeof *all);
   MDB_dbi *dbis = bench_alloc(o->ops * sizeof *dbis);
   struct record *picked = bench_alloc(o->ops * sizeof *picked);
@@ -228,7 +219,7 @@ static void run_names(const struct bench_options *o) {
     if (pass) bench_print(bench_now() - start, o->ops);
   }
   seen = buffer[0];
-  close_raw(&r);
+  bench_raw_close(&r);
 }
 
 /* ---- writing */
@@ -247,19 +238,19 @@ static double put_all(const struct raw *r, const struct record *picked, unsigned
 
 /* Overwrites entities, one commit each. */
 static void run_put(const struct bench_options *o) {
-  struct raw r = open_raw(o, o->dir, o->synced ? 0 : MDB_NOSYNC);
+  struct raw r = bench_raw_open(o, o->dir, o->synced ? 0 : MDB_NOSYNC);
   struct record *picked = pick(&r, o, true);
   put_all(&r, picked, o->ops / 10);
   bench_print(put_all(&r, picked, o->ops), o->ops);
-  close_raw(&r);
+  bench_raw_close(&r);
 }
 
 /* Puts all records of the store `source` into the empty store `dir`, in one transaction. */
 static void run_load(const struct bench_options *o) {
-  struct raw from = open_raw(o, o->source, 0);
+  struct raw from = bench_raw_open(o, o->source, 0);
   size_t count;
   struct record *records = collect(&from, from.dbis[0], true, &count);
-  close_raw(&from);
+  bench_raw_close(&from);
   uint32_t state = o->seed;
   for (size_t i = o->shuffled ? count : 0; i > 1; i--) {
     size_t other = bench_random(&state) % i;

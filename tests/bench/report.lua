@@ -14,7 +14,9 @@ Report.__index = Report
 
 function Report.new() return setmetatable({ rows = {} }, Report) end
 
-local function median(samples)
+---@param samples number[]
+---@return number
+function Report.median(samples)
   local sorted = { unpack(samples) }
   table.sort(sorted)
   local middle = math.floor(#sorted / 2)
@@ -27,10 +29,13 @@ end
 ---@param samples number[]   µs of each round (MiB in rows that say so)
 ---@param baseline number[]  the same of the baseline
 ---@param aim? number|fun(baseline: number): number  the largest good ratio
+---@return {name: string, us: number, baseline_us: number, ratio: number, aim: number?}
 function Report:add(name, samples, baseline, aim)
-  local us, base = median(samples), median(baseline)
+  local us, base = Report.median(samples), Report.median(baseline)
   if type(aim) == "function" then aim = aim(base) end
-  self.rows[#self.rows + 1] = { name = name, us = us, baseline_us = base, ratio = us / base, aim = aim }
+  local row = { name = name, us = us, baseline_us = base, ratio = us / base, aim = aim }
+  self.rows[#self.rows + 1] = row
+  return row
 end
 
 --- An aim: at most `us` microseconds above the baseline.
@@ -43,14 +48,17 @@ local function verdict(row)
   return row.ratio <= row.aim and "ok" or "missed"
 end
 
-local function number(x)
+--- A number with about three digits.
+---@param x number
+---@return string
+function Report.number(x)
   if x >= 100 then return string.format("%.0f", x) end
   return string.format(x >= 10 and "%.1f" or "%.3f", x)
 end
 
 local function cells(row)
   return {
-    row.name, number(row.us), number(row.baseline_us), string.format("%.2f", row.ratio),
+    row.name, Report.number(row.us), Report.number(row.baseline_us), string.format("%.2f", row.ratio),
     row.aim and string.format("%.2f", row.aim) or "", verdict(row),
   }
 end

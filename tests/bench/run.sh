@@ -38,12 +38,13 @@ end
 for _, name in ipairs {
   "C read", "C write, commit unsynced", "C write, commit synced", "C iterate", "Lua readValue, full decode",
   "Lua writeValue, commit unsynced", "Lua writeValue, commit synced", "Lua keys()", "Lua take(5)", "Lua count()",
-  "Lua filter on one field",
+  "Lua filter on one field", 'filter v.metadata.symbol == "BTCUSDT", 1 % hits, 1,000 entities; baseline W',
+  "filter over five entities; baseline decoding and asking", "C iterate, 3,000 entities; baseline W and a copy of each",
 } do
   assert(seen[name], "no row " .. name)
 end
-assert(#rows == 91, "rows: " .. #rows)
-assert(aims == 27, "rows with an aim: " .. aims)
+assert(#rows == 108, "rows: " .. #rows)
+assert(aims == 40, "rows with an aim: " .. aims)
 LUA
 luajit "$dir/check.lua" "$dir/rows.json"
 
