@@ -5,6 +5,7 @@
 -- read the table.
 --
 --     holdfast run tests/bench/bench.lua [--json FILE] [--markdown] [--dir DIR] [--quick] [--only PART] [--rounds N]
+--     holdfast run tests/bench/bench.lua --peers [--npm] [--entities N] [...]    beside other stores: peers/compare.lua
 --
 -- against.lua compares two builds: it runs this for each of them in turn, a round at a time.
 --
@@ -18,6 +19,7 @@ package.path = here .. "/?.lua;" .. here .. "/../?.lua;" .. package.path
 
 local holdfast = require "holdfast"
 local Report = require "report"
+local peers = require "peers.compare"
 local temp = require "support.temp"
 
 -- ----------------------------------------------------------------- options
@@ -29,13 +31,13 @@ local options = {}
 local function usage(problem)
   io.stderr:write("bench: ", problem, "\n")
   io.stderr:write("usage: bench.lua [--json FILE] [--markdown] [--dir DIR] [--quick] [--rounds N] [--only ",
-    table.concat(PARTS, "|"), "]\n")
+    table.concat(PARTS, "|"), "]\n       bench.lua --peers [--npm] [--entities N] [as above, but for --only]\n")
   os.exit(2)
 end
 
 do
-  local FLAGS = { quick = true, markdown = true }
-  local VALUES = { json = true, dir = true, only = true, rounds = true }
+  local FLAGS = { quick = true, markdown = true, peers = true, npm = true }
+  local VALUES = { json = true, dir = true, only = true, rounds = true, entities = true }
   local i = 1
   while arg[i] do
     local name = arg[i]:match("^%-%-(%a+)$")
@@ -440,7 +442,16 @@ local function measureParts()
   end
 end
 
-local ok, problem = pcall(measureParts)
+-- Beside other stores.  Gives the table for the documents.
+local function measurePeers()
+  return peers.measure(report, {
+    entities = quick and 1000 or tonumber(options.entities or size.entities) or usage("--entities needs a number"),
+    puts = size.writes, syncs = size.syncs * 5, gets = size.reads, rounds = quick and 1 or math.min(ROUNDS, 3),
+  }, options.npm)
+end
+
+local ok, problem = pcall(options.peers and measurePeers or measureParts)
+peers.stop()
 for _, server in ipairs(servers) do server:stop() end
 temp.removeAll()
 measure.discardAll()
@@ -449,7 +460,7 @@ if not ok then
   os.exit(1)
 end
 
-io.write(options.markdown and report:markdown() or report:text())
+io.write(options.markdown and (problem or report:markdown()) or report:text())
 local aims, missed = report:score()
 io.stderr:write(string.format("%d aims, %d missed; %.0f s\n", aims, missed, measure.elapsed()))
 if options.json then

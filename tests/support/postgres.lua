@@ -8,6 +8,9 @@ local temp = require "support.temp"
 
 local M = {}
 
+--- After how many seconds a server ends by itself, should nobody be left to stop it.
+M.lifetime = 300
+
 local bin = process.shell("ls -d /usr/lib/postgresql/*/bin 2>/dev/null | tail -n 1").stdout:match("%S+")
 
 -- Whether they can be started here.
@@ -34,11 +37,12 @@ Server.__index = Server
 --- The process id of the postmaster, or of the last one.
 function Server:pid() return self.last end
 
---- Starts it (again).  It ends by itself after some minutes, should nobody be left to stop it.
+--- Starts it (again).
 function Server:start()
-  local out = shell(self, [[RUN pg_ctl -D data -l log -w -t 30 start >/dev/null </dev/null || exit 1
+  local out = shell(self, ([[RUN pg_ctl -D data -l log -w -t 30 start >/dev/null </dev/null || exit 1
     pid=$(head -n 1 data/postmaster.pid)
-    (timeout 300 tail --pid=$pid -f /dev/null; [ $? = 124 ] && kill -INT $pid) >/dev/null 2>&1 </dev/null &]])
+    (timeout %d tail --pid=$pid -f /dev/null; [ $? = 124 ] && kill -INT $pid) >/dev/null 2>&1 </dev/null &]])
+    :format(M.lifetime))
   if out.code == 0 then self.last = temp.readFile(self.dir .. "/data/postmaster.pid"):match("^%d+") end
   return out.code == 0
 end
@@ -65,7 +69,8 @@ function Server:url(query, login)
 end
 
 --- A server with a superuser `app`, and a database `game`.
-function M.start()
+---@param settings? string  lines for postgresql.conf
+function M.start(settings)
   local random = assert(io.open("/dev/urandom", "rb"))
   for _ = 1, 20 do
     local a, b = random:read(2):byte(1, 2)
@@ -74,7 +79,8 @@ function M.start()
       if [ -n "RUN" ]; then chown postgres:postgres . data; fi; chmod 700 data]])
     run(server, "RUN initdb -D data -U app -A trust -E UTF8 --locale=C.UTF-8 --no-sync >initdb.log 2>&1")
     run(server, ("cat >>data/postgresql.conf <<C\nlisten_addresses='127.0.0.1'\nport=%d\n"
-      .. "unix_socket_directories=''\nmax_connections=40\nshared_buffers=32MB\nC"):format(server.port))
+      .. "unix_socket_directories=''\nmax_connections=40\nshared_buffers=32MB\n%s\nC")
+      :format(server.port, settings or ""))
     if server:start() then
       random:close()
       run(server, ("RUN createdb -h 127.0.0.1 -p %d -U app game"):format(server.port))

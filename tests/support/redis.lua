@@ -8,14 +8,16 @@ local temp = require "support.temp"
 
 local M = {}
 
+--- After how many seconds a server ends by itself, should nobody be left to stop it.
+M.lifetime = 300
+
 -- Whether they can be started here.
 M.isInstalled = process.shell("command -v redis-server redis-cli").code == 0
 
 -- Starts a server on the port and waits until it listens; its process id goes to DIR/pid.  Fails if the port is taken.
--- It ends by itself after some minutes, should nobody be left to stop it.
 local COMMAND = [[
 cd %s && rm -f log || exit 1
-timeout 300 redis-server %s >log 2>&1 </dev/null &
+timeout %d redis-server %s >log 2>&1 </dev/null &
 echo $! >pid
 for i in $(seq 500); do
   grep -Eqs 'Ready to accept connections|Sentinel ID is' log && exit 0
@@ -32,7 +34,7 @@ local ALONE = "--port %d --bind 127.0.0.1 --dir %s --save '' --appendonly no %s"
 --- The shell command that starts this server (again).
 function Server:command()
   local words = self.words or ALONE:format(self.port, temp.quote(self.dir), self.arguments)
-  return COMMAND:format(temp.quote(self.dir), words)
+  return COMMAND:format(temp.quote(self.dir), M.lifetime, words)
 end
 
 --- Starts it again, on its port.

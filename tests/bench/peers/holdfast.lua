@@ -1,0 +1,42 @@
+-- SPDX-License-Identifier: MIT
+--
+-- Holdfast by a script, as its peers are measured: see work.lua.
+
+local here = arg[0]:match("^(.*)/") or "."
+package.path = here .. "/?.lua;" .. package.path
+
+local holdfast = require "holdfast"
+local work = require "work"
+local questions = require "questions"
+
+local function open(dir, isDurable, isEmptied)
+  if isEmptied then os.execute("rm -rf '" .. dir .. "'") end
+  local store = holdfast.PersistBase("signal", dir, { durability = isDurable and "sync" or "nosync" })
+  store:waitForInit(true)
+
+  local function length(iterator)
+    local n = 0
+    for _ in iterator do n = n + 1 end
+    return n
+  end
+
+  local peer = {
+    size = function() return store:count() end,
+    get = function(id) return store:readValue(id) end,
+    put = function(id, entity) store:writeValue(id, entity) end,
+    values = function() return length(store:values()) end,
+  }
+  function peer.load(entities)
+    local batch = {}
+    for i, entity in ipairs(entities) do batch["log-" .. i] = entity end
+    store:writeMany(batch)
+  end
+  for name, predicate in pairs(questions) do
+    peer[name] = function() return length(store:filter(predicate)) end
+  end
+  -- Before it took predicates one counted in a loop.
+  peer.count = store.explain and function() return store:count(questions.symbol) end or peer.symbol
+  return peer
+end
+
+work(open, holdfast.json.decode)
