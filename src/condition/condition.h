@@ -129,4 +129,14 @@ bool hf__condition_is_useless(const hf_condition *c);
  * index field 'metadata' (a nil value)"; valid until the next test. */
 const char *hf__condition_reason(hf_condition *c);
 
+/* ---- for C programs, which have no function to ask */
+
+/* Whether all parameters are set; HF_INVALID_ARGUMENT names one that is not. */
+hf_status hf__condition_check(const hf_condition *c, hf_error *err);
+
+/* The error HF_SCRIPT for an entity that the last test gave HF_ANSWER_RAISES or HF_ANSWER_ASK for: it names the entity
+ * and hf__condition_reason().
+ *   entity_name  data NULL: none is known */
+hf_status hf__condition_fail(hf_condition *c, hf_answer answer, hf_slice entity_name, hf_slice id, hf_error *err);
+
 #endif

@@ -339,8 +339,54 @@ HF_API hf_status hf_persist_remove_many(hf_persist *p, const hf_slice *ids, size
 
 /* -------------------------------------------------------------- conditions */
 
-/* A condition on entities, which is evaluated where they are stored.  Used by one thread at a time. */
+/* A condition on entities, which is evaluated where they are stored, on the stored text.  One that iterations have
+ * (hf_range.where) is freed after them.  Used by one thread at a time, iterations with it included. */
 typedef struct hf_condition hf_condition;
+
+/* Makes a condition of an expression in Lua's syntax:
+ *
+ *     metadata.symbol == 'BTCUSDT' and priceOpen > ?
+ *
+ * It means what the same expression means in Lua where `v` is the decoded entity, to the last bit; an entity fulfils it
+ * where it gives anything but false and nil.
+ *
+ *   names       v is the entity, id its id (a string), null JSON's null; every other name is a field of the entity: one
+ *               that is called v, id or null is written v.v, v.id, v.null.  Further steps: v.a.b, v["any key"], a[1]
+ *   parameters  each ? is one: hf_condition_set_number() and the like set it
+ *   literals    all of Lua's but tables: nil, true, false, numbers, strings with their escapes, [[long brackets]]
+ *   operators   or, and; < > <= >= ~= ==; + -; * / %; not, # of a string, -; with Lua's precedence, and parentheses
+ *   calls       type(x); x:find(text, 1, true), x:sub(i, j), and x:match(pattern) where the pattern is plain text, with
+ *               ^ before it, $ after it, both or none
+ *   comments    -- and --[[ ]]
+ *
+ * Nothing else is understood, powers and .. included.
+ *
+ *   text  at most 64 KB; not kept
+ *   out   receives the condition; NULL on failure
+ * Errors: HF_INVALID_ARGUMENT says where, and what to write instead: "condition, column 8, at '=': nothing is assigned
+ * in a condition: equal is ==". */
+HF_API hf_status hf_condition_parse(hf_slice text, hf_condition **out, hf_error *err);
+
+/* Frees it.  NULL is ignored. */
+HF_API void hf_condition_free(hf_condition *c);
+
+/* How many parameters it has. */
+HF_API unsigned hf_condition_parameters(const hf_condition *c);
+
+/* Set a parameter: the first ? in the text is number 1.  The value holds until it is set again; texts are copied.  Not
+ * while an iteration with the condition is open: what it has found ahead was found with the old value.
+ * Errors: HF_INVALID_ARGUMENT: the condition has no such parameter. */
+HF_API hf_status hf_condition_set_number(hf_condition *c, unsigned number, double value, hf_error *err);
+HF_API hf_status hf_condition_set_text(hf_condition *c, unsigned number, hf_slice value, hf_error *err);
+HF_API hf_status hf_condition_set_boolean(hf_condition *c, unsigned number, bool value, hf_error *err);
+HF_API hf_status hf_condition_set_nil(hf_condition *c, unsigned number, hf_error *err);
+HF_API hf_status hf_condition_set_null(hf_condition *c, unsigned number, hf_error *err);
+
+/* Whether an entity fulfils it, for entities that come from elsewhere than an iteration with hf_range.where.
+ * Errors: HF_SCRIPT: Lua would raise an error there, such as "attempt to index field 'metadata' (a nil value)", or what
+ * Lua gives is not known, as for arithmetic on a string; HF_INVALID_VALUE: `json` is none; HF_INVALID_ARGUMENT: a
+ * parameter is not set. */
+HF_API hf_status hf_condition_test(hf_condition *c, hf_slice id, hf_slice json, bool *holds, hf_error *err);
 
 /* --------------------------------------------------------------- iteration */
 
