@@ -66,6 +66,9 @@ static bool value_of(const hf_constant *constant, hf__value *value) {
   if (!copy) return false;
   if (constant->text.size) memcpy(copy, constant->text.data, constant->text.size);
   copy[constant->text.size] = '\0';
+  value->is_plain = true;
+  for (size_t i = 0; i < constant->text.size; i++)
+    if ((unsigned char)copy[i] < 0x20 || copy[i] == '"' || copy[i] == '\\') value->is_plain = false;
   value->text = (hf_slice){copy, constant->text.size};
   return true;
 }
@@ -122,9 +125,13 @@ bool hf__condition_finish(hf_condition *c, int node) {
   c->kept = calloc(c->count, sizeof *c->kept);
   c->found = calloc(c->places.count, sizeof *c->found);
   if (!c->kept || !c->found) return false;
-  for (unsigned i = 0; i < c->count; i++)
-    c->nodes[i].shared =
-        c->nodes[i].uses > 1 && (c->nodes[i].code < HF_OPERATOR_COUNT || c->nodes[i].code == HF__NODE_PATH);
+  c->find = hf__find_best(&c->places);
+  for (unsigned i = 0; i < c->count; i++) {
+    hf__node *n = &c->nodes[i];
+    n->shared = n->uses > 1 && (n->code < HF_OPERATOR_COUNT || n->code == HF__NODE_PATH);
+    if (n->code == HF__NODE_CONSTANT) n->given = &c->constants[n->number];
+    if (n->code == HF__NODE_PARAMETER) n->given = &c->parameters[n->number];
+  }
   return true;
 }
 

@@ -9,6 +9,7 @@
 #define HF_CONDITION_NODE_H
 
 #include "condition/condition.h"
+#include "condition/find.h"
 #include "condition/places.h"
 #include "condition/value.h"
 
@@ -32,7 +33,8 @@ typedef struct hf__node {
   uint16_t depth; /* of the expression that it is */
   uint16_t uses;
   uint16_t operand[3];
-  uint32_t number; /* of the constant, parameter or place */
+  uint32_t number;        /* of the constant, parameter or place */
+  const hf__value *given; /* the value of a constant or parameter */
 } hf__node;
 
 /* A result that is kept for the rest of a test. */
@@ -81,9 +83,10 @@ struct hf_condition {
   unsigned parameter_count;                          /* the highest number, and one */
 
   hf__places places;
+  hf__finder *find;
   const char **found; /* for each place */
   bool looked;        /* `found` is of this test */
-  bool is_json;       /* it went well */
+  hf__found how;      /* what the finder said of it */
 
   /* Of the test that is going on. */
   hf_slice id, json;

@@ -22,6 +22,22 @@ static bool make_room(hf__places *places) {
   return true;
 }
 
+static void note_last(hf__places *places, char last) {
+  unsigned known = places->lasts < HF__PLACES_LASTS ? places->lasts : HF__PLACES_LASTS;
+  for (unsigned i = 0; i < known; i++)
+    if (places->last[i] == last) return;
+  if (known < HF__PLACES_LASTS) places->last[known] = last;
+  places->lasts = known + 1;
+}
+
+static void note_ends(hf__place *place) {
+  char tail[8] = {0};
+  size_t size = place->size < 8 ? place->size : 8;
+  memcpy(tail + 8 - size, place->key + place->size - size, size);
+  memcpy(&place->tail, tail, 8);
+  if (size == 8) memcpy(&place->head, place->key, 8);
+}
+
 static int64_t add_step(hf__places *places, uint32_t parent, const hf_step *step) {
   hf__place place = {.parent = parent, .item = step->place};
   if (!make_room(places)) return -1;
@@ -31,6 +47,8 @@ static int64_t add_step(hf__places *places, uint32_t parent, const hf_step *step
     if (!place.key) return -1;
     place.key[0] = place.key[place.size - 1] = '"';
     memcpy(place.key + 1, step->field.data, step->field.size);
+    note_last(places, place.key[place.size - 2]);
+    note_ends(&place);
   } else {
     places->has_items = true;
   }

@@ -5,25 +5,46 @@
 #include "condition/text.h"
 
 #include "base/json.h"
+#include "base/number.h"
 
-hf__string hf__string_at(const char *p, const char *end) {
-  hf__string string = {.first = p};
-  const char *quote = p < end ? memchr(p, '"', (size_t)(end - p)) : NULL;
-  if (!quote) return string;
-  const char *backslash = memchr(p, '\\', (size_t)(quote - p));
-  if (!backslash) {
-    string.close = quote;
-    return string;
-  }
-  string.escaped = true;
-  for (p = backslash; p < end; p++) {
+hf__string hf__string_slow(const char *first, const char *p, const char *end) {
+  hf__string string = {.first = first};
+  for (; p < end; p++) {
     if (*p == '"') {
       string.close = p;
       return string;
     }
-    if (*p == '\\') p++;
+    if (*p == '\\') {
+      string.escaped = true;
+      p++;
+    }
   }
   return string;
+}
+
+/* Up to 18 digits in all, of which the double has each: a whole number that is exact, divided by a power of ten that is
+ * exact, is rounded once, as it is when parsed. */
+bool hf__number_at(const char *start, const char *end, double *out) {
+  static const double tens[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8, 1e9,
+                                1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18};
+  const char *p = start;
+  uint64_t digits = 0;
+  unsigned digit;
+  bool negative = *p == '-';
+  p += negative;
+  const char *first = p;
+  for (; p < end && (digit = (unsigned)(unsigned char)*p - '0') <= 9; p++) digits = digits * 10 + digit;
+  ptrdiff_t count = p - first, places = 0;
+  if (p < end && *p == '.') {
+    const char *fraction = ++p;
+    for (; p < end && (digit = (unsigned)(unsigned char)*p - '0') <= 9; p++) digits = digits * 10 + digit;
+    places = p - fraction;
+  }
+  if (count == 0 || count + places > 18 || digits > (uint64_t)HF__WHOLE_MAX || (p < end && (*p | 0x20) == 'e'))
+    return hf__number_parse(start, end, out) != NULL;
+  double value = (double)(int64_t)digits / tens[places];
+  *out = negative ? -value : value;
+  return true;
 }
 
 /* How many bytes the escape at `p` takes; a pair of surrogates is one. */

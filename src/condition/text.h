@@ -8,6 +8,10 @@
 
 #include "holdfast/holdfast.h"
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 /* What lies between two quotes. */
 typedef struct hf__string {
   const char *first;
@@ -21,8 +25,28 @@ static inline const char *hf__skip_space(const char *p, const char *end) {
   return p;
 }
 
+/* The string whose content begins at `first`, where nothing up to `p` is a quote or backslash. */
+hf__string hf__string_slow(const char *first, const char *p, const char *end);
+
 /* The string whose content begins at `p`, after its quote. */
-hf__string hf__string_at(const char *p, const char *end);
+static inline hf__string hf__string_at(const char *p, const char *end) {
+  const char *first = p;
+#ifdef __SSE2__
+  const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\');
+  for (; end - p >= 16; p += 16) {
+    __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
+    unsigned stops = (unsigned)_mm_movemask_epi8(_mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, backslash)));
+    if (!stops) continue;
+    p += __builtin_ctz(stops);
+    if (*p == '"') return (hf__string){first, p, false};
+    break;
+  }
+#endif
+  return hf__string_slow(first, p, end);
+}
+
+/* Reads the number that begins at `p`, as hf__number_parse() does.  False: there is none. */
+bool hf__number_at(const char *p, const char *end, double *out);
 
 /* Whether its content, with its escapes replaced, is `text`. */
 bool hf__string_is(const hf__string *string, hf_slice text);

@@ -33,10 +33,16 @@ int hf__text_order(hf_slice a, hf_slice b) {
 }
 
 size_t hf__text_find(hf_slice in, hf_slice text) {
+  enum { SHORT = 64 }; /* where the library's way does not pay yet */
   if (text.size == 0) return 1;
   if (text.size > in.size) return 0;
-  const char *found = memmem(in.data, in.size, text.data, text.size);
-  return found ? (size_t)(found - in.data) + 1 : 0;
+  if (in.size > SHORT) {
+    const char *found = memmem(in.data, in.size, text.data, text.size);
+    return found ? (size_t)(found - in.data) + 1 : 0;
+  }
+  for (size_t i = 0; i <= in.size - text.size; i++)
+    if (in.data[i] == text.data[0] && memcmp(in.data + i, text.data, text.size) == 0) return i + 1;
+  return 0;
 }
 
 hf_slice hf__text_sub(hf_slice text, int32_t from, int32_t to) {

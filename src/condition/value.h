@@ -22,6 +22,7 @@ typedef enum hf__kind {
 
 typedef struct hf__value {
   hf__kind kind;
+  bool is_plain; /* of a constant or parameter that is a text: JSON escapes none of its bytes */
   union {
     double number;
     hf_slice text;
@@ -34,18 +35,6 @@ const char *hf__kind_name(hf__kind kind);
 
 static inline hf__value hf__value_of_kind(hf__kind kind) { return (hf__value){.kind = kind}; }
 
-static inline hf__value hf__value_of_number(double number) {
-  return (hf__value){.kind = HF__KIND_NUMBER, .number = number};
-}
-
-static inline hf__value hf__value_of_text(const char *data, size_t size) {
-  return (hf__value){.kind = HF__KIND_TEXT, .text = {data, size}};
-}
-
-static inline hf__value hf__value_of_truth(bool truth) {
-  return hf__value_of_kind(truth ? HF__KIND_TRUE : HF__KIND_FALSE);
-}
-
 /* Whether a kind is a value. */
 static inline bool hf__kind_is_known(hf__kind kind) { return kind < HF__KIND_ASK; }
 
@@ -54,6 +43,17 @@ static inline bool hf__kind_is_true(hf__kind kind) { return kind > HF__KIND_FALS
 
 /* Lua's == of two values. */
 bool hf__value_equal(const hf__value *a, const hf__value *b);
+
+/* Whether two texts of the same size are equal. */
+static inline bool hf__same_bytes(const char *a, const char *b, size_t size) {
+  uint64_t x, y, v, w;
+  if (size < 8 || size > 16) return size == 0 || memcmp(a, b, size) == 0;
+  memcpy(&x, a, 8);
+  memcpy(&y, b, 8);
+  memcpy(&v, a + size - 8, 8);
+  memcpy(&w, b + size - 8, 8);
+  return ((x ^ y) | (v ^ w)) == 0;
+}
 
 /* Less than, equal to or greater than 0, as Lua has texts in order: by their bytes. */
 int hf__text_order(hf_slice a, hf_slice b);

@@ -9,7 +9,7 @@
 #include <sys/mman.h>
 
 #include "../support.h"
-#include "condition/condition.h"
+#include "condition/node.h"
 
 /* The condition that is being built or tested. */
 static hf_condition *c;
@@ -54,8 +54,8 @@ static inline int op(hf_operator code, int a, int b, int d) {
 
 static inline void finish(int node) { assert_true(hf__condition_finish(c, node)); }
 
-/* A copy of a text that ends where readable memory ends. */
-static inline hf_slice at_the_edge(const char *data, size_t size) {
+/* A copy of a text, after as many spaces, that ends where readable memory ends. */
+static inline hf_slice at_the_edge(size_t spaces, const char *data, size_t size) {
   enum { PAGE = 4096, PAGES = 64 };
   static char *memory;
   if (!memory) {
@@ -63,21 +63,37 @@ static inline hf_slice at_the_edge(const char *data, size_t size) {
     assert_true(memory != MAP_FAILED);
     assert_int_equal(mprotect(memory + PAGES * PAGE, PAGE, PROT_NONE), 0);
   }
-  assert_true(size <= PAGES * PAGE);
-  char *copy = memory + PAGES * PAGE - size;
-  if (size) memcpy(copy, data, size);
-  return (hf_slice){copy, size};
+  assert_true(spaces + size <= PAGES * PAGE);
+  char *copy = memory + PAGES * PAGE - spaces - size;
+  memset(copy, ' ', spaces);
+  for (size_t i = 0; i < size; i++) copy[spaces + i] = data[i];
+  return (hf_slice){copy, spaces + size};
 }
 
 static const char *const answer_names[] = {"no", "yes", "ask", "raises"};
 
 #define expect(json, answer) expect_sized((json), strlen(json), (answer), __FILE__, __LINE__)
 
-static inline void expect_sized(const char *json, size_t size, int answer, const char *file, int line) {
-  int got = (int)hf__condition_test(c, hf_text("the-id"), at_the_edge(json, size));
+/* One test with one finder, of the text after as many spaces. */
+static inline void expect_with(hf__finder *find, size_t spaces, const char *json, size_t size, int answer,
+                               const char *file, int line) {
+  hf__finder *best = c->find;
+  c->find = find;
+  int got = (int)hf__condition_test(c, hf_text("the-id"), at_the_edge(spaces, json, size));
+  c->find = best;
   if (got != answer)
-    FAIL_AT(file, line, "%s: expected %s, got %s (%s)", json, answer_names[answer], answer_names[got],
+    FAIL_AT(file, line, "%s after %zu spaces, %s: expected %s, got %s (%s)", json, spaces,
+            find == hf__find_plain ? "plain" : "best", answer_names[answer], answer_names[got],
             hf__condition_reason(c));
+}
+
+/* By all finders, with the ends of blocks at each of its bytes. */
+static inline void expect_sized(const char *json, size_t size, int answer, const char *file, int line) {
+  for (size_t spaces = 0; spaces <= 130; spaces++) {
+    expect_with(c->find, spaces, json, size, answer, file, line);
+    expect_with(hf__find_plain, spaces, json, size, answer, file, line);
+  }
+  expect_with(c->find, 0, json, size, answer, file, line);
 }
 
 #endif

@@ -540,7 +540,7 @@ static void what_is_no_json_is_not_read_beyond_its_end(void **state) {
   begin();
   finish(binary(HF_OPERATOR_EQ, path("a"), text("x")));
   for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-    hf__condition_test(c, hf_text("id"), at_the_edge(texts[i], strlen(texts[i])));
+    hf__condition_test(c, hf_text("id"), at_the_edge(0, texts[i], strlen(texts[i])));
 }
 
 static int end(void **state) {
