@@ -21,13 +21,25 @@
 
 struct hf_runtime {
   lua_State *L;
+  hfL_context *context; /* of the state */
+  hfL_codec *codec;     /* likewise */
+  hf_function *functions;
+};
+
+struct hf_function {
+  hf_runtime *runtime; /* NULL: it was closed */
+  int ref;             /* of the function, in the registry */
+  hf_function *next, **before;
 };
 
 static int prepare(lua_State *L) {
+  hf_runtime *r = lua_touserdata(L, 1);
   lua_gc(L, LUA_GCSTOP, 0);
   luaL_openlibs(L);
   hfL_install(L);
-  hfL_state_enter(L, hfL_context_get(L, hfL_codec_of));
+  r->context = hfL_context_get(L, hfL_codec_of);
+  r->codec = hfL_codec_of(L);
+  hfL_state_enter(L, r->context);
   lua_gc(L, LUA_GCRESTART, 0);
   return 0;
 }
@@ -56,7 +68,7 @@ hf_status hf_runtime_open(hf_runtime **out, hf_error *err) {
     free(r);
     return hf__no_memory(err);
   }
-  status = hfL_protect(r->L, prepare, NULL, err);
+  status = hfL_protect(r->L, prepare, r, err);
   if (status) {
     hf_runtime_close(r);
     return status;
@@ -65,9 +77,17 @@ hf_status hf_runtime_open(hf_runtime **out, hf_error *err) {
   return HF_OK;
 }
 
+/* Those that are left answer HF_CLOSED. */
+static void leave_functions(hf_runtime *r) {
+  for (hf_function *f = r->functions; f; f = f->next) f->runtime = NULL;
+  r->functions = NULL;
+}
+
 void hf_runtime_close(hf_runtime *r) {
   if (!r) return;
-  lua_close(r->L);
+  leave_functions(r);
+  if (r->L) lua_close(r->L);
+  leave_functions(r); /* what finalizers have made */
   free(r);
 }
 
@@ -94,8 +114,10 @@ struct run {
   hf_slice code;
   int argc;
   const char *const *argv;
+  const char *caller; /* of the functions of this file, for messages */
   hf_slice args;
   hf_buffer *result;
+  hf_function *function;
 };
 
 static int run_file(lua_State *L) {
@@ -154,18 +176,14 @@ static void push_function(lua_State *L, const char *name) {
   hfL_raise(L, &err);
 }
 
-static int call(lua_State *L) {
-  struct run *r = lua_touserdata(L, 1);
-  hfL_state_enter(L, hfL_context_get(L, hfL_codec_of));
-  hfL_codec *codec = hfL_codec_of(L);
+/* Calls the function on top of the stack. */
+static int call_pushed(lua_State *L, const struct run *r, hfL_codec *codec) {
   hf_error err;
   hf_slice json;
-  push_function(L, r->name);
   int n = 0;
   if (r->args.data) {
     if (hfL_json_decode(L, r->args.data, r->args.size, codec, &err)) hfL_raise(L, &err);
-    if (r->args.data[strspn(r->args.data, " \t\r\n")] != '[')
-      hfL_misuse(L, "hf_runtime_call: args must be a JSON array");
+    if (r->args.data[strspn(r->args.data, " \t\r\n")] != '[') hfL_misuse(L, "%s: args must be a JSON array", r->caller);
     n = (int)lua_objlen(L, -1);
     luaL_checkstack(L, n + 1, "too many arguments");
     for (int i = 1; i <= n; i++) lua_rawgeti(L, -i, i);
@@ -180,6 +198,13 @@ static int call(lua_State *L) {
   return 0;
 }
 
+static int call(lua_State *L) {
+  const struct run *r = lua_touserdata(L, 1);
+  hfL_state_enter(L, hfL_context_get(L, hfL_codec_of));
+  push_function(L, r->name);
+  return call_pushed(L, r, hfL_codec_of(L));
+}
+
 hf_status hf_runtime_run_file(hf_runtime *runtime, const char *path, int argc, const char *const *argv, hf_error *err) {
   struct run r = {.path = path, .argc = argc, .argv = argv};
   return hfL_protect(runtime->L, run_file, &r, err);
@@ -191,6 +216,82 @@ hf_status hf_runtime_run_text(hf_runtime *runtime, hf_slice code, const char *na
 }
 
 hf_status hf_runtime_call(hf_runtime *runtime, const char *function, hf_slice args, hf_buffer *result, hf_error *err) {
-  struct run r = {.name = function, .args = args, .result = result};
+  struct run r = {.name = function, .caller = "hf_runtime_call", .args = args, .result = result};
   return hfL_protect(runtime->L, call, &r, err);
+}
+
+/* ---- functions that are looked up once */
+
+static int find(lua_State *L) {
+  const struct run *r = lua_touserdata(L, 1);
+  hfL_state_enter(L, r->function->runtime->context);
+  push_function(L, r->name);
+  r->function->ref = luaL_ref(L, LUA_REGISTRYINDEX);
+  return 0;
+}
+
+static int compile(lua_State *L) {
+  const struct run *r = lua_touserdata(L, 1);
+  hfL_state_enter(L, r->function->runtime->context);
+  if (luaL_loadbuffer(L, r->code.data, r->code.size, r->name)) return lua_error(L);
+  r->function->ref = luaL_ref(L, LUA_REGISTRYINDEX);
+  return 0;
+}
+
+/* A handle on what `body` finds. */
+static hf_status make_function(hf_runtime *runtime, lua_CFunction body, struct run *r, hf_function **out,
+                               hf_error *err) {
+  *out = NULL;
+  hf_function *f = calloc(1, sizeof *f);
+  if (!f) return hf__no_memory(err);
+  f->runtime = runtime;
+  r->function = f;
+  hf_status status = hfL_protect(runtime->L, body, r, err);
+  if (status) {
+    free(f);
+    return status;
+  }
+  f->next = runtime->functions;
+  f->before = &runtime->functions;
+  if (f->next) f->next->before = &f->next;
+  runtime->functions = f;
+  *out = f;
+  return HF_OK;
+}
+
+hf_status hf_function_find(hf_runtime *runtime, const char *name, hf_function **out, hf_error *err) {
+  return make_function(runtime, find, &(struct run){.name = name}, out, err);
+}
+
+hf_status hf_function_compile(hf_runtime *runtime, hf_slice code, const char *name, hf_function **out, hf_error *err) {
+  return make_function(runtime, compile, &(struct run){.code = code, .name = name ? name : "=(text)"}, out, err);
+}
+
+static int call_function(lua_State *L) {
+  const struct run *r = lua_touserdata(L, 1);
+  const hf_runtime *runtime = r->function->runtime;
+  hfL_state_enter(L, runtime->context);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, r->function->ref);
+  return call_pushed(L, r, runtime->codec);
+}
+
+hf_status hf_function_call(hf_function *f, hf_slice args, hf_buffer *result, hf_error *err) {
+  if (!f->runtime) return hf__fail(err, HF_CLOSED, "the runtime of this function was closed");
+  struct run r = {.caller = "hf_function_call", .args = args, .result = result, .function = f};
+  return hfL_protect(f->runtime->L, call_function, &r, err);
+}
+
+static int release(lua_State *L) {
+  luaL_unref(L, LUA_REGISTRYINDEX, *(int *)lua_touserdata(L, 1));
+  return 0;
+}
+
+void hf_function_free(hf_function *f) {
+  if (!f) return;
+  if (f->runtime) {
+    *f->before = f->next;
+    if (f->next) f->next->before = f->before;
+    hfL_protect(f->runtime->L, release, &f->ref, NULL);
+  }
+  free(f);
 }

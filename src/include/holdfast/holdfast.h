@@ -735,6 +735,28 @@ HF_API hf_status hf_runtime_run_text(hf_runtime *runtime, hf_slice code, const c
 HF_API hf_status hf_runtime_call(hf_runtime *runtime, const char *function, hf_slice args, hf_buffer *result,
                                  hf_error *err);
 
+/* A Lua function of a runtime, which calls need not look up each time.  Used in the thread that uses the runtime; one
+ * that outlives it answers HF_CLOSED. */
+typedef struct hf_function hf_function;
+
+/* Finds what hf_runtime_call() would call by this name.  It stays the same function when the name is given to another.
+ * Errors: HF_INVALID_ARGUMENT: there is none; HF_SCRIPT: the module cannot be loaded. */
+HF_API hf_status hf_function_find(hf_runtime *runtime, const char *name, hf_function **out, hf_error *err);
+
+/* Compiles a piece of Lua, which gets its arguments as `...`: "local price, limit = ... return price > limit".  Its
+ * local variables are new in each call.
+ *   name  what tracebacks call it; NULL: nothing
+ * Errors: HF_SCRIPT: it is not Lua. */
+HF_API hf_status hf_function_compile(hf_runtime *runtime, hf_slice code, const char *name, hf_function **out,
+                                     hf_error *err);
+
+/* Calls it: arguments, result and errors as in hf_runtime_call().  It may be called, and freed, while it runs, by a C
+ * function that its script has called. */
+HF_API hf_status hf_function_call(hf_function *function, hf_slice args, hf_buffer *result, hf_error *err);
+
+/* Frees the handle, also after its runtime was closed.  NULL is ignored. */
+HF_API void hf_function_free(hf_function *function);
+
 /* The Lua state, for programs that include lua.h. */
 HF_API struct lua_State *hf_runtime_state(hf_runtime *runtime);
 
