@@ -51,7 +51,7 @@ Class.__index = Class
 local self = setmetatable({ min = 1 }, Class)
 local magic = setmetatable({}, { __index = function() return 5 end })
 local find, kind, str = string.find, type, string
-local key, place = "a", 1
+local key, place, big = "a", 1, 5LL
 local function helper(v) return v.a end
 ]]
 
@@ -325,6 +325,11 @@ add [[
   not cfg or v.a
   cfg == v.a
   cfg ~= v.a
+  cfg == {} or v.a
+  big == v.a
+  v.a ~= big
+  big and v.a
+  not big or v.a
   cfg ~= nil and v.a == cfg.limits.min
   v.symbol == cfg.symbol
   v.a > cfg.limits.min

@@ -57,6 +57,10 @@ describe("of statements a condition", function()
     { "function(v) local m = v.metadata if m == nil then return false end return m.n end",
       "v.metadata ~= nil and v.metadata.n" },
     { "function(v) local a, b = v.a, v.b a, b = b, a return a < b end", "v.b < v.a" },
+    { "function(v) local a, b = v.a, v.b local c = a or b return c == 1 end",
+      "if v.a then\n  return v.a == 1\nend\nreturn v.b == 1" },
+    { "function(v) local a, b = v.a, v.b local c = a and b return c == 1 end", "if v.a then\n  return v.b == 1\nend\n"
+      .. "return v.a == 1" },
     { "function(...) local v = ... return v.a == 1 end", "v.a == 1" },
     { "function(v, w) return w == nil and v.a end", "v.a" },
     { "function(v, id) return id == v.a end" , "id == v.a" },
