@@ -58,49 +58,11 @@ function SPECIAL.RETM(p, pc, live) readAll(live, p.A[pc], p.D[pc]) end
 
 local ENDS = { RET = true, RETM = true, RET0 = true, RET1 = true, CALLT = true, CALLMT = true }
 
-local function copy(set)
-  local made = {}
-  for register in pairs(set or {}) do made[register] = true end
-  return made
-end
-
 --- Where a jump goes.
 ---@param p holdfast.Prototype
 ---@param pc integer
 ---@return integer
 function M.target(p, pc) return pc + 1 + p.D[pc] - 0x8000 end
-
-local function step(p, pc, live)
-  local name = p.op[pc]
-  local special = SPECIAL[name]
-  if special then return special(p, pc, live) end
-  if WRITES[name] then live[p[WRITES[name]][pc]] = nil end
-  for _, operand in ipairs(READS[name]) do live[p[operand][pc]] = true end
-end
-
-local function sorted(set)
-  local list = {}
-  for register in pairs(set) do list[#list + 1] = register end
-  sort(list)
-  return list
-end
-
--- The registers that are live before the instruction, given those after it and those of the places after that.
-local function before(p, pc, live, sets)
-  local name = p.op[pc]
-  if name == "JMP" or name == "UCLO" then
-    local joined = copy(sets[M.target(p, pc)])
-    -- The jump of a comparison: what that one has after it is both ways.
-    if name == "JMP" and M.isTest(p.op[pc - 1]) then
-      for register in pairs(live) do joined[register] = true end
-    end
-    return joined
-  end
-  if not READS[name] and not SPECIAL[name] then return {} end -- a path ends there
-  live = ENDS[name] and {} or copy(live)
-  step(p, pc, live)
-  return live
-end
 
 local TESTS = {}
 for name in ("ISLT ISGE ISLE ISGT ISEQV ISNEV ISEQS ISNES ISEQN ISNEN ISEQP ISNEP ISTC ISFC IST ISF"):gmatch("%S+") do
@@ -112,14 +74,59 @@ end
 ---@return boolean
 function M.isTest(name) return TESTS[name] == true end
 
---- For each place the registers that are live before its instruction, in order.
+-- Changes the registers that are live after an instruction into those before it.
+local function step(p, pc, live)
+  local name = p.op[pc]
+  local special = SPECIAL[name]
+  if special then return special(p, pc, live) end
+  if WRITES[name] then live[p[WRITES[name]][pc]] = nil end
+  for _, operand in ipairs(READS[name]) do live[p[operand][pc]] = true end
+end
+
+local function add(set, more)
+  for register in pairs(more or {}) do set[register] = true end
+  return set
+end
+
+-- The registers that are live before an instruction, given those after it.
+local function before(p, pc, live, sets)
+  local name = p.op[pc]
+  if name == "JMP" and M.isTest(p.op[pc - 1]) then return add(live, sets[M.target(p, pc)]) end
+  if name == "JMP" or name == "UCLO" then return add({}, sets[M.target(p, pc)]) end
+  if not READS[name] and not SPECIAL[name] then return {} end -- a path ends there
+  if ENDS[name] then live = {} end
+  step(p, pc, live)
+  return live
+end
+
+-- The places where jumps go: where paths may meet.
+local function places(p)
+  local set = {}
+  for pc = 1, p.count do
+    local name = p.op[pc]
+    if name == "JMP" or name == "UCLO" then set[M.target(p, pc)] = true end
+  end
+  return set
+end
+
+local function sorted(set)
+  local list = {}
+  for register in pairs(set) do list[#list + 1] = register end
+  if list[2] then sort(list) end
+  return list
+end
+
+--- For each place where paths may meet the registers that are live before its instruction, in order.
 ---@param p holdfast.Prototype
 ---@return table<integer, integer[]>
 function M.of(p)
-  local sets, lists = {}, {}
+  local wanted, sets, lists, live = places(p), {}, {}, {}
   for pc = p.count, 1, -1 do
-    sets[pc] = before(p, pc, sets[pc + 1], sets)
-    lists[pc] = sorted(sets[pc])
+    live = before(p, pc, live, sets)
+    if wanted[pc] then
+      sets[pc] = add({}, live)
+      lists[pc] = sorted(live)
+    end
   end
   return lists
 end

@@ -365,8 +365,8 @@ end
 
 --- What the function gives from a place on.
 function walk(run, pc, registers)
-  local key = keyOfState(run, pc, registers)
-  if run.memo[key] then return run.memo[key] end
+  local key = run.live[pc] and keyOfState(run, pc, registers)
+  if key and run.memo[key] then return run.memo[key] end
   run.depth = run.depth + 1
   local pending, node = {}, nil
   while not node do
@@ -376,7 +376,7 @@ function walk(run, pc, registers)
   end
   run.depth = run.depth - 1
   node = after(run, pending, node)
-  run.memo[key] = node
+  if key then run.memo[key] = node end
   return node
 end
 

@@ -204,7 +204,7 @@ static int build(builder *b, int table) {
 
 /* new(expression) -> condition */
 static int lhf_condition_new(lua_State *L) {
-  luaL_checktype(L, 1, LUA_TTABLE);
+  if (!lua_istable(L, 1)) hfL_misuse(L, "condition.new takes an expression table, not a %s", luaL_typename(L, 1));
   lua_settop(L, 1);
   condition_box *box = lua_newuserdata(L, sizeof *box);
   box->condition = NULL;

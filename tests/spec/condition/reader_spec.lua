@@ -109,6 +109,26 @@ describe("a path ends as unknown, and no other,", function()
   }
 end)
 
+describe("of an expression of the command a condition", function()
+  local function read(text)
+    local reading = condition.read(require("holdfast.cli.code.expression").compile(text), 2)
+    return source.text(reading.expression, reading.parameters)
+  end
+
+  for _, row in ipairs {
+    { 'v.side == "long" and v.price > 40000' },
+    { "v.note == null" },
+    { "v.note == holdfast.null" },
+    { 'type(v.a) == "string" and id ~= v.a' },
+    { 'id:sub(1, 3) == "BTC"' },
+    { 'id:match("^BTC")' },
+    { "if v.a then return true end return v.b", "v.a or v.b" },
+    { "v.b and v.a > os.time()", "v.b and ?" },
+  } do
+    it("reads " .. row[1], function() assert.same(row[2] or row[1], read(row[1])) end)
+  end
+end)
+
 describe("a long predicate", function()
   -- One with as many parts as this, made of what `part` gives.
   local function chain(count, operator, part)
