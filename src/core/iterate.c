@@ -7,9 +7,9 @@
  *
  * The first page is small, for `take(5)` and early breaks; pages then double.
  *
- * A condition is evaluated where the data is, if the backend does that, and here, on what it scanned, if not.  What the
- * condition cannot tell is for a function to tell, which scripts have and ask themselves (`asks`); to C programs it is
- * an error.
+ * A condition is evaluated where the data is, if the backend does that, and here, when an entity's turn comes, if not.
+ * What it cannot tell is for a function to tell, which scripts have and ask themselves (`asks`); to C programs it is an
+ * error.
  */
 #include <stdlib.h>
 
@@ -38,6 +38,7 @@ struct hf_iter {
   bool has_failure;
   bool quarantined;        /* over what is in quarantine */
   bool judges;             /* there is a condition, and what it says of each entry is looked at */
+  bool page_judged;        /* by the backend, which has left out what the condition is no to */
   bool asks;               /* entries that the condition cannot tell are handed out, for a function to tell */
   bool keys_only;          /* with a condition: values are scanned, and not handed out */
   uint64_t left;           /* entities still to hand out, with has_limit */
@@ -85,13 +86,18 @@ static hf_status check_condition(const hf_iter *it, const hf_condition *conditio
   return hf__judge_check(condition, err);
 }
 
+/* Whether entries are to be looked at, or handed out as they are. */
+static void look_at_answers(hf_iter *it) {
+  it->judges = it->condition && (it->scan.count_only || !it->asks || !it->page_judged);
+}
+
 /* From the next page on. */
 static void use_condition(hf_iter *it, hf_condition *condition, bool count) {
   it->condition = condition;
-  it->judges = condition && (count || !it->asks);
   it->scan.condition = it->persist->backend->evaluates_conditions ? condition : NULL;
   it->scan.max_looked_at = condition ? HF__LOOKED_AT_MAX : 0;
   it->scan.count_only = condition && count;
+  look_at_answers(it);
 }
 
 static hf_status set_range(hf_iter *it, const hf_range *given, hf_error *err) {
@@ -232,7 +238,8 @@ static hf_status keep_failure(hf_iter *it, hf_status status, const hf_error *err
 /* What is wanted of the next page: no more than is left, and nothing that comes after a fence. */
 static hf_scan page_scan(const hf_iter *it) {
   hf_scan scan = it->scan;
-  if (it->has_limit && it->left < scan.limit) scan.limit = (size_t)it->left;
+  bool all_wanted = !it->condition || scan.condition;
+  if (all_wanted && it->has_limit && it->left < scan.limit) scan.limit = (size_t)it->left;
   if (!it->fence) return scan;
   hf_slice order = {(const char *)it->fence->order, it->fence->size};
   *(scan.reverse ? &scan.lower : &scan.upper) = order;
@@ -269,12 +276,9 @@ static hf_status scan_page(hf_iter *it, void *txn, bool *moved, hf_error *err) {
   if (status == HF_CORRUPT && !page->resume.data && at.data) /* its key is sound: made from its id */
     end = (hf_slice){(const char *)order, hf_order_key(at, order)};
   *moved = end.size && resume_after(it, end);
-  if (!it->condition || it->scan.condition) return status;
-  hf_error judging;
-  hf_status judged = hf__page_judge_all(page, it->condition, it->scan.count_only, &judging);
-  if (!judged) return status;
-  *err = judging;
-  return judged;
+  it->page_judged = wanted.condition != NULL;
+  look_at_answers(it);
+  return status;
 }
 
 static hf_status next_page(hf_iter *it, hf_error *err) {
@@ -283,7 +287,7 @@ static hf_status next_page(hf_iter *it, hf_error *err) {
   bool moved;
   hf_status status = hf__persist_enter(p, false, &txn, err);
   if (status) return status;
-  if (it->scan.limit < LARGEST_PAGE) it->scan.limit *= 2;
+  if (it->scan.limit < LARGEST_PAGE) it->scan.limit = it->scan.limit ? it->scan.limit * 2 : 1;
   status = scan_page(it, txn, &moved, err);
   if (status == HF_OK && it->more && !moved) {
     it->more = false;
@@ -310,16 +314,29 @@ static hf_status refuse(hf_iter *it, const hf_entry *e, hf_error *err) {
   return hf__judge_fail(it->condition, it->persist->name, e->id, e->json, err);
 }
 
-static hf_status hand_out(hf_iter *it, const hf_entry **entry, hf_error *err) {
-  hf_entry *e = &it->page->entries[it->next];
+/* What the condition says of the entry whose turn it is. */
+static hf_answer answer_to(hf_iter *it, const hf_entry *e) {
+  if (!it->page_judged) return hf__condition_test(it->condition, e->id, e->json);
+  const hf__judged *judged = &it->page->judged[e - it->page->entries];
+  it->counted_here = it->counted + judged->counted;
+  return judged->answer;
+}
+
+/* Takes the entry whose turn it is.  *entry stays NULL where it is left out. */
+static hf_status take_entry(hf_iter *it, const hf_entry **entry, hf_error *err) {
+  hf_entry *e = &it->page->entries[it->next++];
   if (it->judges) {
-    const hf__judged *judged = &it->page->judged[it->next];
-    it->counted_here = it->counted + judged->counted;
-    if (!it->asks && judged->answer != HF_ANSWER_YES) return refuse(it, e, err);
+    hf_answer answer = answer_to(it, e);
+    if (answer == HF_ANSWER_NO) return HF_OK;
+    if (answer == HF_ANSWER_YES && it->scan.count_only) {
+      it->counted++;
+      return HF_OK;
+    }
+    if (!it->page_judged) it->counted_here = it->counted;
+    if (!it->asks && answer != HF_ANSWER_YES) return refuse(it, e, err);
     if (it->keys_only) e->json = (hf_slice){NULL, 0};
   }
   *entry = e;
-  it->next++;
   it->left--;
   return HF_OK;
 }
@@ -332,7 +349,11 @@ __attribute__((noinline)) static hf_status turn_page(hf_iter *it, const hf_entry
     /* In a child of fork() what was read before is handed out, and never an end that looks like that of all. */
     if (it->persist->closed || hf__store_is_inherited(it->persist->store)) return hf_persist_init(it->persist, err);
     if (it->has_limit && it->left == 0) return HF_OK;
-    if (it->next < it->page->count) return hand_out(it, entry, err);
+    if (it->next < it->page->count) {
+      hf_status status = take_entry(it, entry, err);
+      if (status || *entry) return status;
+      continue;
+    }
     it->counted_here = it->counted + it->page->counted;
     if (it->has_failure) {
       it->has_failure = false;
@@ -385,12 +406,14 @@ static bool go_back(hf_iter *it) {
   begin_after(it, (hf_slice){(const char *)order, size});
   hf__page_reset(it->page);
   it->next = 0;
+  it->page_judged = false;
+  it->scan.limit = 0;               /* the next page has one entity: it may have to go back again soon */
   it->scan.scan_id = hf__scan_id(); /* what is kept between two pages is of later ones */
   return true;
 }
 
 bool hf__iter_ask(hf_iter *it, hf_condition *condition, bool count) {
-  if ((it->condition || it->next < it->page->count) && !go_back(it)) return false;
+  if (it->page_judged && !go_back(it)) return false;
   it->asks = true;
   use_condition(it, condition, count);
   return true;

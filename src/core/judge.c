@@ -20,33 +20,15 @@ static hf__judged *judged_at(hf_page *page, size_t index) {
   return &judged[index];
 }
 
-/* Judges what is to be the entry with this index. */
-static hf_status judge(hf_page *page, hf_condition *condition, bool count, size_t index, hf_slice id, hf_slice json,
-                       bool *wanted, hf_error *err) {
-  hf_answer answer = hf__condition_test(condition, id, json);
-  *wanted = answer != HF_ANSWER_NO && !(count && answer == HF_ANSWER_YES);
-  page->counted += count && answer == HF_ANSWER_YES;
+hf_status hf_page_judge(hf_page *page, const hf_scan *scan, hf_slice id, hf_slice json, bool *wanted, hf_error *err) {
+  hf_answer answer = hf__condition_test(scan->condition, id, json);
+  bool counts = scan->count_only && answer == HF_ANSWER_YES;
+  *wanted = answer != HF_ANSWER_NO && !counts;
+  page->counted += counts;
   if (!*wanted) return HF_OK;
-  hf__judged *judged = judged_at(page, index);
+  hf__judged *judged = judged_at(page, page->count);
   if (!judged) return hf__no_memory(err);
   *judged = (hf__judged){answer, page->counted};
-  return HF_OK;
-}
-
-hf_status hf_page_judge(hf_page *page, const hf_scan *scan, hf_slice id, hf_slice json, bool *wanted, hf_error *err) {
-  return judge(page, scan->condition, scan->count_only, page->count, id, json, wanted, err);
-}
-
-hf_status hf__page_judge_all(hf_page *page, hf_condition *condition, bool count, hf_error *err) {
-  size_t kept = 0;
-  for (size_t i = 0; i < page->count; i++) {
-    const hf_entry *e = &page->entries[i];
-    bool wanted;
-    hf_status status = judge(page, condition, count, kept, e->id, e->json, &wanted, err);
-    if (status) return status;
-    if (wanted) page->entries[kept++] = *e;
-  }
-  page->count = kept;
   return HF_OK;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * What a condition makes of the entries of a page.  A backend that evaluates conditions has each record judged before
- * it copies it (hf_page_judge(), in backend.h); what others scanned is judged here.  An entry stays unless the
- * condition is a sure no to it: whether it is a yes, or has to be asked, stands beside it in the page.
+ * What a condition makes of entities.  A backend that evaluates conditions has each record judged before it copies it
+ * (hf_page_judge(), in backend.h): it is left out if the condition is a sure no to it; whether it is a yes, or has to
+ * be asked, stands beside it in the page.
  */
 #ifndef HF_CORE_JUDGE_H
 #define HF_CORE_JUDGE_H
@@ -12,9 +12,6 @@
 /* Records that a scan with a condition looks at in one call: as long as it runs, the growth of a map and the closing of
  * a database wait. */
 enum { HF__LOOKED_AT_MAX = 2048 };
-
-/* Takes those entries out of the page that are a no; and, to `count`, those that are a yes.  HF_NO_MEMORY. */
-hf_status hf__page_judge_all(hf_page *page, hf_condition *condition, bool count, hf_error *err);
 
 /* Whether all parameters of the condition are set, as they have to be where there is no function to ask.
  * HF_INVALID_ARGUMENT. */

@@ -1,0 +1,215 @@
+-- SPDX-License-Identifier: MIT
+--
+-- Loops that ask a predicate of each entity, and how most of that is spared.
+--
+-- A predicate is a Lua function: it says which entities are wanted, and nothing else does.  But most of those that are
+-- not can be told without decoding them, by a condition that is read out of the function (holdfast.condition) and
+-- evaluated where they are stored.  A loop begins as if there were none: a predicate is read only when the first pages
+-- were not enough, since small collections and early breaks would not get that back.  From then on the store leaves out
+-- what the condition is a sure no to, and the function is asked of the rest.  So results, their order, errors and side
+-- effects are what they would be without it.
+--
+-- A condition's parameters are variables of the script, which the loop's body may change.  So they are compared before
+-- each further entity, and when one has changed, what was found ahead is found again.
+
+local condition = require "holdfast.condition"
+local core = require "holdfast.core"
+
+local huge, xpcall, error, rawget = math.huge, xpcall, error, rawget
+local getinfo, getlocal = debug.getinfo, debug.getlocal
+
+local M = {}
+
+-- Entities that are asked as they come before the predicate is read: the first two pages of a loop (core/iterate.c).
+local PLAIN = 48
+
+-- How many arguments the predicate is called with: 2, with the id as the second, where it names two parameters; so what
+-- takes any number, as functions in C do, gets the entity alone.
+local function argumentsOf(predicate)
+  if getlocal(predicate, 2) then return 2 end
+  if getlocal(predicate, 1) then return 1 end
+  return getinfo(predicate, "u").nparams >= 2 and 2 or 1 -- code whose names were stripped has parameters all the same
+end
+
+-- Makes what a predicate raises an error object that says so.
+local function explainPredicate(self, method)
+  return function(raised)
+    if core.isError(raised) then return core.traceback(raised) end
+    local wrapped = core.traceback(raised)
+    wrapped.message = method .. ": the predicate raised: " .. wrapped.message
+    wrapped.entityName = self.entityName
+    return wrapped
+  end
+end
+
+-- What the predicate gives for an entity.
+local function ask(predicate, explain, arguments, value, id)
+  local ok, wanted
+  if arguments == 2 then
+    ok, wanted = xpcall(predicate, explain, value, id)
+  else
+    ok, wanted = xpcall(predicate, explain, value)
+  end
+  if not ok then error(wanted, 0) end
+  return wanted
+end
+
+-- What is done before an entity that may have been found by a condition: nil as `asked` reads the predicate, later ones
+-- look for changes.  Returns after how many entities it is to be done again, and what to give it then.
+local function attend(asked, iterator, predicate, arguments, count)
+  if not asked then
+    asked = condition.of(predicate, arguments)
+    if not asked then return huge end
+  else
+    local changed = asked:changed()
+    if changed == false then return 0, asked end
+    if changed == nil then
+      core.ask(iterator, nil)
+      return huge
+    end
+  end
+  core.ask(iterator, asked.condition, count, asked)
+  return 0, asked
+end
+
+-- The entities of an instance whose own field `values` stands in for the method.
+local function ownField(self, range)
+  local step, state, control = self:values(range)
+  return function()
+    control = step(state, control)
+    return control
+  end
+end
+
+-- The entities of an instance: a function that gives the next, and, where the store may leave some out, its iterator.
+local function open(self, range, kind)
+  if kind == "values" and rawget(self, "values") then return ownField(self, range) end
+  return getmetatable(self).source(self, range, kind)
+end
+
+-- Iterates the values for which a predicate of one argument is true.
+local function overValues(self, method, predicate, range, limit)
+  local explain = explainPredicate(self, method)
+  local step, iterator = open(self, range, "values")
+  local left, asked = iterator and PLAIN or huge
+  return function()
+    if limit <= 0 then return nil end
+    while true do
+      left = left - 1
+      if left < 0 then left, asked = attend(asked, iterator, predicate, 1) end
+      local value = step()
+      if value == nil then return nil end
+      local ok, wanted = xpcall(predicate, explain, value)
+      if not ok then error(wanted, 0) end
+      if wanted then
+        limit = limit - 1
+        return value
+      end
+    end
+  end
+end
+
+-- Iterates id, value and what else `kind` has of those for which a predicate is true.
+local function overPairs(self, method, predicate, range, limit, kind)
+  local explain = explainPredicate(self, method)
+  local step, iterator = open(self, range, kind)
+  local arguments = argumentsOf(predicate)
+  local left, asked = iterator and PLAIN or huge
+  return function()
+    if limit <= 0 then return nil end
+    while true do
+      left = left - 1
+      if left < 0 then left, asked = attend(asked, iterator, predicate, arguments) end
+      local id, value, revision, updatedAt = step()
+      if id == nil then return nil end
+      if ask(predicate, explain, arguments, value, id) then
+        limit = limit - 1
+        return id, value, revision, updatedAt
+      end
+    end
+  end
+end
+
+-- A range without its limit, which is of those that are wanted, and that limit.
+local function withoutLimit(self, range)
+  if range == nil then return nil, huge end
+  core.checkRange(self, range)
+  if range.limit == nil then return range, huge end
+  local rest = {}
+  for name, value in pairs(range) do rest[name] = value end
+  rest.limit = nil
+  return rest, range.limit
+end
+
+--- Iterates the values for which the predicate is true.
+---@param self PersistBase
+---@param method string  that was called, for what the predicate raises
+---@param predicate function
+---@param range? holdfast.Range
+---@return fun(): any
+function M.values(self, method, predicate, range)
+  local limit
+  range, limit = withoutLimit(self, range)
+  if argumentsOf(predicate) == 1 then return overValues(self, method, predicate, range, limit) end
+  local step = overPairs(self, method, predicate, range, limit, "pairs")
+  return function()
+    local _, value = step()
+    return value
+  end
+end
+
+--- Iterates ids and values for which the predicate is true; of "entries" also revision and time.
+---@param self PersistBase
+---@param method string
+---@param predicate function
+---@param range? holdfast.Range
+---@param kind "pairs"|"entries"
+---@return fun(): string, any, integer?, integer?
+function M.pairs(self, method, predicate, range, kind)
+  local limit
+  range, limit = withoutLimit(self, range)
+  return overPairs(self, method, predicate, range, limit, kind)
+end
+
+-- How many there are of which the predicate is true, where no limit stops the counting: those that the condition is sure
+-- of are counted where they are stored.
+local function countAll(self, method, predicate, range)
+  local explain = explainPredicate(self, method)
+  local arguments = argumentsOf(predicate)
+  local step, iterator = open(self, range, arguments == 2 and "pairs" or "values")
+  local left, total, asked = iterator and PLAIN or huge, 0
+  while true do
+    left = left - 1
+    if left < 0 then left, asked = attend(asked, iterator, predicate, arguments, true) end
+    local value, id = step()
+    if value == nil then return total + (iterator and core.counted(iterator) or 0) end
+    if arguments == 2 then value, id = id, value end
+    if ask(predicate, explain, arguments, value, id) then total = total + 1 end
+  end
+end
+
+--- How many there are of which the predicate is true.
+---@param self PersistBase
+---@param predicate function
+---@param range? holdfast.Range
+---@return integer
+function M.count(self, predicate, range)
+  local rest, limit = withoutLimit(self, range)
+  if limit == huge then return countAll(self, "count", predicate, rest) end
+  local total = 0
+  for _ in overPairs(self, "count", predicate, rest, limit, "pairs") do total = total + 1 end
+  return total
+end
+
+--- Calls the predicate for one entity.
+---@param self PersistBase
+---@param method string
+---@param predicate function
+---@return fun(value: any, id: string): any  what the predicate gives
+function M.asker(self, method, predicate)
+  local explain = explainPredicate(self, method)
+  local arguments = argumentsOf(predicate)
+  return function(value, id) return ask(predicate, explain, arguments, value, id) end
+end
+
+return M
