@@ -59,9 +59,9 @@ end
 ---@return holdfast.Reading
 function M.read(f, count)
   count = count or 1
-  local prototype = bytecode.identity(f)
+  local prototype = outside.isSupported() and bytecode.identity(f)
   if not prototype then return nothing "its instructions cannot be read here" end
-  if not plainStrings() then return nothing "a hook is set, or plain values have been given metatables" end
+  if not plainStrings() then return nothing "a hook sees every call, or plain values have been given metatables" end
   local known = cache[prototype] or {}
   cache[prototype] = known
   local readings = known[count] or {}
@@ -76,6 +76,7 @@ function M.read(f, count)
 end
 
 -- A prototype is no value that scripts have, so it may be none that the trace compiler has been tried with.
+local jit = rawget(_G, "jit")
 if type(jit) == "table" and type(jit.off) == "function" then
   jit.off(M.read)
   jit.off(bytecode.identity)

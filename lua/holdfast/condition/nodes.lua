@@ -7,7 +7,6 @@
 -- lost: check() keeps what the function evaluates and does not use.
 
 local format, ipairs, pairs, setmetatable, tostring, type = string.format, ipairs, pairs, setmetatable, tostring, type
-local concat = table.concat
 
 local M = {}
 
@@ -28,7 +27,8 @@ local CHOICES = { ["and"] = true, ["or"] = true, ["if"] = true } -- do not evalu
 --- An empty graph.
 ---@return holdfast.Graph
 function M.new()
-  local g = setmetatable({ count = 0, ids = {}, byKey = {}, prefix = {}, covered = {}, raising = {} }, Graph)
+  local g = setmetatable({ count = 0, ids = {}, byKey = {}, constants = {}, steps = {}, operators = {}, prefix = {},
+    covered = {}, raising = {} }, Graph)
   g.TRUE, g.FALSE, g.NIL = g:constant(true), g:constant(false), g:constant(nil)
   return g
 end
@@ -44,22 +44,24 @@ function Graph:id(value)
   return self.count
 end
 
--- The node of this key, which is this one if there was none.
-function Graph:intern(key, node)
-  local known = self.byKey[key]
-  if known then return known end
-  self.byKey[key] = node
+-- Notes that the node is the one of this key.
+function Graph:keep(map, key, node)
+  map[key] = node
   self:id(node)
   return node
 end
 
-local function textOf(value)
-  if type(value) ~= "number" then return type(value) .. tostring(value) end
-  return format("number%.17g", value) .. (value == 0 and 1 / value < 0 and "-" or "")
-end
+-- The node of this key, which is this one if there was none.
+function Graph:intern(key, node) return self.byKey[key] or self:keep(self.byKey, key, node) end
 
 ---@return table node
-function Graph:constant(value) return self:intern("const " .. textOf(value), { "const", value }) end
+function Graph:constant(value)
+  if value == nil or value ~= value or value == 0 then -- keys that tables do not have, or do not tell apart
+    local sign = value == 0 and 1 / value < 0 and "-" or ""
+    return self:intern("const " .. sign .. tostring(value), { "const", value })
+  end
+  return self.constants[value] or self:keep(self.constants, value, { "const", value })
+end
 
 ---@return table node
 function Graph:parameter(number) return self:intern("param " .. number, { "param", number }) end
@@ -78,23 +80,33 @@ end
 ---@return table node
 function Graph:root(name) return self:intern("path " .. name, { "path", name }) end
 
+-- The table in another one, made where it is missing.
+local function inner(map, key)
+  local found = map[key] or {}
+  map[key] = found
+  return found
+end
+
 --- A path that goes on with a step: the name of a field, or a place.
 ---@return table node
 function Graph:step(path, key)
+  local steps = inner(self.steps, path)
+  if steps[key] then return steps[key] end
   local node = {}
-  for i, part in ipairs(path) do node[i] = part end
+  for i = 1, #path do node[i] = path[i] end
   node[#node + 1] = key
-  node = self:intern(format("step %d %s", self:id(path), textOf(key)), node)
   self.prefix[node] = path
-  return node
+  return self:keep(steps, key, node)
 end
+
+local ROOM = 2 ^ 17 -- for a number of id()
 
 --- The result of an operator.
 ---@return table node
-function Graph:operator(name, ...)
-  local parts = { name, ... }
-  for i = 2, #parts do parts[i] = self:id(parts[i]) end
-  return self:intern(concat(parts, " "), { name, ... })
+function Graph:operator(name, a, b, c)
+  local known = inner(self.operators, name)
+  local key = (self:id(a) * ROOM + (b and self:id(b) or 0)) * ROOM + (c and self:id(c) or 0)
+  return known[key] or self:keep(known, key, { name, a, b, c })
 end
 
 --- Whether evaluating a node may raise, or end in something unknown.
@@ -140,7 +152,7 @@ end
 ---@return table node
 function Graph:check(evaluated, node)
   if not self:mayRaise(evaluated) then return node end
-  if self:surely(node, evaluated, { left = 200 }) then return node end
+  if self:surely(node, evaluated, { left = 60 }) then return node end
   return self:operator("if", evaluated, node, node)
 end
 

@@ -6,14 +6,26 @@
 
 local core = require "holdfast.core"
 
-local concat, debug, getfenv, ipairs, rawequal, rawget, tostring, type =
-  table.concat, debug, getfenv, ipairs, rawequal, rawget, tostring, type
+local concat, getfenv, ipairs, rawequal, rawget, tostring, type =
+  table.concat, getfenv, ipairs, rawequal, rawget, tostring, type
+-- A host may have taken the library away: then nothing is read (isSupported()).
+local debug = rawget(_G, "debug") or {}
 local getmetatable, getupvalue, null = debug.getmetatable, debug.getupvalue, core.json.null
 local find, format = string.find, string.format
 
 local M = {}
 
 local INDEXES_MAX = 8 -- how many tables one key is followed through
+
+--- Whether values outside can be looked at here.
+---@return boolean
+function M.isSupported() return getmetatable ~= nil and getupvalue ~= nil and getfenv ~= nil end
+
+--- The name of an upvalue; "" in functions without names.
+---@param f function
+---@param number integer
+---@return string
+function M.upvalueName(f, number) return (getupvalue(f, number)) or "" end
 
 --- In place of a value: it cannot be had without calling something.
 M.UNREADABLE = {}

@@ -18,7 +18,7 @@ local concat, format, ipairs, pairs, type = table.concat, string.format, ipairs,
 local M = {}
 
 local STEPS_MAX = 16 -- of a path, as src/condition has it
-local INSTRUCTIONS_MAX = 20000 -- that are followed for one predicate
+local INSTRUCTIONS_MAX = 6000 -- that are followed for one predicate
 local DEPTH_MAX = 1000 -- of conditions on one path
 
 -- ---- values in registers

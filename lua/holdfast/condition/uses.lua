@@ -9,7 +9,7 @@ local outside = require "holdfast.condition.outside"
 
 local concat, format, ipairs, pairs, rawequal, setmetatable, type =
   table.concat, string.format, ipairs, pairs, rawequal, setmetatable, type
-local getupvalue, sort = debug.getupvalue, table.sort
+local sort = table.sort
 
 local M = {}
 
@@ -85,7 +85,7 @@ end
 
 ---@return holdfast.UsedValue
 function Uses:upvalue(number)
-  return self:value(outside.new("upvalue", number, (getupvalue(self.f, number))))
+  return self:value(outside.new("upvalue", number, outside.upvalueName(self.f, number)))
 end
 
 ---@return holdfast.UsedValue? value

@@ -71,7 +71,7 @@ function core.condition.test(condition, id, json) end
 function core.condition.isUseless(condition) end
 
 ---The table that the methods of strings come from.
----@return table? methods nil where plain values have been given metatables that change what they mean, or a hook is set
+---@return table? methods nil where plain values have metatables that change what they mean, or a hook sees calls
 function core.condition.plainStrings() end
 
 ---Makes an error object to raise.

@@ -287,10 +287,13 @@ static bool plain_values_have_metatables(lua_State *L) {
   return false;
 }
 
+/* Whether a hook sees what a predicate does.  One that comes every so many instructions, as a watchdog's, does not. */
+static bool is_watched(lua_State *L) { return (lua_gethookmask(L) & (LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE)) != 0; }
+
 /* plainStrings() -> the table that the methods of strings come from; nil where values of JSON have been given
- * metatables, or a hook is set, so that a predicate may mean something else here */
+ * metatables, or a hook sees every call, so that a predicate may mean something else here */
 static int lhf_condition_plain_strings(lua_State *L) {
-  if (lua_gethook(L) || plain_values_have_metatables(L) || mark_is_changed(L)) return 0;
+  if (is_watched(L) || plain_values_have_metatables(L) || mark_is_changed(L)) return 0;
   lua_pushliteral(L, "");
   if (!lua_getmetatable(L, -1) || compares(L)) return 0;
   lua_pushliteral(L, "__index");

@@ -71,6 +71,14 @@ describe("a LuaJIT", function()
     assert.same("false\t" .. why .. "\n", said("package.loaded['jit.util'] = {} " .. CHECK))
   end)
 
+  it("without the libraries that it takes has none", function()
+    for _, missing in ipairs { "debug = nil", "debug.getupvalue = nil", "string.dump = nil", "getfenv = nil",
+      "loadstring = nil" } do
+      local told = said('require "holdfast" ' .. missing .. " " .. CHECK)
+      assert.same("false\tits instructions cannot be read here\n", told, missing)
+    end
+  end)
+
   it("with other instructions has none", function()
     -- As if two instructions had changed places.
     local swap = [[

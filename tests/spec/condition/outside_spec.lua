@@ -211,7 +211,15 @@ describe("a condition", function()
 
   it("ends when a hook is set, which sees every call", function()
     local function f(v) return v.a == 1 end
-    assert.is_nil(ends(f, function() debug.sethook(function() end, "c") end, debug.sethook))
+    for _, mask in ipairs { "c", "r", "l" } do
+      assert.is_nil(ends(f, function() debug.sethook(function() end, mask) end, debug.sethook))
+    end
+    -- That of a watchdog sees none: it comes every so many instructions.
+    debug.sethook(function() end, "", 1000)
+    local ok, changed = pcall(of(f).changed, of(f))
+    debug.sethook()
+    assert(ok, changed)
+    assert.is_false(changed)
   end)
 
   it("ends when what was a table is none", function()

@@ -109,6 +109,17 @@ describe("a path ends as unknown, and no other,", function()
   }
 end)
 
+describe("of a function without names and lines a condition", function()
+  it("is what it would be with them", function()
+    local f = loadstring(string.dump(function(v) return v.a == 1 or string.rep(v.b, 2) end, true))
+    local reading = condition.read(f)
+    assert.same("v.a == 1 or ?", source.text(reading.expression, reading.parameters))
+    assert.is_nil(source.unknowns(reading.expression)[1].line)
+    local g = loadstring "local x = 1 return function(v) return v.a == x end" ()
+    assert.same("v.a == x", source.text(condition.read(g).expression, condition.read(g).parameters))
+  end)
+end)
+
 describe("of an expression of the command a condition", function()
   local function read(text)
     local reading = condition.read(require("holdfast.cli.code.expression").compile(text), 2)
