@@ -18,7 +18,7 @@ static uint64_t word_at(const char *p) {
 
 /* A hash of the id by multiplications over words of 8 bytes, of which the last one ends with the id (ids below 8 bytes
  * are padded with zeros).  Part of the format. */
-static uint32_t id_hash(hf_slice id) {
+static inline __attribute__((always_inline)) uint32_t id_hash(hf_slice id) {
   const uint64_t prime = 1099511628211U;
   uint64_t h = 14695981039346656037U ^ id.size, last = 0;
   if (id.size >= 8) {
@@ -34,11 +34,11 @@ static uint32_t id_hash(hf_slice id) {
   return (uint32_t)(h ^ (h >> 32));
 }
 
-static uint32_t checksum(const unsigned char *record, size_t size, hf_slice id) {
+static inline __attribute__((always_inline)) uint32_t checksum(const unsigned char *record, size_t size, hf_slice id) {
   uint32_t crc = id_hash(id);
   record += 8;
   size -= 8;
-  while (size > 1 << 30) {
+  while (__builtin_expect(size > 1 << 30, 0)) {
     crc = crc32_iscsi((unsigned char *)(uintptr_t)record, 1 << 30, crc);
     record += 1 << 30;
     size -= 1 << 30;
@@ -80,13 +80,10 @@ const char *hf__lmdb_record_read(const MDB_val *record, hf_slice id, hf_slice *j
   return NULL;
 }
 
-hf_slice hf__lmdb_record_id(const MDB_val *key, const MDB_val *record) {
+hf_slice hf__lmdb_record_search_id(const MDB_val *key) {
   const char *k = key->mv_data;
-  size_t size = record->mv_size >= 2 ? ((const unsigned char *)record->mv_data)[1] : 0;
-  if (size == 0 || size > HF_ID_MAX || size >= key->mv_size || k[key->mv_size - size - 1] != '\0') {
-    const char *cut = memchr(k, 0, key->mv_size); /* a damaged record: the key still has its id */
-    size = cut ? key->mv_size - (size_t)(cut + 1 - k) : 0;
-  }
+  const char *cut = memchr(k, 0, key->mv_size);
+  size_t size = cut ? key->mv_size - (size_t)(cut + 1 - k) : 0;
   if (size == 0 || size > HF_ID_MAX) return (hf_slice){NULL, 0};
   return (hf_slice){k + key->mv_size - size, size};
 }

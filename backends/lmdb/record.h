@@ -28,8 +28,16 @@ void hf__lmdb_record_write(void *out, hf_slice id, hf_slice json, const hf_info 
 /* Checks a record and says where its text is.  NULL when it is good, otherwise what is wrong with it. */
 const char *hf__lmdb_record_read(const MDB_val *record, hf_slice id, hf_slice *json, hf_info *info);
 
+/* The id of a key whose record is damaged; {NULL, 0} if the key is no order key. */
+hf_slice hf__lmdb_record_search_id(const MDB_val *key);
+
 /* The id at the end of the record's key; {NULL, 0} if the key is no order key. */
-hf_slice hf__lmdb_record_id(const MDB_val *key, const MDB_val *record);
+static inline hf_slice hf__lmdb_record_id(const MDB_val *key, const MDB_val *record) {
+  size_t size = record->mv_size >= 2 ? ((const unsigned char *)record->mv_data)[1] : 0;
+  const char *end = (const char *)key->mv_data + key->mv_size;
+  bool is_good = size && size <= HF_ID_MAX && size < key->mv_size && end[-(ptrdiff_t)size - 1] == '\0';
+  return __builtin_expect(is_good, 1) ? (hf_slice){end - size, size} : hf__lmdb_record_search_id(key);
+}
 
 /* Whether the key is the order key of the id at its end. */
 bool hf__lmdb_record_key_is_sound(const MDB_val *key, hf_slice id);

@@ -89,8 +89,9 @@ struct progress {
 
 /* What is wrong with a record that the scan has come to; NULL: nothing.  *id is something to call it by, whatever is
  * left of its key. */
-static const char *check_record(const hf_scan *s, const MDB_val *k, const MDB_val *v, bool check_key, hf_slice *id,
-                                bool *bad_key, hf_slice *text, hf_info *info) {
+static inline __attribute__((always_inline)) const char *check_record(const hf_scan *s, const MDB_val *k,
+                                                                      const MDB_val *v, bool check_key, hf_slice *id,
+                                                                      bool *bad_key, hf_slice *text, hf_info *info) {
   *id = hf__lmdb_record_id(k, v);
   *bad_key = !id->data || (check_key && !hf__lmdb_record_key_is_sound(k, *id));
   if (!id->data) *id = (hf_slice){k->mv_data, k->mv_size < HF_ID_MAX ? k->mv_size : HF_ID_MAX};
@@ -105,21 +106,24 @@ struct seen {
 
 enum { AHEAD = 32 };
 
-/* Moves the cursor over up to `room` records inside the scan's bounds, the first of which is in out[0] already.
+/* Moves the cursor over up to `room` records inside the scan's bounds, the first of which is in out[0] already.  With
+ * *rc 0 the record after them is in out[n].
  *
- * Checking and copying records one by one would wait for memory at each, since their values lie all over a leaf page.
- * So the cursor runs ahead of the work, and a page is fetched whole when the cursor enters it; that halves the time of
- * a scan. */
+ * Checking and copying a record waits for memory, since the values lie all over a leaf page.  So a page is fetched
+ * whole when the cursor enters it, and then left alone: the records of the page before are worked on while it comes. */
 static size_t run_ahead(MDB_cursor *c, const hf_scan *s, uintptr_t page_size, uintptr_t *page, struct seen *out,
                         size_t room, int *rc) {
   MDB_cursor_op step = s->reverse ? MDB_PREV : MDB_NEXT;
   size_t n = 0;
   while (*rc == 0 && !is_beyond(s, &out[n].key)) {
     uintptr_t here = (uintptr_t)out[n].key.mv_data & ~(page_size - 1);
-    if (here != *page && !s->keys_only)
+    if (here != *page) {
+      *page = here;
       for (uintptr_t line = 0; line < page_size; line += 64) __builtin_prefetch((const void *)(here + line), 0, 1);
-    *page = here;
-    if (++n == room) return n;
+      if (n) return n;
+    }
+    if (n == room) return n;
+    n++;
     *rc = mdb_cursor_get(c, &out[n].key, &out[n].value, step);
   }
   if (*rc == 0) *rc = MDB_NOTFOUND; /* the next one is beyond the bounds */
@@ -223,7 +227,7 @@ hf_status hf__lmdb_scan(void *store, void *txn, void *collection, const hf_scan 
   hf_status status = hf__lmdb_read_collection(store, txn, collection, &t, &dbi, err);
   if (status) return status;
   MDB_cursor *c = NULL;
-  struct seen records[AHEAD];
+  struct seen records[AHEAD + 1];
   int rc = dbi ? mdb_cursor_open(t, dbi, &c) : MDB_NOTFOUND;
   if (rc == 0)
     rc = s->reverse ? seek_backward(c, s, &records[0].key, &records[0].value)
@@ -235,7 +239,7 @@ hf_status hf__lmdb_scan(void *store, void *txn, void *collection, const hf_scan 
     size_t room = s->limit - at.taken < AHEAD && !s->condition ? s->limit - at.taken + 1 : AHEAD;
     size_t count = run_ahead(c, s, page_size, &entered, records, room, &rc);
     status = (s->condition ? add_wanted : add_records)(s, records, count, page, &at, err);
-    if (rc == 0) rc = mdb_cursor_get(c, &records[0].key, &records[0].value, s->reverse ? MDB_PREV : MDB_NEXT);
+    if (rc == 0) records[0] = records[count];
   }
   *more = at.full;
   if (rc && rc != MDB_NOTFOUND) status = hf__lmdb_fail(store, rc, "iterate", err);
