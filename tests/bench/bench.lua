@@ -4,7 +4,8 @@
 -- over LMDB on the same file, and beside lua-cjson.  docs/performance.md says how to
 -- read the table.
 --
---     holdfast run tests/bench/bench.lua [--json FILE] [--markdown] [--dir DIR] [--quick] [--only PART] [--rounds N]
+--     holdfast run tests/bench/bench.lua [--json FILE] [--markdown] [--record DOCUMENT] [--dir DIR] [--quick]
+--         [--only PART] [--rounds N]
 --     holdfast run tests/bench/bench.lua --peers [--npm] [--entities N] [...]    beside other stores: peers/compare.lua
 --
 -- against.lua compares two builds: it runs this for each of them in turn, a round at a time.
@@ -30,14 +31,15 @@ local options = {}
 
 local function usage(problem)
   io.stderr:write("bench: ", problem, "\n")
-  io.stderr:write("usage: bench.lua [--json FILE] [--markdown] [--dir DIR] [--quick] [--rounds N] [--only ",
-    table.concat(PARTS, "|"), "]\n       bench.lua --peers [--npm] [--entities N] [as above, but for --only]\n")
+  io.stderr:write("usage: bench.lua [--json FILE] [--markdown] [--record DOCUMENT] [--dir DIR] [--quick] ",
+    "[--rounds N] [--only ", table.concat(PARTS, "|"), "]\n",
+    "       bench.lua --peers [--npm] [--entities N] [as above, but for --only]\n")
   os.exit(2)
 end
 
 do
   local FLAGS = { quick = true, markdown = true, peers = true, npm = true }
-  local VALUES = { json = true, dir = true, only = true, rounds = true, entities = true }
+  local VALUES = { json = true, dir = true, only = true, rounds = true, entities = true, record = true }
   local i = 1
   while arg[i] do
     local name = arg[i]:match("^%-%-(%a+)$")
@@ -433,10 +435,15 @@ end
 -- --------------------------------------------------------------------- main
 
 if options.only and not parts[options.only] then usage("there is no part " .. options.only) end
+if options.record and options.only and options.only ~= "ask" then
+  usage("--record goes with all parts, with --only ask, and with --peers")
+end
+
 local function measureParts()
   for _, part in ipairs(PARTS) do
     if not options.only or options.only == part then
       progress("%s", part)
+      report.part = part
       parts[part]()
     end
   end
@@ -450,6 +457,15 @@ local function measurePeers()
   }, options.npm)
 end
 
+-- Puts the tables into the document: that of the peers, or that of asking and that of all other parts.
+local function record(path, peersTable)
+  local replace = require("record").replace
+  if peersTable then return replace(path, " --peers", peersTable) end
+  local function isAsking(row) return row.part == "ask" end
+  if not options.only or options.only == "ask" then replace(path, " --only ask", report:markdown(isAsking)) end
+  if not options.only then replace(path, "", report:markdown(function(row) return not isAsking(row) end)) end
+end
+
 local ok, problem = pcall(options.peers and measurePeers or measureParts)
 peers.stop()
 for _, server in ipairs(servers) do server:stop() end
@@ -461,6 +477,7 @@ if not ok then
 end
 
 io.write(options.markdown and (problem or report:markdown()) or report:text())
+if options.record then record(options.record, problem) end
 local aims, missed = report:score()
 io.stderr:write(string.format("%d aims, %d missed; %.0f s\n", aims, missed, measure.elapsed()))
 if options.json then

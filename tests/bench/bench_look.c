@@ -39,6 +39,8 @@ static inline const char *skip_string(const char *p, const char *end) {
       p += __builtin_ctz((unsigned)mask);
       break;
     }
+#else
+    (void)end;
 #endif
     while (*p != '"' && *p != '\\') p++;
     if (*p == '"') return p + 1;

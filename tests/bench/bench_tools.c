@@ -12,6 +12,16 @@
 #include <time.h>
 #include <unistd.h>
 
+void bench_die(const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  fputs("hf_bench: ", stderr);
+  vfprintf(stderr, format, args);
+  fputc('\n', stderr);
+  va_end(args);
+  exit(1);
+}
+
 double bench_now(void) {
   struct timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);
@@ -43,16 +53,6 @@ void *bench_alloc(size_t size) {
   void *p = malloc(size ? size : 1);
   if (!p) bench_die("out of memory");
   return p;
-}
-
-void bench_die(const char *format, ...) {
-  va_list args;
-  va_start(args, format);
-  fputs("hf_bench: ", stderr);
-  vfprintf(stderr, format, args);
-  fputc('\n', stderr);
-  va_end(args);
-  exit(1);
 }
 
 static unsigned number(const char *text) {

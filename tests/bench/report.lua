@@ -24,16 +24,17 @@ function Report.median(samples)
   return (sorted[middle] + sorted[middle + 1]) / 2
 end
 
---- Adds a row.
+--- Adds a row, of the part that `part` of the report names.
 ---@param name string
 ---@param samples number[]   µs of each round (MiB in rows that say so)
 ---@param baseline number[]  the same of the baseline
 ---@param aim? number|fun(baseline: number): number  the largest good ratio
----@return {name: string, us: number, baseline_us: number, ratio: number, aim: number?}
+---@return {name: string, us: number, baseline_us: number, ratio: number, aim: number?, part: string?}
 function Report:add(name, samples, baseline, aim)
   local us, base = Report.median(samples), Report.median(baseline)
   if type(aim) == "function" then aim = aim(base) end
-  local row = { name = name, us = us, baseline_us = base, ratio = us / base, aim = aim }
+  local row = { name = name, us = us, baseline_us = base, ratio = us / base, aim = aim,
+    part = self.part }
   self.rows[#self.rows + 1] = row
   return row
 end
@@ -87,9 +88,13 @@ function Report:text()
 end
 
 --- The table in Markdown, for docs/performance.md.
-function Report:markdown()
+---@param isWanted? fun(row: table): boolean  for some rows only
+---@return string
+function Report:markdown(isWanted)
   local lines = { "| what | µs | baseline µs | ratio | aim | |", "|---|---:|---:|---:|---:|---|" }
-  for _, row in ipairs(self.rows) do lines[#lines + 1] = "| " .. table.concat(cells(row), " | ") .. " |" end
+  for _, row in ipairs(self.rows) do
+    if not isWanted or isWanted(row) then lines[#lines + 1] = "| " .. table.concat(cells(row), " | ") .. " |" end
+  end
   return table.concat(lines, "\n") .. "\n"
 end
 

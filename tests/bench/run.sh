@@ -11,7 +11,9 @@ export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0"
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 
-"$HOLDFAST_BIN" run tests/bench/bench.lua --quick --dir "$dir/data" --json "$dir/rows.json" >"$dir/table" 2>"$dir/log" || {
+cp docs/performance.md "$dir/document"
+"$HOLDFAST_BIN" run tests/bench/bench.lua --quick --dir "$dir/data" --json "$dir/rows.json" --record "$dir/document" \
+  >"$dir/table" 2>"$dir/log" || {
   cat "$dir/log" >&2
   fail "the benchmark ended with an error"
 }
@@ -47,6 +49,13 @@ assert(#rows == 108, "rows: " .. #rows)
 assert(aims == 40, "rows with an aim: " .. aims)
 LUA
 luajit "$dir/check.lua" "$dir/rows.json"
+
+# The document has its tables, each once and in its place, and nothing else has changed.
+sed 's/^|.*/|/' "$dir/document" | uniq | diff - <(sed 's/^|.*/|/' docs/performance.md | uniq) ||
+  fail "the document has changed beside its tables"
+[ "$(grep -A 5 -F 'bench --only ask --markdown' "$dir/document" | grep -c 'symbol == "BTCUSDT", 1 % hits, 1,000')" = 1 ] ||
+  fail "the document has no table of asking"
+[ "$(grep -cF '| C read | ' "$dir/document")" = 2 ] || fail "the document has not the table of all parts"
 
 # Two builds in turn: here twice the same one.  Its verdict is noise.
 "$HOLDFAST_BIN" run tests/bench/against.lua "$HOLDFAST_BUILD" "$HOLDFAST_BUILD" --quick --rounds 2 --only codec,read \

@@ -13,13 +13,14 @@
 
 #define UPSERT "INSERT INTO e VALUES ($1, $2::jsonb) ON CONFLICT (id) DO UPDATE SET data = excluded.data"
 #define OF_SYMBOL " WHERE data->'metadata'->>'symbol' = 'BTCUSDT'"
+#define OF_SUM " WHERE (data->>'priceTakeProfit')::float8 - (data->>'priceOpen')::float8 > 1746.3"
+#define OF_SUBSTRING " WHERE strpos(data->>'symbol', 'BTC') > 0"
 
 static const char *const questions[] = {
     [QUESTION_ALL] = "SELECT data::text FROM e",
     [QUESTION_SYMBOL] = "SELECT data::text FROM e" OF_SYMBOL,
-    [QUESTION_SUM] = "SELECT data::text FROM e WHERE (data->>'priceTakeProfit')::float8 - "
-                     "(data->>'priceOpen')::float8 > 1746.3",
-    [QUESTION_SUBSTRING] = "SELECT data::text FROM e WHERE strpos(data->>'symbol', 'BTC') > 0",
+    [QUESTION_SUM] = "SELECT data::text FROM e" OF_SUM,
+    [QUESTION_SUBSTRING] = "SELECT data::text FROM e" OF_SUBSTRING,
 };
 
 static PGconn *db;

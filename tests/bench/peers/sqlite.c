@@ -14,12 +14,16 @@
 
 #define UPSERT "INSERT OR REPLACE INTO e VALUES (?, ?)"
 
+#define FIELD(field) "json_extract(data, '$." field "')"
+#define OF_SYMBOL " WHERE " FIELD("metadata.symbol") " = 'BTCUSDT'"
+#define OF_SUM " WHERE " FIELD("priceTakeProfit") " - " FIELD("priceOpen") " > 1746.3"
+#define OF_SUBSTRING " WHERE instr(" FIELD("symbol") ", 'BTC') > 0"
+
 static const char *const questions[] = {
     [QUESTION_ALL] = "SELECT data FROM e",
-    [QUESTION_SYMBOL] = "SELECT data FROM e WHERE json_extract(data, '$.metadata.symbol') = 'BTCUSDT'",
-    [QUESTION_SUM] = "SELECT data FROM e WHERE json_extract(data, '$.priceTakeProfit') - "
-                     "json_extract(data, '$.priceOpen') > 1746.3",
-    [QUESTION_SUBSTRING] = "SELECT data FROM e WHERE instr(json_extract(data, '$.symbol'), 'BTC') > 0",
+    [QUESTION_SYMBOL] = "SELECT data FROM e" OF_SYMBOL,
+    [QUESTION_SUM] = "SELECT data FROM e" OF_SUM,
+    [QUESTION_SUBSTRING] = "SELECT data FROM e" OF_SUBSTRING,
 };
 
 static sqlite3 *db;
@@ -63,9 +67,7 @@ static size_t ask_number(const char *sql) {
 
 static size_t size(void) { return ask_number("SELECT count(*) FROM e"); }
 
-static size_t count(void) {
-  return ask_number("SELECT count(*) FROM e WHERE json_extract(data, '$.metadata.symbol') = 'BTCUSDT'");
-}
+static size_t count(void) { return ask_number("SELECT count(*) FROM e" OF_SYMBOL); }
 
 static void put(const char *id, const struct text *text) {
   sqlite3_bind_text(upsert, 1, id, -1, SQLITE_STATIC);

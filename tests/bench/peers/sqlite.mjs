@@ -4,10 +4,9 @@
 // package better-sqlite3, or with `--builtin` by Node's own module.
 import { mkdirSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
-import { load, work } from "./work.mjs";
+import { load, options, work } from "./work.mjs";
 
-const builtin = process.argv.includes("--builtin");
-if (builtin) process.argv.splice(process.argv.indexOf("--builtin"), 1);
+const { builtin } = options;
 const Database = builtin ? createRequire(import.meta.url)("node:sqlite").DatabaseSync : load("better-sqlite3");
 
 const SYMBOL = "json_extract(data, '$.metadata.symbol') = 'BTCUSDT'";
@@ -17,7 +16,7 @@ const QUESTIONS = {
   substring: "instr(json_extract(data, '$.symbol'), 'BTC') > 0",
 };
 
-function prepare(db, dir, isDurable) {
+function prepare(db, isDurable) {
   db.exec("PRAGMA journal_mode = WAL");
   db.exec(`PRAGMA synchronous = ${isDurable ? "FULL" : "OFF"}`);
   db.exec("PRAGMA cache_size = -1048576"); // KiB: all of it
@@ -32,7 +31,7 @@ work((dir, isDurable, isEmptied) => {
   if (isEmptied) rmSync(dir, { recursive: true, force: true });
   mkdirSync(dir, { recursive: true });
   const db = new Database(dir + "/e.db");
-  prepare(db, dir, isDurable);
+  prepare(db, isDurable);
   const upsert = db.prepare("INSERT OR REPLACE INTO e VALUES (?, ?)");
   const byId = lone(db.prepare("SELECT data FROM e WHERE id = ?"));
   const count = (condition) => db.prepare("SELECT count(*) AS n FROM e" + condition).get().n;

@@ -10,9 +10,14 @@ local clock = dofile(here .. "/../clock.lua") -- Tarantool has a module of this 
 local o = require "arguments"(arg)
 local random = require("signals").random
 
+local function sizeOf(store)
+  local size = store.size()
+  return size > 0 and size or error("nothing is stored", 0)
+end
+
 -- The next n ids of those that all peers read.
 local function ids(store)
-  local following, count = random(o.seed), store.size()
+  local following, count = random(o.seed), sizeOf(store)
   return function(n)
     local list = {}
     for i = 1, n do list[i] = "log-" .. following() % count + 1 end
@@ -24,7 +29,7 @@ end
 local function perEntity(store, fn)
   fn()
   local given
-  local us = clock.perOperation(store.size(), function() given = fn() end)
+  local us = clock.perOperation(sizeOf(store), function() given = fn() end)
   return us, given
 end
 
