@@ -23,6 +23,11 @@ local DOWN = { seed = 3, store = "split", strategies = 2, symbols = 1, steps = {
   { fault = "refuse", kind = "write", name = "risk", at = 1, count = 1000, phase = "before", code = "io", minutes = 4 },
 } }
 
+-- No row can be removed while positions close.
+local STUCK = { seed = 3, store = "alone", strategies = 2, symbols = 1, steps = {
+  { fault = "refuse", kind = "remove", name = "signal", at = 1, count = 1000, phase = "before", code = "io", minutes = 8 },
+} }
+
 ---@type model.Mutant[]
 M.list = {
   { name = "closing removes the signal before the outbox says so", module = "state.position", store = "alone",
@@ -54,6 +59,9 @@ M.list = {
     from = "or waiting and row and waiting.id == row.id then", to = "then" },
   { name = "restoring leaves slots", module = "state.restore", store = "alone",
     from = "  M.slots(position, when)\n  position.delivery", to = "  position.delivery" },
+  { name = "an end is told of while its row is still there", module = "state.restore", history = STUCK,
+    from = "  if steps[1] then position:commit(steps) end\n",
+    to = "  if steps[1] then pcall(position.commit, position, steps) end\n" },
   { name = "restoring delivers nothing again", module = "state.restore",
     from = "  position.delivery:deliver(true)\n", to = "  position.entry.events = {}\n" },
   { name = "what is delivered again looks new", module = "state.delivery",

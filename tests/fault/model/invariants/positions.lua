@@ -110,6 +110,17 @@ function M.committed(state, changes, world)
   end
 end
 
+--- Whoever is told of an end finds the position gone: where only the outbox has the end, removing that undoes it.
+function M.told(_, event, _, world)
+  if event.action ~= "closed" and event.action ~= "cancelled" then return end
+  for _, name in ipairs { "signal", "schedule" } do
+    local row = world.disk.content[name][event.strategyName .. "/" .. event.symbol]
+    if row and row.id == event.signal.id then
+      return ("%s was told to be %s and is still in '%s'"):format(row.id, event.action, name)
+    end
+  end
+end
+
 --- An older copy makes what has ended since open again; that is what docs/reliability.md says of it.
 function M.restored(state, saved)
   saved.moves = state.moves
