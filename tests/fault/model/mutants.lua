@@ -25,7 +25,7 @@ local DOWN = { seed = 3, store = "split", strategies = 2, symbols = 1, steps = {
 
 -- No row can be removed while positions close.
 local STUCK = { seed = 3, store = "alone", strategies = 2, symbols = 1, steps = {
-  { fault = "refuse", kind = "remove", name = "signal", at = 1, count = 99, phase = "before", code = "io", minutes = 8 },
+  { fault = "refuse", kind = "remove", name = "signal", at = 1, count = 9, phase = "before", code = "io", minutes = 8 },
 } }
 
 ---@type model.Mutant[]
