@@ -70,31 +70,40 @@ describe("a live run", function()
     temp.removeAll()
   end)
 
-  it("closes and tells where the risk profiles' store is down, and gives the slot back later", function()
-    local down = false
+  -- A store of the slots that is down where the function says so, and a strategy that takes one.
+  local function slotsIn(isDown)
     local Down = holdfast.MemoryPersist:extend("Down")
     function Down:readValue(id)
-      if down then error(holdfast.error("unavailable", "no risk store")) end
+      if isDown() then error(holdfast.error("unavailable", "no risk store")) end
       return holdfast.MemoryPersist.readValue(self, id)
     end
     risks.close()
     risks.usePersistRiskAdapter(Down, "memory:down")
     host.addRisk { riskName = "r", validations = { function() end } }
     hosts.strategy { interval = "1d", riskName = "r" }
-    local stop = hosts.live()
-    pass(1)
-    stop()
-    host.run()
-    down = true
-    hosts.live()
-    pass(3)
-    pass(6, 80)
-    assert.equal("opened closed:stop_loss", heard.summary())
-    assert.matches("no risk store", heard.errors[1].message)
-    down = false
-    pass(1)
-    assert.is_nil(next(risks.readPositionData("r") or {}))
-  end)
+  end
+
+  for when, isRestarted in pairs { ["is down when it starts"] = true, ["goes down meanwhile"] = false } do
+    it("closes and tells where the risk profiles' store " .. when .. ", and gives the slot back later", function()
+      local down = false
+      slotsIn(function() return down end)
+      local stop = hosts.live()
+      pass(1)
+      if isRestarted then
+        stop()
+        host.run()
+      end
+      down = true
+      if isRestarted then hosts.live() end
+      pass(3)
+      pass(6, 80)
+      assert.equal("opened closed:stop_loss", heard.summary())
+      assert.matches("no risk store", heard.errors[1].message)
+      down = false
+      pass(1)
+      assert.is_nil(next(risks.readPositionData("r") or {}))
+    end)
+  end
 
   it("keeps the slot that another process takes while it looks for those whose time is over", function()
     local function slot(id, name)

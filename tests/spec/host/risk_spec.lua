@@ -119,6 +119,18 @@ describe("a risk profile", function()
     assert.equal("yes1 BTCUSDT, yes2 BTCUSDT, yes3 BTCUSDT", opened())
   end)
 
+  it("keeps getSignal from being asked again in an interval in which it refused, after a restart too", function()
+    host.addRisk { riskName = "no", validations = { function() return "no" end } }
+    local asked = hosts.strategy { interval = "1h", riskName = "no" }
+    for _ = 1, 3 do
+      local stop = hosts.live()
+      pass(2)
+      stop()
+      host.run()
+    end
+    assert.same({ 0 }, asked)
+  end)
+
   it("is heard of where a validation has a mistake, or waits", function()
     host.addRisk { riskName = "mistaken", validations = { function(p) return p.nothing.here end } }
     host.addRisk { riskName = "waits", validations = { function() host.sleep(1) end } }
