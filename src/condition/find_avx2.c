@@ -31,7 +31,12 @@ static inline uint64_t block_bits(__m256i low, __m256i high) {
 
 typedef __m256i needle;
 
-static inline needle needle_of(char c) { return _mm256_set1_epi8(c); }
+/* Made once: what the compiler cannot see through it does not make anew for each block. */
+static inline needle needle_of(char c) {
+  needle n = _mm256_set1_epi8(c);
+  __asm__("" : "+x"(n));
+  return n;
+}
 
 static inline uint64_t block_is(block64 b, needle c) {
   return block_bits(_mm256_cmpeq_epi8(b.low, c), _mm256_cmpeq_epi8(b.high, c));
@@ -56,9 +61,7 @@ static inline bool block_has(block64 b, needle c) {
   return _mm256_movemask_epi8(any) != 0;
 }
 
-static inline uint64_t block_second_bits(block64 b) {
-  return block_bits(_mm256_slli_epi16(b.low, 6), _mm256_slli_epi16(b.high, 6));
-}
+static inline unsigned trailing_zeros(uint64_t x) { return (unsigned)_tzcnt_u64(x); }
 
 static inline uint64_t prefix_xor(uint64_t bits) {
   return (uint64_t)_mm_cvtsi128_si64(_mm_clmulepi64_si128(_mm_set_epi64x(0, (long long)bits), _mm_set1_epi8(-1), 0));

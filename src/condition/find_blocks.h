@@ -9,7 +9,6 @@
  *   block_is_any(b, c, n)          bit i: byte i is one of the n in c
  *   block_is_with(b, bits, c)      bit i: byte i is c when these bits are set in it
  *   block_has(b, c)                whether a byte is c
- *   block_second_bits(b)           bit i: bit 1 of byte i
  *   prefix_xor(bits)               bit i: an odd number of bits is set up to and with bit i
  *
  * What is in strings comes out of the quotes, so that no byte waits for the one before.  Only two kinds of bytes are
@@ -27,9 +26,10 @@
 
 /* An object or array in which places are looked for. */
 struct scope {
-  uint32_t place;
-  uint32_t item; /* of an array: the present one, from 1 on; 0: it is an object */
   int64_t depth; /* of what is in it */
+  uint32_t name; /* of an object: the first place in it, 0 if there is none; of an array: 0 */
+  uint32_t item; /* of an array: the present one, from 1 on; of an object: 0 */
+  uint32_t place;
 };
 
 /* What the bytes are compared with. */
@@ -43,10 +43,11 @@ struct scan {
   const hf__places *places;
   const char *data, *end;
   const char **found;
-  int64_t depth;       /* before the block */
-  uint64_t is_escaped; /* 1: the first byte of the block is after a backslash that counts */
+  int64_t depth;       /* before the next mark */
+  uint64_t is_escaped; /* 1: the first byte of the next block is after a backslash that counts */
   bool has_escapes;    /* there was a backslash */
-  bool in_escaped;     /* the string in which the block begins has one */
+  bool in_escaped;     /* the next block begins in a string that has one */
+  bool goes_on;        /* one of the two before: it must be looked at */
   bool is_hard;        /* a name has one */
   struct scope *scope;
   struct scope scopes[HF_CONDITION_STEPS_MAX + 2];
@@ -71,23 +72,30 @@ static uint64_t escaped_bytes(struct scan *s, uint64_t backslashes) {
   return (even ^ (uint64_t)runs << 1) & follows;
 }
 
-/* Takes what is escaped out of the quotes, and looks whether strings with backslashes are names. */
-static rare uint64_t judge_escapes(struct scan *s, const char *block, uint64_t backslashes, uint64_t quotes) {
-  quotes &= ~escaped_bytes(s, backslashes);
-  uint64_t left = quotes;
-  s->has_escapes = true;
+/* Looks whether strings with backslashes are names. */
+static void judge_names(struct scan *s, size_t offset, uint64_t backslashes, uint64_t quotes) {
   for (;;) {
     if (!s->in_escaped) {
-      if (!backslashes) return quotes;
-      left &= ~UINT64_C(0) << __builtin_ctzll(backslashes);
+      if (!backslashes) return;
+      quotes &= ~UINT64_C(0) << __builtin_ctzll(backslashes);
       s->in_escaped = true;
     }
-    if (!left) return quotes;
-    unsigned close = (unsigned)__builtin_ctzll(left);
-    if (is_at_colon(s, block + close + 1)) s->is_hard = true;
+    if (!quotes) return;
+    unsigned close = (unsigned)__builtin_ctzll(quotes);
+    if (is_at_colon(s, s->data + (offset + close + 1))) s->is_hard = true;
     s->in_escaped = false;
     backslashes &= ~UINT64_C(1) << close;
   }
+}
+
+/* The quotes of a block but those that are escaped. */
+static rare uint64_t judge_escapes(struct scan *s, size_t offset, const char *from, unsigned skip, uint64_t quotes) {
+  uint64_t backslashes = block_is(block_load(from), needle_of('\\')) << skip;
+  quotes &= ~escaped_bytes(s, backslashes);
+  judge_names(s, offset, backslashes, quotes);
+  s->has_escapes = true;
+  s->goes_on = s->is_escaped || s->in_escaped;
+  return quotes;
 }
 
 /* ------------------------------------------------------------------ places */
@@ -113,10 +121,12 @@ static rare void take_item(struct scan *s, const char *p) {
 
 /* Goes into the object or array at `p`, which is in the present scope. */
 static void enter(struct scan *s, uint32_t place, const char *p) {
+  bool is_array = *p == '[';
   int64_t depth = s->scope->depth + 1;
+  uint32_t name = is_array ? 0 : s->places->at[place].child;
   s->scope++;
-  *s->scope = (struct scope){.place = place, .item = *p == '[', .depth = depth};
-  if (*p == '[') take_item(s, p + 1);
+  *s->scope = (struct scope){.depth = depth, .name = name, .item = is_array, .place = place};
+  if (is_array) take_item(s, p + 1);
 }
 
 static inlined uint64_t load8(const char *p) {
@@ -129,17 +139,16 @@ static inlined uint64_t load8(const char *p) {
 static inlined bool is_name(const struct scan *s, const hf__place *place, const char *q) {
   size_t size = place->size, before = (size_t)(q - s->data);
   if (unlikely(before < 7)) return before >= size && memcmp(q + 1 - size, place->key, size) == 0;
-  uint64_t differ = load8(q - 7) ^ place->tail;
-  if (size < 8) return differ >> (64 - 8 * size) == 0;
-  if (differ || before < size) return false;
+  if ((load8(q - 7) ^ place->tail) >> place->ignore) return false;
+  if (size <= 8) return true;
   const char *first = q + 1 - size;
-  return load8(first) == place->head && (size <= 16 || memcmp(first, place->key, size) == 0);
+  return before >= size && load8(first) == place->head && (size <= 16 || memcmp(first, place->key, size) == 0);
 }
 
 /* A string that may be a name in the scope's object ends with the quote at `q`. */
 static inlined void take_name(struct scan *s, const char *q) {
   const hf__place *at = s->places->at;
-  uint32_t child = at[s->scope->place].child;
+  uint32_t child = s->scope->name;
   while (child && !(at[child].key && is_name(s, &at[child], q))) child = at[child].sibling;
   if (!child) return;
   /* Where the name seems to begin, the quote may be an escaped one within a longer name. */
@@ -152,15 +161,15 @@ static inlined void take_name(struct scan *s, const char *q) {
   if (likely(p < s->end)) take(s, child, p);
 }
 
-/* ------------------------------------------------------------------ blocks */
+/* ------------------------------------------------------------------- marks */
 
-/* Goes over quotes that may end names, brackets, and commas where items are looked for. */
-static inlined void take_marks(struct scan *s, const char *block, uint64_t marks) {
+/* Goes over the marks of a block. */
+static inlined void take_marks(struct scan *s, size_t offset, uint64_t marks) {
   int64_t depth = s->depth;
   for (; marks; marks &= marks - 1) {
-    const char *p = block + __builtin_ctzll(marks);
+    const char *p = s->data + (offset + (unsigned)__builtin_ctzll(marks));
     if (*p == '"') {
-      if (depth == s->scope->depth && s->scope->item == 0) take_name(s, p);
+      if (depth == s->scope->depth) take_name(s, p);
     } else if (*p & 2) {
       depth++;
     } else if (*p == ',') {
@@ -180,73 +189,70 @@ struct carry {
   uint64_t was_last;  /* 1: the byte before the block is the last of a name */
 };
 
-/* Goes over a block, which was read from `from`; its first `skip` bytes there belong to the one before. */
-static inlined struct carry take_block(struct scan *s, const struct needles *n, struct carry carry, const char *block,
+/* Goes over a block that begins at `offset` and was read from `from`; its first `skip` bytes are none. */
+static inlined struct carry take_block(struct scan *s, const struct needles *n, struct carry carry, size_t offset,
                                        const char *from, unsigned skip, unsigned lasts, bool items) {
   block64 b = block_load(from);
-  uint64_t quotes = block_is(b, n->quote) >> skip;
-  if (unlikely(block_has(b, n->backslash) || s->is_escaped || s->in_escaped))
-    quotes = judge_escapes(s, block, block_is(b, n->backslash) >> skip, quotes);
-  uint64_t strings = prefix_xor(quotes) ^ carry.in_string, names = quotes & ~strings;
+  uint64_t quotes = block_is(b, n->quote) << skip;
+  if (unlikely(block_has(b, n->backslash) || s->goes_on)) quotes = judge_escapes(s, offset, from, skip, quotes);
+  uint64_t strings = prefix_xor(quotes) ^ carry.in_string, names = quotes;
   carry.in_string = (uint64_t)((int64_t)strings >> 63);
   if (lasts <= HF__PLACES_LASTS) {
-    uint64_t last = block_is_any(b, n->last, lasts) >> skip;
+    uint64_t last = block_is_any(b, n->last, lasts) << skip;
     names &= last << 1 | carry.was_last;
     carry.was_last = last >> 63;
   }
-  uint64_t marks = block_is_with(b, n->bracket_bits, n->bracket) >> skip;
-  if (items) marks |= block_is(b, n->comma) >> skip;
+  uint64_t marks = block_is_with(b, n->bracket_bits, n->bracket) << skip | names;
+  if (items) marks |= block_is(b, n->comma) << skip;
   marks &= ~strings;
-  if (!(names | marks)) return carry;
-  if (names || items || s->scope != s->scopes) {
-    take_marks(s, block, names | marks);
-  } else {
-    int opens = __builtin_popcountll(marks & block_second_bits(b) >> skip);
-    s->depth += 2 * opens - __builtin_popcountll(marks);
-  }
+  if (marks) take_marks(s, offset, marks);
   return carry;
+}
+
+/* The first block is as short as it must be for the others to be whole, and ends as they do. */
+static inlined void scan_blocks(struct scan *s, size_t size, unsigned lasts, bool items) {
+  struct needles n = {needle_of('"'), needle_of('\\'), needle_of(0x26), needle_of(0x7F), needle_of(','), {{0}}};
+  for (unsigned i = 0; i < HF__PLACES_LASTS; i++) n.last[i] = needle_of(s->places->last[i]);
+  struct carry carry = {0, 0};
+  char small[64];
+  const char *from = s->data;
+  if (unlikely(size < 64)) {
+    memset(small, 0, sizeof small);
+    from = memcpy(small, s->data, size);
+  }
+  unsigned skip = (unsigned)-size % 64;
+  size_t offset = -(size_t)skip;
+  carry = take_block(s, &n, carry, offset, from, skip, lasts, items);
+  for (offset += 64; offset < size; offset += 64)
+    carry = take_block(s, &n, carry, offset, s->data + offset, 0, lasts, items);
 }
 
 static inlined hf__found find_blocks(const hf__places *places, hf_slice json, const char **found, unsigned lasts,
                                      bool items) {
   struct scan s; /* not all of it: clearing the scopes would take as long as a block */
+  const char *p = json.data;
   s.places = places;
   s.data = json.data;
   s.end = json.data + json.size;
   s.found = found;
   s.depth = 0;
   s.is_escaped = 0;
-  s.has_escapes = s.in_escaped = s.is_hard = false;
-  s.scope = s.scopes;
-  s.scopes[0] = (struct scope){.depth = 1};
+  s.has_escapes = s.in_escaped = s.goes_on = s.is_hard = false;
   for (uint32_t i = 0; i < places->count; i++) {
     found[i] = NULL;
     __asm__("" : : : "memory"); /* no call of memset() */
   }
-  const char *p = json.data, *end = s.end;
-  if (unlikely(p == end || (unsigned char)*p <= ' ')) p = hf__skip_space(p, end);
-  if (p == end) return HF__FOUND_NO_JSON;
+  if (unlikely(p == s.end || (unsigned char)*p <= ' ')) p = hf__skip_space(p, s.end);
+  if (p == s.end) return HF__FOUND_NO_JSON;
   found[0] = p;
   if (!places->at[0].child || !(*p == '{' || *p == '[')) return HF__FOUND_ESCAPES;
-  struct needles n = {needle_of('"'), needle_of('\\'), needle_of(0x26), needle_of(0x7F), needle_of(','), {{0}}};
-  for (unsigned i = 0; i < HF__PLACES_LASTS; i++) n.last[i] = needle_of(places->last[i]);
+  s.scope = s.scopes;
+  s.scopes[0] = (struct scope){.depth = 1, .name = places->at[0].child};
   if (unlikely(*p == '[')) {
-    s.scope->item = 1;
+    s.scopes[0] = (struct scope){.depth = 1, .item = 1};
     take_item(&s, p + 1);
   }
-  struct carry carry = {0, 0};
-  for (p = json.data; end - p >= 64; p += 64) carry = take_block(&s, &n, carry, p, p, 0, lasts, items);
-  if (p < end) {
-    unsigned skip = 64 - (unsigned)(end - p);
-    char rest[64];
-    const char *from = end - 64;
-    if (unlikely(json.size < 64)) {
-      memset(rest, 0, skip);
-      memcpy(rest + skip, p, 64 - skip);
-      from = rest;
-    }
-    take_block(&s, &n, carry, p, from, skip, lasts, items);
-  }
+  scan_blocks(&s, json.size, lasts, items);
   if (unlikely(s.is_hard)) return hf__find_plain(places, json, found);
   return s.has_escapes ? HF__FOUND_ESCAPES : HF__FOUND_PLAIN;
 }

@@ -35,6 +35,7 @@ static void note_ends(hf__place *place) {
   size_t size = place->size < 8 ? place->size : 8;
   memcpy(tail + 8 - size, place->key + place->size - size, size);
   memcpy(&place->tail, tail, 8);
+  place->ignore = 64 - 8 * (unsigned)size;
   if (size == 8) memcpy(&place->head, place->key, 8);
 }
 

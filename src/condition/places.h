@@ -15,6 +15,7 @@ typedef struct hf__place {
   size_t size;      /* of key, with both quotes */
   uint64_t head;    /* its first eight bytes, where it has as many */
   uint64_t tail;    /* its last eight, as they lie in memory; of fewer the ones before are 0 */
+  unsigned ignore;  /* how many bits of the tail those are */
   uint32_t item;    /* its number, from 1 on */
   uint32_t parent;  /* the place that it is in */
   uint32_t child;   /* the first place in it; 0: none */
