@@ -143,6 +143,8 @@ end
 local function hasOperands()
   local make = loadstring("local x, y = ... y = 1 return function(a, b) if a.x then return y end return x end")
   local p = parse(dump(make(), true))
+  local called = parse(dump(loadstring("local a = ... return (a(1))"), true)) -- VARG, MOV, KSHORT, CALL
+  if called.A[3] ~= called.A[2] + called.firstArgument then return false end
   return p.op[3] == "JMP" and 3 + 1 + p.D[3] - 0x8000 == 6 and p.B[1] == 0 and p.A[1] == 2 and p.immutable[2]
     and not p.immutable[1] and p.parameters == 2
 end

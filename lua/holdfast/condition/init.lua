@@ -34,9 +34,9 @@ local function nothing(why)
   return { expression = { "unknown", why }, parameters = {}, guards = {}, why = why }
 end
 
-local function holds(reading, f)
+local function holds(reading, f, strings)
   for number = 1, #reading.guards do
-    if not reading.uses:holds(f, number) then return false end
+    if not reading.uses:holds(f, number, strings) then return false end
   end
   return true
 end
@@ -61,13 +61,14 @@ function M.read(f, count)
   count = count or 1
   local prototype = outside.isSupported() and bytecode.identity(f)
   if not prototype then return nothing "its instructions cannot be read here" end
-  if not plainStrings() then return nothing "a hook sees every call, or plain values have been given metatables" end
+  local strings = plainStrings()
+  if not strings then return nothing "a hook sees every call, or plain values have been given metatables" end
   local known = cache[prototype] or {}
   cache[prototype] = known
   local readings = known[count] or {}
   known[count] = readings
   for _, reading in ipairs(readings) do
-    if holds(reading, f) then return reading end
+    if holds(reading, f, strings) then return reading end
   end
   local reading = readAgain(f, count)
   if #readings == READINGS_MAX then table.remove(readings, 1) end
@@ -105,8 +106,8 @@ end
 ---@return boolean? changed false: all is as it was.  true: parameters have changed, and are set: what was found with
 ---the old ones has to be found once more.  nil: the condition holds no longer, and every entity is to be decoded.
 function Asked:changed()
-  local reading, any = self.reading, false
-  if not plainStrings() or not holds(reading, self.predicate) then return nil end
+  local reading, strings, any = self.reading, plainStrings(), false
+  if not strings or not holds(reading, self.predicate, strings) then return nil end
   for number, parameter in ipairs(reading.parameters) do
     local updated = not parameter.fixed and update(self, number)
     if updated == nil then return nil end

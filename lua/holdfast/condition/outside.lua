@@ -70,21 +70,22 @@ local function index(t, key)
   return M.UNREADABLE
 end
 
-local function rootOf(f, outside)
+local function rootOf(f, outside, strings)
   if outside.root == "upvalue" then
     local _, value = getupvalue(f, outside.upvalue)
     return value
   end
   if outside.root == "global" then return getfenv(f) end
-  return core.condition.plainStrings()
+  return strings or core.condition.plainStrings()
 end
 
 --- The value now.
 ---@param f function the closure whose upvalues and globals it is among
 ---@param outside holdfast.Outside
+---@param strings? table what core.condition.plainStrings() has just given
 ---@return any value M.UNREADABLE: it cannot be had
-function M.look(f, outside)
-  local value, keys = rootOf(f, outside), outside.keys
+function M.look(f, outside, strings)
+  local value, keys = rootOf(f, outside, strings), outside.keys
   for i = 1, #keys do
     if type(value) ~= "table" or rawequal(value, M.UNREADABLE) then return M.UNREADABLE end
     value = index(value, keys[i])

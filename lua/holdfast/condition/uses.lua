@@ -212,10 +212,11 @@ end
 --- Whether a guard still holds.
 ---@param f function the closure
 ---@param number integer
+---@param strings table what core.condition.plainStrings() has just given
 ---@return boolean
-function Uses:holds(f, number)
+function Uses:holds(f, number, strings)
   local guard = self.guards[number]
-  local value, rule = outside.look(f, guard.outside), guard.rule
+  local value, rule = outside.look(f, guard.outside, strings), guard.rule
   if rawequal(value, outside.UNREADABLE) then return rule == "unreadable" end
   if rule == "is" then return rawequal(value, guard.expected) end
   if rule == "kind" then return outside.kind(value) == guard.expected end

@@ -252,7 +252,21 @@ static int lhf_condition_is_useless(lua_State *L) {
   return 1;
 }
 
-/* Whether the metatable on top of the stack has a field that changes what comparing means.  Pops nothing. */
+/* ---- what predicates take for granted */
+
+/* The only entry of the table on top of the stack is pushed, key and value.  False: it has none or more, and nothing
+ * is. */
+static bool push_only_entry(lua_State *L) {
+  int table = lua_gettop(L);
+  lua_pushnil(L);
+  if (!lua_next(L, table)) return false;
+  lua_pushvalue(L, -2);
+  if (!lua_next(L, table)) return true;
+  lua_settop(L, table);
+  return false;
+}
+
+/* Whether the metatable on top of the stack has a field that changes what comparing means. */
 static bool compares(lua_State *L) {
   static const char *const fields[] = {"__lt", "__le", "__eq"};
   bool found = false;
@@ -265,14 +279,23 @@ static bool compares(lua_State *L) {
   return found;
 }
 
+/* Pushes what the metatable on top of the stack has for __index.  False, nothing pushed: it changes what comparing
+ * means. */
+static bool push_index(lua_State *L) {
+  if (push_only_entry(L)) { /* as LuaJIT makes it: all but always */
+    if (lua_type(L, -2) == LUA_TSTRING && strcmp(lua_tostring(L, -2), "__index") == 0) return true;
+    lua_pop(L, 2);
+  }
+  if (compares(L)) return false;
+  lua_pushliteral(L, "__index");
+  lua_rawget(L, -2);
+  return true;
+}
+
 /* Whether the mark of arrays has been given more than its name. */
 static bool mark_is_changed(lua_State *L) {
-  int entries = 0;
   hfL_json_push_array_mark(L);
-  lua_pushnil(L);
-  for (; lua_next(L, -2); entries++) lua_pop(L, 1);
-  lua_pop(L, 1);
-  return entries != 1;
+  return !push_only_entry(L);
 }
 
 /* Whether plain values have a metatable: nil, booleans, numbers, JSON's null. */
@@ -295,9 +318,7 @@ static bool is_watched(lua_State *L) { return (lua_gethookmask(L) & (LUA_MASKCAL
 static int lhf_condition_plain_strings(lua_State *L) {
   if (is_watched(L) || plain_values_have_metatables(L) || mark_is_changed(L)) return 0;
   lua_pushliteral(L, "");
-  if (!lua_getmetatable(L, -1) || compares(L)) return 0;
-  lua_pushliteral(L, "__index");
-  lua_rawget(L, -2);
+  if (!lua_getmetatable(L, -1) || !push_index(L)) return 0;
   return lua_istable(L, -1) ? 1 : 0;
 }
 

@@ -206,6 +206,13 @@ describe("a condition", function()
     local array, strings = getmetatable(holdfast.array()), getmetatable ""
     assert.is_nil(ends(f, function() array.__index = {} end, function() array.__index = nil end))
     assert.is_nil(ends(f, function() strings.__lt = function() return true end end, function() strings.__lt = nil end))
+    local plain = debug.getmetatable ""
+    assert.is_nil(ends(f, function() debug.setmetatable("", { [true] = 1 }) end,
+      function() debug.setmetatable("", plain) end))
+    assert.is_nil(ends(f, function() debug.setmetatable("", nil) end, function() debug.setmetatable("", plain) end))
+    strings.__mod = string.format -- of no concern: arithmetic with strings is not known anyway
+    assert.is_false(of(f):changed())
+    strings.__mod = nil
     assert.same("raises", answer(of(f), "{}"))
   end)
 

@@ -156,6 +156,18 @@ describe("a long predicate", function()
     assert.same("no", (core.condition.test(asked.condition, "x", '{"s":"S401"}')))
   end)
 
+  it("may have more constants than an instruction has room for", function()
+    local core = require "holdfast.core"
+    local f = chain(300, " and ", function(i) return ("v.f%d == %d"):format(i, i) end)
+    local fields = {}
+    for i = 1, 300 do fields[i] = ('"f%d":%d'):format(i, i) end
+    local text = "{" .. table.concat(fields, ",") .. "}"
+    local made = assert(condition.of(f)).condition
+    assert.same("yes", (core.condition.test(made, "x", text)))
+    assert.same("no", (core.condition.test(made, "x", (text:gsub(":300}", ":3}")))))
+    assert.same("no", (core.condition.test(made, "x", (text:gsub(":270,", ":3,")))))
+  end)
+
   it("costs as much as it is long, and not more", function()
     local f = chain(60, " and ", function(i) return ("(v.a%d or v.b%d)"):format(i, i) end)
     local text = source.text(condition.read(f).expression, {})
