@@ -51,7 +51,7 @@ Class.__index = Class
 local self = setmetatable({ min = 1 }, Class)
 local magic = setmetatable({}, { __index = function() return 5 end })
 local find, kind, str = string.find, type, string
-local key, place, big = "a", 1, 5LL
+local key, place, big, dots = "a", 1, 5LL, "B.C"
 local function helper(v) return v.a end
 ]]
 
@@ -227,6 +227,11 @@ add [[
   v.symbol:find("T", 2, true)
   v.symbol:find(sym, 1, true)
   v.symbol:find(sym)
+  v.symbol:match(sym)
+  v.symbol:match(sym) == "BTCUSDT"
+  v.symbol:match(dots)
+  v.symbol:find(dots)
+  find(v.symbol, sym)
   v.symbol:find(7, 1, true)
   v.symbol:find(v.side, 1, true)
   v.symbol:find()

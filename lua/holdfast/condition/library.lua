@@ -36,7 +36,8 @@ local function isText(node) return node ~= nil and node[1] == "const" and type(n
 
 -- ---- calls
 --
--- Each is given the graph and the arguments as nodes, and gives a node, or nil and why there is none.
+-- Each is given the graph and the arguments as nodes, and gives a node, or nil and why there is none.  The graph's
+-- isPlain(node) says whether a text from outside is, and will be, one that stands for itself as a pattern.
 
 -- What a pattern without magic finds in a text, as a condition.
 local function matches(graph, subject, pattern)
@@ -56,6 +57,7 @@ local function findText(graph, subject, text, init, plain)
   local isPlain = plain and graph:truth(plain)
   if plain and isPlain == nil then return nil, "find with a fourth argument that may change" end
   if isPlain then return graph:operator("find", subject, text) end
+  if graph.isPlain(text) then return graph:operator("find", subject, text) end
   if not isText(text) then return nil, "find without `1, true` of a text that may change" end
   local node, _, place = matches(graph, subject, text[2])
   if not node then return nil, "the pattern is more than a plain text" end
@@ -66,6 +68,9 @@ end
 
 local function matchText(graph, subject, pattern, init)
   if init ~= nil then return nil, "match from another place than the first" end
+  if graph.isPlain(pattern) then
+    return graph:operator("if", graph:operator("find", subject, pattern), pattern, graph.NIL)
+  end
   if not isText(pattern) then return nil, "match of a pattern that may change" end
   local node, text, why = matches(graph, subject, pattern[2])
   if not node then return nil, why end

@@ -17,7 +17,7 @@ M.PARAMETERS_MAX = 64 -- as src/condition has it
 
 ---@class holdfast.Guard
 ---@field outside holdfast.Outside
----@field rule "is"|"kind"|"key"|"readable"|"unreadable"
+---@field rule "is"|"kind"|"key"|"plain"|"readable"|"unreadable"
 ---@field expected? any a library function, a kind, or a key; never a value of the script that is collected
 
 ---@class holdfast.Parameter
@@ -42,7 +42,7 @@ Uses.__index = Uses
 ---@param prototype holdfast.Prototype
 ---@return holdfast.Uses
 function M.new(f, graph, prototype)
-  return setmetatable({
+  local uses = setmetatable({
     f = f,
     graph = graph,
     immutable = prototype.immutable,
@@ -51,8 +51,11 @@ function M.new(f, graph, prototype)
     byKey = {},
     guarded = {},
     nodes = {},
+    values = {},
     used = {},
   }, Uses)
+  function graph.isPlain(node) return uses:isPlain(node) end
+  return uses
 end
 
 -- The used value of an outside one: the same one each time.
@@ -116,8 +119,19 @@ function Uses:operand(value)
   local node = self.nodes[value]
   if node then return node end
   node = self.graph:parameter(self.graph:id(value)) -- finish() gives it its number
-  self.nodes[value] = node
+  self.nodes[value], self.values[node] = node, value
   return node
+end
+
+local function isPlainText(text) return type(text) == "string" and library.plainText(text) == text end
+
+--- Whether a node is a text from outside that stands for itself as a pattern, which it must go on doing.
+---@return boolean
+function Uses:isPlain(node)
+  local value = self.values[node]
+  if not value or not isPlainText(value.value) then return false end
+  self:guard(value, "plain")
+  return true
 end
 
 --- Whether a value is a table, function or the like, and will be.
@@ -193,11 +207,9 @@ end
 ---@param expression table
 ---@return boolean ok false: there are too many
 function Uses:finish(expression)
-  local byNode = {}
-  for value, node in pairs(self.nodes) do byNode[node] = value end
   local list = parametersIn(expression)
   for number, node in ipairs(list) do
-    local value = byNode[node]
+    local value = self.values[node]
     local of = value.outside
     self.used[value] = true
     node[2] = number
@@ -205,7 +217,7 @@ function Uses:finish(expression)
       fixed = of.root == "upvalue" and #of.keys == 0 and self.immutable[of.upvalue] == true }
   end
   self:guardReads()
-  self.f, self.graph, self.byKey, self.nodes, self.used, self.guarded = nil, nil, nil, nil, nil, nil
+  self.f, self.graph, self.byKey, self.nodes, self.values, self.used, self.guarded = nil, nil, nil, nil, nil, nil, nil
   return #list <= M.PARAMETERS_MAX
 end
 
@@ -220,6 +232,7 @@ function Uses:holds(f, number, strings)
   if rawequal(value, outside.UNREADABLE) then return rule == "unreadable" end
   if rule == "is" then return rawequal(value, guard.expected) end
   if rule == "kind" then return outside.kind(value) == guard.expected end
+  if rule == "plain" then return isPlainText(value) end
   if rule == "key" then return outside.isSame(value, guard.expected) end
   return rule == "readable"
 end

@@ -239,6 +239,19 @@ describe("a condition", function()
     assert.is_nil(asked:changed())
   end)
 
+  it("ends when a text from outside is a pattern at once", function()
+    local text = "BTC"
+    local asked = of(function(v) return v.a:find(text) or v.b:match(text) == "BTC" end)
+    assert.same({ "yes", "no" }, { answer(asked, '{"a":"xBTC"}'), answer(asked, '{"a":"B.C","b":""}') })
+    text = "ETH"
+    assert.is_true(asked:changed())
+    assert.same("no", answer(asked, '{"a":"xBTC","b":"BTC"}'))
+    text = "B.C"
+    assert.is_nil(asked:changed())
+    text = nil
+    assert.is_nil(asked:changed())
+  end)
+
   it("ends when a key from outside is another one", function()
     local key = "a"
     local asked = of(function(v) return v[key] == 1 end)

@@ -83,6 +83,7 @@ describe("of calls a condition", function()
     { 'v.symbol:match("USD") == "USD"', 'v.symbol:find("USD", 1, true) == "USD"' },
     { 'v.symbol:sub(1, 3) == "BTC"' }, { 'v.symbol:sub(-4) == "USDT"' }, { "#v.symbol > 3" },
     { "v.symbol:len() == 7", "#v.symbol == 7" }, { "sym:find(v.symbol, 1, true)" },
+    { "v.symbol:find(sym)", "v.symbol:find(sym, 1, true)" }, { "v.symbol:find(v.a)", "?" },
     { 'v.symbol:sub(1, 3):find("T", 1, true)' },
     { 'v.symbol:match("^BTC.USDT$")', "?" }, { "v.symbol:lower() == \"x\"", "?" }, { "helper(v)", "?" },
     { "v.a or helper(v)", "v.a or ?" }, { "tonumber(v.a) == 3", "?" },
