@@ -605,6 +605,30 @@ describe("the examples", function()
     end
   end)
 
+  it("asking prints what a store has of each symbol, and what is wrong with a question", function()
+    local program = quote((build .. "/tests/examples/" .. "asking.c"):gsub("%.c$", ""))
+    for _ = 1, 2 do
+      local out, status = inFolder(program .. " ./store")
+      assert.equal(0, status, out)
+      assert.equal([[
+BTCUSDT above 44000: 2
+  1 {"symbol":"BTCUSDT","priceOpen":44152.25,"status":"open"}
+  4 {"symbol":"BTCUSDT","priceOpen":44210.5,"status":"open"}
+ETHUSDT above 2000: 1
+  2 {"symbol":"ETHUSDT","priceOpen":2301.5,"status":"open"}
+priceOpen < 44000
+  2 {"symbol":"ETHUSDT","priceOpen":2301.5,"status":"open"}
+  3 {"symbol":"BTCUSDT","priceOpen":43980,"status":"closed"}
+  script: Entity signal:5: the condition raises: attempt to compare nil with number
+priceOpen and priceOpen < 44000
+  2 {"symbol":"ETHUSDT","priceOpen":2301.5,"status":"open"}
+  3 {"symbol":"BTCUSDT","priceOpen":43980,"status":"closed"}
+status = 'open'
+  invalid_argument: condition, column 8, at '=': nothing is assigned in a condition: equal is ==
+]], out)
+    end
+  end)
+
   describe("strategy_host", function()
     local program = quote((build .. "/tests/examples/" .. "strategy_host.c"):gsub("%.c$", ""))
     local script = quote(source .. "/examples/" .. "strategy_host.lua")
