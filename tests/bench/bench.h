@@ -37,14 +37,15 @@ struct bench_op {
 };
 
 /* Who measures: the bare loops over LMDB, of them those that look into the records; over files, over hiredis and over
- * libpq; the C API; scripts under the C API.  Each ends with name NULL. */
+ * libpq; the C API, of it asking; scripts under the C API.  Each ends with name NULL. */
 extern const struct bench_op bench_raw_ops[], bench_look_ops[], bench_file_ops[], bench_redis_ops[],
-    bench_postgres_ops[], bench_c_ops[], bench_script_ops[];
+    bench_postgres_ops[], bench_c_ops[], bench_where_ops[], bench_script_ops[];
 
 /* The options of a command line whose first word is what to measure; ends the program where they are not right. */
 struct bench_options bench_parse(int argc, char **argv);
 
-/* Microseconds on a clock that only goes forward. */
+/* Microseconds on a clock that only goes forward; with HOLDFAST_BENCH_CPU in the environment, of the processor's time
+ * that this process has had. */
 double bench_now(void);
 
 /* The next number of the xorshift32 sequence; bench.lua has the same. */

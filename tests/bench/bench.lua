@@ -5,7 +5,7 @@
 -- read the table.
 --
 --     holdfast run tests/bench/bench.lua [--json FILE] [--markdown] [--record DOCUMENT] [--dir DIR] [--quick]
---         [--only PART] [--rounds N]
+--         [--only PART] [--rounds N] [--cpu]
 --     holdfast run tests/bench/bench.lua --peers [--npm] [--entities N] [...]    beside other stores: peers/compare.lua
 --
 -- against.lua compares two builds: it runs this for each of them in turn, a round at a time.
@@ -32,13 +32,13 @@ local options = {}
 local function usage(problem)
   io.stderr:write("bench: ", problem, "\n")
   io.stderr:write("usage: bench.lua [--json FILE] [--markdown] [--record DOCUMENT] [--dir DIR] [--quick] ",
-    "[--rounds N] [--only ", table.concat(PARTS, "|"), "]\n",
+    "[--rounds N] [--cpu] [--only ", table.concat(PARTS, "|"), "]\n",
     "       bench.lua --peers [--npm] [--entities N] [as above, but for --only]\n")
   os.exit(2)
 end
 
 do
-  local FLAGS = { quick = true, markdown = true, peers = true, npm = true }
+  local FLAGS = { quick = true, markdown = true, peers = true, npm = true, cpu = true }
   local VALUES = { json = true, dir = true, only = true, rounds = true, entities = true, record = true }
   local i = 1
   while arg[i] do
@@ -435,6 +435,12 @@ end
 -- --------------------------------------------------------------------- main
 
 if options.only and not parts[options.only] then usage("there is no part " .. options.only) end
+-- What waits for a disk or a server takes no time of the processor meanwhile.
+local WAITLESS = { codec = true, read = true, iterate = true, ask = true, names = true, scripts = true }
+if options.cpu then
+  if not WAITLESS[options.only] then usage("--cpu goes with --only and a part that does not wait, such as ask") end
+  measure.byProcessor()
+end
 if options.record and options.only and options.only ~= "ask" then
   usage("--record goes with all parts, with --only ask, and with --peers")
 end
@@ -453,7 +459,8 @@ end
 local function measurePeers()
   return peers.measure(report, {
     entities = quick and 1000 or tonumber(options.entities or size.entities) or usage("--entities needs a number"),
-    puts = size.writes, syncs = size.syncs * 5, gets = size.reads, rounds = quick and 1 or math.min(ROUNDS, 3),
+    puts = size.writes, syncs = size.syncs * 5, gets = size.reads, trips = size.trips,
+    rounds = quick and 1 or math.min(ROUNDS, 3),
   }, options.npm)
 end
 

@@ -45,6 +45,7 @@ M.commands = {
   raw = program .. " raw",
   look = program .. " look",
   c = program .. " c",
+  where = program .. " where",
   script = program .. " script",
   file = program .. " file",
   redis = program .. " redis",
@@ -54,6 +55,12 @@ M.commands = {
   host = M.interpreter .. quoted(here .. "/bench_host.lua"),
 }
 
+-- What precedes each command.
+local clockOf = ""
+
+--- Has all that follows measure the processor's time.
+function M.byProcessor() clockOf = "HOLDFAST_BENCH_CPU=1" end
+
 --- One measurement.
 ---@param who string     which of the commands
 ---@param what string    of what it measures
@@ -61,7 +68,7 @@ M.commands = {
 ---@param flags? string  further options of hf_bench
 ---@return number ...    what it prints
 function M.once(who, what, dir, flags)
-  local command = table.concat({ M.commands[who], what, "-d", quoted(dir), flags or "" }, " ")
+  local command = table.concat({ clockOf, M.commands[who], what, "-d", quoted(dir), flags or "" }, " ")
   local output, numbers = run(command), {}
   for number in output:gmatch("%S+") do numbers[#numbers + 1] = tonumber(number) end
   if #numbers == 0 then error("failed: " .. command .. ": " .. output, 0) end

@@ -11,14 +11,19 @@ local signals = require "signals"
 
 local M = {}
 
--- What is measured: its title, what the programs call it, flags from the sizes, and the largest good ratio to the best
--- peer.  `texts`: by those in C; all others decode what they read.  `isLost`: a power cut may take it, as is wanted.
-local function ofGets(size) return "-n " .. size.gets end
+-- Flags of the programs.  A server is called less often: each call takes its time.
+local function ofGets(size, peer) return "-n " .. (peer.isServer and size.trips or size.gets) end
+local function ofPuts(size, peer) return "-n " .. (peer.isServer and size.trips or size.puts) end
+local function ofSyncs(size) return "-y -n " .. size.syncs end
+
 local LOAD = { "write many, durable", "load", function(size) return "-y -f " .. measure.quoted(size.file) end, 1 }
+
+-- What is measured: its title, what the programs call it, their flags, and the largest good ratio to the best peer.
+-- `texts`: by those in C; all others decode what they read.  `isLost`: a power cut may take it, as is wanted.
 local WORKS = {
   LOAD,
-  { "write, not flushed", "put", function(size) return "-n " .. size.puts end, 1, isLost = true },
-  { "write, durable", "put", function(size) return "-y -n " .. size.syncs end, 1 },
+  { "write, not flushed", "put", ofPuts, 1, isLost = true },
+  { "write, durable", "put", ofSyncs, 1 },
   { "read one, decoded", "get", ofGets, 0.95 },
   { "read all, decoded", "values", nil, 0.95 },
   { 'metadata.symbol == "BTCUSDT", 1 % hits', "symbol", nil, 1 },
@@ -46,11 +51,12 @@ end
 
 -- The samples of each peer that does this work.  All have to give the same number of entities.
 local function measureWork(work, peers, size)
-  local samples, flags, expected = {}, work[3] and work[3](size) or "", nil
+  local samples, expected = {}, nil
   for _, peer in ipairs(peers) do samples[peer] = {} end
   for round = 1, size.rounds do
     for i = 1, #peers do -- each round begins with another one
       local peer = peers[(i + round) % #peers + 1]
+      local flags = work[3] and work[3](size, peer) or ""
       local us, given = once(peer, work, peer.place(not work.isLost), flags, round)
       samples[peer][round] = us
       if given and given > 0 then
@@ -132,7 +138,7 @@ end
 
 --- Adds the rows, and gives the table for the documents.
 ---@param report table  Report
----@param size {entities: integer, puts: integer, syncs: integer, gets: integer, rounds: integer}
+---@param size {entities: integer, puts: integer, syncs: integer, gets: integer, trips: integer, rounds: integer}
 ---@param installs boolean  whether npm installs what is missing
 ---@return string
 function M.measure(report, size, installs)

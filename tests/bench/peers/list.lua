@@ -102,7 +102,7 @@ local PEERS = {
     end,
   },
   {
-    name = "PostgreSQL", title = "PostgreSQL %s, in C", texts = true,
+    name = "PostgreSQL", title = "PostgreSQL %s, in C", texts = true, isServer = true,
     version = function() return firstLine("psql --version"):match("%d[%d.]*") end,
     find = function(self)
       local command, missing = program("postgres", "libpq-dev")
@@ -114,7 +114,7 @@ local PEERS = {
     end,
   },
   {
-    name = "Redis", title = "Redis %s, in C", texts = true,
+    name = "Redis", title = "Redis %s, in C", texts = true, isServer = true,
     version = function() return firstLine("redis-server --version"):match("v=(%S+)") end,
     find = function()
       local command, missing = program("redis", "libhiredis-dev")
