@@ -19,7 +19,7 @@
 #   broken    it cannot be built; or a test fails without it, or cannot run here
 #
 # A mutant of C is one object: the programs that a test runs are linked with it again, in place of the sound object, and
-# nothing else is built.  One of Lua is a folder for HOLDFAST_LUA.  Where that does not do, the copy is changed and built.
+# nothing else is built.  One of Lua is a file of the copy.  Where that does not do, the copy is changed and built.
 #
 # The outcomes are in build-mutants/results.tsv: ended and called again, it goes on.  results.tsv beside this script has
 # those that were seen so far: `mutants.sh --keep` puts the new ones there, but for those that something is to be done
@@ -184,17 +184,18 @@ catch_beside() {
   return $status
 }
 
-# The same for Lua.  Where none failed nothing is known: a test may look at what is embedded in a program all the same.
+# The same for Lua.  Nothing is built: specs read the source, and programs HOLDFAST_LUA.  Where none failed nothing is
+# known, since a test may look at what is embedded in a program.
 catch_lua_beside() {
-  local copy=$1 name=$2 test
+  local copy=$1 name=$2 file=$3 status=0 test
   shift 3
   export HOLDFAST_LUA=$copy/source/lua
   for test in "$@"; do passes "$copy" "$test" || return 2; done
-  rm -rf "$copy/mutant"
-  mkdir -p "$copy/mutant"
-  cp -r "$copy/source/lua" "$copy/mutant/"
-  list apply "$name" "$copy/mutant"
-  HOLDFAST_LUA=$copy/mutant/lua run_until_one_fails "$copy" "$@" || return 2
+  mv "$copy/source/$file" "$copy/sound" # with its time, so that it is not built again
+  list apply "$name" "$copy/source"
+  run_until_one_fails "$copy" "$@" || status=2
+  mv "$copy/sound" "$copy/source/$file"
+  return $status
 }
 
 # catch_in_copy COPY NAME FILE TEST...: the same by building the copy with the mutant in it; 2: it cannot be built.
