@@ -22,7 +22,10 @@ local M = {}
 
 -- ---- constants
 
-local ODD = { "nil", "true", "false", "null", "0/0", "1/0", "-1/0", "-0", "0x10", "5LL", "{}", "holdfast.null" }
+local ODD = {
+  "nil", "true", "false", "null", "0/0", "1/0", "-1/0", "-0", "0x10", "5LL", "{}", "holdfast.null",
+  "string.find", "string.len", "print",
+}
 
 --- The text of a string.
 function M.quoted(text) return (("%q"):format(text):gsub("\\\n", "\\n"):gsub("\r", "\\r"):gsub("%z", "\\0")) end
@@ -60,6 +63,7 @@ end
 
 local WRONG = {
   "[1]", "[0]", "[-1]", "[1.5]", "[2]", "[3]", "[100]", '["1"]', ".len", ".find", ".nothing", "[true]", "[2^53]",
+  ".upper", ".match", ".sub",
 }
 
 -- The paths of all roots that have this kind.

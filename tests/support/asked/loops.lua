@@ -16,13 +16,10 @@ local function explain(raised)
   return traceback(raised)
 end
 
---- Whether a predicate is given the id, too: one that declares it.
+--- Whether a predicate is given the id, too: one that names two parameters.
 ---@param predicate function
 ---@return boolean
-function M.withId(predicate)
-  local info = debug.getinfo(predicate, "u")
-  return M.givesIds and info.nparams >= 2 and not info.isvararg
-end
+function M.withId(predicate) return debug.getinfo(predicate, "u").nparams >= 2 end
 
 -- id, value, revision and time of each entity for which the function gives something true.
 local function asked(store, predicate, range)
@@ -119,7 +116,7 @@ M.ways = {
   },
   first = {
     old = function(store, predicate, range, _, note)
-      record.call(note, function() return (limited(store, predicate, range, value)()) end)
+      record.call(note, limited(store, predicate, range, function(i, v) return v, i end))
     end,
     new = function(store, predicate, range, _, note) record.call(note, store.first, store, predicate, range) end,
   },

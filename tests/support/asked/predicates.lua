@@ -173,6 +173,7 @@ end
 
 local HEADS = {
   "(v)", "(v)", "(v, id)", "(v, id)", "(...)\n  local v, id = ...", "(v, ...)\n  local id = ...", "(v, id, more)",
+  "(v, id, ...)",
 }
 
 local function ofFunction(c, head)
@@ -227,7 +228,7 @@ local function body(c)
       -- Whoever changes what nobody asks for changes nothing.
       if change:find("%f[%w]" .. name .. "%f[%W]") and not c.used[name] then change = "" end
     end
-    if change ~= "" then lines[#lines + 1] = ("if n == %d then %s end"):format(c.draw(12), change) end
+    if change ~= "" then lines[#lines + 1] = ("if n == %d then %s end"):format(c.draw(60), change) end
   end
   return table.concat(lines, "\n  ")
 end
