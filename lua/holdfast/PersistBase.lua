@@ -16,7 +16,13 @@
 -- method that a class of today has too.  What calls such a method of ours takes it from core, not from the instance.
 
 local core = require "holdfast.core"
+local asking = require "holdfast.asking"
+local check = require "holdfast.check"
 local classes = require "holdfast.class"
+local explaining = require "holdfast.explaining"
+local removing = require "holdfast.removing"
+
+local misuse = check.misuse
 
 ---@class PersistBase
 ---@field entityName string
@@ -29,17 +35,6 @@ local PersistBase = {
 -- The methods in C.
 for _, names in ipairs { classes.contract, classes.inherited } do
   for _, name in ipairs(names) do PersistBase[name] = core[name] end
-end
-
-local function misuse(self, ...)
-  local name = type(self) == "table" and rawget(self, "entityName") or nil
-  error(core.error("invalid_argument", string.format(...), { entityName = name }), 0)
-end
-
--- Methods in Lua check what those in C do.
-local function checkInstance(self, method)
-  if type(self) == "table" and rawget(self, 0) then return end
-  misuse(nil, "call %s with a colon on an instance: store:%s(...)", method, method)
 end
 
 local function instanceText(self)
@@ -60,11 +55,25 @@ local function scriptValues(self, range)
   return classes.loop(self, "values", method, range and range.limit)
 end
 
+-- Whether loops that ask a predicate need not go over a class's own values(): the class knows conditions, or has none.
+local function leavesOut(self, kind)
+  local class = getmetatable(self).class
+  return kind ~= "values" or classes.knowsConditions(class) or not classes.ownMethod(class, "values")
+end
+
+-- What loops that ask a predicate go over.
+local function scriptSource(self, range, kind)
+  if leavesOut(self, kind) then return core.scan(self, range, kind) end
+  return scriptValues(self, range)
+end
+
+local function always() return true end
+
 -- The key of what is true of an instance once its own close() was called.
 local CLOSED = {}
 
 local function scriptClose(self)
-  checkInstance(self, "close")
+  check.instance(self, "close")
   local class = getmetatable(self).class
   local method = classes.ownMethod(class, "close")
   if method and not rawget(self, CLOSED) then
@@ -76,60 +85,81 @@ local function scriptClose(self)
   if self[-1] then core.wrapped.close(self) end
 end
 
+-- ---- ranges with a predicate
+
+-- The predicate of a range, and the rest of the range; nothing where it has none.
+local function splitRange(self, method, range)
+  local predicate = type(range) == "table" and range.where
+  if not predicate then return nil end
+  if type(predicate) ~= "function" then
+    misuse(self, "%s: range.where must be a function that is asked of each entity, not a %s", method, type(predicate))
+  end
+  local rest = {}
+  for name, value in pairs(range) do rest[name] = value end
+  rest.where = nil
+  return predicate, rest
+end
+
+-- The methods of the contract that take a predicate, around those in C.  What a script hands down by a parent's method
+-- (core.wrapped) has none: its class asks.
+local function withWhere(loops)
+  local M = {}
+  function M.values(self, range)
+    local predicate, rest = splitRange(self, "values", range)
+    if predicate then return asking.values(self, "values", predicate, rest) end
+    return loops.values(self, range)
+  end
+
+  function M.entries(self, range)
+    local predicate, rest = splitRange(self, "entries", range)
+    if predicate then return asking.pairs(self, "entries", predicate, rest, "entries") end
+    return loops.entries(self, range)
+  end
+
+  function M.keys(self, range)
+    local predicate, rest = splitRange(self, "keys", range)
+    if not predicate then return loops.keys(self, range) end
+    local step = asking.pairs(self, "keys", predicate, rest, "pairs")
+    return function() return (step()) end
+  end
+
+  function M.count(self, range)
+    local predicate, rest = range, nil
+    if type(range) ~= "function" then predicate, rest = splitRange(self, "count", range) end
+    if predicate then return asking.count(self, predicate, rest) end
+    return core.count(self, range)
+  end
+  return M
+end
+
+local LOOPS = withWhere(core)
+local SCRIPT_LOOPS = withWhere { values = scriptValues, entries = core.entries, keys = core.keys }
+for name, method in pairs(LOOPS) do PersistBase[name] = method end
+
 -- ---- free methods
 
--- Makes what a predicate raises an error object that says so.
-local function explainPredicate(self)
-  return function(raised)
-    if core.isError(raised) then return core.traceback(raised) end
-    local wrapped = core.traceback(raised)
-    wrapped.message = "filter: the predicate raised: " .. wrapped.message
-    wrapped.entityName = self.entityName
-    return wrapped
-  end
-end
-
-local function checkPredicate(self, predicate)
-  checkInstance(self, "filter")
-  if type(predicate) ~= "function" then
-    misuse(self, "filter: the predicate must be a function, not a %s", type(predicate))
-  end
-end
-
---- Iterates the entities for which the predicate is true, in natural id order.
----@param predicate fun(entity: any): boolean
+--- Iterates the entities for which the predicate is true, in natural id order.  A predicate that names two parameters
+--- gets the id as the second.
+---@param predicate fun(entity: any, id?: string): boolean
+---@param range? holdfast.Range  its limit is of those that are wanted
 ---@return fun(): any
-function PersistBase:filter(predicate)
-  checkPredicate(self, predicate)
-  local explain = explainPredicate(self)
-  local nextValue, state, control = self:values()
-  return function()
-    while true do
-      local value = nextValue(state, control)
-      control = value
-      if value == nil then return nil end
-      local ok, wanted = xpcall(predicate, explain, value)
-      if not ok then error(wanted, 0) end
-      if wanted then return value end
-    end
-  end
-end
-
-local function checkCount(self, n)
-  checkInstance(self, "take")
-  if type(n) ~= "number" or n < 0 or n ~= math.floor(n) or n == math.huge then
-    misuse(self, "take: the count must be a whole number from 0 on, not %s",
-      type(n) == "number" and core.json.encode(n == n and n or "NaN"):gsub('"', "") or "a " .. type(n))
-  end
+function PersistBase:filter(predicate, range)
+  check.predicate(self, "filter", predicate)
+  return asking.values(self, "filter", predicate, range)
 end
 
 --- Iterates the first n entities in natural id order; take(0) yields none.
 ---@param n integer
+---@param range? holdfast.Range
 ---@return fun(): any
-function PersistBase:take(n)
-  checkCount(self, n)
+function PersistBase:take(n, range)
+  check.count(self, "take", n)
   -- The limit spares the store from reading on; the count holds where an overridden values() knows no ranges.
-  local nextValue, state, control = self:values { limit = n }
+  local limited = { limit = n }
+  for name, value in pairs(range or {}) do
+    limited[name] = name == "limit" and type(value) == "number" and math.min(n, value) or value
+  end
+  local nextValue, state, control = self:values(limited)
   return function()
     if n == 0 then return nil end
     control = nextValue(state, control)
@@ -138,22 +168,51 @@ function PersistBase:take(n)
   end
 end
 
-local function scriptFilter(self, predicate)
-  checkPredicate(self, predicate)
-  local method = classes.ownMethod(getmetatable(self).class, "filter")
-  if not method then return PersistBase.filter(self, predicate) end
-  local explain = explainPredicate(self)
-  return classes.loop(self, "filter", method, nil, function(value)
-    local ok, wanted = xpcall(predicate, explain, value)
-    if not ok then error(wanted, 0) end
-    return wanted
-  end)
+--- The first entity for which the predicate is true, and its id; nothing where there is none.
+---@param predicate fun(entity: any, id?: string): boolean
+---@param range? holdfast.Range
+---@return any value, string? id
+function PersistBase:first(predicate, range)
+  check.predicate(self, "first", predicate)
+  local id, value = asking.pairs(self, "first", predicate, range, "pairs")()
+  return value, id
 end
 
-local function scriptTake(self, n)
-  checkCount(self, n)
+--- Removes the entities for which the predicate is true: all of them or, where one cannot be removed, none.  Each is
+--- asked of twice, the second time in the transaction that removes it.  Where a store has no transactions, each is
+--- removed at the revision at which it was asked of; one that has no revisions either is refused without `race`.
+---@param predicate fun(entity: any, id?: string): boolean
+---@param options? holdfast.RemoveOptions
+---@return integer removed
+---@raise unsupported, readonly, conflict
+function PersistBase:removeWhere(predicate, options)
+  check.predicate(self, "removeWhere", predicate)
+  return removing.removeWhere(self, predicate, options)
+end
+
+--- What is made of a predicate: what was understood of it, what was not, and where it is evaluated.  tostring() gives
+--- it as text for people.
+---@param predicate fun(entity: any, id?: string): boolean
+---@param range? holdfast.Range
+---@return holdfast.Explanation
+function PersistBase:explain(predicate, range)
+  check.predicate(self, "explain", predicate)
+  core.checkRange(self, range)
+  return explaining.explain(self, predicate)
+end
+
+local function scriptFilter(self, predicate, range)
+  check.predicate(self, "filter", predicate)
+  local method = classes.ownMethod(getmetatable(self).class, "filter")
+  if not method or range ~= nil then return PersistBase.filter(self, predicate, range) end
+  local ask = asking.asker(self, "filter", predicate)
+  return classes.loop(self, "filter", method, nil, ask)
+end
+
+local function scriptTake(self, n, range)
+  check.count(self, "take", n)
   local method = classes.ownMethod(getmetatable(self).class, "take")
-  if not method then return PersistBase.take(self, n) end
+  if not method or range ~= nil then return PersistBase.take(self, n, range) end
   return classes.loop(self, "take", method, nil, n)
 end
 
@@ -172,9 +231,14 @@ end
 local function class(methods, parent)
   local face = {}
   for _, name in ipairs(classes.contract) do face[name] = core[name] end
-  local instances = { __index = setmetatable(face, { __index = methods }), __tostring = instanceText, class = methods }
+  for name, method in pairs(LOOPS) do face[name] = method end
+  local function instancesOf(index, isScript, source)
+    return { __index = index, __tostring = instanceText, class = methods, isScript = isScript,
+      source = source or core.scan, leavesOut = source and leavesOut or always }
+  end
+  local instances = instancesOf(setmetatable(face, { __index = methods }), false)
   local scriptFace = setmetatable({
-    values = scriptValues,
+    values = SCRIPT_LOOPS.values,
     filter = scriptFilter,
     take = scriptTake,
     close = scriptClose,
@@ -184,10 +248,9 @@ local function class(methods, parent)
     parent = parent,
     native = parent == nil,
     instances = instances,
-    scripts = { __index = scriptFace, __tostring = instanceText, class = methods },
+    scripts = instancesOf(scriptFace, true, scriptSource),
     -- The loops of a class whose entities are texts are made in C, which decodes them.
-    textScripts = { __index = setmetatable({ close = scriptClose }, { __index = face }), __tostring = instanceText,
-      class = methods },
+    textScripts = instancesOf(setmetatable({ close = scriptClose }, { __index = face }), true),
   })
   return setmetatable(methods, {
     __index = parent,

@@ -171,8 +171,8 @@ function M.pairs(self, method, predicate, range, kind)
   return overPairs(self, method, predicate, range, limit, kind)
 end
 
--- How many there are of which the predicate is true, where no limit stops the counting: those that the condition is sure
--- of are counted where they are stored.
+-- How many there are of which the predicate is true, where no limit stops the counting: those that the condition is
+-- sure of are counted where they are stored.
 local function countAll(self, method, predicate, range)
   local explain = explainPredicate(self, method)
   local arguments = argumentsOf(predicate)
@@ -200,6 +200,21 @@ function M.count(self, predicate, range)
   for _ in overPairs(self, "count", predicate, rest, limit, "pairs") do total = total + 1 end
   return total
 end
+
+--- Whether what a condition refuses can be left out of loops over the instance: not where a class's own values() or an
+--- own field of the instance gives the entities.
+---@param self PersistBase
+---@param predicate function
+---@return boolean
+function M.canLeaveOut(self, predicate)
+  local kind = argumentsOf(predicate) == 2 and "pairs" or "values"
+  return not (kind == "values" and rawget(self, "values")) and getmetatable(self).leavesOut(self, kind)
+end
+
+--- With how many arguments the predicate is called: the value, or the value and its id.
+---@param predicate function
+---@return 1|2
+function M.argumentsOf(predicate) return argumentsOf(predicate) end
 
 --- Calls the predicate for one entity.
 ---@param self PersistBase

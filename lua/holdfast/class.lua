@@ -279,6 +279,11 @@ function M.hasTexts(class)
   return true
 end
 
+--- Whether the class says that its loops know conditions (docs/adapters.md): then they are given them.
+---@param class table
+---@return boolean
+function M.knowsConditions(class) return own(class, "conditions") == true and not M.extendsStore(class) end
+
 --- What core.attach() is told about an instance.
 ---@param class table
 ---@param methods table<string, function>
@@ -300,6 +305,7 @@ function M.spec(class, methods, wrapped)
     ranges = not methods.keys and wrapped ~= nil or takes(methods.keys, 1),
     entryRanges = takes(methods.entries, 1),
     raw = M.hasTexts(class),
+    conditions = M.knowsConditions(class),
   }
 end
 

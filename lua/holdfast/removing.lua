@@ -12,7 +12,7 @@ local M = {}
 -- Entities that are read again at once.
 local BATCH = 256
 
----@class holdfast.RemoveOptions: holdfast.Range
+---@class holdfast.RemoveOptions: holdfast.Range  which are asked of; its limit is of those that are wanted
 ---@field race? boolean  also where the store can neither keep others from an entity nor tell that they changed it
 
 local function takeOptions(self, options)
@@ -24,6 +24,7 @@ local function takeOptions(self, options)
   if race ~= nil and type(race) ~= "boolean" then check.misuse(self, "removeWhere: race must be true or false") end
   for name, value in pairs(options) do range[name] = value end
   range.race = nil
+  core.checkRange(self, range)
   return range, race
 end
 
@@ -73,8 +74,8 @@ function M.removeWhere(self, predicate, options)
   local range, race = takeOptions(self, options)
   local supports = core.supports(self)
   if not (supports.transaction or supports.removeAtRevision or race) then
-    check.unsupported(self, "removeWhere: this store has no transactions, and cannot remove at a revision, so an entity "
-      .. "that somebody changes meanwhile would be lost: pass {race=true} if nobody does")
+    check.unsupported(self, "removeWhere: this store has no transactions, and cannot remove at a revision, so what "
+      .. "somebody changes meanwhile would be removed all the same: pass {race=true} if nobody does")
   end
   local ids = {}
   for id in asking.pairs(self, "removeWhere", predicate, range, "pairs") do ids[#ids + 1] = id end

@@ -83,7 +83,7 @@ static hf_status set_bound(hf_iter *it, const char *name, hf_slice id, char *cop
 static hf_status check_condition(const hf_iter *it, const hf_condition *condition, hf_error *err) {
   if (it->quarantined)
     return hf__fail(err, HF_INVALID_ARGUMENT, "range.where: what is in quarantine has no fields to look at");
-  return hf__judge_check(condition, err);
+  return hf__condition_check(condition, err);
 }
 
 /* Whether entries are to be looked at, or handed out as they are. */
@@ -309,9 +309,10 @@ static hf_status next_page(hf_iter *it, hf_error *err) {
 
 /* Ends the iteration at an entity that the condition cannot tell. */
 static hf_status refuse(hf_iter *it, const hf_entry *e, hf_error *err) {
+  hf_answer answer = hf__condition_test(it->condition, e->id, e->json); /* once more, for its reason */
   it->more = it->has_failure = false;
   it->page->count = it->next = 0;
-  return hf__judge_fail(it->condition, it->persist->name, e->id, e->json, err);
+  return hf__condition_fail(it->condition, answer, it->persist->name, e->id, err);
 }
 
 /* What the condition says of the entry whose turn it is. */
@@ -407,13 +408,14 @@ static bool go_back(hf_iter *it) {
   hf__page_reset(it->page);
   it->next = 0;
   it->page_judged = false;
-  it->scan.limit = 0;               /* the next page has one entity: it may have to go back again soon */
-  it->scan.scan_id = hf__scan_id(); /* what is kept between two pages is of later ones */
+  it->scan.limit = 0; /* the next page has one entity: it may have to go back again soon */
   return true;
 }
 
 bool hf__iter_ask(hf_iter *it, hf_condition *condition, bool count) {
   if (it->page_judged && !go_back(it)) return false;
+  /* What such a backend keeps between two pages was made without this condition. */
+  if (it->persist->backend->evaluates_conditions) it->scan.scan_id = hf__scan_id();
   it->asks = true;
   use_condition(it, condition, count);
   return true;

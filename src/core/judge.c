@@ -31,18 +31,3 @@ hf_status hf_page_judge(hf_page *page, const hf_scan *scan, hf_slice id, hf_slic
   *judged = (hf__judged){answer, page->counted};
   return HF_OK;
 }
-
-hf_status hf__judge_check(const hf_condition *condition, hf_error *err) {
-  for (unsigned i = 0; i < hf__condition_parameters(condition); i++)
-    if (hf__condition_parameter_kind(condition, i) == HF_CONSTANT_UNKNOWN)
-      return hf__fail(err, HF_INVALID_ARGUMENT, "the condition's parameter %u is not set", i + 1);
-  return HF_OK;
-}
-
-hf_status hf__judge_fail(hf_condition *condition, hf_slice entity_name, hf_slice id, hf_slice json, hf_error *err) {
-  hf_answer answer = hf__condition_test(condition, id, json); /* once more, for its reason */
-  hf__fail(err, HF_SCRIPT, "Entity %s:%.*s: the condition %s: %s", entity_name.data, (int)id.size, id.data,
-           answer == HF_ANSWER_RAISES ? "raises" : "cannot be told", hf__condition_reason(condition));
-  hf__error_entity(err, entity_name, id);
-  return HF_SCRIPT;
-}

@@ -13,11 +13,4 @@
  * a database wait. */
 enum { HF__LOOKED_AT_MAX = 2048 };
 
-/* Whether all parameters of the condition are set, as they have to be where there is no function to ask.
- * HF_INVALID_ARGUMENT. */
-hf_status hf__judge_check(const hf_condition *condition, hf_error *err);
-
-/* The error of an entity that the condition cannot tell: HF_SCRIPT, which names the entity and says why. */
-hf_status hf__judge_fail(hf_condition *condition, hf_slice entity_name, hf_slice id, hf_slice json, hf_error *err);
-
 #endif

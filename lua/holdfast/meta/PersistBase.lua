@@ -77,10 +77,11 @@ function PersistBase:keys(range) end
 ---@raise invalid_argument; the iterator: corrupt
 function PersistBase:entries(range) end
 
----How many entities have this name.  Takes no range: count keys(range) yourself.
+---How many entities have this name, are in a range, or are such that a predicate is true.
+---@param which? holdfast.Range|fun(entity: any, id?: string): boolean
 ---@return integer count
----@raise invalid_argument (anything given)
-function PersistBase:count() end
+---@raise invalid_argument; with a predicate: corrupt, script
+function PersistBase:count(which) end
 
 ---Reads all ids at one moment; those that do not exist are left out.
 ---@param ids (string|number)[] a list, without gaps or other keys

@@ -301,6 +301,33 @@ function core.leasesIn(folder) end
 ---@raise invalid_argument
 function core.checkRange(store, range) end
 
+---A loop whose iterator can be told of a condition.
+---@param store PersistBase
+---@param range? holdfast.Range
+---@param what "values"|"pairs"|"entries"  what a step gives: the value; id and value; id, value, revision, updatedAt
+---@return fun(): any, any, integer?, integer? step
+---@return userdata iterator
+---@raise invalid_argument; the step: corrupt
+function core.scan(store, range, what) end
+
+---From the next step on, what the condition is a no to is left out, and, to count, what it is a yes to.  What was read
+---ahead is read again.
+---@param iterator userdata
+---@param condition? userdata nil: nothing is left out any more
+---@param count? boolean
+---@param asked? holdfast.Asked what classes that know conditions are told of; like the condition it is the caller's
+function core.ask(iterator, condition, count, asked) end
+
+---How many were counted before what the last step gave.
+---@param iterator userdata
+---@return integer
+function core.counted(iterator) end
+
+---Whether conditions are evaluated by the store itself.
+---@param store PersistBase
+---@return boolean
+function core.evaluates(store) end
+
 ---One function that gives the next value of a loop, whatever a method returned for it.
 ---@param what string names the method in errors
 ---@param iterator function|thread|table an iterator function, a coroutine, or a list

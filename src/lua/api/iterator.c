@@ -4,6 +4,9 @@
  * hf_iter; the C side pages (core/iterate.c), so that no transaction is open while
  * the script's loop runs, and `break` needs no closing: the garbage collector ends it, or
  * reaching the end does.
+ *
+ * Loops that ask a predicate (lua/holdfast/asking.lua) have the userdata as well: they hand it a condition that stands
+ * for the predicate, and again when one of its parameters has changed.
  */
 #include <lauxlib.h>
 #include <math.h>
@@ -14,7 +17,9 @@
 #include "base/number.h"
 #include "core/persist.h"
 #include "lua/api/api.h"
+#include "lua/api/condition.h"
 #include "lua/codec/json.h"
+#include "lua/script/asked.h"
 #include "lua/state/arguments.h"
 #include "lua/state/buffers.h"
 #include "lua/state/context.h"
@@ -24,10 +29,11 @@
 
 #define ITERATOR_TYPE "holdfast.iterator"
 
-enum yields { YIELD_KEYS, YIELD_VALUES, YIELD_ENTRIES, YIELD_TEXTS, YIELD_DAMAGED };
+enum yields { YIELD_KEYS, YIELD_VALUES, YIELD_PAIRS, YIELD_ENTRIES, YIELD_TEXTS, YIELD_DAMAGED };
 
 struct iterator {
-  hf_iter *iter; /* NULL: at its end, or finalized */
+  hf_iter *iter;    /* NULL: at its end, or finalized */
+  uint64_t counted; /* hf__iter_counted() at the last step */
 };
 
 static int iterator_gc(lua_State *L) {
@@ -70,7 +76,8 @@ static void check_range(lua_State *L, int index, hf_range *out, char numbers[2][
       out->has_limit = true;
       out->limit = check_limit(L, -1);
     } else {
-      hfL_misuse(L, "a range has no '%s': prefix, from, to, reverse and limit exist", name);
+      hfL_misuse(L, "a range has no '%s': prefix, from, to, reverse and limit exist%s", name,
+                 strcmp(name, "where") == 0 ? "; values, keys, entries and count take a predicate" : "");
     }
   }
 }
@@ -99,6 +106,7 @@ static int next_entry(lua_State *L, enum yields what) {
   struct iterator *it = lua_touserdata(L, lua_upvalueindex(2));
   hfL_buffer_prepare(L, cx);
   hf_status status = it->iter ? hf_iter_next(it->iter, &e, &err) : HF_OK;
+  if (it->iter) it->counted = hf__iter_counted(it->iter);
   if (!e) {
     if (status) hfL_raise(L, &err);
     hf_iter_close(it->iter);
@@ -151,20 +159,21 @@ static int next_entry(lua_State *L, enum yields what) {
 
 static int next_key(lua_State *L) { return next_entry(L, YIELD_KEYS); }
 static int next_value(lua_State *L) { return next_entry(L, YIELD_VALUES); }
+static int next_pair(lua_State *L) { return next_entry(L, YIELD_PAIRS); }
 static int next_whole(lua_State *L) { return next_entry(L, YIELD_ENTRIES); }
 static int next_text(lua_State *L) { return next_entry(L, YIELD_TEXTS); }
 static int next_damaged(lua_State *L) { return next_entry(L, YIELD_DAMAGED); }
 
-static int push_iterator(lua_State *L, enum yields what) {
-  static const lua_CFunction steps[] = {next_key, next_value, next_whole, next_text, next_damaged};
+/* Pushes the userdata and, above it, the closure over it. */
+static void push_iterator(lua_State *L, enum yields what) {
+  static const lua_CFunction steps[] = {next_key, next_value, next_pair, next_whole, next_text, next_damaged};
   hf_error err;
   hf_range range;
   char numbers[2][HF_NUMBER_MAX];
   hf_persist *p = hfL_check_persist(L);
   lua_settop(L, 2);
-  lua_pushvalue(L, lua_upvalueindex(1));
   struct iterator *it = lua_newuserdata(L, sizeof *it);
-  it->iter = NULL;
+  *it = (struct iterator){NULL, 0};
   hfL_push_type(L, ITERATOR_TYPE, iterator_gc);
   lua_setmetatable(L, -2);
   check_range(L, 2, &range, numbers); /* nothing is allocated from here on: a finalizer could change the table */
@@ -173,8 +182,14 @@ static int push_iterator(lua_State *L, enum yields what) {
       what == YIELD_DAMAGED ? hf_persist_quarantined : hf_iter_open;
   if (open(p, &range, &it->iter, &err)) hfL_raise(L, &err);
   if (what != YIELD_ENTRIES && what != YIELD_DAMAGED) hf__iter_without_info(it->iter);
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_pushvalue(L, 3);
   lua_pushvalue(L, 1); /* the instance must not be collected, and so closed, under its iterator */
   lua_pushcclosure(L, steps[what], 3);
+}
+
+static int give_iterator(lua_State *L, enum yields what) {
+  push_iterator(L, what);
   return 1;
 }
 
@@ -188,21 +203,86 @@ static int lhf_check_range(lua_State *L) {
 }
 
 /* store:keys([range]) -> iterator of ids */
-static int lhf_keys(lua_State *L) { return push_iterator(L, YIELD_KEYS); }
+static int lhf_keys(lua_State *L) { return give_iterator(L, YIELD_KEYS); }
 /* store:values([range]) -> iterator of entities */
-static int lhf_values(lua_State *L) { return push_iterator(L, YIELD_VALUES); }
+static int lhf_values(lua_State *L) { return give_iterator(L, YIELD_VALUES); }
 /* store:entries([range]) -> iterator of id, entity, revision, updatedAt; the last two nil where unknown */
-static int lhf_entries(lua_State *L) { return push_iterator(L, YIELD_ENTRIES); }
+static int lhf_entries(lua_State *L) { return give_iterator(L, YIELD_ENTRIES); }
 /* texts(store [, range]) -> iterator of id, JSON text */
-static int lhf_texts(lua_State *L) { return push_iterator(L, YIELD_TEXTS); }
+static int lhf_texts(lua_State *L) { return give_iterator(L, YIELD_TEXTS); }
 
 /* quarantined(store [, range]) -> iterator of id, problem, bytes, when they came there (ms; 0: unknown) */
-static int lhf_quarantined(lua_State *L) { return push_iterator(L, YIELD_DAMAGED); }
+static int lhf_quarantined(lua_State *L) { return give_iterator(L, YIELD_DAMAGED); }
+
+/* ---- for loops that ask a predicate */
+
+/* scan(store, range, what) -> iterator, its userdata.  what: "values", "pairs" (id, value) or "entries" */
+static int lhf_scan(lua_State *L) {
+  static const char *const names[] = {"values", "pairs", "entries", NULL};
+  static const enum yields yields[] = {YIELD_VALUES, YIELD_PAIRS, YIELD_ENTRIES};
+  push_iterator(L, yields[luaL_checkoption(L, 3, NULL, names)]);
+  lua_insert(L, 3);
+  return 2;
+}
+
+static struct iterator *check_iterator(lua_State *L) {
+  hfL_push_type(L, ITERATOR_TYPE, iterator_gc);
+  if (!lua_getmetatable(L, 1) || !lua_rawequal(L, -1, -2)) luaL_typerror(L, 1, "iterator");
+  lua_pop(L, 2);
+  return lua_touserdata(L, 1);
+}
+
+/* ask(userdata, condition or nil, count, asked): from the next step on, what the condition is no to is left out, and,
+ * to count, what it is a yes to; what was read ahead is read again.  Whoever calls keeps both alive */
+static int lhf_ask(lua_State *L) {
+  hf_error err;
+  struct iterator *it = check_iterator(L);
+  hf_condition *condition = hfL_to_condition(L, 2);
+  if (condition && lua_istable(L, 4)) hfL_asked_keep(L, condition, 4);
+  if (it->iter && !hf__iter_ask(it->iter, condition, lua_toboolean(L, 3))) {
+    hf__no_memory(&err);
+    hfL_raise(L, &err);
+  }
+  return 0;
+}
+
+/* evaluates(store) -> whether conditions are evaluated where its entities are, and not in front of it */
+static int lhf_evaluates(lua_State *L) {
+  lua_pushboolean(L, hfL_check_persist(L)->backend->evaluates_conditions != 0);
+  return 1;
+}
+
+/* counted(userdata) -> how many were counted before what the last step gave */
+static int lhf_counted(lua_State *L) {
+  lua_pushnumber(L, (lua_Number)check_iterator(L)->counted);
+  return 1;
+}
+
+/* store:count([range]) -> number */
+static int lhf_count(lua_State *L) {
+  hf_error err;
+  hf_range range;
+  char numbers[2][HF_NUMBER_MAX];
+  uint64_t n;
+  hf_persist *p = hfL_check_persist(L);
+  check_range(L, 2, &range, numbers);
+  if (hf_persist_count_where(p, lua_isnoneornil(L, 2) ? NULL : &range, &n, &err)) hfL_raise(L, &err);
+  lua_pushnumber(L, (lua_Number)n);
+  return 1;
+}
 
 void hfL_iterator_open(lua_State *L, int cx) {
-  static const luaL_Reg functions[] = {
-      {"keys", lhf_keys},   {"values", lhf_values},           {"entries", lhf_entries},
-      {"texts", lhf_texts}, {"quarantined", lhf_quarantined}, {"checkRange", lhf_check_range},
-      {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"keys", lhf_keys},
+                                       {"values", lhf_values},
+                                       {"entries", lhf_entries},
+                                       {"texts", lhf_texts},
+                                       {"quarantined", lhf_quarantined},
+                                       {"checkRange", lhf_check_range},
+                                       {"scan", lhf_scan},
+                                       {"ask", lhf_ask},
+                                       {"counted", lhf_counted},
+                                       {"evaluates", lhf_evaluates},
+                                       {"count", lhf_count},
+                                       {NULL, NULL}};
   hfL_register(L, cx, functions);
 }

@@ -247,18 +247,6 @@ static int lhf_remove_all(lua_State *L) {
   return 0;
 }
 
-/* store:count() -> number */
-static int lhf_count(lua_State *L) {
-  hf_error err;
-  uint64_t n;
-  hf_persist *p = hfL_check_persist(L);
-  if (!lua_isnoneornil(L, 2))
-    hfL_misuse(L, "count takes no range: it counts all entities of the name; count keys(range) yourself");
-  if (hf_persist_count(p, &n, &err)) hfL_raise(L, &err);
-  lua_pushnumber(L, (lua_Number)n);
-  return 1;
-}
-
 /* store:stat() -> table */
 static int lhf_stat(lua_State *L) {
   hf_error err;
@@ -290,7 +278,6 @@ void hfL_persist_open(lua_State *L, int cx) {
                                        {"quarantine", lhf_quarantine},
                                        {"removeValue", lhf_remove_value},
                                        {"removeAll", lhf_remove_all},
-                                       {"count", lhf_count},
                                        {"stat", lhf_stat},
                                        {NULL, NULL}};
   hfL_register(L, cx, functions);

@@ -90,7 +90,9 @@ static hf_status adopt_store(hfL_instance *e, const hf_backend *backend, const v
 /* Everything of attach() that allocates nothing in Lua. */
 static hf_status make_handle(hfL_instance *e, hf_slice name, const void *class, const char *base, const char *url,
                              hf_persist **out, hf_error *err) {
-  const hf_backend *backend = hfL_script_backend(e->methods, e->wrapped ? e->wrapped->backend : NULL, e->capabilities);
+  bool conditions = e->conditions && !e->wrapped; /* never below a class */
+  const hf_backend *backend =
+      hfL_script_backend(e->methods, e->wrapped ? e->wrapped->backend : NULL, e->capabilities, conditions);
   if (!backend) return hf__no_memory(err);
   hf__attachment attachment = {.backend = backend,
                                .impl = (void *)(uintptr_t)&hfL_held_by_script,
@@ -107,8 +109,8 @@ static hf_status make_handle(hfL_instance *e, hf_slice name, const void *class, 
   return status;
 }
 
-/* attach(instance, entityName, {class=, className=, methods=, capabilities=, ranges=, entryRanges=, base=, url=}) ->
- * handle */
+/* attach(instance, entityName, {class=, className=, methods=, capabilities=, ranges=, entryRanges=, conditions=, base=,
+ * url=}) -> handle */
 static int lhf_attach(lua_State *L) {
   hf_error err;
   hf_slice name;
@@ -129,6 +131,7 @@ static int lhf_attach(lua_State *L) {
   e->ranges = spec_flag(L, "ranges");
   e->entry_ranges = spec_flag(L, "entryRanges");
   e->raw = spec_flag(L, "raw");
+  e->conditions = spec_flag(L, "conditions");
   lua_rawgeti(L, INSTANCE, -1);
   e->wrapped = hfL_to_handle(L, -1);
   if (e->wrapped) hf__persist_ref(e->wrapped);

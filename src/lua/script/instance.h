@@ -50,6 +50,7 @@ typedef struct hfL_instance {
   uint32_t capabilities;
   bool ranges;                    /* keys() takes a range */
   bool entry_ranges;              /* entries() does */
+  bool conditions;                /* its loops know conditions */
   bool raw;                       /* entities are JSON text in its methods, not Lua values */
   bool initialising;              /* its waitForInit is running */
   bool ready;                     /* it has run */

@@ -21,6 +21,7 @@
 #include "base/error.h"
 #include "core/persist.h"
 #include "core/read_slots.h"
+#include "lua/script/asked.h"
 #include "lua/script/call.h"
 #include "lua/script/read.h"
 #include "lua/script/steps.h"
@@ -66,6 +67,7 @@ static void push_range(lua_State *L, const hf_scan *scan) {
     lua_pushboolean(L, 1);
     lua_setfield(L, -2, "reverse");
   }
+  if (scan->condition) hfL_asked_describe(L, scan->condition);
 }
 
 /* The id on top of the stack. */
@@ -324,7 +326,9 @@ static hf_status hand_out(hfL_instance *e, void *txn, const hf_entry *from, cons
     text = (hf_slice){json->data, json->size};
   }
   if (status == HF_CORRUPT) return hand_out_damaged(key->id, scan, page, err);
-  if (status) return status;
+  bool wanted = true;
+  if (status == HF_OK && scan->condition) status = hf_page_judge(page, scan, key->id, text, &wanted, err);
+  if (status || !wanted) return status;
   hf_entry *entry = hf_page_add(page, key->id, scan->keys_only ? NULL : text.data, scan->keys_only ? 0 : text.size);
   if (!entry) return hf__no_memory(err);
   entry->info = info;
@@ -359,9 +363,10 @@ static hf_status scan_script(hfL_instance *e, void *txn, const hf_scan *scan, hf
   hf_buffer json = HF_BUFFER_INIT;
   hf_error raised;
   hf_status status = HF_OK, later = HF_OK; /* of the iterator, after the ids that it gave */
-  size_t bytes = 0;
-  while (status == HF_OK && !is_full(page, scan, bytes)) {
+  size_t bytes = 0, looked_at = 0;
+  while (status == HF_OK && !is_full(page, scan, bytes) && !(scan->condition && looked_at == scan->max_looked_at)) {
     if (c->next < c->ids->count) {
+      looked_at++;
       const hf_entry *from = &c->ids->entries[c->next++];
       if (from->status == HF_CORRUPT) memcpy(err, from->json.data, sizeof *err);
       status = advance(e, txn, from, scan, &json, page, &bytes, c->at, &c->at_size, err);

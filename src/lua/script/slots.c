@@ -157,7 +157,8 @@ enum {
   OPTIONAL_REMOVE_MANY = 4,
   OPTIONAL_QUARANTINE = 8,
   OPTIONAL_QUARANTINE_SCAN = 16,
-  OPTIONAL_QUARANTINE_PUT = 32
+  OPTIONAL_QUARANTINE_PUT = 32,
+  OPTIONAL_CONDITIONS = 64
 };
 
 static pthread_mutex_t tables_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -213,12 +214,13 @@ static struct table *new_table(unsigned slots, uint32_t capabilities) {
       .quarantined = slots & OPTIONAL_QUARANTINE ? quarantined : NULL,
       .quarantine_scan = slots & OPTIONAL_QUARANTINE_SCAN ? quarantine_scan : NULL,
       .quarantine_put = slots & OPTIONAL_QUARANTINE_PUT ? quarantine_put : NULL,
+      .evaluates_conditions = slots & OPTIONAL_CONDITIONS ? 1 : 0,
   };
   return t;
 }
 
-const hf_backend *hfL_script_backend(uint32_t methods, const hf_backend *base, uint32_t capabilities) {
-  unsigned slots = optional_slots(methods, base);
+const hf_backend *hfL_script_backend(uint32_t methods, const hf_backend *base, uint32_t capabilities, bool conditions) {
+  unsigned slots = optional_slots(methods, base) | (conditions ? OPTIONAL_CONDITIONS : 0);
   pthread_mutex_lock(&tables_lock);
   struct table *t = tables;
   while (t && (t->slots != slots || t->backend.capabilities != capabilities)) t = t->next;

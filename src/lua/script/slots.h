@@ -9,8 +9,11 @@
 #include "lua/script/instance.h"
 
 /* The slots of such a class, in a table that is the same for the same arguments and lives as long as the
- * process.  wrapped: the slots of the store that the class extends, or NULL. */
-const hf_backend *hfL_script_backend(uint32_t methods, const hf_backend *wrapped, uint32_t capabilities);
+ * process.
+ *   wrapped     the slots of the store that the class extends, or NULL
+ *   conditions  its loops know conditions, and may leave out what they are no to; not with `wrapped` */
+const hf_backend *hfL_script_backend(uint32_t methods, const hf_backend *wrapped, uint32_t capabilities,
+                                     bool conditions);
 
 /* What is attached to the handle, or NULL if no script is. */
 hfL_instance *hfL_attached_to(const hf_persist *p);
