@@ -134,8 +134,8 @@ const char *hf__condition_reason(hf_condition *c);
 /* Whether all parameters are set; HF_INVALID_ARGUMENT names one that is not. */
 hf_status hf__condition_check(const hf_condition *c, hf_error *err);
 
-/* The error HF_SCRIPT for an entity that the last test gave HF_ANSWER_RAISES or HF_ANSWER_ASK for: it names the entity
- * and hf__condition_reason().
+/* The error for an entity that the last test gave HF_ANSWER_RAISES or HF_ANSWER_ASK for: HF_SCRIPT, which names the
+ * entity and hf__condition_reason(); or HF_NO_MEMORY, also for an answer that an earlier test did not have.
  *   entity_name  data NULL: none is known */
 hf_status hf__condition_fail(hf_condition *c, hf_answer answer, hf_slice entity_name, hf_slice id, hf_error *err);
 

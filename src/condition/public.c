@@ -4,7 +4,7 @@
  * condition answers neither yes nor no.
  */
 #include "base/error.h"
-#include "condition/condition.h"
+#include "condition/node.h"
 
 void hf_condition_free(hf_condition *c) { hf__condition_free(c); }
 
@@ -54,13 +54,16 @@ hf_status hf__condition_check(const hf_condition *c, hf_error *err) {
 }
 
 hf_status hf__condition_fail(hf_condition *c, hf_answer answer, hf_slice entity_name, hf_slice id, hf_error *err) {
-  static const hf_slice none = {"", 0};
-  hf_slice name = entity_name.data ? entity_name : none;
-  hf__fail(err, HF_SCRIPT, "Entity %.*s%s%.*s: the condition %s: %s", (int)name.size, name.data, name.size ? ":" : "",
-           (int)id.size, id.data ? id.data : "", answer == HF_ANSWER_RAISES ? "raises" : "cannot be evaluated",
-           hf__condition_reason(c));
+  hf_slice name = entity_name.data ? entity_name : hf_text("");
+  bool told = answer == HF_ANSWER_YES || answer == HF_ANSWER_NO; /* now, where there was no memory for it before */
+  if (told || c->reason.why == HF__REASON_MEMORY)
+    hf__no_memory(err);
+  else
+    hf__fail(err, HF_SCRIPT, "Entity %.*s%s%.*s: the condition %s: %s", (int)name.size, name.data, name.size ? ":" : "",
+             (int)id.size, id.data ? id.data : "", answer == HF_ANSWER_RAISES ? "raises" : "cannot be evaluated",
+             hf__condition_reason(c));
   hf__error_entity(err, entity_name, id);
-  return HF_SCRIPT;
+  return told || c->reason.why == HF__REASON_MEMORY ? HF_NO_MEMORY : HF_SCRIPT;
 }
 
 hf_status hf_condition_test(hf_condition *c, hf_slice id, hf_slice json, bool *holds, hf_error *err) {
