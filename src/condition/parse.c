@@ -13,7 +13,7 @@
 
 enum {
   TEXT_MAX = 64 * 1024,
-  NESTED_MAX = 100, /* parentheses, signs and calls within each other */
+  NESTED_MAX = 64, /* parentheses, signs and calls within each other */
 };
 
 struct parser {

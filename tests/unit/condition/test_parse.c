@@ -399,14 +399,14 @@ static void assert_limit(char *text, const char *message) {
 
 static void what_is_too_large_is_refused(void **state) {
   (void)state;
-  assert_limit(repeated("", "(", 100, "1"), "is expected");
-  assert_limit(repeated("", "(", 101, "1"), "nested more than 100 deep");
-  assert_limit(repeated("", "(", 60000, "1"), "nested more than 100 deep");
-  assert_limit(repeated("", "not ", 100, "1"), NULL);
-  assert_limit(repeated("", "not ", 16000, "1"), "nested more than 100 deep");
-  assert_limit(repeated("", "- ", 16000, "1"), "nested more than 100 deep");
-  assert_limit(repeated("", "type(", 12000, "1"), "nested more than 100 deep");
-  assert_limit(repeated("", "a:sub(", 10000, "1"), "nested more than 100 deep");
+  assert_limit(repeated("", "(", 64, "1"), "is expected");
+  assert_limit(repeated("", "(", 65, "1"), "nested more than 64 deep");
+  assert_limit(repeated("", "(", 60000, "1"), "nested more than 64 deep");
+  assert_limit(repeated("", "not ", 64, "1"), NULL);
+  assert_limit(repeated("", "not ", 16000, "1"), "nested more than 64 deep");
+  assert_limit(repeated("", "- ", 16000, "1"), "nested more than 64 deep");
+  assert_limit(repeated("", "type(", 12000, "1"), "nested more than 64 deep");
+  assert_limit(repeated("", "a:sub(", 10000, "1"), "nested more than 64 deep");
   assert_limit(repeated("v", ".a", 16, " == 1"), NULL);
   assert_limit(repeated("v", ".a", 17, " == 1"), "at most 16 steps");
   assert_limit(repeated("v", "[1]", 17, " == 1"), "at most 16 steps");
