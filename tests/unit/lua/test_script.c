@@ -49,6 +49,12 @@ static const char adapters[] =
     "  if id == 'bad' then local x = nil; x.y = 1 end\n"
     "  if id == 'full' then error(holdfast.error('full', 'no room at all')) end\n"
     "  return holdfast.MemoryPersist.writeValue(self, id, v, options)\n"
+    "end\n"
+    "local Hiding = holdfast.MemoryPersist:extend('Hiding')\n" /* what is stored is not what scripts see */
+    "package.loaded.my_hiding = Hiding\n"
+    "function Hiding:readValue(id) return { n = -holdfast.MemoryPersist.readValue(self, id).m } end\n"
+    "function Hiding:writeValue(id, v, options)\n"
+    "  return holdfast.MemoryPersist.writeValue(self, id, { m = -v.n }, options)\n"
     "end\n";
 
 struct fixture {
@@ -74,6 +80,11 @@ static int setup_own(void **state) {
 
 static int setup_wrapper(void **state) {
   *state = setup("my_wrapper");
+  return 0;
+}
+
+static int setup_hiding(void **state) {
+  *state = setup("my_hiding");
   return 0;
 }
 
@@ -190,6 +201,40 @@ static void iteration_is_in_natural_order(void **state) {
   OK(hf_iter_next(it, &e, &err));
   assert_null(e);
   hf_iter_close(it);
+  hf_persist_close(p);
+}
+
+/* A condition is evaluated on what the class gives, and never on what is stored under it. */
+static void it_is_asked_for_what_scripts_see(void **state) {
+  hf_error err;
+  hf_persist *p = open_signal(*state);
+  hf_range range = HF_RANGE_INIT;
+  hf_iter *it;
+  const hf_entry *e;
+  uint64_t n;
+  for (int i = 1; i <= 300; i++) write_text(p, text_of("id-%d", i), text_of("{\"n\":%d}", i));
+  OK(hf_condition_parse(hf_text("n > ? and m == nil and id ~= 'id-300'"), &range.where, &err));
+  FAILS(HF_INVALID_ARGUMENT, hf_iter_open(p, &range, &it, &err));
+  OK(hf_condition_set_number(range.where, 1, 297, &err));
+  OK(hf_iter_open(p, &range, &it, &err));
+  for (int i = 298; i <= 299; i++) {
+    OK(hf_iter_next(it, &e, &err));
+    assert_non_null(e);
+    assert_memory_equal(e->id.data, text_of("id-%d", i), e->id.size);
+    assert_string_equal(e->json.data, text_of("{\"n\":%d}", i));
+  }
+  OK(hf_iter_next(it, &e, &err));
+  assert_null(e);
+  hf_iter_close(it);
+  OK(hf_persist_count_where(p, &range, &n, &err));
+  assert_int_equal(n, 2);
+  hf_condition_free(range.where);
+  write_text(p, "id-250", "{\"n\":0}");
+  OK(hf_condition_parse(hf_text("n > 0 or x.y"), &range.where, &err));
+  FAILS(HF_SCRIPT, hf_persist_count_where(p, &range, &n, &err));
+  assert_string_equal(err.entity_id, "id-250");
+  CONTAINS(err.message, "attempt to index field 'x' (a nil value)");
+  hf_condition_free(range.where);
   hf_persist_close(p);
 }
 
@@ -441,6 +486,9 @@ static void without_a_runtime_it_says_so(void **state) {
 #define ON_WRAPPER(test)                                                                                               \
   { #test " around a store", test, setup_wrapper, teardown, NULL }
 
+#define ON_HIDING(test)                                                                                                \
+  { #test " where it hides what is stored", test, setup_hiding, teardown, NULL }
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(without_a_runtime_it_says_so),
@@ -454,6 +502,9 @@ int main(void) {
       ON_WRAPPER(its_errors_keep_their_codes),
       ON_OWN(iteration_is_in_natural_order),
       ON_WRAPPER(iteration_is_in_natural_order),
+      ON_OWN(it_is_asked_for_what_scripts_see),
+      ON_WRAPPER(it_is_asked_for_what_scripts_see),
+      ON_HIDING(it_is_asked_for_what_scripts_see),
       ON_OWN(batches_work),
       ON_WRAPPER(batches_work),
       ON_OWN(two_handles_share_their_data),
