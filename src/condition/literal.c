@@ -241,6 +241,7 @@ static bool read_binary(const char *p, const char *end, int bits, double *out) {
     if (digit >= 1U << bits) break;
     any = true;
     if (m >> (64 - bits)) {
+      if (bits == 1) return false; /* LuaJIT has no larger ones */
       lost |= digit;
       if (!point) e += bits;
     } else {

@@ -215,6 +215,39 @@ for i = 1, 2 * rounds do
   end
 end
 
+-- Numerals, right and nearly right: to the last bit, those that round and those that are too small included.
+
+local function several(most, bytes)
+  local parts = {}
+  for i = 1, random(most) do
+    local at = random(#bytes)
+    parts[i] = bytes:sub(at, at)
+  end
+  return table.concat(parts)
+end
+
+local function numeral()
+  local kind, sign = random(6), any { "", "-", "+" }
+  if kind == 1 then return several(25, "0123456789") .. any { "", ".", "." .. several(20, "0123456789") } end
+  if kind == 2 then return several(20, "0123456789") .. any { "e", "E" } .. sign .. random(340) end
+  if kind == 3 then return "0x" .. several(20, "0123456789abcdefABCDEF") .. any { "", "." .. several(9, "08f") } end
+  if kind == 4 then return "0x1." .. several(16, "0f8") .. any { "p", "P" } .. sign .. (900 + random(200)) end
+  if kind == 5 then return "0b" .. several(70, "01") end
+  return any { "0", "1", "." } .. several(6, "0123456789.eEpPxXaf+-b_")
+end
+
+for _ = 1, rounds do
+  local source = numeral()
+  local fn = loadstring("return " .. source)
+  local ok, result = pcall(fn or error)
+  if ok and type(result) == "number" then
+    local got, message = ask("v == " .. source, "a", written(result))
+    if got ~= "yes" then fail("it is another number", source, "a", written(result), got, message) end
+  elseif not fn and ask("v == " .. source, "a", "1") ~= "refused" then
+    fail("Lua does not compile it", source, "a", "1")
+  end
+end
+
 -- Each kind of answer came, and what is not known is the exception.
 local known = counts.yes + counts.no + counts.raises
 assert(counts.yes > rounds / 4 and counts.no > rounds / 4 and counts.raises > rounds / 10, "too few answers")
