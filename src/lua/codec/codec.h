@@ -49,6 +49,7 @@ typedef struct hfL_codec {
   struct hfL_shape *root; /* where every object's shape begins */
   int shape_count;        /* shapes in that table */
   unsigned unlearned;     /* objects that found no room for their shape; many: forget all and learn again */
+  int pause;              /* of the collector, as trusted decoding has set it; 0: it is the script's */
   hfL_key keys[HFL_KEY_SETS][2];
 } hfL_codec;
 
