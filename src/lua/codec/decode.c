@@ -285,28 +285,46 @@ static rare const char *push_number_slow(decoder *d, const char *p) {
   return next;
 }
 
+/* Reads the digits at `p` on after those of *digits, eight at a time: how many a number has is not to be guessed, as it
+ * is with a loop.  Returns the byte after them. */
+static inlined const char *take_digits(const char *p, const char *end, uint64_t *digits) {
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+  static const uint64_t power[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000};
+  const uint64_t ones = 0x0101010101010101;
+  while (likely(end - p >= 8)) {
+    uint64_t eight;
+    memcpy(&eight, p, 8);
+    eight ^= '0' * ones;
+    uint64_t others = (((eight & 0x7F * ones) + 0x76 * ones) | eight) & 0x80 * ones; /* bytes above 9 */
+    unsigned n = others ? (unsigned)__builtin_ctzll(others) / 8 : 8;
+    if (n == 0) return p;
+    eight <<= 8 * (8 - n); /* zeros in front */
+    eight = eight * 10 + (eight >> 8);
+    eight = ((eight & 0xFF000000FF) * 0xF424000000064 + (eight >> 16 & 0xFF000000FF) * 0x271000000001) >> 32;
+    *digits = *digits * power[n] + eight;
+    p += n;
+    if (n < 8) return p;
+  }
+#endif
+  for (unsigned c; p < end && (c = (unsigned)(unsigned char)*p - '0') <= 9; p++) *digits = *digits * 10 + c;
+  return p;
+}
+
 /* Integers of up to 18 digits, and decimals whose digits fit 53 bits: an exact integer divided by an exact power of
  * ten is rounded once, so it is correct.  The rest goes to hf__number_parse(). */
 static inlined const char *push_number(decoder *d, const char *start) {
   const char *p = start, *end = d->end;
   bool negative = *p == '-';
   uint64_t digits = 0;
-  unsigned c;
   p += negative;
   const char *first = p;
-  while (p < end && (c = (unsigned)(unsigned char)*p - '0') <= 9) {
-    digits = digits * 10 + c;
-    p++;
-  }
+  p = take_digits(p, end, &digits);
   ptrdiff_t count = p - first;
   if (unlikely(count == 0 || count > 18 || (*first == '0' && count > 1))) return push_number_slow(d, start);
   double value;
   if (p < end && *p == '.') {
     const char *fraction = ++p;
-    while (p < end && (c = (unsigned)(unsigned char)*p - '0') <= 9) {
-      digits = digits * 10 + c;
-      p++;
-    }
+    p = take_digits(p, end, &digits);
     ptrdiff_t places = p - fraction;
     if (unlikely(places == 0 || count + places > 18 || digits > (uint64_t)HF__WHOLE_MAX))
       return push_number_slow(d, start);
@@ -648,8 +666,8 @@ hf_status hfL_json_decode(lua_State *L, const char *text, size_t size, hfL_codec
   return decode(L, text, size, codec, false, err);
 }
 
-/* The collector's pause: what LuaJIT begins with; and what decoding makes of it, of a heap from 4 MiB on, as long as that
- * lets the heap grow by no more than 64 MiB. */
+/* The collector's pause: what LuaJIT begins with; and what decoding makes of it, of a heap from 4 MiB on, as long as
+ * that lets the heap grow by no more than 64 MiB. */
 enum { PAUSE = 200, LONG_PAUSE = 400, SMALL_KIB = 4 * 1024, MORE_KIB = 64 * 1024 };
 
 /* Spaces out the collector's cycles.  What is decoded soon is garbage, and each cycle visits all that is alive, which
