@@ -38,31 +38,22 @@ static bool pair_is_full(void) { return pair_size > PAIR_TEXT_MAX; }
 
 /* Names that begin and end like each other, and what JSON escapes. */
 static const char *const pair_names[] = {
-    "a",
-    "b",
-    "ab",
-    "",
-    "symbol",
-    "metadata",
-    "priceOpen",
-    "xpriceOpen",
-    "priceTakeProfit_of_the_signal",
-    "1",
-    "\"",
-    "\\",
-    "a\"b",
-    "a\\",
-    "\n",
-    "\xC3\xA9",
-    "{",
-    "}",
-    ",",
-    ":",
-    "len",
-    "a\"metadata",
-    "\xF0\x9F\x98\x80",
+    "a",           "metadata",   "b",
+    "ab",          "",           "symbol",
+    "priceOpen",   "xpriceOpen", "priceTakeProfit_of_the_signal",
+    "1",           "\"",         "\\",
+    "a\"b",        "a\\",        "\n",
+    "\xC3\xA9",    "{",          "}",
+    ",",           ":",          "len",
+    "a\"metadata", "\"a",        "\xF0\x9F\x98\x80",
 };
 enum { PAIR_NAMES = sizeof pair_names / sizeof *pair_names };
+
+/* Mostly one of two, so that paths lead somewhere and names come twice. */
+static unsigned pair_name(unsigned others) {
+  unsigned byte = pair_byte();
+  return byte < 160 ? byte & 1 : byte % (PAIR_NAMES + others);
+}
 
 static void pair_put_space(unsigned how) {
   static const char *const spaces[] = {"", " ", "\n\t", "\r\n  "};
@@ -161,7 +152,7 @@ static void pair_put_table(unsigned depth, bool is_array) {
     if (i) pair_put(",");
     pair_put_space(pair_byte());
     if (!is_array) {
-      const char *name = pair_names[pair_below(PAIR_NAMES)];
+      const char *name = pair_names[pair_name(0)];
       pair_put_string(name, pair_byte());
       pair_put_space(pair_byte());
       pair_put(":");
@@ -247,7 +238,7 @@ static void pair_add_path(hf_condition *c, ref_node *node, int *number) {
   node->step_count = pair_below(4);
   if (pair_below(40) == 39) node->step_count = HF_CONDITION_STEPS_MAX;
   for (size_t i = 0; i < node->step_count; i++) {
-    unsigned name = pair_below(PAIR_NAMES + 4);
+    unsigned name = pair_name(4);
     node->steps[i] =
         name < PAIR_NAMES ? (hf_step){.field = hf_text(pair_names[name])} : (hf_step){.place = name - PAIR_NAMES + 1};
   }
@@ -316,7 +307,7 @@ static bool pair_check(const uint8_t *bytes, size_t size) {
   pair_end = bytes + size;
   hf_condition *c = hf__condition_new();
   if (!c) abort();
-  unsigned wanted = pair_below(PAIR_NODES) + 1;
+  unsigned wanted = pair_below(4) ? pair_below(7) + 1 : pair_below(PAIR_NODES) + 1; /* few: few paths */
   for (pair_count = 0; pair_count < wanted;) pair_add_node(c);
   if (!hf__condition_finish(c, pair_number[pair_count - 1])) abort();
   bool same = true;
