@@ -77,6 +77,38 @@ static hf_status scan_all(hf_persist *p, hf_error *err) {
   return status;
 }
 
+static hf_status count_asked(hf_persist *p, hf_condition *condition, hf_error *err) {
+  uint64_t n = 0;
+  hf_iter *iter;
+  const hf_entry *entry = NULL;
+  hf_range range = HF_RANGE_INIT;
+  range.where = condition;
+  hf_status status = hf_persist_count_where(p, &range, &n, err);
+  if (status) return status;
+  assert_int_equal(n, 1);
+  status = hf_iter_open(p, &range, &iter, err);
+  if (status) return status;
+  do {
+    status = hf_iter_next(iter, &entry, err);
+  } while (status == HF_OK && entry);
+  hf_iter_close(iter);
+  return status;
+}
+
+/* With an entity whose escapes have to be replaced, and a condition with a bit of everything that its text takes. */
+static hf_status ask_some(hf_persist *p, hf_error *err) {
+  static const char text[] = "type(v) == 'table' and not v[1] and n ~= 1 and s:sub(1, 2) == ? and (s:match('^a%-') or "
+                             "n == 0x7 or #[[x]] == 2)";
+  hf_condition *condition;
+  hf_status status = hf_persist_write(p, hf_text("two"), hf_text("{\"s\":\"a\\u002db\"}"), NULL, NULL, err);
+  if (status == HF_OK) status = hf_condition_parse(hf_text(text), &condition, err);
+  if (status) return status;
+  status = hf_condition_set_text(condition, 1, hf_text("a-"), err);
+  if (status == HF_OK) status = count_asked(p, condition, err);
+  hf_condition_free(condition);
+  return status;
+}
+
 static hf_status look_at_store(const char *base, hf_error *err) {
   hf_store *store;
   hf_buffer json = HF_BUFFER_INIT;
@@ -101,6 +133,7 @@ static hf_status work(const char *base, hf_error *err) {
   status = write_all(p, err);
   if (status == HF_OK) status = read_some(p, err);
   if (status == HF_OK) status = scan_all(p, err);
+  if (status == HF_OK) status = ask_some(p, err);
   if (status == HF_OK) status = hf_persist_count(p, &n, err);
   if (status == HF_OK) status = hf_persist_remove(p, hf_text("one"), err);
   if (status == HF_OK) status = look_at_store(base, err);
