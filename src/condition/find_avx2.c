@@ -61,8 +61,6 @@ static inline bool block_has(block64 b, needle c) {
   return _mm256_movemask_epi8(any) != 0;
 }
 
-static inline unsigned trailing_zeros(uint64_t x) { return (unsigned)_tzcnt_u64(x); }
-
 static inline uint64_t prefix_xor(uint64_t bits) {
   return (uint64_t)_mm_cvtsi128_si64(_mm_clmulepi64_si128(_mm_set_epi64x(0, (long long)bits), _mm_set1_epi8(-1), 0));
 }
