@@ -135,7 +135,8 @@ static inlined uint64_t load8(const char *p) {
   return x;
 }
 
-/* Whether the text that ends with the quote at `q` is this name. */
+/* Whether the text that ends with the quote at `q` is this name.  (It could also be the end of a longer one, after a
+ * quote that is escaped; but then that name is a hard one.) */
 static inlined bool is_name(const struct scan *s, const hf__place *place, const char *q) {
   size_t size = place->size, before = (size_t)(q - s->data);
   if (unlikely(before < 7)) return before >= size && memcmp(q + 1 - size, place->key, size) == 0;
@@ -151,8 +152,6 @@ static inlined void take_name(struct scan *s, const char *q) {
   uint32_t child = s->scope->name;
   while (child && !(at[child].key && is_name(s, &at[child], q))) child = at[child].sibling;
   if (!child) return;
-  /* Where the name seems to begin, the quote may be an escaped one within a longer name. */
-  if (unlikely(s->has_escapes) && q[-(ptrdiff_t)at[child].size] == '\\') return;
   const char *p = q + 1;
   if (unlikely(p >= s->end || *p != ':')) p = hf__skip_space(p, s->end);
   if (p >= s->end || *p != ':') return;

@@ -29,100 +29,6 @@ static void truth_of_the_entity(void **state) {
   expect("  ", ASK);
 }
 
-static void fields(void **state) {
-  (void)state;
-  begin();
-  finish(path("a"));
-  expect("{}", NO);
-  expect("{\"a\":false}", NO);
-  expect("{\"a\":null}", YES);
-  expect("{\"a\":0}", YES);
-  expect("{\"b\":{\"a\":1}}", NO);
-  expect("{\"b\":[{\"a\":1}],\"c\":\"\\\"a\\\":1\"}", NO);
-  expect("{\"aa\":1,\"\":2}", NO);
-  expect(" { \"b\" : 1 , \"a\" : true } ", YES);
-  expect("{\"\\u0061\":true}", YES);
-  expect("{\"\\u0061b\":true}", NO);
-  expect("[1,2,3]", NO);
-  expect("[]", NO);
-  expect("\"text\"", ASK);
-  expect("null", RAISES);
-  expect("1", RAISES);
-  expect("true", RAISES);
-}
-
-static void the_last_of_equal_keys_counts(void **state) {
-  (void)state;
-  begin();
-  finish(binary(HF_OPERATOR_EQ, path("a.b"), number(1)));
-  expect("{\"a\":{\"b\":2},\"a\":{\"b\":1}}", YES);
-  expect("{\"a\":{\"b\":1},\"a\":{\"b\":2}}", NO);
-  expect("{\"a\":{\"b\":1},\"a\":{}}", NO);
-  expect("{\"a\":{\"b\":1},\"a\":[]}", NO);
-  expect("{\"a\":{\"b\":1},\"a\":null}", RAISES);
-  expect("{\"a\":null,\"a\":{\"b\":1}}", YES);
-  expect("{\"a\":{\"b\":1,\"b\":2}}", NO);
-  expect("{\"a\":{\"b\":2,\"\\u0062\":1}}", YES);
-  expect("{\"a\":{\"b\":1},\"\\u0061\":{\"c\":2}}", NO);
-  expect("{\"a\":{\"b\":{\"b\":1},\"b\":1}}", YES);
-}
-
-static void deep_paths(void **state) {
-  (void)state;
-  begin();
-  finish(binary(HF_OPERATOR_EQ, path("a.b.c"), text("x")));
-  expect("{\"a\":{\"b\":{\"c\":\"x\"}}}", YES);
-  expect("{\"a\":{\"b\":{\"c\":\"y\"}}}", NO);
-  expect("{\"a\":{\"b\":{}}}", NO);
-  expect("{\"a\":{\"b\":[]}}", NO);
-  expect("{\"a\":{\"b\":\"c\"}}", ASK);
-  expect("{\"a\":{\"b\":1}}", RAISES);
-  assert_string_equal(hf__condition_reason(c), "attempt to index field 'b' (a number value)");
-  expect("{\"a\":{}}", RAISES);
-  assert_string_equal(hf__condition_reason(c), "attempt to index field 'b' (a nil value)");
-  expect("{}", RAISES);
-  assert_string_equal(hf__condition_reason(c), "attempt to index field 'a' (a nil value)");
-  expect("{\"a\":null}", RAISES);
-  assert_string_equal(hf__condition_reason(c), "attempt to index field 'a' (a userdata value)");
-  expect("{\"b\":{\"c\":\"x\"},\"a\":{\"c\":\"x\",\"b\":{\"b\":{\"c\":\"x\"}}}}", NO);
-}
-
-static void items_of_arrays(void **state) {
-  (void)state;
-  begin();
-  finish(binary(HF_OPERATOR_EQ, path("tags.2"), text("b")));
-  expect("{\"tags\":[\"a\",\"b\"]}", YES);
-  expect("{\"tags\":[ \"a\" , \"b\" , \"c\" ]}", YES);
-  expect("{\"tags\":[[\"x\",\"b\"],{\"y\":[1,2]},\"b\"]}", NO);
-  expect("{\"tags\":[[\"x\",\"b\"],\"b\"]}", YES);
-  expect("{\"tags\":[\"b\"]}", NO);
-  expect("{\"tags\":[]}", NO);
-  expect("{\"tags\":[null,null]}", NO);
-  expect("{\"tags\":{\"2\":\"b\"}}", NO);
-  expect("{\"tags\":\"ab\"}", ASK);
-  begin();
-  finish(path("tags.2"));
-  expect("{\"tags\":[false,null]}", YES);
-  begin();
-  finish(path("2.x"));
-  expect("[1,{\"x\":5}]", YES);
-  expect("[1,{}]", NO);
-  expect("[1,2]", RAISES);
-  expect("{\"2\":{\"x\":5}}", RAISES);
-}
-
-static void keys_are_compared_unescaped(void **state) {
-  (void)state;
-  begin();
-  hf_step step = {.field = {"q\"\\/\b\0\xC3\xA9\xF0\x9F\x98\x80", 12}};
-  finish(hf__condition_path(c, HF_ROOT_ENTITY, &step, 1));
-  expect("{\"q\\\"\\\\\\/\\b\\u0000\\u00e9\\ud83d\\ude00\":1}", YES);
-  expect("{\"q\\\"\\\\/\\u0008\\u0000\xC3\xA9\xF0\x9F\x98\x80\":1}", YES);
-  expect("{\"q\\\"\\\\\\/\\b\\u0000\\u00e9\\ud83d\\ude01\":1}", NO);
-  expect("{\"q\\\"\\\\\\/\\b\\u0000\\u00e9\":1}", NO);
-  expect("{\"q\":1}", NO);
-}
-
 static void equality_and_texts(void **state) {
   (void)state;
   begin();
@@ -520,29 +426,6 @@ static void what_is_too_deep_is_not_known(void **state) {
   assert_int_equal(number(1), -1);
 }
 
-static void entities_of_full_depth(void **state) {
-  char json[600], *p = json;
-  (void)state;
-  begin();
-  finish(path("a"));
-  p += sprintf(p, "{\"b\":");
-  for (int i = 1; i < HF_DEPTH_MAX; i++) *p++ = '[';
-  for (int i = 1; i < HF_DEPTH_MAX; i++) *p++ = ']';
-  p += sprintf(p, ",\"a\":true}");
-  expect(json, YES);
-}
-
-static void what_is_no_json_is_not_read_beyond_its_end(void **state) {
-  static const char *const texts[] = {
-      "{",        "{\"",      "{\"a", "{\"a\"",   "{\"a\":",  "{\"a\":\"", "{\"a\":\"x\\",
-      "{\"a\":t", "{\"a\":{", "[",    "{\"a\":-", "{\"b\":[", "{\"\\",     "\"\\"};
-  (void)state;
-  begin();
-  finish(binary(HF_OPERATOR_EQ, path("a"), text("x")));
-  for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-    hf__condition_test(c, hf_text("id"), at_the_edge(0, texts[i], strlen(texts[i])));
-}
-
 static int end(void **state) {
   (void)state;
   hf__condition_free(c);
@@ -552,11 +435,6 @@ static int end(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(truth_of_the_entity),
-      cmocka_unit_test(fields),
-      cmocka_unit_test(the_last_of_equal_keys_counts),
-      cmocka_unit_test(deep_paths),
-      cmocka_unit_test(items_of_arrays),
-      cmocka_unit_test(keys_are_compared_unescaped),
       cmocka_unit_test(equality_and_texts),
       cmocka_unit_test(equality_and_other_values),
       cmocka_unit_test(tables_are_equal_to_themselves_only),
@@ -575,8 +453,6 @@ int main(void) {
       cmocka_unit_test(what_is_useless),
       cmocka_unit_test(shared_nodes_are_evaluated_once),
       cmocka_unit_test(what_is_too_deep_is_not_known),
-      cmocka_unit_test(entities_of_full_depth),
-      cmocka_unit_test(what_is_no_json_is_not_read_beyond_its_end),
   };
   return cmocka_run_group_tests(tests, NULL, end);
 }
