@@ -31,7 +31,7 @@ static inline uint64_t block_bits(__m256i low, __m256i high) {
 
 typedef __m256i needle;
 
-/* Made once: what the compiler cannot see through it does not make anew for each block. */
+/* Made once: what the compiler cannot see through it does not make again for each block. */
 static inline needle needle_of(char c) {
   needle n = _mm256_set1_epi8(c);
   __asm__("" : "+x"(n));

@@ -73,7 +73,7 @@ static void pair_put_string(const char *text, unsigned how) {
     } else if (strncmp(text, "\xF0\x9F\x98\x80", 4) == 0 && how % 3 == 1) {
       pair_put("\\uD83D\\ude00");
       text += 3;
-    } else if (c < 0x80 && (must || how > 230) && (how & 1)) {
+    } else if (c < 0x80 && (must || how > 140) && (how & 1)) {
       pair_add(piece, (size_t)snprintf(piece, sizeof piece, "\\u%04x", c));
     } else if (must) {
       pair_put(c == '\n' ? "\\n" : c == '"' ? "\\\"" : "\\\\");
@@ -248,7 +248,7 @@ static void pair_add_path(hf_condition *c, ref_node *node, int *number) {
 static void pair_add_operator(hf_condition *c, ref_node *node, int *number) {
   int operands[3];
   node->what = REF_OPERATOR;
-  node->code = (hf_operator)pair_below(HF_OPERATOR_COUNT);
+  node->code = pair_below(4) ? (hf_operator)pair_below(HF_OPERATOR_COUNT) : HF_OPERATOR_EQ;
   for (unsigned i = 0; i < 3; i++) {
     unsigned back = pair_below(6) + 1;
     unsigned operand = pair_count > back ? pair_count - back : pair_below(pair_count);
