@@ -140,7 +140,29 @@ static const char *const pair_numbers[] = {
     "0e1",
     "3",
 };
-enum { PAIR_NUMBERS = sizeof pair_numbers / sizeof *pair_numbers };
+enum { PAIR_NUMBERS = sizeof pair_numbers / sizeof *pair_numbers, PAIR_DECIMALS = 4 };
+
+/* Decimals of this pair, up to 20 digits long. */
+static char pair_decimals[PAIR_DECIMALS][32];
+
+static void pair_make_decimals(void) {
+  for (int i = 0; i < PAIR_DECIMALS; i++) {
+    char *out = pair_decimals[i];
+    unsigned digits = pair_below(20) + 1, point = pair_below(20);
+    if (point >= digits) point = 0;
+    if (point == 0) out += sprintf(out, "0.");
+    for (unsigned j = 0; j < digits; j++) {
+      if (point && j == point) *out++ = '.';
+      *out++ = (char)('0' + (j == 0 ? 1 + pair_below(9) : pair_below(10)));
+    }
+    *out = '\0';
+  }
+}
+
+static const char *pair_number_text(void) {
+  unsigned number = pair_below(PAIR_NUMBERS + 3 * PAIR_DECIMALS);
+  return number < PAIR_NUMBERS ? pair_numbers[number] : pair_decimals[number % PAIR_DECIMALS];
+}
 
 static void pair_put_value(unsigned depth);
 
@@ -183,7 +205,7 @@ static void pair_put_value(unsigned depth) {
   else if (kind >= 9)
     pair_put_string(pair_texts[pair_below(PAIR_TEXTS)], pair_byte());
   else if (kind >= 4)
-    pair_put(pair_numbers[pair_below(PAIR_NUMBERS)]);
+    pair_put(pair_number_text());
   else if (kind == 3)
     pair_put("null");
   else
@@ -219,7 +241,7 @@ static void pair_add_value(hf_condition *c, ref_node *node, int *number) {
   node->value.kind = kind < 4 ? (ref_kind)kind : kind < 7 ? NUMBER : TEXT;
   constant.kind = kinds[node->value.kind];
   if (node->value.kind == NUMBER) {
-    node->value.number = constant.number = strtod(pair_numbers[pair_below(PAIR_NUMBERS)], NULL);
+    node->value.number = constant.number = strtod(pair_number_text(), NULL);
   } else if (node->value.kind == TEXT) {
     constant.text = hf_text(pair_texts[pair_below(PAIR_TEXTS)]);
     node->value.text = (ref_text){(char *)(uintptr_t)constant.text.data, constant.text.size};
@@ -305,6 +327,7 @@ static bool pair_check(const uint8_t *bytes, size_t size) {
   static const char *const names[] = {"no", "yes", "ask", "raises"};
   pair_bytes = bytes;
   pair_end = bytes + size;
+  pair_make_decimals();
   hf_condition *c = hf__condition_new();
   if (!c) abort();
   unsigned wanted = pair_below(4) ? pair_below(7) + 1 : pair_below(PAIR_NODES) + 1; /* few: few paths */
