@@ -23,6 +23,10 @@ local M = {}
 -- Entities that are asked as they come before the predicate is read: the first two pages of a loop (core/iterate.c).
 local PLAIN = 48
 
+-- A condition that refuses less than one in eight of the entities costs more than it spares.  That is looked at each
+-- time that so many were handed out.
+local TRIAL = 448
+
 -- How many arguments the predicate is called with: 2, with the id as the second, where it names two parameters; so what
 -- takes any number, as functions in C do, gets the entity alone.
 local function argumentsOf(predicate)
@@ -54,19 +58,28 @@ local function ask(predicate, explain, arguments, value, id)
   return wanted
 end
 
+-- Whether the condition goes on being worth its time.
+local function isWorthIt(asked, iterator)
+  asked.steps = asked.steps + 1
+  if asked.steps % TRIAL ~= 0 then return true end
+  local _, lookedAt = core.counted(iterator)
+  return asked.steps * 8 < lookedAt * 7
+end
+
 -- What is done before an entity that may have been found by a condition: nil as `asked` reads the predicate, later ones
 -- look for changes.  Returns after how many entities it is to be done again, and what to give it then.
 local function attend(asked, iterator, predicate, arguments, count)
   if not asked then
     asked = condition.of(predicate, arguments)
     if not asked then return huge end
+    asked.steps = 0
   else
     local changed = asked:changed()
-    if changed == false then return 0, asked end
-    if changed == nil then
+    if changed == nil or not isWorthIt(asked, iterator) then
       core.ask(iterator, nil)
       return huge
     end
+    if not changed then return 0, asked end
   end
   core.ask(iterator, asked.condition, count, asked)
   return 0, asked

@@ -47,6 +47,7 @@ struct hf_iter {
   hf_condition *condition; /* NULL: none */
   uint64_t counted;        /* by the condition, in the pages before this one */
   uint64_t counted_here;   /* before what was handed out last */
+  uint64_t looked_at;      /* by the condition */
   struct fence *fence;     /* the next one; NULL: none */
   hf__key lower, upper;    /* order keys of the bounds */
   char prefix[HF_ID_MAX];
@@ -277,6 +278,7 @@ static hf_status scan_page(hf_iter *it, void *txn, bool *moved, hf_error *err) {
     end = (hf_slice){(const char *)order, hf_order_key(at, order)};
   *moved = end.size && resume_after(it, end);
   it->page_judged = wanted.condition != NULL;
+  it->looked_at += page->looked_at;
   look_at_answers(it);
   return status;
 }
@@ -317,6 +319,7 @@ static hf_status refuse(hf_iter *it, const hf_entry *e, hf_error *err) {
 
 /* What the condition says of the entry whose turn it is. */
 static hf_answer answer_to(hf_iter *it, const hf_entry *e) {
+  it->looked_at += !it->page_judged;
   if (!it->page_judged) return hf__condition_test(it->condition, e->id, e->json);
   const hf__judged *judged = &it->page->judged[e - it->page->entries];
   it->counted_here = it->counted + judged->counted;
@@ -380,6 +383,7 @@ hf_status hf_iter_next(hf_iter *it, const hf_entry **entry, hf_error *err) {
 /* ---- for a function that tells what the condition cannot */
 
 uint64_t hf__iter_counted(const hf_iter *it) { return it->counted_here; }
+uint64_t hf__iter_looked_at(const hf_iter *it) { return it->looked_at; }
 
 /* Keeps the failure that is to come at the place where the next page begins. */
 static bool add_fence(hf_iter *it) {

@@ -25,6 +25,7 @@ hf_status hf_page_judge(hf_page *page, const hf_scan *scan, hf_slice id, hf_slic
   bool counts = scan->count_only && answer == HF_ANSWER_YES;
   *wanted = answer != HF_ANSWER_NO && !counts;
   page->counted += counts;
+  page->looked_at++;
   if (!*wanted) return HF_OK;
   hf__judged *judged = judged_at(page, page->count);
   if (!judged) return hf__no_memory(err);

@@ -40,7 +40,7 @@ const hf_entry *hf_page_entry(const hf_page *page, size_t index) {
 
 void hf__page_reset(hf_page *page) {
   page->count = 0;
-  page->counted = 0;
+  page->counted = page->looked_at = 0;
   page->resume = page->failed_at = (hf_slice){NULL, 0};
   struct hf__block *keep = page->blocks;
   if (!keep) return;

@@ -27,6 +27,7 @@ struct hf_page {
   hf__judged *judged;       /* of each entry; only of pages that a condition was used for */
   size_t judged_capacity;
   uint64_t counted;          /* entities that are not in it, since they were only to be counted */
+  uint64_t looked_at;        /* entities that were judged for it */
   char failed_id[HF_ID_MAX]; /* memory of failed_at, so that naming it cannot fail */
 };
 

@@ -75,6 +75,9 @@ bool hf__iter_ask(hf_iter *it, hf_condition *condition, bool count);
 /* How many were counted before what hf_iter_next() gave last: an entity, a failure, or the end. */
 uint64_t hf__iter_counted(const hf_iter *it);
 
+/* How many entities conditions have looked at, those ahead of what was handed out included. */
+uint64_t hf__iter_looked_at(const hf_iter *it);
+
 void hf__persist_ref(hf_persist *p);
 void hf__persist_unref(hf_persist *p);
 

@@ -318,9 +318,9 @@ function core.scan(store, range, what) end
 ---@param asked? holdfast.Asked what classes that know conditions are told of; like the condition it is the caller's
 function core.ask(iterator, condition, count, asked) end
 
----How many were counted before what the last step gave.
+---How many were counted before what the last step gave, and how many entities conditions have looked at.
 ---@param iterator userdata
----@return integer
+---@return integer counted, integer lookedAt
 function core.counted(iterator) end
 
 ---Whether conditions are evaluated by the store itself.

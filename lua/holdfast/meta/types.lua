@@ -20,7 +20,7 @@
 ---@field to? string|number the last id, inclusive; need not exist
 ---@field reverse? boolean from the last to the first
 ---@field limit? integer at most so many
----@field where? fun(entity: any, id?: string): boolean only those for which it is true; for values, keys, entries, count
+---@field where? fun(entity: any, id?: string): boolean only those for which it is true; for values, keys, entries
 
 ---Conditions of a write; give one of them.
 ---@class holdfast.Conditions

@@ -252,10 +252,12 @@ static int lhf_evaluates(lua_State *L) {
   return 1;
 }
 
-/* counted(userdata) -> how many were counted before what the last step gave */
+/* counted(userdata) -> how many were counted before what the last step gave, how many conditions have looked at */
 static int lhf_counted(lua_State *L) {
-  lua_pushnumber(L, (lua_Number)check_iterator(L)->counted);
-  return 1;
+  const struct iterator *it = check_iterator(L);
+  lua_pushnumber(L, (lua_Number)it->counted);
+  lua_pushnumber(L, (lua_Number)(it->iter ? hf__iter_looked_at(it->iter) : 0));
+  return 2;
 }
 
 /* store:count([range]) -> number */

@@ -98,7 +98,8 @@ stores.each(function(kind)
 
   test("all ways of asking give what the predicate says, in the same order", function()
     local some = kind.pages and ranges or { ranges[1], ranges[7] } -- the others are slow
-    for _, predicate in ipairs(predicates) do
+    for i = 1, #predicates, kind.pages and 1 or 3 do
+      local predicate = predicates[i]
       for _, range in ipairs(some) do
         local ids = expected(predicate, range)
         local numbers = {}

@@ -11,7 +11,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include "unit/support.h"
+#include "unit/lmdb/damage.h"
 
 /* ---- records */
 
@@ -88,7 +88,6 @@ static void a_local_directory_passes(void **state) {
   OK(hf__lmdb_check_filesystem(s->directory, &err));
 }
 
-static const char *data_file(const struct store *s) { return text_of("%s/store/data.mdb", s->directory); }
 
 static void sound_files_pass_and_others_are_named(void **state) {
   const struct store *s = *state;
@@ -129,26 +128,6 @@ static void a_page_size_that_cannot_be_is_refused(void **state) {
 }
 
 /* ---- quarantine */
-
-/* Changes the bytes of a value in the closed store's file. */
-static void damage(const struct store *s, const char *needle, const char *other) {
-  FILE *file = fopen(data_file(s), "r+b");
-  assert_non_null(file);
-  fseek(file, 0, SEEK_END);
-  size_t size = (size_t)ftell(file), n = strlen(needle), found = 0;
-  char *bytes = malloc(size);
-  rewind(file);
-  assert_int_equal(fread(bytes, 1, size, file), size);
-  for (size_t i = 0; i + n <= size; i++) {
-    if (memcmp(bytes + i, needle, n) != 0) continue;
-    fseek(file, (long)i, SEEK_SET);
-    fwrite(other, 1, n, file);
-    found++;
-  }
-  assert_true(found > 0);
-  fclose(file);
-  free(bytes);
-}
 
 static void damaged_store(const struct store *s) {
   hf_persist *p = open_persist(s, "signal");
