@@ -10,7 +10,8 @@
  *   SCRATCH     a folder where states are built
  *   samples=N, exhaustive=N   how many random states of a moment, and up to how many combinations it has all of them
  *   part=I/N    only every Nth moment, from the Ith on
- *   durability=MODE   of the store; all but `sync` also allow older states, and count them
+ *   durability=MODE   of the store; all but `sync` also allow older states, and count them; `nosync` counts those that
+ *               are a mixture of several, too: pages of one commit beside those of another, each sound
  *   from=failed only from the first failed operation on
  *   from=opened only from the first opening on
  *   told=1      a reader who looked after a failure must not have been told what is gone later
@@ -36,6 +37,7 @@
 enum { CANDIDATES_MAX = 64, HISTORY_MAX = 4096, PATH_MOST = 1024 };
 #define OLDER CRASH_OTHER
 #define REFUSED ((enum crash_verdict)(CRASH_OTHER + 1))
+#define MIXED ((enum crash_verdict)(CRASH_OTHER + 2))
 
 /* What may be in the store. */
 static struct {
@@ -50,7 +52,7 @@ static struct {
 static struct commits_plan plan;
 static const char *store_path, *query = "", *recovery;
 static char scratch_inner[PATH_MOST], log_inner[PATH_MOST];
-static bool may_be_older, must_be_as_told, ignores_second;
+static bool may_be_older, may_be_mixed, must_be_as_told, ignores_second;
 static long recovery_every, recovery_turn;
 static struct crash_explorer *inner;
 
@@ -129,6 +131,7 @@ static enum crash_verdict compare(const struct commits_state *is, char *why) {
     return CRASH_GOOD;
   bool is_older = is_among(is, expected.history, expected.history_count);
   if (may_be_older && is_older) return OLDER;
+  if (may_be_mixed) return MIXED;
   uint32_t newest = 0;
   for (size_t i = 0; i < COMMITS_TYPES * COMMITS_IDS; i++)
     if ((&is->wrote[0][0])[i] > newest) newest = (&is->wrote[0][0])[i];
@@ -142,7 +145,8 @@ static enum crash_verdict judge_open(struct commits_store *store, hf_store *whol
   struct commits_state is;
   if (!judge_read(&plan, store, whole, &is, why)) return CRASH_BAD;
   enum crash_verdict verdict = compare(&is, why);
-  if (verdict == CRASH_BAD || !judge_verify(whole, &is, why) || !judge_probe(&plan, store, whole, &is, why))
+  if (verdict == CRASH_BAD || (verdict != MIXED && !judge_verify(whole, &is, why)) ||
+      !judge_probe(&plan, store, whole, &is, why))
     return CRASH_BAD;
   return verdict;
 }
@@ -288,6 +292,7 @@ static void take_option(struct run *run, const char *option) {
     run->skips_settling = strcmp(v, "settling") == 0;
   } else if ((v = value_of(option, "durability"))) {
     may_be_older = strcmp(v, "sync") != 0;
+    may_be_mixed = strcmp(v, "nosync") == 0;
     snprintf(text, sizeof text, "?durability=%s", v);
     query = text;
   } else {
@@ -299,7 +304,8 @@ static void report(const char *what, const struct crash_counts *c) {
   printf("%s%ld states, all different, of %ld moments (%ld with every combination of pages and sectors, %ld of pages; "
          "%ld states more were the same), bad %ld",
          what, c->states, c->moments, c->exhaustive, c->by_pages, c->same, c->verdicts[CRASH_BAD]);
-  if (may_be_older) printf(", older %ld, refused %ld", c->verdicts[OLDER], c->verdicts[REFUSED]);
+  if (may_be_older)
+    printf(", older %ld, refused %ld, mixed %ld", c->verdicts[OLDER], c->verdicts[REFUSED], c->verdicts[MIXED]);
   printf("\n");
 }
 
