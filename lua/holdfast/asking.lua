@@ -85,6 +85,9 @@ local function attend(asked, iterator, predicate, arguments, count)
   return 0, asked
 end
 
+-- For the loops of the command, which asks of texts.
+M.attend, M.PLAIN = attend, PLAIN
+
 -- The entities of an instance whose own field `values` stands in for the method.
 local function ownField(self, range)
   local step, state, control = self:values(range)

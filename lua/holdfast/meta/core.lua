@@ -304,7 +304,8 @@ function core.checkRange(store, range) end
 ---A loop whose iterator can be told of a condition.
 ---@param store PersistBase
 ---@param range? holdfast.Range
----@param what "values"|"pairs"|"entries"  what a step gives: the value; id and value; id, value, revision, updatedAt
+---@param what "values"|"pairs"|"entries"|"texts"  what a step gives: the value; id and value; id, value, revision,
+---updatedAt; id and JSON text
 ---@return fun(): any, any, integer?, integer? step
 ---@return userdata iterator
 ---@raise invalid_argument; the step: corrupt

@@ -218,8 +218,8 @@ static int lhf_quarantined(lua_State *L) { return give_iterator(L, YIELD_DAMAGED
 
 /* scan(store, range, what) -> iterator, its userdata.  what: "values", "pairs" (id, value) or "entries" */
 static int lhf_scan(lua_State *L) {
-  static const char *const names[] = {"values", "pairs", "entries", NULL};
-  static const enum yields yields[] = {YIELD_VALUES, YIELD_PAIRS, YIELD_ENTRIES};
+  static const char *const names[] = {"values", "pairs", "entries", "texts", NULL};
+  static const enum yields yields[] = {YIELD_VALUES, YIELD_PAIRS, YIELD_ENTRIES, YIELD_TEXTS};
   push_iterator(L, yields[luaL_checkoption(L, 3, NULL, names)]);
   lua_insert(L, 3);
   return 2;

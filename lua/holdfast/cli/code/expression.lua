@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 --
--- The expression of `filter`: Lua in which `v` is the value and `id` its id.
+-- The expression of `filter` and of --where: Lua in which `v` is the value and `id` its id.
 
 local holdfast = require "holdfast"
 local bytecode = require "holdfast.cli.code.bytecode"
@@ -11,19 +11,25 @@ local M = {}
 local NO_VALUE = "the expression gives no value, so nothing could match: write a condition such as "
   .. "'v.x == 1' (== compares, = assigns), or end the statements with a return"
 
+-- The expression as a function with names for both of its parameters, so that it is called with both everywhere.
+local function functionOf(body)
+  return assert(loadstring("return function(v, id, ...) " .. body .. "\nend", "=EXPR"))()
+end
+
 --- The expression as a function of the value and the id.  Raises for what is not Lua, and for what gives no value.
 ---@param expression string
 ---@return fun(v: any, id: string): any
 function M.compile(expression)
   local head = "local v, id = ... "
-  local chunk, message = loadstring(head .. "return " .. expression .. "\n", "=EXPR")
+  local body = "return " .. expression
+  local chunk, message = loadstring(head .. body .. "\n", "=EXPR") -- told as what it is: what is wrong with it, too
   if not chunk then
-    local statements = loadstring(head .. expression .. "\n", "=EXPR")
-    if not statements then refuse.call("the expression is not Lua: %s", message) end
-    chunk = statements
+    body = expression
+    if not loadstring(head .. body .. "\n", "=EXPR") then refuse.call("the expression is not Lua: %s", message) end
   end
-  if not bytecode.givesValue(chunk) then refuse.call(NO_VALUE) end
-  return setfenv(chunk, setmetatable({ holdfast = holdfast, null = holdfast.null }, { __index = _G }))
+  local predicate = functionOf(body)
+  if not bytecode.givesValue(predicate) then refuse.call(NO_VALUE) end
+  return setfenv(predicate, setmetatable({ holdfast = holdfast, null = holdfast.null }, { __index = _G }))
 end
 
 return M

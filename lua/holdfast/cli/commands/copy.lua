@@ -17,6 +17,7 @@ local refuse = require "holdfast.cli.console.refuse"
 local report = require "holdfast.cli.copying.report"
 local target = require "holdfast.cli.store.target"
 local text = require "holdfast.cli.console.text"
+local where = require "holdfast.cli.code.where"
 
 -- No host may run on the target: neither where something is written nor where something is removed.
 local function claimTarget(args, to, names)
@@ -31,6 +32,7 @@ local function checkArguments(args)
   if args.verify_only and args.resume then refuse.call "--verify-only copies nothing: there is nothing to --resume" end
   if args.verify_only and args.delete then refuse.call "--verify-only changes nothing: there is nothing to --delete" end
   args.verify = args.verify or args.verify_only
+  where.prepare(args)
 end
 
 -- What is done at one moment of the source.
@@ -69,6 +71,7 @@ local function work(args)
   checkArguments(args)
   local source = target.open { url = args.source, readonly = args.readonly, json = args.json }
   local names = pair.namesOf(source, args)
+  if where.explainFor(args, source, names) then return 0 end
   local to = pair.openTarget(args, source, not args.verify_only)
   source.hint, to.hint = "in " .. text.url(args.source), "in " .. text.url(args.target)
   local guard
@@ -127,12 +130,14 @@ return {
     "holdfast copy ./data ./backup --resume",
     "holdfast copy ./data ./backup --delete --verify",
     "holdfast copy ./data ./backup --verify-only",
+    "holdfast copy ./data ./open --where 'not v.closed'",
   },
   arguments = function(command)
     command:argument("FROM"):argname("FROM"):target("source")
       :description("The store to read: a directory (LMDB) or a store URL.")
     command:argument("TO"):argname("TO"):target("target"):description("The store to write.")
     command:option("--entity"):argname("NAME"):count("*"):description("Only this entity name; may be repeated.")
+    options.where(command)
     options.part(command)
     command:flag("--delete"):description("Then remove from TO what FROM does not have, within what is copied.")
     command:flag("--verify"):description("Then read both stores and compare counts, hashes and every entity.")

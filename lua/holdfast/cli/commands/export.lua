@@ -10,6 +10,7 @@ local output = require "holdfast.cli.console.output"
 local progress = require "holdfast.cli.console.progress"
 local target = require "holdfast.cli.store.target"
 local text = require "holdfast.cli.console.text"
+local where = require "holdfast.cli.code.where"
 
 local function tell(self, args)
   local damaged = self.damaged > 0 and self.damaged or nil
@@ -19,8 +20,10 @@ local function tell(self, args)
 end
 
 local function export(args)
+  where.prepare(args)
   local store = target.open(args)
   local names = args.entity and { args.entity } or store:names()
+  if where.explainFor(args, store, names) then return 0 end
   local persists, total = {}, 0
   for i, name in ipairs(names) do
     persists[i] = store:entity(name) -- all are in use before the moment that is exported is fixed
@@ -52,12 +55,14 @@ return {
   examples = {
     "holdfast export ./data -o backup.jsonl",
     "holdfast export ./data signal | holdfast import ./copy",
+    "holdfast export ./data signal --where 'v.closed' -o closed.jsonl",
   },
   arguments = function(command)
     options.url(command)
     options.entity(command, true)
     command:option("-o"):hidden_name("--output"):target("output"):argname("FILE")
       :description("Replace FILE, once the export is whole; the standard output if left out or '-'.")
+    options.where(command)
     options.range(command)
     options.readonly(command)
   end,

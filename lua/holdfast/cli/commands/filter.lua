@@ -2,47 +2,26 @@
 --
 -- filter: the entities for which a Lua expression is true.
 
-local core = require "holdfast.core"
-local holdfast = require "holdfast"
-local expression = require "holdfast.cli.code.expression"
 local options = require "holdfast.cli.console.options"
 local output = require "holdfast.cli.console.output"
+local refuse = require "holdfast.cli.console.refuse"
 local target = require "holdfast.cli.store.target"
+local where = require "holdfast.cli.code.where"
 
 local function filter(args)
-  local predicate = expression.compile(args.expression)
+  if args.expression and args.where then refuse.call "give EXPR or --where EXPR, not both: join them by 'and'" end
+  args.where = args.where or args.expression
+  if not args.where then refuse.call "give the expression to filter by, such as 'v.side == \"long\"'" end
+  where.prepare(args)
   local store = target.open(args)
   local persist = store:entity(args.entity)
-  local range = options.rangeOf(args)
-  local left = range.limit or math.huge
-  range.limit = nil
-  local decode = holdfast.json.decode
-  local current, found
-  local ok, raised = xpcall(function()
-    if left == 0 then return end
-    for id, json in store:texts(persist, range) do
-      found = true
-      local value = decode(json)
-      current = id
-      local wanted = predicate(value, id)
-      current = nil
-      if wanted then
-        if args.ids and not args.json then output.line(id) else output.entity(args, id, json) end
-        left = left - 1
-        if left == 0 then return end
-      end
-    end
-  end, function(raised) return raised == output.nobodyReads and raised or core.traceback(raised) end)
-  if not ok then
-    if raised ~= output.nobodyReads then raised = core.toError(raised) end
-    if current then
-      raised.message = string.format("the expression raised at %s:%s: %s", args.entity, current, raised.message)
-      raised.entityName, raised.entityId = args.entity, current
-      raised.showTraceback = false
-    end
-    error(raised, 0)
+  if where.explain(args, persist) then return 0 end
+  local found = args.limit == 0
+  for id, json in store:texts(persist, options.rangeOf(args)) do
+    found = true
+    if args.ids and not args.json then output.line(id) else output.entity(args, id, json) end
   end
-  store:requireFound(found or args.limit == 0, args.entity)
+  store:requireAsked(found, persist)
   return store:exitCode()
 end
 
@@ -58,9 +37,10 @@ return {
   arguments = function(command)
     options.url(command)
     options.entity(command)
-    command:argument("EXPR"):argname("EXPR"):target("expression")
+    command:argument("EXPR"):argname("EXPR"):target("expression"):args("?")
       :description("A Lua expression, or statements with a return that gives a value.")
     command:flag("-i --ids"):description("Print the ids and not the values.")
+    options.where(command)
     options.range(command)
     options.readonly(command)
   end,

@@ -4,8 +4,10 @@
 
 local options = require "holdfast.cli.console.options"
 local output = require "holdfast.cli.console.output"
+local refuse = require "holdfast.cli.console.refuse"
 local target = require "holdfast.cli.store.target"
 local text = require "holdfast.cli.console.text"
+local where = require "holdfast.cli.code.where"
 
 local function listNames(store, args)
   for _, name in ipairs(store:names()) do
@@ -35,12 +37,15 @@ local function listLong(store, persist, args)
 end
 
 local function ls(args)
+  where.prepare(args)
+  if args.where and not args.entity then refuse.call "--where is of the entities of one name: give ENTITY, too" end
   local store = target.open(args)
   if not args.entity then
     listNames(store, args)
     return store:exitCode()
   end
   local persist = store:entity(args.entity)
+  if where.explain(args, persist) then return 0 end
   local found = false
   if args.long then
     found = listLong(store, persist, args)
@@ -50,7 +55,7 @@ local function ls(args)
       output.line(args.json and text.object("id", id) or id)
     end
   end
-  store:requireFound(found, args.entity)
+  store:requireAsked(found, persist)
   return store:exitCode()
 end
 
@@ -62,10 +67,12 @@ return {
     "holdfast ls ./data",
     "holdfast ls ./data signal --prefix BTC | head -5",
     "holdfast ls ./data signal -l",
+    "holdfast ls ./data signal --where 'v.pnl < 0'",
   },
   arguments = function(command)
     options.url(command)
     options.entity(command, true)
+    options.where(command)
     options.range(command)
     command:flag("-l --long")
       :description("Also the bytes of the value, its revision and when it was written, by tabs.")

@@ -11,6 +11,7 @@ local refuse = require "holdfast.cli.console.refuse"
 local scan = require "holdfast.cli.store.scan"
 local target = require "holdfast.cli.store.target"
 local text = require "holdfast.cli.console.text"
+local where = require "holdfast.cli.code.where"
 
 local function removeIds(persist, ids)
   local function remove()
@@ -21,18 +22,38 @@ local function removeIds(persist, ids)
   return remove()
 end
 
-local function rm(args)
-  if args.all and #args.id > 0 then
-    refuse.call "give ids or --all, not both"
-  elseif not args.all and #args.id == 0 then
-    refuse.call "give the ids to remove, or --all for every entity of that name"
+local function checkArguments(args)
+  local ways = (args.all and 1 or 0) + (#args.id > 0 and 1 or 0) + (args.where and 1 or 0)
+  if ways > 1 then refuse.call "give ids, --all or --where, not both: one of them only" end
+  where.prepare(args)
+  if ways == 0 then
+    refuse.call("give the ids to remove, --where EXPR for those that it is true of, or --all for every entity of "
+      .. "that name")
   end
+end
+
+-- Removes those that the expression is true of.  Each is asked of again in the transaction that removes it.
+local function removeWhere(persist, args)
+  local ok, removed = pcall(persist.removeWhere, persist, args.predicate, { race = args.race or nil })
+  if ok then return removed end
+  if core.isError(removed, "unsupported") and not args.race then
+    removed.hint = "--race removes all the same, if nobody else writes meanwhile"
+  end
+  error(removed, 0)
+end
+
+local function rm(args)
+  checkArguments(args)
   local store = target.open(args)
   local persist = store:entity(args.entity)
+  if where.explain(args, persist) then return 0 end
   local guard = locks.guard(store, args)
   guard:claim(args.entity)
   local missing, removed = {}
-  if args.all then
+  if args.where then
+    removed = removeWhere(persist, args)
+    store:requireAsked(removed > 0, persist)
+  elseif args.all then
     removed = persist:count()
     if removed == 0 then store:requireName(args.entity) end
     persist:removeAll()
@@ -54,12 +75,15 @@ return {
     .. "not exist; the others are gone all the same.\n\n"
     .. "Refused under an adapter's entity name (" .. locks.names() .. ") while a strategy host runs\n"
     .. "on the store; --force removes all the same.",
-  examples = { "holdfast rm ./data signal BTC ETH", "holdfast rm ./data signal --all" },
+  examples = { "holdfast rm ./data signal BTC ETH", "holdfast rm ./data signal --all",
+    "holdfast rm ./data signal --where 'v.closed and v.pnl < 0'" },
   arguments = function(command)
     options.url(command)
     options.entity(command)
     command:argument("ID"):argname("ID"):target("id"):args("*"):description("Ids of entities.")
     command:flag("--all"):description("All entities of this name, and nothing else.")
+    options.where(command)
+    command:flag("--race"):description("With --where, also where a store cannot tell what others change meanwhile.")
     options.durability(command)
     options.force(command)
   end,

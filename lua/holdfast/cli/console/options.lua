@@ -72,11 +72,24 @@ function M.range(command, withoutLimit)
   end
 end
 
---- The range that the options ask for.
+-- Which entities, by what they are: --where, and --explain.
+function M.where(command)
+  command:option("--where"):argname("EXPR")
+    :description("Only entities for which this Lua expression is true; `v` is the value, `id` its id.")
+  M.explain(command, "--where")
+end
+
+function M.explain(command, of)
+  command:flag("--explain")
+    :description(("Do nothing but tell what is made of %s, and where it is evaluated."):format(of))
+end
+
+--- The range that the options ask for.  Its `where` is the predicate of --where, once that is compiled.
 ---@param args table
 ---@return table
 function M.rangeOf(args)
-  return { prefix = args.prefix, from = args.from, to = args.to, reverse = args.reverse, limit = args.limit }
+  return { prefix = args.prefix, from = args.from, to = args.to, reverse = args.reverse, limit = args.limit,
+    where = args.predicate }
 end
 
 return M

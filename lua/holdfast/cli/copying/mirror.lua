@@ -10,6 +10,7 @@ local moments = require "holdfast.cli.copying.moment"
 local options = require "holdfast.cli.console.options"
 local scan = require "holdfast.cli.store.scan"
 local text = require "holdfast.cli.console.text"
+local where = require "holdfast.cli.store.where"
 
 local setOf = moments.setOf
 
@@ -28,7 +29,7 @@ local M = {}
 -- An iterator over ids.  One that cannot be read, or is in quarantine, is there all the same; but what is not a valid
 -- id, since its key was damaged, names nothing that could be removed.
 local function idsOf(persist, range)
-  local step = scan.over(persist, range, persist:keys(range))
+  local step = scan.over(persist, range, range.where and where.texts(persist, range) or persist:keys(range))
   return function()
     while true do
       local id, _, damage = step()

@@ -90,10 +90,10 @@ end
 --- How many entities there are; nil where only part of them is asked for.
 ---@param source table
 ---@param names string[]
----@param args {prefix?: string, from?: string, to?: string}
+---@param args {prefix?: string, from?: string, to?: string, where?: string}
 ---@return integer?
 function M.totalOf(source, names, args)
-  if args.prefix or args.from or args.to then return nil end
+  if args.prefix or args.from or args.to or args.where then return nil end
   return source:total(names)
 end
 

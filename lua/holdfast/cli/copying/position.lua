@@ -43,7 +43,7 @@ end
 function M.of(args)
   local names = args.entity and text.raw(json.encode(json.array(args.entity)))
   local copy = text.object("source", plainUrl(args.source), "target", plainUrl(args.target), "entities", names,
-    "prefix", args.prefix, "from", args.from, "to", args.to)
+    "prefix", args.prefix, "from", args.from, "to", args.to, "where", args.where)
   local where = folder()
   return setmetatable({
     folder = where,

@@ -10,6 +10,7 @@ local holdfast = require "holdfast"
 local output = require "holdfast.cli.console.output"
 local scan = require "holdfast.cli.store.scan"
 local text = require "holdfast.cli.console.text"
+local where = require "holdfast.cli.store.where"
 
 local Target = {}
 Target.__index = Target
@@ -81,6 +82,16 @@ function Target:requireFound(found, entityName)
   if not found and self.unreadable == 0 then self:requireName(entityName) end
 end
 
+--- The same where an expression is asked of the entities: none for which it is true is an answer, as long as there are
+--- some to ask of.
+---@param found boolean
+---@param persist PersistBase
+function Target:requireAsked(found, persist)
+  if found or self.unreadable > 0 then return end
+  local ok, id = pcall(core.keys(persist, { limit = 1 }))
+  if ok and id == nil then self:requireName(persist.entityName) end
+end
+
 --- Reports an unreadable entity, if that has not happened, and goes on.
 ---@param err table
 function Target:report(err)
@@ -99,6 +110,7 @@ end
 ---@param step? fun(): string?, string?  what iterates the sound ones; JSON texts if left out
 ---@return fun(): string?, string?, table?
 function Target:items(persist, range, step)
+  if range and range.where then step = where.texts(persist, range) end
   local nextItem = scan.over(persist, range or {}, step or core.texts(persist, range))
   return function()
     local id, json, damage = nextItem()
@@ -129,7 +141,21 @@ end
 ---@param range? table
 ---@return fun(): string?
 function Target:keys(persist, range)
+  if range and range.where then return self:texts(persist, range) end
   return soundOnly(self:items(persist, range, core.keys(persist, range)))
+end
+
+--- How many entities there are for which the predicate of a range is true.
+---@param persist PersistBase
+---@param range table
+---@return integer
+function Target:countWhere(persist, range)
+  local ok, total = pcall(where.count, persist, range)
+  if ok then return total end
+  if not core.isError(total, "corrupt") then error(total, 0) end
+  total = 0 -- one that is damaged is reported, and the others counted
+  for _ in self:texts(persist, range) do total = total + 1 end
+  return total
 end
 
 --- How many entities there are; those in quarantine are not counted, which is reported.

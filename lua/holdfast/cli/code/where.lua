@@ -1,0 +1,53 @@
+-- SPDX-License-Identifier: MIT
+--
+-- --where and --explain, as commands take them: the expression compiled before a store is opened, and told of instead
+-- of asked.
+
+local core = require "holdfast.core"
+local expression = require "holdfast.cli.code.expression"
+local output = require "holdfast.cli.console.output"
+local refuse = require "holdfast.cli.console.refuse"
+
+local M = {}
+
+--- Compiles the expression, into `args.predicate`.
+---@param args table
+function M.prepare(args)
+  if args.explain and not args.where then refuse.call "--explain tells of an expression: give --where EXPR" end
+  if args.where then args.predicate = expression.compile(args.where) end
+end
+
+-- What is made of the expression, as JSON.
+local function json(explanation)
+  local parameters = core.json.array {}
+  for i, parameter in ipairs(explanation.parameters) do
+    parameters[i] = { name = parameter.text, value = parameter.value, fixed = parameter.fixed }
+  end
+  return core.json.encode { understood = explanation.understood, complete = explanation.isComplete,
+    unknown = core.json.array(explanation.unknown), parameters = parameters, why = explanation.why,
+    where = explanation.where }
+end
+
+--- Tells what is made of the expression on entities like these, if that was asked for.
+---@param args table
+---@param persist PersistBase
+---@return boolean told
+function M.explain(args, persist)
+  if not args.explain then return false end
+  local explanation = persist:explain(args.predicate)
+  output.line(args.json and json(explanation) or tostring(explanation))
+  return true
+end
+
+--- The same where entities of several names are asked of: for the first of them.
+---@param args table
+---@param store table  as target.open gives it
+---@param names string[]
+---@return boolean told
+function M.explainFor(args, store, names)
+  if not args.explain then return false end
+  if not names[1] then refuse.call "the store has no entities to ask of" end
+  return M.explain(args, store:entity(names[1]))
+end
+
+return M
