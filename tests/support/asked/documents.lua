@@ -44,6 +44,9 @@ M.numbers = {
   "0.1000000000000000055511151231257827", "1.0000000000000002", "0.99999999999999989", "1e23", "8.5e22", "1e22",
   "1e00000000000000000000001", "0." .. ("0"):rep(50) .. "1e51", "1" .. ("0"):rep(60), ("9"):rep(40) .. "e-40", "3e-1",
   "2e0",
+  -- 64 bits hold other digits of these.
+  "18446744073709551617", "36893488147419103237", "1.8446744073709551621", "-184467440737.09551617",
+  "0.0000000000000000000001234", "5.0000000000000000000000", "0.00000000000000000018446744073709551621",
 }
 
 -- ---- spelling
@@ -106,6 +109,7 @@ local function text(draw, shape)
   if way <= 7 then return pick(draw, M.strings) end
   if way == 8 then return pick(draw, M.strings) .. pick(draw, M.strings) end
   if way == 9 then return pick(draw, shape.strings) .. ("z"):rep(draw(70) - 1) end
+  if oneIn(draw, 3) then return "" end
   return oneIn(draw, 30) and (pick(draw, M.strings) .. " "):rep(draw(400)) or "n" .. draw(50)
 end
 

@@ -19,6 +19,7 @@ local M = {}
 ---@field upvalues boolean  whether there are any
 ---@field wild boolean      whether there is what no condition can say
 ---@field used table<string, boolean>  upvalues that were named
+---@field zero? boolean   whether m1 is to be a zero, of either sign
 
 -- ---- constants
 
@@ -154,13 +155,16 @@ local function piece(c)
   local whole = text(c)
   local way = c.draw(6)
   if way <= 3 then return whole end
-  if way == 4 then return whole:sub(1, c.draw(4)) end
+  if way == 4 then return whole:sub(1, c.draw(4) - 1) end
   if way == 5 then return whole:sub(-c.draw(4)) end
   return whole:sub(c.draw(4), -c.draw(4))
 end
 
+local MAGIC = { ".", "*", "?", "-", "+", "%w", "[", "]", "$", "^", ")" }
+
 local function pattern(c)
   local plain = piece(c)
+  if oneIn(c.draw, 4) then plain = plain:sub(1, -2) .. pick(c.draw, MAGIC) end
   if oneIn(c.draw, 3) then plain = plain:gsub("%p", "%%%0") end
   return (M.quoted(plain):sub(2, -2))
 end
@@ -284,6 +288,14 @@ function M.truth(c, depth)
   if way <= 7 or depth <= 0 and way <= 14 then return M.comparison(c, depth - 1) end
   if way <= 12 then return both(c, depth) end
   if way == 13 then return "not (" .. M.truth(c, depth - 1) .. ")" end
+  if way == 14 and c.upvalues and oneIn(c.draw, 3) then
+    c.used.m1, c.zero = true, true
+    return M.path(c, "number") .. " / m1 " .. pick(c.draw, COMPARISONS) .. " 0"
+  end
+  if way == 14 and oneIn(c.draw, 2) then
+    local made = M.path(c, "number") .. " " .. pick(c.draw, ARITHMETIC) .. " " .. M.number(c)
+    return made .. " " .. pick(c.draw, COMPARISONS) .. " " .. M.number(c)
+  end
   if way == 14 then
     return arithmetic(c, depth) .. " " .. pick(c.draw, COMPARISONS) .. " " .. arithmetic(c, depth - 1)
   end

@@ -65,13 +65,15 @@ local RANGES = {
 ---@field pairs integer  of a predicate and a document that were judged
 ---@field trials integer
 ---@field hits integer   entities that were let through
+---@field raised integer  errors
+---@field by table<string, integer>  trials by way, and by kind of store
 
 --- A session: stores that are used for one collection after the other.
 ---@param kinds string[]
 ---@param ways string[]
 ---@return asked.Session
 function M.session(kinds, ways)
-  local session = { stores = {}, kinds = kinds, ways = ways, pairs = 0, trials = 0, hits = 0, raised = 0 }
+  local session = { stores = {}, kinds = kinds, ways = ways, pairs = 0, trials = 0, hits = 0, raised = 0, by = {} }
   for _, kind in ipairs(kinds) do session.stores[kind] = collections.open(kind) end
   return session
 end
@@ -84,7 +86,7 @@ local function newTrial(draw, session, kinds)
   local trial = {
     kind = pick(draw, kinds),
     way = pick(draw, session.ways),
-    range = oneIn(draw, 3) and session.ranges and pick(draw, RANGES) or nil,
+    range = oneIn(draw, 3) and pick(draw, RANGES) or nil,
     hot = oneIn(draw, 2),
     compiler = not oneIn(draw, 3),
   }
@@ -134,8 +136,9 @@ end
 
 local TRIALS = 2
 
-local function tally(session, old)
+local function tally(session, trial, old)
   session.trials = session.trials + 1
+  for _, what in ipairs { trial.way, trial.kind } do session.by[what] = (session.by[what] or 0) + 1 end
   for _, line in ipairs(old) do
     if line:find "^got" then session.hits = session.hits + 1 end
     if line:find "^error" then session.raised = session.raised + 1 end
@@ -146,7 +149,7 @@ end
 local function judge(session, case, trial)
   local ok, old, new = pcall(M.records, session.stores[trial.kind], case.text, trial)
   if not ok then return report(session, case, trial, "raised: " .. tostring(old)) end
-  tally(session, old)
+  tally(session, trial, old)
   if record.difference(old, new) then return report(session, case, trial, differenceText(old, new)) end
 end
 

@@ -72,7 +72,6 @@ local function id(i) return i end
 local function entry(i, v, revision, time) return i, v, revision, time end
 
 ---@class asked.Loop
----@field today? boolean  whether there was this way before there were conditions
 ---@field old fun(store: PersistBase, predicate: function, range: table?, body: function, note: fun(...))
 ---@field new fun(store: PersistBase, predicate: function, range: table?, body: function, note: fun(...))
 
@@ -99,7 +98,6 @@ end
 ---@type table<string, asked.Loop>
 M.ways = {
   filter = {
-    today = true,
     old = function(store, predicate, range, body, note)
       record.walk(limited(store, predicate, range, value), body, note)
     end,

@@ -190,7 +190,7 @@ local function upvalues(c)
   local made = {
     k1 = "local k1 = " .. value "string",
     k2 = "local k2 = " .. value "number",
-    m1 = "local m1 = " .. value "number",
+    m1 = "local m1 = " .. (c.zero and pick(c.draw, { "0", "-0" }) or value "number"),
     m2 = "local m2 = " .. value "string",
     cfg = ("local cfg = { min = %s, symbol = %s, deep = { x = %s }, %s }"):format(value "number", value "string",
       value "number", value "number"),
@@ -222,7 +222,8 @@ local NAMED = { "m1", "m2", "cfg", "self" }
 local function body(c)
   local lines = {}
   for _ = 1, c.draw(4) - 1 do
-    local change = pick(c.draw, CHANGES):gsub("%f[%w]E%f[%W]", function() return expressions.constant(c) end)
+    local change = c.zero and oneIn(c.draw, 2) and "m1 = -m1" or pick(c.draw, CHANGES)
+    change = change:gsub("%f[%w]E%f[%W]", function() return expressions.constant(c) end)
     change = change:gsub("%f[%w]N%f[%W]", function() return tostring(c.draw(12)) end)
     for _, name in ipairs(NAMED) do
       -- Whoever changes what nobody asks for changes nothing.

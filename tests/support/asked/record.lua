@@ -66,7 +66,7 @@ local MOST_ERRORS = 1000
 ---@param note fun(...)
 function M.walk(next, body, note)
   local n, errors = 0, 0
-  local function step(ok, first, second, ...)
+  local function step(ok, first, second, third, fourth)
     if not ok then
       errors = errors + 1
       note(raisedText(first))
@@ -74,7 +74,7 @@ function M.walk(next, body, note)
     end
     if first == nil then return false end
     n = n + 1
-    note("got ", text(first), " ", text(second), " ", text((...)))
+    note("got ", text(first), " ", text(second), " ", text(third), " ", text(fourth))
     local value = second == nil and first or second
     local done, stop = pcall(body or note, n, value)
     if not done then note("body ", raisedText(stop)) end
@@ -85,9 +85,9 @@ end
 
 --- Calls something, and writes down what it gives or raises.
 function M.call(note, fn, ...)
-  local function take(ok, first, second, ...)
+  local function take(ok, first, second)
     if not ok then return note(raisedText(first)) end
-    note("gave ", text(first), " ", text(second), " ", text((...)))
+    note("gave ", text(first), " ", text(second))
   end
   return take(pcall(fn, ...))
 end
