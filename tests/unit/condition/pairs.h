@@ -111,6 +111,11 @@ static const char *const pair_texts[] = {
 };
 enum { PAIR_TEXTS = sizeof pair_texts / sizeof *pair_texts };
 
+static const char *pair_any_text(void) {
+  unsigned byte = pair_byte();
+  return pair_texts[byte < 140 ? 1 + (byte & 1) : byte % PAIR_TEXTS];
+}
+
 static const char *const pair_numbers[] = {
     "0",
     "-0",
@@ -203,7 +208,7 @@ static void pair_put_value(unsigned depth) {
   else if (kind >= 13 && !is_deep)
     pair_put_table(depth, kind >= 17);
   else if (kind >= 9)
-    pair_put_string(pair_texts[pair_below(PAIR_TEXTS)], pair_byte());
+    pair_put_string(pair_any_text(), pair_byte());
   else if (kind >= 4)
     pair_put(pair_number_text());
   else if (kind == 3)
@@ -243,7 +248,7 @@ static void pair_add_value(hf_condition *c, ref_node *node, int *number) {
   if (node->value.kind == NUMBER) {
     node->value.number = constant.number = strtod(pair_number_text(), NULL);
   } else if (node->value.kind == TEXT) {
-    constant.text = hf_text(pair_texts[pair_below(PAIR_TEXTS)]);
+    constant.text = hf_text(pair_any_text());
     node->value.text = (ref_text){(char *)(uintptr_t)constant.text.data, constant.text.size};
   }
   unsigned parameter = pair_below(4 * HF_CONDITION_PARAMETERS_MAX);
@@ -338,6 +343,7 @@ static bool pair_check(const uint8_t *bytes, size_t size) {
     char id[] = "the-id";
     const char *p = pair_text;
     pair_make_document();
+    for (unsigned i = 0; i < pair_count; i++) pair_nodes[i].is_done = false;
     hf_error err;
     if (hf_json_validate((hf_slice){pair_text, pair_size}, &err)) abort();
     ref_entity entity = {ref_decode(&p), {id, strlen(id)}};

@@ -183,10 +183,12 @@ static ref_value ref_decode(const char **p) {
 typedef struct ref_node {
   enum { REF_OPERATOR, REF_VALUE, REF_PATH, REF_ID, REF_METHOD, REF_UNKNOWN } what;
   hf_operator code;
-  const struct ref_node *operand[3];
+  struct ref_node *operand[3];
   ref_value value;
   hf_step steps[HF_CONDITION_STEPS_MAX];
   size_t step_count;
+  bool is_done; /* for this entity: with `result` */
+  ref_value result;
 } ref_node;
 
 typedef struct ref_entity {
@@ -217,7 +219,7 @@ static ref_value ref_index(ref_value v, const hf_step *step) {
   return found;
 }
 
-static ref_value ref_eval(const ref_node *node, const ref_entity *entity);
+static ref_value ref_eval(ref_node *node, const ref_entity *entity);
 
 static bool ref_failed(ref_value v) { return v.kind == ASK || v.kind == RAISES; }
 static bool ref_is_true(ref_value v) { return v.kind != NIL && v.kind != FALSE; }
@@ -336,10 +338,13 @@ static ref_value ref_operator(const ref_node *node, const ref_entity *entity) {
   return ref_failed(b) ? b : ref_binary(node->code, a, b);
 }
 
-static ref_value ref_eval(const ref_node *node, const ref_entity *entity) {
+static ref_value ref_eval(ref_node *node, const ref_entity *entity) {
   ref_value value = entity->value;
   switch (node->what) {
-  case REF_OPERATOR: return ref_operator(node, entity);
+  case REF_OPERATOR: /* once: others may use it, too, and those by others */
+    if (!node->is_done) node->result = ref_operator(node, entity);
+    node->is_done = true;
+    return node->result;
   case REF_VALUE: return node->value;
   case REF_ID: return (ref_value){.kind = TEXT, .text = entity->id};
   case REF_PATH:
