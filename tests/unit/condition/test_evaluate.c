@@ -5,6 +5,7 @@
  */
 #include <math.h>
 
+#include "condition/text.h"
 #include "condition_support.h"
 
 enum { NO = HF_ANSWER_NO, YES = HF_ANSWER_YES, ASK = HF_ANSWER_ASK, RAISES = HF_ANSWER_RAISES };
@@ -114,6 +115,29 @@ static void numbers_to_the_last_bit(void **state) {
   finish(binary(HF_OPERATOR_NE, binary(HF_OPERATOR_SUB, path("x"), path("x")), number(0)));
   expect("{\"x\":1e999}", YES);
   expect("{\"x\":5}", NO);
+}
+
+/* Decimals of up to 21 digits, the point at any place, with and without a sign and an exponent. */
+static void numbers_are_read_as_the_decoder_reads_them(void **state) {
+  uint64_t random = 88172645463325252u;
+  (void)state;
+  for (int i = 0; i < 300000; i++) {
+    char text[48], *out = text;
+    random ^= random << 13, random ^= random >> 7, random ^= random << 17;
+    unsigned digits = 1 + (unsigned)(random % 21), point = (unsigned)(random >> 8) % (digits + 4);
+    if (random & UINT64_C(1) << 40) *out++ = '-';
+    for (unsigned j = 0; j < digits; j++) {
+      if (j && j == point) *out++ = '.';
+      uint64_t digit = (random * (j + 1) * UINT64_C(0x9E3779B97F4A7C15)) >> 60;
+      *out++ = (char)('0' + (digit % 10 == 0 && j == 0 ? 1 : digit % 10));
+    }
+    if ((random >> 48) % 8 == 0) out += sprintf(out, "e%d", (int)(random >> 52) % 40 - 20);
+    *out = '\0';
+    double expected = strtod(text, NULL), got = 0;
+    hf_slice json = at_the_edge(0, text, (size_t)(out - text));
+    assert_true(hf__number_at(json.data, json.data + json.size, &got));
+    if (memcmp(&got, &expected, sizeof got) != 0) FAIL_AT(__FILE__, __LINE__, "%s is %.17g", text, got);
+  }
 }
 
 static void no_fused_multiply_add(void **state) {
@@ -439,6 +463,7 @@ int main(void) {
       cmocka_unit_test(equality_and_other_values),
       cmocka_unit_test(tables_are_equal_to_themselves_only),
       cmocka_unit_test(numbers_to_the_last_bit),
+      cmocka_unit_test(numbers_are_read_as_the_decoder_reads_them),
       cmocka_unit_test(no_fused_multiply_add),
       cmocka_unit_test(order),
       cmocka_unit_test(arithmetic),
