@@ -437,10 +437,8 @@ static hf_status scan_list(const struct list *l, bool damaged, const hf_scan *s,
       continue;
     *more = taken == s->limit || (taken && bytes > s->max_bytes);
     if (*more) return HF_OK;
-    if (s->condition && looked_at++ == s->max_looked_at) {
-      *more = true;
-      return hf_page_resume(page, last) ? HF_OK : hf_error_no_memory(err);
-    }
+    *more = s->condition && looked_at++ == s->max_looked_at;
+    if (*more) return hf_page_resume(page, last) ? HF_OK : hf_error_no_memory(err);
     last = (hf_slice){it->data, it->order_size};
     bool wanted = true;
     if (s->condition && hf_page_judge(page, s, id, json_of(it), &wanted, err)) return HF_NO_MEMORY;

@@ -179,12 +179,12 @@ function PersistBase:first(predicate, range)
 end
 
 --- Removes the entities for which the predicate is true: all of them or, where one cannot be removed, none.  Each is
---- asked of twice, the second time in the transaction that removes it.  Where a store has no transactions, each is
---- removed at the revision at which it was asked of; one that has no revisions either is refused without `race`.
+--- asked of twice, the second time in the transaction that removes it.  Where a store has no transactions that is
+--- refused without `race`, with which each is asked of again just before it is removed.
 ---@param predicate fun(entity: any, id?: string): boolean
 ---@param options? holdfast.RemoveOptions
 ---@return integer removed
----@raise unsupported, readonly, conflict
+---@raise unsupported, readonly, script, corrupt
 function PersistBase:removeWhere(predicate, options)
   check.predicate(self, "removeWhere", predicate)
   return removing.removeWhere(self, predicate, options)

@@ -16,6 +16,7 @@ local condition = require "holdfast.condition"
 local core = require "holdfast.core"
 
 local huge, xpcall, error, rawget = math.huge, xpcall, error, rawget
+local debug = type(debug) == "table" and debug or {} -- a host may leave it out
 local getinfo, getlocal = debug.getinfo, debug.getlocal
 
 local M = {}
@@ -30,6 +31,7 @@ local TRIAL = 448
 -- How many arguments the predicate is called with: 2, with the id as the second, where it names two parameters; so what
 -- takes any number, as functions in C do, gets the entity alone.
 local function argumentsOf(predicate)
+  if not getlocal or not getinfo then return 1 end
   if getlocal(predicate, 2) then return 2 end
   if getlocal(predicate, 1) then return 1 end
   return getinfo(predicate, "u").nparams >= 2 and 2 or 1 -- code whose names were stripped has parameters all the same

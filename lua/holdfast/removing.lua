@@ -13,7 +13,7 @@ local M = {}
 local BATCH = 256
 
 ---@class holdfast.RemoveOptions: holdfast.Range  which are asked of; its limit is of those that are wanted
----@field race? boolean  also where the store can neither keep others from an entity nor tell that they changed it
+---@field race? boolean  also where the store cannot keep others from an entity: it has no transactions
 
 local function takeOptions(self, options)
   if options == nil then return nil, false end
@@ -47,19 +47,16 @@ local function removeFound(self, ids, ask)
   return core.removeMany(self, wanted)
 end
 
--- Without transactions, each by itself: as late as can be, or at the revision that it had.
-local function removeOneByOne(self, found, ask, race)
+-- Without transactions, each by itself: read and asked of as late as can be.
+local function removeOneByOne(self, found, ask)
   local removed = 0
   for _, id in ipairs(found) do
     local ok, entry = pcall(core.readEntry, self, id)
     if not ok and not core.isError(entry, "not_found") then error(entry, 0) end
     if ok and ask(entry.value, id) then
-      local gone, raised = pcall(core.removeValue, self, id, not race and entry.revision or nil)
-      if gone then
-        removed = removed + 1
-      elseif not (core.isError(raised, "not_found") or core.isError(raised, "conflict")) then
-        error(raised, 0)
-      end
+      local gone, raised = pcall(core.removeValue, self, id)
+      if not gone and not core.isError(raised, "not_found") then error(raised, 0) end
+      if gone then removed = removed + 1 end
     end
   end
   return removed
@@ -73,15 +70,15 @@ end
 function M.removeWhere(self, predicate, options)
   local range, race = takeOptions(self, options)
   local supports = core.supports(self)
-  if not (supports.transaction or supports.removeAtRevision or race) then
-    check.unsupported(self, "removeWhere: this store has no transactions, and cannot remove at a revision, so what "
-      .. "somebody changes meanwhile would be removed all the same: pass {race=true} if nobody does")
+  if not supports.transaction and not race then
+    check.unsupported(self, "removeWhere: this store has no transactions, so what somebody changes meanwhile would be "
+      .. "removed all the same: pass {race=true} if nobody does")
   end
   local ids = {}
   for id in asking.pairs(self, "removeWhere", predicate, range, "pairs") do ids[#ids + 1] = id end
   if #ids == 0 then return 0 end
   local ask = asking.asker(self, "removeWhere", predicate)
-  if not supports.transaction then return removeOneByOne(self, ids, ask, not supports.removeAtRevision) end
+  if not supports.transaction then return removeOneByOne(self, ids, ask) end
   if core.inTransaction() then return removeFound(self, ids, ask) end
   return core.transaction(removeFound, self, ids, ask)
 end

@@ -103,7 +103,7 @@ stores.each(function(kind)
       for _, range in ipairs(some) do
         local ids = expected(predicate, range)
         local numbers = {}
-        for i, id in ipairs(ids) do numbers[i] = tonumber(id) end
+        for at, id in ipairs(ids) do numbers[at] = tonumber(id) end
         local function ns(...)
           local out = {}
           for v in ... do out[#out + 1] = v.n end
@@ -157,7 +157,8 @@ stores.each(function(kind)
     assert.equal(249, #seen)
     assert.equal("signal", err.entityName)
     assert.matches("asking_spec", err.traceback)
-    raises.error("script", "^count: the predicate raised: .*compare", store.count, store, function(v) return v.n > 0 end)
+    raises.error("script", "^count: the predicate raised: .*compare", store.count, store,
+      function(v) return v.n > 0 end)
     raises.error("script", "^first: the predicate raised: ", store.first, store, function(v) return v.n > 700 end)
     raises.error("script", "^keys: the predicate raised: ", function()
       list(store:keys { where = function(v) return v.n > 700 end })
