@@ -34,8 +34,7 @@ local function open(dir, isDurable, isEmptied)
   for name, predicate in pairs(questions) do
     peer[name] = function() return length(store:filter(predicate)) end
   end
-  -- Before it took predicates one counted in a loop.
-  peer.count = store.explain and function() return store:count(questions.symbol) end or peer.symbol
+  peer.count = function() return store:count(questions.symbol) end
   return peer
 end
 
