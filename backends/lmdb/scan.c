@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Scanning a collection in natural order, a page at a time: the slot `scan`.  The
- * cursor runs ahead of the work, since checking and copying values is mostly
+ * cursor is a leaf page ahead of the work, since checking and copying values is mostly
  * waiting for memory.  A condition is evaluated on the record in the map, once that is known to be sound: only what it
  * lets pass is copied.
  */

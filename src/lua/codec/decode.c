@@ -30,6 +30,7 @@
 #include "base/json.h"
 #include "base/number.h"
 #include "lua/codec/mark.h"
+#include "lua/codec/pause.h"
 
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
@@ -666,36 +667,9 @@ hf_status hfL_json_decode(lua_State *L, const char *text, size_t size, hfL_codec
   return decode(L, text, size, codec, false, err);
 }
 
-/* The collector's pause: what LuaJIT begins with; and what decoding makes of it, of a heap from 4 MiB on, as long as
- * that lets the heap grow by no more than 64 MiB. */
-enum { PAUSE = 200, LONG_PAUSE = 400, SMALL_KIB = 4 * 1024, MORE_KIB = 64 * 1024 };
-
-/* Spaces out the collector's cycles.  What is decoded soon is garbage, and each cycle visits all that is alive, which
- * costs more than decoding where that is much: 100,000 strings will do.  A small heap stays as it is, since there what
- * counts is that it stays in the processor's caches.  The pause counts at a cycle's end, so it is changed just while we
- * allocate, and only if the script has not set it.  An error leaves it to the next call to set it back. */
-static inlined void space_cycles(lua_State *L, hfL_codec *codec) {
-  int heap = lua_gc(L, LUA_GCCOUNT, 0);
-  if (heap < SMALL_KIB && !codec->pause) return;
-  int pause = PAUSE + (int)((int64_t)MORE_KIB * 100 / heap);
-  if (pause > LONG_PAUSE) pause = LONG_PAUSE;
-  int was = lua_gc(L, LUA_GCSETPAUSE, pause);
-  if (was == PAUSE || was == codec->pause)
-    codec->pause = pause;
-  else
-    lua_gc(L, LUA_GCSETPAUSE, was);
-}
-
-static inlined void unspace_cycles(lua_State *L, hfL_codec *codec) {
-  if (!codec->pause) return;
-  int now = lua_gc(L, LUA_GCSETPAUSE, PAUSE);
-  if (unlikely(now != codec->pause)) lua_gc(L, LUA_GCSETPAUSE, now); /* a finalizer has set it */
-  codec->pause = 0;
-}
-
 hf_status hfL_json_decode_trusted(lua_State *L, const char *text, size_t size, hfL_codec *codec, hf_error *err) {
-  space_cycles(L, codec);
+  hfL_pause_lengthen(L, codec);
   hf_status status = decode(L, text, size, codec, true, err);
-  unspace_cycles(L, codec);
+  hfL_pause_restore(L, codec);
   return status;
 }
