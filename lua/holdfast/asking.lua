@@ -12,10 +12,9 @@
 -- A condition's parameters are variables of the script, which the loop's body may change.  So they are compared before
 -- each further entity, and when one has changed, what was found ahead is found again.
 
-local condition = require "holdfast.condition"
 local core = require "holdfast.core"
 
-local huge, xpcall, error, rawget = math.huge, xpcall, error, rawget
+local huge, xpcall, error, rawget, require = math.huge, xpcall, error, rawget, require
 local debug = type(debug) == "table" and debug or {} -- a host may leave it out
 local getinfo, getlocal = debug.getinfo, debug.getlocal
 
@@ -72,7 +71,7 @@ end
 -- look for changes.  Returns after how many entities it is to be done again, and what to give it then.
 local function attend(asked, iterator, predicate, arguments, count)
   if not asked then
-    asked = condition.of(predicate, arguments)
+    asked = require "holdfast.condition".of(predicate, arguments) -- loaded when the first loop is long enough
     if not asked then return huge end
     asked.steps = 0
   else

@@ -3,8 +3,9 @@
 -- explain: what is made of a predicate on a store: what was understood of it, what was not, and where it is evaluated.
 
 local asking = require "holdfast.asking"
-local conditions = require "holdfast.condition.explain"
 local core = require "holdfast.core"
+
+local require = require
 
 local M = {}
 
@@ -18,14 +19,16 @@ local PLACES = {
 
 local Explanation = {}
 Explanation.__index = Explanation
-function Explanation:__tostring() return conditions.text(self) .. "\n" .. PLACES[self.where] end
+function Explanation:__tostring()
+  return require "holdfast.condition.explain".text(self) .. "\n" .. PLACES[self.where]
+end
 
 --- What is made of a predicate.
 ---@param self PersistBase
 ---@param predicate function
 ---@return holdfast.Explanation
 function M.explain(self, predicate)
-  local explanation = conditions.explain(predicate, asking.argumentsOf(predicate))
+  local explanation = require "holdfast.condition.explain".explain(predicate, asking.argumentsOf(predicate))
   local class = getmetatable(self)
   if explanation.isUseless or not asking.canLeaveOut(self, predicate) then
     explanation.where = "nowhere"
