@@ -182,6 +182,10 @@ static void order(void **state) {
     expect("{\"x\":1}", RAISES);
     expect("{\"x\":null}", RAISES);
   }
+  begin(); /* zeros are bytes as others are */
+  finish(binary(HF_OPERATOR_LT, path("x"), path("y")));
+  expect("{\"x\":\"a\\u0000a\",\"y\":\"a\\u0000b\"}", YES);
+  expect("{\"x\":\"a\\u0000b\",\"y\":\"a\\u0000a\"}", NO);
 }
 
 static void arithmetic(void **state) {
