@@ -27,17 +27,17 @@ local function fill(store)
   store:writeMany(batch)
 end
 
--- Conditions that are handed to stores.
+-- How often conditions are handed to stores, and dropped.
 local function handedOver(fn)
-  local ask, count = core.ask, 0
+  local ask, count, dropped = core.ask, 0, 0
   core.ask = function(iterator, condition, ...)
-    if condition then count = count + 1 end
+    if condition then count = count + 1 else dropped = dropped + 1 end
     return ask(iterator, condition, ...)
   end
   local ok, raised = pcall(fn)
   core.ask = ask
   if not ok then error(raised, 0) end
-  return count
+  return count, dropped
 end
 
 local min, cfg, text = 600, { symbol = "BTCUSDT", deep = { min = 650 } }, tostring
@@ -139,6 +139,18 @@ stores.each(function(kind)
     assert.is_true(handedOver(function() list(store:filter(predicates[1])) end) > 0)
     assert.equal(0, handedOver(function() list(store:filter(predicates[1], { from = 1, to = 40 })) end))
     assert.equal(0, handedOver(function() list(store:filter(predicates[9])) end), "text() is not understood")
+  end)
+
+  test("a condition that refuses hardly anything is dropped", function()
+    local count, dropped = handedOver(function()
+      assert.equal(COUNT - 2, #list(store:filter(function(v) return v.n > 2 end)))
+      assert.equal(COUNT - 2, store:count(function(v) return v.n > 2 end)) -- which are counted in place
+    end)
+    assert.same({ 2, 1 }, { count, dropped })
+    count, dropped = handedOver(function()
+      assert.equal(467, #list(store:filter(function(v) return v.side == "short" end)))
+    end)
+    assert.same({ 1, 0 }, { count, dropped })
   end)
 
   test("counts a range", function()
