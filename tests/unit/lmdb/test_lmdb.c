@@ -88,7 +88,6 @@ static void a_local_directory_passes(void **state) {
   OK(hf__lmdb_check_filesystem(s->directory, &err));
 }
 
-
 static void sound_files_pass_and_others_are_named(void **state) {
   const struct store *s = *state;
   hf_error err;
