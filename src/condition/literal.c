@@ -8,7 +8,7 @@
 
 #include "base/number.h"
 
-enum { NUMERAL_MAX = 1024 };
+enum { NUMERAL_MAX = 1024, EXPONENT_END = 1 << 20 /* LuaJIT takes none from here on */ };
 
 static size_t refuse(hf__fault *fault, size_t at, size_t end, const char *why) {
   *fault = (hf__fault){at, end - at, why};
@@ -214,15 +214,16 @@ static double scaled(uint64_t m, int e) {
   return ldexp((double)kept, -1074);
 }
 
-/* A binary exponent, as in p-4, at p; it may be missing.  Returns where it ends, or NULL. */
-static const char *read_exponent(const char *p, const char *end, int *out) {
-  if (p == end || (*p | 0x20) != 'p') return p;
+/* An exponent, as in p-4, at p; it may be missing.  Returns where it ends, or NULL. */
+static const char *read_exponent(const char *p, const char *end, char letter, int *out) {
+  if (p == end || (*p | 0x20) != letter) return p;
   bool negative = ++p < end && *p == '-';
   if (p < end && (*p == '-' || *p == '+')) p++;
   if (p == end) return NULL;
   int value = 0;
   for (; p < end && hf__literal_digit(*p) < 10; p++)
-    if (value < 100000) value = value * 10 + (int)hf__literal_digit(*p);
+    if (value < EXPONENT_END) value = value * 10 + (int)hf__literal_digit(*p);
+  if (value >= EXPONENT_END) return NULL;
   *out += negative ? -value : value;
   return p;
 }
@@ -249,7 +250,7 @@ static bool read_binary(const char *p, const char *end, int bits, double *out) {
       if (point) e -= bits;
     }
   }
-  if (bits == 4 && any) p = read_exponent(p, end, &e);
+  if (bits == 4 && any) p = read_exponent(p, end, 'p', &e);
   if (!any || p != end) return false;
   *out = scaled(m | (lost != 0), e);
   return true;
@@ -268,7 +269,8 @@ static bool read_decimal_number(const char *p, const char *end, double *out) {
     for (json[n++] = *p++; p < end && hf__literal_digit(*p) < 10; any = true) json[n++] = *p++;
     if (n == point + 1) n = point;
   }
-  if (!any || (p < end && (*p | 0x20) != 'e')) return false;
+  int exponent = 0;
+  if (!any || read_exponent(p, end, 'e', &exponent) != end) return false;
   while (p < end) json[n++] = *p++;
   return hf__number_parse(json, json + n, out) == json + n;
 }

@@ -354,6 +354,8 @@ static const struct {
     {"a == 1x", "at '1x'", "no number of Lua"},
     {"a == 0x", "at '0x'", "no number of Lua"},
     {"a == 1e", "at '1e'", "no number of Lua"},
+    {"a == 1e1048576", "at '1e1048576'", "no number of Lua"},
+    {"a == 0x1p-1048576", "at '0x1p-1048576'", "no number of Lua"},
     {"a == 0x1p", "at '0x1p'", "no number of Lua"},
     {"a == 1..2", "at '1..2'", "no number of Lua"},
     {"a == 1LL", "at '1LL'", "no number of Lua"},
