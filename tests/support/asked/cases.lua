@@ -20,7 +20,7 @@ local M = {}
 
 -- A loop decodes its first 48 entities whatever it is asked.
 local SIZES = { 100, 60, 140, 70, 90, 20, 250 }
-local MANY = 5000 -- more than one call of a scan looks at
+local MANY = 4500 -- more than one call of a scan looks at
 
 --- The documents of a seed.
 ---@param seed integer
@@ -34,7 +34,7 @@ function M.documents(seed)
     texts[i] = documents.document(own, shape)
     choices[texts[i]] = list
   end
-  if draws.oneIn(draw, 40) then
+  if draws.oneIn(draw, 8) then
     local count = #texts
     for i = count + 1, MANY do texts[i] = texts[i % count + 1] end
   end

@@ -248,6 +248,7 @@ function M.document(draw, shape)
   if odd >= 57 then return value(draw, shape, { kind = "any" }, style) end
   local made = object(draw, shape, shape.fields, style)
   if odd == 56 then made = '{"deep":' .. deep(draw, shape) .. "," .. made:match "^{%s*(.*)$" end
+  made = made:gsub(",%s*}$", "}")
   if odd >= 53 then made = made:gsub("%s*}$", ',"pad":"' .. ("p"):rep(draw(64) - 1) .. '"}') end
   return (made:gsub("^{(%s*),", "{%1"):gsub(",%s*}$", "}"))
 end

@@ -221,9 +221,9 @@ function M.comparison(c, depth)
   local path, kind = M.path(c)
   local other
   local way = c.draw(8)
-  if way <= 5 then
+  if way <= 4 then
     other = M.constant(c, kind)
-  elseif way == 6 then
+  elseif way <= 6 then
     other = upvalue(c)
   elseif way == 7 then
     other = M.path(c, kind)

@@ -106,7 +106,7 @@ local function trialText(trial)
 end
 
 local function differs(store, texts, text, trial)
-  collections.fill(store, texts)
+  if not pcall(collections.fill, store, texts) then return false end
   local ok, old, new = pcall(M.records, store, text, trial)
   return not ok or record.difference(old, new) ~= nil -- not ok: it is the loop itself that broke
 end
@@ -134,7 +134,7 @@ end
 
 -- ---- a collection
 
-local MANY, FEW = 1000, 4 -- documents, and predicates that are enough for as many
+local MANY, FEW = 1000, 2 -- documents, and predicates that are enough for as many
 
 local function tally(session, trial, old)
   session.trials = session.trials + 1

@@ -218,18 +218,34 @@ local CHANGES = {
 
 local NAMED = { "m1", "m2", "cfg", "self" }
 
+-- The changes of what the predicate asks for, and those of anything else.
+local function changesFor(c)
+  local ours, others = {}, {}
+  for _, change in ipairs(CHANGES) do
+    local name, isNamed = change:match "%f[%w](%w+)%f[%W]", false
+    if change:find "^setmetatable" then name = "cfg" end
+    for _, known in ipairs(NAMED) do isNamed = isNamed or known == name end
+    if not isNamed then others[#others + 1] = change end
+    if isNamed and c.used[name] then ours[#ours + 1] = change end
+  end
+  return ours[1] and ours or others, others
+end
+
+-- When: once, or again and again, so that what was found ahead is found anew.
+local function when(c, change)
+  if change == "return true" then return "n == 60" end
+  if oneIn(c.draw, 2) then return ("n %% %d == 1"):format(1 + c.draw(9)) end
+  return ("n == %d"):format(c.draw(60))
+end
+
 -- The body of the loop: what it does with the first, second, ... entity that it is given.
 local function body(c)
-  local lines = {}
-  for _ = 1, c.draw(4) - 1 do
-    local change = c.zero and oneIn(c.draw, 2) and "m1 = -m1" or pick(c.draw, CHANGES)
-    change = change:gsub("%f[%w]E%f[%W]", function() return expressions.constant(c) end)
-    change = change:gsub("%f[%w]N%f[%W]", function() return tostring(c.draw(12)) end)
-    for _, name in ipairs(NAMED) do
-      -- Whoever changes what nobody asks for changes nothing.
-      if change:find("%f[%w]" .. name .. "%f[%W]") and not c.used[name] then change = "" end
-    end
-    if change ~= "" then lines[#lines + 1] = ("if n == %d then %s end"):format(c.draw(60), change) end
+  local lines, ours, others = {}, changesFor(c)
+  for i = 1, c.draw(4) - 1 do
+    local change = c.zero and oneIn(c.draw, 2) and "m1 = -m1" or pick(c.draw, oneIn(c.draw, 8) and others or ours)
+    local text = change:gsub("%f[%w]E%f[%W]", function() return expressions.constant(c) end)
+    text = text:gsub("%f[%w]N%f[%W]", function() return tostring(c.draw(12)) end)
+    lines[i] = ("if %s then %s end"):format(when(c, change), text)
   end
   return table.concat(lines, "\n  ")
 end
@@ -264,6 +280,19 @@ local env = { holdfast = holdfast, null = holdfast.null }
 return setfenv(predicate, setmetatable(env, { __index = _G })), function() end, function() return {} end
 ]]
 
+-- A predicate of one variable that changes all the time: by the loop's body, or by the predicate itself.
+local function changing(c)
+  c.upvalues, c.used.m1 = true, true
+  local path, kind = expressions.path(c)
+  local function value() return expressions.constant(c, kind) end
+  local inner = ("return v ~= null and %s %s m1"):format(path, pick(c.draw, { "~=", "==", "~=", ">" }))
+  if oneIn(c.draw, 2) then
+    inner = ("if %s then m1 = %s return true end\n  "):format(expressions.comparison(c, 0), value()) .. inner
+  end
+  local loop = ("if n %% %d == 0 then m1 = %s else m1 = %s end"):format(1 + c.draw(5), value(), value())
+  return CHUNK:format(upvalues(c), "(v)", inner, loop, variables(c))
+end
+
 --- The text of a chunk.
 ---@param draw asked.Draw
 ---@param shape asked.Shape
@@ -279,6 +308,7 @@ function M.predicate(draw, shape)
     return COMMAND:format(expressions.quoted("local v, id = ... return " .. expression .. "\n")), expression
   end
   c.upvalues, c.wild = not oneIn(draw, 4), draw(5) >= 4
+  if oneIn(draw, 4) then return changing(c) end
   local head = pick(draw, HEADS)
   local inner = ofFunction(c, head)
   if oneIn(draw, 30) then inner = use(c, ("tamper(%d) "):format(draw(12))) .. inner end
