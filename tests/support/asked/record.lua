@@ -52,7 +52,7 @@ M.text = text
 -- compared.
 local function raisedText(raised)
   if not core.isError(raised) then return "raised " .. gsub(text(raised), "0x%x+", "0x") end
-  local message = gsub(gsub(raised.message, "^%l+: the predicate raised: ", ""), "0x%x+", "0x")
+  local message = gsub(gsub(tostring(raised.message), "^%l+: the predicate raised: ", ""), "0x%x+", "0x")
   return format("error %s %s %s:%s", raised.code, message, tostring(raised.entityName), tostring(raised.entityId))
 end
 
