@@ -93,11 +93,13 @@ function M.look(f, outside, strings)
   return value
 end
 
---- Whether a value is still what it was, to the last bit.
+--- Whether a value is still what it was, to the last bit.  Other values than numbers may have a comparison of their own,
+--- which is the script's.
 ---@return boolean
 function M.isSame(value, before)
+  if type(value) ~= "number" or type(before) ~= "number" then return rawequal(value, before) end
   if value == 0 and before == 0 then return 1 / value == 1 / before end
-  return rawequal(value, before) or (value ~= value and before ~= before)
+  return value == before or (value ~= value and before ~= before)
 end
 
 --- Whether a condition can have this value in it: nil, true, false, JSON's null, a number, or a string.

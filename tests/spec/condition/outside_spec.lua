@@ -15,6 +15,24 @@ local function answer(asked, text) return (core.condition.test(asked.condition, 
 -- The condition of a predicate, which has one.
 local function of(f, count) return assert(condition.of(f, count), "no condition") end
 
+describe("a value that an FFI type compares", function()
+  it("is not compared by it to see whether it has changed", function()
+    local ffi = require "ffi"
+    local calls = 0
+    local boxed = ffi.metatype("struct { int n; }", { __eq = function() calls = calls + 1 return false end })
+    local box = boxed(1)
+    local asked = of(function(v) return v.a > 1 and v.a == box end)
+    assert.is_false(asked:changed())
+    box = boxed(2)
+    assert.is_true(asked:changed())
+    box = 2
+    assert.is_true(asked:changed())
+    box = boxed(0)
+    assert.is_true(asked:changed())
+    assert.equal(0, calls)
+  end)
+end)
+
 describe("a value that nothing assigns to", function()
   it("is that of the closure, and never changes", function()
     local function make(limit) return function(v) return v.a > limit end end
