@@ -26,8 +26,12 @@ static void value_free(hf__value *value) {
   if (value->kind == HF__KIND_TEXT) free((void *)(uintptr_t)value->text.data);
 }
 
+void hf__condition_share(hf_condition *c) {
+  if (c) c->owners++;
+}
+
 void hf__condition_free(hf_condition *c) {
-  if (!c) return;
+  if (!c || c->owners-- > 0) return;
   for (unsigned i = 0; i < c->constant_count; i++) value_free(&c->constants[i]);
   for (unsigned i = 0; i < HF_CONDITION_PARAMETERS_MAX; i++) value_free(&c->parameters[i]);
   hf__places_free(&c->places);

@@ -106,6 +106,8 @@ int hf__condition_unknown(hf_condition *c);
  * memory. */
 bool hf__condition_finish(hf_condition *c, int node);
 
+/* Another owner of it, who calls hf__condition_free(), too: it goes with the last.  NULL is ignored. */
+void hf__condition_share(hf_condition *c);
 /* NULL is ignored. */
 void hf__condition_free(hf_condition *c);
 

@@ -71,6 +71,7 @@ typedef struct hf__reason {
 struct hf__room;
 
 struct hf_condition {
+  _Atomic unsigned owners; /* more than the first */
   hf__node *nodes;
   hf__kept *kept; /* one for each node */
   unsigned count, capacity;

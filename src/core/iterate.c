@@ -44,7 +44,7 @@ struct hf_iter {
   uint64_t left;           /* entities still to hand out, with has_limit */
   hf_scan scan;            /* bounds of what is still to come; its slices point into the arrays below */
   hf_error *failure;       /* of the page, raised once its entries are handed out */
-  hf_condition *condition; /* NULL: none */
+  hf_condition *condition; /* shared with whoever made it; NULL: none */
   uint64_t counted;        /* by the condition, in the pages before this one */
   uint64_t counted_here;   /* before what was handed out last */
   uint64_t looked_at;      /* by the condition */
@@ -94,6 +94,8 @@ static void look_at_answers(hf_iter *it) {
 
 /* From the next page on. */
 static void use_condition(hf_iter *it, hf_condition *condition, bool count) {
+  hf__condition_share(condition);
+  hf__condition_free(it->condition);
   it->condition = condition;
   it->scan.condition = it->persist->backend->evaluates_conditions ? condition : NULL;
   it->scan.max_looked_at = condition ? HF__LOOKED_AT_MAX : 0;
@@ -193,6 +195,7 @@ void hf_iter_close(hf_iter *it) {
     free(f);
   }
   hf__persist_unref(it->persist);
+  hf__condition_free(it->condition);
   hf_page_free(it->page);
   free(it->failure);
   free(it);

@@ -68,8 +68,8 @@ void hf__iter_without_info(hf_iter *it);
 
 /* For loops whose condition stands for a function: what it is no to is left out from now on; what it cannot tell is
  * handed out as what it is a yes to, or, to `count`, alone, since the yeses are only counted.  To be called again when
- * a parameter has changed: what was found ahead is found again.  The condition is the caller's, and may be NULL: from
- * now on everything is handed out.  False: out of memory. */
+ * a parameter has changed: what was found ahead is found again.  The iterator shares the condition, which may be NULL:
+ * from now on everything is handed out.  False: out of memory. */
 bool hf__iter_ask(hf_iter *it, hf_condition *condition, bool count);
 
 /* How many were counted before what hf_iter_next() gave last: an entity, a failure, or the end. */

@@ -92,14 +92,13 @@ local Asked = {}
 Asked.__index = Asked
 
 -- Sets a parameter, if it is not what it was.  Nil: it cannot be had any more, and the predicate may raise where the
--- condition does not look at it.
+-- condition does not look at it; or there is no condition any more, in a finalizer that comes after its own.
 local function update(self, number)
   local value = outside.look(self.predicate, self.reading.parameters[number].outside)
   if rawequal(value, outside.UNREADABLE) then return nil end
   if self.isSet and outside.isSame(value, self.values[number]) then return false end
   self.values[number] = value
-  set(self.condition, number, value)
-  return true
+  return set(self.condition, number, value) or nil
 end
 
 --- Looks at what the predicate uses from outside.

@@ -52,6 +52,7 @@ function core.condition.new(expression) end
 ---@param condition userdata
 ---@param number integer from 1 on, as in the expression
 ---@param value any
+---@return boolean ok false: the condition was finalized, as its loop is about to be
 ---@raise invalid_argument
 function core.condition.set(condition, number, value) end
 

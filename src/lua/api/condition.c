@@ -32,13 +32,24 @@ static int free_condition(lua_State *L) {
   return 0;
 }
 
-hf_condition *hfL_to_condition(lua_State *L, int index) {
+/* The userdata at `index`; NULL if it is no condition. */
+static const condition_box *to_box(lua_State *L, int index) {
   const condition_box *box = lua_touserdata(L, index);
   if (!box || !lua_getmetatable(L, index)) return NULL;
   luaL_getmetatable(L, CONDITION_TYPE);
   bool same = lua_rawequal(L, -1, -2);
   lua_pop(L, 2);
-  return same ? box->condition : NULL;
+  return same ? box : NULL;
+}
+
+hf_condition *hfL_to_condition(lua_State *L, int index) {
+  const condition_box *box = to_box(L, index);
+  return box ? box->condition : NULL;
+}
+
+static bool is_finalized(lua_State *L, int index) {
+  const condition_box *box = to_box(L, index);
+  return box && !box->condition;
 }
 
 static hf_condition *check_condition(lua_State *L, int index, const char *function) {
@@ -219,15 +230,20 @@ static int lhf_condition_new(lua_State *L) {
   return 1;
 }
 
-/* set(condition, number, value) */
+/* set(condition, number, value) -> boolean: false where it was finalized, and a finalizer goes on with its loop */
 static int lhf_condition_set(lua_State *L) {
+  if (is_finalized(L, 1)) {
+    lua_pushboolean(L, 0);
+    return 1;
+  }
   hf_condition *condition = check_condition(L, 1, "condition.set");
   lua_Integer number = luaL_checkinteger(L, 2);
   if (number < 1 || number > HF_CONDITION_PARAMETERS_MAX)
     hfL_misuse(L, "condition.set: the parameters have numbers from 1 to %d", HF_CONDITION_PARAMETERS_MAX);
   hf_constant value = to_constant(L, 3);
   if (!hf__condition_set(condition, (unsigned)number - 1, &value)) hfL_no_memory(L);
-  return 0;
+  lua_pushboolean(L, 1);
+  return 1;
 }
 
 /* test(condition, id, json) -> "no"|"yes"|"ask"|"raises" [, reason] */

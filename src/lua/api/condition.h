@@ -9,7 +9,7 @@
 
 #include "condition/condition.h"
 
-/* The condition in the userdata at `index`, which owns it; NULL if it is none. */
+/* The condition in the userdata at `index`, which owns it; NULL if it is none, or was finalized. */
 hf_condition *hfL_to_condition(lua_State *L, int index);
 
 #endif

@@ -233,7 +233,7 @@ static struct iterator *check_iterator(lua_State *L) {
 }
 
 /* ask(userdata, condition or nil, count, asked): from the next step on, what the condition is no to is left out, and,
- * to count, what it is a yes to; what was read ahead is read again.  Whoever calls keeps both alive */
+ * to count, what it is a yes to; what was read ahead is read again.  Whoever calls keeps the iterator alive */
 static int lhf_ask(lua_State *L) {
   hf_error err;
   struct iterator *it = check_iterator(L);

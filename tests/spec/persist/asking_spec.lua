@@ -441,3 +441,51 @@ describe("a class that knows conditions", function()
     store:close()
   end)
 end)
+
+describe("a loop that a finalizer goes on with", function()
+  local got, min
+
+  -- Drops a loop that has come to entity 300.  Its condition is newer than the watcher, and so is finalized before it.
+  local function drop(store, more)
+    local step = store:filter(function(v) return v.n % 5 == 0 and v.n >= min end)
+    getmetatable(newproxy(true)).__gc = function()
+      more()
+      for value in step do got[#got + 1] = value.n end
+    end
+    local asked = handedOver(function()
+      for _ = 1, 60 do step() end
+    end)
+    assert.equal(1, asked)
+  end
+
+  local function numbersAfter(change)
+    got, min = {}, 0
+    local store = holdfast.MemoryPersist("signal", "finalizers")
+    local batch = {}
+    for i = 1, 5000 do batch[i] = { n = i } end
+    store:writeMany(batch)
+    collectgarbage()
+    drop(store, change)
+    collectgarbage()
+    collectgarbage()
+    store:removeAll()
+    store:close()
+    return got
+  end
+
+  before_each(function() -- compiled code would keep the loop
+    jit.off()
+    jit.flush()
+  end)
+  after_each(function() jit.on() end)
+
+  it("goes on without the condition that was finalized", function()
+    local numbers = numbersAfter(function() end)
+    assert.same({ 940, 305, 5000 }, { #numbers, numbers[1], numbers[#numbers] })
+  end)
+
+  it("sees what has changed since", function()
+    local numbers = numbersAfter(function() min = 4991 end)
+    assert.same({ 4995, 5000 }, numbers)
+  end)
+end)
