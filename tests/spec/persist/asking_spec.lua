@@ -443,11 +443,11 @@ describe("a class that knows conditions", function()
 end)
 
 describe("a loop that a finalizer goes on with", function()
-  local got, min
+  local got, least
 
   -- Drops a loop that has come to entity 300.  Its condition is newer than the watcher, and so is finalized before it.
   local function drop(store, more)
-    local step = store:filter(function(v) return v.n % 5 == 0 and v.n >= min end)
+    local step = store:filter(function(v) return v.n % 5 == 0 and v.n >= least end)
     getmetatable(newproxy(true)).__gc = function()
       more()
       for value in step do got[#got + 1] = value.n end
@@ -459,7 +459,7 @@ describe("a loop that a finalizer goes on with", function()
   end
 
   local function numbersAfter(change)
-    got, min = {}, 0
+    got, least = {}, 0
     local store = holdfast.MemoryPersist("signal", "finalizers")
     local batch = {}
     for i = 1, 5000 do batch[i] = { n = i } end
@@ -485,7 +485,7 @@ describe("a loop that a finalizer goes on with", function()
   end)
 
   it("sees what has changed since", function()
-    local numbers = numbersAfter(function() min = 4991 end)
+    local numbers = numbersAfter(function() least = 4991 end)
     assert.same({ 4995, 5000 }, numbers)
   end)
 end)
