@@ -10,13 +10,6 @@
 #include "condition/room.h"
 #include "condition/text.h"
 
-/* Some machines' LuaJIT keeps whole numbers as integers, which have no -0. */
-#if defined(__x86_64__) || defined(__i386__)
-#define HAS_NEGATIVE_ZERO true
-#else
-#define HAS_NEGATIVE_ZERO false
-#endif
-
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 #define rare __attribute__((noinline, cold))
@@ -202,7 +195,7 @@ static hf__kind arithmetic(hf_condition *c, const hf__node *node, const hf__valu
   case HF_OPERATOR_MUL: return give_number(x * y, out);
   case HF_OPERATOR_MOD: return give_number(hf__number_modulo(x, y), out);
   default:
-    if (y == 0 && !HAS_NEGATIVE_ZERO) return ask(c, (hf__reason){.why = HF__REASON_ZERO}, out);
+    if (y == 0 && !HF__HAS_NEGATIVE_ZERO) return ask(c, (hf__reason){.why = HF__REASON_ZERO}, out);
     return give_number(x / y, out);
   }
 }

@@ -8,6 +8,13 @@
 
 #include "holdfast/holdfast.h"
 
+/* Some machines' LuaJIT keeps whole numbers as integers, which have no -0: there a division by zero is not known. */
+#if defined(__x86_64__) || defined(__i386__)
+#define HF__HAS_NEGATIVE_ZERO true
+#else
+#define HF__HAS_NEGATIVE_ZERO false
+#endif
+
 typedef enum hf__kind {
   HF__KIND_NIL,
   HF__KIND_FALSE,

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "condition/condition.h"
+#include "condition/value.h"
 
 /* ------------------------------------------------------------------- trees */
 
@@ -249,7 +250,9 @@ static ref_value ref_arithmetic(hf_operator code, ref_value a, ref_value b) {
   case HF_OPERATOR_ADD: return ref_number(a.number + b.number);
   case HF_OPERATOR_SUB: return ref_number(a.number - b.number);
   case HF_OPERATOR_MUL: return ref_number(a.number * b.number);
-  case HF_OPERATOR_DIV: return ref_number(a.number / b.number);
+  case HF_OPERATOR_DIV:
+    if (b.number == 0 && !HF__HAS_NEGATIVE_ZERO) return ref_of(ASK);
+    return ref_number(a.number / b.number);
   default: product = floor(a.number / b.number) * b.number; return ref_number(a.number - product);
   }
 }
