@@ -169,6 +169,12 @@ static const char *pair_number_text(void) {
   return number < PAIR_NUMBERS ? pair_numbers[number] : pair_decimals[number % PAIR_DECIMALS];
 }
 
+/* Byte by byte in this order, whichever of two arguments a compiler evaluates first: a seed gives the same anywhere. */
+static void pair_put_text(void) {
+  const char *text = pair_any_text();
+  pair_put_string(text, pair_byte());
+}
+
 static void pair_put_value(unsigned depth);
 
 static void pair_put_table(unsigned depth, bool is_array) {
@@ -208,7 +214,7 @@ static void pair_put_value(unsigned depth) {
   else if (kind >= 13 && !is_deep)
     pair_put_table(depth, kind >= 17);
   else if (kind >= 9)
-    pair_put_string(pair_any_text(), pair_byte());
+    pair_put_text();
   else if (kind >= 4)
     pair_put(pair_number_text());
   else if (kind == 3)
