@@ -193,7 +193,9 @@ static hf__kind arithmetic(hf_condition *c, const hf__node *node, const hf__valu
   case HF_OPERATOR_ADD: return give_number(x + y, out);
   case HF_OPERATOR_SUB: return give_number(x - y, out);
   case HF_OPERATOR_MUL: return give_number(x * y, out);
-  case HF_OPERATOR_MOD: return give_number(hf__number_modulo(x, y), out);
+  case HF_OPERATOR_MOD:
+    if (!hf__number_modulo_is_sure(x, y)) return ask(c, (hf__reason){.why = HF__REASON_MODULO}, out);
+    return give_number(hf__number_modulo(x, y), out);
   default:
     if (y == 0 && !HF__HAS_NEGATIVE_ZERO) return ask(c, (hf__reason){.why = HF__REASON_ZERO}, out);
     return give_number(x / y, out);

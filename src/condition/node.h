@@ -56,6 +56,7 @@ typedef struct hf__reason {
     HF__REASON_LENGTH,     /* kind; node */
     HF__REASON_ARGUMENT,   /* kind, where a method wants something else */
     HF__REASON_ZERO,       /* a division by zero, whose sign is not sure on this machine */
+    HF__REASON_MODULO,     /* one whose last bit is not sure on this machine */
     HF__REASON_PARAMETER,  /* not set, or to something unknown */
     HF__REASON_UNKNOWN,
     HF__REASON_TOO_DEEP,

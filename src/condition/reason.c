@@ -72,6 +72,7 @@ const char *hf__condition_reason(hf_condition *c) {
     return say(c, "attempt to get length of %s (a %s value)", name, kind);
   case HF__REASON_ARGUMENT: return say(c, "bad argument to a method of a string (a %s value)", kind);
   case HF__REASON_ZERO: return say(c, "a division by zero is not evaluated");
+  case HF__REASON_MODULO: return say(c, "a modulo of fractions or large numbers is not evaluated");
   case HF__REASON_PARAMETER: return say(c, "a parameter is not known");
   case HF__REASON_UNKNOWN: return say(c, "a part of the condition was not understood");
   case HF__REASON_TOO_DEEP: return say(c, "the condition is nested too deeply");

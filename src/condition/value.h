@@ -8,7 +8,8 @@
 
 #include "holdfast/holdfast.h"
 
-/* Some machines' LuaJIT keeps whole numbers as integers, which have no -0: there a division by zero is not known. */
+/* Some machines' LuaJIT keeps whole numbers as integers, which have no -0: there a division by zero is not
+ * known, and neither is every modulo. */
 #if defined(__x86_64__) || defined(__i386__)
 #define HF__HAS_NEGATIVE_ZERO true
 #else
@@ -73,5 +74,14 @@ hf_slice hf__text_sub(hf_slice text, int32_t from, int32_t to);
 
 /* x % y as LuaJIT has it. */
 double hf__number_modulo(double x, double y);
+
+/* Whether that is what LuaJIT gives.  On arm64 its interpreter rounds product and difference once: the same only where
+ * nothing is rounded. */
+static inline bool hf__number_modulo_is_sure(double x, double y) {
+  const double exact = 4503599627370496.0; /* 2^52 */
+  if (HF__HAS_NEGATIVE_ZERO) return true;
+  if (!(x >= -exact && x <= exact && y >= -exact && y <= exact)) return false;
+  return x == (double)(int64_t)x && y == (double)(int64_t)y;
+}
 
 #endif

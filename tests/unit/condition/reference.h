@@ -253,7 +253,10 @@ static ref_value ref_arithmetic(hf_operator code, ref_value a, ref_value b) {
   case HF_OPERATOR_DIV:
     if (b.number == 0 && !HF__HAS_NEGATIVE_ZERO) return ref_of(ASK);
     return ref_number(a.number / b.number);
-  default: product = floor(a.number / b.number) * b.number; return ref_number(a.number - product);
+  default:
+    if (!hf__number_modulo_is_sure(a.number, b.number)) return ref_of(ASK);
+    product = floor(a.number / b.number) * b.number;
+    return ref_number(a.number - product);
   }
 }
 

@@ -204,7 +204,8 @@ static void arithmetic(void **state) {
     begin();
     finish(binary(HF_OPERATOR_EQ, binary(rows[i].code, path("x"), number(rows[i].y)), number(rows[i].result)));
     snprintf(json, sizeof json, "{\"x\":%.17g}", rows[i].x);
-    if (rows[i].x < 1e299) expect(json, YES);
+    bool sure = rows[i].code != HF_OPERATOR_MOD || hf__number_modulo_is_sure(rows[i].x, rows[i].y);
+    if (rows[i].x < 1e299) expect(json, sure ? YES : ASK);
     expect("{\"x\":\"1\"}", ASK);
     expect("{\"x\":\"one\"}", ASK);
     expect("{\"x\":true}", RAISES);
@@ -216,7 +217,7 @@ static void arithmetic(void **state) {
   begin(); /* x % inf is not a number in LuaJIT, as is x % 0 */
   int rest = binary(HF_OPERATOR_MOD, number(5), path("x"));
   finish(binary(HF_OPERATOR_EQ, rest, rest));
-  expect("{\"x\":1e999}", NO);
+  expect("{\"x\":1e999}", HF__HAS_NEGATIVE_ZERO ? NO : ASK);
   expect("{\"x\":0}", NO);
   expect("{\"x\":2}", YES);
   begin();
