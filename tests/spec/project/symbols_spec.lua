@@ -14,7 +14,8 @@ local build = os.getenv("HOLDFAST_BUILD")
 local USES = {
   ["src"] = { "src/lua", "src/lua/state", "src/base" },
   ["src/lua"] = { "src/lua/api", "src/lua/script", "src/lua/codec", "src/lua/state", "src/core", "src/base" },
-  ["src/lua/api"] = { "src/lua/script", "src/lua/codec", "src/lua/state", "src/adapters", "src/core", "src/condition", "src/base" },
+  ["src/lua/api"] = { "src/lua/script", "src/lua/codec", "src/lua/state", "src/adapters", "src/core", "src/condition",
+    "src/base" },
   ["src/lua/script"] = { "src/lua/codec", "src/lua/state", "src/core", "src/base" },
   ["src/lua/codec"] = { "src/lua/state", "src/base" },
   ["src/lua/state"] = { "src/core", "src/base" },
