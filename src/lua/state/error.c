@@ -253,6 +253,7 @@ static void from_value(lua_State *L, int index, void (*text)(lua_State *, int, c
   } else {
     hf__fail(err, HF_SCRIPT, "%s", "");
     text(L, index, err->message, sizeof err->message);
+    if (!err->message[0]) snprintf(err->message, sizeof err->message, "(an empty text was raised)");
   }
 }
 

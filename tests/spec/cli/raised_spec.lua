@@ -57,6 +57,7 @@ local cases = {
       .. 'error("c", 0) end }) error(T(1))', "(a cdata was raised, whose __tostring raised: c)",
   },
   ["nil"] = { "error(nil)", "(a nil was raised)" },
+  ["an empty text"] = { "error(\"\", 0)", "(an empty text was raised)" },
   ["false"] = { "error(false)", "(a boolean was raised)" },
   ["a number"] = { "error(7, 0)", "7" },
   ["a table"] = { "error({ message = 1 })", "(a table was raised)" },
