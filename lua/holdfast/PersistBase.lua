@@ -154,6 +154,7 @@ end
 ---@return fun(): any
 function PersistBase:take(n, range)
   check.count(self, "take", n)
+  check.range(self, "take", range)
   -- The limit spares the store from reading on; the count holds where an overridden values() knows no ranges.
   local limited = { limit = n }
   for name, value in pairs(range or {}) do

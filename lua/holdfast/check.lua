@@ -40,6 +40,16 @@ function M.predicate(self, method, predicate)
   end
 end
 
+--- Raises unless a range is a table, or left out.
+---@param self any
+---@param method string
+---@param range any
+function M.range(self, method, range)
+  if range == nil or type(range) == "table" then return end
+  M.misuse(self, "%s: the range must be a table such as {prefix=\"BTC\"}, not a %s%s", method, type(range),
+    type(range) == "function" and ": a predicate is given as {where=predicate}" or "")
+end
+
 --- Raises unless a method was called on an instance, with a count.
 ---@param self any
 ---@param method string

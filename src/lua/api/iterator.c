@@ -49,7 +49,8 @@ static uint64_t check_limit(lua_State *L, int index) {
   lua_Number n = lua_type(L, index) == LUA_TNUMBER ? lua_tonumber(L, index) : -1;
   if (!(n >= 0 && (floor(n) == n)))
     hfL_misuse(L, "range.limit must be a whole number from 0 on, not %s",
-               lua_isnumber(L, index) ? lua_tostring(L, index) : luaL_typename(L, index));
+               lua_type(L, index) == LUA_TNUMBER ? lua_tostring(L, index)
+                                                 : lua_pushfstring(L, "a %s", luaL_typename(L, index)));
   return n >= HF__WHOLE_MAX ? UINT64_MAX : (uint64_t)n;
 }
 
@@ -58,7 +59,8 @@ static void check_range(lua_State *L, int index, hf_range *out, char numbers[2][
   *out = (hf_range)HF_RANGE_INIT;
   if (lua_isnoneornil(L, index)) return;
   if (!lua_istable(L, index))
-    hfL_misuse(L, "the range must be a table such as {prefix=\"BTC\", limit=10}, not a %s", luaL_typename(L, index));
+    hfL_misuse(L, "the range must be a table such as {prefix=\"BTC\", limit=10}, not a %s%s", luaL_typename(L, index),
+               lua_isfunction(L, index) ? ": a predicate is given as {where=predicate}" : "");
   for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
     const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "?";
     if (strcmp(name, "prefix") == 0) {
