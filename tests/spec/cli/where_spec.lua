@@ -101,18 +101,31 @@ describe("--where", function()
     end
   end)
 
+  it("refuses a function and variables that are nowhere set, which hold for all entities or none", function()
+    for _, code in ipairs { 'side ~= "long"', "not closed", "v.side ~= long", "V.closed", "local x = 1 return f(x)",
+      "(function() return closed end)() == nil" } do
+      fails(2, "which is nowhere set: a field is v.", { "rm", store, "signal", "--where", code })
+    end
+    fails(2, "is a function, which is true of every", { "rm", store, "signal", "--where", "function(v) return v.n end" })
+    assert.same("300\n", ok { "count", store, "signal" })
+    for _, code in ipairs { "x = v.n return x == 1", "(function(w) return w.n == 1 end)(v)", "tonumber(v.n) == 1",
+      "v.note == null and v.n == 1", "v.note ~= holdfast.null or v.n == 1" } do
+      assert.same("1\n", ok { "count", store, "signal", "--where", code })
+    end
+  end)
+
   it("tells what is made of the expression, and does nothing, with --explain", function()
     for _, words in ipairs { { "count", store, "signal" }, { "ls", store, "signal" }, { "export", store },
       { "rm", store, "signal" }, { "filter", store, "signal" }, { "copy", store, dir .. "/none" } } do
       words[#words + 1] = "--where"
-      words[#words + 1] = "v.closed and isGood(v)"
+      words[#words + 1] = "v.closed and unpack(v)"
       words[#words + 1] = "--explain"
       local said = ok(words)
       assert.truthy(said:find("v.closed and ?", 1, true), said)
-      assert.truthy(said:find("calls isGood() (line 1)", 1, true), said)
+      assert.truthy(said:find("calls unpack() (line 1)", 1, true), said)
       assert.truthy(said:find("evaluated in place", 1, true), said)
       words[#words + 1] = "--json"
-      assert.same({ "calls isGood() (line 1)" }, json.decode(ok(words)).unknown)
+      assert.same({ "calls unpack() (line 1)" }, json.decode(ok(words)).unknown)
     end
     assert.same("300\n", ok { "count", store, "signal" })
     fails(3, "no store", { "ls", dir .. "/none" })

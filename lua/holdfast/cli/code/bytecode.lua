@@ -41,4 +41,37 @@ function M.givesValue(fn)
   return false
 end
 
+local READ = bit.band(util.funcbc(loadstring("return x"), 1), OPERATION)
+local SET = bit.band(util.funcbc(loadstring("x = ..."), 2), OPERATION)
+
+-- Notes the globals that a function reads and sets, and those inside it too, in the order of its instructions.
+local function noteGlobals(fn, read, set)
+  local at = 1
+  for operation in operations(fn) do
+    if operation == READ or operation == SET then
+      local name = util.funck(fn, -bit.rshift(util.funcbc(fn, at - 1), 16) - 1)
+      if operation == READ then read[#read + 1] = name else set[name] = true end
+    end
+    at = at + 1
+  end
+  at = -1
+  while util.funck(fn, at) ~= nil do
+    if type(util.funck(fn, at)) == "proto" then noteGlobals(util.funck(fn, at), read, set) end
+    at = at - 1
+  end
+end
+
+--- The first global that a function reads, that it never sets, and that is not in its environment.
+---@param fn function
+---@param environment table
+---@return string?
+function M.missingGlobal(fn, environment)
+  local read, set = {}, {}
+  noteGlobals(fn, read, set)
+  for _, name in ipairs(read) do
+    if not set[name] and environment[name] == nil then return name end
+  end
+  return nil
+end
+
 return M

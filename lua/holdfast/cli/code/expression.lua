@@ -16,7 +16,8 @@ local function functionOf(body)
   return assert(loadstring("return function(v, id, ...) " .. body .. "\nend", "=EXPR"))()
 end
 
---- The expression as a function of the value and the id.  Raises for what is not Lua, and for what gives no value.
+--- The expression as a function of the value and the id.  Raises for what is not Lua, for what gives no value, and
+--- for what would be the same for all entities by mistake: a function, and a variable that is nowhere set.
 ---@param expression string
 ---@return fun(v: any, id: string): any
 function M.compile(expression)
@@ -29,7 +30,16 @@ function M.compile(expression)
   end
   local predicate = functionOf(body)
   if not bytecode.givesValue(predicate) then refuse.call(NO_VALUE) end
-  return setfenv(predicate, setmetatable({ holdfast = holdfast, null = holdfast.null }, { __index = _G }))
+  if body ~= expression and expression:find "^%s*function%s*%(" then
+    refuse.call "the expression is a function, which is true of every entity: write what it returns, such as 'v.x == 1'"
+  end
+  local environment = setmetatable({ holdfast = holdfast, null = holdfast.null }, { __index = _G })
+  local missing = bytecode.missingGlobal(predicate, environment)
+  if missing then
+    refuse.call("the expression reads '%s', which is nowhere set: a field is v.%s, a text '\"%s\"', JSON's null null",
+      missing, missing, missing)
+  end
+  return setfenv(predicate, environment)
 end
 
 return M
