@@ -205,7 +205,9 @@ end
 local function scriptFilter(self, predicate, range)
   check.predicate(self, "filter", predicate)
   local method = classes.ownMethod(getmetatable(self).class, "filter")
-  if not method or range ~= nil then return PersistBase.filter(self, predicate, range) end
+  if not method or range ~= nil or asking.argumentsOf(predicate) == 2 then
+    return PersistBase.filter(self, predicate, range) -- a class's own one gives the predicate no id
+  end
   local ask = asking.asker(self, "filter", predicate)
   return classes.loop(self, "filter", method, nil, ask)
 end

@@ -372,6 +372,8 @@ describe("a class", function()
     assert.equal(50, store:count(function(v) return v.n > 50 end))
     assert.equal(11, store:count { prefix = "1", limit = 11 })
     assert.same({}, list(store:filter(function(v) return v.n > 1 end)))
+    local predicate = function(v, id) return v.n > 50 and tonumber(id) > 50 end
+    assert.equal(50, #list(store:filter(predicate)), "of which a filter of values knows no id")
     store:close()
   end)
 end)
