@@ -37,6 +37,8 @@ local GROUPS = {
   { "values", "values" },
   { "lifecycle", "states" },
   { "iteration", "loops" },
+  { "asking", "questions" },
+  { "conditions", "conditions of a class" },
   { "capabilities", "capabilities" },
   { "concurrency", "other processes" },
   { "failures", "storage that fails" },
@@ -224,6 +226,9 @@ local function skipReason(check, target, supports)
     return "nothing says how to make the storage fail: conformanceFail in the class, or the option fail",
       not target.class
   end
+  if check.needsConditions and not target.knowsConditions then
+    return "the class evaluates no conditions: `conditions` is not true", true
+  end
   return check.notTested
 end
 
@@ -270,7 +275,8 @@ end
 -- What the target declares.
 local function supportsOf(target)
   local store = target.open("conformance-probe", target.newBase and target.newBase() or "")
-  local supports = store.supports
+  local supports, kind = store.supports, getmetatable(store)
+  target.knowsConditions = kind.isScript and classes.knowsConditions(kind.class)
   store:close()
   if type(supports) ~= "table" then
     refuse("%s makes no instance of PersistBase: its `supports` is a %s", target.name, type(supports))
