@@ -12,6 +12,7 @@
 -- A condition's parameters are variables of the script, which the loop's body may change.  So they are compared before
 -- each further entity, and when one has changed, what was found ahead is found again.
 
+local classes = require "holdfast.class"
 local core = require "holdfast.core"
 
 local huge, xpcall, error, rawget, require = math.huge, xpcall, error, rawget, require
@@ -59,10 +60,13 @@ local function ask(predicate, explain, arguments, value, id)
   return wanted
 end
 
+-- The iterators over classes that know conditions.  How many entities those leave out is not known.
+local knowing = setmetatable({}, { __mode = "k" })
+
 -- Whether the condition goes on being worth its time.
 local function isWorthIt(asked, iterator)
   asked.steps = asked.steps + 1
-  if asked.steps % TRIAL ~= 0 then return true end
+  if asked.steps % TRIAL ~= 0 or knowing[iterator] then return true end
   local _, lookedAt = core.counted(iterator)
   return asked.steps * 8 < lookedAt * 7
 end
@@ -101,7 +105,10 @@ end
 -- The entities of an instance: a function that gives the next, and, where the store may leave some out, its iterator.
 local function open(self, range, kind)
   if kind == "values" and rawget(self, "values") then return ownField(self, range) end
-  return getmetatable(self).source(self, range, kind)
+  local face = getmetatable(self)
+  local step, iterator = face.source(self, range, kind)
+  if iterator and face.isScript and classes.knowsConditions(face.class) then knowing[iterator] = true end
+  return step, iterator
 end
 
 -- Iterates the values for which a predicate of one argument is true.

@@ -381,11 +381,11 @@ end)
 describe("a class that knows conditions", function()
   local asked, given
 
-  local function open(extra)
+  local function open(extra, size)
     local Class = holdfast.PersistBase:extend("Knowing")
     Class.conditions = true
     local ids, kept = {}, {}
-    for i = 1, 300 do ids[i], kept[tostring(i)] = tostring(i), { n = i } end
+    for i = 1, size or 300 do ids[i], kept[tostring(i)] = tostring(i), { n = i } end
     function Class:waitForInit() end
     function Class:readValue(id) asked = asked + 1; return kept[id] or error(holdfast.error("not_found")) end
     function Class:hasValue(id) return kept[id] ~= nil end
@@ -406,6 +406,14 @@ describe("a class that knows conditions", function()
   end
 
   before_each(function() asked, given = 0, {} end)
+
+  it("goes on being told of them: what it left out is not known", function()
+    local store, from, count = open(nil, 2000), 1000, 0
+    for _ in store:filter(function(v) return v.n >= from end) do count = count + 1 end
+    assert.equal(1001, count)
+    for i = 2, #given do assert.truthy(given[i].where, i) end
+    assert.truthy(given[2])
+  end)
 
   it("is told of them and of their parameters, and may leave out what they refuse", function()
     local store, from = open(), 290
