@@ -12,7 +12,7 @@ local M = {}
 -- Sentences on where a condition is evaluated, by the name of the place.
 local PLACES = {
   store = "evaluated in place, where the entities are stored",
-  text = "evaluated on the JSON text of each entity, before it is decoded",
+  text = "evaluated on the JSON text that the store or the class gives, before it is decoded",
   class = "given to the class, which may leave out what it refuses",
   nowhere = "not evaluated: every entity is decoded and the predicate asked",
 }
