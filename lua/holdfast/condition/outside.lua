@@ -93,8 +93,8 @@ function M.look(f, outside, strings)
   return value
 end
 
---- Whether a value is still what it was, to the last bit.  Other values than numbers may have a comparison of their own,
---- which is the script's.
+--- Whether a value is still what it was, to the last bit.  Other values than numbers may have a comparison of their
+--- own, which is the script's.
 ---@return boolean
 function M.isSame(value, before)
   if type(value) ~= "number" or type(before) ~= "number" then return rawequal(value, before) end

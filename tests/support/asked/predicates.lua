@@ -231,7 +231,7 @@ local function changesFor(c)
   return ours[1] and ours or others, others
 end
 
--- When: once, or again and again, so that what was found ahead is found anew.
+-- When: once, or again and again, so that what was found ahead is found again.
 local function when(c, change)
   if change == "return true" then return "n == 60" end
   if oneIn(c.draw, 2) then return ("n %% %d == 1"):format(1 + c.draw(9)) end
