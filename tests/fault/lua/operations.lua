@@ -23,12 +23,22 @@ function M.reset()
   risk:writeValue("r", { n = 4 })
 end
 
+-- A value as a text.  Not as JSON: in which order a table's fields come depends on how it was made, and the decoder makes
+-- a table in one of two ways.
+local function textOf(value)
+  if type(value) ~= "table" then return core.json.encode(value) end
+  local fields = {}
+  for name, field in pairs(value) do fields[#fields + 1] = tostring(name) .. ":" .. textOf(field) end
+  table.sort(fields)
+  return "{" .. table.concat(fields, ",") .. "}"
+end
+
 ---What is in the store, as a text.
 ---@return string
 function M.content()
   local found = {}
   for _, store in ipairs { signal, risk } do
-    for id, value in store:entries() do found[#found + 1] = id .. "=" .. core.json.encode(value) end
+    for id, value in store:entries() do found[#found + 1] = id .. "=" .. textOf(value) end
   end
   return table.concat(found, " ")
 end
