@@ -23,8 +23,8 @@ function M.reset()
   risk:writeValue("r", { n = 4 })
 end
 
--- A value as a text.  Not as JSON: in which order a table's fields come depends on how it was made, and the decoder makes
--- a table in one of two ways.
+-- A value as a text.  Not as JSON: in which order a table's fields come depends on how it was made, and the decoder
+-- makes a table in one of two ways.
 local function textOf(value)
   if type(value) ~= "table" then return core.json.encode(value) end
   local fields = {}

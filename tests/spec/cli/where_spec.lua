@@ -106,7 +106,8 @@ describe("--where", function()
       "(function() return closed end)() == nil" } do
       fails(2, "which is nowhere set: a field is v.", { "rm", store, "signal", "--where", code })
     end
-    fails(2, "is a function, which is true of every", { "rm", store, "signal", "--where", "function(v) return v.n end" })
+    fails(2, "is a function, which is true of every",
+      { "rm", store, "signal", "--where", "function(v) return v.n end" })
     assert.same("300\n", ok { "count", store, "signal" })
     for _, code in ipairs { "x = v.n return x == 1", "(function(w) return w.n == 1 end)(v)", "tonumber(v.n) == 1",
       "v.note == null and v.n == 1", "v.note ~= holdfast.null or v.n == 1" } do

@@ -257,7 +257,8 @@ stores.each(function(kind)
     raises.error("invalid_argument", "^a range has no 'where'", store.filter, store, type, { where = type })
     raises.error("invalid_argument", 'such as {prefix="BTC", limit=10}, not a function: a predicate is given as '
       .. "{where=predicate}$", store.values, store, type)
-    raises.error("invalid_argument", "^take: the range must be a table .* {where=predicate}$", store.take, store, 1, type)
+    raises.error("invalid_argument", "^take: the range must be a table .* {where=predicate}$",
+      store.take, store, 1, type)
     raises.error("invalid_argument", "from 0 on, not a string$", store.values, store, { limit = "3" })
     raises.error("invalid_argument", "^removeWhere: the options must be a table", store.removeWhere, store, type, 1)
     raises.error("invalid_argument", "^a range has no 'rase'", store.removeWhere, store, type, { rase = true })
@@ -498,7 +499,7 @@ describe("a loop that a finalizer goes on with", function()
     local numbers = numbersAfter(function()
       for i = 1, 20 do others[i] = core.condition.new { "const", false } end
     end)
-    assert.same({ 940, 305, 5000 }, { #numbers, numbers[1], numbers[#numbers] })
+    assert.same({ 940, 305, 5000, 20 }, { #numbers, numbers[1], numbers[#numbers], #others })
   end)
 
   it("sees what has changed since", function()
