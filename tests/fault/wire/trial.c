@@ -75,7 +75,7 @@ bool wire_trial_has(const struct wire_operation *o) {
 /* ---- the client */
 
 void wire_trial_forget(void) {
-  static const char collect[] = "collectgarbage() collectgarbage()";
+  static const char collect[] = "jit.flush() collectgarbage() collectgarbage()"; /* compiled code keeps what it met */
   hf_error err;
   hf_persist_close(wire_trial.client.p);
   wire_trial.client.p = NULL;
