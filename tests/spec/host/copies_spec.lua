@@ -125,9 +125,11 @@ for _, scheme in ipairs { "lmdb", "file" } do
 
     -- Lives, and copies the store on the way now and then: while listeners are told, so that it is not noted yet.
     local function liveAndCopy(path, from, to, world, record, chance)
+      local now = from -- what is told once more is of an earlier minute
       return live(scheme .. ":" .. path, from, to, world, function(event)
         record.add(event)
-        if math.random() < chance then copy(path, (event.timestamp - START) / MINUTE) end
+        now = math.max(now, (event.timestamp - START) / MINUTE)
+        if math.random() < chance then copy(path, now) end
       end)
     end
 
