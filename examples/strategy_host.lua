@@ -16,7 +16,7 @@ local host = require "holdfast.host"
 local base, class = ...
 local data = base .. "/data"
 
--- The store comes first.  All four adapters share it; in LMDB, each change of state is then one transaction.
+-- The store comes first.  All adapters share it; in LMDB, each change of state is then one transaction.
 if class then holdfast.adapters.useAll(dofile(class), data) else holdfast.adapters.useAll("lmdb:" .. data) end
 
 host.addExchange { exchangeName = "market", getCandles = embed.getCandles }

@@ -31,6 +31,7 @@
 
 local core = require "holdfast.core"
 local classes = require "holdfast.class"
+local PersistBase = require "holdfast.PersistBase"
 
 --- One adapter.  Its functions are called with a dot or a colon.  Each has three under names of its own:
 ---     readSignalData(strategy, symbol)        the entity, or nil for none and for a stored null
@@ -42,6 +43,8 @@ local classes = require "holdfast.class"
 ---@field useMemory fun(base?: string, options?: holdfast.Options)
 ---@field useDummy fun() registers a store that keeps nothing
 ---@field close fun() ends the use: closes the store, and another one may be registered
+---@field collection fun(): PersistBase what it stores, for loops and questions: the instance of the class that was
+--- registered, or a handle of its own
 ---@field name string        "PersistSignalAdapter"
 ---@field entityName string  "signal"
 ---@field id string          "{strategy}/{symbol}"
@@ -66,11 +69,23 @@ local classes = require "holdfast.class"
 ---@field readPartialData fun(symbol: string|number): any
 ---@field writePartialData fun(levels: any, symbol: string|number)
 
+---@class holdfast.TradeAdapter: holdfast.Adapter
+---@field usePersistTradeAdapter fun(class: table|string, baseDir?: string|table)
+---@field readTradeData fun(strategy: string|number, symbol: string|number, signalId: string|number): any
+---@field writeTradeData fun(trade: any, strategy: string|number, symbol: string|number, signalId: string|number)
+
+---@class holdfast.HostAdapter: holdfast.Adapter
+---@field usePersistHostAdapter fun(class: table|string, baseDir?: string|table)
+---@field readHostData fun(kind: string|number, name: string|number): any
+---@field writeHostData fun(data: any, kind: string|number, name: string|number)
+
 ---@class holdfast.adapters
 ---@field PersistSignalAdapter holdfast.SignalAdapter
 ---@field PersistScheduleAdapter holdfast.ScheduleAdapter
 ---@field PersistRiskAdapter holdfast.RiskAdapter
 ---@field PersistPartialAdapter holdfast.PartialAdapter
+---@field PersistTradeAdapter holdfast.TradeAdapter  in the store of PersistSignalAdapter, unless registered itself
+---@field PersistHostAdapter holdfast.HostAdapter    likewise
 local M = {}
 
 local function misuse(adapter, ...)
@@ -134,6 +149,11 @@ local function make(row)
   end
   function adapter.useDummy() core.adapters.useStore(adapter.name, "null:") end
   function adapter.close() core.adapters.close(adapter.name) end
+  function adapter.collection()
+    local found = core.adapters.collection(adapter.name)
+    if type(found) == "table" then return found end
+    return classes.instanceOf(PersistBase, found, adapter.entityName, adapter.base)
+  end
   return setmetatable(adapter, { __tostring = function() return row.name end })
 end
 
@@ -151,9 +171,11 @@ end
 
 local RESERVED = {
   name = true, entityName = true, id = true, base = true, close = true, useLmdb = true, useFile = true,
-  useMemory = true, useDummy = true,
+  useMemory = true, useDummy = true, collection = true,
 }
-local FIELDS = { name = true, entityName = true, id = true, read = true, write = true, infinite = true, base = true }
+local FIELDS = {
+  name = true, entityName = true, id = true, read = true, write = true, infinite = true, base = true, follows = true,
+}
 
 ---@class holdfast.AdapterSpec
 ---@field name string        "PersistOrderAdapter"
@@ -163,6 +185,7 @@ local FIELDS = { name = true, entityName = true, id = true, read = true, write =
 ---@field write? string      the name of the one that writes; "writeOrderData" if left out
 ---@field infinite? string[] fields whose null is read as math.huge
 ---@field base? string       where it is when nothing was registered; "./dump/data" if left out
+---@field follows? string    another adapter, in whose store it is when nothing was registered: "PersistSignalAdapter"
 
 --- Defines an adapter for one more kind of state.  Defining the same once more gives the same.
 ---@param spec holdfast.AdapterSpec
@@ -174,8 +197,8 @@ function M.defineAdapter(spec)
   end
   for field in pairs(spec) do
     if not FIELDS[field] then
-      misuse(nil, "defineAdapter: there is no field '%s': name, entityName, id, read, write, infinite and base exist",
-        tostring(field))
+      misuse(nil, "defineAdapter: there is no field '%s': name, entityName, id, read, write, infinite, base and "
+        .. "follows exist", tostring(field))
     end
   end
   for _, field in ipairs { "read", "write" } do
@@ -193,14 +216,14 @@ end
 ---@raise invalid_argument
 function M.hold(what) return core.adapters.hold(what) end
 
---- Registers one store for all adapters that there are.
+--- Registers one store for all adapters that there are; those that follow another one go with it, unless they were
+--- registered themselves before.
 ---@param store table|string  a class or a store URL, as for usePersistSignalAdapter
 ---@param base? string|table  the class's base directory, or the URL's options
 ---@raise invalid_argument; busy, where one of them is in use: those before it have changed
 function M.useAll(store, base)
   for _, row in ipairs(core.adapters.list()) do
-    local adapter = find(row.name)
-    register(adapter, "useAll", store, base)
+    if not row.follows or row.registered then register(find(row.name), "useAll", store, base) end
   end
 end
 

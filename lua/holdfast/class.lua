@@ -71,6 +71,18 @@ function M.register(class, record) rawset(class, RECORD, record) end
 ---@return holdfast.ClassRecord?
 function M.record(value) return type(value) == "table" and rawget(value, RECORD) or nil end
 
+--- An instance of a class of ours, around a handle that there is already.
+---@param class table
+---@param handle userdata
+---@param entityName string
+---@param baseDir string
+---@return PersistBase
+function M.instanceOf(class, handle, entityName, baseDir)
+  local self = setmetatable({ [0] = handle, entityName = entityName, baseDir = baseDir }, M.record(class).instances)
+  self.url, self.supports = core.url(self), core.supports(self)
+  return self
+end
+
 --- Whether the value is a class, and not an instance or anything else.
 ---@param value any
 ---@return boolean

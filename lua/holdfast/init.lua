@@ -27,6 +27,8 @@ local M = {
   PersistScheduleAdapter = adapters.PersistScheduleAdapter,
   PersistRiskAdapter = adapters.PersistRiskAdapter,
   PersistPartialAdapter = adapters.PersistPartialAdapter,
+  PersistTradeAdapter = adapters.PersistTradeAdapter,
+  PersistHostAdapter = adapters.PersistHostAdapter,
   defineAdapter = adapters.defineAdapter,
   adapters = adapters,
 

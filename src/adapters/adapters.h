@@ -32,6 +32,8 @@ typedef struct hf__adapter_source {
   hf_status (*open)(void *arg, const char *entity_name, hf_persist **out, hf_error *err);
   /* Closes what open() made.  May run scripts. */
   hf_status (*close)(void *arg, hf_error *err);
+  /* Makes a source of the same kind, for an adapter that follows.  Runs no scripts. */
+  hf_status (*copy)(const void *arg, struct hf__adapter_source *out, hf_error *err);
   /* The adapter needs it no longer: another store was registered, or the set is freed.  Runs no scripts. */
   void (*free)(void *arg);
   void *arg;
@@ -39,7 +41,7 @@ typedef struct hf__adapter_source {
 
 typedef struct hf__adapter {
   hf_adapters *set;
-  hf_adapter_spec spec; /* no NULL but infinite */
+  hf_adapter_spec spec; /* no NULL but infinite and follows */
   char *memory;         /* after spec's texts */
 
   size_t part_count;
@@ -52,12 +54,14 @@ typedef struct hf__adapter {
     size_t rare;   /* offset of that byte in it by which it is searched */
   } * needles;
 
-  char *base;                /* the URL; for a source where it is, as far as it can say: a URL or any text */
-  hf_options options;        /* for it */
-  char *directory;           /* what a relative base is relative to; NULL: where the process is when it is opened, or
-                                asked for its place */
-  hf__adapter_source source; /* open is NULL for a URL */
-  char *store;               /* hf_adapter_info.store */
+  struct hf__adapter *leader; /* of spec.follows; NULL: none */
+  bool registered;            /* a store of its own, and not that of its leader */
+  char *base;                 /* the URL; for a source where it is, as far as it can say: a URL or any text */
+  hf_options options;         /* for it */
+  char *directory;            /* what a relative base is relative to; NULL: where the process is when it is opened, or
+                                 asked for its place.  Of one that follows, its leader has it */
+  hf__adapter_source source;  /* open is NULL for a URL */
+  char *store;                /* hf_adapter_info.store */
 
   hf_persist *persist; /* NULL until it is used */
   bool opening;        /* a script's constructor is running */
@@ -80,12 +84,22 @@ void hf__adapter_row_free(hf__adapter *a);
 /* Makes the row's own base its store. */
 hf_status hf__adapter_use_default(hf__adapter *a, hf_error *err);
 
+/* Makes it one that follows `leader`, in that one's store. */
+hf_status hf__adapter_join(hf__adapter *a, hf__adapter *leader, hf_error *err);
+
+/* The adapter whose registration it uses, which also says what a relative base is relative to: its leader, or itself.
+ */
+static inline hf__adapter *hf__adapter_home(hf__adapter *a) { return a->leader && !a->registered ? a->leader : a; }
+
 /* Registers a source; `store` describes it, `base` says where it is.  On failure the source is the caller's still. */
 hf_status hf__adapter_use_source(hf__adapter *a, const hf__adapter_source *source, const char *base, const char *store,
                                  hf_error *err);
 
 /* Makes the handle, where there is none: runs constructors of scripts, opens no store. */
 hf_status hf__adapter_make(hf__adapter *a, hf_error *err);
+
+/* Makes another handle on the same store, the caller's own; not for one whose source is a class. */
+hf_status hf__adapter_open_again(hf__adapter *a, hf_persist **out, hf_error *err);
 
 /* An id made of parts. */
 typedef struct hf__adapter_key {

@@ -11,17 +11,21 @@
 
 static const char *const infinite[] = {"minuteEstimatedTime", NULL};
 
-#define ROW(adapter, collection, template, reads, writes)                                                              \
+#define FOLLOWING(adapter, collection, template, reads, writes, leader)                                                \
   {                                                                                                                    \
     .struct_size = sizeof(hf_adapter_spec), .name = (adapter), .entity_name = (collection), .id = (template),          \
-    .read = (reads), .write = (writes), .infinite = infinite                                                           \
+    .read = (reads), .write = (writes), .infinite = infinite, .follows = (leader)                                      \
   }
+#define ROW(adapter, collection, template, reads, writes) FOLLOWING(adapter, collection, template, reads, writes, NULL)
 
 static const hf_adapter_spec rows[] = {
     ROW("PersistSignalAdapter", "signal", "{strategy}/{symbol}", "readSignalData", "writeSignalData"),
     ROW("PersistScheduleAdapter", "schedule", "{strategy}/{symbol}", "readScheduleData", "writeScheduleData"),
     ROW("PersistRiskAdapter", "risk", "{riskName}/positions", "readPositionData", "writePositionData"),
     ROW("PersistPartialAdapter", "partial", "{symbol}/levels", "readPartialData", "writePartialData"),
+    FOLLOWING("PersistTradeAdapter", "trade", "{strategy}/{symbol}/{signalId}", "readTradeData", "writeTradeData",
+              "PersistSignalAdapter"),
+    FOLLOWING("PersistHostAdapter", "host", "{kind}/{name}", "readHostData", "writeHostData", "PersistSignalAdapter"),
 };
 
 hf_status hf_adapters_new(hf_adapters **out, hf_error *err) {
@@ -40,6 +44,15 @@ hf_status hf_adapters_new(hf_adapters **out, hf_error *err) {
 
 /* ---- defining */
 
+/* The adapter that the row is to follow.  One that follows has no followers: where a store is, is then said once. */
+static hf_status find_leader(const hf_adapters *set, const hf__adapter *a, hf__adapter **out, hf_error *err) {
+  *out = hf__adapter_find(set, a->spec.follows, err);
+  if (!*out) return HF_INVALID_ARGUMENT;
+  if (!(*out)->spec.follows) return HF_OK;
+  return hf__fail(err, HF_INVALID_ARGUMENT, "%s cannot follow %s, which follows %s itself: follow that one",
+                  a->spec.name, a->spec.follows, (*out)->spec.follows);
+}
+
 hf_status hf_adapter_define(hf_adapters *set, const hf_adapter_spec *spec, hf_error *err) {
   static const hf__layout layout = HF__LAYOUT(hf_adapter_spec, "HF_ADAPTER_SPEC_INIT", base);
   hf_adapter_spec taken;
@@ -48,6 +61,8 @@ hf_status hf_adapter_define(hf_adapters *set, const hf_adapter_spec *spec, hf_er
   hf__adapter *a;
   status = hf__adapter_row_new(&taken, &a, err);
   if (status) return status;
+  hf__adapter *leader = NULL;
+  if (taken.follows) status = find_leader(set, a, &leader, err);
   hf__adapter **link = &set->first;
   for (; status == HF_OK && *link; link = &(*link)->next) {
     const hf__adapter *other = *link;
@@ -64,6 +79,7 @@ hf_status hf_adapter_define(hf_adapters *set, const hf_adapter_spec *spec, hf_er
                         a->spec.name, other->spec.name, a->spec.entity_name);
   }
   if (status == HF_OK) status = hf__adapter_use_default(a, err);
+  if (status == HF_OK && leader) status = hf__adapter_join(a, leader, err);
   if (status) {
     hf__adapter_row_free(a);
     return status;

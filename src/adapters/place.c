@@ -172,15 +172,16 @@ hf_status hf_adapter_find_place(hf_adapters *set, const char *name, hf_adapter_p
   hf_status status = needs_handle(a, &by_handle, err);
   if (status == HF_OK && by_handle) status = hf__adapter_make(a, err);
   if (status) return status;
-  if (!a->directory) a->directory = getcwd(NULL, 0);
-  if (!a->directory) {
+  hf__adapter *home = hf__adapter_home(a);
+  if (!home->directory) home->directory = getcwd(NULL, 0);
+  if (!home->directory) {
     fail_here(err);
     hf__adapter_blame(a, err);
     return err->status;
   }
   const hf_persist *p = a->persist;
   while (p && p->wrapped) p = p->wrapped;
-  const char *base = a->base, *directory = p && p->directory ? p->directory : a->directory;
+  const char *base = a->base, *directory = p && p->directory ? p->directory : home->directory;
   const hf_options *options = a->source.open ? NULL : &a->options; /* a class has its own */
   if (by_handle && p) {
     base = p->base;

@@ -123,6 +123,7 @@ static hf__adapter *copy_row(const hf_adapter_spec *spec) {
   if (!a) return NULL;
   while (spec->infinite && spec->infinite[a->needle_count]) a->needle_count++;
   size_t total = strlen(name) + strlen(collection) + strlen(id) + strlen(base) + strlen(reads) + strlen(writes) + 6;
+  if (spec->follows) total += strlen(spec->follows) + 1;
   for (size_t i = 0; i < a->needle_count; i++) total += strlen(spec->infinite[i]) + 1;
   const char **fields = calloc(a->needle_count + 1, sizeof *fields);
   a->spec.struct_size = sizeof a->spec;
@@ -140,6 +141,7 @@ static hf__adapter *copy_row(const hf_adapter_spec *spec) {
   a->spec.base = copy_text(&at, base);
   a->spec.read = copy_text(&at, reads);
   a->spec.write = copy_text(&at, writes);
+  if (spec->follows) a->spec.follows = copy_text(&at, spec->follows);
   for (size_t i = 0; i < a->needle_count; i++) fields[i] = copy_text(&at, spec->infinite[i]);
   return a;
 }
@@ -173,7 +175,8 @@ static bool quote_needles(hf__adapter *a) {
 bool hf__adapter_row_same(const hf__adapter *a, const hf__adapter *b) {
   if (strcmp(a->spec.entity_name, b->spec.entity_name) != 0 || strcmp(a->spec.id, b->spec.id) != 0 ||
       strcmp(a->spec.read, b->spec.read) != 0 || strcmp(a->spec.write, b->spec.write) != 0 ||
-      strcmp(a->spec.base, b->spec.base) != 0 || a->needle_count != b->needle_count)
+      strcmp(a->spec.base, b->spec.base) != 0 || a->needle_count != b->needle_count ||
+      strcmp(a->spec.follows ? a->spec.follows : "", b->spec.follows ? b->spec.follows : "") != 0)
     return false;
   for (size_t i = 0; i < a->needle_count; i++)
     if (strcmp(a->spec.infinite[i], b->spec.infinite[i]) != 0) return false;

@@ -103,10 +103,55 @@ static hf_status set_url(hf__adapter *a, const char *base, const hf_options *opt
   return HF_OK;
 }
 
+static hf_status set_source(hf__adapter *a, const hf__adapter_source *source, const char *base, const char *store,
+                            hf_error *err) {
+  char *copy = strdup(base), *shown = hf__url_redact(store);
+  if (!copy || !shown) {
+    free(copy);
+    free(shown);
+    return hf__no_memory(err);
+  }
+  drop_store(a);
+  a->source = *source;
+  a->base = copy;
+  a->store = shown;
+  return HF_OK;
+}
+
 hf_status hf__adapter_use_default(hf__adapter *a, hf_error *err) { return set_url(a, a->spec.base, NULL, err); }
 
-/* Whether a store may be registered now. */
-static hf_status check_unused(const hf__adapter *a, hf_error *err) {
+/* ---- following */
+
+static bool follows(const hf__adapter *a, const hf__adapter *leader) { return !a->registered && a->leader == leader; }
+
+static hf_status follow(hf__adapter *a, hf_error *err) {
+  const hf__adapter *leader = a->leader;
+  if (!leader->source.open) return set_url(a, leader->base, &leader->options, err);
+  hf__adapter_source source;
+  hf_status status = leader->source.copy(leader->source.arg, &source, err);
+  if (status) return status;
+  status = set_source(a, &source, leader->base, leader->store, err);
+  if (status) source.free(source.arg);
+  return status;
+}
+
+hf_status hf__adapter_join(hf__adapter *a, hf__adapter *leader, hf_error *err) {
+  a->leader = leader;
+  return follow(a, err);
+}
+
+/* Has all that follow an adapter follow it to where it is now. */
+static hf_status lead(const hf__adapter *leader, hf_error *err) {
+  hf_status status = HF_OK;
+  for (hf__adapter *a = leader->set->first; a && status == HF_OK; a = a->next)
+    if (follows(a, leader)) status = follow(a, err);
+  return status;
+}
+
+/* ---- registering */
+
+/* Whether the store of this one may change now. */
+static hf_status check_one(const hf__adapter *a, hf_error *err) {
   hf_status status = HF_OK;
   if (a->set->holds)
     status = hf__fail(err, HF_BUSY, "%s cannot change its store while %.400s runs: register before it starts",
@@ -120,6 +165,14 @@ static hf_status check_unused(const hf__adapter *a, hf_error *err) {
   if (status == HF_OK) return HF_OK;
   err->retryable = false; /* trying again will not help: the script is to be changed */
   hf__adapter_blame(a, err);
+  return status;
+}
+
+/* Whether a store may be registered now: also those that follow would change theirs. */
+static hf_status check_unused(const hf__adapter *a, hf_error *err) {
+  hf_status status = check_one(a, err);
+  for (const hf__adapter *f = a->set->first; f && status == HF_OK; f = f->next)
+    if (follows(f, a)) status = check_one(f, err);
   return status;
 }
 
@@ -152,14 +205,15 @@ static hf_status make_handle(hf__adapter *a, const char *base, const hf_options 
 
 /* The place that a relative path was relative to at first is kept: it must not move when the handle is opened again. */
 static void keep_directory(hf__adapter *a, hf_persist *p) {
+  hf__adapter *home = hf__adapter_home(a);
   if (a->source.open || !p->directory) return;
-  char *copy = strdup(a->directory ? a->directory : p->directory);
+  char *copy = strdup(home->directory ? home->directory : p->directory);
   if (!copy) return;
-  if (a->directory) {
+  if (home->directory) {
     free(p->directory);
     p->directory = copy;
   } else {
-    a->directory = copy;
+    home->directory = copy;
   }
 }
 
@@ -179,32 +233,25 @@ hf_status hf_adapter_use(hf_adapters *set, const char *name, const char *base, c
     return status;
   }
   a->persist = p;
+  a->registered = true;
   keep_directory(a, p);
-  return HF_OK;
+  return lead(a, err);
 }
 
 hf_status hf__adapter_use_source(hf__adapter *a, const hf__adapter_source *source, const char *base, const char *store,
                                  hf_error *err) {
   hf_status status = check_unused(a, err);
+  if (status == HF_OK) status = set_source(a, source, base, store, err);
   if (status) return status;
-  char *copy = strdup(base), *shown = hf__url_redact(store);
-  if (!copy || !shown) {
-    free(copy);
-    free(shown);
-    return hf__no_memory(err);
-  }
-  drop_store(a);
-  a->source = *source;
-  a->base = copy;
-  a->store = shown;
+  a->registered = true;
+  /* Without memory for it the followers stay where they are; the source is the adapter's all the same. */
+  hf_error unused;
+  lead(a, &unused);
   return HF_OK;
 }
 
-hf_status hf_adapter_close(hf_adapters *set, const char *name, hf_error *err) {
-  hf_error own;
-  if (!err) err = &own;
-  hf__adapter *a = hf__adapter_find(set, name, err);
-  if (!a) return HF_INVALID_ARGUMENT;
+static hf_status close_one(hf__adapter *a, hf_error *err) {
+  const hf_adapters *set = a->set;
   if (!a->persist) return HF_OK;
   if (set->holds) /* its state may be nowhere else, as in a memory store */
     return hf__fail(err, HF_BUSY, "%s cannot be closed while %s runs: end that first", a->spec.name, set->holds->what);
@@ -214,6 +261,24 @@ hf_status hf_adapter_close(hf_adapters *set, const char *name, hf_error *err) {
   hf_status status = a->source.open ? a->source.close(a->source.arg, err) : HF_OK;
   hf__persist_unref(p);
   if (status) hf__adapter_blame(a, err);
+  return status;
+}
+
+hf_status hf_adapter_close(hf_adapters *set, const char *name, hf_error *err) {
+  hf_error own;
+  if (!err) err = &own;
+  hf__adapter *a = hf__adapter_find(set, name, err);
+  if (!a) return HF_INVALID_ARGUMENT;
+  hf_status status = close_one(a, err);
+  /* Closing runs scripts, but no adapter ever leaves its set. */
+  for (hf__adapter *f = set->first; f; f = f->next) {
+    hf_error other;
+    hf_status closed = follows(f, a) ? close_one(f, &other) : HF_OK;
+    if (status == HF_OK && closed) {
+      *err = other;
+      status = closed;
+    }
+  }
   return status;
 }
 
@@ -387,6 +452,13 @@ hf_status hf__adapter_make(hf__adapter *a, hf_error *err) {
   a->persist = p;
   keep_directory(a, p);
   return HF_OK;
+}
+
+hf_status hf__adapter_open_again(hf__adapter *a, hf_persist **out, hf_error *err) {
+  hf_status status = hf__adapter_make(a, err); /* a relative base has its place from now on */
+  if (status == HF_OK) status = make_handle(a, NULL, NULL, out, err);
+  if (status == HF_OK) keep_directory(a, *out);
+  return status;
 }
 
 hf_status hf__adapter_enter(hf__adapter *a, const char *function, const char *where, hf_error *err) {

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 --
--- A host for trading strategies, live and over past candles, whose whole state is in the four adapters: a process that
+-- A host for trading strategies, live and over past candles, whose whole state is in the adapters: a process that
 -- is killed comes back with every position.  docs/host.md is its manual.
 --
 --     local host = require "holdfast.host"

@@ -81,4 +81,9 @@ function adapters.place(name) end
 ---@raise invalid_argument; not_found where the directory is missing and the store is not to be made
 function adapters.placeOf(store) end
 
+---What an adapter stores: the instance of the class that was registered, or a new handle on its collection.
+---@param name string
+---@return PersistBase|userdata
+function adapters.collection(name) end
+
 return adapters

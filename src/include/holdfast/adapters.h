@@ -22,9 +22,12 @@ extern "C" {
  *   PersistScheduleAdapter   schedule    {strategy}/{symbol}      readScheduleData, writeScheduleData
  *   PersistRiskAdapter       risk        {riskName}/positions     readPositionData, writePositionData
  *   PersistPartialAdapter    partial     {symbol}/levels          readPartialData, writePartialData
+ *   PersistTradeAdapter      trade       {strategy}/{symbol}/{signalId}   readTradeData, writeTradeData
+ *   PersistHostAdapter       host        {kind}/{name}            readHostData, writeHostData
  *
  * The parts of an id may be any text: `%` and `/` in them are percent-encoded, so that different parts never make the
- * same id.  All four are in "./dump/data" by default, so that one transaction covers them:
+ * same id.  All are in "./dump/data" by default, so that one transaction covers them.  The last two follow
+ * PersistSignalAdapter: they are in whatever store it is in, unless a store is registered for them.
  *
  *     hf_slice id[] = {hf_text("main"), hf_text("BTCUSDT")};
  *     hf_txn *txn;
@@ -37,7 +40,7 @@ extern "C" {
 /* A set of adapters, used by one thread at a time. */
 typedef struct hf_adapters hf_adapters;
 
-/* A set of its own with the four above, for programs without scripts.  HF_NO_MEMORY. */
+/* A set of its own with those above, for programs without scripts.  HF_NO_MEMORY. */
 HF_API hf_status hf_adapters_new(hf_adapters **out, hf_error *err);
 /* Closes its stores and frees it.  Not for the set of a runtime.  NULL is ignored. */
 HF_API void hf_adapters_free(hf_adapters *set);
@@ -51,20 +54,23 @@ typedef struct hf_adapter_spec {
   const char *read, *write;    /* what its functions are called in scripts; NULL: "readOrderData", "writeOrderData" */
   const char *const *infinite; /* fields, at any depth, whose `null` is read as 1e999; ends in NULL; NULL: none */
   const char *base;            /* where it is when nothing was registered; NULL: "./dump/data" */
+  const char *follows;         /* another adapter of the set, in whose store it is when nothing was registered: what
+                                  registers or closes that one does so here; NULL: none */
 } hf_adapter_spec;
 
 #define HF_ADAPTER_SPEC_INIT                                                                                           \
-  { sizeof(hf_adapter_spec), NULL, NULL, NULL, NULL, NULL, NULL, NULL }
+  { sizeof(hf_adapter_spec), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL }
 
 #define HF_ADAPTER_PARTS_MAX 8 /* parts of an id, at most */
 
 /* Adds an adapter to the set; everything is copied.  Defining the same once more changes nothing.
- * Errors: HF_INVALID_ARGUMENT. */
+ * Errors: HF_INVALID_ARGUMENT, also where there is no adapter that it is to follow, or where that one follows itself.
+ */
 HF_API hf_status hf_adapter_define(hf_adapters *set, const hf_adapter_spec *spec, hf_error *err);
 
 /* What is known of an adapter. */
 typedef struct hf_adapter_info {
-  const hf_adapter_spec *spec; /* with no NULL but infinite */
+  const hf_adapter_spec *spec; /* with no NULL but infinite and follows */
   const char *store;           /* the store's URL without passwords, or the script's class and its base */
   const char *since;           /* its first use: "readSignalData at bot.lua:12"; NULL: not used yet */
   uint64_t reserved[4];        /* 0 */
@@ -76,7 +82,7 @@ HF_API bool hf_adapters_at(const hf_adapters *set, size_t index, hf_adapter_info
 
 /* Registers the store that an adapter uses: a path or store URL, and options for it (NULL: defaults).  Registration
  * comes before the first read or write, and before a host runs.  In the set of a runtime, a "lua:" URL means that
- * runtime.
+ * runtime.  Adapters that follow this one get the same, but for those that were registered themselves.
  * Errors: HF_BUSY says what was first (retryable is false); as hf_persist_open(). */
 HF_API hf_status hf_adapter_use(hf_adapters *set, const char *name, const char *base, const hf_options *options,
                                 hf_error *err);

@@ -16,6 +16,7 @@
 #include "lua/api/api.h"
 #include "lua/api/supports.h"
 #include "lua/codec/json.h"
+#include "lua/script/slots.h"
 #include "lua/script/state.h"
 #include "lua/state/arguments.h"
 #include "lua/state/buffers.h"
@@ -93,10 +94,18 @@ static hf__adapter *check_adapter(lua_State *L, int index) {
 
 /* ---- classes as stores */
 
+/* A class and its base, shared by an adapter and those that follow it. */
+struct shared_class {
+  hfL_state *state;
+  int class_ref, base_ref;
+  size_t users;
+};
+
 /* arg of the hf__adapter_source. */
 struct class_source {
   hfL_state *state;
-  int class_ref, base_ref, instance_ref;
+  struct shared_class *shared;
+  int instance_ref;
 };
 
 struct open_call {
@@ -108,9 +117,9 @@ struct open_call {
 static int open_body(lua_State *L) {
   const struct open_call *c = lua_touserdata(L, 1);
   struct class_source *s = c->source;
-  lua_rawgeti(L, LUA_REGISTRYINDEX, s->class_ref);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, s->shared->class_ref);
   lua_pushstring(L, c->entity_name);
-  lua_rawgeti(L, LUA_REGISTRYINDEX, s->base_ref);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, s->shared->base_ref);
   lua_call(L, 2, 1);
   int instance = lua_gettop(L);
   if (lua_istable(L, instance)) lua_rawgeti(L, instance, 0);
@@ -156,29 +165,58 @@ static hf_status source_close(void *arg, hf_error *err) {
   return status;
 }
 
+static void shared_unref(struct shared_class *shared) {
+  if (--shared->users) return;
+  release(shared->state, &shared->class_ref);
+  release(shared->state, &shared->base_ref);
+  hfL_state_unref(shared->state);
+  free(shared);
+}
+
 static void source_free(void *arg) {
   struct class_source *s = arg;
   release(s->state, &s->instance_ref);
-  release(s->state, &s->class_ref);
-  release(s->state, &s->base_ref);
+  shared_unref(s->shared);
   hfL_state_unref(s->state);
   free(s);
+}
+
+static hf_status source_copy(const void *arg, hf__adapter_source *out, hf_error *err);
+
+/* Makes a source of a class, which it takes a reference of. */
+static hf_status source_make(struct shared_class *shared, hf__adapter_source *out, hf_error *err) {
+  struct class_source *s = malloc(sizeof *s);
+  if (!s) return hf__no_memory(err);
+  *s = (struct class_source){shared->state, shared, LUA_NOREF};
+  hfL_state_ref(s->state);
+  shared->users++;
+  *out = (hf__adapter_source){source_open, source_close, source_copy, source_free, s};
+  return HF_OK;
+}
+
+static hf_status source_copy(const void *arg, hf__adapter_source *out, hf_error *err) {
+  const struct class_source *s = arg;
+  return source_make(s->shared, out, err);
 }
 
 /* Takes the references over, on failure too. */
 static hf_status use_class(hf__adapter *a, hfL_state *state, int class_ref, int base_ref, const char *base,
                            const char *store, hf_error *err) {
-  struct class_source *s = malloc(sizeof *s);
-  if (!s) {
+  struct shared_class *shared = malloc(sizeof *shared);
+  if (!shared) {
     release(state, &class_ref);
     release(state, &base_ref);
     return hf__no_memory(err);
   }
-  *s = (struct class_source){state, class_ref, base_ref, LUA_NOREF};
+  *shared = (struct shared_class){state, class_ref, base_ref, 1};
   hfL_state_ref(state);
-  const hf__adapter_source source = {source_open, source_close, source_free, s};
-  hf_status status = hf__adapter_use_source(a, &source, base, store, err);
-  if (status) source_free(s);
+  hf__adapter_source source;
+  hf_status status = source_make(shared, &source, err);
+  if (status == HF_OK) {
+    status = hf__adapter_use_source(a, &source, base, store, err);
+    if (status) source_free(source.arg);
+  }
+  shared_unref(shared);
   return status;
 }
 
@@ -322,6 +360,23 @@ static hf__adapter *enter_for_host(lua_State *L, int index, const char *function
   return a;
 }
 
+/* collection(name) -> the instance of the class that is its store, or a new handle on its collection */
+static int lhf_adapter_collection(lua_State *L) {
+  hf_error err;
+  hf__adapter *a = enter_for_host(L, 1, "collection");
+  if (a->source.open) {
+    const struct class_source *s = a->source.arg;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, s->instance_ref);
+    return 1;
+  }
+  hf_persist **p = hfL_push_handle(L, hfL_forgo_close);
+  hf_persist *opened;
+  if (hf__adapter_open_again(a, &opened, &err)) hfL_raise(L, &err);
+  *p = opened;
+  hf__persist_ref(opened); /* the userdata's own */
+  return 1;
+}
+
 /* supports(name) -> as core.supports of its store */
 static int lhf_adapter_supports(lua_State *L) {
   hf_error err;
@@ -379,19 +434,24 @@ static void set_text(lua_State *L, const char *field, const char *text) {
   lua_setfield(L, -2, field);
 }
 
-/* list() -> {{name=, entityName=, id=, read=, write=, base=, store=, since=}, ...} */
+/* list() -> {{name=, entityName=, id=, read=, write=, base=, follows=, registered=, store=,
+ * since=}, ...} */
 static int lhf_list(lua_State *L) {
   hf_adapter_info info;
   hf_adapters *set = check_set(L);
   lua_createtable(L, 4, 0);
-  for (size_t i = 0; hf_adapters_at(set, i, &info); i++) {
-    lua_createtable(L, 0, 8);
+  const hf__adapter *a = set->first;
+  for (size_t i = 0; hf_adapters_at(set, i, &info); i++, a = a->next) {
+    lua_createtable(L, 0, 10);
     set_text(L, "name", info.spec->name);
     set_text(L, "entityName", info.spec->entity_name);
     set_text(L, "id", info.spec->id);
     set_text(L, "read", info.spec->read);
     set_text(L, "write", info.spec->write);
     set_text(L, "base", info.spec->base);
+    if (info.spec->follows) set_text(L, "follows", info.spec->follows);
+    lua_pushboolean(L, a->registered);
+    lua_setfield(L, -2, "registered");
     if (info.store) set_text(L, "store", info.store);
     if (info.since) set_text(L, "since", info.since);
     lua_rawseti(L, -2, (int)i + 1);
@@ -409,7 +469,7 @@ static const char *spec_text(lua_State *L, const char *field, bool optional) {
   return text;
 }
 
-/* define({name=, entityName=, id=, read=, write=, infinite=, base=}) */
+/* define({name=, entityName=, id=, read=, write=, infinite=, base=, follows=}) */
 static int lhf_define(lua_State *L) {
   enum { FIELDS_MAX = 32 };
   const char *infinite[FIELDS_MAX + 1] = {NULL};
@@ -423,7 +483,8 @@ static int lhf_define(lua_State *L) {
                           .read = spec_text(L, "read", true),
                           .write = spec_text(L, "write", true),
                           .base = spec_text(L, "base", true),
-                          .infinite = infinite};
+                          .infinite = infinite,
+                          .follows = spec_text(L, "follows", true)};
   lua_getfield(L, 1, "infinite");
   if (!lua_isnil(L, -1) && !lua_istable(L, -1))
     hfL_misuse(L, "defineAdapter: infinite must be a list of names of fields, not a %s", luaL_typename(L, -1));
@@ -484,6 +545,7 @@ void hfL_adapters_open(lua_State *L, int cx) {
                                        {"close", lhf_close},
                                        {"functions", lhf_functions},
                                        {"hold", lhf_hold},
+                                       {"collection", lhf_adapter_collection},
                                        {"supports", lhf_adapter_supports},
                                        {"isSameStore", lhf_adapter_is_same_store},
                                        {"place", lhf_adapter_place},

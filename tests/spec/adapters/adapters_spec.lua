@@ -409,6 +409,91 @@ describe("registration", function()
   end)
 end)
 
+describe("one that follows another", function()
+  local trades = holdfast.PersistTradeAdapter
+  after_each(function()
+    trades.close()
+    reset()
+  end)
+
+  local function storeOf(name)
+    for _, row in ipairs(holdfast.adapters.list()) do
+      if row.name == name then return row.store end
+    end
+  end
+
+  it("is in the store of that one, whatever is registered for it", function()
+    signals.useMemory("one")
+    assert.equal("memory:one", storeOf("PersistTradeAdapter"))
+    trades.writeTradeData({ n = 1 }, "main", "BTCUSDT", "s1")
+    assert.is_true(core.adapters.isSameStore("PersistSignalAdapter", "PersistTradeAdapter"))
+    assert.same({ 'main/BTCUSDT/s1 {"n":1}' }, stores.content(holdfast.PersistBase("trade", "memory:one")))
+  end)
+
+  it("is closed with it, and goes where it goes next", function()
+    signals.useMemory("one")
+    trades.writeTradeData({ n = 1 }, "main", "BTCUSDT", "s1")
+    raises.error("busy", "^PersistTradeAdapter is in use", signals.useMemory, "two")
+    signals.close()
+    signals.useMemory("two")
+    assert.is_nil(trades.readTradeData("main", "BTCUSDT", "s1"))
+  end)
+
+  it("gets an instance of its own of a class", function()
+    local directory = temp.directory()
+    signals.usePersistSignalAdapter(ScriptPersist, directory)
+    signals.writeSignalData({ n = 1 }, "main", "BTCUSDT")
+    trades.writeTradeData({ n = 2 }, "main", "BTCUSDT", "s1")
+    assert.equal("trade", trades.collection().entityName)
+    assert.equal(2, trades.collection():readValue("main/BTCUSDT/s1").n)
+    assert.equal(1, signals.collection():readValue("main/BTCUSDT").n)
+  end)
+
+  it("is where a relative path meant that one to be", function()
+    local directory = temp.directory()
+    temp.writeFile(directory .. "/bot.lua", [[
+      local holdfast, uv = require "holdfast", require "luv"
+      holdfast.PersistSignalAdapter.useLmdb("here")
+      uv.fs_mkdir("elsewhere", 493)
+      uv.chdir("elsewhere")
+      holdfast.PersistTradeAdapter.writeTradeData({ n = 1 }, "main", "BTCUSDT", "s1")
+      print(holdfast.PersistBase("trade", "../here"):count())
+    ]])
+    local bin = os.getenv("HOLDFAST_BIN")
+    local got = process.shell(("cd %s && %s run bot.lua"):format(temp.quote(directory), temp.quote(bin)))
+    assert.equal("", got.stderr)
+    assert.equal("1\n", got.stdout)
+  end)
+
+  it("must follow one that there is, and that follows none", function()
+    raises.error("invalid_argument", "^there is no adapter PersistNothing", holdfast.defineAdapter,
+      { name = "PersistFillAdapter", entityName = "fill", id = "{id}", follows = "PersistNothing" })
+    raises.error("invalid_argument", "follow that one$", holdfast.defineAdapter,
+      { name = "PersistFillAdapter", entityName = "fill", id = "{id}", follows = "PersistTradeAdapter" })
+  end)
+
+  it("hands out what it stores, for questions", function()
+    signals.useMemory("one")
+    for i = 1, 3 do trades.writeTradeData({ pnl = i - 2 }, "main", "BTCUSDT", "s" .. i) end
+    local collection = trades.collection()
+    assert.equal(1, collection:count(function(v) return v.pnl > 0 end))
+    collection:close()
+    assert.equal(0, trades.readTradeData("main", "BTCUSDT", "s2").pnl)
+  end)
+
+  it("stays where it was registered itself", function()
+    trades.useMemory("own")
+    useAll("memory:all")
+    assert.equal("memory:all", storeOf("PersistHostAdapter"))
+    assert.equal("memory:all", storeOf("PersistTradeAdapter"))
+    trades.useMemory("own")
+    signals.useMemory("one")
+    assert.equal("memory:own", storeOf("PersistTradeAdapter"))
+    signals.close()
+    assert.is_false(core.adapters.isSameStore("PersistSignalAdapter", "PersistTradeAdapter"))
+  end)
+end)
+
 describe("defineAdapter", function()
   local spec = { name = "PersistOrderAdapter", entityName = "order", id = "{exchange}/{orderId}", infinite = { "ttl" } }
 

@@ -551,6 +551,7 @@ describe("the examples", function()
         "PersistScheduleAdapter\tschedule\t{strategy}/{symbol}",
         "PersistRiskAdapter\trisk\t{riskName}/positions",
         "PersistPartialAdapter\tpartial\t{symbol}/levels",
+        "PersistTradeAdapter\ttrade\t{strategy}/{symbol}/{signalId}", "PersistHostAdapter\thost\t{kind}/{name}",
         "in one transaction:\tfalse\tunsupported",
         "still scheduled:\t50000",
         "open:\t50000",

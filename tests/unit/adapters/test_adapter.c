@@ -7,6 +7,8 @@
 #define PARTS(...) ((const hf_slice[]){__VA_ARGS__}), sizeof((const hf_slice[]){__VA_ARGS__}) / sizeof(hf_slice)
 #define SIGNAL PARTS(hf_text("main"), hf_text("BTCUSDT"))
 
+enum { BUILTIN = 6 }; /* adapters that every set has */
+
 static hf_adapters *new_set(const struct store *s) {
   hf_error err;
   hf_adapters *set;
@@ -96,7 +98,7 @@ static void it_refuses_what_is_wrong(void **state) {
   hf_adapter_info info;
   assert_true(hf_adapters_at(set, 0, &info));
   assert_null(info.since);
-  assert_false(hf_adapters_at(set, 4, &info));
+  assert_false(hf_adapters_at(set, BUILTIN, &info));
   hf_buffer_free(&json);
   hf_adapters_free(set);
 }
@@ -193,9 +195,9 @@ static void it_defines_more(void **state) {
                           .base = s->base};
   OK(hf_adapter_define(set, &spec, &err));
   OK(hf_adapter_define(set, &spec, &err));
-  assert_true(hf_adapters_at(set, 4, &info));
+  assert_true(hf_adapters_at(set, BUILTIN, &info));
   assert_string_equal(info.spec->read, "readOrderData");
-  assert_false(hf_adapters_at(set, 5, &info));
+  assert_false(hf_adapters_at(set, BUILTIN + 1, &info));
   OK(hf_adapter_write(set, "PersistOrderAdapter", PARTS(hf_text("a"), hf_text("/")), hf_text("{\"ttl\\n\":null}"),
                       &err));
   assert_string_equal(reads(set, "PersistOrderAdapter", PARTS(hf_text("a"), hf_text("/"))), "{\"ttl\\n\":1e999}");
@@ -206,6 +208,48 @@ static void it_defines_more(void **state) {
   FAILS(HF_INVALID_ARGUMENT, hf_adapter_define(set, &spec, &err));
   hf_adapter_spec empty = {.name = NULL};
   FAILS(HF_INVALID_ARGUMENT, hf_adapter_define(set, &empty, &err));
+  hf_adapters_free(set);
+}
+
+/* Where the trades are. */
+static const char *trades_in(const hf_adapters *set) {
+  hf_adapter_info info = {.store = NULL};
+  for (size_t i = 0; hf_adapters_at(set, i, &info); i++)
+    if (strcmp(info.spec->name, "PersistTradeAdapter") == 0) return info.store;
+  return NULL;
+}
+
+static void some_follow_another(void **state) {
+  hf_error err;
+  hf_adapters *set;
+  const struct store *s = *state;
+  OK(hf_adapters_new(&set, &err));
+  OK(hf_adapter_use(set, "PersistSignalAdapter", s->base, NULL, &err));
+  const hf_slice trade[] = {hf_text("main"), hf_text("BTCUSDT"), hf_text("s1")};
+  OK(hf_adapter_write(set, "PersistTradeAdapter", trade, 3, hf_text("{\"n\":1}"), &err));
+  hf_persist *p = open_persist(s, "trade");
+  assert_entity(p, "main/BTCUSDT/s1", "{\"n\":1}");
+  hf_persist_close(p);
+  FAILS(HF_BUSY, hf_adapter_use(set, "PersistSignalAdapter", "memory:another", NULL, &err));
+  CONTAINS(err.message, "PersistTradeAdapter is in use");
+  OK(hf_adapter_close(set, "PersistSignalAdapter", &err));
+  OK(hf_adapter_use(set, "PersistSignalAdapter", "memory:another", NULL, &err));
+  assert_string_equal(trades_in(set), "memory:another");
+  OK(hf_adapter_use(set, "PersistTradeAdapter", "memory:own", NULL, &err));
+  OK(hf_adapter_use(set, "PersistSignalAdapter", "memory:third", NULL, &err));
+  assert_string_equal(trades_in(set), "memory:own");
+  hf_adapter_spec spec = {.struct_size = sizeof spec,
+                          .name = "PersistOrderAdapter",
+                          .entity_name = "order",
+                          .id = "{orderId}",
+                          .follows = "PersistTradeAdapter"};
+  FAILS(HF_INVALID_ARGUMENT, hf_adapter_define(set, &spec, &err));
+  CONTAINS(err.message, "follows PersistSignalAdapter itself");
+  spec.follows = "PersistSignalAdapter";
+  OK(hf_adapter_define(set, &spec, &err));
+  hf_adapter_info info;
+  assert_true(hf_adapters_at(set, BUILTIN, &info));
+  assert_string_equal(info.store, "memory:third");
   hf_adapters_free(set);
 }
 
@@ -373,6 +417,7 @@ int main(void) {
       ON_LMDB(a_relative_path_stays_where_it_was),
       ON_BOTH(it_moves_in_a_transaction),
       ON_BOTH(it_defines_more),
+      ON_BOTH(some_follow_another),
       cmocka_unit_test(a_class_that_a_script_registered_serves_c),
       cmocka_unit_test(a_script_can_be_registered_from_c),
       cmocka_unit_test(two_runtimes_have_a_set_each),

@@ -39,7 +39,7 @@ SIZE(hf_setting_value, 32);
 GROWS(hf_options, 40, given);
 GROWS(hf_write_options, 24, revision);
 GROWS(hf_range, 80, where);
-GROWS(hf_adapter_spec, 64, base);
+GROWS(hf_adapter_spec, 72, follows);
 
 /* Filled by the core for backends, which get arrays of the first two: a change of those raises HF_BACKEND_ABI. */
 SIZE(hf_key, 32);
