@@ -12,11 +12,11 @@ local M = {}
 local LISTENER_MS = 60000 -- how long a listener of errors may compute
 
 local listeners = {
-  signalLive = {}, signalBacktest = {}, partial = {}, risk = {}, error = {}, done = {}, progress = {},
+  signalLive = {}, signalBacktest = {}, partial = {}, risk = {}, error = {}, minute = {}, done = {}, progress = {},
 }
 
 --- Adds a listener.
----@param kind "signalLive"|"signalBacktest"|"partial"|"risk"|"error"|"done"|"progress"
+---@param kind "signalLive"|"signalBacktest"|"partial"|"risk"|"error"|"minute"|"done"|"progress"
 ---@param what string  the function of the host that was called, for the error
 ---@param fn fun(event: table)
 ---@return fun() stop  ends the listening

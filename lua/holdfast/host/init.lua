@@ -38,6 +38,7 @@ local report = require "holdfast.host.report"
 ---@field listenPartial fun(fn: fun(event: table)): fun()        levels of profit and loss that were reached
 ---@field listenRisk fun(fn: fun(event: table)): fun()           signals that a risk profile refused
 ---@field listenError fun(fn: fun(event: table)): fun()          what the user's functions raised, and what failed
+---@field listenMinute fun(fn: fun(event: table)): fun()         minutes of live runs, however they went
 ---@field listenDone fun(fn: fun(event: table)): fun()           runs that have ended
 ---@field listenProgress fun(fn: fun(event: table)): fun()       how far a backtest is
 local M = {
@@ -93,7 +94,8 @@ function M.addFrame(frame) add("frame", frame) end
 -- What there is to listen to, each with its function.
 local LISTENERS = {
   listenSignalLive = "signalLive", listenSignalBacktest = "signalBacktest", listenPartial = "partial",
-  listenRisk = "risk", listenError = "error", listenDone = "done", listenProgress = "progress",
+  listenRisk = "risk", listenError = "error", listenMinute = "minute", listenDone = "done",
+  listenProgress = "progress",
 }
 for name, kind in pairs(LISTENERS) do
   M[name] = function(fn) return events.listen(kind, name, fn) end

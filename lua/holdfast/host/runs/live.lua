@@ -190,6 +190,7 @@ function LiveRun:loop()
     self.drift:look()
     local ok, raised = xpcall(self.tick, core.traceback, self, when)
     if not ok then self:report(raised, "tick") end
+    self:emit("minute", self:identity { timestamp = when, failed = not ok })
     if self.lost or self.stopping then break end
     -- The clock may have been put right meanwhile: until its old time, nobody would watch what is open.
     local present = math.floor(loop.now() / MINUTE) * MINUTE
