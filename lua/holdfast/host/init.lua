@@ -19,6 +19,7 @@
 --     host.run()
 
 local backtest = require "holdfast.host.runs.backtest"
+local byHand = require "holdfast.host.runs.by_hand"
 local candles = require "holdfast.host.market.candles"
 local checks = require "holdfast.host.checks"
 local clocks = require "holdfast.host.scheduler.clock"
@@ -53,6 +54,14 @@ local M = {
   readCandles = candles.read,
   --- Candles in memory as an exchange: see holdfast.host.market.candle_feed.
   candleFeed = feed.new,
+
+  -- By hand: see runs/by_hand.lua.
+  close = byHand.close,
+  cancel = byHand.cancel,
+  answer = byHand.answer,
+  takeBack = byHand.takeBack,
+  pause = byHand.pause,
+  resume = byHand.resume,
 
   -- Time.
   manualClock = clocks.manual,

@@ -109,13 +109,19 @@ end
 
 function Run:openedEvent(row) return self:event("opened", row, row.priceOpen, row.pendingAt) end
 
-function Run:closedEvent(row, reason, price, when)
-  return self:event("closed", row, price, when,
-    { closeReason = reason, closeTimestamp = when, pnl = signal.pnl(row, price) })
+-- An end that somebody has asked for says which request it was, and what was noted with it.
+local function withRequest(fields, request)
+  if request then fields.requestId, fields.note = request.id, request.note end
+  return fields
 end
 
-function Run:cancelledEvent(row, reason, price, when)
-  return self:event("cancelled", row, price, when, { reason = reason, closeTimestamp = when })
+function Run:closedEvent(row, reason, price, when, request)
+  return self:event("closed", row, price, when,
+    withRequest({ closeReason = reason, closeTimestamp = when, pnl = signal.pnl(row, price) }, request))
+end
+
+function Run:cancelledEvent(row, reason, price, when, request)
+  return self:event("cancelled", row, price, when, withRequest({ reason = reason, closeTimestamp = when }, request))
 end
 
 -- Events of the levels that a price has reached and that are not in `entry` yet; and the entry's new lists.
@@ -195,6 +201,7 @@ function Run:tellTick(action, row, price, when)
   if not onTick and not listens then return end
   local event = self:identity {
     action = action, signal = row and signal.copy(row), currentPrice = price, timestamp = when,
+    paused = self.hands and self.hands.pause ~= nil or nil,
   }
   if onTick then self:call("callbacks.onTick", onTick, self.symbol, events.copy(event), price, when, self.backtest) end
   if listens then self:emit(self.kind, event) end

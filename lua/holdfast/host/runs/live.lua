@@ -15,11 +15,13 @@ local config = require "holdfast.host.config"
 local core = require "holdfast.core"
 local drift = require "holdfast.host.runs.drift"
 local events = require "holdfast.host.events"
+local hands = require "holdfast.host.runs.hands"
 local locks = require "holdfast.host.state.lock"
 local loop = require "holdfast.host.scheduler.loop"
 local Position = require "holdfast.host.state.position"
 local prices = require "holdfast.host.market.prices"
 local registry = require "holdfast.host.registry"
+local requests = require "holdfast.host.state.requests"
 local restore = require "holdfast.host.state.restore"
 local risk = require "holdfast.host.state.risk"
 local Run = require "holdfast.host.runs.base"
@@ -35,13 +37,12 @@ local MINUTE = 60000
 ---@field stopping boolean
 ---@field task? table
 ---@field drift holdfast.host.Drift
+---@field hands holdfast.host.Hands
 local LiveRun = setmetatable({}, { __index = Run })
 LiveRun.__index = LiveRun
 
 -- Those that run, by strategy and symbol.
 local runs = {}
-
-local function keyOf(strategyName, symbol) return #strategyName .. ":" .. strategyName .. symbol end
 
 -- ------------------------------------------------------------------- ticks
 
@@ -58,10 +59,11 @@ function LiveRun:call(what, fn, ...)
   if not ok then self:report(raised, what) end
 end
 
--- The open signal: its time, its prices, then its levels.  The stop loss is hit where a candle touched it, as in a
--- backtest, and not only where the average price is beyond it: the last candle, and those before it, since a minute
--- may have been left out.
-function LiveRun:tickOpen(price, when, list)
+-- The open signal: its time, its prices, what is asked of it, then its levels.  The stop loss is hit where a candle
+-- touched it, as in a backtest, and not only where the average price is beyond it: the last candle, and those before
+-- it, since a minute may have been left out.
+--   called  the minute's tick was before: only what ends it is looked at
+function LiveRun:tickOpen(price, when, list, called)
   local position = self.position
   local row = position.row
   if signal.isExpired(row, when) then
@@ -75,13 +77,14 @@ function LiveRun:tickOpen(price, when, list)
     end
   end
   if signal.isTaken(row, price) then return position:close("take_profit", row.priceTakeProfit, when) end
+  if self.hands:take("close", when, price) or called then return end
   local reached, profitLevels, lossLevels = self:reached(row, position.entry, price, when)
   if reached then position:reach(reached, profitLevels, lossLevels, when) end
   self:tellTick("active", row, price, when)
 end
 
 -- The scheduled signal.
-function LiveRun:await(price, when)
+function LiveRun:await(price, when, called)
   local position = self.position
   local row = position.waiting
   local due = row.scheduledAt + config.values.CC_SCHEDULE_AWAIT_MINUTES * MINUTE
@@ -90,14 +93,19 @@ function LiveRun:await(price, when)
     return self.drift:late(row, due, when)
   end
   if signal.isStopped(row, price) then return position:cancel("price_reject", price, when) end
-  if not signal.isReached(row, price) then return self:tellTick("waiting", row, price, when) end
+  if self.hands:take("cancel", when, price) or called then return end
+  if self.hands.pause or not signal.isReached(row, price) then return self:tellTick("waiting", row, price, when) end
   local opened = signal.copy(row)
   opened.pendingAt = when
-  if not position:open(opened, price) then position:cancel("risk", price, when) end
+  local isOpen, isPaused = position:open(opened, price)
+  if isOpen then return end
+  if isPaused then return self:tellTick("waiting", row, price, when) end
+  position:cancel("risk", price, when)
 end
 
 -- Nothing is open: asks for a signal, at most once in each interval.
 function LiveRun:ask(price, when)
+  if self.hands.pause then return self:tellTick("idle", nil, price, when) end
   local position, interval = self.position, calendar.intervals[self.strategy.interval]
   local askedAt = position.entry.askedAt
   if askedAt > when + interval then askedAt = 0 end -- the clock was far ahead then
@@ -116,12 +124,14 @@ function LiveRun:ask(price, when)
     end
   end
   if row then
-    if row.pendingAt == 0 then
-      if self:mayOpen(risk.adapter, tostring, row, price) then return position:schedule(row) end
-    elseif position:open(row, price) then
-      return
+    local hasBegun, isPaused = false, false
+    if row.pendingAt > 0 then
+      hasBegun, isPaused = position:open(row, price)
+    elseif self:mayOpen(risk.adapter, tostring, row, price) then
+      hasBegun, isPaused = position:schedule(row)
     end
-    position:refused(when)
+    if hasBegun then return end
+    if not isPaused then position:refused(when) end
   else
     position:asked(when, interval > MINUTE)
   end
@@ -164,38 +174,82 @@ function LiveRun:isLate(when)
   return when <= lived
 end
 
-function LiveRun:tick(when)
+-- The price of the minute.  Where there is none, what waits for its price can still be cancelled.
+function LiveRun:price(when)
+  local ok, price, list = pcall(prices.average, self.exchange, self.symbol, when,
+    function() return not self.stopping end)
+  if ok then return price, list end
+  local waiting = self.position.waiting
+  if waiting and not self.stopping and when > self.position:lived() then
+    self.hands:take("cancel", when, waiting.priceOpen)
+  end
+  error(price, 0)
+end
+
+-- Lives a minute that was not lived yet.
+function LiveRun:live(when, called)
+  local position = self.position
+  -- Where somebody says at which price it ended, it has.
+  local isNew = when > position:lived()
+  if isNew and (self.hands:take("close", when) or self.hands:take("cancel", when)) then return end
+  local price, list = self:price(when)
+  if self.stopping then return end
+  if not self.restored then self:tellRestored(price, when) end
+  if when <= position:lived() then return end
+  if position.row then return self:tickOpen(price, when, list, called) end
+  if position.waiting then return self:await(price, when, called) end
+  if not called then return self:ask(price, when) end
+end
+
+--   called  the minute's tick was before, and somebody has asked for something since
+function LiveRun:tick(when, called)
   local position = self.position
   self:checkLock()
   if position.stale then restore.position(position, when) end
   if position.blocked then return end
   if position.slotsStale then restore.slots(position, when) end
   position.delivery:deliver() -- what was not handed to all, since delivering was cut off
+  self.hands:look(when)
   if self:isLate(when) and self.restored then return end
-  local price, list = prices.average(self.exchange, self.symbol, when, function() return not self.stopping end)
-  if self.stopping then return end
-  if not self.restored then self:tellRestored(price, when) end
-  if when <= position:lived() then return end
-  if position.row then return self:tickOpen(price, when, list) end
-  if position.waiting then return self:await(price, when) end
-  return self:ask(price, when)
+  self:live(when, called)
+  if not position.stale then self.hands:settle(when) end
 end
 
 -- ------------------------------------------------------------------ running
 
+-- The minute that it is.
+local function present() return math.floor(loop.now() / MINUTE) * MINUTE end
+
+-- Ticks, and reports what that raises.
+---@return number when  the minute
+---@return boolean ok    nothing was raised
+function LiveRun:turn(called)
+  local when = present()
+  self.context.when, self.hands.called = when, false
+  self.drift:look()
+  local ok, raised = xpcall(self.tick, core.traceback, self, when, called)
+  if not ok then self:report(raised, "tick") end
+  return when, ok
+end
+
+-- Sleeps until a time.  What somebody in this process asks of the run meanwhile is done at once.
+function LiveRun:rest(due)
+  while not (self.lost or self.stopping) do
+    if not self.hands.called then
+      loop.sleepUntil(due, function(finish) self.hands.wake = finish end)
+      self.hands.wake = nil
+    end
+    if self.stopping or not self.hands.called or loop.now() >= due then return end
+    self:turn(true)
+  end
+end
+
 function LiveRun:loop()
-  while not self.stopping do
-    local when = math.floor(loop.now() / MINUTE) * MINUTE
-    self.context.when = when
-    self.drift:look()
-    local ok, raised = xpcall(self.tick, core.traceback, self, when)
-    if not ok then self:report(raised, "tick") end
+  while not (self.lost or self.stopping) do
+    local when, ok = self:turn()
     self:emit("minute", self:identity { timestamp = when, failed = not ok })
-    if self.lost or self.stopping then break end
     -- The clock may have been put right meanwhile: until its old time, nobody would watch what is open.
-    local present = math.floor(loop.now() / MINUTE) * MINUTE
-    loop.sleepUntil(math.min(when, present) + MINUTE, function(finish) self.wake = finish end)
-    self.wake = nil
+    self:rest(math.min(when, present()) + MINUTE)
   end
 end
 
@@ -228,13 +282,14 @@ function LiveRun:finish()
   if self.lock then self.lock:release() end
   if self.hold then self.hold() end
   self.lock, self.hold = nil, nil
+  self.hands:finish()
   if runs[self.key] == self then runs[self.key] = nil end
   self:tellDone()
 end
 
 function LiveRun:stop()
   self.stopping = true
-  if self.wake then self.wake() end
+  if self.hands.wake then self.hands.wake() end
 end
 
 -- Refuses names under which nothing can ever be stored; that a store is down is for the first minute to say.
@@ -249,7 +304,7 @@ local function launch(what, symbol, given)
   Run.init(run, what, symbol, given, false)
   checkStorable(what, run)
   run.title = ("%s %s %s"):format(what, symbol, run.strategy.strategyName)
-  run.key = keyOf(run.strategy.strategyName, symbol)
+  run.key = requests.keyOf(run.strategy.strategyName, symbol)
   local before = runs[run.key]
   if before and not before.stopping then
     error(core.error("busy", ("%s: strategy '%s' runs on %s already: stop it first"):format(what,
@@ -265,7 +320,7 @@ local function launch(what, symbol, given)
   function context.candles(other, interval, count)
     return prices.last(run.exchange, other, interval, count, context.when, "getCandles")
   end
-  run.position, run.drift = Position.new(run), drift.new(run)
+  run.position, run.drift, run.hands = Position.new(run), drift.new(run), hands.new(run)
   run.task = loop.spawn(function()
     local ok, raised = xpcall(function()
       if before then

@@ -86,12 +86,37 @@ local function folderOf(adapterName) return M.folder(core.adapters.place(adapter
 -- Where those who change a store from outside announce themselves.
 local function changesIn(folder) return folder .. "/.command" end
 
+local function pathIn(folder, parts)
+  local encoded = {}
+  for i, text in ipairs(parts) do encoded[i] = part(text) end
+  return folder .. "/" .. table.concat(encoded, "/") .. ".lock"
+end
+
+--- The lock file of whoever runs a strategy on a symbol.
+---@param folder string  of the store's lock files
+---@param strategyName string
+---@param symbol string
+---@return string path
+function M.fileOf(folder, strategyName, symbol) return pathIn(folder, { "signal", strategyName, symbol }) end
+
+--- Who runs a strategy on a symbol, as far as lock files tell: on this machine, for this user.
+---@param strategyName string
+---@param symbol string
+---@return string? holder  nil: nobody, or nobody that can be seen
+---@return boolean isShared  whether hosts elsewhere would be seen, too
+---@raise io
+function M.holderOf(strategyName, symbol)
+  local directory, identity = core.adapters.place(SIGNAL)
+  local folder = M.folder(directory, identity)
+  if not folder then return nil, false end
+  return core.leaseHolder(M.fileOf(folder, strategyName, symbol)), directory ~= nil
+end
+
 -- Takes what the parts name for the adapter's store.
 --   refuse  raises; gets who has it
 local function acquire(adapterName, parts, who, timeoutMs, refuse)
   local folder, identity = folderOf(adapterName)
-  for i, text in ipairs(parts) do parts[i] = part(text) end
-  local key = (folder or identity) .. "/" .. table.concat(parts, "/") .. ".lock"
+  local key = pathIn(folder or identity, parts)
   local mine, lease = held[key], nil
   if folder then
     -- What this state holds it cannot release while it waits.

@@ -17,7 +17,9 @@ local commits = require "holdfast.host.state.commit"
 local core = require "holdfast.core"
 local Delivery = require "holdfast.host.state.delivery"
 local outbox = require "holdfast.host.state.outbox"
+local pauses = require "holdfast.host.state.pauses"
 local reminder = require "holdfast.host.scheduler.reminder"
+local requests = require "holdfast.host.state.requests"
 local risk = require "holdfast.host.state.risk"
 local signal = require "holdfast.host.state.signal"
 
@@ -87,8 +89,18 @@ function Position:commit(steps)
   self.run:checkLock()
   local ok, raised = pcall(commits.run, steps)
   if ok then return end
-  self.stale = true
+  if not requests.isGone(raised) then self.stale = true end
   error(raised, 0)
+end
+
+-- Does the steps, the first of which is pauseStep().
+---@return boolean done  false: it is paused, and nothing has happened
+function Position:commitUnlessPaused(steps)
+  local ok, raised = pcall(self.commit, self, steps)
+  if ok then return true end
+  if not steps[1].pause then error(raised, 0) end
+  self.stale = false
+  return false
 end
 
 -- The first entry of a signal, in place of an entry whose events may not be acknowledged yet.
@@ -109,23 +121,38 @@ end
 
 -- ------------------------------------------------------------- transitions
 
---- A signal begins to wait for its price.
-function Position:schedule(row)
-  local entry = self:entryOf(self.entry, row, "scheduled", row.scheduledAt, self.run:scheduledEvent(row))
-  self:commit { self:scheduleStep(row), self:outboxStep(entry) }
-  self.waiting, self.entry = row, entry
-  self.delivery:deliver()
+-- The first step of whatever opens something, or is to: where a pause holds it raises, and `pause` is set.
+function Position:pauseStep(when)
+  local step = { adapter = "PersistHostAdapter" }
+  function step.run()
+    step.pause = pauses.read(self.name, self.symbol, when)
+    if step.pause then error(core.error("conflict", "it is paused", { retryable = false }), 0) end
+  end
+  return step
 end
 
---- A signal opens; `row` has its pendingAt.  All its risk profiles must agree.
+--- A signal begins to wait for its price.
+---@return boolean scheduled  false: nothing has happened
+---@return boolean isPaused   since a pause holds
+function Position:schedule(row)
+  local entry = self:entryOf(self.entry, row, "scheduled", row.scheduledAt, self.run:scheduledEvent(row))
+  local steps = { self:pauseStep(row.scheduledAt), self:scheduleStep(row), self:outboxStep(entry) }
+  if not self:commitUnlessPaused(steps) then return false, true end
+  self.waiting, self.entry = row, entry
+  self.delivery:deliver()
+  return true, false
+end
+
+--- A signal opens; `row` has its pendingAt.  All its risk profiles must agree, and no pause may hold.
 ---@param row table
 ---@param price number
----@return boolean opened  false: a profile has refused, and nothing has happened
+---@return boolean opened    false: a profile has refused, and nothing has happened
+---@return boolean isPaused  since a pause holds
 function Position:open(row, price)
   local event = self.run:openedEvent(row)
   local entry = self.waiting and outbox.withEvent(self.entry, event, { stage = "opened", at = row.pendingAt })
     or self:entryOf(self.entry, row, "opened", row.pendingAt, event)
-  local steps, refused, decided = {}, false, {}
+  local steps, refused, decided = { self:pauseStep(row.pendingAt) }, false, {}
   for _, name in ipairs(self.run.strategy.risks) do
     local payload = self.run:riskPayload(name, row, price, row.pendingAt)
     steps[#steps + 1] = {
@@ -145,8 +172,9 @@ function Position:open(row, price)
   steps[#steps + 1] = self:signalStep(row)
   if self.waiting then steps[#steps + 1] = self:scheduleStep(nil) end
   steps[#steps + 1] = self:outboxStep(entry)
-  local ok, raised = pcall(self.commit, self, steps)
+  local ok, raised = pcall(self.commitUnlessPaused, self, steps)
   if not ok and not refused then error(raised, 0) end
+  if ok and not raised then return false, true end
   if refused then
     -- Gives back those that were taken before it, where no transaction has done so.
     self.stale = false
@@ -156,9 +184,9 @@ function Position:open(row, price)
     self.run:callback("onWrite", self.symbol, signal.copy(row), row.priceOpen, row.pendingAt, false)
   end
   for name, each in pairs(decided) do self.run:tellRisk(name, each.payload, each.reason, each.fault) end
-  if refused then return false end
+  if refused then return false, false end
   self.delivery:deliver()
-  return true
+  return true, false
 end
 
 --- Its price has reached levels.
@@ -173,11 +201,27 @@ function Position:reach(list, profitLevels, lossLevels, when)
   self.delivery:deliver()
 end
 
+-- The entry of a signal that ends, and the steps of that: with the answer, where somebody has asked for it.
+function Position:ending(event, stage, when, request, step)
+  local changes = { stage = stage, at = when }
+  if not request then
+    local entry = outbox.withEvent(self.entry, event, changes)
+    return entry, { self:outboxStep(entry), step }
+  end
+  local answer = requests.answerTo(request, "done", when, ("%s at %s"):format(stage, event.currentPrice), event.id)
+  changes.byRequest = { id = request.id, answer = answer }
+  local entry = outbox.withEvent(self.entry, event, changes)
+  return entry, requests.around(request, answer, { self:outboxStep(entry), step })
+end
+
 --- The open signal ends.
-function Position:close(reason, price, when)
-  local event = self.run:closedEvent(self.row, reason, price, when)
-  local entry = outbox.withEvent(self.entry, event, { stage = "closed", at = when })
-  local steps = { self:outboxStep(entry), self:signalStep(nil) }
+---@param reason string
+---@param price number
+---@param when number
+---@param request? holdfast.host.Request  that asks for it
+function Position:close(reason, price, when, request)
+  local event = self.run:closedEvent(self.row, reason, price, when, request)
+  local entry, steps = self:ending(event, "closed", when, request, self:signalStep(nil))
   local slots = self:settleSteps(nil)
   if commits.isTogether("PersistSignalAdapter", "PersistRiskAdapter") then
     for _, step in ipairs(slots) do steps[#steps + 1] = step end
@@ -197,10 +241,14 @@ function Position:close(reason, price, when)
 end
 
 --- The scheduled signal ends without having opened.
-function Position:cancel(reason, price, when)
-  local event = self.run:cancelledEvent(self.waiting, reason, price, when)
-  local entry = outbox.withEvent(self.entry, event, { stage = "cancelled", at = when })
-  self:commit { self:outboxStep(entry), self:scheduleStep(nil) }
+---@param reason string
+---@param price number
+---@param when number
+---@param request? holdfast.host.Request  that asks for it
+function Position:cancel(reason, price, when, request)
+  local event = self.run:cancelledEvent(self.waiting, reason, price, when, request)
+  local entry, steps = self:ending(event, "cancelled", when, request, self:scheduleStep(nil))
+  self:commit(steps)
   self.waiting, self.entry = nil, entry
   self.delivery:deliver()
 end
