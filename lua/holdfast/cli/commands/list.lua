@@ -8,6 +8,7 @@ local NAMES = {
   "put", "rm",
   "stat", "verify", "rescue", "set",
   "export", "import", "copy",
+  "host",
   "run", "test", "repl",
 }
 

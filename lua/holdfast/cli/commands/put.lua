@@ -24,7 +24,7 @@ local function put(args)
   local store = target.open(args, true)
   local persist = store:entity(args.entity)
   local guard = locks.guard(store, args)
-  guard:claim(args.entity)
+  guard:claim(args.entity, { args.id })
   local revision = core.writeText(persist, args.id, value)
   guard:release()
   if args.json then
@@ -39,7 +39,7 @@ return {
   description = "Writes one JSON value under an id, new or not, and creates the store where there is none.\n"
     .. "When the command returns, the entity is durable.  The text is stored as given.\n\n"
     .. "Refused under an adapter's entity name (" .. locks.names() .. ") while a strategy host runs\n"
-    .. "on the store; --force writes all the same.",
+    .. "on the store, but for rows of signals that it does not run; --force writes all the same.",
   examples = {
     "holdfast put ./data signal BTC '{\"side\":\"long\"}'",
     "curl -s https://example.org/btc.json | holdfast put ./data signal BTC",

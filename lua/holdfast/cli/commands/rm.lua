@@ -48,7 +48,7 @@ local function rm(args)
   local persist = store:entity(args.entity)
   if where.explain(args, persist) then return 0 end
   local guard = locks.guard(store, args)
-  guard:claim(args.entity)
+  guard:claim(args.entity, #args.id > 0 and args.id or nil)
   local missing, removed = {}
   if args.where then
     removed = removeWhere(persist, args)
@@ -74,7 +74,8 @@ return {
   description = "Removes entities by their ids, in one commit where the store can.  Exit code 1 if one of them did\n"
     .. "not exist; the others are gone all the same.\n\n"
     .. "Refused under an adapter's entity name (" .. locks.names() .. ") while a strategy host runs\n"
-    .. "on the store; --force removes all the same.",
+    .. "on the store, but for rows of signals that it does not run; --force removes all the same.\n"
+    .. "'holdfast host close' ends a position while the host runs, with an event.",
   examples = { "holdfast rm ./data signal BTC ETH", "holdfast rm ./data signal --all",
     "holdfast rm ./data signal --where 'v.closed and v.pnl < 0'" },
   arguments = function(command)

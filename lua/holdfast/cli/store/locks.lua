@@ -2,7 +2,8 @@
 --
 -- Keeps put, import, rm and copy from changing a store under a strategy host that runs on it: the host holds what it
 -- has read for the truth, and its next write undoes the change, or acts on it by half.  It concerns the entity names of
--- the adapters only; others cost nothing.  And it keeps set from taking something away from the host.
+-- the adapters that keep what a host lives by; others cost nothing.  Of these, a row that is named, of a strategy and
+-- symbol which nobody runs, is free as well.  And it keeps set from taking something away from the host.
 --
 -- The command announces itself before it looks for hosts, and a host looks for commands once it has its lock
 -- (host/state/lock.lua): so neither begins under the other, unless one of them cannot see the other's lock files.
@@ -26,19 +27,49 @@ function M.guard(store, args)
   return setmetatable({ store = store, args = args }, Guard)
 end
 
---- The entity names that it concerns, for help texts: those of the adapters that come with Holdfast.
+-- What a host writes and does not live by: trades that are over, its state for others, requests, answers, pauses.
+local FREE = { trade = true, host = true }
+
+-- Those whose ids are a strategy and a symbol, and what ends such a row with an event.
+local ENDS = { signal = "close", schedule = "cancel" }
+
+--- The entity names that it concerns, for help texts: those of adapters that come with Holdfast.
 ---@return string
 function M.names()
   local names = {}
-  for i, row in ipairs(core.adapters.list()) do names[i] = row.entityName end
+  for _, row in ipairs(core.adapters.list()) do
+    if not FREE[row.entityName] then names[#names + 1] = row.entityName end
+  end
   return table.concat(names, ", ")
 end
 
 local function isAdapters(name)
+  if FREE[name] then return false end
   for _, row in ipairs(core.adapters.list()) do
     if row.entityName == name then return true end
   end
   return false
+end
+
+local function decode(part) return (part:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end)) end
+
+-- The strategy and symbol of a row of an adapter; nil: its id is none of theirs.
+local function runOf(id)
+  local strategyName, symbol = id:match "^([^/]+)/([^/]+)$"
+  if strategyName then return decode(strategyName), decode(symbol) end
+end
+
+-- Those of the locks that concern rows: all, where it is not known which rows, or what is theirs.
+local function concerned(found, folder, name, ids)
+  if not ids or not ENDS[name] then return found end
+  local byPath, list = {}, {}
+  for _, each in ipairs(found) do byPath[each.path] = each end
+  for _, id in ipairs(ids) do
+    local strategyName, symbol = runOf(id)
+    if not strategyName then return found end
+    list[#list + 1] = byPath[lock.fileOf(folder, strategyName, symbol)]
+  end
+  return list
 end
 
 -- The folder of the store's lock files, and whether hosts elsewhere would have theirs in it; nil for a store that is
@@ -48,11 +79,22 @@ local function place(store, name)
   return lock.folder(directory, identity), directory ~= nil
 end
 
-local function usedBy(store, what, name, found)
+-- What does the same with an event: a command.
+local function hintOf(store, name, ids)
+  if not ids or not ENDS[name] then return nil end
+  local strategyName, symbol = runOf(ids[1])
+  if not strategyName then return nil end
+  return string.format("with an event, and while the host runs: holdfast host %s %s %s %s", ENDS[name],
+    text.url(store.url), strategyName, symbol)
+end
+
+local function usedBy(store, what, name, ids, found)
   local who = found[1].holder ~= "" and found[1].holder or "one that has not said who it is"
   if #found > 1 then who = string.format("%s (and %s)", who, text.plural(#found - 1, "more lock", "more locks")) end
-  return core.error("busy", string.format("a strategy host runs on %s: %s; end it first, or change %s under it with "
-    .. "--force", text.url(store.url), who, what), { entityName = name, cause = "its lock is " .. found[1].path })
+  local err = core.error("busy", string.format("a strategy host runs on %s: %s; end it first, or change %s under it "
+    .. "with --force", text.url(store.url), who, what), { entityName = name, cause = "its lock is " .. found[1].path })
+  err.hint = hintOf(store, name, ids)
+  return err
 end
 
 local function warn(self, message, ...)
@@ -66,11 +108,12 @@ local function announce(self, folder)
 end
 
 -- Raises where a host is seen; says what cannot be seen.
-local function look(self, what, name, folder, isShared)
+local function look(self, what, name, ids, folder, isShared)
   local found, problem = core.leasesIn(folder)
+  found = concerned(found, folder, name, ids)
   if found[1] then
     self:release()
-    error(usedBy(self.store, what, name, found), 0)
+    error(usedBy(self.store, what, name, ids, found), 0)
   end
   if problem then
     warn(self, "whether a strategy host runs on %s cannot be seen: %s", text.url(self.store.url), problem.message)
@@ -80,7 +123,7 @@ local function look(self, what, name, folder, isShared)
   end
 end
 
-local function claim(self, what, name, placeName)
+local function claim(self, what, name, ids, placeName)
   local ok, folder, isShared = pcall(place, self.store, placeName)
   if not ok and not core.isError(folder, "io") then error(folder, 0) end
   self.claimed = true
@@ -88,20 +131,22 @@ local function claim(self, what, name, placeName)
     warn(self, "whether a strategy host runs on %s cannot be seen: %s", text.url(self.store.url), folder.message)
   elseif folder then
     self.lock = announce(self, folder)
-    if not self.args.force then look(self, what, name, folder, isShared) end
+    if not self.args.force then look(self, what, name, ids, folder, isShared) end
   end
 end
 
---- Before the first write under this name: raises busy where a host runs on the store, unless forced.
+--- Before the first write under this name: raises busy where a host runs on the store, or, where it is known which
+--- rows are changed, runs one of them; unless forced.
 ---@param name string
-function Guard:claim(name)
-  if not self.claimed and isAdapters(name) then claim(self, "'" .. name .. "'", name, name) end
+---@param ids? string[]  of all rows that are changed
+function Guard:claim(name, ids)
+  if not self.claimed and isAdapters(name) then claim(self, "'" .. name .. "'", name, ids, name) end
 end
 
 --- Before something is changed that a host relies on, whatever the entity name: the same.
 ---@param what string  "the settings"
 function Guard:claimStore(what)
-  if not self.claimed then claim(self, what, nil, core.adapters.list()[1].entityName) end
+  if not self.claimed then claim(self, what, nil, nil, core.adapters.list()[1].entityName) end
 end
 
 --- Whether a host is seen to run on the store now, which nothing has been claimed of yet.
