@@ -31,6 +31,7 @@ local live = require "holdfast.host.runs.live"
 local loop = require "holdfast.host.scheduler.loop"
 local registry = require "holdfast.host.registry"
 local report = require "holdfast.host.report"
+local trades = require "holdfast.host.state.trades"
 
 -- Each listener's function ends the listening when the function that is given back is called.
 ---@class holdfast.host
@@ -99,6 +100,18 @@ function M.addRisk(risk) add("risk", risk) end
 --- note?: string }
 ---@raise invalid_argument
 function M.addFrame(frame) add("frame", frame) end
+
+--- Iterates the trades of signals that are over, in the order in which they ended.
+---@param query? holdfast.host.TradeQuery
+---@return fun(): holdfast.host.Trade?
+---@raise invalid_argument, corrupt, io, ...
+function M.trades(query)
+  local list, i = trades.list(query, nil, "host.trades"), 0
+  return function()
+    i = i + 1
+    return list[i]
+  end
+end
 
 -- What there is to listen to, each with its function.
 local LISTENERS = {
