@@ -14,27 +14,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "holdfast/backend.h"
+#include "items.h"
 
 #define NOTE "note" /* the setting that makes sense for what is gone with the process */
-
-struct item {
-  size_t refs;
-  hf_info info;
-  size_t order_size, id_offset, json_size;
-  char data[]; /* order key, which ends in the id; then the JSON text; in quarantine the bytes, and then the problem
-                  with a 0 */
-};
-
-struct list {
-  size_t count, capacity;
-  struct item **items;
-};
 
 struct type {
   struct type *next;
   size_t name_size;
-  struct list sound, damaged;
+  hf__memory_list sound, damaged;
   char name[HF_ID_MAX];
 };
 
@@ -52,38 +39,13 @@ struct txn {
   struct type *types; /* copies, in the order of the store's list when it began */
 };
 
-/* ---- items and types */
-
-static void item_unref(struct item *i) {
-  if (i && __atomic_sub_fetch(&i->refs, 1, __ATOMIC_ACQ_REL) == 0) free(i);
-}
-
-static void list_clear(struct list *l) {
-  for (size_t i = 0; i < l->count; i++) item_unref(l->items[i]);
-  l->count = 0;
-}
-
-static void list_free(struct list *l) {
-  list_clear(l);
-  free(l->items);
-  *l = (struct list){0, 0, NULL};
-}
-
-static bool list_copy(const struct list *from, struct list *to) {
-  *to = (struct list){0, from->count, malloc((from->count ? from->count : 1) * sizeof(struct item *))};
-  if (!to->items) return false;
-  for (to->count = 0; to->count < from->count; to->count++) {
-    to->items[to->count] = from->items[to->count];
-    __atomic_add_fetch(&to->items[to->count]->refs, 1, __ATOMIC_RELAXED);
-  }
-  return true;
-}
+/* ---- collections and their copies */
 
 static void types_free(struct type *t) {
   for (struct type *next; t; t = next) {
     next = t->next;
-    list_free(&t->sound);
-    list_free(&t->damaged);
+    hf__memory_list_free(&t->sound);
+    hf__memory_list_free(&t->damaged);
     free(t);
   }
 }
@@ -93,8 +55,8 @@ static struct type *type_copy(const struct type *from) {
   if (!t) return NULL;
   *t = *from;
   t->next = NULL;
-  t->damaged = (struct list){0, 0, NULL};
-  if (list_copy(&from->sound, &t->sound) && list_copy(&from->damaged, &t->damaged)) return t;
+  t->damaged = (hf__memory_list){0, 0, NULL};
+  if (hf__memory_list_copy(&from->sound, &t->sound) && hf__memory_list_copy(&from->damaged, &t->damaged)) return t;
   types_free(t);
   return NULL;
 }
@@ -117,27 +79,6 @@ static struct type *types_copy(const struct type *from, bool *ok) {
 static struct type *find_type(struct type *t, const char *name, size_t size) {
   while (t && (t->name_size != size || memcmp(t->name, name, size) != 0)) t = t->next;
   return t;
-}
-
-static int compare(hf_slice a, const struct item *b) {
-  int c = memcmp(a.data, b->data, a.size < b->order_size ? a.size : b->order_size);
-  return c ? c : (a.size > b->order_size) - (a.size < b->order_size);
-}
-
-/* Index of the first item not before the order key; *found: it is that one. */
-static size_t position(const struct list *l, hf_slice order, bool *found) {
-  size_t low = 0, high = l->count;
-  *found = false;
-  while (low < high) {
-    size_t middle = low + (high - low) / 2;
-    int c = compare(order, l->items[middle]);
-    if (c == 0) *found = true;
-    if (c > 0)
-      low = middle + 1;
-    else
-      high = middle;
-  }
-  return low;
 }
 
 /* ---- stores */
@@ -227,11 +168,11 @@ static hf_status commit(void *store, void *txn, hf_error *err) {
 }
 
 /* Makes a list what it was; NULL: empty. */
-static void put_back(struct list *now, struct list *then) {
-  list_free(now);
+static void put_back(hf__memory_list *now, hf__memory_list *then) {
+  hf__memory_list_free(now);
   if (!then) return;
   *now = *then;
-  *then = (struct list){0, 0, NULL};
+  *then = (hf__memory_list){0, 0, NULL};
 }
 
 static void abort_txn(void *store, void *txn) {
@@ -263,14 +204,12 @@ static void leave(struct store *s, const struct txn *txn) {
 
 /* ---- entities */
 
-static const char *problem_of(const struct item *it) { return it->data + it->order_size + it->json_size; }
-
 /* HF_CORRUPT if the id is in quarantine, HF_NOT_FOUND if not. */
 static hf_status check_quarantine(const struct type *t, const hf_key *key, hf_error *err) {
   bool found;
-  size_t at = position(&t->damaged, key->order, &found);
+  size_t at = hf__memory_list_find(&t->damaged, key->order, &found);
   if (!found) return HF_NOT_FOUND;
-  return hf_error_quarantined(err, problem_of(t->damaged.items[at]));
+  return hf_error_quarantined(err, hf__memory_item_problem(t->damaged.items[at]));
 }
 
 static hf_status get(void *store, void *txn, void *collection, const hf_key *key, hf_buffer *json, hf_info *info,
@@ -278,11 +217,11 @@ static hf_status get(void *store, void *txn, void *collection, const hf_key *key
   bool found;
   hf_status status;
   struct type *t = enter(store, txn, collection);
-  size_t i = position(&t->sound, key->order, &found);
+  size_t i = hf__memory_list_find(&t->sound, key->order, &found);
   if (!found) {
     status = check_quarantine(t, key, err);
   } else {
-    const struct item *it = t->sound.items[i];
+    const hf__memory_item *it = t->sound.items[i];
     json->size = 0;
     if (info) *info = it->info;
     status = hf_buffer_add(json, it->data + it->order_size, it->json_size) ? HF_OK : hf_error_no_memory(err);
@@ -294,52 +233,10 @@ static hf_status get(void *store, void *txn, void *collection, const hf_key *key
 static hf_status has(void *store, void *txn, void *collection, const hf_key *key, hf_error *err) {
   bool found;
   const struct type *t = enter(store, txn, collection);
-  position(&t->sound, key->order, &found);
+  hf__memory_list_find(&t->sound, key->order, &found);
   hf_status status = found ? HF_OK : check_quarantine(t, key, err);
   leave(store, txn);
   return status;
-}
-
-/* tail  stands after the text: of what is in quarantine, the problem with its 0 */
-static struct item *item_new(const hf_key *k, hf_slice json, hf_slice tail, const hf_info *info) {
-  struct item *it = malloc(sizeof *it + k->order.size + json.size + tail.size);
-  if (!it) return NULL;
-  *it = (struct item){1, *info, k->order.size, k->order.size - k->id.size, json.size};
-  memcpy(it->data, k->order.data, k->order.size);
-  if (json.size) memcpy(it->data + k->order.size, json.data, json.size);
-  if (tail.size) memcpy(it->data + k->order.size + json.size, tail.data, tail.size);
-  return it;
-}
-
-/* Puts the item at its place; takes the reference. */
-static bool insert(struct list *l, size_t at, bool replace, struct item *it) {
-  if (replace) {
-    item_unref(l->items[at]);
-    l->items[at] = it;
-    return true;
-  }
-  if (l->count == l->capacity) {
-    size_t capacity = l->capacity ? l->capacity * 2 : 16;
-    struct item **items = realloc(l->items, capacity * sizeof(struct item *));
-    if (!items) return false;
-    l->items = items;
-    l->capacity = capacity;
-  }
-  memmove(l->items + at + 1, l->items + at, (l->count - at) * sizeof(struct item *));
-  l->items[at] = it;
-  l->count++;
-  return true;
-}
-
-/* Takes the item out, if it is there. */
-static bool take_out(struct list *l, hf_slice order) {
-  bool found;
-  size_t at = position(l, order, &found);
-  if (!found) return false;
-  item_unref(l->items[at]);
-  l->count--;
-  memmove(l->items + at, l->items + at + 1, (l->count - at) * sizeof(struct item *));
-  return true;
 }
 
 static hf_status put(void *store, void *txn, void *collection, const hf_put *p, const hf_write_options *options,
@@ -347,7 +244,7 @@ static hf_status put(void *store, void *txn, void *collection, const hf_put *p, 
   struct store *s = store;
   bool found;
   struct type *t = enter(s, txn, collection);
-  size_t at = position(&t->sound, p->key.order, &found);
+  size_t at = hf__memory_list_find(&t->sound, p->key.order, &found);
   uint64_t present = found ? t->sound.items[at]->info.revision : 0;
   hf_status status = options->if_absent && !found ? check_quarantine(t, &p->key, err) : HF_OK;
   if (status == HF_NOT_FOUND) status = HF_OK;
@@ -357,12 +254,12 @@ static hf_status put(void *store, void *txn, void *collection, const hf_put *p, 
   } else if (status == HF_OK) {
     info->revision = ++s->revision;
     info->updated_at = hf_now_ms();
-    struct item *it = item_new(&p->key, p->json, (hf_slice){NULL, 0}, info);
-    if (!it || !insert(&t->sound, at, found, it)) {
+    hf__memory_item *it = hf__memory_item_new(&p->key, p->json, (hf_slice){NULL, 0}, info);
+    if (!it || !hf__memory_list_put(&t->sound, at, found, it)) {
       free(it);
       status = hf_error_no_memory(err);
     } else {
-      take_out(&t->damaged, p->key.order);
+      hf__memory_list_take(&t->damaged, p->key.order);
     }
   }
   leave(s, txn);
@@ -372,7 +269,7 @@ static hf_status put(void *store, void *txn, void *collection, const hf_put *p, 
 static hf_status remove_one(void *store, void *txn, void *collection, const hf_key *key, hf_error *err) {
   (void)err;
   struct type *t = enter(store, txn, collection);
-  bool found = take_out(&t->sound, key->order), settled = take_out(&t->damaged, key->order);
+  bool found = hf__memory_list_take(&t->sound, key->order), settled = hf__memory_list_take(&t->damaged, key->order);
   leave(store, txn);
   return found || settled ? HF_OK : HF_NOT_FOUND;
 }
@@ -380,8 +277,8 @@ static hf_status remove_one(void *store, void *txn, void *collection, const hf_k
 static hf_status clear(void *store, void *txn, void *collection, hf_error *err) {
   (void)err;
   struct type *t = enter(store, txn, collection);
-  list_clear(&t->sound);
-  list_clear(&t->damaged);
+  hf__memory_list_clear(&t->sound);
+  hf__memory_list_clear(&t->damaged);
   leave(store, txn);
   return HF_OK;
 }
@@ -394,38 +291,36 @@ static hf_status count(void *store, void *txn, void *collection, uint64_t *n, hf
 }
 
 /* Whether the item is inside the scan's bounds; `before`: it lies before the first wanted one, as the scan goes. */
-static bool inside(const hf_scan *s, const struct item *it, bool *before) {
-  int c = s->lower.data ? compare(s->lower, it) : -1;
+static bool inside(const hf_scan *s, const hf__memory_item *it, bool *before) {
+  int c = s->lower.data ? hf__memory_item_compare(s->lower, it) : -1;
   bool above_lower = c < 0 || (c == 0 && !s->lower_open);
-  c = s->upper.data ? compare(s->upper, it) : 1;
+  c = s->upper.data ? hf__memory_item_compare(s->upper, it) : 1;
   bool below_upper = c > 0 || (c == 0 && !s->upper_open);
   *before = s->reverse ? !below_upper : !above_lower;
   return above_lower && below_upper;
 }
 
-static hf_slice json_of(const struct item *it) { return (hf_slice){it->data + it->order_size, it->json_size}; }
-
 /* Adds an item to the page.  False: out of memory. */
-static bool add_item(const hf_scan *s, const struct item *it, hf_slice id, bool damaged, hf_page *page) {
-  hf_slice text = s->keys_only ? (hf_slice){NULL, 0} : json_of(it);
-  hf_entry *e = damaged ? hf_page_add_damaged(page, id, text, hf_text(problem_of(it)))
+static bool add_item(const hf_scan *s, const hf__memory_item *it, hf_slice id, bool damaged, hf_page *page) {
+  hf_slice text = s->keys_only ? (hf_slice){NULL, 0} : hf__memory_item_json(it);
+  hf_entry *e = damaged ? hf_page_add_damaged(page, id, text, hf_text(hf__memory_item_problem(it)))
                         : hf_page_add(page, id, text.data, text.size);
   if (e) e->info = it->info;
   return e != NULL;
 }
 
-static hf_status scan_list(const struct list *l, bool damaged, const hf_scan *s, hf_page *page, bool *more,
+static hf_status scan_list(const hf__memory_list *l, bool damaged, const hf_scan *s, hf_page *page, bool *more,
                            hf_error *err) {
   size_t taken = 0, bytes = 0, looked_at = 0, first = 0;
   hf_slice last = {NULL, 0};
   bool found;
   *more = false;
   if (s->reverse)
-    first = s->upper.data ? l->count - position(l, s->upper, &found) - (found ? 1 : 0) : 0;
+    first = s->upper.data ? l->count - hf__memory_list_find(l, s->upper, &found) - (found ? 1 : 0) : 0;
   else
-    first = s->lower.data ? position(l, s->lower, &found) : 0;
+    first = s->lower.data ? hf__memory_list_find(l, s->lower, &found) : 0;
   for (size_t n = first; n < l->count; n++) {
-    const struct item *it = l->items[s->reverse ? l->count - 1 - n : n];
+    const hf__memory_item *it = l->items[s->reverse ? l->count - 1 - n : n];
     bool before;
     if (!inside(s, it, &before)) {
       if (before) continue;
@@ -441,7 +336,7 @@ static hf_status scan_list(const struct list *l, bool damaged, const hf_scan *s,
     if (*more) return hf_page_resume(page, last) ? HF_OK : hf_error_no_memory(err);
     last = (hf_slice){it->data, it->order_size};
     bool wanted = true;
-    if (s->condition && hf_page_judge(page, s, id, json_of(it), &wanted, err)) return HF_NO_MEMORY;
+    if (s->condition && hf_page_judge(page, s, id, hf__memory_item_json(it), &wanted, err)) return HF_NO_MEMORY;
     if (!wanted) continue;
     if (!add_item(s, it, id, damaged, page)) return hf_error_no_memory(err);
     bytes += it->json_size;
@@ -485,25 +380,21 @@ static hf_status quarantine_scan(void *store, void *txn, void *collection, const
   return status;
 }
 
-static bool has_bytes(const struct item *it, hf_slice bytes) {
-  return it->json_size == bytes.size && (!bytes.size || memcmp(it->data + it->order_size, bytes.data, bytes.size) == 0);
-}
-
 static hf_status quarantine_put(void *store, void *txn, void *collection, const hf_key *key, const char *problem,
                                 hf_slice bytes, hf_error *err) {
   bool found;
   hf_status status = HF_OK;
   struct type *t = enter(store, txn, collection);
-  position(&t->sound, key->order, &found);
+  hf__memory_list_find(&t->sound, key->order, &found);
   if (found) {
     status = HF_CONFLICT;
   } else {
-    size_t at = position(&t->damaged, key->order, &found);
+    size_t at = hf__memory_list_find(&t->damaged, key->order, &found);
     hf_info info = {.updated_at = hf_now_ms()};
-    struct item *it = NULL;
-    bool same = found && has_bytes(t->damaged.items[at], bytes);
-    if (!same) it = item_new(key, bytes, (hf_slice){problem, strlen(problem) + 1}, &info);
-    if (!same && (!it || !insert(&t->damaged, at, found, it))) {
+    hf__memory_item *it = NULL;
+    bool same = found && hf__memory_item_has(t->damaged.items[at], bytes);
+    if (!same) it = hf__memory_item_new(key, bytes, (hf_slice){problem, strlen(problem) + 1}, &info);
+    if (!same && (!it || !hf__memory_list_put(&t->damaged, at, found, it))) {
       free(it);
       status = hf_error_no_memory(err);
     }
