@@ -112,22 +112,28 @@ struct put_one {
   hf_info *info;
 };
 
+/* The revision of a record; with `sound` only if it can be read.  HF_NOT_FOUND: there is none, *revision is 0. */
+static hf_status look(struct work *w, const hf_key *key, bool sound, uint64_t *revision, hf_error *err) {
+  hf_slice text;
+  hf_info present;
+  MDB_val k = hf__lmdb_val(key->order), v;
+  *revision = 0;
+  int rc = w->dbi ? mdb_get(w->t->mdb, w->dbi, &k, &v) : MDB_NOTFOUND;
+  if (rc == MDB_NOTFOUND) /* what is in quarantine is neither absent nor without a revision */
+    return hf__lmdb_quarantine_check(w->env, w->t->mdb, w->collection, key, err);
+  if (rc) return hf__lmdb_fail(w->env, rc, "read", err);
+  const char *problem = sound ? hf__lmdb_record_read(&v, key->id, &text, &present) : NULL;
+  if (problem) return hf_error_set(err, HF_CORRUPT, "%s", problem);
+  *revision = hf__lmdb_record_revision(&v);
+  return HF_OK;
+}
+
 /* Whether the write may happen.  HF_CONFLICT as the slot has it. */
 static hf_status check_conditions(struct work *w, const struct put_one *p, hf_error *err) {
-  const hf_key *key = &p->put->key;
-  MDB_val k = hf__lmdb_val(key->order), v;
-  int rc = mdb_get(w->t->mdb, w->dbi, &k, &v);
-  if (rc && rc != MDB_NOTFOUND) return hf__lmdb_fail(w->env, rc, "read", err);
-  if (rc == MDB_NOTFOUND) { /* what is in quarantine is neither absent nor without a revision */
-    hf_status status = hf__lmdb_quarantine_check(w->env, w->t->mdb, w->collection, key, err);
-    if (status != HF_NOT_FOUND) return status;
-  }
-  hf_slice text;
-  hf_info present = {0};
-  const char *problem = rc == 0 && p->options->if_revision ? hf__lmdb_record_read(&v, key->id, &text, &present) : NULL;
-  if (problem) return hf_error_set(err, HF_CORRUPT, "%s", problem);
-  p->info->revision = rc == 0 ? hf__lmdb_record_revision(&v) : 0;
-  bool holds = p->options->if_absent ? rc != 0 : rc == 0 && p->info->revision == p->options->revision;
+  hf_status status = look(w, &p->put->key, p->options->if_revision, &p->info->revision, err);
+  if (status != HF_OK && status != HF_NOT_FOUND) return status;
+  bool found = status == HF_OK;
+  bool holds = p->options->if_absent ? !found : found && p->info->revision == p->options->revision;
   return holds ? HF_OK : HF_CONFLICT;
 }
 
@@ -243,11 +249,7 @@ static int delete_record(struct work *w, const hf_key *key) {
   return 0;
 }
 
-static hf_status do_remove_many(struct work *w, void *what, hf_error *err) {
-  struct remove_many *r = what;
-  r->removed = 0;
-  hf_status status = enter(w, false, err);
-  if (status) return status;
+static hf_status remove_each(struct work *w, struct remove_many *r, hf_error *err) {
   for (size_t i = 0; i < r->count; i++) {
     size_t settled = 0;
     int rc = delete_record(w, &r->keys[i]);
@@ -260,6 +262,13 @@ static hf_status do_remove_many(struct work *w, void *what, hf_error *err) {
   return HF_OK;
 }
 
+static hf_status do_remove_many(struct work *w, void *what, hf_error *err) {
+  struct remove_many *r = what;
+  r->removed = 0;
+  hf_status status = enter(w, false, err);
+  return status ? status : remove_each(w, r, err);
+}
+
 static hf_status do_remove(struct work *w, void *what, hf_error *err) {
   struct remove_many *r = what;
   hf_status status = do_remove_many(w, what, err);
@@ -269,6 +278,27 @@ static hf_status do_remove(struct work *w, void *what, hf_error *err) {
 hf_status hf__lmdb_remove(void *store, void *txn, void *collection, const hf_key *key, hf_error *err) {
   struct remove_many one = {key, 1, 0};
   return change(store, txn, collection, do_remove, &one, true, err);
+}
+
+struct remove_if {
+  const hf_key *key;
+  uint64_t revision;
+  hf_info *info;
+};
+
+static hf_status do_remove_if(struct work *w, void *what, hf_error *err) {
+  const struct remove_if *r = what;
+  struct remove_many one = {r->key, 1, 0};
+  hf_status status = enter(w, false, err);
+  if (status == HF_OK) status = look(w, r->key, true, &r->info->revision, err);
+  if (status) return status;
+  return r->info->revision == r->revision ? remove_each(w, &one, err) : HF_CONFLICT;
+}
+
+hf_status hf__lmdb_remove_if(void *store, void *txn, void *collection, const hf_key *key, uint64_t revision,
+                             hf_info *info, hf_error *err) {
+  struct remove_if one = {key, revision, info};
+  return change(store, txn, collection, do_remove_if, &one, true, err);
 }
 
 hf_status hf__lmdb_remove_many(void *store, void *txn, void *collection, const hf_key *keys, size_t count,

@@ -15,6 +15,9 @@ hf_status hf__lmdb_put(void *store, void *txn, void *collection, const hf_put *p
 hf_status hf__lmdb_put_many(void *store, void *txn, void *collection, const hf_put *puts, size_t count, hf_error *err);
 /* hf_backend.remove */
 hf_status hf__lmdb_remove(void *store, void *txn, void *collection, const hf_key *key, hf_error *err);
+/* hf_backend.remove_if */
+hf_status hf__lmdb_remove_if(void *store, void *txn, void *collection, const hf_key *key, uint64_t revision,
+                             hf_info *info, hf_error *err);
 /* hf_backend.remove_many */
 hf_status hf__lmdb_remove_many(void *store, void *txn, void *collection, const hf_key *keys, size_t count,
                                uint64_t *removed, hf_error *err);

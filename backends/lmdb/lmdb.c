@@ -341,7 +341,8 @@ const hf_backend hf__backend_lmdb = {
     .parameters = parameters,
     .name = "lmdb",
     .capabilities = HF_CAP_DURABLE | HF_CAP_TRANSACTION | HF_CAP_SNAPSHOT | HF_CAP_NESTED | HF_CAP_REVISION |
-                    HF_CAP_IF_ABSENT | HF_CAP_ATOMIC_BATCH | HF_CAP_QUARANTINE | HF_CAP_CHECKSUM | HF_CAP_SETTINGS,
+                    HF_CAP_IF_ABSENT | HF_CAP_ATOMIC_BATCH | HF_CAP_QUARANTINE | HF_CAP_CHECKSUM | HF_CAP_SETTINGS |
+                    HF_CAP_REMOVE_IF,
     .settings = (const char *const[]){"durability", "format", "maxsize", "note", NULL},
     .is_path = true,
     .resolve = resolve,
@@ -374,4 +375,5 @@ const hf_backend hf__backend_lmdb = {
     .check = hf__lmdb_check_store,
     .rescue = hf__lmdb_rescue,
     .evaluates_conditions = 1,
+    .remove_if = hf__lmdb_remove_if,
 };

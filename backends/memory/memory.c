@@ -274,6 +274,19 @@ static hf_status remove_one(void *store, void *txn, void *collection, const hf_k
   return found || settled ? HF_OK : HF_NOT_FOUND;
 }
 
+static hf_status remove_if(void *store, void *txn, void *collection, const hf_key *key, uint64_t revision,
+                           hf_info *info, hf_error *err) {
+  bool found;
+  struct type *t = enter(store, txn, collection);
+  size_t at = hf__memory_list_find(&t->sound, key->order, &found);
+  hf_status status = found ? HF_OK : check_quarantine(t, key, err);
+  if (found) info->revision = t->sound.items[at]->info.revision;
+  if (found && info->revision != revision) status = HF_CONFLICT;
+  if (status == HF_OK) hf__memory_list_take(&t->sound, key->order);
+  leave(store, txn);
+  return status;
+}
+
 static hf_status clear(void *store, void *txn, void *collection, hf_error *err) {
   (void)err;
   struct type *t = enter(store, txn, collection);
@@ -466,7 +479,7 @@ const hf_backend hf__backend_memory = {
     .abi_version = HF_BACKEND_ABI,
     .name = "memory",
     .capabilities = HF_CAP_TRANSACTION | HF_CAP_SNAPSHOT | HF_CAP_NESTED | HF_CAP_REVISION | HF_CAP_IF_ABSENT |
-                    HF_CAP_ATOMIC_BATCH | HF_CAP_QUARANTINE | HF_CAP_SETTINGS,
+                    HF_CAP_ATOMIC_BATCH | HF_CAP_QUARANTINE | HF_CAP_SETTINGS | HF_CAP_REMOVE_IF,
     .settings = (const char *const[]){NOTE, NULL},
     .resolve = resolve,
     .open = open_store,
@@ -492,4 +505,5 @@ const hf_backend hf__backend_memory = {
     .settings_get = settings_get,
     .settings_put = settings_put,
     .evaluates_conditions = 1,
+    .remove_if = remove_if,
 };

@@ -21,7 +21,7 @@ PostgresPersist.encoding = "json"
 
 PostgresPersist.supports = {
   durable = true, ifAbsent = true, revision = true, atomicBatch = true, transaction = true, snapshot = true,
-  nested = true,
+  nested = true, removeIfRevision = true,
 }
 
 -- The columns that say the revision and the time of a row.
@@ -52,6 +52,7 @@ function PostgresPersist:init(entityName, url)
     writeRevision = "UPDATE " .. table .. " SET data = $2::jsonb, updated_at = NOW()"
       .. " WHERE entity_id = $1 AND xmin::text = $3 RETURNING xmin::text",
     remove = "DELETE FROM " .. table .. " WHERE entity_id = $1",
+    removeRevision = "DELETE FROM " .. table .. " WHERE entity_id = $1 AND xmin::text = $2",
     removeAll = "DELETE FROM " .. table,
     count = "SELECT count(*)::text FROM " .. table,
     readMany = "SELECT entity_id, data::text FROM " .. table .. " WHERE entity_id = ANY ($1::text[])",
@@ -122,8 +123,12 @@ function PostgresPersist:writeValue(id, text, options)
   return tonumber(revision or error(holdfast.error("conflict"), 0))
 end
 
-function PostgresPersist:removeValue(id)
-  if query(self, "write", "remove", { id }).touched == 0 then error(holdfast.error("not_found"), 0) end
+function PostgresPersist:removeValue(id, options)
+  local revision = options and options.ifRevision
+  local result = query(self, "write", revision and "removeRevision" or "remove",
+    { id, revision and ("%.0f"):format(revision) })
+  if result.touched > 0 then return end
+  error(holdfast.error(revision and self:hasValue(id) and "conflict" or "not_found"), 0)
 end
 
 -- ---- all of them

@@ -229,27 +229,24 @@ static hf_status has(void *store, void *txn, void *collection, const hf_key *key
   return status;
 }
 
-/* Writes if the present text has the revision: it is read, and replaced only while it is the same. */
-static hf_status put_at_revision(hf__redis_collection *e, const hf_put *put, uint64_t revision, hf_info *info,
-                                 hf_error *err) {
-  static const char script[] = "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end "
-                               "if ARGV[3] == '0' then redis.call('SET', KEYS[1], ARGV[2]) "
-                               "else redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end return 1";
-  char name[REDIS_KEY_MAX], ttl[24];
+/* Runs the script if the present text of the key has the revision, with that text as its first argument: it looks
+ * whether that is still there, and answers 1 when it has changed it.  HF_NOT_FOUND; HF_CONFLICT as put has it. */
+static hf_status change_at_revision(hf__redis_collection *e, hf_slice id, uint64_t revision, const char *script,
+                                    const hf_slice *arguments, size_t count, hf_info *info, hf_error *err) {
+  char name[REDIS_KEY_MAX];
   hf__redis_batch read, write;
-  hf_slice present = {NULL, 0};
+  hf_slice present = {NULL, 0}, key = hf__redis_key(e, id, name);
   hf__redis_batch_init(&read, e->store, false);
   hf__redis_batch_init(&write, e->store, true);
   int64_t deadline = hf__redis_deadline(e->store);
-  hf_status status = ask(e, &read, "GET", put->key.id, deadline, err);
+  hf_status status = ask(e, &read, "GET", id, deadline, err);
   if (status == HF_OK) status = hf__redis_value(e->store, read.commands[0].reply, &present, err);
   info->revision = status == HF_OK ? hf__redis_revision(present) : 0;
-  if (status == HF_NOT_FOUND || (status == HF_OK && info->revision != revision)) status = HF_CONFLICT;
+  if (status == HF_OK && info->revision != revision) status = HF_CONFLICT;
   if (status == HF_OK) {
-    hf_slice key = hf__redis_key(e, put->key.id, name);
-    snprintf(ttl, sizeof ttl, "%lld", (long long)e->store->config.ttl_ms);
-    const hf_slice words[] = {hf_text("EVAL"), hf_text(script), hf_text("1"), key, present, put->json, hf_text(ttl)};
-    bool ok = hf__redis_batch_add(&write, hf__redis_slot(key), words, 7) != NULL;
+    const hf_slice words[] = {hf_text("EVAL"), hf_text(script), hf_text("1"), key, present};
+    bool ok = hf__redis_batch_open(&write, hf__redis_slot(key), 5 + count) != NULL;
+    for (size_t i = 0; i < 5 + count && ok; i++) ok = hf__redis_batch_word(&write, i < 5 ? words[i] : arguments[i - 5]);
     status = run_writes(&write, ok, REDIS_REPLY_INTEGER, false, deadline, err);
     if (status == HF_OK && write.commands[0].reply->integer != 1) {
       info->revision = HF_REVISION_UNKNOWN;
@@ -259,6 +256,20 @@ static hf_status put_at_revision(hf__redis_collection *e, const hf_put *put, uin
   hf__redis_batch_free(&read);
   hf__redis_batch_free(&write);
   return status;
+}
+
+#define IF_UNCHANGED "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end "
+
+/* Writes if the present text has the revision: it is read, and replaced only while it is the same. */
+static hf_status put_at_revision(hf__redis_collection *e, const hf_put *put, uint64_t revision, hf_info *info,
+                                 hf_error *err) {
+  static const char script[] = IF_UNCHANGED "if ARGV[3] == '0' then redis.call('SET', KEYS[1], ARGV[2]) "
+                                            "else redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end return 1";
+  char ttl[24];
+  snprintf(ttl, sizeof ttl, "%lld", (long long)e->store->config.ttl_ms);
+  const hf_slice arguments[] = {put->json, hf_text(ttl)};
+  hf_status status = change_at_revision(e, put->key.id, revision, script, arguments, 2, info, err);
+  return status == HF_NOT_FOUND ? HF_CONFLICT : status;
 }
 
 static hf_status put_in(hf__redis_txn *txn, hf__redis_collection *e, const hf_put *put, const hf_write_options *options,
@@ -307,6 +318,17 @@ static hf_status remove_one(void *store, void *txn, void *collection, const hf_k
   }
   hf_status status = remove_ids(collection, &key->id, 1, &removed, hf__redis_deadline(store), err);
   return status == HF_OK && !removed ? HF_NOT_FOUND : status;
+}
+
+static hf_status remove_if(void *store, void *txn, void *collection, const hf_key *key, uint64_t revision,
+                           hf_info *info, hf_error *err) {
+  static const char script[] = IF_UNCHANGED "redis.call('DEL', KEYS[1]) return 1";
+  char name[REDIS_KEY_MAX];
+  (void)store;
+  if (!txn) return change_at_revision(collection, key->id, revision, script, NULL, 0, info, err);
+  hf_status status = get_in(txn, collection, key->id, NULL, &info->revision, err);
+  if (status == HF_OK && info->revision != revision) status = HF_CONFLICT;
+  return status ? status : hf__redis_txn_remove(txn, hf__redis_key(collection, key->id, name), err);
 }
 
 /* Removes those of some ids that are there, as the transaction sees it. */
@@ -406,11 +428,11 @@ static const char *const parameters[] = {
   .close = close_store, .collection_open = collection_open, .collection_close = collection_close,                      \
   .collection_init = collection_init, .get = get, .has = has, .put = put, .remove = remove_one, .clear = clear,        \
   .count = count, .scan = hf__redis_scan, .get_many = hf__redis_get_many, .put_many = put_many,                        \
-  .remove_many = remove_many, .entities = entities, .stat = hf__redis_stat
+  .remove_many = remove_many, .entities = entities, .stat = hf__redis_stat, .remove_if = remove_if
 
 static const hf_backend cluster = {
     .name = "redis+cluster",
-    .capabilities = HF_CAP_DURABLE | HF_CAP_REVISION | HF_CAP_IF_ABSENT,
+    .capabilities = HF_CAP_DURABLE | HF_CAP_REVISION | HF_CAP_IF_ABSENT | HF_CAP_REMOVE_IF,
     SLOTS,
 };
 
@@ -419,7 +441,8 @@ static const char *const schemes[] = {"rediss", "redis+unix", "redis+sentinel", 
 extern const hf_backend hf__backend_redis;
 const hf_backend hf__backend_redis = {
     .name = "redis",
-    .capabilities = HF_CAP_DURABLE | HF_CAP_TRANSACTION | HF_CAP_REVISION | HF_CAP_IF_ABSENT | HF_CAP_ATOMIC_BATCH,
+    .capabilities = HF_CAP_DURABLE | HF_CAP_TRANSACTION | HF_CAP_REVISION | HF_CAP_IF_ABSENT | HF_CAP_ATOMIC_BATCH |
+                    HF_CAP_REMOVE_IF,
     SLOTS,
     .begin = hf__redis_begin,
     .commit = hf__redis_commit,

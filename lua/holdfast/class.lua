@@ -220,6 +220,13 @@ local function checkCapabilities(class, methods, capabilities)
         .. "function %s:writeValue(id, entity, options)", name, class.className)
     end
   end
+  if capabilities.removeIfRevision then
+    if not capabilities.revision then refuse(class, "declares supports.removeIfRevision, but not supports.revision") end
+    if methods.removeValue and not takes(methods.removeValue, 2) then
+      refuse(class, "declares supports.removeIfRevision, but removeValue takes no condition: "
+        .. "function %s:removeValue(id, options)", class.className)
+    end
+  end
   for _, name in ipairs { "transaction", "snapshot", "nested" } do
     if capabilities[name] and not methods.begin then
       refuse(class, "declares supports.%s, but has no methods begin, commit and rollback", name)
@@ -249,6 +256,7 @@ local function inheritedCapabilities(class, methods, wrapped)
     capabilities.ifAbsent, capabilities.revision = false, false
   end
   if methods.readValue and not methods.readEntry then capabilities.revision = false end
+  if methods.removeValue then capabilities.removeIfRevision = false end -- it may be older than the condition
   local loops = methods.writeValue or methods.removeValue -- in a transaction where the store has them
   if methods.writeMany or methods.removeMany or (loops and not capabilities.transaction) then
     capabilities.atomicBatch = false
@@ -263,7 +271,10 @@ local function inheritedCapabilities(class, methods, wrapped)
     end
     capabilities[name] = declares
   end
+  if not capabilities.revision and not chosen.removeIfRevision then capabilities.removeIfRevision = false end
   checkCapabilities(class, methods, { ifAbsent = chosen.ifAbsent, revision = chosen.revision })
+  checkCapabilities(class, { removeValue = methods.removeValue },
+    { revision = capabilities.revision, removeIfRevision = chosen.removeIfRevision })
   return capabilities
 end
 

@@ -1,7 +1,9 @@
 -- SPDX-License-Identifier: MIT
 --
 -- removeWhere: removing what a predicate is true of.  What it was true of when the loop came by may have changed since,
--- by other processes too; so it is asked again where nothing can change any more: in the transaction that removes.
+-- by other processes too.  So it is asked again where nothing can change any more, in the transaction that removes; and
+-- where a store has none, each is removed at the revision at which it was asked of, so that what was written since
+-- stays, or is asked of again.
 
 local asking = require "holdfast.asking"
 local check = require "holdfast.check"
@@ -12,8 +14,12 @@ local M = {}
 -- Entities that are read again at once.
 local BATCH = 256
 
+-- How often an entity is asked of again that somebody has written between that and its removal.
+local ATTEMPTS = 100
+
 ---@class holdfast.RemoveOptions: holdfast.Range  which are asked of; its limit is of those that are wanted
----@field race? boolean  also where the store cannot keep others from an entity: it has no transactions
+---@field race? boolean  also where the store cannot keep others from an entity: it has neither transactions nor
+---removals at a revision
 
 local function takeOptions(self, options)
   if options == nil then return nil, false end
@@ -47,15 +53,48 @@ local function removeFound(self, ids, ask)
   return core.removeMany(self, wanted)
 end
 
--- Without transactions, each by itself: read and asked of as late as can be.
+-- The result of a call, or nil where there is no such entity.
+local function unlessMissing(ok, ...)
+  if ok then return ... end
+  if core.isError((...), "not_found") then return nil end
+  error((...), 0)
+end
+
+-- Whether it was removed: an entity that the predicate was true of at this revision.
+local function removeAt(self, id, revision, ask)
+  for _ = 1, ATTEMPTS do
+    local gone, raised = pcall(core.removeValue, self, id, { ifRevision = revision })
+    if gone then return true end
+    if not core.isError(raised, "conflict") then return unlessMissing(false, raised) end
+    local entry = unlessMissing(pcall(core.readEntry, self, id))
+    if not entry or not ask(entry.value, id) then return false end
+    revision = entry.revision
+  end
+  error(core.error("conflict", ("removeWhere: %s:%s was written by others each time before it could be removed: "
+    .. "call again"):format(self.entityName, id)), 0)
+end
+
+-- Without transactions, where revisions tell what has changed.
+local function removeAtRevisions(self, predicate, range)
+  local ids, revisions, removed = {}, {}, 0
+  for id, _, revision in asking.pairs(self, "removeWhere", predicate, range, "entries") do
+    ids[#ids + 1], revisions[#revisions + 1] = id, revision or 0
+  end
+  local ask = asking.asker(self, "removeWhere", predicate)
+  for i, id in ipairs(ids) do
+    if removeAt(self, id, revisions[i], ask) then removed = removed + 1 end
+  end
+  return removed
+end
+
+-- With neither, each by itself: read and asked of as late as can be.
 local function removeOneByOne(self, found, ask)
   local removed = 0
   for _, id in ipairs(found) do
-    local ok, entry = pcall(core.readEntry, self, id)
-    if not ok and not core.isError(entry, "not_found") then error(entry, 0) end
-    if ok and ask(entry.value, id) then
+    local entry = unlessMissing(pcall(core.readEntry, self, id))
+    if entry and ask(entry.value, id) then
       local gone, raised = pcall(core.removeValue, self, id)
-      if not gone and not core.isError(raised, "not_found") then error(raised, 0) end
+      if not gone then unlessMissing(false, raised) end
       if gone then removed = removed + 1 end
     end
   end
@@ -70,9 +109,12 @@ end
 function M.removeWhere(self, predicate, options)
   local range, race = takeOptions(self, options)
   local supports = core.supports(self)
-  if not supports.transaction and not race then
-    check.unsupported(self, "removeWhere: this store has no transactions, so what somebody changes meanwhile would be "
-      .. "removed all the same: pass {race=true} if nobody does")
+  if not supports.transaction then
+    if supports.removeIfRevision then return removeAtRevisions(self, predicate, range) end
+    if not race then
+      check.unsupported(self, "removeWhere: this store has neither transactions nor removals at a revision, so what "
+        .. "somebody changes meanwhile would be removed all the same: pass {race=true} if nobody does")
+    end
   end
   local ids = {}
   for id in asking.pairs(self, "removeWhere", predicate, range, "pairs") do ids[#ids + 1] = id end

@@ -132,6 +132,7 @@ hf_status hf_backend_register(const hf_backend *b, hf_error *err) {
   NEED(settings, b->capabilities & HF_CAP_SETTINGS);
   NEED(settings_get, b->capabilities & HF_CAP_SETTINGS);
   NEED(settings_put, b->capabilities & HF_CAP_SETTINGS);
+  NEED(remove_if, b->capabilities & HF_CAP_REMOVE_IF);
 #undef NEED
   if (*missing) return hf__fail(err, HF_INVALID_ARGUMENT, "backend '%s' lacks: %s", b->name ? b->name : "?", missing);
 

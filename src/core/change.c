@@ -11,6 +11,7 @@ static inline hf_status call_slot(const hf_persist *p, void *txn, const hf__chan
   case HF__CHANGE_PUT: return b->put(p->impl, txn, p->collection, c->puts, c->options, c->info, err);
   case HF__CHANGE_PUT_MANY: return b->put_many(p->impl, txn, p->collection, c->puts, c->count, err);
   case HF__CHANGE_REMOVE: return b->remove(p->impl, txn, p->collection, c->keys, err);
+  case HF__CHANGE_REMOVE_IF: return b->remove_if(p->impl, txn, p->collection, c->keys, c->revision, c->info, err);
   case HF__CHANGE_REMOVE_MANY: return b->remove_many(p->impl, txn, p->collection, c->keys, c->count, c->removed, err);
   case HF__CHANGE_CLEAR: return b->clear(p->impl, txn, p->collection, err);
   case HF__CHANGE_QUARANTINE: return b->quarantine(p->impl, p->collection, c->keys, c->problem, err);

@@ -27,6 +27,7 @@ typedef enum hf__change_kind {
   HF__CHANGE_PUT,         /* puts[0] is written */
   HF__CHANGE_PUT_MANY,    /* `count` puts are, with distinct ids in natural order; needs the slot put_many */
   HF__CHANGE_REMOVE,      /* keys[0] is removed */
+  HF__CHANGE_REMOVE_IF,   /* the same if it has `revision`; needs HF_CAP_REMOVE_IF */
   HF__CHANGE_REMOVE_MANY, /* those of `count` keys that are there; needs the slot remove_many */
   HF__CHANGE_CLEAR,       /* all of the collection are */
   HF__CHANGE_QUARANTINE,  /* keys[0] is unreadable and is put aside; needs the slot quarantine, and no transaction */
@@ -40,7 +41,8 @@ typedef struct hf__change {
   const hf_key *keys;
   size_t count;
   const hf_write_options *options; /* of PUT */
-  hf_info *info;                   /* filled in by PUT; on HF_CONFLICT as the slot says */
+  uint64_t revision;               /* of REMOVE_IF */
+  hf_info *info;                   /* filled in by PUT; on HF_CONFLICT as the slot says, also of REMOVE_IF */
   uint64_t *removed;               /* filled in by REMOVE_MANY */
   const char *problem;             /* of QUARANTINE and DAMAGE: what is wrong, in one line */
   hf_slice bytes;                  /* of DAMAGE: what was found */

@@ -450,6 +450,25 @@ hf_status hf_persist_remove(hf_persist *p, hf_slice id, hf_error *err) {
   return status ? hf__persist_fail(p, txn, status, &k.key, " for deletion", err) : HF_OK;
 }
 
+hf_status hf_persist_remove_if(hf_persist *p, hf_slice id, uint64_t revision, hf_error *err) {
+  hf_error own;
+  if (!err) err = &own;
+  hf__key k;
+  void *txn;
+  hf_info present = {0};
+  const hf_write_options asked = {sizeof asked, .if_revision = true, .revision = revision};
+  hf__change change = {.kind = HF__CHANGE_REMOVE_IF, .keys = &k.key, .revision = revision, .info = &present};
+  hf_status status = hf__key_init(p->name, id, &k, err);
+  if (status || (status = hf__persist_enter(p, true, &txn, err))) return status;
+  if (p->backend->capabilities & HF_CAP_REMOVE_IF)
+    status = hf__change_apply(p, txn, &change, err);
+  else
+    status = hf__fail(err, HF_UNSUPPORTED, "%s stores cannot remove at a revision: ifRevision cannot be honoured",
+                      p->backend->name);
+  if (status == HF_CONFLICT) fail_conflict(p, &k.key, &asked, &present, err);
+  return status ? hf__persist_fail(p, txn, status, &k.key, " for deletion", err) : HF_OK;
+}
+
 /* The problem as one line that fits into reports and messages. */
 static void copy_problem(const char *problem, char out[251]) {
   size_t size = strnlen(problem, 250);

@@ -73,6 +73,30 @@ return function(check)
     t:raises("conflict", "ifRevision of a missing entity", store.writeValue, store, "missing", 1, { ifRevision = 1 })
   end)
 
+  check("removeValue refuses ifRevision where it cannot be honoured", { method = "removeValue",
+    lacks = "removeIfRevision" }, function(t)
+    local store = t:open()
+    local revision = store:writeValue("a", 1) or 1
+    t:raises("unsupported", "removeValue with ifRevision", store.removeValue, store, "a", { ifRevision = revision })
+    t:equal(1, store:readValue("a"), "the entity stays")
+  end)
+
+  check("removeValue with ifRevision removes at that revision only", { method = "removeValue",
+    needs = "removeIfRevision", why = "what somebody has written since it was looked at would be lost" }, function(t)
+    local store, second = t:open(), t:open()
+    local first = store:writeValue("a", 1)
+    store:writeValue("b", 1)
+    second:writeValue("a", 2)
+    t:raises("conflict", "removeValue with an old revision", store.removeValue, store, "a", { ifRevision = first })
+    t:equal(2, store:readValue("a"), "the entity that was written since")
+    store:removeValue("a", { ifRevision = store:readEntry("a").revision })
+    t:equal({ "b" }, t:list(store:keys()), "keys() after a removal at the present revision")
+    t:raises("not_found", "removeValue with ifRevision of a missing entity", store.removeValue, store, "a",
+      { ifRevision = first })
+    for id, _, revision in store:entries() do second:removeValue(id, { ifRevision = revision }) end
+    t:equal(0, store:count(), "count() after removals at the revisions that entries() gave")
+  end)
+
   -- Writes by which an entity gets another value, and another revision.
   local writes = {
     { "writeValue", function(store) store:writeValue("a", 1) end },

@@ -229,6 +229,29 @@ local function races(check)
     t:equal(ROUNDS, one + two, "writes that succeeded in " .. ROUNDS .. " rounds of two")
     t:equal(ROUNDS, store:readValue("n"), "the number to which each of them added 1")
   end)
+
+  check("a removal at a revision never takes what another process writes", { method = "removeValue",
+    needs = "removeIfRevision", alsoNeeds = "durable", needsProcess = true,
+    why = "what was changed meanwhile was not what was to be removed" }, function(t)
+    local store = t:open()
+    for i = 1, ROUNDS do store:writeValue("item-" .. i, "old") end
+    local removed, written = processes.race(t, ([[
+      local done = 0
+      for i = 1, %d do
+        local id = "item-" .. i
+        local condition = { ifRevision = store:readEntry(id).revision }
+        child:meet(i)
+        local ok, err
+        if child.me == 1 then ok, err = pcall(store.removeValue, store, id, condition)
+        else ok, err = pcall(store.writeValue, store, id, "new", condition) end
+        if not ok and err.code ~= "conflict" and err.code ~= "not_found" then error(err, 0) end
+        if ok then done = done + 1 end
+      end
+      return done
+    ]]):format(ROUNDS))
+    t:equal(ROUNDS, removed + written, "removals and writes that succeeded in " .. ROUNDS .. " rounds of one each")
+    t:equal(written, #t:list(store:values()), "entities that are left, of those that were written meanwhile")
+  end)
 end
 
 return function(check)

@@ -51,8 +51,9 @@ function PersistBase:writeValue(id, entity, conditions) end
 
 ---Deletes the entity.
 ---@param id string|number
----@raise not_found, readonly, invalid_argument
-function PersistBase:removeValue(id) end
+---@param conditions? {ifRevision?: integer} only if this is its revision
+---@raise not_found, conflict, readonly, invalid_argument, unsupported
+function PersistBase:removeValue(id, conditions) end
 
 ---Deletes every entity of this name, and nothing else.
 ---@raise readonly

@@ -75,6 +75,7 @@
 ---@field quarantine boolean unreadable records are kept apart
 ---@field checksum boolean a changed bit in a stored value is found when it is read
 ---@field settings boolean the store keeps settings: Store:settings
+---@field removeIfRevision boolean removeValue with `ifRevision`
 ---@field readMany boolean the store does it in one go; where not, readMany reads one by one
 ---@field writeMany boolean likewise
 ---@field removeMany boolean likewise

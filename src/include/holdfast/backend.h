@@ -45,7 +45,8 @@ extern "C" {
   X(ATOMIC_BATCH, 6, "atomicBatch", "put_many and remove_many happen whole or not at all")                             \
   X(QUARANTINE, 7, "quarantine", "unreadable records are kept apart and never deleted")                                \
   X(CHECKSUM, 8, "checksum", "a changed bit in a stored value is found when it is read")                               \
-  X(SETTINGS, 9, "settings", "settings are kept in the store, and hold for every process that opens it")
+  X(SETTINGS, 9, "settings", "settings are kept in the store, and hold for every process that opens it")               \
+  X(REMOVE_IF, 10, "removeIfRevision", "remove_if deletes at one revision only, also against other processes")
 
 enum hf_capability {
 #define HF_CAPABILITY_ENUM(id, bit, name, promise) HF_CAP_##id = 1 << (bit),
@@ -278,6 +279,14 @@ struct hf_backend {
   /* Not 0: the slot scan obeys hf_scan.condition, where the data is: it tests records before it copies them.  Damage is
    * found and reported as without one.  0: the core tests what the scan adds. */
   uint64_t evaluates_conditions;
+
+  /* ---- conditional removal */
+
+  /* Deletes the entity if its revision is this one; nobody's write comes between the look and the removal.  info is
+   * never NULL.  HF_CONFLICT: info->revision is the present one, or HF_REVISION_UNKNOWN; *err is left to the core.
+   * HF_NOT_FOUND and HF_CORRUPT as in get.  NULL without HF_CAP_REMOVE_IF. */
+  hf_status (*remove_if)(void *store, void *txn, void *collection, const hf_key *key, uint64_t revision, hf_info *info,
+                         hf_error *err);
 };
 
 typedef struct hf_backend hf_backend;

@@ -289,6 +289,11 @@ HF_API hf_status hf_persist_write(hf_persist *p, hf_slice id, hf_slice json, con
 /* Deletes the entity.  Errors: HF_NOT_FOUND. */
 HF_API hf_status hf_persist_remove(hf_persist *p, hf_slice id, hf_error *err);
 
+/* Deletes the entity if it still has this revision, as hf_info has it: what was written since stays.
+ * Errors: HF_CONFLICT: it has another one; HF_NOT_FOUND: it is gone; HF_CORRUPT; HF_UNSUPPORTED: the store cannot
+ * (HF_CAP_REMOVE_IF). */
+HF_API hf_status hf_persist_remove_if(hf_persist *p, hf_slice id, uint64_t revision, hf_error *err);
+
 /* Deletes every entity of this name, and nothing else. */
 HF_API hf_status hf_persist_remove_all(hf_persist *p, hf_error *err);
 

@@ -39,6 +39,21 @@ static void check_conditions(lua_State *L, int index, hf_write_options *out) {
   }
 }
 
+/* The condition of a removal: {ifRevision=n}.  Whether there is one. */
+static bool check_removal(lua_State *L, int index, uint64_t *revision) {
+  if (lua_isnoneornil(L, index)) return false;
+  bool given = false;
+  if (!lua_istable(L, index)) hfL_misuse(L, "removeValue: options must be a table, not a %s", luaL_typename(L, index));
+  for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
+    const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "?";
+    if (strcmp(name, "ifRevision") != 0) hfL_misuse(L, "removeValue: there is no option '%s': ifRevision exists", name);
+    if (!hfL_to_whole(L, -1, revision))
+      hfL_misuse(L, "removeValue: ifRevision must be a revision, as writeValue and readEntry return it");
+    given = true;
+  }
+  return given;
+}
+
 /* ---- handles */
 
 /* open(entityName, base [, options]) -> handle */
@@ -231,12 +246,15 @@ static int lhf_quarantine(lua_State *L) {
   return 0;
 }
 
-/* store:removeValue(id) */
+/* store:removeValue(id [, {ifRevision=n}]) */
 static int lhf_remove_value(lua_State *L) {
   char number[HF_NUMBER_MAX];
   hf_error err;
+  uint64_t revision;
   hf_persist *p = hfL_check_persist(L);
-  if (hf_persist_remove(p, hfL_check_id(L, 2, "removeValue: the id", number), &err)) hfL_raise(L, &err);
+  hf_slice id = hfL_check_id(L, 2, "removeValue: the id", number);
+  bool only_if = check_removal(L, 3, &revision);
+  if (only_if ? hf_persist_remove_if(p, id, revision, &err) : hf_persist_remove(p, id, &err)) hfL_raise(L, &err);
   return 0;
 }
 

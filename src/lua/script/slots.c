@@ -215,6 +215,7 @@ static struct table *new_table(unsigned slots, uint32_t capabilities) {
       .quarantine_scan = slots & OPTIONAL_QUARANTINE_SCAN ? quarantine_scan : NULL,
       .quarantine_put = slots & OPTIONAL_QUARANTINE_PUT ? quarantine_put : NULL,
       .evaluates_conditions = slots & OPTIONAL_CONDITIONS ? 1 : 0,
+      .remove_if = capabilities & HF_CAP_REMOVE_IF ? hfL_script_remove_if : NULL,
   };
   return t;
 }

@@ -73,14 +73,29 @@ hf_status hfL_script_put(void *store, void *txn, void *collection, const hf_put 
 struct key_call {
   hfL_call call;
   const hf_key *key;
+  const uint64_t *revision; /* NULL: whatever it has */
 };
 
 static int remove_body(lua_State *L) {
   const struct key_call *c = lua_touserdata(L, 1);
   hfL_push_method(L, &c->call);
   hfL_push_id(L, c->key);
-  lua_call(L, 2, 0);
+  if (c->revision) {
+    lua_createtable(L, 0, 1);
+    lua_pushnumber(L, (lua_Number)*c->revision);
+    lua_setfield(L, -2, "ifRevision");
+  }
+  lua_call(L, c->revision ? 3 : 2, 0);
   return 0;
+}
+
+static hf_status call_remove(hfL_instance *e, const hf_key *key, const uint64_t *revision, hf_error *err) {
+  struct key_call c = {.key = key, .revision = revision};
+  e->refs++;
+  hf_status status = hfL_instance_call(e, HFL_REMOVE_VALUE, remove_body, &c.call, err);
+  if (status == HF_SCRIPT && hfL_says_not_found(err, e, key, " for deletion")) status = HF_NOT_FOUND;
+  hfL_instance_unref(e);
+  return status;
 }
 
 hf_status hfL_script_remove(void *store, void *txn, void *collection, const hf_key *key, hf_error *err) {
@@ -89,12 +104,19 @@ hf_status hfL_script_remove(void *store, void *txn, void *collection, const hf_k
   if (hfL_is_wrapped(e, HFL_METHOD(REMOVE_VALUE))) {
     return hfL_change_wrapped(e, txn, &(hf__change){.kind = HF__CHANGE_REMOVE, .keys = key}, err);
   }
-  struct key_call c = {.key = key};
-  e->refs++;
-  hf_status status = hfL_instance_call(e, HFL_REMOVE_VALUE, remove_body, &c.call, err);
-  if (status == HF_SCRIPT && hfL_says_not_found(err, e, key, " for deletion")) status = HF_NOT_FOUND;
-  hfL_instance_unref(e);
-  return status;
+  return call_remove(e, key, NULL, err);
+}
+
+hf_status hfL_script_remove_if(void *store, void *txn, void *collection, const hf_key *key, uint64_t revision,
+                               hf_info *info, hf_error *err) {
+  (void)store;
+  hfL_instance *e = collection;
+  if (hfL_is_wrapped(e, HFL_METHOD(REMOVE_VALUE))) {
+    hf__change change = {.kind = HF__CHANGE_REMOVE_IF, .keys = key, .revision = revision, .info = info};
+    return hfL_change_wrapped(e, txn, &change, err);
+  }
+  info->revision = HF_REVISION_UNKNOWN;
+  return call_remove(e, key, &revision, err);
 }
 
 static int clear_body(lua_State *L) {

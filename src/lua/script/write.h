@@ -14,6 +14,10 @@ hf_status hfL_script_put(void *store, void *txn, void *collection, const hf_put 
 /* hf_backend.remove: removeValue. */
 hf_status hfL_script_remove(void *store, void *txn, void *collection, const hf_key *key, hf_error *err);
 
+/* hf_backend.remove_if: removeValue with {ifRevision=}. */
+hf_status hfL_script_remove_if(void *store, void *txn, void *collection, const hf_key *key, uint64_t revision,
+                               hf_info *info, hf_error *err);
+
 /* hf_backend.clear: removeAll. */
 hf_status hfL_script_clear(void *store, void *txn, void *collection, hf_error *err);
 

@@ -6,7 +6,9 @@
 local holdfast = require "holdfast"
 
 local Everything = holdfast.PersistBase:extend("Everything")
-Everything.supports = { snapshot = true, nested = true, revision = true, ifAbsent = true, atomicBatch = true }
+Everything.supports = {
+  snapshot = true, nested = true, revision = true, ifAbsent = true, atomicBatch = true, removeIfRevision = true,
+}
 Everything.conformancePoison = "poison" -- what its writeValue refuses, for the check of batches
 
 -- base -> { names = {entity name -> {id -> {text=, revision=}}}, saved = copies at begin }
@@ -50,8 +52,10 @@ function Everything:writeValue(id, entity, options)
   return revision
 end
 
-function Everything:removeValue(id)
-  if not rows(self)[id] then error(("Entity %s:%s not found for deletion"):format(self.entityName, id)) end
+function Everything:removeValue(id, options)
+  local row = rows(self)[id]
+  if not row then error(("Entity %s:%s not found for deletion"):format(self.entityName, id)) end
+  if options and options.ifRevision and row.revision ~= options.ifRevision then error(holdfast.error("conflict")) end
   rows(self)[id] = nil
 end
 

@@ -345,7 +345,8 @@ stores.each(function(kind)
         assert.is_boolean(promised, name)
       end
       if not kind.pages then return end
-      for _, name in ipairs({ "transaction", "snapshot", "nested", "revision", "ifAbsent", "atomicBatch" }) do
+      for _, name in ipairs({ "transaction", "snapshot", "nested", "revision", "ifAbsent", "atomicBatch",
+        "removeIfRevision" }) do
         assert.is_true(supports[name], name)
       end
       assert.is_true(supports.quarantine)
@@ -500,5 +501,7 @@ describe("the null store", function()
     raises.error("unsupported", nil, holdfast.transaction, function() store:writeValue("a", 1) end)
     raises.error("unsupported", nil, store.snapshot, store, function() end)
     raises.error("unsupported", nil, store.writeValue, store, "a", 1, { ifRevision = 1 })
+    raises.error("unsupported", "null stores cannot remove at a revision: ifRevision cannot be honoured",
+      store.removeValue, store, "a", { ifRevision = 1 })
   end)
 end)

@@ -112,4 +112,58 @@ stores.each(function(kind)
       assert.equal(20, a:readValue("n"))
     end)
   end)
+
+  describe("removeValue with ifRevision", function()
+    it("removes at that revision only", function()
+      local store = kind.open("signal")
+      local first = store:writeValue("a", 1)
+      local second = store:writeValue("a", 2)
+      local err = raises.error("conflict", ("Entity signal:a is at revision %d, not %d"):format(second, first),
+        store.removeValue, store, "a", { ifRevision = first })
+      assert.is_true(err.retryable)
+      assert.equal("a", err.entityId)
+      assert.equal(2, store:readValue("a"))
+      store:removeValue("a", { ifRevision = second })
+      assert.is_false(store:hasValue("a"))
+      raises.error("not_found", "Entity signal:a not found for deletion", store.removeValue, store, "a",
+        { ifRevision = second })
+      assert.equal(0, store:count())
+    end)
+
+    it("sees what its transaction has written, and is undone with it", function()
+      local store = kind.open("signal")
+      local revision = store:writeValue("a", 1)
+      store:writeValue("b", 1)
+      pcall(holdfast.transaction, function()
+        store:removeValue("a", { ifRevision = revision })
+        assert.is_false(store:hasValue("a"))
+        raises.error("not_found", nil, store.removeValue, store, "a", { ifRevision = revision })
+        local b = store:readEntry("b").revision
+        raises.error("conflict", nil, store.removeValue, store, "b", { ifRevision = b + 1 })
+        store:removeValue("b", { ifRevision = b })
+        error("undo")
+      end)
+      assert.equal(2, store:count())
+      holdfast.transaction(function()
+        local own = store:writeValue("a", 2)
+        if own ~= revision then
+          raises.error("conflict", nil, store.removeValue, store, "a", { ifRevision = revision })
+        end
+        store:removeValue("a", { ifRevision = own })
+      end)
+      assert.equal(1, store:count())
+    end)
+
+    it("refuses what is no revision, and removes nothing then", function()
+      local store = kind.open()
+      store:writeValue("a", 1)
+      for _, options in ipairs({ 5, "1", true, { ifAbsent = true }, { ifrevision = 1 }, { ifRevision = "1" },
+        { ifRevision = -1 }, { ifRevision = 1.5 }, { ifRevision = true }, { 1 } }) do
+        raises.error("invalid_argument", "^removeValue: ", store.removeValue, store, "a", options)
+      end
+      assert.is_true(store:hasValue("a"))
+      store:removeValue("a", {}) -- no condition
+      assert.is_false(store:hasValue("a"))
+    end)
+  end)
 end)

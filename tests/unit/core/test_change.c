@@ -72,6 +72,42 @@ static void each_change_of_a_store_passes_once(void **state) {
   hf_persist_close(p);
 }
 
+/* The revision of an entity that is there. */
+static uint64_t revision_of(hf_persist *p, const char *id) {
+  hf_error err;
+  hf_info info;
+  hf_buffer json = HF_BUFFER_INIT;
+  OK(hf_persist_read(p, hf_text(id), &json, &info, &err));
+  hf_buffer_free(&json);
+  return info.revision;
+}
+
+static void a_removal_at_a_revision_passes_once(void **state) {
+  hf_error err;
+  hf_persist *p = open_persist(*state, "signal");
+  write_text(p, "a", "1");
+  uint64_t first = revision_of(p, "a");
+  write_text(p, "a", "2");
+  forget();
+  FAILS(HF_CONFLICT, hf_persist_remove_if(p, hf_text("a"), first, &err));
+  CONTAINS(err.message, text_of("Entity signal:a is at revision %llu, not %llu",
+                                (unsigned long long)revision_of(p, "a"), (unsigned long long)first));
+  PASSED_ONCE(HF__CHANGE_REMOVE_IF);
+  assert_entity(p, "a", "2");
+  OK(hf_persist_remove_if(p, hf_text("a"), revision_of(p, "a"), &err));
+  PASSED_ONCE(HF__CHANGE_REMOVE_IF);
+  FAILS(HF_NOT_FOUND, hf_persist_remove_if(p, hf_text("a"), first, &err));
+  FAILS(HF_NOT_FOUND, hf_persist_remove_if(p, hf_text("a"), 0, NULL));
+  FAILS(HF_INVALID_ARGUMENT, hf_persist_remove_if(p, hf_text(""), first, &err));
+  OK(hf_persist_quarantine(p, hf_text("d"), "half of it is missing", hf_text("{"), &err));
+  FAILS(HF_CORRUPT, hf_persist_remove_if(p, hf_text("d"), 0, &err));
+  assert_true(err.in_quarantine);
+  hf_persist_close(p);
+  p = open_persist(*state, "nothing"); /* an entity name that the store does not have, and has not after it */
+  FAILS(HF_NOT_FOUND, hf_persist_remove_if(p, hf_text("a"), first, &err));
+  hf_persist_close(p);
+}
+
 static void a_batch_without_a_slot_passes_one_by_one(void **state) {
   hf_error err;
   hf_persist *p = open_persist(*state, "signal");
@@ -106,18 +142,25 @@ static void what_is_found_damaged_passes(void **state) {
   hf_persist *p = open_persist(s, "signal");
   write_text(p, "a", "\"read and found\"");
   write_text(p, "b", "\"scanned and found\"");
+  write_text(p, "c", "\"not removed, and found\"");
+  uint64_t revision = revision_of(p, "c");
   hf_persist_close(p);
   damage(s, "read and found");
+  damage(s, "not removed, and found");
   damage(s, "scanned and found");
   forget();
   p = open_persist(s, "signal");
   FAILS(HF_CORRUPT, hf_persist_read(p, hf_text("a"), &json, NULL, &err));
   PASSED_ONCE(HF__CHANGE_QUARANTINE);
+  FAILS(HF_CORRUPT, hf_persist_remove_if(p, hf_text("c"), revision, &err));
+  assert_int_equal(passes, 2);
+  assert_int_equal(passed[1].kind, HF__CHANGE_QUARANTINE);
+  forget();
   hf_persist_close(p);
   OK(hf_store_open(s->base, NULL, &store, &err));
   OK(hf_store_verify(store, (hf_slice){NULL, 0}, false, NULL, NULL, &report, &err));
   assert_int_equal(report.corrupt, 1);
-  assert_int_equal(report.quarantined, 2);
+  assert_int_equal(report.quarantined, 3);
   PASSED_ONCE(HF__CHANGE_QUARANTINE);
   hf_store_close(store);
   hf_buffer_free(&json);
@@ -169,6 +212,8 @@ static void a_change_through_a_class_passes_again_for_its_store(void **state) {
   PASSED_TWICE(HF__CHANGE_PUT);
   OK(hf_persist_remove(p, hf_text("a"), &err)); /* handed down */
   PASSED_TWICE(HF__CHANGE_REMOVE);
+  FAILS(HF_UNSUPPORTED, hf_persist_remove_if(p, hf_text("a"), 1, &err)); /* since it tells no revisions */
+  assert_int_equal(passes, 0);
   OK(hf_persist_write_many(p, items, 2, &err)); /* one by one, since the class has no writeMany */
   assert_int_equal(passes, 4);
   forget();
@@ -219,6 +264,9 @@ static void a_class_of_its_own_is_the_innermost(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       ON_LMDB(each_change_of_a_store_passes_once),
+      ON_LMDB(a_removal_at_a_revision_passes_once),
+      {"a_removal_at_a_revision_passes_once (memory)", a_removal_at_a_revision_passes_once, setup_memory,
+       teardown_store, NULL},
       {"a_batch_without_a_slot_passes_one_by_one", a_batch_without_a_slot_passes_one_by_one, setup_memory,
        teardown_store, NULL},
       ON_LMDB(what_is_found_damaged_passes),

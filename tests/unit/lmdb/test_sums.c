@@ -82,6 +82,24 @@ static void remove_many(struct history *h, unsigned name) {
   OK(hf_persist_remove_many(h->p[name], slices, count, NULL, &err));
 }
 
+static void remove_one(struct history *h, unsigned name, unsigned id) {
+  hf_error err;
+  hf_info info = {0};
+  hf_buffer json = HF_BUFFER_INIT;
+  bool *has = &h->levels[h->depth].has[name][id];
+  hf_status status;
+  if (*has && draw(h, 2)) {
+    OK(hf_persist_read(h->p[name], id_of(id), &json, &info, &err));
+    FAILS(HF_CONFLICT, hf_persist_remove_if(h->p[name], id_of(id), 1, &err)); /* nothing has revision 1 */
+    status = hf_persist_remove_if(h->p[name], id_of(id), info.revision, &err);
+  } else {
+    status = hf_persist_remove(h->p[name], id_of(id), &err);
+  }
+  if (*has) assert_int_equal(status, HF_OK);
+  *has = false;
+  hf_buffer_free(&json);
+}
+
 static void change_something(struct history *h) {
   hf_error err;
   unsigned name = draw(h, NAMES), id = draw(h, IDS), kind = draw(h, 40);
@@ -91,9 +109,7 @@ static void change_something(struct history *h) {
   } else if (kind < 24) {
     write_many(h, name);
   } else if (kind < 30) {
-    hf_status status = hf_persist_remove(h->p[name], id_of(id), &err);
-    if (m->has[name][id]) assert_int_equal(status, HF_OK);
-    m->has[name][id] = false;
+    remove_one(h, name, id);
   } else if (kind < 36) {
     remove_many(h, name);
   } else if (kind < 38 && !m->has[name][id]) {
