@@ -123,11 +123,11 @@ local function withWhere(loops)
     return function() return (step()) end
   end
 
-  function M.count(self, range)
-    local predicate, rest = range, nil
-    if type(range) ~= "function" then predicate, rest = splitRange(self, "count", range) end
+  function M.count(self, which, range)
+    local predicate, rest = which, range
+    if type(which) ~= "function" then predicate, rest = splitRange(self, "count", which) end
     if predicate then return asking.count(self, predicate, rest) end
-    return core.count(self, range)
+    return core.count(self, which)
   end
   return M
 end

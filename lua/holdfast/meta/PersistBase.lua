@@ -80,9 +80,10 @@ function PersistBase:entries(range) end
 
 ---How many entities have this name, are in a range, or are such that a predicate is true.
 ---@param which? holdfast.Range|fun(entity: any, id?: string): boolean
+---@param range? holdfast.Range of those that the predicate is asked of
 ---@return integer count
 ---@raise invalid_argument; with a predicate: corrupt, script
-function PersistBase:count(which) end
+function PersistBase:count(which, range) end
 
 ---Reads all ids at one moment; those that do not exist are left out.
 ---@param ids (string|number)[] a list, without gaps or other keys

@@ -119,6 +119,7 @@ stores.each(function(kind)
         end
         assert.same(ids, got)
         assert.equal(#ids, store:count(with(range, predicate)))
+        assert.equal(#ids, store:count(predicate, range))
         local value, id = store:first(predicate, range)
         assert.same({ numbers[1], ids[1] }, { value and value.n, id })
         assert.same({ unpack(numbers, 1, 2) }, ns(store:take(2, with(range, predicate))))

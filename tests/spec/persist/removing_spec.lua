@@ -17,7 +17,8 @@ after_each(function() stores.leaveNothing() end)
 local function open(methods, supports)
   local Apart = holdfast.MemoryPersist:extend("Apart")
   Apart.supports = supports or { transaction = false, snapshot = false, nested = false, atomicBatch = false }
-  function Apart:hasValue(id) return holdfast.MemoryPersist.hasValue(self, id) end -- one that has none is the store's own
+  -- A class that has no methods is the store itself.
+  function Apart:hasValue(id) return holdfast.MemoryPersist.hasValue(self, id) end
   for name, method in pairs(methods or {}) do Apart[name] = method end
   counter = counter + 1
   local base = "removing-" .. counter
@@ -103,8 +104,8 @@ describe("removeWhere without transactions", function()
   end)
 
   it("is refused where there are no revisions either", function()
-    local Deaf = { writeValue = function(self, id, value) return holdfast.MemoryPersist.writeValue(self, id, value) end }
-    for _, methods in ipairs({ Deaf,
+    local function write(self, id, value) return holdfast.MemoryPersist.writeValue(self, id, value) end
+    for _, methods in ipairs({ { writeValue = write },
       { readValue = function(self, id) return holdfast.MemoryPersist.readValue(self, id) end },
       { removeValue = function(self, ...) return holdfast.MemoryPersist.removeValue(self, ...) end } }) do
       local store = open(methods)
