@@ -21,6 +21,7 @@ FOLDER/requests.  FOLDER/faults has a line for each of the next requests, which 
     close               the end of the connection
     flood               an answer without an end
     late                candles without the last one
+    jump                the last candle far above the others
 
 A first line "always ..." holds for all.
 """
@@ -116,6 +117,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return b"{}"
         url = urllib.parse.urlsplit(self.path)
         rows = candles(dict(urllib.parse.parse_qsl(url.query)))
+        if fault[0] == "jump" and rows:
+            rows[-1][2] = rows[-1][4] = "45000.00"
         return json.dumps(rows[:-1] if fault[0] == "late" else rows).encode()
 
     def answer_429(self, fault):
@@ -174,7 +177,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             time.sleep(float(fault[1]))
         try:
             body = self.right_answer(fault)
-            if fault[0] in ("ok", "slow", "late"):
+            if fault[0] in ("ok", "slow", "late", "jump"):
                 return self.send(200, body)
             return self.misbehave(fault, body)
         except OSError:
