@@ -189,7 +189,7 @@ describe("every folder", function()
 
   local function namesIn(folder, depth)
     local names = {}
-    for _, path in ipairs(files(folder .. depth, "c", "h", "lua", "sh", "py", "mjs")) do
+    for _, path in ipairs(files(folder .. depth, "c", "h", "lua", "sh", "py", "mjs", "service")) do
       names[#names + 1] = path:sub(#folder + 2)
     end
     return names
