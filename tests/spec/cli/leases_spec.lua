@@ -132,6 +132,28 @@ describe("the command, and a strategy host that runs on the store", function()
       assert.equal("{}\n", ok("get", url, "signal", "main/BTCUSDT"))
     end)
 
+    it("changes rows of signals that it does not run, and what no host lives by", function()
+      ok("put", url, "signal", "main/ETHUSDT", "1")
+      ok("put", url, "schedule", "other/BTC%2FUSDT", "1")
+      ok("rm", url, "signal", "main/ETHUSDT")
+      ok("rm", url, "schedule", "other/BTC%2FUSDT")
+      for _, name in ipairs { "host", "trade" } do
+        ok("put", url, name, "a/b", "1")
+        ok("rm", url, name, "--all")
+      end
+      refused("rm", url, "signal", "main/ETHUSDT", "main/BTCUSDT")
+      refused("rm", url, "signal", "--all")
+      refused("rm", url, "signal", "--where", "false")
+    end)
+
+    it("says what ends a position with an event", function()
+      local result = refused("rm", url, "signal", "main/BTCUSDT")
+      assert.is_truthy(result.stderr:find(("while the host runs: holdfast host close %s main BTCUSDT\n"):format(url), 1,
+        true), result.stderr)
+      result = refused("rm", url, "schedule", "main/BTCUSDT")
+      assert.is_truthy(result.stderr:find("holdfast host cancel ", 1, true), result.stderr)
+    end)
+
     it("reads, and copies from it", function()
       assert.equal("1\n", ok("get", url, "signal", "main/BTCUSDT"))
       assert.equal("candle\t1\nsignal\t1\n2 entities copied\n", ok("copy", url, dir .. "/other"))
@@ -191,6 +213,7 @@ describe("the command, and a strategy host that runs on the store", function()
     host = holder.start(("l = require('holdfast.core').lease(%q, 'Live.background main')"):format(store
       .. "/.lease/trader.lock"))
     refused("put", store, "signal", "x", "2")
+    refused("rm", store, "signal", "main/BTCUSDT")
   end)
 
   it("refuses an import before anything is written, where the lines can be looked through", function()

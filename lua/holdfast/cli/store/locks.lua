@@ -59,15 +59,26 @@ local function runOf(id)
   if strategyName then return decode(strategyName), decode(symbol) end
 end
 
--- Those of the locks that concern rows: all, where it is not known which rows, or what is theirs.
+-- Whether a lock is of one run, or of an entity that is just being changed: then it concerns no other.
+local function isOfOne(path, folder)
+  local first = path:sub(#folder + 2):match "^([^/]+)/"
+  for _, row in ipairs(core.adapters.list()) do
+    if row.entityName == first then return true end
+  end
+  return false
+end
+
+-- Those of the locks that concern rows: all, where it is not known which rows, or whose.
 local function concerned(found, folder, name, ids)
   if not ids or not ENDS[name] then return found end
-  local byPath, list = {}, {}
-  for _, each in ipairs(found) do byPath[each.path] = each end
+  local isTheirs, list = {}, {}
   for _, id in ipairs(ids) do
     local strategyName, symbol = runOf(id)
     if not strategyName then return found end
-    list[#list + 1] = byPath[lock.fileOf(folder, strategyName, symbol)]
+    isTheirs[lock.fileOf(folder, strategyName, symbol)] = true
+  end
+  for _, each in ipairs(found) do
+    if isTheirs[each.path] or not isOfOne(each.path, folder) then list[#list + 1] = each end
   end
   return list
 end

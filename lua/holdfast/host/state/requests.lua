@@ -55,11 +55,11 @@ M.VALID_MS = 10 * MINUTE -- for how long a request stands where nobody says othe
 
 local made = 0
 
--- A new id: those of later requests come after it.
+-- A new id: those of later requests come after it, if they are of this process or of another millisecond.
 local function newId(now)
   made = made + 1
   local text = ("%d %d %.6f %s %s"):format(process.id(), made, os.clock(), tostring({}), tostring(newproxy()))
-  return ("%013d-%s"):format(now, hash.of(text .. os.time()):sub(1, 8))
+  return ("%013d-%04d%s"):format(now, made, hash.of(text .. os.time()):sub(1, 6))
 end
 
 local function isPrice(price) return type(price) == "number" and price > 0 and price < math.huge end
@@ -341,8 +341,10 @@ end
 ---@param request holdfast.host.Request
 ---@return string
 function M.expiredMessage(request)
-  return ("nobody took it up in the %g minutes for which it was valid: no host ran '%s' on %s then, or it had no price"
-    ):format((request.validTill - request.at) / MINUTE, request.strategyName, request.symbol)
+  local ms = request.validTill - request.at
+  local span = ms < MINUTE and ("%g seconds"):format(ms / 1000) or ("%g minutes"):format(ms / MINUTE)
+  return ("nobody took it up in the %s for which it was valid: no host ran '%s' on %s then, or it had no price"):format(
+    span, request.strategyName, request.symbol)
 end
 
 --- Removes answers that are older than a day.
