@@ -19,8 +19,8 @@ Disk.__index = Disk
 
 local M = {}
 
-M.KINDS = { "Signal", "Schedule", "Risk", "Partial" }
-local NAMES = { Signal = "signal", Schedule = "schedule", Risk = "risk", Partial = "partial" }
+M.KINDS = { "Signal", "Schedule", "Risk", "Partial", "Host" }
+local NAMES = { Signal = "signal", Schedule = "schedule", Risk = "risk", Partial = "partial", Host = "host" }
 
 local current -- the one whose world goes on
 local wrapped = setmetatable({}, { __mode = "k" })

@@ -135,6 +135,7 @@ end
 ---@return { states: integer, moments: integer, minutes: integer }
 function M.run(options)
   processes.useLockFiles(false)
+  options.outside = true
   local world = worlds.new(options)
   local self = setmetatable({
     options = options, world = world, known = {}, states = {}, moments = 0, depth = 0,

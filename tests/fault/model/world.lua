@@ -26,8 +26,9 @@ local stores = parts.all "stores"
 local STRATEGIES = {
   { name = "now", interval = "1m", minutes = 5, profit = 0.006, loss = 0.007, risks = { "two" }, pause = 4 },
   { name = "waits", interval = "3m", minutes = 7, profit = 0.008, loss = 0.009, risks = { "two", "three" },
-    limit = 0.004 },
-  { name = "free", interval = "1m", minutes = 9, profit = 0.012, loss = 0.007, risks = {}, pause = 7 },
+    limit = 0.004, hand = { action = "waiting", kind = "cancel", each = 5 } },
+  { name = "free", interval = "1m", minutes = 9, profit = 0.012, loss = 0.007, risks = {}, pause = 7,
+    hand = { action = "active", kind = "close", each = 4 } },
   { name = "short", interval = "1m", minutes = 6, profit = 0.006, loss = 0.006, risks = { "three" },
     position = "short" },
 }
@@ -60,6 +61,7 @@ local number = 0
 ---@field symbols? integer     on how many symbols (1)
 ---@field folder string      for what is stored
 ---@field mutant? table      of mutants.lua
+---@field outside? boolean   requests come from another process, at times of their own, and not from callbacks
 
 --- Makes a world in which nothing runs.
 ---@param options model.WorldOptions
@@ -144,10 +146,36 @@ function World:disarm() self.armed = {} end
 
 -- --------------------------------------------------------------- processes
 
+-- A strategy asks for the end of a signal of its own, now and then.
+local function useHands(world, host, hand)
+  return function(symbol, event, _, when)
+    if event.action ~= hand.action or when / MINUTE % hand.each ~= 0 then return end
+    local id = event.signal.id .. "/by hand"
+    world:check("asked", { id = id, kind = hand.kind, signalId = event.signal.id, validTill = math.huge })
+    host[hand.kind](symbol, { id = id })
+  end
+end
+
+-- Another process asks for it, in minutes that depend on the time only: the same where a minute is lived again.
+local function askFor(world, hand, row)
+  local name, now = row.id:gsub("/", "-") .. "-by-hand", world.agenda.time
+  local host = world.disk.content.host
+  if host["request/" .. name] or host["answer/" .. name] then return end
+  local request = {
+    version = 1, id = name, kind = hand.kind, strategyName = row.strategyName, symbol = row.symbol, signalId = row.id,
+    by = "the model", at = now, validTill = now + 5 * MINUTE,
+  }
+  world:check("asked", request)
+  world.disk:put("host", "request/" .. name, request)
+end
+
 local function addStrategy(world, host, s)
   host.addStrategy {
     strategyName = s.name, interval = s.interval, riskList = s.risks,
-    callbacks = { onOpen = function(_, row) world:moment("callback", "before", "onOpen", row.id) end },
+    callbacks = {
+      onOpen = function(_, row) world:moment("callback", "before", "onOpen", row.id) end,
+      onTick = s.hand and not world.options.outside and useHands(world, host, s.hand) or nil,
+    },
     getSignal = function(symbol, when)
       world:moment("getSignal", "before", s.name, symbol)
       local price, minute = host.getAveragePrice(symbol), when / MINUTE
@@ -315,10 +343,23 @@ function World:isQuiet(since)
     and running == #self:runs()
 end
 
+-- What other processes want of this one.
+function World:useHands()
+  local minute = math.floor(self.agenda.time / MINUTE)
+  for _, s in ipairs(self.strategies) do
+    if s.hand and minute % s.hand.each == 0 then
+      for _, row in pairs(self.disk:snapshot()[s.hand.kind == "close" and "signal" or "schedule"]) do
+        if row.strategyName == s.name then askFor(self, s.hand, row) end
+      end
+    end
+  end
+end
+
 --- Lives so many minutes.
 ---@param minutes integer
 function World:pass(minutes)
   for _ = 1, minutes do
+    if self.options.outside then self:useHands() end
     local before, rows = self.agenda.time, self.disk:snapshot().signal
     self:advanceTo(before + MINUTE)
     local when = math.floor(self.agenda.time / MINUTE) * MINUTE

@@ -59,9 +59,8 @@ local function answerOf(request, now)
   local answer = requests.answer(request.id)
   if answer then return answer end
   if now <= request.validTill + LATE_MS then return nil end
-  local expired = requests.answerTo(request, "expired", now, requests.expiredMessage(request))
-  if requests.settle(request.id, expired) then return expired end
-  return requests.answer(request.id) or requests.answerTo(request, "refused", now, "it was taken back")
+  return requests.settleExpired(request, now) or requests.answer(request.id)
+    or requests.answerTo(request, "refused", now, "it was taken back")
 end
 
 -- Those that have no answer yet; tells of the others.

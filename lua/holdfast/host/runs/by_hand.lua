@@ -57,20 +57,22 @@ end
 --- this returns.  A run of this process takes it up as soon as it is idle, where its minute is free, another one in its
 --- next minute.
 ---@param symbol string
----@param options? { strategyName?: string, price?: number, note?: string, valid?: number }  strategyName may be left
---- out in functions that a run calls; price: at which it has ended, the average price if left out; note: a text for the
---- event; valid: for how many ms it stands, ten minutes if left out
+---@param options? { strategyName?: string, price?: number, note?: string, valid?: number, id?: string }  strategyName
+--- may be left out in functions that a run calls; price: at which it has ended, the average price if left out; note: a
+--- text for the event; valid: for how many ms it stands, ten minutes if left out; id: what is asked for twice under one
+--- id, such as that of an event that may be delivered again, is one request
 ---@return string id       of the request, for host.answer
 ---@return boolean isHere  whether a run of this process takes it up
----@raise invalid_argument; not_found: nothing is open; busy: inside a transaction; what the store raises
+---@raise invalid_argument; not_found: nothing is open; conflict: another request has the id; busy: in a transaction;
+--- what the store raises
 function M.close(symbol, options) return ask("host.close", "close", symbol, options) end
 
 --- The same for a signal that waits for its price: cancelled, with the reason "manual".
 ---@param symbol string
----@param options? { strategyName?: string, price?: number, note?: string, valid?: number }
+---@param options? { strategyName?: string, price?: number, note?: string, valid?: number, id?: string }
 ---@return string id
 ---@return boolean isHere
----@raise invalid_argument; not_found: nothing waits; busy; what the store raises
+---@raise invalid_argument; not_found: nothing waits; conflict; busy; what the store raises
 function M.cancel(symbol, options) return ask("host.cancel", "cancel", symbol, options) end
 
 --- What has become of a request.

@@ -85,14 +85,16 @@ local function reasonAgainst(request, position)
   return request.kind == "close" and "nothing is open" or "nothing waits for its price"
 end
 
--- The answer to a request that cannot be carried out, nor ever will; nil: it can.
-local function answerOf(request, position, now)
+-- Answers a request that cannot be carried out, nor ever will.  Gives whether it can.
+local function check(request, position, now)
   if now > request.validTill then
-    return requests.answerTo(request, "expired", now, requests.expiredMessage(request))
+    requests.settleExpired(request, now)
+    return false
   end
   local row = request.kind == "close" and position.row or request.kind == "cancel" and position.waiting
-  if row and (not request.signalId or request.signalId == row.id) then return nil end
-  return requests.answerTo(request, "refused", now, reasonAgainst(request, position))
+  if row and (not request.signalId or request.signalId == row.id) then return true end
+  requests.settle(request.id, requests.answerTo(request, "refused", now, reasonAgainst(request, position)))
+  return false
 end
 
 -- The answer to the request that has ended the last signal, where it could not be part of that.  Another signal may not
@@ -120,12 +122,7 @@ function Hands:look(when)
   if problem then run:report(problem, SOURCE) end
   self:try(clean, when)
   for _, request in ipairs(list) do
-    local answer = answerOf(request, position, now)
-    if answer then
-      self:try(requests.settle, request.id, answer)
-    else
-      table.insert(self.pending, request)
-    end
+    if self:try(check, request, position, now) then table.insert(self.pending, request) end
   end
 end
 

@@ -14,6 +14,7 @@ local checks = require "holdfast.host.checks"
 local commits = require "holdfast.host.state.commit"
 local core = require "holdfast.core"
 local hash = require "holdfast.util.hash"
+local outbox = require "holdfast.host.state.outbox"
 local process = require "holdfast.util.process"
 local rows = require "holdfast.host.state.host_rows"
 
@@ -64,7 +65,7 @@ end
 
 local function isPrice(price) return type(price) == "number" and price > 0 and price < math.huge end
 
-local FIELDS = { "strategyName", "price", "note", "valid" }
+local FIELDS = { "strategyName", "price", "note", "valid", "id" }
 
 -- Raises for what is wrong with what was given.  Gives for how long it is to stand.
 local function check(what, symbol, given)
@@ -80,6 +81,7 @@ local function check(what, symbol, given)
   if given.note ~= nil and type(given.note) ~= "string" then
     checks.refuse("%s: note must be a string, not a %s", what, type(given.note))
   end
+  if given.id ~= nil then checks.name(what, "id", given.id) end
   local valid = given.valid == nil and M.VALID_MS or given.valid
   if type(valid) ~= "number" or not (valid > 0 and valid <= 366 * DAY) then
     checks.refuse("%s: valid must be a number of milliseconds, at most those of a year, not %s", what, tostring(valid))
@@ -113,20 +115,35 @@ local function signalIdOf(what, kind, strategyName, symbol)
   error(core.error("not_found", message .. (ok and other ~= nil and target.instead or "")), 0)
 end
 
+-- What was asked for under this id before, while it waits or its answer is kept.
+local function askedBefore(what, id, kind, strategyName, symbol)
+  local before = M.read(id) or M.answer(id)
+  if before == nil then return nil end
+  if type(before) == "table" and before.kind == kind and before.strategyName == strategyName
+    and before.symbol == symbol then
+    return before
+  end
+  return error(core.error("conflict", ("%s: the id %s is that of another request"):format(what, id),
+    { retryable = false }), 0)
+end
+
 --- Asks for the end of a signal, and stores that.
 ---@param what string  who asks, for errors
 ---@param kind "close"|"cancel"
 ---@param symbol string
----@param given { strategyName: string, price?: number, note?: string, valid?: number }  valid: for how many ms it is to
---- stand
+---@param given { strategyName: string, price?: number, note?: string, valid?: number, id?: string }  valid: for how
+--- many ms it is to stand; id: of the request: what is asked for again under it is the same request
 ---@param by string
 ---@param now number   ms
----@return holdfast.host.Request
----@raise invalid_argument; not_found: there is no such signal; whatever the store raises
+---@return holdfast.host.Request|holdfast.host.Answer  the answer of the same request, where that was answered
+---@raise invalid_argument; not_found: there is no such signal; conflict: another request has the id; whatever the store
+--- raises
 function M.ask(what, kind, symbol, given, by, now)
   local valid = check(what, symbol, given)
+  local before = given.id and askedBefore(what, given.id, kind, given.strategyName, symbol)
+  if before then return before end
   local request = {
-    version = 1, id = newId(now), kind = kind, strategyName = given.strategyName, symbol = symbol,
+    version = 1, id = given.id or newId(now), kind = kind, strategyName = given.strategyName, symbol = symbol,
     signalId = signalIdOf(what, kind, given.strategyName, symbol), price = given.price, note = given.note, by = by,
     at = now, validTill = now + valid,
   }
@@ -322,6 +339,27 @@ local function settleUnsound(unsound, now)
   end
 end
 
+-- What is said of a request that has expired.
+local function expiredMessage(request)
+  local ms = request.validTill - request.at
+  local span = ms < MINUTE and ("%g seconds"):format(ms / 1000) or ("%g minutes"):format(ms / MINUTE)
+  return ("nobody took it up in the %s for which it was valid: no host ran '%s' on %s then, or it had no price"):format(
+    span, request.strategyName, request.symbol)
+end
+
+--- Answers a request that has expired.  Whoever took it up may not have come to answering it: then the outbox says so.
+---@param request holdfast.host.Request
+---@param now number
+---@return holdfast.host.Answer? answer  nil: it is gone
+---@raise corrupt: the outbox; whatever the store raises
+function M.settleExpired(request, now)
+  local entry = outbox.read(request.symbol, request.strategyName)
+  local by = entry and entry.byRequest
+  local answer = by and by.id == request.id and by.answer
+    or M.answerTo(request, "expired", now, expiredMessage(request))
+  return M.settle(request.id, answer) and answer or nil
+end
+
 --- Answers requests that nobody can take up: they have expired, or are none.  Of any run, once in a minute.
 ---@param when number  the minute
 ---@param now number
@@ -332,19 +370,9 @@ function M.settleOld(when, now)
   settleUnsound(found.unsound, now)
   for _, request in ipairs(found.all) do
     if now > request.validTill + GRACE_MS then
-      M.settle(request.id, M.answerTo(request, "expired", now, M.expiredMessage(request)))
+      M.settleExpired(request, now)
     end
   end
-end
-
---- What is said of a request that has expired.
----@param request holdfast.host.Request
----@return string
-function M.expiredMessage(request)
-  local ms = request.validTill - request.at
-  local span = ms < MINUTE and ("%g seconds"):format(ms / 1000) or ("%g minutes"):format(ms / MINUTE)
-  return ("nobody took it up in the %s for which it was valid: no host ran '%s' on %s then, or it had no price"):format(
-    span, request.strategyName, request.symbol)
 end
 
 --- Removes answers that are older than a day.

@@ -35,6 +35,7 @@ local function due(world, row, when)
 end
 
 local function wrongEnd(world, event)
+  if event.closeReason == "manual" then return end -- hands.lua looks at it
   local reason, price = due(world, event.signal, event.timestamp)
   if reason == "near" then return end
   if reason ~= event.closeReason then
