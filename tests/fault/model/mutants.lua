@@ -30,12 +30,11 @@ local STUCK = { seed = 3, store = "alone", strategies = 2, symbols = 1, steps = 
 
 ---@type model.Mutant[]
 M.list = {
-  { name = "closing removes the signal before the outbox says so", module = "state.position", store = "alone",
-    from = "local steps = { self:outboxStep(entry), self:signalStep(nil) }",
-    to = "local steps = { self:signalStep(nil), self:outboxStep(entry) }" },
-  { name = "cancelling removes what waits before the outbox says so", module = "state.position", store = "alone",
-    from = "self:commit { self:outboxStep(entry), self:scheduleStep(nil) }",
-    to = "self:commit { self:scheduleStep(nil), self:outboxStep(entry) }" },
+  { name = "an end removes the row before the outbox says so", module = "state.position", store = "alone",
+    from = "return entry, { self:outboxStep(entry), step }", to = "return entry, { step, self:outboxStep(entry) }" },
+  { name = "an end by hand removes the row before the outbox says so", module = "state.position", store = "alone",
+    from = "requests.around(request, answer, { self:outboxStep(entry), step })",
+    to = "requests.around(request, answer, { step, self:outboxStep(entry) })" },
   { name = "opening writes the outbox first", module = "state.position", store = "alone",
     from = "  steps[#steps + 1] = self:signalStep(row)\n  if self.waiting",
     to = "  steps[#steps + 1] = self:outboxStep(entry)\n  steps[#steps + 1] = self:signalStep(row)\n"
@@ -45,8 +44,8 @@ M.list = {
   { name = "closing gives no slot back", module = "state.position",
     from = "  local slots = self:settleSteps(nil)\n", to = "  local slots = {}\n" },
   { name = "a closing leaves its event out of the outbox", module = "state.position",
-    from = 'local entry = outbox.withEvent(self.entry, event, { stage = "closed", at = when })',
-    to = 'local entry = outbox.with(self.entry, { stage = "closed", at = when, _ = event and nil })' },
+    from = "    local entry = outbox.withEvent(self.entry, event, changes)\n    return entry",
+    to = "    local entry = outbox.with(self.entry, changes)\n    return entry" },
   { name = "an entry of the outbox drops those of other strategies", module = "state.outbox",
     from = "if type(each) == \"table\" and each.strategyName == entry.strategyName then levels[id] = nil end",
     to = "levels[id] = each and nil" },
@@ -74,9 +73,11 @@ M.list = {
   { name = "a minute is lived twice", module = "runs.live",
     from = "  if when <= position:lived() then return end\n", to = "" },
   { name = "a change that failed has happened in memory", module = "state.position", seed = 1,
-    from = "  self.stale = true\n  error(raised, 0)\n", to = "  local _ = raised\n" },
+    from = "  if not requests.isGone(raised) then self.stale = true end\n  error(raised, 0)\n",
+    to = "  local _ = raised\n" },
   { name = "what failed is not read again", module = "state.position", seed = 1,
-    from = "  self.stale = true\n  error(raised, 0)\n", to = "  error(raised, 0)\n" },
+    from = "  if not requests.isGone(raised) then self.stale = true end\n  error(raised, 0)\n",
+    to = "  error(raised, 0)\n" },
   { name = "a refusal by one profile keeps the slot in the other", module = "state.position", store = "alone",
     seed = 20, from = "if self.run.strategy.risks[2] then self:commit(self:settleSteps(nil)) end", to = "" },
   { name = "an id says nothing of what an event says", module = "runs.base", seed = 8,
@@ -94,6 +95,14 @@ M.list = {
   { name = "a row that cannot be read is none", module = "state.restore", seed = 9,
     from = "    if not commits.isUnreadable(row) then error(row, 0) end\n    return nil,",
     to = "    if not commits.isUnreadable(row) then error(row, 0) end\n    do return nil end\n    return nil," },
+  { name = "nobody knows any more which request has ended a signal", module = "state.position", store = "alone",
+    from = "  changes.byRequest = { id = request.id, answer = answer }\n", to = "" },
+  { name = "a request that was carried out waits again", module = "state.requests",
+    from = "  adapter.writeHostData(nil, REQUEST, id)\n  return true\n", to = "  return true\n" },
+  { name = "a request that was taken back is carried out", module = "state.requests", store = "memory", seed = 31,
+    from = "    if M.read(request.id) == nil then error", to = "    if false then error" },
+  { name = "a pause is not looked at when something opens", module = "state.position", store = "memory", seed = 16,
+    from = "    if step.pause then error", to = "    if false then error" },
 }
 
 -- How many histories at random are looked at for a mutant that needs one.

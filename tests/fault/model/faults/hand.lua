@@ -32,7 +32,7 @@ end
 local function ask(world, step)
   local key = pick(world.disk.content[TABLES[step.act]], step.which)
   local row = key and world.disk.content[TABLES[step.act]][key]
-  if not row then return end
+  if not row then return false end
   local now = world.agenda:now()
   for _ = 1, step.times do
     world.handCount = (world.handCount or 0) + 1
@@ -44,15 +44,17 @@ local function ask(world, step)
     world:check("asked", request)
     world.disk:put("host", "request/" .. request.id, request)
   end
+  return true
 end
 
 local ACTS_OF = { close = ask, cancel = ask }
 
 function ACTS_OF.takeBack(world, step)
   local id = pick(world.disk.content.host, step.which, "request/")
-  if not id then return end
+  if not id then return false end
   world:check("takenBack", world.disk.content.host[id].id)
   world.disk:put("host", id, nil)
+  return true
 end
 
 function ACTS_OF.pause(world, step)
@@ -61,12 +63,14 @@ function ACTS_OF.pause(world, step)
     version = 1, strategyName = strategyName, symbol = symbol, by = "the model", since = world.agenda:now(),
     till = step.till and world.agenda:now() + step.till * MINUTE,
   })
+  return true
 end
 
 function ACTS_OF.resume(world)
   for id in pairs(world.disk:snapshot().host) do
     if id:find "^pause/" then world.disk:put("host", id, nil) end
   end
+  return true
 end
 
 function M.apply(world, step)
@@ -74,9 +78,8 @@ function M.apply(world, step)
   world:arm(function()
     left = left - 1
     if left > 0 or isDone or world.disk.depth > 0 then return end
-    isDone = true
-    ACTS_OF[step.act](world, step)
-    world:hit "hand"
+    isDone = ACTS_OF[step.act](world, step) -- there may be nothing to act on yet
+    if isDone then world:hit "hand" end
   end)
 end
 
