@@ -66,6 +66,27 @@ local function reportOf(events, candles, fields)
   return report.new(run)
 end
 
+-- A trade as PersistTradeAdapter keeps it: `number` opened in that minute, and closed `held` minutes later.
+local function storedTrade(number, held, pnl, fields)
+  local out = { version = 1, action = "closed", signalId = "s" .. number, symbol = "BTCUSDT", strategyName = "main",
+    exchangeName = "csv", backtest = false, position = "long", reason = pnl > 0 and "take_profit" or "stop_loss",
+    pnl = pnl, priceOpen = 100, priceClose = 100 + pnl, scheduledAt = at(number), openedAt = at(number),
+    closedAt = at(number + held), signal = { note = "n" .. number } }
+  for name, value in pairs(fields or {}) do out[name] = value end
+  return out
+end
+
+-- Two strategies, one of them on two symbols; BTC rises from 100 to 110, and ETH falls from 50 to 40 and comes to 45.
+local function portfolio()
+  return {
+    storedTrade(0, 10, 4, { priceClose = 105 }),
+    storedTrade(5, 25, -1, { symbol = "ETHUSDT", priceOpen = 50, priceClose = 45 }),
+    storedTrade(20, 10, 2, { strategyName = "other", priceOpen = 105, priceClose = 110 }),
+    storedTrade(15, 5, -3, { symbol = "ETHUSDT", priceOpen = 45, priceClose = 40 }),
+    storedTrade(50, 10, 1, { action = "cancelled", symbol = "ETHUSDT", reason = "timeout", priceOpen = 38 }),
+  }
+end
+
 -- What python3's parser finds: how many elements of each name, and all texts.  An error for what is not well-formed.
 local counter = [[
 import collections, json, re, sys, xml.etree.ElementTree as tree
@@ -111,13 +132,13 @@ local function longest(text)
   return most
 end
 
--- 2 - 1 - 2 + 3 + 0 falls from 2 to -1; the squares of the deviations are 2.56, 1.96, 5.76, 6.76 and 0.16, over 4; five
--- trades in 240 minutes are 10950 a year of 525600.
+-- 2 - 1 - 2 + 3 + 0 falls from 2 to -1; the squares of the deviations are 2.56, 1.96, 5.76, 6.76 and 0.16, over 4; the
+-- last exit, at 100.4, is 0.4% above the first entry, but one position opened later, at 100.
 local byHand = {
   signals = 8, scheduled = 3, opened = 6, closed = 5, cancelled = 1, open = 1, waiting = 1, wins = 2, losses = 2,
   winRate = 40, totalPnl = 2, averagePnl = 0.4, bestPnl = 3, worstPnl = -2, averageWin = 2.5, averageLoss = -1.5,
   profitFactor = 1.6666666666666667, maxDrawdown = 3, deviation = 2.073644135332772, sharpe = 0.19289712886816487,
-  annualizedSharpe = 20.18518913622353, tradesPerYear = 10950, medianDurationMinutes = 30, averageDurationMinutes = 32,
+  days = 240 / 1440, holdPnl = 0, medianDurationMinutes = 30, averageDurationMinutes = 32,
 }
 
 describe("the statistics of a report", function()
@@ -135,9 +156,10 @@ describe("the statistics of a report", function()
     local cumulative = {}
     for i, one in ipairs(trades) do cumulative[i] = one.cumulative end
     assert.are.same({ 2, 1, -1, 2, 2 }, cumulative)
-    assert.are.same({ id = "a", position = "long", note = "why", openedAt = at(0), closedAt = at(10), minutes = 10,
-      priceOpen = 100, priceClose = 102.4, priceTakeProfit = 110, priceStopLoss = 95, reason = "take_profit", pnl = 2,
-      cumulative = 2 }, trades[1])
+    assert.are.same({ id = "a", symbol = "BTCUSDT", strategyName = "main", position = "long", note = "why",
+      openedAt = at(0), closedAt = at(10), minutes = 10,
+      priceOpen = 100, priceClose = 102.4, priceTakeProfit = 110, priceStopLoss = 95, reason = "take_profit",
+      pnl = 2, cumulative = 2 }, trades[1])
   end)
 
   it("order trades by when they closed", function()
@@ -173,6 +195,28 @@ describe("the statistics of a report", function()
     near(0, stats.maxDrawdown, "maxDrawdown")
   end)
 
+  it("say nothing of a year below 30 trades or 14 days, and tell why", function()
+    local function of(count, apart)
+      local list = {}
+      for i = 1, count do list[i] = storedTrade((i - 1) * apart, 60, i % 3 - 0.5) end
+      return report.new { trades = list }
+    end
+    for _, case in ipairs { { 3, 10080, "3 trades in 14d 01h say" }, { 29, 1440, "29 trades in 28d 01h say" },
+      { 40, 60, "40 trades in 1d 16h say" } } do
+      local made = of(case[1], case[2])
+      assert.is_nil(made.stats.annualizedSharpe)
+      assert.is_nil(made.stats.tradesPerYear)
+      assert.is_number(made.stats.sharpe)
+      local why = "Sharpe a year: " .. case[3] .. " nothing of a year; it takes 30 in 14 days"
+      assert.matches(why, made:table(), 1, true)
+      assert.matches("too few for a year", made:svg(), 1, true)
+    end
+    local made = of(31, 720)
+    near(31 / (30 * 720 + 60) * 365 * 1440, made.stats.tradesPerYear, "tradesPerYear")
+    near(made.stats.sharpe * math.sqrt(made.stats.tradesPerYear), made.stats.annualizedSharpe, "annualizedSharpe")
+    assert.is_nil(made:table():find("of a year;", 1, true))
+  end)
+
   it("take the middle of two durations, and a position that was open before the events", function()
     local a, b = signal("a", "long", 0), signal("b", "long", 20)
     local stats = reportOf({ closed(a, 10, "take_profit", 1, 101), event("opened", b),
@@ -180,6 +224,167 @@ describe("the statistics of a report", function()
     assert.are.equal(20, stats.medianDurationMinutes)
     assert.are.equal(1, stats.opened)
     assert.are.equal(2, stats.closed)
+  end)
+end)
+
+describe("a report of several symbols and strategies", function()
+  after_each(temp.removeAll)
+
+  it("sums them up in the order in which they closed", function()
+    local made = report.new { trades = portfolio() }
+    local ids, sums = {}, {}
+    for i, one in ipairs(made.stats.trades) do
+      ids[i], sums[i] = one.id, one.cumulative
+    end
+    assert.are.same({ "s0", "s15", "s5", "s20" }, ids)
+    assert.are.same({ 4, 1, 0, 2 }, sums)
+    assert.are.equal(4, made.stats.maxDrawdown)
+    assert.are.same({ closed = 4, cancelled = 1, signals = 5, scheduled = 1 }, { closed = made.stats.closed,
+      cancelled = made.stats.cancelled, signals = made.stats.signals, scheduled = made.stats.scheduled })
+    assert.is_nil(made.symbol)
+    assert.are.equal("2 symbols, 2 strategies", made:title())
+  end)
+
+  it("has the figures of each by itself", function()
+    local made = report.new { trades = portfolio() }
+    assert.are.same({ "BTCUSDT", "ETHUSDT" }, { made.symbols[1].name, made.symbols[2].name })
+    assert.are.same({ 6, -4, 0, 2 }, { made.symbols[1].stats.totalPnl, made.symbols[2].stats.totalPnl,
+      made.strategies[1].stats.totalPnl, made.strategies[2].stats.totalPnl })
+    assert.are.same({ 4, 1, 0 }, { made.symbols[2].stats.maxDrawdown, made.symbols[2].stats.cancelled,
+      made.symbols[1].stats.cancelled })
+  end)
+
+  it("tells them apart in every text, what all came to first", function()
+    local made = report.new { trades = portfolio() }
+    local text = made:table()
+    assert.matches("# +symbol +strategy +side", text)
+    assert.matches("by strategy +trades", text)
+    assert.matches("\nBTCUSDT +2 ", text)
+    assert.is_true(text:find("Total pnl", 1, true) < text:find("by symbol", 1, true))
+    assert.is_true(text:find("by symbol", 1, true) < text:find("opened (UTC)", 1, true))
+    assert.is_true(longest(text) <= 100)
+    local markdown = made:markdown()
+    assert.matches("| # | Symbol | Strategy | Side |", markdown, 1, true)
+    assert.matches("\n| other | 1 |", markdown, 1, true)
+    local value = holdfast.json.decode(made:json())
+    assert.are.equal("ETHUSDT", value.bySymbol[2].symbol)
+    assert.are.equal(-4, value.bySymbol[2].totalPnl)
+    assert.are.equal("other", value.byStrategy[2].strategyName)
+    assert.are.equal("ETHUSDT", value.stats.trades[2].symbol)
+    local one = report.new { trades = { storedTrade(0, 10, 4) } }
+    assert.is_nil(one:table():find("symbol", 1, true))
+  end)
+
+  it("takes events of several symbols, and knows a user's ids that repeat", function()
+    local a, b = signal("a", "long", 0), signal("a", "long", 5)
+    local events = { event("opened", a), event("opened", b, { symbol = "ETHUSDT" }),
+      closed(a, 10, "stop_loss", -1, 99) }
+    local made = report.new { events = events }
+    assert.are.same({ 2, 1, 1 }, { made.stats.signals, made.stats.closed, made.stats.open })
+    assert.are.equal("ETHUSDT", made.stats.positions[1].symbol)
+    assert.matches("Still open: long at 100.000 since 2024-02-08 00:05 (ETHUSDT main)", made:table(), 1, true)
+  end)
+
+  it("draws one curve of all, and a chart of each symbol", function()
+    local candles = { BTCUSDT = candlesOf(90), DOGEUSDT = candlesOf(5) }
+    local made = report.new { trades = portfolio(), candles = candles }
+    local all = parsed(made:svg())
+    assert.is_false(has(all.texts, "Price"))
+    assert.is_true(has(all.texts, "2 symbols, 2 strategies"))
+    local one = parsed(made:svg { symbol = "BTCUSDT" })
+    assert.is_true(has(one.texts, "Price"))
+    assert.is_true(has(one.texts, "+6.00%"))
+    assert.is_false(has(parsed(made:svg { symbol = "ETHUSDT" }).texts, "Price"))
+    raises.error("invalid_argument", "report: svg: there is nothing of the symbol 'DOGEUSDT'", made.svg, made,
+      { symbol = "DOGEUSDT" })
+  end)
+end)
+
+describe("buying and holding", function()
+  it("is of the prices of the trades, once for each strategy on a symbol", function()
+    local made = report.new { trades = portfolio() }
+    -- BTC is 10% up and has two strategies, ETH is 10% down.
+    near(10, made.stats.holdPnl, "holdPnl")
+    near(20, made.symbols[1].stats.holdPnl, "of BTCUSDT")
+    near(-10, made.symbols[2].stats.holdPnl, "of ETHUSDT")
+    near(0, made.strategies[1].stats.holdPnl, "of main")
+    near(10, made.strategies[2].stats.holdPnl, "of other")
+  end)
+
+  it("is of the candles where they are known, from the first open to the last close", function()
+    local candles = candlesOf(90)
+    local made = reportOf(someEvents(), candles)
+    near((candles[90].close / candles[1].open - 1) * 100, made.stats.holdPnl, "holdPnl")
+    local points = made.holding.curve
+    near(made.stats.holdPnl, points[#points].value, "the end of the curve")
+    assert.matches("Buy and hold", made:table(), 1, true)
+    assert.matches("Buy and hold", made:markdown(), 1, true)
+    near(made.stats.holdPnl, holdfast.json.decode(made:json()).stats.holdPnl, "in JSON")
+  end)
+
+  it("does not count what was not traded, and is not known without a price", function()
+    local made = report.new { trades = { storedTrade(0, 10, 4) }, candles = { ETHUSDT = candlesOf(50) } }
+    near(4, made.stats.holdPnl, "holdPnl")
+    assert.is_nil(report.new({ trades = {} }).stats.holdPnl)
+    assert.matches("Buy and hold        n/a", report.new({ trades = {} }):table(), 1, true)
+  end)
+
+  it("does not make the curve small where it is much more", function()
+    local candles = candlesOf(90)
+    for i, one in ipairs(candles) do
+      for _, field in ipairs { "open", "high", "low", "close" } do one[field] = one[field] * i * 10 end
+    end
+    local a = signal("a", "long", 0)
+    local made = reportOf({ event("opened", a), closed(a, 10, "take_profit", 2, 102) }, candles)
+    assert.is_true(made.stats.holdPnl > 1000)
+    local texts = parsed(made:svg()).texts
+    assert.is_true(has(texts, "+4.0%") and not has(texts, "+1,000"))
+  end)
+end)
+
+describe("a report of stored trades", function()
+  it("has what is open and waits, and its notes", function()
+    local open = signal("o", "short", 70, { symbol = "BTCUSDT", strategyName = "main" })
+    local made = report.new { trades = portfolio(), positions = { open }, waiting = 2 }
+    local stats = made.stats
+    assert.are.same({ 4, 1, 2, 5, 8, 3 }, { stats.closed, stats.open, stats.waiting, stats.opened, stats.signals,
+      stats.scheduled })
+    assert.are.equal("n0", stats.trades[1].note)
+    assert.are.equal("csv", made.exchangeName)
+    assert.matches("4 closed, 1 cancelled, 1 still open, 2 waiting", made:table(), 1, true)
+  end)
+
+  it("shows the candles around its trades, or since the time that was asked for", function()
+    local candles, list = candlesOf(5000), { storedTrade(2000, 100, 1), storedTrade(2500, 500, 1) }
+    local made = report.new { trades = list, candles = candles }
+    local shown = made.candles.BTCUSDT
+    assert.are.same({ at(1950), at(3049) }, { shown[1].timestamp, shown[#shown].timestamp })
+    shown = report.new({ trades = list, candles = candles, since = at(100), till = at(4000) }).candles.BTCUSDT
+    assert.are.same({ at(100), at(3999) }, { shown[1].timestamp, shown[#shown].timestamp })
+    local open = signal("o", "long", 2600, { symbol = "BTCUSDT", strategyName = "main" })
+    shown = report.new({ trades = list, positions = { open }, candles = candles }).candles.BTCUSDT
+    assert.are.equal(at(4999), shown[#shown].timestamp)
+    assert.are.equal(5000, #report.new({ trades = {}, symbol = "BTCUSDT", candles = candles }).candles.BTCUSDT)
+  end)
+
+  it("refuses what is no trade, and candles of which nobody knows the symbol", function()
+    local function refused(message, change)
+      local run = { trades = portfolio() }
+      change(run)
+      raises.error("invalid_argument", "report: " .. message, report.new, run)
+    end
+    refused("trades[2].pnl must be a finite number, but is nil", function(run) run.trades[2].pnl = nil end)
+    refused("trades[1].openedAt must be a time in ms since 1970, but is nil",
+      function(run) run.trades[1].openedAt = nil end)
+    refused('trades[1].action must be "closed" or "cancelled", but is "open"',
+      function(run) run.trades[1].action = "open" end)
+    refused("trades[1].symbol must be a string, but is 7", function(run) run.trades[1].symbol = 7 end)
+    refused("give events or trades, not both", function(run) run.events = {} end)
+    refused("positions[1].id is missing", function(run) run.positions = { {} } end)
+    refused("candles is a list, but there are several symbols: make it { SYMBOL = { candles } }",
+      function(run) run.candles = candlesOf(3) end)
+    refused('candles["BTCUSDT"][2] must be a table, but is 1',
+      function(run) run.candles = { BTCUSDT = { candlesOf(1)[1], 1 } } end)
   end)
 end)
 
@@ -264,10 +469,11 @@ describe("the chart of a report", function()
 
   it("has every trade, both panels and the figures", function()
     local picture = parsed(reportOf(someEvents("the note"), candlesOf(400)):svg())
-    -- A group for each trade and the open position, one for what is clipped.
-    assert.are.equal(7, picture.counts.g)
-    assert.are.equal(1, picture.counts.clipPath)
-    for _, text in ipairs { "BTCUSDT  main", "+2.00%", "40.0%", "3.00 pp", "Price", "Cumulative pnl", "Feb 8", "06:00",
+    -- A group for each trade and the open position, and for what is clipped in each of the two panels.
+    assert.are.equal(8, picture.counts.g)
+    assert.are.equal(2, picture.counts.clipPath)
+    for _, text in ipairs { "BTCUSDT main", "BUY AND HOLD", "buy and hold",
+      "+2.00%", "40.0%", "3.00 pp", "Price", "Cumulative pnl", "Feb 8", "06:00",
       "UTC", "the note", "still open", "cancelled", "csv, day, 2024-02-08 00:00 to 2024-02-08 06:40 UTC" } do
       assert.is_true(has(picture.texts, text), text)
     end
@@ -287,6 +493,53 @@ describe("the chart of a report", function()
       local trades = #case[1] > 1
       assert.are.equal(not trades, has(picture.texts, "No closed trades"), "case " .. number)
     end
+  end)
+
+  it("has the date where its axis has hours only, and the year where it has days", function()
+    for _, case in ipairs { { 5, "Feb 8, 2024" }, { 20000, "2024" } } do
+      local a = signal("a", "long", 120)
+      local made = reportOf { event("opened", a), closed(a, 120 + case[1], "stop_loss", -1, 99) }
+      assert.is_truthy(made:svg():find(">" .. case[2] .. "</text>", 1, true), case[2])
+    end
+  end)
+
+  it("has thin marks below the price above 80 trades, with tooltips up to 400", function()
+    local function picture(count)
+      local events = {}
+      for i = 1, count do
+        local one = signal("s" .. i, i % 2 == 0 and "long" or "short", i * 2)
+        events[#events + 1] = event("opened", one)
+        events[#events + 1] = closed(one, i * 2 + 1, "time_expired", i % 3 - 1, 100.5)
+      end
+      return reportOf(events, candlesOf(1000)):svg()
+    end
+    -- How often there is each, and whether the line of the price (1.2 wide) comes after the marks.
+    local function look(svg)
+      local price = svg:find('stroke="#334155" stroke-width="1.2"', 1, true)
+      local _, zones = svg:gsub('fill%-opacity=".07"', "")
+      local _, tooltips = svg:gsub("<g><title>", "")
+      local lastMark = 0
+      for place in svg:gmatch('()<path d="[^"]*" stroke="#0b8a6a"') do lastMark = place end
+      return zones, tooltips, price > lastMark
+    end
+    assert.are.same({ 160, 80, false }, { look(picture(80)) })
+    assert.are.same({ 0, 81, true }, { look(picture(81)) })
+    local zones, tooltips, isOnTop = look(picture(401))
+    assert.are.same({ 0, 0, true }, { zones, tooltips, isOnTop })
+  end)
+
+  it("is dark where the reader's screen is, or as it is told", function()
+    local made = reportOf(someEvents(), candlesOf(400))
+    local auto, light, dark = made:svg(), made:svg { theme = "light" }, made:svg { theme = "dark" }
+    assert.matches('@media(prefers-color-scheme:dark){', auto, 1, true)
+    assert.matches('[fill="#ffffff"]{fill:#0f151c}', auto, 1, true)
+    assert.is_nil(light:find("<style>", 1, true))
+    assert.is_nil(dark:find("#ffffff", 1, true))
+    assert.are.equal(#light, #dark)
+    parsed(auto)
+    parsed(dark)
+    raises.error("invalid_argument", 'report: theme must be "auto", "light" or "dark", but is "blue"', made.svg, made,
+      { theme = "blue" })
   end)
 
   it("escapes what is markup, and drops what XML forbids", function()
@@ -342,6 +595,99 @@ describe("the chart of a report", function()
   end)
 end)
 
+-- What python3's parser of HTML finds: tags that are not closed or not open, how many there are of each, what they
+-- refer to, ids that are there twice, and all texts.
+local reader = [[
+import collections, html.parser, json, sys
+class Reader(html.parser.HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.stack, self.wrong, self.tags, self.refers, self.ids, self.texts = [], [], collections.Counter(), [], [], []
+    def handle_starttag(self, tag, attributes):
+        self.tags[tag] += 1
+        if tag not in ("meta", "link", "img", "br"): self.stack.append(tag)
+        for name, value in attributes:
+            if name in ("src", "href", "xlink:href", "action") or name.startswith("on"): self.refers.append(value)
+            if name == "id": self.ids.append(value)
+    def handle_startendtag(self, tag, attributes):
+        self.handle_starttag(tag, attributes)
+        if self.stack and self.stack[-1] == tag: self.stack.pop()
+    def handle_endtag(self, tag):
+        if not self.stack or self.stack.pop() != tag: self.wrong.append(tag)
+    def handle_data(self, data):
+        if data.strip(): self.texts.append(data.strip())
+one = Reader()
+one.feed(open(sys.argv[1], encoding="utf-8").read())
+twice = [name for name, count in collections.Counter(one.ids).items() if count > 1]
+print(json.dumps({"left": one.stack, "wrong": one.wrong, "tags": one.tags, "refers": one.refers, "twice": twice,
+                  "texts": one.texts}))
+]]
+
+local function readPage(html)
+  local folder = temp.directory()
+  temp.writeFile(folder .. "/page.html", html)
+  temp.writeFile(folder .. "/read.py", reader)
+  local pipe = assert(io.popen(string.format("cd %s && python3 read.py page.html 2>&1", temp.quote(folder))))
+  local out = pipe:read("*a")
+  pipe:close()
+  local ok, result = pcall(holdfast.json.decode, out)
+  assert(ok, out)
+  for _, what in ipairs { "left", "wrong", "refers", "twice" } do
+    assert.are.same({}, { unpack(result[what]) }, what)
+  end
+  return result
+end
+
+describe("the page of a report", function()
+  after_each(temp.removeAll)
+
+  it("is whole, needs nothing from outside, and has figures, charts and trades", function()
+    local made = report.new { trades = portfolio(), candles = { BTCUSDT = candlesOf(90) } }
+    local html = made:html()
+    local page = readPage(html)
+    -- Two sizes each of the portfolio and of both symbols; heads and four trades, two strategies, two symbols.
+    assert.are.equal(6, page.tags.svg)
+    assert.are.equal(3 + 4 + 2 + 2, page.tags.tr)
+    assert.is_nil(page.tags.script)
+    for _, text in ipairs { "2 symbols, 2 strategies", "Buy and hold", "By strategy", "By symbol", "ETHUSDT", "n15" } do
+      assert.is_true(has(page.texts, text), text)
+    end
+    assert.is_nil(html:gsub('xmlns="http://www.w3.org/2000/svg"', ""):find("://", 1, true))
+    assert.matches("default-src 'none'", html, 1, true)
+    assert.matches("prefers-color-scheme:dark", html, 1, true)
+    assert.matches("width=device-width", html, 1, true)
+    assert.is_nil(html:find("url(#[^)]*)[^)]*<script"))
+  end)
+
+  it("escapes every text", function()
+    local text = "</title><script>alert(1)</script>\"'&\0\27]]>"
+    local trade = storedTrade(0, 10, 1, { symbol = text, strategyName = text, reason = text, exchangeName = text,
+      signal = { note = text } })
+    local other = storedTrade(20, 10, 1, { symbol = text .. "2", strategyName = text .. "2" })
+    local page = readPage(report.new({ trades = { trade, other }, candles = { [text] = candlesOf(60) } }):html())
+    assert.is_nil(page.tags.script)
+    assert.is_true(has(page.texts, '</title><script>alert(1)</script>"'))
+  end)
+
+  it("says how many trades and symbols it leaves out", function()
+    local list = {}
+    for i = 1, 1500 do list[i] = storedTrade(i, 5, 1, { symbol = "S" .. i % 30 }) end
+    local html = report.new({ trades = list }):html()
+    local page = readPage(html)
+    assert.is_true(has(page.texts, "The last 1,000 of 1,500, the latest first"))
+    assert.is_true(has(page.texts, "6 other symbols, with fewer trades, have no chart here."))
+    assert.are.equal(2 * 25, page.tags.svg)
+    assert.are.equal(1 + 1000 + 1 + 30, page.tags.tr)
+    assert.is_true(#html < 2 ^ 21, #html .. " bytes")
+  end)
+
+  it("works without trades", function()
+    local page = readPage(report.new({ trades = {} }):html())
+    assert.is_true(has(page.texts, "No trades."))
+    assert.are.equal(2, page.tags.svg)
+  end)
+end)
+
 describe("a report refuses", function()
   local function refused(message, change)
     local run = { symbol = "BTCUSDT", strategyName = "main", events = someEvents(), candles = candlesOf(3) }
@@ -354,7 +700,10 @@ describe("a report refuses", function()
     refused('events must be a list, but is "x"', function(run) run.events = "x" end)
     refused('events must be a list, but has the key "id"', function(run) run.events = { id = 1 } end)
     refused("events[2] must be a table, but is 7", function(run) run.events[2] = 7 end)
-    refused("symbol must be a string, but is nil", function(run) run.symbol = nil end)
+    refused("symbol must be a string, but is 7", function(run) run.symbol = 7 end)
+    refused("events[1].symbol must be a string, but is nil", function(run)
+      run.symbol, run.events[1].symbol = nil, nil
+    end)
   end)
 
   it("an event without what its action has", function()

@@ -11,9 +11,14 @@ local M = {}
 
 local SIDE_MIN, SIDE_MAX = 400, 10000 -- pixels
 
-local function refuse(format, ...)
+--- Raises that something is wrong with what a report is to be made of.
+---@param format string
+---@param ... any
+---@raise invalid_argument
+function M.refuse(format, ...)
   error(core.error("invalid_argument", "report: " .. string.format(format, ...)), 0)
 end
+local refuse = M.refuse
 
 local function shown(value)
   if type(value) == "string" then return string.format("%q", figures.cut(figures.line(value), 40)) end
@@ -55,12 +60,16 @@ local function checkTable(value, name)
   if type(value) ~= "table" then refuse("%s must be a table, but is %s", name, shown(value)) end
 end
 
+local function checkPosition(position, name)
+  if position ~= "long" and position ~= "short" then
+    refuse('%s.position must be "long" or "short", but is %s', name, shown(position))
+  end
+end
+
 local function checkSignal(signal, name)
   checkTable(signal, name)
   if signal.id == nil then refuse("%s.id is missing", name) end
-  if signal.position ~= "long" and signal.position ~= "short" then
-    refuse('%s.position must be "long" or "short", but is %s', name, shown(signal.position))
-  end
+  checkPosition(signal.position, name)
   checkText(signal.note, name .. ".note", true)
   checkTime(signal.scheduledAt, name .. ".scheduledAt", true)
   checkTime(signal.pendingAt, name .. ".pendingAt", true)
@@ -93,19 +102,53 @@ function byAction.cancelled(event, name)
   checkTime(event.closeTimestamp, name .. ".closeTimestamp", true)
 end
 
-local function checkEvent(event, name)
+local function checkEvent(event, name, symbol, strategyName)
   checkTable(event, name)
   local check = byAction[event.action]
   if not check then
     refuse('%s.action must be "scheduled", "opened", "closed" or "cancelled", but is %s', name, shown(event.action))
   end
   checkSignal(event.signal, name .. ".signal")
+  checkText(event.symbol, name .. ".symbol", symbol ~= nil)
+  checkText(event.strategyName, name .. ".strategyName", strategyName ~= nil)
   check(event, name)
 end
 
+--- Raises unless it is a trade as PersistTradeAdapter keeps them.
+---@param trade any
+---@param name string  for the error
+---@raise invalid_argument
+function M.stored(trade, name)
+  checkTable(trade, name)
+  if trade.action ~= "closed" and trade.action ~= "cancelled" then
+    refuse('%s.action must be "closed" or "cancelled", but is %s', name, shown(trade.action))
+  end
+  checkText(trade.symbol, name .. ".symbol")
+  checkText(trade.strategyName, name .. ".strategyName")
+  checkPosition(trade.position, name)
+  checkTime(trade.closedAt, name .. ".closedAt")
+  if trade.action == "cancelled" then return end
+  checkTime(trade.openedAt, name .. ".openedAt")
+  checkText(trade.reason, name .. ".reason")
+  checkNumber(trade.pnl, name .. ".pnl")
+  checkNumber(trade.priceOpen, name .. ".priceOpen")
+  checkNumber(trade.priceClose, name .. ".priceClose")
+end
+
+--- Raises unless it is the row of a signal that has opened.
+---@param row any
+---@param name string  for the error
+---@raise invalid_argument
+function M.row(row, name)
+  checkSignal(row, name)
+  checkText(row.symbol, name .. ".symbol")
+  checkText(row.strategyName, name .. ".strategyName")
+  checkTime(row.pendingAt, name .. ".pendingAt")
+  checkNumber(row.priceOpen, name .. ".priceOpen")
+end
+
 -- Hundreds of thousands: a name is only made for one that is wrong.
-local function checkCandle(candle, number, before)
-  local name = "candles[" .. number .. "]"
+local function checkCandle(candle, name, before)
   checkTable(candle, name)
   checkTime(candle.timestamp, name .. ".timestamp")
   for _, field in ipairs { "open", "high", "low", "close" } do checkNumber(candle[field], name .. "." .. field) end
@@ -118,13 +161,51 @@ local function goodCandle(candle, before)
     and finite(candle.close)
 end
 
-local function checkCandles(candles)
-  checkList(candles, "candles")
+local function checkCandles(candles, name)
+  checkList(candles, name)
   local before = -1
   for number, candle in ipairs(candles) do
-    if not goodCandle(candle, before) then checkCandle(candle, number, before) end
+    if not goodCandle(candle, before) then checkCandle(candle, ("%s[%d]"):format(name, number), before) end
     before = candle.timestamp
   end
+end
+
+--- Whether candles are of one symbol, and not by symbol.
+---@param candles table
+---@return boolean
+function M.isList(candles) return candles[1] ~= nil or next(candles) == nil end
+
+local function checkAllCandles(candles)
+  checkTable(candles, "candles")
+  if M.isList(candles) then return checkCandles(candles, "candles") end
+  for symbol, list in pairs(candles) do
+    if type(symbol) ~= "string" then
+      refuse("candles must be a list, or lists by symbol, but has the key %s", shown(symbol))
+    end
+    checkCandles(list, ("candles[%s]"):format(shown(symbol)))
+  end
+end
+
+local function goodTime(value) return finite(value) and value >= 0 and value <= lastTime end
+
+-- The same as M.stored says, for hundreds of thousands: no name is made.
+local function goodTrade(trade)
+  return type(trade) == "table" and trade.action == "closed" and type(trade.symbol) == "string"
+    and type(trade.strategyName) == "string" and (trade.position == "long" or trade.position == "short")
+    and goodTime(trade.closedAt) and goodTime(trade.openedAt) and type(trade.reason) == "string" and finite(trade.pnl)
+    and finite(trade.priceOpen) and finite(trade.priceClose)
+end
+
+local function checkStored(run)
+  checkList(run.trades, "trades")
+  for number, trade in ipairs(run.trades) do
+    if not goodTrade(trade) then M.stored(trade, "trades[" .. number .. "]") end
+  end
+  if run.positions ~= nil then checkList(run.positions, "positions") end
+  for number, row in ipairs(run.positions or {}) do M.row(row, "positions[" .. number .. "]") end
+  checkNumber(run.waiting, "waiting", true)
+  checkTime(run.since, "since", true)
+  checkTime(run.till, "till", true)
 end
 
 --- Raises unless a report can be made of it.
@@ -132,25 +213,37 @@ end
 ---@raise invalid_argument with the event and the field that is wrong
 function M.run(run)
   checkTable(run, "the run")
-  checkText(run.symbol, "symbol")
-  checkText(run.strategyName, "strategyName")
-  checkText(run.exchangeName, "exchangeName", true)
-  checkText(run.frameName, "frameName", true)
-  checkList(run.events, "events")
-  for number, event in ipairs(run.events) do checkEvent(event, "events[" .. number .. "]") end
-  if run.candles ~= nil then checkCandles(run.candles) end
+  for _, field in ipairs { "symbol", "strategyName", "exchangeName", "frameName" } do
+    checkText(run[field], field, true)
+  end
+  if run.trades ~= nil and run.events ~= nil then refuse("give events or trades, not both") end
+  if run.trades ~= nil then
+    checkStored(run)
+  else
+    checkList(run.events, "events")
+    for number, event in ipairs(run.events) do
+      checkEvent(event, "events[" .. number .. "]", run.symbol, run.strategyName)
+    end
+  end
+  if run.candles ~= nil then checkAllCandles(run.candles) end
 end
 
---- Raises unless a picture can be of this size.
----@param options any  { width?, height? }
+local THEMES = { auto = true, light = true, dark = true }
+
+--- Raises unless a picture can be so.
+---@param options any  { width?, height?, symbol?, theme? }
 ---@raise invalid_argument
-function M.size(options)
+function M.picture(options)
   checkTable(options, "the options")
   for _, side in ipairs { "width", "height" } do
     local value = options[side]
     if value ~= nil and not (finite(value) and value >= SIDE_MIN and value <= SIDE_MAX) then
       refuse("%s must be a number of pixels from %d to %d, but is %s", side, SIDE_MIN, SIDE_MAX, shown(value))
     end
+  end
+  checkText(options.symbol, "symbol", true)
+  if options.theme ~= nil and not THEMES[options.theme] then
+    refuse('theme must be "auto", "light" or "dark", but is %s', shown(options.theme))
   end
 end
 

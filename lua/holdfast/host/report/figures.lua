@@ -13,16 +13,33 @@ local function finite(n)
 end
 M.finite = finite
 
+local formats = {}
+for decimals = 0, 12 do formats[decimals] = "%." .. decimals .. "f" end
+
+-- The digits of a number, and what they say.  What is said of each of many trades keeps away from patterns, which
+-- LuaJIT does not compile.
+local function digits(n, decimals)
+  local text = string.format(formats[decimals] or "%." .. decimals .. "f", n)
+  local value = tonumber(text)
+  if value == 0 and n <= 0 then return string.format("%." .. decimals .. "f", 0), 0 end
+  if value > -1000 and value < 1000 then return text, value end
+  local first = value < 0 and 2 or 1
+  local last = decimals > 0 and #text - decimals - 1 or #text
+  local rest = text:sub(last + 1)
+  while last - first >= 3 do
+    rest = "," .. text:sub(last - 2, last) .. rest
+    last = last - 3
+  end
+  return text:sub(1, last) .. rest, value
+end
+
 --- A number with its thousands apart: 44,292.65.  A negative number that is shown as zero has no sign.
 ---@param n? number
 ---@param decimals integer
 ---@return string
 function M.number(n, decimals)
   if not finite(n) then return M.none end
-  local sign, whole, rest = string.format("%." .. decimals .. "f", n):match("^(%-?)(%d+)(.*)$")
-  whole = whole:reverse():gsub("%d%d%d", "%0,"):reverse():gsub("^,", "")
-  if not (whole .. rest):find("[1-9]") then sign = "" end
-  return sign .. whole .. rest
+  return (digits(n, decimals))
 end
 
 --- The same with a plus before what is above zero.
@@ -30,9 +47,9 @@ end
 ---@param decimals integer
 ---@return string
 function M.signed(n, decimals)
-  local shown = M.number(n, decimals)
-  if finite(n) and n > 0 and shown:find("[1-9]") then return "+" .. shown end
-  return shown
+  if not finite(n) then return M.none end
+  local text, value = digits(n, decimals)
+  return value > 0 and "+" .. text or text
 end
 
 --- A gain or loss in percent: +0.50%.
@@ -57,13 +74,24 @@ function M.price(price)
   return M.number(price, M.priceDecimals(price))
 end
 
+local MINUTE, HOUR, DAY = 60000, 3600000, 86400000
+
+-- The date of a moment.  Those of many trades are asked for, and neighbours are of the same day.
+local lastDay, lastDate
+local function dayOf(ms)
+  local day = math.floor(ms / DAY)
+  if day ~= lastDay then lastDay, lastDate = day, os.date("!%Y-%m-%d", day * DAY / 1000) end
+  return lastDate
+end
+
 --- A moment in ms since 1970 as UTC.
 ---@param ms? number
 ---@param format? string of os.date
 ---@return string
 function M.time(ms, format)
   if not finite(ms) then return M.none end
-  return os.date("!" .. (format or "%Y-%m-%d %H:%M"), math.floor(ms / 1000))
+  if not format then return dayOf(ms) .. string.format(" %02d:%02d", ms % DAY / HOUR, ms % HOUR / MINUTE) end
+  return os.date("!" .. format, math.floor(ms / 1000))
 end
 
 --- A duration: 45m, 2h 05m, 3d 04h.
@@ -127,6 +155,7 @@ end
 ---@param text string
 ---@return string
 function M.line(text)
+  if not text:find("[%z\1-\31\127-\255]") then return text end
   return (M.utf8(text):gsub("\194[\128-\159]", " "):gsub("[%z\1-\31\127]+", " "))
 end
 
@@ -134,6 +163,7 @@ end
 ---@param text string  valid UTF-8
 ---@return integer
 function M.length(text)
+  if not text:find("[\128-\255]") then return #text end
   return select(2, text:gsub("[^\128-\191]", ""))
 end
 
@@ -142,7 +172,7 @@ end
 ---@param length integer
 ---@return string
 function M.cut(text, length)
-  if M.length(text) <= length then return text end
+  if #text <= length or M.length(text) <= length then return text end
   local n, stop = 0, #text
   for at in text:gmatch("()[^\128-\191]") do
     if n == length - 3 then
@@ -160,6 +190,7 @@ local entities = { ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;", ['"'] = "&qu
 ---@param text string
 ---@return string
 function M.xml(text)
+  if not text:find("[%z\1-\31\127-\255&<>\"']") then return text end
   return (M.line(text):gsub("\239\191[\190\191]", replacement):gsub("[&<>\"']", entities))
 end
 
@@ -167,6 +198,7 @@ end
 ---@param text string
 ---@return string
 function M.markdown(text)
+  if not text:find("[%z\1-\31\127-\255\\`*_%[%]~|#&<>]") then return text end
   local escaped = text:gsub("\r\n?", "\n"):gsub("[\\`*_%[%]~|#]", "\\%0"):gsub("[&<>]", entities)
   local lines = {}
   for one in (escaped .. "\n"):gmatch("(.-)\n") do lines[#lines + 1] = M.line(one) end

@@ -1,296 +1,205 @@
 -- SPDX-License-Identifier: MIT
 --
--- The report of a run of a trading strategy: statistics from its events, as a table for a terminal, as Markdown, as
--- JSON and as a chart.  The formulas are in holdfast.host.report.statistics.
+-- The report of trading strategies, of the events of a run or of trades that a store has kept: statistics, as a table
+-- for a terminal, as Markdown, as JSON, as a chart and as a page.  The formulas are in holdfast.host.report.statistics.
 
 local chart = require "holdfast.host.report.chart"
 local checks = require "holdfast.host.report.checks"
-local core = require "holdfast.core"
 local figures = require "holdfast.host.report.figures"
+local holdings = require "holdfast.host.report.holding"
+local json = require "holdfast.host.report.json"
+local markdown = require "holdfast.host.report.markdown"
+local page = require "holdfast.host.report.page"
+local records = require "holdfast.host.report.records"
 local statistics = require "holdfast.host.report.statistics"
+local terminal = require "holdfast.host.report.terminal"
 
-local finite, none = figures.finite, figures.none
+local WIDTH, HEIGHT = 1200, 760 -- pixels, of a chart of which no size is said
+-- Of the candles beside stored trades: so much is shown before the first and after the last of them.
+local ROOM_PART, ROOM_CANDLES = 0.05, 30
 
 ---@class holdfast.host.Report
----@field symbol string
----@field strategyName string
+---@field symbol? string       nil where there are several
+---@field strategyName? string nil where there are several
 ---@field exchangeName? string
----@field frameName? string nil: a live run
----@field events table[]
----@field candles? table[]
+---@field frameName? string    nil: live runs
+---@field candles table<string, table[]>  by symbol
 ---@field stats holdfast.host.Statistics
+---@field strategies { name: string, stats: holdfast.host.Statistics }[]  each by itself, in order of their names
+---@field symbols { name: string, stats: holdfast.host.Statistics }[]
+---@field records holdfast.host.Records
+---@field holding holdfast.host.Holding
 local Report = {}
 Report.__index = Report
 
---- The report of a run.
----@param run { symbol: string, strategyName: string, exchangeName?: string, frameName?: string, events: table[],
---- candles?: table[] }  events in order of time; candles, for the chart, too
+-- ------------------------------------------------------------------------------------------------------------ making
+
+-- What all of a list have in a field; nil where they differ.
+local function common(list, field)
+  local value = list[1] and list[1][field]
+  for _, one in ipairs(list) do
+    if one[field] ~= value then return nil end
+  end
+  return type(value) == "string" and value or nil
+end
+
+local function partsOf(all, field, holding)
+  local parts = {}
+  for i, part in ipairs(records.parts(all, field)) do
+    local stats = statistics.of(part.records)
+    stats.holdPnl = holdings.pnl(holding, field, part.name)
+    parts[i] = { name = part.name, stats = stats, records = part.records }
+  end
+  return parts
+end
+
+-- Those of the candles that belong to the trades: from `since` on, if that was asked for, or a little before them.
+local function around(candles, all, run)
+  local first, last = math.huge, -math.huge
+  for _, list in ipairs { all.trades, all.positions } do
+    for _, one in ipairs(list) do first, last = math.min(first, one.openedAt), math.max(last, one.closedAt or last) end
+  end
+  if #candles < 2 or first == math.huge then first, last = -math.huge, math.huge end
+  local step = #candles > 1 and candles[2].timestamp - candles[1].timestamp or 0
+  local room = first < last and math.max((last - first) * ROOM_PART, ROOM_CANDLES * step) or 0
+  if #all.positions > 0 then last = math.huge end
+  local from, till = math.min(run.since or math.huge, first - room), run.till or run.since and math.huge or last + room
+  if #all.trades + #all.positions == 0 and run.since then from = run.since end
+  local kept = {}
+  for _, candle in ipairs(candles) do
+    if candle.timestamp >= from and candle.timestamp < till then kept[#kept + 1] = candle end
+  end
+  return kept
+end
+
+-- The candles by symbol, and of stored trades only those that belong to them.
+local function candlesOf(run, all, symbol)
+  local bySymbol = run.candles or {}
+  if run.candles and checks.isList(run.candles) then
+    if not symbol and run.candles[1] then
+      checks.refuse("candles is a list, but there are several symbols: make it { SYMBOL = { candles } }")
+    end
+    bySymbol = { [symbol or ""] = run.candles[1] and run.candles or nil }
+  end
+  if not run.trades then return bySymbol end
+  local kept = {}
+  for name, list in pairs(bySymbol) do kept[name] = around(list, all, run) end
+  return kept
+end
+
+--- The report of a run, or of several.
+---@param run { symbol?: string, strategyName?: string, exchangeName?: string, frameName?: string, events?: table[],
+--- trades?: table[], positions?: table[], waiting?: integer, since?: number, till?: number,
+--- candles?: table[]|table<string, table[]> }
+--- events in order of time, or trades as PersistTradeAdapter keeps them, then with the rows of signals that are open,
+--- and how many wait; symbol and strategyName where there is one, and of events that do not say theirs; candles, for
+--- the chart, in order of time, by symbol where there are several
 ---@return holdfast.host.Report
 ---@raise invalid_argument with the event and the field that is wrong
 local function new(run)
   checks.run(run)
-  return setmetatable({
-    symbol = run.symbol, strategyName = run.strategyName, exchangeName = run.exchangeName, frameName = run.frameName,
-    events = run.events, candles = run.candles, stats = statistics.of(run.events),
+  local all = run.trades and records.ofStored(run.trades, run.positions or {}, run.waiting or 0)
+    or records.ofEvents(run.events, run.symbol, run.strategyName)
+  local source = run.events or run.trades
+  local report = setmetatable({
+    exchangeName = run.exchangeName or common(source, "exchangeName"),
+    frameName = run.frameName or common(source, "frameName"), since = run.since, till = run.till,
+    records = all, stats = statistics.of(all),
   }, Report)
+  for i, sum in ipairs(report.stats.curve) do all.trades[i].cumulative = sum end
+  local symbols = records.parts(all, "symbol")
+  report.symbol = run.symbol or not symbols[2] and symbols[1] and symbols[1].name or nil
+  report.candles = candlesOf(run, all, report.symbol)
+  report.holding = holdings.of(all, report.candles)
+  report.stats.holdPnl = holdings.pnl(report.holding)
+  report.symbols = partsOf(all, "symbol", report.holding)
+  report.strategies = partsOf(all, "strategyName", report.holding)
+  report.strategyName = run.strategyName
+    or not report.strategies[2] and report.strategies[1] and report.strategies[1].name or nil
+  return report
 end
 
--- -------------------------------------------------------------------------------------------------------- summary
+-- --------------------------------------------------------------------------------------------------------- what it is
 
-local function ratio(n)
-  return figures.number(n, 2)
+--- Whether it is of several symbols or strategies.
+---@return boolean
+function Report:isOfMany() return #self.symbols > 1 or #self.strategies > 1 end
+
+local function nameOf(name, parts, many)
+  if name then return name end
+  return #parts == 0 and "all " .. many or #parts .. " " .. many
 end
 
-local function points(n)
-  return figures.number(n, 2) .. " pp"
+--- Of which symbol and strategy it is, or of how many: "BTCUSDT main", "3 symbols, 2 strategies".
+---@return string
+function Report:title()
+  local symbol = nameOf(self.symbol, self.symbols, "symbols")
+  return symbol .. (self.symbol and " " or ", ") .. nameOf(self.strategyName, self.strategies, "strategies")
 end
 
-local function pair(a, b, show)
-  if a == nil and b == nil then return none end
-  return show(a) .. " / " .. show(b)
-end
-
--- The main figures, name and value, as all texts for people show them.
-local function summary(stats)
-  return {
-    { "Trades", string.format("%d (%d won, %d lost)", stats.closed, stats.wins, stats.losses) },
-    { "Win rate", stats.winRate and figures.number(stats.winRate, 1) .. "%" or none },
-    { "Total pnl", figures.percent(stats.totalPnl) },
-    { "Average pnl", figures.percent(stats.averagePnl) },
-    { "Best / worst", pair(stats.bestPnl, stats.worstPnl, figures.percent) },
-    { "Average win / loss", pair(stats.averageWin, stats.averageLoss, figures.percent) },
-    { "Profit factor", ratio(stats.profitFactor) },
-    { "Max drawdown", points(stats.maxDrawdown) },
-    { "Sharpe per trade", ratio(stats.sharpe) },
-    { "Sharpe a year", ratio(stats.annualizedSharpe) },
-    { "Median duration", figures.duration(stats.medianDurationMinutes) },
-    { "Average duration", figures.duration(stats.averageDurationMinutes) },
-  }
-end
-
-local function signalsLine(stats)
-  local line = string.format("%d signals: %d scheduled, %d opened, %d closed, %d cancelled, %d still open, %d waiting",
-    stats.signals, stats.scheduled, stats.opened, stats.closed, stats.cancelled, stats.open, stats.waiting)
-  return stats.signals == 1 and line:gsub("^1 signals", "1 signal") or line
-end
-
-local function reasonLines(stats)
-  local lines = {}
-  local closed, cancelled = figures.counts(stats.byReason), figures.counts(stats.cancelledByReason)
-  if closed then lines[#lines + 1] = "Closed by " .. closed end
-  if cancelled then lines[#lines + 1] = "Cancelled by " .. cancelled end
-  for _, one in ipairs(stats.positions) do
-    lines[#lines + 1] = string.format("Still open: %s at %s since %s", one.position, figures.price(one.priceOpen),
-      figures.time(one.openedAt))
-  end
-  return lines
-end
-
---- What the report is of: "csv, day" or "csv, live".
+--- What it is of: "csv, day" or "csv, live".
+---@return string
 function Report:origin()
-  local exchange = self.exchangeName and self.exchangeName .. ", " or ""
-  return exchange .. (self.frameName or "live")
+  local text = (self.exchangeName and self.exchangeName .. ", " or "") .. (self.frameName or "live")
+  if self.since then text = text .. ", since " .. figures.time(self.since) end
+  if self.till then text = text .. ", till " .. figures.time(self.till) end
+  return text
 end
 
--- ---------------------------------------------------------------------------------------------------------- table
+-- ------------------------------------------------------------------------------------------------------------- texts
 
-local width = 100
-
--- Which columns a trade has in a terminal; those with `spare` go first where the line gets too long.
-local columns = {
-  { name = "#", right = true, show = function(_, number) return tostring(number) end },
-  { name = "side", show = function(one) return one.position end },
-  { name = "opened (UTC)", show = function(one) return figures.time(one.openedAt) end },
-  { name = "closed", spare = 1, show = function(one) return figures.time(one.closedAt, "%m-%d %H:%M") end },
-  { name = "held", right = true, show = function(one) return figures.duration(one.minutes) end },
-  { name = "entry", right = true, show = function(one) return figures.price(one.priceOpen) end },
-  { name = "exit", right = true, spare = 3, show = function(one) return figures.price(one.priceClose) end },
-  { name = "reason", spare = 2, show = function(one) return figures.cut(figures.words(one.reason), 16) end },
-  { name = "pnl", right = true, show = function(one) return figures.percent(one.pnl) end },
-  { name = "sum", right = true, show = function(one) return figures.percent(one.cumulative) end },
-}
-
-local function columnOf(column, trades)
-  local made = { right = column.right, spare = column.spare, width = #column.name, cells = {} }
-  for number, one in ipairs(trades) do
-    local cell = column.show(one, number)
-    made.cells[number] = cell
-    made.width = math.max(made.width, figures.length(cell))
-  end
-  made.cells[0] = column.name
-  return made
-end
-
-local function lengthOf(made, gap)
-  local sum = -gap
-  for _, column in ipairs(made) do sum = sum + column.width + gap end
-  return sum
-end
-
-local function sparest(made)
-  local at
-  for i, column in ipairs(made) do
-    if column.spare and (not at or column.spare < made[at].spare) then at = i end
-  end
-  return at
-end
-
-local function pad(text, to, right)
-  local space = string.rep(" ", to - figures.length(text))
-  return right and space .. text or text .. space
-end
-
-local function tradeLines(trades)
-  local made = {}
-  for i, column in ipairs(columns) do made[i] = columnOf(column, trades) end
-  local gap = lengthOf(made, 2) <= width and 2 or 1
-  while lengthOf(made, gap) > width and sparest(made) do table.remove(made, sparest(made)) end
-  local lines = {}
-  for number = 0, #trades do
-    local cells = {}
-    for i, column in ipairs(made) do cells[i] = pad(column.cells[number], column.width, column.right) end
-    lines[#lines + 1] = (table.concat(cells, string.rep(" ", gap)):gsub("%s+$", ""))
-  end
-  table.insert(lines, 2, string.rep("-", math.min(width, lengthOf(made, gap))))
-  return lines
-end
-
--- Two figures a line.
-local function summaryLines(stats)
-  local list, lines = summary(stats), {}
-  for i = 1, #list, 2 do
-    local line = string.format("%-18s  %-26s", list[i][1], list[i][2])
-    if list[i + 1] then line = line .. string.format("  %-18s  %s", list[i + 1][1], list[i + 1][2]) end
-    lines[#lines + 1] = line
-  end
-  return lines
-end
-
---- The report for a terminal, at most 100 columns wide: trades, then the main figures.
+--- The report for a terminal, at most 100 columns wide: what all came to, then the trades.
 ---@return string text lines, each with its line break
-function Report:table()
-  local heading = string.format("%s %s (%s)", self.symbol, self.strategyName, self:origin())
-  local lines = { figures.line(heading), "" }
-  local function append(list)
-    for _, line in ipairs(list) do lines[#lines + 1] = line end
-  end
-  append(#self.stats.trades > 0 and tradeLines(self.stats.trades) or { "No trades." })
-  append { "" }
-  append(summaryLines(self.stats))
-  append { "", signalsLine(self.stats) }
-  append(reasonLines(self.stats))
-  for i, line in ipairs(lines) do lines[i] = figures.cut(line, width) end
-  return table.concat(lines, "\n") .. "\n"
-end
-
--- ------------------------------------------------------------------------------------------------------- markdown
-
-local function row(cells)
-  return "| " .. table.concat(cells, " | ") .. " |"
-end
-
-local function markdownTrade(one, number)
-  return row {
-    tostring(number), one.position, figures.time(one.openedAt), figures.time(one.closedAt),
-    figures.duration(one.minutes), figures.price(one.priceOpen), figures.price(one.priceClose),
-    figures.markdown(figures.words(one.reason)), figures.percent(one.pnl), figures.percent(one.cumulative),
-    figures.markdown(one.note or ""),
-  }
-end
+function Report:table() return terminal.text(self) end
 
 --- The report as Markdown with tables as GitHub shows them.
 ---@return string text
-function Report:markdown()
-  local stats = self.stats
-  local heading = string.format("%s %s (%s)", self.symbol, self.strategyName, self:origin())
-  local lines = { "# " .. figures.markdown(figures.line(heading)), "", row { "Figure", "Value" }, "| :-- | --: |" }
-  for _, one in ipairs(summary(stats)) do lines[#lines + 1] = row(one) end
-  lines[#lines + 1] = ""
-  lines[#lines + 1] = signalsLine(stats) .. "."
-  for _, line in ipairs(reasonLines(stats)) do
-    lines[#lines + 1] = ""
-    lines[#lines + 1] = figures.markdown(line) .. "."
-  end
-  lines[#lines + 1] = ""
-  if #stats.trades == 0 then
-    lines[#lines + 1] = "No trades."
-  else
-    lines[#lines + 1] = row {
-      "#", "Side", "Opened (UTC)", "Closed (UTC)", "Held", "Entry", "Exit", "Reason", "Pnl", "Sum", "Note",
-    }
-    lines[#lines + 1] = "| --: | :-- | :-- | :-- | --: | --: | --: | :-- | --: | --: | :-- |"
-  end
-  for number, one in ipairs(stats.trades) do lines[#lines + 1] = markdownTrade(one, number) end
-  return table.concat(lines, "\n") .. "\n"
-end
+function Report:markdown() return markdown.text(self) end
 
--- ----------------------------------------------------------------------------------------------------------- json
-
--- The fields of the JSON and their order; a field without a value is there as null.
-local tradeFields = {
-  "id", "position", "note", "openedAt", "closedAt", "minutes", "priceOpen", "priceClose", "priceTakeProfit",
-  "priceStopLoss", "reason", "pnl", "cumulative",
-}
-local positionFields = { "id", "position", "note", "openedAt", "priceOpen", "priceTakeProfit", "priceStopLoss" }
-local statFields = {
-  "signals", "scheduled", "opened", "closed", "cancelled", "open", "waiting", "wins", "losses", "winRate", "totalPnl",
-  "averagePnl", "bestPnl", "worstPnl", "averageWin", "averageLoss", "profitFactor", "maxDrawdown", "deviation",
-  "sharpe", "annualizedSharpe", "tradesPerYear", "medianDurationMinutes", "averageDurationMinutes",
-}
-
--- JSON has no infinity: what is not a finite number has no value.
-local function scalar(value)
-  local kind = type(value)
-  if kind == "number" and finite(value) or kind == "boolean" then return core.json.encode(value) end
-  if kind == "string" then return core.json.encode(figures.utf8(value)) end
-  return "null"
-end
-
-local function members(record, fields)
-  local parts = {}
-  for i, field in ipairs(fields) do parts[i] = scalar(field) .. ":" .. scalar(record[field]) end
-  return table.concat(parts, ",")
-end
-
-local function object(record, fields)
-  return "{" .. members(record, fields) .. "}"
-end
-
-local function list(records, fields)
-  local parts = {}
-  for i, record in ipairs(records) do parts[i] = "\n" .. object(record, fields) end
-  return "[" .. table.concat(parts, ",") .. "]"
-end
-
-local function byName(counts)
-  local names = {}
-  for name in pairs(counts) do names[#names + 1] = name end
-  table.sort(names)
-  return object(counts, names)
-end
-
---- The report as JSON text: { symbol, strategyName, exchangeName, frameName, stats } with stats as they are here.  All
---- fields are always there, null where there is no value (also for infinity), and always in the same order.
+--- The report as JSON text: { symbol, strategyName, exchangeName, frameName, stats, byStrategy, bySymbol } with stats
+--- as they are here.  All fields are always there, null where there is no value (also for infinity), and always in the
+--- same order.
 ---@return string json
-function Report:json()
-  local stats = self.stats
-  return "{" .. members(self, { "symbol", "strategyName", "exchangeName", "frameName" })
-    .. ',\n"stats":{' .. members(stats, statFields)
-    .. ',\n"byReason":' .. byName(stats.byReason) .. ',"cancelledByReason":' .. byName(stats.cancelledByReason)
-    .. ',\n"trades":' .. list(stats.trades, tradeFields)
-    .. ',\n"positions":' .. list(stats.positions, positionFields) .. "}}\n"
+function Report:json() return json.text(self) end
+
+-- ---------------------------------------------------------------------------------------------------------- pictures
+
+--- What a chart shows: all, or one symbol.
+---@param symbol? string
+---@return holdfast.host.View
+function Report:view(symbol)
+  local part
+  for _, one in ipairs(symbol and self:isOfMany() and self.symbols or {}) do
+    if one.name == symbol then part = one end
+  end
+  if not part then
+    if symbol and symbol ~= self.symbol then
+      checks.refuse("svg: there is nothing of the symbol '%s'", figures.cut(figures.line(symbol), 40))
+    end
+    local only = self.symbol or ""
+    return { title = self:title(), origin = self:origin(), stats = self.stats, cancelled = self.records.cancelled,
+      candles = not self.symbols[2] and self.candles[only] or {}, hold = self.holding.curve }
+  end
+  local holding = holdings.of(part.records, { [symbol] = self.candles[symbol] })
+  return { title = symbol .. " " .. nameOf(self.strategyName, self.strategies, "strategies"), origin = self:origin(),
+    stats = part.stats, cancelled = part.records.cancelled, candles = self.candles[symbol] or {}, hold = holding.curve }
 end
 
--- ------------------------------------------------------------------------------------------------------------ svg
-
---- The report as a picture: price with entries and exits, and the curve of the cumulative pnl.
----@param options? { width?: number, height?: number }  in pixels; 1200 by 760 if left out
+--- The report as a picture: the curve of the cumulative pnl beside what holding would have given, and, of one symbol
+--- whose candles are known, the price with entries and exits.
+---@param options? { width?: number, height?: number, symbol?: string, theme?: "auto"|"light"|"dark" }  in pixels; 1200
+--- by 760 if left out; of one symbol where there are several; auto, if left out, is dark where the reader's screen is
 ---@return string svg
 ---@raise invalid_argument
 function Report:svg(options)
   options = options or {}
-  checks.size(options)
-  return chart.svg(self, options.width or 1200, options.height or 760)
+  checks.picture(options)
+  return chart.svg(self:view(options.symbol), { width = options.width or WIDTH, height = options.height or HEIGHT,
+    theme = options.theme })
 end
 
-return { new = new }
+--- The report as one page of HTML that needs nothing else: what all came to, the charts, and the trades.
+---@return string html
+function Report:html() return page.html(self) end
+
+return { new = new, checkTrade = checks.stored, checkPosition = checks.row }

@@ -8,8 +8,8 @@ local colour = pens.colour
 
 local M = {}
 
---- Above so many trades they are marks merged by kind, without targets, stops and tooltips.
-M.DETAILED_MAX = 400
+--- Above so many trades they are thin marks without targets and stops, below the line of the price.
+M.DETAILED_MAX = 80
 
 -- Sizes in pixels.
 local TRIANGLE_WIDTH, TRIANGLE_HEIGHT = 11, 9.5

@@ -19,13 +19,14 @@ local LABEL_GAP = 8 -- from a panel to the labels at its right
 local MIDDLE = 4 -- from the middle of a text of a label's size to its base line
 local VALUE_STEP, TIME_STEP = 34, 78 -- about what a label needs of an axis
 local TIME_LABEL = 18 -- from the last panel down to the base line of the times
+local DATE_LABEL = 33 -- and to that of the date which they do not say
 local CAPTION, LEGEND = 10, 14 -- from a panel up to the base line of its caption, and to the middle of its marks
 local LETTER = 7 -- about what a letter of a caption is wide
 local MARK_GAP, ITEM_GAP = 12, 34 -- from a word of the legend to its mark, and to the word before it
 local SWATCH_WIDTH, SWATCH_HEIGHT = 14, 10
 local BADGE_HEIGHT, BADGE_GAP, BADGE_ROOM = 18, 3, 13 -- BADGE_ROOM: around its label
 local BADGE_EDGE = 8 -- the nearest that its middle comes to the edge of a panel
-local BADGE_CLEAR = 13 -- a label of the axis that is nearer to its middle would be under it
+local BADGE_CLEAR = 16 -- a label of the axis that is nearer to its middle would be under it
 local BOLD = 1.12 -- how much wider a word is in bold
 
 --- Attributes of an area that is no more than tinted.
@@ -127,6 +128,8 @@ function M.timeAxis(pen, frame, panels)
     pen:text(x, labels, tick.label, tick.strong and "strongTick" or "tick", tick.strong and colour.ink or colour.text)
   end
   pen:text(frame.width - M.MARGIN, labels, "UTC", "unit", colour.faint)
+  local date = scale.dateOf(ticks)
+  if date then pen:text(frame.left, panels[#panels].bottom + DATE_LABEL, date, "date", colour.ink) end
 end
 
 --- The badge with the last value.

@@ -97,6 +97,16 @@ local function evenly(from, to, step)
   return ticks
 end
 
+--- What the labels of ticks do not say: of which day the first hours are, or of which year the first days.
+---@param ticks { at: number, label: string }[]
+---@return string?
+function M.dateOf(ticks)
+  local first = ticks[1]
+  if not first or first.label:find("^%d%d%d%d$") then return nil end
+  if not first.label:find(":", 1, true) then return figures.time(first.at, "%Y") end
+  return (figures.time(first.at, "%b %d, %Y"):gsub(" 0", " "))
+end
+
 --- Ticks of an axis of time, in UTC: at round times, with dates at midnight.
 ---@param from number ms
 ---@param to number ms
