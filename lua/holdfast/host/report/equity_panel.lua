@@ -70,7 +70,7 @@ function M.draw(pen, frame, panel, view)
   panels.valueAxis(pen, panel, not isEmpty and total or nil, function(value, decimals)
     return figures.signed(value, math.max(1, decimals)) .. "%"
   end)
-  local legend = { { panels.stroke(pen, colour.equity), "closed trades" }, { panels.swatch(pen, "loss"), "drawdown" } }
+  local legend = { { panels.stroke(pen, colour.equity), "trades" }, { panels.swatch(pen, "loss"), "drawdown" } }
   if isHeld then table.insert(legend, 2, { panels.stroke(pen, colour.hold), "buy and hold" }) end
   panels.caption(pen, panel, "Cumulative pnl", legend)
   pen:line(panel.left, panel.y(0), panel.right, panel.y(0), colour.faint)

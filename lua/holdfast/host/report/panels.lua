@@ -55,7 +55,17 @@ function M.new(frame, top, bottom, low, high)
     y = scale.linear(low, high, bottom, top) }
 end
 
---- The title of a panel, and at its right what its marks mean.
+-- How many of the words of a legend there is room for, from the first on.
+local function fitting(panel, title, items)
+  local room = panel.right - panel.left - #title * LETTER - M.MARGIN
+  for i, item in ipairs(items) do
+    room = room - pens.widthOf(item[2]) - (i > 1 and ITEM_GAP or 0)
+    if room < 0 then return i - 1 end
+  end
+  return #items
+end
+
+--- The title of a panel, and at its right what its marks mean, as far as there is room: the first matter most.
 ---@param pen holdfast.host.Pen
 ---@param panel holdfast.host.Panel
 ---@param title string
@@ -63,10 +73,9 @@ end
 function M.caption(pen, panel, title, items)
   pen:text(panel.left, panel.top - CAPTION, title, "caption", colour.ink)
   local x, y = panel.right, panel.top - LEGEND
-  for i = #items, 1, -1 do
+  for i = fitting(panel, title, items), 1, -1 do
     local draw, word = items[i][1], items[i][2]
     x = x - pens.widthOf(word)
-    if x < panel.left + #title * LETTER + M.MARGIN then return end
     pen:text(x, y + MIDDLE, word, "label", colour.text)
     draw(x - MARK_GAP, y)
     x = x - ITEM_GAP

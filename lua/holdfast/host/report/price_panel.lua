@@ -211,8 +211,8 @@ local function legend(pen, stats)
     items[#items + 1] = { function(x, y) marks.crosses(pen, marks.cross(x, y), colour.faint) end, "cancelled" }
   end
   if isDetailed then
-    table.insert(items, 1, { panels.swatch(pen, "win"), "to take profit" })
-    table.insert(items, 2, { panels.swatch(pen, "loss"), "to stop loss" })
+    items[#items + 1] = { panels.swatch(pen, "win"), "to take profit" }
+    items[#items + 1] = { panels.swatch(pen, "loss"), "to stop loss" }
   end
   return items
 end
