@@ -111,6 +111,21 @@ describe("the examples", function()
     end
   end)
 
+  it("backtest_report makes the picture of the README, and a page", function()
+    local out, status = example("backtest_report.lua", "chart.svg", "page.html")
+    assert.equal(0, status, out)
+    assert.matches("Trades              14 (8 won, 6 lost)", out, 1, true)
+    local function read(path)
+      local file = assert(io.open(path, "rb"))
+      local text = file:read("*a")
+      file:close()
+      return text
+    end
+    local drawn, kept = read(folder .. "/chart.svg"), read(source .. "/docs/chart.svg")
+    assert(drawn == kept, "docs/chart.svg is not what the code draws: ./dev picture")
+    assert.matches("^<!DOCTYPE html>.*BTCUSDT breakout.*</html>\n$", read(folder .. "/page.html"))
+  end)
+
   it("performance_metrics counts each trade once", function()
     for _ = 1, 2 do
       local out, status = example("performance_metrics.lua")
