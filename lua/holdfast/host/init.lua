@@ -31,6 +31,7 @@ local live = require "holdfast.host.runs.live"
 local loop = require "holdfast.host.scheduler.loop"
 local registry = require "holdfast.host.registry"
 local report = require "holdfast.host.report"
+local stored = require "holdfast.host.runs.stored"
 local trades = require "holdfast.host.state.trades"
 
 -- Each listener's function ends the listening when the function that is given back is called.
@@ -49,8 +50,6 @@ local M = {
 
   setConfig = config.set,
 
-  --- The report of events that were collected: see holdfast.host.Report.
-  report = report.new,
   --- Candles from a CSV file: see holdfast.host.market.candles.
   readCandles = candles.read,
   --- Candles in memory as an exchange: see holdfast.host.market.candle_feed.
@@ -72,6 +71,15 @@ local M = {
   --- Runs until everything has ended that runs in the background.
   run = loop.run,
 }
+
+--- The report of events that were collected; without `events`, of the trades that the adapters keep.
+---@param given? holdfast.host.StoredQuery|table  see holdfast.host.Report for those of events
+---@return holdfast.host.Report
+---@raise invalid_argument with what is wrong
+function M.report(given)
+  if type(given) == "table" and (given.events ~= nil or given.trades ~= nil) then return report.new(given) end
+  return stored.report(given)
+end
 
 local function add(kind, given)
   if given == M then checks.refuse("host.add...: call it with a dot, not with a colon") end
