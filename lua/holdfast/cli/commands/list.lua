@@ -8,7 +8,7 @@ local NAMES = {
   "put", "rm",
   "stat", "verify", "rescue", "set",
   "export", "import", "copy",
-  "host",
+  "host", "report",
   "run", "test", "repl",
 }
 

@@ -1,0 +1,114 @@
+-- SPDX-License-Identifier: MIT
+--
+-- report: what strategies have earned, from the trades that a strategy host has stored.
+
+local candles = require "holdfast.host.market.candles"
+local core = require "holdfast.core"
+local destination = require "holdfast.cli.lines.destination"
+local interruption = require "holdfast.cli.console.interruption"
+local options = require "holdfast.cli.console.options"
+local output = require "holdfast.cli.console.output"
+local refuse = require "holdfast.cli.console.refuse"
+local reports = require "holdfast.host.report"
+local target = require "holdfast.cli.store.target"
+local text = require "holdfast.cli.console.text"
+local times = require "holdfast.cli.console.times"
+local trades = require "holdfast.cli.store.trades"
+
+-- The symbol and the file that one --candles names; the file alone: those of the one symbol that there is.
+local function candlesOf(word)
+  local symbol, path = word:match("^([^=/]+)=(.+)$")
+  if not symbol then path = word end
+  local ok, list = pcall(candles.read, path)
+  if ok then return symbol, list end
+  list = core.toError(list)
+  if list.code == "io" then refuse.path(list.message) end
+  error(list, 0)
+end
+
+-- All candles that were given: a list, or lists by symbol.
+local function allCandles(words)
+  local bySymbol = {}
+  for _, word in ipairs(words) do
+    local symbol, list = candlesOf(word)
+    if not symbol and #words > 1 then refuse.call("--candles %s: of which symbol? write SYMBOL=%s", word, word) end
+    if not symbol then return list end
+    if bySymbol[symbol] then refuse.call("--candles of %s are given twice", symbol) end
+    bySymbol[symbol] = list
+  end
+  return bySymbol
+end
+
+-- Writes a text to a file, which is replaced whole or not at all.
+local function write(path, content, store)
+  local to = destination.open(path, store, { store:entity "trade" })
+  local ok, raised = xpcall(function()
+    to:write((content:gsub("\n$", "")))
+    to:finish()
+  end, interruption.handler)
+  if ok then return end
+  to:abandon()
+  error(raised, 0)
+end
+
+local function tell(args, made, files)
+  if args.json then return output.line((made:json():gsub("\n$", ""))) end
+  if args.markdown then return output.line((made:markdown():gsub("\n$", ""))) end
+  if #files == 0 then return output.line((made:table():gsub("\n$", ""))) end
+  if args.html == "-" or args.svg == "-" then return end
+  output.line(("%s reported to %s"):format(text.plural(made.stats.closed, "trade", "trades"),
+    table.concat(files, " and ")))
+end
+
+local function report(args)
+  if args.json and args.markdown then refuse.call "give --json or --markdown, not both" end
+  if args.since and args.till and args.since >= args.till then refuse.call "--since must be before --till" end
+  local store = target.open(args)
+  local query = { since = args.since, till = args.till, strategyName = args.strategy, symbol = args.symbol,
+    frameName = args.frame }
+  local found = trades.read(store, query)
+  local isEmpty = #found.trades + #found.positions + found.waiting == 0
+  if isEmpty and store.unreadable == 0 then trades.explainNothing(store, query) end
+  local made = reports.new {
+    trades = found.trades, positions = found.positions, waiting = found.waiting, symbol = args.symbol,
+    strategyName = args.strategy, frameName = args.frame, since = args.since, till = args.till,
+    candles = args.candles[1] and allCandles(args.candles) or nil,
+  }
+  local files = {}
+  for _, form in ipairs { "html", "svg" } do
+    if args[form] then
+      write(args[form], made[form](made), store)
+      files[#files + 1] = args[form]
+    end
+  end
+  tell(args, made, files)
+  return store:exitCode()
+end
+
+return {
+  summary = "Report what strategies have earned.",
+  description = "Reports the trades that a strategy host has stored, of all its strategies and symbols together,\n"
+    .. "by strategy and by symbol, and one by one.  Of live runs, or with --frame of a backtest.\n\n"
+    .. "TIME is 2024-02-07, 2024-02-07T22:03:00Z, milliseconds, or how long ago: 90m, 24h, 7d, 4w.",
+  examples = {
+    "holdfast report ./data --since 7d",
+    "holdfast report ./data --symbol BTCUSDT --candles btc.csv --html report.html",
+    "holdfast report ./data --frame february --strategy main --json",
+  },
+  arguments = function(command)
+    options.url(command)
+    command:option("--since"):argname("TIME"):convert(times.convert):description("Only what ended then or later.")
+    command:option("--till"):argname("TIME"):convert(times.convert):description("Only what ended before.")
+    command:option("--strategy"):argname("NAME"):description("Only this strategy.")
+    command:option("--symbol"):argname("NAME"):description("Only this symbol.")
+    command:option("--frame"):argname("NAME"):description("A backtest of this frame, and not live runs.")
+    command:option("--candles"):argname("[SYMBOL=]FILE"):count("*"):target("candles")
+      :description("Candles for the charts, a CSV file with the columns\n"
+        .. "timestamp,open,high,low,close,volume; once for each symbol.")
+    command:option("--html"):argname("FILE"):description("Write a page with charts, which needs nothing else.")
+    command:option("--svg"):argname("FILE"):description("Write the chart alone.")
+    command:flag("--markdown"):description("Print Markdown.")
+    options.readonly(command)
+  end,
+  run = report,
+}
