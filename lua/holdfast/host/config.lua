@@ -21,12 +21,16 @@ local DEFAULTS = {
   CC_GET_CANDLES_RETRY_COUNT = 3, -- how often getCandles is asked again in the same tick (live only)
   CC_GET_CANDLES_RETRY_DELAY_MS = 5000, -- before it is asked again
   CC_MAX_CANDLES_PER_REQUEST = 1000, -- the most that getCandles is asked for at once
+  CC_STATUS_INTERVAL_MINUTES = 1, -- between two notes of how live runs are, for `holdfast status`; 0: none
 }
 
 M.values = {}
 for name, value in pairs(DEFAULTS) do M.values[name] = value end
 
-local INTEGERS = { CC_AVG_PRICE_CANDLES_COUNT = 1, CC_GET_CANDLES_RETRY_COUNT = 0, CC_MAX_CANDLES_PER_REQUEST = 1 }
+local INTEGERS = {
+  CC_AVG_PRICE_CANDLES_COUNT = 1, CC_GET_CANDLES_RETRY_COUNT = 0, CC_MAX_CANDLES_PER_REQUEST = 1,
+  CC_STATUS_INTERVAL_MINUTES = 0,
+}
 
 local function names()
   local list = {}

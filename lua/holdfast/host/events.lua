@@ -77,6 +77,13 @@ local function show(failure)
     or ("holdfast.host: %s (such a thing for the %dth time)\n"):format(failure.message, times))
 end
 
+local watching -- a function of the host's own
+
+--- Has one function of the host called for each failure that is told, before the listeners are.
+---@param fn? fun(failure: table, where: table)  as listeners of errors get it, not to be changed, and as report() does;
+---  must not raise.  nil: none any more
+function M.watch(fn) watching = fn end
+
 --- Tells of a failure that ends nothing: the host goes on.
 ---@param raised any          what was raised
 ---@param where table         {strategyName=, symbol=, exchangeName=, when=, source=}: what was being done
@@ -87,6 +94,7 @@ function M.report(raised, where)
     traceback = failure.traceback, retryable = failure.retryable,
   }
   for _, field in ipairs(WHERE) do event[field] = where[field] end
+  if watching then watching(event, where) end
   local list = listeners.error
   if not list[1] then show(event) end
   local function late() return core.error("timeout", "it has computed for a minute") end

@@ -4,9 +4,10 @@
 
 local ffi = require "ffi"
 
--- A name of our own: declarations are global to a Lua state, and scripts make theirs.
+-- Names of our own: declarations are global to a Lua state, and scripts make theirs.
 ffi.cdef [[
 int hf_process_getpid(void) __asm__("getpid");
+int hf_process_gethostname(char *name, size_t size) __asm__("gethostname");
 ]]
 
 local M = {}
@@ -14,5 +15,13 @@ local M = {}
 --- The number of this process.
 ---@return integer
 function M.id() return ffi.C.hf_process_getpid() end
+
+--- The name of this machine, as it calls itself.
+---@return string
+function M.machine()
+  local name = ffi.new("char[256]")
+  ffi.C.hf_process_gethostname(name, 255)
+  return ffi.string(name)
+end
 
 return M

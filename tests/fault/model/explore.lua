@@ -37,11 +37,16 @@ local function entityText(entity)
   return text
 end
 
--- What is stored, as a text.
+-- Whether a host reads it again: not what it only notes for others to see.
+local function isRead(name, id) return name ~= "host" or not id:find "^status/" end
+
+-- What is stored and makes a difference, as a text.
 local function contentText(content)
   local lines = {}
   for name, entities in pairs(content) do
-    for id, entity in pairs(entities) do lines[#lines + 1] = name .. " " .. id .. " " .. entityText(entity) end
+    for id, entity in pairs(entities) do
+      if isRead(name, id) then lines[#lines + 1] = name .. " " .. id .. " " .. entityText(entity) end
+    end
   end
   table.sort(lines)
   return table.concat(lines, "\n")

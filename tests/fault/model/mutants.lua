@@ -66,7 +66,7 @@ M.list = {
   { name = "what is delivered again looks new", module = "state.delivery",
     from = "event.redelivered = true", to = "event.redelivered = nil" },
   { name = "what was acknowledged is never removed", module = "state.delivery",
-    from = "  loop.whenIdle(flush)\n", to = "  local _ = flush\n" },
+    from = "  idle.arrange(writes)\n", to = "  local _ = idle\n" },
   { name = "an event is delivered before it is durable", module = "state.position",
     from = "  self:commit(steps)\n  self.row, self.entry = nil, entry",
     to = "  self.run:deliver(event)\n  self:commit(steps)\n  self.row, self.entry = nil, entry" },
@@ -103,6 +103,11 @@ M.list = {
     from = "    if M.read(request.id) == nil then error", to = "    if false then error" },
   { name = "a pause is not looked at when something opens", module = "state.position", store = "memory", seed = 16,
     from = "    if step.pause then error", to = "    if false then error" },
+  { name = "a run notes the first minute that it has lived for ever", module = "state.status", seed = 1,
+    from = "self.seesPrice then self.minute = when end",
+    to = "self.seesPrice then self.minute = self.minute or when end" },
+  { name = "each run notes by itself how all are", module = "state.status", seed = 1, store = "memory",
+    from = "  if ticking == 0 then lookSoon() end\n", to = "  writtenIn = nil\n  idle.now(writes)\n" },
 }
 
 -- How many histories at random are looked at for a mutant that needs one.

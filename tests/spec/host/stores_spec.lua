@@ -19,12 +19,12 @@ for _, kind in ipairs { "with transactions", "without transactions" } do
       if kind == "with transactions" then
         Failing = holdfast.MemoryPersist:extend("Failing")
         function Failing:writeValue(id, entity, options)
-          writes = writes + 1
+          if self.entityName ~= "host" then writes = writes + 1 end -- notes come by the clock of the machine
           if fails and fails(self.entityName, "write", writes) then error(holdfast.error("io", "the disk is gone")) end
           return holdfast.MemoryPersist.writeValue(self, id, entity, options)
         end
         function Failing:removeValue(id)
-          writes = writes + 1
+          if self.entityName ~= "host" then writes = writes + 1 end -- notes come by the clock of the machine
           if fails and fails(self.entityName, "remove", writes) then error(holdfast.error("io", "the disk is gone")) end
           return holdfast.MemoryPersist.removeValue(self, id)
         end
@@ -40,12 +40,12 @@ for _, kind in ipairs { "with transactions", "without transactions" } do
         end
         function Failing:hasValue(id) return texts[key(self, id)] ~= nil end
         function Failing:writeValue(id, entity)
-          writes = writes + 1
+          if self.entityName ~= "host" then writes = writes + 1 end -- notes come by the clock of the machine
           if fails and fails(self.entityName, "write", writes) then error(holdfast.error("io", "the disk is gone")) end
           texts[key(self, id)] = holdfast.json.encode(entity)
         end
         function Failing:removeValue(id)
-          writes = writes + 1
+          if self.entityName ~= "host" then writes = writes + 1 end -- notes come by the clock of the machine
           if fails and fails(self.entityName, "remove", writes) then error(holdfast.error("io", "the disk is gone")) end
           if not texts[key(self, id)] then
             error(("Entity %s:%s not found for deletion"):format(self.entityName, id), 0)

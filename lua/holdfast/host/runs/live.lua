@@ -26,6 +26,7 @@ local restore = require "holdfast.host.state.restore"
 local risk = require "holdfast.host.state.risk"
 local Run = require "holdfast.host.runs.base"
 local signal = require "holdfast.host.state.signal"
+local statuses = require "holdfast.host.state.status"
 local watchdog = require "holdfast.host.scheduler.watchdog"
 
 local M = {}
@@ -38,6 +39,7 @@ local MINUTE = 60000
 ---@field task? table
 ---@field drift holdfast.host.Drift
 ---@field hands holdfast.host.Hands
+---@field status holdfast.host.Status
 local LiveRun = setmetatable({}, { __index = Run })
 LiveRun.__index = LiveRun
 
@@ -193,6 +195,7 @@ function LiveRun:live(when, called)
   local isNew = when > position:lived()
   if isNew and (self.hands:take("close", when) or self.hands:take("cancel", when)) then return end
   local price, list = self:price(when)
+  self.status:sees(price)
   if self.stopping then return end
   if not self.restored then self:tellRestored(price, when) end
   if when <= position:lived() then return end
@@ -227,8 +230,10 @@ function LiveRun:turn(called)
   local when = present()
   self.context.when, self.hands.called = when, false
   self.drift:look()
+  self.status:begin()
   local ok, raised = xpcall(self.tick, core.traceback, self, when, called)
   if not ok then self:report(raised, "tick") end
+  self.status:done(when, ok)
   return when, ok
 end
 
@@ -273,12 +278,14 @@ function LiveRun:start()
     error(raised, 0)
   end
   self.hold = raised
+  self.status:start(self.lock)
   eachFunction(self, watchdog.interruptible)
 end
 
 -- Ends it: what is durable stays, and can be taken up by whoever runs it next.
 function LiveRun:finish()
   self.position.delivery:flush(self.lost)
+  self.status:finish(self.lost)
   if self.lock then self.lock:release() end
   if self.hold then self.hold() end
   self.lock, self.hold = nil, nil
@@ -302,6 +309,7 @@ end
 local function launch(what, symbol, given)
   local run = setmetatable({ stopping = false }, LiveRun)
   Run.init(run, what, symbol, given, false)
+  run.status = statuses.new(run)
   checkStorable(what, run)
   run.title = ("%s %s %s"):format(what, symbol, run.strategy.strategyName)
   run.key = requests.keyOf(run.strategy.strategyName, symbol)

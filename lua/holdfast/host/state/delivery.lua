@@ -4,9 +4,8 @@
 -- That is written with the position's next change or, for all positions together, when nothing else is to be done.  If
 -- the process is killed before that, the next one delivers them again.
 
-local commits = require "holdfast.host.state.commit"
 local events = require "holdfast.host.events"
-local loop = require "holdfast.host.scheduler.loop"
+local idle = require "holdfast.host.state.idle"
 local outbox = require "holdfast.host.state.outbox"
 
 ---@class holdfast.host.Delivery
@@ -60,10 +59,11 @@ function Delivery:removeAcknowledged(isAcknowledged)
   self:flushSoon()
 end
 
-local dirty, arranged = {}, false -- positions whose entries are to be written; whether that will happen
+local dirty = {} -- positions whose entries are to be written
+local written = {} -- those whose entries are being written just now
+local writes = {}
 
-local function flush()
-  arranged = false
+function writes.steps()
   local bySymbol, list, steps = {}, {}, {}
   for position in pairs(dirty) do
     if not position.stale then
@@ -81,9 +81,14 @@ local function flush()
       adapter = "PersistPartialAdapter", shared = symbol, run = function() outbox.write(symbol, entries) end,
     }
   end
-  dirty = {}
-  local ok, raised = pcall(commits.run, steps)
-  if ok then return end
+  dirty, written = {}, list
+  return steps
+end
+
+function writes.ended(raised)
+  local list = written
+  written = {}
+  if not raised then return end
   for _, position in ipairs(list) do dirty[position] = true end -- with what comes next
   if list[1] then list[1].run:report(raised, "PersistPartialAdapter") end
 end
@@ -91,16 +96,14 @@ end
 --- Has the entry written when nothing else is to be done, together with those of others.
 function Delivery:flushSoon()
   dirty[self.position] = true
-  if arranged then return end
-  arranged = true
-  loop.whenIdle(flush)
+  idle.arrange(writes)
 end
 
 --- Has it written now, if it has to be, for the last time.  What is not noted is delivered again: whoever has the
 --- lock next may have written other things by the next flush.
 ---@param lost boolean  another process has the lock already: nothing is written any more
 function Delivery:flush(lost)
-  if dirty[self.position] and not lost then flush() end
+  if dirty[self.position] and not lost then idle.now(writes) end
   dirty[self.position] = nil
   self.over = true
 end
