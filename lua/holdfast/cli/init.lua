@@ -24,7 +24,8 @@ Examples:
 
 Exit codes:
    0   done; finding nothing to list is fine too
-   1   the answer is no: not found, corruption found by verify, stores that differ, a script raised
+   1   the answer is no: not found, corruption found by verify, stores that differ, a script raised,
+       a host that is late or gone
    2   the call is wrong: option, argument, URL, JSON or import line
    3   the store failed: missing, unreadable, full, read-only, ... or the output did
    130, 143   copy was interrupted by SIGINT, SIGTERM

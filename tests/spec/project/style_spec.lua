@@ -165,8 +165,8 @@ describe("every folder", function()
     "lua/holdfast", "lua/holdfast/cli", "lua/holdfast/host", "lua/holdfast/host/report", "lua/holdfast/conformance",
     "lua/holdfast/host/scheduler", "lua/holdfast/host/market", "lua/holdfast/host/state", "lua/holdfast/host/runs",
     "lua/holdfast/util", "lua/holdfast/cli/commands", "lua/holdfast/cli/copying", "lua/holdfast/cli/lines",
-    "lua/holdfast/cli/code", "lua/holdfast/cli/store", "lua/holdfast/cli/console", "lua/holdfast/cli/system",
-    "tests", "tests/support", "tests/bench", "tests/bench/peers",
+    "lua/holdfast/cli/code", "lua/holdfast/cli/store", "lua/holdfast/cli/status", "lua/holdfast/cli/console",
+    "lua/holdfast/cli/system", "tests", "tests/support", "tests/bench", "tests/bench/peers",
   }
   -- Those whose README also has the rows of their folders' files: `base/test_json.c`.
   local DEEP = { "tests/unit", "tests/spec", "tests/fault", "examples" }

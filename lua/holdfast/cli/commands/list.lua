@@ -6,7 +6,7 @@
 local NAMES = {
   "get", "ls", "filter", "take", "count",
   "put", "rm",
-  "stat", "verify", "rescue", "set",
+  "status", "stat", "verify", "rescue", "set",
   "export", "import", "copy",
   "host", "report",
   "run", "test", "repl",

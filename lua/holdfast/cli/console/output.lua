@@ -35,6 +35,12 @@ function M.line(line)
   check(io.stdout:write(line, "\n"))
 end
 
+--- Writes text as it is, such as what moves a terminal's cursor.
+---@param written string
+function M.text(written)
+  check(io.stdout:write(written))
+end
+
 --- Writes one entity: its value, or with --json an object with its id.
 ---@param args {json?: boolean}
 ---@param id string

@@ -55,6 +55,19 @@ function M.time(ms)
   return os.date("!%Y-%m-%dT%H:%M:%S", math.floor(ms / 1000)) .. string.format(".%03dZ", ms % 1000)
 end
 
+--- A length of time: 12 s, 3 min, 2 h 05 min, 3 days 4 h.
+---@param ms number
+---@return string
+function M.span(ms)
+  local seconds = math.floor(ms / 1000)
+  local minutes = math.floor(seconds / 60)
+  if seconds < 60 then return seconds .. " s" end
+  if minutes < 60 then return minutes .. " min" end
+  if minutes < 1440 then return string.format("%d h %02d min", minutes / 60, minutes % 60) end
+  local days = math.floor(minutes / 1440)
+  return string.format("%d %s %d h", days, days == 1 and "day" or "days", minutes / 60 % 24)
+end
+
 --- JSON text on one line.  Outside of strings a line break is only space, and inside it is always escaped.
 ---@param value string  JSON text
 ---@return string

@@ -21,7 +21,7 @@ struct hf_cli_statx { /* the kernel's, the same on every machine */
   uint32_t links, user, group;
   uint16_t mode, spare;
   uint64_t inode, size, blocks, attributes_mask;
-  uint64_t times[8];
+  uint64_t times[8]; /* of access, birth, change and modification: each seconds, and nanoseconds in the lower half */
   uint32_t rdev_major, rdev_minor, device_major, device_minor;
   uint64_t more[14];
 };
@@ -66,6 +66,8 @@ local function looked(folder, path, flags)
   return {
     kind = KINDS[bit.rshift(found.mode, 12)] or "other",
     mode = bit.band(found.mode, 4095), user = found.user, group = found.group,
+    modifiedAt = tonumber(ffi.cast("int64_t", found.times[6])) * 1000
+      + math.floor(tonumber(bit.band(found.times[7], 0xffffffffull)) / 1e6),
     identity = string.format("%d:%d:%s", found.device_major, found.device_minor, tostring(found.inode)),
   }
 end
@@ -73,7 +75,7 @@ end
 --- What is at a path, links followed: its kind, "file", "folder" or "other", and its identity, which other names of it
 --- have as well; nil if there is nothing, with a problem if it cannot be looked at.
 ---@param path string
----@return {kind: string, mode: integer, user: integer, group: integer, identity: string}? found
+---@return {kind: string, mode: integer, user: integer, group: integer, modifiedAt: integer, identity: string}? found
 ---@return string? problem
 ---@return integer? number  the system's, of the problem
 function M.look(path) return looked(AT_FDCWD, path, 0) end

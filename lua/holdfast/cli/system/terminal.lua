@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --
--- What the command asks of a stream: whether it is a terminal, and how wide.  LuaJIT's FFI answers, so that no package
--- is needed.
+-- What the command asks of a stream: whether it is a terminal, and of what size.  LuaJIT's FFI answers, so that no
+-- package is needed.
 
 local ffi = require "ffi"
 
@@ -23,13 +23,26 @@ function M.isTerminal(fd)
   return ffi.C.hf_cli_isatty(fd) == 1
 end
 
+local function sizeOf(fd)
+  local size = ffi.new("struct hf_cli_winsize")
+  if ffi.C.hf_cli_ioctl(fd, TIOCGWINSZ, size) ~= 0 then return 0, 0 end
+  return size.columns, size.rows
+end
+
 --- Columns of the terminal that the stream is; 80 where that is unknown.
 ---@param fd integer
 ---@return integer
 function M.width(fd)
-  local size = ffi.new("struct hf_cli_winsize")
-  if ffi.C.hf_cli_ioctl(fd, TIOCGWINSZ, size) ~= 0 or size.columns == 0 then return 80 end
-  return size.columns
+  local columns = sizeOf(fd)
+  return columns == 0 and 80 or columns
+end
+
+--- Rows of the terminal that the stream is; 24 where that is unknown.
+---@param fd integer
+---@return integer
+function M.height(fd)
+  local _, rows = sizeOf(fd)
+  return rows == 0 and 24 or rows
 end
 
 return M

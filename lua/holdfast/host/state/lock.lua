@@ -112,6 +112,37 @@ function M.holderOf(strategyName, symbol)
   return core.leaseHolder(M.fileOf(folder, strategyName, symbol)), directory ~= nil
 end
 
+-- The text that a part of a path stands for; nil where it was too long to be one.
+local function textOf(encoded)
+  if encoded:find("~", 1, true) then return nil end
+  return (encoded:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
+end
+
+--- The runs of strategies whose locks are held; without names where those are too long to be told from the lock.
+---@param folder string  of the store's lock files
+---@return {path: string, holder: string, strategyName?: string, symbol?: string}[] runs
+---@return holdfast.Error? problem  the first thing that could not be looked at
+function M.runsIn(folder)
+  local above = folder .. "/signal"
+  local found, problem = core.leasesIn(above)
+  local runs = {}
+  for _, each in ipairs(found) do
+    -- One part after that is an entity that is being changed (exclusive); two are a run.
+    local strategy, symbol = each.path:sub(#above + 1):match("^/([^/]+)/([^/]+)%.lock$")
+    if strategy then
+      runs[#runs + 1] = {
+        path = each.path, holder = each.holder, strategyName = textOf(strategy), symbol = textOf(symbol),
+      }
+    end
+  end
+  return runs, problem
+end
+
+--- Who changes the store from outside just now.
+---@param folder string  of the store's lock files
+---@return {path: string, holder: string}[]
+function M.changesOf(folder) return (core.leasesIn(changesIn(folder))) end
+
 -- Takes what the parts name for the adapter's store.
 --   refuse  raises; gets who has it
 local function acquire(adapterName, parts, who, timeoutMs, refuse)
