@@ -29,6 +29,7 @@ local target = require "holdfast.cli.store.target"
 ---@field runs holdfast.cli.SeenRun[]  by strategy and symbol
 ---@field slots table<string, table[]>  by risk profile: who holds them
 ---@field pauses table[]
+---@field requests table[]  what was asked of runs and is not answered
 ---@field changes { path: string, holder: string }[]  commands that change the store just now
 ---@field lockProblem? holdfast.Error  what kept lock files from being looked at
 ---@field sharedLocks boolean          whether hosts of other machines and users would have theirs there, too
@@ -76,6 +77,8 @@ function takers.host(seen, id, data)
   if not isRecord(data) or type(data.strategyName) ~= "string" or type(data.symbol) ~= "string" then return end
   if id:find("^pause/") then
     seen.pauses[#seen.pauses + 1] = data
+  elseif id:find("^request/") then
+    seen.requests[#seen.requests + 1] = data
   elseif id:find("^status/") and type(data.writtenAt) == "number" then
     runOf(seen, data.strategyName, data.symbol).note = data
   end
@@ -176,7 +179,9 @@ end
 
 -- One look.  Entities that cannot be read are collected, and not complained of.
 local function look(args)
-  local seen = { runs = {}, byKey = {}, slots = {}, pauses = {}, changes = {}, problems = {}, sharedLocks = false }
+  local seen = {
+    runs = {}, byKey = {}, slots = {}, pauses = {}, requests = {}, changes = {}, problems = {}, sharedLocks = false,
+  }
   local store = target.open { url = args.url, json = args.json, readonly = true }
   function store.report(_, err) seen.problems[#seen.problems + 1] = err end
   store:atOneMoment(store:entity("signal"), function() readAll(store, seen) end)

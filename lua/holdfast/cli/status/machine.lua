@@ -21,9 +21,9 @@ end
 
 local function runOf(run, verdict, now)
   return text.object("strategyName", utf8(run.strategyName), "symbol", utf8(run.symbol), "state", verdict.state,
-    "level", verdict.level, "reason", utf8(verdict.reason), "signal", raw(run.row), "scheduled", raw(run.waiting),
-    "left", show.left(run, now), "noteIsCurrent", verdicts.isCurrent(run), "note", raw(run.note),
-    "lock", lockOf(run.lock))
+    "level", verdict.level, "reason", utf8(verdict.reason), "paused", verdict.isPaused,
+    "signal", raw(run.row), "scheduled", raw(run.waiting), "left", show.left(run, now),
+    "noteIsCurrent", verdicts.isCurrent(run), "note", raw(run.note), "lock", lockOf(run.lock))
 end
 
 local function slotsOf(slots)
@@ -36,11 +36,9 @@ local function slotsOf(slots)
   return text.list(items)
 end
 
-local function pausesOf(pauses, now)
+local function encoded(list)
   local items = {}
-  for _, pause in ipairs(pauses) do
-    if show.isPaused(pause, now) then items[#items + 1] = core.json.encode(pause) end
-  end
+  for i, each in ipairs(list) do items[i] = core.json.encode(each) end
   return text.list(items)
 end
 
@@ -60,7 +58,8 @@ function M.object(seen, found, url, now)
     changes[i] = text.object("holder", utf8(change.holder), "path", utf8(change.path))
   end
   return text.object("store", utf8(text.url(url)), "at", now, "isFine", isFine, "runs", text.list(runs),
-    "slots", slotsOf(seen.slots), "pauses", pausesOf(seen.pauses, now), "changes", text.list(changes),
+    "slots", slotsOf(seen.slots), "pauses", encoded(seen.pauses), "requests", encoded(seen.requests),
+    "changes", text.list(changes),
     "lockProblem", seen.lockProblem and utf8(seen.lockProblem.message) or nil)
 end
 

@@ -75,7 +75,8 @@ local function priceOf(value) return number(value) and figures.price(value) or "
 
 local function rowOf(run, verdict, now)
   local note, row = run.note or {}, run.row or run.waiting
-  local cells = { line(run.strategyName), line(run.symbol), verdict.state, momentOf(run, note.minute, now) }
+  local state = verdict.state .. (verdict.isPaused and ", paused" or "")
+  local cells = { line(run.strategyName), line(run.symbol), state, momentOf(run, note.minute, now) }
   cells[9] = priceOf(note.price)
   if not row then return cells end
   local found, left = figuresOf(run), M.left(run, now)
@@ -145,23 +146,23 @@ local function addSlots(lines, seen)
   end
 end
 
---- Whether a pause holds.
----@param pause table
----@param now number
----@return boolean
-function M.isPaused(pause, now) return not number(pause.till) or pause.till > now end
+-- ", by alice"
+local function byOf(value) return type(value) == "string" and ", by " .. line(value) or "" end
 
 local function addPauses(lines, seen, now)
-  local isFirst = true
+  if seen.pauses[1] then section(lines, "paused") end
   for _, pause in ipairs(seen.pauses) do
-    if M.isPaused(pause, now) then
-      if isFirst then section(lines, "paused") end
-      isFirst = false
-      add(lines, "warning", "%s, since %s%s%s%s", nameOf(pause), moment(pause.since, now),
-        number(pause.till) and ", until " .. moment(pause.till, now) or "",
-        type(pause.by) == "string" and ", by " .. line(pause.by) or "",
-        type(pause.reason) == "string" and ": " .. line(pause.reason) or "")
-    end
+    add(lines, "warning", "%s, since %s%s%s%s", nameOf(pause), moment(pause.since, now),
+      number(pause.till) and ", until " .. moment(pause.till, now) or "", byOf(pause.by),
+      type(pause.reason) == "string" and ": " .. line(pause.reason) or "")
+  end
+end
+
+local function addRequests(lines, seen, now)
+  if seen.requests[1] then section(lines, "asked for, and not answered") end
+  for _, request in ipairs(seen.requests) do
+    add(lines, nil, "%s %s, %s%s%s", line(request.kind), nameOf(request), moment(request.at, now), byOf(request.by),
+      number(request.validTill) and ", holds until " .. moment(request.validTill, now) or "")
   end
 end
 
@@ -235,6 +236,7 @@ function M.lines(seen, verdicts, url, now)
   end
   addSlots(lines, seen)
   addPauses(lines, seen, now)
+  addRequests(lines, seen, now)
   addFailures(lines, seen, now)
   addLocks(lines, seen)
   return lines

@@ -14,6 +14,7 @@ local span = text.span
 ---@field state "running"|"late"|"silent"|"blocked"|"gone"|"ended"|"unseen"
 ---@field level "ok"|"warning"|"alarm"  alarm: something is open or waits, and may not be watched
 ---@field reason? string  what is wrong, for people
+---@field isPaused boolean
 
 -- When the holder of a lock got it, in ms; nil where that is not said.
 local function sinceOf(holder)
@@ -32,6 +33,19 @@ function M.isCurrent(run)
   if not since then return false end
   local pid = tonumber(run.lock.holder:match("^process (%d+) "))
   return pid == note.pid and since <= note.writtenAt + 1000
+end
+
+local function covers(name, of) return name == "*" or name == of end
+
+--- Whether a pause holds for a run.
+---@param run holdfast.cli.SeenRun
+---@param pauses table[]  that hold
+---@return boolean
+function M.isPaused(run, pauses)
+  for _, pause in ipairs(pauses) do
+    if covers(pause.strategyName, run.strategyName) and covers(pause.symbol, run.symbol) then return true end
+  end
+  return false
 end
 
 local function number(value) return type(value) == "number" and value or nil end
@@ -86,15 +100,31 @@ local function ofFree(run, now)
   return "gone", "its process has ended without a word; it was last heard of " .. span(now - note.writtenAt) .. " ago"
 end
 
+--- The pauses that hold.
+---@param pauses table[]
+---@param now number  ms since 1970
+---@return table[]
+function M.holding(pauses, now)
+  local list = {}
+  for _, pause in ipairs(pauses) do
+    if not number(pause.till) or pause.till > now then list[#list + 1] = pause end
+  end
+  return list
+end
+
 --- How a run is.
 ---@param run holdfast.cli.SeenRun
+---@param pauses table[]  that hold
 ---@param now number  ms since 1970
 ---@return holdfast.cli.Verdict
-function M.of(run, now)
+function M.of(run, pauses, now)
   local state, reason = (run.lock.held and ofHeld or ofFree)(run, now)
   local isHeld = run.row ~= nil or run.waiting ~= nil
   local isFine = state == "running" or state == "ended" and not isHeld
-  return { state = state, reason = reason, level = isFine and "ok" or isHeld and "alarm" or "warning" }
+  return {
+    state = state, reason = reason, level = isFine and "ok" or isHeld and "alarm" or "warning",
+    isPaused = M.isPaused(run, pauses),
+  }
 end
 
 return M

@@ -157,7 +157,8 @@ function Status:entity(now, wall, slots)
     clockTime = not real and now or nil, manual = not real or nil,
     position = row and positionOf(row, self.price), waiting = waiting and waitingOf(waiting, self.price),
     slots = slotsOf(run, slots), stale = position.stale or nil, blocked = position.blocked,
-    failures = ofLate(self.failures, now), stopping = run.stopping or nil, endedAt = self.isEnding and wall or nil,
+    failures = ofLate(self.failures, now), paused = run.hands.pause ~= nil or nil, stopping = run.stopping or nil,
+    endedAt = self.isEnding and wall or nil,
   }
 end
 
