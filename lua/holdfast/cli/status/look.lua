@@ -7,6 +7,7 @@
 local core = require "holdfast.core"
 local files = require "holdfast.cli.system.files"
 local lock = require "holdfast.host.state.lock"
+local moments = require "holdfast.cli.copying.moment"
 local process = require "holdfast.util.process"
 local target = require "holdfast.cli.store.target"
 
@@ -84,31 +85,31 @@ function takers.host(seen, id, data)
   end
 end
 
--- What names of entities the store has; nil where it cannot tell.
-local function namesIn(store)
-  local ok, list = pcall(store.names, store)
-  if not ok then return nil end
-  local names = {}
-  for _, name in ipairs(list) do names[name] = true end
-  return names
-end
-
 local ADAPTERS = { "signal", "schedule", "risk", "host" }
 
-local function readAll(store, seen)
-  local names = namesIn(store)
+-- Those of the adapters' names that the store has, as a list and as keys; all, and nil, where it cannot tell.
+local function namesIn(store)
+  local known = moments.known(store)
+  if not known then return ADAPTERS end
+  local has, names, found = moments.setOf(known), {}, {}
   for _, name in ipairs(ADAPTERS) do
-    if not names or names[name] then
-      for id, json in store:texts(store:entity(name)) do takers[name](seen, id, core.json.decode(json)) end
+    if has[name] then
+      names[#names + 1], found[name] = name, true
     end
   end
-  -- Where another store has the rows, the notes tell of them.
+  return names, found
+end
+
+-- Asks the notes for what is not in this store.
+--   names  those that it has; nil: it cannot tell
+local function fillIn(seen, names)
+  if not names then return end
   for _, run in ipairs(seen.runs) do
     local note = run.note or {}
-    if names and not names.signal then run.row = isRecord(note.position) and note.position or nil end
-    if names and not names.schedule then run.waiting = isRecord(note.waiting) and note.waiting or nil end
+    if not names.signal then run.row = isRecord(note.position) and note.position or nil end
+    if not names.schedule then run.waiting = isRecord(note.waiting) and note.waiting or nil end
   end
-  if not names or not names.risk then
+  if not names.risk then
     for _, run in ipairs(seen.runs) do
       for name, count in pairs(run.note and isRecord(run.note.slots) and run.note.slots or {}) do
         seen.slots[name] = { count = count }
@@ -184,7 +185,13 @@ local function look(args)
   }
   local store = target.open { url = args.url, json = args.json, readonly = true }
   function store.report(_, err) seen.problems[#seen.problems + 1] = err end
-  store:atOneMoment(store:entity("signal"), function() readAll(store, seen) end)
+  local names, found = namesIn(store)
+  moments.run(store, names, false, args.json, function()
+    for _, name in ipairs(names) do
+      for id, json in store:texts(store:entity(name)) do takers[name](seen, id, core.json.decode(json)) end
+    end
+  end)
+  fillIn(seen, found)
   lookAtLocks(store, seen)
   store.store:close()
   seen.byKey = nil
