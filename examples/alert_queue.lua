@@ -23,10 +23,14 @@ local Queue = {}
 Queue.__index = Queue
 
 --- Opens it.
----@param folder string
+---@param folder string  for LMDB: a transaction is needed, and a place for a lock file
 ---@param most integer
 ---@return example.AlertQueue
+---@raise invalid_argument
 function M.open(folder, most)
+  if folder:find("^%a[%w+.-]+:") or folder:find("?", 1, true) then
+    error(holdfast.error("invalid_argument", ("alert_queue: give a folder, not the URL %s"):format(folder)), 0)
+  end
   return setmetatable({ folder = folder, most = most, held = {}, store = holdfast.PersistBase("alert", folder) }, Queue)
 end
 

@@ -35,6 +35,7 @@ local M = {}
 
 local HOUR_MS = 3600000
 local FIRST_WAIT_MS, LONGEST_WAIT_MS = 1000, 300000
+local STORE_WAIT_MS = 10000 -- after the store of the alerts has failed
 local SAID_EACH = 12 -- tries, about an hour
 local LOOK_MS = 1000 -- how often it is looked whether there is something to send
 local TEXT_MAX = 2000
@@ -136,8 +137,9 @@ local function sendAll(self)
     local ok, wait = pcall(sendNext, self)
     self.isBusy = false
     if not ok then
+      if self.isOver then return end -- finish() has not waited for it
       io.stderr:write(("alerts wait: %s\n"):format(tostring(wait)))
-      wait = LONGEST_WAIT_MS
+      wait = STORE_WAIT_MS
     end
     self.dueAt = Http.elapsed() + wait
     host.sleep(wait)

@@ -13,6 +13,7 @@
 
 package.path = (arg[0]:match("^(.*/)") or "./") .. "?.lua;" .. package.path
 
+local holdfast = require "holdfast"
 local host = require "holdfast.host"
 local httpExchange = require "http_exchange"
 local uv = require "luv"
@@ -21,6 +22,8 @@ local watchdog = require "systemd_watchdog"
 -- What takes longer has failed.  So a run is through with a minute within 4 (getCandles is asked four times, then
 -- getSignal, and the listeners), and bot.service gives it 5.
 host.setConfig { CC_MAX_SIGNAL_GENERATION_SECONDS = 30 }
+
+holdfast.adapters.useAll "lmdb:./dump/data" -- in the folder in which it is started
 
 host.addExchange(httpExchange.new {
   exchangeName = "mine", url = os.getenv "EXCHANGE_URL" or "https://api.binance.com/api/v3/klines",

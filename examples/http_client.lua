@@ -16,7 +16,7 @@
 -- What fails is an error object: `unavailable` where nobody answers, or not to the end; `timeout`; `io` for what is too
 -- large.  No message has a header, a body that was sent, or more of a URL than its host: that is where secrets are.
 --
--- Needs libcurl 7.66 or later (Debian: apt install libcurl4 ca-certificates lua-luv).
+-- Needs libcurl 7.87 or later (Debian 12: apt install libcurl4 ca-certificates lua-luv).
 
 local ffi = require "ffi"
 local holdfast = require "holdfast"
@@ -226,7 +226,7 @@ local function prepare(self, given)
   set(TIMEOUT_MS, long(math.ceil(self.timeout * 1000)))
   set(CONNECTTIMEOUT_MS, long(math.ceil(self.connectTimeout * 1000)))
   set(MAXFILESIZE, long(BYTES_MAX))
-  set(QUICK_EXIT, long(1)) -- after a timeout, wait for no thread that resolves a name
+  set(QUICK_EXIT, long(1)) -- or a timeout waits for the thread that resolves a name, and everything with it
   set(ERRORBUFFER, request.why)
   set(WRITEDATA, request.body.file)
   set(HEADERDATA, request.head.file)

@@ -27,8 +27,7 @@ local M = {}
 
 local TRIES = 4
 local FIRST_WAIT_MS, LONGEST_WAIT_MS = 500, 4000
-local TOTAL_MS = 28000 -- getCandles answers or fails within that: less than the bot's CC_MAX_SIGNAL_GENERATION_SECONDS
-local MOST_AHEAD_MS = 10000 -- a Retry-After that is longer is raised and not waited for
+local PATIENCE = 28 -- seconds; less than the bot's CC_MAX_SIGNAL_GENERATION_SECONDS
 local STOP_MS, LONGEST_STOP_MS = 60000, 3600000 -- of a 429 that does not say for how long; the longest that is believed
 local LIMIT = 1000 -- candles in one answer
 local STEPS = {
@@ -44,6 +43,7 @@ local STEPS = {
 ---@field headers string[]
 ---@field key? string
 ---@field candleOf fun(row: any): table?
+---@field patience number      seconds that getCandles may take
 ---@field stoppedUntil number  on Http.elapsed(): nothing is asked before
 local Exchange = {}
 Exchange.__index = Exchange
@@ -139,16 +139,14 @@ end
 -- How long to wait before asking again; nil: there is no sense in it.
 local function waitAfter(self, raised, try, deadline)
   if not (holdfast.isError(raised) and raised.retryable) or try == TRIES then return nil end
-  local stopped = self.stoppedUntil - Http.elapsed()
-  if stopped > MOST_AHEAD_MS then return nil end
-  local ms = math.max(stopped, 0) + Http.backoff(try, FIRST_WAIT_MS, LONGEST_WAIT_MS)
+  local ms = math.max(self.stoppedUntil - Http.elapsed(), 0) + Http.backoff(try, FIRST_WAIT_MS, LONGEST_WAIT_MS)
   if Http.elapsed() + ms + self.http.timeout * 1000 > deadline then return nil end
   return ms
 end
 
 local function getCandles(self, symbol, interval, since, limit)
   local url = urlOf(self, symbol, interval, since, math.min(limit, LIMIT))
-  local deadline = Http.elapsed() + TOTAL_MS
+  local deadline = Http.elapsed() + self.patience * 1000
   for try = 1, TRIES do
     local ok, got = pcall(ask, self, url)
     if ok then return got end
@@ -160,9 +158,10 @@ end
 
 --- An exchange for host.addExchange.
 ---@param options { exchangeName: string, url: string, keyHeader?: string, key?: string, cafile?: string,
---- timeout?: number, candleOf?: fun(row: any): table? }  key: for what the header `keyHeader` (X-MBX-APIKEY) has;
---- EXCHANGE_API_KEY if left out; timeout: seconds of one request, 8 if left out; candleOf: a row of the answer as a
---- candle, nil where it is none
+--- timeout?: number, patience?: number, candleOf?: fun(row: any): table? }  key: for what the header `keyHeader`
+--- (X-MBX-APIKEY) has; EXCHANGE_API_KEY if left out; timeout: seconds of one request, 8 if left out; patience: of all
+--- tries, with what is waited between them, 28 if left out: give a backtest 600, which a 429 then does not end;
+--- candleOf: a row of the answer as a candle, nil where it is none
 ---@return table exchange
 ---@raise invalid_argument
 function M.new(options)
@@ -171,6 +170,7 @@ function M.new(options)
   local self = setmetatable({
     url = options.url, origin = Http.origin(options.url, what, key ~= nil), key = key,
     headers = { "Accept: application/json" }, candleOf = options.candleOf or candleOf, stoppedUntil = -math.huge,
+    patience = options.patience or PATIENCE,
     http = Http.new { timeout = options.timeout or 8, connectTimeout = 4, cafile = options.cafile },
   }, Exchange)
   if key then table.insert(self.headers, ("%s: %s"):format(options.keyHeader or "X-MBX-APIKEY", key)) end

@@ -8,7 +8,7 @@ local temp = require "support.temp"
 
 local M = {}
 
-local source = os.getenv("HOLDFAST_SOURCE") or "."
+local source = os.getenv("HOLDFAST_SOURCE") or os.getenv("PWD")
 
 -- It ends by itself after some minutes, should nobody be left to stop it.
 local COMMAND = [[

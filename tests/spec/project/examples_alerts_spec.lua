@@ -4,6 +4,7 @@
 -- and that nothing else notices.
 
 local source = os.getenv("HOLDFAST_SOURCE") or os.getenv("PWD")
+local command = os.getenv("HOLDFAST_BIN") or source .. "/build/holdfast"
 package.path = source .. "/examples/?.lua;" .. package.path
 
 local holdfast = require "holdfast"
@@ -297,19 +298,55 @@ describe("the example alert_webhook", function()
   end)
 
   it("holds what its store does not take, says so, and stores it when it can", function()
-    local queue = AlertQueue.open(folder, 10)
+    local function setting(text) assert.equal(0, process.run({ command, "set", folder, text }).code) end
+    local queue, n = AlertQueue.open(folder, 1000), 1
     queue:put(alert(1))
-    local write = queue.store.writeValue
-    function queue.store.writeValue() error(holdfast.error("full", "no room"), 0) end
-    assert.is_false(queue:put(alert(2)))
-    assert.equal("alert not stored, and lost if the process ends: text 2 (no room)\n", said[1])
+    setting "maxsize=256k"
+    local function put()
+      n = n + 1
+      local big = alert(n)
+      big.padding = ("x"):rep(30000)
+      return queue:put(big)
+    end
+    while put() do assert.is_true(n < 20) end
+    assert.is_false(put())
+    assert.matches(("^alert not stored, and lost if the process ends: text %d %%(.*size limit"):format(n), said[2])
     queue:first()
-    assert.equal(2, queue:count())
-    queue.store.writeValue = write
-    queue:first()
+    assert.equal(2, #queue.held)
+    assert.equal(n, queue:count())
+    setting "maxsize=16m"
+    assert.is_true(wait(5000, function() return queue:first() and #queue.held == 0 end))
+    assert.equal("id1", select(2, queue:first()).id)
     assert.equal(0, #queue.held)
-    assert.equal(2, queue.store:count())
+    assert.equal(n, queue.store:count())
     queue:close()
+  end)
+
+  it("keeps an event once that the host delivers again", function()
+    local queue, again = AlertQueue.open(folder, 1000), alert(1)
+    again.redelivered = true
+    for _, each in ipairs { alert(1), alert(2), again } do queue:put(each) end
+    assert.equal(2, queue:count())
+    queue:close()
+  end)
+
+  it("goes on where one that waits is damaged, and says so", function()
+    local queue = AlertQueue.open(folder, 1000)
+    for n = 1, 3 do queue:put(alert(n)) end
+    queue:close()
+    assert.is_true(temp.patchFile(folder .. "/data.mdb", "text 1", "tuxt 1") > 0)
+    queue = AlertQueue.open(folder, 1000)
+    raises.error("corrupt", nil, queue.first, queue)
+    assert.equal("id2", select(2, queue:first()).id)
+    assert.equal(2, queue:count())
+    queue:close()
+  end)
+
+  it("wants a folder", function()
+    for _, folderName in ipairs { "file:./alerts", "redis://127.0.0.1", "./alerts?durability=nosync" } do
+      raises.error("invalid_argument", "alert_queue: give a folder, not the URL " .. folderName, AlertQueue.open,
+        folderName, 10)
+    end
   end)
 
   it("is served by one of two bots that share a folder, and by the other when that ends", function()

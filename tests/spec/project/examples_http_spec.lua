@@ -108,6 +108,39 @@ describe("the example http_exchange", function()
       assert.is_true(count <= 4, count .. " connections")
     end)
 
+    it("without standing still while a name cannot be resolved", function()
+      local dir = temp.directory()
+      temp.writeFile(dir .. "/slow.c", [[
+        #include <netdb.h>
+        #include <unistd.h>
+        int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **out) {
+          (void)name, (void)service, (void)hints, (void)out;
+          sleep(20);
+          return EAI_AGAIN;
+        }]])
+      temp.writeFile(dir .. "/script.lua", [[
+        package.path = arg[1] .. "/?.lua;" .. package.path
+        local Http = require "http_client"
+        local host = require "holdfast.host"
+        local raised
+        coroutine.wrap(function()
+          local client = Http.new { timeout = 0.5 }
+          raised = select(2, pcall(client.request, client, { url = "https://nowhere.example/" }))
+        end)()
+        local longest, last = 0, Http.elapsed()
+        repeat
+          host.sleep(10)
+          longest, last = math.max(longest, Http.elapsed() - last), Http.elapsed()
+        until raised
+        print(longest < 2000, raised.code, raised)
+      ]])
+      local out = process.shell(([[cd %s && ${CC:-cc} $CFLAGS -shared -fPIC -o slow.so slow.c &&
+        LD_PRELOAD=./slow.so timeout 15 luajit script.lua %s/examples]]):format(temp.quote(dir), temp.quote(source)))
+      assert.equal("", out.stderr)
+      assert.matches("^true\ttimeout\thttps://nowhere.example: Resolving timed out", out.stdout)
+      assert.equal(0, out.code, "and ends, though the thread is still at it")
+    end)
+
     it("by a manual clock as well", function()
       hosts.clock()
       server:next "slow 0.2"
@@ -230,6 +263,14 @@ describe("the example http_exchange", function()
       assert.equal(server.origin .. ": it refuses more requests for 100 s: not asked", raised.message)
       assert.equal(1, #server:requests())
       assert.is_true(took < 5000)
+    end)
+
+    it("waits for as long as it has patience", function()
+      for patience, isPatient in pairs { [3] = false, [30] = true } do
+        exchange = new { patience = patience }
+        server:next("429 3", "ok")
+        assert.equal(isPatient, (try()), patience .. " s")
+      end
     end)
 
     it("waits a minute where nothing is said, and an hour at most", function()
