@@ -140,8 +140,9 @@ end
 function Queue:drop(key, alert, why)
   holdfast.transaction(function()
     if not self.store:hasValue(key) then return end
-    if key == DROPPED then return self.store:removeValue(key) end
-    drop(self, key, alert, why)
+    if key ~= DROPPED then return drop(self, key, alert, why) end
+    io.stderr:write(("alert dropped, %s: %s\n"):format(why, alert.text))
+    self.store:removeValue(key)
   end)
 end
 

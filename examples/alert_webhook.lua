@@ -104,8 +104,10 @@ end
 
 -- Sends an alert.  nil: it was taken; otherwise why not, whether it ever will be, and how long to wait at least (ms).
 local function post(self, alert)
-  local body = holdfast.json.encode(self.body(alert))
-  local ok, got = pcall(self.http.request, self.http, { url = self.url, headers = self.headers, body = body })
+  local ok, got = pcall(function() return holdfast.json.encode(self.body(alert)) end)
+  if not ok then return "body: " .. tostring(got), false, 0 end
+  local body = got
+  ok, got = pcall(self.http.request, self.http, { url = self.url, headers = self.headers, body = body })
   if not ok then return holdfast.isError(got) and got.message or tostring(got), true, 0 end
   if got.status >= 200 and got.status < 300 then return nil end
   local why = ("%s: status %d"):format(self.origin, got.status)
@@ -156,9 +158,11 @@ local function listen(self, actions)
     if event.id and actions[event.action] then self.queue:put(alertOf(event)) end
   end)
   host.listenError(function(failure)
-    io.stderr:write(("%s: %s\n"):format(failure.source or "host", failure.message)) -- as without a listener
     local tell, skipped = isDue(failure)
-    if tell then self.queue:put(failureOf(failure, skipped)) end
+    if not tell then return end
+    local alert = failureOf(failure, skipped)
+    io.stderr:write(alert.text, "\n") -- as the host does without a listener
+    self.queue:put(alert)
   end)
 end
 

@@ -155,7 +155,7 @@ describe("the example alert_webhook", function()
         list[1].strategyName })
       assert.matches("^BTCUSDT main tick: exchange 'test': getCandles.*no route %? to host", list[1].text)
       assert.equal("opened", list[2].kind)
-      assert.truthy(table.concat(said):find("tick: exchange 'test'", 1, true), "on standard error, too")
+      assert.equal(list[1].text .. "\n", table.concat(said), "on standard error, too")
     end)
 
     it("with a token, and a body as the receiver wants it", function()
@@ -281,6 +281,18 @@ describe("the example alert_webhook", function()
     assert.same({ "id1", "id2", "dropped", "id3" }, idsOf(list))
     assert.equal(("1 alerts were dropped, %s: status 400; the last one: text 2"):format(server.origin), list[3].text)
     assert.equal(("alert dropped, %s: status 400: text 2\n"):format(server.origin), said[1])
+  end)
+
+  it("drops what its body cannot be made of, and what is said of it where that is refused, too", function()
+    server:next("ok", "400", "ok")
+    start { body = function(each) return each.id == "id2" and each.nothing.here or each end }
+    local queue = AlertQueue.open(folder, 1000)
+    for n = 1, 3 do queue:put(alert(n)) end
+    assert.is_true(wait(10000, function() return queue:count() == 0 end))
+    queue:close()
+    assert.same({ "id1", "dropped", "id3" }, idsOf(posted()))
+    assert.matches("^alert dropped, body: .*attempt to index field 'nothing' .*: text 2\n$", said[1])
+    assert.matches("^alert dropped, http://.*: status 400: 1 alerts were dropped, body: ", said[2])
   end)
 
   it("counts what is dropped while it says so", function()

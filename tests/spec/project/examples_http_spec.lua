@@ -109,6 +109,7 @@ describe("the example http_exchange", function()
     end)
 
     it("without standing still while a name cannot be resolved", function()
+      if os.getenv("ASAN_OPTIONS") then return pending("luajit is preloaded with something else") end
       local dir = temp.directory()
       temp.writeFile(dir .. "/slow.c", [[
         #include <netdb.h>
@@ -393,7 +394,7 @@ describe("the example http_exchange", function()
   -- ---- in a host
 
   describe("in a host", function()
-    -- Lives 90 minutes by a manual clock; the ids of what was delivered, and what failed.
+    -- Lives 50 minutes by a manual clock; the ids of what was delivered, and what failed.
     local function live()
       hosts.fresh()
       local ids, failures = {}, 0
@@ -410,7 +411,7 @@ describe("the example http_exchange", function()
       host.listenError(function() failures = failures + 1 end)
       local clock = hosts.clock()
       hosts.live("main", "BTCUSDT", "mine")
-      clock:advance(90 * MINUTE)
+      clock:advance(50 * MINUTE)
       hosts.finish()
       return table.concat(ids, "\n"), failures
     end
@@ -418,10 +419,10 @@ describe("the example http_exchange", function()
     it("lives the same minutes on a server that fails in passing", function()
       local ids = live()
       local _, count = ids:gsub("\n", "")
-      assert.is_true(count > 15, ids)
+      assert.is_true(count > 8, ids)
       local faults = {}
-      for i = 1, 90 do faults[i] = ({ "ok", "500", "ok", "close", "half", "ok", "late", "ok" })[i % 8 + 1] end
-      faults[20], faults[60] = "429 1", "429 date 1"
+      for i = 1, 50 do faults[i] = ({ "ok", "500", "ok", "close", "half", "ok", "late", "ok" })[i % 8 + 1] end
+      faults[10], faults[34] = "429 1", "429 date 1"
       server:next(unpack(faults))
       local same, failures = live()
       assert.equal(ids, same)
