@@ -74,7 +74,7 @@ local function removeAt(self, id, revision, ask)
     .. "call again"):format(self.entityName, id)), 0)
 end
 
--- Without transactions, where revisions tell what has changed.
+-- Outside of transactions, where revisions tell what has changed.
 local function removeAtRevisions(self, predicate, range)
   local ids, revisions, removed = {}, {}, 0
   for id, _, revision in asking.pairs(self, "removeWhere", predicate, range, "entries") do
@@ -122,7 +122,11 @@ function M.removeWhere(self, predicate, options)
   local ask = asking.asker(self, "removeWhere", predicate)
   if not supports.transaction then return removeOneByOne(self, ids, ask) end
   if core.inTransaction() then return removeFound(self, ids, ask) end
-  return core.transaction(removeFound, self, ids, ask)
+  local ok, removed = pcall(core.transaction, removeFound, self, ids, ask)
+  if ok then return removed end
+  -- A full store has room for removals, but not for a transaction, which may write.
+  if not (core.isError(removed, "full") and supports.removeIfRevision) then error(removed, 0) end
+  return removeAtRevisions(self, predicate, range)
 end
 
 return M

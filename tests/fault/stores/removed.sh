@@ -2,7 +2,7 @@
 #
 # What the tests named removed_test.sh share; they source it after lib.sh.
 # shellcheck shell=bash
-: "${work:?lib.sh comes first}"
+: "${work:?lib.sh comes first}" "${seed:?}"
 
 seconds=$((2 * ${HOLDFAST_FAULT_ROUNDS:-2}))
 

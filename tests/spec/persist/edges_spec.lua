@@ -43,6 +43,9 @@ describe("at its edges", function()
     end
     assert.equal(#ids, store:removeMany(ids))
     assert.is_true(fill() > n / 2)
+    local half = store:count(function(_, id) return id % 2 == 0 end)
+    assert.equal(half, store:removeWhere(function(_, id) return id % 2 == 0 end))
+    assert.is_true(fill() > n / 4)
     store:close()
   end)
 

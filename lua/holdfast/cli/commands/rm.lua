@@ -18,8 +18,11 @@ local function removeIds(persist, ids)
     local missing = scan.missing(persist, ids) -- one in quarantine is settled by removing it
     return missing, persist:removeMany(ids)
   end
-  if persist.supports.transaction then return holdfast.transaction(remove) end
-  return remove()
+  if not persist.supports.transaction then return remove() end
+  local ok, missing, removed = pcall(holdfast.transaction, remove)
+  if ok then return missing, removed end
+  if core.isError(missing, "full") then return remove() end -- outside of one, which may write, removing finds room
+  error(missing, 0)
 end
 
 local function checkArguments(args)
