@@ -355,6 +355,100 @@ static void no_increment_is_lost(void **state) {
   hf_persist_close(p);
 }
 
+/* ---- what others change is not removed */
+
+enum { OWNED = 40 };
+
+static atomic_ulong removed, gone;
+
+/* An entity as its writer knows it: revision 0 when it was removed. */
+struct owned {
+  uint64_t revision;
+  bool wanted;
+};
+
+/* Writes it at the revision that is known, if it is there as it was known. */
+static hf_status write_owned_one(hf_persist *p, struct owned *known, const char *id, bool wanted, hf_error *err) {
+  hf_info info;
+  hf_write_options options = {
+      .if_absent = !known->revision, .if_revision = known->revision != 0, .revision = known->revision};
+  hf_status status = hf_persist_write(p, hf_text(id), hf_text(wanted ? "{\"wanted\":true}" : "{\"wanted\":false}"),
+                                      &options, &info, err);
+  if (status == HF_CONFLICT && known->revision) { /* it was removed as what it was */
+    atomic_fetch_add(&gone, 1);
+    known->revision = 0;
+    return known->wanted ? HF_OK : HF_CONFLICT;
+  }
+  if (status == HF_OK) *known = (struct owned){info.revision, wanted};
+  return status;
+}
+
+static void *write_owned(void *arg) {
+  struct job *job = arg;
+  hf_error err;
+  struct owned known[OWNED] = {{0, false}};
+  char id[32];
+  hf_persist *p = NULL;
+  unsigned draw = (unsigned)job->number + 7;
+  MUST(hf_persist_open(hf_text("owned"), job->base, NULL, &p, &err));
+  while (!atomic_load(&stop)) {
+    draw = draw * 1103515245U + 12345U;
+    unsigned at = (draw >> 16) % OWNED;
+    snprintf(id, sizeof id, "%d-%u", job->number, at);
+    MUST(write_owned_one(p, &known[at], id, draw >> 30 & 1, &err));
+    job->done++;
+  }
+end:
+  hf_persist_close(p);
+  return NULL;
+}
+
+/* Removes what the condition holds for, at the revision that the iteration gave. */
+static void *remove_wanted(void *arg) {
+  struct job *job = arg;
+  hf_error err;
+  hf_persist *p = NULL;
+  hf_iter *it = NULL;
+  hf_range range = HF_RANGE_INIT;
+  const hf_entry *e;
+  MUST(hf_condition_parse(hf_text("wanted"), &range.where, &err));
+  MUST(hf_persist_open(hf_text("owned"), job->base, NULL, &p, &err));
+  while (!atomic_load(&stop)) {
+    uint64_t count;
+    MUST(hf_persist_count_where(p, &range, &count, &err));
+    MUST(hf_iter_open(p, &range, &it, &err));
+    for (;;) {
+      MUST(hf_iter_next(it, &e, &err));
+      if (!e) break;
+      hf_status status = hf_persist_remove_if(p, e->id, e->info.revision, &err);
+      if (status == HF_CONFLICT || status == HF_NOT_FOUND) continue;
+      MUST(status);
+      atomic_fetch_add(&removed, 1);
+      job->done++;
+    }
+    hf_iter_close(it);
+    it = NULL;
+  }
+end:
+  hf_iter_close(it);
+  hf_condition_free(range.where);
+  hf_persist_close(p);
+  return NULL;
+}
+
+static void only_what_was_asked_of_is_removed(void **state) {
+  const struct store *s = *state;
+  hf_persist *keep = open_persist(s, "owned");
+  void *(*const work[])(void *) = {write_owned, write_owned, remove_wanted, remove_wanted};
+  atomic_store(&removed, 0);
+  atomic_store(&gone, 0);
+  run_for(ROUND_MS, s->base, work, 4);
+  assert_true(atomic_load(&removed) > 0);
+  /* A writer sees what has gone when it writes there next, so that some are not seen: not more than there are. */
+  assert_in_range(atomic_load(&removed) - atomic_load(&gone), 0, 2 * OWNED);
+  hf_persist_close(keep);
+}
+
 /* ---- runtimes */
 
 static void *run_script(void *arg) {
@@ -414,6 +508,7 @@ int main(void) {
       ON_BOTH(handles_and_entity_types_come_and_go),
       ON_LMDB(the_map_grows_under_readers_and_writers),
       ON_BOTH(no_increment_is_lost),
+      ON_BOTH(only_what_was_asked_of_is_removed),
       ON_BOTH(runtimes_in_two_threads_share_a_store),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
