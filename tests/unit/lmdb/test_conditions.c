@@ -31,7 +31,7 @@ static void set(hf_condition *c, double value) {
 static void fill(hf_persist *p, size_t count) {
   hf_error err;
   hf_item *items = calloc(count, sizeof *items);
-  char(*texts)[2][48] = calloc(count, sizeof *texts);
+  char(*texts)[2][64] = calloc(count, sizeof *texts);
   for (size_t i = 0; i < count; i++) {
     snprintf(texts[i][0], sizeof texts[i][0], "%zu", i);
     snprintf(texts[i][1], sizeof texts[i][1], "{\"n\":%zu,\"mark\":\"mark-%zu-\"}", i, i);
