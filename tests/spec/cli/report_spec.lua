@@ -140,6 +140,7 @@ describe("holdfast report", function()
       "--candles", "ETHUSDT=" .. eth }
     assert.near(2 * 99 + 59, made.stats.holdPnl, 1e-9)
     assert.equal(99 * 2, made.bySymbol[1].holdPnl)
+    ok { "report", store, "--candles", "BTC/USDT=" .. btc }
     fails(2, "of which symbol? write SYMBOL=", { "report", store, "--candles", btc, "--candles", "ETHUSDT=" .. eth })
     fails(2, "there are several symbols", { "report", store, "--candles", btc })
     fails(2, "--candles of BTCUSDT are given twice",
@@ -198,6 +199,10 @@ describe("holdfast report", function()
     fails(2, "'yesterday' is no time", { "report", store, "--since", "yesterday" })
     fails(2, "2024-02-30 is no date", { "report", store, "--till", "2024-02-30" })
     fails(2, "--since must be before --till", { "report", store, "--since", "2024-02-09", "--till", "2024-02-08" })
-    fails(2, "--json or --markdown, not both", { "report", store, "--json", "--markdown" })
+    local one = "the standard output is for one of"
+    fails(2, one, { "report", store, "--json", "--markdown" })
+    fails(2, one, { "report", store, "--json", "--html", "-" })
+    fails(2, one, { "report", store, "--svg", "-", "--html", "-" })
+    fails(2, "are to be two files", { "report", store, "--svg", dir .. "/x", "--html", dir .. "/x" })
   end)
 end)

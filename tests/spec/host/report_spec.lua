@@ -3,6 +3,7 @@
 -- The report of a run: statistics against numbers worked out by hand, and its four forms.
 
 local holdfast = require("holdfast")
+local order = require("holdfast.host.report.order")
 local report = require("holdfast.host.report")
 local raises = require("support.raises")
 local temp = require("support.temp")
@@ -297,6 +298,38 @@ describe("a report of several symbols and strategies", function()
     assert.is_false(has(parsed(made:svg { symbol = "ETHUSDT" }).texts, "Price"))
     raises.error("invalid_argument", "report: svg: there is nothing of the symbol 'DOGEUSDT'", made.svg, made,
       { symbol = "DOGEUSDT" })
+  end)
+end)
+
+describe("the order of a report", function()
+  it("is that of the field, and keeps what is equal as it was", function()
+    local random = 7
+    for _, count in ipairs { 0, 1, 2, 3, 10, 999, 1000 } do
+      for _, values in ipairs { 1, 5, 100000 } do
+        local list = {}
+        for i = 1, count do
+          random = random * 16807 % 2147483647
+          list[i] = { at = random % values, place = i }
+        end
+        order.by(list, "at")
+        assert.are.equal(count, #list)
+        for i = 2, count do
+          local a, b = list[i - 1], list[i]
+          assert.is_true(a.at < b.at or a.at == b.at and a.place < b.place, count .. " of " .. values)
+        end
+      end
+    end
+  end)
+
+  it("takes trades one by one, in any order", function()
+    local i = 6
+    local made = report.new { trades = function()
+      i = i - 1
+      return i > 0 and storedTrade(i * 10, 5, i) or nil
+    end }
+    assert.are.same({ 1, 3, 6, 10, 15 }, made.stats.curve)
+    raises.error("invalid_argument", "report: trades[1] must be a table, but is 7", report.new,
+      { trades = function() return 7 end })
   end)
 end)
 

@@ -5,20 +5,20 @@
 local candles = require "holdfast.host.market.candles"
 local core = require "holdfast.core"
 local destination = require "holdfast.cli.lines.destination"
+local files = require "holdfast.cli.system.files"
 local interruption = require "holdfast.cli.console.interruption"
 local options = require "holdfast.cli.console.options"
 local output = require "holdfast.cli.console.output"
 local refuse = require "holdfast.cli.console.refuse"
-local reports = require "holdfast.host.report"
 local target = require "holdfast.cli.store.target"
 local text = require "holdfast.cli.console.text"
 local times = require "holdfast.cli.console.times"
 local trades = require "holdfast.cli.store.trades"
 
--- The symbol and the file that one --candles names; the file alone: those of the one symbol that there is.
+-- The symbol and the file that one --candles names; a file alone has those of the one symbol that there is.
 local function candlesOf(word)
-  local symbol, path = word:match("^([^=/]+)=(.+)$")
-  if not symbol then path = word end
+  local symbol, path = word:match("^([^=]+)=(.+)$")
+  if not symbol or files.look(word) then symbol, path = nil, word end
   local ok, list = pcall(candles.read, path)
   if ok then return symbol, list end
   list = core.toError(list)
@@ -39,49 +39,54 @@ local function allCandles(words)
   return bySymbol
 end
 
--- Writes a text to a file, which is replaced whole or not at all.
-local function write(path, content, store)
+-- Writes a text to a file, which is replaced whole or not at all.  Returns an exit code where a signal ended it.
+local function write(args, path, content, store)
   local to = destination.open(path, store, { store:entity "trade" })
   local ok, raised = xpcall(function()
-    to:write((content:gsub("\n$", "")))
+    to:write(content:sub(1, -2)) -- without its last line break, which write() adds
     to:finish()
   end, interruption.handler)
   if ok then return end
   to:abandon()
+  if interruption.is(raised) then return interruption.complain(args, { hint = path .. " is as it was" }) end
   error(raised, 0)
 end
 
-local function tell(args, made, files)
-  if args.json then return output.line((made:json():gsub("\n$", ""))) end
-  if args.markdown then return output.line((made:markdown():gsub("\n$", ""))) end
-  if #files == 0 then return output.line((made:table():gsub("\n$", ""))) end
+local FORMS = { "html", "svg" } -- what is written to files
+
+local function checkCall(args)
+  local prints = (args.json and 1 or 0) + (args.markdown and 1 or 0)
+  for _, form in ipairs(FORMS) do prints = prints + (args[form] == "-" and 1 or 0) end
+  if prints > 1 then refuse.call "the standard output is for one of --json, --markdown, --html -, --svg -" end
+  if args.html and args.html == args.svg then refuse.call "--html and --svg are to be two files" end
+  if args.since and args.till and args.since >= args.till then refuse.call "--since must be before --till" end
+end
+
+local function tell(args, made, written)
+  if args.json then return output.line(made:json():sub(1, -2)) end
+  if args.markdown then return output.line(made:markdown():sub(1, -2)) end
+  if #written == 0 then return output.line(made:table():sub(1, -2)) end
   if args.html == "-" or args.svg == "-" then return end
   output.line(("%s reported to %s"):format(text.plural(made.stats.closed, "trade", "trades"),
-    table.concat(files, " and ")))
+    table.concat(written, " and ")))
 end
 
 local function report(args)
-  if args.json and args.markdown then refuse.call "give --json or --markdown, not both" end
-  if args.since and args.till and args.since >= args.till then refuse.call "--since must be before --till" end
+  checkCall(args)
   local store = target.open(args)
   local query = { since = args.since, till = args.till, strategyName = args.strategy, symbol = args.symbol,
     frameName = args.frame }
-  local found = trades.read(store, query)
-  local isEmpty = #found.trades + #found.positions + found.waiting == 0
-  if isEmpty and store.unreadable == 0 then trades.explainNothing(store, query) end
-  local made = reports.new {
-    trades = found.trades, positions = found.positions, waiting = found.waiting, symbol = args.symbol,
-    strategyName = args.strategy, frameName = args.frame, since = args.since, till = args.till,
-    candles = args.candles[1] and allCandles(args.candles) or nil,
-  }
-  local files = {}
-  for _, form in ipairs { "html", "svg" } do
+  local made = trades.report(store, query, { candles = args.candles[1] and allCandles(args.candles) or nil })
+  if made.stats.signals == 0 and store.unreadable == 0 then trades.explainNothing(store, query) end
+  local written = {}
+  for _, form in ipairs(FORMS) do
     if args[form] then
-      write(args[form], made[form](made), store)
-      files[#files + 1] = args[form]
+      local code = write(args, args[form], made[form](made), store)
+      if code then return code end
+      written[#written + 1] = args[form]
     end
   end
-  tell(args, made, files)
+  tell(args, made, written)
   return store:exitCode()
 end
 

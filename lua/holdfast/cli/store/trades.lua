@@ -21,27 +21,19 @@ local function isSound(store, entityName, id, check, value)
   return false
 end
 
--- In the order in which they ended; those that ended together always in the same.
-local function isBefore(a, b)
-  for _, field in ipairs { "closedAt", "strategyName", "symbol" } do
-    if a[field] ~= b[field] then return a[field] < b[field] end
-  end
-  return tostring(a.signalId) < tostring(b.signalId)
-end
-
--- The trades of a query in the order in which they ended.
+-- Gives the sound trades of a query, one by one.
 local function tradesOf(store, query)
-  local persist, list = store:entity(TRADE), {}
+  local persist = store:entity(TRADE)
   local each = trades.each(query, persist, "report")
-  local function step()
+  local items = store:items(persist, {}, function()
     local trade, id = each()
     return id, trade
+  end)
+  return function()
+    for id, trade in items do
+      if trade and isSound(store, TRADE, id, report.checkTrade, trade) then return trade end
+    end
   end
-  for id, trade in store:items(persist, {}, step) do
-    if trade and isSound(store, TRADE, id, report.checkTrade, trade) then list[#list + 1] = trade end
-  end
-  table.sort(list, isBefore)
-  return list
 end
 
 -- The rows of signals of what is asked for; `check` says of one what is wrong with it.
@@ -60,19 +52,23 @@ local function checkTable(row, name)
   if type(row) ~= "table" then error(core.error("invalid_argument", name .. " is no signal"), 0) end
 end
 
---- What there is.
+--- The report of them, as of one moment where the store can show one.
 ---@param store table  target.lua
 ---@param query holdfast.host.TradeQuery
----@return { trades: table[], positions: table[], waiting: integer }
-function M.read(store, query)
-  local found = { positions = {}, waiting = 0 }
-  store:atOneMoment(store:entity(TRADE), function()
-    found.trades = tradesOf(store, query)
-    if query.frameName then return end -- backtests leave nothing open
-    found.positions = rowsOf(store, SIGNAL, query, report.checkPosition)
-    found.waiting = #rowsOf(store, SCHEDULE, query, checkTable)
+---@param fields table  what else the report is told: candles
+---@return holdfast.host.Report
+function M.report(store, query, fields)
+  local run = {}
+  for name, value in pairs(fields) do run[name] = value end
+  for name, value in pairs(query) do run[name] = value end
+  return store:atOneMoment(store:entity(TRADE), function()
+    if not query.frameName then -- backtests leave nothing open
+      run.positions = rowsOf(store, SIGNAL, query, report.checkPosition)
+      run.waiting = #rowsOf(store, SCHEDULE, query, checkTable)
+    end
+    run.trades = tradesOf(store, query)
+    return report.new(run)
   end)
-  return found
 end
 
 -- ------------------------------------------------------------------------------------------- where there is nothing

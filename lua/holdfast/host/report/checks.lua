@@ -196,11 +196,22 @@ local function goodTrade(trade)
     and finite(trade.priceOpen) and finite(trade.priceClose)
 end
 
-local function checkStored(run)
-  checkList(run.trades, "trades")
-  for number, trade in ipairs(run.trades) do
-    if not goodTrade(trade) then M.stored(trade, "trades[" .. number .. "]") end
+--- Gives trades one by one, each looked at.
+---@param trades table[]|fun(): table?
+---@return fun(): table?  raises invalid_argument for one that is none
+function M.each(trades)
+  local number, nextTrade = 0, trades
+  if type(trades) == "table" then nextTrade = function() return trades[number] end end
+  return function()
+    number = number + 1
+    local trade = nextTrade()
+    if trade ~= nil and not goodTrade(trade) then M.stored(trade, "trades[" .. number .. "]") end
+    return trade
   end
+end
+
+local function checkStored(run)
+  if type(run.trades) ~= "function" then checkList(run.trades, "trades") end
   if run.positions ~= nil then checkList(run.positions, "positions") end
   for number, row in ipairs(run.positions or {}) do M.row(row, "positions[" .. number .. "]") end
   checkNumber(run.waiting, "waiting", true)

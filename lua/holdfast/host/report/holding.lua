@@ -4,6 +4,7 @@
 -- once for each strategy on a symbol.  So it adds up as the sum of the trades does: a strategy that is always in the
 -- market comes to it, before its fees.  Prices are those of candles, and where there are none those of the trades.
 
+local order = require "holdfast.host.report.order"
 local scale = require "holdfast.host.report.scale"
 
 local M = {}
@@ -36,12 +37,7 @@ local function ofTrades(records)
     addPrice(bySymbol, one.symbol, one.closedAt, one.priceClose)
   end
   for _, one in ipairs(records.positions) do addPrice(bySymbol, one.symbol, one.openedAt, one.priceOpen) end
-  for _, points in pairs(bySymbol) do
-    table.sort(points, function(a, b)
-      if a.at ~= b.at then return a.at < b.at end
-      return a.price < b.price
-    end)
-  end
+  for _, points in pairs(bySymbol) do order.by(points, "at") end
   return bySymbol
 end
 
@@ -68,22 +64,18 @@ end
 -- The sum of several curves, each a list of { at, value } in order of time.
 local function sumOf(curves)
   if #curves == 1 then return curves[1] end
-  local steps = {}
-  for i, curve in ipairs(curves) do
-    for k, point in ipairs(curve) do
-      local before = k > 1 and curve[k - 1].value or 0
-      steps[#steps + 1] = { at = point.at, curve = i, place = k, change = point.value - before }
+  local sum, total = {}, 0
+  for _, curve in ipairs(curves) do
+    local before = 0
+    for _, point in ipairs(curve) do
+      sum[#sum + 1] = { at = point.at, value = point.value - before } -- the change at first
+      before = point.value
     end
   end
-  table.sort(steps, function(a, b)
-    if a.at ~= b.at then return a.at < b.at end
-    if a.curve ~= b.curve then return a.curve < b.curve end
-    return a.place < b.place
-  end)
-  local sum, total = {}, 0
-  for _, step in ipairs(steps) do
-    total = total + step.change
-    sum[#sum + 1] = { at = step.at, value = total }
+  order.by(sum, "at")
+  for _, point in ipairs(sum) do
+    total = total + point.value
+    point.value = total
   end
   return sum
 end

@@ -34,15 +34,6 @@ Report.__index = Report
 
 -- ------------------------------------------------------------------------------------------------------------ making
 
--- What all of a list have in a field; nil where they differ.
-local function common(list, field)
-  local value = list[1] and list[1][field]
-  for _, one in ipairs(list) do
-    if one[field] ~= value then return nil end
-  end
-  return type(value) == "string" and value or nil
-end
-
 local function partsOf(all, field, holding)
   local parts = {}
   for i, part in ipairs(records.parts(all, field)) do
@@ -89,21 +80,20 @@ end
 
 --- The report of a run, or of several.
 ---@param run { symbol?: string, strategyName?: string, exchangeName?: string, frameName?: string, events?: table[],
---- trades?: table[], positions?: table[], waiting?: integer, since?: number, till?: number,
+--- trades?: table[]|fun(): table?, positions?: table[], waiting?: integer, since?: number, till?: number,
 --- candles?: table[]|table<string, table[]> }
---- events in order of time, or trades as PersistTradeAdapter keeps them, then with the rows of signals that are open,
---- and how many wait; symbol and strategyName where there is one, and of events that do not say theirs; candles, for
---- the chart, in order of time, by symbol where there are several
+--- events in order of time; or trades as PersistTradeAdapter keeps them, a list or what gives them one by one, with the
+--- rows of signals that are open, and how many wait.  symbol and strategyName where there is one, and of events that do
+--- not say theirs; candles, for the chart, in order of time, by symbol where there are several
 ---@return holdfast.host.Report
 ---@raise invalid_argument with the event and the field that is wrong
 local function new(run)
   checks.run(run)
-  local all = run.trades and records.ofStored(run.trades, run.positions or {}, run.waiting or 0)
+  local all = run.trades and records.ofStored(checks.each(run.trades), run.positions or {}, run.waiting or 0)
     or records.ofEvents(run.events, run.symbol, run.strategyName)
-  local source = run.events or run.trades
   local report = setmetatable({
-    exchangeName = run.exchangeName or common(source, "exchangeName"),
-    frameName = run.frameName or common(source, "frameName"), since = run.since, till = run.till,
+    exchangeName = run.exchangeName or all.exchangeName, frameName = run.frameName or all.frameName,
+    since = run.since, till = run.till,
     records = all, stats = statistics.of(all),
   }, Report)
   for i, sum in ipairs(report.stats.curve) do all.trades[i].cumulative = sum end

@@ -3,6 +3,8 @@
 -- What a report is of, the same whether it comes from the events of a run or from trades as a store keeps them: closed
 -- trades in order of closing, what is still open, what was cancelled, and counts.
 
+local order = require "holdfast.host.report.order"
+
 local M = {}
 
 local MINUTE = 60000
@@ -32,6 +34,8 @@ local MINUTE = 60000
 --- open: integer, waiting: integer }
 ---@field byReason table<string, integer> closed trades by reason
 ---@field cancelledByReason table<string, integer>
+---@field exchangeName? string that of all; nil where they differ
+---@field frameName? string    likewise
 
 local function empty()
   return { trades = {}, positions = {}, cancelled = {}, byReason = {}, cancelledByReason = {},
@@ -39,20 +43,6 @@ local function empty()
 end
 
 local function increment(counts, key) counts[key] = (counts[key] or 0) + 1 end
-
--- Sorts by a field and keeps what is equal in its order, which table.sort does not.
-local function sortBy(list, field)
-  local place, isSorted = {}, true
-  for i, one in ipairs(list) do
-    place[one] = i
-    isSorted = isSorted and (i == 1 or list[i - 1][field] <= one[field])
-  end
-  if isSorted then return end
-  table.sort(list, function(a, b)
-    if a[field] ~= b[field] then return a[field] < b[field] end
-    return place[a] < place[b]
-  end)
-end
 
 -- The position of a signal that has opened, by its row.
 local function positionOf(row, symbol, strategyName)
@@ -63,9 +53,23 @@ local function positionOf(row, symbol, strategyName)
   }
 end
 
+-- What all have in common in the fields that say where it was; `known` has what was found so far.
+local OF_ALL = { "exchangeName", "frameName" }
+
+local function compare(known, one)
+  for _, field in ipairs(OF_ALL) do
+    local value = type(one[field]) == "string" and one[field] or false
+    if known[field] == nil then known[field] = value elseif known[field] ~= value then known[field] = false end
+  end
+end
+
+local function take(records, known)
+  for _, field in ipairs(OF_ALL) do records[field] = known[field] or nil end
+end
+
 -- Puts lists in order, and counts what they have.
 local function finish(records)
-  sortBy(records.trades, "closedAt")
+  order.by(records.trades, "closedAt")
   table.sort(records.positions, function(a, b)
     if a.openedAt ~= b.openedAt then return a.openedAt < b.openedAt end
     return tostring(a.id) < tostring(b.id)
@@ -92,9 +96,10 @@ end
 ---@param strategyName? string
 ---@return holdfast.host.Records
 function M.ofEvents(events, symbol, strategyName)
-  local records, known, open, waiting = empty(), {}, {}, {}
+  local records, known, open, waiting, where = empty(), {}, {}, {}, {}
   local counts = records.counts
   for _, event in ipairs(events) do
+    compare(where, event)
     local signal = event.signal
     local ofSymbol, ofStrategy = event.symbol or symbol, event.strategyName or strategyName
     -- The ids of a user's own may repeat from symbol to symbol.
@@ -114,6 +119,7 @@ function M.ofEvents(events, symbol, strategyName)
   end
   for _, one in pairs(open) do table.insert(records.positions, one) end
   for _ in pairs(waiting) do counts.waiting = counts.waiting + 1 end
+  take(records, where)
   return finish(records)
 end
 
@@ -133,14 +139,15 @@ local function tradeOfStored(stored)
 end
 
 --- Those of trades as PersistTradeAdapter keeps them, and of the rows of signals.
----@param trades table[]     checked
+---@param nextTrade fun(): table?  gives them one by one, checked: none is kept as it is stored
 ---@param positions table[]  rows of signals that are open; checked
 ---@param waiting integer    how many signals wait for their price
 ---@return holdfast.host.Records
-function M.ofStored(trades, positions, waiting)
-  local records = empty()
+function M.ofStored(nextTrade, positions, waiting)
+  local records, where = empty(), {}
   local scheduled = waiting
-  for _, stored in ipairs(trades) do
+  for stored in nextTrade do
+    compare(where, stored)
     if stored.action == "closed" then
       table.insert(records.trades, tradeOfStored(stored))
       increment(records.byReason, stored.reason)
@@ -155,6 +162,7 @@ function M.ofStored(trades, positions, waiting)
   for _, row in ipairs(positions) do
     table.insert(records.positions, positionOf(row, row.symbol, row.strategyName))
   end
+  take(records, where)
   finish(records)
   local counts = records.counts
   counts.waiting, counts.scheduled, counts.opened = waiting, scheduled, counts.closed + counts.open

@@ -39,22 +39,13 @@ local function isInOneStore()
     and core.adapters.isSameStore("PersistTradeAdapter", "PersistScheduleAdapter")
 end
 
--- What there is, at one moment where all of it is in one store that can show one.
-local function read(asked, query)
-  local found = {}
-  local function take()
-    found.trades = trades.list(asked, nil, "host.report")
-    if query.backtest then return end
-    found.positions = rowsOf(adapters.PersistSignalAdapter.collection(), query)
-    found.waiting = #rowsOf(adapters.PersistScheduleAdapter.collection(), query)
-  end
+-- Calls fn at one moment, where all that it reads is in one store that can show one.
+local function atOneMoment(fn)
   local collection = adapters.PersistTradeAdapter.collection()
   if isInOneStore() and collection.supports.snapshot and not core.inTransaction() then
-    core.snapshot(collection, take)
-  else
-    take()
+    return core.snapshot(collection, fn)
   end
-  return found
+  return fn()
 end
 
 --- The report of what is stored.
@@ -71,12 +62,17 @@ function M.report(given)
   for field, value in pairs(given) do asked[field] = value end
   asked.candles = nil
   local query = trades.query("host.report", asked)
-  local found = read(asked, query)
-  return report.new {
-    trades = found.trades, positions = found.positions, waiting = found.waiting, candles = given.candles,
-    symbol = given.symbol, strategyName = given.strategyName, frameName = given.frameName,
-    since = given.since and query.since, till = given.till and query.till,
-  }
+  return atOneMoment(function()
+    local live = not query.backtest -- backtests leave nothing open
+    local each = trades.each(asked, nil, "host.report")
+    return report.new {
+      trades = function() return (each()) end,
+      positions = live and rowsOf(adapters.PersistSignalAdapter.collection(), query) or nil,
+      waiting = live and #rowsOf(adapters.PersistScheduleAdapter.collection(), query) or nil,
+      candles = given.candles, symbol = given.symbol, strategyName = given.strategyName, frameName = given.frameName,
+      since = given.since and query.since, till = given.till and query.till,
+    }
+  end)
 end
 
 return M
