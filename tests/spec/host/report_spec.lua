@@ -620,6 +620,19 @@ describe("the chart of a report", function()
     assert.is_true(has(picture.texts, "60"))
   end)
 
+  it("can be drawn whatever the numbers are", function()
+    local list = {}
+    for i, pnl in ipairs { 1.7e308, 1.7e308, -1.7e308, 1e-300, 0 } do
+      list[i] = storedTrade(i * 10, 5, pnl, { priceOpen = i % 2 == 0 and 1e300 or 1e-320, priceClose = 1e300 })
+    end
+    list[6] = storedTrade(0, 5, 1, { openedAt = 8.64e15, closedAt = 0 })
+    local candles = candlesOf(100)
+    candles[7].high, candles[8].low = 1e300, -1e300
+    local made = report.new { trades = list, candles = candles }
+    parsed(made:svg())
+    for _, form in ipairs { "table", "markdown", "json", "html" } do assert.is_string(made[form](made)) end
+  end)
+
   it("has months and years on its axis of time where there are years", function()
     local a, b = signal("a", "long", 0), signal("b", "long", 3 * 365 * 1440)
     local texts = parsed(reportOf({ event("opened", a), closed(a, 9, "stop_loss", -1, 99), event("opened", b),

@@ -10,15 +10,22 @@ local M = {}
 --- The most columns that series are made into: more are not told apart in a picture.
 M.COLUMNS_MAX = 1500
 
---- A scale from a range of values to a range of pixels.
+local PIXEL_MAX = 1e6 -- so far outside of a picture something may be
+
+--- A scale from a range of values to a range of pixels.  Whatever the value is, the pixel can be drawn.
 ---@param from number
 ---@param to number
 ---@param pixelFrom number
 ---@param pixelTo number
 ---@return fun(value: number): number
 function M.linear(from, to, pixelFrom, pixelTo)
-  local factor = (pixelTo - pixelFrom) / (to - from)
-  return function(value) return pixelFrom + (value - from) * factor end
+  -- In this order a range that is wider than numbers reach has a factor, too.
+  local factor, half = (pixelTo - pixelFrom) / (to / 2 - from / 2), from / 2
+  return function(value)
+    local pixel = pixelFrom + (value / 2 - half) * factor
+    if pixel ~= pixel then return pixelFrom end
+    return math.max(-PIXEL_MAX, math.min(PIXEL_MAX, pixel))
+  end
 end
 
 --- The range with some room on both sides; a range of one value gets room, too.
@@ -30,6 +37,7 @@ end
 function M.widen(low, high, part)
   local room = (high - low) * part
   if room == 0 then room = low ~= 0 and math.abs(low) * 0.01 or 1 end
+  if low - room == -math.huge or high + room == math.huge or room ~= room then return low, high end
   return low - room, high + room
 end
 
