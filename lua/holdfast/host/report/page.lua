@@ -32,10 +32,10 @@ main{max-width:1168px;margin:0 auto;padding:24px}
 h1{margin:0;color:var(--ink);font-size:24px;overflow-wrap:anywhere}
 h2{margin:32px 0 12px;color:var(--ink);font-size:16px;overflow-wrap:anywhere}
 .origin{margin:2px 0 20px;color:var(--faint);overflow-wrap:anywhere}
-dl{display:grid;grid-template-columns:repeat(auto-fill,minmax(176px,1fr));gap:12px;margin:0 0 16px}
-dl div{background:var(--card);border:1px solid var(--border);border-radius:8px;padding:10px 14px}
+dl{display:grid;grid-template-columns:repeat(auto-fill,minmax(140px,1fr));gap:10px;margin:0 0 16px}
+dl div{background:var(--card);border:1px solid var(--border);border-radius:8px;padding:9px 12px}
 dt{color:var(--faint);font-size:12px}
-dd{margin:0;color:var(--ink);font-size:17px;font-weight:600}
+dd{margin:0;color:var(--ink);font-size:15px;font-weight:600}
 svg{display:block;width:100%%;height:auto}
 .narrow{display:none}
 .scroll{overflow-x:auto;background:var(--card);border:1px solid var(--border);border-radius:8px}

@@ -36,7 +36,8 @@ local STYLES = {
   strongTick = 'font-size="11" text-anchor="middle" fill="%s" font-weight="600"',
   unit = 'font-size="10" text-anchor="end" fill="%s"',
   date = 'font-size="11" fill="%s" font-weight="600"',
-  notice = 'font-size="13" text-anchor="middle" fill="%s"',
+  notice = 'font-size="13" text-anchor="middle" stroke="' .. M.colour.card .. '" stroke-width="5" '
+    .. 'stroke-linejoin="round" paint-order="stroke" fill="%s"', -- with a rim: there may be a line below it
 }
 
 -- About how wide letters of a label are, in pixels: fonts differ.
