@@ -400,6 +400,25 @@ describe("a report of stored trades", function()
     assert.are.equal(5000, #report.new({ trades = {}, symbol = "BTCUSDT", candles = candles }).candles.BTCUSDT)
   end)
 
+  it("asks a function for the candles of its time", function()
+    local asked = {}
+    local function give(symbol, from, till)
+      asked[#asked + 1] = { symbol, from, till }
+      return symbol == "BTCUSDT" and candlesOf(90) or nil
+    end
+    local made = report.new { trades = portfolio(), candles = give }
+    assert.are.same({ { "BTCUSDT", at(-30), at(60) }, { "ETHUSDT", at(-30), at(60) } }, asked)
+    assert.are.equal(90, #made.candles.BTCUSDT)
+    assert.is_nil(made.candles.ETHUSDT)
+    asked = {}
+    local open = signal("o", "long", 70, { symbol = "BTCUSDT", strategyName = "main" })
+    report.new { trades = {}, positions = { open }, candles = give, since = at(50) }
+    report.new { trades = {}, symbol = "BTCUSDT", candles = give, till = at(50) }
+    assert.are.same({ { "BTCUSDT", at(40), math.huge }, { "BTCUSDT", 0, at(50) } }, asked)
+    raises.error("invalid_argument", 'report: candles("BTCUSDT")[1] must be a table, but is 7', report.new,
+      { trades = portfolio(), candles = function() return { 7 } end })
+  end)
+
   it("refuses what is no trade, and candles of which nobody knows the symbol", function()
     local function refused(message, change)
       local run = { trades = portfolio() }

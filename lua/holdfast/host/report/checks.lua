@@ -161,7 +161,11 @@ local function goodCandle(candle, before)
     and finite(candle.close)
 end
 
-local function checkCandles(candles, name)
+--- Raises unless it is a list of candles in order of time.
+---@param candles any
+---@param name string  for the error
+---@raise invalid_argument
+function M.candles(candles, name)
   checkList(candles, name)
   local before = -1
   for number, candle in ipairs(candles) do
@@ -176,13 +180,14 @@ end
 function M.isList(candles) return candles[1] ~= nil or next(candles) == nil end
 
 local function checkAllCandles(candles)
+  if type(candles) == "function" then return end -- what it gives is looked at when it does
   checkTable(candles, "candles")
-  if M.isList(candles) then return checkCandles(candles, "candles") end
+  if M.isList(candles) then return M.candles(candles, "candles") end
   for symbol, list in pairs(candles) do
     if type(symbol) ~= "string" then
       refuse("candles must be a list, or lists by symbol, but has the key %s", shown(symbol))
     end
-    checkCandles(list, ("candles[%s]"):format(shown(symbol)))
+    M.candles(list, ("candles[%s]"):format(shown(symbol)))
   end
 end
 

@@ -10,13 +10,12 @@ local holdings = require "holdfast.host.report.holding"
 local json = require "holdfast.host.report.json"
 local markdown = require "holdfast.host.report.markdown"
 local page = require "holdfast.host.report.page"
+local period = require "holdfast.host.report.period"
 local records = require "holdfast.host.report.records"
 local statistics = require "holdfast.host.report.statistics"
 local terminal = require "holdfast.host.report.terminal"
 
 local WIDTH, HEIGHT = 1200, 760 -- pixels, of a chart of which no size is said
--- Of the candles beside stored trades: so much is shown before the first and after the last of them.
-local ROOM_PART, ROOM_CANDLES = 0.05, 30
 
 ---@class holdfast.host.Report
 ---@field symbol? string       nil where there are several
@@ -44,47 +43,20 @@ local function partsOf(all, field, holding)
   return parts
 end
 
--- Those of the candles that belong to the trades: from `since` on, if that was asked for, or a little before them.
-local function around(candles, all, run)
-  local first, last = math.huge, -math.huge
-  for _, list in ipairs { all.trades, all.positions } do
-    for _, one in ipairs(list) do first, last = math.min(first, one.openedAt), math.max(last, one.closedAt or last) end
-  end
-  if #candles < 2 or first == math.huge then first, last = -math.huge, math.huge end
-  local step = #candles > 1 and candles[2].timestamp - candles[1].timestamp or 0
-  local room = first < last and math.max((last - first) * ROOM_PART, ROOM_CANDLES * step) or 0
-  if #all.positions > 0 then last = math.huge end
-  local from, till = math.min(run.since or math.huge, first - room), run.till or run.since and math.huge or last + room
-  if #all.trades + #all.positions == 0 and run.since then from = run.since end
-  local kept = {}
-  for _, candle in ipairs(candles) do
-    if candle.timestamp >= from and candle.timestamp < till then kept[#kept + 1] = candle end
-  end
-  return kept
-end
-
--- The candles by symbol, and of stored trades only those that belong to them.
-local function candlesOf(run, all, symbol)
-  local bySymbol = run.candles or {}
-  if run.candles and checks.isList(run.candles) then
-    if not symbol and run.candles[1] then
-      checks.refuse("candles is a list, but there are several symbols: make it { SYMBOL = { candles } }")
-    end
-    bySymbol = { [symbol or ""] = run.candles[1] and run.candles or nil }
-  end
-  if not run.trades then return bySymbol end
-  local kept = {}
-  for name, list in pairs(bySymbol) do kept[name] = around(list, all, run) end
-  return kept
+local function namesOf(parts)
+  local names = {}
+  for i, part in ipairs(parts) do names[i] = part.name end
+  return names
 end
 
 --- The report of a run, or of several.
 ---@param run { symbol?: string, strategyName?: string, exchangeName?: string, frameName?: string, events?: table[],
 --- trades?: table[]|fun(): table?, positions?: table[], waiting?: integer, since?: number, till?: number,
---- candles?: table[]|table<string, table[]> }
+--- candles?: table[]|table<string, table[]>|fun(symbol: string, from: number, till: number): table[]? }
 --- events in order of time; or trades as PersistTradeAdapter keeps them, a list or what gives them one by one, with the
 --- rows of signals that are open, and how many wait.  symbol and strategyName where there is one, and of events that do
---- not say theirs; candles, for the chart, in order of time, by symbol where there are several
+--- not say theirs; candles, for the chart, in order of time, by symbol where there are several, or what gives them:
+--- those of [from, till), with till math.huge where a position is still open
 ---@return holdfast.host.Report
 ---@raise invalid_argument with the event and the field that is wrong
 local function new(run)
@@ -97,9 +69,9 @@ local function new(run)
     records = all, stats = statistics.of(all),
   }, Report)
   for i, sum in ipairs(report.stats.curve) do all.trades[i].cumulative = sum end
-  local symbols = records.parts(all, "symbol")
-  report.symbol = run.symbol or not symbols[2] and symbols[1] and symbols[1].name or nil
-  report.candles = candlesOf(run, all, report.symbol)
+  local symbols = namesOf(records.parts(all, "symbol"))
+  report.symbol = run.symbol or not symbols[2] and symbols[1] or nil
+  report.candles = period.candles(run, all, report.symbol, symbols[1] and symbols or { report.symbol })
   report.holding = holdings.of(all, report.candles)
   report.stats.holdPnl = holdings.pnl(report.holding)
   report.symbols = partsOf(all, "symbol", report.holding)
