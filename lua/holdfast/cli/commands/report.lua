@@ -27,8 +27,8 @@ local function candlesOf(word)
 end
 
 -- All candles that were given: a list, or lists by symbol.
-local function allCandles(words)
-  local bySymbol = {}
+local function allCandles(args)
+  local words, bySymbol = args.candles, {}
   for _, word in ipairs(words) do
     local symbol, list = candlesOf(word)
     if not symbol and #words > 1 then refuse.call("--candles %s: of which symbol? write SYMBOL=%s", word, word) end
@@ -76,7 +76,7 @@ local function report(args)
   local store = target.open(args)
   local query = { since = args.since, till = args.till, strategyName = args.strategy, symbol = args.symbol,
     frameName = args.frame }
-  local made = trades.report(store, query, { candles = args.candles[1] and allCandles(args.candles) or nil })
+  local made = trades.report(store, query, args.candles[1] and allCandles(args) or nil)
   if made.stats.signals == 0 and store.unreadable == 0 then trades.explainNothing(store, query) end
   local written = {}
   for _, form in ipairs(FORMS) do

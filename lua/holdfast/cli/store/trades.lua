@@ -55,20 +55,20 @@ end
 --- The report of them, as of one moment where the store can show one.
 ---@param store table  target.lua
 ---@param query holdfast.host.TradeQuery
----@param fields table  what else the report is told: candles
+---@param candles any  what the report is told of them
 ---@return holdfast.host.Report
-function M.report(store, query, fields)
-  local run = {}
-  for name, value in pairs(fields) do run[name] = value end
-  for name, value in pairs(query) do run[name] = value end
-  return store:atOneMoment(store:entity(TRADE), function()
+function M.report(store, query, candles)
+  local run = { candles = candles, symbol = query.symbol, strategyName = query.strategyName,
+    frameName = query.frameName, since = query.since, till = query.till }
+  run.records = store:atOneMoment(store:entity(TRADE), function()
+    local found = { trades = tradesOf(store, query) }
     if not query.frameName then -- backtests leave nothing open
-      run.positions = rowsOf(store, SIGNAL, query, report.checkPosition)
-      run.waiting = #rowsOf(store, SCHEDULE, query, checkTable)
+      found.positions = rowsOf(store, SIGNAL, query, report.checkPosition)
+      found.waiting = #rowsOf(store, SCHEDULE, query, checkTable)
     end
-    run.trades = tradesOf(store, query)
-    return report.new(run)
+    return report.collect(found)
   end)
+  return report.new(run) -- here, since candles may be in another store
 end
 
 -- ------------------------------------------------------------------------------------------- where there is nothing

@@ -215,13 +215,14 @@ function M.each(trades)
   end
 end
 
-local function checkStored(run)
-  if type(run.trades) ~= "function" then checkList(run.trades, "trades") end
-  if run.positions ~= nil then checkList(run.positions, "positions") end
-  for number, row in ipairs(run.positions or {}) do M.row(row, "positions[" .. number .. "]") end
-  checkNumber(run.waiting, "waiting", true)
-  checkTime(run.since, "since", true)
-  checkTime(run.till, "till", true)
+--- Raises unless it is what a store has: but for trades, which are looked at one by one.
+---@param found any  { trades, positions?, waiting? }
+---@raise invalid_argument
+function M.found(found)
+  if type(found.trades) ~= "function" then checkList(found.trades, "trades") end
+  if found.positions ~= nil then checkList(found.positions, "positions") end
+  for number, row in ipairs(found.positions or {}) do M.row(row, "positions[" .. number .. "]") end
+  checkNumber(found.waiting, "waiting", true)
 end
 
 --- Raises unless a report can be made of it.
@@ -232,10 +233,10 @@ function M.run(run)
   for _, field in ipairs { "symbol", "strategyName", "exchangeName", "frameName" } do
     checkText(run[field], field, true)
   end
+  checkTime(run.since, "since", true)
+  checkTime(run.till, "till", true)
   if run.trades ~= nil and run.events ~= nil then refuse("give events or trades, not both") end
-  if run.trades ~= nil then
-    checkStored(run)
-  else
+  if run.trades == nil and run.records == nil then
     checkList(run.events, "events")
     for number, event in ipairs(run.events) do
       checkEvent(event, "events[" .. number .. "]", run.symbol, run.strategyName)

@@ -49,20 +49,29 @@ local function namesOf(parts)
   return names
 end
 
+--- What a report is of, out of stored trades: what is read while a store shows one moment.
+---@param found { trades: table[]|fun(): table?, positions?: table[], waiting?: integer }  trades as PersistTradeAdapter
+--- keeps them, a list or what gives them one by one; the rows of signals that are open, and how many wait
+---@return holdfast.host.Records
+---@raise invalid_argument with the trade and the field that is wrong
+local function collect(found)
+  checks.found(found)
+  return records.ofStored(checks.each(found.trades), found.positions or {}, found.waiting or 0)
+end
+
 --- The report of a run, or of several.
 ---@param run { symbol?: string, strategyName?: string, exchangeName?: string, frameName?: string, events?: table[],
---- trades?: table[]|fun(): table?, positions?: table[], waiting?: integer, since?: number, till?: number,
+--- trades?: table[]|fun(): table?, positions?: table[], waiting?: integer, records?: holdfast.host.Records,
+--- since?: number, till?: number,
 --- candles?: table[]|table<string, table[]>|fun(symbol: string, from: number, till: number): table[]? }
---- events in order of time; or trades as PersistTradeAdapter keeps them, a list or what gives them one by one, with the
---- rows of signals that are open, and how many wait.  symbol and strategyName where there is one, and of events that do
---- not say theirs; candles, for the chart, in order of time, by symbol where there are several, or what gives them:
---- those of [from, till), with till math.huge where a position is still open
+--- events in order of time; or what collect() takes; or what it gave.  symbol and strategyName where there is one, and
+--- of events that do not say theirs; candles, for the chart, in order of time, by symbol where there are several, or
+--- what gives them: those of [from, till), with till math.huge where a position is still open
 ---@return holdfast.host.Report
 ---@raise invalid_argument with the event and the field that is wrong
 local function new(run)
   checks.run(run)
-  local all = run.trades and records.ofStored(checks.each(run.trades), run.positions or {}, run.waiting or 0)
-    or records.ofEvents(run.events, run.symbol, run.strategyName)
+  local all = run.events and records.ofEvents(run.events, run.symbol, run.strategyName) or run.records or collect(run)
   local report = setmetatable({
     exchangeName = run.exchangeName or all.exchangeName, frameName = run.frameName or all.frameName,
     since = run.since, till = run.till,
@@ -164,4 +173,4 @@ end
 ---@return string html
 function Report:html() return page.html(self) end
 
-return { new = new, checkTrade = checks.stored, checkPosition = checks.row }
+return { new = new, collect = collect, checkTrade = checks.stored, checkPosition = checks.row }

@@ -72,7 +72,7 @@ function M.candles(run, all, symbol, symbols)
   if run.candles == nil then return {} end
   if type(run.candles) == "function" then return ask(run, all, symbols) end
   local bySymbol = given(run.candles, symbol)
-  if not run.trades then return bySymbol end
+  if run.events then return bySymbol end
   local kept = {}
   for name, list in pairs(bySymbol) do
     local step = list[2] and list[2].timestamp - list[1].timestamp or 0

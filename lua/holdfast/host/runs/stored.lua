@@ -18,7 +18,7 @@ local FIELDS = { "since", "till", "strategyName", "symbol", "frameName", "candle
 ---@field strategyName? string
 ---@field symbol? string
 ---@field frameName? string         those of backtests of this frame; left out: those of live runs
----@field candles? table[]|table<string, table[]>  for the chart
+---@field candles? table[]|table<string, table[]>|function  for the chart
 
 -- Whether a row is of what is asked for.  What is no row is told by the report.
 local function isWanted(row, query)
@@ -62,17 +62,20 @@ function M.report(given)
   for field, value in pairs(given) do asked[field] = value end
   asked.candles = nil
   local query = trades.query("host.report", asked)
-  return atOneMoment(function()
-    local live = not query.backtest -- backtests leave nothing open
+  local live = not query.backtest -- backtests leave nothing open
+  local records = atOneMoment(function()
     local each = trades.each(asked, nil, "host.report")
-    return report.new {
+    return report.collect {
       trades = function() return (each()) end,
       positions = live and rowsOf(adapters.PersistSignalAdapter.collection(), query) or nil,
       waiting = live and #rowsOf(adapters.PersistScheduleAdapter.collection(), query) or nil,
-      candles = given.candles, symbol = given.symbol, strategyName = given.strategyName, frameName = given.frameName,
-      since = given.since and query.since, till = given.till and query.till,
     }
   end)
+  return report.new {
+    records = records, candles = given.candles, symbol = given.symbol,
+    strategyName = given.strategyName, frameName = given.frameName, since = given.since and query.since,
+    till = given.till and query.till,
+  }
 end
 
 return M
