@@ -2,6 +2,7 @@
 --
 -- The report of a run: statistics against numbers worked out by hand, and its four forms.
 
+local figures = require("holdfast.host.report.figures")
 local holdfast = require("holdfast")
 local order = require("holdfast.host.report.order")
 local report = require("holdfast.host.report")
@@ -487,6 +488,25 @@ describe("the texts of a report", function()
       end
     end
     assert.are.equal(5, rows)
+  end)
+end)
+
+describe("the figures of a report", function()
+  it("are shown as people write them", function()
+    for _, case in ipairs { { 44292.654, 2, "44,292.65" }, { -1234567, 0, "-1,234,567" }, { 999.999, 2, "1,000.00" },
+      { -0.001, 2, "0.00" }, { 0, 1, "0.0" }, { 0 / 0, 2, "n/a" }, { -999.5, 0, "-1,000" } } do
+      assert.are.equal(case[3], figures.number(case[1], case[2]))
+    end
+    assert.are.same({ "+0.50%", "-0.50%", "0.00%", "0.00%", "+1,000.00%" }, { figures.percent(0.5),
+      figures.percent(-0.5), figures.percent(0.001), figures.percent(-0.001), figures.percent(999.999) })
+  end)
+
+  it("have a time, or none where no date can say it", function()
+    assert.are.same({ "2024-02-08 00:00", "1970-01-01 00:00", "1969-12-31 23:59" },
+      { figures.time(start), figures.time(0), figures.time(-1) })
+    assert.are.same({ "n/a", "n/a", "n/a", "n/a" },
+      { figures.time(1e300), figures.time(1e300, "%Y"), figures.time(0 / 0), figures.time(nil) })
+    assert.are.equal("2024-02-08 00:01", figures.time(start + 60000))
   end)
 end)
 

@@ -76,7 +76,7 @@ end
 
 local MINUTE, HOUR, DAY = 60000, 3600000, 86400000
 
--- The date of a moment.  Those of many trades are asked for, and neighbours are of the same day.
+-- The date of a moment; nil where there is none, after the last year that the system knows.  Those of many trades are asked for, and neighbours are of the same day.
 local lastDay, lastDate
 local function dayOf(ms)
   local day = math.floor(ms / DAY)
@@ -84,14 +84,15 @@ local function dayOf(ms)
   return lastDate
 end
 
---- A moment in ms since 1970 as UTC.
+--- A moment in ms since 1970 as UTC; what no date can say, as what has no value.
 ---@param ms? number
 ---@param format? string of os.date
 ---@return string
 function M.time(ms, format)
   if not finite(ms) then return M.none end
-  if not format then return dayOf(ms) .. string.format(" %02d:%02d", ms % DAY / HOUR, ms % HOUR / MINUTE) end
-  return os.date("!" .. format, math.floor(ms / 1000))
+  if format then return os.date("!" .. format, math.floor(ms / 1000)) or M.none end
+  local day = dayOf(ms)
+  return day and day .. string.format(" %02d:%02d", ms % DAY / HOUR, ms % HOUR / MINUTE) or M.none
 end
 
 --- A duration: 45m, 2h 05m, 3d 04h.
