@@ -75,6 +75,8 @@ int luaopen_holdfast_core(lua_State *L) {
   lua_setfield(L, -2, "adapters");
   hfL_condition_open(L, cx);
   lua_setfield(L, -2, "condition");
+  hfL_candles_open(L, cx);
+  lua_setfield(L, -2, "candles");
   hfL_error_open(L);
   hfL_json_open(L);
   lua_setfield(L, -2, "json");

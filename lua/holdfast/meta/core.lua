@@ -10,6 +10,7 @@
 ---@field codes table<holdfast.Code, string> what each code means
 ---@field json holdfast.json
 ---@field condition holdfast.core.condition
+---@field candles holdfast.core.candles
 local core = {}
 
 ---@class holdfast.json
@@ -37,6 +38,56 @@ function core.json.array(table) end
 ---@param value any
 ---@return boolean
 function core.json.isArray(value) end
+
+---Packed candles (src/candles), for the host's candle store.  Columns are arrays of the FFI, `double[?]`.  Nobody looks
+---whether they are as long as is said.
+---@class holdfast.core.candles
+core.candles = {}
+
+---Packs candles into a text.
+---@param step number ms from one to the next
+---@param first integer the element of the arrays that has the first one, from 0 on
+---@param count integer
+---@param time ffi.cdata* ms since 1970, increasing, multiples of step
+---@param open ffi.cdata*
+---@param high ffi.cdata*
+---@param low ffi.cdata*
+---@param close ffi.cdata*
+---@param volume ffi.cdata*
+---@return string
+---@raise invalid_value for a time or a number that cannot be
+function core.candles.pack(step, first, count, time, open, high, low, close, volume) end
+
+---What a packed text holds.
+---@param text string
+---@return number step ms
+---@return number first ms since 1970
+---@return number last
+---@return integer count
+---@raise corrupt, unsupported
+function core.candles.look(text) end
+
+---Where its candles lie, without a gap between those of one run.
+---@param text string
+---@return number[] runs first, count, first, count, ...
+---@raise corrupt, unsupported
+function core.candles.runs(text) end
+
+---Unpacks the candles with from <= time < till.
+---@param text string
+---@param from number ms
+---@param till number ms
+---@param first integer the element of the arrays that the first one goes to
+---@param room integer how long the arrays are
+---@param time ffi.cdata*
+---@param open ffi.cdata*
+---@param high ffi.cdata*
+---@param low ffi.cdata*
+---@param close ffi.cdata*
+---@param volume ffi.cdata*
+---@return integer count
+---@raise corrupt, unsupported; invalid_argument where there is no room
+function core.candles.unpack(text, from, till, first, room, time, open, high, low, close, volume) end
 
 ---Conditions, as the Lua side makes them of what it has read (lua/holdfast/condition).
 ---@class holdfast.core.condition

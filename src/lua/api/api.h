@@ -24,6 +24,9 @@ void hfL_lists_open(lua_State *L, int cx);
 /* Pushes the table holdfast.core.condition; the context is on the stack at index `cx`. */
 void hfL_condition_open(lua_State *L, int cx);
 
+/* Pushes the table holdfast.core.candles; the context is on the stack at index `cx`. */
+void hfL_candles_open(lua_State *L, int cx);
+
 /* Pushes the table holdfast.core.adapters. */
 void hfL_adapters_open(lua_State *L, int cx);
 

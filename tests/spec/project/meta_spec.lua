@@ -82,6 +82,10 @@ describe("the stubs for editors", function()
     assert.same(functions(core.condition), functions(stub("core.lua", "core.condition")))
   end)
 
+  it("have the functions of candles, and no others", function()
+    assert.same(functions(core.candles), functions(stub("core.lua", "core.candles")))
+  end)
+
   it("have the methods of PersistBase that are not written in Lua, and no others", function()
     assert.same(methodsOfC(), functions(stub("PersistBase.lua", "PersistBase")))
   end)

@@ -15,7 +15,7 @@ local USES = {
   ["src"] = { "src/lua", "src/lua/state", "src/base" },
   ["src/lua"] = { "src/lua/api", "src/lua/script", "src/lua/codec", "src/lua/state", "src/core", "src/base" },
   ["src/lua/api"] = { "src/lua/script", "src/lua/codec", "src/lua/state", "src/adapters", "src/core", "src/condition",
-    "src/base" },
+    "src/candles", "src/base" },
   ["src/lua/script"] = { "src/lua/codec", "src/lua/state", "src/core", "src/base" },
   ["src/lua/codec"] = { "src/lua/state", "src/base" },
   ["src/lua/state"] = { "src/core", "src/base" },
@@ -23,6 +23,7 @@ local USES = {
   ["backends/NAME"] = { "src/core", "src/base" },
   ["src/core"] = { "src/condition", "src/base" },
   ["src/condition"] = { "src/base" },
+  ["src/candles"] = { "src/base" },
   ["src/base"] = {},
 }
 
@@ -33,6 +34,7 @@ local BEGINS = {
   ["src/adapters"] = { "hf__" },
   ["src/core"] = { "hf__" },
   ["src/condition"] = { "hf__" },
+  ["src/candles"] = { "hf__" },
   ["src/base"] = { "hf__" },
 }
 
