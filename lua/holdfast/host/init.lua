@@ -20,6 +20,7 @@
 
 local backtest = require "holdfast.host.runs.backtest"
 local byHand = require "holdfast.host.runs.by_hand"
+local candleStore = require "holdfast.host.market.candle_store"
 local candles = require "holdfast.host.market.candles"
 local checks = require "holdfast.host.checks"
 local clocks = require "holdfast.host.scheduler.clock"
@@ -54,6 +55,8 @@ local M = {
   readCandles = candles.read,
   --- Candles in memory as an exchange: see holdfast.host.market.candle_feed.
   candleFeed = feed.new,
+  --- Candles kept in a store, as an exchange: see holdfast.host.market.candle_store.
+  candleStore = candleStore.new,
 
   -- By hand: see runs/by_hand.lua.
   close = byHand.close,

@@ -51,12 +51,36 @@ local function checkOrder(fail, list, first, last)
   end
 end
 
+local function failStart(fail, i, timestamp, step)
+  fail("candle %d: its timestamp %d is not at the beginning of %s", i, timestamp,
+    step == 60000 and "a minute" or "its interval")
+end
+
 --- Raises unless it is a candle.
 ---@param candle any
 ---@param who string  for the error
 ---@raise invalid_value
 function M.check(candle, who)
   checkCandle(function(...) error(core.error("invalid_value", who .. ": " .. string.format(...)), 0) end, 1, candle)
+end
+
+--- Raises unless it is a list of candles in order of time, each once and at the beginning of its interval.  Some may be
+--- missing.
+---@param list any     what getCandles returned
+---@param who string   for the error
+---@param step number  length of a candle in ms
+---@raise invalid_value
+function M.checkList(list, who, step)
+  local function fail(...) error(core.error("invalid_value", who .. ": " .. string.format(...)), 0) end
+  if type(list) ~= "table" then fail("it must return a list of candles, not %s", tostring(list)) end
+  local last = -math.huge
+  for i = 1, #list do
+    checkCandle(fail, i, list[i])
+    local timestamp = list[i].timestamp
+    if timestamp <= last then checkOrder(fail, list, i, last) end
+    if timestamp % step ~= 0 then failStart(fail, i, timestamp, step) end
+    last = timestamp
+  end
 end
 
 --- The candles of a window, out of what an exchange gave: none missing, in order, whole numbers and prices that can be.
@@ -82,10 +106,7 @@ function M.window(list, who, step, since, count)
     if timestamp >= since and timestamp < till then
       local expected = since + #found * step
       if timestamp ~= expected then
-        if timestamp % step ~= 0 then
-          fail("candle %d: its timestamp %d is not at the beginning of %s", i, timestamp,
-            step == 60000 and "a minute" or "its interval")
-        end
+        if timestamp % step ~= 0 then failStart(fail, i, timestamp, step) end
         checkOrder(fail, list, i + 1, timestamp) -- then that is what is wrong
         fail("the candle of %s is missing: the next is %s", calendar.date(expected), calendar.date(timestamp))
       end
@@ -105,8 +126,12 @@ function M.describe(exchange, symbol, interval, since, count)
   return ("exchange '%s': getCandles('%s', '%s', %d, %d)"):format(exchange.exchangeName, symbol, interval, since, count)
 end
 
--- What an exchange gives; what it raises says whose it is.
-local function ask(exchange, who, ...)
+--- What an exchange gives; what it raises says whose it is.
+---@param exchange { getCandles: function }
+---@param who string  for the error
+---@param ... any     for getCandles
+---@return any
+function M.ask(exchange, who, ...)
   local ok, got = xpcall(exchange.getCandles, core.traceback, ...)
   if ok then return got end
   got = core.toError(got)
@@ -131,7 +156,7 @@ function M.fetch(exchange, symbol, interval, since, count, partly)
     local from = since + #all * step
     local limit = math.min(count - #all, config.values.CC_MAX_CANDLES_PER_REQUEST)
     local who = M.describe(exchange, symbol, interval, from, limit)
-    local part = M.window(ask(exchange, who, symbol, interval, from, limit), who, step, from, limit)
+    local part = M.window(M.ask(exchange, who, symbol, interval, from, limit), who, step, from, limit)
     if #part == 0 then
       if partly then break end
       error(core.error("invalid_value", ("%s: the candle of %s is missing: it gave none from then on, and %d of %d "
@@ -162,40 +187,53 @@ end
 
 local COLUMNS = { "timestamp", "open", "high", "low", "close", "volume" }
 
---- Candles from a CSV file with the columns timestamp,open,high,low,close,volume.
+--- Iterates the candles of a CSV file with the columns timestamp,open,high,low,close,volume, and the lines that they
+--- are in.
 ---@param path string
----@return table[]
----@raise io; invalid_value with the line
-function M.read(path)
+---@return fun(): table?, integer?
+---@raise io; invalid_value with the line, here or when it comes to it
+function M.rows(path)
   local file, reason = io.open(path, "r")
   if not file then error(core.error("io", "cannot read candles: " .. reason), 0) end
-  local rows, number = {}, 1
+  local number, rows = 1, 0
   local function fail(...)
     file:close()
     error(core.error("invalid_value", ("%s:%d: "):format(path, number) .. string.format(...)), 0)
   end
   local header = (file:read("*l") or ""):gsub("%s", "")
   if header ~= table.concat(COLUMNS, ",") then fail("the columns must be %s", table.concat(COLUMNS, ",")) end
-  for line in file:lines() do
-    number = number + 1
-    local row, fields, numbers = {}, 0, 0
-    for field in line:gmatch("[^,%s]+") do
-      fields = fields + 1
-      local value = tonumber(field)
-      if value and COLUMNS[fields] then
-        row[COLUMNS[fields]] = value
-        numbers = numbers + 1
+  return function()
+    for line in file:lines() do
+      number = number + 1
+      local row, fields, numbers = {}, 0, 0
+      for field in line:gmatch("[^,%s]+") do
+        fields = fields + 1
+        local value = tonumber(field)
+        if value and COLUMNS[fields] then
+          row[COLUMNS[fields]] = value
+          numbers = numbers + 1
+        end
+      end
+      if fields == 6 and numbers == 6 then
+        rows = rows + 1
+        checkCandle(fail, rows, row)
+        return row, number
+      elseif line:find("%S") then
+        fail("these are not six numbers: %s", line)
       end
     end
-    if fields == 6 and numbers == 6 then
-      checkCandle(fail, #rows + 1, row)
-      rows[#rows + 1] = row
-    elseif line:find("%S") then
-      fail("these are not six numbers: %s", line)
-    end
+    file:close()
   end
-  file:close()
-  return rows
+end
+
+--- Candles from a CSV file with the columns timestamp,open,high,low,close,volume.
+---@param path string
+---@return table[]
+---@raise io; invalid_value with the line
+function M.read(path)
+  local list = {}
+  for row in M.rows(path) do list[#list + 1] = row end
+  return list
 end
 
 return M

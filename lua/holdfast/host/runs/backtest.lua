@@ -384,11 +384,8 @@ function M.report(symbol, options)
   local run, list = open("Backtest.report", symbol, options), {}
   for event in function() return advance(run) end do list[#list + 1] = event end
   run:tellDone()
-  local shown = {}
-  local window = run.series.window
-  for i = window + 1, math.min(run.series.count, run.total + window) do
-    shown[#shown + 1] = run.series.candles[i]
-  end
+  local series, window = run.series, run.series.window
+  local shown = series:shown(window + 1, math.min(series.count, run.total + window))
   return report.new {
     symbol = symbol, strategyName = options.strategyName, exchangeName = options.exchangeName,
     frameName = options.frameName, events = list, candles = shown,
