@@ -300,6 +300,28 @@ local function framework(dir)
   report:add("host: backtest, of a candle; baseline backtest-kit, without its files", ours, theirs, 0.05)
 end
 
+-- Candles kept in a store.
+local function candleStore()
+  local names = { "kept", "memory", "old", "new", "rows", "byHand", "fill", "bytes", "append", "single" }
+  local us = {}
+  for _, name in ipairs(names) do us[name] = {} end
+  for round = 1, ROUNDS do
+    local dir = folder("kept")
+    local numbers = { once("host", "kept", dir, "-n " .. size.candles) }
+    for i, name in ipairs(names) do us[name][round] = numbers[i] end
+    discard(dir)
+  end
+  local month = quick and "3,000 candles" or "a month of 43,200 candles"
+  report:add("candle store: backtest, of a candle; baseline from memory", us.kept, us.memory, 1.25)
+  local made = "; baseline making as many tables"
+  report:add("candle store: " .. month .. " as columns into old ones" .. made, us.old, us.byHand)
+  report:add("candle store: " .. month .. " as columns" .. made, us.new, us.byHand)
+  report:add("candle store: " .. month .. " as tables" .. made, us.rows, us.byHand)
+  report:add("candle store: filling from memory, of a candle; baseline a backtest of it", us.fill, us.memory)
+  report:add("candle store: one more minute of a day, unsynced; baseline an entity of its own", us.append, us.single)
+  report:add("bytes of a candle in a candle store; baseline the 108 of an entity of JSON", us.bytes, { 108 }, 24 / 108)
+end
+
 -- The strategy host.
 function parts.host()
   local us = {}
@@ -324,6 +346,7 @@ function parts.host()
   report:add("host: transition of 1 symbol, synced" .. baseline, us.oneSynced, us.writtenSynced)
   report:add("host: transition of 200 symbols at once, of one, synced" .. baseline, us.manySynced, us.writtenSynced)
   discard(dir)
+  candleStore()
 end
 
 -- Servers, beside loops over their client libraries alone on the same server.

@@ -3,6 +3,10 @@
 -- Measurements of the strategy host, one a run, printed as µs on one line; bench.lua runs them.
 --
 --   bench_host.lua backtest -n CANDLES    of a candle: a backtest; then only reading, checking and averaging them
+--   bench_host.lua kept -d DIR -n CANDLES a candle store: of a candle, a backtest from it, then one from memory; of a
+--                                         month (43,200 candles), reading it as columns into old ones, as new ones, as
+--                                         tables, and making as many tables; of a candle, filling, and its bytes; of a
+--                                         minute, writing it with its day, and writing it as an entity of its own
 --   bench_host.lua kit -d FILE.csv        of a candle: the backtest that backtest_kit.mjs runs with the framework
 --   bench_host.lua tick -n MINUTES        of a symbol and minute, 200 symbols in which nothing changes; then only
 --                                         getting their candles and their average price
@@ -48,9 +52,9 @@ end
 local function useMemory() holdfast.adapters.useAll "memory:bench" end
 
 -- The strategy "long-now" over a list of candles, all but what the framework needs after its frame.
-local function backtest(list)
+local function backtest(list, getCandles)
   local feed = host.candleFeed { symbol = "BTCUSDT", candles = list }
-  host.addExchange { exchangeName = "csv", getCandles = feed.getCandles }
+  host.addExchange { exchangeName = "csv", getCandles = getCandles or feed.getCandles }
   host.addStrategy {
     strategyName = "long-now", interval = "5m",
     getSignal = function(symbol)
@@ -86,6 +90,63 @@ function ops.backtest()
   run()
   bare()
   show(clock.perOperation(count, run), clock.perOperation(count, bare))
+end
+
+-- Tables of candles as any script makes them.
+local function makeTables(columns)
+  local list = {}
+  for i = 0, columns.count - 1 do
+    list[i + 1] = { timestamp = columns.timestamp[i], open = columns.open[i], high = columns.high[i],
+      low = columns.low[i], close = columns.close[i], volume = columns.volume[i] }
+  end
+  return list
+end
+
+-- The best of several runs in µs: what reading costs, and not what else the machine did.
+local function best(fn)
+  local least = math.huge
+  for _ = 1, 30 do least = math.min(least, clock.perOperation(1, fn)) end
+  return least
+end
+
+function ops.kept()
+  useMemory()
+  local list = market.candles(o.n, { seed = 3 })
+  local store = host.candleStore { url = "lmdb:" .. o.dir, durability = "nosync" }
+  local feed = host.candleFeed { symbol = "BTCUSDT", candles = list }
+  local first, month = list[1].timestamp, math.min(43200, o.n)
+  local till = first + month * MINUTE
+  local fill = clock.perOperation(o.n, function()
+    store:fill { exchange = feed.getCandles, symbol = "BTCUSDT", from = first, to = first + o.n * MINUTE }
+  end)
+  local run, count = backtest(list)
+  run()
+  local memory = clock.perOperation(count, run)
+  host.clear()
+  run = backtest(list, store.getCandles)
+  run()
+  local kept = clock.perOperation(count, run)
+  local columns = store:columns("BTCUSDT", first, till)
+  assert(columns.count == month)
+  local old = best(function() store:columns("BTCUSDT", first, till, { into = columns }) end)
+  local new = best(function() store:columns("BTCUSDT", first, till) end)
+  local rows = best(function() store:candles("BTCUSDT", first, till) end)
+  local byHand = best(function() makeTables(columns) end)
+  local row = store:list()[1]
+  -- A recorder: the last candle of a day, which changes.
+  local day = math.floor(list[o.n].timestamp / 86400000) * 86400000 - MINUTE
+  local before = store:columns("BTCUSDT", day, day + MINUTE):candle(0)
+  local append = clock.perOperation(100, function()
+    for i = 1, 100 do
+      before.volume = i
+      store:write("BTCUSDT", { before })
+    end
+  end)
+  local persist = holdfast.PersistBase("candle", "lmdb:" .. o.dir, { durability = "nosync" })
+  local single = clock.perOperation(1000, function()
+    for i = 1, 1000 do persist:writeValue("BTCUSDT/" .. i, before) end
+  end)
+  show(kept, memory, old, new, rows, byHand, fill, row.bytes / row.count, append, single)
 end
 
 function ops.kit()

@@ -7,7 +7,7 @@ local NAMES = {
   "get", "ls", "filter", "take", "count",
   "put", "rm",
   "status", "stat", "verify", "rescue", "set",
-  "export", "import", "copy",
+  "export", "import", "copy", "candles",
   "host", "report",
   "run", "test", "repl",
 }

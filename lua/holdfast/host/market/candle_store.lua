@@ -94,6 +94,17 @@ function Store:candles(symbol, from, to, options)
   return self:columns(symbol, from, to, options):rows()
 end
 
+--- The times of the first and the last candle that are kept; nil where there are none.
+---@param symbol string
+---@param interval? string  "1m" if left out
+---@return number? first
+---@return number? last
+---@raise invalid_argument; corrupt
+function Store:span(symbol, interval)
+  checkSelf(self, "span")
+  return seriesOf(self, "span", symbol, interval):span()
+end
+
 --- Where candles are missing: between the first and the last one that are kept, or in a range of times.
 ---@param symbol string
 ---@param options? { interval?: string, from?: number|string, to?: number|string }  `to` is not included
