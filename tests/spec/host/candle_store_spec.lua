@@ -388,10 +388,101 @@ describe("a candle store", function()
     end)
   end)
 
+  it("opens what version 1 wrote", function()
+    store.persist:writeValue("BTC/1m/2024-02-07", {
+      version = 1, count = 3, slots = 1440, first = 1707343380000, last = 1707343560000,
+      candles = "1Pdk1[j]TK32211p5PPPPPPPQ`]jQ400V0C8:gnLSXn2aXGfa?Sf:2lWL10nQ<X[Fa7cf5`S_H2oY07N00?00@P0=R02Y0`B0<40"
+        .. "on<ZN0",
+    })
+    assert.same({
+      { timestamp = 1707343380000, open = 44152.25, high = 44183.21, low = 44152.23, close = 44183.21,
+        volume = 33.38381 },
+      { timestamp = 1707343440000, open = 44183.21, high = 44193, low = 44179.22, close = 44193, volume = 11.24962 },
+      { timestamp = 1707343560000, open = 44193, high = 44193, low = 1 / 3, close = 44185.99, volume = 0 },
+    }, store:candles "BTC")
+    store:write("BTC", { { timestamp = 1707343500000, open = 1, high = 1, low = 1, close = 1, volume = 1 } })
+    assert.equal(4, store:list()[1].count)
+  end)
+
+  describe("in a store with revisions and without transactions", function()
+    local Revised = holdfast.PersistBase:extend "Revised"
+    Revised.supports = { revision = true, ifAbsent = true }
+
+    function Revised:init(entityName, baseDir)
+      holdfast.PersistBase.init(self, entityName, baseDir)
+      self.rows, self.revision = {}, 0
+    end
+
+    function Revised:waitForInit() end -- luacheck: ignore 212
+    function Revised:hasValue(id) return self.rows[id] ~= nil end
+    function Revised:readEntry(id)
+      if not self.rows[id] then error(holdfast.error("not_found")) end
+      return self.rows[id]
+    end
+    function Revised:readValue(id) return self:readEntry(id).value end
+    function Revised:removeValue(id) self.rows[id] = nil end
+    function Revised:removeAll() self.rows = {} end
+    function Revised:keys()
+      local ids = {}
+      for id in pairs(self.rows) do ids[#ids + 1] = id end
+      table.sort(ids, holdfast.naturalOrder)
+      local i = 0
+      return function()
+        i = i + 1
+        return ids[i]
+      end
+    end
+
+    function Revised:values()
+      local nextId = self:keys()
+      return function()
+        local id = nextId()
+        return id and self:readValue(id)
+      end
+    end
+
+    -- Another writer comes in between, `others` times.
+    function Revised:writeValue(id, value, conditions)
+      if self.others > 0 and not self.isOther then
+        self.others, self.isOther = self.others - 1, true
+        host.candleStore(self):write("BTC", { candle(500 + self.others) })
+        self.isOther = false
+      end
+      local row = self.rows[id]
+      local asked = conditions.ifRevision
+      if conditions.ifAbsent and row or asked and (not row or row.revision ~= asked) then
+        error(holdfast.error("conflict"))
+      end
+      assert(conditions.ifAbsent or conditions.ifRevision, "no condition")
+      self.revision = self.revision + 1
+      self.rows[id] = { id = id, value = core.copy(value), revision = self.revision }
+      return self.revision
+    end
+
+    local function kept(others)
+      local persist = Revised("candles", "revised")
+      persist.others = others
+      return host.candleStore(persist)
+    end
+
+    it("loses no candle of another writer", function()
+      local both = kept(3)
+      both:write("BTC", candlesOf(0, 10))
+      assert.equal(14, #both:candles "BTC")
+      assert.same({ { from = time(11), to = time(500), count = 489 } }, both:gaps "BTC")
+    end)
+
+    it("gives up where another one is always faster, and says so", function()
+      local both = kept(600)
+      raises.error("conflict", nil, both.write, both, "BTC", candlesOf(0, 10))
+    end)
+  end)
+
   it("keeps its candles in stores of every kind", function()
     local folder = temp.directory()
     for _, each in ipairs { "lmdb:" .. folder .. "/lmdb", "file:" .. folder .. "/file", url(),
-      "lua:tests/conformance/right/memory.lua?base=x", { url = "lmdb:" .. folder .. "/own", entityName = "quotes" },
+      "lua:tests/conformance/right/memory.lua?base=" .. folder .. "/script",
+      { url = "lmdb:" .. folder .. "/own", entityName = "quotes" },
       holdfast.PersistBase("mine", url()) } do
       local kept = host.candleStore(each)
       kept:write("BTCUSDT", candlesOf(1000, 2000))

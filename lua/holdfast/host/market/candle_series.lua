@@ -297,12 +297,12 @@ local function again(fn, ...)
   end
 end
 
--- The lock file for writers of a store without transactions and revisions.
+-- The lock file for writers of a store without transactions and revisions: beside the store where it has a folder.
 local function lockOf(persist)
-  local url = tostring(persist.url)
-  local folder = url:match("^file:([^?]*)")
-  if folder then return folder .. "/.lease/candles/" .. hash.of(persist.entityName) .. ".lock" end
-  return core.leaseFolder() .. "/candles~" .. hash.of(url .. " " .. persist.entityName) .. ".lock"
+  local directory, identity = core.adapters.placeOf(persist)
+  local name = hash.of(persist.entityName) .. ".lock"
+  if directory then return directory .. "/.lease/candles/" .. name end
+  return core.leaseFolder() .. "/candles~" .. hash.of(identity) .. "/" .. name
 end
 
 local function locked(persist, fn, ...)

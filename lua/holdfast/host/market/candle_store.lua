@@ -17,6 +17,7 @@ local fill = require "holdfast.host.market.candle_fill"
 local loop = require "holdfast.host.scheduler.loop"
 local registry = require "holdfast.host.registry"
 local series = require "holdfast.host.market.candle_series"
+local wall = require "holdfast.util.clock"
 
 local M = {}
 
@@ -50,8 +51,11 @@ end
 
 local function upTo(step, time) return time == math.huge and time or math.ceil(time / step) * step end
 
--- The first moment of which the candle is not over.
-local function overBy(step) return math.floor(loop.now() / step) * step end
+-- The first moment of which the candle is not over.  Without libuv there is no clock of the host's.
+local function overBy(step)
+  local ok, now = pcall(loop.now)
+  return math.floor((ok and now or wall.wall()) / step) * step
+end
 
 local FILL = { "exchange", "symbol", "interval", "from", "to", "progress" }
 local RANGE = { "interval", "from", "to" }
