@@ -91,9 +91,7 @@ end
 local function splitRange(self, method, range)
   local predicate = type(range) == "table" and range.where
   if not predicate then return nil end
-  if type(predicate) ~= "function" then
-    misuse(self, "%s: range.where must be a function that is asked of each entity, not a %s", method, type(predicate))
-  end
+  if type(predicate) ~= "function" then check.noPredicate(self, method .. ": range.where", predicate) end
   local rest = {}
   for name, value in pairs(range) do rest[name] = value end
   rest.where = nil
@@ -125,6 +123,7 @@ local function withWhere(loops)
 
   function M.count(self, which, range)
     local predicate, rest = which, range
+    if type(which) == "string" then check.noPredicate(self, "count: the predicate", which) end
     if type(which) ~= "function" then predicate, rest = splitRange(self, "count", which) end
     if predicate then return asking.count(self, predicate, rest) end
     return core.count(self, which)

@@ -43,9 +43,15 @@ local function explainPredicate(self, method)
     if core.isError(raised) then return core.traceback(raised) end
     local wrapped = core.traceback(raised)
     wrapped.message = method .. ": the predicate raised: " .. wrapped.message
-    wrapped.entityName = self.entityName
+    wrapped.entityName, wrapped.isOfPredicate = self.entityName, true
     return wrapped
   end
+end
+
+-- Raises it again, with the entity for which it was raised, where that is known.
+local function raiseFor(wrapped, id)
+  if wrapped.isOfPredicate then wrapped.entityId, wrapped.isOfPredicate = wrapped.entityId or id, nil end
+  error(wrapped, 0)
 end
 
 -- What the predicate gives for an entity.
@@ -56,7 +62,7 @@ local function ask(predicate, explain, arguments, value, id)
   else
     ok, wanted = xpcall(predicate, explain, value)
   end
-  if not ok then error(wanted, 0) end
+  if not ok then raiseFor(wanted, id) end
   return wanted
 end
 
@@ -124,7 +130,7 @@ local function overValues(self, method, predicate, range, limit)
       local value = step()
       if value == nil then return nil end
       local ok, wanted = xpcall(predicate, explain, value)
-      if not ok then error(wanted, 0) end
+      if not ok then raiseFor(wanted) end
       if wanted then
         limit = limit - 1
         return value

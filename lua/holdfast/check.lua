@@ -29,15 +29,28 @@ function M.instance(self, method)
   M.misuse(nil, "call %s with a colon on an instance: store:%s(...)", method, method)
 end
 
+-- What was given as an expression, as the function that it should be; for messages.
+local function asFunction(value)
+  local isShort = type(value) == "string" and #value <= 80 and not value:find("%c")
+  if not isShort or not value:find("%f[%w_]v%f[^%w_]") or not loadstring("return " .. value) then return "" end
+  return (": write function(v) return %s end"):format(value)
+end
+
+--- Raises that something is no predicate.
+---@param self any
+---@param what string  what had to be one, with the method
+---@param value any
+function M.noPredicate(self, what, value)
+  M.misuse(self, "%s must be a function, not a %s%s", what, type(value), asFunction(value))
+end
+
 --- Raises unless a method was called on an instance, with a predicate.
 ---@param self any
 ---@param method string
 ---@param predicate any
 function M.predicate(self, method, predicate)
   M.instance(self, method)
-  if type(predicate) ~= "function" then
-    M.misuse(self, "%s: the predicate must be a function, not a %s", method, type(predicate))
-  end
+  if type(predicate) ~= "function" then M.noPredicate(self, method .. ": the predicate", predicate) end
 end
 
 --- Raises unless a range is a table, or left out.

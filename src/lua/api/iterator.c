@@ -78,8 +78,9 @@ static void check_range(lua_State *L, int index, hf_range *out, char numbers[2][
       out->has_limit = true;
       out->limit = check_limit(L, -1);
     } else {
-      hfL_misuse(L, "a range has no '%s': prefix, from, to, reverse and limit exist%s", name,
-                 strcmp(name, "where") == 0 ? "; values, keys, entries and count take a predicate" : "");
+      if (strcmp(name, "where") == 0)
+        hfL_misuse(L, "a range has no 'where' here; that of values, keys, entries and count may have one");
+      hfL_misuse(L, "a range has no '%s': prefix, from, to, reverse, limit and where exist", name);
     }
   }
 }

@@ -48,12 +48,13 @@ function text(value, around)
 end
 M.text = text
 
--- What was raised: its code, message and entity.  A predicate's error says which operation asked, which is not
--- compared.
+-- What was raised: its code, message and entity.  A predicate's error says which operation asked, and for which entity
+-- where that has ids; neither is compared.
 local function raisedText(raised)
   if not core.isError(raised) then return "raised " .. gsub(text(raised), "0x%x+", "0x") end
   local message = gsub(gsub(tostring(raised.message), "^%l+: the predicate raised: ", ""), "0x%x+", "0x")
-  return format("error %s %s %s:%s", raised.code, message, tostring(raised.entityName), tostring(raised.entityId))
+  local id = raised.code ~= "script" and raised.entityId or nil
+  return format("error %s %s %s:%s", raised.code, message, tostring(raised.entityName), tostring(id))
 end
 
 -- ---- a loop
