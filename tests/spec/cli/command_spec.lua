@@ -314,6 +314,13 @@ describe("the command", function()
 
     it("refuses what is not Lua", function()
       fails(2, "the expression is not Lua: EXPR:1:", { "filter", store, "signal", "v.price =>" })
+      local function hints(expression, hint)
+        fails(2, hint, { "filter", store, "signal", expression })
+      end
+      hints("v.price != 1", "near '!'; Lua writes '~=' for '!='\n")
+      hints("v.a && !v.b || v.c == '!='", "; Lua writes 'and' for '&&', 'or' for '||', 'not' for '!'\n")
+      hints("v.a === '&& ! \\' ||' end", "; Lua writes '==' for '==='\n")
+      hints("v.a == '!=' end", "near 'end'\n")
     end)
 
     it("tells the entity names for one that there is not", function()

@@ -5,6 +5,7 @@
 local holdfast = require "holdfast"
 local bytecode = require "holdfast.cli.code.bytecode"
 local refuse = require "holdfast.cli.console.refuse"
+local spelling = require "holdfast.cli.code.spelling"
 
 local M = {}
 
@@ -26,7 +27,9 @@ function M.compile(expression)
   local chunk, message = loadstring(head .. body .. "\n", "=EXPR") -- told as what it is: what is wrong with it, too
   if not chunk then
     body = expression
-    if not loadstring(head .. body .. "\n", "=EXPR") then refuse.call("the expression is not Lua: %s", message) end
+    if not loadstring(head .. body .. "\n", "=EXPR") then
+      refuse.call("the expression is not Lua: %s%s", message, spelling.hint(expression))
+    end
   end
   local predicate = functionOf(body)
   if not bytecode.givesValue(predicate) then refuse.call(NO_VALUE) end
