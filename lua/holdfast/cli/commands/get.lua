@@ -5,6 +5,7 @@
 local core = require "holdfast.core"
 local options = require "holdfast.cli.console.options"
 local output = require "holdfast.cli.console.output"
+local rows = require "holdfast.cli.console.rows"
 local target = require "holdfast.cli.store.target"
 local text = require "holdfast.cli.console.text"
 
@@ -18,12 +19,15 @@ local function getOne(store, persist, id, args)
 end
 
 local function get(args)
+  local shown = (args.table or args.columns) and rows.of(args)
   local store = target.open(args)
   local persist = store:entity(args.entity)
   local code = 0
   for _, id in ipairs(args.id) do
     local ok, line = pcall(getOne, store, persist, id, args)
-    if ok then
+    if ok and shown then
+      shown:add(id, line)
+    elseif ok then
       output.line(#args.id > 1 and text.oneLine(line) or line)
     elseif core.isError(line, "not_found") then
       code = math.max(code, 1)
@@ -38,6 +42,7 @@ local function get(args)
       error(line, 0)
     end
   end
+  if shown then shown:finish() end
   return code
 end
 
@@ -46,11 +51,16 @@ return {
   description = "Prints the JSON of an entity as it is stored; for several ids one line each.\n"
     .. "With --json: {\"id\":..,\"value\":..,\"revision\":..,\"updatedAt\":..}.\n"
     .. "Exit code 1 if one of them does not exist.",
-  examples = { "holdfast get ./data signal BTC", "holdfast get ./data signal BTC ETH --json" },
+  examples = {
+    "holdfast get ./data signal BTC",
+    "holdfast get ./data signal BTC ETH --json",
+    "holdfast get ./data signal BTC ETH --table",
+  },
   arguments = function(command)
     options.url(command)
     options.entity(command)
     command:argument("ID"):argname("ID"):target("id"):args("+"):description("Ids of entities.")
+    options.table(command)
     options.readonly(command)
   end,
   run = get,

@@ -84,6 +84,13 @@ function M.explain(command, of)
     :description(("Do nothing but tell what is made of %s, and where it is evaluated."):format(of))
 end
 
+-- As a table for people: --table, --columns.
+function M.table(command)
+  command:flag("--table"):description("Aligned columns for people, dates readable: id, then keys as they are stored.")
+  command:option("--columns"):argname("A,B.C")
+    :description("A table of these: id, keys, and keys of what is inside (exit.price).")
+end
+
 --- The range that the options ask for.  Its `where` is the predicate of --where, once that is compiled.
 ---@param args table
 ---@return table
