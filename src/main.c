@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * The command `holdfast`: a runtime that runs lua/holdfast/cli, which is embedded
- * in it.  Everything a person sees is decided there; this file starts it, and lets it
- * know of signals, which Lua cannot handle.
+ * in it.  Everything a person sees is decided there; this file starts it.
  */
 #include <fcntl.h>
 #include <lauxlib.h>
@@ -14,6 +13,7 @@
 #include <sys/resource.h>
 
 #include "holdfast/holdfast.h"
+#include "interrupt.h"
 #include "lua/state/protect.h"
 
 /* Room for the C stack of what calls itself by way of C until Lua says "stack overflow". */
@@ -35,51 +35,6 @@ static void open_standard_files(void) {
     if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", modes[fd]) != fd) return;
 }
 
-/* ---- the module holdfast.cli.interrupt: long work that ends at a good moment.  See its users for what that is. */
-
-static const int watched[] = {SIGINT, SIGTERM};
-static volatile sig_atomic_t interruption; /* the signal that came; 0: none yet */
-
-static void note_signal(int number) { interruption = number; }
-
-static void handle_signals(void (*handler)(int)) {
-  for (size_t i = 0; i < sizeof watched / sizeof *watched; i++) {
-    struct sigaction now, action = {.sa_handler = handler, .sa_flags = (int)(SA_RESTART | SA_RESETHAND)};
-    sigemptyset(&action.sa_mask);
-    /* What whoever started us ignores stays ignored, as nohup wants it. */
-    if (sigaction(watched[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN) sigaction(watched[i], &action, NULL);
-  }
-}
-
-/* watch(): from now on SIGINT and SIGTERM do not end the process but are noted.  A second one does end it. */
-static int watch(lua_State *L) {
-  (void)L;
-  interruption = 0;
-  handle_signals(note_signal);
-  return 0;
-}
-
-/* unwatch(): they end the process again */
-static int unwatch(lua_State *L) {
-  (void)L;
-  handle_signals(SIG_DFL);
-  return 0;
-}
-
-/* signal() -> the number of the signal that came since watch(), or nil */
-static int noted_signal(lua_State *L) {
-  if (!interruption) return 0;
-  lua_pushinteger(L, interruption);
-  return 1;
-}
-
-static int open_interrupt(lua_State *L) {
-  static const luaL_Reg functions[] = {{"watch", watch}, {"unwatch", unwatch}, {"signal", noted_signal}, {NULL, NULL}};
-  lua_createtable(L, 0, 3);
-  luaL_register(L, NULL, functions);
-  return 1;
-}
-
 /* ---- running */
 
 struct command {
@@ -93,7 +48,7 @@ static int start(lua_State *L) {
   struct command *c = lua_touserdata(L, 1);
   lua_getglobal(L, "package");
   lua_getfield(L, -1, "preload");
-  lua_pushcfunction(L, open_interrupt);
+  lua_pushcfunction(L, hf__interrupt_open);
   lua_setfield(L, -2, "holdfast.cli.interrupt");
   lua_getglobal(L, "require");
   lua_pushliteral(L, "holdfast.cli");

@@ -5,6 +5,7 @@
 
 local argparse = require "argparse"
 local core = require "holdfast.core"
+local interruption = require "holdfast.cli.console.interruption"
 local list = require "holdfast.cli.commands.list"
 local options = require "holdfast.cli.console.options"
 local output = require "holdfast.cli.console.output"
@@ -104,7 +105,7 @@ end
 
 -- Anything that is raised becomes an error object with a traceback, but for our own signals.
 local function handler(raised)
-  if raised == output.nobodyReads or getmetatable(raised) == Ending then return raised end
+  if raised == output.nobodyReads or getmetatable(raised) == Ending or interruption.is(raised) then return raised end
   return core.traceback(raised)
 end
 
@@ -137,7 +138,7 @@ function M.main(words)
     output.start()
     local args = newParser(commands):parse(words)
     args.json = asJson or nil -- before the command or after it
-    code = byName[args.command].run(args)
+    code = byName[args.command].run(args, { main = M.main, names = list.names })
     output.flush()
   end, handler)
   if ok then return code end
@@ -146,6 +147,7 @@ function M.main(words)
     if ok then return raised end
   end
   if raised == output.nobodyReads then return 0 end
+  if interruption.endsWith(raised) then error(interruption.raised, 0) end -- to the prompt, which has called us
   if not core.isError(raised) then -- there was no memory for more: what the work has used is free now
     collectgarbage()
     raised = core.toError(raised)

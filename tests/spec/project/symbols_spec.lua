@@ -29,7 +29,7 @@ local USES = {
 
 -- How the symbols of a folder begin, beside those of the public headers.
 local BEGINS = {
-  ["src"] = { "main" },
+  ["src"] = { "main", "hf__interrupt_" },
   ["src/lua"] = { "hfL_", "luaopen_holdfast" },
   ["src/adapters"] = { "hf__" },
   ["src/core"] = { "hf__" },
@@ -154,7 +154,7 @@ local function readBuild()
   local objects, units, paths = {}, {}, {}
   for _, path in ipairs(lines(("find '%s/CMakeFiles' -name '*.c.o'"):format(build))) do
     local folder, unit = path:match("/CMakeFiles/(holdfast_[%w_]+)%.dir/(.+)%.c%.o$")
-    if folder and (folder:find("_objects$") or unit == "src/main") then objects[unit] = path end
+    if folder and (folder:find("_objects$") or unit:find("^src/%l+$")) then objects[unit] = path end
   end
   for _, path in ipairs(lines(("cd '%s' && find src backends -name '*.c'"):format(source))) do
     local unit = path:gsub("%.c$", "")

@@ -20,9 +20,13 @@ local NAMES = {
 ---@field runsScript? boolean   its first argument is a script, to which all words after it belong
 ---@field arguments fun(command: table)  declares arguments and options on the argparse command; options.lua has those
 ---  that several share
----@field run fun(args: table): integer  does it, and returns the exit code; raises error objects
+---@field run fun(args: table, cli: {main: fun(words: string[]): integer, names: string[]}): integer  does it, and
+---  returns the exit code; raises error objects.  `cli` is the command itself, for one that calls others
 
 local M = {}
+
+--- Their names.
+M.names = NAMES
 
 local known = {}
 for _, name in ipairs(NAMES) do known[name] = true end

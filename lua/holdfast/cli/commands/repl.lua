@@ -1,137 +1,174 @@
 -- SPDX-License-Identifier: MIT
 --
--- repl: Lua by the line, with `holdfast` at hand.  It talks on a
--- terminal, with Debian's lua-readline where that is installed; from a pipe or a file it
--- reads the same and only prints results.
+-- repl: Lua by the line, with `holdfast` and a store at hand.  It talks on a terminal, where Ctrl-C ends what runs and
+-- not the prompt; from a pipe or a file it reads the same, only prints results, and ends with 1 after an error.
 
+local complete = require "holdfast.cli.prompt.complete"
 local core = require "holdfast.core"
+local dots = require "holdfast.cli.prompt.dots"
+local editor = require "holdfast.cli.system.editor"
+local history = require "holdfast.cli.prompt.history"
 local holdfast = require "holdfast"
-local call = require "holdfast.cli.code.call"
+local interrupt = require "holdfast.cli.interrupt" -- in src/interrupt.c
+local interruption = require "holdfast.cli.console.interruption"
+local options = require "holdfast.cli.console.options"
 local output = require "holdfast.cli.console.output"
+local sessions = require "holdfast.cli.prompt.session"
+local spelling = require "holdfast.cli.code.spelling"
 local terminal = require "holdfast.cli.system.terminal"
 
+-- As they are now: what is typed may replace them.
+local error, io, ipairs, jit, load, select, setmetatable, tostring =
+  error, io, ipairs, jit, load, select, setmetatable, tostring
+
 local PROMPT, CONTINUED = "holdfast> ", "       .. "
+local BYTECODE = "\27" -- its first byte
 
--- ------------------------------------------------------------------- printing
-
-local show
-
--- A table that is not JSON, such as a class: its members by name, one level deep.
-local function showMembers(value)
-  local parts = {}
-  for key, member in pairs(value) do
-    parts[#parts + 1] = tostring(key) .. " = " .. (type(member) == "table" and tostring(member) or show(member))
-  end
-  table.sort(parts)
-  return "{ " .. table.concat(parts, ", ") .. " }"
-end
-
--- The text of a value: JSON where it is JSON, and what Lua calls it elsewhere.
-function show(value)
-  local kind = type(value)
-  if kind == "nil" then return "nil" end
-  if kind == "table" and (getmetatable(value) or {}).__tostring then return tostring(value) end
-  local ok, json = pcall(holdfast.json.encode, value)
-  if ok then return json end
-  return kind == "table" and showMembers(value) or tostring(value)
-end
-
-local function showAll(first, last, values)
-  if last < first then return end
-  local parts = {}
-  for i = first, last do parts[#parts + 1] = show(values[i]) end
-  output.line(table.concat(parts, "\t"))
-end
-
--- -------------------------------------------------------------------- reading
-
--- A function that gives the next line, or nil at the end; and one to call at the end, or nil.
-local function reader(talks)
-  if not talks then return function() return io.read("*l") end end
-  local ok, readline = pcall(require, "readline")
-  if ok then
-    readline.set_options { auto_add = true, keeplines = 1000, histfile = "~/.holdfast_history" }
-    return readline.readline, readline.save_history
-  end
-  return function(prompt)
-    io.stdout:write(prompt)
-    io.stdout:flush()
-    return io.read("*l")
-  end
-end
-
--- Compiles what was typed.  nil, message, true: more lines are needed.
+-- Compiles what was typed, as text.  nil, message, true: more lines are needed.
 local function compile(code)
-  local chunk, expressionMessage = loadstring("return " .. code, "=repl")
+  local chunk, expressionMessage = load("return " .. code, "=repl", "t")
   if chunk then return chunk end
   local message
-  chunk, message = loadstring(code, "=repl")
+  chunk, message = load(code, "=repl", "t")
   if chunk then return chunk end
   local unfinished = "near '<eof>'$"
   return nil, message, (message:find(unfinished) or expressionMessage:find(unfinished)) ~= nil
 end
 
-local function evaluate(chunk, asJson)
-  local function finish(ok, ...)
-    if ok then
-      showAll(1, select("#", ...), { ... })
-    else
-      output.complain(call.explain((...)), asJson)
-    end
+local Prompt = {}
+Prompt.__index = Prompt
+
+-- Does something that Ctrl-C may end, on a terminal.
+function Prompt:guarded(fn, ...)
+  if not self.session.talks then return fn(...) end
+  local interrupted, ok, raised = interruption.guarded(fn, ...)
+  if interrupted and not (ok and raised == nil) then
+    output.complain({ code = "interrupted", message = "interrupted" }, self.session.json)
+    return nil
   end
-  finish(call.call(chunk))
+  if ok then return raised end
+  if raised == output.nobodyReads then error(raised, 0) end
+  self.session:complainOf(core.toError(raised))
 end
 
-local function complainOfSyntax(message, asJson)
-  local err = core.error("script", message)
-  err.where = nil
-  output.complain(err, asJson)
+function Prompt:runChunk(chunk)
+  local err = self:guarded(self.session.evaluate, self.session, chunk)
+  if err then self.session:complainOf(err) end
 end
 
-local function repl(args)
-  local talks = terminal.isTerminal(0)
-  local readLine, atEnd = reader(talks)
-  _G.holdfast = holdfast
-  _G.arg = { [0] = "repl" }
-  if talks then
-    output.line("Holdfast " .. holdfast.version .. ": Lua by the line, `holdfast` is at hand.  Ctrl-D ends.")
+-- What becomes of a local that ends with its line; people are used to other prompts.
+function Prompt:noteLocal(code)
+  if self.session.talks and code:find("^%s*local%s") and not code:find("[\n;]") then
+    output.note(self.session, "a local ends with its line: without 'local' it stays")
+  end
+end
+
+-- Takes a line.
+function Prompt:take(line)
+  if not self.code and line:find("^%s*%.%a") then
+    self:guarded(dots.run, self.session, line, self.cli)
+    return
+  end
+  if line:sub(1, 1) == BYTECODE then
+    self.code = nil
+    return self.session:refuse("script", "a line that begins with ESC is bytecode: only the text of Lua is taken")
+  end
+  local whole = self.code and self.code .. "\n" .. line or (line:gsub("^%s*=", "return "))
+  self.code = nil
+  if not whole:find("%S") then return end
+  local chunk, message, incomplete = compile(whole)
+  if chunk then
+    self:runChunk(chunk)
+    self:noteLocal(whole)
+  elseif incomplete then
+    self.code = whole
+  else
+    self.session:refuse("script", "%s%s", message, spelling.hint(whole))
+  end
+end
+
+function Prompt:remember(line)
+  if not self.history:add(line) then return end
+  self.editor:remember(line)
+  if self.history.problem and not self.told then
+    self.told = true
+    output.warn("the history is not kept: " .. self.history.problem)
+  end
+end
+
+-- The next line; nil at the end.
+function Prompt:read()
+  if not self.editor then return io.read("*l") end
+  while true do
+    interrupt.hold(interruption.raised)
+    local line = self.editor:read(self.code and CONTINUED or PROMPT)
+    if line then self:remember(line) end
+    if line ~= false then return line end
+    output.line(self.editor.echoes and "" or "^C")
+    self.code = nil
+  end
+end
+
+function Prompt:loop()
+  while not self.session.ended do
+    local line = self:read()
+    if not line then break end
+    self:take(line)
     output.flush()
   end
-  local code
-  while true do
-    local line = readLine(code and CONTINUED or PROMPT)
-    if not line then break end
-    local whole = code and code .. "\n" .. line or (line:gsub("^%s*=", "return "))
-    if not whole:find("%S") then
-      code = nil
-    else
-      local chunk, message, incomplete = compile(whole)
-      code = incomplete and whole or nil
-      if chunk then
-        evaluate(chunk, args.json)
-        output.flush()
-      elseif not incomplete then
-        complainOfSyntax(message, args.json)
-      end
-    end
+  if self.code and not self.session.ended then self.session:refuse("script", "%s", select(2, compile(self.code))) end
+end
+
+local function welcome(session)
+  output.line("Holdfast " .. holdfast.version .. ": Lua by the line.  .help says what is at hand, Ctrl-D ends.")
+  if session.url then output.line("db has " .. tostring(session.db)) end
+  output.flush()
+end
+
+-- On a terminal: what is typed can be edited, and ended.
+local function equip(prompt)
+  jit.off() -- Ctrl-C does not reach compiled code
+  jit.flush()
+  local lines
+  prompt.history, lines = history.open()
+  prompt.editor = editor.open(function(before, word) return complete.words(prompt.session, before, word) end)
+  for _, line in ipairs(lines) do prompt.editor:remember(line) end
+end
+
+local function repl(args, cli)
+  local talks = terminal.isTerminal(0) and terminal.isTerminal(1)
+  local session = sessions.new(args, talks)
+  local prompt = setmetatable({ session = session, cli = cli }, Prompt)
+  session.commands = dots.names(cli)
+  _G.holdfast = holdfast
+  _G.arg = { [0] = "repl" }
+  if args.url then session:open(args.url) end
+  if not talks then
+    prompt:loop()
+    return session.failed and 1 or 0
   end
-  if atEnd then atEnd() end
-  if talks then
-    output.line("")
-  elseif code then
-    complainOfSyntax(select(2, compile(code)), args.json)
-  end
+  welcome(session)
+  equip(prompt)
+  prompt:loop()
+  if not session.ended then output.line("") end
   return 0
 end
 
 return {
   summary = "Type Lua by the line.",
   description = "Evaluates Lua line by line and prints results, JSON where they are JSON.  `holdfast` is the\n"
-    .. "module.  Input that is not finished goes on in the next line; an error ends nothing.",
+    .. "module; of STORE, `db.NAME` are the entities of a name, and `store` is the store itself.  Input that is\n"
+    .. "not finished goes on in the next line; an error ends nothing.  On a terminal there are editing, history\n"
+    .. "and completion where libreadline8 or libedit2 is installed, Ctrl-C ends what runs, and .help says more.\n"
+    .. "In a pipe the exit code is 1 if anything has failed.",
   examples = {
     "holdfast repl",
-    "echo 'holdfast.PersistBase(\"signal\", \"./data\"):count()' | holdfast repl",
+    "holdfast repl ./data --readonly",
+    "echo 'db.signal:count()' | holdfast repl ./data",
   },
-  arguments = function() end,
+  arguments = function(command)
+    command:argument("STORE"):argname("STORE"):target("url"):args("?"):description("A directory (LMDB) or a store URL.")
+    options.readonly(command)
+  end,
   run = repl,
 }

@@ -5,10 +5,13 @@
 -- signal ends the process.
 
 local core = require "holdfast.core"
-local interrupt = require "holdfast.cli.interrupt" -- in src/main.c
+local interrupt = require "holdfast.cli.interrupt" -- in src/interrupt.c
 local output = require "holdfast.cli.console.output"
 
-local Interruption = {} -- the metatable of what is raised
+-- As they are now: the script that raised an error may have replaced them.
+local error, getmetatable, setmetatable = error, getmetatable, setmetatable
+
+local Interruption = { __tostring = function() return "interrupted" end } -- the metatable of what is raised
 
 local M = {}
 
@@ -21,6 +24,30 @@ M.unwatch = interrupt.unwatch
 --- The signal that was noted.
 ---@type fun(): integer?
 M.signal = interrupt.signal
+
+--- What SIGINT has running code raise at the prompt.
+M.raised = setmetatable({}, Interruption)
+
+local held = false
+
+--- Runs fn(...) so that SIGINT ends it, and not the process.
+---@return boolean ended  whether that has happened
+---@return boolean ok     and what pcall() gives
+---@return any ...
+function M.guarded(fn, ...)
+  interrupt.hold(M.raised)
+  held = true
+  local function settle(...)
+    held = false
+    return interrupt.signal() ~= nil, ...
+  end
+  return settle(interrupt.run(fn, ...))
+end
+
+--- Whether it was SIGINT, for guarded(), that had this raised: what was raised for it may have been caught on the way.
+---@param raised any
+---@return boolean
+function M.endsWith(raised) return M.is(raised) or (held and interrupt.signal() ~= nil) end
 
 local STRIDE = 256
 

@@ -6,6 +6,9 @@
 local bit = require "bit"
 local ffi = require "ffi"
 
+-- As it is now: a script that has run may have replaced it.
+local io = io
+
 -- Names of our own, bound to the C functions: declarations are global to a Lua state, and scripts make theirs.
 ffi.cdef [[
 int hf_cli_fileno(void *file) __asm__("fileno");
@@ -13,6 +16,7 @@ int hf_cli_ferror(void *file) __asm__("ferror");
 int hf_cli_fsync(int fd) __asm__("fsync");
 int hf_cli_open(const char *path, int flags, ...) __asm__("open");
 int hf_cli_close(int fd) __asm__("close");
+long hf_cli_write(int fd, const char *bytes, size_t count) __asm__("write");
 int hf_cli_fchmod(int fd, unsigned int mode) __asm__("fchmod");
 int hf_cli_fchown(int fd, unsigned int user, unsigned int group) __asm__("fchown");
 struct hf_cli_statx { /* the kernel's, the same on every machine */
@@ -32,6 +36,7 @@ char *hf_cli_strerror(int number) __asm__("strerror");
 ]]
 
 local ENOENT, EEXIST, ENOTDIR, EINVAL = 2, 17, 20, 22
+local APPENDING = 0x441 -- O_WRONLY | O_CREAT | O_APPEND
 local PATH_MAX = 4096
 local AT_FDCWD, AT_NO_FOLLOW, AT_EMPTY_PATH, STATX_BASIC = -100, 0x100, 0x1000, 0x7ff
 local KINDS = { [4] = "folder", [8] = "file" } -- by the upper bits of the mode
@@ -116,6 +121,23 @@ end
 ---@param file file*
 ---@return boolean
 function M.hasFailed(file) return io.type(file) == "file" and ffi.C.hf_cli_ferror(file) ~= 0 end
+
+--- Adds to a file, or makes it, in one write, so that several processes may; and gives it a mode.
+---@param path string
+---@param text string
+---@param mode integer
+---@return boolean? added
+---@return string? problem
+function M.append(path, text, mode)
+  local fd = ffi.C.hf_cli_open(path, APPENDING, ffi.new("int", mode))
+  if fd < 0 then return failure("open", path) end
+  local found = M.lookAt(fd)
+  if found and found.kind == "file" and found.mode ~= mode then ffi.C.hf_cli_fchmod(fd, mode) end
+  local ok, problem = true, nil
+  if ffi.C.hf_cli_write(fd, text, #text) ~= #text then ok, problem = failure("write", path) end
+  ffi.C.hf_cli_close(fd)
+  return ok, problem
+end
 
 -- ------------------------------------------------------------------ replacing
 
