@@ -56,13 +56,15 @@ if os.getenv "ALERT_WEBHOOK_URL" or os.getenv "ALERT_WEBHOOK_URL_FILE" then
   alerts = require("alert_webhook").start()
 end
 
--- Ends after the minute that is under way, as `systemctl stop` wants it.
+-- Ends after the minute that is under way, as `systemctl stop` and Ctrl-C want it; a second signal ends it at once,
+-- with which nothing is lost either.
+local signals = { sigterm = uv.new_signal(), sigint = uv.new_signal() }
 local function stop()
+  for _, signal in pairs(signals) do uv.signal_stop(signal) end
   watchdog.stopping()
   host.Live.stop()
 end
-for _, name in ipairs { "sigterm", "sigint" } do
-  local signal = uv.new_signal()
+for name, signal in pairs(signals) do
   uv.signal_start(signal, name, stop)
   uv.unref(signal)
 end

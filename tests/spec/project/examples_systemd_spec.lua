@@ -276,12 +276,32 @@ describe("the example bot", function()
     return
   end
 
-  it("trades, tells, and ends when it is told to, in a folder of its own", function()
-    local server, name = http.start(), "holdfast-bot-" .. dir:match("[^/]+$")
+  -- Copies it into the folder, with what it uses.
+  local function copy()
     for _, file in ipairs { "bot.lua", "http_exchange.lua", "http_client.lua", "alert_webhook.lua", "alert_queue.lua",
       "systemd_watchdog.lua" } do
       temp.writeFile(dir .. "/" .. file, temp.readFile(source .. "/examples/" .. file))
     end
+  end
+
+  it("ends at once when it is told to twice, though its exchange does not answer", function()
+    local server = http.start()
+    copy()
+    server:next "always hang"
+    local out = process.shell(([[cd %s
+      EXCHANGE_URL=%s %s run bot.lua >out 2>&1 & bot=$!
+      for i in $(seq 500); do [ -s %s/requests ] && break; sleep 0.02; done
+      kill -INT $bot; sleep 0.5; kill -0 $bot && echo "goes on"
+      before=$(date +%%s)
+      kill -TERM $bot; wait $bot; echo "status $? after $(($(date +%%s) - before)) s"
+      cat out]]):format(temp.quote(dir), server.klines, temp.quote(command), temp.quote(server.dir)))
+    server:stop()
+    assert.matches("^goes on\nstatus 143 after [01] s\n$", out.stdout)
+  end)
+
+  it("trades, tells, and ends when it is told to, in a folder of its own", function()
+    local server, name = http.start(), "holdfast-bot-" .. dir:match("[^/]+$")
+    copy()
     temp.writeFile(dir .. "/url", server.hook)
     -- The last of the 21 candles goes out of the range of those before it, whatever the minute is.
     server:next "always jump"
