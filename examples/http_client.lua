@@ -33,10 +33,12 @@ ffi.cdef [[
   int example_global_init(long flags) __asm__("curl_global_init");
   example_curl *example_easy_init(void) __asm__("curl_easy_init");
   void example_easy_reset(example_curl *easy) __asm__("curl_easy_reset");
+  void example_easy_cleanup(example_curl *easy) __asm__("curl_easy_cleanup");
   int example_easy_setopt(example_curl *easy, int option, ...) __asm__("curl_easy_setopt");
   int example_easy_getinfo(example_curl *easy, int info, ...) __asm__("curl_easy_getinfo");
   const char *example_easy_strerror(int code) __asm__("curl_easy_strerror");
   example_multi *example_multi_init(void) __asm__("curl_multi_init");
+  int example_multi_cleanup(example_multi *multi) __asm__("curl_multi_cleanup");
   int example_multi_setopt(example_multi *multi, int option, ...) __asm__("curl_multi_setopt");
   int example_multi_add(example_multi *multi, example_curl *easy) __asm__("curl_multi_add_handle");
   int example_multi_remove(example_multi *multi, example_curl *easy) __asm__("curl_multi_remove_handle");
@@ -54,7 +56,8 @@ ffi.cdef [[
 
 local RTLD_NOW_NODELETE = 0x1002
 
--- libcurl may have a thread that resolves a name when the Lua state ends, and then must not be unloaded.
+-- libcurl may have a thread that resolves a name when the Lua state ends, and its handles are freed after LuaJIT has
+-- let go of it: it must not be unloaded.
 local function load()
   local ok, library = pcall(ffi.load, "libcurl.so.4")
   if not ok then error("libcurl is missing (Debian: apt install libcurl4): " .. tostring(library), 0) end
@@ -137,6 +140,8 @@ end
 
 -- ---- requests
 
+local clients = {} -- until the Lua state ends: what libcurl points to is not collected before its handles
+
 --- A client.  Requests of one client share its connections.
 ---@param options? { timeout?: number, connectTimeout?: number, connections?: integer, cafile?: string }
 ---@return example.Http
@@ -147,6 +152,8 @@ function M.new(options)
     multi = curl.example_multi_init(), idle = {}, waiting = {},
   }, Http)
   assert(self.multi ~= nil, "out of memory")
+  ffi.gc(self.multi, curl.example_multi_cleanup)
+  clients[#clients + 1] = self
   curl.example_multi_setopt(self.multi, MULTI_MAX_HOST_CONNECTIONS, ffi.cast("long", options.connections or 4))
   return self
 end
@@ -215,7 +222,7 @@ end
 
 -- Everything that a request needs.  What libcurl keeps pointers to is in the table until the end.
 local function prepare(self, given)
-  local easy = table.remove(self.idle) or curl.example_easy_init()
+  local easy = table.remove(self.idle) or ffi.gc(curl.example_easy_init(), curl.example_easy_cleanup)
   assert(easy ~= nil, "out of memory")
   local request = { easy = easy, given = given, body = newStream(), head = newStream(), why = ffi.new("char[256]") }
   local function set(option, value) return curl.example_easy_setopt(easy, option, value) end
