@@ -71,15 +71,29 @@ finished goes on in the next line.  Of an iterator the first twenty values are p
   .exit               leave; so does Ctrl-D.  Ctrl-C ends what runs, or clears the line
 
 The commands of holdfast, without the store:
-  %s
+%s
 as in .ls, .count signal, .filter signal 'v.pnl < 0' --table, .filter --help]]
+
+-- The names in lines of at most so many columns.
+local function lines(names, columns)
+  local list, last = {}, " "
+  for _, name in ipairs(names) do
+    if #last + 2 + #name > columns then
+      list[#list + 1] = last
+      last = " "
+    end
+    last = last .. " ." .. name
+  end
+  list[#list + 1] = last
+  return table.concat(list, "\n")
+end
 
 local function help(session, _, cli)
   local names = {}
   for _, name in ipairs(cli.names) do
-    if not ELSEWHERE[name] then names[#names + 1] = "." .. name end
+    if not ELSEWHERE[name] then names[#names + 1] = name end
   end
-  output.line(HELP:format(table.concat(names, " ")))
+  output.line(HELP:format(lines(names, 80)))
 end
 
 local function open(session, words)
