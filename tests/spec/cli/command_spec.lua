@@ -79,6 +79,15 @@ describe("the command", function()
       end)
     end
 
+    it("has no line of a description that is too long to stay whole", function()
+      assert.equal("", ok({ "run", "-" }, [[
+        for _, name in ipairs(require("holdfast.cli.commands.list").names) do
+          for line in require("holdfast.cli.commands." .. name).description:gmatch("[^\n]+") do
+            if #line > 100 and not line:find "^ " then print(name, line) end
+          end
+        end]]))
+    end)
+
     it("says the version of the library", function()
       assert.equal("holdfast " .. require("holdfast").version .. "\n", ok { "--version" })
     end)

@@ -211,12 +211,14 @@ return {
   summary = "Take a strategy host in hand: close, cancel, pause.",
   description = "close ends the open signal of STRATEGY on SYMBOL, cancel one that waits for its price: at the\n"
     .. "average price of the minute in which the host takes it up, or at --price.  Its event says 'manual'.\n"
-    .. "What is asked for is stored; the host takes it up in its next minute, also one that starts later, once,\n"
-    .. "until its validity ends.  The command waits for that: exit code 0 done, 1 refused or expired.\n\n"
-    .. "pause keeps new signals from opening, from the moment on that it returns, until resume or --till, over\n"
-    .. "restarts.  What is open is watched and closed as ever.  Names that are left out, or *, are any.  resume\n"
-    .. "removes the pauses within what is named.\n\n"
-    .. "requests lists what waits and what is paused; take-back ID removes a request that nobody has taken up.\n\n"
+    .. "What is asked for is stored; the host takes it up in its next minute, also one that starts\n"
+    .. "later, once, until its validity ends.  The command waits for that: exit code 0 done, 1 refused or\n"
+    .. "expired.\n\n"
+    .. "pause keeps new signals from opening, from the moment on that it returns, until resume or --till,\n"
+    .. "over restarts.  What is open is watched and closed as ever.  Names that are left out, or *, are\n"
+    .. "any.  resume removes the pauses within what is named.\n\n"
+    .. "requests lists what waits and what is paused; take-back ID removes a request that nobody has\n"
+    .. "taken up.\n\n"
     .. "A host of an earlier version takes nothing up and heeds no pause: requests to it expire.",
   examples = { "holdfast host close ./dump/data main BTCUSDT", "holdfast host close ./dump/data --all --valid 1h",
     "holdfast host pause ./dump/data main --till 2026-12-01 --reason 'looking into it'",

@@ -53,8 +53,8 @@ return {
     .. "and no sound entity; otherwise it is reported, and the exit code is 3.\n\n"
     .. "A file that is part of an export is refused before anything is imported; of a pipe that is known\n"
     .. "only at its end.  --partial takes both.\n\n"
-    .. "Refused for an adapter's entity names (" .. locks.names() .. ") while a strategy host runs on\n"
-    .. "the store; --force imports all the same.",
+    .. "Refused for an adapter's entity names (" .. locks.names() .. ") while a strategy host runs\n"
+    .. "on the store; --force imports all the same.",
   examples = {
     "holdfast import ./data backup.jsonl",
     "holdfast filter ./data signal 'v.open' --json | holdfast import ./open - --entity signal",

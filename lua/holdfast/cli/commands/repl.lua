@@ -157,10 +157,11 @@ end
 return {
   summary = "Type Lua by the line.",
   description = "Evaluates Lua line by line and prints results, JSON where they are JSON.  `holdfast` is the\n"
-    .. "module; of STORE, `db.NAME` are the entities of a name, and `store` is the store itself.  Input that is\n"
-    .. "not finished goes on in the next line; an error ends nothing.  On a terminal there are editing, history\n"
-    .. "and completion where libreadline8 or libedit2 is installed, Ctrl-C ends what runs, and .help says more.\n"
-    .. "In a pipe the exit code is 1 if anything has failed.",
+    .. "module; of STORE, `db.NAME` are the entities of a name, and `store` is the store itself.  Input\n"
+    .. "that is not finished goes on in the next line; an error ends nothing.\n\n"
+    .. "On a terminal there are editing, history and completion where libreadline8 or libedit2 is\n"
+    .. "installed, Ctrl-C ends what runs, and .help says more.  In a pipe the exit code is 1 if anything\n"
+    .. "has failed.",
   examples = {
     "holdfast repl",
     "holdfast repl ./data --readonly",

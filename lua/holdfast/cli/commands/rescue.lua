@@ -223,7 +223,8 @@ return {
     .. "a version of before, or something that was removed.  What is old is never restored.\n"
     .. "At the end, of each name how many entities came back of those that were written (format 2), and\n"
     .. "the settings, which the new store gets as far as they are sound.\n"
-    .. "Exit code 3 if something is lost, unreadable or apart, or if the newest state or a setting is in doubt.",
+    .. "Exit code 3 if something is lost, unreadable or apart, or if the newest state or a setting is in\n"
+    .. "doubt.",
   examples = { "holdfast rescue ./data ./new", "holdfast rescue ./data --dry-run" },
   arguments = function(command)
     options.url(command)
