@@ -26,7 +26,7 @@ local temp = require "support.temp"
 -- ----------------------------------------------------------------- options
 
 local PARTS = { "codec", "write", "read", "iterate", "ask", "growth", "names", "scripts", "files", "adapters", "host",
-  "redis", "postgres", "stores" }
+  "candles", "redis", "postgres", "stores" }
 local options = {}
 
 local function usage(problem)
@@ -301,7 +301,7 @@ local function framework(dir)
 end
 
 -- Candles kept in a store.
-local function candleStore()
+function parts.candles()
   local names = { "kept", "memory", "old", "new", "rows", "byHand", "fill", "bytes", "append", "single" }
   local us = {}
   for _, name in ipairs(names) do us[name] = {} end
@@ -346,7 +346,6 @@ function parts.host()
   report:add("host: transition of 1 symbol, synced" .. baseline, us.oneSynced, us.writtenSynced)
   report:add("host: transition of 200 symbols at once, of one, synced" .. baseline, us.manySynced, us.writtenSynced)
   discard(dir)
-  candleStore()
 end
 
 -- Servers, beside loops over their client libraries alone on the same server.

@@ -258,6 +258,7 @@ describe("filling a candle store", function()
     end)
 
     it("says in which line something is wrong, and keeps what stands before it", function()
+      local kept = { [":4: candle 3"] = 2, [":3: these are"] = 1, [":4: the candle"] = 2, [":3: the candle"] = 1 }
       for message, lines in pairs {
         [":4: candle 3 (2024-02-07T00:02:00Z): high is nan"] = { line(0), line(1), line(2, "nan") },
         [":3: these are not six numbers: 1,2,3"] = { line(0), "1,2,3" },
@@ -269,6 +270,8 @@ describe("filling a candle store", function()
         local path = csv(lines)
         local err = raises.error("invalid_value", nil, store.readCsv, store, path, { symbol = "BTCUSDT" })
         assert.equal(path .. message, err.message)
+        assert.equal(kept[message:match "^:%d: %l+ %w+"], #store:candles "BTCUSDT")
+        store.persist:removeAll()
       end
       raises.error("io", "cannot read candles: /nowhere: No such file or directory", store.readCsv, store, "/nowhere",
         { symbol = "BTCUSDT" })

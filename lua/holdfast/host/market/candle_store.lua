@@ -307,41 +307,47 @@ function Store:fill(options)
   return result
 end
 
---- Keeps the candles of a CSV file with the columns timestamp,open,high,low,close,volume.  One that is not over by now
---- is left out.
----@param path string
----@param options { symbol: string, interval?: string }
----@return { candles: integer, notOver: integer }
----@raise invalid_argument; io; invalid_value with the line: what stands before it may have been kept
-function Store:readCsv(path, options)
-  checkSelf(self, "readCsv")
-  options = checkOptions("readCsv", options, { "symbol", "interval" })
-  local of = seriesOf(self, "readCsv", options.symbol, options.interval)
-  local buffer, last, over = columns.new(PIECE), -1, math.min(overBy(of.step), series.LAST_TIME)
-  local result = { candles = 0, notOver = 0 }
+-- Keeps the rows of a CSV file as they come; `job` has the series and how far it is.
+local function keepRows(job, path)
+  local of, buffer, last = job.series, job.buffer, -1
+  local over = math.min(overBy(of.step), series.LAST_TIME)
   for row, number in candles.rows(path) do
     local time = row.timestamp
     local wrong = time <= last and "comes after one of the same time or a later one: sort the file"
       or (time < 0 or time % of.step ~= 0) and "does not begin at a multiple of " .. of.interval
     if wrong then
-      of:write(buffer)
       local message = ("%s:%d: the candle of %s %s"):format(path, number, calendar.date(time), wrong)
       error(core.error("invalid_value", message), 0)
     end
     last = time
     if time + of.step > over then
-      result.notOver = result.notOver + 1
+      job.notOver = job.notOver + 1
     else
       buffer:push(row)
-      result.candles = result.candles + 1
     end
-    if buffer.count == PIECE then
-      of:write(buffer)
-      buffer.count = 0
-    end
+    if buffer.count == PIECE then job.keep() end
   end
-  of:write(buffer)
-  return result
+end
+
+--- Keeps the candles of a CSV file with the columns timestamp,open,high,low,close,volume.  One that is not over by now
+--- is left out.
+---@param path string
+---@param options { symbol: string, interval?: string }
+---@return { candles: integer, notOver: integer }
+---@raise invalid_argument; io; invalid_value with the line: what stands before it is kept
+function Store:readCsv(path, options)
+  checkSelf(self, "readCsv")
+  options = checkOptions("readCsv", options, { "symbol", "interval" })
+  local of, buffer = seriesOf(self, "readCsv", options.symbol, options.interval), columns.new(PIECE)
+  local job = { series = of, buffer = buffer, candles = 0, notOver = 0 }
+  function job.keep()
+    of:write(buffer)
+    job.candles, buffer.count = job.candles + buffer.count, 0
+  end
+  local ok, raised = pcall(keepRows, job, path)
+  job.keep()
+  if not ok then error(raised, 0) end
+  return { candles = job.candles, notOver = job.notOver }
 end
 
 --- Closes the store.
