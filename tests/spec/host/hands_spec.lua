@@ -425,6 +425,20 @@ describe("a live run that is taken in hand", function()
       assert.equal("* a/b main", askedIn { strategyName = "a" })
     end)
 
+    it("whatever its names are, as long as they can be stored", function()
+      local name, symbol = ("%/*"):rep(13), ("a/"):rep(35)
+      local asked = hosts.strategy { strategyName = name, getSignal = function() end }
+      hosts.live(name, symbol)
+      host.pause { strategyName = name, symbol = symbol }
+      host.pause { strategyName = name:sub(2), symbol = symbol }
+      pass(2)
+      assert.same({}, asked)
+      assert.equal(0, #heard.errors)
+      assert.same({ 1, {} }, { host.resume { strategyName = name } })
+      pass(1)
+      assert.same({ 3 }, asked)
+    end)
+
     it("for as long as any pause holds that it is in", function()
       host.pause { strategyName = "main", symbol = "BTCUSDT" }
       host.pause { strategyName = "main" }
@@ -504,6 +518,20 @@ describe("a live run that is taken in hand", function()
       pass(1)
       assert.equal("expired", outcome(id))
       assert.matches("nobody took it up in the 10 minutes", host.answer(id).message)
+    end)
+
+    it("requests for what is not its own row, some time after they have expired", function()
+      open()
+      host.Live.stop()
+      host.run()
+      local id = host.close("BTCUSDT", { strategyName = "main" })
+      local row = signals.readSignalData("main", "BTCUSDT")
+      row.exchangeName = "another"
+      signals.writeSignalData(row, "main", "BTCUSDT")
+      hosts.live()
+      pass(14)
+      assert.equal("expired", outcome(id))
+      assert.is_not_nil(signals.readSignalData("main", "BTCUSDT"))
     end)
 
     it("and forgets the answers after a day", function()
@@ -592,6 +620,20 @@ for _, kind in ipairs { "memory", "file", "script" } do
       world.pass(2)
       assert.equal("opened closed:manual opened", world.heard.summary())
       assert.is_true(host.answer(id).eventId == world.heard.events[2].id)
+    end)
+
+    it("is answered by another run what it has done and could not answer, long after", function()
+      if kind == "memory" then return end -- there the two are one
+      local id = host.close("BTCUSDT", { strategyName = "main" })
+      fails.when = function(name, what, row) return name == "host" and what == "writeValue" and row:find "^answer/" end
+      world.pass(1)
+      host.Live.stop()
+      world.pass(1)
+      fails.when = nil
+      hosts.strategy { strategyName = "other", getSignal = function() end }
+      hosts.live("other", "ETHUSDT")
+      world.pass(15)
+      assert.equal("done", host.answer(id).outcome)
     end)
 
     it("goes on where what people want cannot be read", function()

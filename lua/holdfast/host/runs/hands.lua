@@ -126,6 +126,10 @@ function Hands:look(when)
   end
 end
 
+--- Looks only at what is done for all runs together: this one does nothing.
+---@param when number
+function Hands:clean(when) self:try(clean, when) end
+
 --- The minute has been lived: what could not be carried out in it, since the signal has ended by itself, is answered.
 ---@param when number
 function Hands:settle(when)

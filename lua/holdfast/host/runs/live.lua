@@ -209,7 +209,7 @@ function LiveRun:tick(when, called)
   local position = self.position
   self:checkLock()
   if position.stale then restore.position(position, when) end
-  if position.blocked then return end
+  if position.blocked then return self.hands:clean(when) end
   if position.slotsStale then restore.slots(position, when) end
   position.delivery:deliver() -- what was not handed to all, since delivering was cut off
   self.hands:look(when)

@@ -12,6 +12,7 @@ local checks = require "holdfast.host.checks"
 local commits = require "holdfast.host.state.commit"
 local core = require "holdfast.core"
 local adapter = require("holdfast.adapters").PersistHostAdapter
+local hash = require "holdfast.util.hash"
 local rows = require "holdfast.host.state.host_rows"
 
 local M = {}
@@ -28,10 +29,15 @@ local ANY = "*"
 ---@field since number         ms
 ---@field till? number         ms: from then on it does not hold any more
 
+-- How long a part may be once it is stored, where each "%" takes three bytes: two of them fit into an id.
+local PART_MAX, SHOWN = 110, 60
+
 -- A name as part of that of a scope: of any other, and not mistaken for ANY.
 local function part(name)
   if name == ANY then return ANY end
-  return (name:gsub("[%%/*]", { ["%"] = "%25", ["/"] = "%2F", ["*"] = "%2A" }))
+  local encoded, count = name:gsub("[%%/*]", { ["%"] = "%25", ["/"] = "%2F", ["*"] = "%2A" })
+  if #encoded + 2 * count <= PART_MAX then return encoded end
+  return name:gsub("[^%w_.-]", "_"):sub(1, SHOWN) .. "%7E" .. hash.of(name)
 end
 
 local function scopeOf(strategyName, symbol) return part(strategyName) .. "/" .. part(symbol) end
