@@ -24,13 +24,15 @@ local SOURCE = "PersistHostAdapter"
 local Hands = {}
 Hands.__index = Hands
 
+local NONE = {}
+
 local active = {} -- those of runs that go on, by what tells these from one another
 local cleaning, cleanedAt = reminder.new(HOUR), nil
 
 ---@param run holdfast.host.LiveRun
 ---@return holdfast.host.Hands
 function M.new(run)
-  local self = setmetatable({ run = run, pending = {}, called = false }, Hands)
+  local self = setmetatable({ run = run, pending = NONE, called = false }, Hands)
   requests.forget()
   pauses.forget()
   active[run.key] = self
@@ -58,7 +60,6 @@ end
 
 -- What is done for all runs together: requests that no run takes up are answered, and old answers removed.
 local function clean(when)
-  if cleanedAt == when then return end
   cleanedAt = when
   requests.settleOld(when, loop.now())
   if cleaning:isDue(loop.elapsed()) then requests.forgetAnswers(loop.now()) end
@@ -113,14 +114,16 @@ end
 function Hands:look(when)
   local run, position, now = self.run, self.run.position, loop.now()
   self:settleDone()
-  self.pending = {}
+  self.pending = NONE
   local name, symbol = run.strategy.strategyName, run.symbol
   local pause, failure = pauses.at(name, symbol, when)
   self.pause = pause
   if failure then run:report(failure, SOURCE) end
-  local list, problem = requests.at(name, symbol, when)
+  local list, problem = requests.at(run.key, when)
   if problem then run:report(problem, SOURCE) end
-  self:try(clean, when)
+  if cleanedAt ~= when then self:try(clean, when) end
+  if not list[1] then return end
+  self.pending = {}
   for _, request in ipairs(list) do
     if self:try(check, request, position, now) then table.insert(self.pending, request) end
   end
@@ -128,7 +131,9 @@ end
 
 --- Looks only at what is done for all runs together: this one does nothing.
 ---@param when number
-function Hands:clean(when) self:try(clean, when) end
+function Hands:clean(when)
+  if cleanedAt ~= when then self:try(clean, when) end
+end
 
 --- The minute has been lived: what could not be carried out in it, since the signal has ended by itself, is answered.
 ---@param when number

@@ -16,15 +16,11 @@ local M = {}
 
 local function decode(text) return (text:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end)) end
 
---- All rows of a kind that can be read, in order of their names.
----@param kind string
----@return holdfast.host.Row[] rows
----@return holdfast.Error? damage  what the first of those raised that cannot be read
----@raise io, unavailable, ...
-function M.list(kind)
+-- All rows of a kind in a collection that can be read, and what the first raised that cannot be.
+local function listOf(collection, kind)
   local list, damage, last = {}, nil, nil
   local prefix = kind .. "/"
-  local step = adapter.collection():entries { prefix = prefix }
+  local step = collection:entries { prefix = prefix }
   while true do
     local ok, id, value = pcall(step)
     if ok then
@@ -38,31 +34,55 @@ function M.list(kind)
   end
 end
 
+--- All rows of a kind that can be read, in order of their names.
+---@param kind string
+---@return holdfast.host.Row[] rows
+---@return holdfast.Error? damage  what the first of those raised that cannot be read
+---@raise io, unavailable, ...
+function M.list(kind) return listOf(adapter.collection(), kind) end
+
 --- What was read of a kind in a minute, for all who ask in that minute.
 ---@class holdfast.host.Minute
 ---@field kind string
 ---@field make fun(rows: holdfast.host.Row[]): any  what is handed out
 ---@field when? number  the minute
 ---@field made any
+---@field failure? any  what nobody has been told of yet
 local Minute = {}
 Minute.__index = Minute
+
+local all = {} -- those of all kinds: a handle on the collection serves them together
 
 ---@param kind string
 ---@param make fun(rows: holdfast.host.Row[]): any
 ---@return holdfast.host.Minute
-function M.minute(kind, make) return setmetatable({ kind = kind, make = make, made = make {} }, Minute) end
+function M.minute(kind, make)
+  local self = setmetatable({ kind = kind, make = make, made = make {} }, Minute)
+  all[#all + 1] = self
+  return self
+end
+
+local function readAll(when)
+  local isThere, collection = pcall(adapter.collection)
+  for _, each in ipairs(all) do
+    if each.when ~= when then
+      local ok, rows, damage = isThere, collection, nil
+      if isThere then ok, rows, damage = pcall(listOf, collection, each.kind) end
+      if ok then each.made, each.failure = each.make(rows), damage else each.failure = rows end
+      each.when = when
+    end
+  end
+end
 
 --- What there is in a minute.  Where it cannot be read, what was last there, and once in the minute why.
 ---@param when number
 ---@return any made
 ---@return any? failure
 function Minute:at(when)
-  if self.when == when then return self.made end
-  self.when = when
-  local ok, rows, damage = pcall(M.list, self.kind)
-  if not ok then return self.made, rows end
-  self.made = self.make(rows)
-  return self.made, damage
+  if self.when ~= when then readAll(when) end
+  local failure = self.failure
+  self.failure = nil
+  return self.made, failure
 end
 
 --- Something was changed here: it is read again when it is next asked for.

@@ -234,14 +234,13 @@ end)
 local NONE = {}
 
 --- What waits for a run, as it was known in this minute, in the order in which it is to be taken up.
----@param strategyName string
----@param symbol string
+---@param key string  of the run: keyOf()
 ---@param when number
 ---@return holdfast.host.Request[]
 ---@return any? failure  why they cannot be read; once in a minute
-function M.at(strategyName, symbol, when)
+function M.at(key, when)
   local found, failure = waiting:at(when)
-  return found and found.byRun[keyOf(strategyName, symbol)] or NONE, failure
+  return found and found.byRun[key] or NONE, failure
 end
 
 --- They are read again when they are next asked for.
