@@ -76,7 +76,8 @@ end
 
 local MINUTE, HOUR, DAY = 60000, 3600000, 86400000
 
--- The date of a moment; nil where there is none, after the last year that the system knows.  Those of many trades are asked for, and neighbours are of the same day.
+-- The date of a moment; nil where there is none, after the last year that the system knows.  Those of many trades are
+-- asked for, and neighbours are of the same day.
 local lastDay, lastDate
 local function dayOf(ms)
   local day = math.floor(ms / DAY)
