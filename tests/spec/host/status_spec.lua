@@ -118,6 +118,18 @@ describe("the note of a run", function()
     assert.equal(START + 8 * MINUTE, failures[5].at)
   end)
 
+  it("is none of a name that is too long for it, which keeps no other from its own", function()
+    local long = ("x"):rep(240)
+    hosts.strategy { getSignal = function() end }
+    hosts.exchange(function() return 100 end, "\255")
+    hosts.live("main", long)
+    hosts.live("main", "BTCUSDT", "\255")
+    world.pass(1)
+    assert.equal("?", note().exchangeName)
+    assert.same({ 1, "PersistHostAdapter", "invalid_argument" },
+      { #world.heard.errors, world.heard.errors[1].source, world.heard.errors[1].code })
+  end)
+
   it("goes with a run that ends with nothing open", function()
     hosts.strategy { getSignal = function() end }
     local stop = hosts.live()
@@ -290,6 +302,38 @@ describe("notes in a store with transactions", function()
     world.pass(500)
     local most = math.floor((clocks.now() - began) * 10) + 1
     assert.is_true(noteRevision "BTCUSDT" - before <= most, tostring(noteRevision "BTCUSDT" - before))
+  end)
+end)
+
+describe("notes in a store without transactions", function()
+  after_each(hosts.finish)
+
+  it("are written one after the other, and what is due meanwhile is done in between", function()
+    local Slow = holdfast.FilePersist:extend "Slow"
+    local between = {}
+    function Slow:writeValue(id, entity, options)
+      if self.entityName == "host" then
+        clocks.sleep(0.1)
+        between[#between + 1] = id
+      end
+      return holdfast.FilePersist.writeValue(self, id, entity, options)
+    end
+    hosts.fresh(Slow, temp.quickDirectory())
+    hosts.exchange(function() return 100 end)
+    hosts.strategy { getSignal = function() end }
+    for number = 1, 4 do hosts.live("main", "S" .. number) end
+    local done
+    for _ = 1, 100 do
+      host.sleep(20)
+      if #between == 4 then break end
+      if #between > 0 then done = #between end -- this script has its turn
+    end
+    assert.same({ "status/main%2FS1", "status/main%2FS2", "status/main%2FS3", "status/main%2FS4" }, between)
+    assert.is_truthy(done and done < 4)
+    assert.equal(100, note("S4").price)
+    host.Live.stop()
+    host.run()
+    assert.equal(0, notes.collection():count())
   end)
 end)
 

@@ -129,10 +129,12 @@ local function heldLock(path, holder)
   return { held = true, known = true, holder = holder, path = path, touchedAt = touchedAt(path) }
 end
 
--- The lock of a run whose own folder has none that is held: elsewhere, if the run has noted where.
-local function lockElsewhere(run, isSure)
+-- The lock of a run of which the store's own folder has none that is held.  Where the signals are in another store, or
+-- on a server, which is called by many names, it is where the run has noted.
+--   isHere  it can be nowhere else
+local function lockElsewhere(run, isHere, isSure)
   local note = run.note
-  if note and type(note.lock) == "string" and note.host == process.machine() then
+  if not isHere and note and type(note.lock) == "string" and note.host == process.machine() then
     local ok, holder = pcall(core.leaseHolder, note.lock)
     if ok and holder then return heldLock(note.lock, holder) end
     return { held = false, known = ok }
@@ -140,7 +142,8 @@ local function lockElsewhere(run, isSure)
   return { held = false, known = isSure }
 end
 
-local function lookAtLocks(store, seen)
+--   hasSignals  the store has those, so that a lock file beside it is that of its host
+local function lookAtLocks(store, seen, hasSignals)
   local ok, directory, identity = pcall(core.adapters.placeOf, store:entity("signal"))
   local folder
   if ok then ok, folder = pcall(lock.folder, directory, identity) end
@@ -159,7 +162,7 @@ local function lookAtLocks(store, seen)
     local found = path and byPath[path]
     if found then byPath[path] = nil end
     run.lock = found and heldLock(found.path, found.holder)
-      or lockElsewhere(run, seen.sharedLocks and not seen.lockProblem)
+      or lockElsewhere(run, seen.sharedLocks and hasSignals, seen.sharedLocks and not seen.lockProblem)
   end
   for _, each in ipairs(held) do
     if byPath[each.path] then
@@ -192,7 +195,7 @@ local function look(args)
     end
   end)
   fillIn(seen, found)
-  lookAtLocks(store, seen)
+  lookAtLocks(store, seen, not found or found.signal)
   store.store:close()
   seen.byKey = nil
   table.sort(seen.runs, isBefore)

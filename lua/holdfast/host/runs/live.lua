@@ -278,8 +278,8 @@ function LiveRun:start()
     error(raised, 0)
   end
   self.hold = raised
-  self.status:start(self.lock)
   eachFunction(self, watchdog.interruptible)
+  self.status:start(self.lock)
 end
 
 -- Ends it: what is durable stays, and can be taken up by whoever runs it next.

@@ -7,12 +7,15 @@
 -- All are written together, once in CC_STATUS_INTERVAL_MINUTES minutes, when the runs have lived theirs and nothing
 -- else is to be done, and with what else is written then (idle.lua).  A run that waits for its exchange keeps the
 -- others from it for 20 seconds only; its own note then says until when it has lived.  Nothing depends on what is
--- written here: where the store refuses it, that is told once an hour, and the next minute tries again.
+-- written here: where the store refuses it, that is told once an hour, and the next minute tries again.  In a store
+-- without transactions each note is a flush of its own: there they are written one after the other, and what else
+-- comes meanwhile is done in between.
 --
 -- A run that ends takes its note with it, unless something of it is open or waits: then the note says when it ended.
 
 local adapter = require "holdfast.adapters".PersistHostAdapter
 local clock = require "holdfast.util.clock"
+local commits = require "holdfast.host.state.commit"
 local config = require "holdfast.host.config"
 local core = require "holdfast.core"
 local events = require "holdfast.host.events"
@@ -27,6 +30,7 @@ local M = {}
 
 local MINUTE, HOUR, DAY = 60000, 3600000, 86400000
 local KIND, VERSION = "status", 1
+local HOST = "PersistHostAdapter"
 local WAIT_MS = 20000 -- for runs that are in the middle of their minute
 local PACE_MS = 100 -- of real time between two notes, where a program plays minutes as fast as it can
 local MOST_FAILURES, MESSAGE_MAX = 5, 300
@@ -46,7 +50,7 @@ local MOST_FAILURES, MESSAGE_MAX = 5, 300
 ---@field failures holdfast.host.Failure[]  the latest one last
 ---@field isTicking boolean
 ---@field isEnding boolean   its last note is to be written
----@field ended boolean      and was, or could not be
+---@field ended boolean      and was, or could not be: nothing is written any more
 ---@field wake? fun()
 local Status = {}
 Status.__index = Status
@@ -56,14 +60,17 @@ local ticking = 0 -- how many are in the middle of a minute
 local ending = 0
 local writtenIn, writtenAt -- the minute of the last note, and when that was, in ms of real time
 local refused -- what of a note could not be stored
+local isWriting = false -- notes are being written one after the other
 local down = reminder.new(HOUR)
 
 -- ---------------------------------------------------------------- failures
 
+local function isText(text) return (pcall(core.json.encode, text)) end
+
 -- A text that can be stored.
 local function plain(text)
   text = text:sub(1, MESSAGE_MAX)
-  if pcall(core.json.encode, text) then return text end
+  if isText(text) then return text end
   return (text:gsub("[\128-\255]", "?"))
 end
 
@@ -151,7 +158,7 @@ function Status:entity(now, wall, slots)
   local row, waiting = position.row, position.waiting
   return {
     version = VERSION, strategyName = run.strategy.strategyName, symbol = run.symbol,
-    exchangeName = run.exchange.exchangeName, pid = known.pid, host = known.host, holder = known.holder,
+    exchangeName = plain(run.exchange.exchangeName), pid = known.pid, host = known.host, holder = known.holder,
     lock = known.lock, startedAt = known.startedAt,
     minute = self.minute, price = self.price, writtenAt = wall, interval = config.values.CC_STATUS_INTERVAL_MINUTES,
     clockTime = not real and now or nil, manual = not real or nil,
@@ -180,7 +187,7 @@ local writes = {}
 -- Whether a minute has come in which notes are to be written.
 local function isTime()
   local interval = config.values.CC_STATUS_INTERVAL_MINUTES
-  if interval == 0 or not running[1] then return false end
+  if interval == 0 or isWriting or not running[1] then return false end
   local minute = math.floor(loop.now() / MINUTE)
   local isNew = not writtenIn or minute < writtenIn or minute >= writtenIn + interval
   return isNew and isPaced()
@@ -192,14 +199,46 @@ function writes.isDue() return ending > 0 or ticking == 0 and isTime() end
 local function stepOf(status, entity)
   local name = status.run.strategy.strategyName .. "/" .. status.run.symbol
   return {
-    adapter = "PersistHostAdapter",
+    adapter = HOST,
     run = function()
+      if status.ended then return end
       local ok, raised = pcall(adapter.writeHostData, entity, KIND, name)
       if ok then return end
-      if not core.isError(raised, "invalid_value") then error(raised, 0) end
+      -- A text that is none in JSON, or a name that is too long with what stands before it.
+      if not core.isError(raised, "invalid_value") and not core.isError(raised, "invalid_argument") then
+        error(raised, 0)
+      end
       refused = raised
     end,
   }
+end
+
+-- Whether each note is a flush of its own, and there is time to do other things in between.
+local function isSlow()
+  if ending > 0 or not loop.isReal() then return false end
+  local ok, isOne = pcall(commits.isTogether, HOST, HOST)
+  return ok and not isOne
+end
+
+-- Tells of what was raised, once an hour.
+local function tell(raised)
+  local first = running[1]
+  if not raised then
+    down:forget()
+  elseif first and down:isDue(loop.elapsed(), raised.code) then
+    first.run:report(raised, HOST)
+  end
+end
+
+-- Writes notes from the `i`th on, one after the other.
+local function writeNext(steps, i)
+  loop.after(1, function() -- after 0, libuv would look at nothing else before it
+    local ok, raised = pcall(steps[i].run)
+    raised, refused = not ok and raised or refused, nil
+    tell(raised)
+    isWriting = ok and steps[i + 1] ~= nil and ending == 0
+    if isWriting then writeNext(steps, i + 1) end
+  end)
 end
 
 function writes.steps()
@@ -213,7 +252,10 @@ function writes.steps()
       steps[#steps + 1] = stepOf(status, not isGone and status:entity(now, wall, slots) or nil)
     end
   end
-  return steps
+  if not steps[2] or not isSlow() then return steps end
+  isWriting = true
+  writeNext(steps, 1)
+  return {}
 end
 
 -- Lets those end that have waited for their last note.
@@ -231,13 +273,8 @@ local function letGo()
 end
 
 function writes.ended(raised)
-  local first = running[1]
   raised, refused = raised or refused, nil
-  if not raised then
-    down:forget()
-  elseif first and down:isDue(loop.elapsed(), raised.code) then
-    first.run:report(raised, "PersistHostAdapter")
-  end
+  tell(raised)
   letGo()
 end
 
@@ -298,7 +335,7 @@ function Status:start(lock)
   local holder = holderOf(lock)
   self.known = {
     pid = process.id(), host = holder:match "^process %d+ on host (.-) %(", holder = holder,
-    lock = lock.lease and lock.key or nil,
+    lock = lock.lease and isText(lock.key) and lock.key or nil,
     startedAt = loop.isReal() and math.floor(loop.now()) or clock.wall(),
   }
   running[#running + 1] = self
@@ -336,6 +373,7 @@ function Status:finish(lost)
   if self.isTicking then self:done(0, false) end
   if not self.known then return end -- it has never begun
   if lost then
+    self.ended = true
     forget(self)
   else
     self.isEnding, ending = true, ending + 1
