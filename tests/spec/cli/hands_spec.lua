@@ -217,7 +217,7 @@ for _, kind in ipairs { "lmdb", "file" } do describe("holdfast host, over " .. k
     refused(2, "%-%-price must be a positive number", "close", "main", "BTCUSDT", "--price", "0")
     refused(2, "%-%-price is not for 'pause'", "pause", "--price", "1")
     refused(2, "%-%-till is not for 'close'", "close", "main", "BTCUSDT", "--till", "1h")
-    refused(2, "%-%-all is not for 'close' of one signal", "close", "main", "BTCUSDT", "--all")
+    refused(2, "give SYMBOL or %-%-all, not both", "close", "main", "BTCUSDT", "--all")
     refused(2, "till", "pause", "--till", "tomorrow")
     refused(2, "which is over", "pause", "--till", "2020-01-01")
     refused(2, "give the id of one request", "take-back")

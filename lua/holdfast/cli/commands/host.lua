@@ -49,10 +49,7 @@ end
 
 -- What is to end: strategies and symbols.
 local function targetsOf(args)
-  if args.strategy and args.symbol then
-    nothingFor({ action = args.action .. "' of one signal, '" .. args.action }, "--all", args.all)
-    return { { strategyName = args.strategy, symbol = args.symbol } }
-  end
+  if args.symbol then return { { strategyName = args.strategy, symbol = args.symbol } } end
   local list = hands.rows(args.action, args.strategy)
   if args.all then return list end
   local names = {}
@@ -190,6 +187,7 @@ local function checkArguments(args)
   for field, name in pairs(ONLY_ENDS) do
     if not isEnd then nothingFor(args, name, args[field]) end
   end
+  if args.symbol and args.all then refuse.call "give SYMBOL or --all, not both: one of them only" end
   if args.action ~= "pause" then
     nothingFor(args, "--till", args.till)
     if not isEnd then nothingFor(args, "--reason", args.reason) end
