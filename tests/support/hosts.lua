@@ -10,7 +10,7 @@ local M = {
   MINUTE = 60000,
 }
 
-local KINDS = { "Signal", "Schedule", "Risk", "Partial" }
+local KINDS = { "Signal", "Schedule", "Risk", "Partial", "Trade", "Host" }
 local number = 0
 
 --- Empties the host, and gives its adapters a store.

@@ -67,6 +67,30 @@ function M.toTime(what, date)
   return ((days * 24 + (tonumber(hour) or 0)) * 60 + (tonumber(minute) or 0)) * MINUTE + (tonumber(second) or 0) * 1000
 end
 
+-- Minutes that a zone is ahead of UTC: "+02:00" is 120.
+local function offsetOf(zone)
+  if zone == nil or zone == "UTC" or zone == "Z" then return 0 end
+  local sign, hours, minutes = tostring(zone):match "^([+-])(%d%d):(%d%d)$"
+  hours, minutes = tonumber(hours), tonumber(minutes)
+  if not sign or hours > 14 or minutes > 59 then return nil end
+  return (sign == "-" and -1 or 1) * (hours * 60 + minutes)
+end
+
+--- When the day began that a time is in.
+---@param what string  for the error
+---@param ms number
+---@param zone? string  "+02:00": how far the days are ahead of those of UTC
+---@return number ms
+function M.startOfDay(what, ms, zone)
+  local offset = offsetOf(zone)
+  if not offset then
+    refuse("%s: give the hours that days are ahead of UTC, such as \"+02:00\", not %s: names of places change their "
+      .. "offset in the year", what, tostring(zone))
+  end
+  local day = 1440 * MINUTE
+  return math.floor((ms + offset * MINUTE) / day) * day - offset * MINUTE
+end
+
 --- A time as text: 1707343380000 is "2024-02-07T22:03:00Z".
 ---@param ms number
 ---@return string

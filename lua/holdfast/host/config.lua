@@ -22,6 +22,7 @@ local DEFAULTS = {
   CC_GET_CANDLES_RETRY_DELAY_MS = 5000, -- before it is asked again
   CC_MAX_CANDLES_PER_REQUEST = 1000, -- the most that getCandles is asked for at once
   CC_STATUS_INTERVAL_MINUTES = 1, -- between two notes of how live runs are, for `holdfast status`; 0: none
+  CC_TRADE_RETENTION_DAYS = math.huge, -- how long trades of live runs are kept after their end
 }
 
 M.values = {}

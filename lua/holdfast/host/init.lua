@@ -33,6 +33,7 @@ local loop = require "holdfast.host.scheduler.loop"
 local registry = require "holdfast.host.registry"
 local report = require "holdfast.host.report"
 local stored = require "holdfast.host.runs.stored"
+local retention = require "holdfast.host.state.retention"
 local trades = require "holdfast.host.state.trades"
 
 -- Each listener's function ends the listening when the function that is given back is called.
@@ -181,6 +182,7 @@ function M.clear()
   registry.clear()
   events.clear()
   config.reset()
+  retention.forget()
 end
 
 return M

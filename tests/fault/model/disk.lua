@@ -19,8 +19,10 @@ Disk.__index = Disk
 
 local M = {}
 
-M.KINDS = { "Signal", "Schedule", "Risk", "Partial", "Host" }
-local NAMES = { Signal = "signal", Schedule = "schedule", Risk = "risk", Partial = "partial", Host = "host" }
+M.KINDS = { "Signal", "Schedule", "Risk", "Partial", "Trade", "Host" }
+local NAMES = {
+  Signal = "signal", Schedule = "schedule", Risk = "risk", Partial = "partial", Trade = "trade", Host = "host",
+}
 
 local current -- the one whose world goes on
 local wrapped = setmetatable({}, { __mode = "k" })

@@ -28,6 +28,14 @@ local STUCK = { seed = 3, store = "alone", strategies = 2, symbols = 1, steps = 
   { fault = "refuse", kind = "remove", name = "signal", at = 1, count = 9, phase = "before", code = "io", minutes = 8 },
 } }
 
+-- No trade can be written while positions close.
+local UNTRADED = { seed = 3, store = "apart", strategies = 1, symbols = 1, steps = {
+  { fault = "refuse", kind = "write", name = "trade", at = 1, count = 99, phase = "before", code = "io", minutes = 9 },
+} }
+
+-- The same, where one transaction covers both.
+local REFUSED = { seed = 3, store = "memory", strategies = 1, symbols = 1, steps = UNTRADED.steps }
+
 ---@type model.Mutant[]
 M.list = {
   { name = "an end removes the row before the outbox says so", module = "state.position", store = "alone",
@@ -68,8 +76,27 @@ M.list = {
   { name = "what was acknowledged is never removed", module = "state.delivery",
     from = "  idle.arrange(writes)\n", to = "  local _ = idle\n" },
   { name = "an event is delivered before it is durable", module = "state.position",
-    from = "  self:commit(steps)\n  self.row, self.entry = nil, entry",
-    to = "  self.run:deliver(event)\n  self:commit(steps)\n  self.row, self.entry = nil, entry" },
+    from = "  self:commitEnd(steps, step, entry)\n  self.row, self.entry = nil, entry",
+    to = "  self.run:deliver(event)\n  self:commitEnd(steps, step, entry)\n  self.row, self.entry = nil, entry" },
+  { name = "an end leaves no trade", module = "state.position",
+    from = "        trade.run()\n", to = "" },
+  { name = "a trade is written before its signal is gone", module = "state.position", store = "alone",
+    from = "    local entry = outbox.withEvent(self.entry, event, changes)\n"
+      .. "    return entry, { self:outboxStep(entry), step }",
+    to = "    local entry = outbox.withEvent(self.entry, event, changes)\n"
+      .. "    return entry, { self:outboxStep(entry), self:tradeSteps({ event })[1], step }" },
+  { name = "restoring writes no trades", module = "state.restore", store = "alone",
+    from = "    position:writeTrades()\n", to = "" },
+  { name = "an event leaves the outbox without its trade", module = "state.delivery", history = UNTRADED,
+    from = "\n    and (self.traded[event.id] or not trades.isEnd(event))", to = "" },
+  { name = "a trade that could not be stored is never written", module = "state.position", history = UNTRADED,
+    from = "  self.tradesStale = true\n", to = "" },
+  { name = "what an older copy has made open again keeps its trade", module = "state.restore", seed = 48,
+    from = "    withdrawTrade(position.row)\n", to = "" },
+  { name = "an end whose trade fails has not happened in memory", module = "state.position", history = REFUSED,
+    from = "  self:commit(steps)\n  self.stale, self.tradesStale", to = "  self.stale, self.tradesStale" },
+  { name = "a trade says what its signal was to gain", module = "state.trades",
+    from = "priceClose = event.currentPrice", to = "priceClose = row.priceTakeProfit" },
   { name = "a minute is lived twice", module = "runs.live",
     from = "  if when <= position:lived() then return end\n", to = "" },
   { name = "a change that failed has happened in memory", module = "state.position", seed = 1,

@@ -417,8 +417,12 @@ function World:load(moment)
 end
 
 --- Puts one back, as an operator does while no host runs.
-function World:restore(backup)
-  self.disk:restore(backup.content)
+---@param but? string  an entity name that stays as it is
+function World:restore(backup, but)
+  local content = {}
+  for name, entities in pairs(backup.content) do content[name] = entities end
+  if but then content[but] = self.disk:snapshot()[but] end
+  self.disk:restore(content)
   for _, name in ipairs(invariantNames) do
     local look, problem = invariants[name].restored, nil
     if look then self.states[name], problem = look(self.states[name], plain.copy(backup.states[name]), self) end

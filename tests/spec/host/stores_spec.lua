@@ -109,19 +109,28 @@ for _, kind in ipairs { "with transactions", "without transactions" } do
       return table.concat(words, " ")
     end
 
+    -- What the trades say of the ends.
+    local function trades()
+      local list = {}
+      for trade in host.trades() do list[#list + 1] = trade.action end
+      return list
+    end
+
     it("works", function()
       assert.equal("scheduled opened closed", life())
+      assert.same({ "closed" }, trades())
       assert.same({}, heard.errors)
-      assert.equal(14, writes)
+      assert.equal(15, writes)
     end)
 
-    for number = 1, 14 do
+    for number = 1, 15 do
       for _, more in ipairs { 0, 2 } do
         it(("that fails in write %d and %d more: what did not happen is tried again"):format(number, more), function()
           assert.equal("scheduled opened closed", life(number, number + more))
           assert.is_nil(signals.readSignalData("main", "BTCUSDT"))
           assert.is_nil(holdfast.PersistScheduleAdapter.readScheduleData("main", "BTCUSDT"))
           assert.is_nil(next(holdfast.PersistRiskAdapter.readPositionData("one") or {}))
+          assert.same({ "closed" }, trades())
           assert.matches("the disk is gone", heard.errors[1].message)
           assert.equal("io", heard.errors[1].code)
         end)

@@ -86,6 +86,20 @@ function M.average(exchange, symbol, when, isWanted)
   return request.price, request.list
 end
 
+--- The average price that was last known of a symbol here, where that is no older than a minute.
+---@param exchangeName string
+---@param symbol string
+---@param when number  a whole minute
+---@return number?
+function M.known(exchangeName, symbol, when)
+  for exchange, bySymbol in pairs(requests) do
+    local request = exchange.exchangeName == exchangeName and bySymbol[symbol]
+    if request and request.done and not request.failed and math.abs(when - request.when) <= MINUTE then
+      return request.price
+    end
+  end
+end
+
 --- Whether the newest candles that an exchange has are those before `when`, with the one that is under way: then
 --- that is the time of now.
 ---@param exchange table

@@ -4,7 +4,8 @@
 --
 -- Signals live in memory only.  Risk slots and levels go to their adapters, as in the framework, but under the name
 -- "backtest/FRAME/NAME" of the profile or symbol, so that no backtest takes a slot from a live position; they are
--- written now and then, since nobody takes up a backtest that was killed, and cleared in the end.
+-- written now and then, since nobody takes up a backtest that was killed, and cleared in the end.  Trades are written
+-- in the end, in the place of those of the last backtest of the same strategy, symbol and frame.
 
 local adapters = require "holdfast.adapters"
 local books = require "holdfast.host.runs.book"
@@ -23,6 +24,7 @@ local risk = require "holdfast.host.state.risk"
 local Run = require "holdfast.host.runs.base"
 local Series = require "holdfast.host.runs.series"
 local signal = require "holdfast.host.state.signal"
+local trades = require "holdfast.host.state.trades"
 local watchdog = require "holdfast.host.scheduler.watchdog"
 
 local M = {}
@@ -96,6 +98,13 @@ function BacktestRun:open(row, price)
   return true
 end
 
+-- Keeps the trade of an end, and tells of it.  Nobody else has the row any more.
+function BacktestRun:finishSignal(event, row)
+  local list = self.book.trades
+  list[#list + 1] = trades.of(event, self.strategy.risks, row)
+  self:push(event)
+end
+
 function BacktestRun:close(reason, price, time)
   local row = self.row
   self.row = nil
@@ -103,14 +112,14 @@ function BacktestRun:close(reason, price, time)
     risk.settle(self.book, self:keyOf(name), row.strategyName, row.symbol, nil)
   end
   self.entry = outbox.with(self.entry, { stage = "closed", at = time })
-  self:push(self:closedEvent(row, reason, price, time))
+  self:finishSignal(self:closedEvent(row, reason, price, time), row)
   self:moveToTick(time + MINUTE)
 end
 
 function BacktestRun:cancel(reason, price, time)
   local row = self.waiting
   self.waiting = nil
-  self:push(self:cancelledEvent(row, reason, price, time))
+  self:finishSignal(self:cancelledEvent(row, reason, price, time), row)
   self:moveToTick(time + MINUTE)
 end
 
@@ -267,6 +276,14 @@ function BacktestRun:save(clear)
   end
 end
 
+-- Stores the trades of a backtest that has come to its end.  What a store of them cannot keep is in the events all the
+-- same.
+function BacktestRun:saveTrades()
+  local ok, raised = pcall(trades.replace, self.book.trades, self.strategy.strategyName, self.symbol,
+    self.frame.frameName)
+  if not ok then self:report(raised, "PersistTradeAdapter") end
+end
+
 -- What remains to be done when it has ended or was given up.
 function BacktestRun:finish()
   if not self.hold then return end
@@ -328,6 +345,7 @@ local function advance(run)
     ok, event = xpcall(function()
       if not run.stopping then run:progress((run.stop - run.start) / MINUTE + 1) end
       run:save(true)
+      if not run.stopping then run:saveTrades() end
     end, core.traceback)
     if ok then event = nil end
   end

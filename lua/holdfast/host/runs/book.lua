@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --
--- The risk slots of one backtest, in memory: what it gives depends on nothing that runs beside it or ran before.  They
--- are written to the adapter now and then.
+-- The risk slots and the trades of one backtest, in memory: what it gives depends on nothing that runs beside it or ran
+-- before.  The slots are written to the adapter now and then.
 
 local commits = require "holdfast.host.state.commit"
 local risk = require "holdfast.host.state.risk"
@@ -14,7 +14,7 @@ local M = {}
 --- Makes one, empty.
 ---@return holdfast.host.BacktestBook
 function M.new()
-  local book = { slots = {}, changed = {}, written = {} }
+  local book = { slots = {}, changed = {}, written = {}, trades = {} }
   function book.read(key) return book.slots[key] or {} end
   function book.write(slots, key)
     book.slots[key] = slots

@@ -23,6 +23,7 @@ local prices = require "holdfast.host.market.prices"
 local registry = require "holdfast.host.registry"
 local requests = require "holdfast.host.state.requests"
 local restore = require "holdfast.host.state.restore"
+local retention = require "holdfast.host.state.retention"
 local risk = require "holdfast.host.state.risk"
 local Run = require "holdfast.host.runs.base"
 local signal = require "holdfast.host.state.signal"
@@ -197,6 +198,7 @@ function LiveRun:live(when, called)
   local price, list = self:price(when)
   self.status:sees(price)
   if self.stopping then return end
+  retention.lookSoon(when, function(raised) self:report(raised, "PersistTradeAdapter") end)
   if not self.restored then self:tellRestored(price, when) end
   if when <= position:lived() then return end
   if position.row then return self:tickOpen(price, when, list, called) end
@@ -210,6 +212,7 @@ function LiveRun:tick(when, called)
   self:checkLock()
   if position.stale then restore.position(position, when) end
   if position.blocked then return self.hands:clean(when) end
+  if position.tradesStale then restore.trades(position) end
   if position.slotsStale then restore.slots(position, when) end
   position.delivery:deliver() -- what was not handed to all, since delivering was cut off
   self.hands:look(when)
@@ -328,6 +331,7 @@ local function launch(what, symbol, given)
   function context.candles(other, interval, count)
     return prices.last(run.exchange, other, interval, count, context.when, "getCandles")
   end
+  function context.known(exchangeName, other) return prices.known(exchangeName, other, context.when) end
   run.position, run.drift, run.hands = Position.new(run), drift.new(run), hands.new(run)
   run.task = loop.spawn(function()
     local ok, raised = xpcall(function()

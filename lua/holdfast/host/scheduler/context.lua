@@ -17,6 +17,8 @@ local M = {}
 ---@field backtest boolean
 ---@field when number       ms since the epoch: now, for whoever runs
 ---@field average fun(symbol: string): number               the average price at `when`
+---@field known? fun(exchangeName: string, symbol: string): number?  an average price of about `when` that was asked for
+--- already; none in backtests
 ---@field candles fun(symbol: string, interval: string, count: number): table[]  the last ones before `when`
 
 local MAIN = {} -- stands for the script itself, outside of any coroutine

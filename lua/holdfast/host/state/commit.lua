@@ -25,6 +25,9 @@ function M.forget()
   together, transactions = {}, {}
 end
 
+--- Whether the store of an adapter has transactions.
+---@param adapter string  its name
+---@return boolean
 local function hasTransactions(adapter)
   local known = transactions[adapter]
   if known == nil then
@@ -49,7 +52,7 @@ local function isTogether(a, b)
   return known
 end
 
-M.isTogether = isTogether
+M.hasTransactions, M.isTogether = hasTransactions, isTogether
 
 local function runAll(steps, first, last)
   for i = first, last do steps[i].run() end

@@ -2,15 +2,19 @@
 --
 -- Hands the events of a position's outbox to everybody once they are durable, and removes those that were acknowledged.
 -- That is written with the position's next change or, for all positions together, when nothing else is to be done.  If
--- the process is killed before that, the next one delivers them again.
+-- the process is killed before that, the next one delivers them again.  The event of an end stays until its trade is
+-- durable, too, so that whoever finds it there writes that.
 
 local events = require "holdfast.host.events"
 local idle = require "holdfast.host.state.idle"
 local outbox = require "holdfast.host.state.outbox"
+local trades = require "holdfast.host.state.trades"
 
 ---@class holdfast.host.Delivery
 ---@field position holdfast.host.Position
 ---@field delivered table<string, "some"|"all">  to whom, by id, what the outbox still has was delivered here
+---@field acknowledged table<string, true>  those of `keeps` that are, by id, and are in the outbox still
+---@field traded table<string, true>  ends whose trades are durable, by id, and that are in the outbox still
 ---@field over? boolean    the run has ended: others write the outbox now
 ---@field keeps? table<string, true>  actions whose events are acknowledged by acknowledge() alone
 local Delivery = {}
@@ -18,7 +22,26 @@ Delivery.__index = Delivery
 
 ---@param position holdfast.host.Position
 ---@return holdfast.host.Delivery
-function Delivery.new(position) return setmetatable({ position = position, delivered = {} }, Delivery) end
+function Delivery.new(position)
+  return setmetatable({ position = position, delivered = {}, acknowledged = {}, traded = {} }, Delivery)
+end
+
+--- The events in an entry of ends whose trades are not known to be durable.
+---@param entry holdfast.host.Entry
+---@return table[]
+function Delivery:untraded(entry)
+  local list = {}
+  for _, event in ipairs(entry.events) do
+    if trades.isEnd(event) and not self.traded[event.id] then list[#list + 1] = event end
+  end
+  return list
+end
+
+--- Their trades are durable.
+---@param list table[]  of untraded()
+function Delivery:noteTrades(list)
+  for _, event in ipairs(list) do self.traded[event.id] = true end
+end
 
 --- Delivers what is durable and was not delivered yet.  A listener acknowledges by returning.
 ---@param again? boolean  a process that was killed may have delivered it
@@ -35,21 +58,30 @@ function Delivery:deliver(again)
       self.delivered[event.id] = "all"
     end
   end
-  self:removeAcknowledged(function(event) return not (self.keeps and self.keeps[event.action]) end)
+  self:removeAcknowledged()
 end
 
 --- What was delivered is acknowledged only now; see `keeps`.
 ---@param id string  of the event
 function Delivery:acknowledge(id)
-  if self.position.entry and not self.over then self:removeAcknowledged(function(event) return event.id == id end) end
+  if not self.position.entry or self.over then return end
+  self.acknowledged[id] = true
+  self:removeAcknowledged()
 end
 
--- Takes those out of the outbox that were delivered to all and are acknowledged.
-function Delivery:removeAcknowledged(isAcknowledged)
+-- Whether nobody needs an event any more: it was delivered to all, is acknowledged and, if an end, has its trade.
+function Delivery:isDone(event)
+  return self.delivered[event.id] == "all"
+    and (self.acknowledged[event.id] or not (self.keeps and self.keeps[event.action]))
+    and (self.traded[event.id] or not trades.isEnd(event))
+end
+
+-- Takes those out of the outbox that nobody needs.
+function Delivery:removeAcknowledged()
   local rest, entry = {}, self.position.entry
   for _, event in ipairs(entry.events) do
-    if self.delivered[event.id] == "all" and isAcknowledged(event) then
-      self.delivered[event.id] = nil
+    if self:isDone(event) then
+      self.delivered[event.id], self.acknowledged[event.id], self.traded[event.id] = nil, nil, nil
     else
       rest[#rest + 1] = event
     end

@@ -9,8 +9,11 @@
 --
 --   opening     risk slots, signal, scheduled signal, outbox    the signal decides: it opened once that is there
 --   scheduling  scheduled signal, outbox                        the scheduled signal decides
---   closing     outbox, signal, risk slots                      the outbox decides: what is left of it is cleared
---   cancelling  outbox, scheduled signal                        the outbox decides
+--   closing     outbox, signal, trade, risk slots               the outbox decides: what is left of it is done
+--   cancelling  outbox, scheduled signal, trade                 the outbox decides
+--
+-- The event of an end stays in the outbox until its trade is durable.  A store of trades that is down keeps nobody from
+-- closing, nor from being told.
 
 local adapters = require "holdfast.adapters"
 local commits = require "holdfast.host.state.commit"
@@ -22,6 +25,7 @@ local reminder = require "holdfast.host.scheduler.reminder"
 local requests = require "holdfast.host.state.requests"
 local risk = require "holdfast.host.state.risk"
 local signal = require "holdfast.host.state.signal"
+local trades = require "holdfast.host.state.trades"
 
 local HOUR = 3600000
 
@@ -34,6 +38,7 @@ local signals, schedules = adapters.PersistSignalAdapter, adapters.PersistSchedu
 ---@field entry holdfast.host.Entry
 ---@field stale boolean   what is in memory may not be true: restore first
 ---@field slotsStale boolean  so may the slots of the risk profiles be: restore them first
+---@field tradesStale boolean  so may the trades be: restore them
 ---@field delivery holdfast.host.Delivery
 ---@field reminder holdfast.host.Reminder  of `blocked`
 ---@field blocked? string why nothing may be done: there is state that is not ours
@@ -45,7 +50,7 @@ Position.__index = Position
 function Position.new(run)
   local self = setmetatable({
     run = run, symbol = run.symbol, name = run.strategy.strategyName, exchangeName = run.exchange.exchangeName,
-    stale = true, slotsStale = false, reminder = reminder.new(HOUR),
+    stale = true, slotsStale = false, tradesStale = false, reminder = reminder.new(HOUR),
   }, Position)
   self.delivery = Delivery.new(self)
   return self
@@ -83,6 +88,14 @@ function Position:settleSteps(row)
   return steps
 end
 
+-- Steps that write the trades of ends.
+---@param list table[]  their events
+function Position:tradeSteps(list)
+  local steps = {}
+  for i, event in ipairs(list) do steps[i] = trades.step(trades.of(event, self.run.strategy.risks)) end
+  return steps
+end
+
 -- Does the steps; when that fails, nobody knows what is true.  Whatever was waited for before, the lock must be ours
 -- still.
 function Position:commit(steps)
@@ -101,6 +114,47 @@ function Position:commitUnlessPaused(steps)
   if not steps[1].pause then error(raised, 0) end
   self.stale = false
   return false
+end
+
+-- Does the steps of an end.  Its trade is written after `step`, one of them, where one transaction covers both;
+-- otherwise tryTrades() does it.  Where it is the trade that fails, which has undone that transaction, the rest is done
+-- without it.
+function Position:commitEnd(steps, step, entry)
+  local list, failed, all = {}, false, {}
+  if commits.isTogether(step.adapter, "PersistTradeAdapter") then list = self.delivery:untraded(entry) end
+  for _, each in ipairs(steps) do
+    all[#all + 1] = each
+    for _, trade in ipairs(each == step and self:tradeSteps(list) or {}) do
+      all[#all + 1] = { adapter = trade.adapter, run = function()
+        failed = true
+        trade.run()
+        failed = false
+      end }
+    end
+  end
+  local ok, raised = pcall(self.commit, self, all)
+  if ok then return self.delivery:noteTrades(list) end
+  if not failed then error(raised, 0) end
+  self:commit(steps)
+  self.stale, self.tradesStale = false, true
+  self.run:report(raised, "PersistTradeAdapter")
+end
+
+--- Writes the trades of the ends in the outbox that are not known to have theirs.
+---@raise io, unavailable, ...
+function Position:writeTrades()
+  local list = self.delivery:untraded(self.entry)
+  commits.run(self:tradeSteps(list))
+  self.delivery:noteTrades(list)
+end
+
+-- The same; where it fails, or has, it has ended all the same, and they are written when that can be.
+function Position:tryTrades()
+  if self.tradesStale then return end
+  local ok, raised = pcall(self.writeTrades, self)
+  if ok then return end
+  self.tradesStale = true
+  self.run:report(raised, "PersistTradeAdapter")
 end
 
 -- The first entry of a signal, in place of an entry whose events may not be acknowledged yet.
@@ -221,14 +275,16 @@ end
 ---@param request? holdfast.host.Request  that asks for it
 function Position:close(reason, price, when, request)
   local event = self.run:closedEvent(self.row, reason, price, when, request)
-  local entry, steps = self:ending(event, "closed", when, request, self:signalStep(nil))
+  local step = self:signalStep(nil)
+  local entry, steps = self:ending(event, "closed", when, request, step)
   local slots = self:settleSteps(nil)
   if commits.isTogether("PersistSignalAdapter", "PersistRiskAdapter") then
-    for _, step in ipairs(slots) do steps[#steps + 1] = step end
+    for _, each in ipairs(slots) do steps[#steps + 1] = each end
     slots = {}
   end
-  self:commit(steps)
+  self:commitEnd(steps, step, entry)
   self.row, self.entry = nil, entry
+  self:tryTrades()
   -- It has closed, also where the store of the slots is down: they are given back when it is up.
   local ok, raised = pcall(commits.run, slots)
   if not ok then
@@ -247,9 +303,11 @@ end
 ---@param request? holdfast.host.Request  that asks for it
 function Position:cancel(reason, price, when, request)
   local event = self.run:cancelledEvent(self.waiting, reason, price, when, request)
-  local entry, steps = self:ending(event, "cancelled", when, request, self:scheduleStep(nil))
-  self:commit(steps)
+  local step = self:scheduleStep(nil)
+  local entry, steps = self:ending(event, "cancelled", when, request, step)
+  self:commitEnd(steps, step, entry)
   self.waiting, self.entry = nil, entry
+  self:tryTrades()
   self.delivery:deliver()
 end
 

@@ -10,6 +10,7 @@ local loop = require "holdfast.host.scheduler.loop"
 local outbox = require "holdfast.host.state.outbox"
 local risk = require "holdfast.host.state.risk"
 local signal = require "holdfast.host.state.signal"
+local trades = require "holdfast.host.state.trades"
 
 local signals, schedules = adapters.PersistSignalAdapter, adapters.PersistScheduleAdapter
 
@@ -78,6 +79,24 @@ function M.slots(position, when)
   local ok, raised = pcall(makeSlotsTrue, position, when)
   position.slotsStale = not ok
   if not ok then position.run:report(raised, "PersistRiskAdapter") end
+end
+
+-- Removes the trade of a signal that has not ended: its end was of a copy of the store that is not there any more.
+local function withdrawTrade(row)
+  if row and trades.isThere(row) then commits.run { trades.removal(row) } end
+end
+
+--- Makes the trades true: written of what is over, none of what is not.  Where that fails it keeps nothing from being
+--- watched and closed.
+---@param position holdfast.host.Position
+function M.trades(position)
+  local ok, raised = pcall(function()
+    position:writeTrades()
+    withdrawTrade(position.row)
+    withdrawTrade(position.waiting)
+  end)
+  position.tradesStale = not ok
+  if not ok then position.run:report(raised, "PersistTradeAdapter") end
 end
 
 -- What the outbox does not know yet of the rows, since the writing ended before it; and what is left of a closing or
@@ -154,6 +173,7 @@ function M.position(position, when)
   row, waiting, entry, steps = reconcile(position, row, waiting, entry, when)
   if steps[1] then position:commit(steps) end
   position.row, position.waiting, position.entry, position.stale = row, waiting, entry, false
+  M.trades(position)
   M.slots(position, when)
   position.delivery:deliver(true)
 end

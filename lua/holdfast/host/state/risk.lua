@@ -9,6 +9,7 @@ local commits = require "holdfast.host.state.commit"
 local contexts = require "holdfast.host.scheduler.context"
 local core = require "holdfast.core"
 local events = require "holdfast.host.events"
+local history = require "holdfast.host.state.history"
 local registry = require "holdfast.host.registry"
 local watchdog = require "holdfast.host.scheduler.watchdog"
 
@@ -18,6 +19,7 @@ local M = {}
 ---@class holdfast.host.Book
 ---@field read fun(key: string): holdfast.host.Slot[]
 ---@field write fun(slots: holdfast.host.Slot[]?, key: string)
+---@field trades? holdfast.host.Trade[]  those of a backtest; of live runs they are stored
 
 ---@class holdfast.host.Slot
 ---@field signalId string
@@ -139,8 +141,7 @@ end
 -- Asks all validations of a profile.
 ---@return string? refused       the reason
 ---@return holdfast.Error? fault  why nobody knows: it is refused, but by no rule
-local function ask(profile, slots, payload)
-  payload.activePositions, payload.activePositionCount = events.copy(slots), #slots
+local function askEach(profile, payload)
   for i, v in ipairs(profile.validations) do
     local validate, note = v, nil
     if type(v) == "table" then validate, note = v.validate, v.note end
@@ -153,6 +154,15 @@ local function ask(profile, slots, payload)
   end
 end
 
+-- The same.  Meanwhile the payload has functions, as fields that are not its own: it is one that can be stored.
+local function ask(profile, slots, payload, trades)
+  payload.activePositions, payload.activePositionCount = events.copy(slots), #slots
+  setmetatable(payload, { __index = history.of(payload, trades) })
+  local reason, fault = askEach(profile, payload)
+  setmetatable(payload, nil)
+  return reason, fault
+end
+
 -- The slots but those of the strategy itself, and why the profile refuses one more.
 local function decide(book, name, key, row, payload)
   local profile = registry.find("risk", name, "strategy '" .. row.strategyName .. "'")
@@ -160,7 +170,7 @@ local function decide(book, name, key, row, payload)
   for _, slot in ipairs(book.read(key)) do
     if not isOf(slot, row.strategyName, row.symbol) then slots[#slots + 1] = slot end
   end
-  return slots, ask(profile, slots, payload)
+  return slots, ask(profile, slots, payload, book.trades)
 end
 
 --- Says whether a signal might open now, and takes nothing.

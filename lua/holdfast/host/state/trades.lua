@@ -50,9 +50,10 @@ function M.isEnd(event) return event.action == "closed" or event.action == "canc
 --- The trade that an event tells of.
 ---@param event table  closed or cancelled
 ---@param riskNames string[]  of its strategy
+---@param own? table  the signal's row, where it is the trade's from now on; a copy of the event's if left out
 ---@return holdfast.host.Trade
-function M.of(event, riskNames)
-  local row, closed = event.signal, event.action == "closed"
+function M.of(event, riskNames, own)
+  local row, closed = own or event.signal, event.action == "closed"
   return {
     version = VERSION, action = event.action, signalId = row.id, strategyName = event.strategyName,
     symbol = event.symbol, exchangeName = event.exchangeName, frameName = event.frameName, backtest = event.backtest,
@@ -61,7 +62,7 @@ function M.of(event, riskNames)
     priceTakeProfit = row.priceTakeProfit, priceStopLoss = row.priceStopLoss,
     minuteEstimatedTime = row.minuteEstimatedTime, scheduledAt = row.scheduledAt,
     openedAt = closed and row.pendingAt or nil, closedAt = event.timestamp,
-    riskNames = core.json.array { unpack(riskNames) }, eventId = event.id, signal = signal.copy(row),
+    riskNames = core.json.array { unpack(riskNames) }, eventId = event.id, signal = own or signal.copy(row),
   }
 end
 
@@ -83,7 +84,8 @@ end
 -- A part that fits: its end, which tells more than its beginning, after a hash of all of it.
 local function fitting(part, most)
   if canBeInId(part) and #encoded(part) <= most then return part end
-  return hash.of(part) .. "~" .. part:gsub("[^%w._-]", "_"):sub(-(most - 9))
+  local beginning = hash.of(part) .. "~"
+  return beginning .. part:gsub("[^%w._-]", "_"):sub(#beginning - most)
 end
 
 -- The first two parts of the ids of a strategy's trades on a symbol.
@@ -95,10 +97,8 @@ local function scopeOf(strategyName, symbol, frameName)
   return strategy, symbol
 end
 
--- The last part of the id of a signal's trade.
-local function partOf(signalId, strategy, symbol)
-  return fitting(signalId, ID_MAX - 2 - SUFFIX - #encoded(strategy) - #encoded(symbol))
-end
+-- How many bytes are left for the last part.
+local function roomIn(strategy, symbol) return ID_MAX - 2 - SUFFIX - #encoded(strategy) - #encoded(symbol) end
 
 -- The last part where the id is that of another signal's trade: scripts may give an id again.
 local function suffixed(part, trade) return ("%s@%d"):format(part, trade.scheduledAt) end
@@ -118,7 +118,7 @@ end
 -- Where the trade of a signal belongs, and what is there.
 local function find(trade)
   local strategy, symbol = scopeOf(trade.strategyName, trade.symbol, trade.frameName)
-  local part = partOf(trade.signalId, strategy, symbol)
+  local part = fitting(trade.signalId, roomIn(strategy, symbol))
   local before = stored(strategy, symbol, part)
   if before and not isSameSignal(before, trade) then
     part = suffixed(part, trade)
@@ -149,13 +149,17 @@ end
 
 -- The ids and trades of a backtest.
 local function idsOf(list, strategy, symbol)
-  local ids, byId = {}, {}
+  local ids, byId, count, room = {}, {}, 0, roomIn(strategy, symbol)
   local prefix = encoded(strategy) .. "/" .. encoded(symbol) .. "/"
-  for _, trade in ipairs(list) do
-    local part = partOf(trade.signalId, strategy, symbol)
+  for i = 1, #list do
+    local trade = list[i]
+    local part = fitting(trade.signalId, room)
     local id = prefix .. encoded(part)
     if byId[id] then id = prefix .. encoded(suffixed(part, trade)) end
-    if not byId[id] then ids[#ids + 1] = id end
+    if not byId[id] then
+      count = count + 1
+      ids[count] = id
+    end
     byId[id] = trade
   end
   return prefix, ids, byId

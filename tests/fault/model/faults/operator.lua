@@ -1,14 +1,15 @@
 -- SPDX-License-Identifier: MIT
 --
--- What an operator does while no host runs: takes a copy, puts an older one back, removes an entity; and what a read
+-- What an operator does while no host runs: takes a copy, puts an older one back, with its trades or without them,
+-- removes an entity; and what a read
 -- may find: an entity that is damaged, and is damaged until somebody writes it again or removes it.
 
 local MINUTE = 60000
 
 local M = {}
 
-local NAMES = { "signal", "schedule", "risk", "partial" }
-local ACTS = { "copy", "copy", "putBack", "remove", "damage", "heal" }
+local NAMES = { "signal", "schedule", "risk", "partial", "trade" }
+local ACTS = { "copy", "copy", "putBack", "putBackState", "remove", "damage", "heal" }
 
 function M.draw(random)
   return {
@@ -32,8 +33,8 @@ function M.apply(world, step)
   end
   world:killAll()
   local id = pick(world, step)
-  if step.act == "putBack" and world.copy then
-    world:restore(world.copy)
+  if (step.act == "putBack" or step.act == "putBackState") and world.copy then
+    world:restore(world.copy, step.act == "putBackState" and "trade" or nil)
     world:hit "operator"
   elseif step.act == "remove" and id and world:removeEntity(step.name, id) then
     world:hit "operator"

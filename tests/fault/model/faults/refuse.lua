@@ -8,7 +8,7 @@ local holdfast = require "holdfast"
 local M = {}
 
 local KINDS = { "read", "write", "remove", "begin", "commit" }
-local NAMES = { "signal", "schedule", "risk", "partial", "host" }
+local NAMES = { "signal", "schedule", "risk", "partial", "trade", "host" }
 local BEFORE = { "io", "full", "unavailable", "timeout", "conflict" }
 
 function M.draw(random)
