@@ -6,6 +6,7 @@
 -- fails: each entity is asked
 -- fails: a variable that the loop
 -- says: filter of a predicate
+-- blames: filter
 
 local holdfast = require "holdfast" -- luacheck: ignore 211
 local here = debug.getinfo(1, "S").source:match("^@(.*/)")

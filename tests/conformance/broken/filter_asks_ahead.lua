@@ -5,6 +5,7 @@
 -- fails: a predicate that raises late stops the loop there
 -- fails: a variable that the loop
 -- says: what was given before it
+-- blames: filter
 
 local holdfast = require "holdfast" -- luacheck: ignore 211
 local here = debug.getinfo(1, "S").source:match("^@(.*/)")

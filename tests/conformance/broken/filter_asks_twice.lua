@@ -4,6 +4,7 @@
 --
 -- fails: each entity is asked
 -- says: calls of the predicate
+-- blames: filter
 
 local holdfast = require "holdfast" -- luacheck: ignore 211
 local here = debug.getinfo(1, "S").source:match("^@(.*/)")

@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: MIT
 --
 -- Each adapter under tests/conformance/broken fails in the conformance kit with the complaint that its head announces,
--- names the line to look at, and is told to begin with a failure that its head announces.
+-- names the line to look at, blames the method that its head names, if it names one, and is told to begin with a
+-- failure that its head announces.
 
 local adapters = require("support.conformance")
 local conformance = require("holdfast.conformance")
@@ -18,6 +19,7 @@ describe("a broken adapter", function()
       local text, wanted = temp.readFile(path), {}
       for pattern in text:gmatch("%-%- fails: ([^\n]+)") do wanted[#wanted + 1] = pattern end
       local says = assert(text:match("%-%- says: ([^\n]+)"))
+      local blames = text:match("%-%- blames: (%w+)")
       assert.is_true(#wanted > 0)
       local hangs = name == "hangs.lua" or name == "never_ends.lua"
       local entities = tonumber(text:match("%-%- entities: (%d+)")) or 60
@@ -31,6 +33,7 @@ describe("a broken adapter", function()
           if result.name:find(pattern, 1, true) then
             hit = true
             said = said or describeFailure(result):find(says, 1, true) ~= nil
+            assert.equal(blames or result.method, result.method, describeFailure(result))
             assert.truthy(result.where and result.where:find("/tests/conformance/", 1, true),
               "no line to look at: " .. describeFailure(result))
           end

@@ -385,6 +385,7 @@ describe("a class", function()
     assert.equal(50, store:count(function(v) return v.n > 50 end))
     assert.equal(11, store:count { prefix = "1", limit = 11 })
     assert.same({}, list(store:filter(function(v) return v.n > 1 end)))
+    assert.equal(7, #list(store:filter(function(v) return v.n > 1 end, { limit = 7 })), "of a range it knows nothing")
     local predicate = function(v, id) return v.n > 50 and tonumber(id) > 50 end
     assert.equal(50, #list(store:filter(predicate)), "of which a filter of values knows no id")
     store:close()
