@@ -48,9 +48,9 @@ expect_exact() {
 expect_found_out() {
   local try
   for try in 1 2 3; do
-    HOLDFAST_PLANT=race race_removals "$1" $((try * 2)) >"$work/planted" 2>&1 && continue
-    grep -qE 'when it was not wanted|is there, and nobody| changes, ' "$work/planted" && return 0
+    HOLDFAST_PLANT=race race_removals "$1" $((try * 2)) >"$work/said" 2>&1 && continue
+    grep -qE 'when it was not wanted|is there, and nobody| changes, ' "$work/said" && return 0
     break # it has failed for another reason
   done
-  fail "a remover that looks and removes was not found out: $(cat "$work/planted")"
+  fail "a remover that looks and removes was not found out: $(cat "$work/said")"
 }
