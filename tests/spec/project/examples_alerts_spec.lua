@@ -181,9 +181,9 @@ describe("the example alert_webhook", function()
         host.listenMinute(function() minutes = minutes + 1 end)
         local began = Http.elapsed()
         trade(10)
-        assert.is_true(wait(10000, function() return minutes == 10 end))
+        assert.is_true(wait(10000, function() return minutes >= 10 end))
         assert.equal(10, #heard)
-        assert.is_true(Http.elapsed() - began < 1500, Http.elapsed() - began .. " ms")
+        assert.is_true(Http.elapsed() - began < 3000, Http.elapsed() - began .. " ms")
         -- And what else waits goes on.
         local steps = 0
         wait(300, function()

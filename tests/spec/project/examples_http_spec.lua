@@ -442,7 +442,7 @@ describe("the example http_exchange", function()
       stop()
       host.run()
       assert.equal("opened", opened)
-      assert.equal(3, #server:requests())
+      assert.is_true(#server:requests() >= 3)
     end)
 
     it("gives a backtest what candles in memory give", function()
