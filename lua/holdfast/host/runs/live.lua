@@ -192,9 +192,9 @@ end
 -- Lives a minute that was not lived yet.
 function LiveRun:live(when, called)
   local position = self.position
-  -- Where somebody says at which price it ended, it has.
+  -- Where somebody says at which price it ended, it has, whether there is a price or not.
   local isNew = when > position:lived()
-  if isNew and (self.hands:take("close", when) or self.hands:take("cancel", when)) then return end
+  if isNew and (self.hands:take("close", when) or self.hands:take("cancel", when)) then self.hands:settle(when) end
   local price, list = self:price(when)
   self.status:sees(price)
   if self.stopping then return end
