@@ -22,6 +22,7 @@ local backtest = require "holdfast.host.runs.backtest"
 local byHand = require "holdfast.host.runs.by_hand"
 local candleStore = require "holdfast.host.market.candle_store"
 local candles = require "holdfast.host.market.candles"
+local chartCandles = require "holdfast.host.runs.chart_candles"
 local checks = require "holdfast.host.checks"
 local clocks = require "holdfast.host.scheduler.clock"
 local config = require "holdfast.host.config"
@@ -81,8 +82,11 @@ local M = {
 ---@return holdfast.host.Report
 ---@raise invalid_argument with what is wrong
 function M.report(given)
-  if type(given) == "table" and (given.events ~= nil or given.trades ~= nil) then return report.new(given) end
-  return stored.report(given)
+  if type(given) ~= "table" or given.events == nil and given.trades == nil then return stored.report(given) end
+  local run = {}
+  for name, value in pairs(given) do run[name] = value end
+  run.candles = chartCandles.of(given.candles)
+  return report.new(run)
 end
 
 local function add(kind, given)

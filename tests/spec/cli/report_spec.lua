@@ -149,6 +149,22 @@ describe("holdfast report", function()
     fails(2, "the columns must be", { "report", store, "--candles", dir .. "/chart.svg" })
   end)
 
+  it("takes candles that are kept in a store, the same one or another", function()
+    local btc, chart = dir .. "/btc.csv", dir .. "/chart.svg"
+    candles(btc, 100)
+    for _, kept in ipairs { store, "file:" .. dir .. "/kept" } do
+      ok { "candles", "import", kept, "BTCUSDT", btc }
+      ok { "report", store, "--symbol", "BTCUSDT", "--till", "2024-02-09", "--candles", kept, "--svg", chart }
+      assert.matches(">Price</text>", temp.readFile(chart), 1, true)
+      assert.equal(99, reported({ "report", store, "--symbol", "BTCUSDT", "--strategy", "other", "--candles", kept,
+        "--since", "2024-02-08", "--readonly" }).stats.holdPnl)
+    end
+    fails(3, "there is no store at", { "report", store, "--candles", "lmdb:" .. dir .. "/none" })
+    ok { "put", dir .. "/other", "order", "1", "{}" }
+    fails(1, "there are no entities named 'candles'", { "report", store, "--candles", dir .. "/other" })
+    fails(2, "is a store, which has all symbols", { "report", store, "--candles", store, "--candles", btc })
+  end)
+
   it("says what is missing where there is nothing to report", function()
     fails(3, "there is no store at", { "report", dir .. "/none" })
     ok { "put", dir .. "/empty", "order", "1", "{}" }

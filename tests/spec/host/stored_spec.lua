@@ -99,6 +99,36 @@ describe("host.report without events", function()
     assert.matches(">Price</text>", made:svg(), 1, true)
   end)
 
+  it("takes a store of candles, and of a long time not more than a chart shows", function()
+    hosts.fresh()
+    fill()
+    local kept = host.candleStore("memory:stored-report-candles")
+    local list = hosts.candles(START - 1000 * MINUTE, 20000, 100)
+    for i, candle in ipairs(list) do
+      candle.close = 100 + i / 1000
+      candle.high = candle.close
+    end
+    list[5000].high, list[5001].low = 900, 20
+    kept:write("BTCUSDT", list)
+    kept:write("ETHUSDT", { hosts.candle(START - START % 3600000, 50) }, "1h")
+    local made = host.report { candles = kept }
+    local shown = made.candles.BTCUSDT
+    assert.same({ START - 30 * MINUTE, 100 }, { shown[1].timestamp, shown[1].open })
+    assert.equal(50, made.candles.ETHUSDT[1].close)
+    assert.equal(list[20000].close, shown[#shown].close) -- ETHUSDT is still open
+    assert.is_true(#shown > 3000 and #shown <= 6001, #shown .. " candles")
+    local high, low = 0, 1000
+    for _, candle in ipairs(shown) do high, low = math.max(high, candle.high), math.min(low, candle.low) end
+    assert.same({ 900, 20 }, { high, low })
+    made = host.report { symbol = "BTCUSDT", candles = kept }
+    shown = made.candles.BTCUSDT
+    assert.same({ START - 30 * MINUTE, START + 69 * MINUTE, 100 },
+      { shown[1].timestamp, shown[#shown].timestamp, #shown })
+    assert.matches(">Price</text>", made:svg(), 1, true)
+    local event = { action = "opened", symbol = "BTCUSDT", strategyName = "main", signal = row "BTCUSDT" }
+    assert.is_true(#host.report({ events = { event }, candles = kept }).candles.BTCUSDT > 3000)
+  end)
+
   it("refuses what it does not know", function()
     hosts.fresh()
     raises.error("invalid_argument", "host.report: give a table such as {since=\"2024-02-07\"}, not a string",

@@ -2,7 +2,9 @@
 --
 -- report: what strategies have earned, from the trades that a strategy host has stored.
 
+local candleStore = require "holdfast.host.market.candle_store"
 local candles = require "holdfast.host.market.candles"
+local chartCandles = require "holdfast.host.runs.chart_candles"
 local core = require "holdfast.core"
 local destination = require "holdfast.cli.lines.destination"
 local files = require "holdfast.cli.system.files"
@@ -15,6 +17,15 @@ local text = require "holdfast.cli.console.text"
 local times = require "holdfast.cli.console.times"
 local trades = require "holdfast.cli.store.trades"
 
+local CANDLES = "candles" -- the entity name under which they are kept
+
+-- Whether a word names a store, and no file.
+local function isStore(word)
+  local found = files.look(word)
+  if found then return found.kind == "folder" end
+  return word:find("^%a[%w+.-]*:") ~= nil
+end
+
 -- The symbol and the file that one --candles names; a file alone has those of the one symbol that there is.
 local function candlesOf(word)
   local symbol, path = word:match("^([^=]+)=(.+)$")
@@ -26,10 +37,21 @@ local function candlesOf(word)
   error(list, 0)
 end
 
--- All candles that were given: a list, or lists by symbol.
+-- The candles of a store, which must be there and have some.
+local function keptCandles(args, url)
+  local store = target.open { url = url, readonly = args.readonly, json = args.json }
+  store:requireName(CANDLES)
+  return chartCandles.of(candleStore.new(store:entity(CANDLES)))
+end
+
+-- All candles that were given: a store of them, a list, or lists by symbol.
 local function allCandles(args)
   local words, bySymbol = args.candles, {}
   for _, word in ipairs(words) do
+    if isStore(word) then
+      if #words > 1 then refuse.call("--candles %s is a store, which has all symbols: give no other", word) end
+      return keptCandles(args, word)
+    end
     local symbol, list = candlesOf(word)
     if not symbol and #words > 1 then refuse.call("--candles %s: of which symbol? write SYMBOL=%s", word, word) end
     if not symbol then return list end
@@ -108,8 +130,9 @@ return {
     command:option("--symbol"):argname("NAME"):description("Only this symbol.")
     command:option("--frame"):argname("NAME"):description("A backtest of this frame, and not live runs.")
     command:option("--candles"):argname("[SYMBOL=]FILE"):count("*"):target("candles")
-      :description("Candles for the charts, a CSV file with the columns\n"
-        .. "timestamp,open,high,low,close,volume; once for each symbol.")
+      :description("Candles for the charts: a CSV file with the columns\n"
+        .. "timestamp,open,high,low,close,volume, once for each symbol;\n"
+        .. "or the URL of a store in which candles are kept.")
     command:option("--html"):argname("FILE"):description("Write a page with charts, which needs nothing else.")
     command:option("--svg"):argname("FILE"):description("Write the chart alone.")
     command:flag("--markdown"):description("Print Markdown.")

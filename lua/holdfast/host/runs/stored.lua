@@ -3,6 +3,7 @@
 -- Reports of what the adapters keep: the trades of all runs, live or of backtests, and of live ones what is open.
 
 local adapters = require "holdfast.adapters"
+local chartCandles = require "holdfast.host.runs.chart_candles"
 local checks = require "holdfast.host.checks"
 local core = require "holdfast.core"
 local report = require "holdfast.host.report"
@@ -18,7 +19,8 @@ local FIELDS = { "since", "till", "strategyName", "symbol", "frameName", "candle
 ---@field strategyName? string
 ---@field symbol? string
 ---@field frameName? string         those of backtests of this frame; left out: those of live runs
----@field candles? table[]|table<string, table[]>|function  for the chart
+---@field candles? table[]|table<string, table[]>|function|holdfast.host.CandleStore  for the
+--- chart
 
 -- Whether a row is of what is asked for.  What is no row is told by the report.
 local function isWanted(row, query)
@@ -72,7 +74,7 @@ function M.report(given)
     }
   end)
   return report.new {
-    records = records, candles = given.candles, symbol = given.symbol,
+    records = records, candles = chartCandles.of(given.candles), symbol = given.symbol,
     strategyName = given.strategyName, frameName = given.frameName, since = given.since and query.since,
     till = given.till and query.till,
   }
