@@ -234,6 +234,19 @@ describe("the prompt", function()
       assert.equal(1, result.code)
     end)
 
+    it("has commands that only read, too, and does not let them pretend", function()
+      putSignals(1)
+      for _, words in ipairs { { "repl", store }, { "repl", "--readonly", store } } do
+        local result = holdfast(words, "db.signal:count()\n.status --json\n")
+        assert.matches('^1\n{"', result.stdout)
+        assert.is_nil(result.stderr:find("use the same everywhere", 1, true))
+      end
+      assert.equal("1\n", ok({ "repl", "--readonly", store }, ".count --readonly\n"))
+      local result = holdfast({ "repl", store }, ".count --readonly\n")
+      assert.matches("start the prompt with --readonly", result.stderr, 1, true)
+      assert.equal(1, result.code)
+    end)
+
     it("opens a store that is there, and no other", function()
       local result = holdfast({ "repl", store }, "1\n")
       assert.equal(3, result.code)

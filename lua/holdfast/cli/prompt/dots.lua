@@ -132,7 +132,12 @@ local function forward(session, name, words, cli)
   end
   local all = { name, session.url }
   if wantsHelp then all[2] = nil end
-  for _, found in ipairs(words) do all[#all + 1] = found end
+  for _, found in ipairs(words) do
+    if found == "--readonly" and not session.readOnly then
+      return session:refuse("invalid_argument", "the store is open for writing: start the prompt with --readonly")
+    end
+    all[#all + 1] = found
+  end
   if session.json then all[#all + 1] = "--json" end
   output.flush()
   if cli.main(all) ~= 0 then session.failed = true end

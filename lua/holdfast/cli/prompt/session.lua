@@ -14,8 +14,8 @@ local target = require "holdfast.cli.store.target"
 local terminal = require "holdfast.cli.system.terminal"
 
 -- As they are now: what is typed may replace them.
-local ipairs, math, pcall, rawset, select, setmetatable, string, table, type =
-  ipairs, math, pcall, rawset, select, setmetatable, string, table, type
+local ipairs, math, pcall, rawset, select, setmetatable, table, type =
+  ipairs, math, pcall, rawset, select, setmetatable, table, type
 
 local VALUES = 20 -- of an iterator, at a time
 local GAP = 2 -- blanks between values, on a terminal
@@ -110,7 +110,8 @@ local function database(session)
     end,
     __tostring = function()
       local names = table.concat(session:names(), ", ")
-      return glyphs.harmless(string.format("the entities of %s: %s", core.redact(url), names))
+      if names ~= "" then names = ": " .. names end
+      return glyphs.harmless("the entities of " .. core.redact(url) .. names)
     end,
   })
 end
@@ -122,6 +123,7 @@ function Session:open(url)
   if self.readOnly then url = readOnlyUrl(url) end
   output.guard { url }
   self.target = target.open { url = url, json = self.json }
+  if not self.readOnly then target.keepWriting(url) end
   self.url = url
   self.db = database(self)
   _G.store, _G.db = self.target.store, self.db

@@ -17,13 +17,20 @@ Target.__index = Target
 
 local M = {}
 
+local writing = {} -- URLs of stores that the process has open for writing
+
+--- Notes that the process keeps a store open for writing: whatever only reads opens it in the same way, since all
+--- handles of a process have to agree.
+---@param url string
+function M.keepWriting(url) writing[url] = true end
+
 --- Opens the store that the arguments name.
 ---@param args table
 ---@param creates? boolean  whether a store that is missing is made
 function M.open(args, creates)
   local options = {
     create = creates and true or false,
-    readOnly = args.readonly or nil,
+    readOnly = args.readonly and not writing[args.url] or nil,
     durability = args.durability,
   }
   local ok, store = xpcall(function() return holdfast.openStore(args.url, options) end, core.traceback)
