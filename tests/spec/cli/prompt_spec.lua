@@ -103,8 +103,9 @@ describe("the prompt", function()
         local before = { HOLDFAST_HISTORY = path }
         talk({ { "40 + 2\n", "42\r\n" .. PROMPT }, { "40 + 2\n", "42\r\n" .. PROMPT },
           { " 'apart'\n", '"apart"\r\n' .. PROMPT },
-          { "#'redis://u:PASSWORD@h'\n", "20\r\n" .. PROMPT } }, nil, before)
-        assert.equal("40 + 2\n", temp.readFile(path))
+          { "#'redis://u:PASSWORD@h'\n", "20\r\n" .. PROMPT }, { "do\n", "       .. " }, { "  end\n", PROMPT },
+          { "40 + 2\n", "42\r\n" .. PROMPT } }, nil, before)
+        assert.equal("40 + 2\ndo\n  end\n40 + 2\n", temp.readFile(path))
         assert.equal("600", process.shell("stat -c %a " .. path).stdout:match("%d+"))
         if edits then talk({ { "\27[A\n", "42\r\n" .. PROMPT } }, nil, before) end
       end)

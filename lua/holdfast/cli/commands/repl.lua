@@ -88,7 +88,7 @@ function Prompt:take(line)
 end
 
 function Prompt:remember(line)
-  if not self.history:add(line) then return end
+  if not self.history:add(line, self.code ~= nil) then return end
   self.editor:remember(line)
   if self.history.problem and not self.told then
     self.told = true

@@ -75,17 +75,19 @@ local function hasPassword(line)
 end
 
 -- Whether a line may lie in a file: not one that begins with a blank, nor one that has a password in it.
-local function mayKeep(line)
-  return line:find("^%S") and #line <= LONGEST and not line:find("[%z\n]") and not hasPassword(line)
+local function mayKeep(line, continues)
+  local isApart = line:find("^%s") and not continues
+  return not isApart and #line <= LONGEST and not line:find("[%z\n]") and not hasPassword(line)
 end
 
 --- Adds a line.
 ---@param line string
+---@param continues boolean  whether it goes on with what the line before it began
 ---@return boolean remembered  whether it is worth coming back to
-function History:add(line)
-  if line == self.last or not mayKeep(line) then return false end
+function History:add(line, continues)
+  if line == self.last or not line:find("%S") then return false end
   self.last = line
-  if not self.path or self.problem then return true end
+  if not self.path or self.problem or not mayKeep(line, continues) then return true end
   local ok, problem = files.append(self.path, line .. "\n", MODE)
   if not ok then self.problem = problem end
   return true
