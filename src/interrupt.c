@@ -123,6 +123,7 @@ static int run(lua_State *L) {
   int status = lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0);
   running = NULL;
   lua_sethook(L, NULL, 0, 0);
+  luaL_checkstack(L, 1, "too many results");
   lua_pushboolean(L, status == 0);
   lua_insert(L, 1);
   return lua_gettop(L);
