@@ -29,6 +29,7 @@ local NONE = {}
 local active = {} -- those of runs that go on, by what tells these from one another
 local cleaning, cleanedAt = reminder.new(HOUR), nil
 
+--- Makes what looks for requests and pauses of a run.
 ---@param run holdfast.host.LiveRun
 ---@return holdfast.host.Hands
 function M.new(run)

@@ -53,6 +53,7 @@ Minute.__index = Minute
 
 local all = {} -- those of all kinds: a handle on the collection serves them together
 
+--- Makes what is read of one kind, once a minute for all runs.
 ---@param kind string
 ---@param make fun(rows: holdfast.host.Row[]): any
 ---@return holdfast.host.Minute

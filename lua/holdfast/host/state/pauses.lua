@@ -208,7 +208,7 @@ end
 --- They are read again when they are next asked for.
 function M.forget() minute:forget() end
 
---- "main on BTCUSDT", "every strategy on BTCUSDT", "everything".
+--- A scope in words: "main on BTCUSDT", "every strategy on BTCUSDT", "everything".
 ---@param scope { strategyName?: string, symbol?: string }
 ---@return string
 function M.describe(scope)

@@ -21,7 +21,7 @@ local lastPiece -- the minute of the last piece
 local sweeping, cursor = false, nil -- whether one is under way, and the id from which it goes on
 local arranged = false
 
---- Forgets when trades were removed, for a host that begins anew.
+--- Forgets when trades were removed, for a host that begins again.
 function M.forget() lastSweep, lastPiece, sweeping, cursor = nil, nil, false, nil end
 
 -- The last of the next ids, or nil where there are none.

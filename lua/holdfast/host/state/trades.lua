@@ -309,7 +309,7 @@ end
 local function check(trade, id)
   local problem = wrong(trade)
   if not problem then return end
-  error(core.error("corrupt", ("what is stored as the trade %s is none: %s; remove it, or write it anew"):format(id,
+  error(core.error("corrupt", ("what is stored as the trade %s is none: %s; remove it, or write it again"):format(id,
     problem), { entityName = adapter.entityName, entityId = id }), 0)
 end
 
