@@ -12,7 +12,10 @@ local ipairs, pairs, table, tostring, type =
   ipairs, pairs, table, tostring, type
 
 -- Commands that are of no store, or of more than the one that is open.
-local ELSEWHERE = { run = true, test = true, repl = true, host = true, rescue = true }
+local ELSEWHERE = { run = true, test = true, repl = true, rescue = true }
+
+-- Commands whose store comes after what is to be done.
+local ACTS = { host = true, candles = true }
 
 local M = {}
 
@@ -130,8 +133,9 @@ local function forward(session, name, words, cli)
   if not session.url and not wantsHelp then
     return session:refuse("invalid_argument", ".%s needs a store: .open URL opens one", name)
   end
-  local all = { name, session.url }
-  if wantsHelp then all[2] = nil end
+  local all = { name }
+  if ACTS[name] then all[2] = table.remove(words, 1) end
+  if not wantsHelp then all[#all + 1] = session.url end
   for _, found in ipairs(words) do
     if found == "--readonly" and not session.readOnly then
       return session:refuse("invalid_argument", "the store is open for writing: start the prompt with --readonly")
