@@ -82,6 +82,31 @@ describe("host.report without events", function()
     end)
   end)
 
+  it("has what a live run and a backtest have left", function()
+    local world = hosts.world()
+    hosts.strategy { interval = "1h" }
+    hosts.live()
+    world.pass(3)
+    world.pass(8, 112)
+    world.pass(60, 100)
+    host.Live.stop()
+    host.run()
+    local stats = host.report().stats
+    assert.same({ 1, 1, 2 }, { stats.closed, stats.open, stats.signals })
+    assert.same({ "take_profit", 100, "BTCUSDT" },
+      { stats.trades[1].reason, stats.trades[1].priceOpen, stats.trades[1].symbol })
+    local heard = {}
+    for _, event in ipairs(world.heard.events) do heard[event.action] = event end
+    assert.near(heard.closed.pnl.pnlPercentage, stats.totalPnl, 1e-9)
+    assert.equal(stats.totalPnl, host.report({ events = world.heard.events }).stats.totalPnl)
+    host.addFrame { frameName = "hours", startDate = START, endDate = START + 120 * MINUTE }
+    local made = host.Backtest.report("BTCUSDT", { strategyName = "main", exchangeName = "test", frameName = "hours" })
+    local again = host.report { frameName = "hours" }
+    assert.is_true(made.stats.closed > 0)
+    assert.same({ made.stats.closed, made.stats.totalPnl }, { again.stats.closed, again.stats.totalPnl })
+    assert.equal(1, host.report().stats.closed)
+  end)
+
   it("has nothing to say before the first trade", function()
     hosts.fresh()
     local made = host.report { symbol = "BTCUSDT" }
