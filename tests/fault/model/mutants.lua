@@ -113,7 +113,7 @@ M.list = {
     from = "number and math.max(when, number + 1) or when", to = "number and when or when" },
   { name = "what opened while the clock was ahead is never watched", module = "runs.live", seed = 1,
     from = "    position:resume(when)\n", to = "" },
-  { name = "a position that is due is left open", module = "runs.live",
+  { name = "a position that is due is left open", module = "runs.live", seed = 2,
     from = 'if signal.isTaken(row, price) then', to = "if signal.isTaken(row, price) and when % 120000 == 0 then" },
   { name = "expired slots of positions that are open are removed", module = "state.risk", seed = 3,
     from = "if isExpired(slot, when) and not keep(slot) then", to = "if isExpired(slot, when) then" },
