@@ -103,8 +103,11 @@ function M.committed(state, changes, world)
   end
 end
 
---- Somebody asks: { id =, kind =, signalId =, price =, validTill = }.
-function M.asked(state, request) state.asked[request.id] = state.asked[request.id] or request end
+--- Somebody asks: { id =, kind =, signalId =, price =, validTill = }.  What was taken back may be asked for once more.
+function M.asked(state, request)
+  state.asked[request.id] = state.asked[request.id] or request
+  state.takenBack[request.id] = nil
+end
 
 --- Somebody has taken a request back.
 function M.takenBack(state, id) state.takenBack[id] = true end
