@@ -36,6 +36,11 @@ local UNTRADED = { seed = 3, store = "apart", strategies = 1, symbols = 1, steps
 -- The same, where one transaction covers both.
 local REFUSED = { seed = 3, store = "memory", strategies = 1, symbols = 1, steps = UNTRADED.steps }
 
+-- A request is taken back while the run that has read it begins to carry it out.
+local TAKEN_BACK = { seed = 1002, store = "memory", strategies = 3, symbols = 1, steps = {
+  { act = "takeBack", at = 14, fault = "hand", minutes = 6, scope = 1, times = 1, valid = 5, which = 1 },
+} }
+
 ---@type model.Mutant[]
 M.list = {
   { name = "an end removes the row before the outbox says so", module = "state.position", store = "alone",
@@ -126,7 +131,7 @@ M.list = {
     from = "  changes.byRequest = { id = request.id, answer = answer }\n", to = "" },
   { name = "a request that was carried out waits again", module = "state.requests",
     from = "  adapter.writeHostData(nil, REQUEST, id)\n  return true\n", to = "  return true\n" },
-  { name = "a request that was taken back is carried out", module = "state.requests", store = "memory", seed = 31,
+  { name = "a request that was taken back is carried out", module = "state.requests", history = TAKEN_BACK,
     from = "    if M.read(request.id) == nil then error", to = "    if false then error" },
   { name = "a pause is not looked at when something opens", module = "state.position", store = "memory", seed = 16,
     from = "    if step.pause then error", to = "    if false then error" },
