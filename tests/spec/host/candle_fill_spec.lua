@@ -329,7 +329,7 @@ describe("filling a candle store", function()
       local url = "lmdb:" .. folder .. "/store"
       local path = script(folder, url, [[
         store:fill { exchange = function(...)
-          os.execute "sleep 0.01"
+          os.execute "sleep 0.03"
           return getCandles(...)
         end, symbol = "BTCUSDT", from = START, to = START + 200000 * MINUTE }
       ]])
