@@ -54,6 +54,16 @@ end
 
 M.hasTransactions, M.isTogether = hasTransactions, isTogether
 
+--- The same, for what must be done also where one of the stores is out of reach, or cannot be made: nothing is together
+--- with that.
+---@param a string
+---@param b string
+---@return boolean
+function M.isSurelyTogether(a, b)
+  local ok, are = pcall(isTogether, a, b)
+  return ok and are
+end
+
 local function runAll(steps, first, last)
   for i = first, last do steps[i].run() end
 end

@@ -22,11 +22,7 @@ local OF_THE_STORE = { unavailable = true, timeout = true, io = true }
 
 local function isOfStore(raised) return core.isError(raised) and OF_THE_STORE[raised.code] or false end
 
--- Whether one transaction can cover both.  That a store is out of reach is for the writing to say.
-local function isTogether(a, b)
-  local ok, together = pcall(commits.isTogether, a.adapter, b.adapter)
-  return ok and together
-end
+local function isTogether(a, b) return commits.isSurelyTogether(a.adapter, b.adapter) end
 
 local function append(steps, more)
   for _, step in ipairs(more) do steps[#steps + 1] = step end

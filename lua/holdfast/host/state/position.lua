@@ -121,7 +121,9 @@ end
 -- without it.
 function Position:commitEnd(steps, step, entry)
   local list, failed, all = {}, false, {}
-  if commits.isTogether(step.adapter, "PersistTradeAdapter") then list = self.delivery:untraded(entry) end
+  if not self.tradesStale and commits.isSurelyTogether(step.adapter, "PersistTradeAdapter") then
+    list = self:untraded(entry)
+  end
   for _, each in ipairs(steps) do
     all[#all + 1] = each
     for _, trade in ipairs(each == step and self:tradeSteps(list) or {}) do
@@ -140,10 +142,27 @@ function Position:commitEnd(steps, step, entry)
   self.run:report(raised, "PersistTradeAdapter")
 end
 
+-- The events of ends without their trades.  What is none of ours, though it is in the outbox, has no trade: that is
+-- told, and must not keep anything from ending.
+function Position:untraded(entry)
+  local list = {}
+  for _, event in ipairs(self.delivery:untraded(entry)) do
+    local problem = trades.problemOf(event)
+    if problem then
+      self.delivery:noteTrades { event }
+      self.run:report(core.error("corrupt", ("no trade is kept of the event %s in the outbox: %s"):format(event.id,
+        problem), { entityName = "partial", entityId = self.symbol }), "PersistTradeAdapter")
+    else
+      list[#list + 1] = event
+    end
+  end
+  return list
+end
+
 --- Writes the trades of the ends in the outbox that are not known to have theirs.
 ---@raise io, unavailable, ...
 function Position:writeTrades()
-  local list = self.delivery:untraded(self.entry)
+  local list = self:untraded(self.entry)
   commits.run(self:tradeSteps(list))
   self.delivery:noteTrades(list)
 end
@@ -278,7 +297,7 @@ function Position:close(reason, price, when, request)
   local step = self:signalStep(nil)
   local entry, steps = self:ending(event, "closed", when, request, step)
   local slots = self:settleSteps(nil)
-  if commits.isTogether("PersistSignalAdapter", "PersistRiskAdapter") then
+  if commits.isSurelyTogether("PersistSignalAdapter", "PersistRiskAdapter") then
     for _, each in ipairs(slots) do steps[#steps + 1] = each end
     slots = {}
   end

@@ -306,6 +306,15 @@ local function wrong(trade)
   if trade.action == "closed" and type(trade.pnl) ~= "number" then return "its pnl is " .. tostring(trade.pnl) end
 end
 
+--- What keeps an end from being a trade, or nil.
+---@param event table  of the outbox, which looks at less of it
+---@return string?
+function M.problemOf(event)
+  local ok, trade = pcall(M.of, event, {})
+  if not ok then return "it lacks what a trade is made of" end
+  return wrong(trade)
+end
+
 local function check(trade, id)
   local problem = wrong(trade)
   if not problem then return end
