@@ -81,6 +81,37 @@ describe("a live run beside what is damaged", function()
     assert.equal("stop_loss", host.trades()().reason)
   end)
 
+  it("refuses to close at a price at which nothing can be earned, and watches on", function()
+    world.pass(6, 0.01)
+    open { priceTakeProfit = 0.011, priceStopLoss = 0.0095 }
+    local id = host.close("BTCUSDT", { strategyName = "main", price = 1.7e308 })
+    world.pass(1, 0.005)
+    assert.equal("opened closed:stop_loss", heard.summary())
+    local answer = host.answer(id)
+    assert.equal("refused", answer.outcome)
+    assert.matches("at the price 1.7e%+308 what it has earned is no number", answer.message)
+  end)
+
+  it("answers each request that is over, whatever the others are", function()
+    local function request(id, symbol)
+      return { version = 1, id = id, kind = "close", strategyName = "x", symbol = symbol, at = 1, validTill = 60001 }
+    end
+    hostData.writeHostData(request("a", ("y"):rep(400)), "request", "a")
+    hostData.writeHostData(request("b", ""), "request", "b")
+    hostData.writeHostData("no request", "request", "c")
+    hostData.writeHostData(request("d", "DAMAGED"), "request", "d")
+    hostData.writeHostData(request("e", "ETHUSDT"), "request", "e")
+    partials.writePartialData("no entries", "DAMAGED")
+    hosts.strategy {}
+    hosts.live()
+    world.pass(1)
+    local outcomes = {}
+    for _, id in ipairs { "a", "b", "c", "e" } do outcomes[#outcomes + 1] = host.answer(id).outcome end
+    assert.same({ "expired", "expired", "refused", "expired" }, outcomes)
+    assert.is_nil(host.answer "d") -- somebody may have taken it up: the outbox knows
+    assert.equal("PersistHostAdapter:corrupt", codes()[1])
+  end)
+
   it("goes on where all that it notes of itself is damaged", function()
     for _, value in ipairs { "text", 7, { version = 2 }, { position = "x", failures = 3 } } do
       hostData.writeHostData(value, "status", "main/BTCUSDT")

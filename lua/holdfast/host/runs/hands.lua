@@ -8,6 +8,7 @@ local loop = require "holdfast.host.scheduler.loop"
 local pauses = require "holdfast.host.state.pauses"
 local reminder = require "holdfast.host.scheduler.reminder"
 local requests = require "holdfast.host.state.requests"
+local signal = require "holdfast.host.state.signal"
 
 local M = {}
 
@@ -21,6 +22,7 @@ local SOURCE = "PersistHostAdapter"
 ---@field answered? string  the id of the request that ended the last signal, once its answer is stored
 ---@field called boolean    somebody in this process has asked: look now
 ---@field wake? fun()       ends the run's sleep
+---@field waits boolean     looking at once has failed: nobody is heard before the next minute
 local Hands = {}
 Hands.__index = Hands
 
@@ -33,7 +35,7 @@ local cleaning, cleanedAt = reminder.new(HOUR), nil
 ---@param run holdfast.host.LiveRun
 ---@return holdfast.host.Hands
 function M.new(run)
-  local self = setmetatable({ run = run, pending = NONE, called = false }, Hands)
+  local self = setmetatable({ run = run, pending = NONE, called = false, waits = false }, Hands)
   requests.forget()
   pauses.forget()
   active[run.key] = self
@@ -53,7 +55,7 @@ function M.call(strategyName, symbol)
   local self = active[requests.keyOf(strategyName, symbol)]
   if not self or self.run.stopping then return false end
   self.called = true
-  if self.wake then self.wake() end
+  if self.wake and not self.waits then self.wake() end
   return true
 end
 
@@ -87,6 +89,13 @@ local function reasonAgainst(request, position)
   return request.kind == "close" and "nothing is open" or "nothing waits for its price"
 end
 
+-- Whether the result at the price that it brings is a number that can be stored.
+local function isPriced(request, row)
+  if not request.price then return true end
+  local pnl = signal.pnl(row, request.price).pnlPercentage
+  return pnl == pnl and math.abs(pnl) < math.huge
+end
+
 -- Answers a request that cannot be carried out, nor ever will.  Gives whether it can.
 local function check(request, position, now)
   if now > request.validTill then
@@ -94,8 +103,11 @@ local function check(request, position, now)
     return false
   end
   local row = request.kind == "close" and position.row or request.kind == "cancel" and position.waiting
-  if row and (not request.signalId or request.signalId == row.id) then return true end
-  requests.settle(request.id, requests.answerTo(request, "refused", now, reasonAgainst(request, position)))
+  local isOfRow = row and (not request.signalId or request.signalId == row.id)
+  if isOfRow and isPriced(request, row) then return true end
+  local reason = isOfRow and ("at the price %s what it has earned is no number"):format(request.price)
+    or reasonAgainst(request, position)
+  requests.settle(request.id, requests.answerTo(request, "refused", now, reason))
   return false
 end
 

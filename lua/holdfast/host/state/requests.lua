@@ -332,10 +332,8 @@ end
 -- For so long after its end a request is left to the run that it is for, which may be taking it up just then.
 local GRACE_MS = 2 * MINUTE
 
-local function settleUnsound(unsound, now)
-  for name, problem in pairs(unsound) do
-    M.settle(name, { version = 1, id = name, outcome = "refused", at = now, message = "it is no request: " .. problem })
-  end
+local function settleUnsound(name, problem, now)
+  M.settle(name, { version = 1, id = name, outcome = "refused", at = now, message = "it is no request: " .. problem })
 end
 
 -- What is said of a request that has expired.
@@ -352,26 +350,33 @@ end
 ---@return holdfast.host.Answer? answer  nil: it is gone
 ---@raise corrupt: the outbox; whatever the store raises
 function M.settleExpired(request, now)
-  local entry = outbox.read(request.symbol, request.strategyName)
-  local by = entry and entry.byRequest
+  local ok, entry = pcall(outbox.read, request.symbol, request.strategyName)
+  -- Under such a symbol nothing can be stored, so nobody took it up.
+  if not ok and not core.isError(entry, "invalid_argument") then error(entry, 0) end
+  local by = ok and entry and entry.byRequest
   local answer = by and by.id == request.id and by.answer
     or M.answerTo(request, "expired", now, expiredMessage(request))
   return M.settle(request.id, answer) and answer or nil
 end
 
---- Answers requests that nobody can take up: they have expired, or are none.  Of any run, once in a minute.
+--- Answers requests that nobody can take up: they have expired, or are none.  Of any run, once in a minute.  One that
+--- cannot be answered keeps none of the others from it.
 ---@param when number  the minute
 ---@param now number
 ---@raise whatever the store raises
 function M.settleOld(when, now)
   local found = waiting:at(when)
   if not found then return end
-  settleUnsound(found.unsound, now)
-  for _, request in ipairs(found.all) do
-    if now > request.validTill + GRACE_MS then
-      M.settleExpired(request, now)
-    end
+  local failure
+  local function try(fn, ...)
+    local ok, raised = pcall(fn, ...)
+    if not ok then failure = failure or raised end
   end
+  for name, problem in pairs(found.unsound) do try(settleUnsound, name, problem, now) end
+  for _, request in ipairs(found.all) do
+    if now > request.validTill + GRACE_MS then try(M.settleExpired, request, now) end
+  end
+  if failure then error(failure, 0) end
 end
 
 --- Removes answers that are older than a day.
