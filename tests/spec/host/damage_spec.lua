@@ -112,6 +112,33 @@ describe("a live run beside what is damaged", function()
     assert.equal("PersistHostAdapter:corrupt", codes()[1])
   end)
 
+  it("tries once in a minute what a listener asks for because that fails", function()
+    host.setConfig { CC_GET_CANDLES_RETRY_COUNT = 0 }
+    local isDown = false
+    host.addExchange {
+      exchangeName = "flaky",
+      getCandles = function(_, _, since, limit)
+        if isDown then error("it is down", 0) end
+        return hosts.candles(since, limit, 100)
+      end,
+    }
+    hosts.strategy {}
+    hosts.live("main", "BTCUSDT", "flaky")
+    world.pass(2)
+    local asked = 0
+    host.listenError(function()
+      asked = asked + 1
+      if asked > 50 then isDown = false end -- rather than for ever
+      host.close("BTCUSDT", { strategyName = "main" })
+    end)
+    isDown = true
+    world.pass(3)
+    assert.is_true(asked <= 8, asked)
+    isDown = false
+    world.pass(1)
+    assert.matches("^opened closed:manual", heard.summary())
+  end)
+
   it("goes on where all that it notes of itself is damaged", function()
     for _, value in ipairs { "text", 7, { version = 2 }, { position = "x", failures = 3 } } do
       hostData.writeHostData(value, "status", "main/BTCUSDT")

@@ -240,15 +240,19 @@ function LiveRun:turn(called)
   return when, ok
 end
 
--- Sleeps until a time.  What somebody in this process asks of the run meanwhile is done at once.
+-- Sleeps until a time.  What somebody in this process asks of the run meanwhile is done at once; where that fails, it
+-- is left to the next minute: a listener of errors that asks again for each of them would keep it at it without an end.
 function LiveRun:rest(due)
+  local heard = self.hands
+  heard.waits = false
   while not (self.lost or self.stopping) do
-    if not self.hands.called then
-      loop.sleepUntil(due, function(finish) self.hands.wake = finish end)
-      self.hands.wake = nil
+    if heard.waits or not heard.called then
+      loop.sleepUntil(due, function(finish) heard.wake = finish end)
+      heard.wake = nil
     end
-    if self.stopping or not self.hands.called or loop.now() >= due then return end
-    self:turn(true)
+    if self.stopping or heard.waits or not heard.called or loop.now() >= due then return end
+    local _, ok = self:turn(true)
+    heard.waits = not ok
   end
 end
 
