@@ -139,6 +139,20 @@ describe("a live run beside what is damaged", function()
     assert.matches("^opened closed:manual", heard.summary())
   end)
 
+  it("opens again once a pause that is none is removed with all others", function()
+    hostData.writeHostData({ version = 1, strategyName = 7 }, "pause", "main/BTCUSDT")
+    hostData.writeHostData({ version = 1, strategyName = "other", symbol = "ETHUSDT" }, "pause", "main/*")
+    hosts.strategy {}
+    hosts.live()
+    world.pass(2)
+    assert.equal("", heard.summary())
+    assert.equal(0, (host.resume { strategyName = "other" }))
+    assert.equal(1, (host.resume { symbol = "BTCUSDT" }))
+    assert.equal(1, (host.resume()))
+    world.pass(1)
+    assert.equal("opened", heard.summary())
+  end)
+
   it("goes on where all that it notes of itself is damaged", function()
     for _, value in ipairs { "text", 7, { version = 2 }, { position = "x", failures = 3 } } do
       hostData.writeHostData(value, "status", "main/BTCUSDT")

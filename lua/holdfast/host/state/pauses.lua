@@ -158,9 +158,10 @@ function M.write(what, given, by, now)
   return pause
 end
 
--- Whether a scope has another one in it.
-local function covers(strategyName, symbol, pause)
-  return (strategyName == ANY or strategyName == pause.strategyName) and (symbol == ANY or symbol == pause.symbol)
+-- Whether a scope has the one in it that a pause is stored under: that is what it holds up, whatever it says itself.
+local function covers(strategyName, symbol, name)
+  local strategyPart, symbolPart = name:match "^([^/]*)/([^/]*)$"
+  return (strategyName == ANY or strategyPart == part(strategyName)) and (symbol == ANY or symbolPart == part(symbol))
 end
 
 -- Whether a pause of a wider scope goes on over this one.
@@ -176,7 +177,7 @@ local function isThere(scope)
   return not ok or pause ~= nil or nil
 end
 
---- Removes the pauses within a scope.
+--- Removes the pauses within a scope, also those that are none and hold all the same.
 ---@param what string  who asks, for errors
 ---@param given { strategyName?: string, symbol?: string }
 ---@param now number   ms
@@ -189,10 +190,11 @@ function M.remove(what, given, now)
   local gone, left, removed, steps = {}, {}, 0, {}
   local exact = scopeOf(strategyName, symbol)
   gone[exact] = isThere(exact) -- also one that cannot be read
-  for _, pause in ipairs(M.list()) do
-    if covers(strategyName, symbol, pause) then
-      gone[scopeOf(pause.strategyName, pause.symbol)] = true
-    elseif holds(pause, now) and isOver(strategyName, symbol, pause) then
+  for _, row in ipairs((rows.list(KIND))) do
+    local pause = row.value
+    if covers(strategyName, symbol, row.name) then
+      gone[row.name] = true
+    elseif not wrong(pause) and holds(pause, now) and isOver(strategyName, symbol, pause) then
       left[#left + 1] = pause
     end
   end
