@@ -133,16 +133,16 @@ function M.main(words)
   for _, command in ipairs(commands) do byName[command.name] = command end
   protectScriptArguments(words, byName)
   local asJson = wantsJson(words)
-  local code, ran
+  local outcome -- the command while it runs, then its exit code
   local ok, raised = xpcall(function()
     output.start()
     local args = newParser(commands):parse(words)
     args.json = asJson or nil -- before the command or after it
-    ran = byName[args.command]
-    code = ran.run(args, { main = M.main, names = list.names })
+    outcome = byName[args.command]
+    outcome = outcome.run(args, { main = M.main, names = list.names })
     output.flush()
   end, handler)
-  if ok then return code end
+  if ok then return outcome end
   if getmetatable(raised) == Ending then
     ok, raised = pcall(finish, raised, asJson)
     if ok then return raised end
@@ -152,7 +152,7 @@ function M.main(words)
   if not core.isError(raised) then -- there was no memory for more: what the work has used is free now
     collectgarbage()
     raised = core.toError(raised)
-    if ran and ran.runsScript then raised.exit = 1 end
+    if type(outcome) == "table" and outcome.runsScript then raised.exit = 1 end
   end
   -- A failure inside some Lua that is not the user's own code: the way there is all there is to go by.
   if raised.code == "script" and raised.showTraceback == nil then raised.showTraceback = raised.where == nil end
