@@ -6,6 +6,7 @@
 local holdfast = require "holdfast"
 local host = require "holdfast.host"
 local hosts = require "support.hosts"
+local temp = require "support.temp"
 
 local hostData, trades, partials = holdfast.PersistHostAdapter, holdfast.PersistTradeAdapter,
   holdfast.PersistPartialAdapter
@@ -63,6 +64,28 @@ describe("a live run beside what is damaged", function()
     end)
     world.pass(1, { low = 80, high = 100, open = 100, close = 100 })
     assert.equal("opened closed:stop_loss", heard.summary())
+  end)
+
+  it("closes in a store that has no room for its trade, which is written once there is", function()
+    local url = "lmdb:" .. temp.directory() .. "?maxsize=262144"
+    world = hosts.world(url)
+    heard = world.heard
+    open()
+    local others = holdfast.PersistBase("others", url)
+    for _, size in ipairs { 700, 1 } do
+      local number = 0
+      repeat
+        number = number + 1
+        local ok = pcall(others.writeValue, others, size .. "/" .. number, { text = ("x"):rep(size) })
+      until not ok
+    end
+    world.pass(1, { low = 80, high = 100, open = 100, close = 100 })
+    assert.equal("opened closed:stop_loss", heard.summary())
+    assert.same({ "PersistTradeAdapter:full" }, codes())
+    assert.is_nil(host.trades()())
+    others:removeAll()
+    world.pass(1)
+    assert.equal("stop_loss", host.trades()().reason)
   end)
 
   it("closes where the outbox has the end of something that is no signal, and says which", function()
