@@ -135,6 +135,23 @@ describe("a live run beside what is damaged", function()
     assert.equal("PersistHostAdapter:corrupt", codes()[1])
   end)
 
+  it("gives its answer to no other request under the same id, a day later", function()
+    open()
+    host.close("BTCUSDT", { strategyName = "main", id = "evening" })
+    world.pass(0)
+    assert.equal("opened closed:manual", heard.summary())
+    again(function() -- its answer is forgotten, and the id is that of a request for another run
+      hostData.writeHostData(nil, "answer", "evening")
+      hostData.writeHostData({
+        version = 1, id = "evening", kind = "close", strategyName = "other", symbol = "ETHUSDT",
+        at = hosts.START, validTill = hosts.START + 3600000,
+      }, "request", "evening")
+      host.pause()
+    end)
+    assert.is_nil(host.answer "evening")
+    assert.is_table(hostData.readHostData("request", "evening"))
+  end)
+
   it("tries once in a minute what a listener asks for because that fails", function()
     host.setConfig { CC_GET_CANDLES_RETRY_COUNT = 0 }
     local isDown = false

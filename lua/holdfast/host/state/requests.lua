@@ -265,9 +265,16 @@ end
 -- A step that changes a request, which several processes may want to.
 local function step(id, run) return { adapter = ADAPTER, shared = REQUEST .. "/" .. id, run = run } end
 
+-- Whether an answer is to another request, under an id that was given again once its answer was forgotten.
+local function isOfOther(answer, request)
+  if answer.kind == nil or type(request) ~= "table" then return false end
+  return request.kind ~= answer.kind or request.strategyName ~= answer.strategyName or request.symbol ~= answer.symbol
+end
+
 -- Puts the answer in the place of the request.  Gives whether the request was still there.
 local function replace(id, answer)
-  if M.read(id) == nil then return false end
+  local request = M.read(id)
+  if request == nil or isOfOther(answer, request) then return false end
   adapter.writeHostData(answer, ANSWER, id)
   adapter.writeHostData(nil, REQUEST, id)
   return true
