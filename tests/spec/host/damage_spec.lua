@@ -53,6 +53,32 @@ describe("a live run beside what is damaged", function()
     assert.equal("PersistTradeAdapter:unavailable", codes()[1])
   end)
 
+  it("waits once in a minute for a store of trades that does not answer, whatever runs", function()
+    local Silent, asked = holdfast.MemoryPersist:extend("Silent"), 0
+    function Silent.readValue()
+      asked = asked + 1
+      error(holdfast.error("unavailable", "no answer within the deadline"))
+    end
+    for number = 1, 5 do hosts.strategy { strategyName = "main" .. number } end
+    local function all()
+      for number = 1, 5 do hosts.live("main" .. number) end
+    end
+    all()
+    world.pass(2)
+    host.Live.stop()
+    host.run()
+    trades.close()
+    trades.usePersistTradeAdapter(Silent, "memory:silent")
+    all()
+    world.pass(0) -- the minute in which they begin
+    for minute = 1, 4 do
+      assert.same({ minute, minute }, { asked, #heard.errors })
+      world.pass(1)
+    end
+    world.pass(1, { low = 80, high = 100, open = 100, close = 100 })
+    assert.equal(5, select(2, heard.summary():gsub("closed:stop_loss", "")))
+  end)
+
   it("closes where that of slots cannot be reached, nor that of trades", function()
     open()
     again(function()

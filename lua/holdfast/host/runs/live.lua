@@ -212,7 +212,7 @@ function LiveRun:tick(when, called)
   self:checkLock()
   if position.stale then restore.position(position, when) end
   if position.blocked then return self.hands:clean(when) end
-  if position.tradesStale then restore.trades(position) end
+  if position.tradesStale then restore.trades(position, when) end
   if position.slotsStale then restore.slots(position, when) end
   position.delivery:deliver() -- what was not handed to all, since delivering was cut off
   self.hands:look(when)
@@ -327,6 +327,7 @@ local function launch(what, symbol, given)
   end
   if not before then
     commits.forget()
+    restore.forget()
     run:start()
   end
   runs[run.key] = run

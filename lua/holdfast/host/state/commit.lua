@@ -77,6 +77,11 @@ local function transaction(steps, first, last)
   end
 end
 
+--- Whether what was raised says that the store did not answer: what else is asked of it would take as long.
+---@param raised any
+---@return boolean
+function M.isSilent(raised) return core.isError(raised, "unavailable") or core.isError(raised, "timeout") end
+
 --- Whether what was raised says that what is stored is damaged, and not that the store is out of reach.
 ---@param raised any
 ---@return boolean

@@ -86,17 +86,29 @@ local function withdrawTrade(row)
   if row and trades.isThere(row) then commits.run { trades.removal(row) } end
 end
 
+local silentIn -- the minute in which the store of trades was out of reach: one run waits for it, and not each
+
+--- Forgets that the store of trades was out of reach: it may be another one.
+function M.forget() silentIn = nil end
+
 --- Makes the trades true: written of what is over, none of what is not.  Where that fails it keeps nothing from being
---- watched and closed.
+--- watched and closed, nor, where the store is out of reach, the other runs waiting.
 ---@param position holdfast.host.Position
-function M.trades(position)
+---@param when number
+function M.trades(position, when)
+  if silentIn == when then
+    position.tradesStale = true
+    return
+  end
   local ok, raised = pcall(function()
     position:writeTrades()
     withdrawTrade(position.row)
     withdrawTrade(position.waiting)
   end)
   position.tradesStale = not ok
-  if not ok then position.run:report(raised, "PersistTradeAdapter") end
+  if ok then return end
+  if commits.isSilent(raised) then silentIn = when end
+  position.run:report(raised, "PersistTradeAdapter")
 end
 
 -- What the outbox does not know yet of the rows, since the writing ended before it; and what is left of a closing or
@@ -173,7 +185,7 @@ function M.position(position, when)
   row, waiting, entry, steps = reconcile(position, row, waiting, entry, when)
   if steps[1] then position:commit(steps) end
   position.row, position.waiting, position.entry, position.stale = row, waiting, entry, false
-  M.trades(position)
+  M.trades(position, when)
   M.slots(position, when)
   position.delivery:deliver(true)
 end
