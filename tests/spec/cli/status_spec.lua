@@ -330,9 +330,9 @@ describe("status", function()
     notes:writeValue("pause/*%2F*", { version = 1, strategyName = "*", symbol = "*", by = "bob", since = now })
     notes:writeValue("pause/x%2F*", { version = 1, strategyName = "x", symbol = "*", since = now, till = now - 1 })
     local text = ok(url)
-    assert.matches("\nmain %*, since %d%d:%d%d %(1 h 00 min ago%), until %d%d:%d%d %(in 2%d min%), by alice : news\n",
-      text)
-    assert.matches("\n%* %*, since %d%d:%d%d %(%d+ s ago%), by bob\n", text)
+    assert.matches("\n'main' on every symbol, since %d%d:%d%d %(1 h 00 min ago%), until %d%d:%d%d %(in 2%d min%), "
+      .. "by alice : news\n", text)
+    assert.matches("\neverything, since %d%d:%d%d %(%d+ s ago%), by bob\n", text)
     assert.is_nil(text:find("\nx *", 1, true))
     assert.equal(2, #seen(url, "--json").pauses)
   end)

@@ -213,6 +213,7 @@ describe("the statistics of a report", function()
       assert.matches(why, made:table(), 1, true)
       assert.matches("too few for a year", made:svg(), 1, true)
     end
+    assert.matches("1 trade in 1h 00m says nothing of a year", of(1, 1):table(), 1, true)
     local made = of(31, 720)
     near(31 / (30 * 720 + 60) * 365 * 1440, made.stats.tradesPerYear, "tradesPerYear")
     near(made.stats.sharpe * math.sqrt(made.stats.tradesPerYear), made.stats.annualizedSharpe, "annualizedSharpe")

@@ -5,6 +5,7 @@
 
 local columns = require "holdfast.cli.console.columns"
 local figures = require "holdfast.host.report.figures"
+local pauses = require "holdfast.host.state.pauses"
 local text = require "holdfast.cli.console.text"
 
 local M = {}
@@ -149,10 +150,14 @@ end
 -- ", by alice"
 local function byOf(value) return type(value) == "string" and ", by " .. line(value) or "" end
 
+local function scopeOf(pause)
+  return pauses.describe { strategyName = line(pause.strategyName), symbol = line(pause.symbol) }
+end
+
 local function addPauses(lines, seen, now)
   if seen.pauses[1] then section(lines, "paused") end
   for _, pause in ipairs(seen.pauses) do
-    add(lines, "warning", "%s, since %s%s%s%s", nameOf(pause), moment(pause.since, now),
+    add(lines, "warning", "%s, since %s%s%s%s", scopeOf(pause), moment(pause.since, now),
       number(pause.till) and ", until " .. moment(pause.till, now) or "", byOf(pause.by),
       type(pause.reason) == "string" and ": " .. line(pause.reason) or "")
   end

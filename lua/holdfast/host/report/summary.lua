@@ -70,9 +70,9 @@ end
 -- Why nothing is said of a year.
 local function yearLine(stats)
   if stats.tradesPerYear or stats.closed == 0 then return nil end
-  return string.format("Sharpe a year: %s in %s say nothing of a year; it takes %d in %d days",
+  return string.format("Sharpe a year: %s in %s %s nothing of a year; it takes %d in %d days",
     stats.closed == 1 and "1 trade" or stats.closed .. " trades", figures.duration(stats.days * MINUTES_OF_DAY),
-    statistics.YEAR_TRADES_MIN, statistics.YEAR_DAYS_MIN)
+    stats.closed == 1 and "says" or "say", statistics.YEAR_TRADES_MIN, statistics.YEAR_DAYS_MIN)
 end
 
 local OPEN_MAX = 20 -- positions that are shown one by one
