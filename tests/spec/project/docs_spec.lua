@@ -12,7 +12,7 @@
 --            one function, those that begin with #include or static stand before it; `//> text`
 --            says what is printed
 --   ```sh    one shell session a document; lines with `$ ` are commands, the lines below
---            are what they print, errors too
+--            are what they print, errors too.  What it leaves in the background ends with it
 --
 -- In expected text `...` stands for anything, alone on a line for any lines but none, and white space counts as one
 -- blank.
@@ -238,7 +238,7 @@ describe("the documents", function()
     local sessions = of(path, "sh", "file")
     if #sessions > 0 then
       it(path .. ": its commands print what it says", function()
-        local script, list = {}, {}
+        local script, list = { "trap 'kill -9 $(jobs -p) 2>/dev/null' EXIT" }, {}
         for _, block in ipairs(sessions) do
           if block.name then
             script[#script + 1] = ("cat >%s <<'END OF FILE'\n%s\nEND OF FILE"):format(block.name,
@@ -257,7 +257,8 @@ describe("the documents", function()
         end
         writeFile(folder .. "/session.sh", table.concat(script, "\n") .. "\n")
         local _, output = inFolder(("mkdir home && cd home && XDG_STATE_HOME=$PWD/../state PATH=%s:$PATH "
-          .. "bash ../session.sh"):format(quote(command:match("^(.*)/[^/]*$"))))
+          .. "HOLDFAST_SOURCE=%s timeout 400 bash ../session.sh"):format(quote(command:match("^(.*)/[^/]*$")),
+          quote(source)))
         local printed = {}
         for number, text, status in output:gmatch("\1(%d+)\n([^\1\2]*)\2(%d+)") do
           printed[tonumber(number)] = { lines = text == "" and {} or lines(text), status = tonumber(status) }
