@@ -78,8 +78,7 @@ hf_status hf_adapter_define(hf_adapters *set, const hf_adapter_spec *spec, hf_er
                         "%s: %s has the entity name \"%s\" already, and their ids would mix: choose another",
                         a->spec.name, other->spec.name, a->spec.entity_name);
   }
-  if (status == HF_OK) status = hf__adapter_use_default(a, err);
-  if (status == HF_OK && leader) status = hf__adapter_join(a, leader, err);
+  if (status == HF_OK) status = leader ? hf__adapter_join(a, leader, err) : hf__adapter_use_default(a, err);
   if (status) {
     hf__adapter_row_free(a);
     return status;

@@ -23,6 +23,8 @@ load='__register_atfork'
 streams='clearerr|feof|ferror|ftello64|setvbuf|ungetc|dirfd|closedir|rewinddir|fput*|putc|getc'
 # What only servers need: fault/wire has their faults.
 network='connect|freeaddrinfo|gai_*|getaddrinfo*|getsockopt|setsockopt|poll|recv|send|socket'
+# Of signals at the prompt, which has nothing to lose: what fails there is a Ctrl-C that does nothing.
+prompt='ppoll|pthread_kill|raise'
 # LuaJIT's, for functions of Lua that the command does not call, and for its code, in which no failure could be said.
 lua='mkstemp64|tmpfile64|popen|pclose|system|setitimer|mprotect'
 
@@ -34,7 +36,7 @@ unknown() {
   local name
   nm -D --defined-only "$1" | awk '{ print $3 }' >"$work/has"
   while read -r name; do
-    case $name in @($plain|$load|$streams|$network|$lua)) continue ;; esac
+    case $name in @($plain|$load|$streams|$network|$prompt|$lua)) continue ;; esac
     grep -qx -- "$name" "$work/has" || echo "$name"
   done < <(for file in "${files[@]}"; do asked "$file"; done | sort -u)
 }
