@@ -202,6 +202,12 @@ for _, kind in ipairs { "lmdb", "file" } do describe("holdfast host, over " .. k
     assert.same({ "everything: 0 pauses removed\n", 1 }, { run("resume").stdout, run("resume").code })
   end)
 
+  it("shows what somebody has stored, and obeys nothing of it", function()
+    holdfast.PersistBase("host", url):writeValue("pause/x",
+      { version = 1, strategyName = "\27[2Jmain", symbol = "BTCUSDT", since = 1707343380000, by = "me\7" })
+    assert.equal("'\\u001b[2Jmain' on BTCUSDT is paused since 2024-02-07T22:03:00.000Z, by me\\u0007\n", ok "requests")
+  end)
+
   it("refuses what is wrong, and makes no store", function()
     local function refused(code, pattern, ...)
       local result = run(...)

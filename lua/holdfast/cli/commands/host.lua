@@ -6,6 +6,7 @@
 local calendar = require "holdfast.host.calendar"
 local clock = require "holdfast.util.clock"
 local core = require "holdfast.core"
+local glyphs = require "holdfast.cli.console.glyphs"
 local hands = require "holdfast.cli.store.hands"
 local options = require "holdfast.cli.console.options"
 local output = require "holdfast.cli.console.output"
@@ -74,13 +75,16 @@ local function ask(args, targets)
   return list
 end
 
+-- A line for people.  What others have stored says nothing to the terminal.
+local function tell(...) output.line(glyphs.harmless(string.format(...))) end
+
 local function tellAnswer(args, answer)
   if args.json then
     output.line(text.object("id", answer.id, "kind", answer.kind, "strategyName", answer.strategyName, "symbol",
       answer.symbol, "outcome", answer.outcome, "message", answer.message, "at", answer.at, "eventId", answer.eventId))
     return
   end
-  output.line(("'%s' on %s: %s: %s"):format(answer.strategyName, answer.symbol, answer.outcome, answer.message))
+  tell("'%s' on %s: %s: %s", answer.strategyName, answer.symbol, answer.outcome, answer.message)
 end
 
 local function tellRequest(args, request)
@@ -90,8 +94,8 @@ local function tellRequest(args, request)
       request.price, "by", request.by, "at", request.at, "note", request.note))
     return
   end
-  output.line(("%s  %s '%s' on %s%s, until %s, by %s"):format(request.id, request.kind, request.strategyName,
-    request.symbol, request.price and (" at %s"):format(request.price) or "", text.time(request.validTill), request.by))
+  tell("%s  %s '%s' on %s%s, until %s, by %s", request.id, request.kind, request.strategyName, request.symbol,
+    request.price and (" at %s"):format(request.price) or "", text.time(request.validTill), tostring(request.by))
 end
 
 local function finish(args)
@@ -118,9 +122,9 @@ local function tellPause(args, pause)
     return
   end
   local over = pause.till and pause.till <= clock.wall()
-  output.line(("%s %s since %s%s%s, by %s"):format(pauses.describe(pause), over and "was paused" or "is paused",
+  tell("%s %s since %s%s%s, by %s", pauses.describe(pause), over and "was paused" or "is paused",
     text.time(pause.since), pause.till and " until " .. text.time(pause.till) or "",
-    pause.reason and (" (%s)"):format(pause.reason) or "", tostring(pause.by)))
+    pause.reason and (" (%s)"):format(tostring(pause.reason)) or "", tostring(pause.by))
 end
 
 local function pause(args)
