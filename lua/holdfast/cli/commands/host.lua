@@ -31,11 +31,24 @@ local function durationOption(words)
   return nil, string.format("'%s' is no time: write 90s, 10m, 2h or 1d", words)
 end
 
+local function priceOption(words)
+  local price = tonumber(words)
+  if price then return price end
+  return nil, string.format("--price: '%s' is no number: write it as 44152.25", words)
+end
+
 -- A moment from now on ("2h"), or a date.
 local function momentOf(words, now)
   local ms = duration(words)
-  return ms and now + ms or calendar.toTime("--till", words)
+  if ms then return now + ms end
+  local ok, time = pcall(calendar.toTime, "--till", words)
+  if ok then return time end
+  return refuse.call("--till: '%s' is no time: write 90s, 10m, 2h or 1d for how long from now on, or a date such as "
+    .. "2026-12-01 or 2026-12-01T08:00:00Z", words)
 end
+
+-- A name that was given; nil: any.
+local function given(name) return name ~= "*" and name or nil end
 
 local function by(action)
   local user = os.getenv "USER" or os.getenv "LOGNAME"
@@ -53,10 +66,18 @@ local function targetsOf(args)
   if args.symbol then return { { strategyName = args.strategy, symbol = args.symbol } } end
   local list = hands.rows(args.action, args.strategy)
   if args.all then return list end
-  local names = {}
-  for i, each in ipairs(list) do names[i] = ("'%s' on %s"):format(each.strategyName, each.symbol) end
+  local all = list[1] and list or hands.rows(args.action)
   return refuse.call("give STRATEGY and SYMBOL, or --all for every one; %s: %s",
-    args.action == "close" and "there are open" or "there wait", names[1] and table.concat(names, ", ") or "none")
+    args.action == "close" and "there are open" or "there wait", hands.describe(all))
+end
+
+-- That there is no such signal: says which there are.
+local function explainMissing(args, err)
+  local ok, list = pcall(hands.rows, args.action)
+  if ok and list[1] then
+    err.hint = (args.action == "close" and "open are: " or "waiting are: ") .. hands.describe(list)
+  end
+  return err
 end
 
 -- Asks for all ends.  Where there is one, that it is not there is an error.
@@ -68,8 +89,10 @@ local function ask(args, targets)
     }, by(args.action), now)
     if ok then
       list[#list + 1] = made
-    elseif #targets == 1 or not core.isError(made, "not_found") then
+    elseif not core.isError(made, "not_found") then
       error(made, 0)
+    elseif #targets == 1 then
+      error(explainMissing(args, made), 0)
     end
   end
   return list
@@ -134,7 +157,16 @@ local function pause(args)
     till = args.till and momentOf(args.till, now),
   }, by "pause", now)
   tellPause(args, made)
+  local strategyName, symbol = given(args.strategy), given(args.symbol)
+  if strategyName or symbol then hands.warnOfUnknown(strategyName, symbol, args.json) end
   return 0
+end
+
+-- That nothing was within the scope: says what is paused.
+local function warnOfNoPause(args)
+  local names = {}
+  for i, each in ipairs((pauses.list())) do names[i] = pauses.describe(each) end
+  if names[1] then output.warn("there are pauses of: " .. table.concat(names, "; "), args.json) end
 end
 
 local function resume(args)
@@ -148,6 +180,7 @@ local function resume(args)
   for _, other in ipairs(others) do
     output.warn(("%s is still paused, by a pause of its own"):format(pauses.describe(other)), args.json)
   end
+  if removed == 0 and not others[1] then warnOfNoPause(args) end
   return removed == 0 and 1 or 0
 end
 
@@ -233,7 +266,7 @@ return {
     command:argument("STRATEGY"):argname("STRATEGY"):target("strategy"):args("?")
       :description("The strategy's name; of take-back the id of a request.")
     command:argument("SYMBOL"):argname("SYMBOL"):target("symbol"):args("?"):description("The symbol.")
-    command:option("--price"):argname("P"):convert(tonumber):description("The price at which it ends.")
+    command:option("--price"):argname("P"):convert(priceOption):description("The price at which it ends.")
     command:option("--valid"):argname("TIME"):convert(durationOption)
       :description("For how long a request stands: 90s, 10m (the default), 2h, 1d.")
     command:flag("--all"):description("Every open or waiting signal, of STRATEGY if that is given.")

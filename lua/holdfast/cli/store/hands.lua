@@ -9,7 +9,9 @@ local interruption = require "holdfast.cli.console.interruption"
 local locks = require "holdfast.host.state.lock"
 local output = require "holdfast.cli.console.output"
 local requests = require "holdfast.host.state.requests"
+local stored = require "holdfast.host.state.host_rows"
 local text = require "holdfast.cli.console.text"
+local trades = require "holdfast.host.state.trades"
 
 local M = {}
 
@@ -36,6 +38,61 @@ function M.rows(action, strategyName)
     end
   end
   return list
+end
+
+local SHOWN = 10 -- of a list of names
+
+--- Strategies and symbols in words.
+---@param list { strategyName: string, symbol: string }[]
+---@return string
+function M.describe(list)
+  local names = {}
+  for i, each in ipairs(list) do names[i] = ("'%s' on %s"):format(each.strategyName, each.symbol) end
+  table.sort(names)
+  local more = #names > SHOWN and (" and %d more"):format(#names - SHOWN) or ""
+  return names[1] and table.concat(names, ", ", 1, math.min(#names, SHOWN)) .. more or "none"
+end
+
+-- What the store knows of: what is open or waits, and what has noted how it is.
+local function known()
+  local list, has = {}, {}
+  local function add(row)
+    local name = M.describe { row }
+    if not has[name] then list[#list + 1], has[name] = row, true end
+  end
+  for action in pairs(READERS) do
+    for _, row in ipairs(M.rows(action)) do add(row) end
+  end
+  for _, note in ipairs((stored.list "status")) do
+    local row = note.value
+    if type(row) == "table" and type(row.strategyName) == "string" and type(row.symbol) == "string" then add(row) end
+  end
+  return list
+end
+
+-- What to say of names of which the store has nothing; nil where it has.
+local function doubtOf(strategyName, symbol)
+  local list, isSymbol = known(), false
+  for _, each in ipairs(list) do
+    if (strategyName or each.strategyName) == each.strategyName and (symbol or each.symbol) == each.symbol then
+      return nil
+    end
+    isSymbol = isSymbol or each.symbol == strategyName
+  end
+  if trades.each({ strategyName = strategyName, symbol = symbol })() then return nil end
+  if not list[1] then return "the store has nothing open, and no host, of that name yet" end
+  return ("the store has nothing open, and no host, of that name; it has %s%s"):format(M.describe(list),
+    isSymbol and ("; '%s' is a symbol: write '*' %s for every strategy on it"):format(strategyName, strategyName) or "")
+end
+
+--- Warns where names are of nothing that the store knows: they may be misspelt.
+---@param strategyName? string  nil: any
+---@param symbol? string        nil: any
+---@param asJson? boolean
+function M.warnOfUnknown(strategyName, symbol, asJson)
+  local ok, doubt = pcall(doubtOf, strategyName, symbol)
+  if not ok then doubt = "whether the store knows that name cannot be seen: " .. core.toError(doubt).message end
+  if doubt then output.warn(doubt, asJson) end
 end
 
 --- Says for which of the requests no host is seen that would take it up.
