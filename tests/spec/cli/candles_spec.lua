@@ -86,6 +86,22 @@ describe("holdfast candles", function()
       { result.stdout, result.stderr, result.code })
   end)
 
+  it("takes times as the other commands do", function()
+    out("import", store, "BTC", csv(0, 10))
+    assert.equal(HEADER .. "1707264000000,100.25,101.5,99,100.1,0.12345678\n",
+      out("export", store, "BTC", "--from", "1707264000000", "--to", "1707264060000"))
+    assert.equal(HEADER, out("export", store, "BTC", "--from", "7d"))
+  end)
+
+  it("says where the symbol belongs, and makes no store then", function()
+    local path = csv(0, 2)
+    local function named(symbol) return ("%s is a file: give its symbol before it: holdfast candles import %s %s %s\n")
+      :format(path, store, symbol, path):gsub("%p", "%%%0") end
+    fails(2, named "BTC", "import", store, path, "BTC")
+    fails(2, named "SYMBOL", "import", store, path)
+    fails(3, "there is no store at ", "ls", store)
+  end)
+
   it("refuses a wrong call, and never makes a store that it is to read", function()
     fails(3, "there is no store at ", "ls", store)
     fails(2, "cannot open .*nowhere%.csv: No such file or directory", "import", store, "BTC", dir .. "/nowhere.csv")
@@ -95,7 +111,10 @@ describe("holdfast candles", function()
     fails(1, "the store has no candles of ETH %(1m%)", "gaps", store, "ETH")
     fails(1, "the store has no candles of BTC %(1h%)", "export", store, "BTC", "--interval", "1h")
     fails(2, "span: interval '7m': 1m, 3m", "export", store, "BTC", "--interval", "7m")
-    fails(2, "%-%-from must be a time", "export", store, "BTC", "--from", "yesterday")
+    fails(2, "'yesterday' is no time such as 2024%-02%-07, [^\n]*, or 7d for a week ago\n", "export", store, "BTC",
+      "--from", "yesterday")
+    fails(2, "'2024%-13%-01' is no time such as .*: 2024%-13%-01 is no date\n", "export", store, "BTC",
+      "--to", "2024-13-01")
     fails(2, "candles ls takes no FILE", "ls", store, "BTC", "x.csv")
     fails(2, "argument 'ACTION' must be one of", "list", store)
   end)

@@ -6,11 +6,13 @@ local calendar = require "holdfast.host.calendar"
 local candleStore = require "holdfast.host.market.candle_store"
 local core = require "holdfast.core"
 local destination = require "holdfast.cli.lines.destination"
+local files = require "holdfast.cli.system.files"
 local options = require "holdfast.cli.console.options"
 local output = require "holdfast.cli.console.output"
 local refuse = require "holdfast.cli.console.refuse"
 local target = require "holdfast.cli.store.target"
 local text = require "holdfast.cli.console.text"
+local times = require "holdfast.cli.console.times"
 
 local COLUMNS = { "timestamp", "open", "high", "low", "close", "volume" }
 local PIECE = 7 * 86400000 -- ms that are read at once
@@ -51,8 +53,16 @@ local function gaps(args, store)
   end
 end
 
+-- That what stands where the symbol is to be is a file: the symbol was left out, or stands after it.
+local function refuseFileAsSymbol(args)
+  local found = args.file ~= "-" and not files.look(args.file or "") and files.look(args.symbol)
+  if found and found.kind == "file" then
+    refuse.call("%s is a file: give its symbol before it: holdfast candles import %s %s %s", args.symbol,
+      text.url(args.url), args.file or "SYMBOL", args.symbol)
+  end
+end
+
 local function import(args, store)
-  needSymbol(args)
   local path = (args.file == nil or args.file == "-") and "/dev/stdin" or args.file
   local file, problem, number = io.open(path)
   if not file then refuse.path("cannot open " .. problem, nil, number) end
@@ -83,8 +93,7 @@ end
 
 local function export(args, store, whole)
   local first, last = spanOf(args, store)
-  local from = args.from and calendar.toTime("--from", args.from) or first
-  local till = args.to and calendar.toTime("--to", args.to) or last + 1
+  local from, till = args.from or first, args.to or last + 1
   local to = destination.open(args.file, whole, { store.persist })
   local ok, count = xpcall(write, core.traceback, args, store, to, math.max(from, first), math.min(till, last + 1))
   if not ok then
@@ -102,6 +111,10 @@ local ACTIONS = { ls = list, gaps = gaps, import = import, export = export }
 local function candles(args)
   if args.file and args.action ~= "import" and args.action ~= "export" then
     refuse.call("candles %s takes no FILE", args.action)
+  end
+  if args.action == "import" then
+    needSymbol(args)
+    refuseFileAsSymbol(args)
   end
   local whole = target.open(args, args.action == "import")
   ACTIONS[args.action](args, candleStore.new(whole:entity(args.name)), whole)
@@ -126,8 +139,10 @@ return {
     command:argument("FILE"):argname("FILE"):target("file"):args("?")
       :description("The CSV file; standard input or output if left out or '-'.")
     command:option("--interval"):argname("I"):description("Of which interval; 1m if left out.")
-    command:option("--from"):argname("TIME"):description("The first: 2024-02-07, or 2024-02-07T22:03:00Z.")
-    command:option("--to"):argname("TIME"):description("Up to this time, which is not included.")
+    command:option("--from"):argname("TIME"):convert(times.convert)
+      :description("The first: 2024-02-07, 2024-02-07T22:03:00Z, milliseconds, or how\nlong ago: 90m, 24h, 7d, 4w.")
+    command:option("--to"):argname("TIME"):convert(times.convert)
+      :description("Up to this time, which is not included.")
     command:option("--entity"):target("name"):argname("NAME"):default("candles"):description("The entity name.")
     options.durability(command)
   end,
