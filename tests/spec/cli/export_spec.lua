@@ -51,6 +51,15 @@ describe("holdfast export", function()
       assert.equal(ok { "export", store }, temp.readFile(file))
     end)
 
+    it("says how a file is named where it stands in the place of an entity name or of the store", function()
+      fill(3)
+      fails(1, "; a file is given with -o: holdfast export " .. store .. " -o backup.jsonl\n",
+        { "export", store, "backup.jsonl" })
+      ok { "export", store, "-o", file }
+      fails(2, file .. " is a file: the store stands before it: holdfast import ./new " .. file .. "\n",
+        { "import", file, "./new" })
+    end)
+
     it("replaces one and keeps its mode", function()
       fill(3)
       temp.writeFile(file, "the last good one")

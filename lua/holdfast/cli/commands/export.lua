@@ -2,6 +2,7 @@
 --
 -- export: entities out as JSON lines.
 
+local core = require "holdfast.core"
 local destination = require "holdfast.cli.lines.destination"
 local exporter = require "holdfast.cli.lines.exporter"
 local interruption = require "holdfast.cli.console.interruption"
@@ -19,6 +20,17 @@ local function tell(self, args)
     damaged and string.format(" and %s damaged", text.count(damaged)) or "", args.output))
 end
 
+-- Raises where there is nothing of that name; one that looks like that of a file may be meant to be written.
+local function requireName(args, store)
+  local ok, err = pcall(store.requireName, store, args.entity)
+  if ok then return end
+  if args.entity:find "[./]" and not args.output and core.isError(err) then
+    err.hint = ("%s; a file is given with -o: holdfast export %s -o %s"):format(err.hint or "it is empty",
+      text.url(args.url), args.entity)
+  end
+  error(err, 0)
+end
+
 local function export(args)
   where.prepare(args)
   local store = target.open(args)
@@ -29,7 +41,7 @@ local function export(args)
     persists[i] = store:entity(name) -- all are in use before the moment that is exported is fixed
     total = total + persists[i]:count()
   end
-  if args.entity and total == 0 then store:requireName(args.entity) end
+  if args.entity and total == 0 then requireName(args, store) end
   local to = destination.open(args.output, store, persists)
   local bar = progress.start { label = "Exporting", unit = "entities", total = total, stride = 64,
     shared = to.isStandard }

@@ -4,11 +4,13 @@
 
 local core = require "holdfast.core"
 local batch = require "holdfast.cli.store.batch"
+local files = require "holdfast.cli.system.files"
 local importer = require "holdfast.cli.lines.importer"
 local locks = require "holdfast.cli.store.locks"
 local options = require "holdfast.cli.console.options"
 local output = require "holdfast.cli.console.output"
 local progress = require "holdfast.cli.console.progress"
+local refuse = require "holdfast.cli.console.refuse"
 local source = require "holdfast.cli.lines.source"
 local target = require "holdfast.cli.store.target"
 local text = require "holdfast.cli.console.text"
@@ -20,8 +22,17 @@ local function tell(self, args)
     .. (quarantined and ", " .. text.count(quarantined) .. " damaged put into quarantine" or ""))
 end
 
+-- That the file was named first, and then a store that is not there yet.
+local function refuseFileAsStore(args, path)
+  local found = not files.look(path) and files.look(args.url)
+  if found and found.kind == "file" then
+    refuse.call("%s is a file: the store stands before it: holdfast import %s %s", args.url, path, args.url)
+  end
+end
+
 local function import(args)
   local path = args.file ~= "-" and args.file or nil
+  if path then refuseFileAsStore(args, path) end
   local file, size, reader = source.open(path, args)
   local store = target.open(args, true)
   local guard = locks.guard(store, args)
