@@ -327,6 +327,7 @@ describe("the command", function()
         fails(2, hint, { "filter", store, "signal", expression })
       end
       hints("v.price != 1", "near '!'; Lua writes '~=' for '!='\n")
+      hints("v.a and v.b = 1", "near '='; == compares, = assigns\n")
       hints("v.a && !v.b || v.c == '!='", "; Lua writes 'and' for '&&', 'or' for '||', 'not' for '!'\n")
       hints("v.a === '&& ! \\' ||' end", "; Lua writes '==' for '==='\n")
       hints("v.a == '!=' end", "near 'end'\n")

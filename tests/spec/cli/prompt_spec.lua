@@ -167,6 +167,12 @@ describe("the prompt", function()
       { "db.sginal:count()\n", "no entities named 'sginal': it has signal\r\n0\r\n" .. PROMPT }, { "\4" } })
   end)
 
+  it("says of a command without its dot that it is one", function()
+    terminal.talk({ "repl" }, { { "", PROMPT }, { "help\n", "the command is .help, with the dot\r\n" .. PROMPT },
+      { "exit\n", "the command is .exit, with the dot\r\n" .. PROMPT },
+      { "count = 3\n", PROMPT }, { "count\n", "count\r\n3\r\n" .. PROMPT }, { ".exit\n" } })
+  end)
+
   describe("in a pipe", function()
     it("ends with 1 after an error, and goes on until then", function()
       local result = holdfast({ "repl" }, "boo()\n7\n")

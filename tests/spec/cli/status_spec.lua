@@ -168,6 +168,7 @@ describe("status", function()
     assert.equal(2, status(url, "--watch 0").code)
     assert.equal(2, status(url, "--watch soon").code)
     assert.equal(3, status(url, "--watch").code)
+    has(shell("%s status --watch %s", BIN, url).stderr, "URL stands before --watch")
   end)
 
   for _, kind in ipairs { "lmdb", "file", "redis" } do describe("of a store of kind " .. kind, function()

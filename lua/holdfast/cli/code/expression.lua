@@ -28,7 +28,8 @@ function M.compile(expression)
   if not chunk then
     body = expression
     if not loadstring(head .. body .. "\n", "=EXPR") then
-      refuse.call("the expression is not Lua: %s%s", message, spelling.hint(expression))
+      refuse.call("the expression is not Lua: %s%s%s", message, message:find "near '='$" and "; == compares, = assigns"
+        or "", spelling.hint(expression))
     end
   end
   local predicate = functionOf(body)

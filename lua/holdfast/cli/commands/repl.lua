@@ -18,8 +18,8 @@ local spelling = require "holdfast.cli.code.spelling"
 local terminal = require "holdfast.cli.system.terminal"
 
 -- As they are now: what is typed may replace them.
-local error, io, ipairs, jit, load, select, setmetatable, tostring =
-  error, io, ipairs, jit, load, select, setmetatable, tostring
+local error, io, ipairs, jit, load, rawget, select, setmetatable, tostring =
+  error, io, ipairs, jit, load, rawget, select, setmetatable, tostring
 
 local PROMPT, CONTINUED = "holdfast> ", "       .. "
 local BYTECODE = "\27" -- its first byte
@@ -63,6 +63,15 @@ function Prompt:noteLocal(code)
   end
 end
 
+-- Says that a word which has no value is a command where a dot stands before it.
+function Prompt:noteCommand(code)
+  local word = self.session.talks and code:match "^%s*(%l[%l-]*)%s*$"
+  if not word or rawget(_G, word) ~= nil then return end
+  for _, name in ipairs(self.session.commands) do
+    if name == word then output.note(self.session, "the command is .%s, with the dot", word) end
+  end
+end
+
 -- Takes a line.
 function Prompt:take(line)
   if not self.code and line:find("^%s*%.%a") then
@@ -80,6 +89,7 @@ function Prompt:take(line)
   if chunk then
     self:runChunk(chunk)
     self:noteLocal(whole)
+    self:noteCommand(whole)
   elseif incomplete then
     self.code = whole
   else

@@ -83,7 +83,8 @@ end
 local function seconds(value)
   local n = tonumber(value)
   if not n or n ~= n or n < 0.1 or n > 86400 then
-    return nil, string.format("'%s' is no number of seconds from 0.1 to 86400", value)
+    return nil, string.format("--watch: '%s' is no number of seconds from 0.1 to 86400; URL stands before --watch",
+      value)
   end
   return n
 end
