@@ -43,6 +43,9 @@ function M.toTime(what, date)
     end
     return date
   end
+  if type(date) == "string" and date:find "^%d+$" and #date > 8 then
+    refuse("%s: the time is the text '%s': give the number, tonumber(...)", what, date)
+  end
   local year, month, day, rest = tostring(date):match("^(%d%d%d%d)-(%d%d)-(%d%d)(.*)$")
   if type(date) ~= "string" or not year then
     refuse("%s must be a time in milliseconds since the epoch, or \"2024-02-07T22:03:00Z\", not %s", what,

@@ -45,6 +45,8 @@ describe("the host", function()
         { frameName = "a" })
       refuses("addFrame 'a': startDate: 1707343380 looks like seconds: times are milliseconds since the epoch",
         host.addFrame, { frameName = "a", startDate = 1707343380, endDate = START })
+      refuses("addFrame 'a': startDate: the time is the text '1707343380000': give the number, tonumber(...)",
+        host.addFrame, { frameName = "a", startDate = "1707343380000", endDate = START })
       refuses("addFrame 'a': startDate must be at the beginning of a minute", host.addFrame,
         { frameName = "a", startDate = START + 1, endDate = START + MINUTE })
       refuses("addFrame 'a': endDate must not be before startDate", host.addFrame,
