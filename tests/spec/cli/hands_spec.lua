@@ -145,6 +145,30 @@ for _, kind in ipairs { "lmdb", "file" } do describe("holdfast host, over " .. k
     assert.is_nil((events "one" .. events "two"):find "error")
   end)
 
+  it("says what there is where a name may be misspelt", function()
+    start "main"
+    local function says(code, pattern, ...)
+      local result = run(...)
+      assert.equal(code, result.code, result.stderr)
+      assert.matches(pattern, result.stderr)
+    end
+    says(1, "nothing is open of 'mian' on BTCUSDT\n  open are: 'main' on BTCUSDT\n", "close", "mian", "BTCUSDT")
+    says(2, "there are open: 'main' on BTCUSDT\n", "close", "BTCUSDT")
+    says(0, "^holdfast: warning: the store has nothing open, and no host, of that name; it has 'main' on BTCUSDT\n$",
+      "pause", "mian")
+    says(0, "'BTCUSDT' is a symbol: write '%*' BTCUSDT for every strategy on it\n$", "pause", "BTCUSDT")
+    says(0, "it has 'main' on BTCUSDT\n$", "pause", "main", "BTC")
+    says(0, "^$", "pause", "*", "BTCUSDT")
+    says(0, "^$", "pause", "main")
+    says(0, "^$", "pause")
+    assert.matches("^everything: 6 pauses removed\n$", ok "resume")
+    ok("pause", "main", "--till", "1h")
+    says(1, "^holdfast: warning: there are pauses of: 'main' on every symbol\n$", "resume", "mein")
+    ok "resume"
+    holdfast.PersistBase("signal", url):writeValue("x/Y", { strategyName = "\27[2Jx", symbol = "Y" })
+    says(0, "it has '\\u001b%[2Jx' on Y, 'main' on BTCUSDT\n$", "pause", "mian")
+  end)
+
   it("says where no host runs, and has one that starts later take it up", function()
     start "main"
     kill "main"
@@ -206,28 +230,6 @@ for _, kind in ipairs { "lmdb", "file" } do describe("holdfast host, over " .. k
     holdfast.PersistBase("host", url):writeValue("pause/x",
       { version = 1, strategyName = "\27[2Jmain", symbol = "BTCUSDT", since = 1707343380000, by = "me\7" })
     assert.equal("'\\u001b[2Jmain' on BTCUSDT is paused since 2024-02-07T22:03:00.000Z, by me\\u0007\n", ok "requests")
-  end)
-
-  it("says what there is where a name may be misspelt", function()
-    start "main"
-    local function says(code, pattern, ...)
-      local result = run(...)
-      assert.equal(code, result.code, result.stderr)
-      assert.matches(pattern, result.stderr)
-    end
-    says(1, "nothing is open of 'mian' on BTCUSDT\n  open are: 'main' on BTCUSDT\n", "close", "mian", "BTCUSDT")
-    says(2, "there are open: 'main' on BTCUSDT\n", "close", "BTCUSDT")
-    says(0, "^holdfast: warning: the store has nothing open, and no host, of that name; it has 'main' on BTCUSDT\n$",
-      "pause", "mian")
-    says(0, "'BTCUSDT' is a symbol: write '%*' BTCUSDT for every strategy on it\n$", "pause", "BTCUSDT")
-    says(0, "it has 'main' on BTCUSDT\n$", "pause", "main", "BTC")
-    says(0, "^$", "pause", "*", "BTCUSDT")
-    says(0, "^$", "pause", "main")
-    says(0, "^$", "pause")
-    assert.matches("^everything: 6 pauses removed\n$", ok "resume")
-    ok("pause", "main", "--till", "1h")
-    says(1, "^holdfast: warning: there are pauses of: 'main' on every symbol\n$", "resume", "mein")
-    ok "resume"
   end)
 
   it("refuses what is wrong, and makes no store", function()

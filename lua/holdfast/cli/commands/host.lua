@@ -165,7 +165,7 @@ end
 -- That nothing was within the scope: says what is paused.
 local function warnOfNoPause(args)
   local names = {}
-  for i, each in ipairs((pauses.list())) do names[i] = pauses.describe(each) end
+  for i, each in ipairs((pauses.list())) do names[i] = glyphs.harmless(pauses.describe(each)) end
   if names[1] then output.warn("there are pauses of: " .. table.concat(names, "; "), args.json) end
 end
 

@@ -5,6 +5,7 @@
 local adapters = require "holdfast.adapters"
 local clock = require "holdfast.util.clock"
 local core = require "holdfast.core"
+local glyphs = require "holdfast.cli.console.glyphs"
 local interruption = require "holdfast.cli.console.interruption"
 local locks = require "holdfast.host.state.lock"
 local output = require "holdfast.cli.console.output"
@@ -42,12 +43,12 @@ end
 
 local SHOWN = 10 -- of a list of names
 
---- Strategies and symbols in words.
+--- Strategies and symbols in words, in which nothing is left that a terminal obeys: others may have stored them.
 ---@param list { strategyName: string, symbol: string }[]
 ---@return string
 function M.describe(list)
   local names = {}
-  for i, each in ipairs(list) do names[i] = ("'%s' on %s"):format(each.strategyName, each.symbol) end
+  for i, each in ipairs(list) do names[i] = glyphs.harmless(("'%s' on %s"):format(each.strategyName, each.symbol)) end
   table.sort(names)
   local more = #names > SHOWN and (" and %d more"):format(#names - SHOWN) or ""
   return names[1] and table.concat(names, ", ", 1, math.min(#names, SHOWN)) .. more or "none"
