@@ -79,7 +79,8 @@ function Exploration:watch(kind, phase, name)
   if mark == self.mark then return end
   self.mark = mark
   if self.depth >= (self.options.crashes or math.huge) then return end
-  local key = momentOf(world) .. "\n" .. world.agenda.time
+  -- Which half of which minute: notes for others to see are written one by one, each process a little later.
+  local key = momentOf(world) .. "\n" .. math.floor(world.agenda.time / (worlds.MINUTE / 2))
   if self.known[key] then return end
   self.known[key] = true
   local state = world:backup()
