@@ -44,8 +44,8 @@ static hf_status fail(const struct work *w, int rc, hf_error *err) {
 }
 
 /* Every change ends here, in the transaction that made it, and after it.  The id, or with key NULL the whole type, does
- * not wait in quarantine any more; *settled counts what did.  An index, or a log of changes, is kept up here.  LMDB's
- * result. */
+ * not wait in quarantine any more; *settled counts what did.  It gets no record: what needs the old one is kept up
+ * where that is replaced or deleted.  LMDB's result. */
 static int after_change(struct work *w, enum kind kind, const hf_key *key, size_t *settled) {
   *settled = 0;
   w->t->changed |= kind != REMOVE; /* which says itself whether there was a record */
