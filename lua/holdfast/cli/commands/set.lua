@@ -48,16 +48,9 @@ local function shown(name, value)
   return type(value) == "number" and text.count(value) or type(value) == "string" and value or core.json.encode(value)
 end
 
-local function namesOf(settings)
-  local names = {}
-  for name in pairs(settings) do names[#names + 1] = name end
-  table.sort(names)
-  return names
-end
-
 local function asObject(settings)
   local members = {}
-  for _, name in ipairs(namesOf(settings)) do
+  for _, name in ipairs(text.names(settings)) do
     members[#members + 1] = name
     members[#members + 1] = settings[name]
   end
@@ -65,7 +58,7 @@ local function asObject(settings)
 end
 
 local function show(settings)
-  local names, standard, width = namesOf(settings), {}, 0
+  local names, standard, width = text.names(settings), {}, 0
   for _, name in ipairs(names) do width = math.max(width, #name) end
   for _, setting in ipairs(core.settingTable()) do standard[setting.name] = core.json.decode(setting.standard) end
   for _, name in ipairs(names) do

@@ -103,6 +103,14 @@ end
 ---@return string
 function Grid:head() return line(self, self.titles) end
 
+--- A line below the titles, as wide as all columns.
+---@return string
+function Grid:rule()
+  local total = -GAP
+  for _, i in ipairs(self.left) do total = total + self.widths[i] + GAP end
+  return ("-"):rep(math.max(total, 0))
+end
+
 --- The line of a row.
 ---@param row any[]  cells, as above; texts without control characters
 ---@return string

@@ -3,7 +3,7 @@
 -- Lines on a terminal: coloured, and drawn again in their place without flicker: each drawing is one write, which
 -- clears what it does not cover.  Where there is no terminal the lines are plain, one drawing after the other.
 
-local figures = require "holdfast.host.report.figures"
+local glyphs = require "holdfast.cli.console.glyphs"
 local output = require "holdfast.cli.console.output"
 local terminal = require "holdfast.cli.system.terminal"
 
@@ -58,7 +58,8 @@ function Screen:draw(lines)
   local count = #lines < height and #lines or math.max(height - 2, 1)
   local parts = { self.wasDrawn and HOME or CLEAR .. HOME }
   for i = 1, count do
-    parts[#parts + 1] = painted(self, lines[i], figures.cut(lines[i].text, width - 1)) .. CLEAR_LINE .. "\r\n"
+    local shown = glyphs.cut(lines[i].text, math.max(width - 1, 1))
+    parts[#parts + 1] = painted(self, lines[i], shown) .. CLEAR_LINE .. "\r\n"
   end
   if count < #lines then
     parts[#parts + 1] = ("... %d more lines"):format(#lines - count) .. CLEAR_LINE .. "\r\n"

@@ -102,6 +102,16 @@ end
 
 local Raw = {}
 
+--- The keys of a table, in order.
+---@param map table<string, any>
+---@return string[]
+function M.names(map)
+  local names = {}
+  for name in pairs(map) do names[#names + 1] = name end
+  table.sort(names)
+  return names
+end
+
 --- Marks text that is JSON already, for object().
 ---@param value string
 function M.raw(value)

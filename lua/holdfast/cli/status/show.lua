@@ -3,8 +3,8 @@
 -- What was seen of the hosts of a store, for people: a table of the runs, what is wrong with them, and what is known
 -- beside.
 
-local columns = require "holdfast.cli.console.columns"
 local figures = require "holdfast.host.report.figures"
+local grid = require "holdfast.cli.console.grid"
 local pauses = require "holdfast.host.state.pauses"
 local text = require "holdfast.cli.console.text"
 
@@ -100,13 +100,34 @@ local function section(lines, title)
   add(lines, "strong", "%s", title)
 end
 
+-- The titles of the columns in which something stands, and of each row what stands in them.
+local function usedColumns(rows)
+  local titles, used = {}, {}
+  for i = 1, #rows do used[i] = {} end
+  for place, column in ipairs(COLUMNS) do
+    local isUsed = false
+    for _, row in ipairs(rows) do isUsed = isUsed or (row[place] or "") ~= "" end
+    if isUsed then
+      titles[#titles + 1] = column.title
+      for i, row in ipairs(rows) do
+        local said = row[place] ~= "" and row[place] or nil
+        used[i][#titles] = said and column.right and { number = said } or said
+      end
+    end
+  end
+  return titles, used
+end
+
 local function addTable(lines, seen, verdicts, now)
   local rows = {}
   for i, run in ipairs(seen.runs) do rows[i] = rowOf(run, verdicts[i], now) end
-  local head, rule, texts = columns.lines(COLUMNS, rows)
-  add(lines, "strong", "%s", head)
-  add(lines, nil, "%s", rule)
-  for i, each in ipairs(texts) do add(lines, verdicts[i].level ~= "ok" and verdicts[i].level or nil, "%s", each) end
+  local titles, used = usedColumns(rows)
+  local aligned = grid.of(titles, used)
+  add(lines, "strong", "%s", aligned:head())
+  add(lines, nil, "%s", aligned:rule())
+  for i, each in ipairs(used) do
+    add(lines, verdicts[i].level ~= "ok" and verdicts[i].level or nil, "%s", aligned:line(each))
+  end
 end
 
 local function addTrouble(lines, seen, verdicts)
@@ -130,15 +151,8 @@ local function holdersOf(list)
   return names[1] and (" (%s)"):format(table.concat(names, ", ")) or ""
 end
 
-local function sortedNames(map)
-  local names = {}
-  for name in pairs(map) do names[#names + 1] = name end
-  table.sort(names)
-  return names
-end
-
 local function addSlots(lines, seen)
-  local names = sortedNames(seen.slots)
+  local names = text.names(seen.slots)
   if not names[1] then return end
   section(lines, "slots of risk profiles")
   for _, name in ipairs(names) do
