@@ -20,6 +20,7 @@ void hf__lmdb_apply_settings(hf__lmdb_env *env) {
   hf_options now = hf_options_in_force(&env->said, &env->known.settings);
   uint64_t changed = env->known.changed;
   now.max_size = hf__lmdb_whole_limit(now.max_size);
+  bool was_held = env->options.max_size && env->map_size >= env->options.max_size;
   env->options.durability = now.durability;
   env->options.max_size = now.max_size;
   pthread_mutex_unlock(&env->known.lock);
@@ -28,6 +29,7 @@ void hf__lmdb_apply_settings(hf__lmdb_env *env) {
     set_durability(env, now.durability);
     if (now.max_size && env->map_size > now.max_size && hf__lmdb_set_map_size(env, now.max_size, &unused)) return;
     env->overdraft = false;
+    if (was_held && hf__lmdb_can_grow(env)) env->grow = true; /* a transaction could not do so itself */
   }
   env->applied = changed;
 }

@@ -57,18 +57,19 @@ static hf_status check_headers(hf__lmdb_env *env, MDB_txn *txn, hf_error *err) {
 }
 
 /* What comes first in a write transaction that has begun, and is aborted where it fails.  *again: it was ended, for
- * something that had to come before it; begin another. */
-static hf_status enter(hf__lmdb_env *env, MDB_txn *txn, bool first, bool *again, hf_error *err) {
+ * something that had to come before it; begin another.  Settings are applied once, and *applied says so: where that
+ * fails, as while a snapshot keeps the map, the write goes by the old ones. */
+static hf_status enter(hf__lmdb_env *env, MDB_txn *txn, bool *applied, bool *again, hf_error *err) {
   hf_status status = check_files_in_place(env, err);
   if (status == HF_OK) status = check_headers(env, txn, err);
   if (status == HF_OK && __builtin_expect(hf__lmdb_is_doubtful(env, mdb_txn_id(txn) - 1), 0))
     status = hf__lmdb_settle_doubt(env, txn, err);
   if (status == HF_OK) status = hf__lmdb_learn(env, txn, mdb_txn_id(txn) - 1, err);
   if (status == HF_OK) status = hf__lmdb_check_writable(env, err);
-  if (status == HF_OK && __builtin_expect(first && hf__lmdb_must_apply_settings(env), 0)) {
+  if (status == HF_OK && __builtin_expect(!*applied && hf__lmdb_must_apply_settings(env), 0)) {
     mdb_txn_abort(txn);
     hf__lmdb_apply_settings(env);
-    *again = true;
+    *applied = *again = true;
   } else if (status == HF_OK && __builtin_expect(hf__lmdb_has_gap(env), 0)) {
     bool map_full;
     status = hf__lmdb_mend_gap(env, txn, &map_full, err);
@@ -80,6 +81,14 @@ static hf_status enter(hf__lmdb_env *env, MDB_txn *txn, bool first, bool *again,
   return status;
 }
 
+/* Grows the map where that is due. */
+static void grow_if_due(hf__lmdb_env *env) {
+  hf_error unused;
+  if (!env->grow || !env->mdb) return;
+  env->grow = false;
+  hf__lmdb_grow_locked(env, &unused); /* where it cannot grow, the write itself will say so */
+}
+
 /* With write_lock held: LMDB's write transaction, after whatever repair it needs. */
 static hf_status begin_locked(hf__lmdb_env *env, hf__lmdb_txn *t, bool frees, hf_error *err) {
   if (env->overdraft && !frees && env->mdb) { /* LMDB keeps the map as large as what is in use */
@@ -87,17 +96,14 @@ static hf_status begin_locked(hf__lmdb_env *env, hf__lmdb_txn *t, bool frees, hf
     if (status) return status;
     env->overdraft = false;
   }
-  if (env->grow && env->mdb) {
-    env->grow = false;
-    hf_error unused;
-    hf__lmdb_grow_locked(env, &unused); /* where it cannot grow, the write itself will say so */
-  }
+  bool applied = false;
   for (int repairs = 0;; repairs++) {
     hf_status status;
+    grow_if_due(env);
     int rc = env->mdb ? mdb_txn_begin(env->mdb, NULL, 0, &t->mdb) : MDB_PANIC;
     if (rc == 0) {
       bool again = false;
-      status = enter(env, t->mdb, repairs == 0, &again, err);
+      status = enter(env, t->mdb, &applied, &again, err);
       if (!again) return status;
       if (repairs < REPAIRS_MAX) continue;
       return hf_error_set(err, HF_BUSY,

@@ -273,6 +273,25 @@ describe("the settings of a store", function()
       signals:close()
     end)
 
+    for what, others in pairs { ["once raised"] = 0, ["also where others have taken some of it"] = 40 } do
+      it("gives a transaction its room at its first try, " .. what, function()
+        local signals = holdfast.PersistBase("signal", base)
+        signals:writeValue("a", 1)
+        command.ok({ "set", base, "maxsize=1m" })
+        assert.equal("full", select(2, fill(signals)).code)
+        command.ok({ "set", base, "maxsize=64m" })
+        local writer = holder.start(([[
+          local p = require("holdfast").PersistBase("signal", %q)
+          for i = 1, %d do p:writeValue("other" .. i, ("x"):rep(50000)) end
+        ]]):format(base, others))
+        for i = 1, 3 do
+          holdfast.transaction(function() signals:writeValue("t" .. i, ("x"):rep(200000)) end)
+        end
+        writer:kill()
+        signals:close()
+      end)
+    end
+
     it("waits for a snapshot to end where the map must become smaller", function()
       local signals = holdfast.PersistBase("signal", base)
       signals:writeValue("a", 1)
