@@ -92,6 +92,13 @@ typedef struct hf__lmdb_known {
   char unknown_feature[FEATURE_TEXT]; /* for which the store may only be read, as a text; "": none */
 } hf__lmdb_known;
 
+/* Another process that waits to write, and that this one may have gone before.  See turn.h. */
+typedef struct hf__lmdb_overtaken {
+  uint32_t who;   /* what it says in the lock file; 0: nobody */
+  unsigned times; /* transactions that this process has begun since it saw that first */
+  int64_t since;  /* hf_clock_ns() then */
+} hf__lmdb_overtaken;
+
 typedef struct hf__lmdb_env {
   struct hf__lmdb_env *next; /* of this process; the core opens and closes one at a time */
   pid_t process;             /* that opened it; a child of fork() inherits the list, and none of the environments */
@@ -128,6 +135,8 @@ typedef struct hf__lmdb_env {
   bool doubtful;            /* a flush has failed, see failed_flush.h */
   bool grow;                /* a transaction ran out of map: grow before the next one */
   hf__lmdb_sums sums;       /* of the newest commit, if it was this process's */
+  unsigned turns_asked;     /* how often this process has asked for LMDB's writer lock */
+  hf__lmdb_overtaken overtaken[HF__LMDB_TURNS];
 } hf__lmdb_env;
 
 /* A transaction that the core holds, of either kind. */

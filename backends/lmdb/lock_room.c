@@ -17,26 +17,30 @@ enum {
   READER_SIZE = 64, /* sizeof(MDB_reader), a cache line */
   READER_USED = 24,
   ROOM_AT = READER_SIZE * (READERS_MAX + 1) + READER_USED, /* two lines are before the readers */
-  ROOM_END = ROOM_AT + (int)sizeof(hf__lmdb_lock_notes)
+  ROOM_END = ROOM_AT + (int)sizeof(hf__lmdb_lock_notes),
+  TURNS_AT = ROOM_AT - READER_SIZE
 };
 
 _Static_assert(sizeof(hf__lmdb_lock_notes) == READER_SIZE - READER_USED, "what LMDB leaves of a reader's slot");
+_Static_assert(sizeof(hf__lmdb_lock_turns) == READER_SIZE - READER_USED, "what LMDB leaves of a reader's slot");
 
 void hf__lmdb_lock_room_open(const char *dir, hf__lmdb_lock_room *out) {
   char path[PATH_MOST];
   struct stat st;
-  *out = (hf__lmdb_lock_room){NULL, NULL};
+  *out = (hf__lmdb_lock_room){NULL, NULL, NULL};
   if ((size_t)snprintf(path, sizeof path, "%s/" LOCK_FILE, dir) >= sizeof path) return;
   int fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) return;
   if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size >= ROOM_END) {
     unsigned char *map = mmap(NULL, ROOM_END, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    if (map != MAP_FAILED) *out = (hf__lmdb_lock_room){(hf__lmdb_lock_notes *)(void *)(map + ROOM_AT), map};
+    if (map != MAP_FAILED)
+      *out = (hf__lmdb_lock_room){(hf__lmdb_lock_notes *)(void *)(map + ROOM_AT),
+                                  (hf__lmdb_lock_turns *)(void *)(map + TURNS_AT), map};
   }
   close(fd);
 }
 
 void hf__lmdb_lock_room_close(hf__lmdb_lock_room *room) {
   if (room->map) munmap(room->map, ROOM_END);
-  *room = (hf__lmdb_lock_room){NULL, NULL};
+  *room = (hf__lmdb_lock_room){NULL, NULL, NULL};
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Room for notes in a store's lock file, which all processes share as long as the machine runs.  LMDB gives each reader
- * 64 bytes there and uses 24; the room is the rest of the last reader's, which LMDB neither reads nor writes.  The lock
+ * 64 bytes there and uses 24; the room is the rest of the last readers', which LMDB neither reads nor writes.  The lock
  * file is made again where it is missing, and does not travel with a copy of the data file; after a power cut there may
  * be anything in it.
  */
@@ -11,15 +11,22 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-/* What is in the room: 40 bytes. */
+/* What is in the room of the last reader: 40 bytes. */
 typedef struct hf__lmdb_lock_notes {
   unsigned char boot[24];        /* boot_note.h */
   _Atomic uint64_t begun, ended; /* the commit that was begun last, and its process; and has ended: failed_flush.h */
 } hf__lmdb_lock_notes;
 
-/* Where a lock file has the room; notes is NULL where it has none. */
+/* What is in the room of the last but one: processes that wait for the writer's lock, turn.h. */
+enum { HF__LMDB_TURNS = 10 };
+typedef struct hf__lmdb_lock_turns {
+  _Atomic uint32_t waiting[HF__LMDB_TURNS];
+} hf__lmdb_lock_turns;
+
+/* Where a lock file has the room; notes and turns are NULL where it has none. */
 typedef struct hf__lmdb_lock_room {
   hf__lmdb_lock_notes *notes;
+  hf__lmdb_lock_turns *turns;
   void *map;
 } hf__lmdb_lock_room;
 

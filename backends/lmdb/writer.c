@@ -18,6 +18,7 @@
 #include "meta.h"
 #include "status.h"
 #include "sums.h"
+#include "turn.h"
 
 /* HF_UNAVAILABLE for a file of the store that is not in its folder any more, or is another one now. */
 static hf_status check_in_place(hf__lmdb_env *env, const char *name, const hf__lmdb_file *file, hf_error *err) {
@@ -100,7 +101,7 @@ static hf_status begin_locked(hf__lmdb_env *env, hf__lmdb_txn *t, bool frees, hf
   for (int repairs = 0;; repairs++) {
     hf_status status;
     grow_if_due(env);
-    int rc = env->mdb ? mdb_txn_begin(env->mdb, NULL, 0, &t->mdb) : MDB_PANIC;
+    int rc = env->mdb ? hf__lmdb_begin_in_turn(env, &t->mdb) : MDB_PANIC;
     if (rc == 0) {
       bool again = false;
       status = enter(env, t->mdb, &applied, &again, err);

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Turns of the processes that write to a store.  LMDB's writer lock goes to whoever is there first when it becomes
+ * free: a process that writes all the time is there again before one that waits has woken up, and may keep it out for
+ * seconds. So a process says in the lock file (lock_room.h) that it waits, and one that has gone before it too often
+ * lets it have the lock first.
+ *
+ * HF__LMDB_TURNS processes at a time can say so; further ones wait as LMDB has them wait.  Nothing but fairness depends
+ * on what is said: a version that does not know of it, a process that was stopped while it waited, or bytes that a
+ * power cut has left, cost that, or once TURN_PATIENCE_MS.
+ */
+#ifndef HF_BACKENDS_LMDB_TURN_H
+#define HF_BACKENDS_LMDB_TURN_H
+
+#include "env.h"
+
+enum {
+  TURN_OVERTAKES = 64,   /* how often a process that waits is gone before at most, where commits are not flushed */
+  TURN_OVERTAKES_MS = 1, /* and for how long, but for the transaction in which it begins to wait, and one more */
+  TURN_PATIENCE_MS = 200 /* how long one that is let go first is waited for */
+};
+
+/* Begins LMDB's write transaction, when it is this process's turn.  Needs write_lock.  LMDB's result. */
+int hf__lmdb_begin_in_turn(hf__lmdb_env *env, MDB_txn **txn);
+
+#endif
