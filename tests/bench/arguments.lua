@@ -2,14 +2,14 @@
 --
 -- The command line of hf_bench (bench.h) for what measures in Lua: WHAT -d DIR, and further options.
 
-local LETTERS = { d = "dir", e = "entity", f = "source", n = "ops", k = "names", s = "seed" }
+local LETTERS = { d = "dir", e = "entity", f = "source", g = "group", n = "ops", k = "names", s = "seed" }
 
 --- What a command line asks for.
 ---@param words string[]
----@return {what: string, dir: string, entity: string, source: string?, ops: integer, names: integer, seed: integer,
----  synced: boolean?}
+---@return {what: string, dir: string, entity: string, source: string?, ops: integer, group: integer, names: integer,
+---  seed: integer, synced: boolean?}
 return function(words)
-  local o = { what = words[1], entity = "signal", ops = 100000, names = 1, seed = 1 }
+  local o = { what = words[1], entity = "signal", ops = 100000, group = 1, names = 1, seed = 1 }
   local i = 2
   while words[i] do
     local letter = words[i]:match("^%-(%a)$")
@@ -17,7 +17,7 @@ return function(words)
       o.synced = true
     else
       i = i + 1
-      o[assert(LETTERS[letter], "no such option")] = letter:match("[nks]") and tonumber(words[i]) or words[i]
+      o[assert(LETTERS[letter], "no such option")] = letter:match("[gnks]") and tonumber(words[i]) or words[i]
     end
     i = i + 1
   end

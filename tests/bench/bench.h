@@ -25,9 +25,13 @@ struct bench_options {
   const char *entity; /* -e: the entity name */
   unsigned ops;       /* -n: operations measured */
   unsigned names;     /* -k: for "names", how many entity names (name-1, ...) the accesses spread over */
+  unsigned threads;   /* -t: that write at the same time: bench_crowd.h */
+  unsigned processes; /* -p: likewise */
+  unsigned group;     /* -g: transactions in one commit */
   uint32_t seed;      /* -s: of the accesses */
   bool synced;        /* -y: commits are flushed; otherwise the operating system writes when it likes */
   bool shuffled;      /* -x: for "load", put in random order */
+  bool near;          /* -w: each thread writes to neighbouring ids of its own, and not to random ones */
 };
 
 /* One measurement: does its work and prints the result. */
@@ -36,10 +40,11 @@ struct bench_op {
   void (*run)(const struct bench_options *o);
 };
 
-/* Who measures: the bare loops over LMDB, of them those that look into the records; over files, over hiredis and over
- * libpq; the C API, of it asking; scripts under the C API.  Each ends with name NULL. */
-extern const struct bench_op bench_raw_ops[], bench_look_ops[], bench_file_ops[], bench_redis_ops[],
-    bench_postgres_ops[], bench_c_ops[], bench_where_ops[], bench_script_ops[];
+/* Who measures: the bare loops over LMDB, of them those that look into the records, and those that share commits; over
+ * files, over hiredis and over libpq; the C API, of it asking, and writing together; scripts under the C API.  Each
+ * ends with name NULL. */
+extern const struct bench_op bench_raw_ops[], bench_look_ops[], bench_lead_ops[], bench_file_ops[], bench_redis_ops[],
+    bench_postgres_ops[], bench_c_ops[], bench_where_ops[], bench_together_ops[], bench_script_ops[];
 
 /* The options of a command line whose first word is what to measure; ends the program where they are not right. */
 struct bench_options bench_parse(int argc, char **argv);

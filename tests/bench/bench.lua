@@ -26,7 +26,7 @@ local temp = require "support.temp"
 -- ----------------------------------------------------------------- options
 
 local PARTS = { "codec", "write", "read", "iterate", "ask", "growth", "names", "scripts", "files", "adapters", "host",
-  "candles", "redis", "postgres", "stores" }
+  "candles", "together", "redis", "postgres", "stores" }
 local options = {}
 
 local function usage(problem)
@@ -347,6 +347,9 @@ function parts.host()
   report:add("host: transition of 200 symbols at once, of one, synced" .. baseline, us.manySynced, us.writtenSynced)
   discard(dir)
 end
+
+-- Commits that several share: together.lua.
+function parts.together() require("together").measure(report, size.entities, ROUNDS, quick) end
 
 -- Servers, beside loops over their client libraries alone on the same server.
 

@@ -14,6 +14,10 @@
 --                                         of a transition (opening or closing, with its risk slot): one symbol; 200 at
 --                                         once; then a transaction with the same three writes
 
+--   bench_host.lua minute -d DIR -n N [-y]
+--                                         of a symbol that opens, N minutes: one symbol; 200 at once; then a
+--                                         transaction with the same three writes; and one with those of 200 symbols
+
 local here = arg[0]:match("^(.*)/") or "."
 package.path = here .. "/?.lua;" .. here .. "/../../examples/?.lua;" .. package.path
 
@@ -200,13 +204,14 @@ function ops.tick()
   host.run()
 end
 
-function ops.transition()
+-- A strategy that opens in one minute and closes in the next, in a world of which the clock is returned, and a function
+-- that says how many of its events were heard, or those of an action.
+local function addFlips()
   useStore(o.dir)
   addExchange()
   host.addRisk { riskName = "free", validations = { function() end } }
-  local heard = 0
-  host.listenSignalLive(function(event) if event.id then heard = heard + 1 end end)
-  -- Opens in one minute, closes in the next.
+  local heard = { opened = 0, closed = 0 }
+  host.listenSignalLive(function(event) if event.id then heard[event.action] = heard[event.action] + 1 end end)
   host.addStrategy {
     strategyName = "flips", interval = "1m", riskName = "free",
     getSignal = function()
@@ -215,38 +220,84 @@ function ops.transition()
   }
   local now = host.manualClock(1707343380000)
   host.setClock(now)
+  return now, function(action) return heard[action] or heard.opened + heard.closed end
+end
+
+local function startFlips(symbols, prefix)
+  for i = 1, symbols do host.Live.background(prefix .. i, { strategyName = "flips", exchangeName = "flat" }) end
+end
+
+-- The three writes of an opening by hand, of one symbol, to be called in a transaction.
+local function openByHand(symbol)
+  local signal = {
+    id = "flips/" .. symbol .. "/1707343380000", symbol = symbol, strategyName = "flips", exchangeName = "flat",
+    position = "long", priceOpen = 100, priceTakeProfit = 110, priceStopLoss = 90, minuteEstimatedTime = 1,
+    scheduledAt = 1707343380000, scheduledPrice = 100, pendingAt = 1707343380000,
+  }
+  local entry = {
+    strategyName = "flips", at = 1707343380000, events = { { id = "x", signal = signal, action = "opened" } },
+  }
+  local list, entries = { signal }, { ["flips/" .. symbol] = entry }
+  return function(time)
+    signal.pendingAt = time
+    holdfast.PersistRiskAdapter.writePositionData(list, "free")
+    holdfast.PersistSignalAdapter.writeSignalData(signal, "flips", symbol)
+    holdfast.PersistPartialAdapter.writePartialData(entries, symbol)
+  end
+end
+
+function ops.transition()
+  local now, heardSoFar = addFlips()
   local function measure(symbols, minutes)
-    for i = 1, symbols do host.Live.background("S" .. i, { strategyName = "flips", exchangeName = "flat" }) end
+    startFlips(symbols, "S")
     now:advance(4 * MINUTE)
-    local before = heard
+    local before = heardSoFar()
     local us = clock.perOperation(symbols * minutes, function() now:advance(minutes * MINUTE) end)
-    assert(heard - before == symbols * minutes, "not one transition a minute")
+    assert(heardSoFar() - before == symbols * minutes, "not one transition a minute")
     host.Live.stop()
     host.run()
     return us
   end
   local one = measure(1, o.n)
   local many = measure(SYMBOLS, math.max(2, math.floor(o.n / SYMBOLS) * 2))
-  -- The same entities, written by hand.
-  local signal = {
-    id = "flips/S0/1707343380000", symbol = "S0", strategyName = "flips", exchangeName = "flat", position = "long",
-    priceOpen = 100, priceTakeProfit = 110, priceStopLoss = 90, minuteEstimatedTime = 1, scheduledAt = 1707343380000,
-    scheduledPrice = 100, pendingAt = 1707343380000,
-  }
-  local entry = {
-    strategyName = "flips", at = 1707343380000, events = { { id = "x", signal = signal, action = "opened" } },
-  }
+  local write = openByHand "S0"
   local us = clock.perOperation(o.n, function()
-    for i = 1, o.n do
+    for i = 1, o.n do holdfast.transaction(function() write(i) end) end
+  end)
+  show(one, many, us)
+end
+
+function ops.minute()
+  local now, heardSoFar = addFlips()
+  -- Of a symbol in the minutes in which all of them open; those in which they close are not counted.
+  local function measure(symbols, prefix)
+    startFlips(symbols, prefix)
+    now:advance(5 * MINUTE) -- the first one of which opens and closes
+    local us, opened, closed = 0, heardSoFar "opened", heardSoFar "closed"
+    for minute = 1, o.n do
+      us = us + clock.perOperation(symbols, function() now:advance(MINUTE) end)
+      assert(heardSoFar "opened" - opened == symbols * minute, "not each symbol has opened")
+      now:advance(MINUTE)
+      assert(heardSoFar "closed" - closed == symbols * minute, "not each symbol has closed")
+    end
+    host.Live.stop()
+    host.run()
+    return us / o.n
+  end
+  local one, many = measure(1, "S"), measure(SYMBOLS, "T")
+  local writes = {}
+  for i = 1, SYMBOLS do writes[i] = openByHand("H" .. i) end
+  local alone = clock.perOperation(o.n, function()
+    for i = 1, o.n do holdfast.transaction(function() writes[1](i) end) end
+  end)
+  local all = clock.perOperation(o.n * SYMBOLS, function()
+    for minute = 1, o.n do
       holdfast.transaction(function()
-        signal.pendingAt = i
-        holdfast.PersistRiskAdapter.writePositionData({ signal }, "free")
-        holdfast.PersistSignalAdapter.writeSignalData(signal, "flips", "S0")
-        holdfast.PersistPartialAdapter.writePartialData({ ["flips/S0"] = entry }, "S0")
+        for i = 1, SYMBOLS do writes[i](minute) end
       end)
     end
   end)
-  show(one, many, us)
+  show(one, many, alone, all)
 end
 
 ops[arg[1]]()

@@ -129,6 +129,44 @@ function measurements.put()
   end)
 end
 
+-- Several functions, each a transaction of its own, in one commit.  Before there was a word for it, by hand:
+-- `./dev bench --against` runs this with such builds, too.
+local transactions = holdfast.transactions or function(functions)
+  holdfast.transaction(function()
+    for i = 1, #functions do holdfast.transaction(functions[i]) end
+  end)
+end
+
+-- Commits of so many transactions, each of which overwrites three entities with values read before.
+function measurements.transactions()
+  local store = open()
+  local function prepare()
+    local nextIds = accesses(store)
+    return function(n)
+      local list = {}
+      for i = 1, n do
+        local ids, values = nextIds(3), {}
+        for k = 1, 3 do values[k] = store:readValue(ids[k]) end
+        list[i] = function() for k = 1, 3 do store:writeValue(ids[k], values[k]) end end
+      end
+      return list
+    end
+  end
+  local us = 0
+  for _ = 1, 2 do -- once to warm up
+    local nextFunctions = prepare()
+    us = 0
+    for _ = 1, o.ops do
+      local functions = nextFunctions(o.group)
+      collectgarbage()
+      local start = clock.now()
+      transactions(functions)
+      us = us + clock.now() - start
+    end
+  end
+  show(us / o.ops / o.group)
+end
+
 -- Writes as many generated entities into an empty store in one commit.
 function measurements.load()
   local store, generator, entities = open(), signals.new(signals.SEED), {}

@@ -16,11 +16,6 @@ void bench_raw_check(int rc, const char *what) {
   if (rc) bench_die("%s: %s", what, mdb_strerror(rc));
 }
 
-/* A record in memory. */
-struct record {
-  MDB_val key, value;
-};
-
 static MDB_env *open_env(const char *dir, unsigned flags, unsigned names) {
   MDB_env *env;
   CHECK(mdb_env_create(&env));
@@ -59,14 +54,13 @@ static MDB_val copy(MDB_val v) {
   return (MDB_val){v.mv_size, data};
 }
 
-/* All records of one database in natural order; without their values unless asked for. */
-static struct record *collect(const struct raw *r, MDB_dbi dbi, bool values, size_t *count) {
+struct bench_record *bench_raw_collect(const struct raw *r, MDB_dbi dbi, bool values, size_t *count) {
   MDB_cursor *c;
   MDB_stat stat;
   MDB_val k, v;
   CHECK(mdb_txn_renew(r->txn));
   CHECK(mdb_stat(r->txn, dbi, &stat));
-  struct record *records = bench_alloc(stat.ms_entries * sizeof *records);
+  struct bench_record *records = bench_alloc(stat.ms_entries * sizeof *records);
   size_t n = 0;
   CHECK(mdb_cursor_open(r->txn, dbi, &c));
   for (; n < stat.ms_entries && mdb_cursor_get(c, &k, &v, MDB_NEXT) == 0; n++) {
@@ -81,13 +75,13 @@ static struct record *collect(const struct raw *r, MDB_dbi dbi, bool values, siz
 }
 
 /* The records that the accesses go to, in their order, copied again so that they lie in it. */
-static struct record *pick(const struct raw *r, const struct bench_options *o, bool values) {
+static struct bench_record *pick(const struct raw *r, const struct bench_options *o, bool values) {
   size_t count;
-  struct record *all = collect(r, r->dbis[0], values, &count);
-  struct record *picked = bench_alloc(o->ops * sizeof *picked);
+  struct bench_record *all = bench_raw_collect(r, r->dbis[0], values, &count);
+  struct bench_record *picked = bench_alloc(o->ops * sizeof *picked);
   uint32_t state = o->seed;
   for (unsigned i = 0; i < o->ops; i++) {
-    const struct record *from = &all[bench_random(&state) % count];
+    const struct bench_record *from = &all[bench_random(&state) % count];
     picked[i].key = copy(from->key);
     picked[i].value = from->value;
   }
@@ -99,7 +93,7 @@ static struct record *pick(const struct raw *r, const struct bench_options *o, b
 static char buffer[1 << 20];
 static volatile char seen;
 
-static double get_all(const struct raw *r, const struct record *picked, unsigned ops, bool copying) {
+static double get_all(const struct raw *r, const struct bench_record *picked, unsigned ops, bool copying) {
   char touched = 0;
   double start = bench_now();
   for (unsigned i = 0; i < ops; i++) {
@@ -119,7 +113,7 @@ static double get_all(const struct raw *r, const struct record *picked, unsigned
 
 static void run_get(const struct bench_options *o) {
   struct raw r = bench_raw_open(o, o->dir, 0);
-  struct record *picked = pick(&r, o, false);
+  struct bench_record *picked = pick(&r, o, false);
   bool copying = strcmp(o->what, "get") == 0;
   get_all(&r, picked, o->ops, copying);
   bench_print(get_all(&r, picked, o->ops, copying), o->ops);
@@ -196,11 +190,11 @@ static void run_take(const struct bench_options *o) {
 /* Reads spread over many collections, whose databases are all open. */
 static void run_names(const struct bench_options *o) {
   struct raw r = bench_raw_open(o, o->dir, 0);
-  struct record **all = bench_alloc(o->names * sizeof *all);
+  struct bench_record **all = bench_alloc(o->names * sizeof *all);
   MDB_dbi *dbis = bench_alloc(o->ops * sizeof *dbis);
-  struct record *picked = bench_alloc(o->ops * sizeof *picked);
+  struct bench_record *picked = bench_alloc(o->ops * sizeof *picked);
   size_t count = 0;
-  for (unsigned i = 0; i < o->names; i++) all[i] = collect(&r, r.dbis[i], false, &count);
+  for (unsigned i = 0; i < o->names; i++) all[i] = bench_raw_collect(&r, r.dbis[i], false, &count);
   uint32_t state = o->seed;
   for (unsigned i = 0; i < o->ops; i++) {
     unsigned name = bench_random(&state) % o->names;
@@ -224,7 +218,7 @@ static void run_names(const struct bench_options *o) {
 
 /* ---- writing */
 
-static double put_all(const struct raw *r, const struct record *picked, unsigned ops) {
+static double put_all(const struct raw *r, const struct bench_record *picked, unsigned ops) {
   double start = bench_now();
   for (unsigned i = 0; i < ops; i++) {
     MDB_txn *txn;
@@ -239,7 +233,7 @@ static double put_all(const struct raw *r, const struct record *picked, unsigned
 /* Overwrites entities, one commit each. */
 static void run_put(const struct bench_options *o) {
   struct raw r = bench_raw_open(o, o->dir, o->synced ? 0 : MDB_NOSYNC);
-  struct record *picked = pick(&r, o, true);
+  struct bench_record *picked = pick(&r, o, true);
   put_all(&r, picked, o->ops / 10);
   bench_print(put_all(&r, picked, o->ops), o->ops);
   bench_raw_close(&r);
@@ -249,12 +243,12 @@ static void run_put(const struct bench_options *o) {
 static void run_load(const struct bench_options *o) {
   struct raw from = bench_raw_open(o, o->source, 0);
   size_t count;
-  struct record *records = collect(&from, from.dbis[0], true, &count);
+  struct bench_record *records = bench_raw_collect(&from, from.dbis[0], true, &count);
   bench_raw_close(&from);
   uint32_t state = o->seed;
   for (size_t i = o->shuffled ? count : 0; i > 1; i--) {
     size_t other = bench_random(&state) % i;
-    struct record swapped = records[i - 1];
+    struct bench_record swapped = records[i - 1];
     records[i - 1] = records[other];
     records[other] = swapped;
   }

@@ -65,14 +65,25 @@ static unsigned number(const char *text) {
 }
 
 struct bench_options bench_parse(int argc, char **argv) {
-  struct bench_options o = {.what = argv[0], .entity = "signal", .ops = 100000, .names = 1, .seed = 1};
-  for (int option; (option = getopt(argc, argv, "d:f:e:n:k:s:xy")) != -1;) switch (option) {
+  struct bench_options o = {.what = argv[0],
+                            .entity = "signal",
+                            .ops = 100000,
+                            .names = 1,
+                            .threads = 1,
+                            .processes = 1,
+                            .group = 1,
+                            .seed = 1};
+  for (int option; (option = getopt(argc, argv, "d:f:e:g:n:k:p:s:t:wxy")) != -1;) switch (option) {
     case 'd': o.dir = optarg; break;
     case 'f': o.source = optarg; break;
     case 'e': o.entity = optarg; break;
     case 'n': o.ops = number(optarg); break;
     case 'k': o.names = number(optarg); break;
+    case 't': o.threads = number(optarg); break;
+    case 'p': o.processes = number(optarg); break;
+    case 'g': o.group = number(optarg); break;
     case 's': o.seed = number(optarg); break;
+    case 'w': o.near = true; break;
     case 'x': o.shuffled = true; break;
     case 'y': o.synced = true; break;
     default: exit(2);
