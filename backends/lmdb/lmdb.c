@@ -17,6 +17,7 @@
 #include "create.h"
 #include "gap.h"
 #include "locks.h"
+#include "map.h"
 #include "meta.h"
 #include "open.h"
 #include "pool.h"
@@ -118,6 +119,11 @@ static void abort_txn(void *store, void *txn) {
   else
     hf__lmdb_write_abort(store, t);
   free(t);
+}
+
+static bool makes_room(void *store, void *txn) {
+  const hf__lmdb_txn *t = txn;
+  return t->map_full && hf__lmdb_can_grow(store);
 }
 
 /* ---- reading */
@@ -376,4 +382,5 @@ const hf_backend hf__backend_lmdb = {
     .rescue = hf__lmdb_rescue,
     .evaluates_conditions = 1,
     .remove_if = hf__lmdb_remove_if,
+    .makes_room = makes_room,
 };

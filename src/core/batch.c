@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "core/change.h"
 #include "core/persist.h"
+#include "core/revisions.h"
 #include "core/transaction.h"
 
 /* Validates every id and lays out its order key in the arena. */
@@ -57,7 +58,7 @@ static int compare_sorted(const void *a, const void *b) {
 static hf_status begin_own(hf_persist *p, hf_txn_kind kind, hf_txn **own, void **txn, hf_error *err) {
   hf_status status = hf_txn_begin(kind, own, err);
   if (status) return status;
-  status = hf__txn_join(p->store, kind == HF_TXN_WRITE, txn, err);
+  status = hf__txn_join(p->store, p->backend->capabilities, kind == HF_TXN_WRITE, txn, err);
   if (status == HF_OK) return HF_OK;
   hf_txn_abort(*own);
   *own = NULL;
@@ -105,6 +106,7 @@ hf_status hf_persist_read_many(hf_persist *p, const hf_slice *ids, size_t count,
       hf_txn_abort(snapshot);
       hf_buffer_free(&json);
     }
+    if (txn && !status) hf__revisions_hide_entries(p, page, 0);
   }
   free(keys);
   hf_page_free(arena);

@@ -17,6 +17,7 @@
 #include "base/layout.h"
 #include "core/judge.h"
 #include "core/persist.h"
+#include "core/revisions.h"
 #include "core/transaction.h"
 
 enum { FIRST_PAGE = 16, LARGEST_PAGE = 128, PAGE_BYTES = 48 * 1024 };
@@ -274,6 +275,7 @@ static hf_status scan_page(hf_iter *it, void *txn, bool *moved, hf_error *err) {
       it->quarantined ? p->backend->quarantine_scan : p->backend->scan;
   hf_scan wanted = page_scan(it);
   hf_status status = scan(p->impl, txn, p->collection, &wanted, page, &it->more, err);
+  if (__builtin_expect(txn != NULL, 0)) hf__revisions_hide_entries(p, page, 0);
   unsigned char order[HF__ORDER_KEY_MAX];
   hf_slice end = page_end(page, order);
   hf_slice at = page->failed_at;

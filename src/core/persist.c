@@ -16,6 +16,7 @@
 #include "base/json.h"
 #include "base/layout.h"
 #include "core/change.h"
+#include "core/revisions.h"
 #include "core/transaction.h"
 #include "core/url.h"
 
@@ -262,7 +263,7 @@ hf_status hf__entity_name_check(hf_slice name, hf_error *err) {
 /* A class around a store may say that it cannot take part in the store's transactions. */
 static hf_status check_kind(const hf_persist *p, hf_error *err) {
   uint32_t has = p->backend->capabilities;
-  if (!(has & HF_CAP_TRANSACTION) && hf__txn_is(HF_TXN_WRITE))
+  if (!(has & HF_CAP_TRANSACTION) && hf__txn_is(HF_TXN_WRITE) && !hf__txn_may_be_loose())
     return hf__fail(err, HF_UNSUPPORTED, "%s declares that it has no transactions", p->url);
   if (!(has & HF_CAP_SNAPSHOT) && hf__txn_is(HF_TXN_READ))
     return hf__fail(err, HF_UNSUPPORTED, "%s declares that it has no snapshots", p->url);
@@ -280,7 +281,7 @@ hf_status hf__persist_enter(hf_persist *p, bool writing, void **txn, hf_error *e
     return HF_READONLY;
   }
   hf_status status = __builtin_expect(p->wrapped != NULL, 0) ? check_kind(p, err) : HF_OK;
-  if (status == HF_OK) status = hf__txn_join(p->store, writing, txn, err);
+  if (status == HF_OK) status = hf__txn_join(p->store, p->backend->capabilities, writing, txn, err);
   if (__builtin_expect(status != HF_OK, 0)) {
     hf__error_entity(err, p->name, (hf_slice){NULL, 0});
     hf__error_redact(err, p->secret);
@@ -348,6 +349,7 @@ hf_status hf_persist_read(hf_persist *p, hf_slice id, hf_buffer *json, hf_info *
   hf_status status = hf__key_init(p->name, id, &k, err);
   if (status || (status = hf__persist_enter(p, false, &txn, err))) return status;
   status = p->backend->get(p->impl, txn, p->collection, &k.key, json, info, err);
+  if (__builtin_expect(txn != NULL, 0) && status == HF_OK && info) hf__revisions_hide(p, &k.key, info);
   return __builtin_expect(status == HF_OK, 1) ? HF_OK : hf__persist_fail(p, txn, status, &k.key, "", err);
 }
 
@@ -390,8 +392,9 @@ static hf_status fail_conflict(hf_persist *p, const hf_key *key, const hf_write_
   const char *id = key->id.data;
   if (o->if_absent) return hf__fail(err, HF_CONFLICT, "Entity %s:%.*s exists already", p->name.data, size, id);
   if (info->revision == HF_REVISION_UNKNOWN)
-    return hf__fail(err, HF_CONFLICT, "Entity %s:%.*s is not at revision %llu", p->name.data, size, id,
-                    (unsigned long long)o->revision);
+    return hf__fail(err, HF_CONFLICT, "Entity %s:%.*s is not at revision %llu%s", p->name.data, size, id,
+                    (unsigned long long)o->revision,
+                    hf__revisions_are_hidden() ? ": what a commit has written has no revision before it is done" : "");
   if (info->revision == 0)
     return hf__fail(err, HF_CONFLICT, "Entity %s:%.*s does not exist, so it is not at revision %llu", p->name.data,
                     size, id, (unsigned long long)o->revision);

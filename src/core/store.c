@@ -23,7 +23,7 @@ void hf_store_close(hf_store *store) { hf__store_release(store); }
 /* What every operation on the store does first. */
 static hf_status enter(hf_store *s, void **txn, hf_error *err) {
   if (hf__store_is_inherited(s)) return hf__store_inherited(s, err);
-  return hf__txn_note_failure(hf__txn_join(s, false, txn, err), false, err);
+  return hf__txn_note_failure(hf__txn_join(s, s->backend->capabilities, false, txn, err), false, err);
 }
 
 static int compare_entries(const void *a, const void *b) {

@@ -10,9 +10,14 @@
  *
  * A thread can step outside its snapshots for a while.  That is an entry of the same stack, so that
  * whatever is begun meanwhile is ended before the snapshot is seen again.
+ *
+ * The parts of hf_transactions() are entries, too, and so is the group around them, unless they are in a transaction.
+ * Where the store cannot nest, the group is nothing in the store (it is loose), and each part a transaction of its own;
+ * where it has no transactions, the parts are loose as well.
  */
 #include "core/transaction.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,49 +26,73 @@
 
 enum { DEPTH_MAX = 64 }; /* far below what the C stack of a small thread can take */
 
+/* What an entry of the stack is. */
+enum role {
+  PLAIN,   /* what the program has begun */
+  OUTSIDE, /* no transaction: it hides those below it */
+  GROUP,   /* what the parts of one hf_transactions() are in, where that was not called in a transaction */
+  PART     /* one of them */
+};
+
 struct hf_txn {
   hf_txn_kind kind;
+  enum role role;
   hf_store *store; /* NULL until the first operation; holds a reference */
   void *impl;      /* the backend's; the parent's when borrowed */
   bool borrowed;
-  bool outside; /* no transaction: it hides those below it on the stack */
+  bool loose; /* bound to a store that has nothing of it: a group or a part, see above */
   unsigned generation;
+  uint64_t serial; /* no other of the thread has it, not even one that has the place in memory later */
   struct hf_txn *parent;
-  unsigned depth;   /* how many are around it */
-  hf_status failed; /* of the first operation that broke it */
+  struct hf_txn *outermost; /* of those in force around it; itself */
+  unsigned depth;           /* how many are around it */
+  size_t written_before;    /* of commit.written, when it began */
+  hf__commit commit;        /* of the outermost one */
+  hf_status failed;         /* of the first operation that broke it */
   hf_error failure;
 };
 
 static _Thread_local hf_txn *current __attribute__((tls_model("initial-exec")));
 
 /* What is in force where `t` is on top of the stack. */
-static hf_txn *in_force(hf_txn *t) { return t && !t->outside ? t : NULL; }
+static hf_txn *in_force(hf_txn *t) { return t && t->role != OUTSIDE ? t : NULL; }
 
-static hf_status push(hf_txn_kind kind, bool outside, hf_txn **out, hf_error *err) {
+static hf_status push(hf_txn_kind kind, enum role role, hf_txn **out, hf_error *err) {
+  static _Thread_local uint64_t serials;
   hf_txn *parent = current;
   if (parent && parent->depth + 1 >= DEPTH_MAX)
     return hf__fail(err, HF_UNSUPPORTED, "transactions and snapshots nest at most %d deep", DEPTH_MAX);
-  hf_txn *t = calloc(1, sizeof *t);
+  hf_txn *t = malloc(sizeof *t);
   if (!t) return hf__no_memory(err);
+  memset(t, 0, offsetof(hf_txn, failure));
   t->kind = kind;
-  t->outside = outside;
+  t->role = role;
+  t->serial = ++serials;
   t->parent = parent;
+  t->outermost = in_force(parent) ? parent->outermost : t;
+  t->written_before = t->outermost->commit.written.count;
   t->depth = parent ? parent->depth + 1 : 0;
   t->generation = atomic_load(&hf__process_generation);
   current = *out = t;
   return HF_OK;
 }
 
-hf_status hf_txn_begin(hf_txn_kind kind, hf_txn **out, hf_error *err) {
-  *out = NULL;
+/* Whether one of this kind may begin now. */
+static hf_status check_begin(hf_txn_kind kind, hf_error *err) {
   const hf_txn *parent = in_force(current);
-  if (kind != HF_TXN_WRITE && kind != HF_TXN_READ)
-    return hf__fail(err, HF_INVALID_ARGUMENT, "transaction kind %d: HF_TXN_WRITE or HF_TXN_READ", (int)kind);
   if (parent && parent->kind == HF_TXN_READ && kind == HF_TXN_WRITE)
     return hf__fail(err, HF_READONLY, "a transaction cannot begin inside a snapshot: begin it outside");
   if (current && current->generation != atomic_load(&hf__process_generation))
     return hf__fail(err, HF_CLOSED, "a transaction that began before fork() is open here: end it first");
-  return push(kind, false, out, err);
+  return HF_OK;
+}
+
+hf_status hf_txn_begin(hf_txn_kind kind, hf_txn **out, hf_error *err) {
+  *out = NULL;
+  if (kind != HF_TXN_WRITE && kind != HF_TXN_READ)
+    return hf__fail(err, HF_INVALID_ARGUMENT, "transaction kind %d: HF_TXN_WRITE or HF_TXN_READ", (int)kind);
+  hf_status status = check_begin(kind, err);
+  return status ? status : push(kind, PLAIN, out, err);
 }
 
 hf_status hf__txn_step_outside(hf_txn **out, hf_error *err) {
@@ -71,7 +100,7 @@ hf_status hf__txn_step_outside(hf_txn **out, hf_error *err) {
   for (const hf_txn *t = in_force(current); t; t = in_force(t->parent))
     if (t->kind == HF_TXN_WRITE)
       return hf__fail(err, HF_UNSUPPORTED, "only a snapshot can be left for a while: end the transaction first");
-  return push(HF_TXN_READ, true, out, err);
+  return push(HF_TXN_READ, OUTSIDE, out, err);
 }
 
 /* Whether the store may be used where `t` is what was stepped out of: only by who is not reading it at one moment. */
@@ -88,38 +117,51 @@ static hf_status fail_undone(const hf_txn *t, hf_error *err) {
                   t->failure.message);
 }
 
-/* Begins the transaction, and those around it, on the store. */
-static hf_status bind(hf_txn *t, hf_store *store, hf_error *err) {
-  hf_txn *parent = in_force(t->parent);
-  hf_status status = HF_OK;
-  if (parent && parent->failed) return fail_undone(parent, err);
-  if (parent && !parent->store) status = bind(parent, store, err);
-  if (!parent && t->parent) status = check_outside(t->parent, store, err);
-  if (status) return status;
-  if (parent && parent->store != store)
-    return hf__fail(err, HF_UNSUPPORTED, "a transaction covers one store: it began on %s and cannot reach %s as well",
-                    parent->store->url, store->url);
+static hf_status fail_other_store(const hf_txn *t, const hf_store *store, hf_error *err) {
+  return hf__fail(err, HF_UNSUPPORTED, "a transaction covers one store: it began on %s and cannot reach %s as well",
+                  t->store->url, store->url);
+}
+
+/* Has the store begin it.  `parent` is what it is in there, or NULL. */
+static hf_status begin_in_store(hf_txn *t, const hf_txn *parent, const hf_store *store, hf_error *err) {
   const hf_backend *b = store->backend;
   bool writing = t->kind == HF_TXN_WRITE;
   if (parent && !writing) {
     t->borrowed = true;
     t->impl = parent->impl;
-  } else {
-    if (!(b->capabilities & (writing ? HF_CAP_TRANSACTION : HF_CAP_SNAPSHOT)))
-      return hf__fail(err, HF_UNSUPPORTED, "%s stores have no %s", b->name, writing ? "transactions" : "snapshots");
-    if (parent && !(b->capabilities & HF_CAP_NESTED))
-      return hf__fail(err, HF_UNSUPPORTED, "%s stores have no nested transactions", b->name);
-    if (writing && store->options.read_only)
-      return hf__fail(err, HF_READONLY, "store %s was opened read-only", store->url);
-    status = b->begin(store->impl, t->kind, parent ? parent->impl : NULL, &t->impl, err);
-    if (status) return status;
+    return HF_OK;
   }
+  if (!(b->capabilities & (writing ? HF_CAP_TRANSACTION : HF_CAP_SNAPSHOT)))
+    return hf__fail(err, HF_UNSUPPORTED, "%s stores have no %s", b->name, writing ? "transactions" : "snapshots");
+  if (parent && !(b->capabilities & HF_CAP_NESTED))
+    return hf__fail(err, HF_UNSUPPORTED, "%s stores have no nested transactions", b->name);
+  if (writing && store->options.read_only)
+    return hf__fail(err, HF_READONLY, "store %s was opened read-only", store->url);
+  return b->begin(store->impl, t->kind, parent ? parent->impl : NULL, &t->impl, err);
+}
+
+/* Begins the transaction, and those around it, on the store, for a handle that can do this. */
+static hf_status bind(hf_txn *t, hf_store *store, uint32_t can, hf_error *err) {
+  hf_txn *parent = in_force(t->parent);
+  hf_status status = HF_OK;
+  if (parent && parent->failed) return fail_undone(parent, err);
+  if (parent && !parent->store) status = bind(parent, store, can, err);
+  if (!parent && t->parent) status = check_outside(t->parent, store, err);
+  if (status) return status;
+  if (parent && parent->store != store) return fail_other_store(parent, store, err);
+  bool is_loose_in = parent && parent->loose;
+  if (t->role == GROUP)
+    t->loose = !(can & HF_CAP_TRANSACTION) || !(can & HF_CAP_NESTED);
+  else if (t->role == PART)
+    t->loose = is_loose_in && !(can & HF_CAP_TRANSACTION);
+  if (!t->loose) status = begin_in_store(t, is_loose_in ? NULL : parent, store, err);
+  if (status) return status;
   t->store = store;
   hf__store_ref(store);
   return HF_OK;
 }
 
-hf_status hf__txn_join(hf_store *store, bool writing, void **txn, hf_error *err) {
+hf_status hf__txn_join(hf_store *store, uint32_t can, bool writing, void **txn, hf_error *err) {
   hf_txn *t = current;
   if (!t) {
     *txn = NULL;
@@ -127,17 +169,15 @@ hf_status hf__txn_join(hf_store *store, bool writing, void **txn, hf_error *err)
   }
   if (t->generation != atomic_load_explicit(&hf__process_generation, memory_order_relaxed))
     return hf__fail(err, HF_CLOSED, "this transaction began before fork(): end it, and begin another in the child");
-  if (t->outside) {
+  if (t->role == OUTSIDE) {
     *txn = NULL;
     return check_outside(t, store, err);
   }
   if (writing && t->kind == HF_TXN_READ)
     return hf__fail(err, HF_READONLY, "a snapshot only allows reading: write after it, or use a transaction");
-  if (t->store && t->store != store)
-    return hf__fail(err, HF_UNSUPPORTED, "a transaction covers one store: it began on %s and cannot reach %s as well",
-                    t->store->url, store->url);
+  if (t->store && t->store != store) return fail_other_store(t, store, err);
   if (t->failed) return fail_undone(t, err);
-  hf_status status = t->store ? HF_OK : bind(t, store, err);
+  hf_status status = t->store ? HF_OK : bind(t, store, can & store->backend->capabilities, err);
   if (status) return status;
   *txn = t->impl;
   return HF_OK;
@@ -147,9 +187,23 @@ bool hf__txn_is(hf_txn_kind kind) { return in_force(current) && current->kind ==
 
 bool hf__txn_is_open(void) { return in_force(current) != NULL; }
 
+bool hf__txn_may_be_loose(void) {
+  const hf_txn *t = in_force(current);
+  while (t && t->role == PART && !t->store) t = in_force(t->parent);
+  return t && (t->store ? t->loose : t->role == GROUP);
+}
+
+hf__commit *hf__txn_commit_shared(bool *in_part) {
+  hf_txn *t = in_force(current);
+  *in_part = false;
+  if (!t || !t->store || t->outermost->loose || t->outermost->kind == HF_TXN_READ) return NULL;
+  for (const hf_txn *p = t; p && !*in_part; p = in_force(p->parent)) *in_part = p->role == PART;
+  return &t->outermost->commit;
+}
+
 hf_status hf__txn_note_failure(hf_status status, bool batch, const hf_error *err) {
   hf_txn *t = current;
-  if (!t || t->outside || t->kind != HF_TXN_WRITE || t->failed || status == HF_OK) return status;
+  if (!t || t->role == OUTSIDE || t->kind != HF_TXN_WRITE || t->loose || t->failed || status == HF_OK) return status;
   switch (batch ? HF_IO : status) {
   case HF_NOT_FOUND:
   case HF_CONFLICT:
@@ -161,7 +215,10 @@ hf_status hf__txn_note_failure(hf_status status, bool batch, const hf_error *err
   case HF_CORRUPT: break;
   default:
     t->failed = status;
-    if (err) t->failure = *err;
+    if (err)
+      t->failure = *err;
+    else
+      hf__fail(&t->failure, status, "%s", hf_status_meaning(status));
   }
   return status;
 }
@@ -177,14 +234,25 @@ static bool leave(hf_txn *t) {
 }
 
 static void release(hf_txn *t) {
+  if (t->outermost == t) hf__written_free(&t->commit.written);
   hf__store_release(t->store);
   free(t);
 }
 
+/* What has it begun in the store, and is to end it there; NULL: nothing. */
+static const hf_backend *begun_in(const hf_txn *t) { return t->store && !t->loose ? t->store->backend : NULL; }
+
+/* Undoes what the store has of it. */
+static void undo(hf_txn *t) {
+  const hf_backend *b = begun_in(t);
+  hf__written_cut(&t->outermost->commit.written, t->written_before);
+  if (b && !t->borrowed) b->abort(t->store->impl, t->impl);
+}
+
 /* Commits what the store has of it, or undoes it and says why. */
 static hf_status finish(hf_txn *t, bool left_open, hf_error *err) {
-  const hf_backend *b = t->store ? t->store->backend : NULL;
-  if (b && (left_open || t->failed)) b->abort(t->store->impl, t->impl);
+  const hf_backend *b = begun_in(t);
+  if (left_open || t->failed) undo(t);
   if (b && left_open)
     return hf__fail(err, HF_INVALID_ARGUMENT,
                     "a transaction inside this one was not ended, so all of it was undone: commit or abort the inner "
@@ -192,9 +260,18 @@ static hf_status finish(hf_txn *t, bool left_open, hf_error *err) {
   if (t->failed) *err = t->failure;
   if (t->failed || !b) return t->failed;
   hf_status status = b->commit(t->store->impl, t->impl, err);
+  if (status) hf__written_cut(&t->outermost->commit.written, t->written_before);
   if (status) hf__copy_text(err->backend, sizeof err->backend, b->name, strlen(b->name));
   if (status) hf__error_redact(err, t->store->secret);
   return status;
+}
+
+/* What it is in can only be undone, too. */
+static void fail_around(hf_txn *t, hf_status status, const hf_error *err) {
+  hf_txn *parent = in_force(t->parent);
+  if (!parent || parent->loose || parent->failed) return;
+  parent->failed = status;
+  parent->failure = *err;
 }
 
 hf_status hf_txn_commit(hf_txn *t, hf_error *err) {
@@ -208,10 +285,7 @@ hf_status hf_txn_commit(hf_txn *t, hf_error *err) {
     status = hf__fail(err, HF_CLOSED, "this transaction began before fork(): only the parent can commit it");
   } else if (!t->borrowed) {
     status = finish(t, left_open, err);
-    if (status && in_force(t->parent)) {
-      t->parent->failed = status;
-      t->parent->failure = *err;
-    }
+    if (status) fail_around(t, status, err);
   }
   release(t);
   return status;
@@ -219,7 +293,86 @@ hf_status hf_txn_commit(hf_txn *t, hf_error *err) {
 
 void hf_txn_abort(hf_txn *t) {
   if (!t || !leave(t)) return;
-  if (t->store && !t->borrowed && t->generation == atomic_load(&hf__process_generation))
-    t->store->backend->abort(t->store->impl, t->impl);
+  if (t->generation == atomic_load(&hf__process_generation)) undo(t);
   release(t);
+}
+
+/* ---- the parts of a group */
+
+static hf_status begin_part(enum role role, hf__part *part, hf_error *err) {
+  hf_status status = push(HF_TXN_WRITE, role, &part->txn, err);
+  if (status == HF_OK) part->serial = part->txn->serial;
+  return status;
+}
+
+hf_status hf__txn_group_begin(hf__part *group, hf_error *err) {
+  *group = (hf__part){NULL, 0};
+  hf_status status = check_begin(HF_TXN_WRITE, err);
+  return status || in_force(current) ? status : begin_part(GROUP, group, err);
+}
+
+hf_status hf__txn_part_begin(hf__part *part, hf_error *err) { return begin_part(PART, part, err); }
+
+/* What is left of it on the thread's stack; NULL, and an error, where it was ended. */
+static hf_txn *find_part(const hf__part *part, hf_error *err) {
+  hf_txn *t = current;
+  while (t && (t != part->txn || t->serial != part->serial)) t = t->parent;
+  if (!t)
+    hf__fail(err, HF_INVALID_ARGUMENT,
+             "a transaction around hf_transactions() was ended in one of its parts: end it when that has returned");
+  return t;
+}
+
+hf_status hf__txn_group_end(const hf__part *group, hf_status status, hf_error *err) {
+  if (!group->txn) return status;
+  if (!find_part(group, err)) return HF_INVALID_ARGUMENT;
+  if (status == HF_OK) return hf_txn_commit(group->txn, err);
+  hf_txn_abort(group->txn);
+  return status;
+}
+
+/* Whether the store has said that it is full, and will have room once what is around the part has ended. */
+static bool is_full_for_now(const hf_txn *t) {
+  const hf_backend *b = begun_in(t);
+  return t->failed == HF_FULL && b && b->makes_room && b->makes_room(t->store->impl, t->impl);
+}
+
+/* Commits the part, whose function has given `ran`, or undoes it. */
+static hf_status end_part(hf_txn *t, hf_status ran, bool left_open, bool *for_all, hf_error *err) {
+  const hf_txn *parent = in_force(t->parent);
+  bool is_alone = !parent || parent->loose, is_undone = ran || left_open || t->failed;
+  *for_all = !is_alone && is_full_for_now(t);
+  if (*for_all) fail_around(t, t->failed, &t->failure);
+  if (ran) {
+    undo(t);
+    return ran;
+  }
+  hf_status status = finish(t, left_open, err);
+  if (status && !is_undone && !is_alone) { /* the store could not end it: what else is in there is in doubt */
+    fail_around(t, status, err);
+    *for_all = true;
+  }
+  return status;
+}
+
+hf_status hf__txn_part_end(const hf__part *part, hf_status ran, bool *for_all, hf_error *err) {
+  hf_txn *t = find_part(part, err);
+  *for_all = true;
+  if (!t) return HF_INVALID_ARGUMENT;
+  bool left_open = current != t;
+  leave(t);
+  hf_status status;
+  if (t->generation != atomic_load(&hf__process_generation))
+    status = hf__fail(err, HF_CLOSED, "this transaction began before fork(): only the parent can commit it");
+  else
+    status = end_part(t, ran, left_open, for_all, err);
+  release(t);
+  return status;
+}
+
+hf_status hf__txn_around_failed(hf_error *err) {
+  const hf_txn *t = in_force(current);
+  if (!t || !t->failed) return HF_OK;
+  *err = t->failure;
+  return t->failed;
 }

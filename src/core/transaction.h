@@ -6,11 +6,13 @@
 #define HF_CORE_TRANSACTION_H
 
 #include "core/open_stores.h"
+#include "core/written.h"
 
 /* Finds what an operation on `store` must pass to the backend as txn: *txn is NULL when the thread is in no
- * transaction.  Binds an unbound transaction to the store.
+ * transaction, or in a part of a group that has none in the store.  Binds an unbound transaction to the store.
+ *   can  the capabilities of the handle, which may have fewer than its store
  * HF_UNSUPPORTED: the transaction is bound to another store.  HF_READONLY: `writing` inside a snapshot. */
-hf_status hf__txn_join(hf_store *store, bool writing, void **txn, hf_error *err);
+hf_status hf__txn_join(hf_store *store, uint32_t can, bool writing, void **txn, hf_error *err);
 
 /* Tells the current transaction that an operation in it failed in a way that may have left it half done: its commit
  * will fail with this error.  Harmless outcomes (not_found, conflict, invalid arguments) are ignored, unless the
@@ -28,5 +30,44 @@ bool hf__txn_is(hf_txn_kind kind);
 
 /* Whether the calling thread is in a transaction that an operation on the store would join, or be refused by. */
 bool hf__txn_is_open(void);
+
+/* ---- parts of hf_transactions() */
+
+/* Whether the thread is in a part that a handle without transactions may use. */
+bool hf__txn_may_be_loose(void);
+
+/* A part that is running, or what parts share.  The program may end it meanwhile, by ending one around it. */
+typedef struct hf__part {
+  hf_txn *txn; /* NULL: there is none */
+  uint64_t serial;
+} hf__part;
+
+/* Begins what parts share, unless the thread is in a transaction, in which they are then: group->txn is NULL. */
+hf_status hf__txn_group_begin(hf__part *group, hf_error *err);
+
+/* Ends it: commits it where `status`, which is what became of the parts, is HF_OK, and undoes it otherwise.  Returns
+ * what became of all of it; *err is written unless it is `status`. */
+hf_status hf__txn_group_end(const hf__part *group, hf_status status, hf_error *err);
+
+hf_status hf__txn_part_begin(hf__part *part, hf_error *err);
+
+/* Ends the part: commits it if its function has given HF_OK, which is `ran`, and no operation has broken it, and undoes
+ * it otherwise.  Returns what became of it; *err is written unless it is `ran`.  *for_all: no further part can begin;
+ * what the parts share can only be undone. */
+hf_status hf__txn_part_end(const hf__part *part, hf_status ran, bool *for_all, hf_error *err);
+
+/* Why what the parts are in can only be undone; HF_OK: it can be committed. */
+hf_status hf__txn_around_failed(hf_error *err);
+
+/* What is known of a commit that parts share, in which revisions are hidden: see revisions.h. */
+typedef struct hf__commit {
+  hf__written written; /* what parts have changed in it, and what was not undone */
+  bool written_apart;  /* something was changed in it by who is no part */
+} hf__commit;
+
+/* The commit that will make what the thread does now happen, and whether the thread is in one of its parts.  NULL:
+ * there is none to be shared, since it is in no transaction, in a snapshot, or in a part that has a commit of its own.
+ */
+hf__commit *hf__txn_commit_shared(bool *in_part);
 
 #endif

@@ -106,9 +106,6 @@ typedef struct hf_setting_change {
   const char *feature; /* what the store must have for it (hf_setting.feature); NULL: nothing */
 } hf_setting_change;
 
-/* For hf_info.revision of a HF_CONFLICT: there is an entity with another revision. */
-#define HF_REVISION_UNKNOWN UINT64_MAX
-
 /* Room for an identity, with its 0. */
 #define HF_IDENTITY_MAX 512
 
@@ -287,6 +284,12 @@ struct hf_backend {
    * HF_NOT_FOUND and HF_CORRUPT as in get.  NULL without HF_CAP_REMOVE_IF. */
   hf_status (*remove_if)(void *store, void *txn, void *collection, const hf_key *key, uint64_t revision, hf_info *info,
                          hf_error *err);
+
+  /* ---- groups of transactions */
+
+  /* Whether HF_FULL, which an operation in this transaction has met, passes once the transaction that it is nested in
+   * has ended: the store grows then, and all of it may be tried again.  NULL: no. */
+  bool (*makes_room)(void *store, void *txn);
 };
 
 typedef struct hf_backend hf_backend;

@@ -215,9 +215,14 @@ typedef struct hf_options {
 /* PersistBase: the entities of one name in one store. */
 typedef struct hf_persist hf_persist;
 
+/* For hf_info.revision: the entity has one, which cannot be told: what a part of hf_transactions() has written, and, of
+ * a HF_CONFLICT, where that is hard to say.  No entity has it. */
+#define HF_REVISION_UNKNOWN UINT64_MAX
+
 /* What is known of a stored entity beside its value. */
 typedef struct hf_info {
-  uint64_t revision;    /* grows with every commit that writes the entity; 0 where the backend has none */
+  uint64_t revision;    /* grows with every commit that writes the entity; 0 where the backend has none;
+                         * HF_REVISION_UNKNOWN in hf_transactions() */
   int64_t updated_at;   /* when it was written, ms since 1970-01-01 UTC; 0 where unknown */
   uint64_t reserved[2]; /* 0 */
 } hf_info;
@@ -471,6 +476,40 @@ HF_API hf_status hf_txn_commit(hf_txn *txn, hf_error *err);
 
 /* Undoes and frees the transaction.  NULL is ignored. */
 HF_API void hf_txn_abort(hf_txn *txn);
+
+/* One of several transactions that share a commit. */
+typedef struct hf_txn_part {
+  hf_status (*run)(void *arg, hf_error *err); /* does what the transaction is for, by any operations.  Anything but
+                                               * HF_OK undoes it, and is its status; *err says why */
+  void *arg;                                  /* passed to run */
+  hf_status status;                           /* filled in: what became of it */
+  hf_error *error;                            /* receives why, where status is not HF_OK; NULL: it is not wanted */
+  uint64_t reserved[2];                       /* must be 0 */
+} hf_txn_part;
+
+/* Runs the parts, one after the other, each in a transaction of its own, and makes them happen in one commit: what
+ * costs a flush is paid once.  Each is called at most once, in this thread, and may do whatever a transaction may,
+ * begin transactions of its own included, which it ends.  One that fails, or in which an operation has failed so that a
+ * transaction could only be undone (hf_txn_begin()), is undone alone; the others go on.  Later parts see what earlier
+ * ones have written.  All cover one store, the first that is touched; an operation on another is HF_UNSUPPORTED.
+ *
+ * What they write gets no revision before the commit: hf_info has HF_REVISION_UNKNOWN for it, in the part that writes
+ * and in those that read it, and a write or removal at whatever revision of it is HF_CONFLICT.
+ *
+ * HF_OK: each part has what became of it in its status, and those that are HF_OK are durable.  Anything else: none of
+ * it has happened, unless the message says that it may have; then no part has HF_OK, and those that could not be run
+ * any more have the same status.  HF_FULL, where the store can grow: it is larger when all of it is tried again, which
+ * is the caller's to decide.
+ *
+ * Inside a transaction the parts are nested in that one, and durable with it.  There, and where the commit fails,
+ * nothing more may be done in it after HF_FULL and the like.  Where the backend has transactions and no HF_CAP_NESTED,
+ * each part is committed by itself, after the one before; where it has none, what a part has done before it failed
+ * stays.  HF_OK then says nothing but that the parts were run.
+ *
+ *   parts  `count` of them; their status and error are filled in
+ * Errors: HF_INVALID_ARGUMENT: a part without run, or reserved that is not 0: no part is run, and none filled in;
+ * HF_READONLY: inside a snapshot; as hf_txn_commit(). */
+HF_API hf_status hf_transactions(hf_txn_part *parts, size_t count, hf_error *err);
 
 /* -------------------------------------------------------------------- JSON */
 

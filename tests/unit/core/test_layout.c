@@ -30,6 +30,7 @@ SIZE(hf_adapter_info, 56);
 SIZE(hf_adapter_place, 8256);
 SIZE(hf_setting, 80);
 SIZE(hf_setting_value, 32);
+SIZE(hf_txn_part, 48);
 
 /* Filled by the caller: these grow at the end.  Their last member leaves no gap after it, in which a new one would
  * not change struct_size. */
@@ -46,8 +47,8 @@ SIZE(hf_key, 32);
 SIZE(hf_put, 48);
 
 /* Filled by backends: a slot more comes at the end; another order of those that there are raises HF_BACKEND_ABI. */
-SIZE(hf_backend, 328);
-_Static_assert(offsetof(hf_backend, remove_if) + sizeof(void (*)(void)) == sizeof(hf_backend),
+SIZE(hf_backend, 336);
+_Static_assert(offsetof(hf_backend, makes_room) + sizeof(void (*)(void)) == sizeof(hf_backend),
                "hf_backend ends in a gap");
 
 /* ---- callers of other versions */

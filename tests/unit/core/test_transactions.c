@@ -1,0 +1,604 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Several transactions in one commit: hf_transactions(), on stores that nest, on stores that have transactions and do
+ * not nest, and on those that have none.
+ */
+#include <sys/wait.h>
+
+#include "core/backends.h"
+#include "core/transaction.h"
+#include "unit/support.h"
+
+/* What a part does, step by step, and what it gives. */
+struct script {
+  hf_persist *p;
+  const char *id, *json; /* written, where there is an id */
+  hf_status gives;
+  hf_status (*more)(const struct script *s, hf_error *err); /* then this is done; NULL: nothing */
+  void *arg;
+  int runs;
+};
+
+#define WRITES(handle, name, text)                                                                                     \
+  { .p = handle, .id = name, .json = text }
+#define WRITES_AND(handle, name, text, then, with)                                                                     \
+  { .p = handle, .id = name, .json = text, .more = then, .arg = with }
+#define FAILING(handle, name, text, status)                                                                            \
+  { .p = handle, .id = name, .json = text, .gives = status }
+#define DOES(handle, then, with)                                                                                       \
+  { .p = handle, .more = then, .arg = with }
+
+static hf_status play(void *arg, hf_error *err) {
+  struct script *s = arg;
+  s->runs++;
+  if (s->id) {
+    hf_status status = hf_persist_write(s->p, hf_text(s->id), hf_text(s->json), NULL, NULL, err);
+    if (status) return status;
+  }
+  hf_status status = s->more ? s->more(s, err) : HF_OK;
+  if (status) return status;
+  return s->gives ? hf_error_set(err, s->gives, "this part was told to fail") : HF_OK;
+}
+
+enum { PARTS_MAX = 8 };
+
+/* Parts and where their errors go. */
+static struct {
+  hf_txn_part parts[PARTS_MAX];
+  hf_error errors[PARTS_MAX];
+} all;
+
+#define ALL(scripts) run_all(scripts, sizeof(scripts) / sizeof *(scripts), &err)
+static hf_status run_all(struct script *scripts, size_t count, hf_error *err) {
+  for (size_t i = 0; i < count; i++)
+    all.parts[i] = (hf_txn_part){.run = play, .arg = &scripts[i], .status = HF_STATUS_COUNT, .error = &all.errors[i]};
+  return hf_transactions(all.parts, count, err);
+}
+
+static uint64_t revision_of(hf_persist *p, const char *id) {
+  hf_error err;
+  hf_info info;
+  hf_buffer json = HF_BUFFER_INIT;
+  OK(hf_persist_read(p, hf_text(id), &json, &info, &err));
+  hf_buffer_free(&json);
+  return info.revision;
+}
+
+/* ---- one commit */
+
+static void parts_happen_in_one_commit(void **state) {
+  hf_error err;
+  hf_persist *p = open_persist(*state, "signal");
+  write_text(p, "a", "0");
+  uint64_t before = revision_of(p, "a");
+  struct script scripts[] = {WRITES(p, "a", "1"), WRITES(p, "b", "2"), WRITES(p, "c", "3")};
+  OK(ALL(scripts));
+  for (size_t i = 0; i < 3; i++) assert_int_equal(all.parts[i].status, HF_OK);
+  assert_entity(p, "a", "1");
+  assert_entity(p, "b", "2");
+  assert_entity(p, "c", "3");
+  if (strcmp(((struct store *)*state)->scheme, "lmdb") == 0) {
+    assert_int_equal(revision_of(p, "a"), before + 1);
+    assert_int_equal(revision_of(p, "b"), before + 1);
+    assert_int_equal(revision_of(p, "c"), before + 1);
+  }
+  OK(hf_transactions(NULL, 0, &err));
+  hf_persist_close(p);
+}
+
+static void a_part_that_fails_is_undone_alone(void **state) {
+  hf_error err;
+  hf_persist *p = open_persist(*state, "signal"), *other = open_persist(*state, "other");
+  write_text(p, "a", "0");
+  struct script scripts[] = {WRITES(p, "b", "1"), FAILING(p, "a", "1", HF_CONFLICT), FAILING(other, "x", "1", HF_IO),
+                             WRITES(p, "c", "1"), WRITES(other, "y", "1")};
+  OK(ALL(scripts));
+  assert_int_equal(all.parts[1].status, HF_CONFLICT);
+  assert_string_equal(all.errors[1].message, "this part was told to fail");
+  assert_int_equal(all.parts[2].status, HF_IO);
+  assert_int_equal(all.parts[3].status, HF_OK);
+  assert_entity(p, "a", "0");
+  assert_entity(p, "b", "1");
+  assert_entity(p, "c", "1");
+  assert_entity(other, "x", NULL);
+  assert_entity(other, "y", "1");
+  hf_persist_close(p);
+  hf_persist_close(other);
+}
+
+static hf_status forget_error(void *arg, hf_error *err) {
+  (void)err;
+  return *(const hf_status *)arg;
+}
+
+static void what_a_function_gives_is_made_a_status_and_an_error(void **state) {
+  (void)state;
+  hf_error err;
+  hf_status wrong = (hf_status)77, full = HF_FULL;
+  hf_txn_part parts[] = {{.run = forget_error, .arg = &wrong, .error = &all.errors[0]},
+                         {.run = forget_error, .arg = &full, .error = &all.errors[1]},
+                         {.run = forget_error, .arg = &full}};
+  OK(hf_transactions(parts, 3, &err));
+  assert_int_equal(parts[0].status, HF_INVALID_ARGUMENT);
+  assert_string_equal(all.errors[0].message, "the function of the part returned 77, which is no status");
+  assert_int_equal(parts[1].status, HF_FULL);
+  assert_int_equal(all.errors[1].status, HF_FULL);
+  CONTAINS(all.errors[1].message, "returned full without an error");
+  assert_int_equal(parts[2].status, HF_FULL);
+  OK(hf_transactions(parts, 3, NULL));
+}
+
+static void what_cannot_be_run_is_refused_before_any_is(void **state) {
+  hf_error err;
+  hf_txn *txn;
+  hf_persist *p = open_persist(*state, "signal");
+  struct script fine = WRITES(p, "a", "1");
+  hf_txn_part parts[] = {{.run = play, .arg = &fine}, {.arg = &fine}};
+  FAILS(HF_INVALID_ARGUMENT, hf_transactions(parts, 2, &err));
+  CONTAINS(err.message, "part 1, counted from 0, has no function");
+  parts[1].run = play;
+  parts[1].reserved[1] = 1;
+  FAILS(HF_INVALID_ARGUMENT, hf_transactions(parts, 2, &err));
+  CONTAINS(err.message, "hf_txn_part.reserved must be 0");
+  FAILS(HF_INVALID_ARGUMENT, hf_transactions(NULL, 1, &err));
+  OK(hf_txn_begin(HF_TXN_READ, &txn, &err));
+  FAILS(HF_READONLY, hf_transactions(parts, 1, &err));
+  assert_int_equal(parts[0].status, HF_READONLY);
+  hf_txn_abort(txn);
+  assert_int_equal(fine.runs, 0);
+  hf_persist_close(p);
+}
+
+static void parts_cover_one_store(void **state) {
+  hf_error err;
+  struct store *elsewhere = new_store("memory");
+  hf_persist *p = open_persist(*state, "signal"), *far = open_persist(elsewhere, "signal");
+  struct script scripts[] = {WRITES(p, "a", "1"), WRITES(far, "b", "1"), WRITES(p, "c", "1")};
+  OK(ALL(scripts));
+  assert_int_equal(all.parts[1].status, HF_UNSUPPORTED);
+  CONTAINS(all.errors[1].message, hf_persist_url(p));
+  CONTAINS(all.errors[1].message, hf_persist_url(far));
+  assert_entity(p, "a", "1");
+  assert_entity(p, "c", "1");
+  assert_entity(far, "b", NULL);
+  hf_persist_close(p);
+  hf_persist_close(far);
+  teardown_store((void **)&elsewhere);
+}
+
+static hf_status begin_and_forget(const struct script *s, hf_error *err) {
+  hf_txn *txn;
+  hf_status status = hf_txn_begin(HF_TXN_WRITE, &txn, err);
+  return status ? status : hf_persist_write(s->p, hf_text("inner"), hf_text("1"), NULL, NULL, err);
+}
+
+static void a_part_that_leaves_a_transaction_open_is_undone(void **state) {
+  hf_error err;
+  hf_persist *p = open_persist(*state, "signal");
+  struct script scripts[] = {WRITES(p, "a", "1"), WRITES_AND(p, "b", "1", begin_and_forget, NULL), WRITES(p, "c", "1")};
+  OK(ALL(scripts));
+  assert_int_equal(all.parts[1].status, HF_INVALID_ARGUMENT);
+  CONTAINS(all.errors[1].message, "a transaction inside this one was not ended");
+  assert_int_equal(count_of(p), 2);
+  assert_false(hf__txn_is_open());
+  hf_persist_close(p);
+}
+
+/* ---- inside a transaction */
+
+static void parts_inside_a_transaction_are_nested_in_it(void **state) {
+  hf_error err;
+  hf_txn *txn;
+  hf_persist *p = open_persist(*state, "signal");
+  for (int commits = 0; commits < 2; commits++) {
+    OK(hf_txn_begin(HF_TXN_WRITE, &txn, &err));
+    struct script scripts[] = {WRITES(p, "a", "1"), FAILING(p, "b", "1", HF_SCRIPT), WRITES(p, "c", "1")};
+    OK(ALL(scripts));
+    assert_int_equal(all.parts[1].status, HF_SCRIPT);
+    write_text(p, "outer", "1");
+    if (commits)
+      OK(hf_txn_commit(txn, &err));
+    else
+      hf_txn_abort(txn);
+    assert_int_equal(count_of(p), commits ? 3 : 0);
+  }
+  hf_persist_close(p);
+}
+
+static hf_status run_two_more(const struct script *s, hf_error *err) {
+  struct script first = WRITES(s->p, "inner", "1"), second = FAILING(s->p, "undone", "1", HF_SCRIPT);
+  hf_txn_part parts[] = {{.run = play, .arg = &first}, {.run = play, .arg = &second}};
+  hf_status status = hf_transactions(parts, 2, err);
+  assert_int_equal(parts[1].status, HF_SCRIPT);
+  return status;
+}
+
+static void parts_may_have_parts(void **state) {
+  hf_error err;
+  hf_persist *p = open_persist(*state, "signal");
+  struct script scripts[] = {WRITES_AND(p, "a", "1", run_two_more, NULL),
+                             {.p = p, .id = "b", .json = "1", .more = run_two_more, .gives = HF_SCRIPT}};
+  OK(ALL(scripts));
+  assert_int_equal(count_of(p), 2);
+  assert_entity(p, "inner", "1");
+  hf_persist_close(p);
+}
+
+static hf_status end_around(const struct script *s, hf_error *err) {
+  (void)err;
+  hf_txn_abort(s->arg);
+  return HF_OK;
+}
+
+static void ending_a_transaction_around_the_parts_ends_them(void **state) {
+  hf_error err;
+  hf_txn *txn;
+  hf_persist *p = open_persist(*state, "signal");
+  OK(hf_txn_begin(HF_TXN_WRITE, &txn, &err));
+  struct script scripts[] = {WRITES(p, "a", "1"), WRITES_AND(p, "b", "1", end_around, txn), WRITES(p, "c", "1")};
+  FAILS(HF_INVALID_ARGUMENT, ALL(scripts));
+  CONTAINS(err.message, "was ended in one of its parts");
+  assert_int_equal(scripts[2].runs, 0);
+  for (size_t i = 0; i < 3; i++) assert_int_equal(all.parts[i].status, HF_INVALID_ARGUMENT);
+  assert_int_equal(count_of(p), 0);
+  assert_false(hf__txn_is_open());
+  hf_persist_close(p);
+}
+
+/* ---- revisions */
+
+/* What is known of an entity in a part. */
+struct seen {
+  const char *id;
+  uint64_t revision;
+};
+
+static hf_status look(const struct script *s, hf_error *err) {
+  struct seen *seen = s->arg;
+  hf_buffer json = HF_BUFFER_INIT;
+  hf_info info = {0};
+  hf_status status = hf_persist_read(s->p, hf_text(seen->id), &json, &info, err);
+  hf_buffer_free(&json);
+  seen->revision = info.revision;
+  return status;
+}
+
+static void a_part_is_given_no_revision_of_its_commit(void **state) {
+  hf_error err;
+  hf_persist *p = open_persist(*state, "signal");
+  write_text(p, "old", "0");
+  write_text(p, "changed", "0");
+  uint64_t old = revision_of(p, "old");
+  struct seen itself = {"a", 0}, earlier = {"a", 0}, changed = {"changed", 0}, untouched = {"old", 0},
+              undone = {"old", 0};
+  struct script scripts[] = {WRITES_AND(p, "a", "1", look, &itself),
+                             WRITES_AND(p, "changed", "1", look, &earlier),
+                             DOES(p, look, &changed),
+                             DOES(p, look, &untouched),
+                             FAILING(p, "old", "1", HF_SCRIPT),
+                             DOES(p, look, &undone)};
+  OK(ALL(scripts));
+  assert_int_equal(itself.revision, HF_REVISION_UNKNOWN);
+  assert_int_equal(earlier.revision, HF_REVISION_UNKNOWN);
+  assert_int_equal(changed.revision, HF_REVISION_UNKNOWN);
+  assert_int_equal(untouched.revision, old);
+  assert_int_equal(undone.revision, old);
+  assert_true(revision_of(p, "a") > old && revision_of(p, "a") != HF_REVISION_UNKNOWN);
+  hf_persist_close(p);
+}
+
+/* Writes, and removes, at the revision. */
+static hf_status write_at(const struct script *s, hf_error *err) {
+  const struct seen *at = s->arg;
+  hf_info info;
+  hf_write_options options = HF_WRITE_OPTIONS_INIT;
+  options.if_revision = true;
+  options.revision = at->revision;
+  hf_status status = hf_persist_write(s->p, hf_text(at->id), hf_text("\"at\""), &options, &info, err);
+  assert_int_equal(info.revision, HF_REVISION_UNKNOWN);
+  return status;
+}
+
+static hf_status remove_at(const struct script *s, hf_error *err) {
+  const struct seen *at = s->arg;
+  return hf_persist_remove_if(s->p, hf_text(at->id), at->revision, err);
+}
+
+static void a_part_writes_at_no_revision_of_its_commit(void **state) {
+  hf_error err;
+  hf_persist *p = open_persist(*state, "signal");
+  write_text(p, "old", "0");
+  uint64_t old = revision_of(p, "old");
+  /* Whatever number a part comes by: here the one that LMDB will give the commit. */
+  struct seen next = {"a", old + 1}, unknown = {"a", HF_REVISION_UNKNOWN}, before = {"old", old}, again = {"old", old};
+  struct script scripts[] = {WRITES(p, "a", "1"),         DOES(p, write_at, &next),   DOES(p, remove_at, &next),
+                             DOES(p, write_at, &unknown), DOES(p, write_at, &before), DOES(p, write_at, &again)};
+  OK(ALL(scripts));
+  for (size_t i = 1; i < 6; i++) assert_int_equal(all.parts[i].status, i == 4 ? HF_OK : HF_CONFLICT);
+  CONTAINS(all.errors[1].message, "what a commit has written has no revision before it is done");
+  assert_entity(p, "a", "1");
+  assert_entity(p, "old", "\"at\"");
+  hf_persist_close(p);
+}
+
+/* What a page and a loop say of the revisions of "a" and "old", where they are of one commit. */
+static hf_status look_at_many(const struct script *s, hf_error *err) {
+  uint64_t *revisions = s->arg;
+  const hf_slice ids[] = {hf_text("a"), hf_text("old")};
+  hf_page *page = hf_page_new();
+  hf_iter *iter;
+  const hf_entry *entry;
+  hf_status status = hf_persist_read_many(s->p, ids, 2, page, err);
+  if (status == HF_OK) {
+    revisions[0] = hf_page_entry(page, 0)->info.revision;
+    revisions[1] = hf_page_entry(page, 1)->info.revision;
+    status = hf_iter_open(s->p, NULL, &iter, err);
+  }
+  for (int i = 2; status == HF_OK && (status = hf_iter_next(iter, &entry, err)) == HF_OK && entry; i++)
+    revisions[i] = entry->info.revision;
+  hf_iter_close(iter);
+  hf_page_free(page);
+  return status;
+}
+
+static hf_status write_two(const struct script *s, hf_error *err) {
+  const hf_item items[] = {{.id = hf_text("a"), .json = hf_text("1")}, {.id = hf_text("b"), .json = hf_text("1")}};
+  return hf_persist_write_many(s->p, items, 2, err);
+}
+
+static void batches_and_loops_of_a_part_give_no_revision_either(void **state) {
+  hf_error err;
+  hf_persist *p = open_persist(*state, "signal");
+  write_text(p, "old", "0");
+  uint64_t old = revision_of(p, "old"), revisions[5] = {0};
+  struct script scripts[] = {DOES(p, write_two, NULL), DOES(p, look_at_many, revisions)};
+  OK(ALL(scripts));
+  OK(all.parts[1].status);
+  assert_int_equal(revisions[0], HF_REVISION_UNKNOWN);
+  assert_int_equal(revisions[1], old);
+  assert_int_equal(revisions[2], HF_REVISION_UNKNOWN);
+  assert_int_equal(revisions[3], HF_REVISION_UNKNOWN);
+  assert_int_equal(revisions[4], old);
+  hf_persist_close(p);
+}
+
+static void what_is_around_parts_keeps_its_revisions_and_not_theirs(void **state) {
+  hf_error err;
+  hf_txn *txn;
+  hf_info info;
+  hf_persist *p = open_persist(*state, "signal");
+  write_text(p, "old", "0");
+  OK(hf_txn_begin(HF_TXN_WRITE, &txn, &err));
+  OK(hf_persist_write(p, hf_text("mine"), hf_text("1"), NULL, &info, &err));
+  assert_true(info.revision && info.revision != HF_REVISION_UNKNOWN);
+  struct seen mine = {"mine", 0}, at = {"mine", info.revision};
+  struct script scripts[] = {DOES(p, look, &mine), WRITES(p, "theirs", "1")};
+  OK(ALL(scripts));
+  assert_int_equal(mine.revision, HF_REVISION_UNKNOWN); /* it is of this commit, whoever wrote it */
+  struct script one = {.p = p, .arg = &at};
+  hf_write_options options = HF_WRITE_OPTIONS_INIT;
+  options.if_revision = true;
+  options.revision = info.revision;
+  OK(hf_persist_write(p, hf_text("mine"), hf_text("2"), &options, &info, &err));
+  assert_true(info.revision != HF_REVISION_UNKNOWN);
+  at = (struct seen){"theirs", info.revision};
+  FAILS(HF_CONFLICT, write_at(&one, &err));
+  assert_int_equal(revision_of(p, "theirs"), HF_REVISION_UNKNOWN);
+  OK(hf_txn_commit(txn, &err));
+  assert_true(revision_of(p, "theirs") != HF_REVISION_UNKNOWN);
+  hf_persist_close(p);
+}
+
+/* ---- a full store */
+
+enum { BIG = 600 * 1024 };
+
+static char *big_text(void) {
+  char *text = malloc(BIG + 3);
+  memset(text, 'x', BIG + 2);
+  text[0] = text[BIG + 1] = '"';
+  text[BIG + 2] = '\0';
+  return text;
+}
+
+static hf_persist *open_small(const struct store *s, const char *options) {
+  hf_error err;
+  hf_persist *p;
+  OK(hf_persist_open(hf_text("signal"), text_of("%s&%s", s->base, options), NULL, &p, &err));
+  return p;
+}
+
+static hf_status and_go_on(const struct script *s, hf_error *err) {
+  hf_error swallowed;
+  assert_int_equal(hf_persist_write(s->p, hf_text("big"), hf_text(s->arg), NULL, NULL, &swallowed), HF_FULL);
+  (void)err;
+  return HF_OK;
+}
+
+static void a_map_that_has_to_grow_fails_all_and_has_grown(void **state) {
+  hf_error err;
+  char *big = big_text();
+  hf_persist *p = open_small(*state, "mapsize=524288");
+  struct script scripts[] = {WRITES(p, "a", "1"), WRITES_AND(p, "b", "1", and_go_on, big), WRITES(p, "c", "1")};
+  FAILS(HF_FULL, ALL(scripts));
+  assert_true(err.retryable);
+  CONTAINS(err.cause, "run the transaction again");
+  for (size_t i = 0; i < 3; i++) assert_int_equal(all.parts[i].status, HF_FULL);
+  assert_int_equal(scripts[0].runs, 1);
+  assert_int_equal(scripts[1].runs, 1);
+  assert_int_equal(scripts[2].runs, 0);
+  assert_int_equal(count_of(p), 0);
+  struct script again[] = {WRITES(p, "a", "1"), WRITES(p, "big", big), WRITES(p, "c", "1")};
+  hf_status status = HF_FULL;
+  for (int i = 0; status == HF_FULL && i < 4; i++) status = ALL(again);
+  OK(status);
+  assert_int_equal(count_of(p), 3);
+  hf_persist_close(p);
+  free(big);
+}
+
+static void a_transaction_around_parts_that_met_a_full_map_can_only_be_undone(void **state) {
+  hf_error err;
+  hf_txn *txn;
+  char *big = big_text();
+  hf_persist *p = open_small(*state, "mapsize=524288");
+  OK(hf_txn_begin(HF_TXN_WRITE, &txn, &err));
+  struct script scripts[] = {WRITES(p, "a", "1"), WRITES(p, "big", big), WRITES(p, "c", "1")};
+  FAILS(HF_FULL, ALL(scripts));
+  FAILS(HF_FULL, hf_persist_write(p, hf_text("d"), hf_text("1"), NULL, NULL, &err));
+  FAILS(HF_FULL, hf_txn_commit(txn, &err));
+  assert_int_equal(count_of(p), 0);
+  hf_persist_close(p);
+  free(big);
+}
+
+static void a_part_that_finds_no_room_in_a_store_that_cannot_grow_fails_alone(void **state) {
+  hf_error err;
+  char *big = big_text();
+  hf_persist *p = open_small(*state, "mapsize=524288&maxsize=524288");
+  struct script scripts[] = {WRITES(p, "a", "1"), WRITES_AND(p, "b", "1", and_go_on, big), WRITES(p, "c", "1")};
+  OK(ALL(scripts));
+  assert_int_equal(all.parts[0].status, HF_OK);
+  assert_int_equal(all.parts[1].status, HF_FULL);
+  assert_int_equal(all.parts[2].status, HF_OK);
+  assert_entity(p, "a", "1");
+  assert_entity(p, "b", NULL);
+  assert_entity(p, "c", "1");
+  hf_persist_close(p);
+  free(big);
+}
+
+/* ---- stores that cannot do it in one */
+
+static int setup_single(void **state) {
+  static hf_backend single; /* registered backends live as long as the process */
+  hf_error err;
+  if (!single.name) {
+    single = *hf__backend_find("memory");
+    single.name = "single";
+    single.capabilities &= ~(uint32_t)HF_CAP_NESTED;
+    single.struct_size = sizeof single;
+    single.next = NULL;
+    OK(hf_backend_register(&single, &err));
+  }
+  struct store *s = new_store("memory");
+  snprintf(s->base, sizeof s->base, "single:store");
+  *state = s;
+  return 0;
+}
+
+static hf_status begin_another(const struct script *s, hf_error *err) {
+  hf_txn *txn;
+  hf_status status = hf_txn_begin(HF_TXN_WRITE, &txn, err);
+  if (status == HF_OK) {
+    status = hf_persist_write(s->p, hf_text("inner"), hf_text("1"), NULL, NULL, err);
+    hf_txn_abort(txn);
+  }
+  return status;
+}
+
+static void without_nesting_each_part_is_committed_by_itself(void **state) {
+  hf_error err;
+  hf_txn *txn;
+  hf_persist *p = open_persist(*state, "signal");
+  struct seen itself = {"a", 0}, later = {"a", 0};
+  struct script scripts[] = {WRITES_AND(p, "a", "1", look, &itself), FAILING(p, "b", "1", HF_SCRIPT),
+                             WRITES_AND(p, "c", "1", begin_another, NULL), WRITES_AND(p, "d", "1", look, &later)};
+  OK(ALL(scripts));
+  const hf_status expected[] = {HF_OK, HF_SCRIPT, HF_UNSUPPORTED, HF_OK};
+  for (size_t i = 0; i < 4; i++) assert_int_equal(all.parts[i].status, expected[i]);
+  assert_int_equal(count_of(p), 2);
+  assert_true(later.revision != HF_REVISION_UNKNOWN); /* of a commit that is done */
+  assert_int_equal(later.revision, itself.revision);
+  OK(hf_txn_begin(HF_TXN_WRITE, &txn, &err));
+  write_text(p, "e", "1");
+  OK(ALL(scripts));
+  assert_int_equal(all.parts[0].status, HF_UNSUPPORTED);
+  OK(hf_txn_commit(txn, &err));
+  assert_int_equal(count_of(p), 3);
+  hf_persist_close(p);
+}
+
+static void without_transactions_parts_are_run_one_by_one(void **state) {
+  hf_error err;
+  hf_persist *p = open_persist(*state, "signal");
+  struct script scripts[] = {WRITES(p, "a", "1"), FAILING(p, "b", "1", HF_SCRIPT),
+                             WRITES_AND(p, "c", "1", begin_another, NULL), WRITES_AND(p, "d", "1", run_two_more, NULL)};
+  OK(ALL(scripts));
+  const hf_status expected[] = {HF_OK, HF_SCRIPT, HF_UNSUPPORTED, HF_OK};
+  for (size_t i = 0; i < 4; i++) assert_int_equal(all.parts[i].status, expected[i]);
+  assert_int_equal(count_of(p), 6); /* what a part did before it failed stays */
+  assert_entity(p, "b", "1");
+  assert_entity(p, "undone", "1");
+  assert_false(hf__txn_is_open());
+  hf_persist_close(p);
+}
+
+/* ---- threads and processes */
+
+static hf_status fork_in_it(const struct script *s, hf_error *err) {
+  (void)err;
+  *(pid_t *)s->arg = fork();
+  return HF_OK;
+}
+
+static void a_child_that_comes_out_of_a_part_has_nothing_of_it(void **state) {
+  hf_error err;
+  pid_t pid = -1;
+  hf_persist *p = open_persist(*state, "signal");
+  struct script scripts[] = {WRITES(p, "a", "1"), WRITES_AND(p, "b", "1", fork_in_it, &pid), WRITES(p, "c", "1")};
+  hf_status status = ALL(scripts);
+  if (pid == 0) _exit(status == HF_CLOSED && scripts[2].runs == 0 && all.parts[0].status == HF_CLOSED ? 0 : 1);
+  int ended;
+  assert_int_equal(waitpid(pid, &ended, 0), pid);
+  assert_int_equal(ended, 0);
+  OK(status);
+  assert_int_equal(count_of(p), 3);
+  hf_persist_close(p);
+}
+
+static hf_status nest(void *arg, hf_error *err) {
+  int *left = arg;
+  if (--*left < 0) return HF_OK;
+  hf_txn_part part = {.run = nest, .arg = left};
+  hf_status status = hf_transactions(&part, 1, err);
+  return status ? status : part.status ? hf_error_set(err, part.status, "the one inside failed") : HF_OK;
+}
+
+static void parts_nest_as_deep_as_transactions(void **state) {
+  (void)state;
+  hf_error err;
+  int left = 61;
+  OK(nest(&left, &err));
+  left = 80;
+  FAILS(HF_UNSUPPORTED, nest(&left, &err));
+  assert_false(hf__txn_is_open());
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      ON_BOTH(parts_happen_in_one_commit),
+      ON_BOTH(a_part_that_fails_is_undone_alone),
+      cmocka_unit_test(what_a_function_gives_is_made_a_status_and_an_error),
+      ON_ALL(what_cannot_be_run_is_refused_before_any_is),
+      ON_ALL(parts_cover_one_store),
+      ON_BOTH(a_part_that_leaves_a_transaction_open_is_undone),
+      ON_BOTH(parts_inside_a_transaction_are_nested_in_it),
+      ON_BOTH(parts_may_have_parts),
+      ON_BOTH(ending_a_transaction_around_the_parts_ends_them),
+      ON_BOTH(a_part_is_given_no_revision_of_its_commit),
+      ON_BOTH(a_part_writes_at_no_revision_of_its_commit),
+      ON_BOTH(batches_and_loops_of_a_part_give_no_revision_either),
+      ON_BOTH(what_is_around_parts_keeps_its_revisions_and_not_theirs),
+      ON_LMDB(a_map_that_has_to_grow_fails_all_and_has_grown),
+      ON_LMDB(a_transaction_around_parts_that_met_a_full_map_can_only_be_undone),
+      ON_LMDB(a_part_that_finds_no_room_in_a_store_that_cannot_grow_fails_alone),
+      {"without_nesting_each_part_is_committed_by_itself", without_nesting_each_part_is_committed_by_itself,
+       setup_single, teardown_store, NULL},
+      {"without_transactions_parts_are_run_one_by_one on files", without_transactions_parts_are_run_one_by_one,
+       setup_file, teardown_store, NULL},
+      ON_LMDB(a_child_that_comes_out_of_a_part_has_nothing_of_it),
+      cmocka_unit_test(parts_nest_as_deep_as_transactions),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
