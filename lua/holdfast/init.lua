@@ -49,6 +49,7 @@ local M = {
 
   -- Stores as a whole.
   transaction = core.transaction,
+  transactions = core.transactions,
   openStore = core.openStore,
 }
 

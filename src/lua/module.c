@@ -33,6 +33,7 @@ static void open_methods(lua_State *L, int cx) {
   hfL_iterator_open(L, cx);
   hfL_batch_open(L, cx);
   hfL_transaction_open(L, cx);
+  hfL_transactions_open(L, cx);
 }
 
 static void add_loader(lua_State *L, int position);

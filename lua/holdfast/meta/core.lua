@@ -168,6 +168,17 @@ function core.redact(text, url) end
 ---@raise unsupported (a second store, or nested too deep), full, busy, and whatever fn raises
 function core.transaction(fn, ...) end
 
+---Runs each function in a transaction of its own, one after the other, and makes all of them happen in one commit, so
+---that they share its flush.  One that raises is undone alone.  Later ones see what earlier ones wrote, but are given
+---no revision of it: writeValue returns nothing, readEntry and entries() give nil, and `ifRevision` raises `conflict`.
+---Inside a transaction they are nested in it, and durable with it.  Where `supports.nested` is false each is committed
+---by itself; where `supports.transaction` is false, what one wrote before it raised stays.
+---@param functions (fun(): ...)[]
+---@return holdfast.Result[] results what became of each, in the order of the functions
+---@raise full (the store has to grow: it has when all of it is tried again), and what else a commit raises: none of
+--- it has happened then; invalid_argument (not a list of functions), readonly (inside a snapshot)
+function core.transactions(functions) end
+
 ---Whether this thread is in a transaction, or in a snapshot.
 ---@return boolean
 function core.inTransaction() end

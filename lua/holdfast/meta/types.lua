@@ -63,6 +63,13 @@
 ---| "script"
 ---| "no_memory"
 
+---What became of a function of holdfast.transactions(); from 1 to `n` what it returned.
+---@class holdfast.Result
+---@field ok boolean what it did is durable
+---@field error any what it raised, or an error object that says why it was undone; nil where `ok`
+---@field n integer how many values it returned; 0 where not `ok`
+---@field [integer] any
+
 ---What a backend can.
 ---@class holdfast.Supports
 ---@field durable boolean a write that returned survives the end of the process

@@ -18,6 +18,7 @@
 #include "core/persist.h"
 #include "lua/api/api.h"
 #include "lua/api/condition.h"
+#include "lua/api/revision.h"
 #include "lua/codec/json.h"
 #include "lua/script/asked.h"
 #include "lua/state/arguments.h"
@@ -155,7 +156,7 @@ static int next_entry(lua_State *L, enum yields what) {
     return 4;
   }
   if (what != YIELD_ENTRIES) return what == YIELD_VALUES ? 1 : 2;
-  push_known(L, (lua_Number)info.revision);
+  hfL_push_revision(L, &info);
   push_known(L, (lua_Number)info.updated_at);
   return 4;
 }

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "core/persist.h"
 #include "lua/api/api.h"
+#include "lua/api/revision.h"
 #include "lua/api/supports.h"
 #include "lua/codec/json.h"
 #include "lua/script/slots.h"
@@ -158,7 +159,10 @@ static int lhf_read_entry(lua_State *L) {
   lua_setfield(L, entry, "value");
   lua_pushlstring(L, id.data, id.size);
   lua_setfield(L, entry, "id");
-  lua_pushnumber(L, (lua_Number)info.revision);
+  if (info.revision)
+    hfL_push_revision(L, &info);
+  else
+    lua_pushnumber(L, 0);
   lua_setfield(L, entry, "revision");
   lua_pushnumber(L, (lua_Number)info.updated_at);
   lua_setfield(L, entry, "updatedAt");
@@ -193,6 +197,12 @@ static int lhf_has_value(lua_State *L) {
   return 1;
 }
 
+/* Pushes the revision of what was written, if there is one to give.  Returns how many values that are. */
+static int push_written(lua_State *L, const hf_info *info) {
+  hfL_push_revision(L, info);
+  return lua_isnil(L, -1) ? 0 : 1;
+}
+
 /* store:writeValue(id, entity [, {ifAbsent=true | ifRevision=n}]) -> revision (nothing where the store has none) */
 static int lhf_write_value(lua_State *L) {
   char number[HF_NUMBER_MAX];
@@ -214,9 +224,7 @@ static int lhf_write_value(lua_State *L) {
   if (p->attached && !p->ready && hf_persist_init(p, &err)) hfL_raise(L, &err);
   if (hfL_json_encode(L, 3, hfL_context_of(L)->codec, &json, &err)) hfL_raise_for(L, p, id, &err);
   if (hf__persist_write_trusted(p, id, json, options, &info, &err)) hfL_raise(L, &err);
-  if (!info.revision) return 0;
-  lua_pushnumber(L, (lua_Number)info.revision);
-  return 1;
+  return push_written(L, &info);
 }
 
 /* writeText(store, id, json) -> revision (nothing where the store has none): JSON text stored as it is */
@@ -229,9 +237,7 @@ static int lhf_write_text(lua_State *L) {
   hf_slice id = hfL_check_id(L, 2, "the id", number);
   json.data = luaL_checklstring(L, 3, &json.size);
   if (hf_persist_write(p, id, json, NULL, &info, &err)) hfL_raise(L, &err);
-  if (!info.revision) return 0;
-  lua_pushnumber(L, (lua_Number)info.revision);
-  return 1;
+  return push_written(L, &info);
 }
 
 /* quarantine(store, id, problem [, bytes]): puts an id that is damaged elsewhere into quarantine */

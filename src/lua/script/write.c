@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "core/revisions.h"
 #include "lua/script/value.h"
 #include "lua/script/wrapped.h"
 #include "lua/state/arguments.h"
@@ -40,8 +41,10 @@ static int put_body(lua_State *L) {
   }
   lua_call(L, arguments, 1);
   if (c->call.instance->capabilities & HF_CAP_REVISION) {
-    uint64_t revision;
-    if (!hfL_to_whole(L, -1, &revision) || revision == 0)
+    uint64_t revision = HF_REVISION_UNKNOWN;
+    bool is_hidden =
+        lua_isnil(L, -1) && hf__revisions_are_hidden(); /* also from the class, by the store that it wraps */
+    if (!is_hidden && (!hfL_to_whole(L, -1, &revision) || revision == 0))
       hfL_blame(L, &c->call, "must return the entity's new revision, since supports.revision is declared, not %s",
                 lua_isnumber(L, -1) ? lua_tostring(L, -1) : luaL_typename(L, -1));
     c->info->revision = revision;
