@@ -11,11 +11,11 @@
 #include "change.h"
 
 #include "collections.h"
+#include "group.h"
 #include "map.h"
 #include "quarantine.h"
 #include "record.h"
 #include "sums.h"
-#include "writer.h"
 
 /* What can happen. */
 enum kind {
@@ -34,6 +34,7 @@ struct work {
   MDB_dbi dbi;            /* 0: the type is not in the store */
   bool nothing_to_settle; /* nothing at all is in quarantine, which is nearly always so */
   hf__lmdb_delta *delta;  /* of the collection's sum; NULL: the store keeps none, or there is no collection */
+  bool refused;           /* the body has found that the change must not happen, and has written nothing */
 };
 
 typedef hf_status (*body_fn)(struct work *w, void *what, hf_error *err);
@@ -54,6 +55,12 @@ static int after_change(struct work *w, enum kind kind, const hf_key *key, size_
   int rc = hf__lmdb_quarantine_settle(w->env, w->t->mdb, w->collection, key, settled);
   w->t->changed |= rc || *settled;
   return rc;
+}
+
+/* Ends a body that has written nothing, since the change must not happen. */
+static hf_status refuse(struct work *w, hf_status status) {
+  w->refused = true;
+  return status;
 }
 
 /* Finds the database of the type; with `create` makes it where there is none. */
@@ -77,31 +84,49 @@ static hf_status enter(struct work *w, bool create, hf_error *err) {
   return w->delta ? HF_OK : hf_error_no_memory(err);
 }
 
-/* Runs the body in the transaction, or in one of its own: when the map is full that is undone, the map grows, and it is
- * done again.  Operations of several threads that are to share one commit would share it here. */
-static hf_status change(void *store, void *txn, void *collection, body_fn body, void *what, bool frees, hf_error *err) {
+/* What is changed, and how. */
+struct change {
+  hf__lmdb_member member; /* comes first */
+  body_fn body;
+  void *what;
+};
+
+static hf_status run_change(hf__lmdb_member *member, hf__lmdb_env *env, hf__lmdb_txn *t, bool *refused) {
+  const struct change *c = (const struct change *)member;
+  struct work w = {.env = env, .t = t, .collection = member->collection};
+  hf_status status = c->body(&w, c->what, member->err);
+  *refused = w.refused;
+  return status;
+}
+
+/* Makes the change in the transaction, or in one that may be shared with other threads. */
+static hf_status make(void *store, void *txn, void *collection, struct change *c, hf_error *err) {
   hf__lmdb_env *env = store;
-  struct work w = {.env = env, .t = txn, .collection = collection};
-  if (txn) {
-    hf_status status = body(&w, what, err);
-    if (status == HF_FULL && w.t->map_full && hf__lmdb_can_grow(env))
-      hf_error_cause(err, "the map has to grow, which cannot happen inside a transaction: run the transaction again");
-    return status;
-  }
-  for (;;) {
-    hf__lmdb_txn t;
-    w.t = &t;
-    hf_status status = hf__lmdb_write_begin(env, &t, frees, err);
-    if (status) return status;
-    status = body(&w, what, err);
-    if (status)
-      hf__lmdb_write_abort(env, &t);
-    else
-      status = hf__lmdb_write_commit(env, &t, err);
-    if (status != HF_FULL || !t.map_full) return status;
-    status = hf__lmdb_make_room(env, t.map_size, frees, err);
-    if (status) return status;
-  }
+  hf__lmdb_txn *t = txn;
+  bool refused;
+  c->member.run = run_change;
+  c->member.collection = collection;
+  c->member.err = err;
+  if (!t) return hf__lmdb_change_shared(env, &c->member);
+  hf_status status = run_change(&c->member, env, t, &refused);
+  if (status == HF_FULL && t->map_full && hf__lmdb_can_grow(env))
+    hf_error_cause(err, "the map has to grow, which cannot happen inside a transaction: run the transaction again");
+  return status;
+}
+
+/* The ids that it may change.  Without them it does not share a commit. */
+static void set_keys(struct change *c, const void *keys, size_t stride, size_t count) {
+  c->member.keys = keys;
+  c->member.stride = stride;
+  c->member.count = count;
+}
+
+/* Makes one that frees more than it takes. */
+static hf_status make_freeing(void *store, void *txn, void *collection, body_fn body, void *what, const hf_key *keys,
+                              size_t count, hf_error *err) {
+  struct change c = {.body = body, .what = what, .member.frees = true};
+  set_keys(&c, keys, sizeof *keys, count);
+  return make(store, txn, collection, &c, err);
 }
 
 /* ---- putting */
@@ -119,11 +144,13 @@ static hf_status look(struct work *w, const hf_key *key, bool sound, uint64_t *r
   MDB_val k = hf__lmdb_val(key->order), v;
   *revision = 0;
   int rc = w->dbi ? mdb_get(w->t->mdb, w->dbi, &k, &v) : MDB_NOTFOUND;
-  if (rc == MDB_NOTFOUND) /* what is in quarantine is neither absent nor without a revision */
-    return hf__lmdb_quarantine_check(w->env, w->t->mdb, w->collection, key, err);
+  if (rc == MDB_NOTFOUND) { /* what is in quarantine is neither absent nor without a revision */
+    hf_status status = hf__lmdb_quarantine_check(w->env, w->t->mdb, w->collection, key, err);
+    return status == HF_CORRUPT && err->in_quarantine ? refuse(w, status) : status;
+  }
   if (rc) return hf__lmdb_fail(w->env, rc, "read", err);
   const char *problem = sound ? hf__lmdb_record_read(&v, key->id, &text, &present) : NULL;
-  if (problem) return hf_error_set(err, HF_CORRUPT, "%s", problem);
+  if (problem) return refuse(w, hf_error_set(err, HF_CORRUPT, "%s", problem));
   *revision = hf__lmdb_record_revision(&v);
   return HF_OK;
 }
@@ -134,7 +161,7 @@ static hf_status check_conditions(struct work *w, const struct put_one *p, hf_er
   if (status != HF_OK && status != HF_NOT_FOUND) return status;
   bool found = status == HF_OK;
   bool holds = p->options->if_absent ? !found : found && p->info->revision == p->options->revision;
-  return holds ? HF_OK : HF_CONFLICT;
+  return holds ? HF_OK : refuse(w, HF_CONFLICT);
 }
 
 /* Writes a record where a cursor finds its place, and keeps up the collection's sum: the old record is looked at on the
@@ -172,8 +199,10 @@ static int put_plain(struct work *w, const hf_put *put, const hf_info *info) {
 
 static hf_status do_put(struct work *w, void *what, hf_error *err) {
   const struct put_one *p = what;
-  hf_status status = enter(w, true, err);
-  if (status == HF_OK && (p->options->if_absent || p->options->if_revision)) status = check_conditions(w, p, err);
+  bool conditional = p->options->if_absent || p->options->if_revision;
+  hf_status status = enter(w, !conditional, err);
+  if (status == HF_OK && conditional) status = check_conditions(w, p, err);
+  if (status == HF_OK && !w->dbi) status = enter(w, true, err); /* only now: what is refused makes no collection */
   if (status) return status;
   p->info->revision = mdb_txn_id(w->t->mdb);
   p->info->updated_at = hf_now_ms();
@@ -186,7 +215,10 @@ static hf_status do_put(struct work *w, void *what, hf_error *err) {
 hf_status hf__lmdb_put(void *store, void *txn, void *collection, const hf_put *put, const hf_write_options *options,
                        hf_info *info, hf_error *err) {
   struct put_one one = {put, options, info};
-  return change(store, txn, collection, do_put, &one, false, err);
+  struct change c = {.body = do_put, .what = &one};
+  set_keys(&c, put, sizeof *put, 1);
+  c.member.bytes = put->json.size;
+  return make(store, txn, collection, &c, err);
 }
 
 struct put_many {
@@ -220,7 +252,10 @@ static hf_status do_put_many(struct work *w, void *what, hf_error *err) {
 
 hf_status hf__lmdb_put_many(void *store, void *txn, void *collection, const hf_put *puts, size_t count, hf_error *err) {
   struct put_many many = {puts, count};
-  return change(store, txn, collection, do_put_many, &many, false, err);
+  struct change c = {.body = do_put_many, .what = &many};
+  set_keys(&c, puts, sizeof *puts, count);
+  for (size_t i = 0; i < count; i++) c.member.bytes += puts[i].json.size;
+  return make(store, txn, collection, &c, err);
 }
 
 /* ---- removing */
@@ -272,12 +307,12 @@ static hf_status do_remove_many(struct work *w, void *what, hf_error *err) {
 static hf_status do_remove(struct work *w, void *what, hf_error *err) {
   struct remove_many *r = what;
   hf_status status = do_remove_many(w, what, err);
-  return status ? status : r->removed ? HF_OK : HF_NOT_FOUND;
+  return status ? status : r->removed ? HF_OK : refuse(w, HF_NOT_FOUND);
 }
 
 hf_status hf__lmdb_remove(void *store, void *txn, void *collection, const hf_key *key, hf_error *err) {
   struct remove_many one = {key, 1, 0};
-  return change(store, txn, collection, do_remove, &one, true, err);
+  return make_freeing(store, txn, collection, do_remove, &one, key, 1, err);
 }
 
 struct remove_if {
@@ -291,20 +326,20 @@ static hf_status do_remove_if(struct work *w, void *what, hf_error *err) {
   struct remove_many one = {r->key, 1, 0};
   hf_status status = enter(w, false, err);
   if (status == HF_OK) status = look(w, r->key, true, &r->info->revision, err);
-  if (status) return status;
-  return r->info->revision == r->revision ? remove_each(w, &one, err) : HF_CONFLICT;
+  if (status) return status == HF_NOT_FOUND ? refuse(w, status) : status;
+  return r->info->revision == r->revision ? remove_each(w, &one, err) : refuse(w, HF_CONFLICT);
 }
 
 hf_status hf__lmdb_remove_if(void *store, void *txn, void *collection, const hf_key *key, uint64_t revision,
                              hf_info *info, hf_error *err) {
   struct remove_if one = {key, revision, info};
-  return change(store, txn, collection, do_remove_if, &one, true, err);
+  return make_freeing(store, txn, collection, do_remove_if, &one, key, 1, err);
 }
 
 hf_status hf__lmdb_remove_many(void *store, void *txn, void *collection, const hf_key *keys, size_t count,
                                uint64_t *removed, hf_error *err) {
   struct remove_many many = {keys, count, 0};
-  hf_status status = change(store, txn, collection, do_remove_many, &many, true, err);
+  hf_status status = make_freeing(store, txn, collection, do_remove_many, &many, keys, count, err);
   *removed = many.removed;
   return status;
 }
@@ -321,7 +356,7 @@ static hf_status do_clear(struct work *w, void *what, hf_error *err) {
 }
 
 hf_status hf__lmdb_clear(void *store, void *txn, void *collection, hf_error *err) {
-  return change(store, txn, collection, do_clear, NULL, true, err);
+  return make_freeing(store, txn, collection, do_clear, NULL, NULL, 0, err);
 }
 
 /* ---- putting aside */
@@ -371,7 +406,7 @@ static hf_status do_quarantine(struct work *w, void *what, hf_error *err) {
 
 hf_status hf__lmdb_quarantine(void *store, void *collection, const hf_key *key, const char *problem, hf_error *err) {
   struct doubt d = {key, problem};
-  hf_status status = change(store, NULL, collection, do_quarantine, &d, true, err);
+  hf_status status = make_freeing(store, NULL, collection, do_quarantine, &d, NULL, 0, err);
   if (status != HF_BUSY) return status;
   err->status = HF_IO; /* it is unreadable whatever keeps us from moving it */
   err->retryable = false;
@@ -405,5 +440,6 @@ static hf_status do_put_damaged(struct work *w, void *what, hf_error *err) {
 hf_status hf__lmdb_put_damaged(void *store, void *txn, void *collection, const hf_key *key, const char *problem,
                                hf_slice bytes, hf_error *err) {
   struct damaged d = {key, problem, bytes};
-  return change(store, txn, collection, do_put_damaged, &d, false, err);
+  struct change c = {.body = do_put_damaged, .what = &d};
+  return make(store, txn, collection, &c, err);
 }

@@ -25,6 +25,7 @@
 #include "holdfast/backend.h"
 #include "lock_room.h"
 #include "page_check.h"
+#include "queue.h"
 
 enum {
   READER_POOL = 32,         /* read transactions kept for reuse; also how many threads read at once without waiting */
@@ -137,6 +138,7 @@ typedef struct hf__lmdb_env {
   hf__lmdb_sums sums;       /* of the newest commit, if it was this process's */
   unsigned turns_asked;     /* how often this process has asked for LMDB's writer lock */
   hf__lmdb_overtaken overtaken[HF__LMDB_TURNS];
+  hf__lmdb_queue queue;     /* of changes that wait for a commit to share, see group.h */
 } hf__lmdb_env;
 
 /* A transaction that the core holds, of either kind. */

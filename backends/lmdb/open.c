@@ -279,6 +279,7 @@ hf_status hf__lmdb_open(const hf_location *at, hf__lmdb_env **out, hf_error *err
   pthread_mutex_init(&env->readers_lock, NULL);
   pthread_mutex_init(&env->write_lock, NULL);
   pthread_mutex_init(&env->known.lock, NULL);
+  hf__lmdb_queue_init(&env->queue);
   status = start(env, err);
   if (status == HF_OK) status = note_files(env, err);
   hf__lmdb_enlist(env);
@@ -314,6 +315,7 @@ void hf__lmdb_close(hf__lmdb_env *env) {
   pthread_mutex_destroy(&env->readers_lock);
   pthread_mutex_destroy(&env->write_lock);
   pthread_mutex_destroy(&env->known.lock);
+  hf__lmdb_queue_destroy(&env->queue);
   if (env->dir_fd >= 0) close(env->dir_fd);
   free(env->path);
   free(env);
