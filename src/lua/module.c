@@ -65,6 +65,7 @@ int luaopen_holdfast_core(lua_State *L) {
   hfL_checksum_open(L, cx);
   hfL_attach_open(L, cx);
   hfL_values_open(L, cx);
+  hfL_content_hash_open(L);
   hfL_lists_open(L, cx);
   lua_createtable(L, 0, 32); /* the methods once more, on the store that a class extends */
   hfL_context_new(L, hfL_codec_of(L))->handle = -1;

@@ -302,6 +302,13 @@ function core.orderKey(id) end
 ---@raise invalid_value
 function core.copy(value) end
 
+---A hash of what is in a value, in whatever order it came there: FNV-1a, 64 bits.  It stays the same after the value
+---was stored and read, and in later versions.
+---@param value any tables have strings and numbers as keys
+---@return string digits 16 of them, hexadecimal
+---@raise invalid_argument: another key, more than 1,000 in one table, or tables that are nested more than 128 deep
+function core.contentHash(value) end
+
 ---What every operation does first: opens the store, and joins the transaction that is open.  For methods in Lua.
 ---@param store PersistBase
 ---@raise what opening raises, closed

@@ -22,6 +22,9 @@ void hfL_transactions_open(lua_State *L, int cx);
 void hfL_values_open(lua_State *L, int cx);
 void hfL_lists_open(lua_State *L, int cx);
 
+/* Registers its function into the table on top of the stack. */
+void hfL_content_hash_open(lua_State *L);
+
 /* Pushes the table holdfast.core.condition; the context is on the stack at index `cx`. */
 void hfL_condition_open(lua_State *L, int cx);
 
