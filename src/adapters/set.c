@@ -456,6 +456,9 @@ hf_status hf__adapter_make(hf__adapter *a, hf_error *err) {
 
 hf_status hf__adapter_open_again(hf__adapter *a, hf_persist **out, hf_error *err) {
   hf_status status = hf__adapter_make(a, err); /* a relative base has its place from now on */
+  const hf_persist *p = a->persist;
+  if (status == HF_OK && p && p->ready && !p->attached && !hf__store_is_inherited(p->store))
+    return hf__persist_again(p, out, err); /* finding the store by its URL looks at folders and files */
   if (status == HF_OK) status = make_handle(a, NULL, NULL, out, err);
   if (status == HF_OK) keep_directory(a, *out);
   return status;

@@ -110,6 +110,28 @@ hf_status hf__persist_on(hf_store *store, hf_slice entity_name, hf_persist **out
   return HF_OK;
 }
 
+static bool copy_text(char **out, const char *text) {
+  *out = text ? strdup(text) : NULL;
+  return *out || !text;
+}
+
+hf_status hf__persist_again(const hf_persist *like, hf_persist **out, hf_error *err) {
+  hf_status status = hf__persist_on(like->store, like->name, out, err);
+  if (status) return status;
+  hf_persist *p = *out;
+  free(p->url);
+  free(p->secret);
+  bool copied = copy_text(&p->url, like->url);
+  copied &= copy_text(&p->secret, like->secret);
+  copied &= copy_text(&p->base, like->base);
+  copied &= copy_text(&p->directory, like->directory);
+  p->options = like->options;
+  if (copied) return HF_OK;
+  hf__persist_unref(p);
+  *out = NULL;
+  return hf__no_memory(err);
+}
+
 hf_status hf__persist_attach(hf_slice entity_name, const char *url, const hf__attachment *attachment, hf_persist **out,
                              hf_error *err) {
   *out = NULL;

@@ -33,6 +33,9 @@ void hf__persist_make_read_only(hf_persist *p);
  * store has, or a valid one: it is not checked. */
 hf_status hf__persist_on(hf_store *store, hf_slice entity_name, hf_persist **out, hf_error *err);
 
+/* Makes another handle like one that is open and of no script: on the same store, which is not looked for again. */
+hf_status hf__persist_again(const hf_persist *like, hf_persist **out, hf_error *err);
+
 /* A validated id with the memory of its order key. */
 typedef struct hf__key {
   hf_key key;
