@@ -14,10 +14,15 @@
 
 /* ---- errors */
 
+/* Whether the map has the size that it may have at most. */
+static bool is_at_limit(const hf__lmdb_env *env) {
+  return env->options.max_size && env->map_size >= env->options.max_size;
+}
+
 /* What a person should know beyond LMDB's own words; NULL where those say enough. */
 static const char *hint_for(const hf__lmdb_env *env, int rc) {
   switch (rc) {
-  case MDB_MAP_FULL: return env->options.max_size ? "the store has reached its size limit (maxsize)" : NULL;
+  case MDB_MAP_FULL: return is_at_limit(env) ? "the store has reached its size limit (maxsize)" : NULL;
   case MDB_READERS_FULL: return "every reader slot is taken by a running process";
   case EAGAIN:
     return "a process of the same number in another container has it open, and LMDB tells processes apart by their "
@@ -33,7 +38,7 @@ hf_status hf__lmdb_fail(const hf__lmdb_env *env, int rc, const char *doing, hf_e
   const char *hint = hint_for(env, rc);
   char reader[OLDEST_READER_TEXT] = "";
   hf_status status = hf__lmdb_status(rc);
-  if (rc == MDB_MAP_FULL && env->options.max_size) hf__lmdb_oldest_reader_text(env->mdb, reader);
+  if (rc == MDB_MAP_FULL && is_at_limit(env)) hf__lmdb_oldest_reader_text(env->mdb, reader);
   hf_error_set(err, status, "%s: cannot %s: %s%s", env->path, doing, hint ? hint : mdb_strerror(rc), reader);
   hf_error_cause(err, "%s (%d)", mdb_strerror(rc), rc);
   return status;

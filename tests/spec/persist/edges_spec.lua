@@ -63,6 +63,17 @@ describe("at its edges", function()
     store:close()
   end)
 
+  it("a transaction for which the map has to grow does not speak of the size limit, and finds it grown", function()
+    local store = holdfast.PersistBase("x", dir .. "/s", { mapSize = 2 ^ 18, maxSize = 2 ^ 24, durability = "nosync" })
+    local function write() store:writeValue("big", ("x"):rep(2 ^ 18)) end
+    local err = raises.error("full", nil, holdfast.transaction, write)
+    assert.is_true(err.retryable)
+    assert.is_nil(err.message:find("(maxsize)", 1, true), err.message)
+    assert.matches("run the transaction again", err.cause)
+    holdfast.transaction(write)
+    store:close()
+  end)
+
   it("no new store is made beside the locks of a deleted one", function()
     local old = holdfast.PersistBase("x", dir .. "/s")
     old:writeValue("a", 1)
