@@ -58,7 +58,8 @@ update_copy() {
   done
 }
 
-# The targets of a test, by its name: for a script, the programs that it names, or a script that it sources does.
+# The targets of a test, by its name: for a script, the programs that it names, or a script that it sources does; for a
+# spec, the libraries to be loaded before others that it names.
 targets_of() {
   local folder script scripts
   folder=$(dirname "$1")
@@ -71,7 +72,10 @@ targets_of() {
     # shellcheck disable=SC2086 # one argument each
     grep -hoE "programs/\w+" "$script" $scripts | sed "s|programs/|${folder//\//_}_|" || true
     ;;
-  *) echo holdfast_command holdfast_module ;;
+  *)
+    echo holdfast_command holdfast_module
+    grep -ohE "fault/\w+_preload" "$tree/tests/$1_spec.lua" | tr / _ || true
+    ;;
   esac
 }
 
