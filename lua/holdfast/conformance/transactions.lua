@@ -1,10 +1,26 @@
 -- SPDX-License-Identifier: MIT
 --
--- Transactions where they are declared: whole or not at all, over several collections, one after the other.
+-- Transactions where they are declared: whole or not at all, over several collections, one after the other, and several
+-- in one commit.
 
 local core = require "holdfast.core"
 
 local transaction = core.transaction
+
+-- What holdfast.transactions has to say of functions of which every third raises: true, or what was raised.
+local function runMany(write)
+  local functions, became = {}, {}
+  for i = 1, 7 do
+    functions[i] = function()
+      write(i)
+      if i % 3 == 0 then error("undo " .. i, 0) end
+    end
+  end
+  for i, result in ipairs(core.transactions(functions)) do became[i] = result.ok or tostring(result.error) end
+  return became
+end
+
+local RAISED_BY_THIRDS = { true, true, "undo 3", true, true, "undo 6", true }
 
 return function(check)
   check("transactions are refused where there are none", { method = "begin", lacks = "transaction",
@@ -134,5 +150,57 @@ return function(check)
       transaction(function() store:writeValue("second", 1) end)
     end)
     t:equal({ "outer", "second" }, t:list(store:keys()), "keys() in the end")
+  end)
+
+  check("of transactions that share a commit each is undone alone", { method = "rollback", needs = "nested",
+    why = "one that fails must take none of the others with it" }, function(t)
+    local store, other = t:open(), t:open(t:other())
+    store:writeValue("old", 0)
+    local became = runMany(function(i)
+      t:equal(i == 1 and 0 or i - (i % 3 == 1 and 2 or 1), store:readValue("old"), "what the one before has left")
+      store:writeValue("old", i)
+      store:writeValue("new-" .. i, i)
+      other:writeValue(i, i)
+    end)
+    t:equal(RAISED_BY_THIRDS, became, "what became of each")
+    t:equal({ "new-1", "new-2", "new-4", "new-5", "new-7", "old" }, t:list(store:keys()), "keys() after it")
+    t:equal({ "1", "2", "4", "5", "7" }, t:list(other:keys()), "keys() of the other collection")
+    t:equal(7, store:readValue("old"), "what all of them changed")
+    t:blame("begin"):equal(false, core.inTransaction(), "a transaction is open after it")
+  end)
+
+  check("a commit that transactions share is undone whole", { method = "rollback", needs = "nested" }, function(t)
+    local store = t:open()
+    store:writeValue("old", 0)
+    pcall(transaction, function()
+      runMany(function(i) store:writeValue("old", i) end)
+      t:equal(7, store:readValue("old"), "what they left in the transaction around them")
+      error("undo")
+    end)
+    t:equal(0, store:readValue("old"), "what is left after it was undone")
+  end)
+
+  check("where transactions do not nest, each of several is committed by itself", { method = "rollback",
+    needs = "transaction", lacks = "nested" }, function(t)
+    local store = t:open()
+    local became = runMany(function(i)
+      t:equal(i == 1 and 0 or i - (i % 3 == 1 and 2 or 1), store:hasValue("a") and store:readValue("a") or 0,
+        "what the one before has left")
+      store:writeValue("a", i)
+    end)
+    t:equal(RAISED_BY_THIRDS, became, "what became of each")
+    t:equal(7, store:readValue("a"), "what all of them changed")
+    t:blame("begin"):equal(false, core.inTransaction(), "a transaction is open after it")
+  end)
+
+  check("where there are no transactions, what each of several has written stays", { method = "writeValue",
+    lacks = "transaction" }, function(t)
+    local store = t:open()
+    local became = runMany(function(i)
+      t:equal(i - 1, store:count(), "how many the ones before have left")
+      store:writeValue(i, i)
+    end)
+    t:equal(RAISED_BY_THIRDS, became, "what became of each")
+    t:equal({ "1", "2", "3", "4", "5", "6", "7" }, t:list(store:keys()), "keys() after it")
   end)
 end
