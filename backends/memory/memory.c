@@ -3,9 +3,8 @@
  * The backend in memory: the oracle that others are compared with, so simple
  * rather than fast.  A collection is two sorted lists of pointers to immutable,
  * reference-counted items: its entities, and what is in quarantine, which is only what was
- * put there from other stores, since nothing is damaged here.  A snapshot copies the arrays; so does a transaction
- * when it begins, and an abort puts the copy back.  One lock a store; a
- * transaction holds it from begin to end.
+ * put there from other stores, since nothing is damaged here.  A snapshot copies the arrays; a transaction notes what
+ * it changes, and an abort goes back.  One lock a store; a transaction holds it from begin to end.
  *
  * "memory:NAME" is one store per name and process, and lasts while a handle on it
  * is open.
@@ -15,6 +14,7 @@
 #include <string.h>
 
 #include "items.h"
+#include "undo.h"
 
 #define NOTE "note" /* the setting that makes sense for what is gone with the process */
 
@@ -32,11 +32,11 @@ struct store {
   hf_buffer note; /* the setting, as JSON text; empty: nobody set it */
 };
 
-/* A snapshot's own view, or what an aborted transaction puts back. */
 struct txn {
   hf_txn_kind kind;
   struct txn *parent;
-  struct type *types; /* copies, in the order of the store's list when it began */
+  struct type *types;   /* what a snapshot sees: copies, in the order of the store's list when it began */
+  hf__memory_undo undo; /* what a transaction has changed */
 };
 
 /* ---- collections and their copies */
@@ -144,7 +144,7 @@ static hf_status begin(void *store, hf_txn_kind kind, void *parent, void **txn, 
   if (t) {
     t->kind = kind;
     t->parent = parent;
-    t->types = types_copy(s->types, &ok);
+    if (kind == HF_TXN_READ) t->types = types_copy(s->types, &ok);
   }
   if (!parent && (!ok || kind == HF_TXN_READ)) pthread_mutex_unlock(&s->lock);
   if (ok) {
@@ -162,30 +162,21 @@ static void end(struct store *s, struct txn *t) {
 }
 
 static hf_status commit(void *store, void *txn, hf_error *err) {
+  struct txn *t = txn;
   (void)err;
-  end(store, txn);
+  hf__memory_undo_commit(&t->undo, t->parent ? &t->parent->undo : NULL);
+  end(store, t);
   return HF_OK;
 }
 
-/* Makes a list what it was; NULL: empty. */
-static void put_back(hf__memory_list *now, hf__memory_list *then) {
-  hf__memory_list_free(now);
-  if (!then) return;
-  *now = *then;
-  *then = (hf__memory_list){0, 0, NULL};
+static void abort_txn(void *store, void *txn) {
+  struct txn *t = txn;
+  hf__memory_undo_all(&t->undo);
+  end(store, t);
 }
 
-static void abort_txn(void *store, void *txn) {
-  struct store *s = store;
-  struct txn *t = txn;
-  if (t->kind == HF_TXN_WRITE)
-    for (struct type *now = s->types; now; now = now->next) {
-      struct type *then = find_type(t->types, now->name, now->name_size);
-      put_back(&now->sound, then ? &then->sound : NULL);
-      put_back(&now->damaged, then ? &then->damaged : NULL);
-    }
-  end(s, t);
-}
+/* Where changes are noted; NULL: they are not, since they cannot be undone. */
+static hf__memory_undo *undo_of(struct txn *txn) { return txn ? &txn->undo : NULL; }
 
 /* What an operation works on: the live type, locked unless a transaction holds the lock, or a snapshot's copy. */
 static struct type *enter(struct store *s, struct txn *txn, struct type *live) {
@@ -244,6 +235,7 @@ static hf_status put(void *store, void *txn, void *collection, const hf_put *p, 
   struct store *s = store;
   bool found;
   struct type *t = enter(s, txn, collection);
+  hf__memory_undo *undo = undo_of(txn);
   size_t at = hf__memory_list_find(&t->sound, p->key.order, &found);
   uint64_t present = found ? t->sound.items[at]->info.revision : 0;
   hf_status status = options->if_absent && !found ? check_quarantine(t, &p->key, err) : HF_OK;
@@ -255,22 +247,21 @@ static hf_status put(void *store, void *txn, void *collection, const hf_put *p, 
     info->revision = ++s->revision;
     info->updated_at = hf_now_ms();
     hf__memory_item *it = hf__memory_item_new(&p->key, p->json, (hf_slice){NULL, 0}, info);
-    if (!it || !hf__memory_list_put(&t->sound, at, found, it)) {
-      free(it);
-      status = hf_error_no_memory(err);
-    } else {
-      hf__memory_list_take(&t->damaged, p->key.order);
-    }
+    bool settled, is_in = it && hf__memory_undo_put(undo, &t->sound, at, found, it);
+    if (!is_in) free(it);
+    if (!is_in || !hf__memory_undo_take(undo, &t->damaged, p->key.order, &settled)) status = hf_error_no_memory(err);
   }
   leave(s, txn);
   return status;
 }
 
 static hf_status remove_one(void *store, void *txn, void *collection, const hf_key *key, hf_error *err) {
-  (void)err;
+  bool found, settled = false;
   struct type *t = enter(store, txn, collection);
-  bool found = hf__memory_list_take(&t->sound, key->order), settled = hf__memory_list_take(&t->damaged, key->order);
+  bool ok = hf__memory_undo_take(undo_of(txn), &t->sound, key->order, &found) &&
+            (found || hf__memory_undo_take(undo_of(txn), &t->damaged, key->order, &settled));
   leave(store, txn);
+  if (!ok) return hf_error_no_memory(err);
   return found || settled ? HF_OK : HF_NOT_FOUND;
 }
 
@@ -282,18 +273,17 @@ static hf_status remove_if(void *store, void *txn, void *collection, const hf_ke
   hf_status status = found ? HF_OK : check_quarantine(t, key, err);
   if (found) info->revision = t->sound.items[at]->info.revision;
   if (found && info->revision != revision) status = HF_CONFLICT;
-  if (status == HF_OK) hf__memory_list_take(&t->sound, key->order);
+  if (status == HF_OK && !hf__memory_undo_take(undo_of(txn), &t->sound, key->order, &found))
+    status = hf_error_no_memory(err);
   leave(store, txn);
   return status;
 }
 
 static hf_status clear(void *store, void *txn, void *collection, hf_error *err) {
-  (void)err;
   struct type *t = enter(store, txn, collection);
-  hf__memory_list_clear(&t->sound);
-  hf__memory_list_clear(&t->damaged);
+  bool ok = hf__memory_undo_clear(undo_of(txn), &t->damaged) && hf__memory_undo_clear(undo_of(txn), &t->sound);
   leave(store, txn);
-  return HF_OK;
+  return ok ? HF_OK : hf_error_no_memory(err);
 }
 
 static hf_status count(void *store, void *txn, void *collection, uint64_t *n, hf_error *err) {
@@ -407,7 +397,7 @@ static hf_status quarantine_put(void *store, void *txn, void *collection, const 
     hf__memory_item *it = NULL;
     bool same = found && hf__memory_item_has(t->damaged.items[at], bytes);
     if (!same) it = hf__memory_item_new(key, bytes, (hf_slice){problem, strlen(problem) + 1}, &info);
-    if (!same && (!it || !hf__memory_list_put(&t->damaged, at, found, it))) {
+    if (!same && (!it || !hf__memory_undo_put(undo_of(txn), &t->damaged, at, found, it))) {
       free(it);
       status = hf_error_no_memory(err);
     }

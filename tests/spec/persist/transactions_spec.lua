@@ -15,6 +15,44 @@ local function writing(store, id, value)
   return function() return store:writeValue(id, value) end
 end
 
+local function copyOf(model)
+  local copy = {}
+  for name, ids in pairs(model) do
+    copy[name] = {}
+    for id, value in pairs(ids) do copy[name][id] = value end
+  end
+  return copy
+end
+
+--- Changes the stores and the model at random, and may go into transactions or several, and raise.
+local function change(model, all, depth)
+  for _ = 1, math.random(6) do
+    local name = math.random(2)
+    local store, id, what = all[name], "id-" .. math.random(8), math.random(20)
+    if what <= 10 then
+      model[name][id] = math.random(1000)
+      store:writeValue(id, model[name][id])
+    elseif what <= 15 then
+      model[name][id] = nil
+      store:removeMany({ id })
+    elseif what == 16 then
+      model[name] = {}
+      store:removeAll()
+    elseif depth < 4 then
+      local saved
+      local function part()
+        saved = copyOf(model)
+        change(model, all, depth + 1)
+        if math.random(3) == 1 then
+          for i = 1, 2 do model[i] = saved[i] end
+          error("undo")
+        end
+      end
+      if what <= 18 then pcall(transaction, part) else transactions { part, part, part } end
+    end
+  end
+end
+
 --- What became of each: true, or what it raised.
 local function outcomes(results)
   local out = {}
@@ -185,6 +223,30 @@ stores.each(function(kind)
     assert.same({ true, true, true, true, true }, outcomes(transactions(list)))
     assert.equal(5, kind.open("own"):count())
     assert.equal(0, store:count())
+  end)
+
+  it("leaves what a model has after changes at random, at every depth", function()
+    local seed = os.time()
+    math.randomseed(seed)
+    local model, all = { {}, {} }, { kind.open("one"), kind.open("two") }
+    for _ = 1, 150 do
+      transactions {
+        function() change(model, all, 1) end,
+        function()
+          local saved = copyOf(model)
+          change(model, all, 1)
+          model[1], model[2] = saved[1], saved[2]
+          error("undo")
+        end,
+        function() change(model, all, 1) end,
+      }
+      for i, store in ipairs(all) do
+        local found = {}
+        for id, value in store:entries() do found[id] = value end
+        assert.same(model[i], found, "seed " .. seed)
+        assert.equal(#stores.list(store:keys()), store:count())
+      end
+    end
   end)
 
   it("runs more than there is room for on Lua's stack", function()
