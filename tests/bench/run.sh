@@ -3,7 +3,7 @@
 #
 # Whether the benchmark runs, and gives every row that there should be.  How fast anything was is not looked at.
 # shellcheck source=tests/support/fail.sh
-. "$HOLDFAST_SOURCE/tests/support/fail.sh"
+. "${HOLDFAST_SOURCE:?}/tests/support/fail.sh"
 
 # The measuring programs end with their data in memory, which is not a leak to look for.
 export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0"

@@ -5,7 +5,7 @@
 # what those need.  What is not needed is hidden from pkg-config.  Uses HOLDFAST_BIN, HOLDFAST_BUILD and
 # HOLDFAST_SOURCE.
 # shellcheck source=tests/support/fail.sh
-. "$HOLDFAST_SOURCE/tests/support/fail.sh"
+. "${HOLDFAST_SOURCE:?}/tests/support/fail.sh"
 unset CFLAGS LDFLAGS
 
 scratch=$(mktemp -d)

@@ -6,7 +6,7 @@
 # every name has a prefix of ours, so that none meets one of the program's.  Uses HOLDFAST_BUILD.
 set -euo pipefail
 # shellcheck source=tests/support/fail.sh
-. "$HOLDFAST_SOURCE/tests/support/fail.sh"
+. "${HOLDFAST_SOURCE:?}/tests/support/fail.sh"
 
 # What compilers add (for sanitizers and coverage) is not ours.
 ours() { awk 'NF == 3 {print $3}' | grep -vE '^(__|_init|_fini|mangle_path)' | sort -u; }

@@ -4,7 +4,7 @@
 # Another Lua in the process, in each way that it can get there: Holdfast refuses with a sentence where it would call
 # that one, before it crashes, and refuses no program in which it would not.  Uses HOLDFAST_BUILD and HOLDFAST_SOURCE.
 # shellcheck source=tests/support/fail.sh
-. "$HOLDFAST_SOURCE/tests/support/fail.sh"
+. "${HOLDFAST_SOURCE:?}/tests/support/fail.sh"
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT

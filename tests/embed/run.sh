@@ -4,7 +4,7 @@
 # Installs the build into a prefix of its own, moves that elsewhere, and builds and runs the outside program against
 # it by each way that embedders have.  Uses HOLDFAST_BUILD and HOLDFAST_SOURCE.
 # shellcheck source=tests/support/fail.sh
-. "$HOLDFAST_SOURCE/tests/support/fail.sh"
+. "${HOLDFAST_SOURCE:?}/tests/support/fail.sh"
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT

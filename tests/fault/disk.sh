@@ -14,7 +14,7 @@ if [ -z "${HOLDFAST_POWER_INSIDE:-}" ]; then
   HOLDFAST_POWER_INSIDE=1 exec unshare --mount bash "$0"
 fi
 # shellcheck source=tests/fault/lib.sh
-. "$HOLDFAST_SOURCE/tests/fault/lib.sh"
+. "${HOLDFAST_SOURCE:?}/tests/fault/lib.sh"
 disk=$work/disk
 
 mount_disk() { mount -o loop "$work/image" "$disk"; }

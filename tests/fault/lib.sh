@@ -6,7 +6,7 @@
 # shellcheck shell=bash
 : "${HOLDFAST_BUILD:?is the build folder}" "${HOLDFAST_BIN:?is the command}" "${HOLDFAST_SOURCE:?is the source folder}"
 # shellcheck source=tests/support/fail.sh
-. "$HOLDFAST_SOURCE/tests/support/fail.sh"
+. "${HOLDFAST_SOURCE:?}/tests/support/fail.sh"
 
 # The test's own folder, and its programs.
 here=$HOLDFAST_SOURCE/tests/fault/$(basename "$(dirname "$0")")

@@ -8,7 +8,7 @@
 # with npm (some of its dependencies are not in every registry, so nearest versions are taken, and a helper of three lines is
 # stood in for).
 # shellcheck source=tests/support/fail.sh
-. "$HOLDFAST_SOURCE/tests/support/fail.sh"
+. "${HOLDFAST_SOURCE:?}/tests/support/fail.sh"
 
 skip() {
   echo "skipped: $*"

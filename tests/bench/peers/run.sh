@@ -4,7 +4,7 @@
 # Whether the comparison with other stores runs with those that are here, which are at least the servers that the tests
 # need anyway, and says what is missing of the others.  How fast anything was is not looked at.
 # shellcheck source=tests/support/fail.sh
-. "$HOLDFAST_SOURCE/tests/support/fail.sh"
+. "${HOLDFAST_SOURCE:?}/tests/support/fail.sh"
 
 # The measuring programs end with their data in memory, which is not a leak to look for.
 export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0"

@@ -10,7 +10,7 @@
 #
 # HOLDFAST_FAULT_ROUNDS (2) and HOLDFAST_FAULT_SEED choose how often and how it jumps.
 # shellcheck source=tests/fault/lib.sh
-. "$HOLDFAST_SOURCE/tests/fault/lib.sh"
+. "${HOLDFAST_SOURCE:?}/tests/fault/lib.sh"
 
 rounds=${HOLDFAST_FAULT_ROUNDS:-2}
 seed=${HOLDFAST_FAULT_SEED:-$$}

@@ -10,7 +10,7 @@
 # Promise copy-delete-kill: holdfast copy --delete, lmdb and file | kill -9 at any moment, again and again | the
 #   target never lacks what both had before, and a copy that ends has made them equal
 # shellcheck source=tests/fault/lib.sh
-. "$HOLDFAST_SOURCE/tests/fault/lib.sh"
+. "${HOLDFAST_SOURCE:?}/tests/fault/lib.sh"
 
 rounds=${HOLDFAST_FAULT_ROUNDS:-2}
 export XDG_STATE_HOME=$work/state

@@ -10,7 +10,7 @@
 # Promise backup-flush: holdfast export -o | power cut | the new backup is flushed before it takes the name of the old
 #   one, its folder after that (the order of the calls is looked at)
 # shellcheck source=tests/fault/lib.sh
-. "$HOLDFAST_SOURCE/tests/fault/lib.sh"
+. "${HOLDFAST_SOURCE:?}/tests/fault/lib.sh"
 
 lines() { for i in $(seq "$1"); do echo "{\"entity\":\"s\",\"id\":\"i$i\",\"value\":{\"n\":$i}}"; done; }
 lines 10000 | "$HOLDFAST_BIN" import "$work/store" --durability nosync >"$work/imported"

@@ -11,7 +11,7 @@
 #   whole; it can be done again
 # Promise cli-failed-allocation: copy, export, import, put, rm, verify, rescue, set | an allocation fails | the same
 # shellcheck source=tests/fault/lib.sh
-. "$HOLDFAST_SOURCE/tests/fault/lib.sh"
+. "${HOLDFAST_SOURCE:?}/tests/fault/lib.sh"
 
 parts=${HOLDFAST_FAULT_PARTS:-400}
 part=$((seed % parts))

@@ -14,7 +14,7 @@
 # HOLDFAST_FAULT_SEED chooses which moments and which random states; HOLDFAST_FAULT_STATES (256) up to how many
 # combinations of a moment are all looked at, HOLDFAST_FAULT_PARTS (8) into how many runs the moments are divided.
 # shellcheck source=tests/fault/lib.sh
-. "$HOLDFAST_SOURCE/tests/fault/lib.sh"
+. "${HOLDFAST_SOURCE:?}/tests/fault/lib.sh"
 
 seed=${HOLDFAST_FAULT_SEED:-0} parts=${HOLDFAST_FAULT_PARTS:-8} most=${HOLDFAST_FAULT_STATES:-256}
 mkdir "$work/root" "$work/states"

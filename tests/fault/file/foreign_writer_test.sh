@@ -17,7 +17,7 @@
 # Promise file-clock: file | the clock is an hour ahead, or set back by one | no fresh document is moved, and no
 #   corrupt one stays busy
 # shellcheck source=tests/fault/lib.sh
-. "$HOLDFAST_SOURCE/tests/fault/lib.sh"
+. "${HOLDFAST_SOURCE:?}/tests/fault/lib.sh"
 
 seconds=${HOLDFAST_FAULT_SECONDS:-4}
 store=$work/store

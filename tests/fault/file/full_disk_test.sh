@@ -7,7 +7,7 @@
 #   the old document stays whole, and room that is made can be used
 # Once: the disk is filled in the same way each time
 # shellcheck source=tests/fault/lib.sh
-. "$HOLDFAST_SOURCE/tests/fault/lib.sh"
+. "${HOLDFAST_SOURCE:?}/tests/fault/lib.sh"
 
 isolate=(unshare --mount)
 [ "$(id -u)" = 0 ] || isolate=(unshare --user --map-root-user --mount)

@@ -8,7 +8,7 @@
 #   error says has changed is what has changed, and the next write works
 # Once: each call fails in turn
 # shellcheck source=tests/fault/lib.sh
-. "$HOLDFAST_SOURCE/tests/fault/lib.sh"
+. "${HOLDFAST_SOURCE:?}/tests/fault/lib.sh"
 
 mkdir "$work/inject"
 IORECORD_ROOT=$work/inject recorded timeout 200 "$programs/io_errors" "$work/inject" | tee "$work/said"

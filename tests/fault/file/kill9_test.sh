@@ -13,7 +13,7 @@
 #   removed
 # Promise file-kill-temporary: file | kill -9 of a process that writes | the temporary files that it left are swept
 # shellcheck source=tests/fault/lib.sh
-. "$HOLDFAST_SOURCE/tests/fault/lib.sh"
+. "${HOLDFAST_SOURCE:?}/tests/fault/lib.sh"
 
 rounds=${HOLDFAST_FAULT_ROUNDS:-40}
 script=$here/ledger.lua

@@ -8,7 +8,7 @@
 # Promise file-swept: file | temporary files are removed by another program | a write is done
 # Promise file-replaced-document: file | another program replaces a corrupt document | the new one stays in its place
 # shellcheck source=tests/fault/lib.sh
-. "$HOLDFAST_SOURCE/tests/fault/lib.sh"
+. "${HOLDFAST_SOURCE:?}/tests/fault/lib.sh"
 
 # between N VERB COMMAND: does it, and before its operation N the command.  False: it has no such operation.
 between() {

@@ -11,7 +11,7 @@
 # Promise adapters-move-kill: adapters, lmdb | kill -9 at any moment, and between the two writes, of a signal that
 #   moves from one adapter to another in a transaction | it is in exactly one of them
 # shellcheck source=tests/fault/lib.sh
-. "$HOLDFAST_SOURCE/tests/fault/lib.sh"
+. "${HOLDFAST_SOURCE:?}/tests/fault/lib.sh"
 
 rounds=${HOLDFAST_FAULT_ROUNDS:-30}
 script=$here/adapter_move.lua

@@ -14,7 +14,7 @@
 # HOLDFAST_FAULT_SEED chooses the moments and the random states; HOLDFAST_FAULT_PARTS (160) into how many runs the moments
 # are divided, HOLDFAST_FAULT_STATES (64) up to how many combinations of a moment are all looked at.
 # shellcheck source=tests/fault/lib.sh
-. "$HOLDFAST_SOURCE/tests/fault/lib.sh"
+. "${HOLDFAST_SOURCE:?}/tests/fault/lib.sh"
 
 seed=${HOLDFAST_FAULT_SEED:-0} parts=${HOLDFAST_FAULT_PARTS:-160} most=${HOLDFAST_FAULT_STATES:-64}
 mkdir "$work/root" "$work/states"

@@ -11,7 +11,7 @@
 # Promise host-pause: strategy host, lmdb and file | the same, and the host starts again | from the moment on that a pause
 #   is stored nothing opens
 # shellcheck source=tests/fault/lib.sh
-. "$HOLDFAST_SOURCE/tests/fault/lib.sh"
+. "${HOLDFAST_SOURCE:?}/tests/fault/lib.sh"
 
 rounds=${HOLDFAST_FAULT_ROUNDS:-30}
 pid=''

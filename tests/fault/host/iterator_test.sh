@@ -8,7 +8,7 @@
 #   told again, and none is for which the loop had asked for the next
 # Once: the same five kills in each store
 # shellcheck source=tests/fault/lib.sh
-. "$HOLDFAST_SOURCE/tests/fault/lib.sh"
+. "${HOLDFAST_SOURCE:?}/tests/fault/lib.sh"
 
 iterate() {
   local code=0

@@ -16,7 +16,7 @@
 #   new start | it tells of each event exactly once by its id, with the same content, in the same order as a host that
 #   is left alone
 # shellcheck source=tests/fault/lib.sh
-. "$HOLDFAST_SOURCE/tests/fault/lib.sh"
+. "${HOLDFAST_SOURCE:?}/tests/fault/lib.sh"
 
 rounds=${HOLDFAST_FAULT_ROUNDS:-70}
 candles=${HOLDFAST_TEST_CANDLES:-}

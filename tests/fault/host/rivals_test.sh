@@ -7,7 +7,7 @@
 # Promise host-two-processes: strategy host, lmdb and file | two processes share a risk profile with one slot | never
 #   do both have it, and neither loses what the other has told
 # shellcheck source=tests/fault/lib.sh
-. "$HOLDFAST_SOURCE/tests/fault/lib.sh"
+. "${HOLDFAST_SOURCE:?}/tests/fault/lib.sh"
 
 rival() { "$HOLDFAST_BIN" run "$here/rivals.lua" "$@"; }
 

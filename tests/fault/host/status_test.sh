@@ -9,7 +9,7 @@
 #
 # Promise host-status: what `holdfast status` says of a live host, lmdb and file | kill -9 at any moment, SIGSTOP, and a new start | it is true: running, silent, or gone with what is open; its exit status says so
 # shellcheck source=tests/fault/lib.sh
-. "$HOLDFAST_SOURCE/tests/fault/lib.sh"
+. "${HOLDFAST_SOURCE:?}/tests/fault/lib.sh"
 
 rounds=${HOLDFAST_FAULT_ROUNDS:-15}
 

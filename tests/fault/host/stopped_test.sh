@@ -6,7 +6,7 @@
 #
 # Promise host-stopped: a live host | it stops, and a second one is started | the second is refused and told who runs it, until the first is killed
 # shellcheck source=tests/fault/lib.sh
-. "$HOLDFAST_SOURCE/tests/fault/lib.sh"
+. "${HOLDFAST_SOURCE:?}/tests/fault/lib.sh"
 
 start() { coproc HOST { exec timeout 120 "$HOLDFAST_BIN" run "$here/stopped.lua" "$1" 2>"$work/errors"; }; }
 hear() { read -r -t 60 heard <&"${HOST[0]}" || fail "$store: the host is silent: $(cat "$work/errors")"; }

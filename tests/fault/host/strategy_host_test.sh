@@ -15,7 +15,7 @@
 #   an event could be lost or doubled | its journal has the same events in the same order as if nothing had happened,
 #   each once
 # shellcheck source=tests/fault/lib.sh
-. "$HOLDFAST_SOURCE/tests/fault/lib.sh"
+. "${HOLDFAST_SOURCE:?}/tests/fault/lib.sh"
 
 rounds=${HOLDFAST_FAULT_ROUNDS:-80}
 program=$HOLDFAST_BUILD/tests/examples/strategy_host

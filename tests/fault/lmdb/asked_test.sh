@@ -9,7 +9,7 @@
 #   entity that is there throughout is judged by one of its values, whole: it is given exactly once, or never, where all
 #   its values say so; what is damaged is told once, and the others come
 # shellcheck source=tests/fault/lib.sh
-. "$HOLDFAST_SOURCE/tests/fault/lib.sh"
+. "${HOLDFAST_SOURCE:?}/tests/fault/lib.sh"
 
 base="lmdb:$work/store?durability=nosync" rounds=${HOLDFAST_FAULT_ROUNDS:-25}
 

@@ -13,7 +13,7 @@
 # Promise lmdb-create-power-cut: lmdb, durability sync | a power cut at any moment of making a store, with any part of what is unflushed on the disk, of files and of directories | there is a store with all that was acknowledged, or one can be made
 # Promise lmdb-create-kill: lmdb | kill -9 before any operation of making a store | the next process makes or opens it, finds what was acknowledged, and leaves nothing lying about
 # shellcheck source=tests/fault/lib.sh
-. "$HOLDFAST_SOURCE/tests/fault/lib.sh"
+. "${HOLDFAST_SOURCE:?}/tests/fault/lib.sh"
 # shellcheck source=tests/fault/lmdb/states.sh
 . "$here/states.sh"
 

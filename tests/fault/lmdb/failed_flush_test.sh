@@ -12,7 +12,7 @@
 # Promise lmdb-failed-flush-kill: lmdb, durability sync | the flush of a header fails, and the process is killed before it can do anything about it; another one, which has the store open or opens it, goes on, then the power goes | what was acknowledged before and after is there, the commit of the killed one is whole or absent
 # Promise lmdb-failed-flush-create: lmdb, durability sync | a flush fails while a store is made, of a file or of a directory; it is made again, then the power goes | what was acknowledged is there
 # shellcheck source=tests/fault/lib.sh
-. "$HOLDFAST_SOURCE/tests/fault/lib.sh"
+. "${HOLDFAST_SOURCE:?}/tests/fault/lib.sh"
 # shellcheck source=tests/fault/lmdb/states.sh
 . "$here/states.sh"
 

@@ -7,7 +7,7 @@
 #
 # HOLDFAST_FAULT_ROUNDS (40) children and HOLDFAST_FAULT_SEED.
 # shellcheck source=tests/fault/lib.sh
-. "$HOLDFAST_SOURCE/tests/fault/lib.sh"
+. "${HOLDFAST_SOURCE:?}/tests/fault/lib.sh"
 
 children=${HOLDFAST_FAULT_ROUNDS:-40}
 seed=${HOLDFAST_FAULT_SEED:-$$}

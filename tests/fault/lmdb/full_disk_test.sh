@@ -8,7 +8,7 @@
 #   nothing; what was there is read, and writing goes on once there is room
 # Once: the disk is filled in the same way each time
 # shellcheck source=tests/fault/lib.sh
-. "$HOLDFAST_SOURCE/tests/fault/lib.sh"
+. "${HOLDFAST_SOURCE:?}/tests/fault/lib.sh"
 
 isolate=(unshare --mount)
 [ "$(id -u)" = 0 ] || isolate=(unshare --user --map-root-user --mount)

@@ -10,7 +10,7 @@
 #   commit, with an error | that is reported, changes nothing, and writing goes on without opening again
 # Once: each operation fails in turn
 # shellcheck source=tests/fault/lib.sh
-. "$HOLDFAST_SOURCE/tests/fault/lib.sh"
+. "${HOLDFAST_SOURCE:?}/tests/fault/lib.sh"
 
 mkdir "$work/limit" "$work/inject"
 timeout 60 "$programs/io_errors" limit "$work/limit" | tee "$work/said"

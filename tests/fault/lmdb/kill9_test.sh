@@ -14,7 +14,7 @@
 # Promise lmdb-kill-readers: lmdb | kill -9 of a process while another has the store open | its reader slot is given
 #   back
 # shellcheck source=tests/fault/lib.sh
-. "$HOLDFAST_SOURCE/tests/fault/lib.sh"
+. "${HOLDFAST_SOURCE:?}/tests/fault/lib.sh"
 
 rounds=${HOLDFAST_FAULT_ROUNDS:-60}
 

@@ -12,7 +12,7 @@
 # divides all of them: HOLDFAST_FAULT_SEED (0) chooses the part, HOLDFAST_FAULT_ROUNDS (1) how many.  Part 0 has the pages
 # and the cuts, too, which are the same each time.
 # shellcheck source=tests/fault/lib.sh
-. "$HOLDFAST_SOURCE/tests/fault/lib.sh"
+. "${HOLDFAST_SOURCE:?}/tests/fault/lib.sh"
 
 step=${HOLDFAST_FLIP_STEP:-1601}
 seed=${HOLDFAST_FAULT_SEED:-0}

@@ -9,7 +9,7 @@
 # Promise lmdb-rescue-pairs: lmdb | two places of the data file are damaged at once | `rescue` brings back 99 % of the
 #   records of which no byte was touched, and nothing that had been removed
 # shellcheck source=tests/fault/lib.sh
-. "$HOLDFAST_SOURCE/tests/fault/lib.sh"
+. "${HOLDFAST_SOURCE:?}/tests/fault/lib.sh"
 
 "$programs/page_flips" "$work" pairs "${HOLDFAST_FAULT_ROUNDS:-400}" "$seed" >"$work/said" || {
   cat "$work/said"

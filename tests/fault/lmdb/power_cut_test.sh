@@ -15,7 +15,7 @@
 #   counts the stores that could not be read any more, or were not whole
 # Needs HOLDFAST_TEST_POWER=1: it mounts loop devices, as root
 # shellcheck source=tests/fault/disk.sh
-. "$HOLDFAST_SOURCE/tests/fault/disk.sh"
+. "${HOLDFAST_SOURCE:?}/tests/fault/disk.sh"
 
 rounds=${HOLDFAST_FAULT_ROUNDS:-20}
 make_disk 64M

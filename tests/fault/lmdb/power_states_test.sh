@@ -11,7 +11,7 @@
 # Promise lmdb-power-states-nosync: lmdb, durability nosync | the same | measured: a store that can be opened, as it was after some commit; lost counts those that are refused as damaged, or that are, unnoticed, a mixture of several commits
 # Promise lmdb-torn-header: lmdb, durability sync | the disk tears the header within its sector, in any combination of words of 8 bytes | measured: nothing wrong is ever read; lost counts stores that are refused as damaged, or are as they were before the last commit
 # shellcheck source=tests/fault/lib.sh
-. "$HOLDFAST_SOURCE/tests/fault/lib.sh"
+. "${HOLDFAST_SOURCE:?}/tests/fault/lib.sh"
 # shellcheck source=tests/fault/lmdb/states.sh
 . "$here/states.sh"
 

@@ -9,7 +9,7 @@
 #   settings | it is as before or raised with all of them, and what was in it is there
 # Once: each operation of the same raise
 # shellcheck source=tests/fault/lib.sh
-. "$HOLDFAST_SOURCE/tests/fault/lib.sh"
+. "${HOLDFAST_SOURCE:?}/tests/fault/lib.sh"
 
 mkdir "$work/root" "$work/states"
 export IORECORD_ROOT=$work/root

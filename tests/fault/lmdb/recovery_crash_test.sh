@@ -8,7 +8,7 @@
 # Promise lmdb-recovery-crash: lmdb, durability sync | the power goes while the process that comes after a power cut opens the store | what was acknowledged is there, and nothing else
 # Promise lmdb-kill-then-power-cut: lmdb, durability sync | a process is killed at any operation of making a store; the next one makes or opens it and writes; then the power goes | what was acknowledged is there
 # shellcheck source=tests/fault/lib.sh
-. "$HOLDFAST_SOURCE/tests/fault/lib.sh"
+. "${HOLDFAST_SOURCE:?}/tests/fault/lib.sh"
 # shellcheck source=tests/fault/lmdb/states.sh
 . "$here/states.sh"
 

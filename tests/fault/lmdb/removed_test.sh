@@ -10,9 +10,9 @@
 #   was wanted at that moment, and is counted once
 # Promise class-removed: a class with revisions and without transactions | the same | the same
 # shellcheck source=tests/fault/lib.sh
-. "$HOLDFAST_SOURCE/tests/fault/lib.sh"
+. "${HOLDFAST_SOURCE:?}/tests/fault/lib.sh"
 # shellcheck source=tests/fault/stores/removed.sh
-. "$HOLDFAST_SOURCE/tests/fault/stores/removed.sh"
+. "${HOLDFAST_SOURCE:?}/tests/fault/stores/removed.sh"
 
 apart="lua:$HOLDFAST_SOURCE/tests/fault/stores/apart.lua?base=$work"
 

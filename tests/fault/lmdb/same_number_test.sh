@@ -7,7 +7,7 @@
 #
 # Promise lmdb-same-number: lmdb | a process is killed in a snapshot, and the next one has its number | its reader slot is cleared, and room is used again
 # shellcheck source=tests/fault/lib.sh
-. "$HOLDFAST_SOURCE/tests/fault/lib.sh"
+. "${HOLDFAST_SOURCE:?}/tests/fault/lib.sh"
 
 cat >"$work/holder.lua" <<'LUA'
 local store = require("holdfast").PersistBase("signal", arg[1])

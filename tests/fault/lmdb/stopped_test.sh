@@ -11,7 +11,7 @@
 # Promise lmdb-stopped-opener: lmdb | the first process that opens a store stops before the lock file is made, and is killed | others wait, and then open it
 # Promise lock-stopped-holder: process locks | the holder stops | nobody else gets the lock before the holder is killed
 # shellcheck source=tests/fault/lib.sh
-. "$HOLDFAST_SOURCE/tests/fault/lib.sh"
+. "${HOLDFAST_SOURCE:?}/tests/fault/lib.sh"
 
 stopped() { timeout 120 "$programs/stopped" "$@"; }
 

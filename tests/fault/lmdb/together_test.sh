@@ -14,7 +14,7 @@
 #
 # HOLDFAST_FAULT_ROUNDS (16) kills each, and HOLDFAST_FAULT_SEED.
 # shellcheck source=tests/fault/lib.sh
-. "$HOLDFAST_SOURCE/tests/fault/lib.sh"
+. "${HOLDFAST_SOURCE:?}/tests/fault/lib.sh"
 
 rounds=${HOLDFAST_FAULT_ROUNDS:-16}
 export IORECORD_ROOT=$work/together

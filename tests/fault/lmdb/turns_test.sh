@@ -9,7 +9,7 @@
 #   most one more commit of each, or 64 where they are not flushed
 # Promise lmdb-turn-left: lmdb | a process that waits is killed or stopped | others go on, once after 0.2 s
 # shellcheck source=tests/fault/lib.sh
-. "$HOLDFAST_SOURCE/tests/fault/lib.sh"
+. "${HOLDFAST_SOURCE:?}/tests/fault/lib.sh"
 
 rounds=${HOLDFAST_FAULT_ROUNDS:-20}
 turns() { timeout 240 "$programs/turns" "$@"; }

@@ -10,7 +10,7 @@
 # Promise lmdb-two-makers: lmdb | several processes make the same store at once | there is one store, and nothing is
 #   lost
 # shellcheck source=tests/fault/lib.sh
-. "$HOLDFAST_SOURCE/tests/fault/lib.sh"
+. "${HOLDFAST_SOURCE:?}/tests/fault/lib.sh"
 
 base="lmdb:$work/store?mapsize=1m" n=${HOLDFAST_FAULT_INCREMENTS:-1500}
 

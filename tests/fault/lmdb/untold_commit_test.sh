@@ -13,7 +13,7 @@
 #   | the next process, transaction or host sees at once what a later writer would bring to light
 # Once: each operation of the same commit
 # shellcheck source=tests/fault/lib.sh
-. "$HOLDFAST_SOURCE/tests/fault/lib.sh"
+. "${HOLDFAST_SOURCE:?}/tests/fault/lib.sh"
 
 mkdir "$work/root"
 export IORECORD_ROOT=$work/root

@@ -7,7 +7,7 @@
 #
 # Promise lua-failed-allocation: scripts, on lmdb and memory stores | each allocation of Lua, and each of C, fails in turn | the call raises no_memory, entities are the old or the new ones, nothing of C leaks, the runtime works on
 # shellcheck source=tests/fault/lib.sh
-. "$HOLDFAST_SOURCE/tests/fault/lib.sh"
+. "${HOLDFAST_SOURCE:?}/tests/fault/lib.sh"
 
 parts=${HOLDFAST_FAULT_PARTS:-40}
 seed=${HOLDFAST_FAULT_SEED:-$RANDOM}

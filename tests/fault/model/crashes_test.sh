@@ -10,7 +10,7 @@
 #
 # HOLDFAST_FAULT_SEED (1) chooses the market, HOLDFAST_FAULT_ROUNDS (10) is how many minutes the history has.
 # shellcheck source=tests/fault/lib.sh
-. "$HOLDFAST_SOURCE/tests/fault/lib.sh"
+. "${HOLDFAST_SOURCE:?}/tests/fault/lib.sh"
 
 seed=${HOLDFAST_FAULT_SEED:-1}
 "$HOLDFAST_BIN" run "$here/model.lua" crashes "$work" "$seed" "${HOLDFAST_FAULT_ROUNDS:-10}" >"$work/out" || fail "seed $seed: $(cat "$work/out")"

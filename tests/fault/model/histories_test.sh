@@ -14,7 +14,7 @@
 #
 # HOLDFAST_FAULT_ROUNDS (25) histories from HOLDFAST_FAULT_SEED (1) on, times 1000.
 # shellcheck source=tests/fault/lib.sh
-. "$HOLDFAST_SOURCE/tests/fault/lib.sh"
+. "${HOLDFAST_SOURCE:?}/tests/fault/lib.sh"
 
 rounds=${HOLDFAST_FAULT_ROUNDS:-25}
 seed=${HOLDFAST_FAULT_SEED:-1}

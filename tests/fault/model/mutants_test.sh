@@ -7,7 +7,7 @@
 #
 # HOLDFAST_FAULT_ROUNDS (3: all) thirds of them, from the one that HOLDFAST_FAULT_SEED (1) says.
 # shellcheck source=tests/fault/lib.sh
-. "$HOLDFAST_SOURCE/tests/fault/lib.sh"
+. "${HOLDFAST_SOURCE:?}/tests/fault/lib.sh"
 
 seed=${HOLDFAST_FAULT_SEED:-1}
 rounds=${HOLDFAST_FAULT_ROUNDS:-3}

@@ -13,12 +13,12 @@
 #   it runs again, transactions and batches are whole or absent
 TMPDIR=${TMPDIR:-/tmp} # a disk
 # shellcheck source=tests/fault/lib.sh
-. "$HOLDFAST_SOURCE/tests/fault/lib.sh"
+. "${HOLDFAST_SOURCE:?}/tests/fault/lib.sh"
 # shellcheck source=tests/fault/ledger.sh
-. "$HOLDFAST_SOURCE/tests/fault/ledger.sh"
+. "${HOLDFAST_SOURCE:?}/tests/fault/ledger.sh"
 data=$work
 # shellcheck source=tests/fault/postgres/durable_server.sh
-. "$HOLDFAST_SOURCE/tests/fault/postgres/durable_server.sh"
+. "${HOLDFAST_SOURCE:?}/tests/fault/postgres/durable_server.sh"
 
 rounds=${HOLDFAST_FAULT_ROUNDS:-4}
 make_server

@@ -6,7 +6,7 @@
 #
 # Promise postgres-lies: PostgreSQL | the server drips, stalls, floods, or says what it should not | each call ends by its deadline, no value is given that the server did not state soundly, memory has a bound, and the next call works
 # shellcheck source=tests/fault/lib.sh
-. "$HOLDFAST_SOURCE/tests/fault/lib.sh"
+. "${HOLDFAST_SOURCE:?}/tests/fault/lib.sh"
 # shellcheck source=tests/fault/postgres/server.sh
 . "$here/server.sh"
 # shellcheck source=tests/fault/wire/workers.sh

@@ -11,12 +11,12 @@
 #   acknowledged is there once it runs again, transactions and batches are whole or absent
 # Needs HOLDFAST_TEST_POWER=1: it mounts loop devices, as root
 # shellcheck source=tests/fault/disk.sh
-. "$HOLDFAST_SOURCE/tests/fault/disk.sh"
+. "${HOLDFAST_SOURCE:?}/tests/fault/disk.sh"
 # shellcheck source=tests/fault/ledger.sh
-. "$HOLDFAST_SOURCE/tests/fault/ledger.sh"
+. "${HOLDFAST_SOURCE:?}/tests/fault/ledger.sh"
 data=$disk
 # shellcheck source=tests/fault/postgres/durable_server.sh
-. "$HOLDFAST_SOURCE/tests/fault/postgres/durable_server.sh"
+. "${HOLDFAST_SOURCE:?}/tests/fault/postgres/durable_server.sh"
 
 rounds=${HOLDFAST_FAULT_ROUNDS:-6}
 make_disk 400M

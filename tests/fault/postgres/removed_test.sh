@@ -8,11 +8,11 @@
 # Promise postgres-removed: postgres | processes remove by a predicate while others change what they remove | what is
 #   removed was wanted at that moment, and is counted once
 # shellcheck source=tests/fault/lib.sh
-. "$HOLDFAST_SOURCE/tests/fault/lib.sh"
+. "${HOLDFAST_SOURCE:?}/tests/fault/lib.sh"
 # shellcheck source=tests/fault/postgres/server.sh
-. "$HOLDFAST_SOURCE/tests/fault/postgres/server.sh"
+. "${HOLDFAST_SOURCE:?}/tests/fault/postgres/server.sh"
 # shellcheck source=tests/fault/stores/removed.sh
-. "$HOLDFAST_SOURCE/tests/fault/stores/removed.sh"
+. "${HOLDFAST_SOURCE:?}/tests/fault/stores/removed.sh"
 
 start_postgres
 expect_found_out "postgresql://app@127.0.0.1:${postgres_socket##*.}/game0"

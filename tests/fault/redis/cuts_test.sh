@@ -8,7 +8,7 @@
 # Promise redis-cut: Redis | the connection is closed or reset after any byte, to the server or from it | success means done, nothing is half done or done twice, an error says whether it may have happened, and the next call works
 # Promise redis-cut-rival: Redis | the connection is cut, and another client writes before Holdfast hears of it | what the other has written stays: no write is sent again
 # shellcheck source=tests/fault/lib.sh
-. "$HOLDFAST_SOURCE/tests/fault/lib.sh"
+. "${HOLDFAST_SOURCE:?}/tests/fault/lib.sh"
 # shellcheck source=tests/fault/redis/server.sh
 . "$here/server.sh"
 # shellcheck source=tests/fault/wire/workers.sh

@@ -15,12 +15,12 @@
 #   transactions and batches are whole or absent; lost counts the kills that took what was acknowledged
 TMPDIR=${TMPDIR:-/tmp} # a disk: in memory a flush takes no time, and the server never waits for one
 # shellcheck source=tests/fault/lib.sh
-. "$HOLDFAST_SOURCE/tests/fault/lib.sh"
+. "${HOLDFAST_SOURCE:?}/tests/fault/lib.sh"
 # shellcheck source=tests/fault/ledger.sh
-. "$HOLDFAST_SOURCE/tests/fault/ledger.sh"
+. "${HOLDFAST_SOURCE:?}/tests/fault/ledger.sh"
 data=$work
 # shellcheck source=tests/fault/redis/durable_server.sh
-. "$HOLDFAST_SOURCE/tests/fault/redis/durable_server.sh"
+. "${HOLDFAST_SOURCE:?}/tests/fault/redis/durable_server.sh"
 
 rounds=${HOLDFAST_FAULT_ROUNDS:-8}
 

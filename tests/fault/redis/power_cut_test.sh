@@ -13,12 +13,12 @@
 #   what is there is whole; lost counts the cuts that took what was acknowledged
 # Needs HOLDFAST_TEST_POWER=1: it mounts loop devices, as root
 # shellcheck source=tests/fault/disk.sh
-. "$HOLDFAST_SOURCE/tests/fault/disk.sh"
+. "${HOLDFAST_SOURCE:?}/tests/fault/disk.sh"
 # shellcheck source=tests/fault/ledger.sh
-. "$HOLDFAST_SOURCE/tests/fault/ledger.sh"
+. "${HOLDFAST_SOURCE:?}/tests/fault/ledger.sh"
 data=$disk
 # shellcheck source=tests/fault/redis/durable_server.sh
-. "$HOLDFAST_SOURCE/tests/fault/redis/durable_server.sh"
+. "${HOLDFAST_SOURCE:?}/tests/fault/redis/durable_server.sh"
 
 rounds=${HOLDFAST_FAULT_ROUNDS:-8}
 make_disk 64M

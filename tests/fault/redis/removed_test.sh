@@ -10,11 +10,11 @@
 #   was wanted at that moment, and is counted once
 # Promise redis-cluster-removed: redis+cluster | the same | the same
 # shellcheck source=tests/fault/lib.sh
-. "$HOLDFAST_SOURCE/tests/fault/lib.sh"
+. "${HOLDFAST_SOURCE:?}/tests/fault/lib.sh"
 # shellcheck source=tests/fault/redis/server.sh
-. "$HOLDFAST_SOURCE/tests/fault/redis/server.sh"
+. "${HOLDFAST_SOURCE:?}/tests/fault/redis/server.sh"
 # shellcheck source=tests/fault/stores/removed.sh
-. "$HOLDFAST_SOURCE/tests/fault/stores/removed.sh"
+. "${HOLDFAST_SOURCE:?}/tests/fault/stores/removed.sh"
 
 start_redis alone
 expect_found_out "redis+unix://$work/alone/socket"

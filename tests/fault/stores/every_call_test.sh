@@ -6,7 +6,7 @@
 #
 # No promise: it looks at the tests of failed calls themselves
 # shellcheck source=tests/fault/lib.sh
-. "$HOLDFAST_SOURCE/tests/fault/lib.sh"
+. "${HOLDFAST_SOURCE:?}/tests/fault/lib.sh"
 
 shopt -s extglob
 command -v nm >/dev/null || skip "there is no nm"

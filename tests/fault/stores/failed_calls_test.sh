@@ -11,7 +11,7 @@
 # Promise file-failed-allocation: file | each allocation of each operation fails in turn | the same, and the error is no_memory
 # Promise memory-failed-allocation: memory | each allocation of each operation fails in turn | the same, and the error is no_memory
 # shellcheck source=tests/fault/lib.sh
-. "$HOLDFAST_SOURCE/tests/fault/lib.sh"
+. "${HOLDFAST_SOURCE:?}/tests/fault/lib.sh"
 
 parts=${HOLDFAST_FAULT_PARTS:-12}
 seed=${HOLDFAST_FAULT_SEED:-$RANDOM}

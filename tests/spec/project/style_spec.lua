@@ -133,6 +133,18 @@ describe("every file", function()
     none(found, "lines of more than " .. COLUMNS_MAX .. " columns")
   end)
 
+  -- Where sourcing what gives $work fails, bash goes on, and `rm -rf "$work/root"` is another folder.
+  it("ends test scripts that are run without their folders", function()
+    local paths, found = lines("find tests -name '*_test.sh' | sort"), {}
+    for _, path in ipairs(paths) do
+      if not read(path):find('. "${HOLDFAST_SOURCE:?}/tests/', 1, true) then
+        found[#found + 1] = path .. ': begin with . "${HOLDFAST_SOURCE:?}/tests/..."'
+      end
+    end
+    assert(#paths > 50, "only " .. #paths .. " scripts were found")
+    none(found, "scripts that would go on")
+  end)
+
   it("says things in the words of the glossary", function()
     local paths = files("src backends lua tests examples docs cmake", "c", "h", "lua", "sh", "md", "mjs", "py", "txt")
     for _, path in ipairs(lines("find *.md dev CMakeLists.txt -type f")) do paths[#paths + 1] = path end
