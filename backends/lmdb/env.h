@@ -138,6 +138,7 @@ typedef struct hf__lmdb_env {
   hf__lmdb_sums sums;       /* of the newest commit, if it was this process's */
   unsigned turns_asked;     /* how often this process has asked for LMDB's writer lock */
   hf__lmdb_overtaken overtaken[HF__LMDB_TURNS];
+  _Atomic bool flushes;     /* what is written is flushed, as the newest transaction has found */
   hf__lmdb_queue queue;     /* of changes that wait for a commit to share, see group.h */
 } hf__lmdb_env;
 

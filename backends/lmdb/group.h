@@ -6,6 +6,8 @@
  * along.  Threads that wait do nothing: the leader makes their changes, and fills in their results and errors, which
  * lie on their stacks.  So none of them returns before its change is done.
  *
+ * Where commits are not flushed (nosync) nothing is shared: to sleep and to be woken costs more than such a commit.
+ *
  *  - Nobody is told before the commit has returned.
  *  - No id is changed twice in one commit: all changes in it have the same revision, and ifRevision would overwrite
  *    what another thread has written.  Who comes second waits for the next group.

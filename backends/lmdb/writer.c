@@ -123,6 +123,8 @@ hf_status hf__lmdb_write_begin(hf__lmdb_env *env, hf__lmdb_txn *t, bool frees, h
   hf__lmdb_lock(&env->write_lock);
   hf_status status = begin_locked(env, t, frees, err);
   t->map_size = env->map_size;
+  bool flushes = env->options.durability != HF_DURABILITY_NOSYNC;
+  if (atomic_load_explicit(&env->flushes, memory_order_relaxed) != flushes) atomic_store(&env->flushes, flushes);
   if (status) pthread_mutex_unlock(&env->write_lock);
   return status;
 }
@@ -161,7 +163,7 @@ static hf_status settle_now(hf__lmdb_env *env, size_t failed, hf_status status, 
   return is_certain ? status : hf__lmdb_say_uncertain(err, "write");
 }
 
-hf_status hf__lmdb_write_commit(hf__lmdb_env *env, hf__lmdb_txn *t, hf_error *err) {
+hf_status hf__lmdb_write_commit_locked(hf__lmdb_env *env, hf__lmdb_txn *t, hf_error *err) {
   size_t number = mdb_txn_id(t->mdb);
   int rc = commit(env, t);
   hf__lmdb_sums_end(t);
@@ -171,12 +173,14 @@ hf_status hf__lmdb_write_commit(hf__lmdb_env *env, hf__lmdb_txn *t, hf_error *er
   if (t->map_full && t->held) env->grow = true;
   if (rc) status = hf__lmdb_fail(env, rc, "commit", err);
   if (env->doubtful) status = settle_now(env, number, status, err);
-  if (!env->mdb) {
-    pthread_mutex_unlock(&env->write_lock);
-    return status;
-  }
+  if (!env->mdb) return status;
   if (env->dbis_open > OPEN_DBIS_MAX) hf__lmdb_close_cold(env);
   if (++env->commits % READER_CHECK_EVERY == 0) mdb_reader_check(env->mdb, NULL);
+  return status;
+}
+
+hf_status hf__lmdb_write_commit(hf__lmdb_env *env, hf__lmdb_txn *t, hf_error *err) {
+  hf_status status = hf__lmdb_write_commit_locked(env, t, err);
   pthread_mutex_unlock(&env->write_lock);
   return status;
 }
