@@ -34,7 +34,8 @@
  * Threads.  Stores are shared by all threads of a process and safe.  One
  * hf_persist, hf_iter or hf_runtime is used by one thread at a time; open one
  * per thread (cheap: they share the store).  An hf_txn belongs to the thread
- * that began it.
+ * that began it.  Changes of several threads at once may share a commit, and
+ * then have the same revision; each returns when that is durable.
  *
  * Fork.  A child process must not use handles that its parent opened (they
  * answer HF_CLOSED there, an iterator at the latest where it would read on or
