@@ -186,8 +186,8 @@ static bool again(struct group *g, hf_status status, hf_error *err) {
   }
   if (status == HF_OK) status = repeat(g, err);
   if (status == HF_OK) return true;
-  if (is_single ||
-      (commit_failed && status != HF_FULL)) /* after HF_FULL nothing has changed, and a smaller one may fit */
+  bool may_fit_alone = !commit_failed || status == HF_FULL; /* after which nothing has changed */
+  if (is_single || !may_fit_alone)
     fail_all(g, status, err);
   else
     set_apart(g, NULL);
