@@ -308,7 +308,9 @@ static hf_status begin_part(enum role role, hf__part *part, hf_error *err) {
 hf_status hf__txn_group_begin(hf__part *group, hf_error *err) {
   *group = (hf__part){NULL, 0};
   hf_status status = check_begin(HF_TXN_WRITE, err);
-  return status || in_force(current) ? status : begin_part(GROUP, group, err);
+  const hf_txn *around = in_force(current);
+  if (status == HF_OK && around && around->failed) status = fail_undone(around, err);
+  return status || around ? status : begin_part(GROUP, group, err);
 }
 
 hf_status hf__txn_part_begin(hf__part *part, hf_error *err) { return begin_part(PART, part, err); }

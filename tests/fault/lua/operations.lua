@@ -143,6 +143,25 @@ function operations.nest()
   end)
 end
 
+operations["several in one commit"] = function()
+  local became = ""
+  for _, result in ipairs(holdfast.transactions {
+    function()
+      signal:writeValue("a", { n = 14 })
+      return "first"
+    end,
+    function()
+      risk:writeValue("r", { n = 14 })
+      error(holdfast.error("busy", "undone"))
+    end,
+    function() return signal:readEntry("a").value.n, "third" end,
+  }) do
+    if not result.ok and result.error.code ~= "busy" then error(result.error, 0) end
+    became = became .. (result.ok and result[1] .. result.n or result.error.code)
+  end
+  return became
+end
+
 function operations.snapshot()
   return open():snapshot(function(store) return store:readValue("a").n .. store:count() end)
 end

@@ -252,6 +252,68 @@ static void a_failed_operation_fails_its_transaction(const char *scheme) {
   remove_directory(directory);
 }
 
+/* ---- several in one commit */
+
+/* Two entities of a part, which are both there or neither. */
+static hf_status write_pair(void *arg, hf_error *err) {
+  hf_persist *p = *(hf_persist **)arg;
+  const char *id = (const char *)((hf_persist **)arg + 1);
+  hf_status status = hf_persist_write(p, hf_text(id), hf_text("1"), NULL, NULL, err);
+  return status ? status : hf_persist_write(p, hf_text(text_of("%s-too", id)), hf_text("1"), NULL, NULL, err);
+}
+
+static void every_part_says_what_became_of_it(const char *scheme) {
+  enum { PARTS = 3 };
+  struct {
+    hf_persist *p;
+    char id[8];
+  } pairs[PARTS];
+  char *directory = new_directory(), base[4200];
+  hf_status status = HF_NO_MEMORY;
+  hf_error err;
+  hf_persist *p;
+  int alone = 0;
+  snprintf(base, sizeof base, "%s:%s/store", scheme, directory);
+  OK(hf_persist_open(hf_text("signal"), base, NULL, &p, &err));
+  OK(write_first(p, &err));
+  for (long n = 0; status; n++) {
+    hf_txn_part parts[PARTS] = {0};
+    for (int i = 0; i < PARTS; i++) {
+      pairs[i].p = p;
+      snprintf(pairs[i].id, sizeof pairs[i].id, "%d", i);
+      parts[i] = (hf_txn_part){.run = write_pair, .arg = &pairs[i]};
+    }
+    left = n;
+    scarce = true;
+    hf_status all = hf_transactions(parts, PARTS, &err);
+    left = 0;
+    scarce = false;
+    assert_int_equal(all, all ? HF_NO_MEMORY : HF_OK);
+    status = all;
+    for (int i = 0; i < PARTS; i++) {
+      if (parts[i].status) status = parts[i].status;
+      assert_int_equal(parts[i].status, parts[i].status || all ? HF_NO_MEMORY : HF_OK);
+      assert_entity(p, pairs[i].id, parts[i].status ? NULL : "1");
+      assert_entity(p, text_of("%s-too", pairs[i].id), parts[i].status ? NULL : "1");
+    }
+    alone += !all && status;
+    OK(hf_persist_remove_all(p, &err));
+  }
+  assert_true(alone > 0);
+  hf_persist_close(p);
+  remove_directory(directory);
+}
+
+static void parts_of_memory(void **state) {
+  (void)state;
+  every_part_says_what_became_of_it("memory");
+}
+
+static void parts_of_lmdb(void **state) {
+  (void)state;
+  every_part_says_what_became_of_it("lmdb");
+}
+
 static void of_memory(void **state) {
   (void)state;
   a_failed_operation_fails_its_transaction("memory");
@@ -279,8 +341,9 @@ static void in_lmdb(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(in_memory), cmocka_unit_test(in_files), cmocka_unit_test(in_lmdb),
-      cmocka_unit_test(of_memory), cmocka_unit_test(of_lmdb),
+      cmocka_unit_test(in_memory),     cmocka_unit_test(in_files), cmocka_unit_test(in_lmdb),
+      cmocka_unit_test(of_memory),     cmocka_unit_test(of_lmdb),  cmocka_unit_test(parts_of_memory),
+      cmocka_unit_test(parts_of_lmdb),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,62 +7,7 @@
 
 #include "core/backends.h"
 #include "core/transaction.h"
-#include "unit/support.h"
-
-/* What a part does, step by step, and what it gives. */
-struct script {
-  hf_persist *p;
-  const char *id, *json; /* written, where there is an id */
-  hf_status gives;
-  hf_status (*more)(const struct script *s, hf_error *err); /* then this is done; NULL: nothing */
-  void *arg;
-  int runs;
-};
-
-#define WRITES(handle, name, text)                                                                                     \
-  { .p = handle, .id = name, .json = text }
-#define WRITES_AND(handle, name, text, then, with)                                                                     \
-  { .p = handle, .id = name, .json = text, .more = then, .arg = with }
-#define FAILING(handle, name, text, status)                                                                            \
-  { .p = handle, .id = name, .json = text, .gives = status }
-#define DOES(handle, then, with)                                                                                       \
-  { .p = handle, .more = then, .arg = with }
-
-static hf_status play(void *arg, hf_error *err) {
-  struct script *s = arg;
-  s->runs++;
-  if (s->id) {
-    hf_status status = hf_persist_write(s->p, hf_text(s->id), hf_text(s->json), NULL, NULL, err);
-    if (status) return status;
-  }
-  hf_status status = s->more ? s->more(s, err) : HF_OK;
-  if (status) return status;
-  return s->gives ? hf_error_set(err, s->gives, "this part was told to fail") : HF_OK;
-}
-
-enum { PARTS_MAX = 8 };
-
-/* Parts and where their errors go. */
-static struct {
-  hf_txn_part parts[PARTS_MAX];
-  hf_error errors[PARTS_MAX];
-} all;
-
-#define ALL(scripts) run_all(scripts, sizeof(scripts) / sizeof *(scripts), &err)
-static hf_status run_all(struct script *scripts, size_t count, hf_error *err) {
-  for (size_t i = 0; i < count; i++)
-    all.parts[i] = (hf_txn_part){.run = play, .arg = &scripts[i], .status = HF_STATUS_COUNT, .error = &all.errors[i]};
-  return hf_transactions(all.parts, count, err);
-}
-
-static uint64_t revision_of(hf_persist *p, const char *id) {
-  hf_error err;
-  hf_info info;
-  hf_buffer json = HF_BUFFER_INIT;
-  OK(hf_persist_read(p, hf_text(id), &json, &info, &err));
-  hf_buffer_free(&json);
-  return info.revision;
-}
+#include "unit/core/parts.h"
 
 /* ---- one commit */
 
@@ -245,150 +190,6 @@ static void ending_a_transaction_around_the_parts_ends_them(void **state) {
   hf_persist_close(p);
 }
 
-/* ---- revisions */
-
-/* What is known of an entity in a part. */
-struct seen {
-  const char *id;
-  uint64_t revision;
-};
-
-static hf_status look(const struct script *s, hf_error *err) {
-  struct seen *seen = s->arg;
-  hf_buffer json = HF_BUFFER_INIT;
-  hf_info info = {0};
-  hf_status status = hf_persist_read(s->p, hf_text(seen->id), &json, &info, err);
-  hf_buffer_free(&json);
-  seen->revision = info.revision;
-  return status;
-}
-
-static void a_part_is_given_no_revision_of_its_commit(void **state) {
-  hf_error err;
-  hf_persist *p = open_persist(*state, "signal");
-  write_text(p, "old", "0");
-  write_text(p, "changed", "0");
-  uint64_t old = revision_of(p, "old");
-  struct seen itself = {"a", 0}, earlier = {"a", 0}, changed = {"changed", 0}, untouched = {"old", 0},
-              undone = {"old", 0};
-  struct script scripts[] = {WRITES_AND(p, "a", "1", look, &itself),
-                             WRITES_AND(p, "changed", "1", look, &earlier),
-                             DOES(p, look, &changed),
-                             DOES(p, look, &untouched),
-                             FAILING(p, "old", "1", HF_SCRIPT),
-                             DOES(p, look, &undone)};
-  OK(ALL(scripts));
-  assert_int_equal(itself.revision, HF_REVISION_UNKNOWN);
-  assert_int_equal(earlier.revision, HF_REVISION_UNKNOWN);
-  assert_int_equal(changed.revision, HF_REVISION_UNKNOWN);
-  assert_int_equal(untouched.revision, old);
-  assert_int_equal(undone.revision, old);
-  assert_true(revision_of(p, "a") > old && revision_of(p, "a") != HF_REVISION_UNKNOWN);
-  hf_persist_close(p);
-}
-
-/* Writes, and removes, at the revision. */
-static hf_status write_at(const struct script *s, hf_error *err) {
-  const struct seen *at = s->arg;
-  hf_info info;
-  hf_write_options options = HF_WRITE_OPTIONS_INIT;
-  options.if_revision = true;
-  options.revision = at->revision;
-  hf_status status = hf_persist_write(s->p, hf_text(at->id), hf_text("\"at\""), &options, &info, err);
-  assert_int_equal(info.revision, HF_REVISION_UNKNOWN);
-  return status;
-}
-
-static hf_status remove_at(const struct script *s, hf_error *err) {
-  const struct seen *at = s->arg;
-  return hf_persist_remove_if(s->p, hf_text(at->id), at->revision, err);
-}
-
-static void a_part_writes_at_no_revision_of_its_commit(void **state) {
-  hf_error err;
-  hf_persist *p = open_persist(*state, "signal");
-  write_text(p, "old", "0");
-  uint64_t old = revision_of(p, "old");
-  /* Whatever number a part comes by: here the one that LMDB will give the commit. */
-  struct seen next = {"a", old + 1}, unknown = {"a", HF_REVISION_UNKNOWN}, before = {"old", old}, again = {"old", old};
-  struct script scripts[] = {WRITES(p, "a", "1"),         DOES(p, write_at, &next),   DOES(p, remove_at, &next),
-                             DOES(p, write_at, &unknown), DOES(p, write_at, &before), DOES(p, write_at, &again)};
-  OK(ALL(scripts));
-  for (size_t i = 1; i < 6; i++) assert_int_equal(all.parts[i].status, i == 4 ? HF_OK : HF_CONFLICT);
-  CONTAINS(all.errors[1].message, "what a commit has written has no revision before it is done");
-  assert_entity(p, "a", "1");
-  assert_entity(p, "old", "\"at\"");
-  hf_persist_close(p);
-}
-
-/* What a page and a loop say of the revisions of "a" and "old", where they are of one commit. */
-static hf_status look_at_many(const struct script *s, hf_error *err) {
-  uint64_t *revisions = s->arg;
-  const hf_slice ids[] = {hf_text("a"), hf_text("old")};
-  hf_page *page = hf_page_new();
-  hf_iter *iter;
-  const hf_entry *entry;
-  hf_status status = hf_persist_read_many(s->p, ids, 2, page, err);
-  if (status == HF_OK) {
-    revisions[0] = hf_page_entry(page, 0)->info.revision;
-    revisions[1] = hf_page_entry(page, 1)->info.revision;
-    status = hf_iter_open(s->p, NULL, &iter, err);
-  }
-  for (int i = 2; status == HF_OK && (status = hf_iter_next(iter, &entry, err)) == HF_OK && entry; i++)
-    revisions[i] = entry->info.revision;
-  hf_iter_close(iter);
-  hf_page_free(page);
-  return status;
-}
-
-static hf_status write_two(const struct script *s, hf_error *err) {
-  const hf_item items[] = {{.id = hf_text("a"), .json = hf_text("1")}, {.id = hf_text("b"), .json = hf_text("1")}};
-  return hf_persist_write_many(s->p, items, 2, err);
-}
-
-static void batches_and_loops_of_a_part_give_no_revision_either(void **state) {
-  hf_error err;
-  hf_persist *p = open_persist(*state, "signal");
-  write_text(p, "old", "0");
-  uint64_t old = revision_of(p, "old"), revisions[5] = {0};
-  struct script scripts[] = {DOES(p, write_two, NULL), DOES(p, look_at_many, revisions)};
-  OK(ALL(scripts));
-  OK(all.parts[1].status);
-  assert_int_equal(revisions[0], HF_REVISION_UNKNOWN);
-  assert_int_equal(revisions[1], old);
-  assert_int_equal(revisions[2], HF_REVISION_UNKNOWN);
-  assert_int_equal(revisions[3], HF_REVISION_UNKNOWN);
-  assert_int_equal(revisions[4], old);
-  hf_persist_close(p);
-}
-
-static void what_is_around_parts_keeps_its_revisions_and_not_theirs(void **state) {
-  hf_error err;
-  hf_txn *txn;
-  hf_info info;
-  hf_persist *p = open_persist(*state, "signal");
-  write_text(p, "old", "0");
-  OK(hf_txn_begin(HF_TXN_WRITE, &txn, &err));
-  OK(hf_persist_write(p, hf_text("mine"), hf_text("1"), NULL, &info, &err));
-  assert_true(info.revision && info.revision != HF_REVISION_UNKNOWN);
-  struct seen mine = {"mine", 0}, at = {"mine", info.revision};
-  struct script scripts[] = {DOES(p, look, &mine), WRITES(p, "theirs", "1")};
-  OK(ALL(scripts));
-  assert_int_equal(mine.revision, HF_REVISION_UNKNOWN); /* it is of this commit, whoever wrote it */
-  struct script one = {.p = p, .arg = &at};
-  hf_write_options options = HF_WRITE_OPTIONS_INIT;
-  options.if_revision = true;
-  options.revision = info.revision;
-  OK(hf_persist_write(p, hf_text("mine"), hf_text("2"), &options, &info, &err));
-  assert_true(info.revision != HF_REVISION_UNKNOWN);
-  at = (struct seen){"theirs", info.revision};
-  FAILS(HF_CONFLICT, write_at(&one, &err));
-  assert_int_equal(revision_of(p, "theirs"), HF_REVISION_UNKNOWN);
-  OK(hf_txn_commit(txn, &err));
-  assert_true(revision_of(p, "theirs") != HF_REVISION_UNKNOWN);
-  hf_persist_close(p);
-}
-
 /* ---- a full store */
 
 enum { BIG = 600 * 1024 };
@@ -446,6 +247,8 @@ static void a_transaction_around_parts_that_met_a_full_map_can_only_be_undone(vo
   struct script scripts[] = {WRITES(p, "a", "1"), WRITES(p, "big", big), WRITES(p, "c", "1")};
   FAILS(HF_FULL, ALL(scripts));
   FAILS(HF_FULL, hf_persist_write(p, hf_text("d"), hf_text("1"), NULL, NULL, &err));
+  FAILS(HF_FULL, ALL(scripts));
+  assert_int_equal(scripts[0].runs, 1);
   FAILS(HF_FULL, hf_txn_commit(txn, &err));
   assert_int_equal(count_of(p), 0);
   hf_persist_close(p);
@@ -468,23 +271,108 @@ static void a_part_that_finds_no_room_in_a_store_that_cannot_grow_fails_alone(vo
   free(big);
 }
 
+/* ---- a commit that fails */
+
+/* Makes *b the memory backend under this name; true when first called.  It lives as long as the process. */
+static bool copy_memory(hf_backend *b, const char *name) {
+  if (b->name) return false;
+  *b = *hf__backend_find("memory");
+  b->name = name;
+  b->struct_size = sizeof *b;
+  b->next = NULL;
+  return true;
+}
+
+static struct store *store_of(const char *name) {
+  struct store *s = new_store("memory");
+  snprintf(s->base, sizeof s->base, "%s:store", name);
+  return s;
+}
+
+/* Transactions that are open, and at which depth the next commit fails; 0: at none. */
+static int open_depth, failing_depth;
+
+static hf_status begin_counted(void *store, hf_txn_kind kind, void *parent, void **txn, hf_error *err) {
+  open_depth++;
+  return hf__backend_find("memory")->begin(store, kind, parent, txn, err);
+}
+
+static void abort_counted(void *store, void *txn) {
+  open_depth--;
+  hf__backend_find("memory")->abort(store, txn);
+}
+
+static hf_status commit_counted(void *store, void *txn, hf_error *err) {
+  if (open_depth-- != failing_depth) return hf__backend_find("memory")->commit(store, txn, err);
+  failing_depth = 0;
+  hf__backend_find("memory")->abort(store, txn);
+  return hf_error_set(err, HF_IO, "the disk is gone");
+}
+
+static int setup_failing(void **state) {
+  static hf_backend failing;
+  hf_error err;
+  if (copy_memory(&failing, "failing")) {
+    failing.begin = begin_counted;
+    failing.commit = commit_counted;
+    failing.abort = abort_counted;
+    OK(hf_backend_register(&failing, &err));
+  }
+  *state = store_of("failing");
+  return 0;
+}
+
+static void where_the_commit_fails_nothing_has_happened_and_each_part_says_so(void **state) {
+  hf_error err;
+  hf_persist *p = open_persist(*state, "signal");
+  write_text(p, "old", "0");
+  for (int depth = 1; depth <= 2; depth++) {
+    struct script scripts[] = {FAILING(p, "a", "1", HF_SCRIPT), WRITES(p, "old", "1"), WRITES(p, "c", "1")};
+    failing_depth = depth;
+    FAILS(HF_IO, ALL(scripts));
+    assert_string_equal(err.message, "the disk is gone");
+    assert_int_equal(all.parts[0].status, HF_SCRIPT);
+    assert_string_equal(all.errors[0].message, "this part was told to fail");
+    assert_int_equal(all.parts[1].status, HF_IO);
+    assert_int_equal(all.parts[2].status, HF_IO);
+    assert_string_equal(all.errors[2].message, "the disk is gone");
+    assert_int_equal(scripts[2].runs, depth == 1); /* a nested commit that fails leaves the others in doubt */
+    assert_int_equal(failing_depth, 0);
+    assert_int_equal(open_depth, 0);
+    assert_entity(p, "old", "0");
+    assert_int_equal(count_of(p), 1);
+  }
+  hf_persist_close(p);
+}
+
 /* ---- stores that cannot do it in one */
 
 static int setup_single(void **state) {
-  static hf_backend single; /* registered backends live as long as the process */
+  static hf_backend single;
   hf_error err;
-  if (!single.name) {
-    single = *hf__backend_find("memory");
-    single.name = "single";
+  if (copy_memory(&single, "single")) {
     single.capabilities &= ~(uint32_t)HF_CAP_NESTED;
-    single.struct_size = sizeof single;
-    single.next = NULL;
+    single.begin = begin_counted;
+    single.commit = commit_counted;
+    single.abort = abort_counted;
     OK(hf_backend_register(&single, &err));
   }
-  struct store *s = new_store("memory");
-  snprintf(s->base, sizeof s->base, "single:store");
-  *state = s;
+  *state = store_of("single");
   return 0;
+}
+
+static void without_nesting_a_commit_that_fails_is_its_parts_alone(void **state) {
+  hf_error err;
+  hf_persist *p = open_persist(*state, "signal");
+  struct script scripts[] = {WRITES(p, "a", "1"), WRITES(p, "b", "1")};
+  failing_depth = 1;
+  OK(ALL(scripts));
+  assert_int_equal(all.parts[0].status, HF_IO);
+  assert_string_equal(all.errors[0].message, "the disk is gone");
+  assert_int_equal(all.parts[1].status, HF_OK);
+  assert_entity(p, "a", NULL);
+  assert_entity(p, "b", "1");
+  hf_persist_close(p);
 }
 
 static hf_status begin_another(const struct script *s, hf_error *err) {
@@ -586,13 +474,13 @@ int main(void) {
       ON_BOTH(parts_inside_a_transaction_are_nested_in_it),
       ON_BOTH(parts_may_have_parts),
       ON_BOTH(ending_a_transaction_around_the_parts_ends_them),
-      ON_BOTH(a_part_is_given_no_revision_of_its_commit),
-      ON_BOTH(a_part_writes_at_no_revision_of_its_commit),
-      ON_BOTH(batches_and_loops_of_a_part_give_no_revision_either),
-      ON_BOTH(what_is_around_parts_keeps_its_revisions_and_not_theirs),
       ON_LMDB(a_map_that_has_to_grow_fails_all_and_has_grown),
       ON_LMDB(a_transaction_around_parts_that_met_a_full_map_can_only_be_undone),
       ON_LMDB(a_part_that_finds_no_room_in_a_store_that_cannot_grow_fails_alone),
+      {"where_the_commit_fails_nothing_has_happened_and_each_part_says_so",
+       where_the_commit_fails_nothing_has_happened_and_each_part_says_so, setup_failing, teardown_store, NULL},
+      {"without_nesting_a_commit_that_fails_is_its_parts_alone", without_nesting_a_commit_that_fails_is_its_parts_alone,
+       setup_single, teardown_store, NULL},
       {"without_nesting_each_part_is_committed_by_itself", without_nesting_each_part_is_committed_by_itself,
        setup_single, teardown_store, NULL},
       {"without_transactions_parts_are_run_one_by_one on files", without_transactions_parts_are_run_one_by_one,
