@@ -3,6 +3,7 @@
  * Several transactions in one commit: hf_transactions(), on stores that nest, on stores that have transactions and do
  * not nest, and on those that have none.
  */
+#include <pthread.h>
 #include <sys/wait.h>
 
 #include "core/backends.h"
@@ -424,6 +425,54 @@ static void without_transactions_parts_are_run_one_by_one(void **state) {
 
 /* ---- threads and processes */
 
+enum { THREADS = 4, ROUNDS = 40 };
+
+/* Counts up what all threads count in. */
+static hf_status count_up(void *arg, hf_error *err) {
+  hf_persist *p = arg;
+  char text[24];
+  hf_buffer json = HF_BUFFER_INIT;
+  hf_status status = hf_persist_read(p, hf_text("n"), &json, NULL, err);
+  if (status == HF_OK) snprintf(text, sizeof text, "%ld", strtol(json.data, NULL, 10) + 1);
+  hf_buffer_free(&json);
+  return status ? status : hf_persist_write(p, hf_text("n"), hf_text(text), NULL, NULL, err);
+}
+
+static hf_status count_up_in_vain(void *arg, hf_error *err) {
+  hf_status status = count_up(arg, err);
+  return status ? status : hf_error_set(err, HF_SCRIPT, "undo it");
+}
+
+static void *count_in_groups(void *arg) {
+  hf_error err;
+  hf_persist *p;
+  if (hf_persist_open(hf_text("signal"), arg, NULL, &p, &err)) return arg;
+  void *failed = NULL;
+  for (int i = 0; i < ROUNDS && !failed; i++) {
+    hf_txn_part parts[] = {
+        {.run = count_up, .arg = p}, {.run = count_up_in_vain, .arg = p}, {.run = count_up, .arg = p}};
+    if (hf_transactions(parts, 3, &err) || parts[0].status || parts[1].status != HF_SCRIPT || parts[2].status)
+      failed = arg;
+  }
+  hf_persist_close(p);
+  return failed;
+}
+
+static void threads_take_turns_by_whole_groups(void **state) {
+  struct store *s = *state;
+  pthread_t threads[THREADS];
+  hf_persist *p = open_persist(s, "signal");
+  write_text(p, "n", "0");
+  for (int i = 0; i < THREADS; i++) assert_int_equal(pthread_create(&threads[i], NULL, count_in_groups, s->base), 0);
+  for (int i = 0; i < THREADS; i++) {
+    void *failed;
+    pthread_join(threads[i], &failed);
+    assert_null(failed);
+  }
+  assert_entity(p, "n", text_of("%d", THREADS * ROUNDS * 2));
+  hf_persist_close(p);
+}
+
 static hf_status fork_in_it(const struct script *s, hf_error *err) {
   (void)err;
   *(pid_t *)s->arg = fork();
@@ -485,6 +534,7 @@ int main(void) {
        setup_single, teardown_store, NULL},
       {"without_transactions_parts_are_run_one_by_one on files", without_transactions_parts_are_run_one_by_one,
        setup_file, teardown_store, NULL},
+      ON_BOTH(threads_take_turns_by_whole_groups),
       ON_LMDB(a_child_that_comes_out_of_a_part_has_nothing_of_it),
       cmocka_unit_test(parts_nest_as_deep_as_transactions),
   };
