@@ -57,6 +57,9 @@ static _Thread_local hf_txn *current __attribute__((tls_model("initial-exec")));
 /* What is in force where `t` is on top of the stack. */
 static hf_txn *in_force(hf_txn *t) { return t && t->role != OUTSIDE ? t : NULL; }
 
+/* Whether it began before fork(), and is the parent's. */
+static bool is_inherited(const hf_txn *t) { return t->generation != atomic_load(&hf__process_generation); }
+
 static hf_status push(hf_txn_kind kind, enum role role, hf_txn **out, hf_error *err) {
   static _Thread_local uint64_t serials;
   hf_txn *parent = current;
@@ -82,7 +85,7 @@ static hf_status check_begin(hf_txn_kind kind, hf_error *err) {
   const hf_txn *parent = in_force(current);
   if (parent && parent->kind == HF_TXN_READ && kind == HF_TXN_WRITE)
     return hf__fail(err, HF_READONLY, "a transaction cannot begin inside a snapshot: begin it outside");
-  if (current && current->generation != atomic_load(&hf__process_generation))
+  if (current && is_inherited(current))
     return hf__fail(err, HF_CLOSED, "a transaction that began before fork() is open here: end it first");
   return HF_OK;
 }
@@ -266,6 +269,10 @@ static hf_status finish(hf_txn *t, bool left_open, hf_error *err) {
   return status;
 }
 
+static hf_status fail_inherited(hf_error *err) {
+  return hf__fail(err, HF_CLOSED, "this transaction began before fork(): only the parent can commit it");
+}
+
 /* What it is in can only be undone, too. */
 static void fail_around(hf_txn *t, hf_status status, const hf_error *err) {
   hf_txn *parent = in_force(t->parent);
@@ -281,8 +288,8 @@ hf_status hf_txn_commit(hf_txn *t, hf_error *err) {
   if (!leave(t))
     return hf__fail(err, HF_INVALID_ARGUMENT, "this transaction belongs to another thread: only that one can end it");
   hf_status status = HF_OK;
-  if (t->generation != atomic_load(&hf__process_generation)) {
-    status = hf__fail(err, HF_CLOSED, "this transaction began before fork(): only the parent can commit it");
+  if (is_inherited(t)) {
+    status = fail_inherited(err);
   } else if (!t->borrowed) {
     status = finish(t, left_open, err);
     if (status) fail_around(t, status, err);
@@ -293,7 +300,7 @@ hf_status hf_txn_commit(hf_txn *t, hf_error *err) {
 
 void hf_txn_abort(hf_txn *t) {
   if (!t || !leave(t)) return;
-  if (t->generation == atomic_load(&hf__process_generation)) undo(t);
+  if (!is_inherited(t)) undo(t);
   release(t);
 }
 
@@ -363,11 +370,7 @@ hf_status hf__txn_part_end(const hf__part *part, hf_status ran, bool *for_all, h
   if (!t) return HF_INVALID_ARGUMENT;
   bool left_open = current != t;
   leave(t);
-  hf_status status;
-  if (t->generation != atomic_load(&hf__process_generation))
-    status = hf__fail(err, HF_CLOSED, "this transaction began before fork(): only the parent can commit it");
-  else
-    status = end_part(t, ran, left_open, for_all, err);
+  hf_status status = is_inherited(t) ? fail_inherited(err) : end_part(t, ran, left_open, for_all, err);
   release(t);
   return status;
 }
