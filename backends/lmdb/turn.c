@@ -20,7 +20,7 @@ static const uint32_t SLEEPER = UINT32_C(1) << 31;
 
 _Static_assert(PROCESS_BITS + ASKED_BITS == 31, "and SLEEPER");
 
-static const int64_t NS_PER_MS = 1000000;
+static const int64_t NS_PER_US = 1000, NS_PER_MS = 1000000;
 
 enum { LOOK_MS = 10 }; /* how often the process that was let go first is looked for */
 
@@ -59,15 +59,14 @@ static void let_go_first(_Atomic uint32_t *waiting, uint32_t said, int64_t end) 
   unsay(waiting, said);
 }
 
-/* Counts that this process is about to go before one that waits.  Whether that is too often. */
-static bool is_too_often(const hf__lmdb_env *env, hf__lmdb_overtaken *o, uint32_t who) {
+/* Counts that this process is about to go before one that waits.  Whether it has done so for too long. */
+static bool is_too_long(hf__lmdb_overtaken *o, uint32_t who) {
   if (o->who != who) {
     *o = (hf__lmdb_overtaken){.who = who, .since = hf_clock_ns()};
     return false;
   }
   o->times++;
-  return env->options.durability != HF_DURABILITY_NOSYNC || o->times >= TURN_OVERTAKES ||
-         hf_clock_ns() - o->since >= NS_PER_MS * TURN_OVERTAKES_MS;
+  return o->times >= TURN_OVERTAKES || hf_clock_ns() - o->since >= NS_PER_US * TURN_WAIT_US;
 }
 
 /* Lets those go first that have waited for long. */
@@ -75,7 +74,7 @@ static void let_others_go(hf__lmdb_env *env, hf__lmdb_lock_turns *turns) {
   int64_t end = 0;
   for (int i = 0; i < HF__LMDB_TURNS; i++) {
     uint32_t word = atomic_load_explicit(&turns->waiting[i], memory_order_relaxed), who = word & ~SLEEPER;
-    if (__builtin_expect(!is_others(env, word), 1) || !is_too_often(env, &env->overtaken[i], who)) continue;
+    if (__builtin_expect(!is_others(env, word), 1) || !is_too_long(&env->overtaken[i], who)) continue;
     if (!end) end = hf_clock_ns() + NS_PER_MS * TURN_PATIENCE_MS;
     let_go_first(&turns->waiting[i], who, end);
   }

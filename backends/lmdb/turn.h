@@ -15,8 +15,8 @@
 #include "env.h"
 
 enum {
-  TURN_OVERTAKES = 64,   /* how often a process that waits is gone before at most, where commits are not flushed */
-  TURN_OVERTAKES_MS = 1, /* and for how long, but for the transaction in which it begins to wait, and one more */
+  TURN_OVERTAKES = 64,   /* how often a process that waits is gone before at most */
+  TURN_WAIT_US = 500,    /* or, if that is less, for how long: to wake one costs more than many a commit */
   TURN_PATIENCE_MS = 200 /* how long one that is let go first is waited for */
 };
 

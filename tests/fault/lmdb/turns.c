@@ -3,7 +3,8 @@
  * Processes that write to one store, and have to wait for each other: used by turns_test.sh.
  *
  *   turns BASE beside KIND PROCESSES THREADS ROUNDS
- *       Processes write all the time, with so many threads each: single writes, or explicit transactions of three.
+ *       Processes write all the time, with so many threads each: single writes, or explicit transactions of
+ *       three, or slow ones, which take more than a millisecond.
  *       In each round one of them holds the writer's lock until another process says in the lock file that it waits,
  *       and then goes on.  Prints how many commits came before the one of that, at most and in the middle.
  *
@@ -138,14 +139,15 @@ static void write_explicit(hf_persist *p, unsigned number) {
   hf_error err;
   check(hf_txn_begin(HF_TXN_WRITE, &txn, &err), &err, "begin");
   for (unsigned i = 0; i < 3; i++) write_one(p, number + i);
+  if (strcmp(kind, "slow") == 0) usleep(1000);
   check(hf_txn_commit(txn, &err), &err, "commit");
 }
 
 static void write_something(hf_persist *p, unsigned number) {
-  if (strcmp(kind, "explicit") == 0)
-    write_explicit(p, number);
-  else
+  if (strcmp(kind, "single") == 0)
     write_one(p, number);
+  else
+    write_explicit(p, number);
 }
 
 static void *write_all_the_time(void *arg) {
