@@ -131,13 +131,13 @@ typedef struct hf__lmdb_env {
   pthread_mutex_t write_lock; /* the thread that writes, or opens or closes named databases */
   unsigned dbis_open;
   unsigned commits;
+  unsigned turns_asked; /* how often this process has asked for LMDB's writer lock: turn.h */
+  hf__lmdb_overtaken overtaken[HF__LMDB_TURNS];
   int64_t presence_checked; /* ms, see check_files_in_place() */
   bool overdraft;           /* the map is larger than its limit, see hf__lmdb_make_room() */
   bool doubtful;            /* a flush has failed, see failed_flush.h */
   bool grow;                /* a transaction ran out of map: grow before the next one */
   hf__lmdb_sums sums;       /* of the newest commit, if it was this process's */
-  unsigned turns_asked;     /* how often this process has asked for LMDB's writer lock */
-  hf__lmdb_overtaken overtaken[HF__LMDB_TURNS];
   _Atomic bool flushes;     /* what is written is flushed, as the newest transaction has found */
   hf__lmdb_queue queue;     /* of changes that wait for a commit to share, see group.h */
 } hf__lmdb_env;
