@@ -15,7 +15,7 @@
 --                                         once; then a transaction with the same three writes
 
 --   bench_host.lua minute -d DIR -n N [-y]
---                                         of a symbol that opens, N minutes: one symbol; 200 at once; then a
+--                                         of a symbol that opens: one symbol, 10 N minutes; 200 at once, N; then a
 --                                         transaction with the same three writes; and one with those of 200 symbols
 
 local here = arg[0]:match("^(.*)/") or "."
@@ -270,25 +270,29 @@ end
 function ops.minute()
   local now, heardSoFar = addFlips()
   -- Of a symbol in the minutes in which all of them open; those in which they close are not counted.
-  local function measure(symbols, prefix)
+  local function measure(symbols, prefix, minutes)
     startFlips(symbols, prefix)
     now:advance(5 * MINUTE) -- the first one of which opens and closes
     local us, opened, closed = 0, heardSoFar "opened", heardSoFar "closed"
-    for minute = 1, o.n do
-      us = us + clock.perOperation(symbols, function() now:advance(MINUTE) end)
+    collectgarbage()
+    for minute = 1, minutes do
+      local start = clock.now()
+      now:advance(MINUTE)
+      us = us + clock.now() - start
       assert(heardSoFar "opened" - opened == symbols * minute, "not each symbol has opened")
       now:advance(MINUTE)
       assert(heardSoFar "closed" - closed == symbols * minute, "not each symbol has closed")
     end
     host.Live.stop()
     host.run()
-    return us / o.n
+    return us / minutes / symbols
   end
-  local one, many = measure(1, "S"), measure(SYMBOLS, "T")
+  local few = o.n * 10 -- as many that all is compiled
+  local one, many = measure(1, "S", few), measure(SYMBOLS, "T", o.n)
   local writes = {}
   for i = 1, SYMBOLS do writes[i] = openByHand("H" .. i) end
-  local alone = clock.perOperation(o.n, function()
-    for i = 1, o.n do holdfast.transaction(function() writes[1](i) end) end
+  local alone = clock.perOperation(few, function()
+    for i = 1, few do holdfast.transaction(function() writes[1](i) end) end
   end)
   local all = clock.perOperation(o.n * SYMBOLS, function()
     for minute = 1, o.n do
