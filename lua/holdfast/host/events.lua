@@ -5,6 +5,7 @@
 
 local calls = require "holdfast.host.scheduler.call"
 local core = require "holdfast.core"
+local newTable = require "table.new"
 local watchdog = require "holdfast.host.scheduler.watchdog"
 
 local M = {}
@@ -48,11 +49,19 @@ function M.clear()
   for kind in pairs(listeners) do listeners[kind] = {} end
 end
 
+-- Counted first, so that the new table need not grow, which would take as long again.
 local function copy(value)
-  if type(value) ~= "table" or core.isError(value) then return value end
-  local new = setmetatable({}, getmetatable(value))
-  for k, v in pairs(value) do new[k] = copy(v) end
-  return new
+  if type(value) ~= "table" then return value end
+  local metatable = getmetatable(value)
+  if metatable and core.isError(value) then return value end
+  local list, count = #value, 0
+  for _ in pairs(value) do count = count + 1 end
+  local new = newTable(list, count - list)
+  for k, v in pairs(value) do
+    if type(v) == "table" then v = copy(v) end
+    new[k] = v
+  end
+  return metatable and setmetatable(new, metatable) or new
 end
 M.copy = copy
 

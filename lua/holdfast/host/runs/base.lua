@@ -94,7 +94,11 @@ end
 ---@param more? table
 ---@param what? string   in the id; the action if left out
 function Run:event(action, row, price, when, more, what)
-  local event = self:identity { action = action, signal = signal.copy(row), currentPrice = price, timestamp = when }
+  local event = { -- as identity() has it, but with room for all that comes into it
+    action = action, signal = signal.copy(row), currentPrice = price, timestamp = when, symbol = self.symbol,
+    strategyName = self.strategy.strategyName, exchangeName = self.exchange.exchangeName, backtest = self.backtest,
+    frameName = self.frame and self.frame.frameName, id = nil,
+  }
   if more then
     for k, v in pairs(more) do event[k] = v end
   end

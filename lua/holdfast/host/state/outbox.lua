@@ -11,9 +11,12 @@
 -- again.
 
 local core = require "holdfast.core"
+local newTable = require "table.new"
 local partial = require "holdfast.adapters".PersistPartialAdapter
 
 local M = {}
+
+local ENTRY_FIELDS = 11 -- of an entry, at most: room for them all at once
 
 ---@class holdfast.host.Entry
 ---@field id string            of the signal; "STRATEGY/SYMBOL" while there has been none
@@ -43,7 +46,7 @@ end
 ---@param changes table
 ---@return holdfast.host.Entry
 function M.with(entry, changes)
-  local new = {}
+  local new = newTable(0, ENTRY_FIELDS)
   for k, v in pairs(entry) do new[k] = v end
   for k, v in pairs(changes) do new[k] = v end
   return new
@@ -142,7 +145,7 @@ function M.checkId(key, id, strategyName)
 end
 
 local function stored(entry)
-  local copy = {}
+  local copy = newTable(0, ENTRY_FIELDS)
   for k, v in pairs(entry) do copy[k] = v end
   copy.id = nil
   for _, field in ipairs { "profitLevels", "lossLevels", "events" } do copy[field] = core.json.array(copy[field]) end

@@ -9,8 +9,11 @@
 
 local config = require "holdfast.host.config"
 local core = require "holdfast.core"
+local newTable = require "table.new"
 
 local M = {}
+
+local ROW_FIELDS = 13 -- of a row, at most: room for them all at once
 
 local FIELDS = {
   id = true, position = true, note = true, priceOpen = true, priceTakeProfit = true, priceStopLoss = true,
@@ -235,7 +238,7 @@ end
 ---@param row any
 function M.copy(row)
   if type(row) ~= "table" then return row end
-  local copy = {}
+  local copy = newTable(0, ROW_FIELDS)
   for k, v in pairs(row) do copy[k] = v end
   return copy
 end
