@@ -20,6 +20,7 @@
 #include "other_processes.h"
 #include "page_check.h"
 #include "pool.h"
+#include "quarantine.h"
 #include "status.h"
 
 enum {
@@ -200,6 +201,7 @@ static hf_status start(hf__lmdb_env *env, hf_error *err) {
     if (status == HF_OK) status = check_pages(env, &txn, err);
     if (status == HF_OK) status = open_own(env, txn, err);
     hf__lmdb_forget_seen(env);
+    hf__lmdb_quarantine_forget(env);
     if (status == HF_OK) status = hf__lmdb_learn(env, txn, mdb_txn_id(txn), err);
     if (status == HF_OK)
       mdb_txn_commit(txn); /* keeps the handles */

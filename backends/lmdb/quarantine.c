@@ -78,10 +78,11 @@ hf_status hf__lmdb_quarantine_check(hf__lmdb_env *env, MDB_txn *txn, const hf__l
   return hf_error_quarantined(err, problem);
 }
 
-/* Puts a value in front of what already has its place. */
-static int put_before(const hf__lmdb_env *env, MDB_txn *txn, MDB_val *k, const void *data, size_t size) {
+/* Puts a value in front of what already has its place.  Each change of the quarantine begins with it. */
+static int put_before(hf__lmdb_env *env, MDB_txn *txn, MDB_val *k, const void *data, size_t size) {
   MDB_val old, v;
   hf_buffer both = HF_BUFFER_INIT;
+  env->quarantine_empty.changed_in = mdb_txn_id(txn);
   int rc = mdb_get(txn, env->quarantine_dbi, k, &old);
   if (rc && rc != MDB_NOTFOUND) return rc;
   bool ok = hf_buffer_add(&both, data, size);
@@ -142,9 +143,26 @@ static int settle_one(hf__lmdb_env *env, MDB_txn *txn, MDB_val k, const MDB_val 
   return rc ? rc : mdb_del(txn, env->quarantine_dbi, &old, NULL);
 }
 
+/* A transaction knows it of the commit that it goes on from, if that was this process's: otherwise LMDB has to find the
+ * database by its name first.  One that changes the quarantine, and may undo that in part, looks each time. */
 bool hf__lmdb_quarantine_is_empty(hf__lmdb_env *env, MDB_txn *txn) {
   MDB_stat stat;
-  return mdb_stat(txn, env->quarantine_dbi, &stat) == 0 && stat.ms_entries == 0;
+  size_t id = mdb_txn_id(txn);
+  bool is_same = env->quarantine_empty.changed_in != id;
+  if (is_same && env->quarantine_empty.of == id - 1) {
+    env->quarantine_empty.in = id;
+    return true;
+  }
+  if (mdb_stat(txn, env->quarantine_dbi, &stat) || stat.ms_entries) return false;
+  if (is_same) env->quarantine_empty.in = id;
+  return true;
+}
+
+void hf__lmdb_quarantine_forget(hf__lmdb_env *env) { env->quarantine_empty.of = env->quarantine_empty.in = 0; }
+
+void hf__lmdb_quarantine_committed(hf__lmdb_env *env, size_t commit) {
+  bool was_empty = env->quarantine_empty.in == commit && env->quarantine_empty.changed_in != commit;
+  env->quarantine_empty.of = was_empty ? commit : 0;
 }
 
 int hf__lmdb_quarantine_settle(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_collection *collection,

@@ -35,8 +35,12 @@ int hf__lmdb_quarantine_put(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_coll
 int hf__lmdb_quarantine_list(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_collection *collection,
                              const hf_scan *scan, hf_page *page, bool *more);
 
-/* Whether nothing at all is in quarantine, which is nearly always so. */
+/* Whether nothing at all is in quarantine, which is nearly always so.  In a write transaction, nested or not. */
 bool hf__lmdb_quarantine_is_empty(hf__lmdb_env *env, MDB_txn *txn);
+/* A commit has happened that has this number: the next transaction need not look where nothing is there. */
+void hf__lmdb_quarantine_committed(hf__lmdb_env *env, size_t commit);
+/* The environment was opened again: nothing is known of the commits before. */
+void hf__lmdb_quarantine_forget(hf__lmdb_env *env);
 
 /* Settles the id (key NULL: all of the collection); *settled counts.  LMDB's result. */
 int hf__lmdb_quarantine_settle(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_collection *collection,

@@ -16,6 +16,7 @@
 #include "locks.h"
 #include "map.h"
 #include "meta.h"
+#include "quarantine.h"
 #include "status.h"
 #include "sums.h"
 #include "turn.h"
@@ -146,6 +147,7 @@ static int commit(hf__lmdb_env *env, hf__lmdb_txn *t) {
     hf__lmdb_forget_seen(env);
   else if (rc == 0 && (marked || t->certain)) /* it had a number: we know what is in it */
     atomic_store_explicit(&env->known.commit, number, memory_order_release);
+  if (rc == 0 && (marked || t->certain)) hf__lmdb_quarantine_committed(env, number);
   return rc;
 }
 

@@ -4,6 +4,7 @@
 -- core.quarantine() puts an id there that is damaged elsewhere.  How records get there by reading is in the specs of
 -- the stores.
 
+local command = require("support.command")
 local core = require("holdfast.core")
 local holdfast = require("holdfast")
 local raises = require("support.raises")
@@ -290,5 +291,75 @@ describe("quarantine", function()
     assert.same({}, content(store))
     raises.error("unsupported", nil, core.quarantine, store, "a", "why")
     Own.bases = {}
+  end)
+end)
+
+-- A store in LMDB looks whether anything is in quarantine only where it cannot know that.
+describe("a write after many others", function()
+  local dir, store
+
+  -- Whether an id is in quarantine still, though it was written and removed.
+  local function stays(id)
+    store:writeValue(id, 2)
+    store:removeValue(id)
+    return not pcall(store.hasValue, store, id) or ids(store) ~= ""
+  end
+
+  before_each(function()
+    dir = temp.directory()
+    store = holdfast.LmdbPersist("signal", dir)
+    for i = 1, 3 do store:writeValue("other", i) end
+  end)
+
+  after_each(function() store:close() end)
+
+  it("settles what was put into quarantine since", function()
+    core.quarantine(store, "a", "it is damaged", "bytes")
+    assert.is_false(stays("a"))
+    for i = 1, 3 do store:writeValue("other", i) end
+    core.quarantine(store, "b", "it is damaged", "bytes")
+    store:writeValue("other", 1)
+    assert.is_false(stays("b"))
+  end)
+
+  it("settles what another process has put there", function()
+    local script = temp.directory() .. "/put.lua"
+    local file = assert(io.open(script, "w"))
+    file:write [[
+      local core, holdfast = require "holdfast.core", require "holdfast"
+      core.quarantine(holdfast.LmdbPersist("signal", arg[1]), "a", "it is damaged", "bytes")
+    ]]
+    file:close()
+    for _ = 1, 2 do
+      command.ok { "run", script, dir }
+      assert.is_false(stays("a"))
+      store:writeValue("other", 1)
+    end
+  end)
+
+  it("settles what came there in the same transaction, and in one that was undone in part", function()
+    local function damage(id) core.quarantine(store, id, "it is damaged", "bytes") end
+    local function undone(...)
+      pcall(holdfast.transaction, function(...)
+        damage(...)
+        error("undo it")
+      end, ...)
+    end
+    undone("a")
+    store:writeValue("other", 1)
+    assert.equal("", ids(store))
+    holdfast.transaction(function()
+      store:writeValue("other", 2)
+      undone("a")
+      damage("b")
+      pcall(holdfast.transaction, function()
+        store:writeValue("b", 1) -- settled, and put back into quarantine
+        store:writeValue("other", 3)
+        error("undo it")
+      end)
+      store:writeValue("other", 4)
+    end)
+    assert.equal("b", ids(store))
+    assert.is_false(stays("b"))
   end)
 end)
