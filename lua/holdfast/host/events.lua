@@ -56,7 +56,7 @@ local function copy(value)
   if metatable and core.isError(value) then return value end
   local list, count = #value, 0
   for _ in pairs(value) do count = count + 1 end
-  local new = newTable(list, count - list)
+  local new = newTable(list, math.max(count - list, 0)) -- a list may have holes
   for k, v in pairs(value) do
     if type(v) == "table" then v = copy(v) end
     new[k] = v

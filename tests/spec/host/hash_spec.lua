@@ -1,9 +1,11 @@
 -- SPDX-License-Identifier: MIT
 --
 -- The hash of a value's content, by which a host tells events apart: that it never changes, since events that were
--- delivered before an upgrade are told by it after that, and what it refuses.
+-- delivered before an upgrade are told by it after that, and what it refuses.  And the copies of events that listeners
+-- get.
 
 local core = require "holdfast.core"
+local events = require "holdfast.host.events"
 local hash = require "holdfast.util.hash"
 local raises = require("support.raises")
 
@@ -119,5 +121,31 @@ describe("the hash of a value's content", function()
       collectgarbage("step", 200)
     end
     assert.is_true(changes > 10)
+  end)
+end)
+
+describe("a copy of an event", function()
+  it("has all that is in it, and shares no table with it", function()
+    local value = {
+      list = { 1, { x = 1 }, "c" }, holes = { 1, nil, 3, nil, nil, 6 }, empty = {}, [0] = "zero", [1.5] = true,
+      array = core.json.array {}, flag = false, null = core.json.null,
+    }
+    local copy = events.copy(value)
+    assert.same(value, copy)
+    assert.is_true(core.json.isArray(copy.array))
+    assert.not_equal(value.list, copy.list)
+    assert.not_equal(value.list[2], copy.list[2])
+    copy.list[2].x = 2
+    assert.equal(1, value.list[2].x)
+    assert.same({ [3] = 1 }, events.copy { nil, nil, 1 })
+  end)
+
+  it("has errors as they are, and so is anything that is no table", function()
+    local failure = core.error("busy", "it is busy")
+    local copy = events.copy { error = failure, n = 1 }
+    assert.is_true(rawequal(failure, copy.error))
+    assert.is_true(rawequal(failure, events.copy(failure)))
+    assert.equal("x", events.copy "x")
+    assert.is_nil(events.copy(nil))
   end)
 end)
