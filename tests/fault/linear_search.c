@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NONE = -1, TRIED_MAX = 20000000 };
+enum { NONE = -1, TRIED_MAX = 4000000 };
 
 /* A part of a call, of this id. */
 struct op {

@@ -42,8 +42,7 @@ static struct {
   uint64_t seed;
   char base[2200];
   unsigned processes, threads;
-  uint32_t ids, lives;
-  bool is_small;
+  uint32_t lives;
 } storm;
 
 static pid_t pids[PROCESSES];
@@ -99,9 +98,7 @@ static void live(uint32_t life) {
     struct together_worker *w = &workers[i];
     *w = (struct together_worker){.ledger = ledger,
                                   .life = life,
-                                  .ids = storm.ids,
                                   .random = storm.seed * 1000003 + life * 7919 + i * 104729,
-                                  .is_small = storm.is_small,
                                   .may_fail = has_fault("flush") || has_fault("memory"),
                                   .plant = storm.plant};
     together_enter(w, storm.base);
@@ -123,7 +120,7 @@ static pid_t begin(void (*body)(uint32_t), uint32_t life) {
 /* ---- looking, at the end */
 
 static void look_at_all(struct together_worker *w) {
-  for (uint32_t id = 0; id < storm.ids; id++)
+  for (uint32_t id = 0; id < ledger->ids; id++)
     if (!together_go(w, TOGETHER_READ, id)) together_die(ledger, "the ledger is full");
 }
 
@@ -133,8 +130,8 @@ static void look(uint32_t life) {
   hf_error err;
   hf_store *store;
   hf_verify_report report;
-  w = (struct together_worker){.ledger = ledger, .life = life, .ids = storm.ids, .is_small = storm.is_small};
-  ledger->room += storm.ids;
+  w = (struct together_worker){.ledger = ledger, .life = life};
+  ledger->room += ledger->ids;
   together_enter(&w, storm.base);
   look_at_all(&w);
   if (hf_store_open(storm.base, NULL, &store, &err) ||
@@ -186,14 +183,15 @@ static void new_store(uint64_t number) {
   char command[4200];
   storm.processes = 1 + (unsigned)(together_random(&random) % PROCESSES);
   storm.threads = threads[together_random(&random) % 5];
-  storm.ids = together_random(&random) % 2 ? TOGETHER_TYPES * 2 : TOGETHER_IDS;
-  storm.is_small = !has_fault("limit") && together_random(&random) % 2;
+  uint32_t ids = together_random(&random) % 2 ? TOGETHER_TYPES * 2 : TOGETHER_IDS;
   snprintf(command, sizeof command, "rm -rf '%s' && mkdir -p '%s'", storm.directory, storm.directory);
   if (system(command)) exit(2);
   snprintf(storm.base, sizeof storm.base, "lmdb:%s/store?mapsize=64k%s", storm.directory,
            has_fault("limit") ? "&maxsize=160k" : "");
   memset(ledger, 0, together_size(atomic_load(&ledger->count)));
   ledger->room = CALLS_MAX - TOGETHER_IDS;
+  ledger->ids = ids;
+  ledger->is_small = !has_fault("limit") && together_random(&random) % 2;
   storm.lives = 1;
 }
 
@@ -219,8 +217,8 @@ static void dump(void) {
 
 static bool fail_with(const char *why) {
   if (getenv("HOLDFAST_DUMP")) dump();
-  fprintf(stderr, "%s, %u processes of %u threads, %u ids: %s\n", storm.base, storm.processes, storm.threads, storm.ids,
-          why);
+  fprintf(stderr, "%s, %u processes of %u threads, %u ids: %s\n", storm.base, storm.processes, storm.threads,
+          ledger->ids, why);
   return false;
 }
 
@@ -232,7 +230,7 @@ static bool judge(struct tally *t) {
   struct linear_call *calls = calloc(count + 1, sizeof *calls);
   if (!calls) exit(2);
   for (uint64_t i = 0; i < count; i++) calls[i] = call_at(i);
-  bool good = linear_check(calls, count, storm.ids, &report, why);
+  bool good = linear_check(calls, count, ledger->ids, &report, why);
   free(calls);
   t->calls += count;
   t->report.writes += report.writes;

@@ -63,6 +63,8 @@ struct together_note {
 struct together_ledger {
   _Atomic uint64_t clock, count;
   uint64_t room;
+  uint32_t ids;
+  bool is_small;                           /* values are */
   _Atomic uint64_t deaths[TOGETHER_LIVES]; /* when the process of each life was gone */
   _Atomic bool failed;
   char why[LINEAR_WHY + 2000];

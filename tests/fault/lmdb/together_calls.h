@@ -13,9 +13,8 @@
 struct together_worker {
   struct together_ledger *ledger;
   hf_persist *types[TOGETHER_TYPES];
-  uint32_t life, ids;
+  uint32_t life;
   uint64_t random;
-  bool is_small; /* values are */
   bool may_fail; /* flushes and allocations do */
   enum together_plant plant;
   void (*tell)(const char *what, uint64_t number); /* of "b"eginnings and "e"nds; or NULL */
@@ -65,7 +64,7 @@ static inline bool together_lies(struct together_worker *w, enum together_plant 
 /* Adds an id to a call; with `type` below TOGETHER_TYPES one of that type, and no id twice. */
 static inline void together_add(struct together_worker *w, struct linear_call *c, unsigned type, uint8_t effect) {
   for (;;) {
-    uint32_t id = (uint32_t)(together_random(&w->random) % w->ids);
+    uint32_t id = (uint32_t)(together_random(&w->random) % w->ledger->ids);
     bool fits = type >= TOGETHER_TYPES || together_type(id) == type;
     for (size_t i = 0; i < c->count; i++) fits &= c->parts[i].id != id;
     if (!fits) continue;
@@ -75,14 +74,14 @@ static inline void together_add(struct together_worker *w, struct linear_call *c
 }
 
 static inline void together_add_all(struct together_worker *w, struct linear_call *c, unsigned type) {
-  for (uint32_t id = type; id < w->ids; id += TOGETHER_TYPES)
+  for (uint32_t id = type; id < w->ledger->ids; id += TOGETHER_TYPES)
     c->parts[c->count++] = (struct linear_part){.id = id, .need = LINEAR_ANY, .effect = LINEAR_REMOVE};
 }
 
 /* What a call of this kind is to do, as if it succeeds. */
 static inline void together_plan(struct together_worker *w, enum together_kind kind, struct linear_call *c) {
   unsigned type = (unsigned)(together_random(&w->random) % TOGETHER_TYPES);
-  size_t of_type = w->ids / TOGETHER_TYPES, count = 1 + together_random(&w->random) % of_type;
+  size_t of_type = w->ledger->ids / TOGETHER_TYPES, count = 1 + together_random(&w->random) % of_type;
   bool removes = kind == TOGETHER_REMOVE || kind == TOGETHER_REMOVE_REVISION || kind == TOGETHER_REMOVE_MANY;
   bool writes = kind == TOGETHER_WRITE || kind == TOGETHER_WRITE_ABSENT || kind == TOGETHER_WRITE_REVISION ||
                 kind == TOGETHER_WRITE_MANY;
@@ -93,7 +92,8 @@ static inline void together_plan(struct together_worker *w, enum together_kind k
   else if (kind == TOGETHER_WRITE_MANY || kind == TOGETHER_REMOVE_MANY || kind == TOGETHER_READ_MANY)
     while (c->count < count) together_add(w, c, type, effect);
   else if (kind == TOGETHER_MOMENT)
-    while (c->count < (w->ids < LINEAR_PARTS ? w->ids : LINEAR_PARTS)) together_add(w, c, TOGETHER_TYPES, effect);
+    while (c->count < (w->ledger->ids < LINEAR_PARTS ? w->ledger->ids : LINEAR_PARTS))
+      together_add(w, c, TOGETHER_TYPES, effect);
   else if (kind == TOGETHER_TRANSACTION)
     for (size_t i = 2 + count % 3; i; i--)
       together_add(w, c, TOGETHER_TYPES, (uint8_t)(together_random(&w->random) % 4 % 3));
@@ -128,7 +128,7 @@ static inline uint8_t together_note_seen(struct together_worker *w, struct linea
     return LINEAR_NOT;
   }
   p->need = LINEAR_VALUE;
-  p->saw = together_parse(json.data, json.size, w->is_small);
+  p->saw = together_parse(json.data, json.size, w->ledger->is_small);
   p->revision = revision;
   if (!p->saw) together_die(w->ledger, "id %u has what nobody wrote: %.60s, of %zu bytes", p->id, json.data, json.size);
   w->seen[p->id] = revision;
@@ -159,7 +159,7 @@ static inline uint8_t together_conflict(struct together_worker *w, struct linear
 /* ---- calls */
 
 static inline hf_slice together_text(struct together_worker *w, uint64_t number, size_t part) {
-  return together_json(linear_value(number, part), w->is_small, w->texts[part]);
+  return together_json(linear_value(number, part), w->ledger->is_small, w->texts[part]);
 }
 
 static inline uint8_t together_read(struct together_worker *w, struct linear_call *c, bool at_one_moment) {
@@ -403,9 +403,10 @@ static inline bool together_go(struct together_worker *w, enum together_kind kin
   n->life = w->life;
   if (w->tell) w->tell("b", number);
   together_begin(w->ledger, number);
-  if (together_lie(w, kind, number)) return true;
-  n->answered.outcome = together_make(w, kind, number, &n->answered);
-  together_end(w->ledger, number);
+  if (!together_lie(w, kind, number)) {
+    n->answered.outcome = together_make(w, kind, number, &n->answered);
+    together_end(w->ledger, number);
+  }
   if (w->tell) w->tell("e", number);
   return true;
 }
@@ -422,7 +423,7 @@ static inline bool together_go_on(struct together_worker *w) {
   bool has_revision = kind == TOGETHER_WRITE_REVISION || kind == TOGETHER_REMOVE_REVISION;
   if (!has_revision || together_random(&w->random) % 4 == 0)
     return together_go(w, (enum together_kind)kind, TOGETHER_IDS);
-  uint32_t id = (uint32_t)(together_random(&w->random) % w->ids);
+  uint32_t id = (uint32_t)(together_random(&w->random) % w->ledger->ids);
   return together_go(w, TOGETHER_READ, id) && together_go(w, (enum together_kind)kind, id);
 }
 
