@@ -273,8 +273,8 @@ describe("notes in a store with transactions", function()
     end
     silent = false
     breathe()
-    world.pass(1) -- three openings, and then what was acknowledged, with the notes
-    assert.equal(first + 3 + 3 + 1, same())
+    world.pass(1) -- three openings, in one commit, and then what was acknowledged, with the notes
+    assert.equal(first + 3 + 1 + 1, same())
     assert.equal(same(), revisionOf(holdfast.PersistPartialAdapter, "BTCUSDT/levels"))
     assert.same({}, holdfast.PersistPartialAdapter.readPartialData("BTCUSDT")[note().position.id].events)
   end)

@@ -28,6 +28,7 @@ local risk = require "holdfast.host.state.risk"
 local Run = require "holdfast.host.runs.base"
 local signal = require "holdfast.host.state.signal"
 local statuses = require "holdfast.host.state.status"
+local together = require "holdfast.host.state.together"
 local watchdog = require "holdfast.host.scheduler.watchdog"
 
 local M = {}
@@ -37,6 +38,7 @@ local MINUTE = 60000
 ---@class holdfast.host.LiveRun: holdfast.host.Run
 ---@field position holdfast.host.Position
 ---@field stopping boolean
+---@field number integer  grows from run to run: in this order they live a minute, whatever they did in the one before
 ---@field task? table
 ---@field drift holdfast.host.Drift
 ---@field hands holdfast.host.Hands
@@ -46,6 +48,7 @@ LiveRun.__index = LiveRun
 
 -- Those that run, by strategy and symbol.
 local runs = {}
+local launched = 0
 
 -- ------------------------------------------------------------------- ticks
 
@@ -106,6 +109,12 @@ function LiveRun:await(price, when, called)
   position:cancel("risk", price, when)
 end
 
+-- Whether the risk profiles would let a signal open.  Slots that others are just taking count.
+function LiveRun:maySchedule(row, price)
+  if self.strategy.risks[1] then together.await() end
+  return self:mayOpen(risk.adapter, tostring, row, price)
+end
+
 -- Nothing is open: asks for a signal, at most once in each interval.
 function LiveRun:ask(price, when)
   if self.hands.pause then return self:tellTick("idle", nil, price, when) end
@@ -130,7 +139,7 @@ function LiveRun:ask(price, when)
     local hasBegun, isPaused = false, false
     if row.pendingAt > 0 then
       hasBegun, isPaused = position:open(row, price)
-    elseif self:mayOpen(risk.adapter, tostring, row, price) then
+    elseif self:maySchedule(row, price) then
       hasBegun, isPaused = position:schedule(row)
     end
     if hasBegun then return end
@@ -247,7 +256,7 @@ function LiveRun:rest(due)
   heard.waits = false
   while not (self.lost or self.stopping) do
     if heard.waits or not heard.called then
-      loop.sleepUntil(due, function(finish) heard.wake = finish end)
+      loop.sleepUntil(due, self.number, function(finish) heard.wake = finish end)
       heard.wake = nil
     end
     if self.stopping or heard.waits or not heard.called or loop.now() >= due then return end
@@ -314,7 +323,8 @@ end
 
 -- Makes a run and starts it.  Nobody else may run the same.
 local function launch(what, symbol, given)
-  local run = setmetatable({ stopping = false }, LiveRun)
+  launched = launched + 1
+  local run = setmetatable({ stopping = false, number = launched }, LiveRun)
   Run.init(run, what, symbol, given, false)
   run.status = statuses.new(run)
   checkStorable(what, run)

@@ -5,12 +5,14 @@
 
 local clocks = require "holdfast.host.scheduler.clock"
 local core = require "holdfast.core"
+local machine = require "holdfast.util.clock"
 local watchdog = require "holdfast.host.scheduler.watchdog"
 
 local M = {}
 
 local ready, readyFirst, readyLast = {}, 1, 0 -- functions to call as soon as possible
 local idle = {} -- functions to call once nothing is ready
+local latest -- when they are called though something is ready: see M.stopwatch
 local moments = {} -- who sleeps until when: see M.sleepUntil
 local pumping = false
 local live = 0 -- tasks that have not ended
@@ -59,6 +61,13 @@ function M.now() return theClock():now() end
 ---@return number
 function M.elapsed() return theClock():elapsed() end
 
+--- Milliseconds of real time since some moment: how long something takes here, also where a program moves the clock.
+---@return number
+function M.stopwatch()
+  if clocks.isReal(theClock()) then return clock:elapsed() end
+  return machine.now() * 1000
+end
+
 --- Whether time is that of the machine, which may be wrong and be put right, and not a program's own.
 ---@return boolean
 function M.isReal() return clocks.isReal(theClock()) end
@@ -87,7 +96,11 @@ end
 
 --- Has a function called once, when nothing is ready: what many have asked for meanwhile can be done together.
 ---@param fn function
-function M.whenIdle(fn) idle[#idle + 1] = fn end
+---@param ms? number  of M.stopwatch: for how long it waits at most, but for what is computing then
+function M.whenIdle(fn, ms)
+  idle[#idle + 1] = fn
+  if ms then latest = math.min(latest or math.huge, M.stopwatch() + ms) end
+end
 
 local function call(fn)
   local ok, raised = pcall(fn)
@@ -105,9 +118,10 @@ function M.drain()
       ready[readyFirst] = nil
       readyFirst = readyFirst + 1
       call(fn)
+      if latest and M.stopwatch() >= latest then break end
     end
     local list = idle
-    idle = {}
+    idle, latest = {}, nil
     for _, fn in ipairs(list) do call(fn) end
   until readyFirst > readyLast and not idle[1]
   pumping = false
@@ -153,11 +167,13 @@ end
 
 local EARLY_MS = 1000
 
--- The sleepers of a moment, in order; made when the first one comes.
+local function isBefore(a, b) return a.rank < b.rank end
+
+-- The sleepers of a moment; made when the first one comes.
 local function momentAt(time)
   local moment = moments[time]
   if moment then return moment end
-  moment = { count = 0 }
+  moment = { count = 0, isSorted = true }
   moments[time] = moment
   local target = theClock()
   local function due()
@@ -168,17 +184,19 @@ local function momentAt(time)
       return
     end
     if moments[time] == moment then moments[time] = nil end
-    for _, finish in ipairs(moment) do finish() end
+    if not moment.isSorted then table.sort(moment, isBefore) end
+    for _, sleeper in ipairs(moment) do sleeper.finish() end
   end
   moment.cancel = target:after(time - target:now(), due)
   return moment
 end
 
---- Waits until a time; others run meanwhile.  All who wait for the same moment are woken together, by one timer, and
---- before anything else is done.
+--- Waits until a time; others run meanwhile.  All who wait for the same moment are woken together, by one timer, in the
+--- order of their ranks, and before anything else is done.
 ---@param time number  ms since the epoch
+---@param rank number  each has one of its own
 ---@param arrange? fun(finish: fun())  receives a function that ends the waiting early
-function M.sleepUntil(time, arrange)
+function M.sleepUntil(time, rank, arrange)
   local done = false
   M.wait(function(wake)
     local moment = momentAt(time)
@@ -193,7 +211,9 @@ function M.sleepUntil(time, arrange)
       end
       wake()
     end
-    moment[#moment + 1] = finish
+    local last = moment[#moment]
+    if last and last.rank > rank then moment.isSorted = false end
+    moment[#moment + 1] = { rank = rank, finish = finish }
     if arrange then arrange(finish) end
   end, function() return done end)
 end

@@ -18,11 +18,11 @@ local MOST_TRIES = 5
 ---@field shared? string   others write this entity too (its id): without transactions it is locked
 
 -- What is known of adapters, as long as none can change its store.
-local together, transactions = {}, {}
+local together, transactions, nesting = {}, {}, {}
 
 --- Forgets what is known of the adapters' stores: they may have been registered again.
 function M.forget()
-  together, transactions = {}, {}
+  together, transactions, nesting = {}, {}, {}
 end
 
 --- Whether the store of an adapter has transactions.
@@ -31,8 +31,9 @@ end
 local function hasTransactions(adapter)
   local known = transactions[adapter]
   if known == nil then
-    known = core.adapters.supports(adapter).transaction
-    transactions[adapter] = known
+    local supports = core.adapters.supports(adapter)
+    known = supports.transaction
+    transactions[adapter], nesting[adapter] = known, known and supports.nested
   end
   return known
 end
@@ -43,11 +44,15 @@ end
 ---@return boolean
 local function isTogether(a, b)
   if a == b then return hasTransactions(a) end
-  local key = a .. " " .. b
-  local known = together[key]
+  local others = together[a]
+  if not others then
+    others = {}
+    together[a] = others
+  end
+  local known = others[b]
   if known == nil then
     known = core.adapters.isSameStore(a, b)
-    together[key] = known
+    others[b] = known
   end
   return known
 end
@@ -64,18 +69,60 @@ function M.isSurelyTogether(a, b)
   return ok and are
 end
 
+--- Whether one transaction can cover all steps, and others be nested in it.
+---@param steps holdfast.host.Step[]
+---@return boolean
+function M.canNest(steps)
+  local last = steps[1] and steps[1].adapter
+  if not last or not hasTransactions(last) or not nesting[last] then return false end
+  for i = 2, #steps do
+    local adapter = steps[i].adapter
+    if not isTogether(last, adapter) then return false end
+    last = adapter
+  end
+  return true
+end
+
 local function runAll(steps, first, last)
   for i = first, last do steps[i].run() end
 end
 
--- Another process wrote the same at the same time: nothing has happened, and the next try sees what it wrote.
+--- How often something was tried.
+---@class holdfast.host.Tries
+---@field conflicts integer
+---@field isFull boolean
+
+--- Whether trying a transaction again may help.  Another process wrote the same at the same time: nothing has happened,
+--- and the next try sees what it wrote.  Or the store was full, and grows before the next try, if it can.
+---@param tries holdfast.host.Tries  takes note of it
+---@param raised any
+---@return boolean
+function M.mayHelp(tries, raised)
+  if M.isConflict(raised) then
+    tries.conflicts = tries.conflicts + 1
+    return tries.conflicts < MOST_TRIES
+  end
+  local isFirst = not tries.isFull
+  tries.isFull = tries.isFull or core.isError(raised, "full")
+  return isFirst and tries.isFull
+end
+
+---@return holdfast.host.Tries
+function M.newTries() return { conflicts = 0, isFull = false } end
+
 local function transaction(steps, first, last)
-  for try = 1, MOST_TRIES do
+  local tries = M.newTries()
+  while true do
     local ok, raised = pcall(core.transaction, runAll, steps, first, last)
     if ok then return end
-    if try == MOST_TRIES or not core.isError(raised, "conflict") or not raised.retryable then error(raised, 0) end
+    if not M.mayHelp(tries, raised) then error(raised, 0) end
   end
 end
+
+--- Whether what was raised says that another process was faster.
+---@param raised any
+---@return boolean
+function M.isConflict(raised) return core.isError(raised, "conflict") and raised.retryable or false end
 
 --- Whether what was raised says that the store did not answer: what else is asked of it would take as long.
 ---@param raised any

@@ -66,7 +66,7 @@ end
 function Delivery:acknowledge(id)
   if not self.position.entry or self.over then return end
   self.acknowledged[id] = true
-  self:removeAcknowledged()
+  if not self.position.pending then self:removeAcknowledged() end
 end
 
 -- Whether nobody needs an event any more: it was delivered to all, is acknowledged and, if an end, has its trade.
@@ -93,12 +93,14 @@ end
 
 local dirty = {} -- positions whose entries are to be written
 local written = {} -- those whose entries are being written just now
-local writes = {}
+local writes = { adapter = "PersistPartialAdapter" }
 
 function writes.steps()
-  local bySymbol, list, steps = {}, {}, {}
+  local bySymbol, list, steps, rest = {}, {}, {}, {}
   for position in pairs(dirty) do
-    if not position.stale then
+    if position.pending then
+      rest[position] = true -- whose entry is part of what it waits for
+    elseif not position.stale then
       local entries = bySymbol[position.symbol]
       if not entries then
         entries = {}
@@ -110,10 +112,10 @@ function writes.steps()
   end
   for symbol, entries in pairs(bySymbol) do
     steps[#steps + 1] = {
-      adapter = "PersistPartialAdapter", shared = symbol, run = function() outbox.write(symbol, entries) end,
+      adapter = writes.adapter, shared = symbol, run = function() outbox.write(symbol, entries) end,
     }
   end
-  dirty, written = {}, list
+  dirty, written = rest, list
   return steps
 end
 
@@ -122,13 +124,20 @@ function writes.ended(raised)
   written = {}
   if not raised then return end
   for _, position in ipairs(list) do dirty[position] = true end -- with what comes next
-  if list[1] then list[1].run:report(raised, "PersistPartialAdapter") end
+  if list[1] then list[1].run:report(raised, writes.adapter) end
 end
 
 --- Has the entry written when nothing else is to be done, together with those of others.
 function Delivery:flushSoon()
   dirty[self.position] = true
   idle.arrange(writes)
+end
+
+--- Goes on when the position waits no more: until then its entry was left as it is.
+function Delivery:resume()
+  if not self.position.entry then return end
+  self:removeAcknowledged()
+  if dirty[self.position] then idle.arrange(writes) end
 end
 
 --- Has it written now, if it has to be, for the last time.  What is not noted is delivered again: whoever has the

@@ -4,7 +4,8 @@
 -- scheduled signal, the slots of its risk profiles, and its entry in the outbox.  What is in memory follows what is
 -- durable, never the other way round: a transition that failed has not happened, and what is true is read again.
 --
--- In one store, a transition is one transaction.  In stores without them its writes come in an order from which
+-- In one store, a transition is one transaction, or part of one that others share (together.lua): the run waits for it,
+-- and meanwhile the entry in the outbox stays as it is.  In stores without them its writes come in an order from which
 -- restore.lua can tell how far they came:
 --
 --   opening     risk slots, signal, scheduled signal, outbox    the signal decides: it opened once that is there
@@ -25,6 +26,7 @@ local reminder = require "holdfast.host.scheduler.reminder"
 local requests = require "holdfast.host.state.requests"
 local risk = require "holdfast.host.state.risk"
 local signal = require "holdfast.host.state.signal"
+local together = require "holdfast.host.state.together"
 local trades = require "holdfast.host.state.trades"
 
 local HOUR = 3600000
@@ -37,6 +39,7 @@ local signals, schedules = adapters.PersistSignalAdapter, adapters.PersistSchedu
 ---@field waiting? table  of the scheduled one
 ---@field entry holdfast.host.Entry
 ---@field stale boolean   what is in memory may not be true: restore first
+---@field pending boolean  a transition is on its way: what is in memory is what was before it
 ---@field slotsStale boolean  so may the slots of the risk profiles be: restore them first
 ---@field tradesStale boolean  so may the trades be: restore them
 ---@field delivery holdfast.host.Delivery
@@ -50,7 +53,7 @@ Position.__index = Position
 function Position.new(run)
   local self = setmetatable({
     run = run, symbol = run.symbol, name = run.strategy.strategyName, exchangeName = run.exchange.exchangeName,
-    stale = true, slotsStale = false, tradesStale = false, reminder = reminder.new(HOUR),
+    stale = true, pending = false, slotsStale = false, tradesStale = false, reminder = reminder.new(HOUR),
   }, Position)
   self.delivery = Delivery.new(self)
   return self
@@ -96,31 +99,40 @@ function Position:tradeSteps(list)
   return steps
 end
 
--- Does the steps; when that fails, nobody knows what is true.  Whatever was waited for before, the lock must be ours
--- still.
-function Position:commit(steps)
-  self.run:checkLock()
-  local ok, raised = pcall(commits.run, steps)
-  if ok then return end
-  if not requests.isGone(raised) then self.stale = true end
-  error(raised, 0)
+-- Whether it was a step that raised it to refuse: nothing has happened then.
+local function isRefusal(raised, steps)
+  for _, step in ipairs(steps) do
+    if step.refusal ~= nil and step.refusal == raised then return true end
+  end
+  return requests.isGone(raised)
 end
 
--- Does the steps, the first of which is pauseStep().
----@return boolean done  false: it is paused, and nothing has happened
-function Position:commitUnlessPaused(steps)
-  local ok, raised = pcall(self.commit, self, steps)
-  if ok then return true end
-  if not steps[1].pause then error(raised, 0) end
-  self.stale = false
-  return false
+-- Does the steps; when that fails, nobody knows what is true.  Whatever was waited for before, the lock must be ours
+-- still.
+---@param steps holdfast.host.Step[]  a step that refuses says so in its field `refusal`: what it raises
+---@param apply? fun()  makes what is in memory true, as soon as they are durable
+function Position:commit(steps, apply)
+  self.pending = true
+  together.run {
+    steps = steps,
+    check = function() self.run:checkLock() end,
+    ended = function(ok, raised, begun)
+      self.pending = false
+      if ok then
+        if apply then apply() end
+      elseif begun and not isRefusal(raised, steps) then
+        self.stale = true
+      end
+      self.delivery:resume()
+    end,
+  }
 end
 
 -- Does the steps of an end.  Its trade is written after `step`, one of them, where one transaction covers both;
 -- otherwise tryTrades() does it.  Where it is the trade that fails, which has undone that transaction, the rest is done
 -- without it.
-function Position:commitEnd(steps, step, entry)
-  local list, failed, all = {}, false, {}
+function Position:commitEnd(steps, step, entry, apply)
+  local list, failure, all = {}, nil, {}
   if not self.tradesStale and commits.isSurelyTogether(step.adapter, "PersistTradeAdapter") then
     list = self:untraded(entry)
   end
@@ -128,17 +140,21 @@ function Position:commitEnd(steps, step, entry)
     all[#all + 1] = each
     for _, trade in ipairs(each == step and self:tradeSteps(list) or {}) do
       all[#all + 1] = { adapter = trade.adapter, run = function()
-        failed = true
-        trade.run()
-        failed = false
+        local ok, raised = pcall(trade.run)
+        if ok then return end
+        failure = raised
+        error(raised, 0)
       end }
     end
   end
-  local ok, raised = pcall(self.commit, self, all)
-  if ok then return self.delivery:noteTrades(list) end
+  local ok, raised = pcall(self.commit, self, all, function()
+    apply()
+    self.delivery:noteTrades(list)
+  end)
+  if ok then return end
   -- A store that has no room says so at the end of the transaction; without the trade it may have.
-  if not failed and not (list[1] and core.isError(raised, "full")) then error(raised, 0) end
-  self:commit(steps)
+  if raised ~= failure and not (list[1] and core.isError(raised, "full")) then error(raised, 0) end
+  self:commit(steps, apply)
   self.stale, self.tradesStale = false, true
   self.run:report(raised, "PersistTradeAdapter")
 end
@@ -195,12 +211,17 @@ end
 
 -- ------------------------------------------------------------- transitions
 
--- The first step of whatever opens something, or is to: where a pause holds it raises, and `pause` is set.
+-- Refuses in a step.
+local function refuse(step, ...)
+  step.refusal = core.error("conflict", string.format(...), { retryable = false })
+  error(step.refusal, 0)
+end
+
+-- The first step of whatever opens something, or is to: it refuses where a pause holds.
 function Position:pauseStep(when)
   local step = { adapter = "PersistHostAdapter" }
   function step.run()
-    step.pause = pauses.read(self.name, self.symbol, when)
-    if step.pause then error(core.error("conflict", "it is paused", { retryable = false }), 0) end
+    if pauses.read(self.name, self.symbol, when) then refuse(step, "it is paused") end
   end
   return step
 end
@@ -210,11 +231,34 @@ end
 ---@return boolean isPaused   since a pause holds
 function Position:schedule(row)
   local entry = self:entryOf(self.entry, row, "scheduled", row.scheduledAt, self.run:scheduledEvent(row))
-  local steps = { self:pauseStep(row.scheduledAt), self:scheduleStep(row), self:outboxStep(entry) }
-  if not self:commitUnlessPaused(steps) then return false, true end
-  self.waiting, self.entry = row, entry
+  local pause = self:pauseStep(row.scheduledAt)
+  local ok, raised = pcall(self.commit, self, { pause, self:scheduleStep(row), self:outboxStep(entry) },
+    function() self.waiting, self.entry = row, entry end)
+  if not ok and raised ~= pause.refusal then error(raised, 0) end
+  if not ok then return false, true end
   self.delivery:deliver()
   return true, false
+end
+
+-- Steps that take a slot in each of the risk profiles.  What these decide is noted in `decided`, by name.
+function Position:takeSteps(row, price, decided)
+  local steps = {}
+  for _, name in ipairs(self.run.strategy.risks) do
+    local payload = self.run:riskPayload(name, row, price, row.pendingAt)
+    local step = { adapter = "PersistRiskAdapter", shared = name }
+    function step.run()
+      if step == steps[1] then -- it may have been tried before
+        for each in pairs(decided) do decided[each] = nil end
+      end
+      local reason, fault = self.run:within(risk.take, risk.adapter, name, name, row, payload)
+      -- It read what another process was writing: no answer, but one to ask for again.
+      if core.isError(fault, "conflict") and fault.retryable then error(fault, 0) end
+      decided[name] = { payload = payload, reason = reason, fault = fault }
+      if reason then refuse(step, "risk profile '%s': %s", name, reason) end
+    end
+    steps[#steps + 1] = step
+  end
+  return steps
 end
 
 --- A signal opens; `row` has its pendingAt.  All its risk profiles must agree, and no pause may hold.
@@ -226,41 +270,25 @@ function Position:open(row, price)
   local event = self.run:openedEvent(row)
   local entry = self.waiting and outbox.withEvent(self.entry, event, { stage = "opened", at = row.pendingAt })
     or self:entryOf(self.entry, row, "opened", row.pendingAt, event)
-  local steps, refused, decided = { self:pauseStep(row.pendingAt) }, false, {}
-  for _, name in ipairs(self.run.strategy.risks) do
-    local payload = self.run:riskPayload(name, row, price, row.pendingAt)
-    steps[#steps + 1] = {
-      adapter = "PersistRiskAdapter", shared = name,
-      run = function()
-        local reason, fault = self.run:within(risk.take, risk.adapter, name, name, row, payload)
-        -- It read what another process was writing: no answer, but one to ask for again.
-        if core.isError(fault, "conflict") and fault.retryable then error(fault, 0) end
-        decided[name] = { payload = payload, reason = reason, fault = fault }
-        if reason then
-          refused = true
-          error(core.error("conflict", ("risk profile '%s': %s"):format(name, reason), { retryable = false }), 0)
-        end
-      end,
-    }
-  end
+  local decided = {}
+  local pause, takes, steps = self:pauseStep(row.pendingAt), self:takeSteps(row, price, decided), {}
+  steps[1] = pause
+  for _, step in ipairs(takes) do steps[#steps + 1] = step end
   steps[#steps + 1] = self:signalStep(row)
   if self.waiting then steps[#steps + 1] = self:scheduleStep(nil) end
   steps[#steps + 1] = self:outboxStep(entry)
-  local ok, raised = pcall(self.commitUnlessPaused, self, steps)
-  if not ok and not refused then error(raised, 0) end
-  if ok and not raised then return false, true end
-  if refused then
-    -- Gives back those that were taken before it, where no transaction has done so.
-    self.stale = false
-    if self.run.strategy.risks[2] then self:commit(self:settleSteps(nil)) end
-  else
-    self.row, self.waiting, self.entry = row, nil, entry
+  local ok, raised = pcall(self.commit, self, steps,
+    function() self.row, self.waiting, self.entry = row, nil, entry end)
+  if not ok and raised == pause.refusal then return false, true end
+  if not ok and not isRefusal(raised, takes) then error(raised, 0) end
+  if ok then
     self.run:callback("onWrite", self.symbol, signal.copy(row), row.priceOpen, row.pendingAt, false)
+  elseif takes[2] and not commits.hasTransactions "PersistRiskAdapter" then
+    self:commit(self:settleSteps(nil)) -- gives back those that were taken before it
   end
   for name, each in pairs(decided) do self.run:tellRisk(name, each.payload, each.reason, each.fault) end
-  if refused then return false, false end
-  self.delivery:deliver()
-  return true, false
+  if ok then self.delivery:deliver() end
+  return ok, false
 end
 
 --- Its price has reached levels.
@@ -270,8 +298,7 @@ function Position:reach(list, profitLevels, lossLevels, when)
   for _, event in ipairs(list) do all[#all + 1] = event end
   local entry = outbox.with(self.entry,
     { at = when, profitLevels = profitLevels, lossLevels = lossLevels, events = all })
-  self:commit { self:outboxStep(entry) }
-  self.entry = entry
+  self:commit({ self:outboxStep(entry) }, function() self.entry = entry end)
   self.delivery:deliver()
 end
 
@@ -302,8 +329,10 @@ function Position:close(reason, price, when, request)
     for _, each in ipairs(slots) do steps[#steps + 1] = each end
     slots = {}
   end
-  self:commitEnd(steps, step, entry)
-  self.row, self.entry = nil, entry
+  self:commitEnd(steps, step, entry, function()
+    self.row, self.entry = nil, entry
+    if request then requests.forget() end -- it may have been read again since
+  end)
   self:tryTrades()
   -- It has closed, also where the store of the slots is down: they are given back when it is up.
   local ok, raised = pcall(commits.run, slots)
@@ -325,8 +354,10 @@ function Position:cancel(reason, price, when, request)
   local event = self.run:cancelledEvent(self.waiting, reason, price, when, request)
   local step = self:scheduleStep(nil)
   local entry, steps = self:ending(event, "cancelled", when, request, step)
-  self:commitEnd(steps, step, entry)
-  self.waiting, self.entry = nil, entry
+  self:commitEnd(steps, step, entry, function()
+    self.waiting, self.entry = nil, entry
+    if request then requests.forget() end
+  end)
   self:tryTrades()
   self.delivery:deliver()
 end
@@ -356,8 +387,7 @@ function Position:resume(when)
   if row then steps[#steps + 1] = self:signalStep(row) end
   if waiting then steps[#steps + 1] = self:scheduleStep(waiting) end
   steps[#steps + 1] = self:outboxStep(entry)
-  self:commit(steps)
-  self.row, self.waiting, self.entry = row, waiting, entry
+  self:commit(steps, function() self.row, self.waiting, self.entry = row, waiting, entry end)
 end
 
 --- Remembers that getSignal was asked.  At first in memory only: asking again for the same minute does no harm.
@@ -370,8 +400,7 @@ end
 --- others give slots back.
 function Position:refused(when)
   local entry = outbox.with(self.entry, { askedAt = when, at = when })
-  self:commit { self:outboxStep(entry) }
-  self.entry = entry
+  self:commit({ self:outboxStep(entry) }, function() self.entry = entry end)
 end
 
 return Position

@@ -183,8 +183,10 @@ function M.position(position, when)
   entry = entry or outbox.new(position.name, position.exchangeName, position.symbol)
   local steps
   row, waiting, entry, steps = reconcile(position, row, waiting, entry, when)
-  if steps[1] then position:commit(steps) end
-  position.row, position.waiting, position.entry, position.stale = row, waiting, entry, false
+  local function apply()
+    position.row, position.waiting, position.entry, position.stale = row, waiting, entry, false
+  end
+  if steps[1] then position:commit(steps, apply) else apply() end
   M.trades(position, when)
   M.slots(position, when)
   position.delivery:deliver(true)

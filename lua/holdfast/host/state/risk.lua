@@ -1,10 +1,9 @@
 -- SPDX-License-Identifier: MIT
 --
--- Risk profiles: who holds a position, and whether one more may be opened.  PersistRiskAdapter keeps the slots of a
--- profile, a list of rows, one for each open position.  Checking and taking a slot is one step, in a transaction or
+-- Risk profiles: who holds a position, and whether one more may be opened.  The slots of a profile (slots.lua) are a
+-- list of rows, one for each open position.  Checking and taking a slot is one step, in a transaction or
 -- under a lock, so that two strategies, in one process or in two, cannot both take the last one.
 
-local adapter = require "holdfast.adapters".PersistRiskAdapter
 local commits = require "holdfast.host.state.commit"
 local contexts = require "holdfast.host.scheduler.context"
 local core = require "holdfast.core"
@@ -44,27 +43,7 @@ local function slotOf(row)
 end
 
 ---@type holdfast.host.Book
-M.adapter = {}
-
---- The slots of a profile.
----@param key string
----@raise corrupt, io, ...
-function M.adapter.read(key)
-  local slots = adapter.readPositionData(key)
-  if slots == nil then return {} end
-  if type(slots) ~= "table" or #slots == 0 and next(slots) ~= nil then
-    error(core.error("corrupt", ("the positions of the risk profile '%s' are no list"):format(key),
-      { entityName = "risk" }), 0)
-  end
-  return slots
-end
-
---- Changes them.
----@param slots holdfast.host.Slot[]?
----@param key string
-function M.adapter.write(slots, key)
-  adapter.writePositionData(slots and core.json.array(slots), key)
-end
+M.adapter = require "holdfast.host.state.slots"
 
 local function isOf(slot, strategyName, symbol)
   return type(slot) == "table" and slot.strategyName == strategyName and slot.symbol == symbol
