@@ -42,6 +42,37 @@ local function slotOf(row)
   }
 end
 
+local FIELDS = {
+  signalId = true, strategyName = true, exchangeName = true, symbol = true, position = true, priceOpen = true,
+  priceTakeProfit = true, priceStopLoss = true, openTimestamp = true, minuteEstimatedTime = true,
+}
+
+local plain = setmetatable({}, { __mode = "k" }) -- slots that have no other fields, and nothing in these
+
+local function isPlain(slot)
+  if type(slot) ~= "table" then return false end
+  if plain[slot] == nil then
+    local is = getmetatable(slot) == nil
+    for field, value in pairs(slot) do is = is and FIELDS[field] and type(value) ~= "table" or false end
+    plain[slot] = is
+  end
+  return plain[slot]
+end
+
+-- A copy of slots that others may change.  Of 200 positions that open in one minute each is shown those before it.
+local function copySlots(slots)
+  local list = {}
+  for i = 1, #slots do
+    local s = slots[i]
+    list[i] = isPlain(s) and {
+      signalId = s.signalId, strategyName = s.strategyName, exchangeName = s.exchangeName, symbol = s.symbol,
+      position = s.position, priceOpen = s.priceOpen, priceTakeProfit = s.priceTakeProfit,
+      priceStopLoss = s.priceStopLoss, openTimestamp = s.openTimestamp, minuteEstimatedTime = s.minuteEstimatedTime,
+    } or events.copy(s)
+  end
+  return list
+end
+
 ---@type holdfast.host.Book
 M.adapter = require "holdfast.host.state.slots"
 
@@ -135,7 +166,7 @@ end
 
 -- The same.  Meanwhile the payload has functions, as fields that are not its own: it is one that can be stored.
 local function ask(profile, slots, payload, trades)
-  payload.activePositions, payload.activePositionCount = events.copy(slots), #slots
+  payload.activePositions, payload.activePositionCount = copySlots(slots), #slots
   setmetatable(payload, { __index = history.of(payload, trades) })
   local reason, fault = askEach(profile, payload)
   setmetatable(payload, nil)
