@@ -160,8 +160,9 @@ function measurements.transactions()
       local functions = nextFunctions(o.group)
       collectgarbage()
       local start = clock.now()
-      transactions(functions)
+      local results = transactions(functions)
       us = us + clock.now() - start
+      for i = 1, results and #results or 0 do assert(results[i].ok, "a transaction has failed") end
     end
   end
   show(us / o.ops / o.group)

@@ -123,6 +123,38 @@ static void run_nested(const struct bench_options *o) {
   close_shelf(&s);
 }
 
+/* What a part of hf_transactions() writes with. */
+struct part {
+  const struct shelf *shelf;
+  uint32_t *state;
+};
+
+static hf_status run_part(void *arg, hf_error *unused) {
+  const struct part *part = arg;
+  (void)unused;
+  write_some(part->shelf, 0, part->state);
+  return HF_OK;
+}
+
+/* Commits of o->group transactions by hf_transactions(): prints the µs of one of these. */
+static void run_transactions(const struct bench_options *o) {
+  struct shelf s = open_shelf(o);
+  uint32_t state = o->seed;
+  struct part part = {&s, &state};
+  hf_txn_part *parts = bench_alloc(o->group * sizeof *parts);
+  for (unsigned i = 0; i < o->group; i++) parts[i] = (hf_txn_part){.run = run_part, .arg = &part};
+  for (int pass = 0; pass < 2; pass++) { /* once to warm up */
+    double start = bench_now();
+    for (unsigned group = 0; group < o->ops; group++) {
+      check(hf_transactions(parts, o->group, &err));
+      for (unsigned i = 0; i < o->group; i++) check(parts[i].status);
+    }
+    if (pass) bench_print(bench_now() - start, (double)o->ops * o->group);
+  }
+  free(parts);
+  close_shelf(&s);
+}
+
 /* ---- processes */
 
 static void write_alone(const struct bench_options *o, struct bench_board *board, unsigned which) {
@@ -216,6 +248,10 @@ static void run_beside(const struct bench_options *o) {
   bench_processes_run(o, bench_board_make(), 2, 1, measure_beside);
 }
 
-const struct bench_op bench_together_ops[] = {{"threads", run_threads},           {"nested", run_nested},
-                                              {"processes", run_processes},       {"beside", run_beside},
-                                              {"besideTransactions", run_beside}, {NULL, NULL}};
+const struct bench_op bench_together_ops[] = {{"threads", run_threads},
+                                              {"nested", run_nested},
+                                              {"transactions", run_transactions},
+                                              {"processes", run_processes},
+                                              {"beside", run_beside},
+                                              {"besideTransactions", run_beside},
+                                              {NULL, NULL}};

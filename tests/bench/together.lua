@@ -60,10 +60,11 @@ local function transactions(report, dir, size, rounds, synced)
   local flags = ("-g %d -n %d%s"):format(GROUP, synced and size.groups or size.groups * 4, synced and " -y" or "")
   local us = measure.rounds(rounds, dir, {
     { "raw", "lead", "transactions", flags }, { "nested", "together", "nested", flags },
-    { "lua", "lua", "transactions", flags },
+    { "c", "together", "transactions", flags }, { "lua", "lua", "transactions", flags },
   })
   local of = (" of %d, of one with three writes, %s; baseline nested in bare C"):format(GROUP, word)
   report:add("C nested transactions, by hand, in a commit" .. of, us.nested, us.raw)
+  report:add("C hf_transactions() in a commit" .. of, us.c, us.raw, synced and 1.3 or 1.6)
   report:add("Lua transactions{} in a commit" .. of, us.lua, us.raw, synced and 1.3 or 1.6)
 end
 
