@@ -120,6 +120,11 @@ typedef struct hf__lmdb_env {
   MDB_dbi main_dbi; /* the names of all databases */
   MDB_dbi meta_dbi;
   MDB_dbi quarantine_dbi;
+  struct {             /* under write_lock: when nothing was in quarantine, so that writes need not look */
+    size_t of;         /* a commit of this process after which nothing was */
+    size_t in;         /* a write transaction that found nothing there */
+    size_t changed_in; /* one that has put something there, or settled it */
+  } quarantine_empty;
 
   _Atomic(MDB_txn *) idle[READER_POOL]; /* reset read transactions, ready to be renewed */
 
@@ -140,11 +145,6 @@ typedef struct hf__lmdb_env {
   hf__lmdb_sums sums;       /* of the newest commit, if it was this process's */
   _Atomic bool flushes;     /* what is written is flushed, as the newest transaction has found */
   hf__lmdb_queue queue;     /* of changes that wait for a commit to share, see group.h */
-  struct {                  /* when nothing was in quarantine, so that writes need not look; see quarantine.c */
-    size_t of;              /* a commit of this process after which nothing was */
-    size_t in;              /* a write transaction that began with nothing in it */
-    size_t changed_in;      /* a write transaction that has put something there, or taken it out */
-  } quarantine_empty;
 } hf__lmdb_env;
 
 /* A transaction that the core holds, of either kind. */
