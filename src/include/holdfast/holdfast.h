@@ -502,10 +502,10 @@ typedef struct hf_txn_part {
  * any more have the same status.  HF_FULL, where the store can grow: it is larger when all of it is tried again, which
  * is the caller's to decide.
  *
- * Inside a transaction the parts are nested in that one, and durable with it.  There, and where the commit fails,
- * nothing more may be done in it after HF_FULL and the like.  Where the backend has transactions and no HF_CAP_NESTED,
- * each part is committed by itself, after the one before; where it has none, what a part has done before it failed
- * stays.  HF_OK then says nothing but that the parts were run.
+ * Inside a transaction the parts are nested in that one, and durable with it; where this fails with HF_FULL, it can
+ * only be undone.  Where the backend has transactions and no HF_CAP_NESTED, each part is committed by itself, after the
+ * one before; where it has none, what a part has done before it failed stays.  HF_OK then says nothing but that the
+ * parts were run.
  *
  *   parts  `count` of them; their status and error are filled in
  * Errors: HF_INVALID_ARGUMENT: a part without run, or reserved that is not 0: no part is run, and none filled in;
