@@ -9,8 +9,8 @@
 #
 # Promise lmdb-together: lmdb, up to 192 threads that change the same ids, with conditions and without | kill -9 at any moment, again and again | one order explains every answer, and what was acknowledged is in it
 # Promise lmdb-together-limit: the same | kill -9, and a store that is full again and again | the same; what did not fit has not happened
-# Promise lmdb-together-flush: the same | kill -9, and flushes of pages and headers that fail | the same; what was told that it may have happened has, or has not
-# Promise lmdb-together-memory: the same | kill -9, and allocations that fail for whichever call they are made | the same
+# Promise lmdb-together-flush: lmdb, up to 64 threads of one process that do so | kill -9, and flushes of pages and headers that fail | the same; what was told that it may have happened has, or has not
+# Promise lmdb-together-memory: lmdb, up to 192 threads that do so | kill -9, and allocations that fail for whichever call they are made | the same
 #
 # HOLDFAST_FAULT_ROUNDS (16) kills each, and HOLDFAST_FAULT_SEED.
 # shellcheck source=tests/fault/lib.sh
