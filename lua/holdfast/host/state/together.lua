@@ -79,7 +79,8 @@ end
 ---@field list holdfast.host.Transition[]
 ---@field heard holdfast.host.Written[]  what is written with them
 ---@field since number    when this try began
----@field isLate boolean  it has taken long: the rest is put off
+---@field first? number   when the first was done: until then, the writer of another process may have been waited for
+---@field isLate boolean  those after that have taken long: the rest is put off
 
 -- Whether all would fail as one did, each after as long a time, or have failed with it.
 local function concernsAll(raised)
@@ -107,7 +108,9 @@ local function doEach(group)
       transition.raised = raised
       -- Where its own transaction has failed after all its steps, the slots know nothing of it.
       if not ok and (transition.state == "done" or concernsAll(raised)) then error(raised, 0) end
-      group.isLate = loop.stopwatch() - group.since > M.LONG_MS
+      local now = loop.stopwatch()
+      group.first = group.first or now
+      group.isLate = now - group.first > M.LONG_MS
     end
   end
 end
@@ -135,7 +138,7 @@ local LOST = {} -- raised where somebody has lost a lock meanwhile
 
 -- Looks at the locks once more, where there was time to lose one.
 local function checkAgain(group)
-  if not group.isLate then return end
+  if loop.stopwatch() - group.since <= M.LONG_MS then return end
   local isLost = false
   for _, transition in ipairs(group.list) do
     if transition.state == "done" then
@@ -173,7 +176,7 @@ end
 local function try(group)
   local tries = commits.newTries()
   while true do
-    group.since, group.isLate = loop.stopwatch(), false
+    group.since, group.first, group.isLate = loop.stopwatch(), nil, false
     local ok, raised = pcall(core.transaction, doAll, group)
     slots.release()
     if ok then return true end
