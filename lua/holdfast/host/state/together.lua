@@ -80,7 +80,7 @@ end
 ---@field heard holdfast.host.Written[]  what is written with them
 ---@field since number    when this try began
 ---@field first? number   when the first was done: until then, the writer of another process may have been waited for
----@field isLate boolean  those after that have taken long: the rest is put off
+---@field isLate boolean  those after that have taken long, or one has raised: the rest is put off
 
 -- Whether all would fail as one did, each after as long a time, or have failed with it.
 local function concernsAll(raised)
@@ -110,7 +110,9 @@ local function doEach(group)
       if not ok and (transition.state == "done" or concernsAll(raised)) then error(raised, 0) end
       local now = loop.stopwatch()
       group.first = group.first or now
-      group.isLate = now - group.first > M.LONG_MS
+      -- What a run does about one that was refused is one commit with what comes after it: were its slot given back
+      -- before that, a process that is killed in between would be followed by one that opens it in the same minute.
+      group.isLate = not ok or now - group.first > M.LONG_MS
     end
   end
 end
@@ -190,11 +192,14 @@ local function succeed(group)
   local putOff = {}
   for _, written in ipairs(group.heard) do written.writes.ended(written.raised) end
   for _, transition in ipairs(group.list) do
-    if transition.state then
-      finish(transition, transition.state == "done", transition.raised)
-    else
+    if transition.state and transition.state ~= "done" then
+      finish(transition, false, transition.raised) -- goes on first
+    elseif not transition.state then
       putOff[#putOff + 1] = transition
     end
+  end
+  for _, transition in ipairs(group.list) do
+    if transition.state == "done" then finish(transition, true) end
   end
   return putOff
 end
