@@ -24,11 +24,9 @@ local registry = require "holdfast.host.registry"
 local requests = require "holdfast.host.state.requests"
 local restore = require "holdfast.host.state.restore"
 local retention = require "holdfast.host.state.retention"
-local risk = require "holdfast.host.state.risk"
 local Run = require "holdfast.host.runs.base"
 local signal = require "holdfast.host.state.signal"
 local statuses = require "holdfast.host.state.status"
-local together = require "holdfast.host.state.together"
 local watchdog = require "holdfast.host.scheduler.watchdog"
 
 local M = {}
@@ -109,12 +107,6 @@ function LiveRun:await(price, when, called)
   position:cancel("risk", price, when)
 end
 
--- Whether the risk profiles would let a signal open.  Slots that others are just taking count.
-function LiveRun:maySchedule(row, price)
-  if self.strategy.risks[1] then together.await() end
-  return self:mayOpen(risk.adapter, tostring, row, price)
-end
-
 -- Nothing is open: asks for a signal, at most once in each interval.
 function LiveRun:ask(price, when)
   if self.hands.pause then return self:tellTick("idle", nil, price, when) end
@@ -136,11 +128,11 @@ function LiveRun:ask(price, when)
     end
   end
   if row then
-    local hasBegun, isPaused = false, false
+    local hasBegun, isPaused
     if row.pendingAt > 0 then
       hasBegun, isPaused = position:open(row, price)
-    elseif self:maySchedule(row, price) then
-      hasBegun, isPaused = position:schedule(row)
+    else
+      hasBegun, isPaused = position:schedule(row, price)
     end
     if hasBegun then return end
     if not isPaused then position:refused(when) end

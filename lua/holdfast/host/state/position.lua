@@ -227,30 +227,42 @@ function Position:pauseStep(when)
 end
 
 --- A signal begins to wait for its price.
----@return boolean scheduled  false: nothing has happened
+---@param row table
+---@param price number
+---@return boolean scheduled  false: nothing has happened, since a risk profile would not let it open now, or
 ---@return boolean isPaused   since a pause holds
-function Position:schedule(row)
+function Position:schedule(row, price)
   local entry = self:entryOf(self.entry, row, "scheduled", row.scheduledAt, self.run:scheduledEvent(row))
-  local pause = self:pauseStep(row.scheduledAt)
-  local ok, raised = pcall(self.commit, self, { pause, self:scheduleStep(row), self:outboxStep(entry) },
-    function() self.waiting, self.entry = row, entry end)
-  if not ok and raised ~= pause.refusal then error(raised, 0) end
-  if not ok then return false, true end
+  local decided = {}
+  local pause, checks = self:pauseStep(row.scheduledAt),
+    self:riskSteps(risk.check, row, price, row.scheduledAt, decided)
+  local steps = { pause, unpack(checks) }
+  steps[#steps + 1] = self:scheduleStep(row)
+  steps[#steps + 1] = self:outboxStep(entry)
+  local ok, raised = pcall(self.commit, self, steps, function() self.waiting, self.entry = row, entry end)
+  if not ok and raised == pause.refusal then return false, true end
+  if not ok and not isRefusal(raised, checks) then error(raised, 0) end
+  if not ok then
+    for name, each in pairs(decided) do
+      if each.reason then self.run:tellRisk(name, each.payload, each.reason, each.fault) end
+    end
+    return false, false
+  end
   self.delivery:deliver()
   return true, false
 end
 
--- Steps that take a slot in each of the risk profiles.  What these decide is noted in `decided`, by name.
-function Position:takeSteps(row, price, decided)
+-- Steps that ask each of the risk profiles, by risk.take or risk.check.  What they decide is in `decided`, by name.
+function Position:riskSteps(ask, row, price, when, decided)
   local steps = {}
   for _, name in ipairs(self.run.strategy.risks) do
-    local payload = self.run:riskPayload(name, row, price, row.pendingAt)
+    local payload = self.run:riskPayload(name, row, price, when)
     local step = { adapter = "PersistRiskAdapter", shared = name }
     function step.run()
       if step == steps[1] then -- it may have been tried before
         for each in pairs(decided) do decided[each] = nil end
       end
-      local reason, fault = self.run:within(risk.take, risk.adapter, name, name, row, payload)
+      local reason, fault = self.run:within(ask, risk.adapter, name, name, row, payload)
       -- It read what another process was writing: no answer, but one to ask for again.
       if core.isError(fault, "conflict") and fault.retryable then error(fault, 0) end
       decided[name] = { payload = payload, reason = reason, fault = fault }
@@ -271,7 +283,8 @@ function Position:open(row, price)
   local entry = self.waiting and outbox.withEvent(self.entry, event, { stage = "opened", at = row.pendingAt })
     or self:entryOf(self.entry, row, "opened", row.pendingAt, event)
   local decided = {}
-  local pause, takes, steps = self:pauseStep(row.pendingAt), self:takeSteps(row, price, decided), {}
+  local takes, steps = self:riskSteps(risk.take, row, price, row.pendingAt, decided), {}
+  local pause = self:pauseStep(row.pendingAt)
   steps[1] = pause
   for _, step in ipairs(takes) do steps[#steps + 1] = step end
   steps[#steps + 1] = self:signalStep(row)

@@ -295,17 +295,4 @@ function M.run(transition)
   if not transition.ok then error(transition.raised, 0) end
 end
 
---- Waits until what was handed in has been carried out.
-function M.await()
-  local last = queue[#queue]
-  if not last then return end
-  loop.wait(function(wake)
-    local others = last.wake
-    function last.wake()
-      others()
-      wake()
-    end
-  end, function() return last.isOver end)
-end
-
 return M
