@@ -107,6 +107,7 @@ function M.mayHelp(tries, raised)
   return isFirst and tries.isFull
 end
 
+--- Those of what was not tried yet.
 ---@return holdfast.host.Tries
 function M.newTries() return { conflicts = 0, isFull = false } end
 
