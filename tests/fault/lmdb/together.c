@@ -9,7 +9,7 @@
  *   FAULT  kill: nothing else.  limit: the store has a size limit that is too small.  flush: flushes fail, too; with
  *          iorecord_preload.c, and in one process.  flushes: the same in several; in one of some hundred runs, of 16
  *          rounds, that damages the store.  memory: allocations fail, too; with callfail_preload.c
- *   PLANT  early, lost, twice, apart, left, halves or forgotten: threads lie (together.h), which must be found
+ *   PLANT  early, lost, twice, apart, left, halves, parted or forgotten: threads lie (together.h), which must be found
  *
  * Fails with the reason, or prints "kills calls writes shared largest unknown faults": shared is how many commits had
  * several writes in them, largest the most in one, unknown the calls of which nobody knows whether they happened.  With
@@ -273,7 +273,8 @@ static bool storm_once(uint64_t number, uint64_t rounds, struct tally *t) {
 }
 
 static enum together_plant plant_of(const char *name) {
-  static const char *const names[] = {"honest", "early", "lost", "twice", "apart", "left", "halves", "forgotten"};
+  static const char *const names[] = {"honest", "early",  "lost",   "twice",    "apart",
+                                      "left",   "halves", "parted", "forgotten"};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++)
     if (strcmp(name, names[i]) == 0) return (enum together_plant)i;
   fprintf(stderr, "no plant is called %s\n", name);

@@ -36,6 +36,7 @@ enum together_kind {
   TOGETHER_REMOVE_MANY,
   TOGETHER_CLEAR,
   TOGETHER_TRANSACTION, /* reads ids, and changes them */
+  TOGETHER_PARTS,       /* the same by hf_transactions(), a part for each id; those that are to change nothing fail */
   TOGETHER_KINDS
 };
 
@@ -48,6 +49,7 @@ enum together_plant {
   TOGETHER_APART,    /* a condition is looked at before the write, and not in it */
   TOGETHER_LEFT,     /* a write whose condition fails is there all the same */
   TOGETHER_HALVES,   /* a batch is two commits */
+  TOGETHER_PARTED,   /* transactions that share a commit do not */
   TOGETHER_FORGOTTEN /* a write is acknowledged and never made */
 };
 

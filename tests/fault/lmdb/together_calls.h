@@ -94,7 +94,7 @@ static inline void together_plan(struct together_worker *w, enum together_kind k
   else if (kind == TOGETHER_MOMENT)
     while (c->count < (w->ledger->ids < LINEAR_PARTS ? w->ledger->ids : LINEAR_PARTS))
       together_add(w, c, TOGETHER_TYPES, effect);
-  else if (kind == TOGETHER_TRANSACTION)
+  else if (kind == TOGETHER_TRANSACTION || kind == TOGETHER_PARTS)
     for (size_t i = 2 + count % 3; i; i--)
       together_add(w, c, TOGETHER_TYPES, (uint8_t)(together_random(&w->random) % 4 % 3));
   else
@@ -325,6 +325,70 @@ static inline uint8_t together_transact(struct together_worker *w, uint64_t numb
   return status ? together_failed(w, status, &err) : LINEAR_DONE;
 }
 
+/* ---- transactions that share a commit */
+
+struct together_part {
+  struct together_worker *worker;
+  struct linear_call *call;
+  uint64_t number;
+  size_t part;
+  bool is_done;
+};
+
+/* A later part sees what the first one has written, and is given no revision of it. */
+static inline void together_see_first(const struct together_part *a, hf_error *err) {
+  char id[32];
+  hf_info info;
+  struct together_worker *w = a->worker;
+  const struct linear_part *p = &a->call->parts[0];
+  hf_status status = hf_persist_read(together_of(w, p->id), together_id(p->id, id), &w->json, &info, err);
+  if (status) return;
+  uint32_t value = together_parse(w->json.data, w->json.size, w->ledger->is_small);
+  if ((p->effect == LINEAR_PUT && value != linear_value(a->number, 0)) || p->effect == LINEAR_REMOVE)
+    together_die(w->ledger, "part %zu does not see what the first one did", a->part);
+  if (p->effect == LINEAR_PUT && info.revision != HF_REVISION_UNKNOWN)
+    together_die(w->ledger, "part %zu is given revision %llu", a->part, (unsigned long long)info.revision);
+}
+
+static inline hf_status together_run_part(void *arg, hf_error *err) {
+  struct together_part *a = arg;
+  struct together_worker *w = a->worker;
+  struct linear_part *p = &a->call->parts[a->part];
+  char id[32];
+  hf_slice key = together_id(p->id, id);
+  if (a->part && (a - a->part)->is_done) together_see_first(a, err);
+  uint8_t outcome = together_see(w, p, err);
+  if (outcome != LINEAR_DONE) return HF_BUSY;
+  hf_status status = p->effect == LINEAR_REMOVE ? hf_persist_remove_many(together_of(w, p->id), &key, 1, NULL, err)
+                                                : together_put(w, a->number, a->call, a->part, NULL, NULL, err);
+  a->is_done = !status && p->effect != LINEAR_KEEP;
+  if (status || a->is_done) return status;
+  *err = (hf_error){.status = HF_INVALID_VALUE};
+  return HF_INVALID_VALUE;
+}
+
+static inline uint8_t together_share(struct together_worker *w, uint64_t number, struct linear_call *c) {
+  hf_error err;
+  struct together_part args[LINEAR_PARTS];
+  hf_txn_part parts[LINEAR_PARTS];
+  for (size_t i = 0; i < c->count; i++) {
+    args[i] = (struct together_part){.worker = w, .call = c, .number = number, .part = i};
+    parts[i] = (hf_txn_part){.run = together_run_part, .arg = &args[i]};
+  }
+  size_t first = together_lies(w, TOGETHER_PARTED) ? 1 : 0;
+  hf_status status = first ? hf_transactions(parts, first, &err) : HF_OK;
+  if (first) usleep(200);
+  args[0].is_done &= !first; /* it has a revision by then */
+  if (!status) status = hf_transactions(parts + first, c->count - first, &err);
+  if (status) return together_failed(w, status, &err);
+  for (size_t i = 0; i < c->count; i++) {
+    if (parts[i].status == HF_OK && c->parts[i].effect == LINEAR_KEEP)
+      together_die(w->ledger, "a part that failed is done");
+    if (parts[i].status) c->parts[i].effect = LINEAR_KEEP;
+  }
+  return LINEAR_DONE;
+}
+
 static inline uint8_t together_make(struct together_worker *w, enum together_kind kind, uint64_t number,
                                     struct linear_call *c) {
   switch (kind) {
@@ -337,6 +401,7 @@ static inline uint8_t together_make(struct together_worker *w, enum together_kin
   case TOGETHER_REMOVE_MANY: return together_remove_many(w, c);
   case TOGETHER_CLEAR: return together_clear(w, c);
   case TOGETHER_TRANSACTION: return together_transact(w, number, c);
+  case TOGETHER_PARTS: return together_share(w, number, c);
   default: return together_write(w, number, c);
   }
 }
@@ -417,8 +482,9 @@ static inline bool together_go_on(struct together_worker *w) {
       [TOGETHER_READ] = 20,       [TOGETHER_MOMENT] = 8,          [TOGETHER_READ_MANY] = 4,
       [TOGETHER_WRITE] = 22,      [TOGETHER_WRITE_ABSENT] = 10,   [TOGETHER_WRITE_REVISION] = 16,
       [TOGETHER_REMOVE] = 6,      [TOGETHER_REMOVE_REVISION] = 6, [TOGETHER_WRITE_MANY] = 7,
-      [TOGETHER_REMOVE_MANY] = 3, [TOGETHER_TRANSACTION] = 4,     [TOGETHER_CLEAR] = 1};
-  int turn = (int)(together_random(&w->random) % 107), kind = 0;
+      [TOGETHER_REMOVE_MANY] = 3, [TOGETHER_TRANSACTION] = 4,     [TOGETHER_PARTS] = 5,
+      [TOGETHER_CLEAR] = 1};
+  int turn = (int)(together_random(&w->random) % 112), kind = 0;
   while (turn >= often[kind]) turn -= often[kind++];
   bool has_revision = kind == TOGETHER_WRITE_REVISION || kind == TOGETHER_REMOVE_REVISION;
   if (!has_revision || together_random(&w->random) % 4 == 0)

@@ -34,7 +34,7 @@ struck() {
 }
 
 # Threads that lie must be found, or the checker sees nothing.
-for plant in early lost twice apart left halves forgotten; do
+for plant in early lost twice apart left halves parted forgotten; do
   if together 24 kill $plant >"$work/said" 2>&1; then fail "threads that lie ($plant) were not found"; fi
   grep -Eq 'no order|saw|wrote|changed' "$work/said" || fail "$plant: $(cat "$work/said")"
 done
