@@ -62,16 +62,26 @@ static bool put_header(int fd, const struct hf__lmdb_header *h, unsigned which, 
   return n == (ssize_t)sizeof *h;
 }
 
-static bool settle(int fd, uint64_t commit, unsigned page_size) {
-  struct hf__lmdb_header h;
+/* Whether the other header may be of a commit that has failed: of the one after the newest.  Where it is not, it stays:
+ * a reader that begins at this moment may go by it. */
+static bool is_other_in_doubt(const hf__lmdb_lock_notes *n, uint64_t newest, const struct hf__lmdb_header *other) {
+  if (!n || other->magic != HF__LMDB_MAGIC || other->commit + 1 != newest) return true;
+  uint64_t begun = atomic_load(&n->begun) & HF__LMDB_COMMIT_MASK;
+  return begun == newest + 1 && begun != atomic_load(&n->ended);
+}
+
+static bool settle(int fd, const hf__lmdb_lock_notes *notes, uint64_t commit, unsigned page_size) {
+  struct hf__lmdb_header h, other;
   unsigned which = commit % 2;
   ssize_t n = pread(fd, &h, sizeof h, (off_t)which * page_size);
+  if (n == (ssize_t)sizeof h) n = pread(fd, &other, sizeof other, (off_t)(which ^ 1U) * page_size);
   if (n < 0) return false;
   if (n < (ssize_t)sizeof h || h.magic != HF__LMDB_MAGIC || h.commit != commit) {
     errno = EIO;
     return false;
   }
   if (!put_header(fd, &h, which, page_size)) return false;
+  if (!is_other_in_doubt(notes, commit, &other)) return true;
   h.head.page = which ^ 1U;
   h.commit = commit - 1;
   return put_header(fd, &h, which ^ 1U, page_size);
@@ -91,7 +101,7 @@ static int open_data(const hf__lmdb_env *env) {
 hf_status hf__lmdb_settle_doubt(hf__lmdb_env *env, MDB_txn *txn, hf_error *err) {
   uint64_t commit = mdb_txn_id(txn) - 1;
   int fd = open_data(env);
-  bool done = fd >= 0 && settle(fd, commit, env->page_size);
+  bool done = fd >= 0 && settle(fd, env->lock_room.notes, commit, env->page_size);
   int e = errno;
   if (fd >= 0) close(fd);
   if (!done) {

@@ -10,9 +10,10 @@
  *  - Where headers are not flushed by themselves (nometasync), the flush that failed may have been the last newest
  * one's.
  *
- * So the headers are settled before anything else is written: the newest one is written again as it is, and the other
- * one becomes a copy of it, with the number of the commit before; both are flushed.  If that fails, nothing is written,
- * and it is tried again.  Whoever does it has the writer's lock.
+ * So the headers are settled before anything else is written: the newest one is written again as it is, and flushed;
+ * and where the commit after it has failed, the other one becomes a copy of it, with the number of the commit before,
+ * and is flushed, too.  Elsewhere that is left as it is: a reader that begins just then may be about to go by it.  If
+ * it fails, nothing is written, and it is tried again.  Whoever does it has the writer's lock.
  *
  * A process that is killed in the midst of a commit cannot do that itself.  Therefore each commit leaves its number in
  * the lock file, when it is begun and when it has ended, and whoever writes next, or opens the store when nobody else

@@ -8,11 +8,16 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "files.h"
 #include "status.h"
 
-enum { TRIES = 100, TEXT_MOST = 400 };
+enum {
+  TRIES = 100,
+  NEWEST_TRIES = 20, /* a newer commit that was not told of stays as it is, until somebody writes */
+  TEXT_MOST = 400
+};
 
 hf_status hf__lmdb_check_setting(const hf_location *at, hf__lmdb_check *out, hf_error *err) {
   static const char name[] = "check=";
@@ -32,10 +37,16 @@ hf_status hf__lmdb_check_setting(const hf_location *at, hf__lmdb_check *out, hf_
   return HF_OK;
 }
 
-/* The header of the transaction's commit.  False: both are of other commits already. */
-static bool find_header(const struct hf__lmdb_page_file *file, size_t commit, struct hf__lmdb_header *out) {
-  for (unsigned i = 0; i < 2; i++)
-    if (hf__lmdb_read_header(file, i, out) && out->magic == HF__LMDB_MAGIC && out->commit == commit) return true;
+/* The header of the transaction's commit.  False: both are of other commits already; or, while `newest_only`, the other
+ * one is of a newer commit.  Then this one may be what LMDB leaves of a commit that has failed, or a copy of the newer
+ * one (failed_flush.h): the number of a commit with the trees of a later one. */
+static bool find_header(const struct hf__lmdb_page_file *file, size_t commit, bool newest_only,
+                        struct hf__lmdb_header *out) {
+  struct hf__lmdb_header other;
+  for (unsigned i = 0; i < 2; i++) {
+    if (!hf__lmdb_read_header(file, i, out) || out->magic != HF__LMDB_MAGIC || out->commit != commit) continue;
+    return !newest_only || !hf__lmdb_read_header(file, i ^ 1U, &other) || other.commit < commit;
+  }
   return false;
 }
 
@@ -47,7 +58,7 @@ hf_status hf__lmdb_walk_txn(MDB_txn *txn, struct hf__lmdb_walk *walk, struct hf_
   for (int i = 0; i < TRIES; i++) {
     hf_status status = hf__lmdb_page_file_open(fd, &file, err);
     if (status) return status;
-    if (find_header(&file, mdb_txn_id(txn), &header)) {
+    if (find_header(&file, mdb_txn_id(txn), i < NEWEST_TRIES, &header)) {
       walk->file = &file;
       walk->view = &header;
       status = hf__lmdb_walk_run(walk, totals, err);
@@ -55,7 +66,8 @@ hf_status hf__lmdb_walk_txn(MDB_txn *txn, struct hf__lmdb_walk *walk, struct hf_
       walk->view = NULL;
       return status;
     }
-    mdb_txn_reset(txn); /* two commits since it began */
+    mdb_txn_reset(txn); /* commits since it began */
+    if (i) nanosleep(&(struct timespec){0, 1000000}, NULL);
     int rc = mdb_txn_renew(txn);
     if (rc == MDB_MAP_RESIZED) break;
     if (rc) {

@@ -4,8 +4,10 @@
  * commit that has not ended.  What is on the disk then is judged by tests/fault/lmdb/failed_flush_test.sh.
  */
 #include "../backends/lmdb/failed_flush.h"
+#include "../backends/lmdb/page_format.h"
 #include "../backends/lmdb/status.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -80,11 +82,70 @@ static void a_commit_is_open_that_its_process_cannot_end(void **state) {
   assert_true(is_open(getpid(), 7, 6, 7)); /* of a killed process that had this one's number */
 }
 
+/* ---- what settling writes */
+
+/* Has the lock file say that a process, which is dead, has begun this commit, and has not ended it.  In a process of
+ * its own, since closing the file gives back the locks that LMDB has on it. */
+static void leave_commit_open(const struct store *s, uint64_t commit) {
+  pid_t dead = ended_process(), pid;
+  fflush(NULL);
+  if ((pid = fork()) == 0) {
+    hf__lmdb_lock_room room;
+    hf__lmdb_lock_room_open(text_of("%s/store", s->directory), &room);
+    if (!room.notes) _exit(1);
+    atomic_store(&room.notes->begun, (uint64_t)dead << HF__LMDB_COMMIT_BITS | commit);
+    atomic_store(&room.notes->ended, commit - 1);
+    _exit(0);
+  }
+  int status;
+  assert_int_equal(waitpid(pid, &status, 0), pid);
+  assert_int_equal(status, 0);
+}
+
+static void read_headers(const struct store *s, struct hf__lmdb_header out[2]) {
+  int fd = open(text_of("%s/store/data.mdb", s->directory), O_RDONLY | O_CLOEXEC);
+  assert_true(fd >= 0);
+  for (int i = 0; i < 2; i++) assert_int_equal(pread(fd, &out[i], sizeof out[i], (off_t)i * 4096), sizeof out[i]);
+  close(fd);
+}
+
+/* A transaction that writes nothing, and has settled what there was to settle. */
+static void settle(hf_persist *p) {
+  hf_txn *txn;
+  hf_error err;
+  OK(hf_txn_begin(HF_TXN_WRITE, &txn, &err));
+  assert_int_equal(hf_persist_remove(p, hf_text("none"), &err), HF_NOT_FOUND);
+  hf_txn_abort(txn);
+}
+
+/* A reader that takes the number of the older commit just then goes by its header. */
+static void settling_leaves_the_older_header_of_a_good_commit(void **state) {
+  const struct store *s = *state;
+  struct hf__lmdb_header before[2], after[2];
+  hf_persist *p = open_persist(s, "signal");
+  write_text(p, "a", "1");
+  write_text(p, "a", "2");
+  read_headers(s, before);
+  unsigned newest = before[1].commit > before[0].commit;
+  leave_commit_open(s, before[newest].commit);
+  settle(p);
+  read_headers(s, after);
+  assert_memory_equal(after, before, sizeof before);
+  leave_commit_open(s, before[newest].commit + 1); /* which has failed, and may have left anything */
+  settle(p);
+  read_headers(s, after);
+  assert_memory_equal(&after[newest], &before[newest], sizeof before[newest]);
+  assert_int_equal(after[!newest].commit, before[newest].commit - 1);
+  assert_memory_equal(&after[!newest].main, &before[newest].main, sizeof before[newest].main);
+  hf_persist_close(p);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       ON_LMDB(what_cannot_be_settled_is_uncertain),
       cmocka_unit_test(a_long_message_keeps_that_it_may_have_happened),
       cmocka_unit_test(a_commit_is_open_that_its_process_cannot_end),
+      ON_LMDB(settling_leaves_the_older_header_of_a_good_commit),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
