@@ -63,11 +63,12 @@ static bool put_header(int fd, const struct hf__lmdb_header *h, unsigned which, 
 }
 
 /* Whether the other header may be of a commit that has failed: of the one after the newest.  Where it is not, it stays:
- * a reader that begins at this moment may go by it. */
+ * a reader that begins at this moment may go by it.  A flush of the whole store that failed has taken the place of what
+ * was noted before. */
 static bool is_other_in_doubt(const hf__lmdb_lock_notes *n, uint64_t newest, const struct hf__lmdb_header *other) {
   if (!n || other->magic != HF__LMDB_MAGIC || other->commit + 1 != newest) return true;
   uint64_t begun = atomic_load(&n->begun) & HF__LMDB_COMMIT_MASK;
-  return begun == newest + 1 && begun != atomic_load(&n->ended);
+  return begun > newest && begun != atomic_load(&n->ended);
 }
 
 static bool settle(int fd, const hf__lmdb_lock_notes *notes, uint64_t commit, unsigned page_size) {

@@ -84,22 +84,27 @@ static void a_commit_is_open_that_its_process_cannot_end(void **state) {
 
 /* ---- what settling writes */
 
-/* Has the lock file say that a process, which is dead, has begun this commit, and has not ended it.  In a process of
- * its own, since closing the file gives back the locks that LMDB has on it. */
-static void leave_commit_open(const struct store *s, uint64_t commit) {
-  pid_t dead = ended_process(), pid;
+/* Has the lock file say this of the commit that was begun last, and has not ended.  In a process of its own, since
+ * closing the file gives back the locks that LMDB has on it. */
+static void leave_note(const struct store *s, uint64_t begun, uint64_t ended) {
+  pid_t pid;
   fflush(NULL);
   if ((pid = fork()) == 0) {
     hf__lmdb_lock_room room;
     hf__lmdb_lock_room_open(text_of("%s/store", s->directory), &room);
     if (!room.notes) _exit(1);
-    atomic_store(&room.notes->begun, (uint64_t)dead << HF__LMDB_COMMIT_BITS | commit);
-    atomic_store(&room.notes->ended, commit - 1);
+    atomic_store(&room.notes->begun, begun);
+    atomic_store(&room.notes->ended, ended);
     _exit(0);
   }
   int status;
   assert_int_equal(waitpid(pid, &status, 0), pid);
   assert_int_equal(status, 0);
+}
+
+/* The same of a process, which is dead. */
+static void leave_commit_open(const struct store *s, uint64_t commit) {
+  leave_note(s, (uint64_t)ended_process() << HF__LMDB_COMMIT_BITS | commit, commit - 1);
 }
 
 static void read_headers(const struct store *s, struct hf__lmdb_header out[2]) {
@@ -140,12 +145,37 @@ static void settling_leaves_the_older_header_of_a_good_commit(void **state) {
   hf_persist_close(p);
 }
 
+/* A commit that failed leaves a header that LMDB gives the number of an older one.  Then the flush of the whole store
+ * fails, too, which takes the place of the note of that commit. */
+static void settling_replaces_a_failed_header_after_a_failed_flush(void **state) {
+  const struct store *s = *state;
+  struct hf__lmdb_header before[2], failed, after[2];
+  hf_persist *p = open_persist(s, "signal");
+  write_text(p, "a", "1");
+  write_text(p, "a", "2");
+  read_headers(s, before);
+  unsigned newest = before[1].commit > before[0].commit;
+  failed = before[!newest];
+  failed.main.leaf++;
+  int fd = open(text_of("%s/store/data.mdb", s->directory), O_WRONLY | O_CLOEXEC);
+  assert_int_equal(pwrite(fd, &failed, sizeof failed, (off_t)!newest * 4096), sizeof failed);
+  close(fd);
+  leave_note(s, UINT64_MAX, before[newest].commit);
+  settle(p);
+  read_headers(s, after);
+  assert_memory_equal(&after[newest], &before[newest], sizeof before[newest]);
+  assert_int_equal(after[!newest].commit, before[newest].commit - 1);
+  assert_memory_equal(&after[!newest].main, &before[newest].main, sizeof before[newest].main);
+  hf_persist_close(p);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       ON_LMDB(what_cannot_be_settled_is_uncertain),
       cmocka_unit_test(a_long_message_keeps_that_it_may_have_happened),
       cmocka_unit_test(a_commit_is_open_that_its_process_cannot_end),
       ON_LMDB(settling_leaves_the_older_header_of_a_good_commit),
+      ON_LMDB(settling_replaces_a_failed_header_after_a_failed_flush),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
