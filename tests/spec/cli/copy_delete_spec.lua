@@ -453,6 +453,24 @@ describe("holdfast copy --delete", function()
     assert.matches("compared: equal", ok { "copy", from, b, "--delete", "--verify" })
   end)
 
+  it("asks the source once more for what only the target had", function()
+    local from = "file:" .. a
+    import(from, SOURCE)
+    import(b, TARGET)
+    local to = class(([[
+      function Hooked:keys(...)
+        local step, is = holdfast.LmdbPersist.keys(self, ...), self.entityName
+        return function()
+          local id = step()
+          if not id and is == "signal" then assert(os.execute(%q .. " put %s signal ETH 1") == 0) end
+          return id
+        end
+      end]]):format(BIN, from), b)
+    local result = ok { "copy", from, to, "--delete" }
+    assert.matches("deleted\tsignal\t2\n", result, 1, true)
+    assert.equal("0\n", ok { "get", b, "signal", "ETH" }) -- it is for the next copy
+  end)
+
   it("removes what somebody else wrote to the target meanwhile, or leaves it for the next time", function()
     import(a, SOURCE)
     import(b, TARGET)

@@ -107,6 +107,20 @@ describe("holdfast export", function()
       assert.equal(2, piped.code)
     end)
 
+    it("says so where it cannot take the place of what has come there meanwhile", function()
+      temp.writeFile(dir .. "/meddling.lua", ([[
+        local holdfast = require "holdfast"
+        local Meddling = holdfast.LmdbPersist:extend("Meddling")
+        function Meddling:readValue(id)
+          os.execute("mkdir -p %s")
+          return holdfast.LmdbPersist.readValue(self, id)
+        end
+        return Meddling]]):format(file))
+      fill(3)
+      fails(3, "Is a directory", { "export", ("lua:%s/meddling.lua?base=%s"):format(dir, store), "-o", file })
+      assert.equal("backup.jsonl\n", backups())
+    end)
+
     it("leaves it when a signal ends the work", function()
       temp.writeFile(dir .. "/slow.lua", [[
         local holdfast = require "holdfast"
