@@ -447,9 +447,11 @@ describe("holdfast copy --delete", function()
   it("never deletes what the source has, where the source has no snapshots", function()
     local from = "file:" .. a
     fill(from)
+    import(b, '{"entity":"news","id":"m","value":0}')
     local result = holdfast { "copy", from, meddling(from), "--delete" }
     assert.same({ "", 0 }, { result.stderr, result.code })
-    assert.equal("0\n", ok { "get", b, "news", "n" }) -- the source got it meanwhile: it is for the next copy
+    assert.equal("m\nn\n", ok { "ls", b, "news" }) -- the source got the name meanwhile: it is for the next copy
+    assert.equal("0\n", ok { "get", b, "news", "n" })
     assert.matches("compared: equal", ok { "copy", from, b, "--delete", "--verify" })
   end)
 
