@@ -145,6 +145,14 @@ static inline int setup_lmdb(void **state) {
   return 0;
 }
 
+/* One whose commits are flushed: only such are shared by threads. */
+static inline int setup_synced(void **state) {
+  struct store *s = new_store("lmdb");
+  snprintf(s->base, sizeof s->base, "lmdb:%s/store", s->directory);
+  *state = s;
+  return 0;
+}
+
 static inline int setup_file(void **state) {
   *state = new_store("file");
   return 0;
@@ -208,5 +216,7 @@ static inline uint64_t count_of(hf_persist *p) {
   ON_BOTH(test), { #test " on files", test, setup_file, teardown_store, NULL }
 #define ON_LMDB(test)                                                                                                  \
   { #test, test, setup_lmdb, teardown_store, NULL }
+#define ON_SYNCED(test)                                                                                                \
+  { #test " on synced lmdb", test, setup_synced, teardown_store, NULL }
 
 #endif

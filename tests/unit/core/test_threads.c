@@ -2,7 +2,8 @@
  *
  * Several threads on several stores: writers, readers, iterators, transactions, snapshots, handles that come and go,
  * collections by turns, and a map that grows under them.  What may go wrong is only what the header allows: BUSY for
- * growing beside a snapshot.  To be run under the thread sanitizer, too.
+ * growing beside a snapshot.  Where commits are flushed, the writers share them.  To be run under the thread sanitizer,
+ * too.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -296,14 +297,17 @@ static void handles_and_entity_types_come_and_go(void **state) {
 }
 
 /* Many small stores, since a map doubles only a few times in the life of one. */
-static void the_map_grows_under_readers_and_writers(void **state) {
-  const struct store *s = *state;
-  for (int i = 0; i < 12; i++) {
-    const char *base = text_of("lmdb:%s/small-%d?durability=nosync&mapsize=1m", s->directory, i);
+static void grow(const struct store *s, int count, const char *durability) {
+  for (int i = 0; i < count; i++) {
+    const char *base = text_of("lmdb:%s/small-%d?durability=%s&mapsize=1m", s->directory, i, durability);
     void *(*const work[])(void *) = {write_large, write_large, write_large, write_large, read_large, open_and_close};
     run_for(20, base, work, 6);
   }
 }
+
+static void the_map_grows_under_readers_and_writers(void **state) { grow(*state, 12, "nosync"); }
+
+static void the_map_grows_under_groups(void **state) { grow(*state, 2, "sync"); }
 
 /* ---- nothing is lost between two threads */
 
@@ -515,6 +519,12 @@ int main(void) {
       ON_BOTH(no_increment_is_lost),
       ON_BOTH(only_what_was_asked_of_is_removed),
       ON_BOTH(runtimes_in_two_threads_share_a_store),
+      ON_SYNCED(readers_never_see_half_a_batch),
+      ON_SYNCED(transactions_lose_no_update_and_snapshots_are_one_moment),
+      ON_SYNCED(handles_and_entity_types_come_and_go),
+      ON_SYNCED(the_map_grows_under_groups),
+      ON_SYNCED(no_increment_is_lost),
+      ON_SYNCED(only_what_was_asked_of_is_removed),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -31,17 +31,6 @@ struct actor {
   pthread_t thread;
 };
 
-/* Where nothing is flushed, nothing is shared. */
-static inline int setup_synced(void **state) {
-  struct store *s = new_store("lmdb");
-  snprintf(s->base, sizeof s->base, "lmdb:%s/store", s->directory);
-  *state = s;
-  return 0;
-}
-
-#define ON_SYNCED(test)                                                                                                \
-  { #test, test, setup_synced, teardown_store, NULL }
-
 static inline void *run_actor(void *arg) {
   struct actor *a = arg;
   a->status = a->act(a);
