@@ -7,8 +7,8 @@
  *  - A header whose flush failed may be on the disk all the same.  The next commit writes over that one's pages, and a
  *    power cut while it does would leave a header that refers to what is half overwritten.
  *  - LMDB then writes the number of an older commit into the header, but not the rest of it, and does not flush that.
- *  - Where headers are not flushed by themselves (nometasync), the flush that failed may have been the last newest
- * one's.
+ *  - Where headers are not flushed by themselves (nometasync), the flush that failed may have been that of the newest
+ *    header.
  *
  * So the headers are settled before anything else is written: the newest one is written again as it is, and flushed;
  * and where the commit after it has failed, the other one becomes a copy of it, with the number of the commit before,
