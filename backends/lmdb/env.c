@@ -22,7 +22,10 @@ static bool is_at_limit(const hf__lmdb_env *env) {
 /* What a person should know beyond LMDB's own words; NULL where those say enough. */
 static const char *hint_for(const hf__lmdb_env *env, int rc) {
   switch (rc) {
-  case MDB_MAP_FULL: return is_at_limit(env) ? "the store has reached its size limit (maxsize)" : NULL;
+  case MDB_MAP_FULL:
+    return is_at_limit(env) ? "the store has reached its size limit (maxsize)"
+                            : "the store has no room for all of this transaction: it grows when that has ended, so run "
+                              "it again";
   case MDB_READERS_FULL: return "every reader slot is taken by a running process";
   case EAGAIN:
     return "a process of the same number in another container has it open, and LMDB tells processes apart by their "

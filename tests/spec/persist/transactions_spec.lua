@@ -295,7 +295,7 @@ stores.each(function(kind)
         function() after = after + 1 end,
       }
     end
-    local err = raises.error("full", nil, parts)
+    local err = raises.error("full", "it grows when that has ended, so run it again$", parts)
     assert.is_true(err.retryable)
     assert.same({ 1, 0 }, { runs, after })
     assert.equal(0, store:count())
