@@ -137,6 +137,8 @@ static hf_status run_all(lua_State *L, struct script_parts *all, hf_error *err) 
 /* transactions(functions) -> results: {ok=true, n=, what it returned ...} or {ok=false, error=, n=0}, in their order */
 static int lhf_transactions(lua_State *L) {
   hf_error err;
+  if (lua_gettop(L) > GIVEN)
+    hfL_misuse(L, "transactions: give one list of functions, and nothing after it: they are called without arguments");
   lua_settop(L, GIVEN);
   struct script_parts all = {.count = (size_t)take_functions(L)};
   lua_createtable(L, (int)all.count, 0);

@@ -267,6 +267,8 @@ describe("transactions", function()
     local function never() error("it ran") end
     raises.error("invalid_argument", "transactions: give a list of functions, not a nil", transactions)
     raises.error("invalid_argument", "transactions: give a list of functions, not a function", transactions, never)
+    raises.error("invalid_argument", "transactions: give one list of functions, and nothing after it: they are called "
+      .. "without arguments", transactions, { never }, 1)
     raises.error("invalid_argument", "transactions: give a list of functions: number 2 is a table", transactions,
       { never, {} })
     raises.error("invalid_argument", "transactions: give a list of functions: number 2 is a nil", transactions,
