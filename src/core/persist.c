@@ -397,15 +397,28 @@ static hf_status take_write_options(const hf_persist *p, const hf_write_options 
   return status;
 }
 
-static hf_status check_conditions(hf_persist *p, const hf_write_options *o, hf_error *err) {
+/* Whether anything can be done at this revision. */
+static hf_status check_revision(const hf_persist *p, const hf_key *key, uint64_t revision, hf_info *present,
+                                hf_error *err) {
+  if (revision != HF_REVISION_UNKNOWN) return HF_OK;
+  present->revision = HF_REVISION_UNKNOWN;
+  return hf__fail(err, HF_CONFLICT,
+                  "Entity %s:%.*s: the revision that was given is unknown, that of what a commit had written before it "
+                  "was done: read the entity again",
+                  p->name.data, (int)key->id.size, key->id.data);
+}
+
+static hf_status check_conditions(hf_persist *p, const hf_key *key, const hf_write_options *o, hf_info *info,
+                                  hf_error *err) {
   const hf_backend *b = p->backend;
   if (o->if_absent && o->if_revision)
     return hf__fail(err, HF_INVALID_ARGUMENT, "give ifAbsent or ifRevision, not both");
   if (o->if_absent && !(b->capabilities & HF_CAP_IF_ABSENT))
     return hf__fail(err, HF_UNSUPPORTED, "%s stores cannot write ifAbsent", b->name);
-  if (o->if_revision && !(b->capabilities & HF_CAP_REVISION))
+  if (!o->if_revision) return HF_OK;
+  if (!(b->capabilities & HF_CAP_REVISION))
     return hf__fail(err, HF_UNSUPPORTED, "%s stores keep no revisions: ifRevision cannot be honoured", b->name);
-  return HF_OK;
+  return check_revision(p, key, o->revision, info, err);
 }
 
 static hf_status fail_conflict(hf_persist *p, const hf_key *key, const hf_write_options *o, const hf_info *info,
@@ -442,7 +455,7 @@ hf_status hf__persist_write_trusted(hf_persist *p, hf_slice id, hf_slice json, c
     options = &taken;
   }
   if (status || (status = hf__persist_enter(p, true, &txn, err))) return status;
-  status = check_conditions(p, options, err);
+  status = check_conditions(p, &k.key, options, info, err);
   if (status == HF_OK) {
     hf_put put = {k.key, json};
     hf__change change = {.kind = HF__CHANGE_PUT, .puts = &put, .options = options, .info = info};
@@ -485,12 +498,13 @@ hf_status hf_persist_remove_if(hf_persist *p, hf_slice id, uint64_t revision, hf
   hf__change change = {.kind = HF__CHANGE_REMOVE_IF, .keys = &k.key, .revision = revision, .info = &present};
   hf_status status = hf__key_init(p->name, id, &k, err);
   if (status || (status = hf__persist_enter(p, true, &txn, err))) return status;
-  if (p->backend->capabilities & HF_CAP_REMOVE_IF)
-    status = hf__change_apply(p, txn, &change, err);
-  else
+  if (!(p->backend->capabilities & HF_CAP_REMOVE_IF)) {
     status = hf__fail(err, HF_UNSUPPORTED, "%s stores cannot remove at a revision: ifRevision cannot be honoured",
                       p->backend->name);
-  if (status == HF_CONFLICT) fail_conflict(p, &k.key, &asked, &present, err);
+  } else if ((status = check_revision(p, &k.key, revision, &present, err)) == HF_OK) {
+    status = hf__change_apply(p, txn, &change, err);
+    if (status == HF_CONFLICT) fail_conflict(p, &k.key, &asked, &present, err);
+  }
   return status ? hf__persist_fail(p, txn, status, &k.key, " for deletion", err) : HF_OK;
 }
 

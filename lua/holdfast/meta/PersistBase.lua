@@ -45,7 +45,7 @@ function PersistBase:hasValue(id) end
 ---@param id string|number
 ---@param entity any
 ---@param conditions? holdfast.Conditions
----@return integer? revision nothing where the store has none, and in holdfast.transactions()
+---@return integer? revision nothing where the store has none; -1 in holdfast.transactions()
 ---@raise invalid_value, conflict, full, readonly, invalid_argument
 function PersistBase:writeValue(id, entity, conditions) end
 

@@ -170,7 +170,7 @@ function core.transaction(fn, ...) end
 
 ---Runs each function in a transaction of its own, one after the other, and makes all of them happen in one commit, so
 ---that they share its flush.  One that raises is undone alone.  Later ones see what earlier ones wrote, but are given
----no revision of it: writeValue returns nothing, readEntry and entries() give nil, and `ifRevision` raises `conflict`.
+---no revision of it: writeValue, readEntry and entries() give -1, and `ifRevision` raises `conflict`, with -1 for ever.
 ---Inside a transaction they are nested in it, and durable with it.  Where `supports.nested` is false each is committed
 ---by itself; where `supports.transaction` is false, what one wrote before it raised stays.
 ---@param functions (fun(): ...)[]

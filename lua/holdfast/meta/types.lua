@@ -31,8 +31,8 @@
 ---@class holdfast.Entry
 ---@field id string
 ---@field value any
----@field revision? integer the number of the commit that wrote it; 0 where the store has none; nil where that is the
----one of the holdfast.transactions() that reads it
+---@field revision integer the number of the commit that wrote it; 0 where the store has none; -1 where that is the one
+---of the holdfast.transactions() that reads it: a write at it is a `conflict`
 ---@field updatedAt integer ms since 1970-01-01 UTC; 0 where unknown
 
 ---What is raised.  `tostring` gives the message.

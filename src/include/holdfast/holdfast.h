@@ -495,7 +495,8 @@ typedef struct hf_txn_part {
  * ones have written.  All cover one store, the first that is touched; an operation on another is HF_UNSUPPORTED.
  *
  * What they write gets no revision before the commit: hf_info has HF_REVISION_UNKNOWN for it, in the part that writes
- * and in those that read it, and a write or removal at whatever revision of it is HF_CONFLICT.
+ * and in those that read it, and a write or removal at whatever revision of it is HF_CONFLICT.  At HF_REVISION_UNKNOWN
+ * it always is.
  *
  * HF_OK: each part has what became of it in its status, and those that are HF_OK are durable.  Anything else: none of
  * it has happened, unless the message says that it may have; then no part has HF_OK, and those that could not be run

@@ -18,7 +18,6 @@
 #include "core/persist.h"
 #include "lua/api/api.h"
 #include "lua/api/condition.h"
-#include "lua/api/revision.h"
 #include "lua/codec/json.h"
 #include "lua/script/asked.h"
 #include "lua/state/arguments.h"
@@ -27,6 +26,7 @@
 #include "lua/state/error.h"
 #include "lua/state/handle.h"
 #include "lua/state/register.h"
+#include "lua/state/revision.h"
 
 #define ITERATOR_TYPE "holdfast.iterator"
 

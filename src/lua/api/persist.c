@@ -10,7 +10,6 @@
 #include "base/error.h"
 #include "core/persist.h"
 #include "lua/api/api.h"
-#include "lua/api/revision.h"
 #include "lua/api/supports.h"
 #include "lua/codec/json.h"
 #include "lua/script/slots.h"
@@ -20,6 +19,7 @@
 #include "lua/state/error.h"
 #include "lua/state/handle.h"
 #include "lua/state/register.h"
+#include "lua/state/revision.h"
 
 /* Conditions of a write: {ifAbsent=true} or {ifRevision=n}. */
 static void check_conditions(lua_State *L, int index, hf_write_options *out) {
@@ -31,7 +31,7 @@ static void check_conditions(lua_State *L, int index, hf_write_options *out) {
       if (!lua_isboolean(L, -1)) hfL_misuse(L, "writeValue: ifAbsent must be true or false");
       out->if_absent = lua_toboolean(L, -1);
     } else if (strcmp(name, "ifRevision") == 0) {
-      if (!hfL_to_whole(L, -1, &out->revision))
+      if (!hfL_to_revision(L, -1, &out->revision))
         hfL_misuse(L, "writeValue: ifRevision must be a revision, as writeValue and readEntry return it");
       out->if_revision = true;
     } else {
@@ -48,7 +48,7 @@ static bool check_removal(lua_State *L, int index, uint64_t *revision) {
   for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
     const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "?";
     if (strcmp(name, "ifRevision") != 0) hfL_misuse(L, "removeValue: there is no option '%s': ifRevision exists", name);
-    if (!hfL_to_whole(L, -1, revision))
+    if (!hfL_to_revision(L, -1, revision))
       hfL_misuse(L, "removeValue: ifRevision must be a revision, as writeValue and readEntry return it");
     given = true;
   }

@@ -13,7 +13,7 @@
 #include "core/revisions.h"
 #include "lua/script/value.h"
 #include "lua/script/wrapped.h"
-#include "lua/state/arguments.h"
+#include "lua/state/revision.h"
 
 struct put_call {
   hfL_call call;
@@ -42,9 +42,10 @@ static int put_body(lua_State *L) {
   lua_call(L, arguments, 1);
   if (c->call.instance->capabilities & HF_CAP_REVISION) {
     uint64_t revision = HF_REVISION_UNKNOWN;
-    bool is_hidden =
-        lua_isnil(L, -1) && hf__revisions_are_hidden(); /* also from the class, by the store that it wraps */
-    if (!is_hidden && (!hfL_to_whole(L, -1, &revision) || revision == 0))
+    bool is_hidden = hf__revisions_are_hidden(); /* also from the class, by the store that it wraps */
+    bool is_told = !(is_hidden && lua_isnil(L, -1));
+    if (is_told && !(is_hidden ? hfL_to_revision(L, -1, &revision) : hfL_to_whole(L, -1, &revision))) revision = 0;
+    if (revision == 0)
       hfL_blame(L, &c->call, "must return the entity's new revision, since supports.revision is declared, not %s",
                 lua_isnumber(L, -1) ? lua_tostring(L, -1) : luaL_typename(L, -1));
     c->info->revision = revision;

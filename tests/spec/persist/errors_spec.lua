@@ -163,7 +163,7 @@ stores.each(function(kind)
 
   it("write options refuse what they do not know", function()
     local store, unchanged = filled()
-    for _, options in ipairs({ 5, "ifAbsent", true, { ifabsent = true }, { ifAbsent = 1 }, { ifRevision = -1 },
+    for _, options in ipairs({ 5, "ifAbsent", true, { ifabsent = true }, { ifAbsent = 1 }, { ifRevision = -2 },
       { ifRevision = 1.5 }, { ifRevision = "1" }, { ifAbsent = true, ifRevision = 1 }, { true } }) do
       raises.error("invalid_argument", nil, store.writeValue, store, "new", 1, options)
     end

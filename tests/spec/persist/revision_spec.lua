@@ -158,7 +158,7 @@ stores.each(function(kind)
       local store = kind.open()
       store:writeValue("a", 1)
       for _, options in ipairs({ 5, "1", true, { ifAbsent = true }, { ifrevision = 1 }, { ifRevision = "1" },
-        { ifRevision = -1 }, { ifRevision = 1.5 }, { ifRevision = true }, { 1 } }) do
+        { ifRevision = -2 }, { ifRevision = 1.5 }, { ifRevision = true }, { 1 } }) do
         raises.error("invalid_argument", "^removeValue: ", store.removeValue, store, "a", options)
       end
       assert.is_true(store:hasValue("a"))

@@ -129,13 +129,13 @@ stores.each(function(kind)
       function()
         local entry = store:readEntry("a")
         assert.equal(1, entry.value)
-        assert.is_nil(entry.revision)
-        assert.is_nil(store:writeValue("a", 2))
+        assert.equal(-1, entry.revision)
+        assert.equal(-1, store:writeValue("a", 2))
         assert.equal(old, store:readEntry("old").revision)
         assert.equal(undone, store:readEntry("undone").revision)
         local seen = {}
         for id, value, revision in store:entries() do seen[id] = { value, revision } end
-        assert.same({ a = { 2 }, old = { 0, old }, undone = { 0, undone } }, seen)
+        assert.same({ a = { 2, -1 }, old = { 0, old }, undone = { 0, undone } }, seen)
       end,
       function() store:writeValue("a", 3, { ifRevision = old + 3 }) end,
       function() store:removeValue("a", { ifRevision = old + 3 }) end,
@@ -151,6 +151,30 @@ stores.each(function(kind)
     assert.is_true(store:readEntry("a").revision > old)
     store:writeValue("a", 4, { ifRevision = store:readEntry("a").revision })
     assert.same({ "a 4", "old 1", "undone 0" }, stores.content(store))
+  end)
+
+  it("refuses for ever what is to happen at a revision that it did not tell", function()
+    local store = kind.open()
+    local results = transactions {
+      function() return store:writeValue("a", 1) end,
+      function() return store:readEntry("a").revision end,
+      function() return (select(3, store:entries()())) end,
+    }
+    local function refused(fn, ...)
+      raises.error("conflict", "^Entity signal:a: the revision that was given is unknown.*: read the entity again$", fn,
+        store, "a", ...)
+    end
+    for i = 1, 3 do
+      local revision = results[i][1]
+      refused(store.writeValue, 2, { ifRevision = revision })
+      refused(store.removeValue, { ifRevision = revision })
+    end
+    results = transactions {
+      function() store:writeValue("a", 2, { ifRevision = results[1][1] }) end,
+      function() store:writeValue("b", 2) end,
+    }
+    assert.is_true(holdfast.isError(results[1].error, "conflict"), tostring(results[1].error))
+    assert.same({ "a 1", "b 2" }, stores.content(store))
   end)
 
   it("is nested in the transaction around it, and durable with that", function()
@@ -368,8 +392,8 @@ stores.each(function(kind)
     local became = outcomes(results)
     assert.same({ true, "undo", true }, { became[1], became[2], became[3] })
     assert.is_true(holdfast.isError(became[4], "conflict"), tostring(became[4]))
-    assert.same({ ok = true, n = 3, nil, 1, old }, results[3])
-    assert.same({ ok = true, n = 0 }, results[1])
+    assert.same({ ok = true, n = 3, -1, 1, old }, results[3])
+    assert.same({ ok = true, n = 1, -1 }, results[1])
     assert.same({ "a", "old" }, stores.list(store:keys()))
     store:close()
   end)
