@@ -19,14 +19,16 @@ typedef struct hf__lmdb_lock_notes {
 
 /* What is in the room of the last but one: processes that wait for the writer's lock, turn.h. */
 enum { HF__LMDB_TURNS = 10 };
-typedef struct hf__lmdb_lock_turns {
+typedef union hf__lmdb_lock_turns {
   _Atomic uint32_t waiting[HF__LMDB_TURNS];
+  _Atomic uint64_t pairs[HF__LMDB_TURNS / 2]; /* the same, for who only asks whether all are 0 */
 } hf__lmdb_lock_turns;
 
 /* Where a lock file has the room; notes and turns are NULL where it has none. */
 typedef struct hf__lmdb_lock_room {
   hf__lmdb_lock_notes *notes;
   hf__lmdb_lock_turns *turns;
+  _Atomic uint32_t *writer; /* the futex of LMDB's writer lock; NULL: it is not known */
   void *map;
 } hf__lmdb_lock_room;
 
@@ -35,5 +37,8 @@ typedef struct hf__lmdb_lock_room {
  * opened the store. */
 void hf__lmdb_lock_room_open(const char *dir, hf__lmdb_lock_room *out);
 void hf__lmdb_lock_room_close(hf__lmdb_lock_room *room);
+
+/* Finds LMDB's writer lock, once LMDB has opened the store, and so has made the lock file's content. */
+void hf__lmdb_lock_room_find_writer(hf__lmdb_lock_room *room);
 
 #endif

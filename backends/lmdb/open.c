@@ -114,7 +114,10 @@ static hf_status open_mdb(hf__lmdb_env *env, hf_error *err) {
       dropped = true;
       continue;
     }
-    if (rc == 0) return HF_OK;
+    if (rc == 0) {
+      hf__lmdb_lock_room_find_writer(&env->lock_room);
+      return HF_OK;
+    }
     mdb_env_close(env->mdb);
     env->mdb = NULL;
     if ((rc == ENOMEM || rc == EINVAL) && env->map_size > MAP_LEAST_TRIED) { /* EINVAL: under valgrind */

@@ -39,6 +39,26 @@ static long futex(_Atomic uint32_t *word, int operation, uint32_t value, const s
   return syscall(SYS_futex, word, operation, value, most, NULL, 0);
 }
 
+/* Wakes one of those that sleep until LMDB's writer lock is free.  It looks whether it is. */
+static void wake_sleeper(const hf__lmdb_env *env) {
+  if (env->lock_room.writer) futex(env->lock_room.writer, FUTEX_WAKE, 1, NULL);
+}
+
+/* With LMDB's writer lock: has it wake one of those that sleep when it is let go, or this process is killed. */
+static void wake_when_let_go(const hf__lmdb_env *env) {
+  _Atomic uint32_t *writer = env->lock_room.writer;
+  if (!writer) return;
+  uint32_t word = atomic_load(writer);
+  if (word == (uint32_t)syscall(SYS_gettid)) atomic_compare_exchange_strong(writer, &word, word | FUTEX_WAITERS);
+}
+
+/* Whether the lock file says that a process waits; it may be this one. */
+static bool is_any_waiting(const hf__lmdb_lock_turns *turns) {
+  uint64_t words = 0;
+  for (int i = 0; i < HF__LMDB_TURNS / 2; i++) words |= atomic_load(&turns->pairs[i]);
+  return __builtin_expect(words != 0, 0);
+}
+
 /* Has the lock file say that nobody waits, if it still says this. */
 static void unsay(_Atomic uint32_t *waiting, uint32_t said) {
   uint32_t word = said;
@@ -69,13 +89,15 @@ static bool is_too_long(hf__lmdb_overtaken *o, uint32_t who) {
   return o->times >= TURN_OVERTAKES || hf_clock_ns() - o->since >= NS_PER_US * TURN_WAIT_US;
 }
 
-/* Lets those go first that have waited for long. */
+/* Lets those go first that have waited for long.  They may sleep unknown to the last holder, as of a version that does
+ * not look after them. */
 static void let_others_go(hf__lmdb_env *env, hf__lmdb_lock_turns *turns) {
   int64_t end = 0;
   for (int i = 0; i < HF__LMDB_TURNS; i++) {
     uint32_t word = atomic_load_explicit(&turns->waiting[i], memory_order_relaxed), who = word & ~SLEEPER;
-    if (__builtin_expect(!is_others(env, word), 1) || !is_too_long(&env->overtaken[i], who)) continue;
+    if (!is_others(env, word) || !is_too_long(&env->overtaken[i], who)) continue;
     if (!end) end = hf_clock_ns() + NS_PER_MS * TURN_PATIENCE_MS;
+    wake_sleeper(env);
     let_go_first(&turns->waiting[i], who, end);
   }
 }
@@ -96,10 +118,16 @@ int hf__lmdb_begin_in_turn(hf__lmdb_env *env, MDB_txn **txn) {
   _Atomic uint32_t *place = NULL;
   uint32_t said;
   if (turns) {
-    let_others_go(env, turns);
+    if (is_any_waiting(turns)) let_others_go(env, turns);
     place = say(env, turns, &said);
   }
   int rc = mdb_txn_begin(env->mdb, NULL, 0, txn);
   if (place) unsay(place, said);
+  if (turns && is_any_waiting(turns)) {
+    if (rc == 0)
+      wake_when_let_go(env);
+    else
+      wake_sleeper(env); /* LMDB may have had the lock, and let it go */
+  }
   return rc;
 }

@@ -8,6 +8,11 @@
  * HF__LMDB_TURNS processes at a time can say so; further ones wait as LMDB has them wait.  Nothing but fairness depends
  * on what is said: a version that does not know of it, a process that was stopped while it waited, or bytes that a
  * power cut has left, cost that, or once TURN_PATIENCE_MS.
+ *
+ * It also tells who sleeps.  Unlocking glibc's mutex wakes one sleeper if the mutex's word has the bit that there are
+ * some, and takes the bit away; the one that was woken sets it again for the others.  Where it is killed before that,
+ * and a third process has taken the lock meanwhile, nobody would wake the others any more.  So whoever has the lock
+ * sets the bit if another process says that it waits.
  */
 #ifndef HF_BACKENDS_LMDB_TURN_H
 #define HF_BACKENDS_LMDB_TURN_H

@@ -11,9 +11,15 @@
  *   turns BASE left kill|stop
  *       A process that waits is killed, or stopped, and another one goes on.  Prints how long the longest write of
  *       that took, in ms.
+ *
+ *   turns BASE lost commit|abort|kill
+ *       A process sleeps until LMDB's writer lock is free, and whoever lets that go next does not know, as after the
+ *       death of another one that was woken for it.  Then a transaction is committed, undone or killed, and no other
+ *       follows.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -28,6 +34,7 @@
 #include "holdfast/holdfast.h"
 
 enum { WAITING_AT = 64 * 254 + 24, PLACES = 10 }; /* lock_room.c: where the lock file has who waits */
+enum { WRITER_AT = 64 };                          /* and LMDB's writer lock: its futex */
 enum { IDS = 1000, SECONDS_MAX = 200, THREADS_MOST = 64, PROCESSES_MOST = 16 };
 
 /* What all processes see. */
@@ -101,7 +108,7 @@ static int open_lock(void) {
   char path[4096];
   const char *dir = base + strlen("lmdb:");
   snprintf(path, sizeof path, "%.*s/lock.mdb", (int)strcspn(dir, "?"), dir);
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  int fd = open(path, O_RDWR | O_CLOEXEC);
   expect(fd >= 0, "there is no lock file");
   return fd;
 }
@@ -263,9 +270,91 @@ static int left(bool kills) {
   return 0;
 }
 
+/* ---- one that sleeps, and whom nobody knows of */
+
+enum { OPEN = 1, BEGINS, WRITTEN, GOES_ON, SERVED, SERVED_SECONDS = 20 };
+
+static void be_sleeper(unsigned unused, unsigned unused_too) {
+  (void)unused, (void)unused_too;
+  hf_persist *p = open_entity();
+  atomic_fetch_add(&board->ready, 1);
+  wait_for_step(OPEN);
+  write_one(p, 1);
+  atomic_store(&board->step, SERVED);
+  hf_persist_close(p);
+}
+
+static void be_last(unsigned unused, unsigned unused_too) {
+  hf_txn *txn;
+  hf_error err;
+  (void)unused, (void)unused_too;
+  hf_persist *p = open_entity();
+  atomic_fetch_add(&board->ready, 1);
+  wait_for_step(BEGINS);
+  check(hf_txn_begin(HF_TXN_WRITE, &txn, &err), &err, "begin");
+  write_one(p, 2);
+  atomic_store(&board->step, WRITTEN);
+  wait_for_step(GOES_ON);
+  if (strcmp(kind, "abort") == 0)
+    hf_txn_abort(txn);
+  else
+    check(hf_txn_commit(txn, &err), &err, "commit");
+  wait_for_step(SERVED);
+  hf_persist_close(p);
+}
+
+/* Whether a process sleeps in a system call. */
+static bool is_asleep(pid_t process) {
+  char path[64], text[512];
+  snprintf(path, sizeof path, "/proc/%d/stat", process);
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+  if (fd >= 0) close(fd);
+  if (n <= 0) return false;
+  text[n] = 0;
+  const char *state = strrchr(text, ')');
+  return state && strncmp(state, ") S", 3) == 0;
+}
+
+/* The lock is held by this process, in name, until the other one sleeps, and then free, and nobody is woken. */
+static void lose_sleeper(int lock, pid_t sleeper) {
+  _Atomic uint32_t *writer = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, lock, 0);
+  uint32_t free_word = 0;
+  expect(writer != MAP_FAILED, "no memory");
+  writer += WRITER_AT / sizeof *writer;
+  expect(atomic_compare_exchange_strong(writer, &free_word, (uint32_t)getpid()), "somebody else has the lock");
+  atomic_store(&board->step, OPEN);
+  wait_until_waiting(lock, sleeper);
+  for (int i = 0; i < 20000 && !(atomic_load(writer) & FUTEX_WAITERS && is_asleep(sleeper)); i++) usleep(500);
+  expect(atomic_load(writer) == ((uint32_t)getpid() | FUTEX_WAITERS), "the other process does not sleep");
+  atomic_store(writer, 0);
+}
+
+static int lost(void) {
+  pid_t last = start(be_last, 0, 0), sleeper = start(be_sleeper, 0, 0);
+  while (atomic_load(&board->ready) < 2) usleep(200);
+  int lock = open_lock();
+  lose_sleeper(lock, sleeper);
+  atomic_store(&board->step, BEGINS);
+  wait_for_step(WRITTEN);
+  expect(is_waiting(lock, sleeper), "nobody sleeps");
+  bool kills = strcmp(kind, "kill") == 0;
+  if (kills)
+    kill(last, SIGKILL), waitpid(last, NULL, 0);
+  else
+    atomic_store(&board->step, GOES_ON);
+  for (int i = 0; i < SERVED_SECONDS * 1000 && atomic_load(&board->step) < SERVED; i++) usleep(1000);
+  bool served = atomic_load(&board->step) == SERVED;
+  if (!served) kill(sleeper, SIGKILL), kill(last, SIGKILL);
+  expect(served, "a process sleeps on, though the lock is free");
+  expect(ended_well(sleeper) && (kills || ended_well(last)), "a process has failed");
+  close(lock);
+  return 0;
+}
+
 int main(int argc, char **argv) {
-  bool is_left = argc == 4 && strcmp(argv[2], "left") == 0;
-  if (!is_left && argc != 7) return fputs("usage: see the head of turns.c\n", stderr), 2;
+  bool is_left = argc == 4 && strcmp(argv[2], "left") == 0, is_lost = argc == 4 && strcmp(argv[2], "lost") == 0;
+  if (!is_left && !is_lost && argc != 7) return fputs("usage: see the head of turns.c\n", stderr), 2;
   base = argv[1];
   kind = argv[3];
   alarm(SECONDS_MAX); /* whatever goes wrong, nothing stays */
@@ -273,6 +362,7 @@ int main(int argc, char **argv) {
   expect(board != MAP_FAILED, "no memory");
   memset(document, ' ', sizeof document);
   memcpy(document, "{}", 2);
+  if (is_lost) return lost();
   if (is_left) return left(strcmp(kind, "kill") == 0);
   processes = atoi(argv[4]);
   unsigned threads = (unsigned)atoi(argv[5]), rounds = (unsigned)atoi(argv[6]);

@@ -8,6 +8,7 @@
 # Promise lmdb-turns: lmdb | another process writes all the time, with many threads | whoever waits has its turn after at
 #   most 64 more commits of each, and one more where that takes half a millisecond
 # Promise lmdb-turn-left: lmdb | a process that waits is killed or stopped | others go on, once after 0.2 s
+# Promise lmdb-turn-lost: lmdb | the lock is let go by one that does not know of a process that sleeps until it is | that process goes on at the end of the next transaction, committed, undone or killed
 # shellcheck source=tests/fault/lib.sh
 . "${HOLDFAST_SOURCE:?}/tests/fault/lib.sh"
 
@@ -63,3 +64,13 @@ LUA
   tried=$((tried + 1))
 done
 result lmdb-turn-left "$tried" 0
+
+# At kill -9 of a process that was just woken for the lock.  Nobody else comes and wakes the one that sleeps.
+tried=0
+for durability in sync nosync; do
+  for how in commit abort kill; do
+    said=$(turns "lmdb:$work/lost-$tried?durability=$durability" lost "$how" 2>&1) || fail "$durability, $how: $said"
+    tried=$((tried + 1))
+  done
+done
+result lmdb-turn-lost "$tried" 0
