@@ -8,7 +8,9 @@ local plain = require "model.plain"
 
 local M = {}
 
-function M.begin() return { ends = {}, orphans = {} } end
+-- `orphans` are trades that were left when a copy was put back, by the ids of their events; of those in `unknown` the
+-- copy has no signal, either.
+function M.begin() return { ends = {}, orphans = {}, unknown = {} } end
 
 local function isEnd(event) return event.action == "closed" or event.action == "cancelled" end
 
@@ -93,7 +95,9 @@ local function compare(state, world)
   local counts = {}
   for _, trade in pairs(world.disk.content.trade) do
     local id, known = trade.signalId, state.ends[trade.signalId]
-    if isLive(world, trade) then return id .. " has a trade and has not ended" end
+    if isLive(world, trade) and not state.unknown[trade.eventId] then
+      return id .. " has a trade and has not ended"
+    end
     if known == trade.eventId then
       counts[id] = (counts[id] or 0) + 1
     elseif known and not state.orphans[trade.eventId] then
@@ -111,10 +115,13 @@ function M.minute(state, _, _, world) return compare(state, world) end
 function M.settled(state, world) return compare(state, world) end
 
 --- What was known when the copy was made is true again.  Trades that were not put back may be of signals that it does
---- not know, whose ids may come again where the clock is set.
+--- not know, whose ids and minutes may come again where the clock is set: such a signal has that trade until its own.
 function M.restored(_, saved, world)
   for _, trade in pairs(world.disk.content.trade) do
-    if saved.ends[trade.signalId] ~= trade.eventId then saved.orphans[trade.eventId] = true end
+    if saved.ends[trade.signalId] ~= trade.eventId then
+      saved.orphans[trade.eventId] = true
+      saved.unknown[trade.eventId] = not isLive(world, trade) or nil
+    end
   end
   return saved
 end
