@@ -28,6 +28,13 @@ local STUCK = { seed = 3, store = "alone", strategies = 2, symbols = 1, steps = 
   { fault = "refuse", kind = "remove", name = "signal", at = 1, count = 9, phase = "before", code = "io", minutes = 8 },
 } }
 
+-- A copy of what is open is put back without its trades, after that has closed.
+local REOPENED = { seed = 6, store = "apart", strategies = 4, symbols = 1, steps = {
+  { act = "copy", name = "trade", which = 1, down = 0, fault = "operator", minutes = 9 },
+  { act = "copy", name = "trade", which = 1, down = 0, fault = "operator", minutes = 4 },
+  { act = "putBackState", name = "trade", which = 1, down = 0, fault = "operator", minutes = 2 },
+} }
+
 -- No trade can be written while positions close.
 local UNTRADED = { seed = 3, store = "apart", strategies = 1, symbols = 1, steps = {
   { fault = "refuse", kind = "write", name = "trade", at = 1, count = 99, phase = "before", code = "io", minutes = 9 },
@@ -97,11 +104,11 @@ M.list = {
     from = "\n    and (self.traded[event.id] or not trades.isEnd(event))", to = "" },
   { name = "a trade that could not be stored is never written", module = "state.position", history = UNTRADED,
     from = "  self.tradesStale = true\n", to = "" },
-  { name = "what an older copy has made open again keeps its trade", module = "state.restore", store = "apart",
-    seed = 23, from = "    withdrawTrade(position.row)\n", to = "" },
+  { name = "what an older copy has made open again keeps its trade", module = "state.restore", history = REOPENED,
+    from = "    withdrawTrade(position.row)\n", to = "" },
   { name = "an end whose trade fails has not happened in memory", module = "state.position", history = REFUSED,
-    from = "  self:commit(steps, apply)\n  self.stale, self.tradesStale",
-    to = "  apply()\n  self.stale, self.tradesStale" },
+    from = "  self:commit(steps, function()\n    apply()\n    self.stale = false\n  end)\n  self.tradesStale",
+    to = "  apply()\n  self.stale, self.pending = false, false\n  self.tradesStale" },
   { name = "a trade says what its signal was to gain", module = "state.trades",
     from = "priceClose = event.currentPrice", to = "priceClose = row.priceTakeProfit" },
   { name = "a minute is lived twice", module = "runs.live",

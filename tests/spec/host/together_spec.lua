@@ -12,7 +12,8 @@ local temp = require "support.temp"
 local together = require "holdfast.host.state.together"
 
 local signals, risks = holdfast.PersistSignalAdapter, holdfast.PersistRiskAdapter
-local LONG_MS, transaction = together.LONG_MS, core.transaction
+local trades = holdfast.PersistTradeAdapter
+local LONG_MS, transaction, writeTrade = together.LONG_MS, core.transaction, trades.writeTradeData
 
 local function compute(ms)
   local till = clocks.now() + ms / 1000
@@ -30,6 +31,7 @@ describe("transitions of one minute", function()
 
   after_each(function()
     core.transaction = transaction -- luacheck: ignore 122
+    trades.writeTradeData = writeTrade
     together.LONG_MS = LONG_MS
     hosts.finish()
   end)
@@ -82,13 +84,13 @@ describe("transitions of one minute", function()
     assert.equal(200, #heard.events)
     world.pass(1)
     assert.equal("", slots("many"))
-    local trades = holdfast.PersistTradeAdapter.collection()
+    local ended = trades.collection()
     local second
-    for id in trades:keys() do
-      second = second or trades:readEntry(id).revision
-      assert.equal(second, trades:readEntry(id).revision)
+    for id in ended:keys() do
+      second = second or ended:readEntry(id).revision
+      assert.equal(second, ended:readEntry(id).revision)
     end
-    assert.equal(200, trades:count())
+    assert.equal(200, ended:count())
     assert.same({}, heard.errors)
   end)
 
@@ -297,5 +299,36 @@ describe("transitions of one minute", function()
     local _, entry = next(holdfast.PersistPartialAdapter.readPartialData("S1"))
     assert.same({ "closed" }, { entry.events[1].action, entry.events[2] })
     assert.same({}, heard.errors)
+  end)
+
+  it("leave acknowledged what a loop acknowledges while an end waits whose trade cannot be written", function()
+    start()
+    local taken, step, isDown = {}, nil, false
+    local loop = coroutine.create(function()
+      for event in step do
+        taken[#taken + 1] = event.action
+        coroutine.yield()
+      end
+    end)
+    function trades.writeTradeData(...)
+      if isDown then error(holdfast.error("corrupt", "no trade"), 0) end
+      return writeTrade(...)
+    end
+    hosts.strategy { minuteEstimatedTime = 2, interval = "1d" }
+    hosts.strategy { strategyName = "other", getSignal = function(_, when)
+      if when == hosts.START + 2 * hosts.MINUTE then
+        isDown = true
+        assert(coroutine.resume(loop)) -- it asks for the next one
+      end
+    end }
+    step = host.Live.run("S1", { strategyName = "main", exchangeName = "test" })
+    hosts.live("other", "S2")
+    world.pass(0)
+    assert(coroutine.resume(loop))
+    world.pass(2)
+    isDown = false
+    world.pass(1)
+    assert.equal("opened closed", table.concat(taken, " "))
+    assert.equal("opened closed:time_expired", heard.summary())
   end)
 end)

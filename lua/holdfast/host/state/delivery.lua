@@ -76,8 +76,9 @@ function Delivery:isDone(event)
     and (self.traded[event.id] or not trades.isEnd(event))
 end
 
--- Takes those out of the outbox that nobody needs.
+-- Takes those out of the outbox that nobody needs; where nobody knows what is in it, once that is read again.
 function Delivery:removeAcknowledged()
+  if self.position.stale then return end
   local rest, entry = {}, self.position.entry
   for _, event in ipairs(entry.events) do
     if self:isDone(event) then

@@ -111,19 +111,20 @@ end
 -- still.
 ---@param steps holdfast.host.Step[]  a step that refuses says so in its field `refusal`: what it raises
 ---@param apply? fun()  makes what is in memory true, as soon as they are durable
-function Position:commit(steps, apply)
+---@param isTriedAgain? fun(raised: any): boolean  whether others are tried in their place, which write the same entry
+function Position:commit(steps, apply, isTriedAgain)
   self.pending = true
   together.run {
     steps = steps,
     check = function() self.run:checkLock() end,
     ended = function(ok, raised, begun)
-      self.pending = false
       if ok then
         if apply then apply() end
       elseif begun and not isRefusal(raised, steps) then
         self.stale = true
       end
-      self.delivery:resume()
+      self.pending = not ok and isTriedAgain ~= nil and isTriedAgain(raised)
+      if not self.pending then self.delivery:resume() end
     end,
   }
 end
@@ -147,15 +148,21 @@ function Position:commitEnd(steps, step, entry, apply)
       end }
     end
   end
+  -- A store that has no room says so at the end of the transaction; without the trade it may have.
+  local function isOfTrade(raised)
+    return failure ~= nil and raised == failure or list[1] ~= nil and core.isError(raised, "full")
+  end
   local ok, raised = pcall(self.commit, self, all, function()
     apply()
     self.delivery:noteTrades(list)
-  end)
+  end, isOfTrade)
   if ok then return end
-  -- A store that has no room says so at the end of the transaction; without the trade it may have.
-  if raised ~= failure and not (list[1] and core.isError(raised, "full")) then error(raised, 0) end
-  self:commit(steps, apply)
-  self.stale, self.tradesStale = false, true
+  if not isOfTrade(raised) then error(raised, 0) end
+  self:commit(steps, function()
+    apply()
+    self.stale = false
+  end)
+  self.tradesStale = true
   self.run:report(raised, "PersistTradeAdapter")
 end
 
