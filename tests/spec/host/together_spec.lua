@@ -331,4 +331,29 @@ describe("transitions of one minute", function()
     assert.equal("opened closed", table.concat(taken, " "))
     assert.equal("opened closed:time_expired", heard.summary())
   end)
+
+  it("give back no slot before it is noted who was refused it", function()
+    start()
+    host.addRisk { riskName = "one", validations = { function(p) return p.activePositionCount < 1 end } }
+    host.addRisk { riskName = "never", validations = { function() return "never" end } }
+    local function later(_, when)
+      if when == hosts.START + 2 * hosts.MINUTE then
+        return { position = "long", priceTakeProfit = 110, priceStopLoss = 90, minuteEstimatedTime = 60 }
+      end
+    end
+    hosts.strategy { strategyName = "late", riskName = "one", getSignal = later }
+    hosts.strategy { riskName = "one", minuteEstimatedTime = 2, interval = "1d" }
+    hosts.strategy { strategyName = "no", riskName = "never", getSignal = later }
+    hosts.live("late", "S1")
+    hosts.live("main", "S2")
+    hosts.live("no", "S3")
+    world.pass(2)
+    assert.equal("S2", symbols("opened"))
+    assert.equal("S2", symbols("closed"))
+    local ended = trades.collection()
+    local id = ended:keys()()
+    local noted = holdfast.PersistPartialAdapter.collection():readEntry("S1/levels").revision
+    assert.is_true(noted <= ended:readEntry(id).revision)
+    assert.same({}, heard.errors)
+  end)
 end)

@@ -9,6 +9,9 @@
 --     so.
 --   - Each looks at its lock first, and once more before the commit where others have taken long.
 --   - Where one has computed for long, those after it are another commit: they keep nobody waiting.
+--   - What a run does about one that was refused is in a commit with what is done after it, or before that.  Were its
+--     slot given back before, a process that is killed in between would be followed by one that opens it in the same
+--     minute.  So after one that is refused only such as are refused, too, are part of the same commit.
 --   - What cannot be done together, such as what does not fit into a full store, is done one by one.
 --
 -- A transition may be carried out several times before it has happened, as always where another process is faster
@@ -44,6 +47,7 @@ local MOST = 1000 -- in one commit
 ---@field wake? fun()
 
 local queue = {} ---@type holdfast.host.Transition[]
+local putOff = {} ---@type holdfast.host.Transition[]  what comes after the queue
 local arranged -- what the loop will call to carry it out
 local hasWorked = false -- something was carried out since idle.lua has asked
 
@@ -80,7 +84,8 @@ end
 ---@field heard holdfast.host.Written[]  what is written with them
 ---@field since number    when this try began
 ---@field first? number   when the first was done: until then, the writer of another process may have been waited for
----@field isLate boolean  those after that have taken long, or one has raised: the rest is put off
+---@field hasFailed boolean  one has raised: what can be done after it is put off
+---@field isLate boolean  they have taken long, or one was put off: so is the rest
 
 -- Whether all would fail as one did, each after as long a time, or have failed with it.
 local function concernsAll(raised)
@@ -91,10 +96,17 @@ local function runAll(steps)
   for _, step in ipairs(steps) do step.run() end
 end
 
+local PUT_OFF = {} -- raised to undo what could be done, and is to be done later
+
+local function runSteps(transition, isPutOff)
+  runAll(transition.steps)
+  if isPutOff then error(PUT_OFF, 0) end
+end
+
 -- Does one, in a transaction of its own.
-local function doOne(transition)
+local function doOne(transition, isPutOff)
   begin(transition)
-  slots.try(runAll, transition.steps)
+  slots.try(runSteps, transition, isPutOff)
   transition.state = "done"
 end
 
@@ -104,15 +116,15 @@ local function doEach(group)
     transition.state, transition.raised = nil, nil
     if not group.isLate then
       transition.state = "barred"
-      local ok, raised = pcall(core.transaction, doOne, transition)
+      local ok, raised = pcall(core.transaction, doOne, transition, group.hasFailed)
       transition.raised = raised
       -- Where its own transaction has failed after all its steps, the slots know nothing of it.
       if not ok and (transition.state == "done" or concernsAll(raised)) then error(raised, 0) end
       local now = loop.stopwatch()
       group.first = group.first or now
-      -- What a run does about one that was refused is one commit with what comes after it: were its slot given back
-      -- before that, a process that is killed in between would be followed by one that opens it in the same minute.
-      group.isLate = not ok or now - group.first > M.LONG_MS
+      group.hasFailed = group.hasFailed or not ok
+      group.isLate = raised == PUT_OFF or now - group.first > M.LONG_MS
+      if raised == PUT_OFF then transition.state, transition.raised = nil, nil end
     end
   end
 end
@@ -178,7 +190,7 @@ end
 local function try(group)
   local tries = commits.newTries()
   while true do
-    group.since, group.first, group.isLate = loop.stopwatch(), nil, false
+    group.since, group.first, group.hasFailed, group.isLate = loop.stopwatch(), nil, false, false
     local ok, raised = pcall(core.transaction, doAll, group)
     slots.release()
     if ok then return true end
@@ -187,21 +199,21 @@ local function try(group)
 end
 
 -- It is durable.
----@return holdfast.host.Transition[] putOff
+---@return holdfast.host.Transition[] rest  what was put off
 local function succeed(group)
-  local putOff = {}
+  local rest = {}
   for _, written in ipairs(group.heard) do written.writes.ended(written.raised) end
   for _, transition in ipairs(group.list) do
     if transition.state and transition.state ~= "done" then
       finish(transition, false, transition.raised) -- goes on first
     elseif not transition.state then
-      putOff[#putOff + 1] = transition
+      rest[#rest + 1] = transition
     end
   end
   for _, transition in ipairs(group.list) do
     if transition.state == "done" then finish(transition, true) end
   end
-  return putOff
+  return rest
 end
 
 -- Nothing of it has happened, or nobody knows.
@@ -219,7 +231,7 @@ local function separate(group)
 end
 
 -- Carries out some of one store.
----@return holdfast.host.Transition[] putOff
+---@return holdfast.host.Transition[] rest  what was put off
 local function carryOut(list)
   local group = { list = list, heard = idle.take(list[1].steps[1].adapter) }
   if list[2] or group.heard[1] then
@@ -246,16 +258,22 @@ end
 
 local arrange
 
+local function append(list, more)
+  for _, transition in ipairs(more) do list[#list + 1] = transition end
+end
+
 -- Carries out what was handed in.  What cannot be done with the first, or was put off, is next when those that it was
--- carried out for have gone on.
+-- carried out for have gone on, after what these hand in.
 local function work()
   arranged = nil
+  append(queue, putOff)
+  putOff = {}
   if not queue[1] then return end
   local list, rest = part(queue)
   queue, hasWorked = {}, true
-  for _, transition in ipairs(carryOut(list)) do queue[#queue + 1] = transition end
-  for _, transition in ipairs(rest) do queue[#queue + 1] = transition end
-  if queue[1] then arrange() end
+  append(putOff, carryOut(list))
+  append(putOff, rest)
+  if putOff[1] then arrange() end
 end
 
 function arrange()
