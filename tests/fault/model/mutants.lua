@@ -103,7 +103,7 @@ M.list = {
   { name = "an event leaves the outbox without its trade", module = "state.delivery", history = UNTRADED,
     from = "\n    and (self.traded[event.id] or not trades.isEnd(event))", to = "" },
   { name = "a trade that could not be stored is never written", module = "state.position", history = UNTRADED,
-    from = "  self.tradesStale = true\n", to = "" },
+    from = "  if ok then return end\n  self.tradesStale = true\n", to = "  if ok then return end\n" },
   { name = "what an older copy has made open again keeps its trade", module = "state.restore", history = REOPENED,
     from = "    withdrawTrade(position.row)\n", to = "" },
   { name = "an end whose trade fails has not happened in memory", module = "state.position", history = REFUSED,
