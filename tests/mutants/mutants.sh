@@ -280,9 +280,9 @@ choose() {
 
 gather() {
   cat "$known" "$folder"/*/results.tsv 2>/dev/null >"$folder/all.tsv" || true
-  rm -f "$folder"/*/results.tsv
-  list merge "$folder/all.tsv" /dev/null >"$folder/merged.tsv"
+  list merge "$folder/all.tsv" /dev/null >"$folder/merged.tsv" # which fails where a mutant of the list cannot be made
   mv "$folder/merged.tsv" "$known"
+  rm -f "$folder"/*/results.tsv
 }
 
 jobs=1 again="" keep=""
