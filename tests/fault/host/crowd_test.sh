@@ -11,7 +11,7 @@
 #   minute in which all of them open or close | no position is lost or doubled, each event is told once by its id, and no
 #   profile has more positions than it allows
 # shellcheck source=tests/fault/lib.sh
-. "$HOLDFAST_SOURCE/tests/fault/lib.sh"
+. "${HOLDFAST_SOURCE:?}/tests/fault/lib.sh"
 
 rounds=${HOLDFAST_FAULT_ROUNDS:-12}
 crowd() { "$HOLDFAST_BIN" run "$here/crowd.lua" "$@"; }
