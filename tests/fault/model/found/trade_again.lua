@@ -1,3 +1,5 @@
+-- SPDX-License-Identifier: MIT
+--
 -- An older copy is put back without its trades, and the clock, which was ahead, is put right: a minute comes again, and
 -- with it the id of a signal that the copy does not know and that has a trade.  It was the model that forbade it.
 return { seed = 23, store = "memory", strategies = 4, symbols = 2, steps = {
