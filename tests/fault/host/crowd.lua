@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --
--- 200 symbols that open in one minute and close in the next, as far as a risk profile has room, so that the commits of a
--- host are those of many; crowd_test.sh kills it.
+-- 200 symbols that open in one minute and close in the next, as far as a risk profile has room, so that the commits of
+-- a host are those of many; crowd_test.sh kills it.
 --
 --   crowd.lua live STORE FOLDER MINUTES  lives so many minutes, from the one on after the last that was begun
 --   crowd.lua check STORE FOLDER         whether what was told and what is stored agree; prints how many events
