@@ -155,8 +155,7 @@ local function withLimit(seconds, fn, ...)
   local clock = require("holdfast.util.clock").now
   local limit = clock() + seconds
   debug.sethook(function()
-    if clock() > limit then
-      debug.sethook()
+    if clock() > limit then -- again and again: what is raised may be caught, and what goes on goes round for ever
       error(core.error("timeout", string.format("the check did not end within %g seconds "
         .. "(the option timeout gives it more, entities makes \"many\" fewer)", seconds)), 0)
     end

@@ -3,11 +3,13 @@
 -- Transactions where they are declared: whole or not at all, over several collections, one after the other, and several
 -- in one commit.
 
+local context = require "holdfast.conformance.context"
 local core = require "holdfast.core"
 
 local transaction = core.transaction
 
--- What holdfast.transactions has to say of functions of which every third raises: true, or what was raised.
+-- What holdfast.transactions has to say of functions of which every third raises: true, or what was raised.  A check
+-- that fails in one of them fails.
 local function runMany(write)
   local functions, became = {}, {}
   for i = 1, 7 do
@@ -16,7 +18,10 @@ local function runMany(write)
       if i % 3 == 0 then error("undo " .. i, 0) end
     end
   end
-  for i, result in ipairs(core.transactions(functions)) do became[i] = result.ok or tostring(result.error) end
+  for i, result in ipairs(core.transactions(functions)) do
+    if getmetatable(result.error) == context.Failure then error(result.error, 0) end
+    became[i] = result.ok or tostring(result.error)
+  end
   return became
 end
 
