@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 #
-# A host that is killed by SIGKILL at random moments, more than a hundred times, and started again each time, tells of
+# A host that is killed by SIGKILL at random moments, again and again, and started each time, tells of
 # the same events as one that is left alone: each exactly once by its id, with the same content, and those of each
 # position in the same order; within one minute, positions may come in any order.  In LMDB, in files, and in a class of
 # eight methods, which have no transactions.
 #
-# HOLDFAST_FAULT_ROUNDS (40) kills for each store, HOLDFAST_FAULT_SEED; HOLDFAST_TEST_CANDLES is a CSV file with candles
+# HOLDFAST_FAULT_ROUNDS (8) kills for each store, HOLDFAST_FAULT_SEED; HOLDFAST_TEST_CANDLES is a CSV file with candles
 # to play in place of made up ones.
 #
 # Promise host-kill-lmdb: strategy host, lmdb | kill -9 at any moment, and a new start | it tells of each event
@@ -19,7 +19,7 @@
 # shellcheck source=tests/fault/lib.sh
 . "${HOLDFAST_SOURCE:?}/tests/fault/lib.sh"
 
-rounds=${HOLDFAST_FAULT_ROUNDS:-40}
+rounds=${HOLDFAST_FAULT_ROUNDS:-8}
 candles=${HOLDFAST_TEST_CANDLES:-}
 world() { "$HOLDFAST_BIN" run "$here/world.lua" "$@"; }
 
