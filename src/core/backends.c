@@ -133,6 +133,11 @@ hf_status hf_backend_register(const hf_backend *b, hf_error *err) {
   NEED(settings_get, b->capabilities & HF_CAP_SETTINGS);
   NEED(settings_put, b->capabilities & HF_CAP_SETTINGS);
   NEED(remove_if, b->capabilities & HF_CAP_REMOVE_IF);
+  NEED(index_make, b->capabilities & HF_CAP_INDEX);
+  NEED(index_drop, b->capabilities & HF_CAP_INDEX);
+  NEED(index_list, b->capabilities & HF_CAP_INDEX);
+  NEED(index_set, b->capabilities & HF_CAP_INDEX_ORDER);
+  NEED(index_each, b->capabilities & HF_CAP_INDEX_ORDER);
 #undef NEED
   if (*missing) return hf__fail(err, HF_INVALID_ARGUMENT, "backend '%s' lacks: %s", b->name ? b->name : "?", missing);
 

@@ -210,6 +210,7 @@ hf_status hf__txn_note_failure(hf_status status, bool batch, const hf_error *err
   switch (batch ? HF_IO : status) {
   case HF_NOT_FOUND:
   case HF_CONFLICT:
+  case HF_DUPLICATE:
   case HF_INVALID_ARGUMENT:
   case HF_INVALID_VALUE:
   case HF_UNSUPPORTED:

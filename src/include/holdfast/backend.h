@@ -46,7 +46,9 @@ extern "C" {
   X(QUARANTINE, 7, "quarantine", "unreadable records are kept apart and never deleted")                                \
   X(CHECKSUM, 8, "checksum", "a changed bit in a stored value is found when it is read")                               \
   X(SETTINGS, 9, "settings", "settings are kept in the store, and hold for every process that opens it")               \
-  X(REMOVE_IF, 10, "removeIfRevision", "remove_if deletes at one revision only, also against other processes")
+  X(REMOVE_IF, 10, "removeIfRevision", "remove_if deletes at one revision only, also against other processes")         \
+  X(INDEX, 11, "index", "indexes over paths are kept with every write, and `unique` holds against other processes")    \
+  X(INDEX_ORDER, 12, "indexOrder", "iterations may go in the order of an index")
 
 enum hf_capability {
 #define HF_CAPABILITY_ENUM(id, bit, name, promise) HF_CAP_##id = 1 << (bit),
@@ -108,6 +110,49 @@ typedef struct hf_setting_change {
 
 /* Room for an identity, with its 0. */
 #define HF_IDENTITY_MAX 512
+
+/* ---- indexes, as storages see them */
+
+/* What an entity has in an index: bytes whose memcmp order is the order of the index.  Values of other entities never
+ * begin with them, so an entry may be: its index, its value, its order key. */
+#define HF_INDEX_VALUE_MAX 200
+typedef struct hf_index_value {
+  uint8_t size;   /* of bytes */
+  bool is_cut;    /* a text was too long: others may have the same bytes, and not the same value */
+  bool is_unique; /* the index is unique, and the value is of a kind that only one entity may have */
+  unsigned char bytes[HF_INDEX_VALUE_MAX];
+} hf_index_value;
+
+/* An index. */
+typedef struct hf_index {
+  hf_slice name;       /* "metadata.symbol" */
+  hf_slice definition; /* as JSON text, to be kept: {"paths":["metadata.symbol"],"unique":false} */
+  uint32_t number;     /* the storage's own */
+  bool unique;
+  bool ready; /* it is built; otherwise it is only kept up, and not read */
+} hf_index;
+
+/* The indexes of a collection.  Immutable, and may be used by several threads; counted. */
+typedef struct hf_index_set hf_index_set;
+
+/* Entries of an index whose values lie between two: lower <= value < upper, by their bytes. */
+typedef struct hf_index_range {
+  hf_slice lower;
+  hf_slice upper; /* data NULL: no end */
+} hf_index_range;
+
+/* Which entries of an index are wanted. */
+typedef struct hf_index_walk {
+  const hf_index_range *ranges; /* in the order of the index, and apart */
+  size_t count;
+  hf_slice after; /* if not empty: goes on after this position, as the walk goes */
+  bool reverse;   /* the last range first, and its last entry */
+} hf_index_walk;
+
+/* Called for each entry; false: it was enough.
+ *   position  where it is in the index: begins with the value.  Valid during the call
+ *   order     order key of its entity, likewise */
+typedef bool hf_index_entry_fn(hf_slice position, hf_slice order, void *arg);
 
 struct hf_backend {
   uint32_t abi_version;          /* HF_BACKEND_ABI */
@@ -290,6 +335,43 @@ struct hf_backend {
   /* Whether HF_FULL, which an operation in this transaction has met, passes once the transaction that it is nested in
    * has ended: the store grows then, and all of it may be tried again.  NULL: no. */
   bool (*makes_room)(void *store, void *txn);
+
+  /* ---- indexes.  NULL without HF_CAP_INDEX.  With it put and put_many answer HF_DUPLICATE, and fill *err by
+   * hf_index_fail_unique(), for what a unique index forbids; nothing is written then. */
+
+  /* Makes an index as the definition says, and returns when it is built; others read and write meanwhile, and from the
+   * first moment every write of every process keeps it up.  The same one that is there already: HF_OK once it is built;
+   * what was broken off goes on.  HF_CONFLICT (*err left to the core): the other one of unique and not.  HF_DUPLICATE:
+   * nothing is left of it.  More than HF_INDEXES_MAX: HF_INVALID_ARGUMENT.  Never in a transaction. */
+  hf_status (*index_make)(void *store, void *collection, hf_slice definition, hf_error *err);
+
+  /* Forgets the index of this name.  HF_NOT_FOUND (*err left to the core).  Never in a transaction. */
+  hf_status (*index_drop)(void *store, void *collection, hf_slice name, hf_error *err);
+
+  /* Adds one entry for each index, in any order: its name as id, and as JSON an object of "paths", "unique" and
+   * "ready"; "entries", how many it has, and others are welcome. */
+  hf_status (*index_list)(void *store, void *txn, void *collection, hf_page *page, hf_error *err);
+
+  /* ---- for conditions that the core looks up in indexes.  NULL: the slot `scan` uses them by itself, or nobody does.
+   */
+
+  /* Gives a share in the indexes as they are now, which the caller frees; NULL: the collection has none.  Cheap: it is
+   * called for every loop that has a condition. */
+  hf_status (*index_set)(void *store, void *txn, void *collection, hf_index_set **set, hf_error *err);
+
+  /* Calls fn for entries of one index, in its order, as the walk says, all of one moment.  HF_NOT_FOUND (*err left to
+   * the core): the index is not there or not ready in what the transaction sees; then fn was not called.  Holds no
+   * transaction when it returns. */
+  hf_status (*index_each)(void *store, void *txn, void *collection, const hf_index *index, const hf_index_walk *walk,
+                          hf_index_entry_fn *fn, void *arg, hf_error *err);
+
+  /* Compares an index with the entities in both directions, at one moment, and calls fn (never NULL) for each problem.
+   * An entry whose entity is in quarantine is none.  HF_NOT_FOUND as in index_drop. */
+  hf_status (*index_check)(void *store, void *collection, hf_slice name, hf_index_problem_fn *fn, void *arg,
+                           hf_error *err);
+
+  /* Builds an index anew, whatever it has.  Like index_make. */
+  hf_status (*index_rebuild)(void *store, void *collection, hf_slice name, hf_error *err);
 };
 
 typedef struct hf_backend hf_backend;
@@ -401,6 +483,34 @@ HF_API void *hf_scan_cache_take(hf_scan_cache *cache, const void *collection, ui
 HF_API void hf_scan_cache_leave(hf_scan_cache *cache, const void *collection, uint64_t scan_id, void *kept);
 /* Drops what the scans over a collection left: it is being closed. */
 HF_API void hf_scan_cache_forget(hf_scan_cache *cache, const void *collection);
+
+/* ---- for storages that keep indexes */
+
+/* Makes an empty set.  NULL: out of memory. */
+HF_API hf_index_set *hf_index_set_new(void);
+/* Adds an index, before the set is shared.  HF_INVALID_ARGUMENT: the definition is none, or one index too many;
+ * HF_NO_MEMORY. */
+HF_API hf_status hf_index_set_add(hf_index_set *set, hf_slice definition, uint32_t number, bool ready, hf_error *err);
+/* Another owner of it.  NULL is ignored, and given back. */
+HF_API hf_index_set *hf_index_set_share(hf_index_set *set);
+/* Gives up a share.  NULL is ignored. */
+HF_API void hf_index_set_free(hf_index_set *set);
+HF_API size_t hf_index_set_size(const hf_index_set *set);
+/* The index at a place from 0 on.  Valid as long as the set. */
+HF_API const hf_index *hf_index_set_at(const hf_index_set *set, size_t place);
+/* The index of this name; NULL: none. */
+HF_API const hf_index *hf_index_set_find(const hf_index_set *set, hf_slice name);
+
+/* Writes what an entity has in each index of the set, values[i] in that at place i: HF_INDEXES_MAX has room for all.
+ * One pass over the text, which is sound JSON, and may lie anywhere. */
+HF_API void hf_index_values(const hf_index_set *set, hf_slice json, hf_index_value *values);
+
+/* Whether two texts have the same values in an index, however long: for unique values that are cut. */
+HF_API bool hf_index_same(const hf_index_set *set, size_t place, hf_slice a, hf_slice b);
+
+/* Sets the error of a write that a unique index forbids.  Returns HF_DUPLICATE.
+ *   holder  id of the entity that has the values */
+HF_API hf_status hf_index_fail_unique(hf_error *err, const hf_index *index, hf_slice holder);
 
 /* Milliseconds since 1970-01-01 UTC, for hf_info.updated_at. */
 HF_API int64_t hf_now_ms(void);

@@ -107,7 +107,8 @@ HF_API const char *hf_version(void);
   X(BUSY, "busy", true, "another operation is in the way; nothing was changed")                                        \
   X(READONLY, "readonly", false, "the store, or the transaction, only allows reading")                                 \
   X(SCRIPT, "script", false, "a Lua function raised; the cause has its traceback")                                     \
-  X(NO_MEMORY, "no_memory", false, "the process has no memory left for it; a write may have happened")
+  X(NO_MEMORY, "no_memory", false, "the process has no memory left for it; a write may have happened")                 \
+  X(DUPLICATE, "duplicate", false, "a unique index has these values of another entity; nothing was changed")
 
 typedef enum hf_status {
 #define HF_STATUS_ENUM(id, name, retryable, meaning) HF_##id,
@@ -416,10 +417,17 @@ typedef struct hf_range {
   uint64_t limit;
   hf_condition *where; /* only those for which it is true; NULL: all.  Stays the caller's, and as it is, until the
                         * iteration is closed */
+  hf_slice index; /* in the order of the index of this name, of those that it has values of that can be ordered (from
+                   * null to texts); empty: natural order of ids.  Those of equal values come in the order of their ids;
+                   * with `reverse` all of it is the other way round.  An entity that moves meanwhile may come twice, or
+                   * not at all, but in a transaction; the others come once.  HF_NOT_FOUND: no such index;
+                   * HF_UNSUPPORTED without HF_CAP_INDEX_ORDER */
 } hf_range;
 
 #define HF_RANGE_INIT                                                                                                  \
-  { sizeof(hf_range), {NULL, 0}, {NULL, 0}, {NULL, 0}, false, false, false, 0, NULL }
+  {                                                                                                                    \
+    sizeof(hf_range), {NULL, 0}, {NULL, 0}, {NULL, 0}, false, false, false, 0, NULL, { NULL, 0 }                       \
+  }
 
 /* Iterates without holding a transaction between calls: any operation is safe
  * in between.  Entities present throughout are seen exactly once.
@@ -466,7 +474,7 @@ typedef enum hf_txn_kind {
  * kind nest where the backend can, at most 64 deep: an inner abort undoes the inner part only.
  * After an operation in it, be it the first, has failed with HF_FULL, HF_IO, HF_NO_MEMORY or the like, the others in it
  * fail with the same status, and so does its commit, which writes nothing.  Not so after HF_NOT_FOUND, HF_CONFLICT,
- * HF_CORRUPT or what refuses an argument.
+ * HF_DUPLICATE, HF_CORRUPT or what refuses an argument.
  * Other writers to the store wait until it ends, so keep it short. */
 HF_API hf_status hf_txn_begin(hf_txn_kind kind, hf_txn **out, hf_error *err);
 
@@ -594,6 +602,8 @@ HF_API struct lua_State *hf_runtime_state(hf_runtime *runtime);
 #endif
 
 #include "holdfast/stores.h"
+
+#include "holdfast/indexes.h"
 
 #include "holdfast/locks.h"
 

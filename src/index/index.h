@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Indexes over paths of entities: what they are, what an entity has in them, and which entries a condition leads to.
+ * What storages use of it is in backend.h.  Knows no store and no Lua; uses src/base and src/condition.
+ */
+#ifndef HF_INDEX_INDEX_H
+#define HF_INDEX_INDEX_H
+
+#include "holdfast/backend.h"
+
+/* Makes the definition and the name of an index of what a caller gave: each path in its shortest spelling.  Replaces
+ * both.  HF_INVALID_ARGUMENT says which path is wrong, where, and what to write instead; HF_NO_MEMORY. */
+hf_status hf__index_define(const char *const *paths, size_t count, bool unique, hf_buffer *definition, hf_buffer *name,
+                           hf_error *err);
+
+#endif
