@@ -102,6 +102,8 @@ int hf__condition_path(hf_condition *c, hf_root root, const hf_step *steps, size
 int hf__condition_operator(hf_condition *c, hf_operator operator, const int * operands);
 /* Something that is not understood: raises, has effects, or gives anything. */
 int hf__condition_unknown(hf_condition *c);
+/* hf_condition_parse(); errors call the text `what`: "condition", "path". */
+hf_status hf__condition_parse(hf_slice text, const char *what, hf_condition **out, hf_error *err);
 /* Ends the building: the condition is what this node gives, as a truth.  Afterwards nothing is added.  False: out of
  * memory. */
 bool hf__condition_finish(hf_condition *c, int node);

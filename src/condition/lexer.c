@@ -56,8 +56,8 @@ static const struct {
 static const char *const words[] = {"break", "do",    "else",   "elseif", "end",  "for",   "function", "if",
                                     "in",    "local", "repeat", "return", "then", "until", "while"};
 
-bool hf__lexer_open(hf__lexer *lx, hf_slice text, hf_error *err) {
-  *lx = (hf__lexer){.text = text, .err = err};
+bool hf__lexer_open(hf__lexer *lx, hf_slice text, const char *what, hf_error *err) {
+  *lx = (hf__lexer){.text = text, .what = what, .err = err};
   lx->strings = malloc(text.size + 1);
   return lx->strings != NULL;
 }
@@ -90,7 +90,7 @@ bool hf__lexer_refuse(const hf__lexer *lx, size_t at, size_t size, const char *f
   va_end(args);
   snippet((hf_slice){lx->text.data + at, size}, what);
   if (line > 1) snprintf(place, sizeof place, "line %u, ", line);
-  hf__fail(lx->err, HF_INVALID_ARGUMENT, "condition, %scolumn %u, %s%s%s: %s", place, column,
+  hf__fail(lx->err, HF_INVALID_ARGUMENT, "%s, %scolumn %u, %s%s%s: %s", lx->what, place, column,
            size ? "at '" : "at its end", size ? what : "", size ? "'" : "", why);
   return false;
 }

@@ -58,15 +58,17 @@ typedef struct hf__token {
 
 typedef struct hf__lexer {
   hf_slice text;
-  hf__token token; /* the one that hf__lexer_next() read */
-  size_t end;      /* of it */
-  char *strings;   /* what strings stand for, one after the other */
+  hf__token token;  /* the one that hf__lexer_next() read */
+  size_t end;       /* of it */
+  const char *what; /* the text is, in errors: "condition" */
+  char *strings;    /* what strings stand for, one after the other */
   size_t used;
   hf_error *err;
 } hf__lexer;
 
-/* Begins a text, which stays where it is; the first token is still to be read.  False: out of memory. */
-bool hf__lexer_open(hf__lexer *lx, hf_slice text, hf_error *err);
+/* Begins a text, which stays where it is, as `what` does; the first token is still to be read.  False: out of
+ * memory. */
+bool hf__lexer_open(hf__lexer *lx, hf_slice text, const char *what, hf_error *err);
 void hf__lexer_close(hf__lexer *lx);
 
 /* Reads the next token.  False: it cannot be, and the error says so. */

@@ -6,6 +6,7 @@
  * A chain of `and`, or of `or`, becomes a balanced tree: it means the same in any grouping, and what evaluates it goes
  * no deeper than it has to.
  */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/error.h"
@@ -354,25 +355,25 @@ static bool parse_text(struct parser *p, hf_error *err) {
   if (!next(p)) return false;
   if (kind_of(p) == HF__TOKEN_END) return refuse(p, "it is empty: write an expression, such as priceOpen > 100");
   if (!parse_expression(p, &whole)) return false;
-  if (kind_of(p) != HF__TOKEN_END) return refuse_unexpected(p, "an operator, or the end of the condition,");
+  if (kind_of(p) != HF__TOKEN_END) {
+    char expected[64];
+    snprintf(expected, sizeof expected, "an operator, or the end of the %s,", p->lexer.what);
+    return refuse_unexpected(p, expected);
+  }
   if (!hf__tree_settle(&p->tree, &whole)) return false;
   return hf__condition_finish(p->tree.condition, whole.node) || hf__no_memory(err) == HF_OK;
 }
 
-hf_status hf_condition_parse(hf_slice text, hf_condition **out, hf_error *err) {
-  hf_error own;
-  if (!err) err = &own;
+hf_status hf__condition_parse(hf_slice text, const char *what, hf_condition **out, hf_error *err) {
   *out = NULL;
-  if (!text.data) text = hf_text("");
   if (text.size > TEXT_MAX)
-    return hf__fail(err, HF_INVALID_ARGUMENT, "a condition has at most %d bytes, and this one %zu", TEXT_MAX,
-                    text.size);
+    return hf__fail(err, HF_INVALID_ARGUMENT, "a %s has at most %d bytes, and this one %zu", what, TEXT_MAX, text.size);
   struct parser *p = malloc(sizeof *p);
   if (!p) return hf__no_memory(err);
   p->depth = p->parameters = 0;
   p->operand_count = 0;
   p->tree = (hf__tree){.condition = hf__condition_new(), .lexer = &p->lexer};
-  bool opened = hf__lexer_open(&p->lexer, text, err);
+  bool opened = hf__lexer_open(&p->lexer, text, what, err);
   bool done = opened && p->tree.condition && parse_text(p, err);
   if (!opened || !p->tree.condition) hf__no_memory(err);
   if (done)
@@ -382,4 +383,9 @@ hf_status hf_condition_parse(hf_slice text, hf_condition **out, hf_error *err) {
   hf__lexer_close(&p->lexer);
   free(p);
   return done ? HF_OK : err->status;
+}
+
+hf_status hf_condition_parse(hf_slice text, hf_condition **out, hf_error *err) {
+  hf_error own;
+  return hf__condition_parse(text.data ? text : hf_text(""), "condition", out, err ? err : &own);
 }

@@ -73,6 +73,28 @@ bool hf__string_is(const hf__string *string, hf_slice text) {
   return t == last;
 }
 
+size_t hf__string_read(hf__string *string, char *out, size_t capacity) {
+  const char *p = string->first, *end = string->close;
+  size_t size = 0;
+  if (!string->escaped) {
+    size = (size_t)(end - p) < capacity ? (size_t)(end - p) : capacity;
+    if (size) memcpy(out, p, size);
+    string->first += size;
+    return size;
+  }
+  while (p < end && capacity - size >= 4) {
+    char plain[12];
+    size_t piece = *p == '\\' ? escape_size(p, end) : 1;
+    const char *after = hf__json_unescape(p, p + piece, plain);
+    if (!after) break;
+    memcpy(out + size, plain, (size_t)(after - plain));
+    size += (size_t)(after - plain);
+    p += piece;
+  }
+  string->first = p;
+  return size;
+}
+
 /* The byte after the object or array that begins at `p`. */
 static const char *skip_container(const char *p, const char *end) {
   size_t depth = 0;

@@ -51,6 +51,11 @@ bool hf__number_at(const char *p, const char *end, double *out);
 /* Whether its content, with its escapes replaced, is `text`. */
 bool hf__string_is(const hf__string *string, hf_slice text);
 
+/* Writes the next bytes that its content stands for, with escapes replaced, and takes what they were written for from
+ * its beginning.  No character of an escape is parted: `capacity` is at least 4, and up to 3 bytes of it may stay free.
+ * Returns how many bytes; 0: there is nothing left. */
+size_t hf__string_read(hf__string *string, char *out, size_t capacity);
+
 /* The byte after the value that begins at `p`; NULL: it has no end. */
 const char *hf__skip_value(const char *p, const char *end);
 
