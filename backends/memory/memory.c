@@ -1,85 +1,22 @@
 /* SPDX-License-Identifier: MIT
  *
  * The backend in memory: the oracle that others are compared with, so simple
- * rather than fast.  A collection is two sorted lists of pointers to immutable,
- * reference-counted items: its entities, and what is in quarantine, which is only what was
- * put there from other stores, since nothing is damaged here.  A snapshot copies the arrays; a transaction notes what
- * it changes, and an abort goes back.  One lock a store; a transaction holds it from begin to end.
+ * rather than fast.  A collection is sorted lists of pointers to immutable,
+ * reference-counted items: its entities, what is in quarantine, which is only what was
+ * put there from other stores, since nothing is damaged here, and its indexes.  A snapshot copies the arrays; a
+ * transaction notes what it changes, and an abort goes back.  One lock a store; a transaction holds it from begin to
+ * end.
  *
  * "memory:NAME" is one store per name and process, and lasts while a handle on it
  * is open.
  */
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "items.h"
-#include "undo.h"
+#include "index_slots.h"
+#include "store.h"
 
 #define NOTE "note" /* the setting that makes sense for what is gone with the process */
-
-struct type {
-  struct type *next;
-  size_t name_size;
-  hf__memory_list sound, damaged;
-  char name[HF_ID_MAX];
-};
-
-struct store {
-  pthread_mutex_t lock;
-  struct type *types; /* never removed while the store is open: entity handles point to them */
-  uint64_t revision;
-  hf_buffer note; /* the setting, as JSON text; empty: nobody set it */
-};
-
-struct txn {
-  hf_txn_kind kind;
-  struct txn *parent;
-  struct type *types;   /* what a snapshot sees: copies, in the order of the store's list when it began */
-  hf__memory_undo undo; /* what a transaction has changed */
-};
-
-/* ---- collections and their copies */
-
-static void types_free(struct type *t) {
-  for (struct type *next; t; t = next) {
-    next = t->next;
-    hf__memory_list_free(&t->sound);
-    hf__memory_list_free(&t->damaged);
-    free(t);
-  }
-}
-
-static struct type *type_copy(const struct type *from) {
-  struct type *t = malloc(sizeof *t);
-  if (!t) return NULL;
-  *t = *from;
-  t->next = NULL;
-  t->damaged = (hf__memory_list){0, 0, NULL};
-  if (hf__memory_list_copy(&from->sound, &t->sound) && hf__memory_list_copy(&from->damaged, &t->damaged)) return t;
-  types_free(t);
-  return NULL;
-}
-
-static struct type *types_copy(const struct type *from, bool *ok) {
-  struct type *first = NULL, **link = &first;
-  *ok = true;
-  for (; from; from = from->next) {
-    *link = type_copy(from);
-    if (!*link) {
-      *ok = false;
-      types_free(first);
-      return NULL;
-    }
-    link = &(*link)->next;
-  }
-  return first;
-}
-
-static struct type *find_type(struct type *t, const char *name, size_t size) {
-  while (t && (t->name_size != size || memcmp(t->name, name, size) != 0)) t = t->next;
-  return t;
-}
 
 /* ---- stores */
 
@@ -93,7 +30,7 @@ static hf_status resolve(const hf_location *at, char identity[HF_IDENTITY_MAX], 
 
 static hf_status open_store(const hf_location *at, void **store, hf_error *err) {
   (void)at;
-  struct store *s = calloc(1, sizeof *s);
+  hf__memory_store *s = calloc(1, sizeof *s);
   if (!s) return hf_error_no_memory(err);
   pthread_mutexattr_t recursive; /* operations inside a transaction find the lock held by their own thread */
   pthread_mutexattr_init(&recursive);
@@ -105,18 +42,18 @@ static hf_status open_store(const hf_location *at, void **store, hf_error *err) 
 }
 
 static void close_store(void *store) {
-  struct store *s = store;
-  types_free(s->types);
+  hf__memory_store *s = store;
+  hf__memory_types_free(s->types);
   pthread_mutex_destroy(&s->lock);
   hf_buffer_free(&s->note);
   free(s);
 }
 
 static hf_status collection_open(void *store, hf_slice name, void **collection, hf_error *err) {
-  struct store *s = store;
+  hf__memory_store *s = store;
   hf_status status = HF_OK;
   pthread_mutex_lock(&s->lock);
-  struct type *t = find_type(s->types, name.data, name.size);
+  hf__memory_type *t = hf__memory_types_find(s->types, name.data, name.size);
   if (!t && (t = calloc(1, sizeof *t))) {
     memcpy(t->name, name.data, name.size);
     t->name_size = name.size;
@@ -134,69 +71,10 @@ static void collection_close(void *store, void *collection) {
   (void)collection;
 }
 
-/* ---- transactions */
-
-static hf_status begin(void *store, hf_txn_kind kind, void *parent, void **txn, hf_error *err) {
-  struct store *s = store;
-  struct txn *t = calloc(1, sizeof *t);
-  bool ok = t != NULL;
-  if (!parent) pthread_mutex_lock(&s->lock);
-  if (t) {
-    t->kind = kind;
-    t->parent = parent;
-    if (kind == HF_TXN_READ) t->types = types_copy(s->types, &ok);
-  }
-  if (!parent && (!ok || kind == HF_TXN_READ)) pthread_mutex_unlock(&s->lock);
-  if (ok) {
-    *txn = t;
-    return HF_OK;
-  }
-  free(t);
-  return hf_error_no_memory(err);
-}
-
-static void end(struct store *s, struct txn *t) {
-  types_free(t->types);
-  if (t->kind == HF_TXN_WRITE && !t->parent) pthread_mutex_unlock(&s->lock);
-  free(t);
-}
-
-static hf_status commit(void *store, void *txn, hf_error *err) {
-  struct txn *t = txn;
-  (void)err;
-  hf__memory_undo_commit(&t->undo, t->parent ? &t->parent->undo : NULL);
-  end(store, t);
-  return HF_OK;
-}
-
-static void abort_txn(void *store, void *txn) {
-  struct txn *t = txn;
-  hf__memory_undo_all(&t->undo);
-  end(store, t);
-}
-
-/* Where changes are noted; NULL: they are not, since they cannot be undone. */
-static hf__memory_undo *undo_of(struct txn *txn) { return txn ? &txn->undo : NULL; }
-
-/* What an operation works on: the live type, locked unless a transaction holds the lock, or a snapshot's copy. */
-static struct type *enter(struct store *s, struct txn *txn, struct type *live) {
-  static struct type nothing;
-  if (txn && txn->kind == HF_TXN_READ) {
-    struct type *t = find_type(txn->types, live->name, live->name_size);
-    return t ? t : &nothing;
-  }
-  if (!txn) pthread_mutex_lock(&s->lock);
-  return live;
-}
-
-static void leave(struct store *s, const struct txn *txn) {
-  if (!txn) pthread_mutex_unlock(&s->lock);
-}
-
 /* ---- entities */
 
 /* HF_CORRUPT if the id is in quarantine, HF_NOT_FOUND if not. */
-static hf_status check_quarantine(const struct type *t, const hf_key *key, hf_error *err) {
+static hf_status check_quarantine(const hf__memory_type *t, const hf_key *key, hf_error *err) {
   bool found;
   size_t at = hf__memory_list_find(&t->damaged, key->order, &found);
   if (!found) return HF_NOT_FOUND;
@@ -207,7 +85,7 @@ static hf_status get(void *store, void *txn, void *collection, const hf_key *key
                      hf_error *err) {
   bool found;
   hf_status status;
-  struct type *t = enter(store, txn, collection);
+  hf__memory_type *t = hf__memory_enter(store, txn, collection);
   size_t i = hf__memory_list_find(&t->sound, key->order, &found);
   if (!found) {
     status = check_quarantine(t, key, err);
@@ -217,25 +95,94 @@ static hf_status get(void *store, void *txn, void *collection, const hf_key *key
     if (info) *info = it->info;
     status = hf_buffer_add(json, it->data + it->order_size, it->json_size) ? HF_OK : hf_error_no_memory(err);
   }
-  leave(store, txn);
+  hf__memory_leave(store, txn);
+  return status;
+}
+
+static hf_status get_into(const hf__memory_type *t, const hf_key *key, hf_page *page, hf_error *err) {
+  bool found;
+  size_t i = hf__memory_list_find(&t->sound, key->order, &found);
+  hf_status status = found ? HF_OK : check_quarantine(t, key, err);
+  if (status && status != HF_NOT_FOUND) return status;
+  hf_slice text = found ? hf__memory_item_json(t->sound.items[i]) : (hf_slice){NULL, 0};
+  hf_entry *e = hf_page_add(page, key->id, text.data, text.size);
+  if (!e) return hf_error_no_memory(err);
+  e->status = status;
+  if (found) e->info = t->sound.items[i]->info;
+  return HF_OK;
+}
+
+static hf_status get_many(void *store, void *txn, void *collection, const hf_key *keys, size_t n, hf_page *page,
+                          hf_error *err) {
+  hf_status status = HF_OK;
+  const hf__memory_type *t = hf__memory_enter(store, txn, collection);
+  for (size_t i = 0; status == HF_OK && i < n; i++) status = get_into(t, &keys[i], page, err);
+  hf__memory_leave(store, txn);
   return status;
 }
 
 static hf_status has(void *store, void *txn, void *collection, const hf_key *key, hf_error *err) {
   bool found;
-  const struct type *t = enter(store, txn, collection);
+  const hf__memory_type *t = hf__memory_enter(store, txn, collection);
   hf__memory_list_find(&t->sound, key->order, &found);
   hf_status status = found ? HF_OK : check_quarantine(t, key, err);
-  leave(store, txn);
+  hf__memory_leave(store, txn);
+  return status;
+}
+
+/* Writes an entity, after what it had in indexes was taken out.
+ *   at, found  where it is, or comes */
+static hf_status put_at(hf__memory_store *s, hf__memory_type *t, hf__memory_undo *undo, size_t at, bool found,
+                        const hf_put *p, hf_info *info, hf_error *err) {
+  bool settled;
+  hf_status status = hf__memory_indexes_put(&t->indexes, undo, &t->sound, p, err);
+  if (status) return status;
+  info->revision = ++s->revision;
+  info->updated_at = hf_now_ms();
+  hf__memory_item *it = hf__memory_item_new(&p->key, p->json, (hf_slice){NULL, 0}, info);
+  bool is_in = it && hf__memory_undo_put(undo, &t->sound, at, found, it);
+  if (!is_in) free(it);
+  if (!is_in || !hf__memory_undo_take(undo, &t->damaged, p->key.order, &settled)) return hf_error_no_memory(err);
+  return HF_OK;
+}
+
+/* Takes out what they had in indexes, so that values may change places among them. */
+static hf_status take_old(hf__memory_type *t, hf__memory_undo *undo, const hf_put *puts, size_t n, hf_error *err) {
+  for (size_t i = 0; t->indexes.set && i < n; i++) {
+    bool found;
+    size_t at = hf__memory_list_find(&t->sound, puts[i].key.order, &found);
+    if (found && !hf__memory_indexes_take(&t->indexes, undo, t->sound.items[at], puts[i].json))
+      return hf_error_no_memory(err);
+  }
+  return HF_OK;
+}
+
+/* Writes all of them, or nothing. */
+static hf_status put_all(hf__memory_store *s, hf__memory_type *t, hf__memory_undo *undo, const hf_put *puts, size_t n,
+                         hf_info *info, hf_error *err) {
+  hf__memory_undo step = {NULL, NULL};
+  uint64_t revision = s->revision;
+  hf_status status = take_old(t, &step, puts, n, err);
+  for (size_t i = 0; status == HF_OK && i < n; i++) {
+    bool found;
+    size_t at = hf__memory_list_find(&t->sound, puts[i].key.order, &found);
+    status = put_at(s, t, &step, at, found, &puts[i], info, err);
+    if (status) hf_error_id(err, puts[i].key.id);
+  }
+  if (status == HF_OK) {
+    hf__memory_undo_commit(&step, undo);
+  } else {
+    hf__memory_undo_all(&step);
+    s->revision = revision;
+  }
   return status;
 }
 
 static hf_status put(void *store, void *txn, void *collection, const hf_put *p, const hf_write_options *options,
                      hf_info *info, hf_error *err) {
-  struct store *s = store;
   bool found;
-  struct type *t = enter(s, txn, collection);
-  hf__memory_undo *undo = undo_of(txn);
+  hf__memory_type *t = hf__memory_enter(store, txn, collection);
+  hf__memory_undo *undo = hf__memory_undo_of(txn);
   size_t at = hf__memory_list_find(&t->sound, p->key.order, &found);
   uint64_t present = found ? t->sound.items[at]->info.revision : 0;
   hf_status status = options->if_absent && !found ? check_quarantine(t, &p->key, err) : HF_OK;
@@ -244,23 +191,42 @@ static hf_status put(void *store, void *txn, void *collection, const hf_put *p, 
     info->revision = present;
     status = HF_CONFLICT;
   } else if (status == HF_OK) {
-    info->revision = ++s->revision;
-    info->updated_at = hf_now_ms();
-    hf__memory_item *it = hf__memory_item_new(&p->key, p->json, (hf_slice){NULL, 0}, info);
-    bool settled, is_in = it && hf__memory_undo_put(undo, &t->sound, at, found, it);
-    if (!is_in) free(it);
-    if (!is_in || !hf__memory_undo_take(undo, &t->damaged, p->key.order, &settled)) status = hf_error_no_memory(err);
+    status =
+        t->indexes.set ? put_all(store, t, undo, p, 1, info, err) : put_at(store, t, undo, at, found, p, info, err);
   }
-  leave(s, txn);
+  hf__memory_leave(store, txn);
   return status;
+}
+
+static hf_status put_many(void *store, void *txn, void *collection, const hf_put *puts, size_t n, hf_error *err) {
+  hf_info info;
+  hf__memory_type *t = hf__memory_enter(store, txn, collection);
+  hf_status status = put_all(store, t, hf__memory_undo_of(txn), puts, n, &info, err);
+  hf__memory_leave(store, txn);
+  return status;
+}
+
+/* Takes a sound entity out, and what it has in indexes. */
+static bool take(hf__memory_type *t, hf__memory_undo *undo, hf_slice order, bool *found) {
+  hf__memory_undo step = {NULL, NULL};
+  if (!t->indexes.set) return hf__memory_undo_take(undo, &t->sound, order, found);
+  size_t at = hf__memory_list_find(&t->sound, order, found);
+  if (!*found) return true;
+  bool ok = hf__memory_indexes_take(&t->indexes, &step, t->sound.items[at], (hf_slice){NULL, 0}) &&
+            hf__memory_undo_take(&step, &t->sound, order, found);
+  if (ok)
+    hf__memory_undo_commit(&step, undo);
+  else
+    hf__memory_undo_all(&step);
+  return ok;
 }
 
 static hf_status remove_one(void *store, void *txn, void *collection, const hf_key *key, hf_error *err) {
   bool found, settled = false;
-  struct type *t = enter(store, txn, collection);
-  bool ok = hf__memory_undo_take(undo_of(txn), &t->sound, key->order, &found) &&
-            (found || hf__memory_undo_take(undo_of(txn), &t->damaged, key->order, &settled));
-  leave(store, txn);
+  hf__memory_type *t = hf__memory_enter(store, txn, collection);
+  bool ok = take(t, hf__memory_undo_of(txn), key->order, &found) &&
+            (found || hf__memory_undo_take(hf__memory_undo_of(txn), &t->damaged, key->order, &settled));
+  hf__memory_leave(store, txn);
   if (!ok) return hf_error_no_memory(err);
   return found || settled ? HF_OK : HF_NOT_FOUND;
 }
@@ -268,28 +234,29 @@ static hf_status remove_one(void *store, void *txn, void *collection, const hf_k
 static hf_status remove_if(void *store, void *txn, void *collection, const hf_key *key, uint64_t revision,
                            hf_info *info, hf_error *err) {
   bool found;
-  struct type *t = enter(store, txn, collection);
+  hf__memory_type *t = hf__memory_enter(store, txn, collection);
   size_t at = hf__memory_list_find(&t->sound, key->order, &found);
   hf_status status = found ? HF_OK : check_quarantine(t, key, err);
   if (found) info->revision = t->sound.items[at]->info.revision;
   if (found && info->revision != revision) status = HF_CONFLICT;
-  if (status == HF_OK && !hf__memory_undo_take(undo_of(txn), &t->sound, key->order, &found))
-    status = hf_error_no_memory(err);
-  leave(store, txn);
+  if (status == HF_OK && !take(t, hf__memory_undo_of(txn), key->order, &found)) status = hf_error_no_memory(err);
+  hf__memory_leave(store, txn);
   return status;
 }
 
 static hf_status clear(void *store, void *txn, void *collection, hf_error *err) {
-  struct type *t = enter(store, txn, collection);
-  bool ok = hf__memory_undo_clear(undo_of(txn), &t->damaged) && hf__memory_undo_clear(undo_of(txn), &t->sound);
-  leave(store, txn);
+  hf__memory_type *t = hf__memory_enter(store, txn, collection);
+  hf__memory_undo *undo = hf__memory_undo_of(txn);
+  bool ok = hf__memory_undo_clear(undo, &t->damaged) && hf__memory_indexes_clear(&t->indexes, undo) &&
+            hf__memory_undo_clear(undo, &t->sound);
+  hf__memory_leave(store, txn);
   return ok ? HF_OK : hf_error_no_memory(err);
 }
 
 static hf_status count(void *store, void *txn, void *collection, uint64_t *n, hf_error *err) {
   (void)err;
-  *n = enter(store, txn, collection)->sound.count;
-  leave(store, txn);
+  *n = hf__memory_enter(store, txn, collection)->sound.count;
+  hf__memory_leave(store, txn);
   return HF_OK;
 }
 
@@ -350,9 +317,9 @@ static hf_status scan_list(const hf__memory_list *l, bool damaged, const hf_scan
 
 static hf_status scan(void *store, void *txn, void *collection, const hf_scan *s, hf_page *page, bool *more,
                       hf_error *err) {
-  const struct type *t = enter(store, txn, collection);
+  const hf__memory_type *t = hf__memory_enter(store, txn, collection);
   hf_status status = scan_list(&t->sound, false, s, page, more, err);
-  leave(store, txn);
+  hf__memory_leave(store, txn);
   return status;
 }
 
@@ -365,11 +332,11 @@ static hf_status quarantine(void *store, void *collection, const hf_key *key, co
 }
 
 static hf_status quarantined(void *store, void *collection, uint64_t *n, hf_error *err) {
-  struct store *s = store;
+  hf__memory_store *s = store;
   (void)err;
   *n = 0;
   pthread_mutex_lock(&s->lock);
-  for (const struct type *t = collection ? collection : s->types; t; t = collection ? NULL : t->next)
+  for (const hf__memory_type *t = collection ? collection : s->types; t; t = collection ? NULL : t->next)
     *n += t->damaged.count;
   pthread_mutex_unlock(&s->lock);
   return HF_OK;
@@ -377,9 +344,9 @@ static hf_status quarantined(void *store, void *collection, uint64_t *n, hf_erro
 
 static hf_status quarantine_scan(void *store, void *txn, void *collection, const hf_scan *s, hf_page *page, bool *more,
                                  hf_error *err) {
-  const struct type *t = enter(store, txn, collection);
+  const hf__memory_type *t = hf__memory_enter(store, txn, collection);
   hf_status status = scan_list(&t->damaged, true, s, page, more, err);
-  leave(store, txn);
+  hf__memory_leave(store, txn);
   return status;
 }
 
@@ -387,7 +354,7 @@ static hf_status quarantine_put(void *store, void *txn, void *collection, const 
                                 hf_slice bytes, hf_error *err) {
   bool found;
   hf_status status = HF_OK;
-  struct type *t = enter(store, txn, collection);
+  hf__memory_type *t = hf__memory_enter(store, txn, collection);
   hf__memory_list_find(&t->sound, key->order, &found);
   if (found) {
     status = HF_CONFLICT;
@@ -397,23 +364,23 @@ static hf_status quarantine_put(void *store, void *txn, void *collection, const 
     hf__memory_item *it = NULL;
     bool same = found && hf__memory_item_has(t->damaged.items[at], bytes);
     if (!same) it = hf__memory_item_new(key, bytes, (hf_slice){problem, strlen(problem) + 1}, &info);
-    if (!same && (!it || !hf__memory_undo_put(undo_of(txn), &t->damaged, at, found, it))) {
+    if (!same && (!it || !hf__memory_undo_put(hf__memory_undo_of(txn), &t->damaged, at, found, it))) {
       free(it);
       status = hf_error_no_memory(err);
     }
   }
-  leave(store, txn);
+  hf__memory_leave(store, txn);
   return status;
 }
 
 /* ---- the store as a whole */
 
 static hf_status entities(void *store, void *txn, hf_page *page, hf_error *err) {
-  struct store *s = store;
-  const struct txn *in = txn;
+  hf__memory_store *s = store;
+  const hf__memory_txn *in = txn;
   hf_status status = HF_OK;
   pthread_mutex_lock(&s->lock);
-  for (struct type *t = in && in->kind == HF_TXN_READ ? in->types : s->types; t && status == HF_OK; t = t->next)
+  for (hf__memory_type *t = in && in->kind == HF_TXN_READ ? in->types : s->types; t && status == HF_OK; t = t->next)
     if (t->sound.count + t->damaged.count && !hf_page_add(page, (hf_slice){t->name, t->name_size}, NULL, 0))
       status = hf_error_no_memory(err);
   pthread_mutex_unlock(&s->lock);
@@ -422,10 +389,10 @@ static hf_status entities(void *store, void *txn, hf_page *page, hf_error *err) 
 
 static hf_status stat_store(void *store, void *txn, void *collection, hf_buffer *json, hf_error *err) {
   (void)txn;
-  struct store *s = store;
+  hf__memory_store *s = store;
   json->size = 0;
   pthread_mutex_lock(&s->lock);
-  const struct type *t = collection;
+  const hf__memory_type *t = collection;
   bool ok = hf_buffer_printf(json, "{\"backend\":\"memory\",\"revision\":%llu", (unsigned long long)s->revision);
   if (ok && t)
     ok = hf_buffer_printf(json, ",\"entityName\":") && hf_buffer_quote(json, (hf_slice){t->name, t->name_size}) &&
@@ -443,7 +410,7 @@ static hf_status stat_store(void *store, void *txn, void *collection, hf_buffer 
 /* ---- settings */
 
 static hf_status settings_get(void *store, hf_page *page, hf_error *err) {
-  struct store *s = store;
+  hf__memory_store *s = store;
   pthread_mutex_lock(&s->lock);
   bool ok = !s->note.size || hf_page_add(page, hf_text(NOTE), s->note.data, s->note.size);
   pthread_mutex_unlock(&s->lock);
@@ -451,7 +418,7 @@ static hf_status settings_get(void *store, hf_page *page, hf_error *err) {
 }
 
 static hf_status settings_put(void *store, const hf_setting_change *changes, size_t n, unsigned format, hf_error *err) {
-  struct store *s = store;
+  hf__memory_store *s = store;
   hf_buffer note = HF_BUFFER_INIT;
   (void)format;
   if (!n) return HF_OK;
@@ -467,18 +434,20 @@ static hf_status settings_put(void *store, const hf_setting_change *changes, siz
 
 const hf_backend hf__backend_memory = {
     .abi_version = HF_BACKEND_ABI,
+    .struct_size = sizeof(struct hf_backend),
     .name = "memory",
     .capabilities = HF_CAP_TRANSACTION | HF_CAP_SNAPSHOT | HF_CAP_NESTED | HF_CAP_REVISION | HF_CAP_IF_ABSENT |
-                    HF_CAP_ATOMIC_BATCH | HF_CAP_QUARANTINE | HF_CAP_SETTINGS | HF_CAP_REMOVE_IF,
+                    HF_CAP_ATOMIC_BATCH | HF_CAP_QUARANTINE | HF_CAP_SETTINGS | HF_CAP_REMOVE_IF | HF_CAP_INDEX |
+                    HF_CAP_INDEX_ORDER,
     .settings = (const char *const[]){NOTE, NULL},
     .resolve = resolve,
     .open = open_store,
     .close = close_store,
     .collection_open = collection_open,
     .collection_close = collection_close,
-    .begin = begin,
-    .commit = commit,
-    .abort = abort_txn,
+    .begin = hf__memory_begin,
+    .commit = hf__memory_commit,
+    .abort = hf__memory_abort,
     .get = get,
     .has = has,
     .put = put,
@@ -486,6 +455,8 @@ const hf_backend hf__backend_memory = {
     .clear = clear,
     .count = count,
     .scan = scan,
+    .get_many = get_many,
+    .put_many = put_many,
     .entities = entities,
     .stat = stat_store,
     .quarantine = quarantine,
@@ -496,4 +467,11 @@ const hf_backend hf__backend_memory = {
     .settings_put = settings_put,
     .evaluates_conditions = 1,
     .remove_if = remove_if,
+    .index_make = hf__memory_index_make,
+    .index_drop = hf__memory_index_drop,
+    .index_list = hf__memory_index_list,
+    .index_set = hf__memory_index_set,
+    .index_each = hf__memory_index_each,
+    .index_check = hf__memory_index_check,
+    .index_rebuild = hf__memory_index_rebuild,
 };

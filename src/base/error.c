@@ -97,6 +97,8 @@ void hf__error_entity(hf_error *err, hf_slice entity_name, hf_slice id) {
   if (id.data) hf__copy_text(err->entity_id, sizeof err->entity_id, id.data, id.size);
 }
 
+void hf_error_id(hf_error *err, hf_slice id) { hf__error_entity(err, (hf_slice){NULL, 0}, id); }
+
 /* ---- warnings */
 
 static hf_warning_fn *warning_handler;

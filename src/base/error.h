@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Filling in an hf_error, inside the library.  The setters that backends need too
- * (hf_error_set, hf_error_cause) are in backend.h.
+ * (hf_error_set, hf_error_cause, hf_error_id) are in backend.h.
  */
 #ifndef HF_BASE_ERROR_H
 #define HF_BASE_ERROR_H

@@ -393,6 +393,8 @@ HF_API hf_status hf_error_no_memory(hf_error *err);
 HF_API hf_status hf_error_quarantined(hf_error *err, const char *problem);
 /* Sets the cause of the error: the message of the layer below. */
 HF_API void hf_error_cause(hf_error *err, const char *fmt, ...) HF_PRINTF(2, 3);
+/* Sets the id that the error is about, where the core cannot know it: of put_many, which of them. */
+HF_API void hf_error_id(hf_error *err, hf_slice id);
 
 /* Makes room for `size` bytes and a 0 after them; the content is kept.  False: out of memory. */
 HF_API bool hf_buffer_reserve(hf_buffer *buffer, size_t size);

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Collections in memory, and transactions: see store.h.
+ */
+#include "store.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- collections and their copies */
+
+void hf__memory_types_free(hf__memory_type *t) {
+  for (hf__memory_type *next; t; t = next) {
+    next = t->next;
+    hf__memory_list_free(&t->sound);
+    hf__memory_list_free(&t->damaged);
+    hf__memory_indexes_free(&t->indexes);
+    free(t);
+  }
+}
+
+static hf__memory_type *type_copy(const hf__memory_type *from) {
+  hf__memory_type *t = malloc(sizeof *t);
+  if (!t) return NULL;
+  *t = *from;
+  t->next = NULL;
+  t->damaged = (hf__memory_list){0, 0, NULL};
+  t->indexes = (hf__memory_indexes){0};
+  if (hf__memory_list_copy(&from->sound, &t->sound) && hf__memory_list_copy(&from->damaged, &t->damaged) &&
+      hf__memory_indexes_copy(&from->indexes, &t->indexes))
+    return t;
+  hf__memory_types_free(t);
+  return NULL;
+}
+
+static hf__memory_type *types_copy(const hf__memory_type *from, bool *ok) {
+  hf__memory_type *first = NULL, **link = &first;
+  *ok = true;
+  for (; from; from = from->next) {
+    *link = type_copy(from);
+    if (!*link) {
+      *ok = false;
+      hf__memory_types_free(first);
+      return NULL;
+    }
+    link = &(*link)->next;
+  }
+  return first;
+}
+
+hf__memory_type *hf__memory_types_find(hf__memory_type *t, const char *name, size_t size) {
+  while (t && (t->name_size != size || memcmp(t->name, name, size) != 0)) t = t->next;
+  return t;
+}
+
+/* ---- transactions */
+
+hf_status hf__memory_begin(void *store, hf_txn_kind kind, void *parent, void **txn, hf_error *err) {
+  hf__memory_store *s = store;
+  hf__memory_txn *t = calloc(1, sizeof *t);
+  bool ok = t != NULL;
+  if (!parent) pthread_mutex_lock(&s->lock);
+  if (t) {
+    t->kind = kind;
+    t->parent = parent;
+    if (kind == HF_TXN_READ) t->types = types_copy(s->types, &ok);
+  }
+  if (!parent && (!ok || kind == HF_TXN_READ)) pthread_mutex_unlock(&s->lock);
+  if (ok) {
+    *txn = t;
+    return HF_OK;
+  }
+  free(t);
+  return hf_error_no_memory(err);
+}
+
+static void end(hf__memory_store *s, hf__memory_txn *t) {
+  hf__memory_types_free(t->types);
+  if (t->kind == HF_TXN_WRITE && !t->parent) pthread_mutex_unlock(&s->lock);
+  free(t);
+}
+
+hf_status hf__memory_commit(void *store, void *txn, hf_error *err) {
+  hf__memory_txn *t = txn;
+  (void)err;
+  hf__memory_undo_commit(&t->undo, t->parent ? &t->parent->undo : NULL);
+  end(store, t);
+  return HF_OK;
+}
+
+void hf__memory_abort(void *store, void *txn) {
+  hf__memory_txn *t = txn;
+  hf__memory_undo_all(&t->undo);
+  end(store, t);
+}
+
+hf__memory_undo *hf__memory_undo_of(hf__memory_txn *txn) { return txn ? &txn->undo : NULL; }
+
+hf__memory_type *hf__memory_enter(hf__memory_store *s, hf__memory_txn *txn, hf__memory_type *live) {
+  static hf__memory_type nothing;
+  if (txn && txn->kind == HF_TXN_READ) {
+    hf__memory_type *t = hf__memory_types_find(txn->types, live->name, live->name_size);
+    return t ? t : &nothing;
+  }
+  if (!txn) pthread_mutex_lock(&s->lock);
+  return live;
+}
+
+void hf__memory_leave(hf__memory_store *s, const hf__memory_txn *txn) {
+  if (!txn) pthread_mutex_unlock(&s->lock);
+}
