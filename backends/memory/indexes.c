@@ -58,14 +58,14 @@ bool hf__memory_indexes_copy(const hf__memory_indexes *from, hf__memory_indexes 
 /* ---- changes of entities */
 
 bool hf__memory_indexes_take(hf__memory_indexes *ix, hf__memory_undo *undo, const hf__memory_item *it, hf_slice next) {
-  hf_index_value old[HF_INDEXES_MAX], new[HF_INDEXES_MAX];
+  hf_index_value old[HF_INDEXES_MAX], now[HF_INDEXES_MAX];
   struct position at;
   bool found;
   if (!ix->set) return true;
   hf_index_values(ix->set, hf__memory_item_json(it), old);
-  if (next.data) hf_index_values(ix->set, next, new);
+  if (next.data) hf_index_values(ix->set, next, now);
   for (size_t i = 0; i < size_of(ix); i++)
-    if (!(next.data && same(&old[i], &new[i])) &&
+    if (!(next.data && same(&old[i], &now[i])) &&
         !hf__memory_undo_take(undo, &ix->entries[i], position_of(&at, &old[i], order_of(it)), &found))
       return false;
   return true;
@@ -182,10 +182,10 @@ static void take_old(hf__memory_building *b, const hf__memory_item *old) {
   hf__memory_list_take(&b->entries, position_of(&at, &value, order_of(old)));
 }
 
-static bool put_new(hf__memory_building *b, const hf__memory_item *new) {
+static bool put_new(hf__memory_building *b, const hf__memory_item *now) {
   hf_index_value value;
-  hf_index_values(b->set, hf__memory_item_json(new), &value);
-  return put_entry(&b->entries, NULL, &value, order_of(new));
+  hf_index_values(b->set, hf__memory_item_json(now), &value);
+  return put_entry(&b->entries, NULL, &value, order_of(now));
 }
 
 /* Where the index is unique: no two entities have the same values. */
@@ -207,10 +207,10 @@ static hf_status check_unique(const hf__memory_building *b, const hf__memory_lis
 hf_status hf__memory_building_catch_up(hf__memory_building *b, const hf__memory_list *sound, hf_error *err) {
   for (size_t i = 0, n = 0; i < b->items.count || n < sound->count;) {
     const hf__memory_item *old = i < b->items.count ? b->items.items[i] : NULL;
-    const hf__memory_item *new = n < sound->count ? sound->items[n] : NULL;
-    int c = !old ? 1 : !new ? -1 : compare(order_of(old), order_of(new));
-    if (old != new &&c <= 0) take_old(b, old);
-    if (old != new &&c >= 0 && !put_new(b, new)) return hf_error_no_memory(err);
+    const hf__memory_item *now = n < sound->count ? sound->items[n] : NULL;
+    int c = !old ? 1 : !now ? -1 : compare(order_of(old), order_of(now));
+    if (old != now && c <= 0) take_old(b, old);
+    if (old != now && c >= 0 && !put_new(b, now)) return hf_error_no_memory(err);
     i += c <= 0;
     n += c >= 0;
   }

@@ -267,7 +267,7 @@ int main(void) {
       ON_LMDB(a_removal_at_a_revision_passes_once),
       {"a_removal_at_a_revision_passes_once (memory)", a_removal_at_a_revision_passes_once, setup_memory,
        teardown_store, NULL},
-      {"a_batch_without_a_slot_passes_one_by_one", a_batch_without_a_slot_passes_one_by_one, setup_memory,
+      {"a_batch_without_a_slot_passes_one_by_one", a_batch_without_a_slot_passes_one_by_one, setup_file,
        teardown_store, NULL},
       ON_LMDB(what_is_found_damaged_passes),
       ON_LMDB(a_change_through_a_class_passes_again_for_its_store),

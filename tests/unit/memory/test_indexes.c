@@ -5,6 +5,7 @@
  */
 #include <pthread.h>
 
+#include "../backends/memory/store.h"
 #include "core/persist.h"
 #include "unit/support.h"
 
@@ -311,6 +312,32 @@ static void what_is_not_unique_gets_no_unique_index(void **state) {
 
 /* ---- building while others write */
 
+static void no_problem(const hf_index_problem *problem, void *arg) {
+  (void)arg;
+  FAIL_AT(__FILE__, __LINE__, "%.*s: %s", (int)problem->id.size, problem->id.data, problem->sentence);
+}
+
+static void what_changes_while_an_index_is_built_is_made_up_for(void **state) {
+  hf_error err;
+  hf__memory_building built, wanted;
+  hf_persist *p = open_persist(*state, "signal");
+  for (int i = 0; i < 200; i++) {
+    for (int n = 0; n < 4; n++) change_one(p);
+    const hf__memory_type *t = p->collection;
+    hf_slice definition = hf_text("{\"paths\":[\"n\"],\"unique\":false}");
+    OK(hf__memory_building_start(&built, &t->sound, definition, 1, &err));
+    for (int n = 0; n < 4; n++) change_one(p);
+    OK(hf__memory_building_sort(&built, &err));
+    OK(hf__memory_building_catch_up(&built, &t->sound, &err));
+    OK(hf__memory_building_start(&wanted, &t->sound, definition, 1, &err));
+    OK(hf__memory_building_sort(&wanted, &err));
+    hf__memory_indexes_compare(&built.entries, &wanted.entries, "n", no_problem, NULL);
+    hf__memory_building_free(&built);
+    hf__memory_building_free(&wanted);
+  }
+  hf_persist_close(p);
+}
+
 static bool writes;
 
 static void *keep_writing(void *arg) {
@@ -346,7 +373,7 @@ int main(void) {
       ON_MEMORY(indexes_agree_after_random_changes),   ON_MEMORY(a_snapshot_sees_its_own_indexes),
       ON_MEMORY(walks_go_by_ranges_either_way_and_on), ON_MEMORY(only_one_has_a_unique_value),
       ON_MEMORY(long_texts_are_compared_whole),        ON_MEMORY(what_is_not_unique_gets_no_unique_index),
-      ON_MEMORY(an_index_is_built_while_others_write),
+      ON_MEMORY(an_index_is_built_while_others_write), ON_MEMORY(what_changes_while_an_index_is_built_is_made_up_for),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
