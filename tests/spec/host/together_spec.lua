@@ -8,6 +8,7 @@ local core = require "holdfast.core"
 local holdfast = require "holdfast"
 local host = require "holdfast.host"
 local hosts = require "support.hosts"
+local Position = require "holdfast.host.state.position"
 local temp = require "support.temp"
 local together = require "holdfast.host.state.together"
 
@@ -355,5 +356,94 @@ describe("transitions of one minute", function()
     local noted = holdfast.PersistPartialAdapter.collection():readEntry("S1/levels").revision
     assert.is_true(noted <= ended:readEntry(id).revision)
     assert.same({}, heard.errors)
+  end)
+
+  -- What is told of a minute in which a slot is refused and given back, where the process ends after so many commits of
+  -- that minute and another one begins in the same.
+  local function tellWhereItEnds(commits, ms)
+    local store = "lmdb:" .. temp.directory()
+    local function begin(minutes)
+      start(store)
+      together.LONG_MS = ms
+      world.clock = hosts.clock(1)
+      world.pass(0, 94) -- its price from then on
+      world.clock = hosts.clock(minutes)
+      host.addRisk { riskName = "one", validations = { function(p) return p.activePositionCount < 1 end } }
+      local function add(name, minute, priceOpen)
+        hosts.strategy { strategyName = name, riskName = "one", getSignal = function(_, when)
+          if when ~= hosts.START + minute * hosts.MINUTE then return end
+          return { position = "long", priceTakeProfit = 110, priceStopLoss = 80, priceOpen = priceOpen }
+        end }
+      end
+      add("waits", 0, 99)
+      add("late", 2)
+      add("later", 2, 90)
+      hosts.strategy { riskName = "one", minuteEstimatedTime = 2, interval = "1d" }
+      for i, name in ipairs { "waits", "late", "later", "main", "late" } do hosts.live(name, "S" .. i) end
+    end
+    local told = {}
+    local function take()
+      for _, event in ipairs(heard.events) do
+        local what = event.symbol .. " " .. event.action
+        if not told[event.id] then told[#told + 1] = what end
+        told[event.id] = what
+      end
+    end
+    begin(0)
+    world.pass(1)
+    local count = 0
+    failCommits(function()
+      count = count + 1
+      return count > commits
+    end)
+    world.pass(1)
+    local isWhole = count <= commits
+    hosts.finish()
+    core.transaction = transaction -- luacheck: ignore 122
+    take()
+    begin(2)
+    world.pass(1)
+    take()
+    return table.concat(told, ", "), isWhole
+  end
+
+  it("are not in memory before they are durable", function()
+    start()
+    local make, position = Position.new, nil
+    function Position.new(...)
+      position = make(...)
+      return position
+    end
+    hosts.strategy { minuteEstimatedTime = 1 }
+    live(1)
+    Position.new = make
+    local seen = {}
+    failCommits(function()
+      seen[#seen + 1] = position.row and "row" or "none"
+      return false
+    end)
+    world.pass(0)
+    assert.is_table(position.row)
+    assert.equal("none", table.concat(seen, " "):match("%w+"))
+    seen = {}
+    world.pass(1)
+    assert.is_nil(position.row)
+    assert.equal("row", table.concat(seen, " "):match("%w+"))
+    assert.equal("opened closed:time_expired", heard.summary())
+  end)
+
+  it("tell the same wherever the process ends between their commits", function()
+    local expected = tellWhereItEnds(1000, 60000)
+    assert.matches("S1 cancelled", expected)
+    assert.matches("S4 closed, S5 opened", expected)
+    for _, ms in ipairs { 60000, 0 } do -- 0: as on a machine that stands still after each of them
+      local commits = 0
+      repeat
+        local told, isWhole = tellWhereItEnds(commits, ms)
+        assert.equal(expected, told, ("after %d commits, where %d ms are long"):format(commits, ms))
+        commits = commits + 1
+      until isWhole
+      assert.is_true(commits > 2)
+    end
   end)
 end)

@@ -101,10 +101,8 @@ function LiveRun:await(price, when, called)
   if self.hands.pause or not signal.isReached(row, price) then return self:tellTick("waiting", row, price, when) end
   local opened = signal.copy(row)
   opened.pendingAt = when
-  local isOpen, isPaused = position:open(opened, price)
-  if isOpen then return end
-  if isPaused then return self:tellTick("waiting", row, price, when) end
-  position:cancel("risk", price, when)
+  local _, isPaused = position:open(opened, price)
+  if isPaused then self:tellTick("waiting", row, price, when) end
 end
 
 -- Nothing is open: asks for a signal, at most once in each interval.
@@ -128,14 +126,8 @@ function LiveRun:ask(price, when)
     end
   end
   if row then
-    local hasBegun, isPaused
-    if row.pendingAt > 0 then
-      hasBegun, isPaused = position:open(row, price)
-    else
-      hasBegun, isPaused = position:schedule(row, price)
-    end
-    if hasBegun then return end
-    if not isPaused then position:refused(when) end
+    local begin = row.pendingAt > 0 and position.open or position.schedule
+    if begin(position, row, price) then return end
   else
     position:asked(when, interval > MINUTE)
   end

@@ -83,6 +83,14 @@ function M.canNest(steps)
   return true
 end
 
+--- The same, where one of the stores may be out of reach: then none can.
+---@param steps holdfast.host.Step[]
+---@return boolean
+function M.canSurelyNest(steps)
+  local ok, can = pcall(M.canNest, steps)
+  return ok and can
+end
+
 local function runAll(steps, first, last)
   for i = first, last do steps[i].run() end
 end

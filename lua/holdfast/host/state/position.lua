@@ -107,24 +107,34 @@ local function isRefusal(raised, steps)
   return requests.isGone(raised)
 end
 
+-- What is done in place of steps that have raised something, in the same commit.
+---@class holdfast.host.Instead
+---@field isFor fun(raised: any): boolean   whether it is done where that was raised
+---@field steps fun(): holdfast.host.Step[]
+---@field apply fun()  makes what is in memory true, as soon as they are durable
+
 -- Does the steps; when that fails, nobody knows what is true.  Whatever was waited for before, the lock must be ours
 -- still.
 ---@param steps holdfast.host.Step[]  a step that refuses says so in its field `refusal`: what it raises
 ---@param apply? fun()  makes what is in memory true, as soon as they are durable
----@param isTriedAgain? fun(raised: any): boolean  whether others are tried in their place, which write the same entry
-function Position:commit(steps, apply, isTriedAgain)
+---@param instead? holdfast.host.Instead
+---@raise what has kept them from being done, also where something else was done in their place
+function Position:commit(steps, apply, instead)
   self.pending = true
   together.run {
     steps = steps,
     check = function() self.run:checkLock() end,
-    ended = function(ok, raised, begun)
-      if ok then
+    instead = instead and function(raised) return instead.isFor(raised) and instead.steps() or nil end,
+    ended = function(outcome, raised)
+      if outcome == "done" then
         if apply then apply() end
-      elseif begun and not isRefusal(raised, steps) then
+      elseif outcome == "instead" then
+        instead.apply()
+      elseif outcome == "failed" and not isRefusal(raised, steps) then
         self.stale = true
       end
-      self.pending = not ok and isTriedAgain ~= nil and isTriedAgain(raised)
-      if not self.pending then self.delivery:resume() end
+      self.pending = false
+      self.delivery:resume()
     end,
   }
 end
@@ -133,7 +143,7 @@ end
 -- otherwise tryTrades() does it.  Where it is the trade that fails, which has undone that transaction, the rest is done
 -- without it.
 function Position:commitEnd(steps, step, entry, apply)
-  local list, failure, all = {}, nil, {}
+  local list, failure, isUntraded, all = {}, nil, false, {}
   if not self.tradesStale and commits.isSurelyTogether(step.adapter, "PersistTradeAdapter") then
     list = self:untraded(entry)
   end
@@ -148,20 +158,22 @@ function Position:commitEnd(steps, step, entry, apply)
       end }
     end
   end
-  -- A store that has no room says so at the end of the transaction; without the trade it may have.
-  local function isOfTrade(raised)
-    return failure ~= nil and raised == failure or list[1] ~= nil and core.isError(raised, "full")
-  end
   local ok, raised = pcall(self.commit, self, all, function()
     apply()
     self.delivery:noteTrades(list)
-  end, isOfTrade)
+  end, {
+    -- A store that has no room says so at the end of the transaction; without the trade it may have.
+    isFor = function(raised)
+      return failure ~= nil and raised == failure or list[1] ~= nil and core.isError(raised, "full")
+    end,
+    steps = function() return steps end,
+    apply = function()
+      apply()
+      isUntraded = true
+    end,
+  })
   if ok then return end
-  if not isOfTrade(raised) then error(raised, 0) end
-  self:commit(steps, function()
-    apply()
-    self.stale = false
-  end)
+  if not isUntraded then error(raised, 0) end
   self.tradesStale = true
   self.run:report(raised, "PersistTradeAdapter")
 end
@@ -233,11 +245,79 @@ function Position:pauseStep(when)
   return step
 end
 
+-- What is done where a risk profile refuses what getSignal gave: that is remembered.  Asked again for the same minute,
+-- it might not refuse it, since others give slots back.
+---@param isFor fun(raised: any): boolean
+---@return holdfast.host.Instead
+function Position:noting(when, isFor)
+  local entry
+  return {
+    isFor = isFor,
+    steps = function()
+      entry = outbox.with(self.entry, { askedAt = when, at = when })
+      return { self:outboxStep(entry) }
+    end,
+    apply = function() self.entry = entry end,
+  }
+end
+
+-- A step that writes trades where it can, and nothing where it cannot.  What it gives says whether it has.
+function Position:tryingTrades(list)
+  local isDone = false
+  local function writeAll()
+    for _, step in ipairs(self:tradeSteps(list)) do step.run() end
+  end
+  return { adapter = "PersistTradeAdapter", run = function() isDone = pcall(core.transaction, writeAll) end },
+    function() return isDone end
+end
+
+-- What is done where a risk profile refuses what waits: it is cancelled.  Its trade goes along where that can fail
+-- alone; otherwise tryTrades() writes it.
+---@param isFor fun(raised: any): boolean
+---@return holdfast.host.Instead
+function Position:cancelling(price, when, isFor)
+  local entry, event, isTraded
+  local function steps()
+    event = self.run:cancelledEvent(self.waiting, "risk", price, when)
+    local step = self:scheduleStep(nil)
+    local trade, isWritten = self:tryingTrades { event }
+    local new, all = self:ending(event, "cancelled", when, nil, step)
+    if not self.tradesStale and commits.canSurelyNest { step, trade } then all[#all + 1] = trade end
+    entry, isTraded = new, isWritten
+    return all
+  end
+  return {
+    isFor = isFor, steps = steps,
+    apply = function()
+      self.waiting, self.entry = nil, entry
+      if isTraded() then self.delivery:noteTrades { event } end
+    end,
+  }
+end
+
+-- What is done where one of the risk profiles refuses what is to open.
+---@param takes holdfast.host.Step[]  that ask them
+---@return holdfast.host.Instead
+function Position:insteadOfOpening(row, price, takes)
+  local function isRefused(raised) return isRefusal(raised, takes) end
+  local instead = self.waiting and self:cancelling(price, row.pendingAt, isRefused)
+    or self:noting(row.pendingAt, isRefused)
+  if takes[2] and not commits.hasTransactions "PersistRiskAdapter" then
+    local steps = instead.steps
+    function instead.steps()
+      local all = self:settleSteps(nil) -- gives back those that were taken before it
+      for _, step in ipairs(steps()) do all[#all + 1] = step end
+      return all
+    end
+  end
+  return instead
+end
+
 --- A signal begins to wait for its price.
 ---@param row table
 ---@param price number
----@return boolean scheduled  false: nothing has happened, since a risk profile would not let it open now, or
----@return boolean isPaused   since a pause holds
+---@return boolean scheduled  false: a risk profile would not let it open now, which is remembered; or
+---@return boolean isPaused   a pause holds, and nothing has happened
 function Position:schedule(row, price)
   local entry = self:entryOf(self.entry, row, "scheduled", row.scheduledAt, self.run:scheduledEvent(row))
   local decided = {}
@@ -246,9 +326,11 @@ function Position:schedule(row, price)
   local steps = { pause, unpack(checks) }
   steps[#steps + 1] = self:scheduleStep(row)
   steps[#steps + 1] = self:outboxStep(entry)
-  local ok, raised = pcall(self.commit, self, steps, function() self.waiting, self.entry = row, entry end)
+  local function isRefused(raised) return isRefusal(raised, checks) end
+  local ok, raised = pcall(self.commit, self, steps, function() self.waiting, self.entry = row, entry end,
+    self:noting(row.scheduledAt, isRefused))
   if not ok and raised == pause.refusal then return false, true end
-  if not ok and not isRefusal(raised, checks) then error(raised, 0) end
+  if not ok and not isRefused(raised) then error(raised, 0) end
   if not ok then
     for name, each in pairs(decided) do
       if each.reason then self.run:tellRisk(name, each.payload, each.reason, each.fault) end
@@ -283,9 +365,10 @@ end
 --- A signal opens; `row` has its pendingAt.  All its risk profiles must agree, and no pause may hold.
 ---@param row table
 ---@param price number
----@return boolean opened    false: a profile has refused, and nothing has happened
----@return boolean isPaused  since a pause holds
+---@return boolean opened    false: a profile has refused, which is remembered, and what waited is cancelled; or
+---@return boolean isPaused  a pause holds, and nothing has happened
 function Position:open(row, price)
+  local wasWaiting = self.waiting ~= nil
   local event = self.run:openedEvent(row)
   local entry = self.waiting and outbox.withEvent(self.entry, event, { stage = "opened", at = row.pendingAt })
     or self:entryOf(self.entry, row, "opened", row.pendingAt, event)
@@ -298,16 +381,13 @@ function Position:open(row, price)
   if self.waiting then steps[#steps + 1] = self:scheduleStep(nil) end
   steps[#steps + 1] = self:outboxStep(entry)
   local ok, raised = pcall(self.commit, self, steps,
-    function() self.row, self.waiting, self.entry = row, nil, entry end)
+    function() self.row, self.waiting, self.entry = row, nil, entry end, self:insteadOfOpening(row, price, takes))
   if not ok and raised == pause.refusal then return false, true end
   if not ok and not isRefusal(raised, takes) then error(raised, 0) end
-  if ok then
-    self.run:callback("onWrite", self.symbol, signal.copy(row), row.priceOpen, row.pendingAt, false)
-  elseif takes[2] and not commits.hasTransactions "PersistRiskAdapter" then
-    self:commit(self:settleSteps(nil)) -- gives back those that were taken before it
-  end
+  if ok then self.run:callback("onWrite", self.symbol, signal.copy(row), row.priceOpen, row.pendingAt, false) end
   for name, each in pairs(decided) do self.run:tellRisk(name, each.payload, each.reason, each.fault) end
-  if ok then self.delivery:deliver() end
+  if wasWaiting and not ok then self:tryTrades() end -- it was cancelled
+  self.delivery:deliver()
   return ok, false
 end
 
@@ -414,13 +494,6 @@ end
 function Position:asked(when, mustLast)
   self.entry = outbox.with(self.entry, { askedAt = when })
   if mustLast then self.delivery:flushSoon() end
-end
-
---- Remembers that a risk profile refused what getSignal gave: asked again for the same minute, it might not, since
---- others give slots back.
-function Position:refused(when)
-  local entry = outbox.with(self.entry, { askedAt = when, at = when })
-  self:commit({ self:outboxStep(entry) }, function() self.entry = entry end)
 end
 
 return Position

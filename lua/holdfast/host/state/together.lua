@@ -9,9 +9,10 @@
 --     so.
 --   - Each looks at its lock first, and once more before the commit where others have taken long.
 --   - Where one has computed for long, those after it are another commit: they keep nobody waiting.
---   - What a run does about one that was refused is in a commit with what is done after it, or before that.  Were its
---     slot given back before, a process that is killed in between would be followed by one that opens it in the same
---     minute.  So after one that is refused only such as are refused, too, are part of the same commit.
+--   - What is done in place of one that was refused, such as noting that it was, is part of the same commit.  Were a
+--     slot given back before that, a process that is killed in between would be followed by one that opens it in the
+--     same minute.
+--   - So what is durable is always all that was handed in before the last of it, and the runs go on in that order.
 --   - What cannot be done together, such as what does not fit into a full store, is done one by one.
 --
 -- A transition may be carried out several times before it has happened, as always where another process is faster
@@ -34,33 +35,42 @@ M.LONG_MS = 50
 
 local MOST = 1000 -- in one commit
 
+--- What has become of one: its steps have happened, or those in their place; it has failed, and has not happened, or
+--- nobody knows; or check() has not let it be tried.
+---@alias holdfast.host.Outcome "done"|"instead"|"failed"|"barred"
+
 ---@class holdfast.host.Transition
 ---@field steps holdfast.host.Step[]
 ---@field check fun()  raises where it must not be done any more
----@field ended fun(ok: boolean, raised: any, begun: boolean)  it has happened, or what was raised; not begun: by
---- check(), and nothing was tried.  Called once, before any run goes on; must not raise
----@field state? "barred"|"begun"|"done"  in this try: check() has not let it be done, or has, or all steps are done;
---- nil: it was put off
----@field isOver? boolean
----@field ok? boolean
+---@field instead? fun(raised: any): holdfast.host.Step[]?  what is done in their place where they have raised
+--- something; nil: nothing
+---@field ended fun(outcome: holdfast.host.Outcome, raised: any)  raised: by its steps, check() or the commit, or, where
+--- it has failed, by what was to be done instead.  Called once, before any run goes on; must not raise
+---@field outcome? holdfast.host.Outcome  in this try; nil: it was put off
 ---@field raised? any
+---@field isOver? boolean
 ---@field wake? fun()
 
 local queue = {} ---@type holdfast.host.Transition[]
-local putOff = {} ---@type holdfast.host.Transition[]  what comes after the queue
 local arranged -- what the loop will call to carry it out
 local hasWorked = false -- something was carried out since idle.lua has asked
 
-local function finish(transition, ok, raised)
-  transition.isOver, transition.ok, transition.raised = true, ok, raised
-  transition.ended(ok, raised, transition.state ~= "barred")
+local function finish(transition, outcome, raised)
+  transition.isOver, transition.outcome, transition.raised = true, outcome, raised
+  transition.ended(outcome, raised)
   if transition.wake then transition.wake() end
 end
 
+-- Has it tried, which fails until all of it is done.
 local function begin(transition)
-  transition.state = "barred"
+  transition.outcome = "barred"
   transition.check()
-  transition.state = "begun"
+  transition.outcome = "failed"
+end
+
+-- What is to be done in place of one that has raised something, if anything is.
+local function stepsInstead(transition)
+  return transition.outcome == "failed" and transition.instead and transition.instead(transition.raised) or nil
 end
 
 -- -------------------------------------------------------------- one by one
@@ -68,9 +78,19 @@ end
 local function doAlone(transition)
   begin(transition)
   commits.run(transition.steps)
+  transition.outcome = "done"
 end
 
-local function alone(transition) finish(transition, pcall(doAlone, transition)) end
+local function alone(transition)
+  local _
+  _, transition.raised = pcall(doAlone, transition)
+  local instead = stepsInstead(transition)
+  if instead then
+    local ok, raised = pcall(commits.run, instead)
+    if ok then transition.outcome = "instead" else transition.raised = raised end
+  end
+  finish(transition, transition.outcome, transition.raised)
+end
 
 local function writeAlone(written)
   local ok, raised = pcall(commits.run, written.steps)
@@ -84,8 +104,7 @@ end
 ---@field heard holdfast.host.Written[]  what is written with them
 ---@field since number    when this try began
 ---@field first? number   when the first was done: until then, the writer of another process may have been waited for
----@field hasFailed boolean  one has raised: what can be done after it is put off
----@field isLate boolean  they have taken long, or one was put off: so is the rest
+---@field isLate boolean  they have taken long: the rest is put off
 
 -- Whether all would fail as one did, each after as long a time, or have failed with it.
 local function concernsAll(raised)
@@ -96,35 +115,43 @@ local function runAll(steps)
   for _, step in ipairs(steps) do step.run() end
 end
 
-local PUT_OFF = {} -- raised to undo what could be done, and is to be done later
+-- Whether all of it is done that is to be.
+local function isComplete(transition) return transition.outcome == "done" or transition.outcome == "instead" end
 
-local function runSteps(transition, isPutOff)
-  runAll(transition.steps)
-  if isPutOff then error(PUT_OFF, 0) end
+local function doSteps(transition, steps, outcome)
+  slots.try(runAll, steps)
+  transition.outcome = outcome
 end
 
--- Does one, in a transaction of its own.
-local function doOne(transition, isPutOff)
+local function doOne(transition)
   begin(transition)
-  slots.try(runSteps, transition, isPutOff)
-  transition.state = "done"
+  doSteps(transition, transition.steps, "done")
+end
+
+-- Has some of a transition done in a transaction of its own, which is undone where that raises.
+local function nest(fn, transition, ...)
+  local ok, raised = pcall(core.transaction, fn, transition, ...)
+  transition.raised = not ok and raised or transition.raised
+  -- Where its own transaction has failed after all its steps, the slots know nothing of it.
+  if not ok and (isComplete(transition) or concernsAll(raised)) then error(raised, 0) end
+end
+
+local function doOrInstead(transition)
+  nest(doOne, transition)
+  local instead = stepsInstead(transition)
+  if instead then nest(doSteps, transition, instead, "instead") end
 end
 
 -- Does each of them.
 local function doEach(group)
   for _, transition in ipairs(group.list) do
-    transition.state, transition.raised = nil, nil
+    transition.outcome, transition.raised = nil, nil
     if not group.isLate then
-      transition.state = "barred"
-      local ok, raised = pcall(core.transaction, doOne, transition, group.hasFailed)
-      transition.raised = raised
-      -- Where its own transaction has failed after all its steps, the slots know nothing of it.
-      if not ok and (transition.state == "done" or concernsAll(raised)) then error(raised, 0) end
+      transition.outcome = "barred"
+      doOrInstead(transition)
       local now = loop.stopwatch()
       group.first = group.first or now
-      group.hasFailed = group.hasFailed or not ok
-      group.isLate = raised == PUT_OFF or now - group.first > M.LONG_MS
-      if raised == PUT_OFF then transition.state, transition.raised = nil, nil end
+      group.isLate = now - group.first > M.LONG_MS
     end
   end
 end
@@ -155,9 +182,9 @@ local function checkAgain(group)
   if loop.stopwatch() - group.since <= M.LONG_MS then return end
   local isLost = false
   for _, transition in ipairs(group.list) do
-    if transition.state == "done" then
+    if isComplete(transition) then
       local ok, raised = pcall(transition.check)
-      if not ok then transition.state, transition.raised, isLost = "barred", raised, true end
+      if not ok then transition.outcome, transition.raised, isLost = "barred", raised, true end
     end
   end
   if isLost then error(LOST, 0) end
@@ -175,8 +202,8 @@ end
 local function dropBarred(group)
   local rest = {}
   for _, transition in ipairs(group.list) do
-    if transition.state == "barred" then
-      finish(transition, false, transition.raised)
+    if transition.outcome == "barred" then
+      finish(transition, "barred", transition.raised)
     else
       rest[#rest + 1] = transition
     end
@@ -190,7 +217,7 @@ end
 local function try(group)
   local tries = commits.newTries()
   while true do
-    group.since, group.first, group.hasFailed, group.isLate = loop.stopwatch(), nil, false, false
+    group.since, group.first, group.isLate = loop.stopwatch(), nil, false
     local ok, raised = pcall(core.transaction, doAll, group)
     slots.release()
     if ok then return true end
@@ -204,14 +231,11 @@ local function succeed(group)
   local rest = {}
   for _, written in ipairs(group.heard) do written.writes.ended(written.raised) end
   for _, transition in ipairs(group.list) do
-    if transition.state and transition.state ~= "done" then
-      finish(transition, false, transition.raised) -- goes on first
-    elseif not transition.state then
+    if transition.outcome then
+      finish(transition, transition.outcome, transition.raised)
+    else
       rest[#rest + 1] = transition
     end
-  end
-  for _, transition in ipairs(group.list) do
-    if transition.state == "done" then finish(transition, true) end
   end
   return rest
 end
@@ -219,10 +243,7 @@ end
 -- Nothing of it has happened, or nobody knows.
 local function fail(group, raised)
   for _, written in ipairs(group.heard) do written.writes.ended(raised) end
-  for _, transition in ipairs(group.list) do
-    transition.state = "begun"
-    finish(transition, false, raised)
-  end
+  for _, transition in ipairs(group.list) do finish(transition, "failed", raised) end
 end
 
 local function separate(group)
@@ -263,17 +284,15 @@ local function append(list, more)
 end
 
 -- Carries out what was handed in.  What cannot be done with the first, or was put off, is next when those that it was
--- carried out for have gone on, after what these hand in.
+-- carried out for have gone on, before what these hand in.
 local function work()
   arranged = nil
-  append(queue, putOff)
-  putOff = {}
   if not queue[1] then return end
   local list, rest = part(queue)
   queue, hasWorked = {}, true
-  append(putOff, carryOut(list))
-  append(putOff, rest)
-  if putOff[1] then arrange() end
+  append(queue, carryOut(list))
+  append(queue, rest)
+  if queue[1] then arrange() end
 end
 
 function arrange()
@@ -294,9 +313,7 @@ end)
 
 local function mayShare(steps)
   local co, isMain = coroutine.running()
-  if not co or isMain then return false end
-  local ok, can = pcall(commits.canNest, steps)
-  return ok and can
+  return co ~= nil and not isMain and commits.canSurelyNest(steps)
 end
 
 --- Does the steps of a transition, with those of others where that is possible; then the coroutine waits.
@@ -310,7 +327,7 @@ function M.run(transition)
   else
     alone(transition)
   end
-  if not transition.ok then error(transition.raised, 0) end
+  if transition.outcome ~= "done" then error(transition.raised, 0) end
 end
 
 return M
