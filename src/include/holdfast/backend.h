@@ -370,7 +370,7 @@ struct hf_backend {
   hf_status (*index_check)(void *store, void *collection, hf_slice name, hf_index_problem_fn *fn, void *arg,
                            hf_error *err);
 
-  /* Builds an index anew, whatever it has.  Like index_make. */
+  /* Builds an index again, whatever it has.  Like index_make. */
   hf_status (*index_rebuild)(void *store, void *collection, hf_slice name, hf_error *err);
 };
 

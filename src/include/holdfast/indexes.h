@@ -64,7 +64,7 @@ typedef struct hf_index_problem {
 typedef void hf_index_problem_fn(const hf_index_problem *problem, void *arg);
 
 /* Compares all indexes of the collection with its entities, in both directions, at one moment.
- *   repair    builds anew those that do not agree
+ *   repair    builds those again that do not agree
  *   fn        called for the first 100 problems of each; may be NULL
  *   problems  receives how many there were, may be NULL
  * HF_OK also where there are some.  HF_UNSUPPORTED: the store cannot. */

@@ -31,6 +31,7 @@ SIZE(hf_adapter_place, 8256);
 SIZE(hf_setting, 80);
 SIZE(hf_setting_value, 32);
 SIZE(hf_txn_part, 48);
+SIZE(hf_index_problem, 32);
 
 /* Filled by the caller: these grow at the end.  Their last member leaves no gap after it, in which a new one would
  * not change struct_size. */
@@ -39,7 +40,7 @@ SIZE(hf_txn_part, 48);
   _Static_assert(offsetof(type, last) + sizeof(((type *)0)->last) == sizeof(type), #type " ends in a gap")
 GROWS(hf_options, 40, given);
 GROWS(hf_write_options, 24, revision);
-GROWS(hf_range, 80, where);
+GROWS(hf_range, 96, index);
 GROWS(hf_adapter_spec, 72, follows);
 
 /* Filled by the core for backends, which get arrays of the first two: a change of those raises HF_BACKEND_ABI. */
@@ -47,8 +48,8 @@ SIZE(hf_key, 32);
 SIZE(hf_put, 48);
 
 /* Filled by backends: a slot more comes at the end; another order of those that there are raises HF_BACKEND_ABI. */
-SIZE(hf_backend, 336);
-_Static_assert(offsetof(hf_backend, makes_room) + sizeof(void (*)(void)) == sizeof(hf_backend),
+SIZE(hf_backend, 392);
+_Static_assert(offsetof(hf_backend, index_rebuild) + sizeof(void (*)(void)) == sizeof(hf_backend),
                "hf_backend ends in a gap");
 
 /* ---- callers of other versions */
