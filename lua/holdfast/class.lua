@@ -35,7 +35,7 @@ end
 
 --- Further methods in C that instances have.  They are inherited as any method is, so that a class's own method of the
 --- name is the one that is called, also one that was written before there was ours.
-M.inherited = { "snapshot" }
+M.inherited = { "snapshot", "createIndex", "dropIndex", "indexes" }
 
 -- The capabilities that a class may declare in its field `supports`, beside those that follow from its methods: as a
 -- set, and as a list for people.

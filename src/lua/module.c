@@ -32,6 +32,7 @@ static void open_methods(lua_State *L, int cx) {
   hfL_persist_open(L, cx);
   hfL_iterator_open(L, cx);
   hfL_batch_open(L, cx);
+  hfL_index_open(L, cx);
   hfL_transaction_open(L, cx);
   hfL_transactions_open(L, cx);
 }

@@ -110,6 +110,24 @@ function PersistBase:removeMany(ids) end
 ---@raise unsupported (also: nested too deep), busy, and whatever fn raises
 function PersistBase:snapshot(fn) end
 
+---Makes an index over what entities have at a path, or at several, and returns when it is built; loops with a
+---predicate use it by themselves. The same one again: nothing happens.
+---@param paths string|string[] as in predicates: "metadata.symbol", "tags[1]"; a list of up to four: one index over all
+---@param options? {unique: boolean} unique: no two entities may have the same values there
+---@raise duplicate, conflict (it is there, and unique where this one is not), unsupported (also: in a transaction),
+--- invalid_argument, readonly, full
+function PersistBase:createIndex(paths, options) end
+
+---Forgets an index.
+---@param paths string|string[]
+---@raise not_found, unsupported, invalid_argument, readonly
+function PersistBase:dropIndex(paths) end
+
+---The indexes of this entity name, in the order of their names.
+---@return holdfast.Index[]
+---@raise unsupported
+function PersistBase:indexes() end
+
 ---What the backend says of this entity name and its store.
 ---@return table<string, any> stat
 function PersistBase:stat() end

@@ -21,6 +21,7 @@
 ---@field reverse? boolean from the last to the first
 ---@field limit? integer at most so many
 ---@field where? fun(entity: any, id?: string): boolean only those for which it is true; for values, keys, entries
+---@field index? string in the order of the index of this name, of those that it can order
 
 ---Conditions of a write; give one of them.
 ---@class holdfast.Conditions
@@ -63,6 +64,15 @@
 ---| "readonly"
 ---| "script"
 ---| "no_memory"
+---| "duplicate"
+
+---An index, from PersistBase:indexes().
+---@class holdfast.Index
+---@field name string its paths, with commas between
+---@field paths string[]
+---@field unique boolean
+---@field ready boolean false: it is being built, or that was broken off: createIndex goes on with it
+---@field entries? integer how many it has
 
 ---What became of a function of holdfast.transactions(); from 1 to `n` what it returned.
 ---@class holdfast.Result
@@ -84,6 +94,8 @@
 ---@field checksum boolean a changed bit in a stored value is found when it is read
 ---@field settings boolean the store keeps settings: Store:settings
 ---@field removeIfRevision boolean removeValue with `ifRevision`
+---@field index boolean indexes over paths: createIndex
+---@field indexOrder boolean loops in the order of an index: `range.index`
 ---@field readMany boolean the store does it in one go; where not, readMany reads one by one
 ---@field writeMany boolean likewise
 ---@field removeMany boolean likewise

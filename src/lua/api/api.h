@@ -13,6 +13,7 @@
 void hfL_persist_open(lua_State *L, int cx);
 void hfL_iterator_open(lua_State *L, int cx);
 void hfL_batch_open(lua_State *L, int cx);
+void hfL_index_open(lua_State *L, int cx);
 void hfL_store_open(lua_State *L, int cx);
 void hfL_damage_open(lua_State *L, int cx);
 void hfL_lock_open(lua_State *L, int cx);

@@ -55,7 +55,7 @@ static uint64_t check_limit(lua_State *L, int index) {
   return n >= HF__WHOLE_MAX ? UINT64_MAX : (uint64_t)n;
 }
 
-/* Reads {prefix=, from=, to=, reverse=, limit=}.  The slices point into the table's strings. */
+/* Reads {prefix=, from=, to=, reverse=, limit=, index=}.  The slices point into the table's strings. */
 static void check_range(lua_State *L, int index, hf_range *out, char numbers[2][HF_NUMBER_MAX]) {
   *out = (hf_range)HF_RANGE_INIT;
   if (lua_isnoneornil(L, index)) return;
@@ -78,10 +78,16 @@ static void check_range(lua_State *L, int index, hf_range *out, char numbers[2][
     } else if (strcmp(name, "limit") == 0) {
       out->has_limit = true;
       out->limit = check_limit(L, -1);
+    } else if (strcmp(name, "index") == 0) {
+      if (lua_type(L, -1) != LUA_TSTRING)
+        hfL_misuse(L, "range.index must be the name of an index such as \"metadata.symbol\", not a %s",
+                   luaL_typename(L, -1));
+      out->index.data = lua_tolstring(L, -1, &out->index.size);
+      if (!out->index.size) hfL_misuse(L, "range.index must be the name of an index, not an empty string");
     } else {
       if (strcmp(name, "where") == 0)
         hfL_misuse(L, "a range has no 'where' here; that of values, keys, entries and count may have one");
-      hfL_misuse(L, "a range has no '%s': prefix, from, to, reverse, limit and where exist", name);
+      hfL_misuse(L, "a range has no '%s': prefix, from, to, reverse, limit, index and where exist", name);
     }
   }
 }
