@@ -50,5 +50,8 @@ static hf_status apply_in(const hf_persist *p, void *txn, const hf__change *c, h
 hf_status hf__change_apply(hf_persist *p, void *txn, const hf__change *change, hf_error *err) {
   /* What is to happen with every change goes here: before the slot what may refuse it, after it what tells of it, each
    * where hf__is_innermost(p) only. */
-  return __builtin_expect(txn == NULL, 1) ? call_slot(p, txn, change, err) : apply_in(p, txn, change, err);
+  hf_status status = __builtin_expect(txn == NULL, 1) ? call_slot(p, txn, change, err) : apply_in(p, txn, change, err);
+  if (p->backend->index_each && hf__is_innermost(p))
+    atomic_fetch_add_explicit(&p->store->changes[p->change_group], 1, memory_order_relaxed);
+  return status;
 }

@@ -19,9 +19,10 @@ struct hf_persist {
   char *directory;           /* where the process was then: what a relative path in base is relative to */
   char *url;                 /* the same without password, for people */
   char *secret;              /* what no message may show the passwords of: a URL for hf__error_redact(), or NULL */
-  hf_options options; /* those of its store.  read_only is the handle's: a class's may be where its store's is not */
-  hf_slice name;      /* the entity name, 0-terminated */
-  size_t refs;        /* the owner and its iterators */
+  hf_options options;   /* those of its store.  read_only is the handle's: a class's may be where its store's is not */
+  hf_slice name;        /* the entity name, 0-terminated */
+  size_t refs;          /* the owner and its iterators */
+  uint8_t change_group; /* in which its changes are counted */
   bool closed;
 };
 

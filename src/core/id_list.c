@@ -2,11 +2,12 @@
  *
  * Lists of ids in natural order, for storages that give them in no order.
  */
+#include "core/id_list.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/order.h"
-#include "holdfast/backend.h"
 
 /* An order key ends in 0 and the id, so that it is all there is to keep. */
 struct item {
@@ -38,10 +39,7 @@ static uint64_t head_of(const unsigned char *order, size_t size) {
   return v;
 }
 
-bool hf_id_list_add(hf_id_list *l, hf_slice id) {
-  unsigned char order[HF_ORDER_KEY_MAX];
-  size_t size = hf_order_key(id, order);
-  if (!size) return true;
+bool hf__id_list_add_key(hf_id_list *l, hf_slice order, size_t id_size) {
   if (l->count == l->capacity) {
     size_t capacity = l->capacity ? 2 * l->capacity : 256;
     struct item *items = realloc(l->items, capacity * sizeof *items);
@@ -50,9 +48,16 @@ bool hf_id_list_add(hf_id_list *l, hf_slice id) {
     l->capacity = capacity;
   }
   size_t at = l->bytes.size;
-  if (!hf_buffer_add(&l->bytes, order, size)) return false;
-  l->items[l->count++] = (struct item){head_of(order, size), at, (uint16_t)size, (uint16_t)id.size};
+  if (!hf_buffer_add(&l->bytes, order.data, order.size)) return false;
+  uint64_t head = head_of((const unsigned char *)order.data, order.size);
+  l->items[l->count++] = (struct item){head, at, (uint16_t)order.size, (uint16_t)id_size};
   return true;
+}
+
+bool hf_id_list_add(hf_id_list *l, hf_slice id) {
+  unsigned char order[HF_ORDER_KEY_MAX];
+  size_t size = hf_order_key(id, order);
+  return !size || hf__id_list_add_key(l, (hf_slice){(const char *)order, size}, id.size);
 }
 
 static hf_slice order_of(const hf_id_list *l, const struct item *item) {
@@ -65,8 +70,14 @@ static int compare_items(const void *a, const void *b, void *list) {
   return hf__order_compare(order_of(list, x), order_of(list, y));
 }
 
+static bool is_sorted(hf_id_list *l) {
+  for (size_t i = 1; i < l->count; i++)
+    if (compare_items(&l->items[i - 1], &l->items[i], l) >= 0) return false;
+  return true;
+}
+
 void hf_id_list_sort(hf_id_list *l) {
-  if (!l->count) return;
+  if (is_sorted(l)) return;
   qsort_r(l->items, l->count, sizeof *l->items, compare_items, l);
   size_t kept = 1;
   for (size_t i = 1; i < l->count; i++)
@@ -105,4 +116,10 @@ void hf_id_list_range(const hf_id_list *l, const hf_scan *scan, size_t *first, s
 bool hf_scan_matches(const hf_scan *scan, hf_slice id) {
   hf_slice prefix = scan->id_prefix;
   return !prefix.size || (id.size >= prefix.size && memcmp(id.data, prefix.data, prefix.size) == 0);
+}
+
+bool hf__scan_wants(const hf_scan *scan, hf_slice order, hf_slice id) {
+  int lower = scan->lower.data ? hf__order_compare(order, scan->lower) : 1;
+  int upper = scan->upper.data ? hf__order_compare(order, scan->upper) : -1;
+  return lower >= (scan->lower_open ? 1 : 0) && upper <= (scan->upper_open ? -1 : 0) && hf_scan_matches(scan, id);
 }

@@ -15,46 +15,10 @@
 
 #include "base/error.h"
 #include "base/layout.h"
+#include "core/iter.h"
 #include "core/judge.h"
-#include "core/persist.h"
-#include "core/revisions.h"
-#include "core/transaction.h"
 
-enum { FIRST_PAGE = 16, LARGEST_PAGE = 128, PAGE_BYTES = 48 * 1024 };
-
-/* A failure that was met, and not handed out, when the iteration went back: it is still to come, at its place. */
-struct fence {
-  struct fence *after; /* a later one */
-  hf_error failure;
-  size_t size;
-  unsigned char order[HF__ORDER_KEY_MAX]; /* where it stands */
-};
-
-struct hf_iter {
-  hf_persist *persist;
-  hf_page *page;
-  size_t next; /* index of the entry to hand out */
-  bool more;   /* there may be entities after this page */
-  bool has_limit;
-  bool has_failure;
-  bool quarantined;        /* over what is in quarantine */
-  bool judges;             /* there is a condition, and what it says of each entry is looked at */
-  bool page_judged;        /* by the backend, which has left out what the condition is no to */
-  bool asks;               /* entries that the condition cannot tell are handed out, for a function to tell */
-  bool keys_only;          /* with a condition: values are scanned, and not handed out */
-  uint64_t left;           /* entities still to hand out, with has_limit */
-  hf_scan scan;            /* bounds of what is still to come; its slices point into the arrays below */
-  hf_error *failure;       /* of the page, raised once its entries are handed out */
-  hf_condition *condition; /* shared with whoever made it; NULL: none */
-  uint64_t counted;        /* by the condition, in the pages before this one */
-  uint64_t counted_here;   /* before what was handed out last */
-  uint64_t looked_at;      /* by the condition */
-  struct fence *fence;     /* the next one; NULL: none */
-  hf__key lower, upper;    /* order keys of the bounds */
-  char prefix[HF_ID_MAX];
-  unsigned char order_prefix[HF_ID_MAX];
-  char upper_id[HF_ID_MAX], lower_id[HF_ID_MAX];
-};
+enum { FIRST_PAGE = 16, PAGE_BYTES = 48 * 1024 };
 
 uint64_t hf__scan_id(void) {
   static _Atomic uint64_t scans;
@@ -88,11 +52,6 @@ static hf_status check_condition(const hf_iter *it, const hf_condition *conditio
   return hf__condition_check(condition, err);
 }
 
-/* Whether entries are to be looked at, or handed out as they are. */
-static void look_at_answers(hf_iter *it) {
-  it->judges = it->condition && (it->scan.count_only || !it->asks || !it->page_judged);
-}
-
 /* From the next page on. */
 static void use_condition(hf_iter *it, hf_condition *condition, bool count) {
   hf__condition_share(condition);
@@ -101,10 +60,26 @@ static void use_condition(hf_iter *it, hf_condition *condition, bool count) {
   it->scan.condition = it->persist->backend->evaluates_conditions ? condition : NULL;
   it->scan.max_looked_at = condition ? HF__LOOKED_AT_MAX : 0;
   it->scan.count_only = condition && count;
-  look_at_answers(it);
+  hf__iter_look_at_answers(it);
 }
 
-static hf_status set_range(hf_iter *it, const hf_range *given, hf_error *err) {
+/* Looks which indexes there are to find by, if the iteration may. */
+static hf_status learn_indexes(hf_iter *it, void *txn, hf_error *err) {
+  const hf_backend *b = it->persist->backend;
+  if (!b->index_each || !b->index_set || it->find || it->quarantined || it->ordered) return HF_OK;
+  return hf__find_begin(it->persist, txn, &it->find, err);
+}
+
+static hf_status set_index(hf_iter *it, void *txn, hf_slice name, hf_error *err) {
+  if (it->quarantined) {
+    hf__fail(err, HF_INVALID_ARGUMENT, "range.index: what is in quarantine has no values to go by");
+    hf__error_entity(err, it->persist->name, (hf_slice){NULL, 0});
+    return HF_INVALID_ARGUMENT;
+  }
+  return hf__index_order_begin(it->persist, txn, name, &it->ordered, err);
+}
+
+static hf_status set_range(hf_iter *it, void *txn, const hf_range *given, hf_error *err) {
   static const hf__layout layout = HF__LAYOUT(hf_range, "HF_RANGE_INIT", limit);
   hf_range taken;
   const hf_range *range = given->struct_size == sizeof taken ? given : &taken;
@@ -129,13 +104,14 @@ static hf_status set_range(hf_iter *it, const hf_range *given, hf_error *err) {
   it->scan.keys_only = range->keys_only;
   it->has_limit = range->has_limit;
   it->left = range->limit;
+  if (status == HF_OK && range->index.size) status = set_index(it, txn, range->index, err);
   if (status || !range->where) return status;
   status = check_condition(it, range->where, err);
   if (status) hf__error_entity(err, it->persist->name, (hf_slice){NULL, 0});
   it->keys_only = range->keys_only;
   it->scan.keys_only = false;
   use_condition(it, range->where, false);
-  return status;
+  return status ? status : learn_indexes(it, txn, err);
 }
 
 static hf_status open_iter(hf_persist *p, const hf_range *range, bool quarantined, hf_iter **out, hf_error *err) {
@@ -162,7 +138,7 @@ static hf_status open_iter(hf_persist *p, const hf_range *range, bool quarantine
   it->scan.scan_id = hf__scan_id();
   it->scan.limit = FIRST_PAGE / 2;
   hf__persist_ref(p);
-  status = set_range(it, range ? range : &all, err);
+  status = set_range(it, txn, range ? range : &all, err);
   if (status) {
     hf_iter_close(it);
     return status;
@@ -191,127 +167,17 @@ hf_status hf_persist_quarantined(hf_persist *p, const hf_range *range, hf_iter *
 
 void hf_iter_close(hf_iter *it) {
   if (!it) return;
-  for (struct fence *f = it->fence, *after; f; f = after) {
+  for (struct hf__fence *f = it->fence, *after; f; f = after) {
     after = f->after;
     free(f);
   }
+  hf__find_free(it->find);
+  hf__index_order_free(it->ordered);
   hf__persist_unref(it->persist);
   hf__condition_free(it->condition);
   hf_page_free(it->page);
   free(it->failure);
   free(it);
-}
-
-/* Puts the bound from which the next page is read after an order key. */
-static void begin_after(hf_iter *it, hf_slice order) {
-  hf__key *key = it->scan.reverse ? &it->upper : &it->lower;
-  memmove(key->order, order.data, order.size);
-  *(it->scan.reverse ? &it->scan.upper : &it->scan.lower) = (hf_slice){(const char *)key->order, order.size};
-  *(it->scan.reverse ? &it->scan.upper_open : &it->scan.lower_open) = true;
-}
-
-/* Moves the bound from which the next page is read after an order key.  False: it would not move forward. */
-static bool resume_after(hf_iter *it, hf_slice order) {
-  hf__key *key = it->scan.reverse ? &it->upper : &it->lower;
-  hf_slice *bound = it->scan.reverse ? &it->scan.upper : &it->scan.lower;
-  if (order.size > sizeof key->order) return false;
-  if (bound->data) {
-    int c = hf__order_compare(order, *bound);
-    bool *open = it->scan.reverse ? &it->scan.upper_open : &it->scan.lower_open;
-    if (it->scan.reverse ? c > 0 : c < 0) return false;
-    if (c == 0 && *open) return false;
-  }
-  begin_after(it, order);
-  return true;
-}
-
-/* Where the page says that the scan goes on. */
-static hf_slice page_end(const hf_page *page, unsigned char order[HF__ORDER_KEY_MAX]) {
-  if (page->resume.data || !page->count) return page->resume;
-  return (hf_slice){(const char *)order, hf_order_key(page->entries[page->count - 1].id, order)};
-}
-
-/* Keeps the failure until the entries before it are handed out. */
-static hf_status keep_failure(hf_iter *it, hf_status status, const hf_error *err) {
-  if (!it->failure) it->failure = malloc(sizeof *it->failure);
-  if (!it->failure) return status;
-  *it->failure = *err;
-  it->has_failure = true;
-  return HF_OK;
-}
-
-/* What is wanted of the next page: no more than is left, and nothing that comes after a fence. */
-static hf_scan page_scan(const hf_iter *it) {
-  hf_scan scan = it->scan;
-  bool all_wanted = !it->condition || scan.condition;
-  if (all_wanted && it->has_limit && it->left < scan.limit) scan.limit = (size_t)it->left;
-  if (!it->fence) return scan;
-  hf_slice order = {(const char *)it->fence->order, it->fence->size};
-  *(scan.reverse ? &scan.lower : &scan.upper) = order;
-  *(scan.reverse ? &scan.lower_open : &scan.upper_open) = true;
-  return scan;
-}
-
-/* Goes on after the next fence, once the failure that it is for is handed out. */
-static hf_status pass_fence(hf_iter *it, hf_error *err) {
-  struct fence *f = it->fence;
-  it->fence = f->after;
-  it->more = true;
-  begin_after(it, (hf_slice){(const char *)f->order, f->size});
-  *err = f->failure;
-  free(f);
-  return keep_failure(it, err->status, err);
-}
-
-/* Reads the next page, and with it *more and where the page after it begins.  *moved: that is further on. */
-static hf_status scan_page(hf_iter *it, void *txn, bool *moved, hf_error *err) {
-  hf_persist *p = it->persist;
-  hf_page *page = it->page;
-  it->counted += page->counted;
-  hf__page_reset(page);
-  it->next = 0;
-  it->more = false;
-  hf_status (*scan)(void *, void *, void *, const hf_scan *, hf_page *, bool *, hf_error *) =
-      it->quarantined ? p->backend->quarantine_scan : p->backend->scan;
-  hf_scan wanted = page_scan(it);
-  hf_status status = scan(p->impl, txn, p->collection, &wanted, page, &it->more, err);
-  if (__builtin_expect(txn != NULL, 0)) hf__revisions_hide_entries(p, page, 0);
-  unsigned char order[HF__ORDER_KEY_MAX];
-  hf_slice end = page_end(page, order);
-  hf_slice at = page->failed_at;
-  if (status == HF_CORRUPT && !page->resume.data && at.data) /* its key is sound: made from its id */
-    end = (hf_slice){(const char *)order, hf_order_key(at, order)};
-  *moved = end.size && resume_after(it, end);
-  it->page_judged = wanted.condition != NULL;
-  it->looked_at += page->looked_at;
-  look_at_answers(it);
-  return status;
-}
-
-static hf_status next_page(hf_iter *it, hf_error *err) {
-  hf_persist *p = it->persist;
-  void *txn;
-  bool moved;
-  hf_status status = hf__persist_enter(p, false, &txn, err);
-  if (status) return status;
-  if (it->scan.limit < LARGEST_PAGE) it->scan.limit = it->scan.limit ? it->scan.limit * 2 : 1;
-  status = scan_page(it, txn, &moved, err);
-  if (status == HF_OK && it->more && !moved) {
-    it->more = false;
-    return hf__fail(err, HF_CORRUPT, "%s: the stored order of ids is damaged, so iteration cannot go on: run verify",
-                    p->name.data);
-  }
-  if (status == HF_OK) return it->fence && !it->more ? pass_fence(it, err) : HF_OK;
-  hf_slice at = it->page->failed_at;
-  it->more = status == HF_CORRUPT && moved;
-  if (it->more) {
-    hf_key key = {at.data ? at : hf_text(""), it->scan.reverse ? it->scan.upper : it->scan.lower};
-    status = hf__persist_fail(p, txn, status, &key, "", err);
-  } else {
-    hf__error_entity(err, (hf_slice){NULL, 0}, at);
-    status = hf__persist_fail(p, txn, status, NULL, "", err);
-  }
-  return it->page->count ? keep_failure(it, status, err) : status;
 }
 
 /* Ends the iteration at an entity that the condition cannot tell. */
@@ -371,7 +237,7 @@ __attribute__((noinline)) static hf_status turn_page(hf_iter *it, const hf_entry
       return err->status;
     }
     if (!it->more) return HF_OK;
-    hf_status status = next_page(it, err);
+    hf_status status = hf__iter_next_page(it, err);
     if (status) return status;
   }
 }
@@ -389,40 +255,19 @@ hf_status hf_iter_next(hf_iter *it, const hf_entry **entry, hf_error *err) {
 
 uint64_t hf__iter_counted(const hf_iter *it) { return it->counted_here; }
 uint64_t hf__iter_looked_at(const hf_iter *it) { return it->looked_at; }
+bool hf__iter_goes_by_index(const hf_iter *it) { return hf__find_is_in_use(it->find); }
 
-/* Keeps the failure that is to come at the place where the next page begins. */
-static bool add_fence(hf_iter *it) {
-  hf_slice order = it->scan.reverse ? it->scan.upper : it->scan.lower;
-  struct fence *f = malloc(sizeof *f);
-  if (!f) return false;
-  f->after = it->fence;
-  f->failure = *it->failure;
-  f->size = order.size;
-  memcpy(f->order, order.data, order.size);
-  it->fence = f;
-  return true;
-}
-
-/* Goes on just after the entity that was handed out last. */
-static bool go_back(hf_iter *it) {
-  unsigned char order[HF__ORDER_KEY_MAX];
-  if (!it->next) return true;
-  size_t size = hf_order_key(it->page->entries[it->next - 1].id, order);
-  if (!size) return true;
-  if (it->has_failure && it->more && !add_fence(it)) return false;
-  it->has_failure = false;
-  it->more = true;
-  it->counted = it->counted_here;
-  begin_after(it, (hf_slice){(const char *)order, size});
-  hf__page_reset(it->page);
-  it->next = 0;
-  it->page_judged = false;
-  it->scan.limit = 0; /* the next page has one entity: it may have to go back again soon */
-  return true;
+bool hf__iter_learn_indexes(hf_iter *it) {
+  hf_error err;
+  void *txn;
+  const hf_backend *b = it->persist->backend;
+  if (!b->index_each || hf__persist_enter(it->persist, false, &txn, &err)) return false;
+  return learn_indexes(it, txn, &err) == HF_OK && it->find;
 }
 
 bool hf__iter_ask(hf_iter *it, hf_condition *condition, bool count) {
-  if (it->page_judged && !go_back(it)) return false;
+  if ((it->page_judged || it->page_found) && !hf__iter_go_back(it)) return false;
+  hf__find_restart(it->find);
   /* What such a backend keeps between two pages was made without this condition. */
   if (it->persist->backend->evaluates_conditions) it->scan.scan_id = hf__scan_id();
   it->asks = true;
@@ -435,7 +280,7 @@ bool hf__iter_ask(hf_iter *it, hf_condition *condition, bool count) {
 /* Whether it is over the whole collection, which has its own count. */
 static bool is_over_all(const hf_iter *it) {
   const hf_scan *s = &it->scan;
-  return !it->condition && !it->has_limit && !s->lower.data && !s->upper.data && !s->id_prefix.size;
+  return !it->condition && !it->ordered && !it->has_limit && !s->lower.data && !s->upper.data && !s->id_prefix.size;
 }
 
 hf_status hf_persist_count_where(hf_persist *p, const hf_range *range, uint64_t *count, hf_error *err) {

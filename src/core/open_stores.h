@@ -11,16 +11,21 @@
 
 #include "holdfast/backend.h"
 
+/* Changes are counted in groups of collections. */
+enum { HF__CHANGE_GROUPS = 64 };
+
 /* An open store. */
 struct hf_store {
   const hf_backend *backend;
-  void *impl;                     /* what backend->open made */
-  char *url;                      /* of the first handle, without password */
-  char *secret;                   /* the same with it, for hf__error_redact(); NULL: it has none */
-  hf_options options;             /* of the first handle */
-  char identity[HF_IDENTITY_MAX]; /* from backend->resolve */
-  size_t refs;                    /* handles and transactions; guarded by the registry's lock */
-  unsigned generation;            /* hf__process_generation when it was opened */
+  void *impl;                                  /* what backend->open made */
+  char *url;                                   /* of the first handle, without password */
+  char *secret;                                /* the same with it, for hf__error_redact(); NULL: it has none */
+  hf_options options;                          /* of the first handle */
+  char identity[HF_IDENTITY_MAX];              /* from backend->resolve */
+  size_t refs;                                 /* handles and transactions; guarded by the registry's lock */
+  unsigned generation;                         /* hf__process_generation when it was opened */
+  _Atomic uint64_t changes[HF__CHANGE_GROUPS]; /* that this process has made or undone: see hf__change_count() */
+  _Atomic uint64_t undone;                     /* transactions */
   struct hf_store *next;
 };
 

@@ -29,6 +29,13 @@ static bool set_url(hf_persist *p, const char *base) {
 }
 
 /* A handle with nothing but its name, and one reference.  NULL: out of memory. */
+/* The group that the changes of a collection are counted in: the same for all handles on it. */
+static uint8_t change_group(hf_slice entity_name) {
+  uint32_t hash = 2166136261u;
+  for (size_t i = 0; i < entity_name.size; i++) hash = (hash ^ (unsigned char)entity_name.data[i]) * 16777619u;
+  return (hash ^ hash >> 16) % HF__CHANGE_GROUPS;
+}
+
 static hf_persist *new_handle(hf_slice entity_name) {
   hf_persist *p = calloc(1, sizeof *p);
   char *name = malloc(entity_name.size + 1);
@@ -40,6 +47,7 @@ static hf_persist *new_handle(hf_slice entity_name) {
   memcpy(name, entity_name.data, entity_name.size);
   name[entity_name.size] = '\0';
   p->name = (hf_slice){name, entity_name.size};
+  p->change_group = change_group(p->name);
   p->refs = 1;
   return p;
 }

@@ -75,6 +75,13 @@ void hf__iter_without_info(hf_iter *it);
  * from now on everything is handed out.  False: out of memory. */
 bool hf__iter_ask(hf_iter *it, hf_condition *condition, bool count);
 
+/* Whether the collection has indexes, by which the iteration finds what a condition wants when it is given one.  Before
+ * its first step. */
+bool hf__iter_learn_indexes(hf_iter *it);
+
+/* Whether it reads only entities that indexes lead to, so that its condition is worth its time whatever it refuses. */
+bool hf__iter_goes_by_index(const hf_iter *it);
+
 /* How many were counted before what hf_iter_next() gave last: an entity, a failure, or the end. */
 uint64_t hf__iter_counted(const hf_iter *it);
 

@@ -251,6 +251,7 @@ static void undo(hf_txn *t) {
   const hf_backend *b = begun_in(t);
   hf__written_cut(&t->outermost->commit.written, t->written_before);
   if (b && !t->borrowed) b->abort(t->store->impl, t->impl);
+  if (b && t->kind == HF_TXN_WRITE) atomic_fetch_add_explicit(&t->store->undone, 1, memory_order_relaxed);
 }
 
 /* Commits what the store has of it, or undoes it and says why. */

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Collecting candidates: see candidates.h.
+ *
+ * Counting reads entries, so what was read is kept: mostly it is what is then wanted.  Where several parts of indexes
+ * are wanted, they are read at one moment, since an entity may go from one to the other.
+ */
+#include "core/candidates.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "core/id_list.h"
+#include "core/order.h"
+#include "core/transaction.h"
+
+enum { SEEN_MAX = 4 };
+
+/* A part that was counted, and what it has. */
+struct seen {
+  hf_buffer name; /* tells it from others */
+  hf_id_list *list;
+};
+
+/* One looking up. */
+struct attempt {
+  const hf__lookup *in;
+  uint64_t left;    /* entries that may still be read */
+  uint64_t walked;  /* and those that were */
+  hf_status status; /* of what failed */
+  hf_error *err;
+  size_t seen_count;
+  struct seen seen[SEEN_MAX];
+};
+
+/* ---- reading entries */
+
+struct walk {
+  hf_id_list *list;    /* NULL: they are only counted */
+  const hf_scan *scan; /* if not NULL: only those within its bounds are counted */
+  uint64_t count, walked, most;
+  bool no_memory, no_key;
+};
+
+static bool take(hf_slice position, hf_slice order, void *arg) {
+  (void)position;
+  struct walk *w = arg;
+  hf_slice id = hf__order_key_id(order);
+  if (!id.data) {
+    w->no_key = true;
+    return false;
+  }
+  w->count += !w->scan || hf__scan_wants(w->scan, order, id);
+  if (w->list && !hf__id_list_add_key(w->list, order, id.size)) {
+    w->no_memory = true;
+    return false;
+  }
+  return ++w->walked < w->most;
+}
+
+/* HF_NOT_FOUND: the index is not there, or not built. */
+static hf_status walk(const hf__lookup *in, const hf__cover_part *part, struct walk *w, hf_error *err) {
+  const hf_persist *p = in->persist;
+  const hf_index *index = hf_index_set_at(in->set, part->place);
+  const hf_index_walk which = {.ranges = part->ranges, .count = part->count};
+  hf_status status = p->backend->index_each(p->impl, in->txn, p->collection, index, &which, take, w, err);
+  if (status) return status;
+  if (w->no_key)
+    return hf__fail(err, HF_CORRUPT, "an entry of the index %.*s names no entity", (int)index->name.size,
+                    index->name.data);
+  return w->no_memory ? hf__no_memory(err) : HF_OK;
+}
+
+/* ---- what was seen */
+
+static bool add_slice(hf_buffer *name, hf_slice slice) {
+  uint64_t size = slice.data ? slice.size : UINT64_MAX;
+  return hf_buffer_add(name, &size, sizeof size) && (!slice.size || hf_buffer_add(name, slice.data, slice.size));
+}
+
+static bool write_name(hf_buffer *name, const hf__cover_part *part) {
+  bool ok = hf_buffer_add(name, &part->place, sizeof part->place);
+  for (size_t i = 0; ok && i < part->count; i++)
+    ok = add_slice(name, part->ranges[i].lower) && add_slice(name, part->ranges[i].upper);
+  return ok;
+}
+
+static struct seen *find_seen(struct attempt *a, const hf_buffer *name) {
+  for (size_t i = 0; i < a->seen_count; i++) {
+    const hf_buffer *other = &a->seen[i].name;
+    if (other->size == name->size && memcmp(other->data, name->data, name->size) == 0) return &a->seen[i];
+  }
+  return NULL;
+}
+
+/* Keeps what a part has; the list and the name are the attempt's then.  False: there is no room. */
+static bool keep_seen(struct attempt *a, hf_buffer *name, hf_id_list *list) {
+  if (a->seen_count == SEEN_MAX) return false;
+  a->seen[a->seen_count++] = (struct seen){*name, list};
+  return true;
+}
+
+static void free_seen(struct attempt *a) {
+  for (size_t i = 0; i < a->seen_count; i++) {
+    hf_buffer_free(&a->seen[i].name);
+    hf_id_list_free(a->seen[i].list);
+  }
+}
+
+/* ---- counting */
+
+static uint64_t fail(struct attempt *a, hf_status status) {
+  if (!a->status && status != HF_NOT_FOUND) a->status = status;
+  return UINT64_MAX;
+}
+
+/* Counts a part that was not seen before, and keeps it under its name. */
+static uint64_t count_new(struct attempt *a, const hf__cover_part *part, hf_buffer *name, uint64_t most) {
+  struct walk w = {.list = hf_id_list_new(), .most = most < a->left ? most + 1 : a->left};
+  hf_status status = !w.list ? hf__no_memory(a->err) : w.most ? walk(a->in, part, &w, a->err) : HF_NOT_FOUND;
+  a->left -= w.walked;
+  a->walked += w.walked;
+  bool whole = status == HF_OK && w.walked < w.most;
+  if (whole && keep_seen(a, name, w.list)) return w.count;
+  hf_id_list_free(w.list);
+  hf_buffer_free(name);
+  if (status) return fail(a, status);
+  return whole ? w.count : UINT64_MAX;
+}
+
+static uint64_t count_part(const hf__cover_part *part, uint64_t most, void *arg) {
+  struct attempt *a = arg;
+  hf_buffer name = HF_BUFFER_INIT;
+  if (a->status) return UINT64_MAX;
+  const struct seen *seen = NULL;
+  bool ok = write_name(&name, part);
+  if (ok) seen = find_seen(a, &name);
+  if (ok && !seen) return count_new(a, part, &name, most);
+  hf_buffer_free(&name);
+  return ok ? hf_id_list_size(seen->list) : fail(a, hf__no_memory(a->err));
+}
+
+/* ---- collecting */
+
+/* The list of the only part, if it was kept. */
+static hf_id_list *take_seen(struct attempt *a, const hf__cover_part *part) {
+  hf_buffer name = HF_BUFFER_INIT;
+  struct seen *seen = write_name(&name, part) ? find_seen(a, &name) : NULL;
+  hf_id_list *list = seen ? seen->list : NULL;
+  if (seen) seen->list = NULL;
+  hf_buffer_free(&name);
+  return list;
+}
+
+/* Reads all parts into one list, in a transaction. */
+static hf_status read_parts(const hf__lookup *in, const hf__cover *cover, hf__candidates *out, hf_error *err) {
+  struct walk w = {.list = out->list, .most = UINT64_MAX};
+  hf_status status = HF_OK;
+  for (size_t i = 0; i < cover->count && status == HF_OK; i++) status = walk(in, &cover->parts[i], &w, err);
+  out->walked += w.walked;
+  return status;
+}
+
+/* Begins a snapshot for a few reads, unless the thread is in a transaction. */
+static hf_status begin_moment(hf__lookup *in, hf_txn **own, hf_error *err) {
+  const hf_persist *p = in->persist;
+  *own = NULL;
+  if (in->txn || !(p->backend->capabilities & HF_CAP_SNAPSHOT)) return HF_OK;
+  hf_status status = hf_txn_begin(HF_TXN_READ, own, err);
+  if (status) return status;
+  status = hf__txn_join(p->store, p->backend->capabilities, false, &in->txn, err);
+  if (status) hf_txn_abort(*own);
+  return status;
+}
+
+static hf_status collect(struct attempt *a, hf__cover *cover, hf__candidates *out, hf_error *err) {
+  hf__lookup in = *a->in;
+  hf_txn *own = NULL;
+  if (cover->count == 1) out->list = take_seen(a, cover->parts);
+  if (out->list) return HF_OK;
+  out->list = hf_id_list_new();
+  if (!out->list) return hf__no_memory(err);
+  hf_status status = cover->count > 1 ? begin_moment(&in, &own, err) : HF_OK;
+  if (status == HF_OK) status = read_parts(&in, cover, out, err);
+  hf_txn_abort(own);
+  return status;
+}
+
+hf_status hf__candidates_find(const hf__lookup *in, uint64_t most, hf__candidates *out, hf_error *err) {
+  struct attempt a = {.in = in, .left = 3 * (most + 1), .err = err};
+  *out = (hf__candidates){0};
+  hf__cover *cover = hf__cover_make(in->condition, in->set, most, count_part, &a, &out->why);
+  hf_status status = a.status;
+  if (status == HF_OK && cover) status = collect(&a, cover, out, err);
+  out->walked += a.walked;
+  free_seen(&a);
+  out->cover = cover;
+  if (status == HF_OK && out->list) {
+    hf_id_list_sort(out->list);
+    return HF_OK;
+  }
+  hf__candidates_free(out);
+  return status == HF_NOT_FOUND ? HF_OK : status;
+}
+
+void hf__candidates_free(hf__candidates *c) {
+  hf__cover_free(c->cover);
+  hf_id_list_free(c->list);
+  c->cover = NULL;
+  c->list = NULL;
+}
+
+/* ---- counting for its own sake */
+
+static bool is_sure(const hf__cover_part *part) {
+  for (size_t i = 0; i < part->count; i++)
+    if (!part->is_sure[i]) return false;
+  return true;
+}
+
+struct count {
+  struct attempt attempt;
+  const hf_scan *scan;
+  hf_buffer name;  /* of the part that was counted last */
+  uint64_t within; /* entities of it within the bounds */
+};
+
+/* What is not sure is of no use here: it is not even counted. */
+static uint64_t count_sure(const hf__cover_part *part, uint64_t most, void *arg) {
+  struct count *c = arg;
+  struct attempt *a = &c->attempt;
+  if (a->status || !is_sure(part)) return UINT64_MAX;
+  struct walk w = {.scan = c->scan, .most = most < a->left ? most + 1 : a->left};
+  hf_status status = w.most ? walk(a->in, part, &w, a->err) : HF_NOT_FOUND;
+  a->left -= w.walked;
+  if (status) return fail(a, status);
+  if (w.walked == w.most) return UINT64_MAX;
+  c->name.size = 0;
+  c->within = w.count;
+  return write_name(&c->name, part) ? w.walked : fail(a, hf__no_memory(a->err));
+}
+
+/* Whether the cover is of one part, of which all is sure, and that was counted last. */
+static bool is_counted(const struct count *c, const hf__cover *cover) {
+  hf_buffer name = HF_BUFFER_INIT;
+  if (!cover || cover->count != 1 || !is_sure(cover->parts)) return false;
+  bool is =
+      write_name(&name, cover->parts) && name.size == c->name.size && memcmp(name.data, c->name.data, name.size) == 0;
+  hf_buffer_free(&name);
+  return is;
+}
+
+hf_status hf__candidates_count(const hf__lookup *in, uint64_t most, const hf_scan *scan, bool *sure, uint64_t *count,
+                               hf_error *err) {
+  struct count c = {.attempt = {.in = in, .left = most + 1, .err = err}, .scan = scan};
+  const char *why;
+  hf__cover *cover = hf__cover_make(in->condition, in->set, most, count_sure, &c, &why);
+  *sure = c.attempt.status == HF_OK && is_counted(&c, cover);
+  *count = c.within;
+  hf__cover_free(cover);
+  hf_buffer_free(&c.name);
+  return c.attempt.status;
+}
+
+/* ---- damage */
+
+struct search {
+  hf_slice order;
+  bool found;
+};
+
+static bool is_it(hf_slice position, hf_slice order, void *arg) {
+  (void)position;
+  struct search *s = arg;
+  s->found = order.size == s->order.size && memcmp(order.data, s->order.data, order.size) == 0;
+  return !s->found;
+}
+
+static bool has_entry(const hf__lookup *in, const hf__cover *cover, hf_slice order) {
+  const hf_persist *p = in->persist;
+  struct search s = {.order = order};
+  hf_error err;
+  for (size_t i = 0; i < cover->count && !s.found; i++) {
+    const hf__cover_part *part = &cover->parts[i];
+    const hf_index_walk which = {.ranges = part->ranges, .count = part->count};
+    const hf_index *index = hf_index_set_at(in->set, part->place);
+    if (p->backend->index_each(p->impl, in->txn, p->collection, index, &which, is_it, &s, &err)) return false;
+  }
+  return s.found;
+}
+
+bool hf__candidates_are_damaged(const hf__lookup *in, const hf__candidates *c, const hf_key *key) {
+  hf__lookup at = *in;
+  const hf_persist *p = in->persist;
+  hf_error err;
+  hf_txn *own = NULL;
+  if (begin_moment(&at, &own, &err)) return false;
+  bool damaged = at.txn && p->backend->has(p->impl, at.txn, p->collection, key, &err) == HF_NOT_FOUND &&
+                 has_entry(&at, c->cover, key->order);
+  hf_txn_abort(own);
+  return damaged;
+}
+
+/* ---- names */
+
+void hf__cover_names(const hf__cover *cover, const hf_index_set *set, char *out, size_t capacity) {
+  size_t used = 0;
+  *out = '\0';
+  for (size_t i = 0; i < cover->count && used < capacity; i++) {
+    bool again = false;
+    for (size_t j = 0; j < i; j++) again |= cover->parts[j].place == cover->parts[i].place;
+    hf_slice name = hf_index_set_at(set, cover->parts[i].place)->name;
+    if (again) continue;
+    int n = snprintf(out + used, capacity - used, "%s%.*s", used ? " or " : "", (int)name.size, name.data);
+    used += n > 0 ? (size_t)n : 0;
+  }
+}

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Whether a loop goes by an index: see find.h.
+ */
+#include "core/find.h"
+
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "core/candidates.h"
+#include "core/change.h"
+#include "core/fetch.h"
+#include "core/page.h"
+#include "core/persist.h"
+
+/* When it is looked for candidates: once so many entities were looked at, for at most so many.  Looking for them takes
+ * about a third of the time of a scan of as many; reading one about that of a scan of ten. */
+static const struct attempt { uint64_t looked_at, most; } attempts[] = {{0, 16}, {128, 1024}, {2048, UINT64_MAX}};
+
+enum {
+  ATTEMPTS = sizeof attempts / sizeof *attempts,
+  SHARE = 20,     /* candidates are read one by one where they are at most this part of the collection */
+  SPARSE = 16,    /* and looked for where at most this part of what a scan looked at was wanted */
+  SURELY = 4,     /* so few are read whatever the size of the collection */
+  PAGE_MAX = 128, /* candidates that are read at once */
+  CHECKS_MAX = 8, /* candidates without an entity for which is looked why, in one loop */
+  AGAIN_MAX = 8,  /* how often all candidates may be read from the index again, in all */
+};
+
+struct hf__find {
+  hf_index_set *set;
+  hf__candidates found; /* without a list: there are none, and the loop scans */
+  unsigned attempt;     /* the next one; ATTEMPTS: there is none */
+  bool has_base;
+  uint64_t base;    /* entities that were looked at when it began */
+  uint64_t counted; /* entries that were read to look again */
+  uint64_t first;   /* candidates, the first time */
+  uint64_t changes; /* hf__change_count() when they were collected */
+  unsigned checks;  /* that may still be made */
+};
+
+hf_status hf__find_begin(hf_persist *p, void *txn, hf__find **out, hf_error *err) {
+  hf_index_set *set = NULL;
+  hf_error unused;
+  *out = NULL;
+  if (p->backend->index_set(p->impl, txn, p->collection, &set, &unused) || !set) return HF_OK;
+  hf__find *f = calloc(1, sizeof *f);
+  if (!f) {
+    hf_index_set_free(set);
+    return hf__no_memory(err);
+  }
+  f->set = set;
+  f->checks = CHECKS_MAX;
+  *out = f;
+  return HF_OK;
+}
+
+void hf__find_free(hf__find *f) {
+  if (!f) return;
+  hf__candidates_free(&f->found);
+  hf_index_set_free(f->set);
+  free(f);
+}
+
+void hf__find_restart(hf__find *f) {
+  if (!f) return;
+  hf__candidates_free(&f->found);
+  f->attempt = f->counted > 0 && f->counted > AGAIN_MAX * f->first ? ATTEMPTS : 0;
+  f->has_base = false;
+}
+
+bool hf__find_is_in_use(const hf__find *f) { return f && f->found.list; }
+
+/* The loop goes on by scan, and looks no more. */
+static void give_up(hf__find *f) {
+  hf__candidates_free(&f->found);
+  f->attempt = ATTEMPTS;
+}
+
+static void warn(const hf_persist *p, const hf_error *err) {
+  if (err->status != HF_NO_MEMORY)
+    hf_warn("%s: a loop that could go by an index scans, since that cannot be read: %s", p->name.data, err->message);
+}
+
+/* ---- looking */
+
+static uint64_t size_of(const hf_persist *p, void *txn) {
+  uint64_t count = 0;
+  hf_error unused;
+  return p->backend->count(p->impl, txn, p->collection, &count, &unused) ? 0 : count;
+}
+
+/* Looks for at most `most` candidates.  Whether there are so few. */
+static bool look(hf__find *f, const hf__lookup *in, uint64_t most) {
+  hf_error err;
+  uint64_t changes = hf__change_count(in->persist);
+  if (hf__candidates_find(in, most, &f->found, &err)) {
+    warn(in->persist, &err);
+    give_up(f);
+    return false;
+  }
+  f->changes = changes;
+  return f->found.list != NULL;
+}
+
+/* Whether so many candidates are worth reading beside a scan of the collection, where that is small. */
+static bool are_few(const hf__find *f, const hf__lookup *in) {
+  size_t count = hf_id_list_size(f->found.list);
+  return count <= SURELY || count * SPARSE <= size_of(in->persist, in->txn);
+}
+
+static bool first_look(hf__find *f, const hf__lookup *in) {
+  if (!look(f, in, attempts[0].most)) return false;
+  if (are_few(f, in)) return true;
+  give_up(f);
+  return false;
+}
+
+/* Once a scan has begun: unless what it finds is so much that it may end soon, or an index would be of no use. */
+static bool later_look(hf__find *f, const hf__lookup *in, const struct attempt *attempt) {
+  uint64_t share = size_of(in->persist, in->txn) / SHARE;
+  uint64_t most = share < attempt->most ? share : attempt->most;
+  return most > attempts[0].most && look(f, in, most);
+}
+
+/* Whether it is time for the next attempt. */
+static bool is_due(hf__find *f, const hf__progress *progress) {
+  if (!f->has_base) {
+    f->base = progress->looked_at;
+    f->has_base = true;
+  }
+  return f->attempt < ATTEMPTS && progress->looked_at - f->base >= attempts[f->attempt].looked_at;
+}
+
+/* Collects the candidates again: something was changed. */
+static bool look_again(hf__find *f, const hf__lookup *in) {
+  uint64_t most = 2 * hf_id_list_size(f->found.list) + attempts[0].most;
+  hf__candidates_free(&f->found);
+  if (f->counted <= AGAIN_MAX * f->first && look(f, in, most)) {
+    f->counted += f->found.walked;
+    return true;
+  }
+  give_up(f);
+  return false;
+}
+
+bool hf__find_try(hf__find *f, hf_persist *p, void *txn, const hf_scan *scan, hf_condition *condition,
+                  const hf__progress *progress) {
+  hf__lookup in = {p, txn, f->set, condition};
+  (void)scan;
+  if (f->found.list) return f->changes == hf__change_count(p) || look_again(f, &in);
+  if (!is_due(f, progress)) return false;
+  const struct attempt *attempt = &attempts[f->attempt];
+  bool sparse = progress->wanted * SPARSE <= progress->looked_at - f->base;
+  f->attempt++;
+  bool found = attempt == attempts ? first_look(f, &in) : sparse && later_look(f, &in, attempt);
+  if (found) f->first = f->found.walked + attempts[0].most;
+  if (found || !f->found.why) return found;
+  if (f->found.walked == 0) f->attempt = ATTEMPTS; /* no index leads anywhere, and none will */
+  return false;
+}
+
+uint64_t hf__find_patience(const hf__find *f, uint64_t looked_at) {
+  if (!f->has_base || f->attempt >= ATTEMPTS) return 0;
+  uint64_t at = f->base + attempts[f->attempt].looked_at;
+  return at > looked_at ? at - looked_at : 0;
+}
+
+bool hf__find_count(hf__find *f, hf_persist *p, void *txn, const hf_scan *scan, hf_condition *condition,
+                    uint64_t *count) {
+  hf__lookup in = {p, txn, f->set, condition};
+  hf_error err;
+  bool sure;
+  uint64_t quarantined = 0;
+  const hf_backend *b = p->backend;
+  if (f->found.list || f->attempt) return false; /* it was looked for that already */
+  /* What is in quarantine has its entries still, and is not counted. */
+  if (b->quarantined && (b->quarantined(p->impl, p->collection, &quarantined, &err) || quarantined)) return false;
+  if (hf__candidates_count(&in, size_of(p, txn) / 2 + attempts[0].most, scan, &sure, count, &err)) {
+    warn(p, &err);
+    return false;
+  }
+  return sure;
+}
+
+/* ---- reading */
+
+/* Which candidates are wanted next: their keys, in the order of the loop. */
+static size_t choose(const hf__find *f, const hf_scan *scan, hf_key keys[PAGE_MAX], bool *more) {
+  const hf_id_list *list = f->found.list;
+  size_t first, end, count = 0, limit = scan->limit < PAGE_MAX ? scan->limit : PAGE_MAX;
+  hf_id_list_range(list, scan, &first, &end);
+  for (; first < end && count < limit; scan->reverse ? end-- : first++) {
+    size_t at = scan->reverse ? end - 1 : first;
+    keys[count] = (hf_key){hf_id_list_id(list, at), hf_id_list_order(list, at)};
+    count += hf_scan_matches(scan, keys[count].id);
+  }
+  *more = first < end;
+  return count;
+}
+
+/* Looks whether an entity that is not there has an entry all the same: then the index has lost others, too. */
+static bool is_damaged(hf__find *f, const hf__lookup *in, const hf_key *key) {
+  char names[200];
+  if (!f->checks || !hf__candidates_are_damaged(in, &f->found, key)) {
+    f->checks -= f->checks > 0;
+    return false;
+  }
+  hf__cover_names(f->found.cover, f->set, names, sizeof names);
+  hf_warn("%s: the index %s is damaged, and a loop scans in its place: it has an entry for %.*s, which is not there; "
+          "verify --repair builds it again",
+          in->persist->name.data, names, (int)key->id.size, key->id.data);
+  give_up(f);
+  return true;
+}
+
+hf_status hf__find_page(hf__find *f, hf_persist *p, void *txn, const hf_scan *scan, hf_page *page, bool *more,
+                        hf_error *err) {
+  hf_key keys[PAGE_MAX];
+  hf__lookup in = {p, txn, f->set, scan->condition};
+  hf__fetch fetch = {.keys = keys, .max_bytes = scan->max_bytes};
+  fetch.count = choose(f, scan, keys, more);
+  if (!fetch.count) return HF_OK;
+  hf_status status = hf__fetch_entities(p, txn, &fetch, page, err);
+  if (status && status != HF_CORRUPT) return status;
+  if (fetch.missing != SIZE_MAX && is_damaged(f, &in, &keys[fetch.missing])) return HF_OK;
+  *more = *more || fetch.done < fetch.count;
+  const hf_key *last = &keys[status || !fetch.done ? fetch.done : fetch.done - 1];
+  if (!hf_page_resume(page, last->order)) return hf__no_memory(err);
+  if (status) hf_page_fail_at(page, last->id);
+  return status;
+}
+
+/* ---- explaining */
+
+static bool write_explanation(hf_buffer *json, const hf__find *f, uint64_t of) {
+  char names[400] = "";
+  json->size = 0;
+  const hf__candidates *c = &f->found;
+  if (!c->list)
+    return hf_buffer_printf(json, "{\"of\":%llu,\"asked\":\"tested\",\"why\":", (unsigned long long)of) &&
+           hf_buffer_quote(json, hf_text(c->why ? c->why : "it has no indexes")) && hf_buffer_add(json, "}", 1);
+  hf__cover_names(c->cover, f->set, names, sizeof names);
+  size_t count = hf_id_list_size(c->list);
+  bool ok = hf_buffer_printf(json, "{") &&
+            (!*names || (hf_buffer_printf(json, "\"index\":") && hf_buffer_quote(json, hf_text(names)) &&
+                         hf_buffer_printf(json, ",")));
+  return ok && hf_buffer_printf(json,
+                                "\"candidates\":%zu,\"of\":%llu,\"asked\":\"tested\",\"why\":\"%zu of %llu entities "
+                                "can be those\"}",
+                                count, (unsigned long long)of, count, (unsigned long long)of);
+}
+
+hf_status hf__find_explain(hf_persist *p, void *txn, const hf_scan *scan, hf_condition *condition, hf_buffer *json,
+                           hf_error *err) {
+  hf__find none = {0}, *f = NULL;
+  hf_status status = condition && p->backend->index_each ? hf__find_begin(p, txn, &f, err) : HF_OK;
+  if (status) return status;
+  uint64_t of = size_of(p, txn), most = of / SHARE;
+  (void)scan;
+  hf__lookup in = {p, txn, f ? f->set : NULL, condition};
+  if (f && look(f, &in, most > SURELY ? most : SURELY) && !are_few(f, &in)) give_up(f);
+  if (!write_explanation(json, f ? f : &none, of)) status = hf__no_memory(err);
+  hf__find_free(f);
+  return status;
+}

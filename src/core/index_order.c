@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Iteration in the order of an index: see index_order.h.
+ */
+#include "core/index_order.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "core/fetch.h"
+#include "core/id_list.h"
+#include "core/order.h"
+#include "core/page.h"
+#include "core/persist.h"
+
+/* Entries that are looked at for one page, wanted or not, and those that are read for it at most. */
+enum { PASSED_MAX = 4096, PAGE_MAX = 128 };
+
+/* Of the values that can be ordered: from null to texts. */
+#define FIRST_ORDERED "\x10"
+#define AFTER_ORDERED "\x60"
+
+struct hf__index_order {
+  hf_index_set *set;
+  size_t place;       /* of the index in it */
+  hf_buffer position; /* of the entry after which it goes on; empty: from the first */
+};
+
+/* The entries of one page, while they are collected: an arena has their bytes. */
+struct entries {
+  const hf_scan *scan;
+  hf_page *arena;
+  hf_index_set *set;
+  size_t place, passed, count, wanted;
+  hf_slice last; /* position of the last one that was passed */
+  bool no_memory;
+  hf_key keys[PAGE_MAX];
+  hf_slice positions[PAGE_MAX];
+};
+
+hf_status hf__index_order_check(const hf_persist *p, hf_error *err) {
+  if (p->backend->capabilities & HF_CAP_INDEX_ORDER) return HF_OK;
+  hf__fail(err, HF_UNSUPPORTED, "%s stores cannot iterate in the order of an index (range.index)", p->backend->name);
+  hf__error_entity(err, p->name, (hf_slice){NULL, 0});
+  return HF_UNSUPPORTED;
+}
+
+/* The names of the indexes that there are, for people. */
+static void list_names(const hf_index_set *set, char *out, size_t capacity) {
+  size_t used = 0;
+  *out = '\0';
+  for (size_t i = 0; set && i < hf_index_set_size(set) && used < capacity; i++) {
+    hf_slice name = hf_index_set_at(set, i)->name;
+    int n = snprintf(out + used, capacity - used, "%s%.*s", i ? ", " : "", (int)name.size, name.data);
+    used += n > 0 ? (size_t)n : 0;
+  }
+}
+
+static hf_status fail_no_index(const hf_persist *p, const hf_index_set *set, hf_slice name, hf_error *err) {
+  char names[400];
+  const hf_index *index = set ? hf_index_set_find(set, name) : NULL;
+  list_names(set, names, sizeof names);
+  if (index)
+    hf__fail(err, HF_NOT_FOUND, "the index %.*s of %s is not built yet", (int)name.size, name.data, p->name.data);
+  else if (*names)
+    hf__fail(err, HF_NOT_FOUND, "%s has no index %.*s: there are %s", p->name.data, (int)name.size, name.data, names);
+  else
+    hf__fail(err, HF_NOT_FOUND, "%s has no index %.*s, and no other: make it first", p->name.data, (int)name.size,
+             name.data);
+  hf__error_entity(err, p->name, (hf_slice){NULL, 0});
+  return HF_NOT_FOUND;
+}
+
+hf_status hf__index_order_begin(hf_persist *p, void *txn, hf_slice name, hf__index_order **out, hf_error *err) {
+  hf_index_set *set = NULL;
+  *out = NULL;
+  hf_status status = hf__index_order_check(p, err);
+  if (status) return status;
+  status = p->backend->index_set(p->impl, txn, p->collection, &set, err);
+  if (status) return hf__persist_fail(p, txn, status, NULL, "", err);
+  const hf_index *index = set ? hf_index_set_find(set, name) : NULL;
+  hf__index_order *o = index && index->ready ? calloc(1, sizeof *o) : NULL;
+  if (!o) {
+    status = index && index->ready ? hf__no_memory(err) : fail_no_index(p, set, name, err);
+    hf_index_set_free(set);
+    return status;
+  }
+  o->set = set;
+  while (hf_index_set_at(set, o->place) != index) o->place++;
+  *out = o;
+  return HF_OK;
+}
+
+void hf__index_order_free(hf__index_order *o) {
+  if (!o) return;
+  hf_index_set_free(o->set);
+  hf_buffer_free(&o->position);
+  free(o);
+}
+
+static hf_slice copy(struct entries *e, hf_slice bytes) {
+  char *to = hf__page_alloc(e->arena, bytes.size);
+  e->no_memory |= !to;
+  if (to) memcpy(to, bytes.data, bytes.size);
+  return (hf_slice){to, bytes.size};
+}
+
+static bool take(hf_slice position, hf_slice order, void *arg) {
+  struct entries *e = arg;
+  hf_slice id = hf__order_key_id(order);
+  bool wanted = id.data && hf__scan_wants(e->scan, order, id);
+  bool is_last = ++e->passed == PASSED_MAX;
+  if (!wanted && !is_last) return true;
+  e->last = copy(e, position);
+  if (!wanted) return false;
+  hf_slice key = copy(e, order);
+  if (e->no_memory) return false;
+  e->keys[e->count] = (hf_key){{key.data + key.size - id.size, id.size}, key};
+  e->positions[e->count] = e->last;
+  return ++e->count < e->wanted && !is_last;
+}
+
+/* Whether the entity still has the value that its entry says. */
+static bool has_not_moved(const hf_entry *entry, size_t i, void *arg) {
+  const struct entries *e = arg;
+  hf_index_value values[HF_INDEXES_MAX];
+  hf_index_values(e->set, entry->json, values);
+  const hf_index_value *v = &values[e->place];
+  hf_slice position = e->positions[i];
+  return position.size >= v->size && memcmp(position.data, v->bytes, v->size) == 0;
+}
+
+static hf_status collect(hf__index_order *o, hf_persist *p, void *txn, struct entries *e, hf_error *err) {
+  const hf_index_range ordered = {{FIRST_ORDERED, 1}, {AFTER_ORDERED, 1}};
+  const hf_index_walk walk = {&ordered, 1, {o->position.data, o->position.size}, e->scan->reverse};
+  const hf_index *index = hf_index_set_at(o->set, o->place);
+  hf_status status = p->backend->index_each(p->impl, txn, p->collection, index, &walk, take, e, err);
+  if (status == HF_NOT_FOUND) {
+    hf__fail(err, HF_NOT_FOUND, "the index %.*s of %s was dropped meanwhile", (int)index->name.size, index->name.data,
+             p->name.data);
+    return HF_NOT_FOUND;
+  }
+  return status == HF_OK && e->no_memory ? hf__no_memory(err) : status;
+}
+
+/* Goes on after this entry. */
+static hf_status set_position(hf__index_order *o, hf_slice position, hf_error *err) {
+  o->position.size = 0;
+  return hf_buffer_add(&o->position, position.data, position.size) ? HF_OK : hf__no_memory(err);
+}
+
+/* Reads the entities of the entries that were collected. */
+static hf_status read_entities(hf__index_order *o, hf_persist *p, void *txn, struct entries *e, hf_page *page,
+                               bool *more, hf_error *err) {
+  hf__fetch fetch = {
+      .keys = e->keys, .count = e->count, .max_bytes = e->scan->max_bytes, .keep = has_not_moved, .arg = e};
+  hf_error unused;
+  hf_status status = hf__fetch_entities(p, txn, &fetch, page, err);
+  if (status && status != HF_CORRUPT) return status;
+  hf_slice last = fetch.done < e->count ? e->positions[status ? fetch.done : fetch.done - 1] : e->last;
+  *more = true;
+  if (status == HF_CORRUPT) hf_page_fail_at(page, e->keys[fetch.done].id);
+  if (set_position(o, last, status ? &unused : err)) return status ? status : HF_NO_MEMORY;
+  if (status == HF_OK) *more = fetch.done < e->count || e->count == e->wanted || e->passed >= PASSED_MAX;
+  return status;
+}
+
+hf_status hf__index_order_page(hf__index_order *o, hf_persist *p, void *txn, const hf_scan *scan, hf_page *page,
+                               bool *more, hf_error *err) {
+  struct entries *e = calloc(1, sizeof *e);
+  hf_page *arena = hf_page_new();
+  hf_status status = e && arena ? HF_OK : hf__no_memory(err);
+  *more = false;
+  if (status == HF_OK) {
+    e->scan = scan;
+    e->arena = arena;
+    e->set = o->set;
+    e->place = o->place;
+    e->wanted = scan->limit < PAGE_MAX ? scan->limit : PAGE_MAX;
+    status = collect(o, p, txn, e, err);
+  }
+  if (status == HF_OK && e->last.data) status = read_entities(o, p, txn, e, page, more, err);
+  for (size_t i = 0; scan->keys_only && i < page->count; i++) page->entries[i].json = (hf_slice){NULL, 0};
+  hf_page_free(arena);
+  free(e);
+  return status;
+}
