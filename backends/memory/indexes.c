@@ -33,8 +33,9 @@ static int compare(hf_slice a, hf_slice b) {
   return c ? c : (a.size > b.size) - (a.size < b.size);
 }
 
+/* Whether an entity that had a has the same with b.  Of what is cut that is not said here. */
 static bool same(const hf_index_value *a, const hf_index_value *b) {
-  return a->size == b->size && memcmp(a->bytes, b->bytes, a->size) == 0;
+  return !a->is_cut && a->size == b->size && memcmp(a->bytes, b->bytes, a->size) == 0;
 }
 
 static size_t size_of(const hf__memory_indexes *ix) { return ix->set ? hf_index_set_size(ix->set) : 0; }

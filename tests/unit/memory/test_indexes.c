@@ -286,6 +286,8 @@ static void long_texts_are_compared_whole(void **state) {
   FAILS(HF_DUPLICATE, put(p, "c", long_text('b'), &err));
   CONTAINS(err.message, "b");
   write_text(p, "c", long_text('c'));
+  hf_item swap[] = {ITEM("a", long_text('b')), ITEM("b", long_text('a'))};
+  OK(hf_persist_write_many(p, swap, 2, &err));
   check_all(p);
   hf_persist_close(p);
 }
