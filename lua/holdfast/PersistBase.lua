@@ -220,10 +220,26 @@ end
 
 -- ---- classes
 
+-- The metatable of instances of a class that has indexes of its own: the checked methods come before the class's, which
+-- they call.
+local function withIndexes(record, face)
+  local name = face .. "WithIndexes"
+  if not record[name] then
+    local meta, index = {}, {}
+    for key, value in pairs(record[face]) do meta[key] = value end
+    for key, value in pairs(meta.__index) do index[key] = value end
+    for _, method in ipairs(classes.index) do index[method] = core[method] end
+    meta.__index, meta.hasIndexes = setmetatable(index, getmetatable(meta.__index)), true
+    record[name] = meta
+  end
+  return record[name]
+end
+
 -- What a call of the class does: makes the instance and runs its constructor.
 local function construct(class, ...)
-  local face = not classes.methods(class) and "instances" or classes.hasTexts(class) and "textScripts" or "scripts"
-  local self = setmetatable({}, classes.record(class)[face])
+  local methods, record = classes.methods(class), classes.record(class)
+  local face = not methods and "instances" or classes.hasTexts(class) and "textScripts" or "scripts"
+  local self = setmetatable({}, methods and methods.indexes and withIndexes(record, face) or record[face])
   self:init(...)
   if not rawget(self, 0) then classes.nativeAncestor(class).init(self, ...) end -- its constructor left that out
   return self

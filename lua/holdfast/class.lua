@@ -23,6 +23,9 @@ M.required = methodsOf "required"
 -- Those that it may have, and those that it has all of or none.
 local OPTIONAL, TRANSACTION = methodsOf "optional", methodsOf "transaction"
 
+--- Those of a class that declares supports.index: elsewhere methods of these names are its own affair.
+M.index = methodsOf "index"
+
 -- Those of the contract that come free, since they are made of others (PersistBase.lua).
 local FREE = { "filter", "take" }
 
@@ -35,7 +38,8 @@ end
 
 --- Further methods in C that instances have.  They are inherited as any method is, so that a class's own method of the
 --- name is the one that is called, also one that was written before there was ours.
-M.inherited = { "snapshot", "createIndex", "dropIndex", "indexes" }
+M.inherited = { "snapshot" }
+for _, name in ipairs(methodsOf "index") do M.inherited[#M.inherited + 1] = name end
 
 -- The capabilities that a class may declare in its field `supports`, beside those that follow from its methods: as a
 -- set, and as a list for people.
@@ -234,6 +238,28 @@ local function checkCapabilities(class, methods, capabilities)
   end
 end
 
+-- The methods that give entities.  Of a class that has one of them nobody knows whether what it gives is what its store
+-- keeps, and so has in its indexes.
+local GIVE = { "readValue", "readEntry", "readMany", "values", "entries", "keys" }
+
+-- The first of those that the class has; nil: it gives what is stored.
+local function givesBy(methods)
+  for _, name in ipairs(GIVE) do
+    if methods[name] then return name end
+  end
+end
+
+-- Whether the class has indexes of its own: all three methods, where it declares them.
+local function hasOwnIndexes(class, methods)
+  local missing = {}
+  for _, name in ipairs(M.index) do
+    if not methods[name] then missing[#missing + 1] = name end
+  end
+  if #missing == 0 or #missing == #M.index then return #missing == 0 end
+  refuse(class, "declares supports.index, and lacks %s: indexes are made by createIndex(paths, options), forgotten by "
+    .. "dropIndex(paths) and listed by indexes()", table.concat(missing, " and "))
+end
+
 -- The capabilities of a class that stands on its own.
 local function ownCapabilities(class, methods)
   local capabilities = declared(class)
@@ -242,10 +268,28 @@ local function ownCapabilities(class, methods)
   if has ~= 0 and has ~= 3 then refuse(class, "must have all of begin, commit and rollback, or none") end
   if has == 3 and capabilities.transaction == nil then capabilities.transaction = true end
   checkCapabilities(class, methods, capabilities)
-  for _, name in ipairs { "quarantine", "settings" } do
+  for _, name in ipairs { "quarantine", "settings", "indexOrder" } do
     if capabilities[name] then refuse(class, "declares supports.%s, which only stores in C can have", name) end
   end
+  if capabilities.index and not hasOwnIndexes(class, methods) then
+    refuse(class, "declares supports.index, but has no methods createIndex, dropIndex and indexes")
+  end
   return capabilities
+end
+
+-- Of a class that extends a store: whether it has indexes, and loops in their order.
+local function inheritIndexes(class, methods, capabilities, chosen)
+  local hides, isOwn = givesBy(methods), chosen.index and hasOwnIndexes(class, methods)
+  if chosen.index and hides and not isOwn then
+    refuse(class, "declares supports.index, and has its own %s: the store's indexes know only what it keeps.  Give the "
+      .. "class methods createIndex, dropIndex and indexes of its own, or leave the declaration out", hides)
+  end
+  if chosen.indexOrder and (hides or isOwn) then
+    refuse(class, "declares supports.indexOrder, which only stores in C can have: the class has its own %s",
+      hides or "createIndex")
+  end
+  if hides or isOwn then capabilities.index, capabilities.indexOrder = isOwn or false, false end
+  if not capabilities.index then capabilities.indexOrder = false end
 end
 
 -- Those of a class that extends a store: the store's, but for what its own methods would break without saying so.
@@ -266,12 +310,14 @@ local function inheritedCapabilities(class, methods, wrapped)
   end
   local chosen = declared(class)
   for name, declares in pairs(chosen) do
-    if declares and not wrapped[name] and name ~= "durable" and name ~= "ifAbsent" and name ~= "atomicBatch" then
+    local may = name == "durable" or name == "ifAbsent" or name == "atomicBatch" or name == "index" and methods.indexes
+    if declares and not wrapped[name] and not may then
       refuse(class, "declares supports.%s, which the store that it extends does not have", name)
     end
     capabilities[name] = declares
   end
   if not capabilities.revision and not chosen.removeIfRevision then capabilities.removeIfRevision = false end
+  inheritIndexes(class, methods, capabilities, chosen)
   checkCapabilities(class, methods, { ifAbsent = chosen.ifAbsent, revision = chosen.revision })
   checkCapabilities(class, { removeValue = methods.removeValue },
     { revision = capabilities.revision, removeIfRevision = chosen.removeIfRevision })
@@ -287,6 +333,7 @@ function M.methods(class)
   for _, names in ipairs { M.required, OPTIONAL, TRANSACTION, FREE } do
     for _, name in ipairs(names) do methods[name] = ownMethod(class, name) end
   end
+  for _, name in ipairs(declared(class).index and M.index or {}) do methods[name] = ownMethod(class, name) end
   if next(methods) == nil and M.extendsStore(class) then return nil end
   return methods
 end

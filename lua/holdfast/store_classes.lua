@@ -34,6 +34,13 @@ local function define(name, scheme)
   record.native, record.scheme, record.urlOf = true, scheme, urlOf
   -- For subclasses that call their parent's.
   for _, method in ipairs(classes.contract) do class[method] = core.wrapped[method] end
+  for _, method in ipairs(classes.index) do
+    -- Of one that has indexes of its own: those of the store.  Another's instances come here, too, by inheritance.
+    class[method] = function(self, ...)
+      local meta = type(self) == "table" and getmetatable(self)
+      return (meta and meta.hasIndexes and core.wrapped or core)[method](self, ...)
+    end
+  end
   function class:init(entityName, baseDir, options)
     local base = baseDir == nil and scheme ~= "lmdb" and "" or baseDir
     if type(base) ~= "string" then

@@ -27,10 +27,28 @@ static hf_status fail(hf_persist *p, hf_status status, hf_error *err) {
   return hf__persist_fail(p, NULL, status, NULL, "", err);
 }
 
+/* Says why there are no indexes: of a script's class, what to do about it. */
+static void fail_unsupported(const hf_persist *p, hf_error *err) {
+  if (p->wrapped && (p->wrapped->backend->capabilities & HF_CAP_INDEX))
+    hf__fail(
+        err, HF_UNSUPPORTED,
+        "the class has methods of its own that give entities, or declares that it has no indexes, and those of the "
+        "%s store that it extends know only what that keeps: give the class createIndex, dropIndex and indexes of "
+        "its own, with supports = {index = true}",
+        p->wrapped->backend->name);
+  else if (p->attached && !p->wrapped)
+    hf__fail(err, HF_UNSUPPORTED,
+             "the class keeps no indexes: one that does has methods createIndex, dropIndex and indexes, and declares "
+             "supports = {index = true}");
+  else
+    hf__fail(err, HF_UNSUPPORTED, "%s stores keep no indexes",
+             p->wrapped ? p->wrapped->backend->name : p->backend->name);
+}
+
 /* HF_UNSUPPORTED where the store has no indexes. */
 static hf_status check_supported(const hf_persist *p, bool can, hf_error *err) {
   if ((p->backend->capabilities & HF_CAP_INDEX) && can) return HF_OK;
-  hf__fail(err, HF_UNSUPPORTED, "%s stores keep no indexes", p->backend->name);
+  fail_unsupported(p, err);
   hf__error_entity(err, p->name, (hf_slice){NULL, 0});
   return HF_UNSUPPORTED;
 }

@@ -40,3 +40,34 @@ hf_status hf__slot_quarantine_scan(hf_persist *p, void *txn, const hf_scan *scan
                                    hf_error *err) {
   return p->backend->quarantine_scan(p->impl, txn, p->collection, scan, page, more, err);
 }
+
+/* ---- indexes */
+
+hf_status hf__slot_index_make(hf_persist *p, hf_slice definition, hf_error *err) {
+  return p->backend->index_make(p->impl, p->collection, definition, err);
+}
+
+hf_status hf__slot_index_drop(hf_persist *p, hf_slice name, hf_error *err) {
+  return p->backend->index_drop(p->impl, p->collection, name, err);
+}
+
+hf_status hf__slot_index_list(hf_persist *p, void *txn, hf_page *page, hf_error *err) {
+  return p->backend->index_list(p->impl, txn, p->collection, page, err);
+}
+
+hf_status hf__slot_index_set(hf_persist *p, void *txn, hf_index_set **set, hf_error *err) {
+  return p->backend->index_set(p->impl, txn, p->collection, set, err);
+}
+
+hf_status hf__slot_index_each(hf_persist *p, void *txn, const hf_index *index, const hf_index_walk *walk,
+                              hf_index_entry_fn *fn, void *arg, hf_error *err) {
+  return p->backend->index_each(p->impl, txn, p->collection, index, walk, fn, arg, err);
+}
+
+hf_status hf__slot_index_check(hf_persist *p, hf_slice name, hf_index_problem_fn *fn, void *arg, hf_error *err) {
+  return p->backend->index_check(p->impl, p->collection, name, fn, arg, err);
+}
+
+hf_status hf__slot_index_rebuild(hf_persist *p, hf_slice name, hf_error *err) {
+  return p->backend->index_rebuild(p->impl, p->collection, name, err);
+}

@@ -32,4 +32,22 @@ hf_status hf__slot_quarantined(hf_persist *p, uint64_t *count, hf_error *err);
 hf_status hf__slot_quarantine_scan(hf_persist *p, void *txn, const hf_scan *scan, hf_page *page, bool *more,
                                    hf_error *err);
 
+/* Of indexes.  Making and forgetting one changes no entity, so there is nothing at the door for them. */
+
+/* hf_backend.index_make */
+hf_status hf__slot_index_make(hf_persist *p, hf_slice definition, hf_error *err);
+/* hf_backend.index_drop */
+hf_status hf__slot_index_drop(hf_persist *p, hf_slice name, hf_error *err);
+/* hf_backend.index_list */
+hf_status hf__slot_index_list(hf_persist *p, void *txn, hf_page *page, hf_error *err);
+/* hf_backend.index_set */
+hf_status hf__slot_index_set(hf_persist *p, void *txn, hf_index_set **set, hf_error *err);
+/* hf_backend.index_each */
+hf_status hf__slot_index_each(hf_persist *p, void *txn, const hf_index *index, const hf_index_walk *walk,
+                              hf_index_entry_fn *fn, void *arg, hf_error *err);
+/* hf_backend.index_check */
+hf_status hf__slot_index_check(hf_persist *p, hf_slice name, hf_index_problem_fn *fn, void *arg, hf_error *err);
+/* hf_backend.index_rebuild */
+hf_status hf__slot_index_rebuild(hf_persist *p, hf_slice name, hf_error *err);
+
 #endif

@@ -66,7 +66,7 @@ static int lhf_capabilities(lua_State *L) {
 
 /* methods() -> the methods of the contract, which a class may have itself: {{name=, kind=}, ...} */
 static int lhf_methods(lua_State *L) {
-  static const char *const kinds[] = {"required", "optional", "transaction"};
+  static const char *const kinds[] = {"required", "optional", "transaction", "index"};
   lua_newtable(L);
   for (int i = 0; i < HFL_METHOD_COUNT; i++) {
     lua_createtable(L, 0, 2);

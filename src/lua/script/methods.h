@@ -7,12 +7,15 @@
 
 #include <stdint.h>
 
-/* What a method is to a class of its own: it must have it, it may have it, or has all three of the kind or none. */
-typedef enum hfL_method_kind { HFL_REQUIRED, HFL_OPTIONAL, HFL_TRANSACTION } hfL_method_kind;
+/* What a method is to a class of its own: it must have it, it may have it, or has all three of the kind or none.  Those
+ * of HFL_INDEX are looked at only where the class declares supports.index: another class may have methods of these
+ * names for something else. */
+typedef enum hfL_method_kind { HFL_REQUIRED, HFL_OPTIONAL, HFL_TRANSACTION, HFL_INDEX } hfL_method_kind;
 
 /* The methods that the bridge knows: the contract, which a class overrides.  A row more means that a method of this
- * name, which a class of somebody's may have today for something else, is called in place of ours: a new operation that
- * is no part of a backend goes to lua/holdfast/PersistBase.lua, where the class's own wins. */
+ * name, which a class of somebody's may have today for something else, is called in place of ours: it needs a kind that
+ * a class declares, as HFL_INDEX is, and a new operation that is no part of a backend goes to
+ * lua/holdfast/PersistBase.lua, where the class's own wins. */
 #define HFL_METHOD_MAP(X)                                                                                              \
   X(WAIT_FOR_INIT, "waitForInit", REQUIRED)                                                                            \
   X(READ_VALUE, "readValue", REQUIRED)                                                                                 \
@@ -32,7 +35,10 @@ typedef enum hfL_method_kind { HFL_REQUIRED, HFL_OPTIONAL, HFL_TRANSACTION } hfL
   X(CLOSE, "close", OPTIONAL)                                                                                          \
   X(BEGIN, "begin", TRANSACTION)                                                                                       \
   X(COMMIT, "commit", TRANSACTION)                                                                                     \
-  X(ROLLBACK, "rollback", TRANSACTION)
+  X(ROLLBACK, "rollback", TRANSACTION)                                                                                 \
+  X(CREATE_INDEX, "createIndex", INDEX)                                                                                \
+  X(DROP_INDEX, "dropIndex", INDEX)                                                                                    \
+  X(INDEXES, "indexes", INDEX)
 
 typedef enum hfL_method {
 #define HFL_METHOD_ENUM(id, name, kind) HFL_##id,

@@ -18,6 +18,7 @@
 #include "base/fork.h"
 #include "lua/script/call.h"
 #include "lua/script/count.h"
+#include "lua/script/index.h"
 #include "lua/script/read.h"
 #include "lua/script/scan.h"
 #include "lua/script/transaction.h"
@@ -158,7 +159,10 @@ enum {
   OPTIONAL_QUARANTINE = 8,
   OPTIONAL_QUARANTINE_SCAN = 16,
   OPTIONAL_QUARANTINE_PUT = 32,
-  OPTIONAL_CONDITIONS = 64
+  OPTIONAL_CONDITIONS = 64,
+  OPTIONAL_INDEX = 128,      /* made, forgotten and listed */
+  OPTIONAL_INDEX_EACH = 256, /* looked up by the core */
+  OPTIONAL_INDEX_CHECK = 512
 };
 
 static pthread_mutex_t tables_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -179,6 +183,20 @@ static unsigned optional_slots(uint32_t methods, const hf_backend *base) {
   if (base && base->quarantine_scan) slots |= OPTIONAL_QUARANTINE_SCAN;
   if (base && base->quarantine_put) slots |= OPTIONAL_QUARANTINE_PUT;
   return slots;
+}
+
+/* Whether the class has methods that give entities: what they give is not what the store has in its indexes. */
+static bool gives_entities(uint32_t methods) {
+  return methods & (HFL_METHOD(READ_VALUE) | HFL_METHOD(READ_ENTRY) | HFL_METHOD(READ_MANY) | HFL_METHOD(VALUES) |
+                    HFL_METHOD(ENTRIES) | HFL_METHOD(KEYS));
+}
+
+/* Indexes are the class's own, or the store's where the class gives what is stored; otherwise there are none. */
+static unsigned index_slots(uint32_t methods, const hf_backend *base, uint32_t capabilities) {
+  if (!(capabilities & HF_CAP_INDEX)) return 0;
+  if (methods & HFL_METHOD(CREATE_INDEX)) return OPTIONAL_INDEX;
+  if (!base || !base->index_make || gives_entities(methods)) return 0;
+  return OPTIONAL_INDEX | (base->index_set ? OPTIONAL_INDEX_EACH : 0) | (base->index_check ? OPTIONAL_INDEX_CHECK : 0);
 }
 
 static struct table *new_table(unsigned slots, uint32_t capabilities) {
@@ -216,12 +234,20 @@ static struct table *new_table(unsigned slots, uint32_t capabilities) {
       .quarantine_put = slots & OPTIONAL_QUARANTINE_PUT ? quarantine_put : NULL,
       .evaluates_conditions = slots & OPTIONAL_CONDITIONS ? 1 : 0,
       .remove_if = capabilities & HF_CAP_REMOVE_IF ? hfL_script_remove_if : NULL,
+      .index_make = slots & OPTIONAL_INDEX ? hfL_script_index_make : NULL,
+      .index_drop = slots & OPTIONAL_INDEX ? hfL_script_index_drop : NULL,
+      .index_list = slots & OPTIONAL_INDEX ? hfL_script_index_list : NULL,
+      .index_set = slots & OPTIONAL_INDEX_EACH ? hfL_script_index_set : NULL,
+      .index_each = slots & OPTIONAL_INDEX_EACH ? hfL_script_index_each : NULL,
+      .index_check = slots & OPTIONAL_INDEX_CHECK ? hfL_script_index_check : NULL,
+      .index_rebuild = slots & OPTIONAL_INDEX_CHECK ? hfL_script_index_rebuild : NULL,
   };
   return t;
 }
 
 const hf_backend *hfL_script_backend(uint32_t methods, const hf_backend *base, uint32_t capabilities, bool conditions) {
-  unsigned slots = optional_slots(methods, base) | (conditions ? OPTIONAL_CONDITIONS : 0);
+  unsigned slots = optional_slots(methods, base) | index_slots(methods, base, capabilities);
+  if (conditions) slots |= OPTIONAL_CONDITIONS;
   pthread_mutex_lock(&tables_lock);
   struct table *t = tables;
   while (t && (t->slots != slots || t->backend.capabilities != capabilities)) t = t->next;
