@@ -324,6 +324,17 @@ local function inheritedCapabilities(class, methods, wrapped)
   return capabilities
 end
 
+-- Whether the class, or the nearest of its ancestors that says something of it, declares indexes.  What is wrong with
+-- its `supports` is said elsewhere.
+local function declaresIndex(class)
+  while not M.isNative(class) do
+    local supports = rawget(class, "supports")
+    if type(supports) == "table" and supports.index ~= nil then return supports.index == true end
+    class = rawget(class, RECORD).parent
+  end
+  return false
+end
+
 --- The methods of its own that a class has, by name; nil if it has none that the runtime knows.
 ---@param class table
 ---@return table<string, function>?
@@ -333,7 +344,9 @@ function M.methods(class)
   for _, names in ipairs { M.required, OPTIONAL, TRANSACTION, FREE } do
     for _, name in ipairs(names) do methods[name] = ownMethod(class, name) end
   end
-  for _, name in ipairs(declared(class).index and M.index or {}) do methods[name] = ownMethod(class, name) end
+  if declaresIndex(class) then
+    for _, name in ipairs(M.index) do methods[name] = ownMethod(class, name) end
+  end
   if next(methods) == nil and M.extendsStore(class) then return nil end
   return methods
 end
