@@ -92,10 +92,17 @@ end
 --- A further entity name, of this check alone.
 function Context:other(suffix) return self.name .. (suffix or "-other") end
 
+-- Forgets the indexes of a collection, which stay when it is emptied.
+local function forgetIndexes(store)
+  if not store.supports.index then return end
+  for _, index in ipairs(core.indexes(store)) do core.dropIndex(store, index.paths) end
+end
+
 --- Empties and closes what the check opened.
 function Context:cleanUp()
   for i = #self.opened, 1, -1 do
     local store = self.opened[i]
+    pcall(forgetIndexes, store)
     if not pcall(store.removeAll, store) and not self.target.class then -- closed, or broken
       local ok, again = pcall(self.target.open, store.entityName, self.base)
       if ok then

@@ -40,6 +40,7 @@ local GROUPS = {
   { "asking", "questions" },
   { "conditions", "conditions of a class" },
   { "capabilities", "capabilities" },
+  { "indexes", "indexes" },
   { "concurrency", "other processes" },
   { "failures", "storage that fails" },
 }
