@@ -127,13 +127,47 @@ static void push_paths(lua_State *L, const struct change_call *c) {
   lua_remove(L, -2);
 }
 
+/* Pushes the steps of the path on top of the stack, as conditions have them: names, and places from 1. */
+static void push_steps(lua_State *L) {
+  hf_error err;
+  hf__index_path path;
+  hf_slice text = {NULL, 0};
+  text.data = lua_tolstring(L, -1, &text.size);
+  hf_status status = hf__index_path_read(text, &path, &err);
+  lua_createtable(L, (int)path.count, 0);
+  for (size_t i = 0; status == HF_OK && i < path.count; i++) {
+    const hf_step *step = &path.steps[i];
+    if (step->field.data)
+      lua_pushlstring(L, step->field.data, step->field.size);
+    else
+      lua_pushinteger(L, (lua_Integer)step->place);
+    lua_rawseti(L, -2, (int)i + 1);
+  }
+  hf__index_path_free(&path);
+  if (status) hfL_raise(L, &err);
+}
+
+/* Pushes the options: {unique=, steps=}, of the list of paths on top of the stack. */
+static void push_options(lua_State *L, bool unique) {
+  int paths = lua_gettop(L), count = (int)lua_objlen(L, paths);
+  lua_createtable(L, 0, 2);
+  lua_pushboolean(L, unique);
+  lua_setfield(L, -2, "unique");
+  lua_createtable(L, count, 0);
+  for (int i = 1; i <= count; i++) {
+    lua_rawgeti(L, paths, i);
+    push_steps(L);
+    lua_rawseti(L, -3, i);
+    lua_pop(L, 1);
+  }
+  lua_setfield(L, -2, "steps");
+}
+
 static int make_body(lua_State *L) {
   const struct change_call *c = lua_touserdata(L, 1);
   hfL_push_method(L, &c->call);
   push_paths(L, c);
-  lua_createtable(L, 0, 1);
-  lua_pushboolean(L, is_unique(c->definition));
-  lua_setfield(L, -2, "unique");
+  push_options(L, is_unique(c->definition));
   lua_call(L, 3, 0);
   return 0;
 }
