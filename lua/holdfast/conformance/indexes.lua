@@ -42,6 +42,7 @@ local PREDICATES = {
   { "a path that ends early", function(v) return v.deep.level > 6 end },
   { "a range of texts", function(v) return v.symbol >= "BTC" and v.symbol < "BTD" end },
   { "an order of different types", function(v) return v.odd and v.odd > 5 end },
+  { "what raises before an equality is looked at", function(v) return v.deep.level > 6 and v.symbol == "BTCUSDT" end },
   { "what an index says nothing of", function(v) return v.symbol == "BTCUSDT" and tostring(v.n):find("^1") ~= nil end },
 }
 local FEW = 5

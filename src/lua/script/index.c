@@ -111,7 +111,7 @@ hf_status hfL_script_index_list(void *store, void *txn, void *collection, hf_pag
   return list(e, page, err);
 }
 
-/* ---- createIndex(paths, options), dropIndex(paths) */
+/* ---- createIndex(paths, options, steps), dropIndex(paths) */
 
 struct change_call {
   hfL_call call;
@@ -147,12 +147,9 @@ static void push_steps(lua_State *L) {
   if (status) hfL_raise(L, &err);
 }
 
-/* Pushes the options: {unique=, steps=}, of the list of paths on top of the stack. */
-static void push_options(lua_State *L, bool unique) {
+/* Pushes the steps of each path of the list on top of the stack. */
+static void push_all_steps(lua_State *L) {
   int paths = lua_gettop(L), count = (int)lua_objlen(L, paths);
-  lua_createtable(L, 0, 2);
-  lua_pushboolean(L, unique);
-  lua_setfield(L, -2, "unique");
   lua_createtable(L, count, 0);
   for (int i = 1; i <= count; i++) {
     lua_rawgeti(L, paths, i);
@@ -160,15 +157,18 @@ static void push_options(lua_State *L, bool unique) {
     lua_rawseti(L, -3, i);
     lua_pop(L, 1);
   }
-  lua_setfield(L, -2, "steps");
 }
 
 static int make_body(lua_State *L) {
   const struct change_call *c = lua_touserdata(L, 1);
   hfL_push_method(L, &c->call);
   push_paths(L, c);
-  push_options(L, is_unique(c->definition));
-  lua_call(L, 3, 0);
+  push_all_steps(L);
+  lua_createtable(L, 0, 1);
+  lua_pushboolean(L, is_unique(c->definition));
+  lua_setfield(L, -2, "unique");
+  lua_insert(L, -2);
+  lua_call(L, 4, 0);
   return 0;
 }
 

@@ -74,9 +74,10 @@ describe("a class with indexes of its own", function()
   it("is given the steps of its paths", function()
     local Own = withOwn()
     local given
-    function Own:createIndex(_, options) given = options end -- luacheck: ignore 212
+    function Own:createIndex(...) given = { ... } end -- luacheck: ignore 212
     Own("signal", newBase()):createIndex({ "metadata.symbol", "v['any key'].list[2]", "v[1]" }, { unique = true })
-    assert.same({ unique = true, steps = { { "metadata", "symbol" }, { "any key", "list", 2 }, { 1 } } }, given)
+    assert.same({ { "metadata.symbol", "v[\"any key\"].list[2]", "v[1]" }, { unique = true },
+      { { "metadata", "symbol" }, { "any key", "list", 2 }, { 1 } } }, given)
   end)
 
   it("is never given what is no path", function()
