@@ -4,6 +4,7 @@
  *
  *   enter()    finds its database, and makes it for the first write
  *   a body     do_put() ...: changes records, and with each the collection's sum (sums.h)
+ *                and with each its entries in indexes (index_keep.h)
  *   after_change()   what each change of a record, and each new name, ends with: settling what is in quarantine
  *
  * Nothing else writes to a database of entities, or settles.  See change.h.
@@ -12,6 +13,7 @@
 
 #include "collections.h"
 #include "group.h"
+#include "index_keep.h"
 #include "map.h"
 #include "quarantine.h"
 #include "record.h"
@@ -34,6 +36,7 @@ struct work {
   MDB_dbi dbi;            /* 0: the type is not in the store */
   bool nothing_to_settle; /* nothing at all is in quarantine, which is nearly always so */
   hf__lmdb_delta *delta;  /* of the collection's sum; NULL: the store keeps none, or there is no collection */
+  hf__lmdb_keep keep;     /* its indexes.  Where there are some, there are sums, too */
   bool refused;           /* the body has found that the change must not happen, and has written nothing */
 };
 
@@ -53,6 +56,7 @@ static int after_change(struct work *w, enum kind kind, const hf_key *key, size_
   w->t->certain |= kind == PUT;
   if (w->nothing_to_settle || kind == CREATE || kind == QUARANTINE) return 0;
   int rc = hf__lmdb_quarantine_settle(w->env, w->t->mdb, w->collection, key, settled);
+  if (rc == 0 && *settled) rc = hf__lmdb_keep_settled(&w->keep, key);
   w->t->changed |= rc || *settled;
   return rc;
 }
@@ -77,7 +81,8 @@ static hf_status find(struct work *w, bool create, hf_error *err) {
 /* Finds the database, and room for what is changed of the collection's sum: nothing can fail any more once a record
  * was changed. */
 static hf_status enter(struct work *w, bool create, hf_error *err) {
-  hf_status status = find(w, create, err);
+  hf_status status = hf__lmdb_keep_enter(&w->keep, w->env, w->t, w->collection, err);
+  if (status == HF_OK) status = find(w, create, err);
   w->delta = NULL;
   if (status || !w->dbi || !w->env->known.keeps_sums) return status;
   w->delta = hf__lmdb_sums_delta(w->t, w->collection);
@@ -164,20 +169,35 @@ static hf_status check_conditions(struct work *w, const struct put_one *p, hf_er
   return holds ? HF_OK : refuse(w, HF_CONFLICT);
 }
 
-/* Writes a record where a cursor finds its place, and keeps up the collection's sum: the old record is looked at on the
- * way.  LMDB's result. */
-static int put_summed(struct work *w, MDB_cursor *c, const hf_put *put, const hf_info *info) {
+/* Puts a record in the place of an old one (NULL: there was none), and keeps up the collection's sum.  LMDB's result.
+ */
+static int replace(struct work *w, MDB_cursor *c, const hf_put *put, const MDB_val *there, const hf_info *info) {
   MDB_val k = hf__lmdb_val(put->key.order), v;
-  int rc = mdb_cursor_get(c, &k, &v, MDB_SET);
-  if (rc && rc != MDB_NOTFOUND) return rc;
-  hf__lmdb_sum old = {rc == 0, rc == 0 ? hf__lmdb_record_hash(&v, put->key.id) : 0};
+  hf__lmdb_sum old = {there != NULL, there ? hf__lmdb_record_hash(there, put->key.id) : 0};
   v = (MDB_val){RECORD_HEADER + put->json.size, NULL};
-  rc = mdb_cursor_put(c, &k, &v, MDB_RESERVE);
+  int rc = mdb_cursor_put(c, &k, &v, MDB_RESERVE);
   if (rc) return rc;
   hf__lmdb_record_write(v.mv_data, put->key.id, put->json, info);
   w->delta->by.count += 1 - old.count;
   w->delta->by.hash += hf__lmdb_record_hash(&v, put->key.id) - old.hash;
   return 0;
+}
+
+/* The same, with what is moved in the indexes. */
+static int replace_indexed(struct work *w, MDB_cursor *c, const hf_put *put, const MDB_val *there,
+                           const hf_info *info) {
+  hf__lmdb_moves moves;
+  hf__lmdb_moves_find(&w->keep, &put->key, there, &put->json, &moves);
+  int rc = replace(w, c, put, there, info);
+  return rc ? rc : hf__lmdb_moves_make(&w->keep, &put->key, &moves);
+}
+
+/* Writes a record where a cursor finds its place: the old one is looked at on the way.  LMDB's result. */
+static int put_summed(struct work *w, MDB_cursor *c, const hf_put *put, const hf_info *info) {
+  MDB_val k = hf__lmdb_val(put->key.order), v;
+  int rc = mdb_cursor_get(c, &k, &v, MDB_SET);
+  if (rc && rc != MDB_NOTFOUND) return rc;
+  return (w->keep.set ? replace_indexed : replace)(w, c, put, rc == 0 ? &v : NULL, info);
 }
 
 /* The same by a cursor for this record alone. */
@@ -197,11 +217,18 @@ static int put_plain(struct work *w, const hf_put *put, const hf_info *info) {
   return rc;
 }
 
+/* What unique indexes say.  Nothing was written yet. */
+static hf_status check_unique(struct work *w, const hf_put *puts, size_t count, hf_error *err) {
+  hf_status status = w->keep.set ? hf__lmdb_keep_check(&w->keep, w->dbi, puts, count, err) : HF_OK;
+  return status == HF_DUPLICATE ? refuse(w, status) : status;
+}
+
 static hf_status do_put(struct work *w, void *what, hf_error *err) {
   const struct put_one *p = what;
   bool conditional = p->options->if_absent || p->options->if_revision;
-  hf_status status = enter(w, !conditional, err);
+  hf_status status = enter(w, false, err);
   if (status == HF_OK && conditional) status = check_conditions(w, p, err);
+  if (status == HF_OK) status = check_unique(w, p->put, 1, err);
   if (status == HF_OK && !w->dbi) status = enter(w, true, err); /* only now: what is refused makes no collection */
   if (status) return status;
   p->info->revision = mdb_txn_id(w->t->mdb);
@@ -235,7 +262,9 @@ static int put_at(MDB_cursor *c, const hf_put *put, const hf_info *info) {
 
 static hf_status do_put_many(struct work *w, void *what, hf_error *err) {
   const struct put_many *p = what;
-  hf_status status = enter(w, true, err);
+  hf_status status = enter(w, false, err);
+  if (status == HF_OK) status = check_unique(w, p->puts, p->count, err);
+  if (status == HF_OK && !w->dbi) status = enter(w, true, err);
   if (status) return status;
   hf_info info = {.revision = mdb_txn_id(w->t->mdb), .updated_at = hf_now_ms()};
   size_t settled;
@@ -266,22 +295,32 @@ struct remove_many {
   uint64_t removed;
 };
 
-/* Deletes a record, and takes it off the collection's sum.  LMDB's result. */
-static int delete_record(struct work *w, const hf_key *key) {
+/* Deletes a record by a cursor, and takes it off the collection's sum and indexes.  LMDB's result. */
+static int delete_summed(struct work *w, MDB_cursor *c, const hf_key *key) {
+  hf__lmdb_moves moves;
   MDB_val k = hf__lmdb_val(key->order), v;
+  int rc = mdb_cursor_get(c, &k, &v, MDB_SET);
+  if (rc) return rc;
+  uint64_t hash = hf__lmdb_record_hash(&v, key->id);
+  if (w->keep.set) hf__lmdb_moves_find(&w->keep, key, &v, NULL, &moves);
+  rc = mdb_cursor_del(c, 0);
+  if (rc) return rc;
+  w->delta->by.count--;
+  w->delta->by.hash -= hash;
+  return w->keep.set ? hf__lmdb_moves_make(&w->keep, key, &moves) : 0;
+}
+
+/* The same in whatever store. */
+static int delete_record(struct work *w, const hf_key *key) {
+  MDB_val k = hf__lmdb_val(key->order);
   MDB_cursor *c;
   if (!w->dbi) return MDB_NOTFOUND;
   if (!w->delta) return mdb_del(w->t->mdb, w->dbi, &k, NULL);
   int rc = mdb_cursor_open(w->t->mdb, w->dbi, &c);
   if (rc) return rc;
-  rc = mdb_cursor_get(c, &k, &v, MDB_SET);
-  uint64_t hash = rc == 0 ? hf__lmdb_record_hash(&v, key->id) : 0;
-  if (rc == 0) rc = mdb_cursor_del(c, 0);
+  rc = delete_summed(w, c, key);
   mdb_cursor_close(c);
-  if (rc) return rc;
-  w->delta->by.count--;
-  w->delta->by.hash -= hash;
-  return 0;
+  return rc;
 }
 
 static hf_status remove_each(struct work *w, struct remove_many *r, hf_error *err) {
@@ -351,6 +390,7 @@ static hf_status do_clear(struct work *w, void *what, hf_error *err) {
   if (status) return status;
   int rc = w->dbi ? mdb_drop(w->t->mdb, w->dbi, 0) : 0;
   if (rc == 0 && w->delta) hf__lmdb_sums_clear(w->delta);
+  if (rc == 0) rc = hf__lmdb_keep_clear(&w->keep);
   if (rc == 0) rc = after_change(w, CLEAR, NULL, &settled);
   return rc ? fail(w, rc, err) : HF_OK;
 }
@@ -383,6 +423,7 @@ static int put_aside(struct work *w, const hf_key *key, const MDB_val *record, c
     w->delta->by.count--;
     w->delta->by.hash -= hash;
   }
+  if (rc == 0) rc = hf__lmdb_keep_aside(&w->keep, w->dbi, key);
   return rc ? rc : after_change(w, QUARANTINE, key, &settled);
 }
 

@@ -24,7 +24,7 @@ void hf__lmdb_close_cold(hf__lmdb_env *env) {
         env->dbis_open--;
         if (e->refs == 0 && !atomic_load(&e->txn_dbi)) {
           *link = e->next;
-          free(e);
+          hf__lmdb_collection_free(e);
           continue;
         }
       }
@@ -92,7 +92,7 @@ void hf__lmdb_collection_close(hf__lmdb_env *env, hf__lmdb_collection *collectio
     hf__lmdb_collection **link = &env->entities;
     while (*link != collection) link = &(*link)->next;
     *link = collection->next;
-    free(collection);
+    hf__lmdb_collection_free(collection);
   }
   pthread_mutex_unlock(&env->readers_lock);
 }

@@ -5,6 +5,7 @@
 #include "env.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -45,6 +46,12 @@ hf_status hf__lmdb_fail(const hf__lmdb_env *env, int rc, const char *doing, hf_e
   hf_error_set(err, status, "%s: cannot %s: %s%s", env->path, doing, hint ? hint : mdb_strerror(rc), reader);
   hf_error_cause(err, "%s (%d)", mdb_strerror(rc), rc);
   return status;
+}
+
+void hf__lmdb_collection_free(hf__lmdb_collection *c) {
+  hf_index_set_free(c->kept);
+  hf_index_set_free(c->seen);
+  free(c);
 }
 
 /* ---- those of this process */

@@ -39,6 +39,7 @@ enum {
 /* Names of our own databases begin with a byte that no entity name can have. */
 #define META_DB "\001holdfast"
 #define QUARANTINE_DB "\001quarantine"
+#define INDEX_DB "\001index"
 
 /* A collection; one per name and environment, shared by all handles. */
 typedef struct hf__lmdb_collection {
@@ -47,6 +48,9 @@ typedef struct hf__lmdb_collection {
   _Atomic MDB_dbi dbi;     /* 0: not open (or not in the store at all) */
   _Atomic bool touched;    /* used since the last search for cold ones */
   _Atomic MDB_dbi txn_dbi; /* opened by the write transaction in progress, 0 if not */
+  /* Its indexes, and of which known.version that is.  See index_defs.h. */
+  hf_index_set *kept, *seen; /* by writers, under write_lock; by readers, under known.lock */
+  uint64_t kept_of, seen_of;
   uint64_t name_hash;
   size_t name_size;
   char name[HF_ID_MAX + 1];
@@ -81,13 +85,16 @@ enum { FEATURE_TEXT = 256 }; /* room for what is said of an unknown feature */
 
 /* What this process knows of the store's format, features and settings.  See known.h. */
 typedef struct hf__lmdb_known {
-  _Atomic size_t commit;      /* everything up to this one has been looked at; 0: nothing */
-  _Atomic bool gap;           /* that commit is a stranger's, see gap.h */
-  _Atomic bool readable_only; /* unknown_feature is not empty */
-  pthread_mutex_t lock;       /* the rest.  By hf__lmdb_lock_briefly(): no holder waits */
+  _Atomic size_t commit;         /* everything up to this one has been looked at; 0: nothing */
+  _Atomic bool gap;              /* that commit is a stranger's, see gap.h */
+  _Atomic bool readable_only;    /* unknown_feature is not empty */
+  _Atomic bool may_have_indexes; /* has_indexes, or had at some time */
+  pthread_mutex_t lock;          /* the rest.  By hf__lmdb_lock_briefly(): no holder waits */
   unsigned format;
   bool has_features;                  /* such as this version knows, and as readers go by */
   bool keeps_sums;                    /* the store has the feature of sums.h */
+  bool has_indexes;                   /* and that of index_defs.h */
+  uint64_t version;                   /* how often it was read, from 1 on */
   uint64_t changed;                   /* the commit that changed any of it last, of those looked at */
   hf_options settings;                /* the defaults, and what the settings say instead */
   char unknown_feature[FEATURE_TEXT]; /* for which the store may only be read, as a text; "": none */
@@ -120,10 +127,11 @@ typedef struct hf__lmdb_env {
   MDB_dbi main_dbi; /* the names of all databases */
   MDB_dbi meta_dbi;
   MDB_dbi quarantine_dbi;
-  struct {             /* under write_lock: when nothing was in quarantine, so that writes need not look */
-    size_t of;         /* a commit of this process after which nothing was */
-    size_t in;         /* a write transaction that found nothing there */
-    size_t changed_in; /* one that has put something there, or settled it */
+  hf__lmdb_collection *index; /* INDEX_DB, which is opened as the collections are */
+  struct {                    /* under write_lock: when nothing was in quarantine, so that writes need not look */
+    size_t of;                /* a commit of this process after which nothing was */
+    size_t in;                /* a write transaction that found nothing there */
+    size_t changed_in;        /* one that has put something there, or settled it */
   } quarantine_empty;
 
   _Atomic(MDB_txn *) idle[READER_POOL]; /* reset read transactions, ready to be renewed */
@@ -170,6 +178,9 @@ static inline MDB_val hf__lmdb_val(hf_slice s) { return (MDB_val){s.size, (void 
 
 /* Translates LMDB's result into a status with a message; `doing` is what failed ("commit"). */
 hf_status hf__lmdb_fail(const hf__lmdb_env *env, int rc, const char *doing, hf_error *err);
+
+/* Frees the memory of a collection that is on no list. */
+void hf__lmdb_collection_free(hf__lmdb_collection *collection);
 
 /* Lists the environment among those of this process, and takes it off. */
 void hf__lmdb_enlist(hf__lmdb_env *env);

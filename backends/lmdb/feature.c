@@ -7,13 +7,17 @@
 #include <errno.h>
 #include <string.h>
 
+#include "index_defs.h"
+#include "index_restore.h"
 #include "meta.h"
 #include "sums.h"
 #include "sums_build.h"
 
 static const hf__lmdb_feature sums = {FEATURE_SUMS, FEATURE_READ, "counts and hashes of what was written",
                                       hf__lmdb_sums_build, true};
-static const hf__lmdb_feature *const known[] = {&sums, NULL};
+static const hf__lmdb_feature indexes = {FEATURE_INDEX, FEATURE_READ, "indexes over paths", hf__lmdb_index_restore,
+                                         false};
+static const hf__lmdb_feature *const known[] = {&sums, &indexes, NULL};
 const hf__lmdb_feature *const *hf__lmdb_features = known;
 
 const hf__lmdb_feature *hf__lmdb_feature_find(hf_slice name) {

@@ -155,7 +155,8 @@ static hf_status end(struct group *g, hf_error *err) {
 static void fail_all(struct group *g, hf_status status, const hf_error *err) {
   for (hf__lmdb_waiter *w = g->members.first; w; w = w->next) {
     hf__lmdb_member *m = member_of(w);
-    if (m->status && m != g->failed) continue; /* it was refused, by what had been committed before */
+    /* What was refused was so by what had been committed before; but a unique value may be of one in the group. */
+    if (m->status && m->status != HF_DUPLICATE && m != g->failed) continue;
     m->status = status;
     *m->err = *err;
   }

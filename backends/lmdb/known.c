@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "feature.h"
+#include "index_defs.h"
 #include "locks.h"
 #include "meta.h"
 #include "sums.h"
@@ -35,6 +36,7 @@ static int read_feature(hf__lmdb_env *env, MDB_txn *txn, hf_slice name, hf_slice
   if (feature) {
     r->known->has_features |= !feature->for_verify;
     r->known->keeps_sums |= strcmp(feature->name, FEATURE_SUMS) == 0;
+    r->known->has_indexes |= strcmp(feature->name, FEATURE_INDEX) == 0;
     return 0;
   }
   size_t size = hf_json_member(record, "unknown", unknown, sizeof unknown);
@@ -71,7 +73,7 @@ static hf_status read_format(hf__lmdb_env *env, MDB_txn *txn, unsigned *format, 
 static hf_status read_all(hf__lmdb_env *env, MDB_txn *txn, hf__lmdb_known *known, hf_error *err) {
   struct reading r = {.known = known};
   known->format = 0;
-  known->has_features = known->keeps_sums = false;
+  known->has_features = known->keeps_sums = known->has_indexes = false;
   known->unknown_feature[0] = '\0';
   known->settings = (hf_options)HF_OPTIONS_INIT;
   hf_status status = read_format(env, txn, &known->format, err);
@@ -98,10 +100,13 @@ static hf_status look_locked(hf__lmdb_env *env, MDB_txn *txn, size_t commit, con
     k->format = fresh.format;
     k->has_features = fresh.has_features;
     k->keeps_sums = fresh.keeps_sums;
+    k->has_indexes = fresh.has_indexes;
+    k->version++;
     k->settings = fresh.settings;
     k->changed = mark->changed;
     memcpy(k->unknown_feature, fresh.unknown_feature, sizeof k->unknown_feature);
     atomic_store(&k->readable_only, *k->unknown_feature != '\0');
+    if (k->has_indexes) atomic_store(&k->may_have_indexes, true);
   }
   atomic_store(&k->gap, k->format >= FORMAT_MARKED && mark->commit != commit);
   atomic_store_explicit(&k->commit, commit, memory_order_release);

@@ -16,6 +16,9 @@
 #include "collections.h"
 #include "create.h"
 #include "gap.h"
+#include "index_check.h"
+#include "index_make.h"
+#include "index_read.h"
 #include "locks.h"
 #include "map.h"
 #include "meta.h"
@@ -58,6 +61,8 @@ static bool has_untold_commit(hf__lmdb_env *env) {
 static hf_status open_store(const hf_location *at, void **store, hf_error *err) {
   hf__lmdb_env *env;
   hf_status status = hf__lmdb_open(at, &env, err);
+  if (status == HF_OK && (status = hf__lmdb_collection_open(env, hf_text(INDEX_DB), &env->index, err)))
+    hf__lmdb_close(env);
   if (status) return status;
   if (env->known.format >= FORMAT_MARKED) hf__lmdb_apply_settings(env);
   *store = env;
@@ -348,7 +353,7 @@ const hf_backend hf__backend_lmdb = {
     .name = "lmdb",
     .capabilities = HF_CAP_DURABLE | HF_CAP_TRANSACTION | HF_CAP_SNAPSHOT | HF_CAP_NESTED | HF_CAP_REVISION |
                     HF_CAP_IF_ABSENT | HF_CAP_ATOMIC_BATCH | HF_CAP_QUARANTINE | HF_CAP_CHECKSUM | HF_CAP_SETTINGS |
-                    HF_CAP_REMOVE_IF,
+                    HF_CAP_REMOVE_IF | HF_CAP_INDEX | HF_CAP_INDEX_ORDER,
     .settings = (const char *const[]){"durability", "format", "maxsize", "note", NULL},
     .is_path = true,
     .resolve = resolve,
@@ -383,4 +388,11 @@ const hf_backend hf__backend_lmdb = {
     .evaluates_conditions = 1,
     .remove_if = hf__lmdb_remove_if,
     .makes_room = makes_room,
+    .index_make = hf__lmdb_index_make,
+    .index_drop = hf__lmdb_index_drop,
+    .index_list = hf__lmdb_index_list,
+    .index_set = hf__lmdb_index_set,
+    .index_each = hf__lmdb_index_walk,
+    .index_check = hf__lmdb_index_check,
+    .index_rebuild = hf__lmdb_index_rebuild,
 };

@@ -12,7 +12,10 @@
 #define META_FORMAT "format"    /* {"format":2,"createdAt":ms,"createdBy":"...","raisedAt":ms,"raisedBy":"..."} */
 #define META_SETTING "setting:" /* and the name of a setting: its value */
 #define META_FEATURE "feature:" /* and the name of a feature: {"unknown":"read","meaning":"..."} */
-#define META_GAPS "gaps"        /* {"count":n,"from":commit,"to":commit,"at":ms}: the last two of the newest gap */
+#define META_INDEX                                                                                                     \
+  "index:" /* hash of an entity name, ":", number: {"ready":...,"entityName":"...","definition":{...}} */
+#define META_INDEX_LAST "indexes" /* the newest number of an index that was given out */
+#define META_GAPS "gaps"          /* {"count":n,"from":commit,"to":commit,"at":ms}: the last two of the newest gap */
 
 /* Formats: stores are made in the first, and read up to the newest. */
 enum { FORMAT_FIRST = 1, FORMAT_MARKED = 2, FORMAT_NEWEST = 2 };

@@ -315,7 +315,7 @@ void hf__lmdb_close(hf__lmdb_env *env) {
   hf__lmdb_lock_room_close(&env->lock_room);
   for (hf__lmdb_collection *e = env->entities, *next; e; e = next) {
     next = e->next;
-    free(e);
+    hf__lmdb_collection_free(e);
   }
   pthread_mutex_destroy(&env->readers_lock);
   pthread_mutex_destroy(&env->write_lock);

@@ -131,9 +131,13 @@ static int add_sums(hf__lmdb_env *env, MDB_txn *txn, unsigned format, bool *chan
   return sums && has_format ? hf__lmdb_feature_add(env, txn, sums, changed) : 0;
 }
 
+int hf__lmdb_raise(hf__lmdb_env *env, MDB_txn *txn, unsigned format, bool *changed) {
+  int rc = raise_format(env, txn, format, changed);
+  return rc ? rc : add_sums(env, txn, format, changed);
+}
+
 static int put_all(hf__lmdb_env *env, MDB_txn *txn, const struct put *p, bool *changed) {
-  int rc = raise_format(env, txn, p->format, changed);
-  if (rc == 0) rc = add_sums(env, txn, p->format, changed);
+  int rc = hf__lmdb_raise(env, txn, p->format, changed);
   for (size_t i = 0; i < p->count && rc == 0; i++) {
     const hf_setting_change *c = &p->changes[i];
     const hf__lmdb_feature *feature = c->feature ? hf__lmdb_feature_find(hf_text(c->feature)) : NULL;
@@ -143,19 +147,26 @@ static int put_all(hf__lmdb_env *env, MDB_txn *txn, const struct put *p, bool *c
   return rc;
 }
 
-/* As what frees room: a store that is full must be able to take a larger limit. */
-static hf_status put_once(hf__lmdb_env *env, hf__lmdb_txn *t, const struct put *p, hf_error *err) {
-  bool changed = false;
-  hf_status status = hf__lmdb_write_begin(env, t, true, err);
-  if (status) return status;
-  int rc = put_all(env, t->mdb, p, &changed);
-  if (rc == 0 && changed) {
-    t->changed = t->resettled = true;
-    return hf__lmdb_write_commit(env, t, err);
-  }
-  if (rc) status = rc == ENOMEM ? hf_error_no_memory(err) : hf__lmdb_fail(env, rc, "write", err);
+static hf_status put_settings(hf__lmdb_env *env, hf__lmdb_txn *t, void *arg, bool *changed, hf_error *err) {
+  int rc = put_all(env, t->mdb, arg, changed);
   if (rc == MDB_MAP_FULL) t->map_full = true;
-  hf__lmdb_write_abort(env, t);
+  if (rc == ENOMEM) return hf_error_no_memory(err);
+  return rc ? hf__lmdb_fail(env, rc, "write", err) : HF_OK;
+}
+
+/* As what frees room: a store that is full must be able to take a larger limit. */
+static hf_status resettle_once(hf__lmdb_env *env, hf__lmdb_txn *t, hf__lmdb_resettle_fn *fn, void *arg, bool *changed,
+                               hf_error *err) {
+  *changed = false;
+  hf_status status = hf__lmdb_write_begin(env, t, true, err);
+  if (status == HF_OK) {
+    status = fn(env, t, arg, changed, err);
+    if (status == HF_OK && *changed) {
+      t->changed = t->resettled = true;
+      return hf__lmdb_write_commit(env, t, err);
+    }
+    hf__lmdb_write_abort(env, t);
+  }
   return status;
 }
 
@@ -176,6 +187,18 @@ static hf_status settle(hf__lmdb_env *env, hf_error *err) {
   return status ? hf__lmdb_say_uncertain(err, "change") : HF_OK;
 }
 
+hf_status hf__lmdb_resettle(hf__lmdb_env *env, hf__lmdb_resettle_fn *fn, void *arg, hf_error *err) {
+  for (;;) {
+    hf__lmdb_txn t;
+    bool changed;
+    hf_status status = resettle_once(env, &t, fn, arg, &changed, err);
+    if (status == HF_OK) return settle(env, err);
+    if (status != HF_FULL || !t.map_full) return status;
+    status = hf__lmdb_make_room(env, t.map_size, true, err);
+    if (status) return status;
+  }
+}
+
 /* The features that the changes need are those of this backend. */
 static hf_status check_features(const hf_setting_change *changes, size_t count, hf_error *err) {
   for (size_t i = 0; i < count; i++)
@@ -190,12 +213,5 @@ hf_status hf__lmdb_settings_put(void *store, const hf_setting_change *changes, s
   hf__lmdb_env *env = store;
   hf_status status = check_features(changes, count, err);
   if (status) return status;
-  for (;;) {
-    hf__lmdb_txn t;
-    status = put_once(env, &t, &p, err);
-    if (status == HF_OK) return settle(env, err);
-    if (status != HF_FULL || !t.map_full) return status;
-    status = hf__lmdb_make_room(env, t.map_size, true, err);
-    if (status) return status;
-  }
+  return hf__lmdb_resettle(env, put_settings, &p, err);
 }

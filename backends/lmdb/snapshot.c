@@ -53,6 +53,9 @@ hf_status hf__lmdb_moment_begin(hf__lmdb_env *env, hf__lmdb_txn *t, hf_error *er
 }
 
 hf_status hf__lmdb_snapshot_begin(hf__lmdb_env *env, hf__lmdb_txn *t, hf_error *err) {
+  /* Looked for in vain before there were any. */
+  if (atomic_load(&env->known.may_have_indexes) && !atomic_load(&env->index->dbi))
+    atomic_store(&env->index->touched, false);
   hf_status status = open_all(env, err);
   if (status || (status = hf__lmdb_moment_begin(env, t, err))) return status;
   status = hf__lmdb_learn(env, t->mdb, mdb_txn_id(t->mdb), err);

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Which indexes a store has: see index_defs.h.
+ */
+#include "index_defs.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "locks.h"
+#include "meta.h"
+
+/* ---- records */
+
+enum { HASH_DIGITS = 16, NUMBER_DIGITS = 8, NAME_SIZE = HASH_DIGITS + 1 + NUMBER_DIGITS };
+
+static const char READY[] = "{\"ready\":true,", NOT_READY[] = "{\"ready\":false,", DEFINITION[] = ",\"definition\":";
+
+/* What follows META_INDEX in a key: the hash of the entity name, and the number. */
+static hf_slice make_name(char out[NAME_SIZE + 1], const hf__lmdb_collection *c, uint32_t number) {
+  snprintf(out, NAME_SIZE + 1, "%0*llx:%0*x", HASH_DIGITS, (unsigned long long)c->name_hash, NUMBER_DIGITS, number);
+  return (hf_slice){out, NAME_SIZE};
+}
+
+struct listing {
+  const hf__lmdb_collection *collection;
+  int (*fn)(const hf__lmdb_definition *d, void *arg);
+  void *arg;
+};
+
+/* Reads a record.  False: it is damaged. */
+static bool read_record(hf_slice name, hf_slice value, char entity[HF_ID_MAX + 1], hf__lmdb_definition *out) {
+  char digits[NUMBER_DIGITS + 1] = "", *end;
+  if (name.size < NUMBER_DIGITS) return false;
+  memcpy(digits, name.data + name.size - NUMBER_DIGITS, NUMBER_DIGITS);
+  out->number = (uint32_t)strtoul(digits, &end, 16);
+  out->ready = value.size > sizeof READY && memcmp(value.data, READY, sizeof READY - 1) == 0;
+  out->entity_name = (hf_slice){entity, hf_json_member(value, "entityName", entity, HF_ID_MAX + 1)};
+  const char *at = memmem(value.data, value.size, DEFINITION, sizeof DEFINITION - 1); /* in a text its quotes differ */
+  if (!at || *end) return false;
+  at += sizeof DEFINITION - 1;
+  out->definition = (hf_slice){at, (size_t)(value.data + value.size - at) - 1};
+  return out->definition.size > 0;
+}
+
+static int hand_out(hf__lmdb_env *env, MDB_txn *txn, hf_slice name, hf_slice value, void *arg) {
+  const struct listing *l = arg;
+  const hf__lmdb_collection *c = l->collection;
+  char entity[HF_ID_MAX + 1];
+  hf__lmdb_definition d;
+  (void)env;
+  (void)txn;
+  if (!read_record(name, value, entity, &d)) return MDB_CORRUPTED;
+  if (c && (d.entity_name.size != c->name_size || memcmp(entity, c->name, c->name_size) != 0)) return 0;
+  return l->fn(&d, l->arg);
+}
+
+int hf__lmdb_index_each(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_collection *c,
+                        int (*fn)(const hf__lmdb_definition *d, void *arg), void *arg) {
+  struct listing l = {c, fn, arg};
+  char prefix[sizeof META_INDEX + HASH_DIGITS + 1] = META_INDEX;
+  if (c) snprintf(prefix, sizeof prefix, "%s%0*llx:", META_INDEX, HASH_DIGITS, (unsigned long long)c->name_hash);
+  return hf__lmdb_meta_each(env, txn, prefix, hand_out, &l);
+}
+
+int hf__lmdb_index_define(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_collection *c, uint32_t number,
+                          hf_slice definition, bool ready) {
+  char name[NAME_SIZE + 1];
+  hf_buffer record = HF_BUFFER_INIT;
+  bool unused;
+  bool ok = hf_buffer_printf(&record, "%s\"entityName\":", ready ? READY : NOT_READY) &&
+            hf_buffer_quote(&record, (hf_slice){c->name, c->name_size}) &&
+            hf_buffer_printf(&record, "%s", DEFINITION) && hf_buffer_add(&record, definition.data, definition.size) &&
+            hf_buffer_add(&record, "}", 1);
+  int rc = ok ? hf__lmdb_meta_put(env, txn, META_INDEX, make_name(name, c, number),
+                                  (hf_slice){record.data, record.size}, &unused)
+              : ENOMEM;
+  hf_buffer_free(&record);
+  return rc;
+}
+
+int hf__lmdb_index_forget(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_collection *c, uint32_t number) {
+  char name[NAME_SIZE + 1];
+  bool unused;
+  return hf__lmdb_meta_put(env, txn, META_INDEX, make_name(name, c, number), (hf_slice){NULL, 0}, &unused);
+}
+
+int hf__lmdb_index_number(hf__lmdb_env *env, MDB_txn *txn, uint32_t *number) {
+  hf_slice last;
+  char text[24] = "0";
+  bool unused;
+  int rc = hf__lmdb_meta_get(env, txn, META_INDEX_LAST, &last);
+  if (rc) return rc;
+  if (last.size && last.size < sizeof text) { /* the value has no 0 after it */
+    memcpy(text, last.data, last.size);
+    text[last.size] = '\0';
+  }
+  *number = (uint32_t)strtoul(text, NULL, 10) + 1;
+  int n = snprintf(text, sizeof text, "%u", *number);
+  return hf__lmdb_meta_put(env, txn, META_INDEX_LAST, (hf_slice){NULL, 0}, (hf_slice){text, (size_t)n}, &unused);
+}
+
+/* ---- sets */
+
+struct reading {
+  hf_index_set *set;
+  hf_status status;
+  hf_error *err;
+};
+
+static int add(const hf__lmdb_definition *d, void *arg) {
+  struct reading *r = arg;
+  if (!r->set && !(r->set = hf_index_set_new())) r->status = hf_error_no_memory(r->err);
+  if (r->status == HF_OK) r->status = hf_index_set_add(r->set, d->definition, d->number, d->ready, r->err);
+  return r->status ? EINVAL : 0;
+}
+
+hf_status hf__lmdb_index_read(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_collection *c, hf_index_set **set,
+                              hf_error *err) {
+  struct reading r = {.err = err};
+  int rc = hf__lmdb_index_each(env, txn, c, add, &r);
+  if (rc || r.status) hf_index_set_free(r.set);
+  *set = rc || r.status ? NULL : r.set;
+  if (r.status == HF_INVALID_ARGUMENT)
+    return hf_error_set(err, HF_CORRUPT, "%s: the definition of an index of %s is damaged", env->path, c->name);
+  if (r.status) return r.status;
+  return rc ? hf__lmdb_fail(env, rc, "read the definitions of indexes", err) : HF_OK;
+}
+
+hf_status hf__lmdb_index_kept(hf__lmdb_env *env, MDB_txn *txn, hf__lmdb_collection *c, const hf_index_set **set,
+                              hf_error *err) {
+  *set = NULL;
+  if (!env->known.has_indexes) return HF_OK;
+  if (c->kept_of != env->known.version) {
+    hf_index_set *fresh;
+    hf_status status = hf__lmdb_index_read(env, txn, c, &fresh, err);
+    if (status) return status;
+    hf_index_set_free(c->kept);
+    c->kept = fresh;
+    c->kept_of = env->known.version;
+  }
+  *set = c->kept;
+  return HF_OK;
+}
+
+/* Takes a share in the set that other readers know, if that is what this mark tells of. */
+static bool take_known(hf__lmdb_env *env, hf__lmdb_collection *c, const hf__lmdb_mark *mark, hf_index_set **set,
+                       uint64_t *version) {
+  hf__lmdb_lock_briefly(&env->known.lock);
+  bool is_known = env->known.changed == mark->changed;
+  bool found = is_known && (!env->known.has_indexes || c->seen_of == env->known.version);
+  if (found && env->known.has_indexes) *set = hf_index_set_share(c->seen);
+  *version = is_known ? env->known.version : 0;
+  pthread_mutex_unlock(&env->known.lock);
+  return found;
+}
+
+static void keep_known(hf__lmdb_env *env, hf__lmdb_collection *c, hf_index_set *set, uint64_t version) {
+  hf_index_set *old = NULL;
+  hf__lmdb_lock_briefly(&env->known.lock);
+  if (version && version == env->known.version && c->seen_of != version) {
+    old = c->seen;
+    c->seen = hf_index_set_share(set);
+    c->seen_of = version;
+  }
+  pthread_mutex_unlock(&env->known.lock);
+  hf_index_set_free(old);
+}
+
+hf_status hf__lmdb_index_seen(hf__lmdb_env *env, MDB_txn *txn, hf__lmdb_collection *c, hf_index_set **set,
+                              hf_error *err) {
+  hf__lmdb_mark mark;
+  uint64_t version;
+  *set = NULL;
+  if (!atomic_load_explicit(&env->known.may_have_indexes, memory_order_relaxed)) return HF_OK;
+  int rc = hf__lmdb_mark_get(env, txn, &mark);
+  if (rc) return hf__lmdb_fail(env, rc, "read", err);
+  if (mark.commit != mdb_txn_id(txn) || take_known(env, c, &mark, set, &version)) return HF_OK;
+  hf_status status = hf__lmdb_index_read(env, txn, c, set, err);
+  if (status == HF_OK) keep_known(env, c, *set, version);
+  return status;
+}

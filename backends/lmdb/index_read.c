@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Reading indexes: see index_read.h.
+ */
+#include "index_read.h"
+
+#include <string.h>
+
+#include "bytes.h"
+#include "index_defs.h"
+#include "index_store.h"
+#include "readers.h"
+
+/* Begins to read entries.  *set is a share in what the transaction sees; NULL: no index that can be read. */
+static hf_status begin(hf__lmdb_env *env, hf__lmdb_txn *in, hf__lmdb_collection *c, MDB_txn **txn, MDB_dbi *dbi,
+                       hf_index_set **set, hf_error *err) {
+  const hf_index_set *kept = NULL;
+  *set = NULL;
+  hf_status status = hf__lmdb_read_collection(env, in, env->index, txn, dbi, err);
+  if (status) return status;
+  if (in && in->kind == HF_TXN_WRITE) {
+    status = hf__lmdb_index_kept(env, *txn, c, &kept, err);
+    *set = hf_index_set_share((hf_index_set *)(uintptr_t)kept);
+  } else {
+    status = hf__lmdb_index_seen(env, *txn, c, set, err);
+  }
+  if (status) hf__lmdb_read_collection_end(env, in, *txn);
+  return status;
+}
+
+hf_status hf__lmdb_index_set(void *store, void *txn, void *collection, hf_index_set **set, hf_error *err) {
+  hf__lmdb_env *env = store;
+  hf__lmdb_txn *in = txn;
+  MDB_txn *t;
+  MDB_dbi dbi;
+  *set = NULL;
+  if (!in && !atomic_load_explicit(&env->known.may_have_indexes, memory_order_relaxed)) {
+    /* The read learns of those that others have made meanwhile. */
+    hf_status status = hf__lmdb_read_begin(env, &t, err);
+    if (status) return status;
+    hf__lmdb_read_end(env, t);
+    if (!atomic_load_explicit(&env->known.may_have_indexes, memory_order_relaxed)) return HF_OK;
+  }
+  hf_status status = begin(env, in, collection, &t, &dbi, set, err);
+  if (status) return status == HF_BUSY ? HF_OK : status; /* a snapshot that does not know the database */
+  hf__lmdb_read_collection_end(env, in, t);
+  return HF_OK;
+}
+
+/* ---- entries */
+
+/* A walk through one index. */
+struct walk {
+  MDB_cursor *c;
+  uint32_t number;
+  const hf_index_walk *asked;
+  hf_index_entry_fn *fn;
+  void *arg;
+  MDB_val k, v;
+  bool enough;
+};
+
+/* Whether the value of the entry is before a bound. */
+static bool is_before(const hf__lmdb_stored *e, hf_slice bound) {
+  return !bound.data || hf__lmdb_compare_bytes(e->value, bound) < 0;
+}
+
+/* Whether the entry comes after what the walk goes on after. */
+static bool is_ahead(const struct walk *w, const hf__lmdb_stored *e) {
+  if (!w->asked->after.size) return true;
+  int c = hf__lmdb_compare_bytes(e->position, w->asked->after);
+  return w->asked->reverse ? c < 0 : c > 0;
+}
+
+/* A range forwards.  LMDB's result. */
+static int go_forward(struct walk *w, const hf_index_range *range) {
+  hf_slice start = range->lower;
+  if (w->asked->after.size && hf__lmdb_compare_bytes(start, w->asked->after) < 0) start = w->asked->after;
+  int rc = hf__lmdb_entry_seek(w->c, w->number, start, &w->k, &w->v);
+  for (; rc == 0 && !w->enough; rc = hf__lmdb_entry_step(w->c, w->number, MDB_NEXT, &w->k, &w->v)) {
+    hf__lmdb_stored e;
+    if (!hf__lmdb_entry_read(&w->k, &w->v, &e)) return MDB_CORRUPTED;
+    if (!is_before(&e, range->upper)) break;
+    if (range->lower.data && is_before(&e, range->lower)) continue; /* it goes on with the order key */
+    if (is_ahead(w, &e)) w->enough = !w->fn(e.position, e.order, w->arg);
+  }
+  return rc;
+}
+
+/* Puts the cursor on the last entry before the end of a range. */
+static int seek_end(struct walk *w, const hf_index_range *range) {
+  hf__lmdb_stored e;
+  hf_slice end = range->upper;
+  bool is_after = w->asked->after.size && (!end.data || hf__lmdb_compare_bytes(w->asked->after, end) < 0);
+  if (is_after) end = w->asked->after;
+  uint32_t number = end.data ? w->number : w->number + 1;
+  int rc = hf__lmdb_entry_seek(w->c, number, end, &w->k, &w->v);
+  while (rc == 0 && end.data && !is_after && hf__lmdb_entry_read(&w->k, &w->v, &e) && is_before(&e, end))
+    rc = hf__lmdb_entry_step(w->c, number, MDB_NEXT, &w->k, &w->v); /* its value is before the bound, its key is not */
+  if (rc && rc != MDB_NOTFOUND) return rc;
+  return hf__lmdb_entry_step(w->c, w->number, w->k.mv_data ? MDB_PREV : MDB_LAST, &w->k, &w->v);
+}
+
+/* A range backwards. */
+static int go_backward(struct walk *w, const hf_index_range *range) {
+  int rc = seek_end(w, range);
+  for (; rc == 0 && !w->enough; rc = hf__lmdb_entry_step(w->c, w->number, MDB_PREV, &w->k, &w->v)) {
+    hf__lmdb_stored e;
+    if (!hf__lmdb_entry_read(&w->k, &w->v, &e)) return MDB_CORRUPTED;
+    if (range->lower.data && is_before(&e, range->lower)) break;
+    if (is_before(&e, range->upper) && is_ahead(w, &e)) w->enough = !w->fn(e.position, e.order, w->arg);
+  }
+  return rc;
+}
+
+static int go(struct walk *w) {
+  int rc = 0;
+  size_t count = w->asked->count;
+  for (size_t i = 0; i < count && (rc == 0 || rc == MDB_NOTFOUND) && !w->enough; i++)
+    rc = w->asked->reverse ? go_backward(w, &w->asked->ranges[count - 1 - i]) : go_forward(w, &w->asked->ranges[i]);
+  return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+/* Whether the index is there and can be read. */
+static bool is_readable(const hf_index_set *set, uint32_t number) {
+  for (size_t i = 0; set && i < hf_index_set_size(set); i++)
+    if (hf_index_set_at(set, i)->number == number) return hf_index_set_at(set, i)->ready;
+  return false;
+}
+
+hf_status hf__lmdb_index_walk(void *store, void *txn, void *collection, const hf_index *index,
+                              const hf_index_walk *walk, hf_index_entry_fn *fn, void *arg, hf_error *err) {
+  struct walk w = {.number = index->number, .asked = walk, .fn = fn, .arg = arg};
+  MDB_txn *t;
+  MDB_dbi dbi;
+  hf_index_set *set;
+  hf_status status = begin(store, txn, collection, &t, &dbi, &set, err);
+  if (status) return status == HF_BUSY ? HF_NOT_FOUND : status;
+  if (!dbi || !is_readable(set, index->number)) {
+    status = HF_NOT_FOUND;
+  } else {
+    int rc = mdb_cursor_open(t, dbi, &w.c);
+    if (rc == 0) {
+      rc = go(&w);
+      mdb_cursor_close(w.c);
+    }
+    if (rc) status = hf__lmdb_fail(store, rc, "look into an index", err);
+  }
+  hf__lmdb_read_collection_end(store, txn, t);
+  hf_index_set_free(set);
+  return status;
+}
+
+/* ---- the list */
+
+/* The definition, with what else there is to say of it. */
+static bool describe(const hf_index *index, uint64_t entries, hf_buffer *json) {
+  json->size = 0;
+  return hf_buffer_add(json, index->definition.data, index->definition.size - 1) && /* without the brace */
+         hf_buffer_printf(json, ",\"ready\":%s,\"entries\":%llu}", index->ready ? "true" : "false",
+                          (unsigned long long)entries);
+}
+
+static hf_status add(hf__lmdb_env *env, MDB_txn *t, MDB_dbi dbi, const hf_index *index, hf_buffer *json, hf_page *page,
+                     hf_error *err) {
+  uint64_t entries = 0;
+  int rc = dbi ? hf__lmdb_entries_count(t, dbi, index->number, &entries) : 0;
+  if (rc) return hf__lmdb_fail(env, rc, "count the entries of an index", err);
+  bool ok = describe(index, entries, json) && hf_page_add(page, index->name, json->data, json->size);
+  return ok ? HF_OK : hf_error_no_memory(err);
+}
+
+hf_status hf__lmdb_index_list(void *store, void *txn, void *collection, hf_page *page, hf_error *err) {
+  MDB_txn *t;
+  MDB_dbi dbi;
+  hf_index_set *set;
+  hf_buffer json = HF_BUFFER_INIT;
+  hf_status status = hf__lmdb_read_collection(store, txn, ((hf__lmdb_env *)store)->index, &t, &dbi, err);
+  if (status) return status;
+  status = hf__lmdb_index_read(store, t, collection, &set, err);
+  for (size_t i = 0; set && i < hf_index_set_size(set) && status == HF_OK; i++)
+    status = add(store, t, dbi, hf_index_set_at(set, i), &json, page, err);
+  hf__lmdb_read_collection_end(store, txn, t);
+  hf_buffer_free(&json);
+  hf_index_set_free(set);
+  return status;
+}

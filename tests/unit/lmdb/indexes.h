@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the tests of indexes in LMDB stores share.
+ */
+#ifndef HF_TESTS_UNIT_LMDB_INDEXES_H
+#define HF_TESTS_UNIT_LMDB_INDEXES_H
+
+#include <lmdb.h>
+
+#include "../backends/lmdb/index_build.h"
+#include "../backends/lmdb/index_store.h"
+#include "core/persist.h"
+#include "unit/support.h"
+
+static inline hf__lmdb_env *env_of_index(const hf_persist *p) { return p->impl; }
+
+static inline hf_status try_index(hf_persist *p, const char *path, bool unique, hf_error *err) {
+  const char *const paths[] = {path};
+  return hf_persist_index_create(p, paths, 1, unique, err);
+}
+
+static inline void make_index(hf_persist *p, const char *path, bool unique) {
+  hf_error err;
+  OK(try_index(p, path, unique, &err));
+}
+
+static inline void drop_index(hf_persist *p, const char *path) {
+  hf_error err;
+  const char *const paths[] = {path};
+  OK(hf_persist_index_drop(p, paths, 1, &err));
+}
+
+/* ---- whether all agree */
+
+struct disagreement {
+  char first[400];
+};
+
+static inline void note_problem(const hf_index_problem *problem, void *arg) {
+  struct disagreement *d = arg;
+  if (*d->first) return;
+  snprintf(d->first, sizeof d->first, "%s %s: %.*s", problem->index, problem->sentence, (int)problem->id.size,
+           problem->id.data);
+}
+
+/* What hf_persist_index_check() says first; "" : nothing. */
+static inline const char *first_problem(hf_persist *p, bool repair, uint64_t *count) {
+  hf_error err;
+  struct disagreement d = {""};
+  OK(hf_persist_index_check(p, repair, note_problem, &d, count, &err));
+  return text_of("%s", d.first);
+}
+
+#define assert_agrees(p)                                                                                               \
+  do {                                                                                                                 \
+    uint64_t agrees_count;                                                                                             \
+    const char *agrees_first = first_problem(p, false, &agrees_count);                                                 \
+    if (agrees_count || *agrees_first)                                                                                 \
+      FAIL_AT(__FILE__, __LINE__, "%d problems: %s", (int)agrees_count, agrees_first);                                 \
+  } while (0)
+
+/* ---- walking */
+
+struct walked {
+  char ids[4000]; /* "a b c" */
+  size_t count, most;
+  char last[600]; /* the last position */
+  size_t last_size;
+};
+
+static inline bool note_entry(hf_slice position, hf_slice order, void *arg) {
+  struct walked *w = arg;
+  hf_slice id = hf__lmdb_order_id(order);
+  size_t n = strlen(w->ids);
+  snprintf(w->ids + n, sizeof w->ids - n, "%s%.*s", n ? " " : "", (int)id.size, id.data);
+  memcpy(w->last, position.data, position.size);
+  w->last_size = position.size;
+  return ++w->count != w->most;
+}
+
+/* Calls index_each of the backend for the index at a place of the set. */
+static inline hf_status walk_index(hf_persist *p, void *txn, size_t place, const hf_index_walk *walk, struct walked *w,
+                                   hf_error *err) {
+  hf_index_set *set;
+  hf_status status = p->backend->index_set(p->impl, txn, p->collection, &set, err);
+  if (status || !set) return status ? status : HF_NOT_FOUND;
+  status = p->backend->index_each(p->impl, txn, p->collection, hf_index_set_at(set, place), walk, note_entry, w, err);
+  hf_index_set_free(set);
+  return status;
+}
+
+/* The ids of all entries, in the order of the index. */
+static inline const char *ids_in_order(hf_persist *p, void *txn, size_t place, bool reverse) {
+  hf_error err;
+  static struct walked w;
+  const hf_index_range all = {{NULL, 0}, {NULL, 0}};
+  w = (struct walked){.most = 0};
+  OK(walk_index(p, txn, place, &(hf_index_walk){.ranges = &all, .count = 1, .reverse = reverse}, &w, &err));
+  return w.ids;
+}
+
+#endif
