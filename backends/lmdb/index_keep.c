@@ -263,6 +263,14 @@ hf_status hf__lmdb_keep_check(const hf__lmdb_keep *keep, MDB_dbi records, const 
   return status;
 }
 
+hf_status hf__lmdb_keep_check_value(const hf__lmdb_keep *keep, MDB_dbi records, const hf_put *put, size_t place,
+                                    const hf_index_value *value, hf_error *err) {
+  struct asking a = {keep, records, put, 1, err};
+  struct brought one = {place, put, *value};
+  struct brought_list l = {.items = &one, .count = 1};
+  return check_all(&a, &l);
+}
+
 /* ---- quarantine, and all */
 
 int hf__lmdb_keep_aside(const hf__lmdb_keep *keep, MDB_dbi records, const hf_key *key) {

@@ -29,6 +29,10 @@ hf_status hf__lmdb_keep_enter(hf__lmdb_keep *keep, hf__lmdb_env *env, hf__lmdb_t
 hf_status hf__lmdb_keep_check(const hf__lmdb_keep *keep, MDB_dbi records, const hf_put *puts, size_t count,
                               hf_error *err);
 
+/* The same of one put, and of its value in the index at one place of the set, for who builds that. */
+hf_status hf__lmdb_keep_check_value(const hf__lmdb_keep *keep, MDB_dbi records, const hf_put *put, size_t place,
+                                    const hf_index_value *value, hf_error *err);
+
 /* What one record's change moves in the indexes. */
 typedef struct hf__lmdb_moves {
   hf_index_value before[HF_INDEXES_MAX], after[HF_INDEXES_MAX];

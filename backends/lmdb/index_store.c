@@ -73,6 +73,15 @@ int hf__lmdb_entry_delete(MDB_txn *txn, MDB_dbi index_dbi, uint32_t number, hf_s
   return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
+int hf__lmdb_entry_insert(MDB_cursor *c, const hf__lmdb_entry *e, bool *appends) {
+  MDB_val k = e->key, v = e->value;
+  int rc = *appends ? mdb_cursor_put(c, &k, &v, MDB_APPEND) : MDB_KEYEXIST;
+  if (rc != MDB_KEYEXIST) return rc;
+  *appends = false;
+  rc = mdb_cursor_put(c, &k, &v, MDB_NOOVERWRITE);
+  return rc == MDB_KEYEXIST ? 0 : rc;
+}
+
 /* ---- those of a number */
 
 static int check_number(uint32_t number, const MDB_val *k) {
@@ -112,6 +121,23 @@ int hf__lmdb_entries_clear(MDB_txn *txn, MDB_dbi index_dbi, uint32_t number, int
   }
   mdb_cursor_close(c);
   return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+int hf__lmdb_entries_number(MDB_txn *txn, MDB_dbi index_dbi, uint32_t from, uint32_t *number) {
+  MDB_cursor *c;
+  unsigned char key[ENTRY_NUMBER];
+  MDB_val k = {sizeof key, key}, v;
+  put_number(key, from);
+  int rc = mdb_cursor_open(txn, index_dbi, &c);
+  if (rc) return rc;
+  rc = mdb_cursor_get(c, &k, &v, MDB_SET_RANGE);
+  if (rc == 0) {
+    uint32_t found = UINT32_MAX;
+    memcpy(&found, k.mv_data, k.mv_size < sizeof found ? k.mv_size : sizeof found);
+    *number = be32toh(found);
+  }
+  mdb_cursor_close(c);
+  return rc;
 }
 
 int hf__lmdb_entries_count(MDB_txn *txn, MDB_dbi index_dbi, uint32_t number, uint64_t *count) {

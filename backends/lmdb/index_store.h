@@ -52,6 +52,12 @@ hf_slice hf__lmdb_order_id(hf_slice order);
 int hf__lmdb_entry_put(MDB_txn *txn, MDB_dbi index_dbi, uint32_t number, hf_slice value, hf_slice order);
 int hf__lmdb_entry_delete(MDB_txn *txn, MDB_dbi index_dbi, uint32_t number, hf_slice value, hf_slice order);
 
+/* Puts one by a cursor, after the last of all while *appends.  One that is there stays. */
+int hf__lmdb_entry_insert(MDB_cursor *c, const hf__lmdb_entry *entry, bool *appends);
+
+/* The smallest number from `from` on that has entries; MDB_NOTFOUND: none. */
+int hf__lmdb_entries_number(MDB_txn *txn, MDB_dbi index_dbi, uint32_t from, uint32_t *number);
+
 /* Puts a cursor on the first entry of a number at or after a position: MDB_NOTFOUND where there is none; the cursor is
  * on the first one of a later number then, or with k->mv_data NULL at the end of all. */
 int hf__lmdb_entry_seek(MDB_cursor *c, uint32_t number, hf_slice position, MDB_val *k, MDB_val *v);
