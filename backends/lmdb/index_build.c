@@ -146,8 +146,11 @@ static hf_status check_unique(const struct batch *x, const hf__lmdb_run_entry *e
   hf_error found;
   memcpy(value.bytes, e->value.data, e->value.size);
   hf_status status = hf__lmdb_keep_check_value(&x->keep, x->records, &put, x->place, &value, &found);
-  if (status == HF_DUPLICATE)
-    return hf_error_set(err, HF_DUPLICATE, "%.*s: %s", (int)put.key.id.size, put.key.id.data, found.message);
+  if (status == HF_DUPLICATE) {
+    hf_error_set(err, HF_DUPLICATE, "%.*s: %s", (int)put.key.id.size, put.key.id.data, found.message);
+    hf_error_id(err, put.key.id);
+    return status;
+  }
   if (status) *err = found;
   return status;
 }

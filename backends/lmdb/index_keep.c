@@ -140,12 +140,14 @@ static int check_holder(const struct asking *a, size_t place, const hf_put *put,
   return rc == MDB_NOTFOUND || rc == MDB_BAD_VALSIZE ? 0 : rc;
 }
 
-static hf_status forbid(const struct asking *a, size_t place, hf_slice order, bool is_in_quarantine) {
+static hf_status forbid(const struct asking *a, const hf_put *put, size_t place, hf_slice order,
+                        bool is_in_quarantine) {
   hf_slice id = hf__lmdb_order_id(order);
   hf_status status = hf_index_fail_unique(a->err, hf_index_set_at(a->keep->set, place), id);
   if (is_in_quarantine)
     hf_error_cause(a->err, "%.*s is in quarantine, where its values are not given away: write or remove it first",
                    (int)id.size, id.data);
+  hf_error_id(a->err, put->key.id);
   return status;
 }
 
@@ -163,7 +165,7 @@ static hf_status check_entries(const struct asking *a, MDB_cursor *c, size_t pla
     if (e.value.size != value->size || memcmp(e.value.data, value->bytes, value->size) != 0) break;
     if (held && find_put(a, e.order)) continue; /* it is settled by this very write */
     if (!held && (rc = check_holder(a, place, put, value, e.order, &holds))) break;
-    if (holds) return forbid(a, place, e.order, held);
+    if (holds) return forbid(a, put, place, e.order, held);
   }
   return rc && rc != MDB_NOTFOUND ? hf__lmdb_fail(a->keep->env, rc, "look into an index", a->err) : HF_OK;
 }
@@ -225,7 +227,7 @@ static hf_status check_brought(const struct asking *a, struct brought_list *l) {
       const struct brought *x = &l->items[i], *y = &l->items[j];
       if (x->place != y->place || !is_same(&x->value, &y->value)) break;
       if (!x->value.is_cut || hf_index_same(a->keep->set, x->place, x->put->json, y->put->json))
-        return forbid(a, x->place, x->put->key.order, false);
+        return forbid(a, y->put, x->place, x->put->key.order, false);
     }
   return HF_OK;
 }

@@ -15,10 +15,13 @@ static bool is_but_for(hf_slice name, const char *text, unsigned bytes) {
   return others <= bytes;
 }
 
-bool hf__lmdb_is_own(hf_slice name) { return is_but_for(name, META_DB, 0) || is_but_for(name, QUARANTINE_DB, 0); }
+bool hf__lmdb_is_own(hf_slice name) {
+  return is_but_for(name, META_DB, 0) || is_but_for(name, QUARANTINE_DB, 0) || is_but_for(name, INDEX_DB, 0);
+}
 
 bool hf__lmdb_may_be_own(hf_slice name) {
-  return !hf__lmdb_is_entity_name(name) || is_but_for(name, META_DB, 1) || is_but_for(name, QUARANTINE_DB, 1);
+  return !hf__lmdb_is_entity_name(name) || is_but_for(name, META_DB, 1) || is_but_for(name, QUARANTINE_DB, 1) ||
+         is_but_for(name, INDEX_DB, 1);
 }
 
 static bool begins_with(hf_slice key, const char *prefix) {
@@ -28,7 +31,7 @@ static bool begins_with(hf_slice key, const char *prefix) {
 
 bool hf__lmdb_is_meta_key(hf_slice key) {
   return is_but_for(key, META_FORMAT, 0) || is_but_for(key, META_GAPS, 0) || begins_with(key, META_SETTING) ||
-         begins_with(key, META_FEATURE);
+         begins_with(key, META_FEATURE) || begins_with(key, META_INDEX);
 }
 
 void hf__lmdb_written_back(struct hf__lmdb_tally *tally, hf_slice name, hf_slice record, hf_slice id) {
