@@ -93,9 +93,9 @@ static inline hf_status walk_index(hf_persist *p, void *txn, size_t place, const
 static inline const char *ids_in_order(hf_persist *p, void *txn, size_t place, bool reverse) {
   hf_error err;
   static struct walked w;
-  const hf_index_range all = {{NULL, 0}, {NULL, 0}};
+  const hf_index_range every = {{NULL, 0}, {NULL, 0}};
   w = (struct walked){.most = 0};
-  OK(walk_index(p, txn, place, &(hf_index_walk){.ranges = &all, .count = 1, .reverse = reverse}, &w, &err));
+  OK(walk_index(p, txn, place, &(hf_index_walk){.ranges = &every, .count = 1, .reverse = reverse}, &w, &err));
   return w.ids;
 }
 
