@@ -34,6 +34,16 @@ static bool is_same_text(hf_slice a, hf_slice b) { return a.size == b.size && me
 
 /* ---- one record */
 
+/* Whether the index has what was there before.  Of one that is being built, whoever writes a record puts its entry,
+ * changed or not: the builder takes no entity that was written since it read it. */
+static bool is_built(const hf__lmdb_keep *keep, size_t place) { return hf_index_set_at(keep->set, place)->ready; }
+
+static bool are_all_built(const hf__lmdb_keep *keep) {
+  for (size_t i = 0; i < hf_index_set_size(keep->set); i++)
+    if (!is_built(keep, i)) return false;
+  return true;
+}
+
 void hf__lmdb_moves_find(const hf__lmdb_keep *keep, const hf_key *key, const MDB_val *old, const hf_slice *text,
                          hf__lmdb_moves *m) {
   hf_slice before;
@@ -42,7 +52,7 @@ void hf__lmdb_moves_find(const hf__lmdb_keep *keep, const hf_key *key, const MDB
   if (old) {
     m->is_unreadable = hf__lmdb_record_read(old, key->id, &before, &unused) != NULL;
     m->had = !m->is_unreadable;
-    if (m->had && text && is_same_text(before, *text)) {
+    if (m->had && text && is_same_text(before, *text) && are_all_built(keep)) {
       m->had = false;
       return;
     }
@@ -67,8 +77,9 @@ int hf__lmdb_moves_make(const hf__lmdb_keep *keep, const hf_key *key, const hf__
   if (!m->had && !m->has) return rc;
   for (size_t i = 0; i < hf_index_set_size(keep->set) && rc == 0; i++) {
     uint32_t number = hf_index_set_at(keep->set, i)->number;
-    if (m->had && m->has && is_same(&m->before[i], &m->after[i])) continue;
-    if (m->had) rc = hf__lmdb_entry_delete(txn, keep->dbi, number, slice_of(&m->before[i]), key->order);
+    bool stays = m->had && m->has && is_same(&m->before[i], &m->after[i]);
+    if (stays && is_built(keep, i)) continue;
+    if (m->had && !stays) rc = hf__lmdb_entry_delete(txn, keep->dbi, number, slice_of(&m->before[i]), key->order);
     if (m->has && rc == 0) rc = hf__lmdb_entry_put(txn, keep->dbi, number, slice_of(&m->after[i]), key->order);
   }
   return rc;
@@ -194,19 +205,19 @@ static bool add_brought(struct brought_list *l, size_t place, const hf_put *put,
   return true;
 }
 
-/* Adds what the put brings: unique values that its entity does not have yet. */
+/* Adds what the put brings: unique values that its entity does not have yet, or that are in no index yet. */
 static hf_status find_brought(const struct asking *a, const hf_put *put, struct brought_list *l) {
   hf_index_value before[HF_INDEXES_MAX], after[HF_INDEXES_MAX];
   hf_slice old;
   int rc = get_text(a, put->key.order, put->key.id, &old);
   bool had = rc == 0;
   if (rc && rc != MDB_NOTFOUND && rc != MDB_BAD_VALSIZE) return hf__lmdb_fail(a->keep->env, rc, "read", a->err);
-  if (had && is_same_text(old, put->json)) return HF_OK;
+  if (had && is_same_text(old, put->json) && are_all_built(a->keep)) return HF_OK;
   if (had) hf_index_values(a->keep->set, old, before);
   hf_index_values(a->keep->set, put->json, after);
   for (size_t i = 0; i < hf_index_set_size(a->keep->set); i++) {
-    bool keeps =
-        had && is_same(&before[i], &after[i]) && (!after[i].is_cut || hf_index_same(a->keep->set, i, old, put->json));
+    bool keeps = had && is_built(a->keep, i) && is_same(&before[i], &after[i]) &&
+                 (!after[i].is_cut || hf_index_same(a->keep->set, i, old, put->json));
     if (after[i].is_unique && !keeps && !add_brought(l, i, put, &after[i])) return hf_error_no_memory(a->err);
   }
   return HF_OK;

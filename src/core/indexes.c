@@ -80,8 +80,9 @@ static hf_status fail_not_found(hf_persist *p, hf_slice name, hf_error *err) {
 
 static hf_status make(hf_persist *p, const struct asked *a, bool unique, hf_error *err) {
   hf_slice definition = {a->definition.data, a->definition.size};
+  err->status = HF_OK;
   hf_status status = p->backend->index_make(p->impl, p->collection, definition, err);
-  if (status == HF_CONFLICT)
+  if (status == HF_CONFLICT && err->status != HF_CONFLICT)
     hf__fail(err, HF_CONFLICT, "%s has an index %s already, which is%s unique: drop it first", p->name.data,
              a->name.data, unique ? " not" : "");
   return status ? fail(p, status, err) : HF_OK;

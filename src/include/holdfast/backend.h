@@ -341,8 +341,9 @@ struct hf_backend {
 
   /* Makes an index as the definition says, and returns when it is built; others read and write meanwhile, and from the
    * first moment every write of every process keeps it up.  The same one that is there already: HF_OK once it is built;
-   * what was broken off goes on.  HF_CONFLICT (*err left to the core): the other one of unique and not.  HF_DUPLICATE:
-   * nothing is left of it.  More than HF_INDEXES_MAX: HF_INVALID_ARGUMENT.  Never in a transaction. */
+   * what was broken off goes on.  HF_CONFLICT (*err left to the core): the other one of unique and not; with *err set:
+   * it was dropped meanwhile.  HF_DUPLICATE: nothing is left of it.  More than HF_INDEXES_MAX: HF_INVALID_ARGUMENT.
+   * Never in a transaction. */
   hf_status (*index_make)(void *store, void *collection, hf_slice definition, hf_error *err);
 
   /* Forgets the index of this name.  HF_NOT_FOUND (*err left to the core).  Never in a transaction. */
