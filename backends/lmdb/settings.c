@@ -5,7 +5,9 @@
 #include "settings.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "failed_flush.h"
 #include "feature.h"
@@ -16,6 +18,8 @@
 #include "status.h"
 #include "sums.h"
 #include "writer.h"
+
+enum { FLUSHES_AHEAD = 2 }; /* what was written during the first is less, and so on */
 
 /* ---- reading */
 
@@ -187,7 +191,25 @@ static hf_status settle(hf__lmdb_env *env, hf_error *err) {
   return status ? hf__lmdb_say_uncertain(err, "change") : HF_OK;
 }
 
+/* Flushes what unsynced commits have left while others write on, so that little is left for the flush that they wait
+ * for: an index of a million entities took that 140 ms. */
+static void flush_ahead(hf__lmdb_env *env) {
+  if (atomic_load_explicit(&env->flushes, memory_order_relaxed)) return;
+  hf__lmdb_lock(&env->write_lock);
+  int fd = env->mdb ? fcntl(env->data_fd, F_DUPFD_CLOEXEC, 0) : -1;
+  pthread_mutex_unlock(&env->write_lock);
+  if (fd < 0) return;
+  bool failed = false;
+  for (int i = 0; i < FLUSHES_AHEAD; i++) failed |= fdatasync(fd) != 0;
+  close(fd);
+  if (!failed) return;
+  hf__lmdb_lock(&env->write_lock); /* the next flush would say nothing of it */
+  hf__lmdb_doubt(env);
+  pthread_mutex_unlock(&env->write_lock);
+}
+
 hf_status hf__lmdb_resettle(hf__lmdb_env *env, hf__lmdb_resettle_fn *fn, void *arg, hf_error *err) {
+  flush_ahead(env);
   for (;;) {
     hf__lmdb_txn t;
     bool changed;

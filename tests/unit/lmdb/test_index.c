@@ -126,14 +126,14 @@ static void a_walk_keeps_to_its_ranges(void **state) {
 static void long_ids_have_their_entries(void **state) {
   hf_persist *p = open_persist(*state, "signal");
   hf_error err;
-  char id[251], text[400];
+  char id[300], text[400];
   make_index(p, "n", false);
   memset(text, 'y', sizeof text - 1);
   text[sizeof text - 1] = '\0';
   for (int i = 0; i < 20; i++) {
     memset(id, 'z', 250);
     id[250] = '\0';
-    snprintf(id + 248, 3, "%02d", i);
+    snprintf(id + 248, sizeof id - 248, "%02d", i);
     write_text(p, id, text_of("{\"n\":\"%s\"}", text)); /* the value is cut, and the key takes all that there is */
     write_text(p, text_of("short-%d", i), text_of("{\"n\":\"%s\"}", text));
   }
@@ -152,7 +152,7 @@ static void long_ids_have_their_entries(void **state) {
   } while (w.count);
   assert_int_equal(seen, 40);
   for (int i = 0; i < 20; i += 2) {
-    snprintf(id + 248, 3, "%02d", i);
+    snprintf(id + 248, sizeof id - 248, "%02d", i);
     OK(hf_persist_remove(p, hf_text(id), &err));
   }
   assert_agrees(p);
