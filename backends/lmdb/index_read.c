@@ -185,3 +185,33 @@ hf_status hf__lmdb_index_list(void *store, void *txn, void *collection, hf_page 
   hf_index_set_free(set);
   return status;
 }
+
+/* ---- what stat tells */
+
+static bool add_count(MDB_txn *txn, MDB_dbi dbi, const hf_index *index, hf_buffer *json) {
+  uint64_t entries = 0;
+  if (!hf_buffer_quote(json, index->name)) return false;
+  if (!index->ready) return hf_buffer_printf(json, ":\"not built\"");
+  if (dbi && hf__lmdb_entries_count(txn, dbi, index->number, &entries)) return false;
+  return hf_buffer_printf(json, ":%llu", (unsigned long long)entries);
+}
+
+bool hf__lmdb_index_stat(hf__lmdb_env *env, MDB_txn *txn, MDB_dbi dbi, const hf__lmdb_collection *c, hf_buffer *json) {
+  hf_index_set *set;
+  hf_error unused;
+  if (hf__lmdb_index_read(env, txn, c, &set, &unused)) return false;
+  if (!set) return true;
+  bool ok = hf_buffer_printf(json, ",\"indexes\":{");
+  for (size_t i = 0; i < hf_index_set_size(set) && ok; i++)
+    ok = (!i || hf_buffer_add(json, ",", 1)) && add_count(txn, dbi, hf_index_set_at(set, i), json);
+  hf_index_set_free(set);
+  return ok && hf_buffer_add(json, "}", 1);
+}
+
+bool hf__lmdb_index_stat_all(MDB_txn *txn, MDB_dbi dbi, hf_buffer *json) {
+  MDB_stat s;
+  if (!dbi) return true;
+  return mdb_stat(txn, dbi, &s) == 0 &&
+         hf_buffer_printf(json, ",\"indexEntries\":%zu,\"indexBytes\":%zu", s.ms_entries,
+                          (s.ms_branch_pages + s.ms_leaf_pages + s.ms_overflow_pages) * s.ms_psize);
+}

@@ -309,12 +309,31 @@ static bool count_free(hf__lmdb_env *env, uint64_t *pages) {
   return rc == MDB_NOTFOUND;
 }
 
+/* The database of entries of indexes, if the transaction knows it, as one does that begins after it was opened. */
+static MDB_dbi index_dbi(hf__lmdb_env *env, MDB_txn *t) {
+  MDB_dbi dbi = atomic_load(&env->index->txn_dbi);
+  if (!dbi) dbi = atomic_load(&env->index->dbi);
+  return dbi && hf__lmdb_knows_dbi(t, dbi) ? dbi : 0;
+}
+
+/* Has that opened, where there is one. */
+static hf_status open_index(hf__lmdb_env *env, hf__lmdb_txn *in, hf_error *err) {
+  MDB_txn *t;
+  MDB_dbi dbi;
+  if (in) return HF_OK;
+  hf_status status = hf__lmdb_read_collection(env, in, env->index, &t, &dbi, err);
+  if (status == HF_OK) hf__lmdb_read_collection_end(env, in, t);
+  return status;
+}
+
 static hf_status stat_store(void *store, void *txn, void *collection, hf_buffer *json, hf_error *err) {
   hf__lmdb_env *env = store;
   MDB_txn *t;
   MDB_dbi dbi = 0;
   json->size = 0;
-  hf_status status =
+  hf_status status = open_index(env, txn, err);
+  if (status) return status;
+  status =
       collection ? hf__lmdb_read_collection(env, txn, collection, &t, &dbi, err) : begin_reading(env, txn, &t, err);
   if (status) return status;
   MDB_envinfo info;
@@ -338,8 +357,12 @@ static hf_status stat_store(void *store, void *txn, void *collection, hf_buffer 
            durability, env->options.read_only ? "true" : "false", info.me_last_txnid, (long long)file.st_size,
            (unsigned long long)(taken - free_pages) * s.ms_psize, (unsigned long long)free_pages * s.ms_psize,
            info.me_mapsize, s.ms_psize, info.me_numreaders, info.me_maxreaders);
-  if (ok && collection) ok = stat_collection(env, t, dbi, collection, json);
-  if (ok && !collection) ok = hf_buffer_printf(json, ",\"quarantined\":%llu", (unsigned long long)in_quarantine);
+  if (ok && collection)
+    ok = stat_collection(env, t, dbi, collection, json) &&
+         hf__lmdb_index_stat(env, t, index_dbi(env, t), collection, json);
+  if (ok && !collection)
+    ok = hf_buffer_printf(json, ",\"quarantined\":%llu", (unsigned long long)in_quarantine) &&
+         hf__lmdb_index_stat_all(t, index_dbi(env, t), json);
   ok = ok && hf_buffer_add(json, "}", 1);
   hf__lmdb_read_collection_end(env, txn, t);
   return ok ? HF_OK : hf_error_set(err, HF_NO_MEMORY, "no memory for the statistics of %s", env->path);

@@ -240,6 +240,29 @@ static void the_walk_over_the_pages_knows_it(void **state) {
   assert_sound(s, "closed");
 }
 
+static void stat_tells_of_them(void **state) {
+  const struct store *s = *state;
+  hf_persist *p = open_persist(s, "signal"), *other = open_persist(s, "other");
+  hf_error err;
+  hf_buffer json = HF_BUFFER_INIT;
+  make_index(p, "n", false);
+  make_index(p, "m", false);
+  fill(s, "signal", 20);
+  write_text(other, "a", "1");
+  OK(hf_persist_stat(p, &json, &err));
+  CONTAINS(json.data, ",\"indexes\":{\"n\":20,\"m\":20}}");
+  OK(hf_persist_stat(other, &json, &err));
+  assert_null(strstr(json.data, "index\""));
+  hf_store *store = open_store(s);
+  OK(hf_store_stat(store, &json, &err));
+  CONTAINS(json.data, ",\"indexEntries\":40,\"indexBytes\":4096}");
+  CONTAINS(json.data, "\"features\":[\"index\",\"sums\"]");
+  hf_store_close(store);
+  hf_buffer_free(&json);
+  hf_persist_close(other);
+  hf_persist_close(p);
+}
+
 static void too_many_are_refused(void **state) {
   hf_persist *p = open_persist(*state, "signal");
   hf_error err;
@@ -260,7 +283,8 @@ int main(void) {
       ON_LMDB(an_index_has_what_is_there),       ON_LMDB(each_change_is_in_it),
       ON_LMDB(a_walk_keeps_to_its_ranges),       ON_LMDB(long_ids_have_their_entries),
       ON_LMDB(faults_are_found_and_mended),      ON_LMDB(what_a_stranger_wrote_is_brought_up_to_date),
-      ON_LMDB(the_walk_over_the_pages_knows_it), ON_LMDB(too_many_are_refused),
+      ON_LMDB(the_walk_over_the_pages_knows_it), ON_LMDB(stat_tells_of_them),
+      ON_LMDB(too_many_are_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

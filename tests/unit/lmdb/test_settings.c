@@ -511,19 +511,19 @@ static void a_feature_that_may_be_read_is_read_and_not_written(void **state) {
       store = open_store(s);
     } else {
       as_stranger(s, put_meta,
-                  &(struct record){"feature:index", "{\"unknown\":\"read\",\"meaning\":\"indexes over members\"}"});
+                  &(struct record){"feature:log", "{\"unknown\":\"read\",\"meaning\":\"a log of changes\"}"});
     }
     assert_entity(p, "b", "2");
     assert_int_equal(count_of(p), 2);
     FAILS(HF_CORRUPT, hf_persist_read(p, hf_text("a"), &json, NULL, &err));
     CONTAINS(err.message, "could not be moved to quarantine");
-    CONTAINS(err.cause, "'index' (indexes over members)");
+    CONTAINS(err.cause, "'log' (a log of changes)");
     FAILS(HF_READONLY, hf_persist_write(p, hf_text("c"), hf_text("1"), NULL, NULL, &err));
-    CONTAINS(err.message, "has the feature 'index' (indexes over members), which this Holdfast");
+    CONTAINS(err.message, "has the feature 'log' (a log of changes), which this Holdfast");
     CONTAINS(err.message, "it may read the store");
     hf_setting_value v = {.name = "note", .value = "x"};
     FAILS(HF_READONLY, hf_store_settings_set(store, &v, 1, &err));
-    CONTAINS(stat_of(store), "\"features\":[\"index\",\"sums\"]");
+    CONTAINS(stat_of(store), "\"features\":[\"log\",\"sums\"]");
     CONTAINS(stat_of(store), "\"revision\":6");
   }
   hf_store_close(store);
