@@ -198,7 +198,7 @@ end
 function PersistBase:explain(predicate, range)
   check.predicate(self, "explain", predicate)
   core.checkRange(self, range)
-  return explaining.explain(self, predicate)
+  return explaining.explain(self, predicate, range)
 end
 
 local function scriptFilter(self, predicate, range)

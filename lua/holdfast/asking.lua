@@ -5,9 +5,10 @@
 -- A predicate is a Lua function: it says which entities are wanted, and nothing else does.  But most of those that are
 -- not can be told without decoding them, by a condition that is read out of the function (holdfast.condition) and
 -- evaluated where they are stored.  A loop begins as if there were none: a predicate is read only when the first pages
--- were not enough, since small collections and early breaks would not get that back.  From then on the store leaves out
--- what the condition is a sure no to, and the function is asked of the rest.  So results, their order, errors and side
--- effects are what they would be without it.
+-- were not enough, since small collections and early breaks would not get that back; but where the collection has
+-- indexes it is read at once, since those may lead to what is wanted.  From then on the store leaves out what the
+-- condition is a sure no to, and the function is asked of the rest.  So results, their order, errors and side effects
+-- are what they would be without it.
 --
 -- A condition's parameters are variables of the script, which the loop's body may change.  So they are compared before
 -- each further entity, and when one has changed, what was found ahead is found again.
@@ -73,8 +74,8 @@ local knowing = setmetatable({}, { __mode = "k" })
 local function isWorthIt(asked, iterator)
   asked.steps = asked.steps + 1
   if asked.steps % TRIAL ~= 0 or knowing[iterator] then return true end
-  local _, lookedAt = core.counted(iterator)
-  return asked.steps * 8 < lookedAt * 7
+  local _, lookedAt, byIndex = core.counted(iterator)
+  return byIndex or asked.steps * 8 < lookedAt * 7
 end
 
 -- What is done before an entity that may have been found by a condition: nil as `asked` reads the predicate, later ones
@@ -96,8 +97,14 @@ local function attend(asked, iterator, predicate, arguments, count)
   return 0, asked
 end
 
+-- After how many entities the predicate of a loop is read.
+local function patience(iterator, isIndexed)
+  if not iterator then return huge end
+  return isIndexed and 0 or PLAIN
+end
+
 -- For the loops of the command, which asks of texts.
-M.attend, M.PLAIN = attend, PLAIN
+M.attend, M.patience = attend, patience
 
 -- The entities of an instance whose own field `values` stands in for the method.
 local function ownField(self, range)
@@ -108,20 +115,24 @@ local function ownField(self, range)
   end
 end
 
--- The entities of an instance: a function that gives the next, and, where the store may leave some out, its iterator.
+-- The entities of an instance: a function that gives the next, and, where the store may leave some out, its iterator;
+-- and after how many the predicate is to be read.
 local function open(self, range, kind)
-  if kind == "values" and rawget(self, "values") then return ownField(self, range) end
+  if kind == "values" and rawget(self, "values") then return ownField(self, range), nil, huge end
   local face = getmetatable(self)
-  local step, iterator = face.source(self, range, kind)
-  if iterator and face.isScript and classes.knowsConditions(face.class) then knowing[iterator] = true end
-  return step, iterator
+  local step, iterator, isIndexed = face.source(self, range, kind)
+  if iterator and face.isScript and classes.knowsConditions(face.class) then
+    knowing[iterator] = true
+    isIndexed = isIndexed or self.supports.index
+  end
+  return step, iterator, patience(iterator, isIndexed)
 end
 
 -- Iterates the values for which a predicate of one argument is true.
 local function overValues(self, method, predicate, range, limit)
   local explain = explainPredicate(self, method)
-  local step, iterator = open(self, range, "values")
-  local left, asked = iterator and PLAIN or huge
+  local step, iterator, left = open(self, range, "values")
+  local asked
   return function()
     if limit <= 0 then return nil end
     while true do
@@ -142,9 +153,9 @@ end
 -- Iterates id, value and what else `kind` has of those for which a predicate is true.
 local function overPairs(self, method, predicate, range, limit, kind)
   local explain = explainPredicate(self, method)
-  local step, iterator = open(self, range, kind)
+  local step, iterator, left = open(self, range, kind)
   local arguments = argumentsOf(predicate)
-  local left, asked = iterator and PLAIN or huge
+  local asked
   return function()
     if limit <= 0 then return nil end
     while true do
@@ -206,8 +217,8 @@ end
 local function countAll(self, method, predicate, range)
   local explain = explainPredicate(self, method)
   local arguments = argumentsOf(predicate)
-  local step, iterator = open(self, range, arguments == 2 and "pairs" or "values")
-  local left, total, asked = iterator and PLAIN or huge, 0
+  local step, iterator, left = open(self, range, arguments == 2 and "pairs" or "values")
+  local total, asked = 0
   while true do
     left = left - 1
     if left < 0 then left, asked = attend(asked, iterator, predicate, arguments, true) end

@@ -1,11 +1,13 @@
 -- SPDX-License-Identifier: MIT
 --
--- explain: what is made of a predicate on a store: what was understood of it, what was not, and where it is evaluated.
+-- explain: what is made of a predicate on a store: what was understood of it, what was not, where it is evaluated, and
+-- which entities that is done with.
 
 local asking = require "holdfast.asking"
+local classes = require "holdfast.class"
 local core = require "holdfast.core"
 
-local require = require
+local format, pairs, require = string.format, pairs, require
 
 local M = {}
 
@@ -17,25 +19,67 @@ local PLACES = {
   nowhere = "not evaluated: every entity is decoded and the predicate asked",
 }
 
+-- A sentence on the entities that are looked at; nil where there is nothing to say.
+local function whichText(explanation)
+  if explanation.index then
+    return format("looked at: %.0f of %.0f entities, by the index %s", explanation.candidates, explanation.of,
+      explanation.index)
+  end
+  if explanation.candidates then return "looked at: no entity, since none can be wanted" end
+  return explanation.reason and "looked at: all entities, since " .. explanation.reason or nil
+end
+
 local Explanation = {}
 Explanation.__index = Explanation
 function Explanation:__tostring()
-  return require "holdfast.condition.explain".text(self) .. "\n" .. PLACES[self.where]
+  local lines = { require "holdfast.condition.explain".text(self), PLACES[self.where] }
+  lines[#lines + 1] = whichText(self)
+  if self.statement then lines[#lines + 1] = "statement: " .. self.statement end
+  return table.concat(lines, "\n")
+end
+
+-- Adds which entities a loop would look at.
+local function addIndex(explanation, self, range, asked)
+  local found = core.explainRange(self, range, asked.condition)
+  explanation.index, explanation.candidates, explanation.of = found.index, found.candidates, found.of
+  explanation.asked, explanation.reason = found.asked, found.why
+end
+
+-- Adds what a class sends to its server, if it can say.
+local function addStatement(explanation, self, range, asked)
+  local class = getmetatable(self).class
+  local method = classes.knowsConditions(class) and classes.ownMethod(class, "statementFor")
+  if not method then return end
+  local values, count = asked:parameters()
+  local given = { where = asked.expression, parameters = {} }
+  for name, value in pairs(range or {}) do
+    if name ~= "limit" then given[name] = value end
+  end
+  for i = 1, count do given.parameters[i] = values[i] end
+  explanation.statement = method(self, given)
+end
+
+-- Where the condition of the predicate is evaluated.
+local function place(self, predicate, isUseless)
+  if isUseless or not asking.canLeaveOut(self, predicate) then return "nowhere" end
+  if not core.evaluates(self) then return "text" end
+  return getmetatable(self).isScript and "class" or "store"
 end
 
 --- What is made of a predicate.
 ---@param self PersistBase
 ---@param predicate function
+---@param range? holdfast.Range
 ---@return holdfast.Explanation
-function M.explain(self, predicate)
-  local explanation = require "holdfast.condition.explain".explain(predicate, asking.argumentsOf(predicate))
-  local class = getmetatable(self)
-  if explanation.isUseless or not asking.canLeaveOut(self, predicate) then
-    explanation.where = "nowhere"
-  elseif not core.evaluates(self) then
-    explanation.where = "text"
-  else
-    explanation.where = class.isScript and "class" or "store"
+function M.explain(self, predicate, range)
+  local arguments = asking.argumentsOf(predicate)
+  local explanation = require "holdfast.condition.explain".explain(predicate, arguments)
+  explanation.where = place(self, predicate, explanation.isUseless)
+  local asked = explanation.where ~= "nowhere" and require "holdfast.condition".of(predicate, arguments)
+  if asked and explanation.where == "class" then
+    addStatement(explanation, self, range, asked)
+  elseif asked then
+    addIndex(explanation, self, range, asked)
   end
   return setmetatable(explanation, Explanation)
 end

@@ -186,7 +186,7 @@ bool hf__find_count(hf__find *f, hf_persist *p, void *txn, const hf_scan *scan, 
 /* ---- reading */
 
 /* Which candidates are wanted next: their keys, in the order of the loop. */
-static size_t choose(const hf__find *f, const hf_scan *scan, hf_key keys[PAGE_MAX], bool *more) {
+static size_t choose(const hf__find *f, const hf_scan *scan, hf_key keys[PAGE_MAX]) {
   const hf_id_list *list = f->found.list;
   size_t first, end, count = 0, limit = scan->limit < PAGE_MAX ? scan->limit : PAGE_MAX;
   hf_id_list_range(list, scan, &first, &end);
@@ -195,7 +195,6 @@ static size_t choose(const hf__find *f, const hf_scan *scan, hf_key keys[PAGE_MA
     keys[count] = (hf_key){hf_id_list_id(list, at), hf_id_list_order(list, at)};
     count += hf_scan_matches(scan, keys[count].id);
   }
-  *more = first < end;
   return count;
 }
 
@@ -219,12 +218,12 @@ hf_status hf__find_page(hf__find *f, hf_persist *p, void *txn, const hf_scan *sc
   hf_key keys[PAGE_MAX];
   hf__lookup in = {p, txn, f->set, scan->condition};
   hf__fetch fetch = {.keys = keys, .max_bytes = scan->max_bytes};
-  fetch.count = choose(f, scan, keys, more);
+  fetch.count = choose(f, scan, keys);
+  *more = fetch.count > 0; /* also after the last one: something may be changed before it is asked for more */
   if (!fetch.count) return HF_OK;
   hf_status status = hf__fetch_entities(p, txn, &fetch, page, err);
   if (status && status != HF_CORRUPT) return status;
   if (fetch.missing != SIZE_MAX && is_damaged(f, &in, &keys[fetch.missing])) return HF_OK;
-  *more = *more || fetch.done < fetch.count;
   const hf_key *last = &keys[status || !fetch.done ? fetch.done : fetch.done - 1];
   if (!hf_page_resume(page, last->order)) return hf__no_memory(err);
   if (status) hf_page_fail_at(page, last->id);

@@ -82,6 +82,9 @@ bool hf__iter_learn_indexes(hf_iter *it);
 /* Whether it reads only entities that indexes lead to, so that its condition is worth its time whatever it refuses. */
 bool hf__iter_goes_by_index(const hf_iter *it);
 
+/* hf_persist_explain() for what the iteration would do with this condition; NULL: with its own. */
+hf_status hf__iter_explain(hf_iter *it, hf_condition *condition, hf_buffer *json, hf_error *err);
+
 /* How many were counted before what hf_iter_next() gave last: an entity, a failure, or the end. */
 uint64_t hf__iter_counted(const hf_iter *it);
 

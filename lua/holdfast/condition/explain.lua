@@ -17,6 +17,13 @@ local M = {}
 ---@field unknown string[] what is not understood, and in which line
 ---@field parameters {text: string, value: string, fixed: boolean}[] what it uses from outside that is no entity's
 ---@field why? string why nothing could be read
+---@field where "store"|"text"|"class"|"nowhere" where it is evaluated; of PersistBase:explain, as what follows
+---@field index? string the indexes by which entities are found; nil: none is used
+---@field candidates? integer how many they lead to
+---@field of? integer how many there are
+---@field asked? string what is done with each that is looked at: "tested" by the condition
+---@field reason? string why these are looked at
+---@field statement? string what is sent to a server
 
 local function unknowns(expression)
   local list, at = {}, {}

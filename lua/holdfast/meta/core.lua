@@ -378,6 +378,7 @@ function core.checkRange(store, range) end
 ---updatedAt; id and JSON text
 ---@return fun(): any, any, integer?, integer? step
 ---@return userdata iterator
+---@return boolean isIndexed whether the collection has indexes, by which the loop may go once it is told of a condition
 ---@raise invalid_argument; the step: corrupt
 function core.scan(store, range, what) end
 
@@ -391,8 +392,18 @@ function core.ask(iterator, condition, count, asked) end
 
 ---How many were counted before what the last step gave, and how many entities conditions have looked at.
 ---@param iterator userdata
----@return integer counted, integer lookedAt
+---@return integer counted
+---@return integer lookedAt
+---@return boolean byIndex whether only entities that indexes lead to are read
 function core.counted(iterator) end
+
+---How a loop with this condition would find its entities: hf_persist_explain().
+---@param store PersistBase
+---@param range? holdfast.Range
+---@param condition? userdata nil: none
+---@return {index: string?, candidates: integer?, of: integer, asked: string, why: string}
+---@raise invalid_argument, not_found, unsupported
+function core.explainRange(store, range, condition) end
 
 ---Whether conditions are evaluated by the store itself.
 ---@param store PersistBase

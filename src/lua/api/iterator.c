@@ -174,14 +174,14 @@ static int next_whole(lua_State *L) { return next_entry(L, YIELD_ENTRIES); }
 static int next_text(lua_State *L) { return next_entry(L, YIELD_TEXTS); }
 static int next_damaged(lua_State *L) { return next_entry(L, YIELD_DAMAGED); }
 
-/* Pushes the userdata and, above it, the closure over it. */
-static void push_iterator(lua_State *L, enum yields what) {
+/* Pushes the userdata and, above it, the closure over it; `kept` arguments stay below. */
+static void push_iterator(lua_State *L, enum yields what, int kept) {
   static const lua_CFunction steps[] = {next_key, next_value, next_pair, next_whole, next_text, next_damaged};
   hf_error err;
   hf_range range;
   char numbers[2][HF_NUMBER_MAX];
   hf_persist *p = hfL_check_persist(L);
-  lua_settop(L, 2);
+  lua_settop(L, kept);
   struct iterator *it = lua_newuserdata(L, sizeof *it);
   *it = (struct iterator){NULL, 0};
   hfL_push_type(L, ITERATOR_TYPE, iterator_gc);
@@ -193,13 +193,13 @@ static void push_iterator(lua_State *L, enum yields what) {
   if (open(p, &range, &it->iter, &err)) hfL_raise(L, &err);
   if (what != YIELD_ENTRIES && what != YIELD_DAMAGED) hf__iter_without_info(it->iter);
   lua_pushvalue(L, lua_upvalueindex(1));
-  lua_pushvalue(L, 3);
+  lua_pushvalue(L, kept + 1);
   lua_pushvalue(L, 1); /* the instance must not be collected, and so closed, under its iterator */
   lua_pushcclosure(L, steps[what], 3);
 }
 
 static int give_iterator(lua_State *L, enum yields what) {
-  push_iterator(L, what);
+  push_iterator(L, what, 2);
   return 1;
 }
 
@@ -226,13 +226,15 @@ static int lhf_quarantined(lua_State *L) { return give_iterator(L, YIELD_DAMAGED
 
 /* ---- for loops that ask a predicate */
 
-/* scan(store, range, what) -> iterator, its userdata.  what: "values", "pairs" (id, value) or "entries" */
+/* scan(store, range, what) -> iterator, its userdata, whether it may go by indexes once it is given a condition.  what:
+ * "values", "pairs" (id, value) or "entries" */
 static int lhf_scan(lua_State *L) {
   static const char *const names[] = {"values", "pairs", "entries", "texts", NULL};
   static const enum yields yields[] = {YIELD_VALUES, YIELD_PAIRS, YIELD_ENTRIES, YIELD_TEXTS};
-  push_iterator(L, yields[luaL_checkoption(L, 3, NULL, names)]);
+  push_iterator(L, yields[luaL_checkoption(L, 3, NULL, names)], 2);
   lua_insert(L, 3);
-  return 2;
+  lua_pushboolean(L, hf__iter_learn_indexes(((struct iterator *)lua_touserdata(L, 4))->iter));
+  return 3;
 }
 
 static struct iterator *check_iterator(lua_State *L) {
@@ -256,18 +258,37 @@ static int lhf_ask(lua_State *L) {
   return 0;
 }
 
+/* explainRange(store, range, condition) -> {index=, candidates=, of=, asked=, why=}: how a loop with the condition
+ * would find its entities */
+static int lhf_explain(lua_State *L) {
+  hf_error err;
+  push_iterator(L, YIELD_VALUES, 3);
+  const struct iterator *it = lua_touserdata(L, 4);
+  hf_condition *condition = hfL_to_condition(L, 3);
+  hfL_context *cx = hfL_context_of(L);
+  hf_buffer *json = hfL_buffer_borrow(L, cx);
+  int owner = lua_gettop(L);
+  hf_status status = hf__iter_explain(it->iter, condition, json, &err);
+  if (status == HF_OK) status = hfL_json_decode(L, json->data, json->size, cx->codec, &err);
+  hfL_buffer_return(L, cx, owner);
+  if (status) hfL_raise(L, &err);
+  return 1;
+}
+
 /* evaluates(store) -> whether conditions are evaluated where its entities are, and not in front of it */
 static int lhf_evaluates(lua_State *L) {
   lua_pushboolean(L, hfL_check_persist(L)->backend->evaluates_conditions != 0);
   return 1;
 }
 
-/* counted(userdata) -> how many were counted before what the last step gave, how many conditions have looked at */
+/* counted(userdata) -> how many were counted before what the last step gave, how many conditions have looked at,
+ * whether only entities that indexes lead to are read */
 static int lhf_counted(lua_State *L) {
   const struct iterator *it = check_iterator(L);
   lua_pushnumber(L, (lua_Number)it->counted);
   lua_pushnumber(L, (lua_Number)(it->iter ? hf__iter_looked_at(it->iter) : 0));
-  return 2;
+  lua_pushboolean(L, it->iter && hf__iter_goes_by_index(it->iter));
+  return 3;
 }
 
 /* store:count([range]) -> number */
@@ -293,6 +314,7 @@ void hfL_iterator_open(lua_State *L, int cx) {
                                        {"scan", lhf_scan},
                                        {"ask", lhf_ask},
                                        {"counted", lhf_counted},
+                                       {"explainRange", lhf_explain},
                                        {"evaluates", lhf_evaluates},
                                        {"count", lhf_count},
                                        {NULL, NULL}};

@@ -30,8 +30,8 @@ end
 ---@return fun(): string?, string?
 function M.texts(persist, range)
   local predicate = range.where
-  local step, iterator = core.scan(persist, plain(range), "texts")
-  local left, asked = asking.PLAIN, nil
+  local step, iterator, isIndexed = core.scan(persist, plain(range), "texts")
+  local left, asked = asking.patience(iterator, isIndexed), nil
   return function()
     while true do
       left = left - 1
