@@ -117,7 +117,7 @@ static uint64_t fail(struct attempt *a, hf_status status) {
 
 /* Counts a part that was not seen before, and keeps it under its name. */
 static uint64_t count_new(struct attempt *a, const hf__cover_part *part, hf_buffer *name, uint64_t most) {
-  struct walk w = {.list = hf_id_list_new(), .most = most < a->left ? most + 1 : a->left};
+  struct walk w = {.list = hf_id_list_new(), .most = most < a->left ? most : a->left};
   hf_status status = !w.list ? hf__no_memory(a->err) : w.most ? walk(a->in, part, &w, a->err) : HF_NOT_FOUND;
   a->left -= w.walked;
   a->walked += w.walked;
@@ -126,7 +126,7 @@ static uint64_t count_new(struct attempt *a, const hf__cover_part *part, hf_buff
   hf_id_list_free(w.list);
   hf_buffer_free(name);
   if (status) return fail(a, status);
-  return whole ? w.count : UINT64_MAX;
+  return whole ? w.count : most;
 }
 
 static uint64_t count_part(const hf__cover_part *part, uint64_t most, void *arg) {
@@ -213,30 +213,41 @@ void hf__candidates_free(hf__candidates *c) {
 
 /* ---- counting for its own sake */
 
-static bool is_sure(const hf__cover_part *part) {
-  for (size_t i = 0; i < part->count; i++)
-    if (!part->is_sure[i]) return false;
-  return true;
-}
-
 struct count {
   struct attempt attempt;
   const hf_scan *scan;
   hf_buffer name;  /* of the part that was counted last */
+  bool is_sure;    /* all of its entries are */
   uint64_t within; /* entities of it within the bounds */
 };
 
-/* What is not sure is of no use here: it is not even counted. */
+/* Counts the entries of one kind of ranges: the sure ones, or the others. */
+static hf_status count_ranges(struct count *c, const hf__cover_part *part, bool sure, struct walk *w) {
+  struct attempt *a = &c->attempt;
+  hf_index_range few[8], *ranges = few;
+  if (part->count > 8 && !(ranges = malloc(part->count * sizeof *ranges))) return hf__no_memory(a->err);
+  hf__cover_part some = {.place = part->place, .ranges = ranges};
+  for (size_t i = 0; i < part->count; i++)
+    if (part->is_sure[i] == sure) ranges[some.count++] = part->ranges[i];
+  hf_status status = some.count && w->most ? walk(a->in, &some, w, a->err) : HF_OK;
+  if (ranges != few) free(ranges);
+  return status;
+}
+
+/* Counts a part where all entries that it has are sure. */
 static uint64_t count_sure(const hf__cover_part *part, uint64_t most, void *arg) {
   struct count *c = arg;
   struct attempt *a = &c->attempt;
-  if (a->status || !is_sure(part)) return UINT64_MAX;
-  struct walk w = {.scan = c->scan, .most = most < a->left ? most + 1 : a->left};
-  hf_status status = w.most ? walk(a->in, part, &w, a->err) : HF_NOT_FOUND;
-  a->left -= w.walked;
+  struct walk other = {.most = 1}, w = {.scan = c->scan, .most = most < a->left ? most : a->left};
+  if (a->status) return UINT64_MAX;
+  hf_status status = count_ranges(c, part, false, &other);
+  if (status == HF_OK && !other.walked) status = count_ranges(c, part, true, &w);
   if (status) return fail(a, status);
-  if (w.walked == w.most) return UINT64_MAX;
+  if (other.walked) return UINT64_MAX; /* of no use here */
+  a->left -= w.walked;
+  if (w.walked == w.most) return w.most < most ? UINT64_MAX : most;
   c->name.size = 0;
+  c->is_sure = true;
   c->within = w.count;
   return write_name(&c->name, part) ? w.walked : fail(a, hf__no_memory(a->err));
 }
@@ -244,7 +255,7 @@ static uint64_t count_sure(const hf__cover_part *part, uint64_t most, void *arg)
 /* Whether the cover is of one part, of which all is sure, and that was counted last. */
 static bool is_counted(const struct count *c, const hf__cover *cover) {
   hf_buffer name = HF_BUFFER_INIT;
-  if (!cover || cover->count != 1 || !is_sure(cover->parts)) return false;
+  if (!cover || cover->count != 1 || !c->is_sure) return false;
   bool is =
       write_name(&name, cover->parts) && name.size == c->name.size && memcmp(name.data, c->name.data, name.size) == 0;
   hf_buffer_free(&name);

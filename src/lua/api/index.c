@@ -20,7 +20,7 @@
 static const char *check_path(lua_State *L, int index, const char *function) {
   if (lua_type(L, index) != LUA_TSTRING)
     hfL_misuse(L, "%s: a path must be a string such as \"metadata.symbol\", not a %s", function,
-               luaL_typename(L, index));
+               lua_isnone(L, index) ? "nil" : luaL_typename(L, index));
   const char *path = lua_tostring(L, index);
   if (strlen(path) != lua_objlen(L, index)) hfL_misuse(L, "%s: a path must not contain a NUL byte", function);
   return path;
