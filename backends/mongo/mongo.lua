@@ -10,6 +10,8 @@
 --   names.lua                entity names as names of collections
 --   rows.lua                 documents by their ids
 --   scan.lua                 all of them, in order
+--   condition.lua            what a condition asks, as a query
+--   queries.lua              queries as sets of documents
 --   write.lua                writing and removing
 --   libmongoc.lua            the libraries
 
@@ -27,6 +29,7 @@ local MongoPersist = PersistBase:extend("MongoPersist")
 
 MongoPersist.encoding = "json"
 MongoPersist.supports = { durable = true, ifAbsent = true }
+MongoPersist.conditions = true
 
 -- ---- instances
 
@@ -41,11 +44,11 @@ local function connection(self)
   return self.connection
 end
 
-local function createIndex(shared, collection)
+local function makeIdIndex(shared, collection)
   writer.reset()
   local command = writer.begin()
   writer.string("createIndexes", collection)
-  local indexes = writer.array("indexes")
+  local list = writer.array("indexes")
   local index = writer.document("0")
   local key = writer.document("key")
   writer.number("entityId", 1)
@@ -53,7 +56,7 @@ local function createIndex(shared, collection)
   writer.string("name", "entityId_1")
   writer.boolean("unique", true)
   writer.finish(index)
-  writer.finish(indexes)
+  writer.finish(list)
   writer.finish(command)
   shared:command("making the unique index on entityId of " .. collection, true)
 end
@@ -61,7 +64,7 @@ end
 -- Returns the collection of an entity name, with its index.
 local function prepare(shared, entityName)
   local collection = names.collection(shared, entityName)
-  local ok, raised = pcall(createIndex, shared, collection)
+  local ok, raised = pcall(makeIdIndex, shared, collection)
   -- Who may not make indexes may still use a collection that has this one.
   if not ok and not (raised.code == "io" and names.hasIndex(shared, collection)) then error(raised, 0) end
   return collection
@@ -122,6 +125,11 @@ function MongoPersist:values(range)
 end
 
 function MongoPersist:count() return scan.count(self) end
+
+--- What the server is asked for a loop with a condition, for people; nil: for all entities.
+---@param range {where: table, parameters: any[], prefix?: string}
+---@return string?
+function MongoPersist:statementFor(range) return scan.statement(self, range) end
 
 -- ---- the store
 

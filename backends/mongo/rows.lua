@@ -54,6 +54,17 @@ function M.putProjection(...)
   writer.finish(projection)
 end
 
+--- Adds a query of condition.lua to a filter.
+---@param query string
+function M.putQuery(query) writer.json("$and", "[" .. query .. "]") end
+
+--- Adds the option without which texts might be compared in another way than by their bytes.
+function M.putCollation()
+  local collation = writer.document("collation")
+  writer.string("locale", "simple")
+  writer.finish(collation)
+end
+
 --- An entityId as an id of ours, or nil; and whether it is stored as a number.
 function M.idOf(kind, p)
   local plain = reader.plain(kind, p)
@@ -84,12 +95,17 @@ local function parse(data, length)
 end
 
 -- Begins a find with these ids; returns where the options begin, which are open, and whether an id may be a number.
-local function beginFind(ids, first, last)
+-- With a query, where no id may: of two documents with one id, the one that counts might be the one that does not fit.
+local function beginFind(ids, first, last, query)
   writer.reset()
   local filter = writer.begin()
   local hasNumbers = M.putIds(ids, first, last)
+  local isAsked = query and not hasNumbers
+  if isAsked then M.putQuery(query) end
   writer.finish(filter)
-  return writer.begin(), hasNumbers
+  local at = writer.begin()
+  if isAsked then M.putCollation() end
+  return at, hasNumbers
 end
 
 local one, found = {}, nil
@@ -144,11 +160,12 @@ local function takeInPage(data, length)
   return pageBytes >= BYTES_MAX
 end
 
--- The entities of these ids, and how many bytes they have; at BYTES_MAX it stops, and some may be missing.
-local function fetch(shared, collection, ids, first, last, ...)
+-- The entities of these ids, of those that fit `wanted.query`, and how many bytes they have; at BYTES_MAX it stops, and
+-- some may be missing.
+local function fetch(shared, collection, wanted, first, last)
   page, numbers, times, pageBytes = {}, {}, {}, 0
-  local at = beginFind(ids, first, last)
-  M.putProjection("entityId", "data", ...)
+  local at = beginFind(wanted.ids, first, last, wanted.query)
+  if wanted.withTimes then M.putProjection("entityId", "data", "updatedAt") else M.putProjection("entityId", "data") end
   writer.number("batchSize", last - first + 1)
   writer.finish(at)
   shared:find(collection, at, takeInPage)
@@ -156,25 +173,20 @@ local function fetch(shared, collection, ids, first, last, ...)
   return page
 end
 
-local function fetchTexts(shared, collection, ids, first, last) return fetch(shared, collection, ids, first, last) end
-
-local function fetchRows(shared, collection, ids, first, last)
-  return fetch(shared, collection, ids, first, last, "updatedAt")
-end
-
 --- Entities of ids, in pages: calls of the function that is returned give {[id] = text} for the next ids, how far
 --- in the list that is, and {[id] = time of the last write}; nil at the end.  Pages are as large as memory should hold,
 --- by what the last one was.
 ---@param ids string[]
 ---@param withTimes? boolean  otherwise there are none
-function M.pages(self, ids, withTimes)
-  local position, wanted, operation = 1, 100, withTimes and fetchRows or fetchTexts
+---@param query? string  what does not fit it may be left out
+function M.pages(self, ids, withTimes, query)
+  local position, wanted, what = 1, 100, { ids = ids, withTimes = withTimes, query = query }
   return function()
     if position > #ids then return nil end
     local last, entities, bytes
     repeat -- with fewer ids, should their documents be larger than those before
       last = math.min(position + wanted - 1, #ids)
-      entities = self.connection:run(operation, false, self.collection, ids, position, last)
+      entities = self.connection:run(fetch, false, self.collection, what, position, last)
       bytes = pageBytes
       if bytes >= BYTES_MAX then wanted = math.ceil((last - position) / 4) end
     until bytes < BYTES_MAX or last == position

@@ -6,11 +6,17 @@
 -- would need an index for each.  So a scan first takes all ids in question, from the unique index alone and in the
 -- order of their bytes, some thousands at a time; sorts them here; and then fetches the documents a page of ids
 -- at a time.  A scan keeps all its ids in memory, and a page of documents.  Nothing is open on the server meanwhile.
+--
+-- Where something is asked (condition.lua), the server is first asked for the ids of what fits, by whatever index it
+-- likes; if these are not too many and come in time, only they are fetched.  Otherwise all ids are taken, as ever, and
+-- the question goes along with each page of documents: so no operation has more to look at than it has without one.
 
+local condition = require "holdfast.backends.mongo.condition"
 local core = require "holdfast.core"
 local reader = require "holdfast.backends.mongo.reader"
 local rows = require "holdfast.backends.mongo.rows"
 local writer = require "holdfast.backends.mongo.writer"
+local clock = require "holdfast.util.clock"
 
 local M = {}
 
@@ -18,6 +24,10 @@ local M = {}
 local LIST_PAGE = 50000
 
 local ID_MAX = 250
+
+-- Of an operation's time, how much the server has to find what fits; for how many seconds one that took longer is not
+-- asked again.
+local SEARCH_SHARE, PATIENCE = 0.2, 60
 
 -- Whether a text is an id of ours.  Other programs may have stored others.
 local function isId(text)
@@ -120,15 +130,82 @@ local function cut(ids, from, to)
   return kept
 end
 
---- The ids of a range, in order.
----@return string[]
-function M.keys(self, range)
-  local ids, prefix = {}, range and range.prefix
+-- All ids, or those with a prefix.
+local function listAll(self, prefix)
+  local ids = {}
   final = nil
   repeat
     self.connection:run(listPage, false, self.collection, prefix, final)
     for _, id in ipairs(listed) do ids[#ids + 1] = id end
   until count < LIST_PAGE
+  return ids
+end
+
+-- The ids that are texts of what fits a query.  No order: that could be too much for the server to sort.
+local function search(shared, collection, prefix, query)
+  listed, count, final = {}, 0, nil
+  local filter, field = beginList()
+  writer.string("$gte", prefix or "")
+  local bound = prefix and afterAll(prefix)
+  if bound then writer.string("$lt", bound) end
+  writer.finish(field)
+  rows.putQuery(query)
+  writer.finish(filter)
+  local at = writer.begin()
+  rows.putProjection("entityId")
+  rows.putCollation()
+  writer.number("limit", LIST_PAGE)
+  writer.number("batchSize", LIST_PAGE)
+  writer.number("maxTimeMS", math.max(1, math.floor(1000 * SEARCH_SHARE * shared.settings.timeout)))
+  writer.finish(at)
+  shared:find(collection, at, takeText)
+end
+
+-- What means that the server does not answer this question, but may others.
+local NO_ANSWER = { io = true, timeout = true, invalid_value = true }
+
+-- The ids of what fits; nil where they are too many, or the server does not say.  Then also whether pages may be asked.
+local function listFitting(self, prefix, query)
+  if self.searchAgainAt and clock.now() < self.searchAgainAt then return nil, true end
+  local ok, raised = pcall(self.connection.run, self.connection, search, false, self.collection, prefix, query)
+  if ok and count < LIST_PAGE then return listed end
+  if not ok and not (core.isError(raised) and NO_ANSWER[raised.code]) then error(raised, 0) end
+  local isLate = not ok and raised.code == "timeout"
+  if isLate then self.searchAgainAt = clock.now() + PATIENCE end
+  return nil, ok or isLate
+end
+
+--- What the server is asked first for a range with a condition: a command of MongoDB's shell.  Nil: nothing of it.
+---@param range {where: table, parameters: any[], prefix?: string}
+---@return string?
+function M.statement(self, range)
+  local query = condition.query(range.where, range.parameters)
+  if not query then return nil end
+  local prefix = range.prefix
+  local bound = prefix and afterAll(prefix)
+  local ids = ('{"$gte":%s%s}'):format(core.json.encode(prefix or ""),
+    bound and ',"$lt":' .. core.json.encode(bound) or "")
+  return ('db.getCollection(%s).find({"entityId":%s,"$and":[%s]},{"_id":0,"entityId":1})'):format(
+    core.json.encode(self.collection), ids, query) .. '.collation({"locale":"simple"})'
+end
+
+--- The ids of what fits a query; nil, and why: the server does not say, or there are too many.  For tests.
+---@param query string
+---@return string[]? ids
+---@return string? why
+function M.fitting(self, query)
+  local ok, raised = pcall(self.connection.run, self.connection, search, false, self.collection, nil, query)
+  if ok and count < LIST_PAGE then return listed end
+  return nil, ok and "too many" or tostring(raised)
+end
+
+-- The ids of a range, in order; and, where not all of them fit what is asked, the query for it.
+local function list(self, range)
+  local prefix, query = range and range.prefix, range and range.where and condition.query(range.where, range.parameters)
+  local ids, mayAsk
+  if query then ids, mayAsk = listFitting(self, prefix, query) end
+  local isOfFitting = ids ~= nil
+  ids = ids or listAll(self, prefix)
   addNumbers(self, prefix, ids)
   if range and (range.from or range.to) then ids = cut(ids, range.from, range.to) end
   table.sort(ids, core.naturalOrder)
@@ -136,14 +213,18 @@ function M.keys(self, range)
     local n = #ids
     for i = 1, math.floor(n / 2) do ids[i], ids[n + 1 - i] = ids[n + 1 - i], ids[i] end
   end
-  return ids
+  return ids, not isOfFitting and mayAsk and query or nil
 end
+
+--- The ids of a range, in order.
+---@return string[]
+function M.keys(self, range) return (list(self, range)) end
 
 --- An iterator of ids, texts, no revisions, and, where asked for, the times of the last writes.
 ---@return fun(): string?, string?, nil, number?
 function M.entries(self, range, withTimes)
-  local ids = M.keys(self, range)
-  local nextPage = rows.pages(self, ids, withTimes)
+  local ids, query = list(self, range)
+  local nextPage = rows.pages(self, ids, withTimes, query)
   local position, last, page, times = 0, 0, nil, nil
   return function()
     while true do
