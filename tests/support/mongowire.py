@@ -6,10 +6,12 @@
 
 It is not MongoDB.  What queries, updates and unique indexes do is mongomock's idea of it (Debian: python3-mongomock,
 python3-bson, python3-pymongo); this file adds the protocol (OP_MSG, and OP_QUERY for the first hello), the commands
-that clients need, and an index on entityId, without which a hundred thousand documents would take minutes.
+that clients need, an index on entityId, without which a hundred thousand documents would take minutes, and what
+MongoDB's manual says of types in queries ($type by name and with a list, comparisons within one type of BSON) where
+mongomock has another idea or none.
 
-What it has: upserts, unique indexes with error 11000, cursors with batches, limits on the size and, as the real one by
-its version, on the keys of documents, and the fail point `failCommand` of test servers (configureFailPoint), with
+What it has: upserts, unique indexes with error 11000, also partial ones, cursors with batches, limits on the size and,
+as the real one by its version, on the keys of documents, and the fail point `failCommand` of test servers (configureFailPoint), with
 errorCode, closeConnection, blockTimeMS, writeConcernError, and, of its own, closeAfterwards: when it has been done.
 With --replica-set it says that it is the primary of one, alone in it, and remembers retryable writes by their numbers.
 What it has not: logins, TLS, other members of a replica set, transactions, collations; write concerns are taken and not looked at.
@@ -39,7 +41,8 @@ OPTIONS = bson.CodecOptions(document_class=OrderedDict, tz_aware=False,
                             uuid_representation=bson.binary.UuidRepresentation.UNSPECIFIED)
 DOCUMENT_MAX = 16 * 1024 * 1024
 MESSAGE_MAX = 48000000
-WRITES = {"insert", "update", "delete", "findandmodify", "createindexes", "drop", "dropdatabase", "create"}
+WRITES = {"insert", "update", "delete", "findandmodify", "createindexes", "dropindexes", "drop", "dropdatabase",
+          "create"}
 
 # mongomock would refuse keys with $ and dots, as MongoDB did before version 5.
 mongomock.collection.BSON = None
@@ -140,6 +143,105 @@ def patch_store():
         return (d for d in found if mongomock.filtering.filter_applies(condition, d))
 
     mongomock.collection.Collection._iter_documents = iterate_indexed
+    mongomock.collection.Collection._ensure_uniques = ensure_uniques
+
+
+def value_at(document, key):
+    for part in key.split("."):
+        if not isinstance(document, dict) or part not in document:
+            return None
+        document = document[part]
+    return document
+
+
+def filtered(index, document):
+    partial = index.get("partialFilterExpression")
+    return not partial or mongomock.filtering.filter_applies(partial, document)
+
+
+def duplicate(collection, name, keys):
+    return DuplicateKeyError("E11000 duplicate key error collection: %s index: %s dup key: %s"
+                             % (collection.full_name, name, keys), 11000)
+
+
+def ensure_uniques(self, document):
+    """As mongomock's, with what MongoDB says then, and numbers apart from booleans."""
+    for name, index in self._store.indexes.items():
+        if not index.get("unique") or not filtered(index, document):
+            continue
+        keys = OrderedDict((key, value_at(document, key)) for key, _ in index["key"])
+        query = {key: value if key == "entityId" else {"$eq": value} for key, value in keys.items()}
+        if sum(filtered(index, found) for found in self._iter_documents(query)) > 1:
+            raise duplicate(self, name, dict(keys))
+
+
+# ------------------------------------------------------------------------------------------------ types
+
+
+def is_code(value):
+    return isinstance(value, bson.Code)
+
+
+def is_number(value):
+    return isinstance(value, (int, float, bson.Decimal128)) and not isinstance(value, bool)
+
+
+TYPES = {
+    "minKey": lambda v: isinstance(v, bson.MinKey),
+    "maxKey": lambda v: isinstance(v, bson.MaxKey),
+    "regex": lambda v: isinstance(v, (bson.Regex, mongomock.filtering.RE_TYPE)),
+    "javascript": lambda v: is_code(v) and v.scope is None,
+    "javascriptWithScope": lambda v: is_code(v) and v.scope is not None,
+    "timestamp": lambda v: isinstance(v, bson.Timestamp),
+    "string": lambda v: isinstance(v, str) and not is_code(v),
+    "number": is_number,
+    "null": lambda v: v is None,
+    # Documents that have these cannot be written by pymongo.
+    "undefined": lambda v: False,
+    "symbol": lambda v: False,
+    "dbPointer": lambda v: False,
+}
+
+# The order of types in comparisons, of those that mongomock does not know or takes for others.
+ORDER = ((bson.MinKey, -1), (bson.MaxKey, 127), (bson.Code, 60), (bson.Timestamp, 47), (bson.Decimal128, 10))
+
+
+def plain_number(value):
+    return value.to_decimal() if isinstance(value, bson.Decimal128) else value
+
+
+def patch_types():
+    """What MongoDB does with types in queries, where mongomock does something else."""
+    filtering = mongomock.filtering
+    filtering.TYPE_MAP.update(TYPES)
+    type_op, compare_type, compare, equal = (filtering._type_op, filtering._get_compare_type, filtering.bson_compare,
+                                             filtering.operator_eq)
+
+    def type_in(value, wanted, *rest):
+        if isinstance(wanted, list):
+            return any(type_op(value, each, *rest) for each in wanted)
+        return type_op(value, wanted, *rest)
+
+    def ordered_type(value):
+        return next((order for kind, order in ORDER if isinstance(value, kind)), None) or compare_type(value)
+
+    def compare_numbers(op, a, b, can_compare_types=True):
+        if is_number(a) and is_number(b):
+            a, b = plain_number(a), plain_number(b)
+            return a == a and b == b and op(a, b)
+        return compare(op, a, b, can_compare_types)
+
+    def equal_in_type(value, wanted):
+        if isinstance(value, bool) != isinstance(wanted, bool):
+            return False
+        return equal(plain_number(value), plain_number(wanted))
+
+    filtering._get_compare_type, filtering.bson_compare = ordered_type, compare_numbers
+    filtering.operator_eq = equal_in_type
+    operators = filtering._filterer_inst._operator_map
+    operators["$type"] = type_in
+    operators["$ne"] = filtering._list_expand(lambda value, wanted: not equal_in_type(value, wanted), negative=True)
+    operators["$eq"] = filtering._list_expand(equal_in_type)
 
 
 # ------------------------------------------------------------------------------------------------ commands
@@ -431,15 +533,38 @@ class Server:
     def do_createindexes(self, command, name, db):
         before = len(db[name].index_information())
         for index in command["indexes"]:
-            db[name].create_index(list(index["key"].items()), unique=bool(index.get("unique")), name=index["name"])
+            self.create_index(db[name], index)
         return {"numIndexesBefore": max(before, 1), "numIndexesAfter": len(db[name].index_information())}
+
+    def create_index(self, collection, index):
+        keys, partial = list(index["key"].items()), index.get("partialFilterExpression")
+        existing = collection.index_information()
+        for other in existing.values():
+            if other["key"] == keys and other.get("partialFilterExpression") == partial and other != index:
+                if bool(other.get("unique")) != bool(index.get("unique")):
+                    raise Refused(85, "Index already exists with different options")
+        if not partial:
+            collection.create_index(keys, unique=bool(index.get("unique")), name=index["name"])
+        elif index["name"] not in existing:
+            made = {"key": keys, "unique": bool(index.get("unique")), "partialFilterExpression": partial}
+            values = [tuple((type(v) is bool, v) for v in (value_at(d, key) for key, _ in keys))
+                      for d in collection._store.documents if filtered(made, d)]
+            if made["unique"] and any(values.count(value) > 1 for value in values):
+                raise duplicate(collection, index["name"], "")
+            collection._store.create_index(index["name"], made)
+
+    def do_dropindexes(self, command, name, db):
+        if command["index"] not in db[name].index_information():
+            raise Refused(27, "index not found with name [%s]" % command["index"])
+        db[name].drop_index(command["index"])
 
     def do_listindexes(self, command, name, db):
         found = []
         for key, index in db[name].index_information().items():
             found.append(OrderedDict(v=2, key=OrderedDict(index["key"]), name=key))
-            if index.get("unique"):
-                found[-1]["unique"] = True
+            for option in ("unique", "partialFilterExpression"):
+                if index.get(option):
+                    found[-1][option] = index[option]
         return self.batch(db, name, iter(found), command)
 
     def do_listcollections(self, command, name, db):
@@ -536,6 +661,7 @@ def main():
     parser.add_argument("--replica-set")
     options = parser.parse_args()
     patch_store()
+    patch_types()
     listener = Listener(("127.0.0.1", options.port), Handler)
     version = tuple(map(int, options.version.split(".")))
     listener.mongo = Server(version, options.journal, options.replica_set, options.port)
