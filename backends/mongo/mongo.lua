@@ -12,12 +12,14 @@
 --   scan.lua                 all of them, in order
 --   condition.lua            what a condition asks, as a query
 --   queries.lua              queries as sets of documents
+--   indexes.lua              indexes over fields of entities
 --   write.lua                writing and removing
 --   libmongoc.lua            the libraries
 
 local core = require "holdfast.core"
 local address = require "holdfast.backends.mongo.address"
 local connections = require "holdfast.backends.mongo.connection"
+local indexes = require "holdfast.backends.mongo.indexes"
 local names = require "holdfast.backends.mongo.names"
 local PersistBase = require "holdfast.PersistBase"
 local rows = require "holdfast.backends.mongo.rows"
@@ -28,7 +30,7 @@ local writer = require "holdfast.backends.mongo.writer"
 local MongoPersist = PersistBase:extend("MongoPersist")
 
 MongoPersist.encoding = "json"
-MongoPersist.supports = { durable = true, ifAbsent = true }
+MongoPersist.supports = { durable = true, ifAbsent = true, index = true }
 MongoPersist.conditions = true
 
 -- ---- instances
@@ -125,6 +127,14 @@ function MongoPersist:values(range)
 end
 
 function MongoPersist:count() return scan.count(self) end
+
+-- ---- indexes
+
+function MongoPersist:createIndex(paths, options) indexes.create(self, paths, options) end
+
+function MongoPersist:dropIndex(paths) indexes.drop(self, paths) end
+
+function MongoPersist:indexes() return indexes.list(self) end
 
 --- What the server is asked for a loop with a condition, for people; nil: for all entities.
 ---@param range {where: table, parameters: any[], prefix?: string}

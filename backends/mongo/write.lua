@@ -8,6 +8,7 @@
 -- stored nothing; the entity is then kept as its JSON text (writer.marked).
 
 local core = require "holdfast.core"
+local indexes = require "holdfast.backends.mongo.indexes"
 local rows = require "holdfast.backends.mongo.rows"
 local writer = require "holdfast.backends.mongo.writer"
 local clock = require "holdfast.util.clock"
@@ -67,6 +68,7 @@ local function sendOne(shared, collection, id, text, ifAbsent, isMarked)
   return errors and errors[1]
 end
 
+-- Returns the unique index that has the values of another entity, where one has.
 local function writeOne(shared, collection, id, text, ifAbsent)
   local isMarked, err = false, nil
   for _ = 1, RACES do
@@ -76,6 +78,8 @@ local function writeOne(shared, collection, id, text, ifAbsent)
       isMarked = true
     elseif err.code ~= DUPLICATE then
       break
+    elseif indexes.refusedBy(err.errmsg) then
+      return indexes.refusedBy(err.errmsg)
     elseif ifAbsent then
       error(core.error("conflict"), 0)
     end
@@ -86,7 +90,8 @@ end
 --- Writes one entity.
 ---@param ifAbsent? boolean
 function M.one(self, id, text, ifAbsent)
-  self.connection:run(writeOne, true, self.collection, id, text, ifAbsent)
+  local refusedBy = self.connection:run(writeOne, true, self.collection, id, text, ifAbsent)
+  if refusedBy then error(indexes.duplicate(self, refusedBy, id, text), 0) end
 end
 
 local lastSent
@@ -107,10 +112,12 @@ local function sendSome(shared, collection, ids, first, entities)
 end
 
 -- Which of the ids have to be sent again; raises what is no reason to.
-local function again(self, ids, first, errors, marked)
-  local left = {}
+local function again(self, ids, first, errors, entities)
+  local left, marked = {}, entities.marked
   for _, err in ipairs(errors) do
     local id = ids[first + err.index]
+    local refusedBy = err.code == DUPLICATE and indexes.refusedBy(err.errmsg)
+    if refusedBy then error(indexes.duplicate(self, refusedBy, id, entities.texts[id]), 0) end
     if REFUSED_KEYS[err.code] and not marked[id] then
       marked[id] = true
     elseif err.code ~= DUPLICATE then
@@ -130,7 +137,7 @@ function M.many(self, texts)
     local left, position = {}, 1
     while position <= #ids do
       local errors = self.connection:run(sendSome, true, self.collection, ids, position, entities)
-      for _, id in ipairs(again(self, ids, position, errors, marked)) do left[#left + 1] = id end
+      for _, id in ipairs(again(self, ids, position, errors, entities)) do left[#left + 1] = id end
       position = lastSent + 1
     end
     if #left == 0 then return end
