@@ -17,7 +17,7 @@ local CONNECTION_OK = 0
 local POLLING_READING, POLLING_WRITING, POLLING_OK = 1, 2, 3
 local COMMAND_OK, TUPLES_OK, FATAL_ERROR = 1, 2, 7
 local REFUSALS = 4 -- results that may follow one that says an error, before the server is left
-local DIAG_SQLSTATE = 67 -- 'C'
+local DIAG_SQLSTATE, DIAG_CONSTRAINT = 67, 110 -- 'C', 'n'
 local POLLIN, POLLOUT = 1, 4
 
 local Connection = {}
@@ -63,14 +63,16 @@ function Connection:failure(code, text, retryable)
   return err
 end
 
--- What a statement was refused for; `state` is set in it for callers that expect it.
+-- What a statement was refused for; `state`, and `constraint` where it is one, are set in it for callers that expect
+-- them.
 function Connection:refusal(result)
   local pq = self.pq
-  local field = pq.hf_PQresultErrorField(result, DIAG_SQLSTATE)
+  local field, constraint = pq.hf_PQresultErrorField(result, DIAG_SQLSTATE),
+    pq.hf_PQresultErrorField(result, DIAG_CONSTRAINT)
   local state = field ~= nil and ffi.string(field) or NO_STATE
   local what = meaning(state)
   local err = self:failure(what.code, ffi.string(pq.hf_PQresultErrorMessage(result)), what.retryable)
-  err.state = state
+  err.state, err.constraint = state, constraint ~= nil and ffi.string(constraint) or nil
   return err
 end
 
@@ -209,6 +211,10 @@ function Connection:connect(deadline)
   error(why, 0)
 end
 
+--- Waits.
+---@param milliseconds integer
+function Connection.sleep(milliseconds) ffi.C.hf_pg_poll(nil, 0, milliseconds) end
+
 --- Closes it; the next statement connects again.
 function Connection:drop()
   local conn = self.conn
@@ -294,7 +300,8 @@ function Connection:refuse(result, deadline)
   error(err, 0)
 end
 
-local parameters = ffi.new("const char *[16]")
+local PARAMETERS_MAX = 256
+local parameters = ffi.new("const char *[?]", PARAMETERS_MAX)
 
 -- Sends one statement and returns its result, which the caller clears.
 --   how  "once": without preparing it; else it is prepared, once in this session
@@ -327,6 +334,7 @@ end
 
 -- Commands by their first letters, as their SQL and the server's word that they are done begin with.
 local LETTERS = 5
+local GIVES = { SELEC = true, EXPLA = true } -- rows
 local COUNTED = { SELEC = true, INSER = true, UPDAT = true, DELET = true } -- the word has a number of rows
 local ENDS = { COMMI = "ROLLB" } -- which COMMIT may be answered with
 
@@ -335,8 +343,8 @@ local function isAnswer(out, sql)
   local command, did = sql:sub(1, LETTERS), out.did:sub(1, LETTERS)
   if did ~= command and did ~= ENDS[command] then return false end
   if COUNTED[command] and not out.touched then return false end
-  if command ~= "SELEC" and not sql:find(" RETURNING ", 1, true) then return out.columns == 0 end
-  return out.columns > 0 and out.touched == out.rows
+  if not GIVES[command] and not sql:find(" RETURNING ", 1, true) then return out.columns == 0 end
+  return out.columns > 0 and (out.touched or out.rows) == out.rows
 end
 
 -- A result as a list of its fields, row by row, false where they are null; `rows` is how many there are, `columns` how

@@ -44,7 +44,14 @@ end
 
 function M.quote(name) return '"' .. name:gsub('"', '""') .. '"' end
 
-local function literal(text) return "'" .. text:gsub("'", "''") .. "'" end
+--- A text in a statement, whatever the server takes a backslash for.
+---@param text string
+---@return string
+function M.literal(text)
+  local quoted = "'" .. text:gsub("'", "''") .. "'"
+  if not text:find("\\", 1, true) then return quoted end
+  return " E" .. quoted:gsub("\\", "\\\\")
+end
 
 -- The name of an index, which must not be longer than that of the table may be.
 local function index(table, purpose)
@@ -57,6 +64,17 @@ end
 ---@param entityName string
 ---@return string
 function M.naturalIndex(entityName) return index((M.name(entityName)), "natural") end
+
+--- The index over some paths, quoted.
+---@param entityName string
+---@param paths string  with commas between
+---@return string
+function M.index(entityName, paths)
+  local table = M.name(entityName)
+  local name = "idx_" .. table .. "_by~" .. digest(paths)
+  if #name > 63 then name = "idx_" .. head(table, 40) .. "~" .. digest(table .. "/" .. paths) end
+  return M.quote(name)
+end
 
 --- The statements that make what a collection needs, where it is missing.
 ---@param entityName string
@@ -74,7 +92,7 @@ function M.definition(entityName)
     ('CREATE INDEX IF NOT EXISTS %s ON %s (entity_id COLLATE holdfast_natural, entity_id COLLATE "C")')
       :format(M.naturalIndex(entityName), quoted), -- the last one: that it is there means that all are
   }
-  if cut then table.insert(statements, 3, ("COMMENT ON TABLE %s IS %s"):format(quoted, literal(entityName))) end
+  if cut then table.insert(statements, 3, ("COMMENT ON TABLE %s IS %s"):format(quoted, M.literal(entityName))) end
   return statements
 end
 

@@ -1,0 +1,224 @@
+-- SPDX-License-Identifier: MIT
+--
+-- Loops that ask: the server leaves out the rows to which the condition is a sure no (condition.lua), and what it gives
+-- is asked here as ever.
+--
+-- One statement over the whole table is what finds them fastest, by an index or by looking at every row in whatever
+-- order they lie; the ids are then put in order here, and the entities read a page at a time.  But a loop may end
+-- after the first entity, may ask for something else after each, or begin close to the end of a large table.  So it
+-- goes through the first rows in their order, in slices, and through all of them where that is the better way: where
+-- the server would need too long for the whole at once, where little is left, or where too many rows are found.
+
+local condition = require "holdfast.backends.postgres.condition"
+local indexes = require "holdfast.backends.postgres.index"
+local pages = require "holdfast.backends.postgres.page"
+local statements = require "holdfast.backends.postgres.statement"
+local tables = require "holdfast.backends.postgres.table"
+
+local M = {}
+
+-- Rows that a slice looks at, at most; ids that the statement over the whole table may find.
+local LARGEST_SLICE, MOST_IDS = 4096, 10000
+
+-- The server's estimate above which it is not asked for the whole at once: about a third of a second, or 300 MB, where
+-- an operation has five seconds.  Below the second one no index or table is worth a look at what is left.
+local DEAR, CHEAP, USUAL_TIMEOUT = 40000, 200, 5
+
+-- The whole is worth it where at least one in so many rows is left.
+local LEFT = 64
+
+-- How many rows are looked at in their order before the whole is asked for, by expression: more, after what that found
+-- was not used to its end.
+local patience = setmetatable({}, { __mode = "k" })
+local IMPATIENT, IN_VAIN = 64, 16
+
+---@class holdfast.postgres.Asked
+---@field expression table
+---@field parameters any[]
+---@field statement table  in which all statements of the loop are made
+---@field sql string       what a row must be
+
+--- What a range asks; nil where the server could leave nothing out.
+---@param range holdfast.Range
+---@return holdfast.postgres.Asked?
+function M.asked(range)
+  if not range.where then return nil end
+  local asked = { expression = range.where, parameters = range.parameters or {}, statement = statements.new() }
+  asked.sql = condition.sql(asked.statement, asked.expression, asked.parameters)
+  return asked.sql and asked.statement:finish(asked.sql) and asked or nil
+end
+
+-- Runs a statement, which is planned for these values.
+local function ask(self, statement, sql)
+  local text, values = statement:finish(sql)
+  return self.connection:query("read", text, values, "once")
+end
+
+--- The ids that are not ASCII.
+---@param self table
+---@param asked holdfast.postgres.Asked
+---@return string[]
+function M.others(self, asked)
+  return ask(self, asked.statement, ("SELECT entity_id%s WHERE %s AND %s")
+    :format(self.from, tables.NOT_ASCII, asked.sql))
+end
+
+-- ---- in slices
+
+local function sliceSql(self, range, asked, size, last)
+  local statement = asked.statement
+  local function give(text) return statement:give("text", text) end
+  local conditions = pages.conditions(range, give)
+  if last then conditions[#conditions + 1] = pages.beyond(range, give(last)) end
+  return ("SELECT * FROM (WITH page AS MATERIALIZED (SELECT entity_id, data, xmin AS revision, updated_at%s WHERE %s%s"
+    .. " LIMIT %s)"
+    .. " SELECT entity_id, data::text, revision::text, floor(extract(epoch FROM updated_at::timestamptz) * 1000)"
+    .. "::bigint::text FROM page WHERE %s UNION ALL"
+    -- And the last one that was looked at, with how many those were.
+    .. " SELECT entity_id, NULL, (SELECT count(*) FROM page)::text, NULL FROM"
+    .. " (SELECT entity_id FROM page OFFSET (SELECT greatest(count(*) - 1, 0) FROM page)) AS last) AS found")
+    :format(self.from, table.concat(conditions, " AND "), pages.order(range), statement:give("bigint", tostring(size)),
+      asked.sql)
+end
+
+-- The rows of a slice, the last id that was looked at, and how many were.
+local function slice(self, range, asked, size, last)
+  local result = ask(self, asked.statement, sliceSql(self, range, asked, size, last))
+  local page, mark = pages.new(), #result - 3
+  for i = 1, mark - 1, 4 do pages.add(page, result[i], result[i + 1], result[i + 2], result[i + 3]) end
+  return page, result[mark], tonumber(result[mark + 2]) or 0
+end
+
+-- ---- all at once
+
+-- The SQL that finds all of them, but for the limit.
+local function wholeSql(self, range, asked)
+  local statement = asked.statement
+  local function give(text) return statement:give("text", text) end
+  local sql = condition.sql(statement, asked.expression, asked.parameters, indexes.lookup(self))
+  if not sql or not statement:finish(sql) then sql = asked.sql end -- too long with what the indexes say
+  local conditions = { sql }
+  if range.prefix or (range.to and range.from) then -- else one of these is where the loop is
+    for _, each in ipairs(pages.conditions(range, give)) do conditions[#conditions + 1] = each end
+  end
+  return "SELECT entity_id" .. self.from .. " WHERE " .. table.concat(conditions, " AND ")
+end
+
+-- What the server thinks of a statement: the first line of its plan, and its cost.
+local function planOf(self, statement, sql)
+  local lines = ask(self, statement, "EXPLAIN " .. sql)
+  return lines, tonumber(lines[1]:match("%.%.([%d.]+) rows=")) or math.huge
+end
+
+-- Whether enough rows are left after the last one.
+local function isMuchLeft(self, range, last)
+  local statement = statements.new()
+  local beyond = last and " WHERE " .. pages.beyond(range, statement:give("text", last)) or ""
+  local result = ask(self, statement, ("SELECT (SELECT count(*) FROM (SELECT 1%s%s%s LIMIT greatest(reltuples, 0) / %d)"
+    .. " AS some) >= floor(greatest(reltuples, 0) / %d), CASE WHEN reltoastrelid = 0 THEN 0 ELSE"
+    .. " pg_relation_size(reltoastrelid) / 8192 END FROM pg_class WHERE oid = to_regclass(%s)")
+    :format(self.from, beyond, pages.order(range), LEFT, LEFT, statement:give("text", self.table)))
+  return result[1] == "t", tonumber(result[2] or 0)
+end
+
+-- The ids that were found, in order, of those in the range after the last one.
+local function inOrder(range, ofAll, last)
+  local ids, before = {}, pages.before(range)
+  local ending = range[range.reverse and "from" or "to"]
+  for _, id in ipairs(ofAll) do
+    local isNext = (not last or before(last, id)) and not (ending and before(ending, id))
+    if isNext and pages.isId(id) and pages.isAscii(id) then ids[#ids + 1] = id end
+  end
+  table.sort(ids, before)
+  return ids
+end
+
+-- All ids after the last one; nil where slices are the better way.
+local function whole(self, range, asked, last)
+  local statement, sql = asked.statement, wholeSql(self, range, asked)
+  local plan, cost = planOf(self, statement, sql)
+  local dear = DEAR * self.connection.settings.timeout / USUAL_TIMEOUT
+  if cost > dear then return nil end
+  if cost > CHEAP then
+    local isMuch, further = isMuchLeft(self, range, last)
+    if not isMuch or (plan[1]:find("Seq Scan", 1, true) and cost + further > dear) then return nil end
+  end
+  local ok, result = pcall(ask, self, statement, sql .. " LIMIT " .. MOST_IDS + 1)
+  if not ok then
+    if result.code == "timeout" and self.connection.depth == 0 then return nil end
+    error(result, 0)
+  end
+  if result.rows > MOST_IDS then return nil end
+  return inOrder(range, result, last)
+end
+
+-- Gives the entities of these ids, page after page.
+local function pagesOf(self, ids, ended)
+  local at, size = 1, pages.FIRST
+  return function()
+    if at > #ids then return ended() end
+    local upTo, page = math.min(at + size - 1, #ids), pages.new()
+    local texts, bytes = pages.read(self, ids, at, upTo)
+    for i = at, upTo do
+      local row = texts[ids[i]]
+      if row then -- else it has gone
+        page.count = page.count + 1
+        page.ids[page.count], page.texts[page.count] = ids[i], row[1]
+        page.revisions[page.count], page.times[page.count] = row[2], row[3]
+      end
+    end
+    at, size = upTo + 1, pages.nextSize(size, upTo - at + 1, bytes)
+    return page
+  end
+end
+
+-- ---- both
+
+--- Gives page after page of what the server does not refuse.
+---@param self table
+---@param range holdfast.Range
+---@param asked holdfast.postgres.Asked
+---@return fun(): holdfast.postgres.Page?
+function M.pages(self, range, asked)
+  local size, last, looked, ended = pages.FIRST, nil, 0, false
+  local expression, further, tried = asked.expression, nil, false
+  local function all()
+    tried = true
+    local ids = whole(self, range, asked, last)
+    if not ids then return end
+    local waited = patience[expression] or IMPATIENT
+    patience[expression] = waited * IN_VAIN
+    further = pagesOf(self, ids, function() patience[expression] = nil end)
+  end
+  return function()
+    if not tried and not ended and looked >= (patience[expression] or IMPATIENT) then all() end
+    if further then return further() end
+    if ended then return nil end
+    local page, mark, count = slice(self, range, asked, size, last)
+    last, looked, ended = mark or last, looked + count, count < size
+    size = pages.nextSize(size, count, page.bytes, LARGEST_SLICE)
+    return page
+  end
+end
+
+-- ---- for people
+
+--- The statement that finds what a range asks for, with its values and the server's plan; nil where it is not asked.
+---@param self table
+---@param range holdfast.Range
+---@return string?
+function M.statementFor(self, range)
+  local asked = M.asked(range)
+  if not asked then return nil end
+  local statement, sql = asked.statement, wholeSql(self, range, asked)
+  local text, values = statement:finish(sql)
+  local lines = { text }
+  for i, value in ipairs(values) do
+    lines[#lines + 1] = ("$%d: %s"):format(i, #value > 200 and value:sub(1, 200) .. "..." or value)
+  end
+  lines[#lines + 1] = "the server's plan:"
+  for _, line in ipairs((planOf(self, statement, sql))) do lines[#lines + 1] = line end
+  return table.concat(lines, "\n")
+end
+
+return M

@@ -1,0 +1,295 @@
+-- SPDX-License-Identifier: MIT
+--
+-- Indexes over paths: an index of the server for each, over what field.lua makes of its fields.
+--
+-- Its name is made of those of the table and the paths, its definition is its comment, and that it is valid means that
+-- it is ready: so every process sees the same ones.  They are built while others write (CONCURRENTLY).  A builder that
+-- dies leaves one that is not valid; the next drops it, and begins again.  One builds at a time, who has the lock.
+
+local Connection = require "holdfast.backends.postgres.connection"
+local fields = require "holdfast.backends.postgres.field"
+local holdfast = require "holdfast"
+local paths = require "holdfast.backends.postgres.path"
+local tables = require "holdfast.backends.postgres.table"
+
+local json = holdfast.json
+
+local M = {}
+
+-- What the comment of an index begins with: 1 is the version of the expressions in it.
+local MARK = "holdfast index 1 "
+
+-- Builders wait for each other and for the server: longer than any other call.
+local BUILD_TIMEOUT = 24 * 3600
+local LOOK_AGAIN = 50 -- ms
+
+-- The constraint of a table with a unique index: the server cannot look into documents that JSONB cannot hold.
+M.UNWRAPPED = "holdfast_unwrapped"
+
+local function refuse(code, text, ...) error(holdfast.error(code, text:format(...)), 0) end
+
+-- ---- definitions
+
+---@class holdfast.postgres.Index
+---@field name string       its paths, with commas between
+---@field paths string[]
+---@field unique boolean
+---@field ready boolean
+---@field relation string   its name on the server
+
+-- What is written into a definition is a literal.
+local function literal(type, text) return tables.literal(text) .. "::" .. type end
+
+local function fieldsOf(list)
+  local out = {}
+  for i, path in ipairs(list) do
+    local steps = paths.steps(path)
+    out[i] = steps and fields.new(steps, #steps)
+      or refuse("invalid_argument", "the server can have no index over the path %s", path)
+  end
+  return out
+end
+
+-- That a row counts for a unique index: it has a boolean, a number or a string at each path.
+local function countsText(list)
+  local parts = {}
+  for i, field in ipairs(list) do parts[i] = ("left(%s, 1) IN ('f', 'k', 'n', 's')"):format(field:key(literal)) end
+  return table.concat(parts, " AND ")
+end
+
+-- The columns of an index over these fields: all keys, then all numbers.
+local function columnsOf(list)
+  local columns = {}
+  for i, field in ipairs(list) do
+    columns[i], columns[#list + i] = field:key(literal), field:number(literal)
+  end
+  return columns
+end
+
+-- The statement that makes an index.
+local function definition(self, relation, list, unique)
+  local columns = columnsOf(list)
+  if unique then -- those that do not count differ by their ids
+    columns[#columns + 1] = ("(CASE WHEN %s THEN '' ELSE entity_id END)"):format(countsText(list))
+  end
+  for i, column in ipairs(columns) do columns[i] = "(" .. column .. ")" end
+  return ("CREATE %sINDEX CONCURRENTLY %s ON %s (%s)"):format(unique and "UNIQUE " or "", relation, self.table,
+    table.concat(columns, ", "))
+end
+
+-- ---- what there is
+
+local LIST = "SELECT c.relname, i.indisunique, i.indisvalid AND i.indisready, obj_description(c.oid, 'pg_class')"
+  .. " FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE i.indrelid = to_regclass($1)"
+  .. " AND obj_description(c.oid, 'pg_class') LIKE '" .. MARK .. "%'"
+
+local function byName(a, b) return a.name < b.name end
+
+--- The indexes of a collection, in the order of their names.
+---@param self table
+---@return holdfast.postgres.Index[]
+function M.list(self)
+  local result, out = self.connection:query("read", LIST, { self.table }), {}
+  for i = 1, #result, 4 do
+    local ok, known = pcall(json.decode, result[i + 3]:sub(#MARK + 1))
+    if ok and type(known) == "table" and type(known.paths) == "table" then
+      out[#out + 1] = {
+        name = table.concat(known.paths, ","), paths = known.paths, unique = result[i + 1] == "t",
+        ready = result[i + 2] == "t", relation = result[i],
+      }
+    end
+  end
+  table.sort(out, byName)
+  return out
+end
+
+--- Whether the table has a unique index, as SQL that gives a truth; $1 is the table.
+M.HAS_UNIQUE = "EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = to_regclass($1) AND i.indisunique"
+  .. " AND obj_description(i.indexrelid, 'pg_class') LIKE '" .. MARK .. "%')"
+
+--- Which fields an index can be asked for.
+---@param self table
+---@return fun(field: holdfast.postgres.Field): boolean
+function M.lookup(self)
+  local known = {}
+  for _, index in ipairs(M.list(self)) do
+    for _, path in ipairs(index.ready and index.paths or {}) do
+      local steps = paths.steps(path)
+      local field = steps and fields.new(steps, #steps)
+      if field then known[field.path] = true end
+    end
+  end
+  return function(field) return known[field.path] == true end
+end
+
+-- ---- making and dropping
+
+-- A connection for what takes long.
+local function patient(self)
+  local connection = Connection.new(self.baseDir)
+  connection.settings = setmetatable({ timeout = BUILD_TIMEOUT }, { __index = connection.settings })
+  return connection
+end
+
+-- Calls fn with a connection that has the lock of an index.
+local function alone(self, relation, fn)
+  local connection = patient(self)
+  local function run()
+    -- Not by waiting for it in a statement: a build waits for all statements that began before it.
+    local sql = "SELECT pg_try_advisory_lock(hashtextextended($1::text, 4711))"
+    while connection:query("read", sql, { self.table .. " " .. relation }, "once")[1] ~= "t" do
+      connection.sleep(LOOK_AGAIN)
+    end
+    fn(connection)
+  end
+  local ok, raised = pcall(run)
+  connection:drop() -- and with it the lock
+  if not ok then error(raised, 0) end
+end
+
+local function execute(connection, sql) connection:query("write", sql, nil, "once") end
+
+-- What is there under the name: nil, or whether it is unique, and whether it is valid.
+local function look(connection, relation)
+  local result = connection:query("read", "SELECT indisunique, indisvalid AND indisready FROM pg_index"
+    .. " WHERE indexrelid = to_regclass($1)", { relation }, "once")
+  if result.rows == 0 then return nil end
+  return { unique = result[1] == "t", valid = result[2] == "t" }
+end
+
+-- What a unique index cannot compare must not be there.
+local function constrain(self, connection)
+  local result = connection:query("read", "SELECT entity_id" .. self.from .. " WHERE " .. fields.IS_WRAPPED
+    .. " LIMIT 1", nil, "once")
+  local known = connection:query("read", "SELECT convalidated FROM pg_constraint WHERE conrelid = to_regclass($1)"
+    .. " AND conname = $2", { self.table, M.UNWRAPPED }, "once")
+  if known.rows == 0 and result.rows == 0 then
+    execute(connection, ("ALTER TABLE %s ADD CONSTRAINT %s CHECK (NOT %s) NOT VALID"):format(self.table, M.UNWRAPPED,
+      fields.IS_WRAPPED))
+  end
+  if result.rows > 0 then
+    refuse("unsupported", "a unique index cannot compare \"%s\", which has what JSONB cannot hold (NUL in a text, -0, "
+      .. "a number with thousands of digits)", result[1])
+  end
+  execute(connection, ("ALTER TABLE %s VALIDATE CONSTRAINT %s"):format(self.table, M.UNWRAPPED))
+end
+
+-- Two entities that have the same values already.
+local function twins(self, connection, list)
+  local columns = table.concat(columnsOf(list), ", ")
+  local ok, result = pcall(connection.query, connection, "read", ("SELECT min(entity_id COLLATE \"C\"),"
+    .. " max(entity_id COLLATE \"C\")%s WHERE %s GROUP BY %s HAVING count(*) > 1 LIMIT 1")
+    :format(self.from, countsText(list), columns), nil, "once")
+  if ok and result.rows == 1 then return result[1], result[2] end
+  return nil
+end
+
+local function build(self, connection, relation, index, list)
+  if index.unique then constrain(self, connection) end
+  local ok, raised = pcall(execute, connection, definition(self, relation, list, index.unique))
+  if not ok then
+    pcall(execute, connection, "DROP INDEX CONCURRENTLY IF EXISTS " .. relation)
+    if raised.state ~= "23505" then error(raised, 0) end
+    local a, b = twins(self, connection, list)
+    refuse("duplicate", "there is no unique index %s: %s", index.name, a and ("\"%s\" and \"%s\" have the same there")
+      :format(a, b) or "two entities have the same there")
+  end
+end
+
+local function make(self, connection, relation, index, list)
+  local there = look(connection, relation)
+  if there and there.valid and there.unique ~= (index.unique or false) then
+    refuse("conflict", "there is an index %s that is %s: drop it first", index.name,
+      there.unique and "unique" or "not unique")
+  end
+  if there and not there.valid then execute(connection, "DROP INDEX CONCURRENTLY IF EXISTS " .. relation) end
+  if not there or not there.valid then build(self, connection, relation, index, list) end
+  execute(connection, ("COMMENT ON INDEX %s IS %s"):format(relation,
+    tables.literal(MARK .. json.encode({ paths = index.paths }))))
+  execute(connection, "ANALYZE " .. self.table) -- what the server knows of expressions it knows by an index
+end
+
+local function relationOf(self, list) return tables.index(self.entityName, table.concat(list, ",")) end
+
+local function outside(self, what)
+  if self.connection.depth > 0 then
+    refuse("unsupported", "%s is not for transactions: it is a commit of its own", what)
+  end
+end
+
+--- Makes an index, or goes on where making it was broken off.
+---@param self table
+---@param list string[]
+---@param options? {unique: boolean?}
+function M.create(self, list, options)
+  outside(self, "createIndex")
+  local index = { paths = list, name = table.concat(list, ","), unique = options and options.unique or false }
+  local relation, known = relationOf(self, list), fieldsOf(list)
+  alone(self, relation, function(connection) make(self, connection, relation, index, known) end)
+  self.isUnique = self.isUnique or index.unique
+end
+
+--- Forgets an index.
+---@param self table
+---@param list string[]
+function M.drop(self, list)
+  outside(self, "dropIndex")
+  local relation = relationOf(self, list)
+  alone(self, relation, function(connection)
+    if not look(connection, relation) then error(holdfast.error("not_found"), 0) end
+    execute(connection, "DROP INDEX CONCURRENTLY IF EXISTS " .. relation)
+    if connection:query("read", "SELECT " .. M.HAS_UNIQUE, { self.table }, "once")[1] == "t" then return end
+    execute(connection, ("ALTER TABLE %s DROP CONSTRAINT IF EXISTS %s"):format(self.table, M.UNWRAPPED))
+  end)
+end
+
+-- ---- what a unique index forbids
+
+-- The two entities: the one that was to be written, and the one that has the values already.
+local function rivals(self, connection, list, members)
+  local columns, names, equal = columnsOf(list), {}, {}
+  for i, column in ipairs(columns) do
+    names[i] = column .. " AS c" .. i
+    equal[i] = column .. " = c" .. i
+  end
+  local new = ("(SELECT key AS new, %s FROM (SELECT key, value AS data FROM jsonb_each($1::jsonb)) AS given OFFSET 0)")
+    :format(table.concat(names, ", "))
+  local result = connection:query("read", ("SELECT new, entity_id FROM %s AS n JOIN %s ON %s WHERE %s"
+    .. " AND NOT $1::jsonb ? entity_id LIMIT 1"):format(new, self.table, table.concat(equal, " AND "),
+    countsText(list)), { members }, "once")
+  if result.rows == 1 then return result[1], result[2] end
+  for i in ipairs(columns) do equal[i] = ("a.c%d = b.c%d"):format(i, i) end
+  local counts = {}
+  for i in ipairs(list) do counts[i] = ("left(a.c%d, 1) IN ('f', 'k', 'n', 's')"):format(i) end
+  result = connection:query("read", ("SELECT a.new, b.new FROM %s AS a JOIN %s AS b ON %s WHERE a.new > b.new AND %s"
+    .. " LIMIT 1"):format(new, new, table.concat(equal, " AND "), table.concat(counts, " AND ")), { members }, "once")
+  return result[1], result[2]
+end
+
+--- The error for a write that a unique index of ours has refused; the server's own where it was something else.
+---@param self table
+---@param raised table      what the connection has raised
+---@param members string    what was to be written, as a JSON object by ids
+---@param connection table  one on which statements can run
+---@return table
+function M.explain(self, raised, members, connection)
+  if raised.constraint == M.UNWRAPPED then
+    return holdfast.error("unsupported", "the collection has a unique index, and the server cannot compare this entity "
+      .. "by it: it has what JSONB cannot hold (NUL in a text, -0, a number with thousands of digits)")
+  end
+  if raised.state ~= "23505" then return raised end
+  self.isUnique = true
+  local found
+  for _, index in ipairs(M.list({ connection = connection, table = self.table })) do
+    if index.relation == raised.constraint then found = index end
+  end
+  if not found then return raised end
+  local ok, id, holder = pcall(rivals, self, connection, fieldsOf(found.paths), members)
+  local err = holdfast.error("duplicate", ("the unique index %s has these values already%s"):format(found.name,
+    ok and holder and (": they are those of \"%s\""):format(holder) or ""))
+  if ok then err.entityId = id or nil end
+  err.entityName = self.entityName
+  return err
+end
+
+return M
