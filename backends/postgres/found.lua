@@ -4,10 +4,10 @@
 -- is asked here as ever.
 --
 -- One statement over the whole table is what finds them fastest, by an index or by looking at every row in whatever
--- order they lie; the ids are then put in order here, and the entities read a page at a time.  But a loop may end
--- after the first entity, may ask for something else after each, or begin close to the end of a large table.  So it
--- goes through the first rows in their order, in slices, and through all of them where that is the better way: where
--- the server would need too long for the whole at once, where little is left, or where too many rows are found.
+-- order they lie; they are then put in order here, and the large ones among them read when their turn comes.  But a
+-- loop may end after the first entity, may ask for something else after each, or begin close to the end of a large
+-- table.  So it goes through the first rows in their order, in slices, and through all of them where that is the better
+-- way: where the server would need too long for the whole at once, where little is left, or where too many are found.
 
 local condition = require "holdfast.backends.postgres.condition"
 local indexes = require "holdfast.backends.postgres.index"
@@ -17,8 +17,9 @@ local tables = require "holdfast.backends.postgres.table"
 
 local M = {}
 
--- Rows that a slice looks at, at most; ids that the statement over the whole table may find.
-local LARGEST_SLICE, MOST_IDS = 4096, 10000
+-- Rows that a slice looks at, at most; rows that the statement over the whole table may find, and how many bytes they
+-- may have on the server to come with it.
+local LARGEST_SLICE, MOST, SMALL = 4096, 5000, 2000
 
 -- The server's estimate above which it is not asked for the whole at once: about a third of a second, or 300 MB, where
 -- an operation has five seconds.  Below the second one no index or table is worth a look at what is left.
@@ -101,7 +102,7 @@ local function wholeSql(self, range, asked)
   if range.prefix or (range.to and range.from) then -- else one of these is where the loop is
     for _, each in ipairs(pages.conditions(range, give)) do conditions[#conditions + 1] = each end
   end
-  return "SELECT entity_id" .. self.from .. " WHERE " .. table.concat(conditions, " AND ")
+  return self.from .. " WHERE " .. table.concat(conditions, " AND ")
 end
 
 -- What the server thinks of a statement: the first line of its plan, and its cost.
@@ -115,17 +116,17 @@ local function isMuchLeft(self, range, last)
   local statement = statements.new()
   local beyond = last and " WHERE " .. pages.beyond(range, statement:give("text", last)) or ""
   local result = ask(self, statement, ("SELECT (SELECT count(*) FROM (SELECT 1%s%s%s LIMIT greatest(reltuples, 0) / %d)"
-    .. " AS some) >= floor(greatest(reltuples, 0) / %d), CASE WHEN reltoastrelid = 0 THEN 0 ELSE"
+    .. " AS rest) >= floor(greatest(reltuples, 0) / %d), CASE WHEN reltoastrelid = 0 THEN 0 ELSE"
     .. " pg_relation_size(reltoastrelid) / 8192 END FROM pg_class WHERE oid = to_regclass(%s)")
     :format(self.from, beyond, pages.order(range), LEFT, LEFT, statement:give("text", self.table)))
   return result[1] == "t", tonumber(result[2] or 0)
 end
 
--- The ids that were found, in order, of those in the range after the last one.
-local function inOrder(range, ofAll, last)
+-- The ids of rows in order: of those in the range after the last one.
+local function inOrder(range, rows, last)
   local ids, before = {}, pages.before(range)
   local ending = range[range.reverse and "from" or "to"]
-  for _, id in ipairs(ofAll) do
+  for id in pairs(rows) do
     local isNext = (not last or before(last, id)) and not (ending and before(ending, id))
     if isNext and pages.isId(id) and pages.isAscii(id) then ids[#ids + 1] = id end
   end
@@ -133,41 +134,53 @@ local function inOrder(range, ofAll, last)
   return ids
 end
 
--- All ids after the last one; nil where slices are the better way.
-local function whole(self, range, asked, last)
+-- What a row gives beside its id: not the texts of large ones, of which there may be too many.
+local function columnsOf(columns)
+  return ("entity_id, CASE WHEN pg_column_size(data) <= %d THEN data::text END%s")
+    :format(SMALL, columns == pages.ENTRIES and pages.INFO or "")
+end
+
+-- All rows after the last one by their ids, and these in order; nil where slices are the better way.
+local function whole(self, range, columns, asked, last)
   local statement, sql = asked.statement, wholeSql(self, range, asked)
-  local plan, cost = planOf(self, statement, sql)
+  local plan, cost = planOf(self, statement, "SELECT entity_id" .. sql)
   local dear = DEAR * self.connection.settings.timeout / USUAL_TIMEOUT
   if cost > dear then return nil end
   if cost > CHEAP then
     local isMuch, further = isMuchLeft(self, range, last)
     if not isMuch or (plan[1]:find("Seq Scan", 1, true) and cost + further > dear) then return nil end
   end
-  local ok, result = pcall(ask, self, statement, sql .. " LIMIT " .. MOST_IDS + 1)
+  local ok, result = pcall(ask, self, statement, ("SELECT %s%s LIMIT %d"):format(columnsOf(columns), sql, MOST + 1))
   if not ok then
     if result.code == "timeout" and self.connection.depth == 0 then return nil end
     error(result, 0)
   end
-  if result.rows > MOST_IDS then return nil end
-  return inOrder(range, result, last)
+  if result.rows > MOST then return nil end
+  local rows = pages.rows(result)
+  return rows, inOrder(range, rows, last)
 end
 
--- Gives the entities of these ids, page after page.
-local function pagesOf(self, ids, ended)
+-- Gives these rows, page after page.
+local function pagesOf(self, rows, ids, ended)
   local at, size = 1, pages.FIRST
   return function()
     if at > #ids then return ended() end
-    local upTo, page = math.min(at + size - 1, #ids), pages.new()
-    local texts, bytes = pages.read(self, ids, at, upTo)
+    local upTo, large, bytes = math.min(at + size - 1, #ids), {}, 0
     for i = at, upTo do
-      local row = texts[ids[i]]
-      if row then -- else it has gone
-        page.count = page.count + 1
-        page.ids[page.count], page.texts[page.count] = ids[i], row[1]
-        page.revisions[page.count], page.times[page.count] = row[2], row[3]
-      end
+      if not rows[ids[i]][1] then large[#large + 1] = ids[i] end
     end
-    at, size = upTo + 1, pages.nextSize(size, upTo - at + 1, bytes)
+    local further = rows
+    if large[1] then
+      further, bytes = pages.read(self, large, 1, #large)
+      size = pages.nextSize(size, upTo - at + 1, bytes)
+    end
+    local page = pages.new()
+    for i = at, upTo do
+      local row = rows[ids[i]][1] and rows[ids[i]] or further[ids[i]]
+      if row then pages.addRow(page, ids[i], row) end -- else it has gone
+      rows[ids[i]] = nil
+    end
+    at = upTo + 1
     return page
   end
 end
@@ -177,18 +190,19 @@ end
 --- Gives page after page of what the server does not refuse.
 ---@param self table
 ---@param range holdfast.Range
+---@param columns string
 ---@param asked holdfast.postgres.Asked
 ---@return fun(): holdfast.postgres.Page?
-function M.pages(self, range, asked)
+function M.pages(self, range, columns, asked)
   local size, last, looked, ended = pages.FIRST, nil, 0, false
   local expression, further, tried = asked.expression, nil, false
   local function all()
     tried = true
-    local ids = whole(self, range, asked, last)
-    if not ids then return end
+    local rows, ids = whole(self, range, columns, asked, last)
+    if not rows then return end
     local waited = patience[expression] or IMPATIENT
     patience[expression] = waited * IN_VAIN
-    further = pagesOf(self, ids, function() patience[expression] = nil end)
+    further = pagesOf(self, rows, ids, function() patience[expression] = nil end)
   end
   return function()
     if not tried and not ended and looked >= (patience[expression] or IMPATIENT) then all() end
@@ -210,7 +224,7 @@ end
 function M.statementFor(self, range)
   local asked = M.asked(range)
   if not asked then return nil end
-  local statement, sql = asked.statement, wholeSql(self, range, asked)
+  local statement, sql = asked.statement, "SELECT entity_id, data::text" .. wholeSql(self, range, asked)
   local text, values = statement:finish(sql)
   local lines = { text }
   for i, value in ipairs(values) do

@@ -145,22 +145,41 @@ function M.of(result, columns)
   return page
 end
 
---- What is known of some ids: {[id] = {text, revision, time}}.
+--- Adds a row as rows() gives it.
+---@param page holdfast.postgres.Page
+---@param id string
+---@param row table
+function M.addRow(page, id, row)
+  local count = page.count + 1
+  page.count = count
+  page.ids[count], page.texts[count], page.revisions[count], page.times[count] = id, row[1], row[2], row[3]
+end
+
+--- Rows by their ids: {[id] = {text, revision, time}}.
+---@param result string[]
+---@return table<string, table> rows
+---@return integer bytes  of the texts
+function M.rows(result)
+  local rows, bytes, hasInfo = {}, 0, result.columns == 4
+  for i = 1, #result, result.columns do
+    local text = result[i + 1]
+    bytes = bytes + (text and #text or 0)
+    local row = { text and document.unwrap(text) }
+    if hasInfo then row[2], row[3] = tonumber(result[i + 2]), tonumber(result[i + 3]) end
+    rows[result[i]] = row
+  end
+  return rows, bytes
+end
+
+--- What is known of some ids.
 ---@param self table
 ---@param ids string[]
 ---@param from integer
 ---@param to integer
----@return table<string, table> found
+---@return table<string, table> rows
 ---@return integer bytes
 function M.read(self, ids, from, to)
-  local found, bytes = {}, 0
-  local result = self.connection:query("read", self.sql.readEntries, { M.array(ids, from, to) })
-  for i = 1, #result, result.columns do
-    local text = result[i + 1]
-    bytes = bytes + #text
-    found[result[i]] = { document.unwrap(text), tonumber(result[i + 2]), tonumber(result[i + 3]) }
-  end
-  return found, bytes
+  return M.rows(self.connection:query("read", self.sql.readEntries, { M.array(ids, from, to) }))
 end
 
 return M

@@ -13,10 +13,9 @@
 -- A condition's parameters are variables of the script, which the loop's body may change.  So they are compared before
 -- each further entity, and when one has changed, what was found ahead is found again.
 
-local classes = require "holdfast.class"
 local core = require "holdfast.core"
 
-local huge, xpcall, error, rawget, require = math.huge, xpcall, error, rawget, require
+local huge, xpcall, error, rawget, require, select = math.huge, xpcall, error, rawget, require, select
 local debug = type(debug) == "table" and debug or {} -- a host may leave it out
 local getinfo, getlocal = debug.getinfo, debug.getlocal
 
@@ -121,7 +120,7 @@ local function open(self, range, kind)
   if kind == "values" and rawget(self, "values") then return ownField(self, range), nil, huge end
   local face = getmetatable(self)
   local step, iterator, isIndexed = face.source(self, range, kind)
-  if iterator and face.isScript and classes.knowsConditions(face.class) then
+  if iterator and select(2, core.evaluates(self)) then
     knowing[iterator] = true
     isIndexed = isIndexed or self.supports.index
   end

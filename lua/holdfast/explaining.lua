@@ -62,8 +62,9 @@ end
 -- Where the condition of the predicate is evaluated.
 local function place(self, predicate, isUseless)
   if isUseless or not asking.canLeaveOut(self, predicate) then return "nowhere" end
-  if not core.evaluates(self) then return "text" end
-  return getmetatable(self).isScript and "class" or "store"
+  local evaluates, byClass = core.evaluates(self)
+  if not evaluates then return "text" end
+  return byClass and "class" or "store"
 end
 
 --- What is made of a predicate.

@@ -405,9 +405,9 @@ function core.counted(iterator) end
 ---@raise invalid_argument, not_found, unsupported
 function core.explainRange(store, range, condition) end
 
----Whether conditions are evaluated by the store itself.
+---Whether conditions are evaluated by the store itself, and whether that is a class, here or behind a URL.
 ---@param store PersistBase
----@return boolean
+---@return boolean evaluates, boolean byClass
 function core.evaluates(store) end
 
 ---One function that gives the next value of a loop, whatever a method returned for it.

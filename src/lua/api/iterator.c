@@ -20,6 +20,7 @@
 #include "lua/api/condition.h"
 #include "lua/codec/json.h"
 #include "lua/script/asked.h"
+#include "lua/script/slots.h"
 #include "lua/state/arguments.h"
 #include "lua/state/buffers.h"
 #include "lua/state/context.h"
@@ -275,10 +276,14 @@ static int lhf_explain(lua_State *L) {
   return 1;
 }
 
-/* evaluates(store) -> whether conditions are evaluated where its entities are, and not in front of it */
+/* evaluates(store) -> whether conditions are evaluated where its entities are, and not in front of it; whether that is a
+ * class, in this state or behind a URL */
 static int lhf_evaluates(lua_State *L) {
-  lua_pushboolean(L, hfL_check_persist(L)->backend->evaluates_conditions != 0);
-  return 1;
+  const hf_persist *p = hfL_check_persist(L);
+  bool evaluates = p->backend->evaluates_conditions != 0;
+  lua_pushboolean(L, evaluates);
+  lua_pushboolean(L, evaluates && hfL_attached_to(p));
+  return 2;
 }
 
 /* counted(userdata) -> how many were counted before what the last step gave, how many conditions have looked at,
