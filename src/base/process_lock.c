@@ -40,11 +40,14 @@ enum {
   LOOKS_MAX = 500,     /* times that others may be found looking in one attempt before it counts as held */
   LOOK_PAUSE_US = 100, /* until they are through */
   PAUSE_FIRST_MS = 1,  /* between two attempts, doubled each time */
-  PAUSE_LONGEST_MS = 20
+  PAUSE_LONGEST_MS = 20,
+  YOUNG_SECONDS = 600 /* who cleans a folder of old files thinks in days */
 };
 
 struct hf_lock {
-  int fd;     /* with the lock; -1 in a child process of the holder's */
+  int fd;       /* with the lock; -1 in a child process of the holder's */
+  dev_t device; /* of its file */
+  ino_t inode;
   char *path; /* absolute */
   char *who;  /* for the file, should it have to be made again */
   struct hf_lock *next;
@@ -224,6 +227,18 @@ static hf_status check_file(const char *path, int fd, hf_error *err) {
   return hf__fail(err, HF_INVALID_ARGUMENT, "%s is a file of something else: a lock needs a path of its own", path);
 }
 
+/* The lock is what is locked there. */
+static hf_status keep(hf_lock *l, int fd, hf_error *err) {
+  struct stat st;
+  if (fstat(fd, &st)) {
+    int number = errno;
+    close(fd);
+    return fail_errno(number, "look at", l->path, err);
+  }
+  l->fd = fd, l->device = st.st_dev, l->inode = st.st_ino;
+  return HF_OK;
+}
+
 /* One attempt, under `mutex`.  HF_BUSY leaves the error alone. */
 static hf_status try_acquire(hf_lock *l, char holder[HOLDER_MAX], hf_error *err) {
   holder[0] = '\0';
@@ -233,10 +248,7 @@ static hf_status try_acquire(hf_lock *l, char holder[HOLDER_MAX], hf_error *err)
     if (status) return status;
     int number = lock_file(fd);
     if (number == 0) status = check_file(l->path, fd, err);
-    if (number == 0 && status == HF_OK) {
-      l->fd = fd;
-      return HF_OK;
-    }
+    if (number == 0 && status == HF_OK) return keep(l, fd, err);
     if (number == EWOULDBLOCK) read_holder(fd, holder);
     close(fd);
     if (status && status != HF_NOT_FOUND) return status;
@@ -321,6 +333,18 @@ void hf_lock_release(hf_lock *lock) {
   free_lock(lock);
 }
 
+/* Whether the path names the lock's file still.  That is asked before each thing that the lock is for, so it is one
+ * call to the system; the file is made younger when it has become old.  0, or an errno. */
+static int is_still_at(const hf_lock *l, bool *is) {
+  struct stat there;
+  *is = false;
+  if (lstat(l->path, &there)) return errno == ENOENT || errno == ENOTDIR ? 0 : errno;
+  *is = there.st_dev == l->device && there.st_ino == l->inode;
+  time_t age = time(NULL) - there.st_mtim.tv_sec;
+  if (*is && (age > YOUNG_SECONDS || age < -YOUNG_SECONDS)) futimens(l->fd, NULL);
+  return 0;
+}
+
 hf_status hf_lock_check(hf_lock *lock, hf_error *err) {
   char holder[HOLDER_MAX];
   hf_error own;
@@ -328,15 +352,13 @@ hf_status hf_lock_check(hf_lock *lock, hf_error *err) {
   hf_status status = HF_OK;
   bool there = false;
   pthread_mutex_lock(&mutex);
-  int number = lock->fd < 0 ? 0 : is_at(lock->path, lock->fd, &there);
+  int number = lock->fd < 0 ? 0 : is_still_at(lock, &there);
   if (number) {
     status = fail_errno(number, "look at", lock->path, err);
   } else if (lock->fd < 0) {
     status =
         hf__fail(err, HF_CLOSED, "the lock of %s stays with the process that acquired it, before fork()", lock->path);
-  } else if (there) {
-    futimens(lock->fd, NULL); /* a folder that is cleaned of old files keeps it */
-  } else {
+  } else if (!there) {
     int before = lock->fd;
     status = try_acquire(lock, holder, err);
     if (status == HF_OK) {
