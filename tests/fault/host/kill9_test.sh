@@ -6,7 +6,7 @@
 # LMDB, in files, and in a class of eight methods, which have no transactions.  Half of them share no commits between
 # positions, as on a machine that stands still again and again.
 #
-# HOLDFAST_FAULT_ROUNDS (40) kills for each store, HOLDFAST_FAULT_SEED; HOLDFAST_TEST_CANDLES is a CSV file with candles
+# HOLDFAST_FAULT_ROUNDS (24) kills for each store, HOLDFAST_FAULT_SEED; HOLDFAST_TEST_CANDLES is a CSV file with candles
 # to play in place of made up ones.
 #
 # Promise host-kill-lmdb: strategy host, lmdb | kill -9 at any moment, and a new start | it tells of each event
@@ -19,7 +19,7 @@
 # shellcheck source=tests/fault/lib.sh
 . "${HOLDFAST_SOURCE:?}/tests/fault/lib.sh"
 
-rounds=${HOLDFAST_FAULT_ROUNDS:-40}
+rounds=${HOLDFAST_FAULT_ROUNDS:-24}
 candles=${HOLDFAST_TEST_CANDLES:-}
 world() { "$HOLDFAST_BIN" run "$here/world.lua" "$@"; }
 

@@ -99,6 +99,46 @@ describe("a risk profile", function()
     assert.equal("a BTCUSDT", opened())
   end)
 
+  it("shows what is open to whoever looks, and not only how much", function()
+    local seen, told, allowed = {}, nil, nil
+    local function see(p) seen[#seen + 1] = p.symbol .. ":" .. #p.activePositions end
+    host.listenRisk(function(event) told = event end)
+    host.addRisk {
+      riskName = "looks",
+      validations = {
+        function(p) return p.activePositionCount < 2 end,
+        function(p) if p.activePositionCount == 1 and #p.activePositions ~= 1 then return "shows none" end end,
+        function(p) if p.pnl { open = true } > 1e9 then return "rich" end end,
+        function(p)
+          see(p)
+          p.activePositions[1] = nil -- a copy
+        end,
+      },
+      callbacks = { onAllowed = function(_, p) allowed = p end },
+    }
+    host.addRisk {
+      riskName = "counts",
+      validations = { function(p) return p.activePositionCount < 2 end },
+      callbacks = {
+        onAllowed = function(_, p) allowed = p end,
+        onRejected = function(symbol, p) seen[#seen + 1] = symbol .. ":" .. #p.activePositions end,
+      },
+    }
+    hosts.strategy { strategyName = "a", interval = "1d", riskList = { "looks" } }
+    hosts.strategy { strategyName = "b", interval = "1d", riskList = { "counts" } }
+    for i = 1, 3 do hosts.live("a", "S" .. i) end
+    pass(1)
+    assert.same({ "S1:0", "S2:1" }, seen)
+    assert.same({ "S1", "S2" }, { told.activePositions[1].symbol, told.activePositions[2].symbol })
+    assert.equal("S2", allowed.symbol)
+    seen = {}
+    for i = 4, 6 do hosts.live("b", "S" .. i) end
+    pass(1)
+    assert.same({ "S6:2" }, seen)
+    assert.same({ "S4", nil }, { allowed.activePositions[1].symbol, allowed.activePositions[2] })
+    assert.same({ "S4", "S5" }, { told.activePositions[1].symbol, told.activePositions[2].symbol })
+  end)
+
   it("refuses in many ways, and allows in the others", function()
     local reasons = {}
     host.listenRisk(function(event) reasons[#reasons + 1] = event.reason end)

@@ -83,8 +83,8 @@ function BacktestRun:open(row, price)
   local taken = {}
   for _, name in ipairs(self.strategy.risks) do
     local key, payload = self:keyOf(name), self:riskPayload(name, row, price, row.pendingAt)
-    local reason, fault = risk.take(self.book, name, key, row, payload)
-    self:tellRisk(name, payload, reason, fault)
+    local reason, fault, slots, count = risk.take(self.book, name, key, row, payload)
+    self:tellRisk(name, { payload = payload, reason = reason, fault = fault, slots = slots, count = count })
     if reason then
       for _, other in ipairs(taken) do risk.settle(self.book, other, row.strategyName, row.symbol, nil) end
       return false

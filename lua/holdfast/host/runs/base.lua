@@ -243,9 +243,9 @@ end
 function Run:mayOpen(book, keyOf, row, price)
   for _, name in ipairs(self.strategy.risks) do
     local payload = self:riskPayload(name, row, price, row.scheduledAt)
-    local reason, fault = self:within(risk.check, book, name, keyOf(name), row, payload)
+    local reason, fault, slots, count = self:within(risk.check, book, name, keyOf(name), row, payload)
     if reason then
-      self:tellRisk(name, payload, reason, fault)
+      self:tellRisk(name, { payload = payload, reason = reason, fault = fault, slots = slots, count = count })
       return false
     end
   end
@@ -267,17 +267,30 @@ function Run:reportFault(name, fault)
   self:report(fault, "risk '" .. name .. "'")
 end
 
+---@class holdfast.host.Decision
+---@field payload table    what validations got
+---@field reason? string   why it was refused
+---@field fault? holdfast.Error  a validation has failed
+---@field slots holdfast.host.Slot[]  of what was open, the first `count` of them
+---@field count integer
+
 -- Tells a profile's listeners and callbacks how it decided; or that a validation has failed, which is not a decision.
-function Run:tellRisk(name, payload, reason, fault)
-  if fault then return self:reportFault(name, fault) end
+---@param name string
+---@param decision holdfast.host.Decision
+function Run:tellRisk(name, decision)
+  local payload, reason = decision.payload, decision.reason
+  if decision.fault then return self:reportFault(name, decision.fault) end
   if reason and events.has("risk") then
+    risk.complete(payload, decision.slots, decision.count)
     local event = events.copy(payload)
     event.reason = reason
     self:emit("risk", event)
   end
   local callbacks = registry.find("risk", name, "risk").callbacks
   local fn = reason and callbacks.onRejected or not reason and callbacks.onAllowed
-  if fn then self:call("risk '" .. name .. "'", fn, self.symbol, payload, reason) end
+  if not fn then return end
+  risk.complete(payload, decision.slots, decision.count)
+  self:call("risk '" .. name .. "'", fn, self.symbol, payload, reason)
 end
 
 -- Runs a function with this run's context in this coroutine.

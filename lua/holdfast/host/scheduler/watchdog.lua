@@ -23,6 +23,34 @@ end
 local HOOK_COUNT = 1000000 -- instructions between two looks at the clock
 local HOOK_COUNT_LATE = 1000 -- and once it is late: enough for us to take note of it
 
+-- The time begins with the first look, since asking for it costs as much as many a function does, and those 1,000,000
+-- instructions are some milliseconds.
+
+---@class holdfast.host.Watch
+---@field ms number
+---@field late fun(): any
+---@field limit? number   of os.clock(), from the first look on
+---@field raised integer  how often
+
+local watch ---@type holdfast.host.Watch  of what runs now
+
+local function look()
+  local own, now = watch, os.clock()
+  own.limit = own.limit or now + own.ms / 1000
+  if now <= own.limit then return end
+  -- Where it is caught again and again, the next one comes at once: outside of what catches.
+  own.raised = own.raised + 1
+  debug.sethook(look, "", own.raised % 4 == 3 and 1 or HOOK_COUNT_LATE)
+  error(own.late(), 0)
+end
+
+-- As it was before; hands on what comes after that.
+local function restore(before, hook, mask, count, ...)
+  debug.sethook(hook, mask, count)
+  watch = before
+  return ...
+end
+
 --- Calls a function that may not compute for longer than `ms`: then `late()` is raised in it, again and again, until it
 --- has ended, whatever it catches.
 ---@param ms number
@@ -31,21 +59,10 @@ local HOOK_COUNT_LATE = 1000 -- and once it is late: enough for us to take note 
 ---@param ... any  arguments of fn
 ---@return any ...  what pcall gives
 function M.call(ms, late, fn, ...)
-  local hook, mask, count = debug.gethook()
-  local limit, raised = os.clock() + ms / 1000, 0
-  local function look()
-    if os.clock() <= limit then return end
-    -- Where it is caught again and again, the next one comes at once: outside of what catches.
-    raised = raised + 1
-    debug.sethook(look, "", raised % 4 == 3 and 1 or HOOK_COUNT_LATE)
-    error(late(), 0)
-  end
+  local before, hook, mask, count = watch, debug.gethook()
+  watch = { ms = ms, late = late, limit = nil, raised = 0 }
   debug.sethook(look, "", HOOK_COUNT)
-  local function finish(...)
-    debug.sethook(hook, mask, count)
-    return ...
-  end
-  return finish(pcall(fn, ...))
+  return restore(before, hook, mask, count, pcall(fn, ...))
 end
 
 local limits = setmetatable({}, { __mode = "k" }) -- coroutine -> { ms, late }

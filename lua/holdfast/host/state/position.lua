@@ -333,7 +333,7 @@ function Position:schedule(row, price)
   if not ok and not isRefused(raised) then error(raised, 0) end
   if not ok then
     for name, each in pairs(decided) do
-      if each.reason then self.run:tellRisk(name, each.payload, each.reason, each.fault) end
+      if each.reason then self.run:tellRisk(name, each) end
     end
     return false, false
   end
@@ -351,10 +351,10 @@ function Position:riskSteps(ask, row, price, when, decided)
       if step == steps[1] then -- it may have been tried before
         for each in pairs(decided) do decided[each] = nil end
       end
-      local reason, fault = self.run:within(ask, risk.adapter, name, name, row, payload)
+      local reason, fault, open, count = self.run:within(ask, risk.adapter, name, name, row, payload)
       -- It read what another process was writing: no answer, but one to ask for again.
       if core.isError(fault, "conflict") and fault.retryable then error(fault, 0) end
-      decided[name] = { payload = payload, reason = reason, fault = fault }
+      decided[name] = { payload = payload, reason = reason, fault = fault, slots = open, count = count }
       if reason then refuse(step, "risk profile '%s': %s", name, reason) end
     end
     steps[#steps + 1] = step
@@ -385,7 +385,7 @@ function Position:open(row, price)
   if not ok and raised == pause.refusal then return false, true end
   if not ok and not isRefusal(raised, takes) then error(raised, 0) end
   if ok then self.run:callback("onWrite", self.symbol, signal.copy(row), row.priceOpen, row.pendingAt, false) end
-  for name, each in pairs(decided) do self.run:tellRisk(name, each.payload, each.reason, each.fault) end
+  for name, each in pairs(decided) do self.run:tellRisk(name, each) end
   if wasWaiting and not ok then self:tryTrades() end -- it was cancelled
   self.delivery:deliver()
   return ok, false

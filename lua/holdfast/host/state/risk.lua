@@ -8,7 +8,9 @@ local commits = require "holdfast.host.state.commit"
 local contexts = require "holdfast.host.scheduler.context"
 local core = require "holdfast.core"
 local events = require "holdfast.host.events"
+local fields = require "holdfast.condition.fields"
 local history = require "holdfast.host.state.history"
+local newTable = require "table.new"
 local registry = require "holdfast.host.registry"
 local watchdog = require "holdfast.host.scheduler.watchdog"
 
@@ -59,10 +61,10 @@ local function isPlain(slot)
   return plain[slot]
 end
 
--- A copy of slots that others may change.  Of 200 positions that open in one minute each is shown those before it.
-local function copySlots(slots)
-  local list = {}
-  for i = 1, #slots do
+-- A copy of the first slots of a list, that others may change.
+local function copySlots(slots, count)
+  local list = newTable(count, 0)
+  for i = 1, count do
     local s = slots[i]
     list[i] = isPlain(s) and {
       signalId = s.signalId, strategyName = s.strategyName, exchangeName = s.exchangeName, symbol = s.symbol,
@@ -148,13 +150,36 @@ local function explain(fault, what, payload)
   return failure
 end
 
+local looks = setmetatable({}, { __mode = "k" }) -- by function
+
+-- Whether a validation may look at what is open, and not only at how much that is.  Those of 200 positions that open in
+-- one minute would be shown all those before them, and most only want to know how many there are.
+local function looksAtSlots(validate)
+  local known = looks[validate]
+  if known == nil then
+    local names = fields.ofArgument(validate)
+    known = not names or names.activePositions or names.pnl or false -- pnl() looks at them, too
+    looks[validate] = known
+  end
+  return known
+end
+
+--- Has a payload say what was open.  To be called before it is given to anybody.
+---@param payload table
+---@param slots holdfast.host.Slot[]
+---@param count integer  only so many of them
+function M.complete(payload, slots, count)
+  payload.activePositions = payload.activePositions or copySlots(slots, count)
+end
+
 -- Asks all validations of a profile.
 ---@return string? refused       the reason
 ---@return holdfast.Error? fault  why nobody knows: it is refused, but by no rule
-local function askEach(profile, payload)
+local function askEach(profile, slots, payload)
   for i, v in ipairs(profile.validations) do
     local validate, note = v, nil
     if type(v) == "table" then validate, note = v.validate, v.note end
+    if looksAtSlots(validate) then M.complete(payload, slots, #slots) end
     local reason, fault = call(validate, payload)
     if fault then
       local what = ("validations[%d]%s"):format(i, note and (" (%s)"):format(note) or "")
@@ -166,9 +191,9 @@ end
 
 -- The same.  Meanwhile the payload has functions, as fields that are not its own: it is one that can be stored.
 local function ask(profile, slots, payload, trades)
-  payload.activePositions, payload.activePositionCount = copySlots(slots), #slots
+  payload.activePositions, payload.activePositionCount = nil, #slots
   setmetatable(payload, { __index = history.of(payload, trades) })
-  local reason, fault = askEach(profile, payload)
+  local reason, fault = askEach(profile, slots, payload)
   setmetatable(payload, nil)
   return reason, fault
 end
@@ -176,9 +201,14 @@ end
 -- The slots but those of the strategy itself, and why the profile refuses one more.
 local function decide(book, name, key, row, payload)
   local profile = registry.find("risk", name, "strategy '" .. row.strategyName .. "'")
-  local slots = {}
-  for _, slot in ipairs(book.read(key)) do
-    if not isOf(slot, row.strategyName, row.symbol) then slots[#slots + 1] = slot end
+  local before = book.read(key)
+  local slots, count = newTable(#before + 1, 0), 0
+  for i = 1, #before do
+    local slot = before[i]
+    if not isOf(slot, row.strategyName, row.symbol) then
+      count = count + 1
+      slots[count] = slot
+    end
   end
   return slots, ask(profile, slots, payload, book.trades)
 end
@@ -191,8 +221,11 @@ end
 ---@param payload table  what validations get (Run:riskPayload); activePositions and activePositionCount are added
 ---@return string? refused  the reason
 ---@return holdfast.Error? fault  it is refused because a validation has failed, and not by a rule
+---@return holdfast.host.Slot[] slots  what was open, for complete(), and
+---@return integer count               how many of them were
 function M.check(book, name, key, row, payload)
-  return select(2, decide(book, name, key, row, payload))
+  local slots, reason, fault = decide(book, name, key, row, payload)
+  return reason, fault, slots, #slots
 end
 
 --- Takes a slot, or says why not.  To be called in a transaction, or where nobody else writes meanwhile.
@@ -203,11 +236,16 @@ end
 ---@param payload table  as above
 ---@return string? refused  the reason; nothing was changed
 ---@return holdfast.Error? fault  as above
+---@return holdfast.host.Slot[] slots  as above
+---@return integer count               as above
 function M.take(book, name, key, row, payload)
   local slots, reason, fault = decide(book, name, key, row, payload)
-  if reason then return reason, fault end
-  slots[#slots + 1] = slotOf(row)
-  book.write(slots, key)
+  local count = #slots
+  if not reason then
+    slots[count + 1] = slotOf(row)
+    book.write(slots, key)
+  end
+  return reason, fault, slots, count
 end
 
 -- The slots, or nil where they cannot be read: nothing can be given back then, and nobody may be kept from closing.

@@ -80,11 +80,23 @@ end
 -- A name as part of an id: two different pairs of names make two different ids.
 local function escape(name) return (name:gsub("[%%/]", { ["%"] = "%25", ["/"] = "%2F" })) end
 
+local prefixes = setmetatable({}, { __mode = "k" }) -- by context
+
+-- What the ids of a run's signals begin with.
+local function prefixOf(context)
+  local prefix = prefixes[context]
+  if not prefix then
+    prefix = ("%s/%s/"):format(escape(context.strategyName), escape(context.symbol))
+    prefixes[context] = prefix
+  end
+  return prefix
+end
+
 -- The id of a signal that was given none: its minute, or, where the last one's is not before that since a clock was
 -- ahead and was put right, the number after it.  So none ever comes twice, and the same signal has the same one,
 -- whatever happened in between: it can be the order's id at the exchange.
 local function idOf(context, when, last)
-  local prefix = ("%s/%s/"):format(escape(context.strategyName), escape(context.symbol))
+  local prefix = prefixOf(context)
   local number = last and last:sub(1, #prefix) == prefix and tonumber(last:match("^%d+$", #prefix + 1))
   return ("%s%d"):format(prefix, number and math.max(when, number + 1) or when)
 end
