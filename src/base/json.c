@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "holdfast/backend.h"
 
 #if defined(__SSE2__) && defined(__GNUC__)
 #include <emmintrin.h>
@@ -100,6 +101,17 @@ size_t hf__utf8_valid_prefix(hf_slice text) {
     }
   }
   return (size_t)(p - start);
+}
+
+enum { DAMAGED_MAX = 1024 };
+
+bool hf__quote_damaged(hf_buffer *json, hf_slice text) {
+  char copy[DAMAGED_MAX];
+  size_t size = text.size < sizeof copy ? text.size : sizeof copy, good;
+  memcpy(copy, text.data, size);
+  for (size_t at = 0; (good = hf__utf8_valid_prefix((hf_slice){copy + at, size - at})) < size - at; at += good)
+    copy[at + good] = '?';
+  return hf_buffer_quote(json, (hf_slice){copy, size});
 }
 
 /* --------------------------------------------------------------- checking */

@@ -20,6 +20,10 @@ size_t hf__utf8_valid_prefix(hf_slice text);
  * HF__JSON_QUOTED_MAX(text.size).  Returns the byte after the closing quote. */
 char *hf__json_quote(char *out, hf_slice text);
 
+/* Adds text that may have a damaged name in it, quoted, cut after 1,024 bytes: what is not UTF-8 in it becomes a
+ * question mark.  False: out of memory. */
+bool hf__quote_damaged(hf_buffer *json, hf_slice text);
+
 /* Writes the content of a string (from after its opening quote to before its closing one) with its escapes replaced.
  * `out` has room for as many bytes; it never takes more.  Returns the end of what it wrote; NULL: a broken escape, or
  * half a surrogate pair. */

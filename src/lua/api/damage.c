@@ -15,7 +15,7 @@
 #include "lua/state/error.h"
 #include "lua/state/register.h"
 
-enum { FINDINGS_MOST = 1000, TEXT_MOST = 1024 };
+enum { FINDINGS_MOST = 1000 };
 
 static const char *check_base(lua_State *L) {
   if (lua_type(L, 1) != LUA_TSTRING)
@@ -33,25 +33,15 @@ struct findings {
   bool out_of_memory;
 };
 
-/* Adds text that may have a damaged name in it: what is not UTF-8 there becomes a question mark. */
-static bool quote(hf_buffer *json, hf_slice text) {
-  char copy[TEXT_MOST];
-  size_t size = text.size < sizeof copy ? text.size : sizeof copy, good;
-  memcpy(copy, text.data, size);
-  for (size_t at = 0; (good = hf__utf8_valid_prefix((hf_slice){copy + at, size - at})) < size - at; at += good)
-    copy[at + good] = '?';
-  return hf_buffer_quote(json, (hf_slice){copy, size});
-}
-
 static bool add_finding(void *arg, const hf_finding *f) {
   struct findings *all = arg;
   if (all->count == FINDINGS_MOST) return true;
   bool ok = hf_buffer_printf(
                 all->json, "%s{\"damage\":%s,\"incomplete\":%s,\"page\":%llu,\"problem\":", all->count++ ? "," : "",
                 f->is_damage ? "true" : "false", f->is_incomplete ? "true" : "false", (unsigned long long)f->page) &&
-            quote(all->json, hf_text(f->problem));
+            hf__quote_damaged(all->json, hf_text(f->problem));
   if (ok && f->entity_name.data)
-    ok = hf_buffer_printf(all->json, ",\"entityName\":") && quote(all->json, f->entity_name);
+    ok = hf_buffer_printf(all->json, ",\"entityName\":") && hf__quote_damaged(all->json, f->entity_name);
   ok = ok && hf_buffer_add(all->json, "}", 1);
   all->out_of_memory |= !ok;
   return ok;

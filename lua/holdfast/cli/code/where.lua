@@ -5,8 +5,12 @@
 
 local core = require "holdfast.core"
 local expression = require "holdfast.cli.code.expression"
+local options = require "holdfast.cli.console.options"
 local output = require "holdfast.cli.console.output"
 local refuse = require "holdfast.cli.console.refuse"
+
+-- What an explanation says of how a store finds the entities, where it has indexes or asks a server.
+local FOUND = { "index", "candidates", "of", "asked", "reason", "statement" }
 
 local M = {}
 
@@ -19,11 +23,13 @@ end
 
 -- What is made of the expression, as JSON.
 local function json(explanation)
+  local found = {}
+  for _, name in ipairs(FOUND) do found[name] = explanation[name] end
   local parameters = core.json.array {}
   for i, parameter in ipairs(explanation.parameters) do
     parameters[i] = { name = parameter.text, value = parameter.value, fixed = parameter.fixed }
   end
-  return core.json.encode { understood = explanation.understood, complete = explanation.isComplete,
+  return core.json.encode { found = next(found) and found or nil, understood = explanation.understood, complete = explanation.isComplete,
     unknown = core.json.array(explanation.unknown), parameters = parameters, why = explanation.why,
     where = explanation.where }
 end
@@ -34,7 +40,9 @@ end
 ---@return boolean told
 function M.explain(args, persist)
   if not args.explain then return false end
-  local explanation = persist:explain(args.predicate)
+  local range = options.rangeOf(args)
+  range.where = nil
+  local explanation = persist:explain(args.predicate, range)
   output.line(args.json and json(explanation) or tostring(explanation))
   return true
 end

@@ -6,6 +6,7 @@
 local core = require "holdfast.core"
 local comparing = require "holdfast.cli.copying.comparison"
 local copying = require "holdfast.cli.copying.copier"
+local indexes = require "holdfast.cli.store.indexes"
 local interruption = require "holdfast.cli.console.interruption"
 local locks = require "holdfast.cli.store.locks"
 local mirror = require "holdfast.cli.copying.mirror"
@@ -67,6 +68,14 @@ local function complainKept(args, source, copier)
   return 3
 end
 
+-- The indexes of what was copied are made when all of it is there, which is faster.
+local function copyIndexes(args, source, to, names)
+  if args.no_indexes then return {}, 0 end
+  local made, exit = indexes.makeAll(to, args, indexes.definitions(source, names))
+  if not args.json then indexes.tell(made) end
+  return made, exit
+end
+
 local function work(args)
   checkArguments(args)
   local source = target.open { url = args.source, readonly = args.readonly, json = args.json }
@@ -86,10 +95,12 @@ local function work(args)
   end
   local ok, raised = xpcall(moments.run, interruption.handler, source, names, not args.entity, args.json, atTheMoment)
   pair.settle(source, not args.verify_only and to or nil)
+  local made, exit = {}, 0
+  if ok and copier then made, exit = copyIndexes(args, source, to, names) end
   if guard then guard:release() end
   if not ok then error(raised, 0) end
-  if args.json then output.line(report.json(copier, results, source.unreadable + to.unreadable)) end
-  local code = math.max(source:exitCode(), to:exitCode(), complainEarlier(args, source, copier),
+  if args.json then output.line(report.json(copier, results, source.unreadable + to.unreadable, made)) end
+  local code = math.max(exit, source:exitCode(), to:exitCode(), complainEarlier(args, source, copier),
     complainKept(args, source, copier))
   return code == 0 and results and comparing.sum(results).found > 0 and 1 or code
 end
@@ -115,7 +126,8 @@ return {
   description = "Copies everything, or the entity names given, between stores of any kinds, and creates TO where\n"
     .. "there is none.  What TO has under the same ids is replaced, what it has beside them stays, unless\n"
     .. "--delete makes TO a mirror.  The text of a value comes over as it is, where both keep texts.\n"
-    .. "Prints how many entities of each name were copied, and deleted.\n\n"
+    .. "Prints how many entities of each name were copied, and deleted.  Indexes of FROM are made in TO at the\n"
+    .. "end, where it can have them (a line each: index, entity name, index), unless --no-indexes is given.\n\n"
     .. "A copy that ends early (Ctrl-C, a crash, a full disk) is continued by the same command with\n"
     .. "--resume.  Its position is kept in $XDG_STATE_HOME/holdfast (~/.local/state/holdfast).\n\n"
     .. "What is damaged in FROM, found now or in quarantine already, is reported, and the exit code is 3.\n"
@@ -139,6 +151,7 @@ return {
     command:option("--entity"):argname("NAME"):count("*"):description("Only this entity name; may be repeated.")
     options.where(command)
     options.part(command)
+    command:flag("--no-indexes"):description("Make none of FROM's indexes in TO.")
     command:flag("--delete"):description("Then remove from TO what FROM does not have, within what is copied.")
     command:flag("--verify"):description("Then read both stores and compare counts, hashes and every entity.")
     command:flag("--verify-only"):description("Copy nothing: only compare.")

@@ -5,6 +5,7 @@
 local core = require "holdfast.core"
 local destination = require "holdfast.cli.lines.destination"
 local exporter = require "holdfast.cli.lines.exporter"
+local indexes = require "holdfast.cli.store.indexes"
 local interruption = require "holdfast.cli.console.interruption"
 local options = require "holdfast.cli.console.options"
 local output = require "holdfast.cli.console.output"
@@ -42,10 +43,11 @@ local function export(args)
     total = total + persists[i]:count()
   end
   if args.entity and total == 0 then requireName(args, store) end
+  local definitions = indexes.definitions(store, names)
   local to = destination.open(args.output, store, persists)
   local bar = progress.start { label = "Exporting", unit = "entities", total = total, stride = 64,
     shared = to.isStandard }
-  local self = exporter.new(store, to, bar)
+  local self = exporter.new(store, to, bar, definitions)
   local ok, raised = xpcall(self.run, interruption.handler, self, names, persists, options.rangeOf(args))
   bar:finish()
   if not ok then to:abandon() end
@@ -63,7 +65,8 @@ return {
     .. "moment where the store can show one.  What is damaged, found now or in quarantine already, is\n"
     .. "reported, the exit code is 3, and its line has {...,\"damaged\":\"why\",\"bytes\":\"...\"} and no value.\n\n"
     .. "The first and the last line say so, by members exportBegin and exportEnd: import knows a cut\n"
-    .. "export from a whole one.",
+    .. "export from a whole one.  The first line also says which indexes there are, exportIndexes: import\n"
+    .. "makes them.",
   examples = {
     "holdfast export ./data -o backup.jsonl",
     "holdfast export ./data signal | holdfast import ./copy",

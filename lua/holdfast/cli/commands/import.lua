@@ -6,6 +6,7 @@ local core = require "holdfast.core"
 local batch = require "holdfast.cli.store.batch"
 local files = require "holdfast.cli.system.files"
 local importer = require "holdfast.cli.lines.importer"
+local indexes = require "holdfast.cli.store.indexes"
 local locks = require "holdfast.cli.store.locks"
 local options = require "holdfast.cli.console.options"
 local output = require "holdfast.cli.console.output"
@@ -15,11 +16,19 @@ local source = require "holdfast.cli.lines.source"
 local target = require "holdfast.cli.store.target"
 local text = require "holdfast.cli.console.text"
 
-local function tell(self, args)
+local function tell(self, args, made)
   local quarantined = self.quarantined > 0 and self.quarantined or nil
-  output.line(args.json and text.object("imported", self.imported, "quarantined", quarantined)
+  output.line(args.json and text.object("imported", self.imported, "quarantined", quarantined,
+    "indexes", indexes.json(made))
     or text.plural(self.imported, "entity", "entities") .. " imported"
     .. (quarantined and ", " .. text.count(quarantined) .. " damaged put into quarantine" or ""))
+  if not args.json then indexes.tell(made) end
+end
+
+-- The indexes of what was exported, which are made when all of it is here.  Under another name they are not asked for.
+local function makeIndexes(self, store, args)
+  if args.no_indexes or args.entity then return {}, 0 end
+  return indexes.makeAll(store, args, self.indexes)
 end
 
 -- That the file was named first, and then a store that is not there yet.
@@ -52,8 +61,9 @@ local function import(args)
   if problem then
     source.refuseCut(path, problem, text.plural(self.imported, "entity", "entities") .. " that came were imported")
   end
-  tell(self, args)
-  return store:exitCode()
+  local made, exit = makeIndexes(self, store, args)
+  tell(self, args, made)
+  return math.max(store:exitCode(), exit)
 end
 
 return {
@@ -63,7 +73,8 @@ return {
     .. "again is always safe.  What a line says is damaged goes into quarantine where the store has one\n"
     .. "and no sound entity; otherwise it is reported, and the exit code is 3.\n\n"
     .. "A file that is part of an export is refused before anything is imported; of a pipe that is known\n"
-    .. "only at its end.  --partial takes both.\n\n"
+    .. "only at its end.  --partial takes both.  Indexes that the exported store had are made at the end,\n"
+    .. "unless --no-indexes or --entity is given.\n\n"
     .. "Refused for an adapter's entity names (" .. locks.names() .. ") while a strategy host runs\n"
     .. "on the store; --force imports all the same.",
   examples = {
@@ -76,6 +87,7 @@ return {
       :description("The lines; the standard input if left out or '-'.")
     command:option("--entity"):argname("NAME"):description("The entity name for all lines, whatever they say.")
     command:flag("--partial"):description("Import lines of an export that is cut or was changed.")
+    command:flag("--no-indexes"):description("Make none of the indexes that the exported store had.")
     options.durability(command)
     options.force(command)
   end,

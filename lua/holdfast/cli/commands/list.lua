@@ -6,7 +6,7 @@
 local NAMES = {
   "get", "ls", "filter", "take", "count",
   "put", "rm",
-  "status", "stat", "verify", "rescue", "set",
+  "status", "stat", "verify", "rescue", "set", "index",
   "export", "import", "copy", "candles",
   "host", "report",
   "run", "test", "repl",

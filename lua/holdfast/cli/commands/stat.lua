@@ -3,6 +3,7 @@
 -- stat: what is known of a store or of an entity name.
 
 local core = require "holdfast.core"
+local indexes = require "holdfast.cli.store.indexes"
 local options = require "holdfast.cli.console.options"
 local output = require "holdfast.cli.console.output"
 local target = require "holdfast.cli.store.target"
@@ -42,6 +43,14 @@ local function sortedNames(facts)
   return names
 end
 
+-- The names of the indexes of a collection; nil where its store keeps none.
+local function indexFacts(persist)
+  if not persist.supports.index then return nil end
+  local names = core.json.array {}
+  for i, index in ipairs(indexes.of(persist)) do names[i] = index.name end
+  return names
+end
+
 local function stat(args)
   local store = target.open(args)
   local facts
@@ -51,6 +60,7 @@ local function stat(args)
     local count = facts.entities
     if not count and not facts.keys then count = persist:count() end -- where counting is left out it takes long
     if count == 0 then store:requireName(args.entity) end
+    facts.indexes = facts.indexes or indexFacts(persist)
   else
     facts = store.store:stat()
   end

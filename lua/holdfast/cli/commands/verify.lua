@@ -4,9 +4,11 @@
 -- are not what was written are told of, and read all the same.
 
 local core = require "holdfast.core"
+local indexCheck = require "holdfast.cli.store.index_check"
 local options = require "holdfast.cli.console.options"
 local output = require "holdfast.cli.console.output"
 local progress = require "holdfast.cli.console.progress"
+local refuse = require "holdfast.cli.console.refuse"
 local scan = require "holdfast.cli.store.scan"
 local target = require "holdfast.cli.store.target"
 local text = require "holdfast.cli.console.text"
@@ -87,6 +89,9 @@ local function tellDamage(problems, args)
 end
 
 local function verify(args)
+  if args.repair and (args.dry_run or args.readonly) then
+    refuse.call "--repair builds damaged indexes anew: it goes with neither --dry-run nor --readonly"
+  end
   local damage, incomplete = damageOf(args)
   if #damage > 0 then
     tellDamage(damage, args)
@@ -108,11 +113,12 @@ local function verify(args)
   bar:finish()
   if args.entity and report.entities == 0 then store:requireName(args.entity) end
   local quarantined = listQuarantined(store, args, problems)
+  local indexes = indexCheck.check(store, args, args.entity and { args.entity } or store:names())
   if args.json then
     output.line(text.object("entities", report.entities, "bytes", report.bytes, "corrupt", report.corrupt,
       "quarantined", report.quarantined, "dryRun", args.dry_run or args.readonly or false,
       "problems", problemTexts(problems), "inQuarantine", problemTexts(quarantined),
-      "incomplete", findingTexts(incomplete)))
+      "incomplete", findingTexts(incomplete), unpack(indexes:members(), 1, indexCheck.MEMBERS)))
   else
     for _, finding in ipairs(incomplete) do
       output.line(string.format("incomplete\t%s\t%s", finding.entityName or "", finding.problem))
@@ -123,7 +129,9 @@ local function verify(args)
     for _, p in ipairs(quarantined) do
       output.line(string.format("quarantined\t%s\t%s\t%s", p.entityName, p.entityId, p.problem))
     end
+    indexes:tellProblems()
     output.line(summary(report, args, incomplete))
+    indexes:tell()
     if report.quarantined > 0 then
       output.line("An entity in quarantine is out of use until it is written again (put, import) or removed (rm).")
     end
@@ -132,7 +140,7 @@ local function verify(args)
       output.line("there in a new one: holdfast copy STORE NEW")
     end
   end
-  return (report.corrupt > 0 or report.quarantined > 0 or #incomplete > 0) and 1 or 0
+  return (report.corrupt > 0 or report.quarantined > 0 or #incomplete > 0 or indexes.left > 0) and 1 or 0
 end
 
 return {
@@ -143,13 +151,16 @@ return {
     .. "entity name, what is wrong).  Then it\n"
     .. "reads every entity and checks its header, checksum, key and JSON.  What is unreadable is moved to\n"
     .. "quarantine inside the store, where its bytes are kept.  One line per problem: corrupt (found now) or\n"
-    .. "quarantined (found before), entity name, id and what is wrong, by tabs.  Exit code 1 if\n"
-    .. "anything is corrupt, incomplete or in quarantine.",
-  examples = { "holdfast verify ./data", "holdfast verify ./data signal --dry-run" },
+    .. "quarantined (found before), entity name, id and what is wrong, by tabs.  Last it compares each\n"
+    .. "index with the entities, in both directions (one line for each difference: index, entity name,\n"
+    .. "index, id, what is wrong); --repair builds those anew that do not agree.  Exit code 1 if anything\n"
+    .. "is corrupt, incomplete or in quarantine, or an index is not what it should be in the end.",
+  examples = { "holdfast verify ./data", "holdfast verify ./data signal --dry-run", "holdfast verify ./data --repair" },
   arguments = function(command)
     options.url(command)
     options.entity(command, true)
     command:flag("--dry-run"):description("Only look; move nothing to quarantine.")
+    command:flag("--repair"):description("Build indexes anew that do not agree with the entities.")
     options.readonly(command)
   end,
   run = verify,

@@ -77,4 +77,19 @@ function M.start(options)
   }, Progress)
 end
 
+-- A line that stays until the work is over.
+local Said = {}
+Said.__index = Said
+function Said:finish() Progress.finish(self) end
+
+--- Says what is done meanwhile, where somebody watches, of work that cannot say how far it is.
+---@param label string|false  false: nothing is said
+---@return {finish: fun(self: table)}
+function M.say(label)
+  if not label or not terminal.isTerminal(2) or os.getenv("TERM") == "dumb" then return silent end
+  io.stderr:write("\r", label:sub(1, terminal.width(2) - 1), "\27[K")
+  io.stderr:flush()
+  return setmetatable({ drawn = true }, Said)
+end
+
 return M

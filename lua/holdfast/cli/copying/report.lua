@@ -3,6 +3,7 @@
 -- What a copy says at its end: lines for people, and one object for programs.
 
 local comparing = require "holdfast.cli.copying.comparison"
+local indexes = require "holdfast.cli.store.indexes"
 local output = require "holdfast.cli.console.output"
 local text = require "holdfast.cli.console.text"
 
@@ -84,8 +85,9 @@ end
 ---@param copier? holdfast.cli.Copier
 ---@param results? table[]
 ---@param unreadable integer
+---@param made holdfast.cli.Definition[]  indexes
 ---@return string
-function M.json(copier, results, unreadable)
+function M.json(copier, results, unreadable, made)
   local copied, compared = {}, {}
   local mirrored = copier and copier.mirror
   for i, counter in ipairs(copier and copier.counts or {}) do
@@ -103,7 +105,7 @@ function M.json(copier, results, unreadable)
   return text.object("copied", copier and copier.copied, "entities", copier and text.list(copied),
     "deleted", mirrored and mirrored.deleted, "deletedEntities", mirrored and text.list(deletedTexts(mirrored)),
     "notDeleted", mirrored and mirrored.kept, "unreadable", unreadable,
-    "damaged", copier and text.list(damagedTexts(copier.damaged)),
+    "damaged", copier and text.list(damagedTexts(copier.damaged)), "indexes", indexes.json(made),
     "resumedBehind", copier and positionText(copier.resumed), "leftover", copier and positionText(copier.leftover),
     "equal", results and comparing.sum(results).found == 0, "compared", results and text.list(compared))
 end

@@ -35,6 +35,17 @@ function M.damaged(name, id, damage)
   return ok and line or nil
 end
 
+--- The member that tells of indexes; "" without any.
+---@param definitions holdfast.cli.Definition[]
+---@return string
+function M.indexes(definitions)
+  local list = {}
+  for i, one in ipairs(definitions) do
+    list[i] = text.object("entity", one.entity, "paths", core.json.array { unpack(one.paths) }, "unique", one.unique)
+  end
+  return list[1] and ',"exportIndexes":[' .. table.concat(list, ",") .. "]" or ""
+end
+
 -- -------------------------------------------------------------------- reading
 
 local function wrong(message) error(core.error("invalid_value", message), 0) end
@@ -49,6 +60,28 @@ local function parseDamaged(object)
   return { problem = object.damaged, bytes = bytes }
 end
 
+local function isDefinition(one)
+  if type(one) ~= "table" or type(one.entity) ~= "string" or type(one.unique) ~= "boolean" then return false end
+  if type(one.paths) ~= "table" or #one.paths == 0 then return false end
+  for _, path in ipairs(one.paths) do
+    if type(path) ~= "string" then return false end
+  end
+  return true
+end
+
+-- The indexes that a line tells of.
+local function parseIndexes(object)
+  local list = object.exportIndexes
+  if list == nil then return nil end
+  if type(list) ~= "table" then wrong('"exportIndexes" must be a list') end
+  for _, one in ipairs(list) do
+    if not isDefinition(one) then
+      wrong('"exportIndexes" must be a list such as [{"entity":"signal","paths":["symbol"],"unique":false}]')
+    end
+  end
+  return list
+end
+
 --- Takes a line apart.  Raises what is wrong with it, without the line's number.
 ---@param line string
 ---@param entityName? string  whatever the line says
@@ -56,6 +89,7 @@ end
 ---@return (string|number)? id
 ---@return string? json
 ---@return {problem: string, bytes?: string}? damage
+---@return holdfast.cli.Definition[]? indexes
 function M.parse(line, entityName)
   local object = holdfast.json.decode(line)
   if type(object) ~= "table" or holdfast.isArray(object) then
@@ -67,9 +101,10 @@ function M.parse(line, entityName)
   if type(name) ~= "string" then wrong('"entity" must be a string') end
   if id == nil then wrong('"id" is missing') end
   if type(id) ~= "string" and type(id) ~= "number" then wrong('"id" must be a string or a number') end
-  if object.value ~= nil then return name, id, jsonlines.member(line, "value") end
+  local indexes = parseIndexes(object)
+  if object.value ~= nil then return name, id, jsonlines.member(line, "value"), nil, indexes end
   if object.damaged == nil then wrong('"value" is missing') end
-  return name, id, nil, parseDamaged(object)
+  return name, id, nil, parseDamaged(object), indexes
 end
 
 return M

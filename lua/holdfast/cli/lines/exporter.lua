@@ -19,9 +19,11 @@ local M = {}
 ---@param store table        as target.open gives it
 ---@param to table           as destination.open gives it
 ---@param bar table          as progress.start gives it
+---@param definitions holdfast.cli.Definition[]  of the indexes that the first line tells of
 ---@return holdfast.cli.Exporter
-function M.new(store, to, bar)
-  return setmetatable({ store = store, destination = to, marks = marks.writer(function(line) to:write(line) end),
+function M.new(store, to, bar, definitions)
+  local members = entries.indexes(definitions)
+  return setmetatable({ store = store, destination = to, marks = marks.writer(function(line) to:write(line) end, members),
     done = 0, damaged = 0, late = {}, bar = bar }, Exporter)
 end
 

@@ -11,6 +11,7 @@ local text = require "holdfast.cli.console.text"
 ---@class holdfast.cli.Importer
 ---@field imported integer     entities that were written
 ---@field quarantined integer  of those that are damaged in the import
+---@field indexes holdfast.cli.Definition[]  that the lines tell of
 local Importer = {}
 Importer.__index = Importer
 
@@ -22,14 +23,15 @@ local M = {}
 ---@param reader? table   as marks.reader gives it: looks whether the lines are those of whole exports
 ---@return holdfast.cli.Importer
 function M.new(store, writes, reader)
-  return setmetatable({ store = store, batch = writes, reader = reader, lines = {}, imported = 0, quarantined = 0 },
+  return setmetatable({ store = store, batch = writes, reader = reader, lines = {}, imported = 0, quarantined = 0, indexes = {} },
     Importer)
 end
 
 -- Takes an entity out of a line; true when it is time to write.  What is wrong with it is raised while its line is
 -- known.
 function Importer:add(number, line, entityName)
-  local name, id, json, damage = entries.parse(line, entityName)
+  local name, id, json, damage, indexes = entries.parse(line, entityName)
+  for _, one in ipairs(indexes or {}) do self.indexes[#self.indexes + 1] = one end
   if not name then return false end
   local ok, checked = pcall(core.checkId, self.batch:persist(name), id)
   if not ok and (not damage or id == "") then error(checked, 0) end

@@ -7,6 +7,8 @@
 --     {"entity":"e","id":"a","value":1,"exportBegin":1}
 --     {"entity":"e","id":"b","value":2,"exportEnd":{"lines":2,"crc64":"..."}}
 --
+-- The first line of an export of collections that have indexes says which, in a member before its mark, `exportIndexes`.
+--
 -- The checksum is of all lines, each with its line break, as they are without exportEnd.  Only an export of nothing has
 -- a line of its own.
 
@@ -27,8 +29,9 @@ Writer.__index = Writer
 --- Lines on their way out, which get their marks.  finish() must follow the last of them; without it nobody takes what
 --- came out for a whole export.
 ---@param out fun(line: string)
-function M.writer(out)
-  return setmetatable({ out = out, count = 0, sum = core.checksum() }, Writer)
+---@param members? string  more of the first line, as JSON: ',"exportIndexes":[...]'
+function M.writer(out, members)
+  return setmetatable({ out = out, count = 0, sum = core.checksum(), begin = (members or "") .. BEGIN }, Writer)
 end
 
 --- A line that is a JSON object.  It goes out when the next one comes: the last one gets the mark.
@@ -37,7 +40,7 @@ function Writer:line(line)
   if self.held then
     self.out(self.held)
   else
-    line = line:sub(1, -2) .. BEGIN
+    line = line:sub(1, -2) .. self.begin
   end
   self.count = self.count + 1
   self.sum:add(line)
