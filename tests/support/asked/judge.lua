@@ -82,7 +82,12 @@ function M.close(session)
   for _, store in pairs(session.stores) do store:close() end
 end
 
-local function newTrial(draw, session, kinds)
+--- A trial by chance.
+---@param draw asked.Draw
+---@param session asked.Session
+---@param kinds string[]
+---@return asked.Trial
+function M.trial(draw, session, kinds)
   local trial = {
     kind = pick(draw, kinds),
     way = pick(draw, session.ways),
@@ -145,8 +150,12 @@ local function tally(session, trial, old)
   end
 end
 
--- One trial of a predicate; the report where it fails.
-local function judge(session, case, trial)
+--- One trial of a predicate.
+---@param session asked.Session
+---@param case asked.Case  its texts are those in the store
+---@param trial asked.Trial
+---@return string? report  where it fails
+function M.judge(session, case, trial)
   local ok, old, new = pcall(M.records, session.stores[trial.kind], case.text, trial)
   if not ok then return report(session, case, trial, "raised: " .. tostring(old)) end
   tally(session, trial, old)
@@ -167,7 +176,7 @@ function M.collection(session, seed, count)
   if #all.texts > MANY then count = math.min(count, FEW) end
   for number = 1, count do
     local case = cases.withPredicate(all, number)
-    local found = judge(session, case, newTrial(draw, session, kinds))
+    local found = M.judge(session, case, M.trial(draw, session, kinds))
     if found then return found end
     session.pairs = session.pairs + #all.texts
   end

@@ -14,7 +14,12 @@ local pick, oneIn = draws.pick, draws.oneIn
 
 local M = {}
 
--- All paths that a shape has, with the kind of what most documents have there; of equal names the last one counts.
+---@class asked.Path
+---@field steps any[]   keys, the first one of the entity
+---@field kind string   of what most documents have there
+---@field field table
+
+-- All paths that fields have; of equal names the last one counts.
 local function pathsOf(fields, prefix, out)
   local last = {}
   for i, field in ipairs(fields) do last[field.name or i] = field end
@@ -292,6 +297,11 @@ local function changing(c)
   local loop = ("if n %% %d == 0 then m1 = %s else m1 = %s end"):format(1 + c.draw(5), value(), value())
   return CHUNK:format(upvalues(c), "(v)", inner, loop, variables(c))
 end
+
+--- All paths that a shape has.
+---@param shape asked.Shape
+---@return asked.Path[]
+function M.paths(shape) return pathsOf(shape.fields, {}, {}) end
 
 --- The text of a chunk.
 ---@param draw asked.Draw
