@@ -273,7 +273,7 @@ function core.quarantine(store, id, problem, bytes) end
 
 ---Compares the indexes of a collection with its entities, in both directions, at one moment.  Not in a transaction.
 ---@param store PersistBase
----@param repair? boolean builds those anew that do not agree
+---@param repair? boolean builds those again that do not agree
 ---@return integer problems that were found
 ---@return {index: string, entityId: string, problem: string}[] first up to 100 of each index
 ---@raise unsupported: the store keeps no indexes, or cannot compare them

@@ -90,7 +90,7 @@ end
 
 local function verify(args)
   if args.repair and (args.dry_run or args.readonly) then
-    refuse.call "--repair builds damaged indexes anew: it goes with neither --dry-run nor --readonly"
+    refuse.call "--repair builds damaged indexes again: it goes with neither --dry-run nor --readonly"
   end
   local damage, incomplete = damageOf(args)
   if #damage > 0 then
@@ -153,14 +153,14 @@ return {
     .. "quarantine inside the store, where its bytes are kept.  One line per problem: corrupt (found now) or\n"
     .. "quarantined (found before), entity name, id and what is wrong, by tabs.  Last it compares each\n"
     .. "index with the entities, in both directions (one line for each difference: index, entity name,\n"
-    .. "index, id, what is wrong); --repair builds those anew that do not agree.  Exit code 1 if anything\n"
+    .. "index, id, what is wrong); --repair builds those again that do not agree.  Exit code 1 if anything\n"
     .. "is corrupt, incomplete or in quarantine, or an index is not what it should be in the end.",
   examples = { "holdfast verify ./data", "holdfast verify ./data signal --dry-run", "holdfast verify ./data --repair" },
   arguments = function(command)
     options.url(command)
     options.entity(command, true)
     command:flag("--dry-run"):description("Only look; move nothing to quarantine.")
-    command:flag("--repair"):description("Build indexes anew that do not agree with the entities.")
+    command:flag("--repair"):description("Build indexes again that do not agree with the entities.")
     options.readonly(command)
   end,
   run = verify,

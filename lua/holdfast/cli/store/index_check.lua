@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 --
--- Indexes compared with the entities of their collections, and built anew where they do not agree.
+-- Indexes compared with the entities of their collections, and built again where they do not agree.
 
 local core = require "holdfast.core"
 local indexes = require "holdfast.cli.store.indexes"
@@ -80,11 +80,11 @@ function Check:tell()
   local found = text.plural(self.problems, "difference", "differences")
   if not self.repaired then
     output.line(checked .. found)
-    output.line("Until they agree, expressions may leave entities out.  To build them anew: holdfast verify STORE --repair")
+    output.line("Until they agree, expressions may leave entities out.  To build them again: holdfast verify STORE --repair")
   elseif self.left == 0 then
-    output.line(checked .. found .. ", which are gone: those indexes were built anew")
+    output.line(checked .. found .. ", which are gone: those indexes were built again")
   else
-    output.line(checked .. found .. ", and " .. text.count(self.left) .. " after they were built anew")
+    output.line(checked .. found .. ", and " .. text.count(self.left) .. " after they were built again")
   end
 end
 
