@@ -25,7 +25,7 @@ local temp = require "support.temp"
 
 -- ----------------------------------------------------------------- options
 
-local PARTS = { "codec", "write", "read", "iterate", "ask", "growth", "names", "scripts", "files", "adapters", "host",
+local PARTS = { "codec", "write", "read", "iterate", "ask", "find", "growth", "names", "scripts", "files", "adapters", "host",
   "candles", "together", "redis", "postgres", "stores" }
 local options = {}
 
@@ -176,6 +176,12 @@ end
 -- Questions, of stores of two sizes: ask.lua.
 function parts.ask()
   require("ask").measure(report, { { size.entities, ROUNDS }, { size.many, math.min(ROUNDS, 3) } }, quick)
+end
+
+-- What indexes find: find.lua.
+function parts.find()
+  require("find").measure(report, { { size.entities, ROUNDS }, { size.many, math.min(ROUNDS, 3) } },
+    { writes = size.writes, syncs = size.syncs }, quick)
 end
 
 function parts.growth()
