@@ -65,7 +65,11 @@ local function makeGuarded(store, args, persist, paths)
   if args.unique then guard:claim(args.entity) end
   local ok, raised = xpcall(indexes.make, core.traceback, persist, paths, args.unique or false)
   guard:release()
-  if not ok then error(raised, 0) end
+  if ok then return end
+  if core.isError(raised, "duplicate") and raised.entityId then
+    raised.hint = string.format("%s is the other one: change one of them, or leave out --unique", raised.entityId)
+  end
+  error(raised, 0)
 end
 
 local function make(store, args, paths)
