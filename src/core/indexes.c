@@ -53,16 +53,16 @@ static hf_status check_supported(const hf_persist *p, bool can, hf_error *err) {
   return HF_UNSUPPORTED;
 }
 
-/* What comes before a change of indexes: it is a commit of its own. */
-static hf_status begin(hf_persist *p, bool can, hf_error *err) {
+/* What comes before a change of indexes, which is a commit of its own, and before a look at them. */
+static hf_status begin(hf_persist *p, bool can, bool writes, hf_error *err) {
   void *txn;
   hf_status status = check_supported(p, can, err);
   if (status == HF_OK && hf__txn_is_open()) {
     status = hf__fail(err, HF_UNSUPPORTED,
-                      "indexes are made and forgotten by commits of their own: not inside a transaction or snapshot");
+                      "indexes are made, forgotten and compared by themselves: not inside a transaction or snapshot");
     hf__error_entity(err, p->name, (hf_slice){NULL, 0});
   }
-  return status ? status : hf__persist_enter(p, true, &txn, err);
+  return status ? status : hf__persist_enter(p, writes, &txn, err);
 }
 
 static hf_status define(hf_persist *p, const char *const *paths, size_t count, bool unique, struct asked *a,
@@ -93,7 +93,7 @@ hf_status hf_persist_index_create(hf_persist *p, const char *const *paths, size_
   struct asked a = {HF_BUFFER_INIT, HF_BUFFER_INIT};
   if (!err) err = &own;
   hf_status status = define(p, paths, count, unique, &a, err);
-  if (status == HF_OK) status = begin(p, p->backend->index_make != NULL, err);
+  if (status == HF_OK) status = begin(p, p->backend->index_make != NULL, true, err);
   if (status == HF_OK) status = make(p, &a, unique, err);
   asked_free(&a);
   return status;
@@ -104,7 +104,7 @@ hf_status hf_persist_index_drop(hf_persist *p, const char *const *paths, size_t 
   struct asked a = {HF_BUFFER_INIT, HF_BUFFER_INIT};
   if (!err) err = &own;
   hf_status status = define(p, paths, count, false, &a, err);
-  if (status == HF_OK) status = begin(p, p->backend->index_drop != NULL, err);
+  if (status == HF_OK) status = begin(p, p->backend->index_drop != NULL, true, err);
   if (status == HF_OK) {
     status = p->backend->index_drop(p->impl, p->collection, name_of(&a), err);
     if (status) status = status == HF_NOT_FOUND ? fail_not_found(p, name_of(&a), err) : fail(p, status, err);
@@ -183,7 +183,7 @@ hf_status hf_persist_index_check(hf_persist *p, bool repair, hf_index_problem_fn
   hf_page *page = NULL;
   uint64_t sum = 0;
   if (!err) err = &own;
-  hf_status status = begin(p, p->backend->index_check && p->backend->index_rebuild, err);
+  hf_status status = begin(p, p->backend->index_check && p->backend->index_rebuild, repair, err);
   if (status == HF_OK) status = list(p, &page, err);
   for (size_t i = 0; status == HF_OK && i < page->count; i++) {
     struct check c = {.fn = fn, .arg = arg};

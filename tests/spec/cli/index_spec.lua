@@ -51,7 +51,7 @@ describe("indexes by the command", function()
     ok { "index", store, "signal", "n" }
     fails(0, "it was there already", { "index", store, "signal", "n" })
     fails(0, "there are no entities named 'signl' yet", { "index", store, "signl", "n" })
-    fails(3, "which is not unique: drop it first", { "index", store, "signal", "n", "--unique" }, nil)
+    fails(1, "which is not unique: drop it first", { "index", store, "signal", "n", "--unique" })
   end)
 
   it("are not made of what is wrong", function()
@@ -62,6 +62,7 @@ describe("indexes by the command", function()
     fails(1, "lists those that there are", { "index", store, "signal", "n", "--drop" })
     fails(1, "the store has: signal", { "index", store, "signl" })
     fails(3, "no store", { "index", dir .. "/none", "signal", "n" })
+    ok { "put", "file:" .. dir .. "/files", "signal", "S1", "{}" }
     fails(3, "keep no indexes", { "index", "file:" .. dir .. "/files", "signal", "n" })
   end)
 

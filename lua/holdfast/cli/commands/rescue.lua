@@ -6,6 +6,7 @@
 
 local core = require "holdfast.core"
 local batch = require "holdfast.cli.store.batch"
+local indexes = require "holdfast.cli.store.indexes"
 local kept = require "holdfast.cli.store.kept"
 local options = require "holdfast.cli.console.options"
 local output = require "holdfast.cli.console.output"
@@ -122,10 +123,16 @@ end
 
 local function shown(value) return type(value) == "number" and text.whole(value) or value end
 
+-- What was taken over of what the store kept of itself.
 local function settingsLines(own, report, lines)
   local parts = { own.format > 1 and "format=" .. own.format or nil }
   for _, setting in ipairs(own.settings) do parts[#parts + 1] = setting.name .. "=" .. shown(setting.value) end
   if #parts > 0 then lines[#lines + 1] = "Settings: " .. table.concat(parts, ", ") end
+  local kept = {}
+  for i, one in ipairs(own.indexes) do
+    kept[i] = one.entity .. " " .. indexes.nameOf(one) .. (one.unique and " (unique)" or "")
+  end
+  if #kept > 0 then lines[#lines + 1] = "Indexes: " .. table.concat(kept, "; ") end
   for _, one in ipairs(own.refused) do
     lines[#lines + 1] = string.format("Not taken over: %s: %s", one.what, one.problem)
   end
@@ -166,7 +173,7 @@ local function summarize(report, restored, found, args)
       "cutOff", report.cutOff, "apart", report.apart, "damaged", report.damaged, "old", report.old,
       "lost", report.lost or text.raw("null"), "newestLost", report.newestLost, "freeListLost", report.freeListLost,
       "keptLost", report.keptLost, "writtenLost", report.writtenLost, "entities", written, "settings", settings,
-      "notTakenOver", refused))
+      "indexes", indexes.json(found.kept.indexes), "notTakenOver", refused))
     return
   end
   for _, warning in ipairs(warnings(report)) do output.line(warning) end
@@ -206,7 +213,7 @@ local function rescue(args)
   end)
   if writer then
     writer.flush()
-    found.kept:give(new.store)
+    found.kept:give(new)
   end
   summarize(report, writer and writer.restored or 0, found, args)
   return isDoubtful(report, found) and 3 or 0
@@ -222,7 +229,7 @@ return {
     .. "revision; damaged (in quarantine in the new store); old, which is on room that was given back:\n"
     .. "a version of before, or something that was removed.  What is old is never restored.\n"
     .. "At the end, of each name how many entities came back of those that were written (format 2), and\n"
-    .. "the settings, which the new store gets as far as they are sound.\n"
+    .. "the settings and indexes, which the new store gets as far as they are sound.\n"
     .. "Exit code 3 if something is lost, unreadable or apart, or if the newest state or a setting is in\n"
     .. "doubt.",
   examples = { "holdfast rescue ./data ./new", "holdfast rescue ./data --dry-run" },

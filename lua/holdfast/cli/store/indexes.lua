@@ -104,14 +104,18 @@ end
 ---@return string
 function M.nameOf(definition) return table.concat(definition.paths, ",") end
 
--- Whether what creating an index raised leaves the others to be made: it is this store, or these entities, that cannot
--- have it.
+--- Whether what making an index raised leaves the others to be made: it is this store, or these entities, that cannot
+--- have it.
+---@param raised any
+---@return boolean
 local function isRefused(raised)
   for _, code in ipairs { "unsupported", "duplicate", "conflict", "invalid_argument" } do
     if core.isError(raised, code) then return true end
   end
   return false
 end
+
+M.isRefused = isRefused
 
 -- Makes one that another store has.  What became of it: "made", "present", "unsupported" or "refused", and then why.
 local function makeOne(store, definition)
