@@ -23,15 +23,15 @@ end
 
 -- What is made of the expression, as JSON.
 local function json(explanation)
-  local found = {}
-  for _, name in ipairs(FOUND) do found[name] = explanation[name] end
   local parameters = core.json.array {}
   for i, parameter in ipairs(explanation.parameters) do
     parameters[i] = { name = parameter.text, value = parameter.value, fixed = parameter.fixed }
   end
-  return core.json.encode { found = next(found) and found or nil, understood = explanation.understood, complete = explanation.isComplete,
+  local all = { understood = explanation.understood, complete = explanation.isComplete,
     unknown = core.json.array(explanation.unknown), parameters = parameters, why = explanation.why,
     where = explanation.where }
+  for _, name in ipairs(FOUND) do all[name] = explanation[name] end
+  return core.json.encode(all)
 end
 
 --- Tells what is made of the expression on entities like these, if that was asked for.
