@@ -19,7 +19,8 @@ local function ofSyncs(size) return "-y -n " .. size.syncs end
 local LOAD = { "write many, durable", "load", function(size) return "-y -f " .. measure.quoted(size.file) end, 1 }
 
 -- What is measured: its title, what the programs call it, their flags, and the largest good ratio to the best peer.
--- `texts`: by those in C; all others decode what they read.  `isLost`: a power cut may take it, as is wanted.
+-- `texts`: by those in C; all others decode what they read.  `indexed`: by those that have indexes, which stay from then
+-- on.  `isLost`: a power cut may take it, as is wanted.
 local WORKS = {
   LOAD,
   { "write, not flushed", "put", ofPuts, 1, isLost = true },
@@ -30,6 +31,14 @@ local WORKS = {
   { "priceTakeProfit - priceOpen > 1746.3, 3 % hits", "sum", nil, 1 },
   { 'symbol has "BTC", 5 % hits', "substring", nil, 1 },
   { "count of one symbol", "count", nil, 1 },
+  { "indexes over three paths made", "index", function() return "-y" end, 1, indexed = true },
+  { 'by an index: metadata.symbol == "BTCUSDT", 1 % hits', "symbol", nil, 1, indexed = true },
+  { "by an index: count of one symbol", "count", nil, 1, indexed = true },
+  { "by an index: one by an id of its own, decoded", "find", ofGets, 1, indexed = true },
+  { "by an index: the ten with the largest priceOpen", "top", function(size) return "-n " .. size.trips end, 1,
+    indexed = true },
+  { "with three indexes: write, not flushed", "put", ofPuts, 1, isLost = true, indexed = true },
+  { "with three indexes: write, durable", "put", ofSyncs, 1, indexed = true },
   { "read one, as text, in C", "getText", ofGets, 1, texts = true },
   { "read all, as text, in C", "valuesText", nil, 1, texts = true },
 }
@@ -73,7 +82,7 @@ end
 local function those(peers, work)
   local found = {}
   for _, peer in ipairs(peers) do
-    if peer.texts or not work.texts then found[#found + 1] = peer end
+    if (peer.texts or not work.texts) and (peer.indexed or not work.indexed) then found[#found + 1] = peer end
   end
   return found
 end

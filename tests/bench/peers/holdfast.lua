@@ -31,9 +31,19 @@ local function open(dir, isDurable, isEmptied)
     for i, entity in ipairs(entities) do batch["log-" .. i] = entity end
     store:writeMany(batch)
   end
-  for name, predicate in pairs(questions) do
-    peer[name] = function() return length(store:filter(predicate)) end
+  for _, name in ipairs { "symbol", "sum", "substring" } do
+    peer[name] = function() return length(store:filter(questions[name])) end
   end
+  function peer.index()
+    for _, path in ipairs { "metadata.symbol", "priceOpen", "id" } do store:createIndex(path) end
+  end
+  local sought
+  local function isSought(v) return v.id == sought end
+  function peer.find(value)
+    sought = value
+    return assert((store:first(isSought)))
+  end
+  function peer.top() return length(store:values { index = "priceOpen", reverse = true, limit = 10 }) end
   peer.count = function() return store:count(questions.symbol) end
   return peer
 end

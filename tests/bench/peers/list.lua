@@ -62,10 +62,11 @@ local function server(kind, ...)
 end
 
 -- Each gives what begins its command line, and place(isDurable); or nil and what is missing.  `texts`: it also reads
--- without decoding.  finish() is called when the data are loaded.
+-- without decoding; `indexed`: it
+-- has indexes.  finish() is called when the data are loaded.
 local PEERS = {
   {
-    name = "SQLite", title = "SQLite %s, in C", texts = true,
+    name = "SQLite", title = "SQLite %s, in C", texts = true, indexed = true,
     version = function() return firstLine "pkg-config --modversion sqlite3" end,
     find = function()
       local command, missing = program("sqlite", "libsqlite3-dev")
@@ -94,7 +95,7 @@ local PEERS = {
     end,
   },
   {
-    name = "Tarantool", title = "Tarantool %s",
+    name = "Tarantool", title = "Tarantool %s", indexed = true,
     version = function() return firstLine("tarantool --version"):match("%d[%d.]*") end,
     find = function()
       if not succeeds "command -v tarantool" then return nil, "it is not installed" end
@@ -102,7 +103,7 @@ local PEERS = {
     end,
   },
   {
-    name = "PostgreSQL", title = "PostgreSQL %s, in C", texts = true, isServer = true,
+    name = "PostgreSQL", title = "PostgreSQL %s, in C", texts = true, isServer = true, indexed = true,
     version = function() return firstLine("psql --version"):match("%d[%d.]*") end,
     find = function(self)
       local command, missing = program("postgres", "libpq-dev")
@@ -130,7 +131,7 @@ local PEERS = {
 --- Holdfast itself, by a script, and where it is about texts, by its C API.
 function M.holdfast()
   return {
-    name = "Holdfast", texts = true, command = measure.interpreter .. script "holdfast.lua",
+    name = "Holdfast", texts = true, indexed = true, command = measure.interpreter .. script "holdfast.lua",
     inC = { getText = measure.commands.c .. " get", valuesText = measure.commands.c .. " walk" },
     place = embedded "holdfast",
   }

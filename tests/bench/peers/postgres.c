@@ -21,6 +21,7 @@ static const char *const questions[] = {
     [QUESTION_SYMBOL] = "SELECT data::text FROM e" OF_SYMBOL,
     [QUESTION_SUM] = "SELECT data::text FROM e" OF_SUM,
     [QUESTION_SUBSTRING] = "SELECT data::text FROM e" OF_SUBSTRING,
+    [QUESTION_TOP] = "SELECT data::text FROM e ORDER BY ((data->>'priceOpen')::float8) DESC LIMIT 10",
 };
 
 static PGconn *db;
@@ -45,6 +46,7 @@ static void open_db(const char *place, bool is_durable, bool is_emptied) {
     execute("CHECKPOINT");
   }
   PQclear(check(PQprepare(db, "put", UPSERT, 2, NULL)));
+  PQclear(check(PQprepare(db, "find", "SELECT data::text FROM e WHERE data->>'id' = $1", 1, NULL)));
   PQclear(check(PQprepare(db, "get", "SELECT data::text FROM e WHERE id = $1", 1, NULL)));
 }
 
@@ -96,6 +98,17 @@ static void get(const char *id, give_fn give) {
 
 static void each(enum question question, give_fn give) { give_rows(check(PQexec(db, questions[question])), give); }
 
+static void make_indexes(void) {
+  execute("CREATE INDEX ON e ((data->'metadata'->>'symbol'))");
+  execute("CREATE INDEX ON e (((data->>'priceOpen')::float8))");
+  execute("CREATE INDEX ON e ((data->>'id'))");
+  execute("ANALYZE e");
+}
+
+static void find(const char *value, give_fn give) {
+  give_rows(check(PQexecPrepared(db, "find", 1, &value, NULL, NULL, 0)), give);
+}
+
 static void close_db(void) { PQfinish(db); }
 
-const struct peer peer = {open_db, size, load, put, get, each, count, close_db};
+const struct peer peer = {open_db, size, load, put, get, each, count, close_db, make_indexes, find};

@@ -109,4 +109,4 @@ static void each(enum question question, give_fn give) {
 
 static void close_db(void) { redisFree(db); }
 
-const struct peer peer = {open_db, size, load, put, get, each, count, close_db};
+const struct peer peer = {open_db, size, load, put, get, each, count, close_db, NULL, NULL};

@@ -24,10 +24,11 @@ static const char *const questions[] = {
     [QUESTION_SYMBOL] = "SELECT data FROM e" OF_SYMBOL,
     [QUESTION_SUM] = "SELECT data FROM e" OF_SUM,
     [QUESTION_SUBSTRING] = "SELECT data FROM e" OF_SUBSTRING,
+    [QUESTION_TOP] = "SELECT data FROM e ORDER BY " FIELD("priceOpen") " DESC LIMIT 10",
 };
 
 static sqlite3 *db;
-static sqlite3_stmt *upsert, *by_id;
+static sqlite3_stmt *upsert, *by_id, *by_own_id;
 
 static void execute(const char *sql) {
   if (sqlite3_exec(db, sql, NULL, NULL, NULL)) bench_die("sqlite: %s: %s", sql, sqlite3_errmsg(db));
@@ -55,6 +56,7 @@ static void open_db(const char *place, bool is_durable, bool is_emptied) {
   execute("CREATE TABLE IF NOT EXISTS e (id TEXT PRIMARY KEY, data TEXT)");
   upsert = prepare(UPSERT);
   by_id = prepare("SELECT data FROM e WHERE id = ?");
+  by_own_id = prepare("SELECT data FROM e WHERE " FIELD("id") " = ?");
 }
 
 static size_t ask_number(const char *sql) {
@@ -106,10 +108,23 @@ static void each(enum question question, give_fn give) {
   sqlite3_finalize(s);
 }
 
+static void make_indexes(void) {
+  execute("CREATE INDEX of_symbol ON e (" FIELD("metadata.symbol") ")");
+  execute("CREATE INDEX of_price ON e (" FIELD("priceOpen") ")");
+  execute("CREATE INDEX of_id ON e (" FIELD("id") ")");
+}
+
+static void find(const char *value, give_fn give) {
+  sqlite3_bind_text(by_own_id, 1, value, -1, SQLITE_STATIC);
+  while (sqlite3_step(by_own_id) == SQLITE_ROW) give_row(by_own_id, give);
+  sqlite3_reset(by_own_id);
+}
+
 static void close_db(void) {
+  sqlite3_finalize(by_own_id);
   sqlite3_finalize(upsert);
   sqlite3_finalize(by_id);
   sqlite3_close(db);
 }
 
-const struct peer peer = {open_db, size, load, put, get, each, count, close_db};
+const struct peer peer = {open_db, size, load, put, get, each, count, close_db, make_indexes, find};

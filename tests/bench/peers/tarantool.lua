@@ -14,6 +14,36 @@ local work = require "work"
 
 local AT_ONCE = 1000 -- entities of a transaction
 
+-- What it does once it has indexes.
+local function useIndexes(peer, space)
+  local index = space.index
+  function peer.symbol()
+    local n = 0
+    for _, tuple in index.symbol:pairs("BTCUSDT") do
+      if tuple[2] then n = n + 1 end
+    end
+    return n
+  end
+  function peer.count() return index.symbol:count("BTCUSDT") end
+  function peer.find(value) return index.own:select(value)[1][2] end
+  function peer.top()
+    local n = 0
+    for _, tuple in ipairs(index.price:select({}, { iterator = "REQ", limit = 10 })) do
+      if tuple[2] then n = n + 1 end
+    end
+    return n
+  end
+end
+
+local function makeIndexes(space)
+  local function make(name, path, kind)
+    space:create_index(name, { parts = { { field = "data", path = path, type = kind } }, unique = false })
+  end
+  make("symbol", "metadata.symbol", "string")
+  make("price", "priceOpen", "number")
+  make("own", "id", "string")
+end
+
 local function open(dir, isDurable, isEmptied)
   if isEmptied then fio.rmtree(dir) end
   fio.mktree(dir)
@@ -61,6 +91,8 @@ local function open(dir, isDurable, isEmptied)
     end
     return n
   end
+  function peer.index() makeIndexes(space) end
+  if space.index.own then useIndexes(peer, space) end
   -- It goes on with the log of the process before, opened so that nothing is flushed; a new log is begun after a
   -- snapshot, which is made if something was written.
   if isDurable and not isEmptied then

@@ -92,6 +92,51 @@ static void measure_count(void) {
   show(us / (double)size, count);
 }
 
+/* ---- indexes */
+
+static void measure_index(void) {
+  size_t size = size_of_store();
+  double start = bench_now();
+  peer.index();
+  show((bench_now() - start) / (double)size, 0);
+}
+
+/* The id that an entity has in its JSON. */
+static void id_of(const char *id, char value[ID_MAX * 2]) {
+  peer.get(id, keep);
+  cJSON *entity = cJSON_ParseWithLength(kept.data, kept.size);
+  const cJSON *member = cJSON_GetObjectItemCaseSensitive(entity, "id");
+  if (!cJSON_IsString(member)) bench_die("%s has no id", id);
+  snprintf(value, ID_MAX * 2, "%s", member->valuestring);
+  cJSON_Delete(entity);
+  free(kept.data);
+}
+
+static void measure_find(const struct bench_options *o) {
+  static char ids[BATCH][ID_MAX], values[BATCH][ID_MAX * 2];
+  size_t size = size_of_store();
+  uint32_t state = o->seed;
+  double us = 0;
+  for (size_t done = 0; done < o->ops; done += BATCH) {
+    size_t n = o->ops - done < BATCH ? o->ops - done : BATCH;
+    pick_ids(ids, n, size, &state);
+    for (size_t i = 0; i < n; i++) id_of(ids[i], values[i]);
+    given = 0;
+    double start = bench_now();
+    for (size_t i = 0; i < n; i++) peer.find(values[i], decode);
+    us += bench_now() - start;
+    if (given != n) bench_die("%zu were found of %zu", given, n);
+  }
+  printf("%.6f\n", us / o->ops);
+}
+
+static void measure_top(const struct bench_options *o) {
+  given = 0;
+  double start = bench_now();
+  for (size_t i = 0; i < o->ops; i++) peer.each(QUESTION_TOP, decode);
+  show((bench_now() - start) / o->ops, given / o->ops);
+}
+
 /* ---- writing */
 
 static struct text *read_lines(const char *path, size_t *count) {
@@ -156,6 +201,9 @@ static void measure(const struct bench_options *o) {
   if (strcmp(what, "getText") == 0) return measure_get(o, touch);
   if (strcmp(what, "valuesText") == 0) return measure_each(QUESTION_ALL, touch);
   if (strcmp(what, "count") == 0) return measure_count();
+  if (strcmp(what, "index") == 0 && peer.index) return measure_index();
+  if (strcmp(what, "find") == 0 && peer.find) return measure_find(o);
+  if (strcmp(what, "top") == 0) return measure_top(o);
   for (size_t i = 0; i < sizeof questions / sizeof *questions; i++)
     if (strcmp(what, questions[i]) == 0) return measure_each((enum question)i, decode);
   bench_die("nothing is called %s", what);

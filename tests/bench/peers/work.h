@@ -11,6 +11,9 @@
  *   symbol, sum, substring the questions of questions.lua over all, in the way that the store likes best; what it gives
  *                          is decoded
  *   count                  how many of one symbol there are
+ *   index                  of an entity: indexes over metadata.symbol, priceOpen and id are made, which the questions
+ * and count use from then on, and each write keeps up find -n N              of one: the one that has an id (of its
+ * own, in its JSON) that no other has top -n N               of a call: the ten with the largest priceOpen
  *
  * Prints the µs of an entity, and where all are read or asked, how many there were.
  */
@@ -21,7 +24,7 @@
 #include <stddef.h>
 
 /* Which entities are read. */
-enum question { QUESTION_ALL, QUESTION_SYMBOL, QUESTION_SUM, QUESTION_SUBSTRING };
+enum question { QUESTION_ALL, QUESTION_SYMBOL, QUESTION_SUM, QUESTION_SUBSTRING, QUESTION_TOP };
 
 /* A JSON text; ends with a NUL that is not counted. */
 struct text {
@@ -42,6 +45,8 @@ struct peer {
   void (*each)(enum question question, give_fn give);   /* all that it asks for */
   size_t (*count)(void);                                /* of one symbol */
   void (*close)(void);
+  void (*index)(void);                           /* makes the indexes; NULL: it has none */
+  void (*find)(const char *value, give_fn give); /* those whose JSON has this id */
 };
 
 /* Defined by each of them. */

@@ -62,6 +62,35 @@ function works.put(store)
   end)
 end
 
+-- Indexes over metadata.symbol, priceOpen and id.
+function works.index(store)
+  local size = sizeOf(store)
+  return clock.perOperation(size, store.index)
+end
+
+-- One by an id that it has in itself, and no other.
+function works.find(store)
+  local function prepare()
+    local following = ids(store)
+    return function(n)
+      local list = following(n)
+      for i, id in ipairs(list) do list[i] = store.get(id).id end
+      return list
+    end
+  end
+  return clock.perAccess(o.ops, prepare, function(list)
+    for i = 1, #list do store.find(list[i]) end
+  end)
+end
+
+-- The ten that have the largest priceOpen.
+function works.top(store)
+  local given = store.top()
+  return clock.perOperation(o.ops, function()
+    for _ = 1, o.ops do store.top() end
+  end), given
+end
+
 for _, name in ipairs { "values", "symbol", "sum", "substring", "count" } do
   works[name] = function(store) return perEntity(store, store[name]) end
 end
@@ -69,7 +98,8 @@ end
 --- Measures what the command line asks for, and prints it.
 ---@param open fun(dir: string, isDurable: boolean, isEmptied: boolean): table  a store: load(entities), get(id) and
 ---  put(id, entity); values(), symbol(), sum() and substring() read or ask all and give how many there were; count(),
----  of one symbol; size(), of all
+---  of one symbol; size(), of all.  Those with indexes: index() makes them; find(value) gives one by its id inside; top()
+---  reads ten, and gives how many
 ---@param decode fun(json: string): any
 return function(open, decode)
   local work = assert(works[o.what], "nothing is called so")
