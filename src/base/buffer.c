@@ -9,7 +9,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/json.h"
 #include "holdfast/backend.h"
 
 void hf_buffer_free(hf_buffer *buffer) {
@@ -51,14 +50,6 @@ bool hf_buffer_printf(hf_buffer *buffer, const char *fmt, ...) {
   }
   va_end(again);
   return ok;
-}
-
-bool hf_buffer_quote(hf_buffer *buffer, hf_slice text) {
-  if (!hf_buffer_reserve(buffer, buffer->size + HF__JSON_QUOTED_MAX(text.size))) return false;
-  char *end = hf__json_quote(buffer->data + buffer->size, text);
-  buffer->size = (size_t)(end - buffer->data);
-  buffer->data[buffer->size] = '\0';
-  return true;
 }
 
 /* Reads one character of a quoted string, escaped or not; *at goes on after it.  False: the text ends here. */

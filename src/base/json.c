@@ -383,6 +383,14 @@ char *hf__json_quote(char *out, hf_slice text) {
   return out;
 }
 
+bool hf_buffer_quote(hf_buffer *buffer, hf_slice text) {
+  if (!hf_buffer_reserve(buffer, buffer->size + HF__JSON_QUOTED_MAX(text.size))) return false;
+  char *end = hf__json_quote(buffer->data + buffer->size, text);
+  buffer->size = (size_t)(end - buffer->data);
+  buffer->data[buffer->size] = '\0';
+  return true;
+}
+
 /* -------------------------------------------------------------- unescaping */
 
 /* Writes the UTF-8 of a code point; returns the byte after it. */
