@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Which entries a condition leads to, against evaluating it: for conditions at random (expressions.h), each entity of a
+ * collection that has everything in it (entities.h) to which the condition is not a sure no is in the cover, and those
+ * in ranges that are sure are a yes.  The same of each node of the condition.
+ *
+ * HOLDFAST_SEED tries other conditions than the first, HOLDFAST_ROUNDS more.
+ */
+#include "expressions.h"
+#include "index/cover.h"
+#include "index/nodes.h"
+
+enum { SETS_MAX = 6 };
+
+/* ---- indexes */
+
+static const char *const sets[][SETS_MAX] = {
+    {"[\"a\"]", "[\"b\"]"},
+    {"[\"a\"]"},
+    {"[\"a.x\"]", "[\"b\"]"},
+    {"[\"a.x.y\"]", "[\"v[1]\"]", "[\"a[1]\"]"},
+    {"[\"a\",\"b\"]"},
+    {"[\"a.x\",\"a\",\"b\",\"v[1].x\"]", "[\"b\"]"},
+    {"[\"b.x\",\"a\"]", "[\"a.y\"]", "[\"c\"]"},
+    {"[\"a\"]", "[\"b\"]", "[\"a.x\"]", "[\"a\",\"b\"]", "[\"b\",\"a.x.y\"]", "[\"c.x\"]"},
+};
+enum { SETS = sizeof sets / sizeof *sets };
+
+static hf_index_set *set;
+
+/* What the entities have in the indexes of the set. */
+static hf_index_value values[ENTITIES][HF_INDEXES_MAX];
+
+static void make_set(unsigned number) {
+  hf_error err;
+  set = hf_index_set_new();
+  assert_non_null(set);
+  for (unsigned i = 0; i < SETS_MAX && sets[number][i]; i++)
+    OK(hf_index_set_add(set, hf_text(text_of("{\"paths\":%s}", sets[number][i])), i, true, &err));
+  for (unsigned i = 0; i < ENTITIES; i++) hf_index_values(set, entities[i], values[i]);
+}
+
+static int compare(hf_slice a, hf_slice b) {
+  int order = memcmp(a.data, b.data, a.size < b.size ? a.size : b.size);
+  return order ? order : (a.size > b.size) - (a.size < b.size);
+}
+
+static bool is_in_range(const hf_index_range *range, const hf_index_value *value) {
+  hf_slice bytes = {(const char *)value->bytes, value->size};
+  return compare(range->lower, bytes) <= 0 && (!range->upper.data || compare(bytes, range->upper) < 0);
+}
+
+/* The number of the range that has the value; -1: none has. */
+static int range_of(const hf_index_range *ranges, size_t count, const hf_index_value *value) {
+  for (size_t i = 0; i < count; i++)
+    if (is_in_range(&ranges[i], value)) return (int)i;
+  return -1;
+}
+
+static uint64_t count_entries(const hf__cover_part *part, uint64_t most, void *arg) {
+  unsigned *calls = arg;
+  uint64_t count = 0;
+  ++*calls;
+  for (unsigned i = 0; i < ENTITIES; i++)
+    count += range_of(part->ranges, part->count, &values[i][part->place]) >= 0;
+  return count < most ? count : most;
+}
+
+/* ---- the condition */
+
+static uint64_t seed; /* of the condition */
+static unsigned set_number;
+static uint8_t answers[ENTITIES];
+
+static void answer_all(void) {
+  for (unsigned i = 0; i < ENTITIES; i++)
+    answers[i] = (uint8_t)hf__condition_test(expression, hf_text("a"), entities[i]);
+}
+
+static void complain(unsigned node, unsigned entity, const char *what) {
+  static const char *const names[] = {"no", "yes", "ask", "raises"};
+  char *said = expression_text(node);
+  print_error("seed %ju, set %u, %s\nentity %u, %.*s: %s\n", (uintmax_t)seed, set_number, said, entity,
+              (int)entities[entity].size, entities[entity].data, names[answers[entity]]);
+  free(said);
+  FAIL_AT(__FILE__, __LINE__, "%s", what);
+}
+
+/* ---- covers */
+
+static void check_order(const hf__cover_part *part) {
+  for (size_t i = 0; i < part->count; i++) {
+    assert_true(compare(part->ranges[i].lower, part->ranges[i].upper) < 0);
+    if (i) assert_true(compare(part->ranges[i - 1].upper, part->ranges[i].lower) <= 0);
+  }
+}
+
+static void check_cover(const hf__cover *cover, uint64_t most) {
+  uint64_t count = 0;
+  for (size_t n = 0; n < cover->count; n++) check_order(&cover->parts[n]);
+  for (unsigned i = 0; i < ENTITIES; i++) {
+    bool is_there = false, is_sure = false;
+    for (size_t n = 0; n < cover->count; n++) {
+      const hf__cover_part *part = &cover->parts[n];
+      int range = range_of(part->ranges, part->count, &values[i][part->place]);
+      is_there |= range >= 0;
+      is_sure |= range >= 0 && part->is_sure[range];
+      count += range >= 0;
+    }
+    if (!is_there && answers[i] != HF_ANSWER_NO) complain(expression->root, i, "no entry of the cover leads to it");
+    if (is_sure && answers[i] != HF_ANSWER_YES) complain(expression->root, i, "an entry says that it surely is a yes");
+  }
+  if (count > most) complain(expression->root, 0, "the cover has more entries than were wanted");
+}
+
+static struct {
+  unsigned conditions, covers, of_several, sure, nothing, calls;
+} seen;
+
+static void check_one(uint64_t most) {
+  const char *why = NULL;
+  unsigned calls = 0;
+  hf__cover *cover = hf__cover_make(expression, set, most, count_entries, &calls, &why);
+  seen.calls += calls;
+  if (cover) {
+    check_cover(cover, most);
+    seen.covers++;
+    seen.of_several += cover->count > 1;
+    for (size_t i = 0; i < cover->count; i++)
+      for (size_t n = 0; n < cover->parts[i].count; n++) seen.sure += cover->parts[i].is_sure[n];
+  } else {
+    assert_true(why && *why);
+    seen.nothing++;
+  }
+  hf__cover_free(cover);
+}
+
+/* ---- nodes */
+
+static void check_zone(hf__view *view, unsigned place, unsigned node, enum hf__unless unless, hf__zones *z) {
+  static const bool wanted[][4] = {{false, true, true, true}, {true, false, true, true}, {false, false, true, true}};
+  hf__zone_ranges ranges = {.count = 0};
+  const hf__zone *zone = hf__view_zone(view, node, unless);
+  assert_true(hf__zone_write(z, zone, &hf__zone_all, &ranges));
+  for (unsigned i = 0; i < ENTITIES; i++)
+    if (wanted[unless][answers[i]] && range_of(ranges.ranges, ranges.count, &values[i][place]) < 0) {
+      print_error("index %u, zone %d\n", place, unless);
+      complain(node, i, "the zone of the node does not have it");
+    }
+}
+
+static void check_nodes(void) {
+  uint16_t root = expression->root;
+  hf__view *views[HF_INDEXES_MAX];
+  hf__zones z = {.room = NULL};
+  assert_true(hf__views_make(&z, expression, set, views));
+  for (unsigned node = 0; node <= root; node++) {
+    expression->root = (uint16_t)node;
+    answer_all();
+    expression->root = root;
+    for (unsigned i = 0; i < hf_index_set_size(set); i++)
+      for (int unless = 0; unless < HF__UNLESS_COUNT; unless++) check_zone(views[i], i, node, unless, &z);
+  }
+  hf__room_free(z.room);
+}
+
+/* ---- tests */
+
+static uint64_t number_from(const char *name, uint64_t otherwise) {
+  const char *text = getenv(name);
+  return text && *text ? strtoull(text, NULL, 10) : otherwise;
+}
+
+static void test_covers_have_what_is_no_sure_no(void **state) {
+  (void)state;
+  enum { CONDITIONS = 1500 };
+  static const uint64_t mosts[] = {ENTITIES, ENTITIES / 3, 100, 5};
+  uint64_t first = (number_from("HOLDFAST_SEED", 1) - 1) * 1000000, rounds = number_from("HOLDFAST_ROUNDS", 1);
+  for (set_number = 0; set_number < SETS; set_number++) {
+    make_set(set_number);
+    for (uint64_t i = 0; i < CONDITIONS / SETS * rounds; i++) {
+      seed = first + i * SETS + set_number;
+      make_expression(seed);
+      if (i % 4 == 0) check_nodes();
+      answer_all();
+      seen.conditions++;
+      for (unsigned n = 0; n < 4; n++) check_one(mosts[n]);
+      hf_condition_free(expression);
+    }
+    hf_index_set_free(set);
+  }
+  print_message("%u conditions: %u covers, %u of several indexes, %u sure ranges, %u without; %u counts\n", seen.conditions, seen.covers, seen.of_several, seen.sure,
+                seen.nothing, seen.calls);
+  assert_true(seen.covers > seen.conditions && seen.of_several > seen.conditions / 100 && seen.sure > 100 &&
+              seen.nothing > 100);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_covers_have_what_is_no_sure_no),
+  };
+  make_entities();
+  int failed = cmocka_run_group_tests(tests, NULL, NULL);
+  free_entities();
+  return failed;
+}
