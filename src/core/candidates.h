@@ -15,13 +15,14 @@ typedef struct hf__lookup {
   void *txn;
   const hf_index_set *set;
   hf_condition *condition;
+  bool explains; /* hf__candidates.why is wanted */
 } hf__lookup;
 
 /* Some that were found. */
 typedef struct hf__candidates {
   hf__cover *cover; /* NULL: none were looked for, or too many */
   hf_id_list *list; /* in natural order, each once */
-  const char *why;  /* without a cover: a sentence on why there is none */
+  const char *why;  /* without a cover, where it is wanted: a sentence on why there is none */
   uint64_t walked;  /* entries that were counted or read for it */
 } hf__candidates;
 

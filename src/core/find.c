@@ -146,7 +146,7 @@ static bool look_again(hf__find *f, const hf__lookup *in) {
 
 bool hf__find_try(hf__find *f, hf_persist *p, void *txn, const hf_scan *scan, hf_condition *condition,
                   const hf__progress *progress) {
-  hf__lookup in = {p, txn, f->set, condition};
+  hf__lookup in = {.persist = p, .txn = txn, .set = f->set, .condition = condition};
   (void)scan;
   if (f->found.list) return f->changes == hf__change_count(p) || look_again(f, &in);
   if (!is_due(f, progress)) return false;
@@ -155,9 +155,8 @@ bool hf__find_try(hf__find *f, hf_persist *p, void *txn, const hf_scan *scan, hf
   f->attempt++;
   bool found = attempt == attempts ? first_look(f, &in) : sparse && later_look(f, &in, attempt);
   if (found) f->first = f->found.walked + attempts[0].most;
-  if (found || !f->found.why) return found;
-  if (f->found.walked == 0) f->attempt = ATTEMPTS; /* no index leads anywhere, and none will */
-  return false;
+  if (!found && f->found.walked == 0) f->attempt = ATTEMPTS; /* no index leads anywhere, and none will */
+  return found;
 }
 
 uint64_t hf__find_patience(const hf__find *f, uint64_t looked_at) {
@@ -168,7 +167,7 @@ uint64_t hf__find_patience(const hf__find *f, uint64_t looked_at) {
 
 bool hf__find_count(hf__find *f, hf_persist *p, void *txn, const hf_scan *scan, hf_condition *condition,
                     uint64_t *count) {
-  hf__lookup in = {p, txn, f->set, condition};
+  hf__lookup in = {.persist = p, .txn = txn, .set = f->set, .condition = condition};
   hf_error err;
   bool sure;
   uint64_t quarantined = 0;
@@ -216,7 +215,7 @@ static bool is_damaged(hf__find *f, const hf__lookup *in, const hf_key *key) {
 hf_status hf__find_page(hf__find *f, hf_persist *p, void *txn, const hf_scan *scan, hf_page *page, bool *more,
                         hf_error *err) {
   hf_key keys[PAGE_MAX];
-  hf__lookup in = {p, txn, f->set, scan->condition};
+  hf__lookup in = {.persist = p, .txn = txn, .set = f->set, .condition = scan->condition};
   hf__fetch fetch = {.keys = keys, .max_bytes = scan->max_bytes};
   fetch.count = choose(f, scan, keys);
   *more = fetch.count > 0; /* also after the last one: something may be changed before it is asked for more */
@@ -257,7 +256,7 @@ hf_status hf__find_explain(hf_persist *p, void *txn, const hf_scan *scan, hf_con
   if (status) return status;
   uint64_t of = size_of(p, txn), most = of / SHARE;
   (void)scan;
-  hf__lookup in = {p, txn, f ? f->set : NULL, condition};
+  hf__lookup in = {p, txn, f ? f->set : NULL, condition, .explains = true};
   if (f && look(f, &in, most > SURELY ? most : SURELY) && !are_few(f, &in)) give_up(f);
   if (!write_explanation(json, f ? f : &none, of)) status = hf__no_memory(err);
   hf__find_free(f);

@@ -9,12 +9,10 @@
  */
 #include "index/cover.h"
 
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "index/nodes.h"
+#include "index/why.h"
 
 enum {
   ROUND_FIRST = 32, /* entries that are counted at most in the first round, and how many times as many in the next */
@@ -59,7 +57,6 @@ struct maker {
   hf__cover_count_fn *count;
   void *arg;
   unsigned counts_left;
-  unsigned tried; /* indexes whose entries were too many, as bits */
 };
 
 /* ---- counting */
@@ -88,7 +85,6 @@ static uint64_t count_below(struct maker *m, size_t place, const hf__zone *zone,
     part->is_exact = part->count < limit;
   }
   if (part->is_exact && part->count < limit) return part->count;
-  m->tried |= 1U << place;
   return limit;
 }
 
@@ -207,87 +203,36 @@ static const struct solution *solve(struct maker *m, unsigned node, enum hf__unl
   return best;
 }
 
-/* ---- reasons */
+/* ---- why there is none */
 
-static _Thread_local char sentence[300];
-
-static const char *say(const char *text) {
-  snprintf(sentence, sizeof sentence, "%s", text);
-  return sentence;
+/* Counts nothing: of what could lead somewhere, the first is the best. */
+static uint64_t count_as_wanted(const hf__cover_part *part, uint64_t most, void *arg) {
+  const hf__why *why = arg;
+  return why->over >> part->place & 1 ? 0 : most;
 }
 
-static void add(const char *fmt, ...) HF_PRINTF(1, 2);
-static void add(const char *fmt, ...) {
-  size_t size = strlen(sentence);
-  va_list args;
-  va_start(args, fmt);
-  vsnprintf(sentence + size, sizeof sentence - size, fmt, args);
-  va_end(args);
+/* Looks again, whatever the counts are: what is found then has too many entries. */
+static unsigned indexes_of_parts(struct maker *m, hf__why *why) {
+  unsigned indexes = 0;
+  memset(m->found, 0, (m->condition->root + 1U) * sizeof *m->found);
+  m->counted = NULL;
+  m->count = count_as_wanted;
+  m->arg = why;
+  const struct solution *s = solve(m, m->condition->root, HF__NOT_FALSE, UINT64_MAX);
+  for (size_t i = 0; s && i < m->set->count; i++)
+    if (s->zone[i]) indexes |= 1U << i;
+  return indexes;
 }
 
-/* Adds a count as people write it: 50,000. */
-static void add_count(uint64_t count) {
-  if (count >= 1000) {
-    add_count(count / 1000);
-    add(",%03u", (unsigned)(count % 1000));
-  } else {
-    add("%u", (unsigned)count);
-  }
-}
-
-static void add_path(const hf__places *places, uint32_t place) {
-  const hf__place *at = &places->at[place];
-  if (at->parent) add_path(places, at->parent);
-  if (at->key)
-    add("%s%.*s", at->parent ? "." : "", (int)at->size - 2, at->key + 1);
-  else
-    add("%s[%u]", at->parent ? "" : "v", (unsigned)at->item);
-}
-
-/* Whether an index that is ready is over a path of the condition. */
-static bool is_over(const struct maker *m, const uint32_t *twin, uint32_t place) {
-  for (size_t i = 0; i < m->set->count; i++)
-    for (unsigned n = 0; m->views[i] && n < m->set->at[i].count; n++)
-      if (m->set->at[i].place[n] == twin[place]) return true;
-  return false;
-}
-
-/* Names paths that have no index; none, where one has. */
-static const char *why_nothing(const struct maker *m) {
-  const hf_condition *c = m->condition;
+static const char *why_not(struct maker *m, uint64_t most) {
   const uint32_t *twin = NULL;
-  unsigned count = 0;
   for (size_t i = 0; i < m->set->count; i++)
     if (m->views[i]) twin = m->views[i]->twin;
-  if (!twin) return say(m->set->count ? "no index is built yet" : "there is no index");
-  say("no index is over ");
-  for (unsigned i = 0; i <= c->root; i++) {
-    const hf__node *node = &c->nodes[i];
-    if (node->code != HF__NODE_PATH || node->number == 0) continue;
-    if (is_over(m, twin, node->number))
-      return say("no index decides: what one is over is not compared with a value, or another part may raise first");
-    if (count < 3) add("%s", count ? ", " : "");
-    if (count++ < 3) add_path(&c->places, node->number);
-  }
-  if (count > 3) add(", ...");
-  return count ? sentence : say("the condition compares no field");
-}
-
-static const char *why_too_many(const struct maker *m, uint64_t most) {
-  unsigned count = 0;
-  say("");
-  for (size_t i = 0; i < m->set->count; i++) {
-    if (!(m->tried >> i & 1)) continue;
-    hf_slice name = m->set->at[i].index.name;
-    add("%s%.*s", count++ ? ", " : "", (int)(name.size < 60 ? name.size : 60), name.data);
-  }
-  char names[sizeof sentence];
-  memcpy(names, sentence, sizeof names);
-  say(count == 1 ? "the index " : "each of the indexes ");
-  add("%.150s leads to more than ", names);
-  add_count(most);
-  add(" entities");
-  return sentence;
+  hf__why why = hf__why_of(m->condition, m->set, twin);
+  unsigned each = why.over & usable(m, (struct wanted){m->condition->root, HF__NOT_FALSE});
+  if (each) return hf__why_too_many(&why, each, false, most);
+  unsigned together = m->counts_left > 0 ? indexes_of_parts(m, &why) : 0;
+  return together ? hf__why_too_many(&why, together, true, most) : hf__why_nothing(&why);
 }
 
 /* ---- covers */
@@ -297,7 +242,6 @@ static const struct solution *search(struct maker *m, uint64_t limit) {
   const struct solution *best = NULL;
   for (uint64_t round = ROUND_FIRST; !best; round *= ROUND_TIMES) {
     if (round > limit / ROUND_TIMES) round = limit;
-    m->tried = 0;
     best = solve(m, m->condition->root, HF__NOT_FALSE, round);
     if (round == limit) break;
   }
@@ -322,14 +266,13 @@ static hf__cover *end(struct maker *m, const struct solution *s) {
 static hf__cover *make(struct maker *m, uint64_t most, const char **why) {
   size_t size = (m->condition->root + 1U) * sizeof *m->found;
   uint64_t limit = most < UINT64_MAX ? most + 1 : most;
-  const char *no_memory = "there was no memory to look for an index";
   m->found = hf__zones_take(&m->zones, size);
-  *why = no_memory;
+  if (why) *why = "there was no memory to look for an index";
   if (!m->found || !hf__views_make(&m->zones, m->condition, m->set, m->views)) return NULL;
   memset(m->found, 0, size);
   const struct solution *best = search(m, limit);
   hf__cover *cover = best ? end(m, best) : NULL;
-  if (!m->zones.failed && !best) *why = m->tried ? why_too_many(m, most) : why_nothing(m);
+  if (why && !best && !m->zones.failed) *why = why_not(m, most);
   return cover;
 }
 

@@ -35,8 +35,9 @@ typedef struct hf__cover {
 typedef uint64_t hf__cover_count_fn(const hf__cover_part *part, uint64_t most, void *arg);
 
 /* Makes the cover of a condition, with its parameters as they are, by the ready indexes of a set.  NULL: there is none
- * with at most `most` entries, or out of memory; *why is then a sentence, which this thread's next call replaces: that
- * no index is over a path that decides, or that the index pnl leads to more than 50,000 entities. */
+ * with at most `most` entries, or out of memory; *why, if why is not NULL, is then a sentence, which this thread's next
+ * call replaces: that no index is over a path that decides, or that the index pnl leads to more than 50,000 entities.
+ * It takes about as long as the rest. */
 hf__cover *hf__cover_make(const hf_condition *condition, const hf_index_set *set, uint64_t most,
                           hf__cover_count_fn *count, void *arg, const char **why);
 void hf__cover_free(hf__cover *cover);

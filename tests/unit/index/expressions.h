@@ -82,6 +82,10 @@ static int make_leaf(void) {
 
 /* ---- operators */
 
+static hf_constant text_constant(const char *text) {
+  return (hf_constant){.kind = HF_CONSTANT_TEXT, .text = hf_text(text)};
+}
+
 static int make(hf_operator code, int a, int b, int c) {
   int operands[] = {a, b, c}, node = hf__condition_operator(expression, code, operands);
   assert_true(node >= 0);
@@ -121,7 +125,7 @@ static int make_comparison(unsigned depth) {
 /* `not (type(x) == "number" and x > 0)` and the like: guards are about the path that they guard. */
 static int make_guarded(void) {
   static const char *const types[] = {"number", "string", "table", "nil"};
-  hf_constant type = {.kind = HF_CONSTANT_TEXT, .text = hf_text(types[draw(4)])};
+  hf_constant type = text_constant(types[draw(4)]);
   int path = make_path(), test = hf__condition_constant(expression, &type);
   int guard = one_in(3) ? path : make(HF_OPERATOR_EQ, make(HF_OPERATOR_TYPE, path, 0, 0), test, 0);
   return make(one_in(4) ? HF_OPERATOR_OR : HF_OPERATOR_AND, guard,
@@ -146,6 +150,23 @@ static int make_truth(unsigned depth) {
   }
 }
 
+/* What few entities have, and what hardly raises: `type(v) == "table" and v.a == 1`, or the same of another field. */
+static int make_rare(unsigned depth) {
+  static const hf_step fields[] = {{.field = {"a", 1}}, {.field = {"b", 1}}, {.field = {"x", 1}}};
+  const hf_step path[] = {fields[draw(2)], fields[2]};
+  unsigned steps = one_in(5) ? 2 : 1;
+  if (depth && one_in(2))
+    return make(one_in(3) ? HF_OPERATOR_AND : HF_OPERATOR_OR, make_rare(depth - 1), make_rare(depth - 1), 0);
+  hf_constant table = text_constant("table");
+  int test = make(one_in(3) ? HF_OPERATOR_IS : HF_OPERATOR_EQ,
+                  hf__condition_path(expression, HF_ROOT_ENTITY, path, steps), make_constant(), 0);
+  for (unsigned i = steps; i-- > 0;) {
+    int in = make(HF_OPERATOR_TYPE, hf__condition_path(expression, HF_ROOT_ENTITY, path, i), 0, 0);
+    test = make(HF_OPERATOR_AND, make(HF_OPERATOR_EQ, in, hf__condition_constant(expression, &table), 0), test, 0);
+  }
+  return one_in(6) ? make(HF_OPERATOR_AND, test, make_truth(1), 0) : test;
+}
+
 /* Makes the condition of a seed. */
 static void make_expression(uint64_t seed) {
   draw_state = seed;
@@ -154,7 +175,7 @@ static void make_expression(uint64_t seed) {
   is_plain = draw(3) > 0;
   for (unsigned i = 0; i < 4 && is_plain; i++)
     assert_true(hf__condition_set(expression, i, &(hf_constant){.kind = HF_CONSTANT_NUMBER, .number = i}));
-  int root = make_truth(draw(4));
+  int root = one_in(3) ? make_rare(2) : make_truth(draw(4));
   assert_true(hf__condition_finish(expression, root));
 }
 
