@@ -8,7 +8,7 @@
  * twentieth of the collection.
  *
  * Candidates are of the moment at which they were collected.  What this process changes meanwhile is heard of, and they
- * are collected anew.
+ * are collected again.
  */
 #ifndef HF_CORE_FIND_H
 #define HF_CORE_FIND_H

@@ -409,11 +409,11 @@ function core.counted(iterator) end
 ---@param store PersistBase
 ---@param range? holdfast.Range
 ---@param condition? userdata nil: none
----@return {index: string?, candidates: integer?, of: integer, asked: string, why: string}
+---@return {index: string?, candidates: integer?, of: integer, asked: string, why: string?}
 ---@raise invalid_argument, not_found, unsupported
 function core.explainRange(store, range, condition) end
 
----Whether conditions are evaluated by the store itself, and whether that is a class, here or behind a URL.
+---Whether conditions are evaluated by the store itself, and whether that is a class, here or of a URL.
 ---@param store PersistBase
 ---@return boolean evaluates, boolean byClass
 function core.evaluates(store) end

@@ -276,8 +276,8 @@ static int lhf_explain(lua_State *L) {
   return 1;
 }
 
-/* evaluates(store) -> whether conditions are evaluated where its entities are, and not in front of it; whether that is a
- * class, in this state or behind a URL */
+/* evaluates(store) -> whether conditions are evaluated where its entities are, and not in front of it; whether that is
+ * a class, in this state or of a URL */
 static int lhf_evaluates(lua_State *L) {
   const hf_persist *p = hfL_check_persist(L);
   bool evaluates = p->backend->evaluates_conditions != 0;

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 --
--- Loops over a collection that has indexes.  What they give, raise and leave behind is compared with the same loops over
+-- Loops over a collection that has indexes.  What they give, raise and write is compared with the same loops over
 -- a collection of the same entities that has none.
 
 local core = require("holdfast.core")
