@@ -26,7 +26,7 @@ local function whichText(explanation)
       explanation.index)
   end
   if explanation.candidates then return "looked at: no entity, since none can be wanted" end
-  return explanation.reason and "looked at: all entities, since " .. explanation.reason or nil
+  return explanation.reason and "looked at: all entities, since " .. explanation.reason
 end
 
 local Explanation = {}

@@ -13,7 +13,6 @@
 #include "base/error.h"
 #include "core/id_list.h"
 #include "core/order.h"
-#include "core/transaction.h"
 
 enum { SEEN_MAX = 4 };
 
@@ -162,18 +161,6 @@ static hf_status read_parts(const hf__lookup *in, const hf__cover *cover, hf__ca
   return status;
 }
 
-/* Begins a snapshot for a few reads, unless the thread is in a transaction. */
-static hf_status begin_moment(hf__lookup *in, hf_txn **own, hf_error *err) {
-  const hf_persist *p = in->persist;
-  *own = NULL;
-  if (in->txn || !(p->backend->capabilities & HF_CAP_SNAPSHOT)) return HF_OK;
-  hf_status status = hf_txn_begin(HF_TXN_READ, own, err);
-  if (status) return status;
-  status = hf__txn_join(p->store, p->backend->capabilities, false, &in->txn, err);
-  if (status) hf_txn_abort(*own);
-  return status;
-}
-
 static hf_status collect(struct attempt *a, hf__cover *cover, hf__candidates *out, hf_error *err) {
   hf__lookup in = *a->in;
   hf_txn *own = NULL;
@@ -181,7 +168,7 @@ static hf_status collect(struct attempt *a, hf__cover *cover, hf__candidates *ou
   if (out->list) return HF_OK;
   out->list = hf_id_list_new();
   if (!out->list) return hf__no_memory(err);
-  hf_status status = cover->count > 1 ? begin_moment(&in, &own, err) : HF_OK;
+  hf_status status = cover->count > 1 ? hf__lookup_begin_moment(&in, &own, err) : HF_OK;
   if (status == HF_OK) status = read_parts(&in, cover, out, err);
   hf_txn_abort(own);
   return status;
@@ -271,45 +258,6 @@ hf_status hf__candidates_count(const hf__lookup *in, uint64_t most, const hf_sca
   hf__cover_free(cover);
   hf_buffer_free(&c.name);
   return c.attempt.status;
-}
-
-/* ---- damage */
-
-struct search {
-  hf_slice order;
-  bool found;
-};
-
-static bool is_it(hf_slice position, hf_slice order, void *arg) {
-  (void)position;
-  struct search *s = arg;
-  s->found = order.size == s->order.size && memcmp(order.data, s->order.data, order.size) == 0;
-  return !s->found;
-}
-
-static bool has_entry(const hf__lookup *in, const hf__cover *cover, hf_slice order) {
-  const hf_persist *p = in->persist;
-  struct search s = {.order = order};
-  hf_error err;
-  for (size_t i = 0; i < cover->count && !s.found; i++) {
-    const hf__cover_part *part = &cover->parts[i];
-    const hf_index_walk which = {.ranges = part->ranges, .count = part->count};
-    const hf_index *index = hf_index_set_at(in->set, part->place);
-    if (p->backend->index_each(p->impl, in->txn, p->collection, index, &which, is_it, &s, &err)) return false;
-  }
-  return s.found;
-}
-
-bool hf__candidates_are_damaged(const hf__lookup *in, const hf__candidates *c, const hf_key *key) {
-  hf__lookup at = *in;
-  const hf_persist *p = in->persist;
-  hf_error err;
-  hf_txn *own = NULL;
-  if (begin_moment(&at, &own, &err)) return false;
-  bool damaged = at.txn && p->backend->has(p->impl, at.txn, p->collection, key, &err) == HF_NOT_FOUND &&
-                 has_entry(&at, c->cover, key->order);
-  hf_txn_abort(own);
-  return damaged;
 }
 
 /* ---- names */

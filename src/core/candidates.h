@@ -6,17 +6,7 @@
 #ifndef HF_CORE_CANDIDATES_H
 #define HF_CORE_CANDIDATES_H
 
-#include "core/handle.h"
-#include "index/cover.h"
-
-/* Where they are looked for. */
-typedef struct hf__lookup {
-  hf_persist *persist;
-  void *txn;
-  const hf_index_set *set;
-  hf_condition *condition;
-  bool explains; /* hf__candidates.why is wanted */
-} hf__lookup;
+#include "core/lookup.h"
 
 /* Some that were found. */
 typedef struct hf__candidates {
@@ -34,9 +24,6 @@ hf_status hf__candidates_find(const hf__lookup *in, uint64_t most, hf__candidate
  * `most`, say so for sure.  *sure: they do. */
 hf_status hf__candidates_count(const hf__lookup *in, uint64_t most, const hf_scan *scan, bool *sure, uint64_t *count,
                                hf_error *err);
-
-/* Whether a candidate has an entry and no entity, at one moment: the index is damaged. */
-bool hf__candidates_are_damaged(const hf__lookup *in, const hf__candidates *c, const hf_key *key);
 
 /* Frees what there is in it. */
 void hf__candidates_free(hf__candidates *c);

@@ -33,40 +33,43 @@ static hf_status get(hf_persist *p, void *txn, const hf_key *keys, size_t count,
   return p->backend->get_many(p->impl, txn, p->collection, keys, count, page, err);
 }
 
-/* Takes out of the page, from `first` on, what is not to be there.  Returns how many bytes the values of the rest have.
+/* Takes out of the page, from `first` on, what is not to be there.  *bytes grows by the size of the values of the rest.
  */
-static size_t sift(hf__fetch *f, hf_page *page, size_t first) {
-  size_t kept = first, bytes = 0;
-  for (size_t i = first; i < page->count; i++) {
+static hf_status sift(hf__fetch *f, hf_page *page, size_t first, size_t *bytes, hf_error *err) {
+  size_t end = page->count;
+  hf_status status = HF_OK;
+  page->count = first;
+  for (size_t i = first; i < end && status == HF_OK; i++) {
     const hf_entry *e = &page->entries[i];
     size_t place = f->done + (i - first);
-    if (e->status == HF_NOT_FOUND) {
-      if (f->missing == SIZE_MAX) f->missing = place;
-      continue;
-    }
-    if (f->keep && !f->keep(e, place, f->arg)) continue;
-    bytes += e->json.size;
-    if (kept != i) page->entries[kept] = *e;
-    kept++;
+    hf__fetched what = HF__FETCHED_ODD;
+    if (e->status != HF_NOT_FOUND) status = f->judge(e, place, &what, f->arg, err);
+    if (what == HF__FETCHED_ODD && f->odd == SIZE_MAX) f->odd = place;
+    if (what != HF__FETCHED_KEPT) continue;
+    *bytes += e->json.size;
+    if (page->count != i) page->entries[page->count] = *e;
+    page->count++;
   }
-  f->done += page->count - first;
-  page->count = kept;
-  return bytes;
+  f->done += end - first;
+  return status;
 }
 
 hf_status hf__fetch_entities(hf_persist *p, void *txn, hf__fetch *f, hf_page *page, hf_error *err) {
   size_t bytes = 0;
-  hf_status status = HF_OK;
+  hf_error other;
   f->done = 0;
-  f->missing = SIZE_MAX;
-  while (status == HF_OK && f->done < f->count && bytes < f->max_bytes) {
+  f->odd = SIZE_MAX;
+  while (f->done < f->count && bytes < f->max_bytes) {
     size_t first = page->count, left = f->count - f->done;
-    status = get(p, txn, &f->keys[f->done], left < AT_ONCE ? left : AT_ONCE, page, err);
-    bytes += sift(f, page, first);
+    hf_status status = get(p, txn, &f->keys[f->done], left < AT_ONCE ? left : AT_ONCE, page, err);
+    hf_status sifted = sift(f, page, first, &bytes, &other);
+    if (sifted) *err = other;
+    if (sifted) return sifted;
     if (status == HF_CORRUPT && err->in_quarantine) {
       f->done++;
       status = HF_OK;
     }
+    if (status) return status;
   }
-  return status;
+  return HF_OK;
 }

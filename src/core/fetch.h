@@ -7,18 +7,25 @@
 
 #include "core/handle.h"
 
-/* Says whether an entity that was read is still what its index said. */
-typedef bool hf__fetch_keep_fn(const hf_entry *entry, size_t place, void *arg);
+/* What becomes of an entity that was read. */
+typedef enum hf__fetched {
+  HF__FETCHED_KEPT,
+  HF__FETCHED_LEFT_OUT,
+  HF__FETCHED_ODD, /* left out, and not what its index says */
+} hf__fetched;
+
+/* Says so of each, with the place of its key.  The page has those before it that are kept, and is not changed. */
+typedef hf_status hf__fetch_judge_fn(const hf_entry *entry, size_t place, hf__fetched *what, void *arg, hf_error *err);
 
 /* What is to be read, and what came of it. */
 typedef struct hf__fetch {
   const hf_key *keys;
   size_t count;
-  size_t max_bytes;        /* of values: no more are read once they have so many */
-  hf__fetch_keep_fn *keep; /* called for each with the place of its key; false: it is left out.  NULL: all are kept */
+  size_t max_bytes; /* of values: no more are read once they have so many */
+  hf__fetch_judge_fn *judge;
   void *arg;
-  size_t done;    /* filled in: how many keys were dealt with */
-  size_t missing; /* filled in: the place of the first of an entity that is not there; SIZE_MAX: all were */
+  size_t done; /* filled in: how many keys were dealt with */
+  size_t odd;  /* filled in: the place of the first whose entity is odd, or not there; SIZE_MAX: none is */
 } hf__fetch;
 
 /* Adds the entities to the page, in the order of the keys.  Those that are not there are left out, and those in

@@ -23,7 +23,7 @@ enum {
   SPARSE = 16,    /* and looked for where at most this part of what a scan looked at was wanted */
   SURELY = 4,     /* so few are read whatever the size of the collection */
   PAGE_MAX = 128, /* candidates that are read at once */
-  CHECKS_MAX = 8, /* candidates without an entity for which is looked why, in one loop */
+  CHECKS_MAX = 8, /* candidates that are not what the index says for which is looked why, in one loop */
   AGAIN_MAX = 8,  /* how often all candidates may be read from the index again, in all */
 };
 
@@ -175,7 +175,7 @@ bool hf__find_count(hf__find *f, hf_persist *p, void *txn, const hf_scan *scan, 
   if (f->found.list || f->attempt) return false; /* it was looked for that already */
   /* What is in quarantine has its entries still, and is not counted. */
   if (b->quarantined && (b->quarantined(p->impl, p->collection, &quarantined, &err) || quarantined)) return false;
-  if (hf__candidates_count(&in, size_of(p, txn) / 2 + attempts[0].most, scan, &sure, count, &err)) {
+  if (hf__candidates_count(&in, size_of(p, txn) + attempts[0].most, scan, &sure, count, &err)) {
     warn(p, &err);
     return false;
   }
@@ -197,16 +197,40 @@ static size_t choose(const hf__find *f, const hf_scan *scan, hf_key keys[PAGE_MA
   return count;
 }
 
-/* Looks whether an entity that is not there has an entry all the same: then the index has lost others, too. */
+/* What the candidates of a page are judged by. */
+struct judged {
+  const hf__find *find;
+  const hf_scan *scan;
+  hf_page *page;
+};
+
+static hf_status judge(const hf_entry *entry, size_t place, hf__fetched *what, void *arg, hf_error *err) {
+  (void)place;
+  const struct judged *j = arg;
+  const hf__cover *cover = j->find->found.cover;
+  uint64_t counted = j->page->counted;
+  bool wanted;
+  hf_status status = hf_page_judge(j->page, j->scan, entry->id, entry->json, &wanted, err);
+  if (status) return status;
+  bool is_no = !wanted && j->page->counted == counted;
+  *what = wanted ? HF__FETCHED_KEPT : HF__FETCHED_LEFT_OUT;
+  if (is_no && j->find->checks && !hf__lookup_is_within(j->find->set, cover->parts, cover->count, entry->json))
+    *what = HF__FETCHED_ODD;
+  return HF_OK;
+}
+
+/* Looks whether a candidate has an entry that is not true.  Then the index is damaged, and may have lost others. */
 static bool is_damaged(hf__find *f, const hf__lookup *in, const hf_key *key) {
   char names[200];
-  if (!f->checks || !hf__candidates_are_damaged(in, &f->found, key)) {
-    f->checks -= f->checks > 0;
+  const hf__cover *cover = f->found.cover;
+  if (!f->checks) return false;
+  if (!hf__lookup_is_damaged(in, cover->parts, cover->count, key)) {
+    f->checks--;
     return false;
   }
-  hf__cover_names(f->found.cover, f->set, names, sizeof names);
-  hf_warn("%s: the index %s is damaged, and a loop scans in its place: it has an entry for %.*s, which is not there; "
-          "verify --repair builds it again",
+  hf__cover_names(cover, f->set, names, sizeof names);
+  hf_warn("%s: the index %s is damaged, and a loop scans in its place: what it says of %.*s is not so; verify --repair "
+          "builds it again",
           in->persist->name.data, names, (int)key->id.size, key->id.data);
   give_up(f);
   return true;
@@ -216,13 +240,14 @@ hf_status hf__find_page(hf__find *f, hf_persist *p, void *txn, const hf_scan *sc
                         hf_error *err) {
   hf_key keys[PAGE_MAX];
   hf__lookup in = {.persist = p, .txn = txn, .set = f->set, .condition = scan->condition};
-  hf__fetch fetch = {.keys = keys, .max_bytes = scan->max_bytes};
+  struct judged judged = {f, scan, page};
+  hf__fetch fetch = {.keys = keys, .max_bytes = scan->max_bytes, .judge = judge, .arg = &judged};
   fetch.count = choose(f, scan, keys);
   *more = fetch.count > 0; /* also after the last one: something may be changed before it is asked for more */
   if (!fetch.count) return HF_OK;
   hf_status status = hf__fetch_entities(p, txn, &fetch, page, err);
   if (status && status != HF_CORRUPT) return status;
-  if (fetch.missing != SIZE_MAX && is_damaged(f, &in, &keys[fetch.missing])) return HF_OK;
+  if (fetch.odd != SIZE_MAX && is_damaged(f, &in, &keys[fetch.odd])) return HF_OK;
   const hf_key *last = &keys[status || !fetch.done ? fetch.done : fetch.done - 1];
   if (!hf_page_resume(page, last->order)) return hf__no_memory(err);
   if (status) hf_page_fail_at(page, last->id);
@@ -231,34 +256,46 @@ hf_status hf__find_page(hf__find *f, hf_persist *p, void *txn, const hf_scan *sc
 
 /* ---- explaining */
 
-static bool write_explanation(hf_buffer *json, const hf__find *f, uint64_t of) {
-  char names[400] = "";
-  json->size = 0;
-  const hf__candidates *c = &f->found;
-  if (!c->list)
-    return hf_buffer_printf(json, "{\"of\":%llu,\"asked\":\"tested\",\"why\":", (unsigned long long)of) &&
-           hf_buffer_quote(json, hf_text(c->why ? c->why : "it has no indexes")) && hf_buffer_add(json, "}", 1);
-  hf__cover_names(c->cover, f->set, names, sizeof names);
-  size_t count = hf_id_list_size(c->list);
-  bool ok = hf_buffer_printf(json, "{") &&
-            (!*names || (hf_buffer_printf(json, "\"index\":") && hf_buffer_quote(json, hf_text(names)) &&
-                         hf_buffer_printf(json, ",")));
+/* Adds how many entities the candidates are, and by which index. */
+static bool write_found(hf_buffer *json, const hf__find *f, bool counts_alone, uint64_t of) {
+  char names[400];
+  size_t count = hf_id_list_size(f->found.list);
+  hf__cover_names(f->found.cover, f->set, names, sizeof names);
+  bool ok = !*names || (hf_buffer_printf(json, ",\"index\":") && hf_buffer_quote(json, hf_text(names)));
   return ok && hf_buffer_printf(json,
-                                "\"candidates\":%zu,\"of\":%llu,\"asked\":\"tested\",\"why\":\"%zu of %llu entities "
-                                "can be those\"}",
-                                count, (unsigned long long)of, count, (unsigned long long)of);
+                                ",\"candidates\":%zu,\"asked\":\"%s\",\"why\":\"%zu of %llu entities can be "
+                                "those\"",
+                                count, counts_alone ? "nothing" : "tested", count, (unsigned long long)of);
+}
+
+/* f is NULL where there are no indexes. */
+static bool write_explanation(hf_buffer *json, const hf__find *f, const hf__lookup *in, const hf_scan *scan, uint64_t of) {
+  uint64_t count;
+  const char *why = f ? f->found.why : NULL;
+  hf_persist *p = (hf_persist *)(uintptr_t)in->persist;
+  json->size = 0;
+  bool ok = hf_buffer_printf(json, "{\"of\":%llu", (unsigned long long)of);
+  hf__find counter = {.set = (hf_index_set *)(uintptr_t)in->set};
+  if (ok && f && f->found.list)
+    ok = write_found(json, f, hf__find_count(&counter, p, in->txn, scan, in->condition, &count), of);
+  else if (ok)
+    ok = hf_buffer_printf(json, ",\"asked\":\"tested\"") &&
+         (!why || (hf_buffer_printf(json, ",\"why\":") && hf_buffer_quote(json, hf_text(why))));
+  return ok && hf_buffer_add(json, "}", 1);
 }
 
 hf_status hf__find_explain(hf_persist *p, void *txn, const hf_scan *scan, hf_condition *condition, hf_buffer *json,
                            hf_error *err) {
-  hf__find none = {0}, *f = NULL;
+  hf__find *f = NULL;
   hf_status status = condition && p->backend->index_each ? hf__find_begin(p, txn, &f, err) : HF_OK;
   if (status) return status;
-  uint64_t of = size_of(p, txn), most = of / SHARE;
-  (void)scan;
+  uint64_t of = size_of(p, txn), share = of / SHARE;
   hf__lookup in = {p, txn, f ? f->set : NULL, condition, .explains = true};
-  if (f && look(f, &in, most > SURELY ? most : SURELY) && !are_few(f, &in)) give_up(f);
-  if (!write_explanation(json, f ? f : &none, of)) status = hf__no_memory(err);
+  if (f && look(f, &in, share > attempts[0].most ? share : attempts[0].most) && !are_few(f, &in)) {
+    give_up(f);
+    f->found.why = "an index leads to too large a part of so small a collection";
+  }
+  if (!write_explanation(json, f, &in, scan, of)) status = hf__no_memory(err);
   hf__find_free(f);
   return status;
 }

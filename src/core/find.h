@@ -50,7 +50,8 @@ bool hf__find_count(hf__find *f, hf_persist *p, void *txn, const hf_scan *scan, 
 /* Whether the iteration goes by candidates. */
 bool hf__find_is_in_use(const hf__find *f);
 
-/* Reads the next page of candidates, like the slot `scan`. */
+/* Reads the next page of candidates, like the slot `scan` with the condition.  Where it turns out that the index is
+ * damaged, the iteration does not go by candidates any more, and the page is of no use. */
 hf_status hf__find_page(hf__find *f, hf_persist *p, void *txn, const hf_scan *scan, hf_page *page, bool *more,
                         hf_error *err);
 

@@ -10,12 +10,16 @@
 #include "base/error.h"
 #include "core/fetch.h"
 #include "core/id_list.h"
+#include "core/lookup.h"
 #include "core/order.h"
 #include "core/page.h"
 #include "core/persist.h"
 
 /* Entries that are looked at for one page, wanted or not, and those that are read for it at most. */
 enum { PASSED_MAX = 4096, PAGE_MAX = 128 };
+
+/* Entities that are not what their entries say for which is looked why, in one loop. */
+enum { CHECKS_MAX = 8 };
 
 /* Of the values that can be ordered: from null to texts. */
 #define FIRST_ORDERED "\x10"
@@ -25,6 +29,7 @@ struct hf__index_order {
   hf_index_set *set;
   size_t place;       /* of the index in it */
   hf_buffer position; /* of the entry after which it goes on; empty: from the first */
+  unsigned checks;    /* that may still be made */
 };
 
 /* The entries of one page, while they are collected: an arena has their bytes. */
@@ -87,6 +92,7 @@ hf_status hf__index_order_begin(hf_persist *p, void *txn, hf_slice name, hf__ind
     return status;
   }
   o->set = set;
+  o->checks = CHECKS_MAX;
   while (hf_index_set_at(set, o->place) != index) o->place++;
   *out = o;
   return HF_OK;
@@ -121,14 +127,17 @@ static bool take(hf_slice position, hf_slice order, void *arg) {
   return ++e->count < e->wanted && !is_last;
 }
 
-/* Whether the entity still has the value that its entry says. */
-static bool has_not_moved(const hf_entry *entry, size_t i, void *arg) {
+/* Leaves out entities whose value is no longer what the entry says. */
+static hf_status judge(const hf_entry *entry, size_t i, hf__fetched *what, void *arg, hf_error *err) {
+  (void)err;
   const struct entries *e = arg;
   hf_index_value values[HF_INDEXES_MAX];
   hf_index_values(e->set, entry->json, values);
   const hf_index_value *v = &values[e->place];
   hf_slice position = e->positions[i];
-  return position.size >= v->size && memcmp(position.data, v->bytes, v->size) == 0;
+  bool is_there = position.size >= v->size && memcmp(position.data, v->bytes, v->size) == 0;
+  *what = is_there ? HF__FETCHED_KEPT : HF__FETCHED_ODD;
+  return HF_OK;
 }
 
 static hf_status collect(hf__index_order *o, hf_persist *p, void *txn, struct entries *e, hf_error *err) {
@@ -150,13 +159,49 @@ static hf_status set_position(hf__index_order *o, hf_slice position, hf_error *e
   return hf_buffer_add(&o->position, position.data, position.size) ? HF_OK : hf__no_memory(err);
 }
 
+/* Looks whether an entry is there that is not true.  One whose value cannot be told from its position, of which a very
+ * long id is a part, is not looked at. */
+static bool is_damaged(hf__index_order *o, hf_persist *p, void *txn, hf_slice position, const hf_key *key) {
+  size_t size = position.size - key->order.size;
+  if (!o->checks || position.size < key->order.size || size >= HF_INDEX_VALUE_MAX ||
+      memcmp(position.data + size, key->order.data, key->order.size) != 0)
+    return false;
+  char end[HF_INDEX_VALUE_MAX];
+  memcpy(end, position.data, size);
+  end[size] = '\0'; /* the next thing after the value */
+  hf_index_range range = {{position.data, size}, {end, size + 1}};
+  bool is_sure = false;
+  const hf__cover_part part = {o->place, &range, &is_sure, 1};
+  const hf__lookup in = {p, txn, o->set, NULL};
+  bool damaged = hf__lookup_is_damaged(&in, &part, 1, key);
+  o->checks -= !damaged;
+  return damaged;
+}
+
+/* Fails at an entry that is not true, after the entities before it. */
+static hf_status fail_damaged(hf__index_order *o, hf_persist *p, void *txn, hf__fetch *fetch, hf_page *page,
+                              hf_error *err) {
+  const struct entries *e = fetch->arg;
+  size_t at = fetch->count = fetch->odd;
+  hf_slice name = hf_index_set_at(o->set, o->place)->name, id = e->keys[at].id;
+  hf__page_reset(page);
+  hf_status status = hf__fetch_entities(p, txn, fetch, page, err);
+  if (status || fetch->done < at) return status;
+  hf__fail(err, HF_CORRUPT, "the index %.*s of %s is damaged: what it says of %.*s is not so; verify --repair builds it "
+           "again", (int)name.size, name.data, p->name.data, (int)id.size, id.data);
+  hf__error_entity(err, p->name, id);
+  return HF_CORRUPT;
+}
+
 /* Reads the entities of the entries that were collected. */
 static hf_status read_entities(hf__index_order *o, hf_persist *p, void *txn, struct entries *e, hf_page *page,
                                bool *more, hf_error *err) {
-  hf__fetch fetch = {
-      .keys = e->keys, .count = e->count, .max_bytes = e->scan->max_bytes, .keep = has_not_moved, .arg = e};
+  hf__fetch fetch = {.keys = e->keys, .count = e->count, .max_bytes = e->scan->max_bytes, .judge = judge, .arg = e};
   hf_error unused;
   hf_status status = hf__fetch_entities(p, txn, &fetch, page, err);
+  if (status && status != HF_CORRUPT) return status;
+  if (fetch.odd != SIZE_MAX && is_damaged(o, p, txn, e->positions[fetch.odd], &e->keys[fetch.odd]))
+    status = fail_damaged(o, p, txn, &fetch, page, err);
   if (status && status != HF_CORRUPT) return status;
   hf_slice last = fetch.done < e->count ? e->positions[status ? fetch.done : fetch.done - 1] : e->last;
   *more = true;

@@ -4,7 +4,8 @@
  *
  * It goes from entry to entry, a page at a time, and remembers at which it was; the entities are read as they are then.
  * One whose value is no longer that of the entry has moved: it is left out here, and comes where it is now, unless the
- * iteration has passed that.
+ * iteration has passed that.  Where the entry is still there then, the index is damaged: HF_CORRUPT, which names the
+ * entity.
  */
 #ifndef HF_CORE_INDEX_ORDER_H
 #define HF_CORE_INDEX_ORDER_H

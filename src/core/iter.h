@@ -28,8 +28,7 @@ struct hf_iter {
   bool has_failure;
   bool quarantined;         /* over what is in quarantine */
   bool judges;              /* there is a condition, and what it says of each entry is looked at */
-  bool page_judged;         /* by the backend, which has left out what the condition is no to */
-  bool page_found;          /* by indexes, which have left out some of that */
+  bool page_judged;         /* what the condition is no to is not in it */
   bool asks;                /* entries that the condition cannot tell are handed out, for a function to tell */
   bool keys_only;           /* with a condition: values are scanned, and not handed out */
   uint64_t left;            /* entities still to hand out, with has_limit */
@@ -41,7 +40,7 @@ struct hf_iter {
   uint64_t counted;         /* by the condition, in the pages before this one */
   uint64_t counted_here;    /* before what was handed out last */
   uint64_t looked_at;       /* by the condition */
-  uint64_t wanted;          /* of them, in pages that the backend has judged */
+  uint64_t wanted;          /* of them, in pages that were judged */
   struct hf__fence *fence;  /* the next one; NULL: none */
   hf__key lower, upper;     /* order keys of the bounds */
   char prefix[HF_ID_MAX];

@@ -266,7 +266,7 @@ bool hf__iter_learn_indexes(hf_iter *it) {
 }
 
 bool hf__iter_ask(hf_iter *it, hf_condition *condition, bool count) {
-  if ((it->page_judged || it->page_found) && !hf__iter_go_back(it)) return false;
+  if (it->page_judged && !hf__iter_go_back(it)) return false;
   hf__find_restart(it->find);
   /* What such a backend keeps between two pages was made without this condition. */
   if (it->persist->backend->evaluates_conditions) it->scan.scan_id = hf__scan_id();

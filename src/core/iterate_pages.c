@@ -113,16 +113,17 @@ static bool count_entries(hf_iter *it, void *txn, const hf_scan *wanted) {
   return true;
 }
 
-/* Reads a page from the source that it is time for.  wanted->condition stays if it was judged by the backend. */
+/* Reads a page from the source that it is time for.  wanted->condition is what its entries were judged by. */
 static hf_status read_source(hf_iter *it, void *txn, hf_scan *wanted, hf_error *err) {
   hf_condition *condition = wanted->condition;
   wanted->condition = NULL;
-  it->page_found = false;
   if (it->ordered) return hf__index_order_page(it->ordered, it->persist, txn, wanted, it->page, &it->more, err);
   if (count_entries(it, txn, wanted)) return HF_OK;
   if (has_candidates(it, txn, wanted)) {
-    hf_status status = read_candidates(it, txn, wanted, &it->page_found, err);
-    if (it->page_found) return status;
+    bool done;
+    hf_status status = read_candidates(it, txn, wanted, &done, err);
+    if (done) wanted->condition = it->condition;
+    if (done) return status;
   }
   wanted->condition = condition;
   return scan(it, txn, wanted, err);
@@ -205,7 +206,7 @@ bool hf__iter_go_back(hf_iter *it) {
   begin_after(it, (hf_slice){(const char *)order, size});
   hf__page_reset(it->page);
   it->next = 0;
-  it->page_judged = it->page_found = false;
+  it->page_judged = false;
   it->scan.limit = 0; /* the next page has one entity: it may have to go back again soon */
   return true;
 }
