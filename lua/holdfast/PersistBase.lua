@@ -174,8 +174,7 @@ end
 ---@return any value, string? id
 function PersistBase:first(predicate, range)
   check.predicate(self, "first", predicate)
-  local id, value = asking.pairs(self, "first", predicate, range, "pairs")()
-  return value, id
+  return asking.first(self, predicate, range)
 end
 
 --- Removes the entities for which the predicate is true: all of them or, where one cannot be removed, none.  Each is

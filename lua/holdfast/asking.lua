@@ -37,32 +37,31 @@ local function argumentsOf(predicate)
   return getinfo(predicate, "u").nparams >= 2 and 2 or 1 -- code whose names were stripped has parameters all the same
 end
 
--- Makes what a predicate raises an error object that says so.
-local function explainPredicate(self, method)
-  return function(raised)
-    if core.isError(raised) then return core.traceback(raised) end
-    local wrapped = core.traceback(raised)
-    wrapped.message = method .. ": the predicate raised: " .. wrapped.message
-    wrapped.entityName, wrapped.isOfPredicate = self.entityName, true
-    return wrapped
-  end
+-- Makes what a predicate raises an error object.
+local function explain(raised)
+  local wrapped = core.traceback(raised)
+  wrapped.isOfPredicate = not core.isError(raised) or nil
+  return wrapped
 end
 
--- Raises it again, with the entity for which it was raised, where that is known.
-local function raiseFor(wrapped, id)
-  if wrapped.isOfPredicate then wrapped.entityId, wrapped.isOfPredicate = wrapped.entityId or id, nil end
+-- Raises it, saying so, with the entity for which it was raised, where that is known.
+local function raiseFor(wrapped, self, method, id)
+  if wrapped.isOfPredicate then
+    wrapped.message = method .. ": the predicate raised: " .. wrapped.message
+    wrapped.entityName, wrapped.entityId, wrapped.isOfPredicate = self.entityName, wrapped.entityId or id, nil
+  end
   error(wrapped, 0)
 end
 
 -- What the predicate gives for an entity.
-local function ask(predicate, explain, arguments, value, id)
+local function ask(self, method, predicate, arguments, value, id)
   local ok, wanted
   if arguments == 2 then
     ok, wanted = xpcall(predicate, explain, value, id)
   else
     ok, wanted = xpcall(predicate, explain, value)
   end
-  if not ok then raiseFor(wanted, id) end
+  if not ok then raiseFor(wanted, self, method, id) end
   return wanted
 end
 
@@ -102,6 +101,13 @@ local function patience(iterator, isIndexed)
   return isIndexed and 0 or PLAIN
 end
 
+-- Ends a loop, so that the next one of the same predicate finds its condition made.
+local function finish(asked, iterator)
+  if not asked or knowing[iterator] then return end
+  core.endIteration(iterator)
+  asked:release()
+end
+
 -- For the loops of the command, which asks of texts.
 M.attend, M.patience = attend, patience
 
@@ -129,7 +135,6 @@ end
 
 -- Iterates the values for which a predicate of one argument is true.
 local function overValues(self, method, predicate, range, limit)
-  local explain = explainPredicate(self, method)
   local step, iterator, left = open(self, range, "values")
   local asked
   return function()
@@ -140,7 +145,7 @@ local function overValues(self, method, predicate, range, limit)
       local value = step()
       if value == nil then return nil end
       local ok, wanted = xpcall(predicate, explain, value)
-      if not ok then raiseFor(wanted) end
+      if not ok then raiseFor(wanted, self, method) end
       if wanted then
         limit = limit - 1
         return value
@@ -151,7 +156,6 @@ end
 
 -- Iterates id, value and what else `kind` has of those for which a predicate is true.
 local function overPairs(self, method, predicate, range, limit, kind)
-  local explain = explainPredicate(self, method)
   local step, iterator, left = open(self, range, kind)
   local arguments = argumentsOf(predicate)
   local asked
@@ -162,7 +166,7 @@ local function overPairs(self, method, predicate, range, limit, kind)
       if left < 0 then left, asked = attend(asked, iterator, predicate, arguments) end
       local id, value, revision, updatedAt = step()
       if id == nil then return nil end
-      if ask(predicate, explain, arguments, value, id) then
+      if ask(self, method, predicate, arguments, value, id) then
         limit = limit - 1
         return id, value, revision, updatedAt
       end
@@ -198,6 +202,27 @@ function M.values(self, method, predicate, range)
   end
 end
 
+--- The first entity for which the predicate is true, and its id; nothing where there is none.
+---@param self PersistBase
+---@param predicate function
+---@param range? holdfast.Range
+---@return any value, string? id
+function M.first(self, predicate, range)
+  local rest, limit = withoutLimit(self, range)
+  if limit <= 0 then return nil end
+  local step, iterator, left = open(self, rest, "pairs")
+  local arguments, asked = argumentsOf(predicate), nil
+  while true do
+    left = left - 1
+    if left < 0 then left, asked = attend(asked, iterator, predicate, arguments) end
+    local id, value = step()
+    if id == nil or ask(self, "first", predicate, arguments, value, id) then
+      finish(asked, iterator)
+      return value, id
+    end
+  end
+end
+
 --- Iterates ids and values for which the predicate is true; of "entries" also revision and time.
 ---@param self PersistBase
 ---@param method string
@@ -214,7 +239,6 @@ end
 -- How many there are of which the predicate is true, where no limit stops the counting: those that the condition is
 -- sure of are counted where they are stored.
 local function countAll(self, method, predicate, range)
-  local explain = explainPredicate(self, method)
   local arguments = argumentsOf(predicate)
   local step, iterator, left = open(self, range, arguments == 2 and "pairs" or "values")
   local total, asked = 0
@@ -222,9 +246,13 @@ local function countAll(self, method, predicate, range)
     left = left - 1
     if left < 0 then left, asked = attend(asked, iterator, predicate, arguments, true) end
     local value, id = step()
-    if value == nil then return total + (iterator and core.counted(iterator) or 0) end
+    if value == nil then
+      if iterator then total = total + core.counted(iterator) end
+      finish(asked, iterator)
+      return total
+    end
     if arguments == 2 then value, id = id, value end
-    if ask(predicate, explain, arguments, value, id) then total = total + 1 end
+    if ask(self, method, predicate, arguments, value, id) then total = total + 1 end
   end
 end
 
@@ -262,9 +290,8 @@ function M.argumentsOf(predicate) return argumentsOf(predicate) end
 ---@param predicate function
 ---@return fun(value: any, id: string): any  what the predicate gives
 function M.asker(self, method, predicate)
-  local explain = explainPredicate(self, method)
   local arguments = argumentsOf(predicate)
-  return function(value, id) return ask(predicate, explain, arguments, value, id) end
+  return function(value, id) return ask(self, method, predicate, arguments, value, id) end
 end
 
 return M

@@ -26,9 +26,21 @@ local READINGS_MAX = 4 -- of one function: for closures in which what guards exp
 ---@field parameters holdfast.Parameter[]
 ---@field guards holdfast.Guard[]
 ---@field why? string why there is no expression, and so no condition
+---@field spare? userdata a condition that no loop has
 
 -- Readings by function (its prototype) and number of arguments.  Nothing in them refers to a closure.
 local cache = setmetatable({}, { __mode = "k" })
+
+-- The prototypes of functions that were read.
+local prototypes = setmetatable({}, { __mode = "k" })
+
+local function prototypeOf(f)
+  local known = prototypes[f]
+  if known or not outside.isSupported() then return known end
+  known = bytecode.identity(f)
+  prototypes[f] = known
+  return known
+end
 
 local function nothing(why)
   return { expression = { "unknown", why }, parameters = {}, guards = {}, why = why }
@@ -59,7 +71,7 @@ end
 ---@return holdfast.Reading
 function M.read(f, count)
   count = count or 1
-  local prototype = outside.isSupported() and bytecode.identity(f)
+  local prototype = prototypeOf(f)
   if not prototype then return nothing "its instructions cannot be read here" end
   local strings = plainStrings()
   if not strings then return nothing "a hook sees every call, or plain values have been given metatables" end
@@ -80,6 +92,7 @@ end
 local jit = rawget(_G, "jit")
 if type(jit) == "table" and type(jit.off) == "function" then
   jit.off(M.read)
+  jit.off(prototypeOf)
   jit.off(bytecode.identity)
 end
 
@@ -120,6 +133,9 @@ end
 ---@return integer count
 function Asked:parameters() return self.values, #self.reading.parameters end
 
+--- Gives the condition up, once no loop has it any more: the next one of the same function takes it.
+function Asked:release() self.reading.spare, self.condition = self.condition, nil end
+
 --- A condition of a predicate, for one loop.
 ---@param predicate function
 ---@param count? integer with how many arguments it is called: 1 (the value, the default), or 2 (the value and its id)
@@ -129,7 +145,8 @@ function M.of(predicate, count)
   local reading = M.read(predicate, count)
   if reading.why or reading.expression[1] == "unknown" then return nil end
   local asked = setmetatable({ predicate = predicate, reading = reading, expression = reading.expression,
-    condition = new(reading.expression), values = {} }, Asked)
+    condition = reading.spare or new(reading.expression), values = {} }, Asked)
+  reading.spare = nil
   for number = 1, #reading.parameters do
     if update(asked, number) == nil then return nil end
   end

@@ -405,6 +405,10 @@ function core.ask(iterator, condition, count, asked) end
 ---@return boolean byIndex whether only entities that indexes lead to are read
 function core.counted(iterator) end
 
+---Ends a loop: no further step gives anything.
+---@param iterator userdata
+function core.endIteration(iterator) end
+
 ---How a loop with this condition would find its entities: hf_persist_explain().
 ---@param store PersistBase
 ---@param range? holdfast.Range

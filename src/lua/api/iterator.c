@@ -259,6 +259,14 @@ static int lhf_ask(lua_State *L) {
   return 0;
 }
 
+/* endIteration(userdata): no further step gives anything */
+static int lhf_end_iteration(lua_State *L) {
+  struct iterator *it = check_iterator(L);
+  hf_iter_close(it->iter);
+  it->iter = NULL;
+  return 0;
+}
+
 /* explainRange(store, range, condition) -> {index=, candidates=, of=, asked=, why=}: how a loop with the condition
  * would find its entities */
 static int lhf_explain(lua_State *L) {
@@ -319,6 +327,7 @@ void hfL_iterator_open(lua_State *L, int cx) {
                                        {"scan", lhf_scan},
                                        {"ask", lhf_ask},
                                        {"counted", lhf_counted},
+                                       {"endIteration", lhf_end_iteration},
                                        {"explainRange", lhf_explain},
                                        {"evaluates", lhf_evaluates},
                                        {"count", lhf_count},
