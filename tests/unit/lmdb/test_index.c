@@ -252,7 +252,7 @@ static void stat_tells_of_them(void **state) {
   OK(hf_persist_stat(p, &json, &err));
   CONTAINS(json.data, ",\"indexes\":{\"n\":20,\"m\":20}}");
   OK(hf_persist_stat(other, &json, &err));
-  assert_null(strstr(json.data, "index\""));
+  assert_null(strstr(json.data, "\"indexes\""));
   hf_store *store = open_store(s);
   OK(hf_store_stat(store, &json, &err));
   CONTAINS(json.data, ",\"indexEntries\":40,\"indexBytes\":4096}");
