@@ -32,7 +32,7 @@ local function pair(report, name, lists, aim) report:add(name, lists[1], lists[2
 local function finding(report, count, rounds, isQuick)
   measure.progress("find, %s entities", grouped(count))
   local dir, plain = measure.filled("find", count), measure.filled("find-plain", count)
-  for _, path in ipairs { "metadata.symbol", "priceOpen", "id" } do once("find", "index", dir, "-f " .. path) end
+  for _, path in ipairs { "metadata.symbol", "priceOpen", "v.id" } do once("find", "index", dir, "-f " .. path) end
   local of = (" of %s by an index"):format(grouped(count))
   local few, many = isQuick and "-n 1" or "-n 20", isQuick and "-n 20" or "-n 2000"
   if isQuick or count <= 200000 then
