@@ -27,6 +27,7 @@ struct building {
   hf__lmdb_env *env;
   hf__lmdb_collection *collection;
   uint32_t number;
+  bool again;          /* what is unique may be there twice */
   hf_index_set *alone; /* with this index only */
   hf__lmdb_run run;
   unsigned char after[HF_ORDER_KEY_MAX]; /* order key of the last entity that was read */
@@ -160,7 +161,7 @@ static hf_status insert_one(struct batch *x, const hf__lmdb_run_entry *e, hf_err
   hf__lmdb_entry entry;
   int rc = find_record(x, e, &text);
   if (rc == MDB_NOTFOUND) return HF_OK;
-  hf_status status = rc == 0 && e->is_unique ? check_unique(x, e, text, err) : HF_OK;
+  hf_status status = rc == 0 && e->is_unique && !x->b->again ? check_unique(x, e, text, err) : HF_OK;
   if (status) return status;
   hf__lmdb_entry_make(&entry, x->b->number, e->value, e->order);
   if (rc == 0) rc = hf__lmdb_entry_insert(x->c, &entry, &x->appends);
@@ -222,8 +223,9 @@ static hf_status insert_all(struct building *b, hf_error *err) {
   return HF_OK;
 }
 
-hf_status hf__lmdb_index_build(hf__lmdb_env *env, hf__lmdb_collection *collection, uint32_t number, hf_error *err) {
-  struct building b = {.env = env, .collection = collection, .number = number};
+hf_status hf__lmdb_index_build(hf__lmdb_env *env, hf__lmdb_collection *collection, uint32_t number, bool again,
+                               hf_error *err) {
+  struct building b = {.env = env, .collection = collection, .number = number, .again = again};
   hf_status status = begin(&b, err);
   while (status == HF_OK && !b.is_read && !b.is_ready) {
     hf__lmdb_run_clear(&b.run);

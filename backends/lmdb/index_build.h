@@ -11,8 +11,10 @@
 #include "env.h"
 
 /* Builds the index of this number, which is defined and not ready.  HF_CONFLICT: it is not defined any more;
- * HF_DUPLICATE: two entities have the same in a unique one. */
-hf_status hf__lmdb_index_build(hf__lmdb_env *env, hf__lmdb_collection *collection, uint32_t number, hf_error *err);
+ * HF_DUPLICATE: two entities have the same in a unique one.
+ *   again  it was there before: what two have the same, it has twice, and forbids others to have */
+hf_status hf__lmdb_index_build(hf__lmdb_env *env, hf__lmdb_collection *collection, uint32_t number, bool again,
+                               hf_error *err);
 
 /* Takes away entries of numbers that no index has.  What fails is left for the next time. */
 void hf__lmdb_index_clean(hf__lmdb_env *env);

@@ -2,12 +2,14 @@
  *
  * Comparing an index with the entities: see index_check.h.  First each entity is looked up in the index.  An entry that
  * is not of an entity can only be there if there are more entries than were found, so only then are they looked at, one
- * by one.  An index that is not built yet has no entry too many, and may lack any.
+ * by one.  An index that is not built yet has no entry too many, and may lack any.  Two of which a unique one should
+ * have one lie side by side.
  */
 #include "index_check.h"
 
 #include <string.h>
 
+#include "bytes.h"
 #include "index_defs.h"
 #include "index_store.h"
 #include "quarantine.h"
@@ -95,6 +97,55 @@ static int check_entries(const struct checking *c) {
   return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
+/* Entries with the same value, in their order: those before the one that is looked at. */
+enum { BEFORE_MAX = 64 };
+
+struct alike {
+  hf_slice value, orders[BEFORE_MAX];
+  size_t count;
+};
+
+static bool is_text(const struct checking *c, hf_slice order, hf_slice *text) {
+  MDB_val key = hf__lmdb_val(order), record;
+  hf_info unused;
+  return mdb_get(c->txn, c->records, &key, &record) == 0 &&
+         !hf__lmdb_record_read(&record, hf__lmdb_order_id(order), text, &unused);
+}
+
+/* Whether one of them has what the entity has, and should not.  Of more than are kept, whose texts are cut, only the
+ * last are compared. */
+static bool is_double(const struct checking *c, const struct alike *before, hf_slice order) {
+  hf_index_value values[HF_INDEXES_MAX];
+  hf_slice text, other;
+  if (!before->count || !is_text(c, order, &text)) return false;
+  hf_index_values(c->set, text, values);
+  if (!values[0].is_unique) return false;
+  for (size_t i = before->count; i > 0 && before->count - i < BEFORE_MAX; i--)
+    if (is_text(c, before->orders[(i - 1) % BEFORE_MAX], &other) && hf_index_same(c->set, 0, text, other)) return true;
+  return false;
+}
+
+/* What is unique is there once. */
+static int check_unique(const struct checking *c) {
+  MDB_cursor *cursor;
+  MDB_val k, v;
+  struct alike before = {.value = {NULL, 0}};
+  int rc = mdb_cursor_open(c->txn, c->dbi, &cursor);
+  if (rc) return rc;
+  for (rc = hf__lmdb_entry_seek(cursor, c->index->number, (hf_slice){NULL, 0}, &k, &v); rc == 0;
+       rc = hf__lmdb_entry_step(cursor, c->index->number, MDB_NEXT, &k, &v)) {
+    hf__lmdb_stored e;
+    if (!hf__lmdb_entry_read(&k, &v, &e)) continue;
+    if (hf__lmdb_compare_bytes(e.value, before.value) != 0) before.count = 0;
+    before.value = e.value;
+    if (is_double(c, &before, e.order))
+      tell(c, hf__lmdb_order_id(e.order), "is unique, and another entity has the same value");
+    before.orders[before.count++ % BEFORE_MAX] = e.order;
+  }
+  mdb_cursor_close(cursor);
+  return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
 /* What is held is in quarantine. */
 static int check_held(const struct checking *c) {
   MDB_cursor *cursor;
@@ -120,6 +171,7 @@ static hf_status check(struct checking *c, hf_error *err) {
   int rc = c->records ? check_entities(c) : 0;
   if (rc == 0 && c->dbi) rc = hf__lmdb_entries_count(c->txn, c->dbi, c->index->number, &entries);
   if (rc == 0 && entries != c->found) rc = check_entries(c);
+  if (rc == 0 && c->dbi && c->records && c->index->unique && c->index->ready) rc = check_unique(c);
   if (rc == 0 && c->dbi) rc = check_held(c);
   return rc ? hf__lmdb_fail(c->env, rc, "check an index", err) : HF_OK;
 }

@@ -153,8 +153,8 @@ static hf_status renumber(hf__lmdb_env *env, hf__lmdb_txn *t, void *arg, bool *c
 /* ---- the slots */
 
 /* Builds what was defined. */
-static hf_status build(hf__lmdb_env *env, struct step *s, hf_error *err) {
-  hf_status status = hf__lmdb_index_build(env, s->collection, s->number, err);
+static hf_status build(hf__lmdb_env *env, struct step *s, bool again, hf_error *err) {
+  hf_status status = hf__lmdb_index_build(env, s->collection, s->number, again, err);
   if (status == HF_OK) return hf__lmdb_resettle(env, finish, s, err);
   if (status == HF_DUPLICATE) { /* nothing is left of it */
     hf_error unused;
@@ -175,7 +175,7 @@ hf_status hf__lmdb_index_make(void *store, void *collection, hf_slice definition
   }
   if (status == HF_OK && !s.ready) {
     hf__lmdb_index_clean(env);
-    status = build(env, &s, err);
+    status = build(env, &s, false, err);
   }
   hf_index_set_free(set);
   return status;
@@ -192,5 +192,5 @@ hf_status hf__lmdb_index_rebuild(void *store, void *collection, hf_slice name, h
   struct step s = {.collection = collection, .name = name};
   hf_status status = hf__lmdb_resettle(store, renumber, &s, err);
   if (status == HF_OK) hf__lmdb_index_clean(store);
-  return status ? status : build(store, &s, err);
+  return status ? status : build(store, &s, true, err);
 }
