@@ -41,6 +41,7 @@ local GROUPS = {
   { "conditions", "conditions of a class" },
   { "capabilities", "capabilities" },
   { "indexes", "indexes" },
+  { "unique", "unique indexes" },
   { "concurrency", "other processes" },
   { "failures", "storage that fails" },
 }
