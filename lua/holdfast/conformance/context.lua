@@ -165,6 +165,16 @@ function Context:raises(code, message, fn, ...)
   return raised
 end
 
+--- Does something in a transaction, and undoes that.  What fails in it is raised after that.
+function Context:undo(fn) -- luacheck: ignore 212
+  local ok, raised = true, nil
+  pcall(core.transaction, function()
+    ok, raised = pcall(fn)
+    error("undo", 0)
+  end)
+  if not ok then error(raised, 0) end
+end
+
 --- Writes {n = i} under the ids "item-1" to "item-COUNT".
 function Context:fill(store, count)
   for i = 1, count do store:writeValue("item-" .. i, { n = i }) end

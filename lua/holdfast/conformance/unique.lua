@@ -104,6 +104,33 @@ local function several(check)
   end)
 end
 
+local function undone(check)
+  check("a unique index is undone with the transaction", { method = "rollback", needs = "index",
+    alsoNeeds = "transaction", why = "what was never committed must keep nobody out" }, function(t)
+    local store = t:open()
+    createIndex(store, "symbol", { unique = true })
+    store:writeValue("a", { symbol = "X" })
+    store:writeValue("b", { symbol = "Y" })
+    t:undo(function()
+      store:removeValue("a")
+      store:writeValue("c", { symbol = "X" })
+      store:writeValue("b", { symbol = "Z" })
+      t:raises("duplicate", "in the transaction, what it wrote", store.writeValue, store, "d", { symbol = "X" })
+    end)
+    for _, symbol in ipairs { "X", "Y" } do
+      t:raises("duplicate", "after it was undone, " .. symbol, store.writeValue, store, "e", { symbol = symbol })
+    end
+    store:writeValue("e", { symbol = "Z" })
+    store:removeValue("e")
+    t:blame("commit")
+    core.transaction(function()
+      store:removeValue("a")
+      store:writeValue("c", { symbol = "X" })
+    end)
+    t:raises("duplicate", "after it was committed", store.writeValue, store, "a", { symbol = "X" })
+  end)
+end
+
 local function races(check)
   check("what a unique index allows once is written once by two processes", { method = "writeValue", needs = "index",
     alsoNeeds = "durable", needsProcess = true, why = "two strategies must not both take one order" }, function(t)
@@ -128,5 +155,6 @@ return function(check)
   writes(check)
   values(check)
   several(check)
+  undone(check)
   races(check)
 end

@@ -1,19 +1,20 @@
 -- SPDX-License-Identifier: MIT
 --
--- A right adapter with indexes: each is a table of which ids have a value, kept up by whatever writes or removes, and a
--- loop whose predicate compares what is indexed looks at those ids alone.  One with a database would have it keep the
--- index, and make a query of range.where.
+-- A right adapter with indexes: each is a table of which ids have a value, kept up by whatever writes or removes, and
+-- undone with a transaction.  A loop whose predicate compares what is indexed looks at those ids alone.  One with a
+-- database would have it keep the index, and make a query of range.where.
 
 local holdfast = require "holdfast"
 local here = debug.getinfo(1, "S").source:match("^@(.*/)")
 local Conditions = dofile(here .. "conditions.lua")
 
 local Indexes = Conditions:extend("Indexes")
-Indexes.supports = { index = true }
+Indexes.supports = { index = true, atomicBatch = true }
 
 local null = holdfast.json.null
+local TABLE = {} -- stands for a table at the end of a path
 
--- texts of a collection -> its indexes: { {paths=, unique=, steps=, ids={value -> {id -> true}}}, ... }
+-- texts of a collection -> its indexes: { {paths=, unique=, steps=, entries={key -> {values=, ids=}}}, ... }
 Indexes.all = setmetatable({}, { __mode = "k" })
 
 function Indexes:init(entityName, baseDir)
@@ -24,49 +25,60 @@ end
 
 -- ---- what an entity has
 
--- What is at a path; nil: nothing.
+-- What is at a path; nil: nothing, or there is no way there.
 local function walk(entity, steps)
   for _, step in ipairs(steps) do
     if type(entity) ~= "table" then return nil end
     entity = entity[step]
   end
-  return entity
+  return type(entity) == "table" and TABLE or entity
 end
 
--- The key of what an entity has at all paths; and whether only one may have it, if the index is unique.  Numbers and
--- texts are different, and 0 is -0.
-local function keyOf(index, entity)
-  local parts, counts = {}, true
+--- A text for a value: of the type too, and 0 is -0.
+function Indexes.textOf(value)
+  if value == 0 then value = 0 end
+  return ("%s %d %s"):format(type(value), #tostring(value), tostring(value))
+end
+
+--- Whether a unique index lets only one entity have it.
+function Indexes.counts(value) return value ~= nil and value ~= null and value ~= TABLE end
+
+-- What an entity has at the paths of an index, and the key of that; nil: it has no fields.  The last result: whether
+-- only one may have it.
+local function look(class, index, entity)
+  if type(entity) ~= "table" then return nil, "no table", false end
+  local values, parts, counts = {}, {}, true
   for i, steps in ipairs(index.steps) do
-    local value = walk(entity, steps)
-    if value == nil or value == null or type(value) == "table" then counts = false end
-    if value == 0 then value = 0 end
-    parts[i] = type(value) == "table" and "table" or value == null and "null" or
-      ("%s %d %s"):format(type(value), #tostring(value), tostring(value))
+    values[i] = walk(entity, steps)
+    parts[i] = class.textOf(values[i])
+    counts = counts and class.counts(values[i])
   end
-  return table.concat(parts, " "), counts
+  return values, table.concat(parts, " "), counts
 end
 
 -- ---- keeping them up
 
-function Indexes:put(index, id, entity) -- luacheck: ignore 212
-  local key = keyOf(index, entity)
-  index.ids[key] = index.ids[key] or {}
-  index.ids[key][id] = true
+--- Notes that an entity has what it has.
+function Indexes:put(index, id, entity)
+  local values, key = look(self, index, entity)
+  index.entries[key] = index.entries[key] or { values = values, ids = {} }
+  index.entries[key].ids[id] = true
 end
 
-function Indexes:takeOut(index, id, entity) -- luacheck: ignore 212
-  local key = keyOf(index, entity)
-  if not index.ids[key] then return end
-  index.ids[key][id] = nil
-  if not next(index.ids[key]) then index.ids[key] = nil end
+--- Forgets what an entity had.
+function Indexes:takeOut(index, id, entity)
+  local _, key = look(self, index, entity)
+  local entry = index.entries[key]
+  if not entry then return end
+  entry.ids[id] = nil
+  if not next(entry.ids) then index.entries[key] = nil end
 end
 
--- Another entity that has what only one may have.
-function Indexes:holder(index, id, entity) -- luacheck: ignore 212
-  local key, counts = keyOf(index, entity)
+--- Another entity that has what only one may have.
+function Indexes:holder(index, id, entity)
+  local _, key, counts = look(self, index, entity)
   if not (index.unique and counts) then return nil end
-  for other in pairs(index.ids[key] or {}) do
+  for other in pairs(index.entries[key] and index.entries[key].ids or {}) do
     if other ~= id then return other end
   end
 end
@@ -96,19 +108,49 @@ end
 
 function Indexes:removeAll()
   Conditions.removeAll(self)
-  for _, index in ipairs(self.list) do index.ids = {} end
+  for _, index in ipairs(self.list) do index.entries = {} end
+end
+
+-- ---- transactions
+
+local saved = {} -- base -> entity name -> id -> text, at begin
+
+function Indexes:begin()
+  local copy = {}
+  for name, texts in pairs(self.bases[self.baseDir]) do
+    copy[name] = {}
+    for id, text in pairs(texts) do copy[name][id] = text end
+  end
+  saved[self.baseDir] = copy
+end
+
+function Indexes:commit() saved[self.baseDir] = nil end
+
+function Indexes:rollback()
+  for name, texts in pairs(self.bases[self.baseDir]) do
+    for id in pairs(texts) do texts[id] = nil end
+    for id, text in pairs(saved[self.baseDir][name] or {}) do texts[id] = text end
+    for _, index in ipairs(self.all[texts] or {}) do self:build(index, texts) end
+  end
+  saved[self.baseDir] = nil
 end
 
 -- ---- making and forgetting them
 
-function Indexes:createIndex(paths, options, steps)
-  local index = { paths = paths, unique = options.unique, steps = steps, ids = {} }
-  for id, text in pairs(self.texts) do
+--- Makes the entries of an index from all texts.
+function Indexes:build(index, texts)
+  index.entries = {}
+  for id, text in pairs(texts) do
     local entity = holdfast.json.decode(text)
     local holder = self:holder(index, id, entity)
     if holder then refuse(index, holder) end
     self:put(index, id, entity)
   end
+end
+
+function Indexes:createIndex(paths, options, steps)
+  local index = { paths = paths, unique = options.unique, steps = steps }
+  self:build(index, self.texts)
   table.insert(self.list, index)
 end
 
@@ -122,55 +164,86 @@ function Indexes:indexes() return self.list end
 
 -- ---- using them
 
+local FLIPPED = { ["=="] = "==", ["<"] = ">", ["<="] = ">=", [">"] = "<", [">="] = "<=" }
+
 -- What a node stands for; nil where that is not known.
 local function given(node, parameters)
   local value
   if node[1] == "const" then value = node[2] elseif node[1] == "param" then value = parameters[node[2]] end
-  if value ~= null and type(value) ~= "table" then return value end
+  if value ~= null and type(value) ~= "table" and type(value) ~= "function" then return value end
 end
 
--- The equalities with which the condition begins: step -> {value=}.  What comes before them might raise, and those of
--- deeper paths do, for an entity that has nothing there.  The second result: whether all of it is such equalities.
-local function equalities(node, parameters, found)
+-- Adds the comparisons of fields with which the condition begins: {operator=, path=, steps=, value=}.  False: it is
+-- more than these, and what comes after that is asked only where that is true.
+local function comparisons(node, parameters, found)
   if node[1] == "and" then
-    local _, all = equalities(node[2], parameters, found)
-    if all then return equalities(node[3], parameters, found) end
-    return found, false
+    return comparisons(node[2], parameters, found) and comparisons(node[3], parameters, found)
   end
-  if node[1] ~= "==" or node[2][1] ~= "path" or node[2][2] ~= "v" or #node[2] ~= 3 then return found, false end
-  local value = given(node[3], parameters)
-  if value ~= nil then found[node[2][3]] = { value = value } end
-  return found, value ~= nil
+  local operator, field, value = node[1], node[2], node[3]
+  if not FLIPPED[operator] then return false end
+  if field[1] ~= "path" then operator, field, value = FLIPPED[operator], value, field end
+  value = given(value, parameters)
+  if field[1] ~= "path" or field[2] ~= "v" or value == nil then return false end
+  found[#found + 1] = { operator = operator, path = table.concat(field, "\0", 3), steps = #field - 2, value = value }
+  return true
 end
 
--- An entity that has just these values at the paths of an index; nil where one is missing.
-local function example(index, found)
-  local entity = {}
-  for _, steps in ipairs(index.steps) do
-    local equal = #steps == 1 and found[steps[1]]
-    if not equal then return nil end
-    entity[steps[1]] = equal.value
+--- Whether what an entity has is what a comparison asks for; nil: that is not known, it may raise.
+function Indexes.fits(comparison, value)
+  local operator, wanted = comparison.operator, comparison.value
+  if operator == "==" then
+    if value == nil and comparison.steps > 1 then return nil end -- there may be no way there
+    return value == wanted
   end
-  return entity
+  if type(value) ~= type(wanted) or type(value) == "boolean" then return nil end
+  if operator == "<" then return value < wanted elseif operator == "<=" then return value <= wanted end
+  if operator == ">" then return value > wanted end
+  return value >= wanted
+end
+
+-- Whether entities that have these values at the paths of an index may be wanted.  Comparisons are asked in turn: after
+-- one that may raise, none is.
+local function mayBeWanted(class, places, found, values)
+  if not values then return true end
+  for _, comparison in ipairs(found) do
+    local place = places[comparison.path]
+    if place then
+      local fits = class.fits(comparison, values[place])
+      if not fits then return fits == nil end
+    elseif comparison.operator ~= "==" or comparison.steps > 1 then
+      return true -- another field, which may not be there
+    end
+  end
+  return true
 end
 
 --- The ids to which an index leads; nil: it has to be all.
 function Indexes:candidates(range)
-  local found = equalities(range.where, range.parameters, {})
+  local found, names = {}, {}
+  comparisons(range.where, range.parameters, found)
+  for _, comparison in ipairs(found) do names[comparison.path] = true end
   for _, index in ipairs(self.list) do
-    local entity = example(index, found)
-    if entity then return index.ids[(keyOf(index, entity))] or {} end
+    local places = {}
+    for i, steps in ipairs(index.steps) do places[table.concat(steps, "\0")] = i end
+    if names[table.concat(index.steps[1], "\0")] then
+      local ids = {}
+      for _, entry in pairs(index.entries) do
+        for id in pairs(mayBeWanted(self, places, found, entry.values) and entry.ids or {}) do ids[#ids + 1] = id end
+      end
+      return ids
+    end
   end
 end
 
 function Indexes:entries(range)
   local ids = range.where and self:candidates(range)
-  local step = Conditions.entries(self, range)
-  if not ids then return step end
+  if not ids then return Conditions.entries(self, range) end
+  table.sort(ids, holdfast.naturalOrder)
+  local i, step = 0, 1
+  if range.reverse then i, step = #ids + 1, -1 end
   return function()
-    local id, entity
-    repeat id, entity = step() until id == nil or ids[id] or type(entity) ~= "table"
-    return id, entity
+    repeat i = i + step until not ids[i] or self.texts[ids[i]]
+    if ids[i] then return ids[i], holdfast.json.decode(self.texts[ids[i]]) end
   end
 end
 
