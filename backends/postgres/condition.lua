@@ -130,7 +130,7 @@ local KNOWN = { ["nil"] = true, boolean = true, number = true, string = true }
 ---@field parameters any[]
 ---@field statement table
 ---@field give holdfast.postgres.Give
----@field isIndexed fun(field: holdfast.postgres.Field): boolean
+---@field indexed fun(field: holdfast.postgres.Field): holdfast.postgres.Field?
 local Reader = {}
 Reader.__index = Reader
 
@@ -164,9 +164,10 @@ end
 
 -- What an index says beside it, where there is one.
 function Reader:withIndex(field, sql, ofIndex)
-  if not self.isIndexed(field) then return sql end
-  return both(sql, "(" .. ofIndex:gsub("KEY", function() return field:key(self.give) end)
-    :gsub("NUMBER", function() return field:number(self.give) end) .. ")")
+  local indexed = self.indexed(field)
+  if not indexed then return sql end
+  return both(sql, "(" .. ofIndex:gsub("KEY", function() return indexed:key(self.give) end)
+    :gsub("NUMBER", function() return indexed:number(self.give) end) .. ")")
 end
 
 -- It is in something that cannot be walked.  What is further in cannot then, either.
@@ -448,17 +449,17 @@ function Reader:truth(node)
   return known
 end
 
-local function never() return false end
+local function never() return nil end
 
 --- What a row must be, as SQL with parameters in it as `statement` makes them; nil where any row may be found.
 ---@param statement table
 ---@param expression table
 ---@param parameters any[]
----@param isIndexed? fun(field: holdfast.postgres.Field): boolean  whether an index has the field
+---@param indexed? fun(field: holdfast.postgres.Field): holdfast.postgres.Field?  what an index has of the field
 ---@return string?
-function M.sql(statement, expression, parameters, isIndexed)
+function M.sql(statement, expression, parameters, indexed)
   local reader = setmetatable({
-    parameters = parameters, statement = statement, known = {}, isIndexed = isIndexed or never,
+    parameters = parameters, statement = statement, known = {}, indexed = indexed or never,
     give = function(type, text) return statement:give(type, text) end,
   }, Reader)
   local N = reader:truth(expression).N

@@ -1,12 +1,13 @@
 -- SPDX-License-Identifier: MIT
 --
--- Fields of entities as SQL over the column `data`.  What is written into a statement is ours; names of fields come in
+-- Fields of entities as SQL over the column `data`, or over the document that is wrapped in it.  What is written into a statement is ours; names of fields come in
 -- by `give`, which makes a parameter of them, or a literal in the definition of an index.
 --
 -- Most paths are walked by #>, in one step.  But #> takes a name that looks like a whole number for a place in an
 -- array, and a place for the name of a field, and Lua takes neither.  Such paths are walked by a strict jsonpath.
 
 local json = require "holdfast.core".json
+local tables = require "holdfast.backends.postgres.table"
 
 local M = {}
 
@@ -16,6 +17,26 @@ local M = {}
 -- Under which a document is stored that JSONB cannot hold (document.lua): nothing is known of its fields.
 local WRAPPED = "$holdfast"
 M.IS_WRAPPED = "data ? '" .. WRAPPED .. "'"
+
+-- But unique indexes compare such documents as well, where the server can read their text: the -0 of one is the 0 of
+-- others.  The functions are for $1, and are such that the server puts their expressions in their place.
+local OF_TEXT = ("CASE WHEN jsonb_typeof($1 -> '%s') = 'string' THEN CASE WHEN $1 - '%s' = '{}'::jsonb THEN %%s END END")
+  :format(WRAPPED, WRAPPED)
+local IS_READABLE = ("(char_length($1 ->> '%s') <= 10000 OR $1 ->> '%s' !~ '[0-9]{255}') AND $1 ->> '%s' !~ %s")
+  :format(WRAPPED, WRAPPED, WRAPPED,
+    tables.literal([[\\u0000|\\u[dD][89a-fA-F]|[eE][+-]?[0-9]{4}]]))
+
+--- Functions of the server by their names: what they give, and how.
+---@type table<string, {gives: string, sql: string}>
+M.functions = {
+  holdfast_readable_1 = { gives = "boolean", sql = "coalesce(" .. OF_TEXT:format(IS_READABLE) .. ", TRUE)" },
+  holdfast_document_1 = { gives = "jsonb", sql = ("coalesce(%s, $1)"):format(OF_TEXT:format(
+    ("CASE WHEN %s THEN ($1 ->> '%s')::jsonb END"):format(IS_READABLE, WRAPPED))) },
+}
+
+--- That the server can read the document.
+M.IS_READABLE = "holdfast_readable_1(data)"
+M.UNWRAPPED = "holdfast_document_1(data)"
 
 local LARGEST_PLACE = 2147483647
 
@@ -63,10 +84,20 @@ function M.new(steps, count)
   ---@field path string   as a strict jsonpath, which tells all apart
   ---@field names? string as an array of text, where #> walks it as Lua does
   ---@field parent? holdfast.postgres.Field  what it is a field of
+  ---@field document string  what it is a field in, as SQL
   return setmetatable({
     path = table.concat(path),
     names = isPlain and "{" .. table.concat(names, ",") .. "}" or nil,
+    document = "data",
     parent = count > 0 and M.new(steps, count - 1) or nil,
+  }, Field)
+end
+
+--- The same field, also of wrapped documents, where the server can read them.
+---@return holdfast.postgres.Field
+function Field:unwrapped()
+  return setmetatable({
+    path = self.path, names = self.names, document = M.UNWRAPPED, parent = self.parent and self.parent:unwrapped(),
   }, Field)
 end
 
@@ -74,16 +105,16 @@ end
 ---@param give holdfast.postgres.Give
 ---@return string
 function Field:value(give)
-  if not self.parent then return "data" end
-  if self.names then return "data #> " .. give("text[]", self.names) end
-  return ("jsonb_path_query_first(data, %s, '{}', true)"):format(give("jsonpath", self.path))
+  if not self.parent then return self.document end
+  if self.names then return self.document .. " #> " .. give("text[]", self.names) end
+  return ("jsonb_path_query_first(%s, %s, '{}', true)"):format(self.document, give("jsonpath", self.path))
 end
 
 --- Its value as text; NULL where there is none, or null.
 ---@param give holdfast.postgres.Give
 ---@return string
 function Field:text(give)
-  if self.names then return "data #>> " .. give("text[]", self.names) end
+  if self.names then return self.document .. " #>> " .. give("text[]", self.names) end
   return "(" .. self:value(give) .. ") #>> '{}'"
 end
 
@@ -99,7 +130,7 @@ function Field:type(give) return "jsonb_typeof(" .. self:value(give) .. ")" end
 function Field:unwalkable(give)
   local isNone = self:type(give) .. " NOT IN ('object', 'array')"
   if self.parent then isNone = "coalesce(" .. isNone .. ", TRUE)" end
-  return "(" .. isNone .. " OR " .. M.IS_WRAPPED .. ")"
+  return ("(%s OR %s)"):format(isNone, self.document == "data" and M.IS_WRAPPED or "NOT " .. M.IS_READABLE)
 end
 
 -- ---- in an index

@@ -23,8 +23,8 @@ local MARK = "holdfast index 1 "
 local BUILD_TIMEOUT = 24 * 3600
 local LOOK_AGAIN = 50 -- ms
 
--- The constraint of a table with a unique index: the server cannot look into documents that JSONB cannot hold.
-M.UNWRAPPED = "holdfast_unwrapped"
+-- The constraint of a table with a unique index: the server can read its documents, also those that JSONB cannot hold.
+M.READABLE = "holdfast_readable"
 
 local function refuse(code, text, ...) error(holdfast.error(code, text:format(...)), 0) end
 
@@ -40,12 +40,17 @@ local function refuse(code, text, ...) error(holdfast.error(code, text:format(..
 -- What is written into a definition is a literal.
 local function literal(type, text) return tables.literal(text) .. "::" .. type end
 
-local function fieldsOf(list)
+-- What an index has of a path; nil where the server can have none.
+local function fieldOf(path, unique)
+  local steps = paths.steps(path)
+  local field = steps and fields.new(steps, #steps)
+  return field and unique and field:unwrapped() or field
+end
+
+local function fieldsOf(list, unique)
   local out = {}
   for i, path in ipairs(list) do
-    local steps = paths.steps(path)
-    out[i] = steps and fields.new(steps, #steps)
-      or refuse("invalid_argument", "the server can have no index over the path %s", path)
+    out[i] = fieldOf(path, unique) or refuse("invalid_argument", "the server can have no index over the path %s", path)
   end
   return out
 end
@@ -107,19 +112,18 @@ end
 M.HAS_UNIQUE = "EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = to_regclass($1) AND i.indisunique"
   .. " AND obj_description(i.indexrelid, 'pg_class') LIKE '" .. MARK .. "%')"
 
---- Which fields an index can be asked for.
+--- What indexes have of fields.
 ---@param self table
----@return fun(field: holdfast.postgres.Field): boolean
+---@return fun(field: holdfast.postgres.Field): holdfast.postgres.Field?
 function M.lookup(self)
   local known = {}
   for _, index in ipairs(M.list(self)) do
     for _, path in ipairs(index.ready and index.paths or {}) do
-      local steps = paths.steps(path)
-      local field = steps and fields.new(steps, #steps)
-      if field then known[field.path] = true end
+      local field = fieldOf(path, index.unique)
+      if field and (not index.unique or not known[field.path]) then known[field.path] = field end
     end
   end
-  return function(field) return known[field.path] == true end
+  return function(field) return known[field.path] end
 end
 
 -- ---- making and dropping
@@ -157,21 +161,35 @@ local function look(connection, relation)
   return { unique = result[1] == "t", valid = result[2] == "t" }
 end
 
+-- Makes the functions that a unique index needs.  Two may do that at the same time.
+local function makeFunctions(connection)
+  for name, of in pairs(fields.functions) do
+    local function isThere()
+      return connection:query("read", "SELECT to_regprocedure($1) IS NOT NULL", { name .. "(jsonb)" }, "once")[1] == "t"
+    end
+    if not isThere() then
+      local ok, raised = pcall(execute, connection, ("CREATE FUNCTION %s(jsonb) RETURNS %s LANGUAGE sql IMMUTABLE"
+        .. " PARALLEL SAFE AS %s"):format(name, of.gives, tables.literal("SELECT " .. of.sql)))
+      if not ok and not isThere() then error(raised, 0) end
+    end
+  end
+end
+
 -- What a unique index cannot compare must not be there.
 local function constrain(self, connection)
-  local result = connection:query("read", "SELECT entity_id" .. self.from .. " WHERE " .. fields.IS_WRAPPED
-    .. " LIMIT 1", nil, "once")
+  local result = connection:query("read", ("SELECT entity_id%s WHERE NOT %s LIMIT 1"):format(self.from,
+    fields.IS_READABLE), nil, "once")
   local known = connection:query("read", "SELECT convalidated FROM pg_constraint WHERE conrelid = to_regclass($1)"
-    .. " AND conname = $2", { self.table, M.UNWRAPPED }, "once")
+    .. " AND conname = $2", { self.table, M.READABLE }, "once")
   if known.rows == 0 and result.rows == 0 then
-    execute(connection, ("ALTER TABLE %s ADD CONSTRAINT %s CHECK (NOT %s) NOT VALID"):format(self.table, M.UNWRAPPED,
-      fields.IS_WRAPPED))
+    execute(connection, ("ALTER TABLE %s ADD CONSTRAINT %s CHECK (%s) NOT VALID"):format(self.table, M.READABLE,
+      fields.IS_READABLE))
   end
   if result.rows > 0 then
-    refuse("unsupported", "a unique index cannot compare \"%s\", which has what JSONB cannot hold (NUL in a text, -0, "
-      .. "a number with thousands of digits)", result[1])
+    refuse("unsupported", "a unique index cannot compare \"%s\", which has what JSONB cannot hold (NUL or half a "
+      .. "surrogate pair in a text, a number with thousands of digits)", result[1])
   end
-  execute(connection, ("ALTER TABLE %s VALIDATE CONSTRAINT %s"):format(self.table, M.UNWRAPPED))
+  execute(connection, ("ALTER TABLE %s VALIDATE CONSTRAINT %s"):format(self.table, M.READABLE))
 end
 
 -- Two entities that have the same values already.
@@ -185,7 +203,10 @@ local function twins(self, connection, list)
 end
 
 local function build(self, connection, relation, index, list)
-  if index.unique then constrain(self, connection) end
+  if index.unique then
+    makeFunctions(connection)
+    constrain(self, connection)
+  end
   local ok, raised = pcall(execute, connection, definition(self, relation, list, index.unique))
   if not ok then
     pcall(execute, connection, "DROP INDEX CONCURRENTLY IF EXISTS " .. relation)
@@ -224,7 +245,7 @@ end
 function M.create(self, list, options)
   outside(self, "createIndex")
   local index = { paths = list, name = table.concat(list, ","), unique = options and options.unique or false }
-  local relation, known = relationOf(self, list), fieldsOf(list)
+  local relation, known = relationOf(self, list), fieldsOf(list, index.unique)
   alone(self, relation, function(connection) make(self, connection, relation, index, known) end)
   self.isUnique = self.isUnique or index.unique
 end
@@ -239,7 +260,7 @@ function M.drop(self, list)
     if not look(connection, relation) then error(holdfast.error("not_found"), 0) end
     execute(connection, "DROP INDEX CONCURRENTLY IF EXISTS " .. relation)
     if connection:query("read", "SELECT " .. M.HAS_UNIQUE, { self.table }, "once")[1] == "t" then return end
-    execute(connection, ("ALTER TABLE %s DROP CONSTRAINT IF EXISTS %s"):format(self.table, M.UNWRAPPED))
+    execute(connection, ("ALTER TABLE %s DROP CONSTRAINT IF EXISTS %s"):format(self.table, M.READABLE))
   end)
 end
 
@@ -273,9 +294,10 @@ end
 ---@param connection table  one on which statements can run
 ---@return table
 function M.explain(self, raised, members, connection)
-  if raised.constraint == M.UNWRAPPED then
+  if raised.constraint == M.READABLE then
     return holdfast.error("unsupported", "the collection has a unique index, and the server cannot compare this entity "
-      .. "by it: it has what JSONB cannot hold (NUL in a text, -0, a number with thousands of digits)")
+      .. "by it: it has what JSONB cannot hold (NUL or half a surrogate pair in a text, a number with thousands of "
+      .. "digits)")
   end
   if raised.state ~= "23505" then return raised end
   self.isUnique = true
@@ -284,7 +306,7 @@ function M.explain(self, raised, members, connection)
     if index.relation == raised.constraint then found = index end
   end
   if not found then return raised end
-  local ok, id, holder = pcall(rivals, self, connection, fieldsOf(found.paths), members)
+  local ok, id, holder = pcall(rivals, self, connection, fieldsOf(found.paths, true), members)
   local err = holdfast.error("duplicate", ("the unique index %s has these values already%s"):format(found.name,
     ok and holder and (": they are those of \"%s\""):format(holder) or ""))
   if ok then err.entityId = id or nil end

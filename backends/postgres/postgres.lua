@@ -21,7 +21,7 @@ PostgresPersist.conditions = true
 
 PostgresPersist.supports = {
   durable = true, ifAbsent = true, revision = true, atomicBatch = true, transaction = true, snapshot = true,
-  nested = true, removeIfRevision = true,
+  nested = true, removeIfRevision = true, index = true,
 }
 
 local INFO = loops.INFO
