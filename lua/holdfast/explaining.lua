@@ -7,7 +7,7 @@ local asking = require "holdfast.asking"
 local classes = require "holdfast.class"
 local core = require "holdfast.core"
 
-local format, pairs, require = string.format, pairs, require
+local format, pairs, pcall, require, select, tostring = string.format, pairs, pcall, require, select, tostring
 
 local M = {}
 
@@ -45,10 +45,11 @@ local function addIndex(explanation, self, range, asked)
   explanation.asked, explanation.reason = found.asked, found.why
 end
 
--- Adds what a class sends to its server, if it can say.
+-- Adds what a class sends to its server, if it can say: the class of the instance, or the one that its URL means.
 local function addStatement(explanation, self, range, asked)
-  local class = getmetatable(self).class
-  local method = classes.knowsConditions(class) and classes.ownMethod(class, "statementFor")
+  local instance = select(3, core.evaluates(self))
+  local class = instance and getmetatable(instance).class
+  local method = class and classes.knowsConditions(class) and classes.ownMethod(class, "statementFor")
   if not method then return end
   local values, count = asked:parameters()
   local given = { where = asked.expression, parameters = {} }
@@ -56,7 +57,11 @@ local function addStatement(explanation, self, range, asked)
     if name ~= "limit" then given[name] = value end
   end
   for i = 1, count do given.parameters[i] = values[i] end
-  explanation.statement = method(self, given)
+  local ok, statement = pcall(function()
+    self:waitForInit(true)
+    return method(instance, given)
+  end)
+  explanation.statement = statement and (ok and statement or "not known: " .. tostring(statement)) or nil
 end
 
 -- Where the condition of the predicate is evaluated.

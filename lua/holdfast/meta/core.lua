@@ -417,9 +417,10 @@ function core.endIteration(iterator) end
 ---@raise invalid_argument, not_found, unsupported
 function core.explainRange(store, range, condition) end
 
----Whether conditions are evaluated by the store itself, and whether that is a class, here or of a URL.
+---Whether conditions are evaluated by the store itself, and whether that is a class, here or of a URL; and the
+---instance of that class, where it is in this Lua state.
 ---@param store PersistBase
----@return boolean evaluates, boolean byClass
+---@return boolean evaluates, boolean byClass, PersistBase? instance
 function core.evaluates(store) end
 
 ---One function that gives the next value of a loop, whatever a method returned for it.

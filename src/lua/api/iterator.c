@@ -20,6 +20,7 @@
 #include "lua/api/condition.h"
 #include "lua/codec/json.h"
 #include "lua/script/asked.h"
+#include "lua/script/instance.h"
 #include "lua/script/slots.h"
 #include "lua/state/arguments.h"
 #include "lua/state/buffers.h"
@@ -285,13 +286,16 @@ static int lhf_explain(lua_State *L) {
 }
 
 /* evaluates(store) -> whether conditions are evaluated where its entities are, and not in front of it; whether that is
- * a class, in this state or of a URL */
+ * a class, in this state or of a URL; the instance of that class, where it is in this state */
 static int lhf_evaluates(lua_State *L) {
   const hf_persist *p = hfL_check_persist(L);
   bool evaluates = p->backend->evaluates_conditions != 0;
+  const hfL_instance *e = evaluates ? hfL_attached_to(p) : NULL;
   lua_pushboolean(L, evaluates);
-  lua_pushboolean(L, evaluates && hfL_attached_to(p));
-  return 2;
+  lua_pushboolean(L, e != NULL);
+  if (!e || e->state != hfL_context_of(L)->state) return 2;
+  hfL_push_instance(L, e);
+  return 3;
 }
 
 /* counted(userdata) -> how many were counted before what the last step gave, how many conditions have looked at,
