@@ -15,6 +15,7 @@
 local bounds = require "holdfast.backends.postgres.bounds"
 local fields = require "holdfast.backends.postgres.field"
 local holdfast = require "holdfast"
+local key = require "holdfast.backends.postgres.key"
 
 local format, rawequal = string.format, rawequal
 local null = holdfast.null
@@ -130,7 +131,7 @@ local KNOWN = { ["nil"] = true, boolean = true, number = true, string = true }
 ---@field parameters any[]
 ---@field statement table
 ---@field give holdfast.postgres.Give
----@field indexed fun(field: holdfast.postgres.Field): holdfast.postgres.Field?
+---@field isIndexed fun(field: holdfast.postgres.Field): boolean
 local Reader = {}
 Reader.__index = Reader
 
@@ -164,10 +165,8 @@ end
 
 -- What an index says beside it, where there is one.
 function Reader:withIndex(field, sql, ofIndex)
-  local indexed = self.indexed(field)
-  if not indexed then return sql end
-  return both(sql, "(" .. ofIndex:gsub("KEY", function() return indexed:key(self.give) end)
-    :gsub("NUMBER", function() return indexed:number(self.give) end) .. ")")
+  if not self.isIndexed(field) then return sql end
+  return both(sql, "(" .. ofIndex:gsub("KEY", function() return field:key(self.give) end) .. ")")
 end
 
 -- It is in something that cannot be walked.  What is further in cannot then, either.
@@ -214,7 +213,7 @@ function Reader:ofKind(kind, field, yes, no, index)
   local names, isOther = implied(R), field:type(self.give) .. " <> '" .. kind .. "'"
   local function text(sql) return format("coalesce(%s OR %s, TRUE)", sql, isOther) end
   local N = text(yes)
-  if index then N = self:withIndex(field, N, index .. " OR " .. OTHER[kind]) end
+  if index then N = self:withIndex(field, N, OTHER[kind] .. " OR " .. index) end
   return { N = N, T = text(no), R = R, inN = names, inT = names }
 end
 
@@ -242,7 +241,7 @@ function Reader:equalsText(field, text)
   local yes = format('(%s) COLLATE "C" = %s', field:text(self.give), given)
   local isString = field:type(self.give) .. " = 'string'"
   return self:plain(field, yes, format("%s AND %s", yes, isString),
-    format("KEY IN ('s' || %s, 'u')", fields.cut(given)))
+    format("KEY IN (%s, 'u')", key.ofText(text, self.give)))
 end
 
 -- A comparison with a bound in a jsonpath.
@@ -257,18 +256,13 @@ local function isNear(number)
   return table.concat(parts, " && ")
 end
 
--- The text of a double for the server.
-local function doubleText(number) return number == 0 and "0" or format("%.17g", number) end
-
 local function isDouble(number) return number > -math.huge and number < math.huge end
 
 function Reader:equalsNumber(field, number)
   if number ~= number then return unknown() end
   local path = self.give("jsonpath", format("%s ? (%s)", field.path, isNear(number)))
   local index = "KEY IN ('o', 'u')"
-  if isDouble(number) then
-    index = format("(KEY = 'n' AND NUMBER = %s) OR %s", self.give("float8", doubleText(number)), index)
-  end
+  if isDouble(number) then index = format("KEY IN (%s, 'o', 'u')", self.give("text", key.ofNumber(number))) end
   return self:plain(field, "data @? " .. path, nil, index)
 end
 
@@ -282,6 +276,12 @@ function Reader:equals(field, value)
 end
 
 -- ---- order
+
+-- For each operator what it leads to by an index, among numbers and all else: what is left out are numbers.
+local LEADS = {
+  ["<"] = "KEY < %s OR KEY >= 'o'", ["<="] = "KEY <= %s OR KEY >= 'o'", [">"] = "KEY < 'n' OR KEY > %s",
+  [">="] = "KEY < 'n' OR KEY >= %s",
+}
 
 -- For each operator the bound at which it ends, seen from the path's side, and the operators of its yes and its no
 -- where the bound itself rounds to the number, and where it does not.
@@ -305,26 +305,21 @@ function Reader:numberOrder(field, operator, number)
   local R = self:notOf("number", field)
   local all, N = implied(R), format("((%s) IS NOT TRUE)", sure(names[2]))
   if isDouble(number) then
-    N = self:withIndex(field, N, format("(KEY = 'n' AND NUMBER %s %s) OR %s", operator,
-      self.give("float8", doubleText(number)), "KEY < 'n' OR KEY >= 'o'"))
+    N = self:withIndex(field, N, LEADS[operator]:format(self.give("text", key.ofNumber(number))))
   end
   return { N = N, T = format("((%s) IS NOT TRUE)", sure(names[1])), R = R, inN = all, inT = all }
 end
 
 local NEGATED = { ["<"] = ">=", ["<="] = ">", [">"] = "<=", [">="] = "<" }
 
--- Where an index has them: the cut texts of one with the same beginning lie beside each other, before 'g'.
-local KEYS = {
-  ["<"] = "(KEY >= 's' AND KEY <= 's' || left(%s, %d) || 'g')", [">"] = "(KEY >= 's' || left(%s, %d) AND KEY < 't')",
-}
-KEYS["<="], KEYS[">="] = KEYS["<"], KEYS[">"]
-
 function Reader:textOrder(field, operator, text)
   if not fields.isText(text) then return unknown() end
   local given = self.give("text", text)
   local function compared(name) return format('(%s) COLLATE "C" %s %s', field:text(self.give), name, given) end
+  local from, upTo = key.ofTexts(text)
+  local isBelow = operator == "<" or operator == "<="
   return self:ofKind("string", field, compared(operator), compared(NEGATED[operator]),
-    KEYS[operator]:format(given, fields.KEPT))
+    isBelow and "KEY <= " .. self.give("text", upTo) or "KEY >= " .. self.give("text", from))
 end
 
 function Reader:order(field, operator, value)
@@ -449,17 +444,17 @@ function Reader:truth(node)
   return known
 end
 
-local function never() return nil end
+local function never() return false end
 
 --- What a row must be, as SQL with parameters in it as `statement` makes them; nil where any row may be found.
 ---@param statement table
 ---@param expression table
 ---@param parameters any[]
----@param indexed? fun(field: holdfast.postgres.Field): holdfast.postgres.Field?  what an index has of the field
+---@param isIndexed? fun(field: holdfast.postgres.Field): boolean  whether an index has the field
 ---@return string?
-function M.sql(statement, expression, parameters, indexed)
+function M.sql(statement, expression, parameters, isIndexed)
   local reader = setmetatable({
-    parameters = parameters, statement = statement, known = {}, indexed = indexed or never,
+    parameters = parameters, statement = statement, known = {}, isIndexed = isIndexed or never,
     give = function(type, text) return statement:give(type, text) end,
   }, Reader)
   local N = reader:truth(expression).N

@@ -11,6 +11,7 @@
 
 local condition = require "holdfast.backends.postgres.condition"
 local indexes = require "holdfast.backends.postgres.index"
+local keys = require "holdfast.backends.postgres.key"
 local pages = require "holdfast.backends.postgres.page"
 local statements = require "holdfast.backends.postgres.statement"
 local tables = require "holdfast.backends.postgres.table"
@@ -92,23 +93,42 @@ end
 
 -- ---- all at once
 
--- The SQL that finds all of them, but for the limit.
-local function wholeSql(self, range, asked)
-  local statement = asked.statement
-  local function give(text) return statement:give("text", text) end
-  local sql = condition.sql(statement, asked.expression, asked.parameters, indexes.lookup(self))
-  if not sql or not statement:finish(sql) then sql = asked.sql end -- too long with what the indexes say
+-- What the server thinks of a statement: its plan, and what that costs.
+local function planOf(self, statement, sql)
+  local lines = ask(self, statement, "EXPLAIN " .. sql)
+  return lines, tonumber(lines[1]:match("%.%.([%d.]+) rows=")) or math.huge
+end
+
+local function saysOf(plan, pattern) return table.concat(plan, "\n"):find(pattern) ~= nil end
+
+-- Whether the plan goes through all rows of the table, and whether one of our indexes leads to some.
+local function scansAll(plan) return saysOf(plan, "Seq Scan on ") end
+local function isLed(plan) return saysOf(plan, "Index Cond: %(+" .. keys.FUNCTION) end
+
+-- The SQL that finds all of them by this condition, but for the columns and the limit.
+local function wholeSql(self, range, asked, sql)
   local conditions = { sql }
   if range.prefix or (range.to and range.from) then -- else one of these is where the loop is
+    local function give(text) return asked.statement:give("text", text) end
     for _, each in ipairs(pages.conditions(range, give)) do conditions[#conditions + 1] = each end
   end
   return self.from .. " WHERE " .. table.concat(conditions, " AND ")
 end
 
--- What the server thinks of a statement: the first line of its plan, and its cost.
-local function planOf(self, statement, sql)
-  local lines = ask(self, statement, "EXPLAIN " .. sql)
-  return lines, tonumber(lines[1]:match("%.%.([%d.]+) rows=")) or math.huge
+-- The SQL that finds all of them, what the server will do, and what that costs.  What indexes say is left out where it
+-- uses none of them: it would be looked at for each row.
+local function planned(self, range, asked)
+  local statement, indexed = asked.statement, indexes.lookup(self)
+  if indexed then
+    local sql = condition.sql(statement, asked.expression, asked.parameters, indexed)
+    if sql and sql ~= asked.sql and statement:finish(sql) then
+      local whole = wholeSql(self, range, asked, sql)
+      local plan, cost = planOf(self, statement, "SELECT entity_id" .. whole)
+      if isLed(plan) then return whole, plan, cost end
+    end
+  end
+  local whole = wholeSql(self, range, asked, asked.sql)
+  return whole, planOf(self, statement, "SELECT entity_id" .. whole)
 end
 
 -- Whether enough rows are left after the last one.
@@ -142,13 +162,13 @@ end
 
 -- All rows after the last one by their ids, and these in order; nil where slices are the better way.
 local function whole(self, range, columns, asked, last)
-  local statement, sql = asked.statement, wholeSql(self, range, asked)
-  local plan, cost = planOf(self, statement, "SELECT entity_id" .. sql)
+  local statement = asked.statement
+  local sql, plan, cost = planned(self, range, asked)
   local dear = DEAR * self.connection.settings.timeout / USUAL_TIMEOUT
   if cost > dear then return nil end
   if cost > CHEAP then
     local isMuch, further = isMuchLeft(self, range, last)
-    if not isMuch or (plan[1]:find("Seq Scan", 1, true) and cost + further > dear) then return nil end
+    if not isMuch or (scansAll(plan) and cost + further > dear) then return nil end
   end
   local ok, result = pcall(ask, self, statement, ("SELECT %s%s LIMIT %d"):format(columnsOf(columns), sql, MOST + 1))
   if not ok then
@@ -224,14 +244,14 @@ end
 function M.statementFor(self, range)
   local asked = M.asked(range)
   if not asked then return nil end
-  local statement, sql = asked.statement, "SELECT entity_id, data::text" .. wholeSql(self, range, asked)
-  local text, values = statement:finish(sql)
+  local sql, plan = planned(self, range, asked)
+  local text, values = asked.statement:finish("SELECT entity_id, data::text" .. sql)
   local lines = { text }
   for i, value in ipairs(values) do
     lines[#lines + 1] = ("$%d: %s"):format(i, #value > 200 and value:sub(1, 200) .. "..." or value)
   end
   lines[#lines + 1] = "the server's plan:"
-  for _, line in ipairs((planOf(self, statement, sql))) do lines[#lines + 1] = line end
+  for _, line in ipairs(plan) do lines[#lines + 1] = line end
   return table.concat(lines, "\n")
 end
 

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 --
--- Indexes over paths: an index of the server for each, over what field.lua makes of its fields.
+-- Indexes over paths: an index of the server for each, over what key.lua says of its fields.
 --
 -- Its name is made of those of the table and the paths, its definition is its comment, and that it is valid means that
 -- it is ready: so every process sees the same ones.  They are built while others write (CONCURRENTLY).  A builder that
@@ -9,6 +9,7 @@
 local Connection = require "holdfast.backends.postgres.connection"
 local fields = require "holdfast.backends.postgres.field"
 local holdfast = require "holdfast"
+local keys = require "holdfast.backends.postgres.key"
 local paths = require "holdfast.backends.postgres.path"
 local tables = require "holdfast.backends.postgres.table"
 
@@ -40,17 +41,16 @@ local function refuse(code, text, ...) error(holdfast.error(code, text:format(..
 -- What is written into a definition is a literal.
 local function literal(type, text) return tables.literal(text) .. "::" .. type end
 
--- What an index has of a path; nil where the server can have none.
-local function fieldOf(path, unique)
+-- The field at a path; nil where the server can have no index over it.
+local function fieldOf(path)
   local steps = paths.steps(path)
-  local field = steps and fields.new(steps, #steps)
-  return field and unique and field:unwrapped() or field
+  return steps and fields.new(steps, #steps)
 end
 
-local function fieldsOf(list, unique)
+local function fieldsOf(list)
   local out = {}
   for i, path in ipairs(list) do
-    out[i] = fieldOf(path, unique) or refuse("invalid_argument", "the server can have no index over the path %s", path)
+    out[i] = fieldOf(path) or refuse("invalid_argument", "the server can have no index over the path %s", path)
   end
   return out
 end
@@ -62,12 +62,10 @@ local function countsText(list)
   return table.concat(parts, " AND ")
 end
 
--- The columns of an index over these fields: all keys, then all numbers.
+-- The columns of an index over these fields.
 local function columnsOf(list)
   local columns = {}
-  for i, field in ipairs(list) do
-    columns[i], columns[#list + i] = field:key(literal), field:number(literal)
-  end
+  for i, field in ipairs(list) do columns[i] = field:key(literal) end
   return columns
 end
 
@@ -84,7 +82,9 @@ end
 
 -- ---- what there is
 
-local LIST = "SELECT c.relname, i.indisunique, i.indisvalid AND i.indisready, obj_description(c.oid, 'pg_class')"
+-- An index is ready where the statements that are to use it can name its function.
+local LIST = "SELECT c.relname, i.indisunique, i.indisvalid AND i.indisready AND to_regprocedure('" .. keys.SIGNATURE
+  .. "') IS NOT NULL, obj_description(c.oid, 'pg_class')"
   .. " FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE i.indrelid = to_regclass($1)"
   .. " AND obj_description(c.oid, 'pg_class') LIKE '" .. MARK .. "%'"
 
@@ -112,18 +112,19 @@ end
 M.HAS_UNIQUE = "EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = to_regclass($1) AND i.indisunique"
   .. " AND obj_description(i.indexrelid, 'pg_class') LIKE '" .. MARK .. "%')"
 
---- What indexes have of fields.
+--- Which fields an index can be asked for; nil: none.
 ---@param self table
----@return fun(field: holdfast.postgres.Field): holdfast.postgres.Field?
+---@return (fun(field: holdfast.postgres.Field): boolean)?
 function M.lookup(self)
   local known = {}
   for _, index in ipairs(M.list(self)) do
     for _, path in ipairs(index.ready and index.paths or {}) do
-      local field = fieldOf(path, index.unique)
-      if field and (not index.unique or not known[field.path]) then known[field.path] = field end
+      local field = fieldOf(path)
+      if field then known[field.path] = true end
     end
   end
-  return function(field) return known[field.path] end
+  if not next(known) then return nil end
+  return function(field) return known[field.path] == true end
 end
 
 -- ---- making and dropping
@@ -161,29 +162,25 @@ local function look(connection, relation)
   return { unique = result[1] == "t", valid = result[2] == "t" }
 end
 
--- Makes the functions that a unique index needs.  Two may do that at the same time.
-local function makeFunctions(connection)
-  for name, of in pairs(fields.functions) do
-    local function isThere()
-      return connection:query("read", "SELECT to_regprocedure($1) IS NOT NULL", { name .. "(jsonb)" }, "once")[1] == "t"
-    end
-    if not isThere() then
-      local ok, raised = pcall(execute, connection, ("CREATE FUNCTION %s(jsonb) RETURNS %s LANGUAGE sql IMMUTABLE"
-        .. " PARALLEL SAFE AS %s"):format(name, of.gives, tables.literal("SELECT " .. of.sql)))
-      if not ok and not isThere() then error(raised, 0) end
-    end
+-- Makes the function that indexes are made of.  Two may do that at the same time.
+local function makeFunction(connection)
+  local function isThere()
+    return connection:query("read", "SELECT to_regprocedure($1) IS NOT NULL", { keys.SIGNATURE }, "once")[1] == "t"
   end
+  if isThere() then return end
+  local ok, raised = pcall(execute, connection, keys.DEFINITION)
+  if not ok and not isThere() then error(raised, 0) end
 end
 
 -- What a unique index cannot compare must not be there.
 local function constrain(self, connection)
-  local result = connection:query("read", ("SELECT entity_id%s WHERE NOT %s LIMIT 1"):format(self.from,
-    fields.IS_READABLE), nil, "once")
+  local result = connection:query("read", ("SELECT entity_id%s WHERE NOT (%s) LIMIT 1"):format(self.from,
+    keys.IS_READABLE), nil, "once")
   local known = connection:query("read", "SELECT convalidated FROM pg_constraint WHERE conrelid = to_regclass($1)"
     .. " AND conname = $2", { self.table, M.READABLE }, "once")
   if known.rows == 0 and result.rows == 0 then
     execute(connection, ("ALTER TABLE %s ADD CONSTRAINT %s CHECK (%s) NOT VALID"):format(self.table, M.READABLE,
-      fields.IS_READABLE))
+      keys.IS_READABLE))
   end
   if result.rows > 0 then
     refuse("unsupported", "a unique index cannot compare \"%s\", which has what JSONB cannot hold (NUL or half a "
@@ -203,10 +200,8 @@ local function twins(self, connection, list)
 end
 
 local function build(self, connection, relation, index, list)
-  if index.unique then
-    makeFunctions(connection)
-    constrain(self, connection)
-  end
+  makeFunction(connection)
+  if index.unique then constrain(self, connection) end
   local ok, raised = pcall(execute, connection, definition(self, relation, list, index.unique))
   if not ok then
     pcall(execute, connection, "DROP INDEX CONCURRENTLY IF EXISTS " .. relation)
@@ -245,7 +240,7 @@ end
 function M.create(self, list, options)
   outside(self, "createIndex")
   local index = { paths = list, name = table.concat(list, ","), unique = options and options.unique or false }
-  local relation, known = relationOf(self, list), fieldsOf(list, index.unique)
+  local relation, known = relationOf(self, list), fieldsOf(list)
   alone(self, relation, function(connection) make(self, connection, relation, index, known) end)
   self.isUnique = self.isUnique or index.unique
 end
@@ -306,7 +301,7 @@ function M.explain(self, raised, members, connection)
     if index.relation == raised.constraint then found = index end
   end
   if not found then return raised end
-  local ok, id, holder = pcall(rivals, self, connection, fieldsOf(found.paths, true), members)
+  local ok, id, holder = pcall(rivals, self, connection, fieldsOf(found.paths), members)
   local err = holdfast.error("duplicate", ("the unique index %s has these values already%s"):format(found.name,
     ok and holder and (": they are those of \"%s\""):format(holder) or ""))
   if ok then err.entityId = id or nil end
