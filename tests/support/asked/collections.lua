@@ -26,7 +26,14 @@ local BASES = {
   wrapper = function() return "lua:support.WrapPersist?base=" .. temp.quickDirectory() .. "/store" end,
 }
 
---- All kinds.  The first two are fast.
+--- Adds a kind.
+---@param kind string
+---@param url string
+function M.add(kind, url)
+  BASES[kind] = function() return url end
+end
+
+--- All kinds that need no server.  The first two are fast.
 M.kinds = { "lmdb", "memory", "file", "script", "texts", "wrapper" }
 
 --- A new, empty store.

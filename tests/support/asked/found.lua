@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
 --
--- Whether what a MongoDB server finds for a condition leaves out only what the predicate surely refuses.  Each entity
--- that is not found is decoded here, and the predicate called: it must give false or nil, without an error and without
--- an effect.
+-- Whether what a server finds for a condition leaves out only what the predicate surely refuses.  Each entity that is
+-- not found is decoded here, and the predicate called: it must give false or nil, without an error and without an
+-- effect.
 
 local condition = require "holdfast.condition"
 local holdfast = require "holdfast"
@@ -20,16 +20,24 @@ local decode = holdfast.json.decode
 ---@field refused integer   entities that predicates refuse, where the server was asked
 ---@field left integer      those of them that it left out
 
---- A collection as the backend has it.
+---@class found.Store
+---@field find fun(self: found.Store, query: string): string[]?, string?  the ids of what fits, or what is wrong
+---@field entries fun(self: found.Store): fun(): string?, string?         ids and texts
+
+--- A collection as the backend for MongoDB has it.
 ---@param url string
 ---@param collection string
-function M.open(url, collection) return { connection = connections.get(url), collection = collection } end
+---@return found.Store
+function M.open(url, collection)
+  return { connection = connections.get(url), collection = collection, find = scan.fitting, entries = scan.entries }
+end
 
 --- The texts of all entities, by their ids.
+---@param store found.Store
 ---@return table<string, string>
 function M.texts(store)
   local out = {}
-  for id, text in scan.entries(store) do out[id] = text end
+  for id, text in store:entries() do out[id] = text end
   return out
 end
 
@@ -40,7 +48,7 @@ local function found(store, asked, makeQuery)
   for i = 1, count do parameters[i] = values[i] end
   local query = makeQuery(asked.expression, parameters)
   if not query then return nil end
-  local ids, error = scan.fitting(store, query)
+  local ids, error = store:find(query)
   if not ids then return nil, error or "the server refuses " .. query end
   local out = {}
   for _, id in ipairs(ids) do out[id] = true end

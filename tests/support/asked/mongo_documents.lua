@@ -76,15 +76,18 @@ local OTHERS = { "%s", "type(%s) == 'number'", "type(%s) == 'string'", "type(%s)
   "%s == v.c", "%s:sub(1, v.n) == 'ab'" }
 
 --- What predicates ask: expressions of `v`.
+---@param constants? string[]  that it is compared with, by == and ~=
+---@param ordered? string[]    by the other comparisons
 ---@return string[]
-function M.expressions()
+function M.expressions(constants, ordered)
+  constants, ordered = constants or CONSTANTS, ordered or ORDERED
   local out = {}
   for _, path in ipairs(PATHS) do
     for _, operator in ipairs(EQUALITIES) do
-      for _, constant in ipairs(CONSTANTS) do out[#out + 1] = ("%s %s %s"):format(path, operator, constant) end
+      for _, constant in ipairs(constants) do out[#out + 1] = ("%s %s %s"):format(path, operator, constant) end
     end
     for _, operator in ipairs(COMPARISONS) do
-      for i, constant in ipairs(ORDERED) do
+      for i, constant in ipairs(ordered) do
         local flipped = i % 3 == 0
         out[#out + 1] = ("%s %s %s"):format(flipped and constant or path, operator, flipped and path or constant)
       end
