@@ -4,11 +4,10 @@
 
     mongowire.py PORT [JOURNAL] [--version 4.4] [--replica-set NAME]
 
-It is not MongoDB.  What queries, updates and unique indexes do is mongomock's idea of it (Debian: python3-mongomock,
-python3-bson, python3-pymongo); this file adds the protocol (OP_MSG, and OP_QUERY for the first hello), the commands
-that clients need, an index on entityId, without which a hundred thousand documents would take minutes, and what
-MongoDB's manual says of types in queries ($type by name and with a list, comparisons within one type of BSON) where
-mongomock has another idea or none.
+It is not MongoDB.  What updates and aggregations do is mongomock's idea of it (Debian: python3-mongomock,
+python3-bson, python3-pymongo); what fits a query is in mongomatch.py.  This file adds the protocol (OP_MSG, and OP_QUERY
+for the first hello), the commands that clients need, an index on entityId, without which a hundred thousand documents
+would take minutes, and unique indexes with a key for each element of an array.
 
 What it has: upserts, unique indexes with error 11000, also partial ones, cursors with batches, limits on the size and,
 as the real one by its version, on the keys of documents, and the fail point `failCommand` of test servers (configureFailPoint), with
@@ -32,6 +31,7 @@ import time
 from collections import OrderedDict
 
 import bson
+import mongomatch
 import mongomock
 import mongomock.collection
 import mongomock.filtering
@@ -146,12 +146,41 @@ def patch_store():
     mongomock.collection.Collection._ensure_uniques = ensure_uniques
 
 
-def value_at(document, key):
-    for part in key.split("."):
-        if not isinstance(document, dict) or part not in document:
-            return None
-        document = document[part]
-    return document
+BY_ID = [("entityId", 1)]
+
+
+def array_at(document, key):
+    """The first part of a path that is an array; None: there is none."""
+    parts = key.split(".")
+    for i, part in enumerate(parts):
+        document = document.get(part) if isinstance(document, dict) else None
+        if isinstance(document, list):
+            return parts[:i + 1]
+    return None
+
+
+def values_of(document, key):
+    values = list(mongomatch.values_at(document, key))
+    if len(values) > 1 and isinstance(values[-1], list):  # what its elements are keys for
+        values = values[:-1]
+    return [key_of(None if value is mongomatch.MISSING else value) for value in values or [None]]
+
+
+def keys_of(index, document):
+    """The keys of a document in an index: one for each element of an array."""
+    arrays = [array_at(document, key) for key, _ in index["key"]]
+    places = [place for place in arrays if place]
+    if any(place != places[0] for place in places):
+        raise DuplicateKeyError("cannot index parallel arrays [%s] [%s]" % (places[0][-1], places[1][-1]), 171)
+    values = [values_of(document, key) for key, _ in index["key"]]
+    count = max(map(len, values))
+    return set(zip(*(each * count if len(each) == 1 else each for each in values)))
+
+
+def key_of(value):
+    """A value as a key: equal where MongoDB's are."""
+    compared = mongomatch.comparable(value)
+    return (mongomatch.order_of(value), repr(compared) if isinstance(value, (dict, list, bson.Code)) else compared)
 
 
 def filtered(index, document):
@@ -165,83 +194,39 @@ def duplicate(collection, name, keys):
 
 
 def ensure_uniques(self, document):
-    """As mongomock's, with what MongoDB says then, and numbers apart from booleans."""
+    """As mongomock's, with what MongoDB says then, and a key for each element of an array."""
     for name, index in self._store.indexes.items():
-        if not index.get("unique") or not filtered(index, document):
+        if not filtered(index, document):
             continue
-        keys = OrderedDict((key, value_at(document, key)) for key, _ in index["key"])
-        query = {key: value if key == "entityId" else {"$eq": value} for key, value in keys.items()}
-        if sum(filtered(index, found) for found in self._iter_documents(query)) > 1:
-            raise duplicate(self, name, dict(keys))
+        keys = keys_of(index, document)
+        if not index.get("unique"):
+            continue
+        if index["key"] == BY_ID:
+            others = self._iter_documents({"entityId": document.get("entityId")})
+        else:
+            others = self._store.documents
+        others = (found for found in others if found["_id"] != document["_id"] and filtered(index, found))
+        if any(not keys.isdisjoint(keys_of(index, found)) for found in others):
+            raise duplicate(self, name, dict(index["key"]))
 
 
-# ------------------------------------------------------------------------------------------------ types
+# ------------------------------------------------------------------------------------------------ queries
 
 
-def is_code(value):
-    return isinstance(value, bson.Code)
-
-
-def is_number(value):
-    return isinstance(value, (int, float, bson.Decimal128)) and not isinstance(value, bool)
-
-
-TYPES = {
-    "minKey": lambda v: isinstance(v, bson.MinKey),
-    "maxKey": lambda v: isinstance(v, bson.MaxKey),
-    "regex": lambda v: isinstance(v, (bson.Regex, mongomock.filtering.RE_TYPE)),
-    "javascript": lambda v: is_code(v) and v.scope is None,
-    "javascriptWithScope": lambda v: is_code(v) and v.scope is not None,
-    "timestamp": lambda v: isinstance(v, bson.Timestamp),
-    "string": lambda v: isinstance(v, str) and not is_code(v),
-    "number": is_number,
-    "null": lambda v: v is None,
-    # Documents that have these cannot be written by pymongo.
-    "undefined": lambda v: False,
-    "symbol": lambda v: False,
-    "dbPointer": lambda v: False,
-}
-
-# The order of types in comparisons, of those that mongomock does not know or takes for others.
-ORDER = ((bson.MinKey, -1), (bson.MaxKey, 127), (bson.Code, 60), (bson.Timestamp, 47), (bson.Decimal128, 10))
-
-
-def plain_number(value):
-    return value.to_decimal() if isinstance(value, bson.Decimal128) else value
-
-
-def patch_types():
-    """What MongoDB does with types in queries, where mongomock does something else."""
+def patch_queries():
+    """What fits a query, as MongoDB has it; and its order of types, where mongomock has another."""
     filtering = mongomock.filtering
-    filtering.TYPE_MAP.update(TYPES)
-    type_op, compare_type, compare, equal = (filtering._type_op, filtering._get_compare_type, filtering.bson_compare,
-                                             filtering.operator_eq)
-
-    def type_in(value, wanted, *rest):
-        if isinstance(wanted, list):
-            return any(type_op(value, each, *rest) for each in wanted)
-        return type_op(value, wanted, *rest)
+    filterer, compare_type = filtering._filterer_inst, filtering._get_compare_type
+    apply = filterer.apply
+    filterer.apply = lambda query, document: mongomatch.applies(query, document, apply)
 
     def ordered_type(value):
-        return next((order for kind, order in ORDER if isinstance(value, kind)), None) or compare_type(value)
+        return mongomatch.order_of(value) if isinstance(value, ORDERED) else compare_type(value)
 
-    def compare_numbers(op, a, b, can_compare_types=True):
-        if is_number(a) and is_number(b):
-            a, b = plain_number(a), plain_number(b)
-            return a == a and b == b and op(a, b)
-        return compare(op, a, b, can_compare_types)
+    filtering._get_compare_type = ordered_type
 
-    def equal_in_type(value, wanted):
-        if isinstance(value, bool) != isinstance(wanted, bool):
-            return False
-        return equal(plain_number(value), plain_number(wanted))
 
-    filtering._get_compare_type, filtering.bson_compare = ordered_type, compare_numbers
-    filtering.operator_eq = equal_in_type
-    operators = filtering._filterer_inst._operator_map
-    operators["$type"] = type_in
-    operators["$ne"] = filtering._list_expand(lambda value, wanted: not equal_in_type(value, wanted), negative=True)
-    operators["$eq"] = filtering._list_expand(equal_in_type)
+ORDERED = (bson.MinKey, bson.MaxKey, bson.Code, bson.Timestamp, bson.Decimal128)
 
 
 # ------------------------------------------------------------------------------------------------ commands
@@ -386,7 +371,7 @@ class Server:
             try:
                 write(i, item)
             except (PyMongoError, Refused) as e:
-                code = 11000 if isinstance(e, DuplicateKeyError) else getattr(e, "code", None) or 2
+                code = getattr(e, "code", None) or (11000 if isinstance(e, DuplicateKeyError) else 2)
                 errors.append(OrderedDict(index=i, code=code, errmsg=str(e)))
                 if command.get("ordered", True):
                     break
@@ -543,15 +528,18 @@ class Server:
             if other["key"] == keys and other.get("partialFilterExpression") == partial and other != index:
                 if bool(other.get("unique")) != bool(index.get("unique")):
                     raise Refused(85, "Index already exists with different options")
-        if not partial:
-            collection.create_index(keys, unique=bool(index.get("unique")), name=index["name"])
-        elif index["name"] not in existing:
-            made = {"key": keys, "unique": bool(index.get("unique")), "partialFilterExpression": partial}
-            values = [tuple((type(v) is bool, v) for v in (value_at(d, key) for key, _ in keys))
-                      for d in collection._store.documents if filtered(made, d)]
-            if made["unique"] and any(values.count(value) > 1 for value in values):
-                raise duplicate(collection, index["name"], "")
-            collection._store.create_index(index["name"], made)
+        if index["name"] in existing:
+            return
+        made, seen = {"key": keys, "unique": bool(index.get("unique"))}, set()
+        if partial:
+            made["partialFilterExpression"] = partial
+        for document in collection._store.documents:
+            if filtered(made, document):
+                found = keys_of(made, document)
+                if made["unique"] and not seen.isdisjoint(found):
+                    raise duplicate(collection, index["name"], "")
+                seen |= found
+        collection._store.create_index(index["name"], made)
 
     def do_dropindexes(self, command, name, db):
         if command["index"] not in db[name].index_information():
@@ -661,7 +649,7 @@ def main():
     parser.add_argument("--replica-set")
     options = parser.parse_args()
     patch_store()
-    patch_types()
+    patch_queries()
     listener = Listener(("127.0.0.1", options.port), Handler)
     version = tuple(map(int, options.version.split(".")))
     listener.mongo = Server(version, options.journal, options.replica_set, options.port)
