@@ -21,8 +21,8 @@ local requests = setmetatable({}, { __mode = "k" })
 
 -- The candles, asked for once.
 local function try(exchange, symbol, interval, since, count)
-  local ms, late = watchdog.ofUser(function() return candles.describe(exchange, symbol, interval, since, count) end)
-  return calls.wait(ms, late, candles.fetch, nil, exchange, symbol, interval, since, count)
+  local late = watchdog.lateOf(function() return candles.describe(exchange, symbol, interval, since, count) end)
+  return calls.wait(watchdog.ofUser(), late, candles.fetch, nil, exchange, symbol, interval, since, count)
 end
 
 -- Candles, asked for again where that fails, unless nobody wants them any more.
@@ -108,10 +108,10 @@ end
 ---@return boolean  false, too, where the exchange does not answer, or not with candles
 function M.areNewest(exchange, symbol, when)
   local count = config.values.CC_AVG_PRICE_CANDLES_COUNT
-  local since, ms, late = when - count * MINUTE, watchdog.ofUser(function()
+  local since, late = when - count * MINUTE, watchdog.lateOf(function()
     return candles.describe(exchange, symbol, "1m", when, count)
   end)
-  local ok, list = calls.wait(ms, late, candles.fetch, nil, exchange, symbol, "1m", since, 2 * count + 2, true)
+  local ok, list = calls.wait(watchdog.ofUser(), late, candles.fetch, nil, exchange, symbol, "1m", since, 2 * count + 2, true)
   return ok and (#list == count or #list == count + 1)
 end
 

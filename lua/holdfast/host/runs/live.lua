@@ -41,6 +41,7 @@ local MINUTE = 60000
 ---@field drift holdfast.host.Drift
 ---@field hands holdfast.host.Hands
 ---@field status holdfast.host.Status
+---@field lates table<string, fun(): holdfast.Error>  what is raised where a function of the user is late, by what it is
 local LiveRun = setmetatable({}, { __index = Run })
 LiveRun.__index = LiveRun
 
@@ -52,10 +53,14 @@ local launched = 0
 
 -- Functions of the user may wait, but not for ever.
 function LiveRun:try(what, fn, ...)
-  local ms, late = watchdog.ofUser(function()
-    return ("%s of strategy '%s' on %s"):format(what, self.strategy.strategyName, self.symbol)
-  end)
-  return calls.wait(ms, late, fn, self.context, ...)
+  local late = self.lates[what]
+  if not late then
+    late = watchdog.lateOf(function()
+      return ("%s of strategy '%s' on %s"):format(what, self.strategy.strategyName, self.symbol)
+    end)
+    self.lates[what] = late
+  end
+  return calls.wait(watchdog.ofUser(), late, fn, self.context, ...)
 end
 
 function LiveRun:call(what, fn, ...)
@@ -308,7 +313,7 @@ end
 -- Makes a run and starts it.  Nobody else may run the same.
 local function launch(what, symbol, given)
   launched = launched + 1
-  local run = setmetatable({ stopping = false, number = launched }, LiveRun)
+  local run = setmetatable({ stopping = false, number = launched, lates = {} }, LiveRun)
   Run.init(run, what, symbol, given, false)
   run.status = statuses.new(run)
   checkStorable(what, run)

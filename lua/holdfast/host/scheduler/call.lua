@@ -13,6 +13,67 @@ local function pack(...) return { n = select("#", ...), ... } end
 
 local function protect(fn, ...) return pack(xpcall(fn, core.traceback, ...)) end
 
+-- Coroutines in which a function was called that neither waited nor was late are used again: nobody can have them in
+-- mind, but for who was given one by coroutine.running(), and what that one resumes is not a call of ours.
+local FREE_MAX = 16
+local free, freeCount = {}, 0
+
+---@class holdfast.host.Call
+---@field result? table    { n=, ok, ... }, once it has ended
+---@field hasWaited? boolean
+---@field isOver? boolean  it was late: nobody waits for the result any more
+---@field wake? fun()
+
+---@class holdfast.host.Worker
+---@field co thread
+---@field call? holdfast.host.Call  the next one
+
+local function carryOut(call, fn, context, ...)
+  contexts.set(context)
+  -- Twice protected: one that is too late may be told so once more just when it has ended.
+  local ok, got = pcall(protect, fn, ...)
+  if not ok then got = { n = 2, false, got } end
+  if call.isOver then return end
+  call.result = got
+  if call.wake then call.wake() end
+end
+
+local function serve(worker, call, ...)
+  if call ~= nil and worker.call == call then
+    worker.call = nil
+    carryOut(call, ...)
+    if call.hasWaited then return end
+  end
+  return serve(worker, coroutine.yield())
+end
+
+local function newWorker()
+  local worker = {}
+  worker.co = coroutine.create(function(...) return serve(worker, ...) end)
+  return worker
+end
+
+-- Begins a call in a coroutine of its own.
+---@return holdfast.host.Call call
+local function begin(ms, late, fn, context, ...)
+  local worker, call = free[freeCount], { result = nil, hasWaited = nil, isOver = nil, wake = nil }
+  if worker then
+    free[freeCount], freeCount = nil, freeCount - 1
+  else
+    worker = newWorker()
+  end
+  worker.call = call
+  watchdog.set(worker.co, ms, late)
+  local inTime = watchdog.resume(worker.co, call, fn, context, ...)
+  if not call.result then
+    call.hasWaited = true
+  elseif inTime and freeCount < FREE_MAX then
+    freeCount = freeCount + 1
+    free[freeCount] = worker
+  end
+  return call
+end
+
 --- Calls a function of the user: in a coroutine of its own, since it may wait, and not for ever.
 ---@param ms number       how long it may take; math.huge: as long as it likes
 ---@param late fun(): any  makes what is raised when it takes longer; what the function does later is ignored
@@ -22,32 +83,34 @@ local function protect(fn, ...) return pack(xpcall(fn, core.traceback, ...)) end
 ---@return boolean ok
 ---@return any ...        what it returned, or what it raised (strings with their traceback)
 function M.wait(ms, late, fn, context, ...)
-  local result, wake, over
-  local co = coroutine.create(function(...)
-    contexts.set(context)
-    -- Twice protected: one that is too late may be told so once more just when it has ended.
-    local ok, got = pcall(protect, fn, ...)
-    if not ok then got = { n = 2, false, got } end
-    if over then return end
-    result = got
-    if wake then wake() end
-  end)
-  if ms ~= math.huge then watchdog.set(co, ms, late) end
-  watchdog.resume(co, ...)
-  if not result then
+  local call = begin(ms, late, fn, context, ...)
+  if not call.result then
     local cancel
     loop.wait(function(w)
-      wake = w
+      call.wake = w
       if ms == math.huge then return end
       cancel = loop.after(ms, function()
-        over = true
+        call.isOver = true
         w()
       end)
-    end, function() return result or over end)
+    end, function() return call.result or call.isOver end)
     if cancel then cancel() end
-    if over then return false, late() end
+    if call.isOver then return false, late() end
   end
-  return unpack(result, 1, result.n)
+  return unpack(call.result, 1, call.result.n)
+end
+
+--- Calls a function of the user that must not wait.
+---@param ms number       how long it may compute
+---@param late fun(): any
+---@param fn function
+---@param context? table  a holdfast.host.Context
+---@param ... any  arguments of fn
+---@return table? result  { n=, ok, ... }, as above; nil: it waits, and what it does later is ignored
+function M.now(ms, late, fn, context, ...)
+  local call = begin(ms, late, fn, context, ...)
+  call.isOver = not call.result
+  return call.result
 end
 
 --- Calls a function that may wait, from wherever: outside of any coroutine it gets one.

@@ -5,6 +5,7 @@
 
 local clocks = require "holdfast.host.scheduler.clock"
 local core = require "holdfast.core"
+local heap = require "holdfast.host.scheduler.heap"
 local machine = require "holdfast.util.clock"
 local watchdog = require "holdfast.host.scheduler.watchdog"
 
@@ -111,6 +112,7 @@ end
 function M.drain()
   if pumping or core.inTransaction() then return end -- in a script's transaction nothing else may happen: later
   pumping = true
+  heap.relax()
   if clock then clock.kicked = false end
   repeat
     while readyFirst <= readyLast do
@@ -124,6 +126,7 @@ function M.drain()
     idle, latest = {}, nil
     for _, fn in ipairs(list) do call(fn) end
   until readyFirst > readyLast and not idle[1]
+  heap.restore()
   pumping = false
 end
 

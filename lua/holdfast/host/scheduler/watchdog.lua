@@ -8,15 +8,17 @@ local core = require "holdfast.core"
 
 local M = {}
 
---- How long a function of the user may take, and what is raised when it takes longer.
----@param describe fun(): string  which function
+--- How long a function of the user may take.
 ---@return number ms
+function M.ofUser() return config.values.CC_MAX_SIGNAL_GENERATION_SECONDS * 1000 end
+
+--- What is raised when it takes longer.
+---@param describe fun(): string  which function
 ---@return fun(): holdfast.Error late
-function M.ofUser(describe)
-  local seconds = config.values.CC_MAX_SIGNAL_GENERATION_SECONDS
-  return seconds * 1000, function()
+function M.lateOf(describe)
+  return function()
     return core.error("timeout", ("%s has not returned in %g s: nobody waits for it any more"):format(describe(),
-      seconds))
+      config.values.CC_MAX_SIGNAL_GENERATION_SECONDS))
   end
 end
 
@@ -44,34 +46,22 @@ local function look()
   error(own.late(), 0)
 end
 
--- As it was before; hands on what comes after that.
-local function restore(before, hook, mask, count, ...)
-  debug.sethook(hook, mask, count)
-  watch = before
-  return ...
-end
-
---- Calls a function that may not compute for longer than `ms`: then `late()` is raised in it, again and again, until it
---- has ended, whatever it catches.
----@param ms number
----@param late fun(): any
----@param fn function
----@param ... any  arguments of fn
----@return any ...  what pcall gives
-function M.call(ms, late, fn, ...)
-  local before, hook, mask, count = watch, debug.gethook()
-  watch = { ms = ms, late = late, limit = nil, raised = 0 }
-  debug.sethook(look, "", HOOK_COUNT)
-  return restore(before, hook, mask, count, pcall(fn, ...))
-end
-
-local limits = setmetatable({}, { __mode = "k" }) -- coroutine -> { ms, late }
+local limits = setmetatable({}, { __mode = "k" }) ---@type table<thread, holdfast.host.Watch>  one at a time for each
 
 --- Limits how long a coroutine may compute each time that it is resumed here.
 ---@param co thread
----@param ms number
+---@param ms number  math.huge: as long as it likes
 ---@param late fun(): any
-function M.set(co, ms, late) limits[co] = { ms = ms, late = late } end
+function M.set(co, ms, late)
+  local own = limits[co]
+  if ms == math.huge then
+    limits[co] = nil
+  elseif own then
+    own.ms, own.late = ms, late
+  else
+    limits[co] = { ms = ms, late = late, limit = nil, raised = 0 }
+  end
+end
 
 local function resumeNow(co, ...)
   local ok, raised = coroutine.resume(co, ...)
@@ -81,12 +71,23 @@ end
 --- Resumes a coroutine, within its limit if it has one.
 ---@param co thread
 ---@param ... any  what it is resumed with
+---@return boolean inTime  its limit was not reached
 ---@raise what ended it
 function M.resume(co, ...)
-  local limit = limits[co]
-  if not limit then return resumeNow(co, ...) end
-  local ok, raised = M.call(limit.ms, limit.late, resumeNow, co, ...)
+  local own = limits[co]
+  if not own then
+    resumeNow(co, ...)
+    return true
+  end
+  local before, hook, mask, count = watch, debug.gethook()
+  own.limit, own.raised = nil, 0
+  watch = own
+  debug.sethook(look, "", HOOK_COUNT)
+  local ok, raised = pcall(resumeNow, co, ...)
+  debug.sethook(hook, mask, count)
+  watch = before
   if not ok then error(raised, 0) end
+  return own.raised == 0
 end
 
 --- Lets a function be ended that never returns nor waits.  Compiled code cannot be interrupted, so it is interpreted

@@ -4,6 +4,7 @@
 -- list of rows, one for each open position.  Checking and taking a slot is one step, in a transaction or
 -- under a lock, so that two strategies, in one process or in two, cannot both take the last one.
 
+local calls = require "holdfast.host.scheduler.call"
 local commits = require "holdfast.host.state.commit"
 local contexts = require "holdfast.host.scheduler.context"
 local core = require "holdfast.core"
@@ -111,22 +112,22 @@ local function interpret(answer, more)
   return nil, invalid("it must return nothing, true, false, the reason or {note=}, not %s", tostring(answer))
 end
 
+local late = watchdog.lateOf(function() return "it" end)
+
 -- Why a validation refuses, or how it has failed; neither: it allows.
 ---@return string? reason
 ---@return holdfast.Error? fault
 local function call(validate, payload)
-  local context, reason, fault = contexts.get(), nil, nil
-  local co = coroutine.create(function()
-    contexts.set(context)
-    return xpcall(validate, function(raised)
-      local caller = debug.getinfo(2, "f")
-      reason, fault = judge(raised, caller and caller.func)
-    end, payload)
-  end)
-  local ms, late = watchdog.ofUser(function() return "it" end)
-  local returned, _, ok, answer, more = watchdog.call(ms, late, coroutine.resume, co)
-  if not returned then return nil, late() end
-  if coroutine.status(co) ~= "dead" then return nil, invalid("it must not wait: others wait for its answer") end
+  local reason, fault
+  local function explained(raised)
+    local caller = debug.getinfo(2, "f")
+    reason, fault = judge(raised, caller and caller.func)
+  end
+  local returned, result = pcall(calls.now, watchdog.ofUser(), late, xpcall, contexts.get(), validate, explained,
+    payload)
+  if not returned or result and not result[1] then return nil, late() end
+  if not result then return nil, invalid("it must not wait: others wait for its answer") end
+  local ok, answer, more = unpack(result, 2, 4)
   if ok then return interpret(answer, more) end
   if not reason and not fault then fault = core.error("script", "it calls itself for ever, or has no memory") end
   return reason, fault
