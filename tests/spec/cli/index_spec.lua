@@ -109,7 +109,11 @@ describe("indexes by the command", function()
     ok { "index", store, "signal", "n" }
     ok { "index", store, "signal", "side", "n" }
     local text = ok { "stat", store, "signal" }
-    assert.truthy(text:find("indexes +n; side,n"), text)
+    assert.truthy(text:find("indexes +n=300; side,n=300\n"), text)
+    local facts = json.decode(ok { "stat", store, "signal", "--json" })
+    assert.same({ n = 300, ["side,n"] = 300 }, facts.indexes)
+    ok { "put", "file:" .. dir .. "/files", "signal", "S1", "{}" }
+    assert.falsy(ok({ "stat", "file:" .. dir .. "/files", "signal" }):find "indexes")
   end)
 
   it("come along with a copy, but not by force", function()

@@ -100,9 +100,9 @@ end
 return {
   summary = "Show, make or drop indexes.",
   description = "An index keeps the entities of a name in the order of what they have at a path, such as\n"
-    .. "metadata.symbol.  Expressions (--where, filter) use it by themselves; filter --explain tells whether.\n"
-    .. "It is built while others read and write, and then kept with each write of every process.  Several\n"
-    .. "PATHs make one index over them all.\n\n"
+    .. "metadata.symbol.  Expressions (--where, filter) use it by themselves; filter --explain tells whether\n"
+    .. "they do.  It is built while others read and write, and then kept with each write of every process.\n"
+    .. "Several PATHs make one index over them all.\n\n"
     .. "Without PATH those that there are: entity name, paths, entries, by tabs; then 'unique', and\n"
     .. "'unfinished' while it is being built, or where its building was broken off: the same command again\n"
     .. "goes on with it.\n\n"

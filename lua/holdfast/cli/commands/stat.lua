@@ -43,12 +43,15 @@ local function sortedNames(facts)
   return names
 end
 
--- The names of the indexes of a collection; nil where its store keeps none.
+-- How many entries each index of a collection has, in the words of stores that tell of it in their own facts; nil where
+-- the store keeps none.
 local function indexFacts(persist)
   if not persist.supports.index then return nil end
-  local names = core.json.array {}
-  for i, index in ipairs(indexes.of(persist)) do names[i] = index.name end
-  return names
+  local counts = {}
+  for _, index in ipairs(indexes.of(persist)) do
+    counts[index.name] = index.ready == false and "not built" or index.entries or "built"
+  end
+  return counts
 end
 
 local function stat(args)

@@ -23,8 +23,9 @@ local M = {}
 ---@return holdfast.cli.Exporter
 function M.new(store, to, bar, definitions)
   local members = entries.indexes(definitions)
-  return setmetatable({ store = store, destination = to, marks = marks.writer(function(line) to:write(line) end, members),
-    done = 0, damaged = 0, late = {}, bar = bar }, Exporter)
+  local writer = marks.writer(function(line) to:write(line) end, members)
+  return setmetatable({ store = store, destination = to, marks = writer, done = 0, damaged = 0, late = {}, bar = bar },
+    Exporter)
 end
 
 function Exporter:writeDamaged(name, id, damage)

@@ -23,8 +23,8 @@ local M = {}
 ---@param reader? table   as marks.reader gives it: looks whether the lines are those of whole exports
 ---@return holdfast.cli.Importer
 function M.new(store, writes, reader)
-  return setmetatable({ store = store, batch = writes, reader = reader, lines = {}, imported = 0, quarantined = 0, indexes = {} },
-    Importer)
+  return setmetatable({ store = store, batch = writes, reader = reader, lines = {}, imported = 0, quarantined = 0,
+    indexes = {} }, Importer)
 end
 
 -- Takes an entity out of a line; true when it is time to write.  What is wrong with it is raised while its line is

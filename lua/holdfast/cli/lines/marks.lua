@@ -7,7 +7,8 @@
 --     {"entity":"e","id":"a","value":1,"exportBegin":1}
 --     {"entity":"e","id":"b","value":2,"exportEnd":{"lines":2,"crc64":"..."}}
 --
--- The first line of an export of collections that have indexes says which, in a member before its mark, `exportIndexes`.
+-- The first line of an export of collections that have indexes says which, in a member before its mark:
+-- `exportIndexes`.
 --
 -- The checksum is of all lines, each with its line break, as they are without exportEnd.  Only an export of nothing has
 -- a line of its own.

@@ -80,7 +80,8 @@ function Check:tell()
   local found = text.plural(self.problems, "difference", "differences")
   if not self.repaired then
     output.line(checked .. found)
-    output.line("Until they agree, expressions may leave entities out.  To build them again: holdfast verify STORE --repair")
+    output.line("Until they agree, expressions may leave entities out.  To build them again:"
+      .. " holdfast verify STORE --repair")
   elseif self.left == 0 then
     output.line(checked .. found .. ", which are gone: those indexes were built again")
   else

@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
 --
--- What a damaged store has kept of itself, for the store that its entities are rescued into: format, settings, features
--- and indexes.  Nothing of it has a checksum, so each is taken over by itself, as if somebody set it, and what cannot be
--- is named.
+-- What a damaged store has kept of itself, for the store that its entities are rescued into: format, settings,
+-- features and indexes.  Nothing of it has a checksum, so each is taken over by itself, as if somebody set it, and what
+-- cannot be is named.
 
 local core = require "holdfast.core"
 local indexes = require "holdfast.cli.store.indexes"
