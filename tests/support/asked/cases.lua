@@ -17,6 +17,7 @@ local M = {}
 ---@field number? integer                   of the predicate
 ---@field text? string                      of its chunk
 ---@field list? integer[]                   the choices that made it
+---@field alter? fun(text: string): string  what was done to its chunk after it was made
 
 -- A loop decodes its first 48 entities whatever it is asked.
 local SIZES = { 100, 60, 140, 70, 90, 20, 250 }
@@ -109,7 +110,10 @@ function M.shortest(case, fails)
   if not fails(case.texts, text) then return nil end
   local function failsWith(some) return fails(some, text) end
   local texts = fewer(case.texts, failsWith)
-  local function made(list) return predicates.predicate(draws.again(list), case.shape) end
+  local function made(list)
+    local text = predicates.predicate(draws.again(list), case.shape)
+    return case.alter and case.alter(text) or text
+  end
   local list = draws.shortest(case.list, function(some)
     local shorter = made(some)
     return loadstring(shorter) ~= nil and fails(texts, shorter)

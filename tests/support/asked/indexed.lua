@@ -11,7 +11,9 @@ local collections = require "support.asked.collections"
 local draws = require "support.asked.draws"
 local expressions = require "support.asked.expressions"
 local judge = require "support.asked.judge"
+local ordered = require "support.asked.ordered"
 local predicates = require "support.asked.predicates"
+local sharp = require "support.asked.sharp"
 
 local pick, oneIn = draws.pick, draws.oneIn
 
@@ -30,23 +32,31 @@ local function spelt(path)
   return table.concat(parts)
 end
 
--- The paths of an index: of one that has some sort of value in most documents, or any; often only one.
+-- The paths of an index: of one that has some sort of value in most documents, or any; often only one, and often the
+-- one that has few entities for each value.
 local function newIndex(draw, shape)
-  local all, paths = predicates.paths(shape), {}
+  local all, paths, steps = predicates.paths(shape), {}, {}
   for i = 1, oneIn(draw, 4) and 1 + draw(3) or 1 do
     local path = pick(draw, all)
     if (path.kind == "object" or path.kind == "array") and not oneIn(draw, 5) then path = pick(draw, all) end
-    paths[i] = spelt(path)
+    if oneIn(draw, i == 1 and 2 or 3) then path = { steps = { "key" } } end
+    paths[i], steps[i] = spelt(path), path.steps
   end
-  return paths
+  return paths, steps
 end
 
 -- A path that stands in an index twice is refused.
 local function makeIndex(draw, session, store, shape)
-  if #core.indexes(store) >= 5 then return end
-  local ok, raised = pcall(core.createIndex, store, newIndex(draw, shape))
+  local list = core.indexes(store)
+  if #list >= 5 then return end
+  local paths, steps = newIndex(draw, shape)
+  local ok, raised = pcall(core.createIndex, store, paths)
   if ok then
     session.made = session.made + 1
+    for _, index in ipairs(list) do list[index.name] = true end
+    for _, index in ipairs(core.indexes(store)) do
+      if not list[index.name] then session.steps[index.name] = steps end
+    end
   elseif not core.isError(raised, "invalid_argument") then
     error(raised, 0)
   end
@@ -74,7 +84,7 @@ end
 
 -- ---- changes
 
-local MOST = 300 -- ids
+local MOST = 400 -- ids
 
 local change
 
@@ -186,6 +196,8 @@ end
 ---@field dropped integer
 ---@field undone integer   transactions
 ---@field used integer     predicates that an index answers
+---@field walked integer   iterations in the order of an index
+---@field steps table<string, any[][]>  of the paths of the indexes that were made, by their names
 ---@field inLua? boolean   whether the backends are
 
 --- A session: its stores are those of judge.session.
@@ -194,7 +206,7 @@ end
 ---@return asked.IndexedSession
 function M.session(ways, kinds)
   local session = judge.session(kinds or M.kinds, ways)
-  session.made, session.dropped, session.undone, session.used = 0, 0, 0, 0
+  session.made, session.dropped, session.undone, session.used, session.walked, session.steps = 0, 0, 0, 0, 0, {}
   return session
 end
 
@@ -217,18 +229,21 @@ end
 ---@param count integer  of predicates
 ---@return string? report  of the first failure
 function M.collection(session, seed, count)
-  local draw, all = draws.fresh(seed + 700), cases.documents(seed)
+  local draw = draws.fresh(seed + 700)
+  local all = sharp.documents(draw, cases.documents(seed))
   for _, kind in ipairs(session.kinds) do fill(draw, session, session.stores[kind], all) end
   if #all.texts > 1000 then count = math.min(count, 3) end
   for number = 1, count do
     local case, trial = cases.withPredicate(all, number), judge.trial(draw, session, session.kinds)
     local store = session.stores[trial.kind]
+    if not oneIn(draw, 3) then case = sharp.predicate(draw, case) end
     change(draw, session, store, case, 0)
+    if #core.indexes(store) == 0 and not oneIn(draw, 4) then makeIndex(draw, session, store, case.shape) end
     -- A backend in Lua calls what is tampered with.
     if not (session.inLua and case.text:find "tamper%(%d") then
       local found = (oneIn(draw, 4) and askInside or ask)(draw, session, store, case, trial)
       noteUse(session, store, case)
-      local problem = not found and disagreement(store)
+      local problem = not found and (disagreement(store) or ordered.problem(draw, session, store))
       if problem then found = ("seed %d, after predicate %d, in %s: %s"):format(seed, number, trial.kind, problem) end
       if found then return found end
     end
