@@ -25,8 +25,8 @@ local temp = require "support.temp"
 
 -- ----------------------------------------------------------------- options
 
-local PARTS = { "codec", "write", "read", "iterate", "ask", "find", "growth", "names", "scripts", "files", "adapters", "host",
-  "candles", "together", "redis", "postgres", "stores" }
+local PARTS = { "codec", "write", "read", "iterate", "ask", "find", "growth", "names", "scripts", "files", "adapters",
+  "host", "candles", "together", "redis", "postgres", "stores" }
 local options = {}
 
 local function usage(problem)
@@ -401,6 +401,22 @@ function parts.redis()
   discard(source)
 end
 
+-- One symbol of a hundred, without an index and with one, beside the statement without.
+local function askPostgres(server, url, plain)
+  local flags, samples = quick and "-n 2" or "-n 10", { scan = {}, raw = {}, index = {} }
+  local function ask(key, who, where)
+    for round = 1, ROUNDS do samples[key][round] = once(who, "asked", where, flags) end
+  end
+  ask("raw", "postgres", plain)
+  ask("scan", "findLua", url)
+  once("findLua", "index", url, "-f metadata.symbol")
+  server:psql("VACUUM ANALYZE")
+  ask("index", "findLua", url)
+  local of, baseline = (", 1 %% of %s"):format(grouped(size.entities)), "; baseline the statement without an index"
+  report:add("postgres: Lua filter on a nested field" .. of .. baseline, samples.scan, samples.raw, 1.1)
+  report:add("postgres: Lua filter on a nested field, by an index" .. of .. baseline, samples.index, samples.raw, 1)
+end
+
 function parts.postgres()
   local server = start "postgres"
   if not server then return end
@@ -408,6 +424,7 @@ function parts.postgres()
   local plain = server:url()
   once("lua", "fill", url, "-n " .. size.entities)
   server:psql("VACUUM ANALYZE")
+  askPostgres(server, url, plain)
   local trips, many, samples = "-n " .. size.trips, grouped(size.entities), {}
   local list = { { "get", trips }, { "put", "-n " .. size.trips / 5 }, { "walk", "" } }
   for _, m in ipairs(list) do
@@ -472,8 +489,8 @@ if options.cpu then
   if not WAITLESS[options.only] then usage("--cpu goes with --only and a part that does not wait, such as ask") end
   measure.byProcessor()
 end
-if options.record and options.only and options.only ~= "ask" then
-  usage("--record goes with all parts, with --only ask, and with --peers")
+if options.record and options.only and options.only ~= "ask" and options.only ~= "find" then
+  usage("--record goes with all parts, with --only ask or find, and with --peers")
 end
 
 local function measureParts()
@@ -495,13 +512,16 @@ local function measurePeers()
   }, options.npm)
 end
 
--- Puts the tables into the document: that of the peers, or that of asking and that of all other parts.
+-- Puts the tables into the document: that of the peers, or those of asking and finding and that of all other parts.
 local function record(path, peersTable)
   local replace = require("record").replace
   if peersTable then return replace(path, " --peers", peersTable) end
-  local function isAsking(row) return row.part == "ask" end
-  if not options.only or options.only == "ask" then replace(path, " --only ask", report:markdown(isAsking)) end
-  if not options.only then replace(path, "", report:markdown(function(row) return not isAsking(row) end)) end
+  local own = { ask = true, find = true }
+  for part in pairs(own) do
+    local function isOfIt(row) return row.part == part end
+    if (options.only or part) == part then replace(path, " --only " .. part, report:markdown(isOfIt)) end
+  end
+  if not options.only then replace(path, "", report:markdown(function(row) return not own[row.part] end)) end
 end
 
 local ok, problem = pcall(options.peers and measurePeers or measureParts)

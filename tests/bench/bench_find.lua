@@ -2,12 +2,14 @@
 --
 -- The scripts' side of finding by indexes, with hf_bench's command line.  find.lua runs it, and says what is compared.
 --
---   bench_find.lua symbol|prices -d DIR -n OPS   of an entity: filter by that question; then readMany of the same ids;
---                                                then how many there are
---   bench_find.lua one -d DIR -n OPS             first() of one by a value that it alone has; then readValue of its id
---   bench_find.lua top -d DIR -n OPS             the ten largest; then readMany of the same ids
---   bench_find.lua half -d DIR -f PLAIN          of an entity: filter of half of them; then in a store without indexes
---   bench_find.lua early -d DIR -f PLAIN -n OPS  first() of what one in a hundred is; then in a store without indexes
+--   bench_find.lua symbol|prices -d DIR -n OPS      of an entity: filter by that question; then readMany of the same
+--                                                   ids; then how many there are
+--   bench_find.lua one -d DIR -n OPS                first() of one by a value that it alone has; then readValue of it
+--   bench_find.lua top -d DIR -n OPS                the ten largest; then readMany of the same ids
+--   bench_find.lua half|over|under -d DIR -f PLAIN  of an entity: filter by that; then in a store without indexes
+--   bench_find.lua early -d DIR -f PLAIN -n OPS     first() of what one in a hundred is; then in one without indexes
+--   bench_find.lua index -d URL -f PATH             makes an index
+--   bench_find.lua asked -d URL -n OPS              of an entity: filter of one symbol; then how many there are
 
 package.path = (arg[0]:match("^(.*)/") or ".") .. "/?.lua;" .. package.path
 
@@ -60,6 +62,18 @@ for _, name in ipairs { "symbol", "prices" } do
   measurements[name] = function() showFilter(questions[name]) end
 end
 
+function measurements.index()
+  store:createIndex(o.source)
+  show(1)
+end
+
+-- By a server; the first time it prepares what it is asked.
+function measurements.asked()
+  local hits = length(questions.symbol)
+  local us = inTurn(o.ops, function() length(questions.symbol) end, function() end)
+  show(us / hits, hits)
+end
+
 function measurements.one()
   local random, count, ids, values = signals.random(o.seed), store:count(), {}, {}
   for i = 1, o.ops do
@@ -91,10 +105,12 @@ function measurements.top()
   end))
 end
 
-function measurements.half()
-  local plain, count = open(o.source), store:count()
-  local ours, theirs = inTurn(3, function() length(questions.half) end, function() length(questions.half, plain) end)
-  show(ours / count, theirs / count)
+for _, name in ipairs { "half", "over", "under" } do
+  measurements[name] = function()
+    local plain, count, question = open(o.source), store:count(), questions[name]
+    local ours, theirs = inTurn(3, function() length(question) end, function() length(question, plain) end)
+    show(ours / count, theirs / count)
+  end
 end
 
 function measurements.early()

@@ -12,6 +12,9 @@ return {
   prices = function(v) return v.priceOpen >= 30000 and v.priceOpen < 30006 end,
   -- Half of all.
   half = function(v) return v.priceOpen >= 30010 end,
+  -- A little more than a twentieth, and a little less.
+  over = function(v) return v.priceOpen < 3610 end,
+  under = function(v) return v.priceOpen < 2410 end,
   -- Five symbols of a hundred.
   substring = function(v) return v.symbol:find("BTC", 1, true) end,
 }

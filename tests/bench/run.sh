@@ -48,12 +48,17 @@ for _, name in ipairs {
   "C hf_transactions() in a commit of 200, of one with three writes, unsynced; baseline nested in bare C",
   "host: 1 symbol opens, synced; baseline a transaction with its three writes",
   "C write, 4 processes, synced; baseline bare LMDB in as many",
+  "C iterate, 1 % of 1,000 by an index; baseline read_many of the same ids",
+  "Lua first(), one of 3,000 by an index; baseline readValue of its id",
+  "Lua filter, 6 %, of 1,000 with indexes; baseline without",
+  "C write, two indexes whose values stay, synced; baseline without",
+  "postgres: Lua filter on a nested field, by an index, 1 % of 1,000; baseline the statement without an index",
   "C write beside a process with 64 threads, synced, 99 of 100 within; baseline a commit",
 } do
   assert(seen[name], "no row " .. name)
 end
-assert(#rows == 156, "rows: " .. #rows)
-assert(aims == 58, "rows with an aim: " .. aims)
+assert(#rows == 178, "rows: " .. #rows)
+assert(aims == 77, "rows with an aim: " .. aims)
 LUA
 luajit "$dir/check.lua" "$dir/rows.json"
 
@@ -62,6 +67,8 @@ sed 's/^|.*/|/' "$dir/document" | uniq | diff - <(sed 's/^|.*/|/' docs/performan
   fail "the document has changed beside its tables"
 [ "$(grep -A 5 -F 'bench --only ask --markdown' "$dir/document" | grep -c 'symbol == "BTCUSDT", 1 % hits, 1,000')" = 1 ] ||
   fail "the document has no table of asking"
+[ "$(grep -A 5 -F 'bench --only find --markdown' "$dir/document" | grep -c '1 % of 1,000 by an index')" = 2 ] ||
+  fail "the document has no table of indexes"
 [ "$(grep -cF '| C read | ' "$dir/document")" = 2 ] || fail "the document has not the table of all parts"
 
 # Two builds in turn: here twice the same one.  Its verdict is noise.

@@ -35,7 +35,7 @@ local function open(dir, isDurable, isEmptied)
     peer[name] = function() return length(store:filter(questions[name])) end
   end
   function peer.index()
-    for _, path in ipairs { "metadata.symbol", "priceOpen", "id" } do store:createIndex(path) end
+    for _, path in ipairs { "metadata.symbol", "priceOpen", "v.id" } do store:createIndex(path) end
   end
   local sought
   local function isSought(v) return v.id == sought end
