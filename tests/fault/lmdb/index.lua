@@ -82,9 +82,21 @@ local function change()
   end
 end
 
-local function several()
-  for _ = 1, random(20) do change() end
-  if random(3) == 1 then error("undo", 0) end
+local UNDO = {}
+
+-- Changes in a transaction, and in others inside of it, that are undone or not.  One in which a batch was refused cannot
+-- be kept, nor one for which the map has to grow first.
+local function several(depth)
+  local ok, raised = pcall(holdfast.transaction, function()
+    for _ = 1, random(10) do
+      if depth < 3 and random(8) == 1 then several(depth + 1) else change() end
+    end
+    if random(3) == 1 then error(UNDO, 0) end
+  end)
+  if ok or raised == UNDO then return end
+  if depth > 1 or not holdfast.isError(raised, "duplicate") and not holdfast.isError(raised, "full") then
+    error(raised, 0)
+  end
 end
 
 function verbs.write()
@@ -93,7 +105,7 @@ function verbs.write()
       if random(5) > 1 then
         change()
       else
-        try({ "script" }, holdfast.transaction, function() return several() end)
+        several(1)
       end
     end
   end
@@ -183,7 +195,7 @@ function verbs.judge()
   for _, index in ipairs(store:indexes()) do
     if not index.ready then fail("%s is not built", index.name) end
   end
-  holdfast.snapshot(function()
+  store:snapshot(function()
     for name, predicate in pairs(PREDICATES) do compareAnswers(name, predicate) end
     checkSerials()
   end)
@@ -194,7 +206,7 @@ end
 function verbs.look()
   while not isThere(stop) do
     checkIndexes("while others write")
-    holdfast.snapshot(function()
+    store:snapshot(function()
       for name, predicate in pairs(PREDICATES) do compareAnswers(name, predicate) end
     end)
   end
