@@ -10,6 +10,7 @@
 local indexed = require "support.asked.indexed"
 local judge = require "support.asked.judge"
 local loops = require "support.asked.loops"
+local moving = require "support.asked.moving"
 local temp = require "support.temp"
 
 local seed = tonumber(os.getenv "HOLDFAST_SEED") or 1
@@ -41,4 +42,13 @@ describe("asking by indexes", function()
     assert(session.made > 50 and session.dropped > 20 and session.undone > 50,
       ("%d indexes made, %d dropped, %d transactions undone"):format(session.made, session.dropped, session.undone))
   end)
+
+  for _, kind in ipairs(indexed.kinds) do
+    it("gives what is there throughout once, while the loop changes the store, in " .. kind, function()
+      for i = 1, 4 * rounds do
+        local problem = moving.problem((seed - 1) * SEEDS + i, kind, 60)
+        assert(not problem, problem)
+      end
+    end)
+  end
 end)
