@@ -15,6 +15,7 @@ typedef struct hf__lookup {
   void *txn;
   const hf_index_set *set;
   hf_condition *condition; /* NULL: an index is gone over in its own order */
+  bool explains;           /* hf__candidates.why is wanted */
 } hf__lookup;
 
 /* Has what is read by in->txn be of one moment until *own is aborted, where the storage can do that: a snapshot, unless
