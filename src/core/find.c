@@ -290,7 +290,7 @@ hf_status hf__find_explain(hf_persist *p, void *txn, const hf_scan *scan, hf_con
   hf_status status = condition && p->backend->index_each ? hf__find_begin(p, txn, &f, err) : HF_OK;
   if (status) return status;
   uint64_t of = size_of(p, txn), share = of / SHARE;
-  hf__lookup in = {p, txn, f ? f->set : NULL, condition, .explains = true};
+  hf__lookup in = {.persist = p, .txn = txn, .set = f ? f->set : NULL, .condition = condition, .explains = true};
   if (f && look(f, &in, share > attempts[0].most ? share : attempts[0].most) && !are_few(f, &in)) {
     give_up(f);
     f->found.why = "an index leads to too large a part of so small a collection";

@@ -172,7 +172,7 @@ static bool is_damaged(hf__index_order *o, hf_persist *p, void *txn, hf_slice po
   hf_index_range range = {{position.data, size}, {end, size + 1}};
   bool is_sure = false;
   const hf__cover_part part = {o->place, &range, &is_sure, 1};
-  const hf__lookup in = {p, txn, o->set, NULL};
+  const hf__lookup in = {.persist = p, .txn = txn, .set = o->set};
   bool damaged = hf__lookup_is_damaged(&in, &part, 1, key);
   o->checks -= !damaged;
   return damaged;
