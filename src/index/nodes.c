@@ -104,7 +104,7 @@ static const hf__zone *logic(hf__view *view, const hf__node *node, enum hf__unle
   }
 }
 
-/* ---- what cannot raise */
+/* ---- what is known elsewhere */
 
 /* The path of this place as if it were an index; NULL: there are too many, or no memory. */
 static hf__view *view_of_path(hf__view *view, uint32_t place) {
@@ -120,12 +120,14 @@ static hf__view *view_of_path(hf__view *view, uint32_t place) {
   path->place = &own[c->places.count];
   path->count = 1;
   path->most = hf__index_part_max(1);
+  path->paths = view->paths;
+  path->is_path = true;
   return view->paths[i] = path;
 }
 
 /* Whether a zone over one path has nothing but what cannot be walked. */
 static bool is_unwalkable(const hf__zone *zone) {
-  return zone == &hf__zone_none || hf__zone_order(zone->pieces[0].lower, hf__zone_class(HF__INDEX_UNWALKABLE)) >= 0;
+  return zone == &hf__zone_none || hf__zone_order(zone->pieces[0].lower, hf__zone_class(HF__INDEX_NOWHERE)) >= 0;
 }
 
 /* `type(x) == "number" and x > 0` raises for no number, although neither half says so by itself of entities by what
@@ -137,10 +139,59 @@ static const hf__zone *guarded(hf__view *view, unsigned number) {
     const hf__node *node = &c->nodes[i];
     hf__view *path = NULL;
     if (node->code == HF__NODE_PATH && node->number != 0) path = view_of_path(view, node->number);
-    if (!path || !is_unwalkable(hf__view_zone(path, number, HF__NEITHER))) continue;
+    if (!path) continue;
+    const hf__zone *there = hf__view_zone(path, number, HF__NEITHER);
+    if (there == &hf__zone_none) return there;
+    if (!is_unwalkable(there)) continue;
     hf__test test = {.code = HF__NODE_PATH, .place = node->number};
     zone = meet(view, zone, test_zone(view, &test, HF__NEITHER));
   }
+  return zone;
+}
+
+/* The place of the condition that an index's place is in; 0: that is the entity, or the condition does not have it. */
+static uint32_t place_around(const hf__view *view, uint32_t place) {
+  uint32_t parent = view->places->at[place].parent;
+  if (view->is_path || parent == 0) return parent;
+  for (uint32_t i = view->condition->places.count; i-- > 1;)
+    if (view->twin[i] == parent) return i;
+  return 0;
+}
+
+static bool has_class(const hf__zone *zone, unsigned first, unsigned last) {
+  hf_slice lower = hf__zone_class(first), upper = hf__zone_class(last + HF__INDEX_CLASS_STEP);
+  for (size_t i = 0; i < zone->count; i++)
+    if (hf__zone_order(zone->pieces[i].lower, upper) < 0 && hf__zone_order(lower, zone->pieces[i].upper) < 0)
+      return true;
+  return false;
+}
+
+/* What a path of an index may be by what that is which it is in: `type(x) == "table" and x.y == 1` is false where x.y
+ * cannot be walked. */
+static const hf__zone *within(hf__view *view, unsigned number, enum hf__unless unless, unsigned path) {
+  uint32_t around = place_around(view, view->place[path]);
+  hf__view *other = around ? view_of_path(view, around) : NULL;
+  const hf__zone *zone = other ? hf__view_zone(other, number, unless) : &hf__zone_all;
+  if (zone == &hf__zone_all || zone == &hf__zone_none) return zone;
+  hf__zone_piece pieces[3];
+  size_t count = 0;
+  const struct { bool is; unsigned first, end; } parts[] = {
+      {has_class(zone, HF__INDEX_TABLE, HF__INDEX_TABLE), HF__INDEX_NULL, HF__INDEX_NOWHERE},
+      {has_class(zone, HF__INDEX_MISSING, HF__INDEX_NOWHERE), HF__INDEX_NOWHERE, HF__INDEX_UNWALKABLE},
+      {has_class(zone, HF__INDEX_NULL, HF__INDEX_TEXT) || has_class(zone, HF__INDEX_UNWALKABLE, HF__INDEX_UNWALKABLE),
+       HF__INDEX_UNWALKABLE, HF__INDEX_UNWALKABLE + HF__INDEX_CLASS_STEP},
+  };
+  for (unsigned i = 0; i < 3; i++)
+    if (parts[i].is)
+      pieces[count++] = (hf__zone_piece){hf__zone_class(parts[i].first), hf__zone_class(parts[i].end), &hf__zone_all};
+  return hf__zone_from(view->zones, hf__zone_of(view->zones, pieces, count), path);
+}
+
+/* What is known of a node by itself, and what elsewhere. */
+static const hf__zone *both(hf__view *view, unsigned number, enum hf__unless unless, const hf__zone *zone) {
+  if (zone == &hf__zone_all && unless == HF__NEITHER && !view->is_path) zone = guarded(view, number);
+  for (unsigned i = 0; i < view->count && number < NODES_MAX && zone != &hf__zone_none; i++)
+    zone = meet(view, zone, within(view, number, unless, i));
   return zone;
 }
 
@@ -155,7 +206,6 @@ static const hf__zone *constant(hf__kind kind, enum hf__unless unless) {
 static const hf__zone *make_zone(hf__view *view, unsigned number, enum hf__unless unless) {
   const hf__node *node = &view->condition->nodes[number];
   hf__test test;
-  const hf__zone *zone;
   if (node->given) return constant(node->given->kind, unless);
   if (hf__test_of(view->condition, number, &test)) return test_zone(view, &test, unless);
   switch (node->code) {
@@ -163,9 +213,7 @@ static const hf__zone *make_zone(hf__view *view, unsigned number, enum hf__unles
   case HF_OPERATOR_NOT:
   case HF_OPERATOR_AND:
   case HF_OPERATOR_OR:
-  case HF_OPERATOR_IF:
-    zone = logic(view, node, unless);
-    return zone == &hf__zone_all && unless == HF__NEITHER && view->paths ? guarded(view, number) : zone;
+  case HF_OPERATOR_IF: return both(view, number, unless, logic(view, node, unless));
   case HF_OPERATOR_EQ:
   case HF_OPERATOR_NE:
     if (unless != HF__NEITHER) return &hf__zone_all;

@@ -11,9 +11,9 @@
 enum { FALSE_ = 1, TRUE_ = 2, NOTHING = 4, ANY = FALSE_ | TRUE_ | NOTHING };
 
 /* The classes of what is at a path, in their order, as kinds of values.  RAISES: it cannot be walked. */
-static const hf__kind kinds[] = {HF__KIND_NULL, HF__KIND_FALSE, HF__KIND_TRUE, HF__KIND_NUMBER,
-                                 HF__KIND_TEXT, HF__KIND_TABLE, HF__KIND_NIL,  HF__KIND_RAISES};
-enum { CLASSES = sizeof kinds / sizeof *kinds, TABLE = 5, UNWALKABLE = CLASSES - 1 };
+static const hf__kind kinds[] = {HF__KIND_NULL,  HF__KIND_FALSE, HF__KIND_TRUE,   HF__KIND_NUMBER, HF__KIND_TEXT,
+                                 HF__KIND_TABLE, HF__KIND_NIL,   HF__KIND_RAISES, HF__KIND_RAISES};
+enum { CLASSES = sizeof kinds / sizeof *kinds, TABLE = 5, NOWHERE = CLASSES - 2, UNWALKABLE = CLASSES - 1 };
 
 /* What is said of values of one kind: of those before what is given, of that, and of those after it. */
 typedef struct saying {
@@ -142,11 +142,12 @@ static saying says(const hf__test *test, hf__kind kind) {
   return says_plainly(test, kind);
 }
 
-/* What is said of values that are somewhere, but for those of one kind. */
-static unsigned says_of_any(const hf__test *test, hf__kind but) {
+static unsigned says_of_kind(const hf__test *test, hf__kind kind) { return any_of(says(test, kind)); }
+
+/* What is said of values that are neither tables nor nil. */
+static unsigned says_of_scalars(const hf__test *test) {
   unsigned what = 0;
-  for (unsigned i = 0; i < UNWALKABLE; i++)
-    if (kinds[i] != but) what |= any_of(says(test, kinds[i]));
+  for (unsigned i = 0; i < TABLE; i++) what |= says_of_kind(test, kinds[i]);
   return what;
 }
 
@@ -173,22 +174,31 @@ static bool is_within(const hf__places *places, uint32_t place, uint32_t in) {
   return place == in;
 }
 
+/* The same where what it tests is a table if the axis can be walked: `in`, or what that is in. */
+static void says_of_tables(const hf__test *test, uint32_t own, uint32_t in, const hf__places *places, unsigned *of) {
+  unsigned table = says_of_kind(test, HF__KIND_TABLE), scalar = says_of_scalars(test);
+  unsigned nil = own == 0 ? 0 : says_of_kind(test, HF__KIND_NIL);
+  for (unsigned i = 0; i < NOWHERE; i++) of[i] = table;
+  of[NOWHERE] = nil | (own == in ? 0 : table);
+  of[UNWALKABLE] = scalar | (own == in ? 0 : table);
+  if (own == 0) return;
+  if (places->at[own].parent != 0) of[NOWHERE] |= NOTHING; /* or it is within what is nil */
+  of[UNWALKABLE] |= NOTHING;
+}
+
 /* Fills in what the test says of entities by the class of what they have at the axis.  False: nothing that helps. */
 static bool says_by_class(const hf__test *test, const hf__axis *axis, unsigned *of) {
   uint32_t own = axis->twin[test->place], in = axis->places->at[axis->place].parent;
   uint32_t parent = test->place ? axis->twin[axis->asked->at[test->place].parent] : HF__NO_TWIN;
-  unsigned any = says_of_any(test, HF__KIND_RAISES);
+  unsigned any = says_of_scalars(test) | says_of_kind(test, HF__KIND_TABLE) | says_of_kind(test, HF__KIND_NIL);
   for (unsigned i = 0; i < CLASSES; i++) of[i] = any;
   if (own != HF__NO_TWIN && is_within(axis->places, in, own)) {
-    /* What it tests is a table where the axis can be walked.  What that is in directly is one only there. */
-    for (unsigned i = 0; i < UNWALKABLE; i++) of[i] = any_of(says(test, HF__KIND_TABLE));
-    of[UNWALKABLE] = own == in ? says_of_any(test, HF__KIND_TABLE) : any;
-    if (own != 0) of[UNWALKABLE] |= NOTHING;
+    says_of_tables(test, own, in, axis->places, of);
   } else if (parent == axis->place) {
     for (unsigned i = 0; i < CLASSES; i++)
       if (i != TABLE) of[i] = NOTHING;
   } else if (parent != HF__NO_TWIN && is_within(axis->places, in, parent)) {
-    of[UNWALKABLE] = parent == in ? NOTHING : any | NOTHING;
+    of[NOWHERE] = of[UNWALKABLE] = parent == in ? NOTHING : any | NOTHING;
   } else {
     return false;
   }

@@ -74,13 +74,20 @@ static unsigned char *put_string(unsigned char *out, size_t most, const char *p,
 
 static inline bool is_table(const char *p) { return *p == '{' || *p == '['; }
 
+/* The class of a path that leads to nothing: by what is there of it last. */
+static unsigned char nothing(const hf_index_set *set, uint32_t place, const char *const *found) {
+  uint32_t parent = set->places.at[place].parent, last = parent;
+  while (last && !found[last]) last = set->places.at[last].parent;
+  if (!found[last] || !is_table(found[last])) return HF__INDEX_UNWALKABLE;
+  return last == parent ? HF__INDEX_MISSING : HF__INDEX_NOWHERE;
+}
+
 /* Writes the part of one path. */
 static inline unsigned char *put(unsigned char *out, const hf_index_set *set, uint32_t place, size_t most,
                                  const char *const *found, const char *end, bool *is_cut) {
   const char *p = found[place];
   if (!p) {
-    const char *parent = found[set->places.at[place].parent];
-    *out++ = parent && is_table(parent) ? HF__INDEX_MISSING : HF__INDEX_UNWALKABLE;
+    *out++ = nothing(set, place, found);
     return out;
   }
   switch (*p) {

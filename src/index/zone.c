@@ -11,9 +11,10 @@ enum {
   RANGES_MAX = 4096, /* of a zone; what are more are written as one */
 };
 
-static const char classes[] = {0x10, 0x20, 0x30, 0x40, 0x50, 0x60, 0x70, (char)0x80, (char)0x90};
+static const char classes[] = {0x10, 0x20, 0x30, 0x40, 0x50, 0x60, 0x70, (char)0x80, (char)0x90, (char)0xA0};
+enum { LAST = sizeof classes - 1 };
 
-static const hf__zone_piece everything = {{&classes[0], 1}, {&classes[8], 1}, &hf__zone_all};
+static const hf__zone_piece everything = {{&classes[0], 1}, {&classes[LAST], 1}, &hf__zone_all};
 const hf__zone hf__zone_none = {0, NULL};
 const hf__zone hf__zone_all = {1, &everything};
 
