@@ -13,6 +13,8 @@ static const uint8_t operand_counts[HF_OPERATOR_COUNT] = {
 #undef OPERANDS
 };
 
+unsigned hf__node_operands(uint8_t code) { return code < HF_OPERATOR_COUNT ? operand_counts[code] : 0; }
+
 hf_condition *hf__condition_new(void) {
   hf_condition *c = calloc(1, sizeof *c);
   if (!c) return NULL;
@@ -136,6 +138,7 @@ bool hf__condition_finish(hf_condition *c, int node) {
     if (n->code == HF__NODE_CONSTANT) n->given = &c->constants[n->number];
     if (n->code == HF__NODE_PARAMETER) n->given = &c->parameters[n->number];
   }
+  hf__condition_fold(c, &c->folds);
   return true;
 }
 
@@ -146,6 +149,7 @@ bool hf__condition_set(hf_condition *c, unsigned number, const hf_constant *cons
   if (number >= HF_CONDITION_PARAMETERS_MAX || !value_of(constant, &value)) return false;
   value_free(&c->parameters[number]);
   c->parameters[number] = value;
+  if (c->folds) hf__condition_fold(c, &c->folds);
   return true;
 }
 

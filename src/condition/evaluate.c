@@ -330,6 +330,32 @@ static hf__kind compute(hf_condition *c, const hf__node *node, hf__value *out) {
   }
 }
 
+/* Whether a node depends on nothing but constants and parameters, and whether each operand has a value that is known. */
+static bool is_constant(const hf_condition *c, const bool *constant, const hf__node *node, bool *known) {
+  unsigned count = hf__node_operands(node->code);
+  *known = true;
+  for (unsigned i = 0; i < count; i++) {
+    const hf__node *operand = &c->nodes[node->operand[i]];
+    if (!constant[node->operand[i]]) return false;
+    if (!operand->given || !hf__kind_is_known(operand->given->kind)) *known = false;
+  }
+  return count > 0;
+}
+
+void hf__condition_fold(hf_condition *c, bool *folds) {
+  bool constant[HF_CONDITION_NODES_MAX], known;
+  *folds = false;
+  for (unsigned i = 0; i <= c->root; i++) {
+    hf__node *node = &c->nodes[i];
+    constant[i] = node->code == HF__NODE_CONSTANT || node->code == HF__NODE_PARAMETER;
+    if (node->code >= HF_OPERATOR_COUNT || !is_constant(c, constant, node, &known)) continue;
+    constant[i] = *folds = true;
+    hf__value *value = &c->kept[i].value;
+    node->given = NULL;
+    if (known && hf__kind_is_known(compute(c, node, value))) node->given = value;
+  }
+}
+
 /* No result of an earlier test is one of this. */
 static inline void begin(hf_condition *c, hf_slice id, hf_slice json) {
   c->id = id;
@@ -337,7 +363,7 @@ static inline void begin(hf_condition *c, hf_slice id, hf_slice json) {
   c->looked = false;
   if (unlikely(c->room != NULL)) hf__room_reset(c->room);
   if (unlikely(++c->stamp == 0)) {
-    memset(c->kept, 0, c->count * sizeof *c->kept);
+    for (unsigned i = 0; i < c->count; i++) c->kept[i].stamp = 0;
     c->stamp = 1;
   }
 }

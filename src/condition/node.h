@@ -34,7 +34,7 @@ typedef struct hf__node {
   uint16_t uses;
   uint16_t operand[3];
   uint32_t number;        /* of the constant, parameter or place */
-  const hf__value *given; /* the value of a constant or parameter */
+  const hf__value *given; /* the value of a constant or parameter, or of an operator on nothing else, where it has one */
 } hf__node;
 
 /* A result that is kept for the rest of a test. */
@@ -77,6 +77,7 @@ struct hf_condition {
   hf__kept *kept; /* one for each node */
   unsigned count, capacity;
   uint16_t root;
+  bool folds; /* some are operators on nothing but constants and parameters */
 
   hf__value *constants; /* texts are owned */
   unsigned constant_count, constant_capacity;
@@ -98,5 +99,12 @@ struct hf_condition {
   hf__reason reason;
   char message[256];
 };
+
+/* How many operands an operator has. */
+unsigned hf__node_operands(uint8_t code);
+
+/* Evaluates what is on nothing but constants and parameters: now, and not in each test.  *folds: there is such a node,
+ * even if it has no value now. */
+void hf__condition_fold(hf_condition *c, bool *folds);
 
 #endif

@@ -377,6 +377,35 @@ static void ids(void **state) {
   expect("null", ASK);
 }
 
+/* What is on nothing but constants and parameters has the value that it would have in each test. */
+static void folded(void **state) {
+  (void)state;
+  begin();
+  int limit = hf__condition_parameter(c, 0), least = binary(HF_OPERATOR_MUL, limit, number(2));
+  int none = binary(HF_OPERATOR_EQ, limit, constant(HF_CONSTANT_NIL));
+  finish(binary(HF_OPERATOR_OR, none, binary(HF_OPERATOR_LT, least, path("x"))));
+  expect("{\"x\":3}", HF_ANSWER_ASK);
+  hf__condition_set(c, 0, &(hf_constant){.kind = HF_CONSTANT_NUMBER, .number = 1});
+  assert_true(c->nodes[least].given && c->nodes[least].given->number == 2);
+  assert_true(c->nodes[none].given && c->nodes[none].given->kind == HF__KIND_FALSE);
+  expect("{\"x\":3}", HF_ANSWER_YES);
+  expect("{\"x\":2}", HF_ANSWER_NO);
+  hf__condition_set(c, 0, &(hf_constant){.kind = HF_CONSTANT_NUMBER, .number = 2});
+  expect("{\"x\":3}", HF_ANSWER_NO);
+  hf__condition_set(c, 0, &(hf_constant){.kind = HF_CONSTANT_NIL});
+  assert_true(c->nodes[none].given && c->nodes[none].given->kind == HF__KIND_TRUE);
+  assert_true(c->nodes[least].given == NULL);
+  expect("{\"x\":3}", HF_ANSWER_YES);
+  hf__condition_set(c, 0, &(hf_constant){.kind = HF_CONSTANT_TRUE});
+  expect("{\"x\":3}", HF_ANSWER_RAISES);
+  hf__condition_set(c, 0, &(hf_constant){.kind = HF_CONSTANT_UNKNOWN});
+  expect("{\"x\":3}", HF_ANSWER_ASK);
+  /* It does not go with the results that are kept of shared nodes. */
+  hf__condition_set(c, 0, &(hf_constant){.kind = HF_CONSTANT_NUMBER, .number = 1});
+  c->stamp = UINT32_MAX;
+  expect("{\"x\":2}", HF_ANSWER_NO);
+}
+
 static void parameters(void **state) {
   (void)state;
   begin();
@@ -476,6 +505,7 @@ int main(void) {
       cmocka_unit_test(matching),
       cmocka_unit_test(ids),
       cmocka_unit_test(parameters),
+      cmocka_unit_test(folded),
       cmocka_unit_test(what_is_useless),
       cmocka_unit_test(shared_nodes_are_evaluated_once),
       cmocka_unit_test(what_is_too_deep_is_not_known),
