@@ -177,7 +177,8 @@ static hf_status collect(struct attempt *a, hf__cover *cover, hf__candidates *ou
 hf_status hf__candidates_find(const hf__lookup *in, uint64_t most, hf__candidates *out, hf_error *err) {
   struct attempt a = {.in = in, .left = 3 * (most + 1), .err = err};
   *out = (hf__candidates){0};
-  hf__cover *cover = hf__cover_make(in->condition, in->set, most, count_part, &a, in->explains ? &out->why : NULL);
+  const hf__cover_wish wish = {in->condition, in->set, most, false, count_part, &a};
+  hf__cover *cover = hf__cover_make(&wish, in->explains ? &out->why : NULL);
   hf_status status = a.status;
   if (status == HF_OK && cover) status = collect(&a, cover, out, err);
   out->walked += a.walked;
@@ -252,7 +253,8 @@ static bool is_counted(const struct count *c, const hf__cover *cover) {
 hf_status hf__candidates_count(const hf__lookup *in, uint64_t most, const hf_scan *scan, bool *sure, uint64_t *count,
                                hf_error *err) {
   struct count c = {.attempt = {.in = in, .left = most + 1, .err = err}, .scan = scan};
-  hf__cover *cover = hf__cover_make(in->condition, in->set, most, count_sure, &c, NULL);
+  const hf__cover_wish wish = {in->condition, in->set, most, true, count_sure, &c};
+  hf__cover *cover = hf__cover_make(&wish, NULL);
   *sure = c.attempt.status == HF_OK && is_counted(&c, cover);
   *count = c.within;
   hf__cover_free(cover);

@@ -15,6 +15,8 @@
 #include "index/why.h"
 
 enum {
+  ENOUGH = 8,       /* so few entries are not worth looking for fewer */
+  ROOM_FIRST = 6000, /* bytes: mostly it is enough */
   ROUND_FIRST = 32, /* entries that are counted at most in the first round, and how many times as many in the next */
   ROUND_TIMES = 32,
   COUNTS_MAX = 100, /* calls of the counter for one cover */
@@ -54,6 +56,7 @@ struct maker {
   hf__view *views[HF_INDEXES_MAX];
   struct found (*found)[HF__UNLESS_COUNT]; /* for each node */
   struct counted *counted;
+  bool sure;
   hf__cover_count_fn *count;
   void *arg;
   unsigned counts_left;
@@ -67,7 +70,8 @@ static struct counted *part_of(struct maker *m, size_t place, const hf__zone *zo
     if (known->zone == zone && known->part.place == place) return known;
   struct counted *made = hf__zones_take(&m->zones, sizeof *made);
   hf__zone_ranges ranges = {.count = 0};
-  const hf__zone *doubt = hf__view_zone(m->views[place], m->condition->root, HF__NOT_TRUE);
+  const hf__zone *doubt = &hf__zone_all;
+  if (m->sure) doubt = hf__view_zone(m->views[place], m->condition->root, HF__NOT_TRUE);
   if (!made || !hf__zone_write(&m->zones, zone, doubt, &ranges)) return NULL;
   *made = (struct counted){.next = m->counted, .zone = zone};
   made->part = (hf__cover_part){place, ranges.ranges, ranges.is_sure, ranges.count};
@@ -98,10 +102,15 @@ static struct solution *new_solution(struct maker *m) {
   return s;
 }
 
+/* Whether there is nothing better to be looked for. */
+static bool is_enough(const struct solution *best, uint64_t limit) {
+  return best ? best->count <= ENOUGH : limit == 0;
+}
+
 /* The index by itself that covers a node with the fewest entries. */
 static const struct solution *solve_by_one(struct maker *m, unsigned node, enum hf__unless unless, uint64_t limit) {
   struct solution *best = NULL;
-  for (size_t i = 0; i < m->set->count && limit > 0; i++) {
+  for (size_t i = 0; i < m->set->count && !is_enough(best, limit); i++) {
     const hf__zone *zone = m->views[i] ? hf__view_zone(m->views[i], node, unless) : &hf__zone_all;
     if (zone == &hf__zone_all) continue;
     uint64_t count = count_below(m, i, zone, limit);
@@ -163,7 +172,7 @@ static const struct solution *solve_either(struct maker *m, const hf__node *node
   const struct wanted second[] = {{node->operand[0], HF__NEITHER}, {node->operand[1], unless}};
   const struct solution *first = solve(m, node->operand[0], unless, limit);
   if (first) limit = first->count;
-  const struct solution *other = limit > 0 ? solve_together(m, second, 2, limit) : NULL;
+  const struct solution *other = !is_enough(first, limit) ? solve_together(m, second, 2, limit) : NULL;
   return other ? other : first;
 }
 
@@ -196,7 +205,7 @@ static const struct solution *solve(struct maker *m, unsigned node, enum hf__unl
   if (limit <= found->none_below) return NULL;
   const struct solution *best = solve_by_one(m, node, unless, limit);
   uint64_t less = best ? best->count : limit;
-  const struct solution *by_parts = less > 0 ? solve_by_parts(m, node, unless, less) : NULL;
+  const struct solution *by_parts = !is_enough(best, less) ? solve_by_parts(m, node, unless, less) : NULL;
   if (by_parts) best = by_parts;
   found->best = best;
   if (!best) found->none_below = limit;
@@ -276,10 +285,11 @@ static hf__cover *make(struct maker *m, uint64_t most, const char **why) {
   return cover;
 }
 
-hf__cover *hf__cover_make(const hf_condition *condition, const hf_index_set *set, uint64_t most,
-                          hf__cover_count_fn *count, void *arg, const char **why) {
-  struct maker m = {.condition = condition, .set = set, .count = count, .arg = arg, .counts_left = COUNTS_MAX};
-  hf__cover *cover = make(&m, most, why);
+hf__cover *hf__cover_make(const hf__cover_wish *wish, const char **why) {
+  struct maker m = {.condition = wish->condition, .set = wish->set, .sure = wish->sure, .count = wish->count,
+                    .arg = wish->arg, .counts_left = COUNTS_MAX};
+  if (hf__room_take(&m.zones.room, ROOM_FIRST)) hf__room_reset(m.zones.room);
+  hf__cover *cover = make(&m, wish->most, why);
   if (!cover) hf__room_free(m.zones.room);
   return cover;
 }

@@ -21,7 +21,8 @@
 typedef struct hf__cover_part {
   size_t place; /* of the index in the set */
   hf_index_range *ranges;
-  bool *is_sure; /* for each range: the condition is a sure yes to all entities in it, which need not be looked at */
+  bool *is_sure; /* for each range: the condition is a sure yes to all entities in it, which need not be looked at, if
+                  * that was asked for */
   size_t count;
 } hf__cover_part;
 
@@ -34,12 +35,20 @@ typedef struct hf__cover {
 /* How many entries a part has: exactly up to `most`, which stands for anything beyond. */
 typedef uint64_t hf__cover_count_fn(const hf__cover_part *part, uint64_t most, void *arg);
 
-/* Makes the cover of a condition, with its parameters as they are, by the ready indexes of a set.  NULL: there is none
- * with at most `most` entries, or out of memory; *why, if why is not NULL, is then a sentence, which this thread's next
- * call replaces: that no index is over a path that decides, or that the index pnl leads to more than 50,000 entities.
- * It takes about as long as the rest. */
-hf__cover *hf__cover_make(const hf_condition *condition, const hf_index_set *set, uint64_t most,
-                          hf__cover_count_fn *count, void *arg, const char **why);
+/* What a cover is wanted for. */
+typedef struct hf__cover_wish {
+  const hf_condition *condition; /* with its parameters as they are */
+  const hf_index_set *set;       /* of which those that are ready are looked at */
+  uint64_t most;                 /* entries at most */
+  bool sure;                     /* which ranges are sure is asked for, too */
+  hf__cover_count_fn *count;
+  void *arg;
+} hf__cover_wish;
+
+/* Makes the cover.  NULL: there is none, or out of memory; *why, if why is not NULL, is then a sentence, which this
+ * thread's next call replaces: that no index is over a path that decides, or that the index pnl leads to more than
+ * 50,000 entities.  The sentence takes about as long as the rest. */
+hf__cover *hf__cover_make(const hf__cover_wish *wish, const char **why);
 void hf__cover_free(hf__cover *cover);
 
 #endif

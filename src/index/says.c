@@ -272,6 +272,12 @@ static bool add_own(struct making *m, hf__zones *z, const hf__test *test, size_t
   return true;
 }
 
+static bool all_have(const unsigned *of, unsigned wanted) {
+  bool all = true;
+  for (unsigned i = 0; i < CLASSES; i++) all = all && (of[i] & wanted);
+  return all;
+}
+
 const hf__zone *hf__test_zone(hf__zones *z, const hf__test *test, const hf__axis *axis, enum hf__unless unless) {
   static const unsigned wanted[] = {TRUE_ | NOTHING, FALSE_ | NOTHING, NOTHING};
   struct making m = {.count = 0, .wanted = wanted[unless]};
@@ -280,6 +286,7 @@ const hf__zone *hf__test_zone(hf__zones *z, const hf__test *test, const hf__axis
   if (axis->twin[test->place] == axis->place)
     return add_own(&m, z, test, axis->most) ? hf__zone_of(z, m.pieces, m.count) : &hf__zone_all;
   if (!says_by_class(test, axis, of)) return &hf__zone_all;
+  if (all_have(of, m.wanted)) return &hf__zone_all;
   for (unsigned i = 0; i < CLASSES; i++) {
     unsigned class = (i + 1) * HF__INDEX_CLASS_STEP;
     add(&m, hf__zone_class(class), hf__zone_class(class + HF__INDEX_CLASS_STEP), of[i]);
