@@ -174,6 +174,10 @@ static bool is_within(const hf__places *places, uint32_t place, uint32_t in) {
   return place == in;
 }
 
+static unsigned says_of_any(const hf__test *test) {
+  return says_of_scalars(test) | says_of_kind(test, HF__KIND_TABLE) | says_of_kind(test, HF__KIND_NIL);
+}
+
 /* The same where what it tests is a table if the axis can be walked: `in`, or what that is in. */
 static void says_of_tables(const hf__test *test, uint32_t own, uint32_t in, const hf__places *places, unsigned *of) {
   unsigned table = says_of_kind(test, HF__KIND_TABLE), scalar = says_of_scalars(test);
@@ -190,14 +194,13 @@ static void says_of_tables(const hf__test *test, uint32_t own, uint32_t in, cons
 static bool says_by_class(const hf__test *test, const hf__axis *axis, unsigned *of) {
   uint32_t own = axis->twin[test->place], in = axis->places->at[axis->place].parent;
   uint32_t parent = test->place ? axis->twin[axis->asked->at[test->place].parent] : HF__NO_TWIN;
-  unsigned any = says_of_scalars(test) | says_of_kind(test, HF__KIND_TABLE) | says_of_kind(test, HF__KIND_NIL);
-  for (unsigned i = 0; i < CLASSES; i++) of[i] = any;
   if (own != HF__NO_TWIN && is_within(axis->places, in, own)) {
     says_of_tables(test, own, in, axis->places, of);
   } else if (parent == axis->place) {
-    for (unsigned i = 0; i < CLASSES; i++)
-      if (i != TABLE) of[i] = NOTHING;
+    for (unsigned i = 0; i < CLASSES; i++) of[i] = i == TABLE ? says_of_any(test) : NOTHING;
   } else if (parent != HF__NO_TWIN && is_within(axis->places, in, parent)) {
+    unsigned any = says_of_any(test);
+    for (unsigned i = 0; i < NOWHERE; i++) of[i] = any;
     of[NOWHERE] = of[UNWALKABLE] = parent == in ? NOTHING : any | NOTHING;
   } else {
     return false;
@@ -216,8 +219,18 @@ struct making {
   unsigned wanted; /* what may be said of its values */
 };
 
+/* Bounds that are the same have the same bytes in memory. */
 static void add(struct making *m, hf_slice lower, hf_slice upper, unsigned what) {
-  if (what & m->wanted) m->pieces[m->count++] = (hf__zone_piece){lower, upper, &hf__zone_all};
+  if (!(what & m->wanted)) return;
+  if (m->count && m->pieces[m->count - 1].upper.data == lower.data)
+    m->pieces[m->count - 1].upper = upper;
+  else
+    m->pieces[m->count++] = (hf__zone_piece){lower, upper, &hf__zone_all};
+}
+
+static void add_class(struct making *m, unsigned i, unsigned what) {
+  unsigned class = (i + 1) * HF__INDEX_CLASS_STEP;
+  add(m, hf__zone_class(class), hf__zone_class(class + HF__INDEX_CLASS_STEP), what);
 }
 
 /* The first bytes after all that begin with these. */
@@ -262,34 +275,25 @@ static bool add_compared(struct making *m, hf__zones *z, const hf__test *test, s
 /* The zone where the axis is the path of the test. */
 static bool add_own(struct making *m, hf__zones *z, const hf__test *test, size_t most) {
   for (unsigned i = 0; i < CLASSES; i++) {
-    unsigned class = (i + 1) * HF__INDEX_CLASS_STEP;
     saying s = says(test, kinds[i]);
     if (s.of[0] == s.of[1] && s.of[1] == s.of[2])
-      add(m, hf__zone_class(class), hf__zone_class(class + HF__INDEX_CLASS_STEP), s.of[0]);
-    else if (!add_compared(m, z, test, most, class, s))
+      add_class(m, i, s.of[0]);
+    else if (!add_compared(m, z, test, most, (i + 1) * HF__INDEX_CLASS_STEP, s))
       return false;
   }
   return true;
 }
 
-static bool all_have(const unsigned *of, unsigned wanted) {
-  bool all = true;
-  for (unsigned i = 0; i < CLASSES; i++) all = all && (of[i] & wanted);
-  return all;
-}
-
 const hf__zone *hf__test_zone(hf__zones *z, const hf__test *test, const hf__axis *axis, enum hf__unless unless) {
   static const unsigned wanted[] = {TRUE_ | NOTHING, FALSE_ | NOTHING, NOTHING};
-  struct making m = {.count = 0, .wanted = wanted[unless]};
+  struct making m;
   unsigned of[CLASSES];
+  m.count = 0;
+  m.wanted = wanted[unless];
   if (test->of_id) return any_of(says(test, HF__KIND_TEXT)) & m.wanted ? &hf__zone_all : &hf__zone_none;
   if (axis->twin[test->place] == axis->place)
     return add_own(&m, z, test, axis->most) ? hf__zone_of(z, m.pieces, m.count) : &hf__zone_all;
   if (!says_by_class(test, axis, of)) return &hf__zone_all;
-  if (all_have(of, m.wanted)) return &hf__zone_all;
-  for (unsigned i = 0; i < CLASSES; i++) {
-    unsigned class = (i + 1) * HF__INDEX_CLASS_STEP;
-    add(&m, hf__zone_class(class), hf__zone_class(class + HF__INDEX_CLASS_STEP), of[i]);
-  }
+  for (unsigned i = 0; i < CLASSES; i++) add_class(&m, i, of[i]);
   return hf__zone_of(z, m.pieces, m.count);
 }

@@ -4,26 +4,17 @@
  */
 #include "index/zone.h"
 
-#include <string.h>
-
 enum {
   USED_MAX = 16 * 1024 * 1024,
   RANGES_MAX = 4096, /* of a zone; what are more are written as one */
 };
 
-static const char classes[] = {0x10, 0x20, 0x30, 0x40, 0x50, 0x60, 0x70, (char)0x80, (char)0x90, (char)0xA0};
-enum { LAST = sizeof classes - 1 };
+const char hf__zone_classes[] = {0x10, 0x20, 0x30, 0x40, 0x50, 0x60, 0x70, (char)0x80, (char)0x90, (char)0xA0};
+enum { LAST = sizeof hf__zone_classes - 1 };
 
-static const hf__zone_piece everything = {{&classes[0], 1}, {&classes[LAST], 1}, &hf__zone_all};
+static const hf__zone_piece everything = {{&hf__zone_classes[0], 1}, {&hf__zone_classes[LAST], 1}, &hf__zone_all};
 const hf__zone hf__zone_none = {0, NULL};
 const hf__zone hf__zone_all = {1, &everything};
-
-hf_slice hf__zone_class(unsigned class) { return (hf_slice){&classes[class / HF__INDEX_CLASS_STEP - 1], 1}; }
-
-int hf__zone_order(hf_slice a, hf_slice b) {
-  int order = memcmp(a.data, b.data, a.size < b.size ? a.size : b.size);
-  return order ? order : (a.size > b.size) - (a.size < b.size);
-}
 
 void *hf__zones_take(hf__zones *z, size_t size) {
   size = (size + 15) & ~(size_t)15;
@@ -51,12 +42,15 @@ static void add(struct made *m, hf_slice lower, hf_slice upper, const hf__zone *
     m->pieces[m->count++] = (hf__zone_piece){lower, upper, rest};
 }
 
+static bool is_everything(const hf__zone_piece *piece) {
+  return piece->rest == &hf__zone_all && hf__zone_order(piece->lower, everything.lower) == 0 &&
+         hf__zone_order(piece->upper, everything.upper) == 0;
+}
+
 static const hf__zone *end(hf__zones *z, const struct made *m) {
   const hf__zone_piece *first = m->pieces;
   if (m->count == 0) return &hf__zone_none;
-  if (m->count == 1 && first->rest == &hf__zone_all && hf__zone_order(first->lower, everything.lower) == 0 &&
-      hf__zone_order(first->upper, everything.upper) == 0)
-    return &hf__zone_all;
+  if (m->count == 1 && is_everything(first)) return &hf__zone_all;
   hf__zone *zone = hf__zones_take(z, sizeof *zone);
   if (!zone) return &hf__zone_all;
   *zone = (hf__zone){m->count, m->pieces};
@@ -64,6 +58,8 @@ static const hf__zone *end(hf__zones *z, const struct made *m) {
 }
 
 const hf__zone *hf__zone_of(hf__zones *z, const hf__zone_piece *pieces, size_t count) {
+  if (count == 0) return &hf__zone_none;
+  if (count == 1 && is_everything(pieces)) return &hf__zone_all;
   struct made m = {.pieces = hf__zones_take(z, count * sizeof *pieces)};
   if (!m.pieces) return &hf__zone_all;
   for (size_t i = 0; i < count; i++) add(&m, pieces[i].lower, pieces[i].upper, pieces[i].rest);

@@ -9,6 +9,8 @@
 #ifndef HF_INDEX_ZONE_H
 #define HF_INDEX_ZONE_H
 
+#include <string.h>
+
 #include "condition/room.h"
 #include "index/set.h"
 
@@ -39,11 +41,20 @@ typedef struct hf__zones {
 /* NULL: out of memory, or too much of it; `failed` says which.  For any object. */
 void *hf__zones_take(hf__zones *z, size_t size);
 
-/* Where a class begins: those of set.h, and what is after the last. */
-hf_slice hf__zone_class(unsigned class);
+/* A byte for each class of set.h, in order, and one for what is after the last. */
+extern const char hf__zone_classes[];
+
+/* Where a class begins.  The same one is the same bytes in memory. */
+static inline hf_slice hf__zone_class(unsigned class) {
+  return (hf_slice){&hf__zone_classes[class / HF__INDEX_CLASS_STEP - 1], 1};
+}
 
 /* Two bounds in order: less than, equal to or greater than 0. */
-int hf__zone_order(hf_slice a, hf_slice b);
+static inline int hf__zone_order(hf_slice a, hf_slice b) {
+  int order = (unsigned char)*a.data - (unsigned char)*b.data;
+  if (order == 0) order = memcmp(a.data, b.data, a.size < b.size ? a.size : b.size);
+  return order ? order : (a.size > b.size) - (a.size < b.size);
+}
 
 /* Values that are in one of two, and in both. */
 const hf__zone *hf__zone_join(hf__zones *z, const hf__zone *a, const hf__zone *b);
