@@ -330,7 +330,8 @@ static hf__kind compute(hf_condition *c, const hf__node *node, hf__value *out) {
   }
 }
 
-/* Whether a node depends on nothing but constants and parameters, and whether each operand has a value that is known. */
+/* Whether a node depends on nothing but constants and parameters, and whether each operand has a value that is known.
+ */
 static bool is_constant(const hf_condition *c, const bool *constant, const hf__node *node, bool *known) {
   unsigned count = hf__node_operands(node->code);
   *known = true;

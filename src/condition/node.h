@@ -33,8 +33,9 @@ typedef struct hf__node {
   uint16_t depth; /* of the expression that it is */
   uint16_t uses;
   uint16_t operand[3];
-  uint32_t number;        /* of the constant, parameter or place */
-  const hf__value *given; /* the value of a constant or parameter, or of an operator on nothing else, where it has one */
+  uint32_t number; /* of the constant, parameter or place */
+  const hf__value
+      *given; /* the value of a constant or parameter, or of an operator on nothing else, where it has one */
 } hf__node;
 
 /* A result that is kept for the rest of a test. */

@@ -15,9 +15,9 @@
 #include "index/why.h"
 
 enum {
-  ENOUGH = 8,       /* so few entries are not worth looking for fewer */
+  ENOUGH = 8,        /* so few entries are not worth looking for fewer */
   ROOM_FIRST = 6000, /* bytes: mostly it is enough */
-  ROUND_FIRST = 32, /* entries that are counted at most in the first round, and how many times as many in the next */
+  ROUND_FIRST = 32,  /* entries that are counted at most in the first round, and how many times as many in the next */
   ROUND_TIMES = 32,
   COUNTS_MAX = 100, /* calls of the counter for one cover */
 };
@@ -103,9 +103,7 @@ static struct solution *new_solution(struct maker *m) {
 }
 
 /* Whether there is nothing better to be looked for. */
-static bool is_enough(const struct solution *best, uint64_t limit) {
-  return best ? best->count <= ENOUGH : limit == 0;
-}
+static bool is_enough(const struct solution *best, uint64_t limit) { return best ? best->count <= ENOUGH : limit == 0; }
 
 /* The index by itself that covers a node with the fewest entries. */
 static const struct solution *solve_by_one(struct maker *m, unsigned node, enum hf__unless unless, uint64_t limit) {
@@ -286,8 +284,12 @@ static hf__cover *make(struct maker *m, uint64_t most, const char **why) {
 }
 
 hf__cover *hf__cover_make(const hf__cover_wish *wish, const char **why) {
-  struct maker m = {.condition = wish->condition, .set = wish->set, .sure = wish->sure, .count = wish->count,
-                    .arg = wish->arg, .counts_left = COUNTS_MAX};
+  struct maker m = {.condition = wish->condition,
+                    .set = wish->set,
+                    .sure = wish->sure,
+                    .count = wish->count,
+                    .arg = wish->arg,
+                    .counts_left = COUNTS_MAX};
   if (hf__room_take(&m.zones.room, ROOM_FIRST)) hf__room_reset(m.zones.room);
   hf__cover *cover = make(&m, wish->most, why);
   if (!cover) hf__room_free(m.zones.room);

@@ -175,7 +175,10 @@ static const hf__zone *within(hf__view *view, unsigned number, enum hf__unless u
   if (zone == &hf__zone_all || zone == &hf__zone_none) return zone;
   hf__zone_piece pieces[3];
   size_t count = 0;
-  const struct { bool is; unsigned first, end; } parts[] = {
+  const struct {
+    bool is;
+    unsigned first, end;
+  } parts[] = {
       {has_class(zone, HF__INDEX_TABLE, HF__INDEX_TABLE), HF__INDEX_NULL, HF__INDEX_NOWHERE},
       {has_class(zone, HF__INDEX_MISSING, HF__INDEX_NOWHERE), HF__INDEX_NOWHERE, HF__INDEX_UNWALKABLE},
       {has_class(zone, HF__INDEX_NULL, HF__INDEX_TEXT) || has_class(zone, HF__INDEX_UNWALKABLE, HF__INDEX_UNWALKABLE),

@@ -18,8 +18,8 @@ typedef struct hf__view {
   unsigned count;                             /* of paths */
   size_t most;                                /* bytes of the part of each */
   const hf__zone *(*known)[HF__UNLESS_COUNT]; /* for each node; NULL: not made yet */
-  struct hf__view **paths; /* for each path of the condition, as if it were an index */
-  bool is_path;            /* this is one of those */
+  struct hf__view **paths;                    /* for each path of the condition, as if it were an index */
+  bool is_path;                               /* this is one of those */
 } hf__view;
 
 /* Makes views of a condition for the indexes of a set, as many as it has; NULL: those that are not ready.  False: out

@@ -30,10 +30,10 @@ static hf_condition *expression;
 static bool is_plain; /* it has no parts that nothing is known of */
 
 static const hf_slice given_texts[] = {
-    {"", 0},   {"\0", 1}, {"a", 1},          {"a\0", 2},        {"a\1", 2},         {"ab", 2},
-    {"b", 1},  {"c", 1},  {"\xC3", 1},       {"\xC3\xA9", 2},   {"\xFF", 1},        {"\xFF\xFF", 2},
-    {"nil", 3}, {"table", 5}, {"number", 6}, {"string", 6},     {"boolean", 7},     {"userdata", 8},
-    {TEXT_43, 43},   {TEXT_44A, 44}, {TEXT_44B, 44}, {TEXT_91, 91}, {TEXT_92A, 92}, {TEXT_92B, 92},
+    {"", 0},         {"\0", 1},        {"a", 1},         {"a\0", 2},      {"a\1", 2},       {"ab", 2},
+    {"b", 1},        {"c", 1},         {"\xC3", 1},      {"\xC3\xA9", 2}, {"\xFF", 1},      {"\xFF\xFF", 2},
+    {"nil", 3},      {"table", 5},     {"number", 6},    {"string", 6},   {"boolean", 7},   {"userdata", 8},
+    {TEXT_43, 43},   {TEXT_44A, 44},   {TEXT_44B, 44},   {TEXT_91, 91},   {TEXT_92A, 92},   {TEXT_92B, 92},
     {TEXT_187, 187}, {TEXT_188A, 188}, {TEXT_188B, 188}, {X187 "c", 188}, {X187 "ab", 189}, {X187 "b\0", 189},
 };
 
@@ -66,7 +66,8 @@ static int make_constant(void) {
 static int make_path(void) {
   static const hf_step a = {.field = {"a", 1}}, b = {.field = {"b", 1}}, x = {.field = {"x", 1}},
                        y = {.field = {"y", 1}}, c = {.field = {"c", 1}}, first = {.place = 1};
-  const hf_step paths[][3] = {{a}, {b}, {a, x}, {a, x, y}, {b, x}, {a, y}, {a, first}, {c}, {first}, {first, x}, {c, x}};
+  const hf_step paths[][3] = {{a},        {b}, {a, x},  {a, x, y},  {b, x}, {a, y},
+                              {a, first}, {c}, {first}, {first, x}, {c, x}};
   static const uint8_t sizes[] = {1, 1, 2, 3, 2, 2, 2, 1, 1, 2, 2};
   unsigned i = one_in(3) ? draw(sizeof sizes) : one_in(3) ? 2 + draw(2) : draw(2);
   if (one_in(40)) return hf__condition_path(expression, HF_ROOT_ENTITY, &a, 0);
@@ -194,7 +195,10 @@ static void say_place(hf_buffer *out, uint32_t place) {
 static void say_value(hf_buffer *out, const hf__value *value) {
   switch (value->kind) {
   case HF__KIND_NUMBER: hf_buffer_printf(out, "%.17g", value->number); break;
-  case HF__KIND_TEXT: hf_buffer_printf(out, "<%zu>", value->text.size); hf_buffer_quote(out, value->text); break;
+  case HF__KIND_TEXT:
+    hf_buffer_printf(out, "<%zu>", value->text.size);
+    hf_buffer_quote(out, value->text);
+    break;
   case HF__KIND_NIL: hf_buffer_printf(out, "nil"); break;
   case HF__KIND_FALSE: hf_buffer_printf(out, "false"); break;
   case HF__KIND_TRUE: hf_buffer_printf(out, "true"); break;

@@ -139,9 +139,7 @@ static void check_cover(const hf__cover *cover, uint64_t most) {
   if (count > most) complain(expression->root, 0, "the cover has more entries than were wanted");
 }
 
-static struct {
-  unsigned conditions, covers, of_several, sure, nothing, calls;
-} seen;
+static struct { unsigned conditions, covers, of_several, sure, nothing, calls; } seen;
 
 static void check_one(uint64_t most, bool sure) {
   const char *why = NULL;
