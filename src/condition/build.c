@@ -7,14 +7,6 @@
 #include "condition/node.h"
 #include "condition/room.h"
 
-static const uint8_t operand_counts[HF_OPERATOR_COUNT] = {
-#define OPERANDS(id, name, operands) operands,
-    HF_OPERATOR_MAP(OPERANDS)
-#undef OPERANDS
-};
-
-unsigned hf__node_operands(uint8_t code) { return code < HF_OPERATOR_COUNT ? operand_counts[code] : 0; }
-
 hf_condition *hf__condition_new(void) {
   hf_condition *c = calloc(1, sizeof *c);
   if (!c) return NULL;
@@ -111,14 +103,14 @@ int hf__condition_path(hf_condition *c, hf_root root, const hf_step *steps, size
 
 int hf__condition_operator(hf_condition *c, hf_operator operator, const int * operands) {
   hf__node node = {.code = (uint8_t) operator};
-  for (unsigned i = 0; i < operand_counts[operator]; i++) {
+  for (unsigned i = 0; i < hf__node_operands((uint8_t) operator); i++) {
     if (operands[i] < 0 || (unsigned)operands[i] >= c->count) return -1;
     hf__node *operand = &c->nodes[operands[i]];
     node.operand[i] = (uint16_t)operands[i];
     if (operand->depth >= node.depth) node.depth = (uint16_t)(operand->depth + 1);
   }
   if (node.depth > HF__NODE_DEPTH_MAX) return add(c, (hf__node){.code = HF__NODE_TOO_DEEP});
-  for (unsigned i = 0; i < operand_counts[operator]; i++)
+  for (unsigned i = 0; i < hf__node_operands((uint8_t) operator); i++)
     if (c->nodes[operands[i]].uses < UINT16_MAX) c->nodes[operands[i]].uses++;
   return add(c, node);
 }

@@ -101,8 +101,15 @@ struct hf_condition {
   char message[256];
 };
 
-/* How many operands an operator has. */
-unsigned hf__node_operands(uint8_t code);
+/* How many operands an operator has; other nodes have none. */
+static inline unsigned hf__node_operands(uint8_t code) {
+  static const uint8_t counts[HF_OPERATOR_COUNT] = {
+#define HF__OPERANDS(id, name, operands) operands,
+      HF_OPERATOR_MAP(HF__OPERANDS)
+#undef HF__OPERANDS
+  };
+  return code < HF_OPERATOR_COUNT ? counts[code] : 0;
+}
 
 /* Evaluates what is on nothing but constants and parameters: now, and not in each test.  *folds: there is such a node,
  * even if it has no value now. */
