@@ -156,7 +156,11 @@ static hf_id_list *take_seen(struct attempt *a, const hf__cover_part *part) {
 static hf_status read_parts(const hf__lookup *in, const hf__cover *cover, hf__candidates *out, hf_error *err) {
   struct walk w = {.list = out->list, .most = UINT64_MAX};
   hf_status status = HF_OK;
-  for (size_t i = 0; i < cover->count && status == HF_OK; i++) status = walk(in, &cover->parts[i], &w, err);
+  for (size_t i = 0; i < cover->count && status == HF_OK; i++) {
+    uint64_t before = w.walked;
+    status = walk(in, &cover->parts[i], &w, err);
+    if (w.walked > before) out->used |= 1U << cover->parts[i].place;
+  }
   out->walked += w.walked;
   return status;
 }
@@ -264,14 +268,13 @@ hf_status hf__candidates_count(const hf__lookup *in, uint64_t most, const hf_sca
 
 /* ---- names */
 
-void hf__cover_names(const hf__cover *cover, const hf_index_set *set, char *out, size_t capacity) {
+void hf__candidates_names(const hf__candidates *c, const hf_index_set *set, char *out, size_t capacity) {
   size_t used = 0;
   *out = '\0';
-  for (size_t i = 0; i < cover->count && used < capacity; i++) {
-    bool again = false;
-    for (size_t j = 0; j < i; j++) again |= cover->parts[j].place == cover->parts[i].place;
-    hf_slice name = hf_index_set_at(set, cover->parts[i].place)->name;
-    if (again) continue;
+  for (size_t i = 0; i < c->cover->count && used < capacity; i++) {
+    size_t place = c->cover->parts[i].place;
+    if (c->used && !(c->used >> place & 1)) continue;
+    hf_slice name = hf_index_set_at(set, place)->name;
     int n = snprintf(out + used, capacity - used, "%s%.*s", used ? " or " : "", (int)name.size, name.data);
     used += n > 0 ? (size_t)n : 0;
   }

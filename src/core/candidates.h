@@ -13,6 +13,7 @@ typedef struct hf__candidates {
   hf__cover *cover; /* NULL: none were looked for, or too many */
   hf_id_list *list; /* in natural order, each once */
   const char *why;  /* without a cover, where it is wanted: a sentence on why there is none */
+  uint32_t used;    /* indexes that have some of them, as bits; 0: there is but one */
   uint64_t walked;  /* entries that were counted or read for it */
 } hf__candidates;
 
@@ -28,7 +29,7 @@ hf_status hf__candidates_count(const hf__lookup *in, uint64_t most, const hf_sca
 /* Frees what there is in it. */
 void hf__candidates_free(hf__candidates *c);
 
-/* Names of the indexes that a cover is of, with " or " between, cut where they do not fit. */
-void hf__cover_names(const hf__cover *cover, const hf_index_set *set, char *out, size_t capacity);
+/* Names of the indexes that lead to them, with " or " between, cut where they do not fit. */
+void hf__candidates_names(const hf__candidates *c, const hf_index_set *set, char *out, size_t capacity);
 
 #endif

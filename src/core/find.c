@@ -14,17 +14,21 @@
 #include "core/persist.h"
 
 /* When it is looked for candidates: once so many entities were looked at, for at most so many.  Looking for them takes
- * about a third of the time of a scan of as many; reading one about that of a scan of ten. */
-static const struct attempt { uint64_t looked_at, most; } attempts[] = {{0, 16}, {128, 1024}, {2048, UINT64_MAX}};
+ * about a third of the time of a scan of as many; reading one about that of a scan of ten.  What is looked for at first
+ * is found without a scan, and is little all the same: a loop may be left at an entity that a scan comes upon at once. */
+static const struct attempt { uint64_t looked_at, most; } attempts[] = {
+    {0, 128}, {128, 1024}, {2048, 8192}, {16384, UINT64_MAX}};
 
 enum {
   ATTEMPTS = sizeof attempts / sizeof *attempts,
-  SHARE = 20,     /* candidates are read one by one where they are at most this part of the collection */
-  SPARSE = 16,    /* and looked for where at most this part of what a scan looked at was wanted */
-  SURELY = 4,     /* so few are read whatever the size of the collection */
-  PAGE_MAX = 128, /* candidates that are read at once */
-  CHECKS_MAX = 8, /* candidates that are not what the index says for which is looked why, in one loop */
-  AGAIN_MAX = 8,  /* how often all candidates may be read from the index again, in all */
+  SHARE = 20,         /* candidates are read one by one where they are at most this part of the collection */
+  SHARE_FIRST = 1024, /* and looked for at first where they are at most this part */
+  FIRST = 16,         /* or so few */
+  SPARSE = 16,        /* they are looked for again where at most this part of what a scan looked at was wanted */
+  SURELY = 4,         /* so few are read whatever the size of the collection */
+  PAGE_MAX = 128,     /* candidates that are read at once */
+  CHECKS_MAX = 8,     /* candidates that are not what the index says for which is looked why, in one loop */
+  AGAIN_MAX = 8,      /* how often all candidates may be read from the index again, in all */
 };
 
 struct hf__find {
@@ -109,8 +113,14 @@ static bool are_few(const hf__find *f, const hf__lookup *in) {
   return count <= SURELY || count * SPARSE <= size_of(in->persist, in->txn);
 }
 
+/* For how many candidates is looked at first, in a collection of this size. */
+static uint64_t most_at_first(uint64_t size) {
+  uint64_t share = size / SHARE_FIRST, most = share < attempts[0].most ? share : attempts[0].most;
+  return most > FIRST ? most : FIRST;
+}
+
 static bool first_look(hf__find *f, const hf__lookup *in) {
-  if (!look(f, in, attempts[0].most)) return false;
+  if (!look(f, in, most_at_first(size_of(in->persist, in->txn)))) return false;
   if (are_few(f, in)) return true;
   give_up(f);
   return false;
@@ -118,9 +128,9 @@ static bool first_look(hf__find *f, const hf__lookup *in) {
 
 /* Once a scan has begun: unless what it finds is so much that it may end soon, or an index would be of no use. */
 static bool later_look(hf__find *f, const hf__lookup *in, const struct attempt *attempt) {
-  uint64_t share = size_of(in->persist, in->txn) / SHARE;
+  uint64_t size = size_of(in->persist, in->txn), share = size / SHARE;
   uint64_t most = share < attempt->most ? share : attempt->most;
-  return most > attempts[0].most && look(f, in, most);
+  return most > most_at_first(size) && look(f, in, most);
 }
 
 /* Whether it is time for the next attempt. */
@@ -134,7 +144,7 @@ static bool is_due(hf__find *f, const hf__progress *progress) {
 
 /* Collects the candidates again: something was changed. */
 static bool look_again(hf__find *f, const hf__lookup *in) {
-  uint64_t most = 2 * hf_id_list_size(f->found.list) + attempts[0].most;
+  uint64_t most = 2 * hf_id_list_size(f->found.list) + FIRST;
   hf__candidates_free(&f->found);
   if (f->counted <= AGAIN_MAX * f->first && look(f, in, most)) {
     f->counted += f->found.walked;
@@ -154,7 +164,7 @@ bool hf__find_try(hf__find *f, hf_persist *p, void *txn, const hf_scan *scan, hf
   bool sparse = progress->wanted * SPARSE <= progress->looked_at - f->base;
   f->attempt++;
   bool found = attempt == attempts ? first_look(f, &in) : sparse && later_look(f, &in, attempt);
-  if (found) f->first = f->found.walked + attempts[0].most;
+  if (found) f->first = f->found.walked + FIRST;
   if (!found && f->found.walked == 0) f->attempt = ATTEMPTS; /* no index leads anywhere, and none will */
   return found;
 }
@@ -175,7 +185,7 @@ bool hf__find_count(hf__find *f, hf_persist *p, void *txn, const hf_scan *scan, 
   if (f->found.list || f->attempt) return false; /* it was looked for that already */
   /* What is in quarantine has its entries still, and is not counted. */
   if (b->quarantined && (b->quarantined(p->impl, p->collection, &quarantined, &err) || quarantined)) return false;
-  if (hf__candidates_count(&in, size_of(p, txn) + attempts[0].most, scan, &sure, count, &err)) {
+  if (hf__candidates_count(&in, size_of(p, txn) + FIRST, scan, &sure, count, &err)) {
     warn(p, &err);
     return false;
   }
@@ -228,7 +238,7 @@ static bool is_damaged(hf__find *f, const hf__lookup *in, const hf_key *key) {
     f->checks--;
     return false;
   }
-  hf__cover_names(cover, f->set, names, sizeof names);
+  hf__candidates_names(&f->found, f->set, names, sizeof names);
   hf_warn("%s: the index %s is damaged, and a loop scans in its place: what it says of %.*s is not so; verify --repair "
           "builds it again",
           in->persist->name.data, names, (int)key->id.size, key->id.data);
@@ -260,7 +270,7 @@ hf_status hf__find_page(hf__find *f, hf_persist *p, void *txn, const hf_scan *sc
 static bool write_found(hf_buffer *json, const hf__find *f, bool counts_alone, uint64_t of) {
   char names[400];
   size_t count = hf_id_list_size(f->found.list);
-  hf__cover_names(f->found.cover, f->set, names, sizeof names);
+  hf__candidates_names(&f->found, f->set, names, sizeof names);
   bool ok = !*names || (hf_buffer_printf(json, ",\"index\":") && hf_buffer_quote(json, hf_text(names)));
   return ok && hf_buffer_printf(json,
                                 ",\"candidates\":%zu,\"asked\":\"%s\",\"why\":\"%zu of %llu entities can be "
@@ -291,7 +301,7 @@ hf_status hf__find_explain(hf_persist *p, void *txn, const hf_scan *scan, hf_con
   if (status) return status;
   uint64_t of = size_of(p, txn), share = of / SHARE;
   hf__lookup in = {.persist = p, .txn = txn, .set = f ? f->set : NULL, .condition = condition, .explains = true};
-  if (f && look(f, &in, share > attempts[0].most ? share : attempts[0].most) && !are_few(f, &in)) {
+  if (f && look(f, &in, share > FIRST ? share : FIRST) && !are_few(f, &in)) {
     give_up(f);
     f->found.why = "an index leads to too large a part of so small a collection";
   }

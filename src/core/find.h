@@ -4,7 +4,7 @@
  * are few enough for reading them one by one to be faster than a scan.
  *
  * How many there are is found out by counting entries, which is cheap beside the scan that goes on meanwhile: a few of
- * them at first; a thousand once a scan has found that it does not come upon what is wanted soon; and at last a
+ * them at first; more each time that a scan has gone on for long without coming upon much that is wanted; and at last a
  * twentieth of the collection.
  *
  * Candidates are of the moment at which they were collected.  What this process changes meanwhile is heard of, and they

@@ -80,8 +80,11 @@ static hf_status scan(hf_iter *it, void *txn, hf_scan *wanted, hf_error *err) {
   hf_status (*slot)(void *, void *, void *, const hf_scan *, hf_page *, bool *, hf_error *) =
       it->quarantined ? p->backend->quarantine_scan : p->backend->scan;
   uint64_t patience = it->find ? hf__find_patience(it->find, it->looked_at) : 0;
-  if (patience && patience < wanted->max_looked_at) wanted->max_looked_at = (size_t)patience;
-  return slot(p->impl, txn, p->collection, wanted, it->page, &it->more, err);
+  bool is_short = patience && patience < wanted->max_looked_at;
+  if (is_short) wanted->max_looked_at = (size_t)patience;
+  hf_status status = slot(p->impl, txn, p->collection, wanted, it->page, &it->more, err);
+  if (is_short && it->page->count < wanted->limit) it->scan.limit /= 2; /* the next page is the rest of this one */
+  return status;
 }
 
 /* Reads candidates.  *done stays false where it turns out that they cannot be relied on. */
