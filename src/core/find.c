@@ -130,6 +130,7 @@ static bool first_look(hf__find *f, const hf__lookup *in) {
 static bool later_look(hf__find *f, const hf__lookup *in, const struct attempt *attempt) {
   uint64_t size = size_of(in->persist, in->txn), share = size / SHARE;
   uint64_t most = share < attempt->most ? share : attempt->most;
+  if (share <= attempt->most) f->attempt = ATTEMPTS; /* it is not looked for more */
   return most > most_at_first(size) && look(f, in, most);
 }
 
@@ -154,10 +155,8 @@ static bool look_again(hf__find *f, const hf__lookup *in) {
   return false;
 }
 
-bool hf__find_try(hf__find *f, hf_persist *p, void *txn, const hf_scan *scan, hf_condition *condition,
-                  const hf__progress *progress) {
+bool hf__find_try(hf__find *f, hf_persist *p, void *txn, hf_condition *condition, const hf__progress *progress) {
   hf__lookup in = {.persist = p, .txn = txn, .set = f->set, .condition = condition};
-  (void)scan;
   if (f->found.list) return f->changes == hf__change_count(p) || look_again(f, &in);
   if (!is_due(f, progress)) return false;
   const struct attempt *attempt = &attempts[f->attempt];

@@ -33,11 +33,8 @@ typedef struct hf__progress {
   uint64_t wanted;    /* of them */
 } hf__progress;
 
-/* Looks for candidates if it is time to.
- *   scan  its bounds, and its condition in `condition`
- * True: there are candidates, also where these are none. */
-bool hf__find_try(hf__find *f, hf_persist *p, void *txn, const hf_scan *scan, hf_condition *condition,
-                  const hf__progress *progress);
+/* Looks for candidates if it is time to.  True: there are candidates, also where these are none. */
+bool hf__find_try(hf__find *f, hf_persist *p, void *txn, hf_condition *condition, const hf__progress *progress);
 
 /* How many records a scan looks at before it is time to look once more; 0: it never is. */
 uint64_t hf__find_patience(const hf__find *f, uint64_t looked_at);

@@ -102,9 +102,9 @@ static hf_status read_candidates(hf_iter *it, void *txn, const hf_scan *wanted, 
 }
 
 /* Whether there are candidates in place of what is scanned. */
-static bool has_candidates(hf_iter *it, void *txn, const hf_scan *wanted) {
+static bool has_candidates(hf_iter *it, void *txn) {
   const hf__progress progress = {it->looked_at, it->wanted};
-  return it->find && it->condition && hf__find_try(it->find, it->persist, txn, wanted, it->condition, &progress);
+  return it->find && it->condition && hf__find_try(it->find, it->persist, txn, it->condition, &progress);
 }
 
 /* Counts all that is still to come by the entries of an index. */
@@ -122,7 +122,7 @@ static hf_status read_source(hf_iter *it, void *txn, hf_scan *wanted, hf_error *
   wanted->condition = NULL;
   if (it->ordered) return hf__index_order_page(it->ordered, it->persist, txn, wanted, it->page, &it->more, err);
   if (count_entries(it, txn, wanted)) return HF_OK;
-  if (has_candidates(it, txn, wanted)) {
+  if (has_candidates(it, txn)) {
     bool done;
     hf_status status = read_candidates(it, txn, wanted, &done, err);
     if (done) wanted->condition = it->condition;

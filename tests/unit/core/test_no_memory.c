@@ -109,6 +109,31 @@ static hf_status ask_some(hf_persist *p, hf_error *err) {
   return status;
 }
 
+/* Entities by an index, and in its order. */
+static hf_status go_by_index(hf_persist *p, hf_error *err) {
+  static const char *const paths[] = {"n", "s"};
+  static hf_condition *condition; /* none that is made anew: parsing is tried above */
+  hf_buffer json = HF_BUFFER_INIT;
+  hf_range range = HF_RANGE_INIT;
+  uint64_t n = 0, wrong = 0;
+  hf_status status = HF_OK;
+  if (!condition) status = hf_condition_parse(hf_text("type(v) == 'table' and (v.s == 'a-b' or v.n == 2)"), &condition, err);
+  for (size_t i = 0; i < 2 && status == HF_OK; i++) status = hf_persist_index_create(p, &paths[i], 1, false, err);
+  if (status == HF_OK) status = count_asked(p, condition, err);
+  range.where = condition;
+  if (status == HF_OK) status = hf_persist_explain(p, &range, &json, err);
+  range.where = NULL;
+  range.index = hf_text("n");
+  if (status == HF_OK) status = hf_persist_count_where(p, &range, &n, err);
+  if (status == HF_OK) assert_int_equal(n, ENTITIES);
+  if (status == HF_OK) status = hf_persist_indexes(p, &json, err);
+  if (status == HF_OK) status = hf_persist_index_check(p, false, NULL, NULL, &wrong, err);
+  assert_int_equal(wrong, 0);
+  for (size_t i = 0; i < 2 && status == HF_OK; i++) status = hf_persist_index_drop(p, &paths[i], 1, err);
+  hf_buffer_free(&json);
+  return status;
+}
+
 static hf_status look_at_store(const char *base, hf_error *err) {
   hf_store *store;
   hf_buffer json = HF_BUFFER_INIT;
@@ -134,6 +159,7 @@ static hf_status work(const char *base, hf_error *err) {
   if (status == HF_OK) status = read_some(p, err);
   if (status == HF_OK) status = scan_all(p, err);
   if (status == HF_OK) status = ask_some(p, err);
+  if (status == HF_OK && (hf_persist_capabilities(p) & HF_CAP_INDEX)) status = go_by_index(p, err);
   if (status == HF_OK) status = hf_persist_count(p, &n, err);
   if (status == HF_OK) status = hf_persist_remove(p, hf_text("one"), err);
   if (status == HF_OK) status = look_at_store(base, err);

@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Loops that go by an index, over a store whose indexes may say what is not so, or cannot be read: what such a loop
+ * gives all the same, what is heard of it, and how much of an index is read before a loop does without.
+ */
+#include "core/backends.h"
+#include "core/persist.h"
+
+#include "unit/support.h"
+
+enum { COUNT = 5000 };
+
+/* ---- a store whose indexes lie */
+
+/* One entry that the index over `n` has and should not have. */
+static struct lie {
+  int walks; /* that still have it */
+  unsigned char position[HF_INDEX_VALUE_MAX + 64];
+  size_t value_size, size;
+} lie;
+
+static hf_status broken; /* what walks answer */
+static unsigned walks, entries, scans, reads;
+
+static const hf_backend *memory(void) { return hf__backend_find("memory"); }
+
+static int compare(hf_slice a, hf_slice b) {
+  int c = memcmp(a.data, b.data, a.size < b.size ? a.size : b.size);
+  return c ? c : (a.size > b.size) - (a.size < b.size);
+}
+
+/* Hands entries on, and the lie in its place among them. */
+struct passed {
+  hf_index_entry_fn *fn;
+  void *arg;
+  bool lies, enough;
+};
+
+static bool hand_on(struct passed *p, hf_slice position, hf_slice order) {
+  entries++;
+  p->enough = !p->fn(position, order, p->arg);
+  return !p->enough;
+}
+
+static bool tell(struct passed *p) {
+  hf_slice position = {(const char *)lie.position, lie.size};
+  p->lies = false;
+  return hand_on(p, position, (hf_slice){position.data + lie.value_size, lie.size - lie.value_size});
+}
+
+static bool pass(hf_slice position, hf_slice order, void *arg) {
+  struct passed *p = arg;
+  if (p->lies && compare((hf_slice){(const char *)lie.position, lie.size}, position) < 0 && !tell(p)) return false;
+  return hand_on(p, position, order);
+}
+
+static bool is_asked_for(const hf_index_walk *walk) {
+  hf_slice value = {(const char *)lie.position, lie.value_size}, position = {(const char *)lie.position, lie.size};
+  if (walk->after.size && compare(position, walk->after) <= 0) return false;
+  for (size_t i = 0; i < walk->count; i++)
+    if (compare(value, walk->ranges[i].lower) >= 0 && compare(value, walk->ranges[i].upper) < 0) return true;
+  return false;
+}
+
+static hf_status each(void *store, void *txn, void *collection, const hf_index *index, const hf_index_walk *walk,
+                      hf_index_entry_fn *fn, void *arg, hf_error *err) {
+  struct passed passed = {fn, arg, lie.walks && is_asked_for(walk), false};
+  walks++;
+  if (broken == HF_NOT_FOUND) return HF_NOT_FOUND;
+  if (broken) return hf_error_set(err, broken, "the index is unreadable");
+  lie.walks -= passed.lies;
+  hf_status status = memory()->index_each(store, txn, collection, index, walk, pass, &passed, err);
+  if (status == HF_OK && passed.lies && !passed.enough) tell(&passed);
+  return status;
+}
+
+static hf_status scan(void *store, void *txn, void *collection, const hf_scan *s, hf_page *page, bool *more,
+                      hf_error *err) {
+  scans++;
+  return memory()->scan(store, txn, collection, s, page, more, err);
+}
+
+static hf_status get_many(void *store, void *txn, void *collection, const hf_key *keys, size_t count, hf_page *page,
+                          hf_error *err) {
+  reads += (unsigned)count;
+  return memory()->get_many(store, txn, collection, keys, count, page, err);
+}
+
+/* The index over n has an entry for this entity, as if it had this text, in so many walks. */
+static void tell_lie(const char *id, const char *json, int times) {
+  hf_error err;
+  hf_index_value value[HF_INDEXES_MAX];
+  unsigned char order[HF_ORDER_KEY_MAX];
+  hf_index_set *set = hf_index_set_new();
+  OK(hf_index_set_add(set, hf_text("{\"paths\":[\"n\"],\"unique\":false}"), 1, true, &err));
+  hf_index_values(set, hf_text(json), value);
+  hf_index_set_free(set);
+  size_t size = hf_order_key(hf_text(id), order);
+  memcpy(lie.position, value->bytes, value->size);
+  memcpy(lie.position + value->size, order, size);
+  lie.value_size = value->size;
+  lie.size = value->size + size;
+  lie.walks = times;
+}
+
+/* ---- warnings */
+
+static char warning[1024];
+static unsigned warnings;
+
+static void hear(const char *message, void *arg) {
+  (void)arg;
+  snprintf(warning, sizeof warning, "%s", message);
+  warnings++;
+}
+
+/* ---- each test */
+
+static hf_persist *signals;
+
+static void write_all(hf_persist *p) {
+  hf_error err;
+  hf_item *items = calloc(COUNT, sizeof *items);
+  char(*texts)[2][48] = calloc(COUNT, sizeof *texts);
+  for (size_t i = 0; i < COUNT; i++) {
+    snprintf(texts[i][0], sizeof texts[i][0], "s-%zu", i);
+    snprintf(texts[i][1], sizeof texts[i][1], "{\"n\":%zu,\"few\":%zu}", i, i % 100);
+    items[i] = (hf_item){.id = hf_text(texts[i][0]), .json = hf_text(texts[i][1])};
+  }
+  OK(hf_persist_write_many(p, items, COUNT, &err));
+  free(texts);
+  free(items);
+}
+
+static int setup(void **state) {
+  static hf_backend lying;
+  static const char *const paths[] = {"n", "few"};
+  hf_error err;
+  if (!lying.name) {
+    lying = *memory();
+    lying.name = "lying";
+    lying.struct_size = sizeof lying;
+    lying.next = NULL;
+    lying.index_each = each;
+    lying.scan = scan;
+    lying.get_many = get_many;
+    OK(hf_backend_register(&lying, &err));
+  }
+  struct store *s = new_store("memory");
+  snprintf(s->base, sizeof s->base, "lying:store");
+  *state = s;
+  signals = open_persist(s, "signal");
+  write_all(signals);
+  for (size_t i = 0; i < 2; i++) OK(hf_persist_index_create(signals, &paths[i], 1, false, &err));
+  memset(&lie, 0, sizeof lie);
+  broken = HF_OK;
+  warnings = walks = entries = scans = reads = 0;
+  hf_set_warning_handler(hear, NULL);
+  return 0;
+}
+
+static int teardown(void **state) {
+  hf_set_warning_handler(NULL, NULL);
+  hf_persist_close(signals);
+  return teardown_store(state);
+}
+
+static hf_range range_of(const char *condition) {
+  hf_error err;
+  hf_range range = HF_RANGE_INIT;
+  OK(hf_condition_parse(hf_text(condition), &range.where, &err));
+  return range;
+}
+
+/* The numbers of the entities that a loop gives; where it fails, "!" and the id.  It goes on after that. */
+static const char *given(const hf_range *range) {
+  static char out[COUNT * 8];
+  hf_error err;
+  hf_iter *it;
+  const hf_entry *e;
+  size_t size = 0;
+  out[0] = '\0';
+  OK(hf_iter_open(signals, range, &it, &err));
+  for (;;) {
+    hf_status status = hf_iter_next(it, &e, &err);
+    if (status == HF_OK && !e) break;
+    const char *space = size ? " " : "";
+    if (status)
+      size += (size_t)snprintf(out + size, sizeof out - size, "%s!%s", space, err.entity_id);
+    else
+      size += (size_t)snprintf(out + size, sizeof out - size, "%s%.*s", space, (int)e->id.size - 2, e->id.data + 2);
+  }
+  hf_iter_close(it);
+  return out;
+}
+
+static const char *found(const char *condition) {
+  hf_range range = range_of(condition);
+  const char *out = given(&range);
+  hf_condition_free(range.where);
+  return out;
+}
+
+static uint64_t counted(const char *condition) {
+  hf_error err;
+  hf_range range = range_of(condition);
+  uint64_t n = UINT64_MAX;
+  OK(hf_persist_count_where(signals, &range, &n, &err));
+  hf_condition_free(range.where);
+  return n;
+}
+
+static const char *explained(const char *condition) {
+  static char out[1024];
+  hf_error err;
+  hf_buffer json = HF_BUFFER_INIT;
+  hf_range range = range_of(condition);
+  OK(hf_persist_explain(signals, &range, &json, &err));
+  snprintf(out, sizeof out, "%s", json.data);
+  hf_buffer_free(&json);
+  hf_condition_free(range.where);
+  return out;
+}
+
+/* ---- what an index says and is not so */
+
+static void an_entry_of_nothing_is_heard_of_and_the_loop_scans(void **state) {
+  (void)state;
+  tell_lie("gone", "{\"n\":-5}", 1000);
+  assert_string_equal(found("n < 3"), "0 1 2");
+  assert_int_equal(warnings, 1);
+  assert_string_equal(warning, "signal: the index n is damaged, and a loop scans in its place: what it says of gone is "
+                               "not so; verify --repair builds it again");
+  assert_true(scans > 0);
+}
+
+static void an_entry_of_another_value_is_heard_of_and_the_loop_scans(void **state) {
+  (void)state;
+  tell_lie("s-7", "{\"n\":-5}", 1000);
+  assert_string_equal(found("n < 3"), "0 1 2");
+  assert_int_equal(warnings, 1);
+  CONTAINS(warning, "what it says of s-7 is not so");
+  assert_true(scans > 0);
+}
+
+/* Somebody has changed the entity since the index was read: it has no such entry any more. */
+static void an_entry_that_is_gone_when_it_is_looked_at_again_is_no_damage(void **state) {
+  (void)state;
+  tell_lie("gone", "{\"n\":-5}", 1);
+  assert_string_equal(found("n < 3"), "0 1 2");
+  tell_lie("s-7", "{\"n\":-5}", 1);
+  assert_string_equal(found("n < 3"), "0 1 2");
+  tell_lie("s-7", "{\"n\":-5}", 1);
+  hf_range range = HF_RANGE_INIT;
+  range.index = hf_text("n");
+  range.prefix = hf_text("s-500");
+  assert_string_equal(given(&range), "500");
+  assert_int_equal(warnings, 0);
+  assert_int_equal(scans, 0);
+}
+
+static void in_the_order_of_an_index_such_an_entry_is_an_error_in_its_place(void **state) {
+  (void)state;
+  hf_range range = HF_RANGE_INIT;
+  range.index = hf_text("n");
+  range.has_limit = true;
+  range.limit = 3;
+  tell_lie("s-7", "{\"n\":-5}", 1000);
+  assert_string_equal(given(&range), "!s-7 0 1 2");
+  tell_lie("gone", "{\"n\":-5}", 1000);
+  assert_string_equal(given(&range), "!gone 0 1 2");
+  hf_error err;
+  hf_iter *it;
+  const hf_entry *e;
+  OK(hf_iter_open(signals, &range, &it, &err));
+  FAILS(HF_CORRUPT, hf_iter_next(it, &e, &err));
+  hf_iter_close(it);
+  assert_string_equal(err.message, "the index n of signal is damaged: what it says of gone is not so; verify --repair "
+                                   "builds it again");
+  assert_string_equal(err.entity_name, "signal");
+  assert_false(err.in_quarantine);
+}
+
+static void what_comes_before_such_an_entry_is_given_first(void **state) {
+  (void)state;
+  hf_range range = HF_RANGE_INIT;
+  range.index = hf_text("n");
+  range.has_limit = true;
+  range.limit = 5;
+  tell_lie("s-7", "{\"n\":1.5}", 1000);
+  assert_string_equal(given(&range), "0 1 !s-7 2 3 4");
+}
+
+/* ---- indexes that cannot be read */
+
+static void a_loop_scans_where_an_index_cannot_be_read_and_says_so(void **state) {
+  (void)state;
+  broken = HF_IO;
+  assert_string_equal(found("n < 3"), "0 1 2");
+  assert_int_equal(warnings, 1);
+  assert_string_equal(warning, "signal: a loop that could go by an index scans, since that cannot be read: the index "
+                               "is unreadable");
+  assert_int_equal(counted("few == 7"), COUNT / 100);
+}
+
+static void a_loop_scans_where_an_index_was_dropped_meanwhile(void **state) {
+  (void)state;
+  hf_error err;
+  hf_iter *it;
+  const hf_entry *e;
+  hf_range range = HF_RANGE_INIT;
+  range.index = hf_text("n");
+  broken = HF_NOT_FOUND;
+  assert_string_equal(found("n < 3"), "0 1 2");
+  assert_int_equal(counted("few == 7"), COUNT / 100);
+  assert_int_equal(warnings, 0);
+  OK(hf_iter_open(signals, &range, &it, &err));
+  FAILS(HF_NOT_FOUND, hf_iter_next(it, &e, &err));
+  assert_string_equal(err.message, "the index n of signal was dropped meanwhile");
+  hf_iter_close(it);
+}
+
+/* ---- how much is read */
+
+static void a_loop_by_an_index_reads_what_it_leads_to(void **state) {
+  (void)state;
+  assert_string_equal(found("n >= 10 and n < 13 and few ~= 11"), "10 12");
+  assert_int_equal(reads, 3);
+  assert_int_equal(scans, 0);
+  assert_true(entries <= 12);
+  hf_range range = range_of("few == 7");
+  range.has_limit = true;
+  range.limit = 1;
+  range.from = hf_text("s-200");
+  assert_string_equal(given(&range), "207");
+  hf_condition_free(range.where);
+}
+
+static void what_leads_to_too_many_costs_little(void **state) {
+  (void)state;
+  found("n >= 0"); /* all are wanted: soon it is not looked any more */
+  assert_true(entries <= 2 * 17);
+  entries = 0;
+  found("n >= 0 and other == 1"); /* none is: up to a twentieth is counted, once */
+  assert_true(entries > COUNT / 20);
+  assert_true(entries <= COUNT / 10);
+  assert_int_equal(reads, 0);
+}
+
+static void a_count_by_an_index_alone_reads_no_entity(void **state) {
+  (void)state;
+  assert_int_equal(counted("n >= 1000"), COUNT - 1000);
+  assert_int_equal(counted("few == 7"), COUNT / 100);
+  hf_range range = range_of("few == 7");
+  range.from = hf_text("s-200");
+  range.to = hf_text("s-407");
+  hf_error err;
+  uint64_t n;
+  OK(hf_persist_count_where(signals, &range, &n, &err));
+  assert_int_equal(n, 3);
+  hf_condition_free(range.where);
+  assert_int_equal(reads, 0);
+  assert_int_equal(scans, 0);
+  assert_int_equal(counted("few == 7 and n < 500"), 5); /* which no entry alone says */
+}
+
+static void says_what_it_would_do(void **state) {
+  (void)state;
+  assert_string_equal(explained("few == 7"), "{\"of\":5000,\"index\":\"few\",\"candidates\":50,\"asked\":\"nothing\","
+                                             "\"why\":\"50 of 5000 entities can be those\"}");
+  assert_string_equal(explained("few == 7 and n ~= 1 and n ~= 2"),
+                      "{\"of\":5000,\"index\":\"few\",\"candidates\":50,\"asked\":\"tested\","
+                      "\"why\":\"50 of 5000 entities can be those\"}");
+  assert_string_equal(explained("n >= 0"), "{\"of\":5000,\"asked\":\"tested\",\"why\":\"the index n leads to more than "
+                                           "250 entities\"}");
+  hf_error err;
+  hf_persist *other;
+  hf_buffer json = HF_BUFFER_INIT;
+  hf_range range = range_of("n == 1");
+  OK(hf_persist_open(hf_text("other"), "lying:store", NULL, &other, &err));
+  OK(hf_persist_explain(other, &range, &json, &err));
+  assert_string_equal(json.data, "{\"of\":0,\"asked\":\"tested\"}");
+  hf_condition_free(range.where);
+  hf_buffer_free(&json);
+  hf_persist_close(other);
+}
+
+int main(void) {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+  const struct CMUnitTest tests[] = {
+      TEST(an_entry_of_nothing_is_heard_of_and_the_loop_scans),
+      TEST(an_entry_of_another_value_is_heard_of_and_the_loop_scans),
+      TEST(an_entry_that_is_gone_when_it_is_looked_at_again_is_no_damage),
+      TEST(in_the_order_of_an_index_such_an_entry_is_an_error_in_its_place),
+      TEST(what_comes_before_such_an_entry_is_given_first),
+      TEST(a_loop_scans_where_an_index_cannot_be_read_and_says_so),
+      TEST(a_loop_scans_where_an_index_was_dropped_meanwhile),
+      TEST(a_loop_by_an_index_reads_what_it_leads_to),
+      TEST(what_leads_to_too_many_costs_little),
+      TEST(a_count_by_an_index_alone_reads_no_entity),
+      TEST(says_what_it_would_do),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
