@@ -245,6 +245,38 @@ stores.each(function(kind)
     end)
   end)
 
+  test("forgets what it has found in a transaction that is undone", function()
+    both(function(note, store)
+      holdfast.transaction(function()
+        local step = store:filter(function(v) return v.n > 2950 end)
+        for _ = 1, 8 do note(step().n) end
+        pcall(holdfast.transaction, function()
+          for i = 2970, 3000 do store:writeValue(i, { n = 0 }) end
+          for _ = 1, 4 do note(step().n) end
+          error("undone")
+        end)
+        for v in step do note(v.n) end
+      end)
+    end)
+  end)
+
+  test("keeps loops of the same function apart", function()
+    local function is(symbol)
+      return function(v) return v.symbol == symbol end
+    end
+    both(function(note, store)
+      note(store:first(is "ETH1").n, store:count(is "BTCUSDT"))
+      for v in store:filter(is "BTCUSDT") do
+        note(v.n, store:first(is("ETH" .. v.n % 7)).n, store:first(is "none"))
+        if v.n % 500 == 0 then note(store:count(is "ETH2")) end
+        for other in store:filter(is "BTCUSDT") do
+          note(other.n)
+          if other.n > 200 then break end
+        end
+      end
+    end)
+  end)
+
   test("goes on where an index is dropped in the middle, or made", function()
     local seen = {}
     for v in indexed:filter(function(v) return v.symbol == "BTCUSDT" end) do

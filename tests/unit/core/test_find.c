@@ -291,6 +291,19 @@ static void what_comes_before_such_an_entry_is_given_first(void **state) {
   assert_string_equal(given(&range), "0 1 !s-7 2 3 4");
 }
 
+static void what_lies_far_on_in_an_index_is_come_upon(void **state) {
+  (void)state;
+  hf_range range = HF_RANGE_INIT;
+  range.index = hf_text("n");
+  range.prefix = hf_text("s-4999");
+  assert_string_equal(given(&range), "4999");
+  range.reverse = true;
+  range.prefix = hf_text("s-12");
+  range.has_limit = true;
+  range.limit = 2;
+  assert_string_equal(given(&range), "1299 1298");
+}
+
 /* ---- indexes that cannot be read */
 
 static void a_loop_scans_where_an_index_cannot_be_read_and_says_so(void **state) {
@@ -393,6 +406,7 @@ int main(void) {
       TEST(an_entry_that_is_gone_when_it_is_looked_at_again_is_no_damage),
       TEST(in_the_order_of_an_index_such_an_entry_is_an_error_in_its_place),
       TEST(what_comes_before_such_an_entry_is_given_first),
+      TEST(what_lies_far_on_in_an_index_is_come_upon),
       TEST(a_loop_scans_where_an_index_cannot_be_read_and_says_so),
       TEST(a_loop_scans_where_an_index_was_dropped_meanwhile),
       TEST(a_loop_by_an_index_reads_what_it_leads_to),
