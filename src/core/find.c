@@ -15,9 +15,11 @@
 
 /* When it is looked for candidates: once so many entities were looked at, for at most so many.  Looking for them takes
  * about a third of the time of a scan of as many; reading one about that of a scan of ten.  What is looked for at first
- * is found without a scan, and is little all the same: a loop may be left at an entity that a scan comes upon at once. */
-static const struct attempt { uint64_t looked_at, most; } attempts[] = {
-    {0, 128}, {128, 1024}, {2048, 8192}, {16384, UINT64_MAX}};
+ * is found without a scan, and is little all the same: a loop may be left at an entity that a scan comes upon at once.
+ */
+static const struct attempt {
+  uint64_t looked_at, most;
+} attempts[] = {{0, 128}, {128, 1024}, {2048, 8192}, {16384, UINT64_MAX}};
 
 enum {
   ATTEMPTS = sizeof attempts / sizeof *attempts,
@@ -278,7 +280,8 @@ static bool write_found(hf_buffer *json, const hf__find *f, bool counts_alone, u
 }
 
 /* f is NULL where there are no indexes. */
-static bool write_explanation(hf_buffer *json, const hf__find *f, const hf__lookup *in, const hf_scan *scan, uint64_t of) {
+static bool write_explanation(hf_buffer *json, const hf__find *f, const hf__lookup *in, const hf_scan *scan,
+                              uint64_t of) {
   uint64_t count;
   const char *why = f ? f->found.why : NULL;
   hf_persist *p = (hf_persist *)(uintptr_t)in->persist;

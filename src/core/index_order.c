@@ -187,8 +187,10 @@ static hf_status fail_damaged(hf__index_order *o, hf_persist *p, void *txn, hf__
   hf__page_reset(page);
   hf_status status = hf__fetch_entities(p, txn, fetch, page, err);
   if (status || fetch->done < at) return status;
-  hf__fail(err, HF_CORRUPT, "the index %.*s of %s is damaged: what it says of %.*s is not so; verify --repair builds it "
-           "again", (int)name.size, name.data, p->name.data, (int)id.size, id.data);
+  hf__fail(err, HF_CORRUPT,
+           "the index %.*s of %s is damaged: what it says of %.*s is not so; verify --repair builds it "
+           "again",
+           (int)name.size, name.data, p->name.data, (int)id.size, id.data);
   hf__error_entity(err, p->name, id);
   return HF_CORRUPT;
 }

@@ -25,8 +25,8 @@ hf_status hf__lookup_begin_moment(hf__lookup *in, hf_txn **own, hf_error *err);
 /* Whether an entity has a value for which one of the parts has an entry. */
 bool hf__lookup_is_within(const hf_index_set *set, const hf__cover_part *parts, size_t count, hf_slice json);
 
-/* Whether, at one moment, an entry of the parts leads to an entity that is not there, or has no such value: the index is
- * damaged.  False also where that cannot be told. */
+/* Whether, at one moment, an entry of the parts leads to an entity that is not there, or has no such value: the index
+ * is damaged.  False also where that cannot be told. */
 bool hf__lookup_is_damaged(const hf__lookup *in, const hf__cover_part *parts, size_t count, const hf_key *key);
 
 #endif

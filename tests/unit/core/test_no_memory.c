@@ -112,12 +112,13 @@ static hf_status ask_some(hf_persist *p, hf_error *err) {
 /* Entities by an index, and in its order. */
 static hf_status go_by_index(hf_persist *p, hf_error *err) {
   static const char *const paths[] = {"n", "s"};
-  static hf_condition *condition; /* none that is made anew: parsing is tried above */
+  static hf_condition *condition; /* made once: parsing is tried above */
   hf_buffer json = HF_BUFFER_INIT;
   hf_range range = HF_RANGE_INIT;
   uint64_t n = 0, wrong = 0;
   hf_status status = HF_OK;
-  if (!condition) status = hf_condition_parse(hf_text("type(v) == 'table' and (v.s == 'a-b' or v.n == 2)"), &condition, err);
+  if (!condition)
+    status = hf_condition_parse(hf_text("type(v) == 'table' and (v.s == 'a-b' or v.n == 2)"), &condition, err);
   for (size_t i = 0; i < 2 && status == HF_OK; i++) status = hf_persist_index_create(p, &paths[i], 1, false, err);
   if (status == HF_OK) status = count_asked(p, condition, err);
   range.where = condition;
