@@ -121,11 +121,15 @@ static uint64_t most_at_first(uint64_t size) {
   return most > FIRST ? most : FIRST;
 }
 
+/* Whether that few are there. */
 static bool first_look(hf__find *f, const hf__lookup *in) {
-  if (!look(f, in, most_at_first(size_of(in->persist, in->txn)))) return false;
-  if (are_few(f, in)) return true;
-  give_up(f);
-  return false;
+  if (look(f, in, FIRST)) {
+    if (are_few(f, in)) return true;
+    give_up(f);
+    return false;
+  }
+  uint64_t most = most_at_first(size_of(in->persist, in->txn));
+  return most > FIRST && look(f, in, most);
 }
 
 /* Once a scan has begun: unless what it finds is so much that it may end soon, or an index would be of no use. */
