@@ -2,6 +2,7 @@
 --
 -- Broken on purpose: whole batches are declared, and entities written one after the other.
 --
+-- fails: a batch with what a unique index forbids is refused
 -- fails: a batch whose process dies is whole or not there
 -- says: of a batch of 40 whose process was killed
 
