@@ -227,7 +227,8 @@ local function others(check)
     local store = t:open()
     fill(store)
     makeAll(store)
-    createIndex(store, "targets[1]", { unique = true })
+    store:writeValue("ticket", { ticket = 9 })
+    createIndex(store, "ticket", { unique = true })
     local made = names(store)
     store:close()
     store = t:open()
@@ -236,7 +237,7 @@ local function others(check)
     store:writeValue("item-7", { symbol = "BTCUSDT", odd = 7, deep = { level = 3 } })
     compare(t, store, "by a new instance", FEW)
     t:blame("writeValue"):raises("duplicate", "what another entity has, by a new instance", store.writeValue, store,
-      "another", { targets = { 9 } })
+      "another", { ticket = 9 })
   end)
 
   check("an index is kept up by another process", { method = "createIndex", needs = "index", alsoNeeds = "durable",
