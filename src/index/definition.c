@@ -125,7 +125,8 @@ static bool add_steps(hf_buffer *out, const hf__index_path *path, const char *be
 static bool add_shortest(hf_buffer *out, const hf__index_path *path) {
   hf__index_path again = {.count = 0};
   size_t before = out->size;
-  bool bare = path->steps[0].field.data && is_name(path->steps[0].field) > 0;
+  int bare = path->steps[0].field.data ? is_name(path->steps[0].field) : 0;
+  if (bare < 0) return false;
   if (bare && !add_steps(out, path, "")) return false;
   if (bare) {
     hf_error err;

@@ -169,6 +169,18 @@ static void judge_answer(const struct operation *o, const struct flavour *f, hf_
   if (status && (!*err->message || err->status != status)) lose("an error without a message");
 }
 
+static void tell_problem(const hf_index_problem *problem, void *arg) {
+  (void)arg;
+  lose("the index %s %s %.*s", problem->index, problem->sentence, (int)problem->id.size, problem->id.data);
+}
+
+/* Indexes agree with the entities, whatever has failed. */
+static void judge_indexes(void) {
+  hf_error err;
+  hf_status status = hf_persist_index_check(store.signal, false, tell_problem, NULL, NULL, &err);
+  if (status && status != HF_UNSUPPORTED) lose("comparing indexes: %s", text_of(status, &err));
+}
+
 /* The same operation again, now that nothing fails. */
 static void do_again(const struct operation *o, const struct content *after, const struct answer *right,
                      bool was_changed) {
@@ -246,7 +258,9 @@ static long attempt(const struct operation *o, const struct flavour *f, long nth
   if (looked) lose("the next read after %s: %s", text_of(status, &err), text_of(looked, &why));
   if (!looked) judge_content(o, status, &err, &e->before, &now, &e->after);
   bool once_more = (nth + (f - flavours)) % 2; /* otherwise it is opened next as the failure left it */
+  if (!looked && store.signal) judge_indexes();
   if (!looked && once_more && o->run != open_signal) do_again(o, &e->after, &e->right, !same(&now, &e->before));
+  if (!lost && store.signal) judge_indexes();
   fixture_close(&store);
   if (*store.backend != 'm') judge_reopened();
   struct leftovers last = take_stock();

@@ -29,6 +29,7 @@ enum filling {
   SMALL_MAP,     /* FILLED, with a map that the next large write does not fit in */
   FORMAT_2,      /* FILLED, and a setting */
   CROWDED,       /* FILLED, and several pages of a scan more */
+  INDEXED,       /* CROWDED, with an index that is unique, and one that is not */
   FILLINGS
 };
 
@@ -104,12 +105,19 @@ static inline void fixture_put_all(struct fixture *f, enum filling filling) {
       hf_persist_quarantine(f->signal, hf_text("bad"), "it is damaged", hf_text("{oops"), &err))
     fixture_die("quarantine", &err);
   if (filling == FORMAT_2) fixture_set(f, "note", "a note");
-  if (filling != CROWDED) return;
+  if (filling == INDEXED) {
+    static const char *const n = "n", *const both[] = {"s", "n"};
+    if (hf_persist_index_create(f->signal, &n, 1, true, &err) ||
+        hf_persist_index_create(f->signal, both, 2, false, &err))
+      fixture_die("create indexes", &err);
+  }
+  if (filling != CROWDED && filling != INDEXED) return;
   hf_item items[MANY];
-  char ids[MANY][24];
+  char ids[MANY][24], texts[MANY][32];
   for (int i = 0; i < fixture_many(f); i++) {
     snprintf(ids[i], sizeof ids[i], "many-%d", i);
-    items[i] = (hf_item){.id = hf_text(ids[i]), .json = hf_text("\"one of many\"")};
+    snprintf(texts[i], sizeof texts[i], filling == INDEXED ? "{\"n\":%d,\"s\":\"x\"}" : "\"one of many\"", i);
+    items[i] = (hf_item){.id = hf_text(ids[i]), .json = hf_text(texts[i])};
   }
   if (hf_persist_write_many(f->signal, items, (size_t)fixture_many(f), &err)) fixture_die("write many", &err);
 }

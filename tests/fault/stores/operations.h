@@ -349,6 +349,83 @@ static hf_status read_snapshot(struct fixture *f, struct answer *a, hf_error *er
   return end(txn, status, err);
 }
 
+/* ---- indexes */
+
+static hf_status create_index(struct fixture *f, struct answer *a, hf_error *err) {
+  static const char *const path = "s";
+  hf_buffer json = HF_BUFFER_INIT;
+  hf_status status = hf_persist_index_create(f->signal, &path, 1, false, err);
+  if (status == HF_OK) status = hf_persist_indexes(f->signal, &json, err);
+  if (status == HF_OK) answer(a, "%s", json.data);
+  hf_buffer_free(&json);
+  return status;
+}
+
+static hf_status drop_index(struct fixture *f, struct answer *a, hf_error *err) {
+  static const char *const path = "n";
+  hf_buffer json = HF_BUFFER_INIT;
+  hf_status status = hf_persist_index_drop(f->signal, &path, 1, err);
+  if (status == HF_NOT_FOUND) status = HF_OK; /* it was dropped the first time, and that could not be told */
+  if (status == HF_OK) status = hf_persist_indexes(f->signal, &json, err);
+  if (status == HF_OK) answer(a, "%s", json.data);
+  hf_buffer_free(&json);
+  return status;
+}
+
+static hf_status put_value(struct fixture *f, struct answer *a, hf_error *err) {
+  (void)a;
+  return put(f->signal, "a", "{\"n\":-1,\"s\":\"y\"}", NULL, err);
+}
+
+static hf_status put_duplicate(struct fixture *f, struct answer *a, hf_error *err) {
+  (void)a;
+  return put(f->signal, "a", "{\"n\":7}", NULL, err);
+}
+
+/* Two change their values, and one comes. */
+static hf_status put_values(struct fixture *f, struct answer *a, hf_error *err) {
+  const hf_item items[] = {{.id = hf_text("a"), .json = hf_text("{\"n\":-2,\"s\":\"y\"}")},
+                           {.id = hf_text("b"), .json = hf_text("{\"n\":-1,\"s\":\"y\"}")},
+                           {.id = hf_text("new/e"), .json = hf_text("{\"n\":-3}")}};
+  (void)a;
+  return hf_persist_write_many(f->signal, items, 3, err);
+}
+
+/* What the inner one has done to the indexes is undone, and the outer one goes on with them. */
+static hf_status nest_values(struct fixture *f, struct answer *a, hf_error *err) {
+  hf_txn *outer, *inner;
+  hf_status status = hf_txn_begin(HF_TXN_WRITE, &outer, err);
+  (void)a;
+  if (status) return status;
+  status = put(f->signal, "a", "{\"n\":-1}", NULL, err);
+  if (status == HF_OK) status = hf_txn_begin(HF_TXN_WRITE, &inner, err);
+  if (status == HF_OK) {
+    status = hf_persist_remove_all(f->signal, err);
+    if (status == HF_OK) status = put(f->signal, "b", "{\"n\":-1}", NULL, err);
+    hf_txn_abort(inner);
+  }
+  if (status == HF_OK) status = put(f->signal, "b", "{\"n\":-2}", NULL, err);
+  return end(outer, status, err);
+}
+
+static hf_status find(struct fixture *f, struct answer *a, hf_error *err) {
+  hf_range range = HF_RANGE_INIT;
+  hf_condition *condition = NULL;
+  hf_status status = hf_condition_parse(hf_text("v.n >= 20 and v.n < 22"), &condition, err);
+  range.where = condition;
+  range.prefix = hf_text("many-"); /* the others have no fields */
+  if (status == HF_OK) status = iterate_range(f->signal, &range, a, err);
+  hf_condition_free(condition);
+  return status;
+}
+
+static hf_status go_in_order(struct fixture *f, struct answer *a, hf_error *err) {
+  hf_range range = HF_RANGE_INIT;
+  range.index = hf_text("n");
+  range.reverse = true;
+  return iterate_range(f->signal, &range, a, err);
+}
+
 /* ---- the store as a whole */
 
 static hf_status list_entities(struct fixture *f, struct answer *a, hf_error *err) {
@@ -519,6 +596,18 @@ static const struct operation {
     {"roll back", roll_back, FILLED, WITH_TRANSACTIONS, HF_OK},
     {"nest", nest, FILLED, WITH_TRANSACTIONS, HF_OK},
     {"snapshot", read_snapshot, CROWDED, WITH_TRANSACTIONS, HF_OK},
+    {"create an index", create_index, CROWDED, WITH_TRANSACTIONS, HF_OK},
+    {"create a further index", create_index, INDEXED, WITH_TRANSACTIONS, HF_OK},
+    {"drop an index", drop_index, INDEXED, WITH_TRANSACTIONS, HF_OK},
+    {"put what is indexed", put_value, INDEXED, WITH_TRANSACTIONS, HF_OK},
+    {"put what is not indexed", put_over, INDEXED, WITH_TRANSACTIONS, HF_OK},
+    {"put a duplicate", put_duplicate, INDEXED, WITH_TRANSACTIONS, HF_DUPLICATE},
+    {"writeMany, indexed", put_values, INDEXED, WITH_TRANSACTIONS, HF_OK},
+    {"remove, indexed", remove_one, INDEXED, WITH_TRANSACTIONS, HF_OK},
+    {"removeAll, indexed", remove_all, INDEXED, WITH_TRANSACTIONS, HF_OK},
+    {"nest, indexed", nest_values, INDEXED, WITH_TRANSACTIONS, HF_OK},
+    {"find", find, INDEXED, WITH_TRANSACTIONS, HF_OK},
+    {"go in the order of an index", go_in_order, INDEXED, WITH_TRANSACTIONS, HF_OK},
     {"list entity names", list_entities, FILLED, ON_ALL, HF_OK},
     {"set", set_note, FILLED, WITH_TRANSACTIONS, HF_OK},
     {"set in format 2", set_note, FORMAT_2, WITH_TRANSACTIONS, HF_OK},
