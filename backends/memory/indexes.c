@@ -282,6 +282,14 @@ int hf__memory_indexes_find(const hf__memory_indexes *ix, hf_slice name) {
   return -1;
 }
 
+bool hf__memory_indexes_describe(const hf__memory_indexes *ix, hf_buffer *json) {
+  bool ok = hf_buffer_add(json, ",\"indexes\":{", 12);
+  for (size_t i = 0; ok && i < size_of(ix); i++)
+    ok = (i == 0 || hf_buffer_add(json, ",", 1)) && hf_buffer_quote(json, hf_index_set_at(ix->set, i)->name) &&
+         hf_buffer_printf(json, ":%zu", ix->entries[i].count);
+  return ok && hf_buffer_add(json, "}", 1);
+}
+
 /* Calls fn for the entries from `first` up to before `end`.  False: it was enough. */
 static bool each_between(const hf__memory_list *l, size_t first, size_t end, bool reverse, hf_index_entry_fn *fn,
                          void *arg) {

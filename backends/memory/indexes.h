@@ -60,6 +60,8 @@ hf_status hf__memory_indexes_drop(hf__memory_indexes *ix, size_t place, hf_error
 
 /* Where the index of this name is; below 0: nowhere. */
 int hf__memory_indexes_find(const hf__memory_indexes *ix, hf_slice name);
+/* Adds a member of a JSON object: how many entries each has, by its name. */
+bool hf__memory_indexes_describe(const hf__memory_indexes *ix, hf_buffer *json);
 /* hf_backend.index_each, of the index at a place. */
 void hf__memory_indexes_each(const hf__memory_indexes *ix, size_t place, const hf_index_walk *walk,
                              hf_index_entry_fn *fn, void *arg);

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * The backend in memory: the oracle that others are compared with, so simple
- * rather than fast.  A collection is sorted lists of pointers to immutable,
- * reference-counted items: its entities, what is in quarantine, which is only what was
+ * The backend in memory: the oracle that others are compared with, so simple rather than fast.  A collection is sorted
+ * lists of pointers to immutable, reference-counted items: its entities, what is in quarantine, which is only what was
  * put there from other stores, since nothing is damaged here, and its indexes.  A snapshot copies the arrays; a
  * transaction notes what it changes, and an abort goes back.  One lock a store; a transaction holds it from begin to
  * end.
  *
- * "memory:NAME" is one store per name and process, and lasts while a handle on it
- * is open.
+ * "memory:NAME" is one store per name and process, and lasts while a handle on it is open.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -396,7 +394,7 @@ static hf_status stat_store(void *store, void *txn, void *collection, hf_buffer 
   bool ok = hf_buffer_printf(json, "{\"backend\":\"memory\",\"revision\":%llu", (unsigned long long)s->revision);
   if (ok && t)
     ok = hf_buffer_printf(json, ",\"entityName\":") && hf_buffer_quote(json, (hf_slice){t->name, t->name_size}) &&
-         hf_buffer_printf(json, ",\"entities\":%zu", t->sound.count);
+         hf_buffer_printf(json, ",\"entities\":%zu", t->sound.count) && hf__memory_indexes_describe(&t->indexes, json);
   if (ok && s->note.size)
     ok = hf_buffer_printf(json, ",\"settings\":{\"" NOTE "\":") && hf_buffer_add(json, s->note.data, s->note.size) &&
          hf_buffer_add(json, "}", 1);

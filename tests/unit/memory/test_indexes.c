@@ -312,6 +312,61 @@ static void what_is_not_unique_gets_no_unique_index(void **state) {
   hf_persist_close(p);
 }
 
+static void what_is_unique_is_undone_with_transactions(void **state) {
+  hf_error err;
+  hf_txn *outer, *inner;
+  hf_persist *p = open_persist(*state, "signal");
+  OK(make(p, 1, true, &err));
+  write_text(p, "a", "{\"s\":\"x\"}");
+  write_text(p, "b", "{\"s\":\"y\"}");
+  OK(hf_txn_begin(HF_TXN_WRITE, &outer, &err));
+  OK(hf_persist_remove(p, hf_text("a"), &err));
+  OK(hf_txn_begin(HF_TXN_WRITE, &inner, &err));
+  write_text(p, "b", "{\"s\":\"x\"}");
+  write_text(p, "c", "{\"s\":\"y\"}");
+  hf_txn_abort(inner);
+  check_all(p);
+  write_text(p, "d", "{\"s\":\"x\"}"); /* as nobody has it in the outer one */
+  OK(hf_txn_begin(HF_TXN_WRITE, &inner, &err));
+  OK(hf_persist_remove_all(p, &err));
+  write_text(p, "e", "{\"s\":\"y\"}");
+  OK(hf_txn_commit(inner, &err));
+  write_text(p, "f", "{\"s\":\"x\"}");
+  check_all(p);
+  hf_txn_abort(outer);
+  check_all(p);
+  FAILS(HF_DUPLICATE, put(p, "g", "{\"s\":\"x\"}", &err));
+  CONTAINS(err.message, "a");
+  FAILS(HF_DUPLICATE, put(p, "g", "{\"s\":\"y\"}", &err));
+  assert_entity(p, "g", NULL);
+  hf_persist_close(p);
+}
+
+static void a_collection_has_so_many_indexes_and_no_more(void **state) {
+  hf_error err;
+  hf_buffer json = HF_BUFFER_INIT;
+  hf_persist *p = open_persist(*state, "signal");
+  const char *names[HF_INDEXES_MAX + 1];
+  char texts[HF_INDEXES_MAX + 1][8];
+  write_text(p, "a", "{\"p3\":1}");
+  for (int i = 0; i <= HF_INDEXES_MAX; i++) {
+    snprintf(texts[i], sizeof texts[i], "p%d", i);
+    names[i] = texts[i];
+    if (i < HF_INDEXES_MAX) OK(hf_persist_index_create(p, &names[i], 1, i == 3, &err));
+  }
+  FAILS(HF_INVALID_ARGUMENT, hf_persist_index_create(p, &names[HF_INDEXES_MAX], 1, false, &err));
+  OK(hf_persist_index_drop(p, &names[0], 1, &err)); /* the others move up */
+  OK(hf_persist_index_create(p, &names[HF_INDEXES_MAX], 1, false, &err));
+  FAILS(HF_DUPLICATE, put(p, "b", "{\"p3\":1}", &err));
+  write_text(p, "b", "{\"p3\":2,\"p16\":7}");
+  check_all(p);
+  OK(hf_persist_stat(p, &json, &err));
+  CONTAINS(json.data, "\"p16\":2");
+  assert_null(strstr(json.data, "\"p0\":"));
+  hf_buffer_free(&json);
+  hf_persist_close(p);
+}
+
 /* ---- building while others write */
 
 static void no_problem(const hf_index_problem *problem, void *arg) {
@@ -336,6 +391,27 @@ static void what_changes_while_an_index_is_built_is_made_up_for(void **state) {
     hf__memory_indexes_compare(&built.entries, &wanted.entries, "n", no_problem, NULL);
     hf__memory_building_free(&built);
     hf__memory_building_free(&wanted);
+  }
+  hf_persist_close(p);
+}
+
+/* Of what two have when the building begins, and of what two have when it ends, the second alone is in the way. */
+static void whether_a_new_index_is_unique_is_told_in_the_end(void **state) {
+  hf_error err;
+  hf__memory_building b;
+  hf_persist *p = open_persist(*state, "signal");
+  hf_slice definition = hf_text("{\"paths\":[\"n\"],\"unique\":true}");
+  for (int in_the_end = 0; in_the_end < 2; in_the_end++) {
+    write_text(p, "a", "{\"n\":1}");
+    write_text(p, "b", in_the_end ? "{\"n\":2}" : "{\"n\":1}");
+    const hf__memory_type *t = p->collection; /* which the first write has opened */
+    OK(hf__memory_building_start(&b, &t->sound, definition, 1, &err));
+    write_text(p, "b", in_the_end ? "{\"n\":1}" : "{\"n\":2}");
+    OK(hf__memory_building_sort(&b, &err));
+    hf_status status = hf__memory_building_catch_up(&b, &t->sound, &err);
+    assert_int_equal(status, in_the_end ? HF_DUPLICATE : HF_OK);
+    if (status) assert_string_equal(err.entity_id, "a");
+    hf__memory_building_free(&b);
   }
   hf_persist_close(p);
 }
@@ -372,10 +448,17 @@ static void an_index_is_built_while_others_write(void **state) {
 int main(void) {
 #define ON_MEMORY(test) cmocka_unit_test_setup_teardown(test, setup_memory, teardown_store)
   const struct CMUnitTest tests[] = {
-      ON_MEMORY(indexes_agree_after_random_changes),   ON_MEMORY(a_snapshot_sees_its_own_indexes),
-      ON_MEMORY(walks_go_by_ranges_either_way_and_on), ON_MEMORY(only_one_has_a_unique_value),
-      ON_MEMORY(long_texts_are_compared_whole),        ON_MEMORY(what_is_not_unique_gets_no_unique_index),
-      ON_MEMORY(an_index_is_built_while_others_write), ON_MEMORY(what_changes_while_an_index_is_built_is_made_up_for),
+      ON_MEMORY(indexes_agree_after_random_changes),
+      ON_MEMORY(a_snapshot_sees_its_own_indexes),
+      ON_MEMORY(walks_go_by_ranges_either_way_and_on),
+      ON_MEMORY(only_one_has_a_unique_value),
+      ON_MEMORY(long_texts_are_compared_whole),
+      ON_MEMORY(what_is_not_unique_gets_no_unique_index),
+      ON_MEMORY(what_is_unique_is_undone_with_transactions),
+      ON_MEMORY(a_collection_has_so_many_indexes_and_no_more),
+      ON_MEMORY(an_index_is_built_while_others_write),
+      ON_MEMORY(what_changes_while_an_index_is_built_is_made_up_for),
+      ON_MEMORY(whether_a_new_index_is_unique_is_told_in_the_end),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
