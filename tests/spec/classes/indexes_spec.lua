@@ -6,6 +6,7 @@
 local holdfast = require("holdfast")
 local raises = require("support.raises")
 local stores = require("support.stores")
+local temp = require("support.temp")
 
 -- Calls the function, which must raise this code, with this in its message.
 local function refuses(code, piece, fn, ...)
@@ -243,5 +244,113 @@ describe("a class that extends a store", function()
     File.supports = { index = true }
     refuses("invalid_argument", "declares supports.index, which the store that it extends does not have", File,
       "signal", newBase())
+  end)
+end)
+
+describe("the examples that wrap a store", function()
+  local examples = (os.getenv("HOLDFAST_SOURCE") or ".") .. "/examples/"
+
+  it("have the store's indexes where they give what it keeps: audited.lua", function()
+    local store = dofile(examples .. "audited.lua")("risk", temp.directory() .. "/store")
+    store:createIndex("limit", { unique = true })
+    store:writeMany { BTCUSDT = { limit = 10 }, ETHUSDT = { limit = 4 } }
+    assert.equal(2, store.audit:count())
+    assert.equal("limit", store:explain(function(v) return v.limit == 4 end).index)
+    assert.same({ "ETHUSDT" }, stores.list(store:keys { where = function(v) return v.limit == 4 end }))
+    local err = refuses("duplicate", "BTCUSDT has the same", store.writeValue, store, "SOLUSDT", { limit = 10 })
+    assert.same({ "risk", "SOLUSDT" }, { err.entityName, err.entityId })
+    refuses("duplicate", "BTCUSDT has the same", store.writeMany, store, { A = { limit = 1 }, B = { limit = 10 } })
+    assert.same({ "BTCUSDT", "ETHUSDT" }, stores.list(store:keys()))
+    assert.equal(2, store.audit:count(), "what was refused is noted")
+    store:removeValue("BTCUSDT")
+    store:writeValue("SOLUSDT", { limit = 10 })
+    store:removeAll()
+    store:writeValue("XRPUSDT", { limit = 10 })
+    assert.same({ "XRPUSDT" }, stores.list(store:keys { where = function(v) return v.limit == 10 end }))
+    store.audit:close()
+    store:close()
+  end)
+
+  it("refuse to make indexes where they give something else: cached.lua, retrying.lua", function()
+    local retrying = dofile(examples .. "retrying.lua").over(holdfast.LmdbPersist)
+    local Lists = holdfast.FilePersist:extend("Lists")
+    local cached = dofile(examples .. "cached.lua").over(Lists)
+    for Class, piece in pairs {
+      [retrying] = "those of the lmdb store that it extends know only what that keeps: give the class createIndex",
+      [cached] = "file stores keep no indexes",
+    } do
+      local store = Class("risk", temp.directory() .. "/store")
+      refuses("unsupported", piece, store.createIndex, store, "limit")
+      refuses("unsupported", piece, store.indexes, store)
+      assert.is_false(store.supports.index)
+      store:close()
+    end
+  end)
+
+  it("may hand them on, and then unique ones hold: a wrapper with the three methods", function()
+    local Boxed = holdfast.LmdbPersist:extend("Boxed")
+    Boxed.supports = { index = true, indexOrder = false }
+    function Boxed:readValue(id) return holdfast.LmdbPersist.readValue(self, id).box end
+    function Boxed:writeValue(id, value) return holdfast.LmdbPersist.writeValue(self, id, { box = value }) end
+    for _, name in ipairs { "createIndex", "dropIndex" } do
+      Boxed[name] = function(self, paths, options)
+        local boxed = {}
+        for i, path in ipairs(paths) do boxed[i] = "box." .. path end
+        return holdfast.LmdbPersist[name](self, boxed, options)
+      end
+    end
+    function Boxed:indexes()
+      local list = holdfast.LmdbPersist.indexes(self)
+      for _, index in ipairs(list) do
+        for i, path in ipairs(index.paths) do index.paths[i] = path:gsub("^box%.", "") end
+      end
+      return list
+    end
+    local store = Boxed("risk", temp.directory() .. "/store")
+    store:createIndex({ "limit", "side" }, { unique = true })
+    assert.same({ { name = "limit,side", paths = { "limit", "side" }, unique = true, ready = true, entries = 0 } },
+      store:indexes())
+    store:writeValue("a", { limit = 1, side = "long" })
+    refuses("duplicate", "the index box.limit,box.side is unique, and a has the same", store.writeValue, store, "b",
+      { limit = 1, side = "long" })
+    assert.same({ "a" }, stores.list(store:keys { where = function(v) return v.limit == 1 end }))
+    store:dropIndex { "limit", "side" }
+    assert.same({}, stores.list(ipairs(store:indexes())))
+    store:close()
+  end)
+end)
+
+describe("what is opened read-only", function()
+  it("uses the indexes that there are, and makes and forgets none", function()
+    for _, open in ipairs {
+      function(base, options) return holdfast.LmdbPersist("signal", base, options) end,
+      function(base, options)
+        local Writing = holdfast.LmdbPersist:extend("Writing")
+        function Writing:writeValue(...) return holdfast.LmdbPersist.writeValue(self, ...) end
+        return Writing("signal", base, options)
+      end,
+    } do
+      local base = temp.directory() .. "/store"
+      local store = open(base)
+      store:createIndex("n")
+      for i = 1, 100 do store:writeValue(i, { n = i }) end
+      store:close()
+      store = open(base, { readOnly = true })
+      refuses("readonly", "read-only", store.createIndex, store, "m")
+      refuses("readonly", "read-only", store.dropIndex, store, "n")
+      assert.equal("n", store:indexes()[1].name)
+      assert.equal("n", store:explain(function(v) return v.n == 7 end).index)
+      assert.same({ { n = 7 } }, stores.list(store:filter(function(v) return v.n == 7 end)))
+      store:close()
+    end
+  end)
+
+  it("is refused before a class with indexes of its own hears of it", function()
+    local Own, log = withOwn()
+    local store = Own("signal", newBase(), { readOnly = true })
+    refuses("readonly", "read-only", store.createIndex, store, "n")
+    refuses("readonly", "read-only", store.dropIndex, store, "n")
+    assert.same({}, log)
+    assert.same({}, stores.list(ipairs(store:indexes())))
   end)
 end)
