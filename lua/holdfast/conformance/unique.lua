@@ -53,10 +53,11 @@ local function values(check)
     createIndex(store, "symbol", { unique = true })
     createIndex(store, { "side", "n" }, { unique = true })
     local long = ("x"):rep(400)
-    for i, value in ipairs { 1, "1", 0, "", true, false, "x", long .. "a", long .. "b" } do
+    local all = { 1, "1", 0, "", true, false, "x", "null", long .. "a", long .. "b", 0.3, 0.1 + 0.2, 2 ^ 53, 2 ^ 53 - 1 }
+    for i, value in ipairs(all) do
       store:writeValue("value-" .. i, { symbol = value })
     end
-    for i, value in ipairs { 1, -0.0, "", true, "x", long .. "a" } do
+    for i, value in ipairs { 1, -0.0, "", true, "x", long .. "a", 0.1 + 0.2, 2 ^ 53 } do
       t:raises("duplicate", "a second entity with " .. core.json.encode(value):sub(1, 20), store.writeValue, store,
         "again-" .. i, { symbol = value })
     end

@@ -6,11 +6,14 @@
 -- fails: a unique index counts what is the same
 -- says: duplicate
 
-local holdfast = require "holdfast" -- luacheck: ignore 211
+local holdfast = require "holdfast"
 local here = debug.getinfo(1, "S").source:match("^@(.*/)")
 local Right = dofile(here .. "../right/indexes.lua")
 local Broken = Right:extend("Broken")
 
-function Broken.textOf(value) return tostring(value) end
+function Broken.textOf(value)
+  if type(value) == "number" then value = holdfast.json.encode(value) end
+  return Right.textOf(value)
+end
 
 return Broken

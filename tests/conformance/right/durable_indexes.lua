@@ -29,8 +29,7 @@ local function keyOf(index, entity)
       value = value[step]
     end
     if value == nil or value == null or type(value) == "table" then return nil end
-    if value == 0 then value = 0 end
-    parts[i] = ("%s %d %s"):format(type(value), #tostring(value), tostring(value))
+    parts[i] = holdfast.json.encode(value == 0 and 0 or value) -- -0 is 0
   end
   return table.concat(parts, " ")
 end

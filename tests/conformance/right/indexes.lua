@@ -34,10 +34,10 @@ local function walk(entity, steps)
   return type(entity) == "table" and TABLE or entity
 end
 
---- A text for a value: of the type too, and 0 is -0.
+--- A text for a value: another one for each that is not the same.  That is its JSON, but that -0 is 0.
 function Indexes.textOf(value)
-  if value == 0 then value = 0 end
-  return ("%s %d %s"):format(type(value), #tostring(value), tostring(value))
+  if value == nil or value == TABLE then return value and "table" or "nothing" end
+  return holdfast.json.encode(value == 0 and 0 or value)
 end
 
 --- Whether a unique index lets only one entity have it.
