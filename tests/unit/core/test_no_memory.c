@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
  * What operations answer when the process has no memory left: HF_NO_MEMORY, wherever that happens, and what is stored
- * is as it was or as it was to become.  The allocator is the one of this file, which refuses from the nth call on.
+ * is as it was or as it was to become.  The allocator is the one of this file, which refuses from the nth call on, or
+ * that one alone.
  */
 #include <errno.h>
 
 #include "base/error.h"
+#include "index/index.h"
 #include "unit/support.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -26,11 +28,12 @@ extern void *__libc_malloc(size_t size);
 extern void *__libc_calloc(size_t count, size_t size);
 extern void *__libc_realloc(void *block, size_t size);
 
-static _Thread_local bool scarce;
+static _Thread_local bool scarce, once;
 static _Thread_local long left;
 
 static bool refused(void) {
   if (!scarce || left-- > 0) return false;
+  if (once) scarce = false;
   errno = ENOMEM;
   return true;
 }
@@ -366,11 +369,39 @@ static void in_lmdb(void **state) {
   every_lack_of_memory_says_so("lmdb");
 }
 
+/* ---- indexes */
+
+/* The same path has one name, whatever was refused on the way: there would be two indexes over it. */
+static void a_path_means_the_same_or_nothing(void **state) {
+  static const char *const paths[] = {"v.metadata['symbol']", "n", "v[\"any key\"][2]"};
+  hf_buffer right = HF_BUFFER_INIT, name = HF_BUFFER_INIT;
+  hf_error err;
+  bool refused_one = true;
+  (void)state;
+  OK(hf__index_define(paths, 3, false, &right, &name, &err));
+  assert_string_equal(name.data, "metadata.symbol,n,v[\"any key\"][2]");
+  hf_buffer_free(&name);
+  for (long n = 0; refused_one; n++) {
+    hf_buffer definition = HF_BUFFER_INIT;
+    left = n;
+    scarce = once = true;
+    hf_status status = hf__index_define(paths, 3, false, &definition, &name, &err);
+    refused_one = !scarce;
+    scarce = once = false;
+    assert_int_equal(status, refused_one ? HF_NO_MEMORY : HF_OK);
+    if (status == HF_OK) assert_string_equal(definition.data, right.data);
+    hf_buffer_free(&definition);
+    hf_buffer_free(&name);
+  }
+  hf_buffer_free(&right);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(in_memory),     cmocka_unit_test(in_files), cmocka_unit_test(in_lmdb),
-      cmocka_unit_test(of_memory),     cmocka_unit_test(of_lmdb),  cmocka_unit_test(parts_of_memory),
-      cmocka_unit_test(parts_of_lmdb),
+      cmocka_unit_test(in_memory),     cmocka_unit_test(in_files),
+      cmocka_unit_test(in_lmdb),       cmocka_unit_test(of_memory),
+      cmocka_unit_test(of_lmdb),       cmocka_unit_test(parts_of_memory),
+      cmocka_unit_test(parts_of_lmdb), cmocka_unit_test(a_path_means_the_same_or_nothing),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
