@@ -445,6 +445,51 @@ static void an_index_is_built_while_others_write(void **state) {
   hf_persist_close(p);
 }
 
+/* Makes the index and drops it, as the other one does. */
+static void *keep_making(void *arg) {
+  hf_error err;
+  hf_persist *p = open_persist(arg, "signal");
+  for (int i = 0; i < 60; i++) {
+    OK(make(p, 0, false, &err));
+    hf_status status = hf_persist_index_drop(p, paths[0], 1, &err);
+    assert_true(status == HF_OK || status == HF_NOT_FOUND);
+  }
+  hf_persist_close(p);
+  return NULL;
+}
+
+/* Looks for what is always there, by the index if there is one at that moment. */
+static void *keep_looking(void *arg) {
+  hf_error err;
+  hf_condition *condition;
+  hf_range range = HF_RANGE_INIT;
+  hf_persist *p = open_persist(arg, "signal");
+  OK(hf_condition_parse(hf_text("v.n < 0"), &condition, &err));
+  range.where = condition;
+  while (__atomic_load_n(&writes, __ATOMIC_RELAXED)) {
+    uint64_t n = 0;
+    OK(hf_persist_count_where(p, &range, &n, &err));
+    assert_int_equal(n, 5);
+  }
+  hf_condition_free(condition);
+  hf_persist_close(p);
+  return NULL;
+}
+
+static void an_index_is_made_dropped_and_used_by_several(void **state) {
+  pthread_t threads[4];
+  void *(*const work[])(void *) = {keep_writing, keep_looking, keep_making, keep_making};
+  hf_persist *p = open_persist(*state, "signal");
+  for (int i = 0; i < 5; i++) write_text(p, text_of("always-%d", i), "{\"n\":-1}");
+  writes = true;
+  for (int i = 0; i < 4; i++) assert_int_equal(pthread_create(&threads[i], NULL, work[i], *state), 0);
+  for (int i = 2; i < 4; i++) pthread_join(threads[i], NULL);
+  __atomic_store_n(&writes, false, __ATOMIC_RELAXED);
+  for (int i = 0; i < 2; i++) pthread_join(threads[i], NULL);
+  check_all(p);
+  hf_persist_close(p);
+}
+
 int main(void) {
 #define ON_MEMORY(test) cmocka_unit_test_setup_teardown(test, setup_memory, teardown_store)
   const struct CMUnitTest tests[] = {
@@ -457,6 +502,7 @@ int main(void) {
       ON_MEMORY(what_is_unique_is_undone_with_transactions),
       ON_MEMORY(a_collection_has_so_many_indexes_and_no_more),
       ON_MEMORY(an_index_is_built_while_others_write),
+      ON_MEMORY(an_index_is_made_dropped_and_used_by_several),
       ON_MEMORY(what_changes_while_an_index_is_built_is_made_up_for),
       ON_MEMORY(whether_a_new_index_is_unique_is_told_in_the_end),
   };
