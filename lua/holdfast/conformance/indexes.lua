@@ -213,6 +213,24 @@ local function undone(check)
     transaction(change)
     compare(t, store, "after a transaction", FEW)
   end)
+
+  check("an index is undone with the inner transaction alone", { method = "rollback", needs = "index",
+    alsoNeeds = "nested" }, function(t)
+    local store = t:open()
+    fill(store)
+    makeAll(store)
+    transaction(function()
+      store:writeValue("item-7", { symbol = "BTCUSDT", odd = 7, deep = { level = 3 } })
+      t:undo(function()
+        store:removeMany { "item-4", "item-7" }
+        store:writeValue("item-8", { symbol = wanted, side = "long", n = 50 })
+        compare(t, store, "in an inner transaction", FEW)
+      end)
+      compare(t, store, "after an inner transaction that was undone", FEW)
+      store:writeValue("item-9", { symbol = "BTCUSDT", side = "long", n = 50 })
+    end)
+    compare(t, store, "after the outer one was committed", FEW)
+  end)
 end
 
 -- ---- other instances and processes

@@ -9,7 +9,7 @@ local here = debug.getinfo(1, "S").source:match("^@(.*/)")
 local Conditions = dofile(here .. "conditions.lua")
 
 local Indexes = Conditions:extend("Indexes")
-Indexes.supports = { index = true, atomicBatch = true }
+Indexes.supports = { index = true, nested = true, atomicBatch = true }
 
 local null = holdfast.json.null
 local TABLE = {} -- stands for a table at the end of a path
@@ -113,7 +113,7 @@ end
 
 -- ---- transactions
 
-local saved = {} -- base -> entity name -> id -> text, at begin
+local saved = {} -- base -> at each begin that is open: entity name -> id -> text
 
 function Indexes:begin()
   local copy = {}
@@ -121,18 +121,19 @@ function Indexes:begin()
     copy[name] = {}
     for id, text in pairs(texts) do copy[name][id] = text end
   end
-  saved[self.baseDir] = copy
+  saved[self.baseDir] = saved[self.baseDir] or {}
+  table.insert(saved[self.baseDir], copy)
 end
 
-function Indexes:commit() saved[self.baseDir] = nil end
+function Indexes:commit() table.remove(saved[self.baseDir]) end
 
 function Indexes:rollback()
+  local copy = table.remove(saved[self.baseDir])
   for name, texts in pairs(self.bases[self.baseDir]) do
     for id in pairs(texts) do texts[id] = nil end
-    for id, text in pairs(saved[self.baseDir][name] or {}) do texts[id] = text end
+    for id, text in pairs(copy[name] or {}) do texts[id] = text end
     for _, index in ipairs(self.all[texts] or {}) do self:build(index, texts) end
   end
-  saved[self.baseDir] = nil
 end
 
 -- ---- making and forgetting them
