@@ -181,7 +181,8 @@ int hf__lmdb_entries_sweep(MDB_txn *txn, MDB_dbi index_dbi, uint32_t number, hf_
   return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
-int hf__lmdb_entries_copy_held(MDB_txn *txn, MDB_dbi index_dbi, uint32_t from, uint32_t to) {
+int hf__lmdb_entries_copy_held(MDB_txn *txn, MDB_dbi index_dbi, uint32_t from, uint32_t to,
+                               bool (*wants)(hf_slice order, void *arg), void *arg) {
   MDB_cursor *c;
   MDB_val k, v;
   int rc = mdb_cursor_open(txn, index_dbi, &c);
@@ -190,7 +191,7 @@ int hf__lmdb_entries_copy_held(MDB_txn *txn, MDB_dbi index_dbi, uint32_t from, u
        rc = hf__lmdb_entry_step(c, hf__lmdb_held(from), MDB_NEXT, &k, &v)) {
     hf__lmdb_stored e;
     hf__lmdb_entry copy;
-    if (!hf__lmdb_entry_read(&k, &v, &e)) continue;
+    if (!hf__lmdb_entry_read(&k, &v, &e) || !wants(e.order, arg)) continue;
     hf__lmdb_entry_make(&copy, hf__lmdb_held(to), e.value, e.order);
     if ((rc = mdb_put(txn, index_dbi, &copy.key, &copy.value, 0))) break;
   }

@@ -74,8 +74,9 @@ int hf__lmdb_entries_count(MDB_txn *txn, MDB_dbi index_dbi, uint32_t number, uin
  *   holds  they go to the held ones of the number */
 int hf__lmdb_entries_sweep(MDB_txn *txn, MDB_dbi index_dbi, uint32_t number, hf_slice order, bool holds);
 
-/* Copies what is held of one number to another one. */
-int hf__lmdb_entries_copy_held(MDB_txn *txn, MDB_dbi index_dbi, uint32_t from, uint32_t to);
+/* Copies what is held of one number to another one, for those order keys that are wanted. */
+int hf__lmdb_entries_copy_held(MDB_txn *txn, MDB_dbi index_dbi, uint32_t from, uint32_t to,
+                               bool (*wants)(hf_slice order, void *arg), void *arg);
 
 /* Deletes all entries; the other one, all that are not held. */
 int hf__lmdb_entries_drop(MDB_txn *txn, MDB_dbi index_dbi);

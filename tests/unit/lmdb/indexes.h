@@ -9,6 +9,7 @@
 
 #include "../backends/lmdb/index_build.h"
 #include "../backends/lmdb/index_store.h"
+#include "../backends/lmdb/readers.h"
 #include "core/persist.h"
 #include "unit/support.h"
 
@@ -97,6 +98,57 @@ static inline const char *ids_in_order(hf_persist *p, void *txn, size_t place, b
   w = (struct walked){.most = 0};
   OK(walk_index(p, txn, place, &(hf_index_walk){.ranges = &every, .count = 1, .reverse = reverse}, &w, &err));
   return w.ids;
+}
+
+/* ---- faults */
+
+/* What an entity of this text has in the first index; its number. */
+static inline hf_index_value value_in(hf_persist *p, const char *json, uint32_t *number) {
+  hf_error err;
+  hf_index_set *set;
+  hf_index_value values[HF_INDEXES_MAX];
+  OK(p->backend->index_set(p->impl, NULL, p->collection, &set, &err));
+  hf_index_values(set, hf_text(json), values);
+  *number = hf_index_set_at(set, 0)->number;
+  hf_index_set_free(set);
+  return values[0];
+}
+
+static inline hf_index_value value_of(hf_persist *p, const char *json) {
+  uint32_t unused;
+  return value_in(p, json, &unused);
+}
+
+/* Puts bytes among the entries, past everybody; value NULL: deletes the key. */
+static inline void plant_bytes(hf_persist *p, MDB_val key, MDB_val *value) {
+  hf_error err;
+  hf_txn *txn;
+  void *t;
+  MDB_txn *mdb;
+  MDB_dbi dbi;
+  hf__lmdb_env *env = env_of_index(p);
+  OK(hf_txn_begin(HF_TXN_WRITE, &txn, &err));
+  OK(hf__persist_enter(p, true, &t, &err));
+  OK(hf__lmdb_read_collection(env, t, env->index, &mdb, &dbi, &err));
+  assert_int_equal(value ? mdb_put(mdb, dbi, &key, value, 0) : mdb_del(mdb, dbi, &key, NULL), 0);
+  ((hf__lmdb_txn *)t)->changed = true;
+  OK(hf_txn_commit(txn, &err));
+}
+
+/* The entry in the first index of an id, with what an entity of this text has. */
+static inline hf__lmdb_entry *entry_of(hf_persist *p, const char *id, const char *json) {
+  static hf__lmdb_entry e;
+  unsigned char bytes[HF_ORDER_KEY_MAX];
+  uint32_t number;
+  hf_index_value value = value_in(p, json, &number);
+  hf_slice order = {(const char *)bytes, hf_order_key(hf_text(id), bytes)};
+  hf__lmdb_entry_make(&e, number, (hf_slice){(const char *)value.bytes, value.size}, order);
+  return &e;
+}
+
+static inline void plant(hf_persist *p, const char *id, const char *json, bool deletes) {
+  hf__lmdb_entry *e = entry_of(p, id, json);
+  plant_bytes(p, e->key, deletes ? NULL : &e->value);
 }
 
 #endif

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Damaged indexes of LMDB stores: entries that are none, of nobody, of other values, or missing; and unique ones that
+ * were got round.  Whatever an entry leads to is looked at, so that it is no reason for a wrong answer; and a comparison
+ * tells of each.
+ */
+#include "unit/lmdb/indexes.h"
+
+enum { COUNT = 200 };
+
+static unsigned warnings;
+
+static void on_warning(const char *message, void *arg) {
+  (void)message;
+  (void)arg;
+  warnings++;
+}
+
+static hf_persist *open_filled(const struct store *s) {
+  hf_error err;
+  hf_persist *p = open_persist(s, "signal");
+  static char ids[COUNT][16], texts[COUNT][32];
+  hf_item items[COUNT];
+  make_index(p, "n", false);
+  for (int i = 0; i < COUNT; i++) {
+    snprintf(ids[i], sizeof ids[i], "e%d", i);
+    snprintf(texts[i], sizeof texts[i], "{\"n\":%d}", i);
+    items[i] = (hf_item){.id = hf_text(ids[i]), .json = hf_text(texts[i])};
+  }
+  OK(hf_persist_write_many(p, items, COUNT, &err));
+  return p;
+}
+
+/* ---- answers */
+
+static hf_range where(const char *condition) {
+  hf_error err;
+  hf_range range = HF_RANGE_INIT;
+  OK(hf_condition_parse(hf_text(condition), &range.where, &err));
+  return range;
+}
+
+/* The ids for which a condition is true. */
+static const char *answer(hf_persist *p, const char *condition) {
+  hf_error err;
+  hf_iter *iter;
+  const hf_entry *e;
+  hf_range range = where(condition);
+  static char ids[400];
+  *ids = '\0';
+  OK(hf_iter_open(p, &range, &iter, &err));
+  for (;;) {
+    size_t n = strlen(ids);
+    OK(hf_iter_next(iter, &e, &err));
+    if (!e) break;
+    snprintf(ids + n, sizeof ids - n, "%s%.*s", n ? " " : "", (int)e->id.size, e->id.data);
+  }
+  hf_iter_close(iter);
+  hf_condition_free(range.where);
+  return ids;
+}
+
+static void assert_goes_by_index(hf_persist *p, const char *condition) {
+  hf_error err;
+  hf_range range = where(condition);
+  hf_buffer json = HF_BUFFER_INIT;
+  OK(hf_persist_explain(p, &range, &json, &err));
+  CONTAINS(json.data, "\"index\":\"n\"");
+  hf_condition_free(range.where);
+  hf_buffer_free(&json);
+}
+
+static void answers_are_right(hf_persist *p) {
+  assert_string_equal(answer(p, "v.n == 7"), "e7");
+  assert_string_equal(answer(p, "v.n >= 6 and v.n < 9"), "e6 e7 e8");
+  assert_string_equal(answer(p, "v.n > 197"), "e198 e199");
+  assert_string_equal(answer(p, "v.n == 5000"), "");
+}
+
+/* ---- entries */
+
+/* An entry that is made of the one of e7, with more bytes at the end of its key, and another value. */
+struct fault {
+  const char *what;
+  int key_size; /* after the entity's value; less than 0: of its order key so much is left out, or all and more */
+  const char *key_more;
+  const char *value;
+  size_t value_size;
+};
+
+static const struct fault faults[] = {
+    {"its value is longer than its key", 0, "", "\xff", 1},
+    {"it has no value", 0, "", "", 0},
+    {"it has no order key", 1, "", "\x0a", 1},
+    {"its order key has no id", 0, "x", "\x09", 1},
+    {"its order key lies apart, and is none", 0, "y", "\x09zzzz", 5},
+    {"its order key lies apart, and has too much", 0, "w", "\x09\x23\x01\x00", 4},
+};
+
+static void plant_fault(hf_persist *p, const struct fault *f) {
+  uint32_t number;
+  hf_index_value value = value_in(p, "{\"n\":7}", &number);
+  hf__lmdb_entry e;
+  hf__lmdb_entry_make(&e, number, (hf_slice){(const char *)value.bytes, value.size}, hf_text("x"));
+  size_t size = ENTRY_NUMBER + value.size - (size_t)f->key_size, more = strlen(f->key_more);
+  memcpy(e.key_bytes + size, f->key_more, more);
+  plant_bytes(p, (MDB_val){size + more, e.key_bytes}, &(MDB_val){f->value_size, (void *)(uintptr_t)f->value});
+}
+
+/* The comparison tells of what is wrong, and repairs it. */
+static void is_told_and_repaired(hf_persist *p, const char *what) {
+  uint64_t count;
+  if (!*first_problem(p, false, &count)) FAIL_AT(__FILE__, __LINE__, "%s: nothing was told", what);
+  first_problem(p, true, &count);
+  assert_agrees(p);
+  answers_are_right(p);
+  assert_goes_by_index(p, "v.n == 7");
+}
+
+static void what_is_too_many_leads_nowhere(void **state) {
+  hf_persist *p = open_filled(*state);
+  hf_set_warning_handler(on_warning, NULL);
+  assert_goes_by_index(p, "v.n == 7");
+  answers_are_right(p);
+  for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+    plant_fault(p, &faults[i]);
+    warnings = 0;
+    answers_are_right(p);
+    if (!warnings) FAIL_AT(__FILE__, __LINE__, "%s: there was no warning", faults[i].what);
+    is_told_and_repaired(p, faults[i].what);
+  }
+  plant(p, "nobody", "{\"n\":7}", false);
+  warnings = 0;
+  answers_are_right(p);
+  assert_true(warnings > 0);
+  is_told_and_repaired(p, "it is of nobody");
+  plant(p, "e9", "{\"n\":7}", false);
+  answers_are_right(p);
+  is_told_and_repaired(p, "it is of another one");
+  hf_set_warning_handler(NULL, NULL);
+  hf_persist_close(p);
+}
+
+static void what_is_missing_is_told(void **state) {
+  hf_persist *p = open_filled(*state);
+  uint64_t count;
+  plant(p, "e7", "{\"n\":7}", true);
+  assert_string_equal(first_problem(p, false, &count), "n has no entry for the entity: e7");
+  assert_int_equal(count, 1);
+  is_told_and_repaired(p, "it is missing");
+  plant(p, "e7", "{\"n\":7}", true);
+  plant(p, "e7", "{\"n\":70}", false);
+  assert_string_equal(first_problem(p, false, &count), "n has no entry for the entity: e7");
+  assert_int_equal(count, 2);
+  write_text(p, "e7", "{\"n\":7,\"again\":true}"); /* which knows of one, and that stays */
+  is_told_and_repaired(p, "it has another value");
+  hf_persist_close(p);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      ON_LMDB(what_is_too_many_leads_nowhere),
+      ON_LMDB(what_is_missing_is_told),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
