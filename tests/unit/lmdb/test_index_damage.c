@@ -157,10 +157,85 @@ static void what_is_missing_is_told(void **state) {
   hf_persist_close(p);
 }
 
+/* ---- unique ones */
+
+static hf_status put_text(hf_persist *p, const char *id, const char *json, hf_error *err) {
+  return hf_persist_write(p, hf_text(id), hf_text(json), NULL, NULL, err);
+}
+
+/* Two get the same past the index: as if it had lost an entry for a while. */
+static void get_round(hf_persist *p, const char *holder, const char *other, const char *json) {
+  plant(p, holder, json, true);
+  write_text(p, other, json);
+  plant(p, holder, json, false);
+}
+
+/* A text that is cut in the index. */
+static const char *cut(const char *end) {
+  char xs[301];
+  memset(xs, 'x', 300);
+  xs[300] = '\0';
+  return text_of("{\"n\":\"%s%s\"}", xs, end);
+}
+
+static void two_with_the_same_are_told_and_stay(void **state) {
+  static const char twice[] = "n is unique, and another entity has the same value: b";
+  hf_persist *p = open_persist(*state, "signal");
+  hf_error err;
+  uint64_t count;
+  make_index(p, "n", true);
+  write_text(p, "a", "{\"n\":1}");
+  write_text(p, "none-1", "{}");
+  write_text(p, "none-2", "{}");
+  get_round(p, "a", "b", "{\"n\":1.0}");
+  assert_string_equal(first_problem(p, false, &count), twice);
+  assert_int_equal(count, 1);
+  OK(p->backend->index_rebuild(p->impl, p->collection, hf_text("n"), &err)); /* it is not lost by that */
+  assert_string_equal(first_problem(p, true, &count), twice);
+  assert_int_equal(count, 1);
+  FAILS(HF_DUPLICATE, put_text(p, "c", "{\"n\":1}", &err));
+  write_text(p, "b", "{\"n\":2}");
+  assert_agrees(p);
+  FAILS(HF_DUPLICATE, put_text(p, "c", "{\"n\":1}", &err));
+  hf_persist_close(p);
+}
+
+static void cut_texts_that_are_the_same_are_told(void **state) {
+  hf_persist *p = open_persist(*state, "signal");
+  uint64_t count;
+  make_index(p, "n", true);
+  for (int i = 0; i < 100; i++) write_text(p, text_of("id-%d", i), cut(text_of("%d", i)));
+  assert_agrees(p);
+  get_round(p, "id-40", "id-50", cut("40"));
+  assert_string_equal(first_problem(p, false, &count), "n is unique, and another entity has the same value: id-50");
+  assert_int_equal(count, 1);
+  hf_persist_close(p);
+}
+
+static void what_is_held_for_nobody_is_told_and_repaired(void **state) {
+  hf_persist *p = open_persist(*state, "signal");
+  hf_error err;
+  uint64_t count;
+  make_index(p, "n", true);
+  write_text(p, "a", "{\"n\":1}");
+  hf__lmdb_entry *e = entry_of(p, "nobody", "{\"n\":2}");
+  e->key_bytes[0] |= 0x80;
+  plant_bytes(p, e->key, &e->value);
+  FAILS(HF_DUPLICATE, put_text(p, "b", "{\"n\":2}", &err));
+  assert_string_equal(first_problem(p, true, &count),
+                      "n holds a value for an entity that is not in quarantine: nobody");
+  assert_agrees(p);
+  write_text(p, "b", "{\"n\":2}");
+  hf_persist_close(p);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       ON_LMDB(what_is_too_many_leads_nowhere),
       ON_LMDB(what_is_missing_is_told),
+      ON_LMDB(two_with_the_same_are_told_and_stay),
+      ON_LMDB(cut_texts_that_are_the_same_are_told),
+      ON_LMDB(what_is_held_for_nobody_is_told_and_repaired),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
