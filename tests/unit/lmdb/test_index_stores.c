@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Stores with indexes, as others meet them: opened to be read only, by a version that does not know indexes, copied as a
+ * file, with damaged pages, and with a damaged definition.
+ */
+#include "../backends/lmdb/index_defs.h"
+
+#include <sys/stat.h>
+
+#include "unit/lmdb/indexes.h"
+#include "unit/lmdb/sums.h"
+
+enum { COUNT = 300 };
+
+static void fill_some(hf_persist *p) {
+  hf_error err;
+  hf_txn *txn;
+  OK(hf_txn_begin(HF_TXN_WRITE, &txn, &err));
+  for (int i = 0; i < COUNT; i++) write_text(p, text_of("e%d", i), text_of("{\"n\":%d}", (i * 7) % COUNT));
+  OK(hf_txn_commit(txn, &err));
+}
+
+static const char *stat_of(const struct store *s) {
+  hf_error err;
+  hf_buffer json = HF_BUFFER_INIT;
+  hf_store *store = open_store(s);
+  OK(hf_store_stat(store, &json, &err));
+  const char *text = text_of("%s", json.data);
+  hf_buffer_free(&json);
+  hf_store_close(store);
+  return text;
+}
+
+/* What explain says of v.n == 7, and that the answer is right. */
+static const char *explained(hf_persist *p) {
+  hf_error err;
+  hf_range range = HF_RANGE_INIT;
+  hf_buffer json = HF_BUFFER_INIT;
+  uint64_t count;
+  OK(hf_condition_parse(hf_text("v.n == 7"), &range.where, &err));
+  OK(hf_persist_count_where(p, &range, &count, &err));
+  assert_int_equal(count, 1);
+  OK(hf_persist_explain(p, &range, &json, &err));
+  hf_condition_free(range.where);
+  const char *text = text_of("%s", json.data);
+  hf_buffer_free(&json);
+  return text;
+}
+
+static void the_first_index_raises_the_store(void **state) {
+  const struct store *s = *state;
+  hf_persist *p = open_persist(s, "signal");
+  hf_error err;
+  const char *const path[] = {"n"};
+  fill_some(p);
+  CONTAINS(stat_of(s), "\"formatVersion\":1,");
+  FAILS(HF_NOT_FOUND, hf_persist_index_drop(p, path, 1, &err));
+  FAILS(HF_INVALID_ARGUMENT, try_index(p, "n[", false, &err));
+  CONTAINS(stat_of(s), "\"formatVersion\":1,"); /* and nothing else does */
+  make_index(p, "n", false);
+  CONTAINS(stat_of(s), "\"formatVersion\":2,");
+  CONTAINS(explained(p), "\"index\":\"n\"");
+  assert_sound(s, "raised");
+  hf_persist_close(p);
+}
+
+static void who_only_reads_goes_by_them(void **state) {
+  const struct store *s = *state;
+  hf_error err;
+  uint64_t count;
+  hf_options options = HF_OPTIONS_INIT;
+  hf_persist *p = open_persist(s, "signal");
+  fill_some(p);
+  make_index(p, "n", true);
+  hf_persist_close(p);
+  options.read_only = true;
+  OK(hf_persist_open(hf_text("signal"), s->base, &options, &p, &err));
+  CONTAINS(explained(p), "\"index\":\"n\"");
+  assert_agrees(p);
+  FAILS(HF_READONLY, try_index(p, "m", false, &err));
+  FAILS(HF_READONLY, hf_persist_index_check(p, true, NULL, NULL, &count, &err));
+  const char *const path[] = {"n"};
+  FAILS(HF_READONLY, hf_persist_index_drop(p, path, 1, &err));
+  hf_persist_close(p);
+}
+
+static void who_does_not_know_them_only_reads(void **state) {
+  const struct store *s = *state;
+  hf_error err;
+  hf_persist *p = open_persist(s, "signal");
+  fill_some(p);
+  make_index(p, "n", false);
+  hf_persist_close(p);
+  const hf__lmdb_feature *const *usual = hf__lmdb_features;
+  const hf__lmdb_feature *const before[] = {hf__lmdb_feature_find(hf_text(FEATURE_SUMS)), NULL};
+  hf__lmdb_features = before;
+  p = open_persist(s, "signal");
+  CONTAINS(explained(p), "\"why\"");
+  assert_null(strstr(explained(p), "\"index\":\"n\""));
+  FAILS(HF_READONLY, hf_persist_write(p, hf_text("e1"), hf_text("{}"), NULL, NULL, &err));
+  CONTAINS(err.message, "has the feature 'index' (indexes over paths), which this Holdfast");
+  FAILS(HF_READONLY, hf_persist_remove_all(p, &err));
+  hf_persist_close(p);
+  hf__lmdb_features = usual;
+  p = open_persist(s, "signal");
+  assert_agrees(p);
+  hf_persist_close(p);
+}
+
+/* ---- copies of the file */
+
+static void ignore_warning(const char *message, void *arg) {
+  (void)message;
+  (void)arg;
+}
+
+static void a_copy_of_the_file_has_them(void **state) {
+  const struct store *s = *state;
+  hf_error err;
+  hf_persist *p = open_persist(s, "signal");
+  fill_some(p);
+  make_index(p, "n", false);
+  make_index(p, "m", true);
+  hf_set_warning_handler(ignore_warning, NULL);
+  for (int compacts = 0; compacts < 2; compacts++) {
+    struct store copy = *s;
+    snprintf(copy.base, sizeof copy.base, "lmdb:%s/copy-%d?durability=nosync", s->directory, compacts);
+    const char *path = text_of("%s/copy-%d", s->directory, compacts);
+    assert_int_equal(mkdir(path, 0777), 0);
+    assert_int_equal(mdb_env_copy2(env_of_index(p)->mdb, path, compacts ? MDB_CP_COMPACT : 0), 0);
+    hf_persist *q = open_persist(&copy, "signal"); /* which counts a gap, where commits begin at 1 again */
+    write_text(q, "e0", "{\"n\":7,\"m\":1}");
+    assert_string_equal(ids_in_order(q, NULL, 1, false) + strlen(ids_in_order(q, NULL, 1, false)) - 4, "e299");
+    assert_agrees(q);
+    FAILS(HF_DUPLICATE, hf_persist_write(q, hf_text("e2"), hf_text("{\"m\":1}"), NULL, NULL, &err));
+    hf_persist_close(q);
+    assert_sound(&copy, "copied");
+  }
+  hf_set_warning_handler(NULL, NULL);
+  hf_persist_close(p);
+}
+
+/* ---- damaged pages, and a damaged definition */
+
+struct search {
+  uint64_t page;
+};
+
+static void find_leaf(void *arg, const struct hf__lmdb_visit *v) {
+  struct search *found = arg;
+  if (v->leaf && v->name.size == sizeof INDEX_DB - 1 && memcmp(v->name.data, INDEX_DB, v->name.size) == 0)
+    found->page = v->page;
+}
+
+/* The last leaf of the entries. */
+static uint64_t leaf_of_entries(const struct store *s) {
+  hf_error err;
+  struct hf__lmdb_page_file file;
+  struct hf__lmdb_header headers[2];
+  struct hf__lmdb_totals totals;
+  struct search found = {0};
+  int fd = open(data_file(s), O_RDONLY | O_CLOEXEC);
+  OK(hf__lmdb_page_file_open(fd, &file, &err));
+  for (unsigned i = 0; i < 2; i++) assert_true(hf__lmdb_read_header(&file, i, &headers[i]));
+  struct hf__lmdb_walk walk = {
+      .file = &file, .view = &headers[headers[1].commit > headers[0].commit], .arg = &found, .visited = find_leaf};
+  OK(hf__lmdb_walk_run(&walk, &totals, &err));
+  hf__lmdb_walk_free(&walk);
+  close(fd);
+  assert_true(found.page > 0);
+  return found.page;
+}
+
+static bool count_back(void *arg, const hf_rescued *r) {
+  unsigned *back = arg;
+  bool is_ours = r->entity_name.size == 6 && memcmp(r->entity_name.data, "signal", 6) == 0;
+  if (r->kind <= HF_RESCUE_DAMAGED && !(is_ours && r->kind == HF_RESCUE_PRESENT))
+    FAIL_AT(__FILE__, __LINE__, "what is no entity was rescued: kind %d, %.*s", (int)r->kind, (int)r->id.size,
+            r->id.data);
+  *back += r->kind == HF_RESCUE_PRESENT;
+  return true;
+}
+
+static void damaged_pages_of_entries_lose_no_entity(void **state) {
+  const struct store *s = *state;
+  hf_error err;
+  hf_rescue_report report;
+  unsigned back = 0;
+  char zeros[4096] = {0};
+  hf_persist *p = open_persist(s, "signal");
+  fill_some(p);
+  make_index(p, "n", false);
+  make_index(p, "m", false);
+  hf_persist_close(p);
+  uint64_t page = leaf_of_entries(s);
+  int fd = open(data_file(s), O_RDWR | O_CLOEXEC);
+  assert_int_equal(pwrite(fd, zeros, sizeof zeros, (off_t)(page * sizeof zeros)), sizeof zeros);
+  close(fd);
+  struct told t = check(s);
+  assert_true(t.report.damaged > 0);
+  CONTAINS(t.all, "index");
+  OK(hf_persist_open(hf_text("signal"), s->base, NULL, &p, &err));
+  FAILS(HF_CORRUPT, hf_persist_init(p, &err)); /* it is small, so all pages are looked at */
+  hf_persist_close(p);
+  OK(hf_store_rescue(s->base, count_back, &back, &report, &err));
+  assert_int_equal(back, COUNT);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      ON_LMDB(the_first_index_raises_the_store),
+      ON_LMDB(who_only_reads_goes_by_them),
+      ON_LMDB(who_does_not_know_them_only_reads),
+      ON_LMDB(a_copy_of_the_file_has_them),
+      ON_LMDB(damaged_pages_of_entries_lose_no_entity),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
