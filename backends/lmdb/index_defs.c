@@ -123,8 +123,11 @@ hf_status hf__lmdb_index_read(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_co
   int rc = hf__lmdb_index_each(env, txn, c, add, &r);
   if (rc || r.status) hf_index_set_free(r.set);
   *set = rc || r.status ? NULL : r.set;
-  if (r.status == HF_INVALID_ARGUMENT)
-    return hf_error_set(err, HF_CORRUPT, "%s: the definition of an index of %s is damaged", env->path, c->name);
+  if (r.status == HF_INVALID_ARGUMENT || rc == MDB_CORRUPTED)
+    return hf_error_set(err, HF_CORRUPT,
+                        "%s: the definition of an index of %s is damaged, and what is written there could not be kept "
+                        "in it: holdfast rescue takes everything else over into a new store",
+                        env->path, c->name);
   if (r.status) return r.status;
   return rc ? hf__lmdb_fail(env, rc, "read the definitions of indexes", err) : HF_OK;
 }

@@ -304,6 +304,68 @@ static void a_full_store_has_no_index_and_can_be_emptied(void **state) {
   hf_persist_close(p);
 }
 
+/* One by one: what a removal deletes of indexes has its lent room, too; and so has forgetting an index. */
+static void a_full_store_lets_go_of_each(void **state) {
+  const struct store *s = *state;
+  hf_error err;
+  hf_persist *p;
+  hf_options options = HF_OPTIONS_INIT;
+  hf_status status = HF_OK;
+  unsigned count = 0;
+  options.max_size = 512 << 10;
+  options.durability = HF_DURABILITY_NOSYNC;
+  OK(hf_persist_open(hf_text("signal"), text_of("lmdb:%s/store", s->directory), &options, &p, &err));
+  make_index(p, "n", false);
+  make_index(p, "u", true);
+  while (status == HF_OK) {
+    const char *id = text_of("id-%u", count * 7919 % 100003), *text = text_of("{\"n\":%u,\"u\":%u}", count, count);
+    status = hf_persist_write(p, hf_text(id), hf_text(text), NULL, NULL, &err);
+    count += status == HF_OK;
+  }
+  assert_int_equal(status, HF_FULL);
+  assert_agrees(p);
+  for (unsigned i = 0; i < count; i += 3) OK(hf_persist_remove(p, hf_text(text_of("id-%u", i * 7919 % 100003)), &err));
+  assert_agrees(p);
+  drop_index(p, "n");
+  write_text(p, "more", "{\"u\":-1}");
+  assert_agrees(p);
+  assert_int_equal(count_of(p), count - (count + 2) / 3 + 1);
+  hf_persist_close(p);
+}
+
+/* In a transaction, which is undone, and is run again with a larger map. */
+static void the_map_grows_between_two_runs_of_a_transaction(void **state) {
+  hf_persist *p = open_persist(*state, "signal");
+  hf_error err;
+  hf_txn *txn;
+  unsigned runs = 0;
+  hf__lmdb_env *env = NULL;
+  make_index(p, "n", false);
+  make_index(p, "u", true);
+  env = env_of_index(p);
+  pthread_mutex_lock(&env->write_lock);
+  OK(hf__lmdb_set_map_size(env, 128 << 10, &err));
+  pthread_mutex_unlock(&env->write_lock);
+  write_text(p, "id-0", "{\"n\":1,\"u\":0}");
+  hf_status status = HF_FULL;
+  for (; status == HF_FULL; runs++) {
+    OK(hf_txn_begin(HF_TXN_WRITE, &txn, &err));
+    status = HF_OK;
+    for (unsigned i = 0; i < SOME && status == HF_OK; i++)
+      status = hf_persist_write(p, hf_text(text_of("id-%u", i)), hf_text(text_of("{\"n\":%u,\"u\":%u}", i % 50, i)),
+                                NULL, NULL, &err);
+    if (status)
+      hf_txn_abort(txn);
+    else
+      status = hf_txn_commit(txn, &err);
+    assert_agrees(p);
+    assert_int_equal(count_of(p), status ? 1 : SOME);
+  }
+  assert_int_equal(status, HF_OK);
+  assert_true(runs > 1);
+  hf_persist_close(p);
+}
+
 /* ---- moments */
 
 static void a_snapshot_goes_by_what_was_there(void **state) {
@@ -380,6 +442,8 @@ int main(void) {
       ON_LMDB(another_process_keeps_it_up),
       ON_LMDB(the_map_grows_meanwhile),
       ON_LMDB(a_full_store_has_no_index_and_can_be_emptied),
+      ON_LMDB(a_full_store_lets_go_of_each),
+      ON_LMDB(the_map_grows_between_two_runs_of_a_transaction),
       ON_LMDB(a_snapshot_goes_by_what_was_there),
       ON_LMDB(an_old_snapshot_knows_no_new_index),
   };

@@ -206,6 +206,72 @@ static void damaged_pages_of_entries_lose_no_entity(void **state) {
   assert_int_equal(back, COUNT);
 }
 
+/* Changes what is kept of the index "n" of signal, number 1. */
+static int change_definition(MDB_txn *txn, const char *to) {
+  char mark[MARK_SIZE + MARK_MORE_MOST];
+  uint64_t number = mdb_txn_id(txn);
+  MDB_dbi dbi, main_dbi;
+  MDB_cursor *c;
+  MDB_val k = {sizeof META_INDEX - 1, (void *)(uintptr_t)META_INDEX}, v;
+  int rc = mdb_dbi_open(txn, META_DB, 0, &dbi);
+  if (!rc) rc = mdb_cursor_open(txn, dbi, &c);
+  if (rc) return rc;
+  rc = mdb_cursor_get(c, &k, &v, MDB_SET_RANGE);
+  if (!rc) rc = mdb_cursor_put(c, &k, &(MDB_val){strlen(to), (void *)(uintptr_t)to}, MDB_CURRENT);
+  mdb_cursor_close(c);
+  if (!rc) rc = mdb_dbi_open(txn, NULL, 0, &main_dbi);
+  k = (MDB_val){sizeof MARK_KEY - 1, (void *)(uintptr_t)MARK_KEY};
+  if (!rc) rc = mdb_get(txn, main_dbi, &k, &v);
+  if (rc) return rc;
+  memcpy(mark, v.mv_data, v.mv_size); /* and this commit has changed it */
+  memcpy(mark, &number, sizeof number);
+  memcpy(mark + sizeof number, &number, sizeof number);
+  v.mv_data = mark;
+  return mdb_put(txn, main_dbi, &k, &v, 0);
+}
+
+static void change_definition_as_other(const struct store *s, const char *to) {
+  const char *directory = text_of("%s/store", s->directory);
+  int status;
+  fflush(NULL);
+  pid_t pid = fork();
+  assert_true(pid >= 0);
+  if (!pid) {
+    MDB_env *env;
+    MDB_txn *txn;
+    int rc = mdb_env_create(&env);
+    if (!rc) rc = mdb_env_set_maxdbs(env, 16);
+    if (!rc) rc = mdb_env_open(env, directory, MDB_NOSYNC, 0666);
+    if (!rc) rc = mdb_txn_begin(env, NULL, 0, &txn);
+    if (!rc) rc = change_definition(txn, to);
+    _exit(rc || mdb_txn_commit(txn) ? 1 : 0);
+  }
+  waitpid(pid, &status, 0);
+  assert_int_equal(status, 0);
+}
+
+/* Nobody writes past an index of which it is not known what it is over; reading goes on, by scans. */
+static void a_damaged_definition_keeps_writers_out(void **state) {
+  const struct store *s = *state;
+  hf_error err;
+  hf_persist *p = open_persist(s, "signal"), *other = open_persist(s, "order");
+  fill_some(p);
+  write_text(other, "a", "1");
+  make_index(p, "n", false);
+  static const char *const damaged[] = {
+      "", "{", "{\"ready\":true,\"entityName\":\"signal\",\"definition\":{\"paths\":[}}"};
+  for (size_t i = 0; i < sizeof damaged / sizeof *damaged; i++) {
+    change_definition_as_other(s, damaged[i]);
+    FAILS(HF_CORRUPT, hf_persist_write(p, hf_text("e1"), hf_text("{}"), NULL, NULL, &err));
+    CONTAINS(err.message, "the definition of an index of signal is damaged");
+    CONTAINS(err.message, "holdfast rescue");
+    write_text(other, "a", text_of("%d", (int)i));
+    assert_entity(p, "e1", "{\"n\":7}");
+  }
+  hf_persist_close(other);
+  hf_persist_close(p);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       ON_LMDB(the_first_index_raises_the_store),
@@ -213,6 +279,7 @@ int main(void) {
       ON_LMDB(who_does_not_know_them_only_reads),
       ON_LMDB(a_copy_of_the_file_has_them),
       ON_LMDB(damaged_pages_of_entries_lose_no_entity),
+      ON_LMDB(a_damaged_definition_keeps_writers_out),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
