@@ -95,8 +95,7 @@ static void who_does_not_know_them_only_reads(void **state) {
   const hf__lmdb_feature *const before[] = {hf__lmdb_feature_find(hf_text(FEATURE_SUMS)), NULL};
   hf__lmdb_features = before;
   p = open_persist(s, "signal");
-  CONTAINS(explained(p), "\"why\"");
-  assert_null(strstr(explained(p), "\"index\":\"n\""));
+  assert_null(strstr(explained(p), "\"index\":"));
   FAILS(HF_READONLY, hf_persist_write(p, hf_text("e1"), hf_text("{}"), NULL, NULL, &err));
   CONTAINS(err.message, "has the feature 'index' (indexes over paths), which this Holdfast");
   FAILS(HF_READONLY, hf_persist_remove_all(p, &err));
