@@ -15,10 +15,10 @@ local documents = require "support.asked.postgres_documents"
 local draws = require "support.asked.draws"
 local expressions = require "support.asked.mongo_documents"
 local found = require "support.asked.found"
-local holdfast = require "holdfast"
 local indexed = require "support.asked.indexed"
 local judge = require "support.asked.judge"
 local postgres = require "support.postgres"
+local PostgresPersist = require "holdfast.backends.postgres"
 local statements = require "holdfast.backends.postgres.statement"
 local temp = require "support.temp"
 
@@ -33,7 +33,13 @@ end
 
 local server
 
-setup(function() server = postgres.start "fsync=off\nsynchronous_commit=off" end)
+-- A database that orders texts in another way than by their bytes.
+setup(function()
+  server = postgres.start "fsync=off\nsynchronous_commit=off\nenable_seqscan=off\njit=off"
+  server:psql "CREATE DATABASE sorted TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en-US'"
+end)
+
+local function url() return (server:url "?timeout=60s":gsub("/game", "/sorted")) end
 
 teardown(function()
   server:stop()
@@ -44,7 +50,7 @@ end)
 
 -- A collection as found.lua has it.
 local function open(name)
-  local store = holdfast.PostgresPersist(name, server:url "?timeout=60s")
+  local store = PostgresPersist(name, url())
   store:waitForInit(true)
   local raw = { store = store }
   function raw.find(self, sql)
@@ -110,25 +116,25 @@ local FAULTS = {
     'closed = { "<", ">=" }, open = { "<", ">=" }' },
   { "v.a > 0", "condition", 'format("((%s) IS NOT TRUE)", sure(names[2]))', 'sure(names[1])' },
   { "not (v.a > 5)", "condition", 'T = format("((%s) IS NOT TRUE)", sure(names[1]))', 'T = sure(names[2])' },
-  { "v.a == 0.1", "bounds", "isClosed = mantissa % 2 == 0", "isClosed = false" },
+  { "v.a == 2^53", "bounds", "isClosed = mantissa % 2 == 0", "isClosed = false" },
   { "v.a == 2^53", "bounds", "text(mantissa, 2, 1, exponent - 1)", "text(mantissa, 1, 0, exponent)" },
   { "v.a == 0", "bounds", 'lower = "-" .. high,', 'lower = "0",' },
-  { "v.a > 1.7976931348623157e308", "bounds", "if number > GREATEST then return",
+  { "v.a >= 1.7976931348623157e308", "bounds", "if number > GREATEST then return",
     "if number >= GREATEST then return" },
-  { "v.a == 'abc'", "condition", 'return self:plain(field, yes, format("%s AND %s", yes, isString),',
-    'return self:ofKind("string", field, yes, "NOT " .. yes) or self:plain(field, yes, "",' },
+  { "v.a.b == 'abc'", "condition", 'format("coalesce(%s, %s)", yes, field.parent:unwalkable(self.give))',
+    'format("coalesce(%s, FALSE)", yes)' },
   { "v.a ~= '5'", "condition", 'format("%s AND %s", yes, isString)', "yes" },
   { "v.a < 'abc'", "condition", 'coalesce(%s OR %s, TRUE)", sql, isOther', 'coalesce(%s AND NOT %s, TRUE)", sql, isOther' },
   { "v.a < 'abc'", "condition", "isOther) end", "\"FALSE\") end" },
-  { "v.a >= 'B'", "condition", "'(%s) COLLATE \"C\" %s %s'", "'lower(%s) COLLATE \"C\" %s %s'" },
-  { "v.a.b == 5", "field", "'object', 'array'", "'object', 'array', 'string'" },
-  { "v.a.b == 5", "field", 'M.IS_WRAPPED)\nend', '"FALSE")\nend' },
+  { "v.a < 'b'", "condition", "'(%s) COLLATE \"C\" %s %s'", "'(%s) %s %s'" },
+  { "v.a.len", "field", "'object', 'array'", "'object', 'array', 'string'" },
+  { "v.a == 5", "field", 'M.IS_WRAPPED)\nend', '"FALSE")\nend' },
   { "v.a == nil", "condition", '(%s) IS NULL", value), "KEY', '(%s) = \'null\'", value), "KEY' },
   { "v.a[1] == 5", "field", '("[%d]"):format(step - 1)', '("[%d]"):format(step)' },
   { "v['1'] == 5", "condition", 'fields.new({ unpack(node, 3) }, #node - 2)',
     'fields.new({ tonumber(node[3]) or unpack(node, 3) }, #node - 2)' },
   { "v.a:find('bc', 1, true)", "condition", '%s) > 0', '%s) = 1' },
-  { "v.a and v.a.b > 0", "condition", "further = either(reasonsText(R, covered), b)", "further = b" },
+  { "v.a > 0 and v.c == 5", "condition", "further = either(reasonsText(R, covered), b)", "further = b" },
   { "v.a == 5 or v.a == 'abc'", "condition", 'return opposite(conjunction(opposite(a), opposite(b)))',
     "return conjunction(a, b)" },
   { "type(v.a) == 'table'", "condition", "\"'object', 'array'\"", "\"'object'\"" },
@@ -142,10 +148,11 @@ local FAULTS = {
   { "v.a < 5", "condition", "\"KEY < %s OR KEY >= 'o'\"", "\"KEY < %s\"" },
   { "v.a <= 5", "condition", "\"KEY <= %s OR KEY >= 'o'\"", "\"KEY < %s OR KEY >= 'o'\"" },
   { "v.a > 0.1", "condition", "\"KEY < 'n' OR KEY > %s\"", "\"KEY > %s\"" },
-  { "v.a >= -5", "key", 'if number < 0 then return "n" .. hex:gsub("%x", INVERTED) end', "" },
+  { "v.a == -5", "key", 'if number < 0 then return "n" .. hex:gsub("%x", INVERTED) end', "" },
   { "v.a >= k101", "condition", '"KEY >= " .. self.give("text", from)', '"KEY > " .. self.give("text", upTo)' },
   { "v.a <= k101", "key", 's" .. kept .. "g"', 's" .. kept' },
-  { "v.a:find('a', 1, true) or v.a < 'b'", "condition", "KEY < 's' OR KEY >= 't'", "KEY >= 't'" },
+  { "v.a >= 'b'", "condition", "KEY < 's' OR KEY >= 't'", "KEY >= 't'" },
+  { "v.a >= 'b'", "field", '(%s(data, %s, %s) COLLATE "C")', "(%s(data, %s, %s))" },
   { "v.a.b == nil", "condition", "\"KEY IN ('m', 'u')\"", "\"KEY IN ('m')\"" },
   { "v.a == null", "condition", "\"KEY IN ('%s', 'u')\"", "\"KEY IN ('%s')\"" },
 }
@@ -160,7 +167,7 @@ describe("what PostgreSQL finds for a predicate", function()
     for from = 1, #all, 500 do
       local rows = {}
       for i = from, math.min(from + 499, #all) do rows[#rows + 1] = ("('r%d', $a$%s$a$)"):format(i, all[i]) end
-      server:psql("INSERT INTO persist_grid (entity_id, data) VALUES " .. table.concat(rows, ","))
+      server:psql("INSERT INTO persist_grid (entity_id, data) VALUES " .. table.concat(rows, ","), "sorted")
     end
     texts = found.texts(raw)
   end)
@@ -208,7 +215,7 @@ describe("what PostgreSQL finds for a predicate", function()
           assert(not problem, ("seed %d, predicate %d\n%s"):format(last, number, problem or ""))
         end
       end
-    until counts.asked >= 600 * rounds
+    until counts.asked >= 300 * rounds
     assert(counts.left > counts.refused / 2, counts.left .. " of " .. counts.refused .. " are left out")
   end)
 end)
@@ -217,14 +224,14 @@ describe("asking PostgreSQL", function()
   local WAYS = { "filter", "values", "keys", "entries", "count", "first" }
 
   it("comes to the same answers, errors and order as decoding all, under writes and indexes at random", function()
-    collections.add("postgres", server:url "?timeout=60s")
+    collections.add("postgres", url())
     local session, last = indexed.session(WAYS, { "postgres" }), (seed - 1) * 1000
     session.inLua = true
     repeat
       last = last + 1
       local report = indexed.collection(session, last, 15)
       assert(not report, report)
-    until session.trials >= 150 * rounds
+    until session.trials >= 60 * rounds
     judge.close(session)
     assert(session.used > session.trials / 20, session.used .. " of " .. session.trials .. " were led by an index")
     assert(session.made > 10 and session.undone > 10, ("%d indexes made, %d transactions undone"):format(session.made,

@@ -58,7 +58,9 @@ end
 -- What is wrong with leaving out an entity; nil if nothing is.
 local function wrong(predicate, text, id, variables, notes)
   local before = record.text(variables()) .. #notes
-  local ok, result = pcall(predicate, decode(text), id)
+  local isReadable, value = pcall(decode, text)
+  if not isReadable then return "it cannot be read" end
+  local ok, result = pcall(predicate, value, id)
   if not ok then return "it raises " .. tostring(result) end
   if result then return "it gives " .. record.text(result) end
   if before ~= record.text(variables()) .. #notes then return "it has effects" end
