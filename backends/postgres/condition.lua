@@ -9,13 +9,14 @@
 --   T  it is not surely true
 --   R  it raises, or is not known
 -- and those of a node are made of those of its operands.  None of them is ever NULL, and nothing in them fails,
--- whatever is in a row.  Where an index has a field, what it can say of the row stands beside what says it best: the
--- second is fast where the server goes through all rows, and the first leads to a few.
+-- whatever is in a row.  Beside each stands where in indexes its rows are (lead.lua): that is for a plan that uses one,
+-- and what says it best is this.
 
 local bounds = require "holdfast.backends.postgres.bounds"
 local fields = require "holdfast.backends.postgres.field"
 local holdfast = require "holdfast"
 local key = require "holdfast.backends.postgres.key"
+local leads = require "holdfast.backends.postgres.lead"
 
 local format, rawequal = string.format, rawequal
 local null = holdfast.null
@@ -49,6 +50,7 @@ end
 ---@class holdfast.postgres.Reason
 ---@field sql string
 ---@field implies table<string, boolean>  itself among them
+---@field lead? holdfast.postgres.Lead
 
 local function addAll(to, from)
   for name, value in pairs(from) do to[name] = value end
@@ -62,20 +64,25 @@ local function implied(reasons)
   return names
 end
 
--- Those reasons as SQL that `covered` does not have already.
-local function reasonsText(reasons, covered)
-  local names, sql = {}, FALSE
+-- Where one of those reasons holds that b does not have already, or b does.
+local function orReasons(reasons, covered, b, bLead)
+  local names, sql, lead = {}, FALSE, b ~= FALSE and { bLead } or nil
   for name in pairs(reasons) do
     if not covered[name] then names[#names + 1] = name end
   end
   table.sort(names)
-  for _, name in ipairs(names) do sql = either(sql, reasons[name].sql) end
-  return sql
+  for _, name in ipairs(names) do
+    local ofReason = reasons[name].lead
+    sql = either(sql, reasons[name].sql)
+    lead = { lead and leads.either(lead[1], ofReason) or not lead and ofReason or nil }
+  end
+  return either(sql, b), lead and lead[1]
 end
 
 -- ---- nodes
 --
--- A node is {N, T, R, inN, inT}: the last two are the names of reasons that N and T surely have.
+-- A node is {N, T, R, inN, inT, leadN, leadT}: inN and inT are the names of reasons that N and T surely have, and the
+-- last two where their rows are.
 
 local ANYTHING = { any = { sql = TRUE, implies = { any = true } } }
 
@@ -88,32 +95,37 @@ end
 -- Whether a set of names, of a condition in SQL, has the name.
 local function has(sql, names, name) return sql == TRUE or names[name] == true end
 
--- (a AND (R or b)), and the names that it has.
-local function chain(a, aNames, R, b, bNames)
+-- (a AND (R or b)), the names that it has, and where it leads.
+local function chain(a, aNames, aLead, R, b, bNames, bLead)
   local ofR = implied(R)
   local covered = b == TRUE and ofR or bNames
-  local further = either(reasonsText(R, covered), b)
+  local further, furtherLead = orReasons(R, covered, b, bLead)
   local sql, names = both(a, further), {}
-  if #sql > LONGEST or further == TRUE then return a, aNames end
+  if #sql > LONGEST or further == TRUE then return a, aNames, aLead end
   local all = addAll(addAll(addAll({}, aNames), ofR), bNames)
   for name in pairs(all) do
     if has(a, aNames, name) and (ofR[name] or has(b, bNames, name)) then names[name] = true end
   end
-  return sql, names
+  return sql, names, leads.both(aLead, furtherLead)
 end
 
-local function union(a, aNames, b, bNames)
-  local sql = either(a, b)
-  if #sql > LONGEST then return TRUE, {} end
-  return sql, addAll(addAll({}, aNames), bNames)
+local function union(a, b)
+  local sql = either(a.T, b.T)
+  if #sql > LONGEST then return TRUE, {}, nil end
+  local lead = leads.either(a.leadT, b.leadT)
+  if a.T == FALSE then lead = b.leadT end
+  if b.T == FALSE then lead = a.leadT end
+  return sql, addAll(addAll({}, a.inT), b.inT), lead
 end
 
-local function opposite(a) return { N = a.T, T = a.N, R = a.R, inN = a.inT, inT = a.inN } end
+local function opposite(a)
+  return { N = a.T, T = a.N, R = a.R, inN = a.inT, inT = a.inN, leadN = a.leadT, leadT = a.leadN }
+end
 
 local function conjunction(a, b)
   local out = { R = addAll(addAll({}, a.R), b.R) }
-  out.N, out.inN = chain(a.N, a.inN, a.R, b.N, b.inN)
-  out.T, out.inT = union(a.T, a.inT, b.T, b.inT)
+  out.N, out.inN, out.leadN = chain(a.N, a.inN, a.leadN, a.R, b.N, b.inN, b.leadN)
+  out.T, out.inT, out.leadT = union(a, b)
   return out
 end
 
@@ -131,7 +143,7 @@ local KNOWN = { ["nil"] = true, boolean = true, number = true, string = true }
 ---@field parameters any[]
 ---@field statement table
 ---@field give holdfast.postgres.Give
----@field isIndexed fun(field: holdfast.postgres.Field): boolean
+---@field isIndexed fun(field: holdfast.postgres.Field): boolean?
 local Reader = {}
 Reader.__index = Reader
 
@@ -158,16 +170,18 @@ local function isId(node) return node[1] == "path" and node[2] == "id" and node[
 
 -- ---- what is not known of a field
 
-local function newReason(name, sql, implies)
+local function newReason(name, sql, implies, lead)
   implies[name] = true
-  return { [name] = { sql = sql, implies = implies } }
+  return { [name] = { sql = sql, implies = implies, lead = lead } }
 end
 
--- What an index says beside it, where there is one.
-function Reader:withIndex(field, sql, ofIndex)
-  if not self.isIndexed(field) then return sql end
-  return both(sql, "(" .. ofIndex:gsub("KEY", function() return field:key(self.give) end) .. ")")
+-- Where rows with these ranges of the field are, if it is in an index.
+function Reader:leadTo(field, ranges)
+  if not self.isIndexed(field) then return nil end
+  return leads.new(field, ranges)
 end
+
+local UNWALKABLE = leads.points { "u" }
 
 -- It is in something that cannot be walked.  What is further in cannot then, either.
 function Reader:unwalkable(field)
@@ -177,44 +191,46 @@ function Reader:unwalkable(field)
     implies["in " .. outer.path] = true
     outer = outer.parent
   end
-  local sql = self:withIndex(field, parent:unwalkable(self.give), "KEY = 'u'")
-  return newReason("in " .. parent.path, sql, implies)
+  return newReason("in " .. parent.path, parent:unwalkable(self.give), implies, self:leadTo(field, UNWALKABLE))
 end
 
 -- It is no number, or no string.
-local OTHER = { number = "KEY < 'n' OR KEY >= 'p'", string = "KEY < 's' OR KEY >= 't'" }
+local OTHER = {
+  number = leads.union(leads.range(nil, "n"), leads.range("p")),
+  string = leads.union(leads.range(nil, "s"), leads.range("t")),
+}
 
 function Reader:notOf(kind, field)
   local implies = implied(self:unwalkable(field))
   local sql = format("coalesce(%s <> '%s', TRUE)", field:type(self.give), kind)
-  return newReason(kind .. " " .. field.path, self:withIndex(field, sql, OTHER[kind]), implies)
+  return newReason(kind .. " " .. field.path, sql, implies, self:leadTo(field, OTHER[kind]))
 end
 
 -- ---- tests of a field
 
 -- A test that raises only where the field is in nothing that can be walked.
 -- It is false where there is no field.
---   yes    SQL that is true where the test may be true; where there is no field it is NULL
---   sure   SQL that is true where the test surely is; nil: that is `yes`
---   index  what leads to N by an index
-function Reader:plain(field, yes, sure, index)
+--   yes     SQL that is true where the test may be true; where there is no field it is NULL
+--   sure    SQL that is true where the test surely is; nil: that is `yes`
+--   ranges  of what an index has where the test may be true
+function Reader:plain(field, yes, sure, ranges)
   local R = self:unwalkable(field)
-  local N = format("coalesce(%s, %s)", yes, field.parent:unwalkable(self.give))
-  if index then N = self:withIndex(field, N, index) end
   local names = implied(R)
-  return { N = N, T = format("((%s) IS NOT TRUE)", sure or yes), R = R, inN = names, inT = names }
+  return {
+    N = format("coalesce(%s, %s)", yes, field.parent:unwalkable(self.give)), T = format("((%s) IS NOT TRUE)", sure or yes),
+    R = R, inN = names, inT = names, leadN = ranges and self:leadTo(field, leads.union(ranges, UNWALKABLE)),
+  }
 end
 
 -- A test that raises where the field is not of this kind.
---   yes, no  SQL that is true or false where the field is of this kind
---   index    what leads to N by an index, among the fields of this kind
-function Reader:ofKind(kind, field, yes, no, index)
+--   yes, no            SQL that is true or false where the field is of this kind
+--   ofYes, ofNo        ranges of what an index has where the test may be true, and where it may be false
+function Reader:ofKind(kind, field, yes, no, ofYes, ofNo)
   local R = self:notOf(kind, field)
   local names, isOther = implied(R), field:type(self.give) .. " <> '" .. kind .. "'"
   local function text(sql) return format("coalesce(%s OR %s, TRUE)", sql, isOther) end
-  local N = text(yes)
-  if index then N = self:withIndex(field, N, OTHER[kind] .. " OR " .. index) end
-  return { N = N, T = text(no), R = R, inN = names, inT = names }
+  local function lead(ranges) return ranges and self:leadTo(field, leads.union(ranges, OTHER[kind])) end
+  return { N = text(yes), T = text(no), R = R, inN = names, inT = names, leadN = lead(ofYes), leadT = lead(ofNo) }
 end
 
 -- ---- equality
@@ -222,14 +238,14 @@ end
 -- Where a field is one of these values of JSON.
 function Reader:equalsLiteral(field, literal, letter)
   local yes = format("%s = '%s'::jsonb", field:value(self.give), literal)
-  return self:plain(field, yes, nil, format("KEY IN ('%s', 'u')", letter))
+  return self:plain(field, yes, nil, leads.points { letter })
 end
 
 function Reader:equalsNil(field)
   local value, R = field:value(self.give), self:unwalkable(field)
   local names = implied(R)
   return {
-    N = self:withIndex(field, format("(%s) IS NULL", value), "KEY IN ('m', 'u')"),
+    N = format("(%s) IS NULL", value), leadN = self:leadTo(field, leads.points { "m", "u" }),
     T = either(format("(%s) IS NOT NULL", value), field.parent:unwalkable(self.give)),
     R = R, inN = names, inT = names,
   }
@@ -240,8 +256,7 @@ function Reader:equalsText(field, text)
   local given = self.give("text", text)
   local yes = format('(%s) COLLATE "C" = %s', field:text(self.give), given)
   local isString = field:type(self.give) .. " = 'string'"
-  return self:plain(field, yes, format("%s AND %s", yes, isString),
-    format("KEY IN (%s, 'u')", key.ofText(text, self.give)))
+  return self:plain(field, yes, format("%s AND %s", yes, isString), key.ofText(text))
 end
 
 -- A comparison with a bound in a jsonpath.
@@ -256,14 +271,10 @@ local function isNear(number)
   return table.concat(parts, " && ")
 end
 
-local function isDouble(number) return number > -math.huge and number < math.huge end
-
 function Reader:equalsNumber(field, number)
   if number ~= number then return unknown() end
   local path = self.give("jsonpath", format("%s ? (%s)", field.path, isNear(number)))
-  local index = "KEY IN ('o', 'u')"
-  if isDouble(number) then index = format("KEY IN (%s, 'o', 'u')", self.give("text", key.ofNumber(number))) end
-  return self:plain(field, "data @? " .. path, nil, index)
+  return self:plain(field, "data @? " .. path, nil, leads.points { key.ofNumber(number), "o" })
 end
 
 function Reader:equals(field, value)
@@ -277,11 +288,7 @@ end
 
 -- ---- order
 
--- For each operator what it leads to by an index, among numbers and all else: what is left out are numbers.
-local LEADS = {
-  ["<"] = "KEY < %s OR KEY >= 'o'", ["<="] = "KEY <= %s OR KEY >= 'o'", [">"] = "KEY < 'n' OR KEY > %s",
-  [">="] = "KEY < 'n' OR KEY >= %s",
-}
+local NEGATED = { ["<"] = ">=", ["<="] = ">", [">"] = "<=", [">="] = "<" }
 
 -- For each operator the bound at which it ends, seen from the path's side, and the operators of its yes and its no
 -- where the bound itself rounds to the number, and where it does not.
@@ -303,23 +310,20 @@ function Reader:numberOrder(field, operator, number)
     return "data @@ " .. self.give("jsonpath", format("%s %s %s", field.path, name, bound))
   end
   local R = self:notOf("number", field)
-  local all, N = implied(R), format("((%s) IS NOT TRUE)", sure(names[2]))
-  if isDouble(number) then
-    N = self:withIndex(field, N, LEADS[operator]:format(self.give("text", key.ofNumber(number))))
-  end
-  return { N = N, T = format("((%s) IS NOT TRUE)", sure(names[1])), R = R, inN = all, inT = all }
+  local all = implied(R)
+  local function lead(name) return self:leadTo(field, leads.union(key.ofNumbers(name, number), OTHER.number)) end
+  return {
+    N = format("((%s) IS NOT TRUE)", sure(names[2])), T = format("((%s) IS NOT TRUE)", sure(names[1])), R = R, inN = all,
+    inT = all, leadN = lead(operator), leadT = lead(NEGATED[operator]),
+  }
 end
-
-local NEGATED = { ["<"] = ">=", ["<="] = ">", [">"] = "<=", [">="] = "<" }
 
 function Reader:textOrder(field, operator, text)
   if not fields.isText(text) then return unknown() end
   local given = self.give("text", text)
   local function compared(name) return format('(%s) COLLATE "C" %s %s', field:text(self.give), name, given) end
-  local from, upTo = key.ofTexts(text)
-  local isBelow = operator == "<" or operator == "<="
-  return self:ofKind("string", field, compared(operator), compared(NEGATED[operator]),
-    isBelow and "KEY <= " .. self.give("text", upTo) or "KEY >= " .. self.give("text", from))
+  return self:ofKind("string", field, compared(operator), compared(NEGATED[operator]), key.ofTexts(operator, text),
+    key.ofTexts(NEGATED[operator], text))
 end
 
 function Reader:order(field, operator, value)
@@ -444,22 +448,28 @@ function Reader:truth(node)
   return known
 end
 
-local function never() return false end
-
---- What a row must be, as SQL with parameters in it as `statement` makes them; nil where any row may be found.
+--- What a row must be, as SQL with parameters in it as `statement` makes them; nil where any row may be found.  And what
+--- holds of the same rows by indexes, given as the fields of each; nil where that is nothing.
 ---@param statement table
 ---@param expression table
 ---@param parameters any[]
----@param isIndexed? fun(field: holdfast.postgres.Field): boolean  whether an index has the field
----@return string?
-function M.sql(statement, expression, parameters, isIndexed)
+---@param indexes? holdfast.postgres.Field[][]
+---@return string? sql
+---@return string? byIndexes
+function M.sql(statement, expression, parameters, indexes)
+  local known = {}
+  for _, index in ipairs(indexes or {}) do
+    for _, field in ipairs(index) do known[field.path] = true end
+  end
+  local function give(type, text) return statement:give(type, text) end
   local reader = setmetatable({
-    parameters = parameters, statement = statement, known = {}, isIndexed = isIndexed or never,
-    give = function(type, text) return statement:give(type, text) end,
+    parameters = parameters, statement = statement, known = {}, give = give,
+    isIndexed = function(field) return known[field.path] end,
   }, Reader)
-  local N = reader:truth(expression).N
-  if N == TRUE or #N > LONGEST then return nil end
-  return N
+  local truth = reader:truth(expression)
+  if truth.N == TRUE or #truth.N > LONGEST then return nil end
+  local byIndexes = indexes and leads.sql(truth.leadN, indexes, give)
+  return truth.N, byIndexes and #byIndexes <= LONGEST and byIndexes or nil
 end
 
 return M

@@ -115,14 +115,14 @@ local function wholeSql(self, range, asked, sql)
   return self.from .. " WHERE " .. table.concat(conditions, " AND ")
 end
 
--- The SQL that finds all of them, what the server will do, and what that costs.  What indexes say is left out where it
--- uses none of them: it would be looked at for each row.
+-- The SQL that finds all of them, what the server will do, and what that costs.  What holds by indexes is left out where
+-- it uses none of them: it would be looked at for each row.
 local function planned(self, range, asked)
-  local statement, indexed = asked.statement, indexes.lookup(self)
-  if indexed then
-    local sql = condition.sql(statement, asked.expression, asked.parameters, indexed)
-    if sql and sql ~= asked.sql and statement:finish(sql) then
-      local whole = wholeSql(self, range, asked, sql)
+  local statement, known = asked.statement, indexes.lookup(self)
+  if known[1] then
+    local sql, byIndexes = condition.sql(statement, asked.expression, asked.parameters, known)
+    local whole = byIndexes and wholeSql(self, range, asked, ("(%s) AND (%s)"):format(byIndexes, sql))
+    if whole and statement:finish(whole) then
       local plan, cost = planOf(self, statement, "SELECT entity_id" .. whole)
       if isLed(plan) then return whole, plan, cost end
     end

@@ -112,19 +112,17 @@ end
 M.HAS_UNIQUE = "EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = to_regclass($1) AND i.indisunique"
   .. " AND obj_description(i.indexrelid, 'pg_class') LIKE '" .. MARK .. "%')"
 
---- Which fields an index can be asked for; nil: none.
+--- The indexes that statements can use, as the fields of each.
 ---@param self table
----@return (fun(field: holdfast.postgres.Field): boolean)?
+---@return holdfast.postgres.Field[][]
 function M.lookup(self)
-  local known = {}
+  local out = {}
   for _, index in ipairs(M.list(self)) do
-    for _, path in ipairs(index.ready and index.paths or {}) do
-      local field = fieldOf(path)
-      if field then known[field.path] = true end
-    end
+    local fieldsOfIndex = {}
+    for i, path in ipairs(index.ready and index.paths or {}) do fieldsOfIndex[i] = fieldOf(path) end
+    if #fieldsOfIndex > 0 then out[#out + 1] = fieldsOfIndex end
   end
-  if not next(known) then return nil end
-  return function(field) return known[field.path] == true end
+  return out
 end
 
 -- ---- making and dropping

@@ -12,6 +12,7 @@
 -- a unique index compares the -0 in it with the 0 of others.
 
 local ffi = require "ffi"
+local leads = require "holdfast.backends.postgres.lead"
 
 local M = {}
 
@@ -80,7 +81,7 @@ for i = 0, 15 do INVERTED[("%x"):format(i)] = ("%x"):format(15 - i) end
 
 local bits = ffi.new("union { double number; struct { uint32_t low, high; } parts; }")
 
---- What an index has of a number that is no NaN and not infinite.
+--- What an index has of a number that is no NaN; of one that is infinite what would stand beyond all others.
 ---@param number number
 ---@return string
 function M.ofNumber(number)
@@ -89,6 +90,19 @@ function M.ofNumber(number)
   local hex = bit.tohex(parts[1]) .. bit.tohex(parts[2])
   if number < 0 then return "n" .. hex:gsub("%x", INVERTED) end
   return "n" .. ("%x"):format(tonumber(hex:sub(1, 1), 16) + 8) .. hex:sub(2)
+end
+
+local ODD = leads.points { "o" } -- which round to zeros, or to what is infinite
+
+--- Ranges of what it has of the numbers that are as the operator says.
+---@param operator "<"|"<="|">"|">="
+---@param number number
+---@return table
+function M.ofNumbers(operator, number)
+  local key = M.ofNumber(number)
+  if operator == "<" then return leads.union(leads.range("n", key), ODD) end
+  if operator == "<=" then return leads.union(leads.range("n", leads.after(key)), ODD) end
+  return leads.union(leads.range(operator == ">" and leads.after(key) or key, "o"), ODD)
 end
 
 -- The first characters of a text, and whether there are more.
@@ -102,24 +116,26 @@ local function head(text)
   return text, false
 end
 
---- What an index has of a text, as SQL.
+-- Up to where a cut text lies with its digest.
+local AFTER_DIGESTS = "g"
+
+--- Ranges of what it has of a text: of a long one, of all that begin as it does.
 ---@param text string
----@param give fun(type: string, text: string): string
----@return string
-function M.ofText(text, give)
+---@return table
+function M.ofText(text)
   local kept, isLong = head(text)
-  if not isLong then return give("text", "s" .. text) end
-  return ("(%s || md5(%s))"):format(give("text", "s" .. kept), give("text", text))
+  if not isLong then return leads.points { "s" .. text } end
+  return leads.range("s" .. kept, "s" .. kept .. AFTER_DIGESTS)
 end
 
---- Between what an index has of all texts from this one on, and of all up to it.  The cut texts of one with the same
---- beginning lie beside each other, before 'g'.
+--- Ranges of what it has of the texts that are as the operator says.
+---@param operator "<"|"<="|">"|">="
 ---@param text string
----@return string from
----@return string upTo
-function M.ofTexts(text)
+---@return table
+function M.ofTexts(operator, text)
   local kept = head(text)
-  return "s" .. kept, "s" .. kept .. "g"
+  if operator == "<" or operator == "<=" then return leads.range("s", "s" .. kept .. AFTER_DIGESTS) end
+  return leads.range("s" .. kept, "t")
 end
 
 return M
