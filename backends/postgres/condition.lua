@@ -217,8 +217,8 @@ function Reader:plain(field, yes, sure, ranges)
   local R = self:unwalkable(field)
   local names = implied(R)
   return {
-    N = format("coalesce(%s, %s)", yes, field.parent:unwalkable(self.give)), T = format("((%s) IS NOT TRUE)", sure or yes),
-    R = R, inN = names, inT = names, leadN = ranges and self:leadTo(field, leads.union(ranges, UNWALKABLE)),
+    N = format("coalesce(%s, %s)", yes, field.parent:unwalkable(self.give)),
+    T = format("((%s) IS NOT TRUE)", sure or yes), R = R, inN = names, inT = names, leadN = ranges and self:leadTo(field, leads.union(ranges, UNWALKABLE)),
   }
 end
 
@@ -313,8 +313,8 @@ function Reader:numberOrder(field, operator, number)
   local all = implied(R)
   local function lead(name) return self:leadTo(field, leads.union(key.ofNumbers(name, number), OTHER.number)) end
   return {
-    N = format("((%s) IS NOT TRUE)", sure(names[2])), T = format("((%s) IS NOT TRUE)", sure(names[1])), R = R, inN = all,
-    inT = all, leadN = lead(operator), leadT = lead(NEGATED[operator]),
+    N = format("((%s) IS NOT TRUE)", sure(names[2])), T = format("((%s) IS NOT TRUE)", sure(names[1])), R = R,
+    inN = all, inT = all, leadN = lead(operator), leadT = lead(NEGATED[operator]),
   }
 end
 
@@ -448,8 +448,8 @@ function Reader:truth(node)
   return known
 end
 
---- What a row must be, as SQL with parameters in it as `statement` makes them; nil where any row may be found.  And what
---- holds of the same rows by indexes, given as the fields of each; nil where that is nothing.
+--- What a row must be, as SQL with parameters in it as `statement` makes them; nil where any row may be found.  And
+--- what holds of the same rows by indexes, given as the fields of each; nil where that is nothing.
 ---@param statement table
 ---@param expression table
 ---@param parameters any[]

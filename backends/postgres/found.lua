@@ -115,8 +115,8 @@ local function wholeSql(self, range, asked, sql)
   return self.from .. " WHERE " .. table.concat(conditions, " AND ")
 end
 
--- The SQL that finds all of them, what the server will do, and what that costs.  What holds by indexes is left out where
--- it uses none of them: it would be looked at for each row.
+-- The SQL that finds all of them, what the server will do, and what that costs.  What holds by indexes is left out
+-- where it uses none of them: it would be looked at for each row.
 local function planned(self, range, asked)
   local statement, known = asked.statement, indexes.lookup(self)
   if known[1] then

@@ -105,7 +105,7 @@ local function onlyOf(lead)
 end
 
 -- Adds a lead to a list; those of one field become one.
-local function add(list, lead)
+local function addTo(list, lead)
   local path, of = onlyOf(lead)
   for i, other in ipairs(list) do
     local otherPath, known = onlyOf(other)
@@ -126,12 +126,22 @@ function M.either(a, b)
   local list = {}
   for _, lead in ipairs { a, b } do
     local isList = next(lead.ranges) == nil and #lead.lists == 1
-    for _, each in ipairs(isList and lead.lists[1] or { lead }) do add(list, each) end
+    for _, each in ipairs(isList and lead.lists[1] or { lead }) do addTo(list, each) end
   end
   return #list == 1 and list[1] or { ranges = {}, lists = { list } }
 end
 
 -- ---- as SQL
+
+-- A range that is more than one text, as a condition.
+local function rangeText(key, from, to, give)
+  local parts = {}
+  local function add(operator, bound) parts[#parts + 1] = key .. operator .. give("text", (bound:gsub("%z", ""))) end
+  local isOpen, isClosed = from:sub(-1) == "\0", to and to:sub(-1) == "\0"
+  if from ~= "" then add(isOpen and " > " or " >= ", from) end
+  if to then add(isClosed and " <= " or " < ", to) end
+  return parts[1] and table.concat(parts, " AND ") or "TRUE"
+end
 
 -- Each range of a field as a condition; those of one text are one condition.
 local function conditionsOf(of, give)
@@ -141,11 +151,7 @@ local function conditionsOf(of, give)
     if to == after(from) then
       points[#points + 1] = give("text", from)
     else
-      local isOpen, isClosed = from:sub(-1) == "\0", to and to:sub(-1) == "\0"
-      local parts = {}
-      if from ~= "" then parts[1] = ("%s %s %s"):format(key, isOpen and ">" or ">=", give("text", (from:gsub("%z", "")))) end
-      if to then parts[#parts + 1] = ("%s %s %s"):format(key, isClosed and "<=" or "<", give("text", (to:gsub("%z", "")))) end
-      out[#out + 1] = parts[1] and table.concat(parts, " AND ") or "TRUE"
+      out[#out + 1] = rangeText(key, from, to, give)
     end
   end
   if points[1] then out[#out + 1] = ("%s IN (%s)"):format(key, table.concat(points, ", ")) end

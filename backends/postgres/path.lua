@@ -25,8 +25,8 @@ end
 local function step(text, at)
   local name, after = text:match("^%.([%a_\128-\255][%w_\128-\255]*)()", at)
   if name then return name, after end
-  local place, behind = text:match("^%[(%d+)%]()", at)
-  if place then return tonumber(place), behind end
+  local place, afterPlace = text:match("^%[(%d+)%]()", at)
+  if place then return tonumber(place), afterPlace end
   if text:sub(at, at + 1) ~= '["' then return nil end
   local closing = closingQuote(text, at + 2)
   if not closing or text:sub(closing + 1, closing + 1) ~= "]" then return nil end

@@ -247,7 +247,9 @@ end
 
 -- ---- loops
 
-function PostgresPersist:entries(range, withInfo) return loops.steps(self, range, withInfo and loops.ENTRIES or loops.TEXTS) end
+function PostgresPersist:entries(range, withInfo)
+  return loops.steps(self, range, withInfo and loops.ENTRIES or loops.TEXTS)
+end
 
 function PostgresPersist:keys(range) return loops.steps(self, range, loops.KEYS) end
 

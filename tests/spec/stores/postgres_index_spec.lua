@@ -186,8 +186,8 @@ describe("a unique index in PostgreSQL", function()
     assert.same({}, listed(store))
     store:removeValue "nul"
     store:createIndex("n", { unique = true })
-    raises.error("unsupported", "^the collection has a unique index, and the server cannot compare this entity", store.writeValue, store, "nul",
-      { text = "a\0b" })
+    raises.error("unsupported", "^the collection has a unique index, and the server cannot compare this entity",
+      store.writeValue, store, "nul", { text = "a\0b" })
     store:createIndex "text"
     store:dropIndex "n"
     store:writeValue("nul", { n = 1, text = "a\0b" })
