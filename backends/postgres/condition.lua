@@ -218,7 +218,8 @@ function Reader:plain(field, yes, sure, ranges)
   local names = implied(R)
   return {
     N = format("coalesce(%s, %s)", yes, field.parent:unwalkable(self.give)),
-    T = format("((%s) IS NOT TRUE)", sure or yes), R = R, inN = names, inT = names, leadN = ranges and self:leadTo(field, leads.union(ranges, UNWALKABLE)),
+    T = format("((%s) IS NOT TRUE)", sure or yes), R = R, inN = names, inT = names,
+    leadN = ranges and self:leadTo(field, leads.union(ranges, UNWALKABLE)),
   }
 end
 

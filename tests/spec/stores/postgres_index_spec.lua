@@ -144,7 +144,7 @@ describe("a statement of PostgreSQL's", function()
     assert.not_matches("holdfast_key_1", text)
   end)
 
-  it("is shown for a class, and for one behind a URL, and raises nothing without a server", function()
+  it("is shown for a class, and for one that a URL means, and raises nothing without a server", function()
     local class = holdfast.PostgresPersist("used", server:url "?timeout=60s")
     assert.matches("^SELECT entity_id, data::text FROM \"persist_used\" WHERE", statement(class, QUESTIONS[1][2]))
     assert.matches("\n%$%d: S7\n", statement(store, QUESTIONS[1][2]))
