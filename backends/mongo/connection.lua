@@ -34,6 +34,7 @@ local CODES = {
   [50] = "timeout", [262] = "timeout",
   [11000] = "conflict", [11001] = "conflict",
   [10334] = "invalid_value", [17280] = "invalid_value", [17419] = "invalid_value", [17420] = "invalid_value",
+  [171] = "unsupported",
   [14031] = "full", [12501] = "full",
   [6] = "unavailable", [7] = "unavailable", [89] = "unavailable", [91] = "unavailable", [189] = "unavailable",
   [9001] = "unavailable", [10058] = "unavailable", [10107] = "unavailable", [11600] = "unavailable",

@@ -12,7 +12,7 @@
 local condition = require "holdfast.backends.mongo.condition"
 local core = require "holdfast.core"
 local queries = require "holdfast.backends.mongo.queries"
-local reader = require "holdfast.backends.mongo.reader"
+local rows = require "holdfast.backends.mongo.rows"
 local writer = require "holdfast.backends.mongo.writer"
 
 local M = {}
@@ -24,6 +24,9 @@ local LONG_KEYS = { 4, 2 }
 
 -- Of the name of an index, at most: some servers limit it together with those of database and collection.
 local NAME_MAX = 60
+
+-- Of documents that may have what a write was refused for, how many are looked at.
+local HOLDERS = 20
 
 -- ---- paths
 
@@ -212,10 +215,15 @@ local function inOrder(fields, order)
   return keys
 end
 
--- Which documents a unique index is over: those in which all values count.
+-- Which documents a unique index is over: those in which all values count.  The second part is for arrays, whose
+-- elements would count: what is in one has no field, and is not null as a missing one is, unless it is an object.  A
+-- server takes no $not here.
 local function comparable(fields)
   local parts = {}
-  for i, field in ipairs(fields) do parts[i] = queries.json(field) .. ':{"$type":["bool","number","string"]}' end
+  for _, field in ipairs(fields) do
+    parts[#parts + 1] = queries.json(field) .. ':{"$type":["bool","number","string"]}'
+    parts[#parts + 1] = queries.json(field .. ".holdfast") .. ":null"
+  end
   return "{" .. table.concat(parts, ",") .. "}"
 end
 
@@ -229,6 +237,15 @@ end
 
 local function makeOdd(shared, collection, key)
   make(shared, collection, nameOf(ODD, { key }), { { key, 1 }, { "holdfast", 1 } }, condition.isOdd(key).text)
+end
+
+local function drop(shared, collection, name)
+  writer.reset()
+  local command = writer.begin()
+  writer.string("dropIndexes", collection)
+  writer.string("index", name)
+  writer.finish(command)
+  shared:command("dropping the index " .. name, true)
 end
 
 local function hasLongKeys(shared)
@@ -283,11 +300,15 @@ local function refuseTwice(self, paths, fields)
     both or "two entities have the same values there")), 0)
 end
 
--- The index that keeps the fields unique.
-local function ensureUnique(self, paths, fields)
-  local ok, raised = pcall(run, self, makeUnique, true, fields)
+-- Makes an index by one of the functions above, or says why the server can have none.
+local function ensure(self, paths, fields, make)
+  local ok, raised = pcall(run, self, make, true, fields)
   if ok then return end
   if core.isError(raised, "conflict") then refuseTwice(self, paths, fields) end -- the code of duplicate keys
+  if core.isError(raised, "unsupported") then
+    error(core.error("unsupported", ("MongoDB can have no index over %s, since an entity has arrays at two of these "
+      .. "paths: make one for each path"):format(table.concat(paths, ","))), 0)
+  end
   error(raised, 0)
 end
 
@@ -304,7 +325,8 @@ function M.create(self, paths, options)
     error(core.error("conflict", ("the index over %s is there already and is %sunique: drop it first"):format(
       table.concat(paths, ","), unique and "" or "not ")), 0)
   end
-  if wantsUnique and not unique then ensureUnique(self, paths, fields) end
+  local isNew = wantsUnique and not unique
+  if isNew then ensure(self, paths, fields, makeUnique) end
   -- What is asked of the others while they are built is right all the same, only slower; and some servers refuse them.
   local mayHaveOdd = run(self, hasLongKeys, false)
   for _, keys in ipairs(mayHaveOdd and all or {}) do
@@ -312,19 +334,14 @@ function M.create(self, paths, options)
       if not names[nameOf(ODD, { keys[i] })] then pcall(run, self, makeOdd, true, keys[i]) end
     end
   end
-  if not serving then run(self, makeServing, true, fields) end
+  if serving then return end
+  local ok, raised = pcall(ensure, self, paths, fields, makeServing)
+  if ok then return end
+  if isNew and core.isError(raised, "unsupported") then pcall(run, self, drop, true, nameOf(UNIQUE, fields)) end
+  error(raised, 0)
 end
 
 -- ---- dropping and listing
-
-local function drop(shared, collection, name)
-  writer.reset()
-  local command = writer.begin()
-  writer.string("dropIndexes", collection)
-  writer.string("index", name)
-  writer.finish(command)
-  shared:command("dropping the index " .. name, true)
-end
 
 -- The small indexes that no index needs any more.
 local function unneeded(all)
@@ -386,25 +403,68 @@ function M.refusedBy(message)
   return name and begins(name, UNIQUE) and name or nil
 end
 
--- The id of another entity with the same values.
-local function holder(shared, collection, fields, id, text)
-  local entity, found = core.json.decode(text), nil
+-- What a script sees at a field, where that counts for a unique index; nil elsewhere.
+local function plainValue(entity, field)
+  local value = entity
+  for name in field:gsub("^data%.", ""):gmatch "[^%.]+" do
+    if type(value) ~= "table" or core.json.isArray(value) then return nil end
+    value = value[name]
+  end
+  local kind = type(value)
+  return (kind == "string" or kind == "number" or kind == "boolean") and value or nil
+end
+
+-- An entity's values at the fields; nil where one of them does not count.
+local function plainValues(text, fields)
+  local entity, values = core.json.decode(text), {}
+  for i, field in ipairs(fields) do
+    values[i] = plainValue(entity, field)
+    if values[i] == nil then return nil end
+  end
+  return values
+end
+
+local function sameValues(a, b)
+  for i = 1, #a do
+    if a[i] ~= b[i] then return false end
+  end
+  return true
+end
+
+-- The id of another entity with the same values; nil: none is found, or there they are in an array.
+local function holder(shared, collection, fields, id, values)
+  local found
   writer.reset()
   local filter = writer.begin()
-  for _, field in ipairs(fields) do
-    local value = entity
-    for name in field:gsub("^data%.", ""):gmatch "[^%.]+" do value = value[name] end
-    writer.json(field, '{"$eq":' .. queries.json(value) .. "}")
-  end
+  for i, field in ipairs(fields) do writer.json(field, '{"$eq":' .. queries.json(values[i]) .. "}") end
   writer.finish(filter)
   local at = writer.begin()
-  writer.number("limit", 2)
+  writer.number("limit", HOLDERS)
   writer.finish(at)
   shared:find(collection, at, function(data, length)
-    local other = reader.text(data, length, "entityId")
-    if other ~= id then found = other end
+    local other, text = rows.entry(data, length)
+    local theirs = other and other ~= id and plainValues(text, fields)
+    if theirs and sameValues(values, theirs) then found = other end
+    return found ~= nil
   end)
   return found
+end
+
+local function pathsOf(fields)
+  local paths = {}
+  for i, field in ipairs(fields) do paths[i] = pathOf(field) end
+  return table.concat(paths, ",")
+end
+
+-- What to say of a refusal by the index over these fields.
+local function refusal(self, fields, id, text)
+  local values = plainValues(text, fields)
+  local ok, other = true, nil
+  if values then ok, other = pcall(run, self, holder, false, fields, id, values) end
+  if ok and not other then
+    return "MongoDB counts what is in an array as a value, and this entity or another one has one there"
+  end
+  return ("%s has the same there already"):format(ok and other or "another entity")
 end
 
 --- The error for a write that a unique index refused.
@@ -412,19 +472,12 @@ end
 ---@param id string
 ---@param text string  what was to be written
 function M.duplicate(self, name, id, text)
-  local paths, other = name:sub(#UNIQUE + 1), nil
+  local paths, says = name:sub(#UNIQUE + 1), "another entity has the same there already"
   local ok, all = pcall(readKnown, self)
   for _, index in ipairs(ok and all or {}) do
-    if index.name == name then
-      local known = {}
-      for i, field in ipairs(index.fields) do known[i] = pathOf(field) end
-      paths = table.concat(known, ",")
-      local isFound, found = pcall(run, self, holder, false, index.fields, id, text)
-      other = isFound and found
-    end
+    if index.name == name then paths, says = pathsOf(index.fields), refusal(self, index.fields, id, text) end
   end
-  local err = core.error("duplicate", ("%s: the unique index over %s has these values of %s"):format(id, paths,
-    other or "another entity"))
+  local err = core.error("duplicate", ("%s: the index %s is unique, and %s"):format(id, paths, says))
   err.entityId = id
   return err
 end

@@ -94,6 +94,14 @@ local function parse(data, length)
   end
 end
 
+--- The id and the JSON text of a document; nil: it has no id of ours.
+---@return string? id
+---@return string? text
+function M.entry(data, length)
+  parse(data, length)
+  return row.id, row.text
+end
+
 -- Begins a find with these ids; returns where the options begin, which are open, and whether an id may be a number.
 -- With a query, where no id may: of two documents with one id, the one that counts might be the one that does not fit.
 local function beginFind(ids, first, last, query)

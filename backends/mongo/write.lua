@@ -4,8 +4,9 @@
 -- others from being done, and with retryWrites=true libmongoc repeats them where the server can tell.  Each batch has
 -- the time of an operation.
 --
--- A server refuses some keys by its version, such as those that begin with $ before MongoDB 5.0.  It says so and has
--- stored nothing; the entity is then kept as its JSON text (writer.marked).
+-- A server refuses some keys by its version, such as those that begin with $ before MongoDB 5.0, and what one of its
+-- indexes cannot have.  It says so and has stored nothing; the entity is then kept as its JSON text (writer.marked),
+-- which no index looks into.
 
 local core = require "holdfast.core"
 local indexes = require "holdfast.backends.mongo.indexes"
@@ -18,8 +19,10 @@ local M = {}
 -- Of a batch, at most.
 local ROWS_MAX, BYTES_MAX = 1000, 8 * 1024 * 1024
 
--- Codes for keys that a server does not store; for a document with this id that is there already.
-local REFUSED_KEYS = { [52] = true, [55] = true, [56] = true, [57] = true }
+-- Codes for what a server does not store: keys; arrays at two paths of one index.
+local NOT_STORED = { [52] = true, [55] = true, [56] = true, [57] = true, [171] = true }
+
+-- The code for a document with this id, or these values, that is there already.
 local DUPLICATE = 11000
 
 -- How often a write that met another program's insert is done again.
@@ -74,7 +77,7 @@ local function writeOne(shared, collection, id, text, ifAbsent)
   for _ = 1, RACES do
     err = sendOne(shared, collection, id, text, ifAbsent, isMarked)
     if not err then return end
-    if REFUSED_KEYS[err.code] and not isMarked then
+    if NOT_STORED[err.code] and not isMarked then
       isMarked = true
     elseif err.code ~= DUPLICATE then
       break
@@ -118,7 +121,7 @@ local function again(self, ids, first, errors, entities)
     local id = ids[first + err.index]
     local refusedBy = err.code == DUPLICATE and indexes.refusedBy(err.errmsg)
     if refusedBy then error(indexes.duplicate(self, refusedBy, id, entities.texts[id]), 0) end
-    if REFUSED_KEYS[err.code] and not marked[id] then
+    if NOT_STORED[err.code] and not marked[id] then
       marked[id] = true
     elseif err.code ~= DUPLICATE then
       raise(self.connection, err, ("writing %s, one of a batch whose others may be written"):format(id))

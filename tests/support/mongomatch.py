@@ -16,6 +16,7 @@ A negation ($ne, $not, $exists: false) is true where no value fits.
 """
 import datetime
 import decimal
+import functools
 import re
 import uuid
 
@@ -64,25 +65,32 @@ TYPES = {
 
 
 def values_at(document, path):
-    """The values that a path comes to."""
-    parts = path.split(".")
-    value = document
-    for i, part in enumerate(parts):
-        if not isinstance(value, dict) or part not in value:
+    """The values that a path comes to, one after the other."""
+    return values_from(document, parts_of(path), 0)
+
+
+@functools.lru_cache(maxsize=1000)
+def parts_of(path):
+    return path.split(".")
+
+
+def values_from(value, parts, at):
+    for i in range(at, len(parts)):
+        if not isinstance(value, dict) or parts[i] not in value:
             yield MISSING
             return
-        value = value[part]
-        if isinstance(value, list):
-            rest = parts[i + 1:]
-            if not rest:
-                yield from value
-                break
-            if rest[0].isdigit():
-                raise NotImplementedError("places in arrays: " + path)
-            for element in value:
-                if isinstance(element, dict):
-                    yield from values_at(element, ".".join(rest))
-            return
+        value = value[parts[i]]
+        if not isinstance(value, list):
+            continue
+        if i + 1 == len(parts):
+            yield from value
+            break
+        if parts[i + 1].isdigit():
+            raise NotImplementedError("places in arrays: " + ".".join(parts))
+        for element in value:
+            if isinstance(element, dict):
+                yield from values_from(element, parts, i + 1)
+        return
     yield value
 
 

@@ -202,9 +202,9 @@ def ensure_uniques(self, document):
         if not index.get("unique"):
             continue
         if index["key"] == BY_ID:
-            others = self._iter_documents({"entityId": document.get("entityId")})
+            others = list(self._iter_documents({"entityId": document.get("entityId")}))
         else:
-            others = self._store.documents
+            others = list(self._store.documents)  # all of it, since it holds a lock meanwhile
         others = (found for found in others if found["_id"] != document["_id"] and filtered(index, found))
         if any(not keys.isdisjoint(keys_of(index, found)) for found in others):
             raise duplicate(self, name, dict(index["key"]))
@@ -533,7 +533,7 @@ class Server:
         made, seen = {"key": keys, "unique": bool(index.get("unique"))}, set()
         if partial:
             made["partialFilterExpression"] = partial
-        for document in collection._store.documents:
+        for document in list(collection._store.documents):
             if filtered(made, document):
                 found = keys_of(made, document)
                 if made["unique"] and not seen.isdisjoint(found):
