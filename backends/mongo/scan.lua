@@ -20,8 +20,8 @@ local clock = require "holdfast.util.clock"
 
 local M = {}
 
--- Ids that are listed at a time: each page is an operation with a deadline of its own.
-local LIST_PAGE = 50000
+--- Ids that are listed at a time: each page is an operation with a deadline of its own.  Tests have fewer.
+M.listPage = 50000
 
 local ID_MAX = 250
 
@@ -71,8 +71,8 @@ local function sorted()
   local sort = writer.document("sort")
   writer.number("entityId", 1)
   writer.finish(sort)
-  writer.number("limit", LIST_PAGE)
-  writer.number("batchSize", LIST_PAGE)
+  writer.number("limit", M.listPage)
+  writer.number("batchSize", M.listPage)
 end
 
 local listed, count, final
@@ -137,7 +137,7 @@ local function listAll(self, prefix)
   repeat
     self.connection:run(listPage, false, self.collection, prefix, final)
     for _, id in ipairs(listed) do ids[#ids + 1] = id end
-  until count < LIST_PAGE
+  until count < M.listPage
   return ids
 end
 
@@ -154,8 +154,8 @@ local function search(shared, collection, prefix, query)
   local at = writer.begin()
   rows.putProjection("entityId")
   rows.putCollation()
-  writer.number("limit", LIST_PAGE)
-  writer.number("batchSize", LIST_PAGE)
+  writer.number("limit", M.listPage)
+  writer.number("batchSize", M.listPage)
   writer.number("maxTimeMS", math.max(1, math.floor(1000 * SEARCH_SHARE * shared.settings.timeout)))
   writer.finish(at)
   shared:find(collection, at, takeText)
@@ -168,7 +168,7 @@ local NO_ANSWER = { io = true, timeout = true, invalid_value = true }
 local function listFitting(self, prefix, query)
   if self.searchAgainAt and clock.now() < self.searchAgainAt then return nil, true end
   local ok, raised = pcall(self.connection.run, self.connection, search, false, self.collection, prefix, query)
-  if ok and count < LIST_PAGE then return listed end
+  if ok and count < M.listPage then return listed end
   if not ok and not (core.isError(raised) and NO_ANSWER[raised.code]) then error(raised, 0) end
   local isLate = not ok and raised.code == "timeout"
   if isLate then self.searchAgainAt = clock.now() + PATIENCE end
@@ -195,7 +195,7 @@ end
 ---@return string? why
 function M.fitting(self, query)
   local ok, raised = pcall(self.connection.run, self.connection, search, false, self.collection, nil, query)
-  if ok and count < LIST_PAGE then return listed end
+  if ok and count < M.listPage then return listed end
   return nil, ok and "too many" or tostring(raised)
 end
 

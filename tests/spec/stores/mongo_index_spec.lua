@@ -239,6 +239,21 @@ describe("what a MongoDB server is asked", function()
     end
   end)
 
+  it("may have too much to say: then the question goes along with each page", function()
+    local store, many = fresh("many"), raw "many"
+    for i = 1, 60 do store:writeValue("s" .. i, { n = i % 2, deep = { n = i } }) end
+    local listPage = scan.listPage
+    local ok, raised = pcall(function()
+      for page = 9, 31 do
+        scan.listPage = page
+        assert.equal(30, #given(many, function(v) return v.n == 1 end), page)
+        assert.equal(10, #given(many, function(v) return v.deep.n > 50 end), page)
+      end
+    end)
+    scan.listPage = listPage
+    assert(ok, raised)
+  end)
+
   it("does not decide between two documents with one id", function()
     local store = fresh("both")
     db:python([[

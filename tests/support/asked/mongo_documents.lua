@@ -94,6 +94,7 @@ function M.expressions(constants, ordered)
     end
     for _, other in ipairs(OTHERS) do out[#out + 1] = other:format(path) end
   end
+  for _, operator in ipairs(EQUALITIES) do out[#out + 1] = ('v["a.b"] %s 5'):format(operator) end
   return out
 end
 
