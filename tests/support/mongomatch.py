@@ -6,7 +6,7 @@ that is right there may be wrong on a server.  So these operators are done here,
 tests/spec/stores/mongo_operators_spec.lua says of each what is expected, and asks a real server the same where one is
 named.  All others are left to mongomock.
 
-A path comes to values, one or several or none (`values_at`), and a query asks whether one of them fits:
+A path comes to values, one or several or none, and a query asks whether one of them fits:
 
 - at the end of a path, an array is each of its elements, and itself
 - on the way, an array is what its elements come to that are documents; others come to nothing
@@ -16,7 +16,7 @@ A negation ($ne, $not, $exists: false) is true where no value fits.
 """
 import datetime
 import decimal
-import functools
+import operator
 import re
 import uuid
 
@@ -29,14 +29,19 @@ LARGEST = 127
 # The order of types in comparisons; those with one number are compared with each other.
 ORDER = ((bson.MinKey, -1), (type(None), 5), (bool, 40), (bson.Code, 60), ((int, float, bson.Decimal128), 10), (str, 15),
          (dict, 20), (list, 25), ((bytes, uuid.UUID), 30), (bson.ObjectId, 35), (datetime.datetime, 45),
-         (bson.Timestamp, 47), (bson.Regex, 50), (re.Pattern, 50), (bson.DBRef, 20), (bson.MaxKey, LARGEST))
+         (bson.Timestamp, 47), (bson.Regex, 50), (re.Pattern, 50), (bson.DBRef, 20), (bson.MaxKey, LARGEST),
+         (object, None))
+KNOWN_ORDER = {object: None}  # by the type itself; MISSING has none
 
 
 def order_of(value):
     """Where the type of a value stands in comparisons."""
-    if isinstance(value, bson.Code) and value.scope is not None:
+    kind = type(value)
+    if kind is bson.Code and value.scope is not None:
         return 65
-    return next(order for kind, order in ORDER if isinstance(value, kind))
+    if kind not in KNOWN_ORDER:
+        KNOWN_ORDER[kind] = next(order for each, order in ORDER if issubclass(kind, each))
+    return KNOWN_ORDER[kind]
 
 
 TYPES = {
@@ -64,34 +69,27 @@ TYPES = {
 }
 
 
-def values_at(document, path):
-    """The values that a path comes to, one after the other."""
-    return values_from(document, parts_of(path), 0)
-
-
-@functools.lru_cache(maxsize=1000)
-def parts_of(path):
-    return path.split(".")
-
-
-def values_from(value, parts, at):
+def some(value, parts, at, test):
+    """Whether one of the values that a path comes to passes a test; the parts before `at` were walked."""
     for i in range(at, len(parts)):
         if not isinstance(value, dict) or parts[i] not in value:
-            yield MISSING
-            return
+            return test(MISSING)
         value = value[parts[i]]
         if not isinstance(value, list):
             continue
         if i + 1 == len(parts):
-            yield from value
-            break
+            return any(map(test, value)) or test(value)
         if parts[i + 1].isdigit():
             raise NotImplementedError("places in arrays: " + ".".join(parts))
-        for element in value:
-            if isinstance(element, dict):
-                yield from values_from(element, parts, i + 1)
-        return
-    yield value
+        return any(some(element, parts, i + 1, test) for element in value if isinstance(element, dict))
+    return test(value)
+
+
+def values_at(document, path):
+    """The values that a path comes to."""
+    values = []
+    some(document, path.split("."), 0, values.append)
+    return values
 
 
 def comparable(value):
@@ -117,96 +115,118 @@ def comparable(value):
     return value
 
 
-def is_nan(value):
-    return order_of(value) == 10 and value != value if not isinstance(value, bson.Decimal128) \
-        else value.to_decimal().is_nan()
+def is_nan(compared):
+    return compared.is_nan() if isinstance(compared, decimal.Decimal) else compared != compared
 
 
-COMPARISONS = {
-    "$eq": lambda a, b: a == b,
-    "$lt": lambda a, b: a < b,
-    "$lte": lambda a, b: a <= b,
-    "$gt": lambda a, b: a > b,
-    "$gte": lambda a, b: a >= b,
-}
+COMPARISONS = {"$eq": operator.eq, "$lt": operator.lt, "$lte": operator.le, "$gt": operator.gt, "$gte": operator.ge}
 
 
-def compares(operator, value, wanted):
-    """Whether one value fits a comparison: within one type, and null is what is missing, too."""
-    may_be_equal = operator in ("$eq", "$lte", "$gte")
-    if value is MISSING:
-        return wanted is None and may_be_equal
-    if order_of(value) != order_of(wanted):
-        return False
-    if is_nan(value) or is_nan(wanted):
-        return may_be_equal and is_nan(value) and is_nan(wanted)
-    a, b = comparable(value), comparable(wanted)
-    if isinstance(a, decimal.Decimal) and isinstance(b, float) or isinstance(a, float) and isinstance(b, decimal.Decimal):
-        a, b = decimal.Decimal(a), decimal.Decimal(b)
-    return COMPARISONS[operator](a, b)
+def comparison(name, wanted):
+    """A test for one value: compared within one type, and null is what is missing, too."""
+    may_be_equal, compare = name in ("$eq", "$lte", "$gte"), COMPARISONS[name]
+    order, to = order_of(wanted), comparable(wanted)
+    fits_missing = wanted is None and may_be_equal
+    is_number, to_nan = order == 10, order == 10 and is_nan(to)
+
+    def test(value):
+        if value is MISSING:
+            return fits_missing
+        if order_of(value) != order:
+            return False
+        compared = comparable(value)
+        if is_number and (to_nan or is_nan(compared)):
+            return may_be_equal and to_nan and is_nan(compared)
+        return compare(compared, to)
+
+    return test
 
 
-def has_type(value, wanted):
-    names = wanted if isinstance(wanted, list) else [wanted]
-    return value is not MISSING and any(TYPES[name](value) for name in names)
+def any_equal(wanted):
+    """A test for one value: it is one of a list."""
+    tests = [comparison("$eq", each) for each in wanted]
+    texts = set(each for each in wanted if type(each) is str)
+    others = [test for each, test in zip(wanted, tests) if type(each) is not str]
+    return lambda value: type(value) is str and value in texts or any(test(value) for test in others)
 
 
-def fits_regex(value, wanted):
-    if value is MISSING or order_of(value) != 15:
-        return False
+def typed(wanted):
+    tests = [TYPES[name] for name in (wanted if isinstance(wanted, list) else [wanted])]
+    return lambda value: value is not MISSING and any(test(value) for test in tests)
+
+
+def matching(wanted):
     pattern = wanted.try_compile() if isinstance(wanted, bson.Regex) else re.compile(wanted)
-    return pattern.search(value) is not None
+    return lambda value: order_of(value) == 15 and pattern.search(value) is not None
 
 
-def fits_operator(document, path, operator, wanted):
-    """Whether what a path comes to fits {operator: wanted}; None: that is not told here."""
-    values = values_at(document, path)
-    if operator in COMPARISONS:
-        return any(compares(operator, value, wanted) for value in values)
-    if operator == "$ne":
-        return not any(compares("$eq", value, wanted) for value in values)
-    if operator == "$in":
-        return any(compares("$eq", value, each) for value in values for each in wanted)
-    if operator == "$exists":
-        return bool(wanted) == any(value is not MISSING for value in values)
-    if operator == "$type":
-        return any(has_type(value, wanted) for value in values)
-    if operator == "$regex":
-        return any(fits_regex(value, wanted) for value in values)
-    if operator == "$not":
-        return not all(fits_operator(document, path, each, of) for each, of in wanted.items())
-    return None
+def is_there(value):
+    return value is not MISSING
 
 
-KNOWN = set(COMPARISONS) | {"$ne", "$in", "$exists", "$type", "$regex", "$not"}
+# By operator: a test for one value, and whether none is to pass it.
+TESTS = {
+    "$ne": lambda wanted: (comparison("$eq", wanted), True),
+    "$in": lambda wanted: (any_equal(wanted), False),
+    "$exists": lambda wanted: (is_there, not wanted),
+    "$type": lambda wanted: (typed(wanted), False),
+    "$regex": lambda wanted: (matching(wanted), False),
+}
+for each in COMPARISONS:
+    TESTS[each] = lambda wanted, name=each: (comparison(name, wanted), False)
 
 
 def is_operators(wanted):
     return isinstance(wanted, dict) and any(key.startswith("$") for key in wanted)
 
 
-def is_known(wanted):
-    """Whether all of {operator: wanted, ...} is told here."""
-    return all(each in KNOWN and (each != "$not" or is_operators(of) and is_known(of)) for each, of in wanted.items())
+def is_known(operators):
+    return all(name in TESTS or name == "$not" and is_operators(wanted) and is_known(wanted)
+               for name, wanted in operators.items())
 
 
-def applies(query, document, otherwise):
-    """Whether a document fits a query.  otherwise(query, document) tells of {path: {operator: ...}} with others."""
-    for key, wanted in query.items():
-        if key == "$and":
-            fits = all(applies(each, document, otherwise) for each in wanted)
-        elif key == "$or":
-            fits = any(applies(each, document, otherwise) for each in wanted)
-        elif key == "$nor":
-            fits = not any(applies(each, document, otherwise) for each in wanted)
-        elif key.startswith("$") or is_operators(wanted) and not is_known(wanted):
-            fits = otherwise({key: wanted}, document)
-        elif is_operators(wanted):
-            fits = all(fits_operator(document, key, each, of) for each, of in wanted.items())
-        elif isinstance(wanted, (bson.Regex, re.Pattern)):
-            fits = otherwise({key: wanted}, document)
+def fitting(path, operators):
+    """Whether what a path comes to fits {operator: wanted, ...}, as a function of a document."""
+    parts, tests = path.split("."), []
+    for name, wanted in operators.items():
+        if name == "$not":
+            inner = fitting(path, wanted)
+            tests.append(lambda document, inner=inner: not inner(document))
         else:
-            fits = fits_operator(document, key, "$eq", wanted)
-        if not fits:
-            return False
-    return True
+            test, is_negated = TESTS[name](wanted)
+            tests.append(lambda document, test=test, is_negated=is_negated:
+                         bool(some(document, parts, 0, test)) != is_negated)
+    return tests[0] if len(tests) == 1 else lambda document: all(test(document) for test in tests)
+
+
+def part_of(key, wanted, otherwise):
+    """The same for one member of a query."""
+    if key in ("$and", "$or", "$nor"):
+        parts = [compiled(each, otherwise) for each in wanted]
+        if key == "$and":
+            return lambda document: all(part(document) for part in parts)
+        return lambda document: any(part(document) for part in parts) == (key == "$or")
+    is_other = key.startswith("$") or isinstance(wanted, (bson.Regex, re.Pattern))
+    if is_other or is_operators(wanted) and not is_known(wanted):
+        return lambda document: otherwise({key: wanted}, document)
+    return fitting(key, wanted if is_operators(wanted) else {"$eq": wanted})
+
+
+def compiled(query, otherwise):
+    """Whether a document fits a query, as a function of the document.  otherwise(query, document) tells of operators
+    that are not known here."""
+    parts = [part_of(key, wanted, otherwise) for key, wanted in query.items()]
+    return parts[0] if len(parts) == 1 else lambda document: all(part(document) for part in parts)
+
+
+class Matcher:
+    """Whether documents fit queries, each of which is asked of many, one after the other."""
+
+    def __init__(self, otherwise):
+        self.otherwise, self.query, self.fits = otherwise, None, None
+
+    def applies(self, query, document):
+        if query is not self.query:
+            self.fits = compiled(query, self.otherwise)
+            self.query = query
+        return self.fits(document)

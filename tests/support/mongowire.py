@@ -160,7 +160,7 @@ def array_at(document, key):
 
 
 def values_of(document, key):
-    values = list(mongomatch.values_at(document, key))
+    values = mongomatch.values_at(document, key)
     if len(values) > 1 and isinstance(values[-1], list):  # what its elements are keys for
         values = values[:-1]
     return [key_of(None if value is mongomatch.MISSING else value) for value in values or [None]]
@@ -217,8 +217,7 @@ def patch_queries():
     """What fits a query, as MongoDB has it; and its order of types, where mongomock has another."""
     filtering = mongomock.filtering
     filterer, compare_type = filtering._filterer_inst, filtering._get_compare_type
-    apply = filterer.apply
-    filterer.apply = lambda query, document: mongomatch.applies(query, document, apply)
+    filterer.apply = mongomatch.Matcher(filterer.apply).applies
 
     def ordered_type(value):
         return mongomatch.order_of(value) if isinstance(value, ORDERED) else compare_type(value)
