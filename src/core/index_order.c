@@ -46,7 +46,9 @@ struct entries {
 
 hf_status hf__index_order_check(const hf_persist *p, hf_error *err) {
   if (p->backend->capabilities & HF_CAP_INDEX_ORDER) return HF_OK;
-  hf__fail(err, HF_UNSUPPORTED, "%s stores cannot iterate in the order of an index (range.index)", p->backend->name);
+  hf__fail(err, HF_UNSUPPORTED,
+           "%s stores cannot iterate in the order of an index (range.index): take all that fits, and sort it",
+           p->backend->name);
   hf__error_entity(err, p->name, (hf_slice){NULL, 0});
   return HF_UNSUPPORTED;
 }

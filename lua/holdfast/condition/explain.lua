@@ -92,6 +92,7 @@ function M.text(explanation)
     lines[#lines + 1] = "not understood:"
     for _, text in ipairs(explanation.unknown) do lines[#lines + 1] = "  " .. text end
   end
+  if explanation.where == "nowhere" then return concat(lines, "\n") end -- which is said after it
   if explanation.isUseless then
     lines[#lines + 1] = "so every entity is decoded and the predicate asked"
   elseif not explanation.isComplete then
