@@ -294,4 +294,19 @@ c.insert_one({"entityId": 6, "data": {"n": 7}})]])
       .. '{"_id":0,"entityId":1}).collation({"locale":"simple"})',
       scan.statement(store, { where = where, parameters = {}, prefix = "b" }))
   end)
+
+  it("can be seen by a store's URL, with what variables are now", function()
+    local store, wanted = fresh("seen"), "BTC"
+    local function predicate(v) return v.symbol == wanted end
+    local about = store:explain(predicate, { prefix = "b" })
+    assert.equal("class", about.where)
+    assert.matches('^db%.getCollection%("seen"%)%.find%({"entityId":{"%$gte":"b","%$lt":"c"},.*{"data%.symbol":"BTC"}',
+      about.statement)
+    wanted = "ETH"
+    assert.matches('{"data%.symbol":"ETH"}', store:explain(predicate).statement)
+    wanted = '"}, {"$where": "1"}'
+    assert.matches('{"data%.symbol":"\\"}, {\\"%$where\\": \\"1\\"}"}', store:explain(predicate).statement)
+    store:writeValue("a", { symbol = wanted })
+    assert.same({ "a" }, stores.list(store:keys { where = predicate }))
+  end)
 end)
