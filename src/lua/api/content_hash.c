@@ -17,7 +17,7 @@
 #define BASIS 0xcbf29ce484222325U
 #define PRIME 0x100000001b3U
 
-enum { FIELDS_MAX = 1000 };
+enum { FIELDS_MAX = 1000, FIELDS_FEW = 16 };
 
 /* A key of a table.  With its type before it, it is its name. */
 struct field {
@@ -91,13 +91,14 @@ static void take_field(lua_State *L, struct field *f) {
   }
 }
 
-/* Pushes memory with the fields of the table at `index`, in order, and after it the keys. */
-static const struct field *push_fields(lua_State *L, int index, size_t *count) {
+/* Pushes the keys of the table at `index`, and its fields, in order, to `few` or, where they are more, memory that is
+ * pushed before the keys. */
+static const struct field *push_fields(lua_State *L, int index, struct field few[FIELDS_FEW], size_t *count) {
   size_t room = 0, n = 0;
   for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) room++;
   if (room > FIELDS_MAX) hfL_misuse(L, "contentHash: a table has more than %d fields", FIELDS_MAX);
   luaL_checkstack(L, (int)room + 8, "contentHash");
-  struct field *fields = lua_newuserdata(L, (room + 1) * sizeof *fields);
+  struct field *fields = room <= FIELDS_FEW ? few : lua_newuserdata(L, room * sizeof *fields);
   lua_pushnil(L);
   while (n < room && lua_next(L, index)) { /* a finalizer may have run meanwhile, and changed the table */
     lua_pop(L, 1);
@@ -113,9 +114,10 @@ static uint64_t add_value(lua_State *L, int index, uint64_t h, int depth);
 
 static uint64_t add_table(lua_State *L, int index, uint64_t h, int depth) {
   size_t count;
+  struct field few[FIELDS_FEW];
   int top = lua_gettop(L);
   if (depth >= HF_DEPTH_MAX) hfL_misuse(L, "contentHash: tables are nested more than %d deep", HF_DEPTH_MAX);
-  const struct field *fields = push_fields(L, index, &count);
+  const struct field *fields = push_fields(L, index, few, &count);
   h = add_plain(h, "{");
   for (size_t i = 0; i < count; i++) {
     const struct field *f = &fields[i];

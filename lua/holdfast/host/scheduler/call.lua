@@ -38,18 +38,22 @@ local function carryOut(call, fn, context, ...)
   if call.wake then call.wake() end
 end
 
-local function serve(worker, call, ...)
-  if call ~= nil and worker.call == call then
-    worker.call = nil
-    carryOut(call, ...)
-    if call.hasWaited then return end
-  end
-  return serve(worker, coroutine.yield())
+local function take(worker, call, ...)
+  if call == nil or worker.call ~= call then return false end
+  worker.call = nil
+  carryOut(call, ...)
+  contexts.set(nil)
+  return call.hasWaited
+end
+
+-- Between calls there is nothing on the stack that would keep from being collected what they were about.
+local function serve(worker)
+  repeat until take(worker, coroutine.yield())
 end
 
 local function newWorker()
-  local worker = {}
-  worker.co = coroutine.create(function(...) return serve(worker, ...) end)
+  local worker = { co = coroutine.create(serve), call = nil }
+  coroutine.resume(worker.co, worker)
   return worker
 end
 
@@ -68,6 +72,7 @@ local function begin(ms, late, fn, context, ...)
   if not call.result then
     call.hasWaited = true
   elseif inTime and freeCount < FREE_MAX then
+    watchdog.set(worker.co, ms, nil)
     freeCount = freeCount + 1
     free[freeCount] = worker
   end

@@ -51,7 +51,7 @@ local limits = setmetatable({}, { __mode = "k" }) ---@type table<thread, holdfas
 --- Limits how long a coroutine may compute each time that it is resumed here.
 ---@param co thread
 ---@param ms number  math.huge: as long as it likes
----@param late fun(): any
+---@param late? fun(): any  nil: until it is set again, it is not resumed
 function M.set(co, ms, late)
   local own = limits[co]
   if ms == math.huge then

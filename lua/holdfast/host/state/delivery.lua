@@ -88,7 +88,7 @@ function Delivery:removeAcknowledged()
     end
   end
   if #rest == #entry.events then return end
-  self.position.entry = outbox.with(entry, { events = rest })
+  entry.events = rest -- in place: it is what is durable, and nobody needs more of that
   self:flushSoon()
 end
 

@@ -80,11 +80,8 @@ local function ofOpen(what, payload, query)
   return total, unknown
 end
 
---- The functions that a payload has while validations are asked.
----@param payload table
----@param list? holdfast.host.Trade[]  those of a backtest, in order of their ends
----@return { trades: function, pnl: function }
-function M.of(payload, list)
+-- The functions that a payload has; `list` are the trades of a backtest.
+local function functionsOf(payload, list)
   local function find(what, query)
     if list then
       query.backtest = true
@@ -109,6 +106,19 @@ function M.of(payload, list)
     return total + value, unknown
   end
   return functions
+end
+
+local function find(payload, name, list)
+  return (name == "trades" or name == "pnl") and functionsOf(payload, list)[name] or nil
+end
+
+local LIVE = { __index = function(payload, name) return find(payload, name) end }
+
+--- The metatable of a payload while validations are asked: it then has the functions trades and pnl.
+---@param list? holdfast.host.Trade[]  those of a backtest, in order of their ends
+---@return table
+function M.metatable(list)
+  return list and { __index = function(payload, name) return find(payload, name, list) end } or LIVE
 end
 
 return M

@@ -144,12 +144,15 @@ function M.checkId(key, id, strategyName)
   end
 end
 
-local function stored(entry)
-  local copy = newTable(0, ENTRY_FIELDS)
-  for k, v in pairs(entry) do copy[k] = v end
-  copy.id = nil
-  for _, field in ipairs { "profitLevels", "lossLevels", "events" } do copy[field] = core.json.array(copy[field]) end
-  return copy
+-- Writes entries without their ids, under which they are stored.
+local function store(levels, entries, key)
+  for id, entry in pairs(entries) do
+    entry.id, levels[id] = nil, entry
+    for _, list in ipairs { entry.profitLevels, entry.lossLevels, entry.events } do core.json.array(list) end
+  end
+  local ok, raised = pcall(partial.writePartialData, levels, key)
+  for id, entry in pairs(entries) do entry.id = id end
+  if not ok then error(raised, 0) end
 end
 
 --- Puts entries in the place of those of their strategies.  Others' stay as they are.  To be called in a transaction,
@@ -158,7 +161,7 @@ end
 ---@param entries holdfast.host.Entry[]
 ---@raise invalid_value  another strategy's signal has the same id
 function M.write(key, entries)
-  local levels = load(key)
+  local levels, byId = load(key), {}
   for _, entry in ipairs(entries) do
     local other = levels[entry.id]
     if type(other) == "table" and other.strategyName ~= nil and other.strategyName ~= entry.strategyName then
@@ -167,9 +170,9 @@ function M.write(key, entries)
     for id, each in pairs(levels) do
       if type(each) == "table" and each.strategyName == entry.strategyName then levels[id] = nil end
     end
-    levels[entry.id] = stored(entry)
+    levels[entry.id], byId[entry.id] = entry, entry
   end
-  partial.writePartialData(levels, key)
+  store(levels, byId, key)
 end
 
 return M

@@ -42,8 +42,11 @@ end
 
 local function scopeOf(strategyName, symbol) return part(strategyName) .. "/" .. part(symbol) end
 
--- The scopes that a run is in, the widest first.
-local function scopesOf(strategyName, symbol)
+--- The scopes that a run is in, the widest first.
+---@param strategyName string
+---@param symbol string
+---@return string[]
+function M.scopes(strategyName, symbol)
   return {
     scopeOf(ANY, ANY), part(ANY) .. "/" .. part(symbol), part(strategyName) .. "/" .. part(ANY),
     scopeOf(strategyName, symbol),
@@ -77,7 +80,7 @@ end)
 function M.at(strategyName, symbol, when)
   local byScope, failure = minute:at(when)
   if byScope then
-    for _, scope in ipairs(scopesOf(strategyName, symbol)) do
+    for _, scope in ipairs(M.scopes(strategyName, symbol)) do
       local pause = byScope[scope]
       if pause ~= nil and holds(pause, when) then return pause, failure end
     end
@@ -85,16 +88,41 @@ function M.at(strategyName, symbol, when)
   return nil, failure
 end
 
+--- They are read again when they are next asked for.
+function M.forget()
+  minute:forget()
+  M.release()
+end
+
+local NONE = {}
+local shared -- by scope, what transitions that share a commit have read, or NONE
+
+--- Begins to read each only once.  To be called in the transaction of all who share them; a pause that is made or
+--- removed in it ends that.
+function M.share() shared = {} end
+
+--- Shares them no more.
+function M.release() shared = nil end
+
+local function readScope(scope)
+  local pause = shared and shared[scope]
+  if pause == nil then
+    pause = adapter.readHostData(KIND, scope)
+    if pause == nil then pause = NONE end
+    if shared then shared[scope] = pause end
+  end
+  return pause
+end
+
 --- The pause that holds for a run, read now: in a transaction it is part of that.
----@param strategyName string
----@param symbol string
+---@param scopes string[]  of M.scopes
 ---@param when number
 ---@return holdfast.host.Pause?
 ---@raise corrupt, io, ...
-function M.read(strategyName, symbol, when)
-  for _, scope in ipairs(scopesOf(strategyName, symbol)) do
-    local pause = adapter.readHostData(KIND, scope)
-    if pause ~= nil and holds(pause, when) then return pause end
+function M.read(scopes, when)
+  for _, scope in ipairs(scopes) do
+    local pause = readScope(scope)
+    if pause ~= NONE and holds(pause, when) then return pause end
   end
 end
 
@@ -154,7 +182,7 @@ function M.write(what, given, by, now)
     version = 1, strategyName = strategyName, symbol = symbol, reason = given.reason, by = by, since = now, till = till,
   }
   adapter.writeHostData(pause, KIND, scopeOf(strategyName, symbol))
-  minute:forget()
+  M.forget()
   return pause
 end
 
@@ -203,12 +231,10 @@ function M.remove(what, given, now)
     steps[removed] = { adapter = "PersistHostAdapter", run = function() adapter.writeHostData(nil, KIND, scope) end }
   end
   commits.run(steps)
-  minute:forget()
+  M.forget()
   return removed, left
 end
 
---- They are read again when they are next asked for.
-function M.forget() minute:forget() end
 
 --- A scope in words: "main on BTCUSDT", "every strategy on BTCUSDT", "everything".
 ---@param scope { strategyName?: string, symbol?: string }

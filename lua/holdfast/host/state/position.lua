@@ -43,6 +43,7 @@ local signals, schedules = adapters.PersistSignalAdapter, adapters.PersistSchedu
 ---@field slotsStale boolean  so may the slots of the risk profiles be: restore them first
 ---@field tradesStale boolean  so may the trades be: restore them
 ---@field delivery holdfast.host.Delivery
+---@field scopes string[]  of the pauses that concern it
 ---@field reminder holdfast.host.Reminder  of `blocked`
 ---@field blocked? string why nothing may be done: there is state that is not ours
 local Position = {}
@@ -55,7 +56,7 @@ function Position.new(run)
     run = run, symbol = run.symbol, name = run.strategy.strategyName, exchangeName = run.exchange.exchangeName,
     stale = true, pending = false, slotsStale = false, tradesStale = false, reminder = reminder.new(HOUR),
   }, Position)
-  self.delivery = Delivery.new(self)
+  self.scopes, self.delivery = pauses.scopes(self.name, self.symbol), Delivery.new(self)
   return self
 end
 
@@ -240,7 +241,7 @@ end
 function Position:pauseStep(when)
   local step = { adapter = "PersistHostAdapter" }
   function step.run()
-    if pauses.read(self.name, self.symbol, when) then refuse(step, "it is paused") end
+    if pauses.read(self.scopes, when) then refuse(step, "it is paused") end
   end
   return step
 end
@@ -384,7 +385,9 @@ function Position:open(row, price)
     function() self.row, self.waiting, self.entry = row, nil, entry end, self:insteadOfOpening(row, price, takes))
   if not ok and raised == pause.refusal then return false, true end
   if not ok and not isRefusal(raised, takes) then error(raised, 0) end
-  if ok then self.run:callback("onWrite", self.symbol, signal.copy(row), row.priceOpen, row.pendingAt, false) end
+  if ok and self.run.strategy.callbacks.onWrite then
+    self.run:callback("onWrite", self.symbol, signal.copy(row), row.priceOpen, row.pendingAt, false)
+  end
   for name, each in pairs(decided) do self.run:tellRisk(name, each) end
   if wasWaiting and not ok then self:tryTrades() end -- it was cancelled
   self.delivery:deliver()

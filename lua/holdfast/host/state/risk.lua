@@ -193,7 +193,7 @@ end
 -- The same.  Meanwhile the payload has functions, as fields that are not its own: it is one that can be stored.
 local function ask(profile, slots, payload, trades)
   payload.activePositions, payload.activePositionCount = nil, #slots
-  setmetatable(payload, { __index = history.of(payload, trades) })
+  setmetatable(payload, history.metatable(trades))
   local reason, fault = askEach(profile, slots, payload)
   setmetatable(payload, nil)
   return reason, fault

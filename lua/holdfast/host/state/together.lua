@@ -26,6 +26,7 @@ local commits = require "holdfast.host.state.commit"
 local core = require "holdfast.core"
 local idle = require "holdfast.host.state.idle"
 local loop = require "holdfast.host.scheduler.loop"
+local pauses = require "holdfast.host.state.pauses"
 local slots = require "holdfast.host.state.slots"
 
 local M = {}
@@ -192,6 +193,7 @@ end
 
 local function doAll(group)
   slots.share(profilesOf(group.list))
+  pauses.share()
   writeHeard(group)
   doEach(group)
   checkAgain(group)
@@ -220,6 +222,7 @@ local function try(group)
     group.since, group.first, group.isLate = loop.stopwatch(), nil, false
     local ok, raised = pcall(core.transaction, doAll, group)
     slots.release()
+    pauses.release()
     if ok then return true end
     if raised == LOST then dropBarred(group) elseif not commits.mayHelp(tries, raised) then return false, raised end
   end
