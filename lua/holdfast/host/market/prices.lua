@@ -108,10 +108,9 @@ end
 ---@return boolean  false, too, where the exchange does not answer, or not with candles
 function M.areNewest(exchange, symbol, when)
   local count = config.values.CC_AVG_PRICE_CANDLES_COUNT
-  local since, late = when - count * MINUTE, watchdog.lateOf(function()
-    return candles.describe(exchange, symbol, "1m", when, count)
-  end)
-  local ok, list = calls.wait(watchdog.ofUser(), late, candles.fetch, nil, exchange, symbol, "1m", since, 2 * count + 2, true)
+  local since, most = when - count * MINUTE, 2 * count + 2
+  local late = watchdog.lateOf(function() return candles.describe(exchange, symbol, "1m", when, count) end)
+  local ok, list = calls.wait(watchdog.ofUser(), late, candles.fetch, nil, exchange, symbol, "1m", since, most, true)
   return ok and (#list == count or #list == count + 1)
 end
 

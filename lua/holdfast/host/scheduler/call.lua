@@ -18,32 +18,30 @@ local function protect(fn, ...) return pack(xpcall(fn, core.traceback, ...)) end
 local FREE_MAX = 16
 local free, freeCount = {}, 0
 
----@class holdfast.host.Call
----@field result? table    { n=, ok, ... }, once it has ended
----@field hasWaited? boolean
----@field isOver? boolean  it was late: nobody waits for the result any more
----@field wake? fun()
-
 ---@class holdfast.host.Worker
 ---@field co thread
----@field call? holdfast.host.Call  the next one
+---@field isCalled boolean  it was given a function that it has not begun yet
+---@field result? table     { n=, ok, ... }, once that has ended
+---@field hasWaited boolean
+---@field isOver boolean    it was late: nobody waits for the result any more
+---@field wake? fun()
 
-local function carryOut(call, fn, context, ...)
+local function carryOut(worker, fn, context, ...)
   contexts.set(context)
   -- Twice protected: one that is too late may be told so once more just when it has ended.
   local ok, got = pcall(protect, fn, ...)
   if not ok then got = { n = 2, false, got } end
-  if call.isOver then return end
-  call.result = got
-  if call.wake then call.wake() end
+  if worker.isOver then return end
+  worker.result = got
+  if worker.wake then worker.wake() end
 end
 
-local function take(worker, call, ...)
-  if call == nil or worker.call ~= call then return false end
-  worker.call = nil
-  carryOut(call, ...)
+local function take(worker, given, ...)
+  if given ~= worker or not worker.isCalled then return false end
+  worker.isCalled = false
+  carryOut(worker, ...)
   contexts.set(nil)
-  return call.hasWaited
+  return worker.hasWaited
 end
 
 -- Between calls there is nothing on the stack that would keep from being collected what they were about.
@@ -52,31 +50,36 @@ local function serve(worker)
 end
 
 local function newWorker()
-  local worker = { co = coroutine.create(serve), call = nil }
+  local worker = {
+    co = coroutine.create(serve), isCalled = false, result = nil, hasWaited = false, isOver = false, wake = nil,
+  }
   coroutine.resume(worker.co, worker)
   return worker
 end
 
 -- Begins a call in a coroutine of its own.
----@return holdfast.host.Call call
+---@return holdfast.host.Worker worker  one that has ended may be used again: its result is that of the last call
+---@return table? result  of this call, once it has ended
 local function begin(ms, late, fn, context, ...)
-  local worker, call = free[freeCount], { result = nil, hasWaited = nil, isOver = nil, wake = nil }
+  local worker = free[freeCount]
   if worker then
     free[freeCount], freeCount = nil, freeCount - 1
   else
     worker = newWorker()
   end
-  worker.call = call
+  worker.isCalled = true
   watchdog.set(worker.co, ms, late)
-  local inTime = watchdog.resume(worker.co, call, fn, context, ...)
-  if not call.result then
-    call.hasWaited = true
+  local inTime = watchdog.resume(worker.co, worker, fn, context, ...)
+  local result = worker.result
+  if not result then
+    worker.hasWaited = true
   elseif inTime and freeCount < FREE_MAX then
+    worker.result = nil
     watchdog.set(worker.co, ms, nil)
     freeCount = freeCount + 1
     free[freeCount] = worker
   end
-  return call
+  return worker, result
 end
 
 --- Calls a function of the user: in a coroutine of its own, since it may wait, and not for ever.
@@ -88,21 +91,22 @@ end
 ---@return boolean ok
 ---@return any ...        what it returned, or what it raised (strings with their traceback)
 function M.wait(ms, late, fn, context, ...)
-  local call = begin(ms, late, fn, context, ...)
-  if not call.result then
+  local worker, result = begin(ms, late, fn, context, ...)
+  if not result then
     local cancel
     loop.wait(function(w)
-      call.wake = w
+      worker.wake = w
       if ms == math.huge then return end
       cancel = loop.after(ms, function()
-        call.isOver = true
+        worker.isOver = true
         w()
       end)
-    end, function() return call.result or call.isOver end)
+    end, function() return worker.result or worker.isOver end)
     if cancel then cancel() end
-    if call.isOver then return false, late() end
+    if worker.isOver then return false, late() end
+    result = worker.result
   end
-  return unpack(call.result, 1, call.result.n)
+  return unpack(result, 1, result.n)
 end
 
 --- Calls a function of the user that must not wait.
@@ -113,9 +117,9 @@ end
 ---@param ... any  arguments of fn
 ---@return table? result  { n=, ok, ... }, as above; nil: it waits, and what it does later is ignored
 function M.now(ms, late, fn, context, ...)
-  local call = begin(ms, late, fn, context, ...)
-  call.isOver = not call.result
-  return call.result
+  local worker, result = begin(ms, late, fn, context, ...)
+  if not result then worker.isOver = true end
+  return result
 end
 
 --- Calls a function that may wait, from wherever: outside of any coroutine it gets one.
