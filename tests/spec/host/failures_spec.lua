@@ -274,6 +274,19 @@ describe("in live mode", function()
       assert.equal("timeout", heard.errors[2].code)
     end)
 
+    it("is resumed once more after it has returned", function()
+      local co
+      hosts.strategy {
+        getSignal = function() co = coroutine.running() end,
+      }
+      hosts.live()
+      pass(2)
+      assert.is_true(coroutine.resume(co))
+      pass(1)
+      assert.equal("", heard.summary())
+      assert.same({}, heard.errors)
+    end)
+
     it("waits for something, as long as it likes within its time", function()
       hosts.strategy {
         interval = "1d",

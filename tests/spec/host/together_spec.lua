@@ -110,6 +110,23 @@ describe("transitions of one minute", function()
     assert.same({}, heard.errors)
   end)
 
+  it("look for pauses that were made since they were handed in, each for its own", function()
+    start()
+    local function pausing(symbol)
+      if symbol == "S3" then host.pause { symbol = "S2" } end
+      return { position = "long", priceTakeProfit = 110, priceStopLoss = 90 }
+    end
+    hosts.strategy { getSignal = pausing }
+    live(4)
+    world.pass(0)
+    assert.equal("S1 S3 S4", symbols("opened"))
+    assert.equal(revision(1), revision(4))
+    host.resume { symbol = "S2" }
+    world.pass(1)
+    assert.equal("S1 S3 S4 S2", symbols("opened"))
+    assert.same({}, heard.errors)
+  end)
+
   it("give back what they have taken where another profile refuses", function()
     start()
     host.addRisk { riskName = "a", validations = { function(p) return p.activePositionCount < 2 end } }

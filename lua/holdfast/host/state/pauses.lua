@@ -89,16 +89,12 @@ function M.at(strategyName, symbol, when)
 end
 
 --- They are read again when they are next asked for.
-function M.forget()
-  minute:forget()
-  M.release()
-end
+function M.forget() minute:forget() end
 
 local NONE = {}
 local shared -- by scope, what transitions that share a commit have read, or NONE
 
---- Begins to read each only once.  To be called in the transaction of all who share them; a pause that is made or
---- removed in it ends that.
+--- Begins to read each only once.  To be called in the transaction of all who share them, in which none can be made.
 function M.share() shared = {} end
 
 --- Shares them no more.
