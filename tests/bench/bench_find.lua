@@ -35,8 +35,8 @@ local function length(predicate, of)
   return n
 end
 
--- µs of two ways of the same in turn, the first turn to warm up.
-local function inTurn(turns, one, other)
+-- µs of two ways of the same in turn, the first turn to warm up; of all that they do, or of one of `ops`.
+local function inTurn(turns, one, other, ops)
   local ours, theirs = 0, 0
   for turn = 0, turns do
     collectgarbage()
@@ -46,6 +46,7 @@ local function inTurn(turns, one, other)
     other()
     if turn > 0 then ours, theirs = ours + middle - start, theirs + clock.now() - middle end
   end
+  turns = turns * (ops or 1)
   return ours / turns, theirs / turns
 end
 
@@ -89,7 +90,7 @@ function measurements.one()
     end
   end, function()
     for i = 1, o.ops do store:readValue(ids[i]) end
-  end))
+  end, o.ops))
 end
 
 function measurements.top()
@@ -102,7 +103,7 @@ function measurements.top()
     end
   end, function()
     for _ = 1, o.ops do store:readMany(ids) end
-  end))
+  end, o.ops))
 end
 
 for _, name in ipairs { "half", "over", "under" } do
@@ -119,7 +120,7 @@ function measurements.early()
     for _ = 1, o.ops do store:first(questions.symbol) end
   end, function()
     for _ = 1, o.ops do plain:first(questions.symbol) end
-  end))
+  end, o.ops))
 end
 
 local measurement = measurements[o.what]
