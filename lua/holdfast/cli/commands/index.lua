@@ -83,6 +83,8 @@ local function make(store, args, paths)
     output.note(args, "it was there already")
   elseif isNew then
     output.note(args, "there are no entities named '%s' yet: it is kept from the first one on", args.entity)
+  elseif not indexes.hasValues(persist, index) then
+    output.note(args, "no entity has a value at %s: if that is misspelt, --drop it", index.paths[1])
   end
   return 0
 end
@@ -119,7 +121,7 @@ return {
     options.url(command)
     options.entity(command, true)
     command:argument("PATH"):argname("PATH"):target("paths"):args("*")
-      :description("A path as in expressions, without v.: symbol, exit.price, tags[1], [\"any key\"].")
+      :description("A path as in expressions, without v.: symbol, exit.price, tags[1], v[\"any key\"].")
     command:flag("--unique"):description("No two entities may have the same there.")
     command:flag("--drop"):description("Forget the index.")
     options.force(command, "With --unique, also on a store on which a strategy host runs.")

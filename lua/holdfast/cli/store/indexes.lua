@@ -54,15 +54,34 @@ function M.paths(words)
   return paths
 end
 
+-- The same for all spellings of the same paths: v["exit"].price and exit.price.
+local function common(paths)
+  local list = {}
+  for i, path in ipairs(paths) do
+    list[i] = path:gsub('%["([%a_][%w_]*)"%]', ".%1"):gsub("^v%f[%.%[]", ""):gsub("^%.", "")
+  end
+  return table.concat(list, ",")
+end
+
 --- The index over these paths, where the collection has it.
 ---@param persist PersistBase
 ---@param paths string[]
 ---@return holdfast.Index?
 function M.find(persist, paths)
-  local name = table.concat(paths, ",")
+  local name = common(paths)
   for _, index in ipairs(M.of(persist)) do
-    if index.name == name or table.concat(index.paths, ",") == name then return index end
+    if common(index.paths) == name then return index end
   end
+end
+
+--- Whether an index has an entity that has a value at its first path, beside those that have nothing or a table there;
+--- true where that cannot be told.
+---@param persist PersistBase
+---@param index holdfast.Index
+---@return boolean
+function M.hasValues(persist, index)
+  if not persist.supports.indexOrder then return true end
+  return persist:keys { index = index.name, limit = 1 }() ~= nil
 end
 
 --- Makes an index, and shows a person that it takes a while.
