@@ -114,6 +114,31 @@ describe("indexes by the command", function()
     fails(2, "--repair builds damaged indexes again", { "verify", store, "--repair", "--dry-run" })
   end)
 
+  it("that do not agree are told of by verify, and built again", function()
+    ok { "index", store, "signal", "meta.symbol" }
+    ok { "index", store, "signal", "n" }
+    local question = { "filter", store, "signal", 'v.meta.symbol == "C9"', "--ids" }
+    assert.same("S9\nS59\nS109\nS159\nS209\nS259\n", ok(question))
+    -- The last six entries of the index have another value.
+    assert.is_true(temp.patchFile(store .. "/data.mdb", "\80C9\0\1", "\80C:\0\1") >= 6)
+    local result = fails(1, "", { "verify", store })
+    assert.truthy(result.stdout:find("\nindex\tsignal\tmeta.symbol\tS9\t", 1, true), result.stdout)
+    assert.truthy(result.stdout:find("2 indexes compared with the entities: 12 differences\n", 1, true), result.stdout)
+    assert.truthy(result.stdout:find("holdfast verify STORE --repair", 1, true), result.stdout)
+    local report = json.decode(fails(1, "", { "verify", store, "--json" }).stdout)
+    assert.same({ 2, 12, 12 }, { report.indexes, report.indexProblems, report.indexProblemsLeft })
+    assert.same("meta.symbol", report.indexFirst[1].index)
+    -- What it leads to is looked at: it is not what it says.
+    result = run { "filter", store, "signal", 'v.meta.symbol == "C:"', "--ids" }
+    assert.same({ 0, "" }, { result.code, result.stdout })
+    assert.truthy(result.stderr:find("the index meta.symbol is damaged", 1, true), result.stderr)
+    result = run { "verify", store, "--repair" }
+    assert.truthy(result.stdout:find("12 differences, which are gone: those indexes were built again", 1, true),
+      result.stdout)
+    assert.truthy(ok({ "verify", store }):find("all agree", 1, true))
+    assert.same("S9\nS59\nS109\nS159\nS209\nS259\n", ok(question))
+  end)
+
   it("are told of by stat", function()
     assert.truthy(ok({ "stat", store, "signal" }):find("indexes +none"))
     ok { "index", store, "signal", "n" }
