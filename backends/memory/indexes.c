@@ -198,8 +198,11 @@ static hf_status check_unique(const hf__memory_building *b, const hf__memory_lis
     hf_index_values(b->set, hf__memory_item_json(it), &value);
     if (value.is_unique) other = holder(b->set, 0, &b->entries, sound, &value, order_of(it), hf__memory_item_json(it));
     if (!other) continue;
-    fail_unique(index, other, err);
-    hf_error_id(err, (hf_slice){it->data + it->id_offset, it->order_size - it->id_offset});
+    hf_slice id = {it->data + it->id_offset, it->order_size - it->id_offset};
+    hf_error found;
+    fail_unique(index, other, &found);
+    hf_error_set(err, HF_DUPLICATE, "%.*s: %s", (int)id.size, id.data, found.message);
+    hf_error_id(err, id);
     return HF_DUPLICATE;
   }
   return HF_OK;

@@ -232,6 +232,33 @@ static void walks_go_by_ranges_either_way_and_on(void **state) {
   free(some);
 }
 
+static bool never(hf_slice position, hf_slice order, void *arg) {
+  (void)position, (void)order, (void)arg;
+  fail_msg("it has entries");
+  return false;
+}
+
+/* Who looks an index up, and then reads it, may find that it was dropped and another one made over the same path. */
+static void an_index_that_was_dropped_is_read_no_more(void **state) {
+  hf_error err;
+  hf_index_set *old;
+  hf_persist *p = open_persist(*state, "signal");
+  OK(make(p, 0, false, &err));
+  write_text(p, "a", "{\"n\":1}");
+  OK(p->backend->index_set(p->impl, NULL, p->collection, &old, &err));
+  for (int made_again = 0; made_again < 2; made_again++) {
+    if (made_again)
+      OK(make(p, 0, false, &err));
+    else
+      OK(hf_persist_index_drop(p, paths[0], 1, &err));
+    hf_status status =
+        p->backend->index_each(p->impl, NULL, p->collection, hf_index_set_at(old, 0), &forward, never, NULL, &err);
+    assert_int_equal(status, HF_NOT_FOUND);
+  }
+  hf_index_set_free(old);
+  hf_persist_close(p);
+}
+
 /* ---- unique */
 
 #define ITEM(name, text)                                                                                               \
@@ -299,6 +326,7 @@ static void what_is_not_unique_gets_no_unique_index(void **state) {
   write_text(p, "a", "{\"s\":\"x\"}");
   write_text(p, "b", "{\"s\":\"x\"}");
   FAILS(HF_DUPLICATE, make(p, 1, true, &err));
+  assert_string_equal(err.message, "a: the index s is unique, and b has the same there already");
   OK(hf_persist_indexes(p, &json, &err));
   assert_string_equal(json.data, "[]");
   OK(make(p, 1, false, &err));
@@ -496,6 +524,7 @@ int main(void) {
       ON_MEMORY(indexes_agree_after_random_changes),
       ON_MEMORY(a_snapshot_sees_its_own_indexes),
       ON_MEMORY(walks_go_by_ranges_either_way_and_on),
+      ON_MEMORY(an_index_that_was_dropped_is_read_no_more),
       ON_MEMORY(only_one_has_a_unique_value),
       ON_MEMORY(long_texts_are_compared_whole),
       ON_MEMORY(what_is_not_unique_gets_no_unique_index),
