@@ -12,7 +12,10 @@ local Broken = holdfast.LmdbPersist:extend("Broken")
 Broken.supports = { atomicBatch = true }
 
 function Broken:writeMany(entities)
-  for id, entity in pairs(entities) do holdfast.LmdbPersist.writeValue(self, id, entity) end
+  local ids = {}
+  for id in pairs(entities) do ids[#ids + 1] = id end
+  table.sort(ids)
+  for _, id in ipairs(ids) do holdfast.LmdbPersist.writeValue(self, id, entities[id]) end
 end
 
 return Broken

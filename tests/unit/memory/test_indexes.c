@@ -375,7 +375,7 @@ static void a_collection_has_so_many_indexes_and_no_more(void **state) {
   hf_buffer json = HF_BUFFER_INIT;
   hf_persist *p = open_persist(*state, "signal");
   const char *names[HF_INDEXES_MAX + 1];
-  char texts[HF_INDEXES_MAX + 1][8];
+  char texts[HF_INDEXES_MAX + 1][16];
   write_text(p, "a", "{\"p3\":1}");
   for (int i = 0; i <= HF_INDEXES_MAX; i++) {
     snprintf(texts[i], sizeof texts[i], "p%d", i);
