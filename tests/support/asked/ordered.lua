@@ -11,7 +11,7 @@ local pick, oneIn = draws.pick, draws.oneIn
 
 local M = {}
 
-local CLASSES = { "null", "false", "true", "number", "string", "table", "missing", "unwalkable" }
+local CLASSES = { "null", "false", "true", "number", "string", "table", "missing", "nowhere", "unwalkable" }
 local RANK = {}
 for i, class in ipairs(CLASSES) do RANK[class] = i end
 
@@ -32,7 +32,7 @@ end
 -- Class and value of what an entity has.
 local function part(value, steps, room)
   for _, key in ipairs(steps) do
-    if type(value) ~= "table" then return RANK.unwalkable end
+    if type(value) ~= "table" then return value == nil and RANK.nowhere or RANK.unwalkable end
     value = value[key]
   end
   if value == nil then return RANK.missing end
