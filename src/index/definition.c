@@ -20,9 +20,16 @@ static const char shape[] = "metadata.symbol, tags[1] or v[\"any key\"]";
 
 /* ---- reading */
 
+void hf__index_say(char *out, size_t capacity, hf_slice text) {
+  hf__copy_text(out, capacity, text.data ? text.data : "", text.size);
+  size_t size = strlen(out), at = 0;
+  while ((at += hf__utf8_valid_prefix((hf_slice){out + at, size - at})) < size) out[at] = '?';
+}
+
 /* Adds how to write a field whose name is the whole text, if that may be meant. */
 static void suggest(hf_slice text, hf_error *err) {
   size_t size = strlen(err->message);
+  if (hf__utf8_valid_prefix(text) < text.size) return;
   for (size_t i = 0; i < text.size; i++)
     if ((unsigned char)text.data[i] < ' ' || strchr("\"\\'[]", text.data[i])) return;
   if (text.size && text.size < 100 && size < sizeof err->message)
@@ -32,7 +39,7 @@ static void suggest(hf_slice text, hf_error *err) {
 
 static hf_status refuse(hf_slice text, const char *why, hf_error *err) {
   char copy[100];
-  hf__copy_text(copy, sizeof copy, text.data, text.size);
+  hf__index_say(copy, sizeof copy, text);
   return hf__fail(err, HF_INVALID_ARGUMENT, "an index is over paths such as %s, and \"%s\" is none: %s", shape, copy,
                   why);
 }

@@ -14,6 +14,9 @@
 hf_status hf__index_define(const char *const *paths, size_t count, bool unique, hf_buffer *definition, hf_buffer *name,
                            hf_error *err);
 
+/* Copies a text for a message: cut where it is too long, and what is not UTF-8 in it as question marks. */
+void hf__index_say(char *out, size_t capacity, hf_slice text);
+
 /* A path into entities, as it was read. */
 typedef struct hf__index_path {
   hf_step steps[HF_CONDITION_STEPS_MAX];

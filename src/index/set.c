@@ -24,7 +24,7 @@ static void definition_free(struct definition *d) {
 
 static hf_status refuse(hf_slice text, hf_error *err) {
   char copy[100];
-  hf__copy_text(copy, sizeof copy, text.data ? text.data : "", text.size);
+  hf__index_say(copy, sizeof copy, text);
   return hf__fail(err, HF_INVALID_ARGUMENT,
                   "an index is defined as {\"paths\":[\"metadata.symbol\"],\"unique\":false}, and not as %s", copy);
 }

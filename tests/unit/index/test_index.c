@@ -85,6 +85,9 @@ static void test_what_is_no_path(void **state) {
     CONTAINS(err.message, rows[i][1]);
     CONTAINS(err.message, "metadata.symbol, tags[1] or v[\"any key\"]");
   }
+  hf_error err;
+  FAILS(HF_INVALID_ARGUMENT, define((const char *const[]){"a\xE3-b\xFF"}, 1, false, &err));
+  CONTAINS(err.message, "\"a?-b?\"");
 }
 
 static void test_what_is_no_index(void **state) {
