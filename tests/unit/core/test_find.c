@@ -377,6 +377,22 @@ static void a_count_by_an_index_alone_reads_no_entity(void **state) {
   assert_int_equal(counted("few == 7 and n < 500"), 5); /* which no entry alone says */
 }
 
+static void what_is_in_quarantine_is_left_out_whatever_an_index_has_of_it(void **state) {
+  (void)state;
+  hf_error err;
+  hf_range range = HF_RANGE_INIT;
+  OK(hf_persist_quarantine(signals, hf_text("s-bad"), "it was broken", hf_text("{"), &err));
+  tell_lie("s-bad", "{\"n\":2000.5}", 1000);
+  assert_int_equal(counted("n >= 1000"), COUNT - 1000);
+  assert_string_equal(found("n >= 1999 and n < 2002"), "1999 2000 2001");
+  range.index = hf_text("n");
+  range.from = hf_text("s-1999");
+  range.has_limit = true;
+  range.limit = 3;
+  assert_string_equal(given(&range), "1999 2000 2001");
+  assert_int_equal(warnings, 0);
+}
+
 static void says_what_it_would_do(void **state) {
   (void)state;
   assert_string_equal(explained("few == 7"), "{\"of\":5000,\"index\":\"few\",\"candidates\":50,\"asked\":\"nothing\","
@@ -412,6 +428,7 @@ int main(void) {
       TEST(a_loop_by_an_index_reads_what_it_leads_to),
       TEST(what_leads_to_too_many_costs_little),
       TEST(a_count_by_an_index_alone_reads_no_entity),
+      TEST(what_is_in_quarantine_is_left_out_whatever_an_index_has_of_it),
       TEST(says_what_it_would_do),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
