@@ -377,6 +377,20 @@ static void a_count_by_an_index_alone_reads_no_entity(void **state) {
   assert_int_equal(counted("few == 7 and n < 500"), 5); /* which no entry alone says */
 }
 
+static void an_entity_that_the_condition_cannot_tell_is_come_upon(void **state) {
+  (void)state;
+  hf_error err;
+  uint64_t n;
+  hf_range range = range_of("n >= 4998");
+  write_text(signals, "s-x", "{\"n\":\"text\"}");
+  FAILS(HF_SCRIPT, hf_persist_count_where(signals, &range, &n, &err));
+  assert_string_equal(err.entity_id, "s-x");
+  assert_string_equal(given(&range), "4998 4999 !s-x");
+  assert_string_equal(explained("n >= 4998"), "{\"of\":5001,\"index\":\"n\",\"candidates\":3,\"asked\":\"tested\","
+                                              "\"why\":\"3 of 5001 entities can be those\"}");
+  hf_condition_free(range.where);
+}
+
 static void what_is_in_quarantine_is_left_out_whatever_an_index_has_of_it(void **state) {
   (void)state;
   hf_error err;
@@ -428,6 +442,7 @@ int main(void) {
       TEST(a_loop_by_an_index_reads_what_it_leads_to),
       TEST(what_leads_to_too_many_costs_little),
       TEST(a_count_by_an_index_alone_reads_no_entity),
+      TEST(an_entity_that_the_condition_cannot_tell_is_come_upon),
       TEST(what_is_in_quarantine_is_left_out_whatever_an_index_has_of_it),
       TEST(says_what_it_would_do),
   };
