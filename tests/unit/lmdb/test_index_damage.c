@@ -117,6 +117,19 @@ static void is_told_and_repaired(hf_persist *p, const char *what) {
   assert_goes_by_index(p, "v.n == 7");
 }
 
+static void what_is_no_entry_is_not_read(void **state) {
+  (void)state;
+  char key[] = "\0\0\0\1\x40value#\1\0id";
+  hf__lmdb_stored e;
+  for (size_t size = 0; size < sizeof key; size++)
+    for (unsigned value = 0; value <= 255; value++) {
+      unsigned char byte = (unsigned char)value;
+      bool is_one = hf__lmdb_entry_read(&(MDB_val){size, key}, &(MDB_val){1, &byte}, &e);
+      assert_int_equal(is_one, ENTRY_NUMBER + value < size);
+      if (is_one) assert_int_equal(e.value.size + e.order.size, size - ENTRY_NUMBER);
+    }
+}
+
 static void what_is_too_many_leads_nowhere(void **state) {
   hf_persist *p = open_filled(*state);
   hf_set_warning_handler(on_warning, NULL);
@@ -231,6 +244,7 @@ static void what_is_held_for_nobody_is_told_and_repaired(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
+      ON_LMDB(what_is_no_entry_is_not_read),
       ON_LMDB(what_is_too_many_leads_nowhere),
       ON_LMDB(what_is_missing_is_told),
       ON_LMDB(two_with_the_same_are_told_and_stay),

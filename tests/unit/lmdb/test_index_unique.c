@@ -66,6 +66,28 @@ static void what_is_refused_makes_no_collection(void **state) {
   hf_persist_close(p);
 }
 
+/* Nor in a commit that others share. */
+static void what_is_refused_in_a_group_makes_no_collection(void **state) {
+  struct actor *actors = new_crowd(*state, "order", 4);
+  hf_error err;
+  hf_store *store;
+  size_t count;
+  hf_persist_close(actors[1].p);
+  actors[1].p = open_persist(*state, "signal");
+  actors[1].act = put_both; /* which have the same */
+  make_index(actors[1].p, "by", true);
+  act_together(actors, 4);
+  for (int i = 0; i < 4; i++) assert_int_equal(actors[i].status, i == 1 ? HF_DUPLICATE : HF_OK);
+  OK(hf_store_open(((const struct store *)*state)->base, NULL, &store, &err));
+  hf_page *page = hf_page_new();
+  OK(hf_store_entities(store, page, &err));
+  hf_page_entries(page, &count);
+  assert_int_equal(count, 1);
+  hf_page_free(page);
+  hf_store_close(store);
+  free_crowd(actors, 4);
+}
+
 static void a_batch_may_swap(void **state) {
   hf_persist *p = open_unique(*state);
   hf_error err;
@@ -270,6 +292,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       ON_LMDB(a_value_is_had_by_one),
       ON_LMDB(what_is_refused_makes_no_collection),
+      ON_SYNCED(what_is_refused_in_a_group_makes_no_collection),
       ON_LMDB(a_batch_may_swap),
       ON_LMDB(texts_that_are_cut_are_looked_at_again),
       ON_LMDB(in_a_transaction_it_goes_by_its_own_writes),
