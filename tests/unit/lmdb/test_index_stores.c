@@ -139,6 +139,32 @@ static void a_copy_of_the_file_has_them(void **state) {
   hf_persist_close(p);
 }
 
+/* ---- strangers */
+
+/* All indexes are made again, and what is held for an id in quarantine is held. */
+static void what_is_held_outlives_a_stranger(void **state) {
+  const struct store *s = *state;
+  hf_persist *p = open_persist(s, "signal");
+  hf_error err;
+  unsigned char bytes[HF_ORDER_KEY_MAX];
+  hf_key key = {hf_text("lost"), {(const char *)bytes, hf_order_key(hf_text("lost"), bytes)}};
+  fill_some(p);
+  make_index(p, "n", true);
+  OK(p->backend->quarantine_put(p->impl, NULL, p->collection, &key, "lost", hf_text("bytes"), &err));
+  hf__lmdb_entry *e = entry_of(p, "lost", "{\"n\":5000}");
+  e->key_bytes[0] |= 0x80; /* as if it had been read there */
+  plant_bytes(p, e->key, &e->value);
+  hf_set_warning_handler(ignore_warning, NULL);
+  as_stranger(s, (struct act){.name = "signal", .id = "e1", .json = "{\"n\":4000}"});
+  write_text(p, "e2", "{\"n\":4001}");
+  hf_set_warning_handler(NULL, NULL);
+  assert_agrees(p);
+  FAILS(HF_DUPLICATE, hf_persist_write(p, hf_text("e3"), hf_text("{\"n\":4000}"), NULL, NULL, &err));
+  FAILS(HF_DUPLICATE, hf_persist_write(p, hf_text("e3"), hf_text("{\"n\":5000}"), NULL, NULL, &err));
+  CONTAINS(err.cause, "lost is in quarantine");
+  hf_persist_close(p);
+}
+
 /* ---- damaged pages, and a damaged definition */
 
 struct search {
@@ -277,6 +303,7 @@ int main(void) {
       ON_LMDB(who_only_reads_goes_by_them),
       ON_LMDB(who_does_not_know_them_only_reads),
       ON_LMDB(a_copy_of_the_file_has_them),
+      ON_LMDB(what_is_held_outlives_a_stranger),
       ON_LMDB(damaged_pages_of_entries_lose_no_entity),
       ON_LMDB(a_damaged_definition_keeps_writers_out),
   };
