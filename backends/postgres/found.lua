@@ -6,8 +6,9 @@
 -- One statement over the whole table is what finds them fastest, by an index or by looking at every row in whatever
 -- order they lie; they are then put in order here, and the large ones among them read when their turn comes.  But a
 -- loop may end after the first entity, may ask for something else after each, or begin close to the end of a large
--- table.  So it goes through the first rows in their order, in slices, and through all of them where that is the better
--- way: where the server would need too long for the whole at once, where little is left, or where too many are found.
+-- table.  So it goes through the first rows in their order, in slices, but where an index leads to a few; and through
+-- all of them where that is the better way: where the server would need too long for the whole at once, where little is
+-- left, or where too many are found.
 
 local condition = require "holdfast.backends.postgres.condition"
 local indexes = require "holdfast.backends.postgres.index"
@@ -39,6 +40,7 @@ local IMPATIENT, IN_VAIN = 64, 16
 ---@field parameters any[]
 ---@field statement table  in which all statements of the loop are made
 ---@field sql string       what a row must be
+---@field plan? table       the statement over the whole table, see planned()
 
 --- What a range asks; nil where the server could leave nothing out.
 ---@param range holdfast.Range
@@ -117,8 +119,9 @@ end
 
 -- The SQL that finds all of them, what the server will do, and what that costs.  What holds by indexes is left out
 -- where it uses none of them: it would be looked at for each row.
-local function planned(self, range, asked)
+local function planNew(self, range, asked)
   local statement, known = asked.statement, indexes.lookup(self)
+  self.isIndexed = known[1] ~= nil
   if known[1] then
     local sql, byIndexes = condition.sql(statement, asked.expression, asked.parameters, known)
     local whole = byIndexes and wholeSql(self, range, asked, ("(%s) AND (%s)"):format(byIndexes, sql))
@@ -129,6 +132,18 @@ local function planned(self, range, asked)
   end
   local whole = wholeSql(self, range, asked, asked.sql)
   return whole, planOf(self, statement, "SELECT entity_id" .. whole)
+end
+
+-- The same, thought of once in a loop.
+local function planned(self, range, asked)
+  if not asked.plan then asked.plan = { planNew(self, range, asked) } end
+  return unpack(asked.plan)
+end
+
+-- Whether an index leads to a few rows.
+local function isShort(self, range, asked)
+  local _, plan, cost = planned(self, range, asked)
+  return cost <= CHEAP and isLed(plan)
 end
 
 -- Whether enough rows are left after the last one.
@@ -220,12 +235,15 @@ function M.pages(self, range, columns, asked)
     tried = true
     local rows, ids = whole(self, range, columns, asked, last)
     if not rows then return end
-    local waited = patience[expression] or IMPATIENT
-    patience[expression] = waited * IN_VAIN
+    if last then patience[expression] = (patience[expression] or IMPATIENT) * IN_VAIN end
     further = pagesOf(self, rows, ids, function() patience[expression] = nil end)
   end
+  local function isTime()
+    if not last then return self.isIndexed and isShort(self, range, asked) end
+    return looked >= (patience[expression] or IMPATIENT)
+  end
   return function()
-    if not tried and not ended and looked >= (patience[expression] or IMPATIENT) then all() end
+    if not tried and not ended and isTime() then all() end
     if further then return further() end
     if ended then return nil end
     local page, mark, count = slice(self, range, asked, size, last)

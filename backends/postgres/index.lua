@@ -108,9 +108,10 @@ function M.list(self)
   return out
 end
 
---- Whether the table has a unique index, as SQL that gives a truth; $1 is the table.
-M.HAS_UNIQUE = "EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = to_regclass($1) AND i.indisunique"
+--- Whether the table has an index of ours, and whether it has a unique one, as SQL that gives a truth; $1 is the table.
+M.HAS_SOME = "EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = to_regclass($1)"
   .. " AND obj_description(i.indexrelid, 'pg_class') LIKE '" .. MARK .. "%')"
+M.HAS_UNIQUE = M.HAS_SOME:gsub("WHERE", "WHERE i.indisunique AND", 1)
 
 --- The indexes that statements can use, as the fields of each.
 ---@param self table
@@ -240,7 +241,7 @@ function M.create(self, list, options)
   local index = { paths = list, name = table.concat(list, ","), unique = options and options.unique or false }
   local relation, known = relationOf(self, list), fieldsOf(list)
   alone(self, relation, function(connection) make(self, connection, relation, index, known) end)
-  self.isUnique = self.isUnique or index.unique
+  self.isIndexed, self.isUnique = true, self.isUnique or index.unique
 end
 
 --- Forgets an index.

@@ -40,7 +40,8 @@ function PostgresPersist:init(entityName, url)
   self.connection = connectionOf(url)
   local table = tables.quote((tables.name(entityName)))
   self.table = table
-  self.isUnique = false -- whether there is a unique index: known from the first use, or its first refusal, on
+  -- Whether there is an index, and a unique one: known from the first use, or the first refusal, on.
+  self.isIndexed, self.isUnique = false, false
   -- The statements, made once: each is prepared by its text.
   self.sql = {
     read = "SELECT data::text FROM " .. table .. " WHERE entity_id = $1",
@@ -86,9 +87,9 @@ function PostgresPersist:waitForInit()
   local connection = self.connection
   if connection.depth > 0 then connection = Connection.new(self.baseDir) end -- what is undone must not undo the table
   local known = connection:query("read", "SELECT to_regclass($1) IS NOT NULL, to_regclass($2) IS NOT NULL, "
-    .. indexes.HAS_UNIQUE, { self.table, tables.naturalIndex(self.entityName) }, "once")
+    .. indexes.HAS_SOME .. ", " .. indexes.HAS_UNIQUE, { self.table, tables.naturalIndex(self.entityName) }, "once")
   if not (known[1] == "t" and known[2] == "t") then define(connection, tables.definition(self.entityName)) end
-  self.isUnique = known[3] == "t"
+  self.isIndexed, self.isUnique = known[3] == "t", known[4] == "t"
   if connection ~= self.connection then connection:drop() end
 end
 
