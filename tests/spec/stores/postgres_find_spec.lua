@@ -190,7 +190,7 @@ local FAULTS = {
   { "v.a > -5 and v.a <= 5", "lead", "if isBefore(from, to) then", "if to and isBefore(from, to) then" },
   { "v.a == 5 or v.a == 'abc'", "lead", "union(known.ranges, of.ranges)", "known.ranges" },
   { "v.a == 5 or v.a < 0", "lead", "if last[2] and isBefore(last[2], range[2]) then last[2] = range[2] end", "" },
-  { "v.a <= 5", "lead", 'isClosed and "<=" or "<"', '"<"' },
+  { "v.a <= 5", "lead", 'isClosed and " <= " or " < "', '" < "' },
   { "v.a == 'abc' and v.c >= 'abc'", "lead", "for i, condition in ipairs(last) do",
     "for i, condition in ipairs { last[1] } do" },
   { "v.a >= 'b'", "field", '(%s(data, %s, %s) COLLATE "C")', "(%s(data, %s, %s))" },

@@ -152,9 +152,8 @@ end
 
 local function withTexts(case, store) return setmetatable({ texts = textsOf(store) }, { __index = case }) end
 
--- What is wrong with the indexes of a store; nil: nothing, or it has them on a server.
+-- What is wrong with the indexes of a store; nil: nothing.
 local function disagreement(store)
-  if not store.supports.indexOrder then return nil end
   local count, first = core.checkIndexes(store, false)
   if count == 0 then return nil end
   local one = first[1] or { index = "?", entityId = "?", problem = "?" }
@@ -243,7 +242,8 @@ function M.collection(session, seed, count)
     if not (session.inLua and case.text:find "tamper%(%d") then
       local found = (oneIn(draw, 4) and askInside or ask)(draw, session, store, case, trial)
       noteUse(session, store, case)
-      local problem = not found and (disagreement(store) or ordered.problem(draw, session, store))
+      local problem = not found and store.supports.indexOrder
+        and (disagreement(store) or ordered.problem(draw, session, store))
       if problem then found = ("seed %d, after predicate %d, in %s: %s"):format(seed, number, trial.kind, problem) end
       if found then return found end
     end
