@@ -55,10 +55,13 @@ local function fieldsOf(list)
   return out
 end
 
+-- What key.lua says of booleans, numbers and strings.
+local COUNTING = "('f', 'k', 'n', 's')"
+
 -- That a row counts for a unique index: it has a boolean, a number or a string at each path.
 local function countsText(list)
   local parts = {}
-  for i, field in ipairs(list) do parts[i] = ("left(%s, 1) IN ('f', 'k', 'n', 's')"):format(field:key(literal)) end
+  for i, field in ipairs(list) do parts[i] = ("left(%s, 1) IN %s"):format(field:key(literal), COUNTING) end
   return table.concat(parts, " AND ")
 end
 
@@ -275,7 +278,7 @@ local function rivals(self, connection, list, members)
   if result.rows == 1 then return result[1], result[2] end
   for i in ipairs(columns) do equal[i] = ("a.c%d = b.c%d"):format(i, i) end
   local counts = {}
-  for i in ipairs(list) do counts[i] = ("left(a.c%d, 1) IN ('f', 'k', 'n', 's')"):format(i) end
+  for i in ipairs(list) do counts[i] = ("left(a.c%d, 1) IN %s"):format(i, COUNTING) end
   result = connection:query("read", ("SELECT a.new, b.new FROM %s AS a JOIN %s AS b ON %s WHERE a.new > b.new AND %s"
     .. " LIMIT 1"):format(new, new, table.concat(equal, " AND "), table.concat(counts, " AND ")), { members }, "once")
   return result[1], result[2]
