@@ -381,6 +381,8 @@ local TESTS = {
   is = '(%s) COLLATE "C" = %s',
 }
 
+local RANGES = { begins = key.ofBeginning, is = key.ofText }
+
 function Reader:search(node)
   local isKnown, text = self:constantOf(node[3])
   if not isKnown or type(text) ~= "string" or not fields.isText(text) then return unknown() end
@@ -391,8 +393,8 @@ function Reader:search(node)
   end
   local field = fieldOf(node[2])
   if not field then return unknown() end
-  local yes = TESTS[name]:format(field:text(self.give), given, given)
-  return self:ofKind("string", field, yes, "NOT " .. yes)
+  local yes, ranges = TESTS[name]:format(field:text(self.give), given, given), RANGES[name]
+  return self:ofKind("string", field, yes, "NOT " .. yes, ranges and ranges(text))
 end
 
 -- ---- all nodes

@@ -128,6 +128,15 @@ function M.ofText(text)
   return leads.range("s" .. kept, "s" .. kept .. AFTER_DIGESTS)
 end
 
+--- Ranges of what it has of all texts that begin with one.
+---@param text string
+---@return table
+function M.ofBeginning(text)
+  local kept = head(text)
+  local before, last = kept:match("^(.-)([%z\1-\126])[\127-\255]*$") -- a character that has a next one
+  return leads.range("s" .. kept, last and "s" .. before .. string.char(last:byte() + 1) or "t")
+end
+
 --- Ranges of what it has of the texts that are as the operator says.
 ---@param operator "<"|"<="|">"|">="
 ---@param text string

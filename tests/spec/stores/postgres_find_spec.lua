@@ -186,6 +186,8 @@ local FAULTS = {
   { "v.a <= 2^53", "key", 'if operator == "<=" then return leads.union(leads.range("n", leads.after(key)), ODD)',
     'if operator == "<=" then return leads.range("n", leads.after(key))' },
   { "v.a == -5", "key", 'if number < 0 then return "n" .. hex:gsub("%x", INVERTED) end', "" },
+  { "v.a:match('^a')", "key", "last:byte() + 1", "last:byte()" },
+  { "v.a:match('^abc$')", "condition", "is = key.ofText }", "is = function() return leads.points {} end }" },
   { "v.a <= k101", "key", 'leads.range("s", "s" .. kept .. AFTER_DIGESTS)', 'leads.range("s", "s" .. kept)' },
   { "v.a >= k101", "key", 'return leads.range("s" .. kept, "t")', 'return leads.range("s" .. text, "t")' },
   { "v.a > -5 and v.a <= 5", "lead", "if isBefore(from, to) then", "if to and isBefore(from, to) then" },
@@ -217,7 +219,7 @@ describe("what PostgreSQL finds for a predicate", function()
   it("has all that is not surely refused, of each kind in each place", function()
     local counts, list, draw = newCounts(), expressions.expressions(documents.CONSTANTS, documents.ORDERED),
       draws.fresh(seed)
-    for _, more in ipairs { "v.a[1] == 5", "v.a[1][2] == 'abc'", "v.a[2] == nil", "v['1'] == nil", "v[1].a == 5" } do
+    for _, more in ipairs { "v.a[1] == 5", "v.a[1][2] == 'abc'", "v.a[2] == nil", "v['1'] == nil", "v.a:match('^é')", "v.a:match('^abcé')", "v.a:sub(1, 101) == k101", "v[1].a == 5" } do
       list[#list + 1] = more
     end
     local sqlOf = require "holdfast.backends.postgres.condition".sql

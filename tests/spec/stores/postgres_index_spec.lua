@@ -121,6 +121,7 @@ describe("a statement of PostgreSQL's", function()
     { "a range of numbers", function(v) return v.n > 1240 and v.n <= 1245 end, 20 },
     { "the lowest", function(v) return v.n < 1 end, 3 },
     { "a range of texts", function(v) return v.symbol >= "S49" and v.symbol < "S491" end, 20 },
+    { "a beginning", function(v) return v.symbol:match "^S49" end, 110 },
     { "nothing", function(v) return v.note == nil end, 8 },
     { "null", function(v) return v.flag == null end, 7 },
     { "either of two", function(v) return v.symbol == "S7" or v.n == 0.25 end, 11 },
