@@ -160,10 +160,11 @@ end
 -- The ids of rows in order: of those in the range after the last one.
 local function inOrder(range, rows, last)
   local ids, before = {}, pages.before(range)
-  local ending = range[range.reverse and "from" or "to"]
+  local first, ending = range[range.reverse and "to" or "from"], range[range.reverse and "from" or "to"]
   for id in pairs(rows) do
     local isNext = (not last or before(last, id)) and not (ending and before(ending, id))
-    if isNext and pages.isId(id) and pages.isAscii(id) then ids[#ids + 1] = id end
+    local isBefore = first and before(id, first)
+    if isNext and not isBefore and pages.isId(id) and pages.isAscii(id) then ids[#ids + 1] = id end
   end
   table.sort(ids, before)
   return ids
