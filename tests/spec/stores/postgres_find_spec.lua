@@ -219,7 +219,10 @@ describe("what PostgreSQL finds for a predicate", function()
   it("has all that is not surely refused, of each kind in each place", function()
     local counts, list, draw = newCounts(), expressions.expressions(documents.CONSTANTS, documents.ORDERED),
       draws.fresh(seed)
-    for _, more in ipairs { "v.a[1] == 5", "v.a[1][2] == 'abc'", "v.a[2] == nil", "v['1'] == nil", "v.a:match('^é')", "v.a:match('^abcé')", "v.a:sub(1, 101) == k101", "v[1].a == 5" } do
+    for _, more in ipairs {
+      "v.a[1] == 5", "v.a[1][2] == 'abc'", "v.a[2] == nil", "v['1'] == nil", "v.a['1'] == nil", "v.a:match('^é')",
+      "v.a:match('^abcé')", "v.a:sub(1, 101) == k101", "v[1].a == 5",
+    } do
       list[#list + 1] = more
     end
     local sqlOf = require "holdfast.backends.postgres.condition".sql
