@@ -32,7 +32,8 @@ end
 -- Class and value of what an entity has.
 local function part(value, steps, room)
   for _, key in ipairs(steps) do
-    if type(value) ~= "table" then return value == nil and RANK.nowhere or RANK.unwalkable end
+    if value == nil then return RANK.nowhere end
+    if type(value) ~= "table" then return RANK.unwalkable end
     value = value[key]
   end
   if value == nil then return RANK.missing end
