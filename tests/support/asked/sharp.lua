@@ -83,14 +83,19 @@ local function constant(draw)
   return pick(draw, { "true", "false", "null", "nil", "0/0" })
 end
 
--- What few entities are: C is a constant, N and M are numbers, S and T texts.
+-- Of the texts that are the same as far as an index has them, some before others.
+local function lower(draw) return ("%q"):format(LONG .. pick(draw, { "x", "xx", "xxa" })) end
+local function upper(draw) return ("%q"):format(LONG .. pick(draw, { "xxb", "xxx", "y" })) end
+
+-- What few entities are: C is a constant, N and M are numbers, S and T texts, L and H long ones.
 local FEW = {
   "v.key == C", "v.key == C", "v.key == sharp", "v.key == C", "v.key == sharp", "v.key == C and v.key ~= C",
   "type(v.key) == 'number' and v.key > N and v.key < 9", "type(v.key) == 'string' and v.key == S", "v.key == C or v.key == C", "v.key == sharp or v.key == C",
   "not (v.key ~= C)", "type(v.key) == 'number' and v.key > N", "type(v.key) == 'number' and v.key >= N and v.key < M",
   "type(v.key) == 'number' and v.key <= N", "type(v.key) == 'number' and not (v.key >= N)",
   "type(v.key) == 'string' and v.key >= S and v.key <= T", "type(v.key) == 'string' and v.key < S",
-  "type(v.key) == 'string' and v.key > S", "type(v.key) == 'string' and v.key:match('^xxx')", "v.key == C and v.key",
+  "type(v.key) == 'string' and v.key > S", "type(v.key) == 'string' and v.key > L and v.key < H",
+  "type(v.key) == 'string' and v.key >= L and v.key < H", "type(v.key) == 'string' and v.key:match('^xxx')", "v.key == C and v.key",
   "type(v.key) == 'boolean'", "v.key == null", "type(v.key) == 'table'", "v.key > N", "v.key == nil",
 }
 
@@ -100,8 +105,8 @@ local FORMS = {
 }
 
 local function few(draw)
-  local makers = { C = constant, N = number, M = number, S = quoted, T = quoted }
-  return (pick(draw, FEW):gsub("%f[%w][CNMST]%f[%W]", function(letter) return makers[letter](draw) end))
+  local makers = { C = constant, N = number, M = number, S = quoted, T = quoted, L = lower, H = upper }
+  return (pick(draw, FEW):gsub("%f[%w][CNMSTLH]%f[%W]", function(letter) return makers[letter](draw) end))
 end
 
 local function insert(text, after, what)
