@@ -183,8 +183,8 @@ static void says_of_tables(const hf__test *test, uint32_t own, uint32_t in, cons
   unsigned table = says_of_kind(test, HF__KIND_TABLE), scalar = says_of_scalars(test);
   unsigned nil = own == 0 ? 0 : says_of_kind(test, HF__KIND_NIL);
   for (unsigned i = 0; i < NOWHERE; i++) of[i] = table;
-  of[NOWHERE] = nil | (own == in ? 0 : table);
   of[UNWALKABLE] = scalar | (own == in ? 0 : table);
+  of[NOWHERE] = in == 0 ? of[UNWALKABLE] : nil | (own == in ? 0 : table); /* a field of the entity never is nowhere */
   if (own == 0) return;
   if (places->at[own].parent != 0) of[NOWHERE] |= NOTHING; /* or it is within what is nil */
   of[UNWALKABLE] |= NOTHING;

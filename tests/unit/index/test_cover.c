@@ -223,9 +223,65 @@ static void test_covers_have_what_is_no_sure_no(void **state) {
             seen.conditions, seen.covers, seen.of_several, seen.sure, seen.nothing);
 }
 
+/* Why there is none, with indexes over a, over b, and over a.x and c together. */
+static void test_why_there_is_no_cover(void **state) {
+  (void)state;
+  static const struct {
+    const char *condition, *why;
+  } rows[] = {
+      {"d == 1", "no index is over d"},
+      {"d == 1 or e.f == 2 and g > h", "no index is over d, e.f, g, ..."},
+      {"true", "the condition compares no field"},
+      {"a == 1", "the index a leads to more than 5 entities"},
+      {"a == 1 and b == 2", "each of the indexes a, b leads to more than 5 entities"},
+      {"v ~= null and (a == 1 or b == 2)", "the indexes a, b together lead to more than 5 entities"},
+      {"a == d", "no index is over d, and none decides by a: it is not compared with a value, or another part may "
+                 "raise, or be true without it"},
+      {"a == b", "no index decides by a, b: they are not compared with a value, or another part may raise, or be true "
+                 "without them"},
+      {"c == 1", "no index is over c"},
+  };
+  hf_error err;
+  set = hf_index_set_new();
+  unsigned calls = 0;
+  static const char *const definitions[] = {"{\"paths\":[\"a\"]}", "{\"paths\":[\"b\"]}",
+                                            "{\"paths\":[\"a.x\",\"c\"]}"};
+  for (unsigned i = 0; i < 3; i++) OK(hf_index_set_add(set, hf_text(definitions[i]), i, true, &err));
+  for (unsigned i = 0; i < ENTITIES; i++) hf_index_values(set, entities[i], values[i]);
+  for (unsigned place = 0; place < 3; place++) find_distinct(place);
+  for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) {
+    const char *why = NULL;
+    OK(hf_condition_parse(hf_text(rows[i].condition), &expression, &err));
+    const hf__cover_wish wish = {expression, set, 5, false, count_entries, &calls};
+    assert_null(hf__cover_make(&wish, &why));
+    assert_string_equal(why, rows[i].why);
+    hf_condition_free(expression);
+  }
+  hf_index_set_free(set);
+}
+
+static void test_why_without_indexes(void **state) {
+  (void)state;
+  hf_error err;
+  const char *why = NULL;
+  unsigned calls = 0;
+  OK(hf_condition_parse(hf_text("a == 1"), &expression, &err));
+  set = hf_index_set_new();
+  const hf__cover_wish wish = {expression, set, 5, false, count_entries, &calls};
+  assert_null(hf__cover_make(&wish, &why));
+  assert_string_equal(why, "there is no index");
+  OK(hf_index_set_add(set, hf_text("{\"paths\":[\"a\"]}"), 0, false, &err));
+  assert_null(hf__cover_make(&wish, &why));
+  assert_string_equal(why, "no index is built yet");
+  hf_index_set_free(set);
+  hf_condition_free(expression);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_covers_have_what_is_no_sure_no),
+      cmocka_unit_test(test_why_there_is_no_cover),
+      cmocka_unit_test(test_why_without_indexes),
   };
   make_entities();
   int failed = cmocka_run_group_tests(tests, NULL, NULL);
