@@ -5,7 +5,8 @@
  * after the last id of this one.  Since ids have a total order, an entity that is there
  * throughout is seen exactly once, whatever the caller writes in between.
  *
- * The first page is small, for `take(5)` and early breaks; pages then double.
+ * The first page is small, for `take(5)` and early breaks; pages then double.  That of entities which a condition
+ * wants, and which may be few, is smaller still.
  *
  * A condition is evaluated where the data is, if the backend does that, and here, when an entity's turn comes, if not.
  * What it cannot tell is for a function to tell, which scripts have and ask themselves (`asks`); to C programs it is an
@@ -18,7 +19,7 @@
 #include "core/iter.h"
 #include "core/judge.h"
 
-enum { FIRST_PAGE = 16, PAGE_BYTES = 48 * 1024 };
+enum { FIRST_PAGE = 16, FIRST_FOUND = 4, PAGE_BYTES = 48 * 1024 };
 
 uint64_t hf__scan_id(void) {
   static _Atomic uint64_t scans;
@@ -67,7 +68,9 @@ static void use_condition(hf_iter *it, hf_condition *condition, bool count) {
 static hf_status learn_indexes(hf_iter *it, void *txn, hf_error *err) {
   const hf_backend *b = it->persist->backend;
   if (!b->index_each || !b->index_set || it->find || it->quarantined || it->ordered) return HF_OK;
-  return hf__find_begin(it->persist, txn, &it->find, err);
+  hf_status status = hf__find_begin(it->persist, txn, &it->find, err);
+  if (it->find) it->scan.limit = FIRST_FOUND / 2;
+  return status;
 }
 
 static hf_status set_index(hf_iter *it, void *txn, hf_slice name, hf_error *err) {
