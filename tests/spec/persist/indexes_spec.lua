@@ -71,6 +71,7 @@ local predicates = {
   function(v) return v.n > 5000 end,
   function(v) return v.n == 0 / 0 end,
   function(v) return v.n < 3 or v.symbol:find("BTC", 1, true) end,
+  function(v) return v.n == 2500 or v.pnl == 60 end,
 }
 local ranges = {
   {},
@@ -252,7 +253,7 @@ stores.each(function(kind)
         for _ = 1, 8 do note(step().n) end
         pcall(holdfast.transaction, function()
           for i = 2970, 3000 do store:writeValue(i, { n = 0 }) end
-          for _ = 1, 4 do note(step().n) end
+          for _ = 1, 8 do note(step().n) end
           error("undone")
         end)
         for v in step do note(v.n) end
