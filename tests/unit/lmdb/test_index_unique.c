@@ -2,6 +2,9 @@
  *
  * Unique indexes of LMDB stores: what they forbid, and what they do not.
  */
+#include <signal.h>
+#include <sys/resource.h>
+
 #include "unit/lmdb/crowd.h"
 #include "unit/lmdb/damage.h"
 #include "unit/lmdb/indexes.h"
@@ -288,6 +291,27 @@ static void a_group_that_fills_the_map_is_done_again(void **state) {
   free_crowd(actors, CROWD);
 }
 
+/* Whoever was refused for what another one in the commit had, is not when that commit fails. */
+static void a_commit_that_fails_has_refused_nobody(void **state) {
+  enum { COUNT = 8 };
+  struct actor *actors = new_crowd(*state, "signal", COUNT);
+  struct rlimit usual, none;
+  make_index(actors[0].p, "n", true);
+  for (int i = 0; i < COUNT; i++) snprintf(actors[i].json, sizeof actors[i].json, "{\"n\":%d}", i / 4);
+  signal(SIGXFSZ, SIG_IGN);
+  assert_int_equal(getrlimit(RLIMIT_FSIZE, &usual), 0);
+  none = (struct rlimit){0, usual.rlim_max};
+  assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+  act_together(actors, COUNT);
+  assert_int_equal(setrlimit(RLIMIT_FSIZE, &usual), 0);
+  signal(SIGXFSZ, SIG_DFL);
+  for (int i = 0; i < COUNT; i++) assert_int_equal(actors[i].status, HF_IO);
+  write_text(actors[0].p, "after", "{\"n\":1}");
+  assert_agrees(actors[0].p);
+  assert_int_equal(count_of(actors[0].p), 1);
+  free_crowd(actors, COUNT);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       ON_LMDB(a_value_is_had_by_one),
@@ -300,6 +324,7 @@ int main(void) {
       ON_LMDB(what_is_in_quarantine_holds_its_value),
       ON_LMDB(removing_lets_a_held_value_go),
       ON_SYNCED(one_of_a_group_gets_it),
+      ON_SYNCED(a_commit_that_fails_has_refused_nobody),
       ON_SYNCED(a_group_that_fills_the_map_is_done_again),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
