@@ -2,8 +2,8 @@
  *
  * Damage to a data file, in turn: each bit flipped, each page zeroed, filled with ones, exchanged for another one, the
  * file cut at each sector.  For each a child checks the store, opens it, reads, loops, counts, writes, and reads again
- * what it wrote, from another opening.  It may be told that the store is damaged; it may not be ended by a signal, nor
- * go on for ever, nor be given a wrong value.
+ * what it wrote, from another opening; in format 2 it also asks what an index leads to.  It may be told that the store is
+ * damaged; it may not be ended by a signal, nor go on for ever, nor be given a wrong value.
  *
  * Before that, what is left is rescued: nearly all of the records of which no byte was touched, under their names, and
  * nothing that had been removed.
@@ -78,6 +78,9 @@ static void make_values(void) {
 
 static bool is_of(int i, int name) { return i % 2 == name; }
 
+/* The first one is found by an index, too. */
+static bool has_index(int name) { return format2 && name == 0; }
+
 /* Each name has its half; those from KEPT on were in the other one, too, and were removed there. */
 static void build(void) {
   hf_error err;
@@ -96,6 +99,7 @@ static void build(void) {
         NEED(hf_persist_write(p, hf_text(ids[i]), hf_text(values[i]), NULL, NULL, &err) == HF_OK);
     for (int i = KEPT; i < IDS; i++)
       if (!is_of(i, name)) NEED(hf_persist_remove(p, hf_text(ids[i]), &err) == HF_OK);
+    if (has_index(name)) NEED(hf_persist_index_create(p, &(const char *){"n"}, 1, true, &err) == HF_OK);
     hf_persist_close(p);
   }
 }
@@ -177,10 +181,36 @@ static int loop(hf_persist *p, int name, bool after) {
   return found;
 }
 
+/* A few by a condition that the index answers. */
+static int find_some(hf_persist *p, int name, bool after) {
+  enum { FROM = 20, TO = 24 };
+  hf_error err;
+  hf_iter *it;
+  const hf_entry *entry = NULL;
+  hf_range range = HF_RANGE_INIT;
+  int found = 0, count = 0;
+  if (hf_condition_parse(hf_text("type(v.n) == \"number\" and v.n >= 20 and v.n < 24"), &range.where, &err)) _exit(97);
+  if (hf_iter_open(p, &range, &it, &err)) return REPORTED;
+  for (int steps = 0; steps < 1000; steps++) {
+    hf_status status = hf_iter_next(it, &entry, &err);
+    if (status) found |= REPORTED;
+    if (status == HF_CORRUPT) continue;
+    if (status || !entry) break;
+    int i = id_of(entry->id, name);
+    bool is_wanted = i >= FROM && i < TO && same(entry->json.data, entry->json.size, value_of(i, name, after));
+    found |= is_wanted ? 0 : WRONG_VALUE;
+    count++;
+  }
+  hf_iter_close(it);
+  hf_condition_free(range.where);
+  return count < (TO - FROM) / 2 ? found | MISSING : found;
+}
+
 static int read_all(hf_persist *p, int name, bool after) {
   hf_error err;
   uint64_t count, expected = IDS / 2;
   int found = look_up(p, name, after) | loop(p, name, after);
+  if (has_index(name)) found |= find_some(p, name, after);
   hf_status status = hf_persist_count(p, &count, &err);
   if (status) return found | REPORTED;
   return found | (count != expected ? COUNTED : 0); /* one was added, and one removed */
@@ -203,9 +233,18 @@ static hf_persist *open_name(int name) {
   _exit(0);
 }
 
+static void compare_index(void) {
+  hf_error err;
+  uint64_t problems = 0;
+  hf_persist *p = open_name(0);
+  if (hf_persist_index_check(p, false, NULL, NULL, &problems, &err) || problems) *seen |= VERIFIED;
+  hf_persist_close(p);
+}
+
 static void verify(void) {
   hf_error err;
   hf_store *store;
+  if (has_index(0)) compare_index();
   hf_verify_report report;
   if (hf_store_open(base, NULL, &store, &err)) {
     *seen |= REPORTED;
