@@ -275,15 +275,26 @@ describe("in live mode", function()
     end)
 
     it("is resumed once more after it has returned", function()
-      local co
-      hosts.strategy {
-        getSignal = function() co = coroutine.running() end,
+      local co, waits
+      host.addExchange {
+        exchangeName = "slow",
+        getCandles = function(_, _, since, limit)
+          if waits then host.sleep(1000) end
+          return hosts.candles(since, limit, 100)
+        end,
       }
-      hosts.live()
+      hosts.strategy {
+        getSignal = function()
+          co = coroutine.running()
+          return waits and { position = "long", priceTakeProfit = 110, priceStopLoss = 90 } or nil
+        end,
+      }
+      hosts.live("main", "BTCUSDT", "slow")
       pass(2)
       assert.is_true(coroutine.resume(co))
-      pass(1)
-      assert.equal("", heard.summary())
+      waits = true
+      pass(2)
+      assert.equal("opened", heard.summary())
       assert.same({}, heard.errors)
     end)
 

@@ -364,16 +364,22 @@ describe("a risk profile", function()
     end
     risks.writePositionData({
       slot("gone", "A", 60), slot("open", "B", 60), slot("young", "C", 600), slot("for ever", "D", math.huge),
-      slot("main", "BTCUSDT", 60),
+      slot("main", "BTCUSDT", 60), slot("unknown", "E", 60),
     }, "limited")
     signals.writeSignalData({ id = "openB", strategyName = "open" }, "open", "B")
+    local read = signals.readSignalData
+    finally(function() signals.readSignalData = read end)
+    function signals.readSignalData(name, symbol)
+      if name == "unknown" then error(holdfast.error("corrupt", "it is damaged"), 0) end
+      return read(name, symbol)
+    end
     atMost(10)
     hosts.strategy { interval = "1d", riskName = "limited", getSignal = function() end }
     hosts.live()
     pass(1)
     local names = {}
     for _, each in ipairs(risks.readPositionData("limited")) do names[#names + 1] = each.strategyName end
-    assert.same({ "open", "young", "for ever" }, names)
+    assert.same({ "open", "young", "for ever", "unknown" }, names)
   end)
 
   it("that cannot be read stops nobody else, and is left as it is", function()
