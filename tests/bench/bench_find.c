@@ -93,7 +93,37 @@ static void find(const struct bench_options *o, const char *condition) {
 }
 
 static void run_symbol(const struct bench_options *o) { find(o, FIND_SYMBOL); }
-static void run_prices(const struct bench_options *o) { find(o, FIND_PRICES); }
+
+/* One of ten thousand by its price, each time of another range. */
+static void run_prices(const struct bench_options *o) {
+  hf_persist *p = open_entity(o);
+  hf_range range = HF_RANGE_INIT;
+  hf_page *page = hf_page_new();
+  struct ids *ids = bench_alloc(o->ops * sizeof *ids);
+  double found = 0, read = 0;
+  size_t all = 0;
+  check(hf_condition_parse(hf_text("v.priceOpen >= ? and v.priceOpen < ?"), &range.where, &err));
+  for (unsigned turn = 0; turn <= 2; turn++) {
+    double start = bench_now();
+    for (unsigned i = 0; i < o->ops; i++) {
+      double low = 10 + i * 60000.0 / o->ops;
+      check(hf_condition_set_number(range.where, 1, low, &err));
+      check(hf_condition_set_number(range.where, 2, low + FIND_PRICES, &err));
+      if (turn == 0) ids[i] = (struct ids){NULL, 0};
+      size_t n = iterate(p, &range, turn == 0 ? &ids[i] : NULL);
+      if (turn == 0) all += n;
+    }
+    double middle = bench_now();
+    for (unsigned i = 0; i < o->ops; i++)
+      if (ids[i].count) read_many(p, &ids[i], page);
+    if (turn > 0) found += middle - start, read += bench_now() - middle;
+  }
+  if (!all) bench_die("nothing was found");
+  printf("%.6f %.6f %zu\n", found / 2 / (double)all, read / 2 / (double)all, all);
+  hf_condition_free(range.where);
+  hf_page_free(page);
+  hf_persist_close(p);
+}
 
 /* An entity, and the value that it alone has. */
 struct known {

@@ -10,9 +10,9 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* One of a hundred; one of ten thousand. */
+/* One of a hundred. */
 #define FIND_SYMBOL "v.metadata.symbol == 'BTCUSDT'"
-#define FIND_PRICES "v.priceOpen >= 30000 and v.priceOpen < 30006"
+#define FIND_PRICES 6.0 /* so far apart are prices, of 10 to 60,010, that one of ten thousand is between */
 
 enum { FIND_ENTITIES = 100000, FIND_TEXT = 512 };
 

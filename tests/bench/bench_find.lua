@@ -59,8 +59,26 @@ end
 
 local measurements = {}
 
-for _, name in ipairs { "symbol", "prices" } do
-  measurements[name] = function() showFilter(questions[name]) end
+function measurements.symbol() showFilter(questions.symbol) end
+
+-- One of ten thousand by its price, which is between 10 and 60,010: each time of another range.
+function measurements.prices()
+  local low, lists, all = 0, {}, 0
+  local function isWithin(v) return v.priceOpen >= low and v.priceOpen < low + 6 end
+  local function each(fn)
+    for i = 1, o.ops do
+      low = 10 + (i - 1) * 60000 / o.ops
+      fn(i)
+    end
+  end
+  each(function(i)
+    lists[i] = {}
+    for id in store:keys { where = isWithin } do table.insert(lists[i], id) end
+    all = all + #lists[i]
+  end)
+  local ours, theirs = inTurn(2, function() each(function() length(isWithin) end) end,
+    function() each(function(i) store:readMany(lists[i]) end) end)
+  show(ours / all, theirs / all, all)
 end
 
 function measurements.index()

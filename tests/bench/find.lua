@@ -42,7 +42,7 @@ local function finding(report, count, rounds, question, isQuick)
   measure.progress("find, %s entities", grouped(count))
   local dir = indexed(count)
   local of = (", %s of %s by an index"):format(question == "symbol" and "1 %" or "1 in 10,000", grouped(count))
-  local flags = isQuick and "-n 1" or "-n 20"
+  local flags = isQuick and "-n 1" or question == "symbol" and "-n 20" or "-n 100"
   local function few(name) return several(rounds, name, isQuick and "symbol" or question, dir, flags) end
   pair(report, "C iterate" .. of .. "; baseline read_many of the same ids", few "find", 1.3)
   pair(report, "Lua filter" .. of .. "; baseline readMany of the same ids", few "findLua", 1.3)

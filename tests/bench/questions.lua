@@ -8,8 +8,6 @@ return {
   symbol = function(v) return v.metadata.symbol == "BTCUSDT" end,
   -- Two fields with arithmetic.  The gain of a signal is 3 % of a price between 10 and 60,010: 3 % have it.
   sum = function(v) return v.priceTakeProfit - v.priceOpen > 1746.3 end,
-  -- One of ten thousand, by its price, which is between 10 and 60,010.
-  prices = function(v) return v.priceOpen >= 30000 and v.priceOpen < 30006 end,
   -- Half of all.
   half = function(v) return v.priceOpen >= 30010 end,
   -- A little more than a twentieth, and a little less.
