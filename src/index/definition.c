@@ -44,6 +44,11 @@ static hf_status refuse(hf_slice text, const char *why, hf_error *err) {
                   why);
 }
 
+/* Whether it may be the name of an index over several paths. */
+static bool is_list(hf_slice text) {
+  return memchr(text.data, ',', text.size) && !memchr(text.data, '[', text.size);
+}
+
 /* The path that the condition is, if it is nothing else. */
 static hf_status take_path(hf_slice text, const hf_condition *c, hf__index_path *path, hf_error *err) {
   const hf__node *root = &c->nodes[c->root];
@@ -75,7 +80,7 @@ hf_status hf__index_path_read(hf_slice text, hf__index_path *path, hf_error *err
   if (!text.data || text.size == 0) return refuse(hf_text(""), "it is empty", err);
   hf_status status = hf__condition_parse(text, "path", &path->owner, &parsed);
   if (status == HF_INVALID_ARGUMENT) {
-    refuse(text, parsed.message, err);
+    refuse(text, is_list(text) ? "several paths are a list, each a text of its own" : parsed.message, err);
     suggest(text, err);
   } else if (status) {
     return hf__no_memory(err);

@@ -69,6 +69,7 @@ static void test_what_is_no_path(void **state) {
       {"my-field", "it is an expression; the field of this very name is v[\"my-field\"]"},
       {"my field", "path, column 4, at 'field': an operator, or the end of the path, is expected"},
       {"my field", "v[\"my field\"]"},
+      {"side,pnl", "several paths are a list, each a text of its own; the field of this very name is v[\"side,pnl\"]"},
       {"end", "v[\"end\"]"},
       {"null", "v[\"null\"]"},
       {"?", "an expression"},
