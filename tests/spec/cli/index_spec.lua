@@ -52,7 +52,7 @@ describe("indexes by the command", function()
     fails(0, "it was there already", { "index", store, "signal", "n" })
     fails(0, "it was there already", { "index", store, "signal", 'v["n"]' })
     assert.same("signal\tmeta.symbol\t300\n", ok { "index", store, "signal", 'v.meta["symbol"]' })
-    fails(0, "no entity has a value at meta.symbl: if that is misspelt, --drop it",
+    fails(0, "no entity has a value at meta.symbl, tables aside: if that is misspelt, --drop it",
       { "index", store, "signal", "meta.symbl" })
     assert.same("signal\tmeta.symbl\tdropped\n", ok { "index", store, "signal", "meta.symbl", "--drop" })
     fails(0, "there are no entities named 'signl' yet", { "index", store, "signl", "n" })

@@ -84,7 +84,7 @@ local function make(store, args, paths)
   elseif isNew then
     output.note(args, "there are no entities named '%s' yet: it is kept from the first one on", args.entity)
   elseif not indexes.hasValues(persist, index) then
-    output.note(args, "no entity has a value at %s: if that is misspelt, --drop it", index.paths[1])
+    output.note(args, "no entity has a value at %s, tables aside: if that is misspelt, --drop it", index.paths[1])
   end
   return 0
 end

@@ -155,6 +155,9 @@ function Copier:explain(raised)
   raised.copied = self.copied
   raised.hint = last and string.format("copied so far: %s, up to %s:%s; the same command with --resume goes on there",
     text.plural(self.before + self.copied, "entity", "entities"), last.entity, last.id) or "nothing was copied"
+  if core.isError(raised, "duplicate") and raised.entityId then
+    raised.hint = string.format("%s; to bring %s, --drop this index of the target first", raised.hint, raised.entityId)
+  end
   local deleted = self.deleted or 0
   if deleted > 0 then
     raised.hint = string.format("%s (%s deleted)", raised.hint, text.plural(deleted, "entity was", "entities were"))
