@@ -34,7 +34,7 @@ void hf__lmdb_close_cold(hf__lmdb_env *env) {
 }
 
 hf_status hf__lmdb_open_dbi(hf__lmdb_env *env, hf__lmdb_collection *e, bool *exists, hf_error *err) {
-  hf_status status = HF_OK;
+  int broken = 0;
   hf__lmdb_lock(&env->write_lock);
   *exists = atomic_load(&e->dbi) != 0;
   if (!*exists) {
@@ -54,12 +54,12 @@ hf_status hf__lmdb_open_dbi(hf__lmdb_env *env, hf__lmdb_collection *e, bool *exi
       env->dbis_open++;
       *exists = true;
     } else if (rc != MDB_NOTFOUND) {
-      status = hf__lmdb_repair_locked(env, rc, "open a collection", err);
+      broken = rc;
       *exists = true; /* look again */
     }
   }
   pthread_mutex_unlock(&env->write_lock);
-  return status;
+  return broken ? hf__lmdb_repair(env, broken, "open a collection", err) : HF_OK;
 }
 
 hf_status hf__lmdb_collection_open(hf__lmdb_env *env, hf_slice name, hf__lmdb_collection **out, hf_error *err) {

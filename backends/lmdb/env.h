@@ -136,9 +136,11 @@ typedef struct hf__lmdb_env {
 
   _Atomic(MDB_txn *) idle[READER_POOL]; /* reset read transactions, ready to be renewed */
 
-  pthread_mutex_t readers_lock; /* readers_made, snapshots, entities; held while the pool is emptied */
+  pthread_mutex_t readers_lock; /* readers_made, snapshots, brief, entities; held while the pool is emptied */
   unsigned readers_made;
-  unsigned snapshots; /* open snapshots: they keep the map and the databases as they are */
+  unsigned snapshots;       /* open snapshots: they keep the map and the databases as they are */
+  unsigned brief;           /* how many of those end soon */
+  _Atomic unsigned patient; /* threads that wait until those have ended; meanwhile none begins */
   hf__lmdb_collection *entities;
 
   pthread_mutex_t write_lock; /* the thread that writes, or opens or closes named databases */
@@ -159,6 +161,7 @@ typedef struct hf__lmdb_env {
 typedef struct hf__lmdb_txn {
   MDB_txn *mdb;
   hf_txn_kind kind;
+  bool brief; /* a snapshot that ends soon, of which the program knows nothing */
   struct hf__lmdb_txn *parent;
   bool held;                    /* the core's: a write that fails for lack of map cannot be repeated here */
   bool map_full;                /* it failed so */

@@ -104,6 +104,18 @@ static hf_status begin(void *store, hf_txn_kind kind, void *parent, void **txn, 
   return status;
 }
 
+static hf_status begin_brief(void *store, void **txn, hf_error *err) {
+  hf__lmdb_txn *t = malloc(sizeof *t);
+  if (!t) return hf_error_no_memory(err);
+  hf_status status = hf__lmdb_brief_begin(store, t, err);
+  if (status)
+    free(t);
+  else
+    t->held = true;
+  *txn = status ? NULL : t;
+  return status;
+}
+
 static hf_status commit(void *store, void *txn, hf_error *err) {
   hf__lmdb_txn *t = txn;
   hf_status status = HF_OK;
@@ -418,4 +430,5 @@ const hf_backend hf__backend_lmdb = {
     .index_each = hf__lmdb_index_walk,
     .index_check = hf__lmdb_index_check,
     .index_rebuild = hf__lmdb_index_rebuild,
+    .begin_brief = begin_brief,
 };

@@ -4,6 +4,8 @@
  */
 #include "map.h"
 
+#include <time.h>
+
 #include "locks.h"
 #include "oldest_reader.h"
 #include "open.h"
@@ -11,13 +13,52 @@
 
 static const uint64_t MAP_LARGEST = (uint64_t)64 << 40, LENT_BYTES = 1 << 20;
 
+/* ---- patience */
+
+static const int64_t PATIENCE_NS = 1000000000;
+
+static void rest(void) { nanosleep(&(struct timespec){.tv_nsec = 50000}, NULL); }
+
+/* Whether it was for brief snapshots alone that this thread was refused last. */
+static _Thread_local bool kept_briefly;
+
+bool hf__lmdb_is_kept_briefly(void) { return kept_briefly; }
+
+/* With the readers out of circulation: whether snapshots are open. */
+static bool is_kept(const hf__lmdb_env *env) {
+  kept_briefly = env->snapshots && env->snapshots == env->brief;
+  return env->snapshots > 0;
+}
+
+bool hf__lmdb_is_patient(hf__lmdb_env *env, hf__lmdb_patience *p, hf_status status) {
+  bool goes_on = status == HF_BUSY && (!p->end || hf_clock_ns() < p->end) && kept_briefly;
+  kept_briefly = false;
+  if (goes_on && !p->end) {
+    p->end = hf_clock_ns() + PATIENCE_NS;
+    atomic_fetch_add(&env->patient, 1);
+  } else if (!goes_on && p->end) {
+    atomic_fetch_sub(&env->patient, 1);
+    p->end = 0;
+  }
+  if (goes_on) rest();
+  return goes_on;
+}
+
+void hf__lmdb_let_pass(hf__lmdb_env *env) {
+  hf__lmdb_may_wait();
+  if (!atomic_load(&env->patient)) return;
+  for (int64_t end = hf_clock_ns() + PATIENCE_NS; atomic_load(&env->patient) && hf_clock_ns() < end;) rest();
+}
+
+/* ---- the size */
+
 hf_status hf__lmdb_set_map_size(hf__lmdb_env *env, uint64_t size, hf_error *err) {
   MDB_txn *taken[READER_POOL] = {NULL};
   hf_status status = HF_OK;
   hf__lmdb_exclusive_begin(env, taken);
   if (!env->mdb) {
     status = hf__lmdb_fail(env, MDB_PANIC, "resize the map", err);
-  } else if (env->snapshots) {
+  } else if (is_kept(env)) {
     status = hf_error_set(
         err, HF_BUSY, "%s: the map must grow, but a snapshot is open in this process: try again after it", env->path);
   } else {
@@ -73,18 +114,24 @@ hf_status hf__lmdb_make_room_locked(hf__lmdb_env *env, bool frees, hf_error *err
 }
 
 hf_status hf__lmdb_make_room(hf__lmdb_env *env, size_t full_size, bool frees, hf_error *err) {
-  hf_status status = HF_OK;
-  hf__lmdb_lock(&env->write_lock);
-  if (env->map_size <= full_size) status = hf__lmdb_make_room_locked(env, frees, err);
-  pthread_mutex_unlock(&env->write_lock);
+  hf__lmdb_patience patience = {0};
+  hf_status status;
+  do {
+    status = HF_OK;
+    hf__lmdb_lock(&env->write_lock);
+    if (env->map_size <= full_size) status = hf__lmdb_make_room_locked(env, frees, err);
+    pthread_mutex_unlock(&env->write_lock);
+  } while (hf__lmdb_is_patient(env, &patience, status));
   return status;
 }
+
+/* ---- repair */
 
 /* LMDB refuses everything after a failed write of its header page, until the environment is opened again. */
 static hf_status reopen_locked(hf__lmdb_env *env, hf_error *err) {
   MDB_txn *taken[READER_POOL] = {NULL};
   hf__lmdb_exclusive_begin(env, taken);
-  hf_status status = env->snapshots
+  hf_status status = is_kept(env)
                          ? hf_error_set(err, HF_BUSY,
                                         "%s must be reopened after a failed commit, but a snapshot is open: end "
                                         "it first",
@@ -114,8 +161,12 @@ hf_status hf__lmdb_repair_locked(hf__lmdb_env *env, int rc, const char *doing, h
 }
 
 hf_status hf__lmdb_repair(hf__lmdb_env *env, int rc, const char *doing, hf_error *err) {
-  hf__lmdb_lock(&env->write_lock);
-  hf_status status = hf__lmdb_repair_locked(env, rc, doing, err);
-  pthread_mutex_unlock(&env->write_lock);
+  hf__lmdb_patience patience = {0};
+  hf_status status;
+  do {
+    hf__lmdb_lock(&env->write_lock);
+    status = hf__lmdb_repair_locked(env, rc, doing, err);
+    pthread_mutex_unlock(&env->write_lock);
+  } while (hf__lmdb_is_patient(env, &patience, status));
   return status;
 }

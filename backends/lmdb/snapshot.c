@@ -38,12 +38,13 @@ static hf_status open_all(hf__lmdb_env *env, hf_error *err) {
   }
 }
 
-hf_status hf__lmdb_moment_begin(hf__lmdb_env *env, hf__lmdb_txn *t, hf_error *err) {
-  *t = (hf__lmdb_txn){.kind = HF_TXN_READ};
+static hf_status begin(hf__lmdb_env *env, hf__lmdb_txn *t, bool brief, hf_error *err) {
+  *t = (hf__lmdb_txn){.kind = HF_TXN_READ, .brief = brief};
   for (int repairs = 0;; repairs++) {
     hf__lmdb_lock(&env->readers_lock);
     int rc = hf__lmdb_begin_read_txn(env, &t->mdb);
-    if (rc == 0) env->snapshots++;
+    env->snapshots += rc == 0;
+    env->brief += rc == 0 && brief;
     pthread_mutex_unlock(&env->readers_lock);
     if (rc == 0) return HF_OK;
     hf_status status = repairs == REPAIRS_MAX ? hf__lmdb_fail(env, rc, "begin a snapshot", err)
@@ -52,21 +53,33 @@ hf_status hf__lmdb_moment_begin(hf__lmdb_env *env, hf__lmdb_txn *t, hf_error *er
   }
 }
 
-hf_status hf__lmdb_snapshot_begin(hf__lmdb_env *env, hf__lmdb_txn *t, hf_error *err) {
+hf_status hf__lmdb_moment_begin(hf__lmdb_env *env, hf__lmdb_txn *t, hf_error *err) { return begin(env, t, false, err); }
+
+static hf_status begin_with_all(hf__lmdb_env *env, hf__lmdb_txn *t, bool brief, hf_error *err) {
   /* Looked for in vain before there were any. */
   if (atomic_load(&env->known.may_have_indexes) && !atomic_load(&env->index->dbi))
     atomic_store(&env->index->touched, false);
   hf_status status = open_all(env, err);
-  if (status || (status = hf__lmdb_moment_begin(env, t, err))) return status;
+  if (status || (status = begin(env, t, brief, err))) return status;
   status = hf__lmdb_learn(env, t->mdb, mdb_txn_id(t->mdb), err);
   if (status) hf__lmdb_snapshot_end(env, t);
   return status;
+}
+
+hf_status hf__lmdb_snapshot_begin(hf__lmdb_env *env, hf__lmdb_txn *t, hf_error *err) {
+  return begin_with_all(env, t, false, err);
+}
+
+hf_status hf__lmdb_brief_begin(hf__lmdb_env *env, hf__lmdb_txn *t, hf_error *err) {
+  hf__lmdb_let_pass(env);
+  return begin_with_all(env, t, true, err);
 }
 
 void hf__lmdb_snapshot_end(hf__lmdb_env *env, hf__lmdb_txn *t) {
   mdb_txn_abort(t->mdb);
   hf__lmdb_lock(&env->readers_lock);
   env->snapshots--;
+  env->brief -= t->brief;
   pthread_mutex_unlock(&env->readers_lock);
 }
 

@@ -10,9 +10,11 @@
 
 /* Begins one, which knows the databases of all collections in use. */
 hf_status hf__lmdb_snapshot_begin(hf__lmdb_env *env, hf__lmdb_txn *txn, hf_error *err);
+/* The same for a few reads that end soon: what cannot happen beside a snapshot waits for it (map.h). */
+hf_status hf__lmdb_brief_begin(hf__lmdb_env *env, hf__lmdb_txn *txn, hf_error *err);
 /* Begins one that knows none, and so has looked at no page yet: it holds a moment for whoever reads the file itself. */
 hf_status hf__lmdb_moment_begin(hf__lmdb_env *env, hf__lmdb_txn *txn, hf_error *err);
-/* Ends either. */
+/* Ends any. */
 void hf__lmdb_snapshot_end(hf__lmdb_env *env, hf__lmdb_txn *txn);
 
 /* The database of a collection in a snapshot that does not know it yet: 0 where it is not in the store at that

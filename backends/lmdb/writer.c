@@ -83,12 +83,13 @@ static hf_status enter(hf__lmdb_env *env, MDB_txn *txn, bool *applied, bool *aga
   return status;
 }
 
-/* Grows the map where that is due. */
-static void grow_if_due(hf__lmdb_env *env) {
-  hf_error unused;
-  if (!env->grow || !env->mdb) return;
-  env->grow = false;
-  hf__lmdb_grow_locked(env, &unused); /* where it cannot grow, the write itself will say so */
+/* Grows the map where that is due.  HF_BUSY: brief snapshots keep it.  Where it cannot grow, the write itself will say
+ * so. */
+static hf_status grow_if_due(hf__lmdb_env *env, hf_error *err) {
+  if (!env->grow || !env->mdb) return HF_OK;
+  hf_status status = hf__lmdb_grow_locked(env, err);
+  env->grow = status == HF_BUSY && hf__lmdb_is_kept_briefly();
+  return env->grow ? HF_BUSY : HF_OK;
 }
 
 /* With write_lock held: LMDB's write transaction, after whatever repair it needs. */
@@ -100,8 +101,8 @@ static hf_status begin_locked(hf__lmdb_env *env, hf__lmdb_txn *t, bool frees, hf
   }
   bool applied = false;
   for (int repairs = 0;; repairs++) {
-    hf_status status;
-    grow_if_due(env);
+    hf_status status = grow_if_due(env, err);
+    if (status) return status;
     int rc = env->mdb ? hf__lmdb_begin_in_turn(env, &t->mdb) : MDB_PANIC;
     if (rc == 0) {
       bool again = false;
@@ -121,13 +122,18 @@ static hf_status begin_locked(hf__lmdb_env *env, hf__lmdb_txn *t, bool frees, hf
 
 hf_status hf__lmdb_write_begin(hf__lmdb_env *env, hf__lmdb_txn *t, bool frees, hf_error *err) {
   *t = (hf__lmdb_txn){.kind = HF_TXN_WRITE};
-  hf__lmdb_lock(&env->write_lock);
-  hf_status status = begin_locked(env, t, frees, err);
+  hf__lmdb_patience patience = {0};
+  hf_status status;
+  do {
+    hf__lmdb_lock(&env->write_lock);
+    status = begin_locked(env, t, frees, err);
+    if (status) pthread_mutex_unlock(&env->write_lock);
+  } while (hf__lmdb_is_patient(env, &patience, status));
+  if (status) return status;
   t->map_size = env->map_size;
   bool flushes = env->options.durability != HF_DURABILITY_NOSYNC;
   if (atomic_load_explicit(&env->flushes, memory_order_relaxed) != flushes) atomic_store(&env->flushes, flushes);
-  if (status) pthread_mutex_unlock(&env->write_lock);
-  return status;
+  return HF_OK;
 }
 
 /* LMDB's commit.  In a store of format 2 it leaves its number, unless nothing was written: LMDB gives no number to such

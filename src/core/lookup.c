@@ -10,7 +10,7 @@ hf_status hf__lookup_begin_moment(hf__lookup *in, hf_txn **own, hf_error *err) {
   const hf_persist *p = in->persist;
   *own = NULL;
   if (in->txn || !(p->backend->capabilities & HF_CAP_SNAPSHOT)) return HF_OK;
-  hf_status status = hf_txn_begin(HF_TXN_READ, own, err);
+  hf_status status = hf__txn_begin_brief(own, err);
   if (status) return status;
   status = hf__txn_join(p->store, p->backend->capabilities, false, &in->txn, err);
   if (status) hf_txn_abort(*own);

@@ -40,6 +40,7 @@ struct hf_txn {
   hf_store *store; /* NULL until the first operation; holds a reference */
   void *impl;      /* the backend's; the parent's when borrowed */
   bool borrowed;
+  bool brief; /* a snapshot of the core's own, see hf_backend.begin_brief */
   bool loose; /* bound to a store that has nothing of it: a group or a part, see above */
   unsigned generation;
   uint64_t serial; /* no other of the thread has it, not even one that has the place in memory later */
@@ -98,6 +99,12 @@ hf_status hf_txn_begin(hf_txn_kind kind, hf_txn **out, hf_error *err) {
   return status ? status : push(kind, PLAIN, out, err);
 }
 
+hf_status hf__txn_begin_brief(hf_txn **out, hf_error *err) {
+  hf_status status = hf_txn_begin(HF_TXN_READ, out, err);
+  if (status == HF_OK) (*out)->brief = true;
+  return status;
+}
+
 hf_status hf__txn_step_outside(hf_txn **out, hf_error *err) {
   *out = NULL;
   for (const hf_txn *t = in_force(current); t; t = in_force(t->parent))
@@ -140,6 +147,7 @@ static hf_status begin_in_store(hf_txn *t, const hf_txn *parent, const hf_store 
     return hf__fail(err, HF_UNSUPPORTED, "%s stores have no nested transactions", b->name);
   if (writing && store->options.read_only)
     return hf__fail(err, HF_READONLY, "store %s was opened read-only", store->url);
+  if (t->brief && b->begin_brief) return b->begin_brief(store->impl, &t->impl, err);
   return b->begin(store->impl, t->kind, parent ? parent->impl : NULL, &t->impl, err);
 }
 

@@ -14,6 +14,10 @@
  * HF_UNSUPPORTED: the transaction is bound to another store.  HF_READONLY: `writing` inside a snapshot. */
 hf_status hf__txn_join(hf_store *store, uint32_t can, bool writing, void **txn, hf_error *err);
 
+/* Begins a snapshot for a few reads that end soon, for as long as *out: see hf_backend.begin_brief.  Only where the
+ * thread is in no transaction. */
+hf_status hf__txn_begin_brief(hf_txn **out, hf_error *err);
+
 /* Tells the current transaction that an operation in it failed in a way that may have left it half done: its commit
  * will fail with this error.  Harmless outcomes (not_found, conflict, invalid arguments) are ignored, unless the
  * operation was on many entities at once (`batch`).  Returns `status`. */

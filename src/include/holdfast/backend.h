@@ -373,6 +373,12 @@ struct hf_backend {
 
   /* Builds an index again, whatever it has.  Like index_make. */
   hf_status (*index_rebuild)(void *store, void *collection, hf_slice name, hf_error *err);
+
+  /* ---- moments */
+
+  /* Like begin with HF_TXN_READ and no parent, for a few reads by the core that end soon, and of which the program
+   * knows nothing: what cannot happen beside a snapshot waits for these.  NULL: begin does. */
+  hf_status (*begin_brief)(void *store, void **txn, hf_error *err);
 };
 
 typedef struct hf_backend hf_backend;

@@ -48,8 +48,8 @@ SIZE(hf_key, 32);
 SIZE(hf_put, 48);
 
 /* Filled by backends: a slot more comes at the end; another order of those that there are raises HF_BACKEND_ABI. */
-SIZE(hf_backend, 392);
-_Static_assert(offsetof(hf_backend, index_rebuild) + sizeof(void (*)(void)) == sizeof(hf_backend),
+SIZE(hf_backend, 400);
+_Static_assert(offsetof(hf_backend, begin_brief) + sizeof(void (*)(void)) == sizeof(hf_backend),
                "hf_backend ends in a gap");
 
 /* ---- callers of other versions */
