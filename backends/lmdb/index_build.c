@@ -30,7 +30,7 @@ struct building {
   bool again;          /* what is unique may be there twice */
   hf_index_set *alone; /* with this index only */
   hf__lmdb_run run;
-  unsigned char after[HF_ORDER_KEY_MAX]; /* order key of the last entity that was read */
+  unsigned char after[ENTRY_KEY_MAX]; /* key of the last record that was read */
   size_t after_size;
   bool is_read;  /* to the end */
   bool is_ready; /* another one has built it */
@@ -67,16 +67,17 @@ static hf_status begin(struct building *b, hf_error *err) {
   return status;
 }
 
-/* Takes what an entity has.  A damaged one has nothing, until it is written again.  False: out of memory. */
+/* Takes what an entity has.  A damaged one has nothing, until it is written again; nor has one under a damaged key, by
+ * which nobody looks for its entry.  False: out of memory. */
 static bool take(struct building *b, const MDB_val *k, const MDB_val *v) {
   hf_index_value values[HF_INDEXES_MAX];
   hf_slice text, order = {k->mv_data, k->mv_size}, id = hf__lmdb_record_id(k, v);
   hf_info unused;
-  if (order.size <= sizeof b->after) { /* a longer one is damaged */
+  if (order.size <= sizeof b->after) { /* LMDB has no longer ones */
     memcpy(b->after, order.data, order.size);
     b->after_size = order.size;
   }
-  if (hf__lmdb_record_read(v, id, &text, &unused)) return true;
+  if (!hf__lmdb_record_key_is_sound(k, id) || hf__lmdb_record_read(v, id, &text, &unused)) return true;
   hf_index_values(b->alone, text, values);
   return hf__lmdb_run_add(&b->run, &values[0], order, hf__lmdb_record_hash(v, id));
 }

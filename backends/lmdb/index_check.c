@@ -54,6 +54,7 @@ static int check_entities(struct checking *c) {
     hf_info unused;
     hf__lmdb_entry e;
     MDB_val stored;
+    if (!hf__lmdb_record_key_is_sound(&k, id)) continue;        /* nobody looks for its entry by this key */
     if (hf__lmdb_record_read(&v, id, &text, &unused)) continue; /* damaged: what it has is not known */
     make_entry(c, text, (hf_slice){k.mv_data, k.mv_size}, &e);
     rc = mdb_get(c->txn, c->dbi, &e.key, &stored);
@@ -69,11 +70,12 @@ static int check_entities(struct checking *c) {
 /* What is wrong with an entry; NULL: nothing. */
 static const char *problem_of(const struct checking *c, const MDB_val *k, const MDB_val *v, hf__lmdb_stored *stored) {
   hf__lmdb_entry e;
-  MDB_val record;
+  MDB_val record, key;
   hf_slice text;
   hf_info unused;
   if (!hf__lmdb_entry_read(k, v, stored)) return "has an entry that is damaged";
-  MDB_val key = hf__lmdb_val(stored->order);
+  key = hf__lmdb_val(stored->order);
+  if (!hf__lmdb_record_key_is_sound(&key, hf__lmdb_order_id(stored->order))) return "has an entry that is damaged";
   if (!c->records || mdb_get(c->txn, c->records, &key, &record)) return "has an entry for an entity that is not there";
   if (hf__lmdb_record_read(&record, hf__lmdb_order_id(stored->order), &text, &unused)) return NULL;
   make_entry(c, text, stored->order, &e);

@@ -62,18 +62,18 @@ void hf__lmdb_moves_find(const hf__lmdb_keep *keep, const hf_key *key, const MDB
   if (m->has) hf_index_values(keep->set, *text, m->after);
 }
 
-static int sweep_all(const hf__lmdb_keep *keep, hf_slice order, bool holds) {
+static int sweep_all(const hf__lmdb_keep *keep, hf_slice order, const hf_slice *held) {
   int rc = 0;
   for (size_t i = 0; i < hf_index_set_size(keep->set) && rc == 0; i++) {
     const hf_index *index = hf_index_set_at(keep->set, i);
-    rc = hf__lmdb_entries_sweep(keep->t->mdb, keep->dbi, index->number, order, holds && index->unique);
+    rc = hf__lmdb_entries_sweep(keep->t->mdb, keep->dbi, index->number, order, index->unique ? held : NULL);
   }
   return rc;
 }
 
 int hf__lmdb_moves_make(const hf__lmdb_keep *keep, const hf_key *key, const hf__lmdb_moves *m) {
   MDB_txn *txn = keep->t->mdb;
-  int rc = m->is_unreadable ? sweep_all(keep, key->order, false) : 0;
+  int rc = m->is_unreadable ? sweep_all(keep, key->order, NULL) : 0;
   if (!m->had && !m->has) return rc;
   for (size_t i = 0; i < hf_index_set_size(keep->set) && rc == 0; i++) {
     uint32_t number = hf_index_set_at(keep->set, i)->number;
@@ -290,12 +290,13 @@ int hf__lmdb_keep_aside(const hf__lmdb_keep *keep, MDB_dbi records, const hf_key
   unsigned char bytes[HF_ORDER_KEY_MAX];
   if (!keep->set) return 0;
   hf_slice sound = {(const char *)bytes, hf_order_key(key->id, bytes)};
-  int rc = sweep_all(keep, key->order, true);
+  /* Values are held where quarantine has it: under the key of its id, if it is one. */
+  int rc = sweep_all(keep, key->order, sound.size ? &sound : NULL);
   if (rc || !sound.size || is_same_text(sound, key->order)) return rc;
   /* Its key was damaged: what it had is under the sound one, unless that is a record of its own. */
   MDB_val k = hf__lmdb_val(sound), v;
   rc = mdb_get(keep->t->mdb, records, &k, &v);
-  return rc == MDB_NOTFOUND ? sweep_all(keep, sound, true) : rc;
+  return rc == MDB_NOTFOUND ? sweep_all(keep, sound, &sound) : rc;
 }
 
 int hf__lmdb_keep_settled(const hf__lmdb_keep *keep, const hf_key *key) {
@@ -306,7 +307,7 @@ int hf__lmdb_keep_settled(const hf__lmdb_keep *keep, const hf_key *key) {
     uint32_t number = hf__lmdb_held(index->number);
     bool unused;
     if (!index->unique) continue;
-    rc = key ? hf__lmdb_entries_sweep(keep->t->mdb, keep->dbi, number, key->order, false)
+    rc = key ? hf__lmdb_entries_sweep(keep->t->mdb, keep->dbi, number, key->order, NULL)
              : hf__lmdb_entries_clear(keep->t->mdb, keep->dbi, number, 0, &unused);
   }
   return rc;

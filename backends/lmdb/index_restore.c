@@ -66,9 +66,9 @@ static bool insert(void *arg, hf_slice key, hf_slice value) {
   const hf_index_set *set = r->at->set;
   hf_index_value values[HF_INDEXES_MAX];
   MDB_val k = hf__lmdb_val(key), v = hf__lmdb_val(value);
-  hf_slice text;
+  hf_slice text, id = hf__lmdb_record_id(&k, &v);
   hf_info unused;
-  if (hf__lmdb_record_read(&v, hf__lmdb_record_id(&k, &v), &text, &unused)) return true;
+  if (!hf__lmdb_record_key_is_sound(&k, id) || hf__lmdb_record_read(&v, id, &text, &unused)) return true;
   hf_index_values(set, text, values);
   for (size_t i = 0; i < hf_index_set_size(set) && r->rc == 0; i++)
     r->rc = hf__lmdb_entry_put(r->txn, r->dbi, hf_index_set_at(set, i)->number,

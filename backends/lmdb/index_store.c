@@ -52,7 +52,7 @@ bool hf__lmdb_entry_read(const MDB_val *k, const MDB_val *v, hf__lmdb_stored *ou
   if (out->value.size >= out->position.size) return false;
   out->order = (hf_slice){out->position.data + out->value.size, out->position.size - out->value.size};
   if (v->mv_size > 1) out->order = (hf_slice){value + 1, v->mv_size - 1};
-  return true;
+  return out->order.size <= HF_ORDER_KEY_MAX;
 }
 
 hf_slice hf__lmdb_order_id(hf_slice order) {
@@ -164,17 +164,17 @@ static int find(MDB_cursor *c, uint32_t number, hf_slice order, MDB_val *k, MDB_
   return rc;
 }
 
-int hf__lmdb_entries_sweep(MDB_txn *txn, MDB_dbi index_dbi, uint32_t number, hf_slice order, bool holds) {
+int hf__lmdb_entries_sweep(MDB_txn *txn, MDB_dbi index_dbi, uint32_t number, hf_slice order, const hf_slice *held) {
   MDB_cursor *c;
   MDB_val k, v;
   hf__lmdb_stored found;
   int rc = mdb_cursor_open(txn, index_dbi, &c);
   if (rc) return rc;
   while ((rc = find(c, number, order, &k, &v, &found)) == 0) {
-    hf__lmdb_entry held;
-    hf__lmdb_entry_make(&held, hf__lmdb_held(number), found.value, order);
+    hf__lmdb_entry e;
+    if (held) hf__lmdb_entry_make(&e, hf__lmdb_held(number), found.value, *held);
     rc = mdb_cursor_del(c, 0);
-    if (rc == 0 && holds) rc = mdb_put(txn, index_dbi, &held.key, &held.value, 0);
+    if (rc == 0 && held) rc = mdb_put(txn, index_dbi, &e.key, &e.value, 0);
     if (rc) break;
   }
   mdb_cursor_close(c);

@@ -31,7 +31,7 @@ typedef struct hf__lmdb_entry {
   unsigned char key_bytes[ENTRY_KEY_MAX], value_bytes[1 + HF_ORDER_KEY_MAX];
 } hf__lmdb_entry;
 
-/* Makes the entry of an entity. */
+/* Makes the entry of an entity, whose value and order key are no longer than such can be. */
 void hf__lmdb_entry_make(hf__lmdb_entry *entry, uint32_t number, hf_slice value, hf_slice order);
 
 /* An entry as it is stored; all points into it. */
@@ -71,8 +71,8 @@ int hf__lmdb_entries_clear(MDB_txn *txn, MDB_dbi index_dbi, uint32_t number, int
 int hf__lmdb_entries_count(MDB_txn *txn, MDB_dbi index_dbi, uint32_t number, uint64_t *count);
 
 /* Takes the entries of one entity out of a number, by looking at all of them, since its value is not known.
- *   holds  they go to the held ones of the number */
-int hf__lmdb_entries_sweep(MDB_txn *txn, MDB_dbi index_dbi, uint32_t number, hf_slice order, bool holds);
+ *   held  they go to the held ones of the number, under this order key; NULL: nowhere */
+int hf__lmdb_entries_sweep(MDB_txn *txn, MDB_dbi index_dbi, uint32_t number, hf_slice order, const hf_slice *held);
 
 /* Copies what is held of one number to another one, for those order keys that are wanted. */
 int hf__lmdb_entries_copy_held(MDB_txn *txn, MDB_dbi index_dbi, uint32_t from, uint32_t to,

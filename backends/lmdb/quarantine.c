@@ -25,6 +25,7 @@ struct place {
 
 static MDB_val make_place(struct place *p, char state, const hf__lmdb_collection *collection, hf_slice order) {
   uint64_t hash = collection->name_hash;
+  if (order.size > KEY_MAX - PREFIX) order.size = KEY_MAX - PREFIX; /* it is none, and what is left of it will do */
   p->bytes[0] = (unsigned char)state;
   memcpy(p->bytes + 1, &hash, 8);
   if (order.size) memcpy(p->bytes + PREFIX, order.data, order.size);

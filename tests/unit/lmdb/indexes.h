@@ -10,6 +10,7 @@
 #include "../backends/lmdb/index_build.h"
 #include "../backends/lmdb/index_store.h"
 #include "../backends/lmdb/readers.h"
+#include "../backends/lmdb/record.h"
 #include "core/persist.h"
 #include "unit/support.h"
 
@@ -119,20 +120,54 @@ static inline hf_index_value value_of(hf_persist *p, const char *json) {
   return value_in(p, json, &unused);
 }
 
-/* Puts bytes among the entries, past everybody; value NULL: deletes the key. */
-static inline void plant_bytes(hf_persist *p, MDB_val key, MDB_val *value) {
+/* Puts bytes into a collection of LMDB's, past everybody; value NULL: deletes the key. */
+static inline void plant_in(hf_persist *p, hf__lmdb_collection *collection, MDB_val key, MDB_val *value) {
   hf_error err;
   hf_txn *txn;
   void *t;
   MDB_txn *mdb;
   MDB_dbi dbi;
-  hf__lmdb_env *env = env_of_index(p);
   OK(hf_txn_begin(HF_TXN_WRITE, &txn, &err));
   OK(hf__persist_enter(p, true, &t, &err));
-  OK(hf__lmdb_read_collection(env, t, env->index, &mdb, &dbi, &err));
+  OK(hf__lmdb_read_collection(env_of_index(p), t, collection, &mdb, &dbi, &err));
   assert_int_equal(value ? mdb_put(mdb, dbi, &key, value, 0) : mdb_del(mdb, dbi, &key, NULL), 0);
   ((hf__lmdb_txn *)t)->changed = true;
   OK(hf_txn_commit(txn, &err));
+}
+
+/* The same among the entries. */
+static inline void plant_bytes(hf_persist *p, MDB_val key, MDB_val *value) {
+  plant_in(p, env_of_index(p)->index, key, value);
+}
+
+/* A key that is not the one of its id: a sort code of this size, all of one byte, and the id. */
+static inline hf_slice bad_key(const char *id, size_t code) {
+  static char bytes[511];
+  memset(bytes, 'x', code);
+  bytes[code] = '\0';
+  memcpy(bytes + code + 1, id, strlen(id));
+  return (hf_slice){bytes, code + 1 + strlen(id)};
+}
+
+/* Has the record of an id, good as such, stand under a key that is not its own; its entries stay. */
+static inline void misplace(hf_persist *p, const char *id, const char *json, hf_slice key) {
+  unsigned char order[HF_ORDER_KEY_MAX];
+  char record[RECORD_HEADER + 200];
+  hf__lmdb_record_write(record, hf_text(id), hf_text(json), &(hf_info){.revision = 1, .updated_at = 1});
+  plant_in(p, p->collection, (MDB_val){hf_order_key(hf_text(id), order), order}, NULL);
+  plant_in(p, p->collection, (MDB_val){key.size, (void *)(uintptr_t)key.data},
+           &(MDB_val){RECORD_HEADER + strlen(json), record});
+}
+
+/* Verifies all, which puts aside what is damaged; and ends where a key is too long to go on after it. */
+static inline void verify_all(const struct store *s) {
+  hf_error err;
+  hf_store *store;
+  hf_verify_report report;
+  OK(hf_store_open(s->base, NULL, &store, &err));
+  hf_status status = hf_store_verify(store, (hf_slice){NULL, 0}, false, NULL, NULL, &report, &err);
+  assert_true(status == HF_OK || status == HF_CORRUPT);
+  hf_store_close(store);
 }
 
 /* The entry in the first index of an id, with what an entity of this text has. */

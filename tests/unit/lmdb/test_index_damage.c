@@ -242,6 +242,92 @@ static void what_is_held_for_nobody_is_told_and_repaired(void **state) {
   hf_persist_close(p);
 }
 
+/* ---- damaged keys of records */
+
+/* What stands under a key that is not that of its id is damaged, whatever its checksum says. */
+static void what_has_a_damaged_key_has_no_entry(void **state) {
+  hf_persist *p = open_persist(*state, "signal");
+  hf_error err;
+  bool found;
+  write_text(p, "a", "{\"n\":1}");
+  write_text(p, "b", "{\"n\":2}");
+  write_text(p, "c", "{\"n\":3}");
+  misplace(p, "b", "{\"n\":2}", bad_key("b", 1));
+  make_index(p, "n", true);
+  assert_string_equal(ids_in_order(p, NULL, 0, false), "a c");
+  assert_agrees(p);
+  verify_all(*state);
+  FAILS(HF_CORRUPT, hf_persist_has(p, hf_text("b"), &found, &err));
+  write_text(p, "b", "{\"n\":2}"); /* what it had */
+  FAILS(HF_DUPLICATE, put_text(p, "d", "{\"n\":2}", &err));
+  write_text(p, "b", "{\"n\":4}");
+  write_text(p, "d", "{\"n\":2}");
+  assert_agrees(p);
+  hf_persist_close(p);
+}
+
+/* Longer than an order key can be, and as long as LMDB's may be. */
+static void what_has_too_long_a_key_has_no_entry(void **state) {
+  hf_persist *p = open_persist(*state, "signal");
+  hf_error err;
+  write_text(p, "a", "{\"n\":1}");
+  write_text(p, "b", cut("b"));
+  misplace(p, "b", "{\"n\":2}", bad_key("b", 509));
+  make_index(p, "n", true);
+  assert_string_equal(ids_in_order(p, NULL, 0, false), "a");
+  assert_agrees(p);
+  OK(p->backend->index_rebuild(p->impl, p->collection, hf_text("n"), &err));
+  assert_string_equal(ids_in_order(p, NULL, 0, false), "a");
+  verify_all(*state);
+  write_text(p, "b", "{\"n\":2}");
+  assert_agrees(p);
+  hf_persist_close(p);
+}
+
+/* An entry that was made under the damaged key is told of, and what it holds is held for the id. */
+static void an_entry_under_a_damaged_key_is_told_and_held(void **state) {
+  for (int repairs = 0; repairs < 2; repairs++) {
+    hf_persist *p = open_persist(*state, text_of("signal-%d", repairs));
+    hf_error err;
+    uint64_t count;
+    uint32_t number;
+    hf__lmdb_entry e;
+    make_index(p, "n", true);
+    write_text(p, "b", "{\"n\":2}");
+    misplace(p, "b", "{\"n\":2}", bad_key("b", 1));
+    plant(p, "b", "{\"n\":2}", true);
+    hf_index_value value = value_in(p, "{\"n\":2}", &number);
+    hf__lmdb_entry_make(&e, number, (hf_slice){(const char *)value.bytes, value.size}, bad_key("b", 1));
+    plant_bytes(p, e.key, &e.value);
+    assert_string_equal(first_problem(p, repairs, &count), "n has an entry that is damaged: b");
+    assert_int_equal(count, 1);
+    verify_all(*state);
+    if (repairs) assert_agrees(p);
+    if (!repairs) FAILS(HF_DUPLICATE, put_text(p, "d", "{\"n\":2}", &err));
+    write_text(p, "b", "{\"n\":2}");
+    FAILS(HF_DUPLICATE, put_text(p, "d", "{\"n\":2}", &err));
+    write_text(p, "b", "{\"n\":4}");
+    write_text(p, "d", "{\"n\":2}");
+    assert_agrees(p);
+    hf_persist_close(p);
+  }
+}
+
+/* An entry whose value is longer than an order key can be is none, whoever it is held for. */
+static void what_is_held_for_too_long_a_key_is_no_entry(void **state) {
+  hf_persist *p = open_persist(*state, "signal");
+  char value[700];
+  memset(value, 'x', sizeof value);
+  make_index(p, "n", true);
+  hf__lmdb_entry *e = entry_of(p, "a", "{\"n\":1}");
+  e->key_bytes[0] |= 0x80;
+  value[0] = (char)e->value_bytes[0];
+  plant_bytes(p, e->key, &(MDB_val){sizeof value, value});
+  write_text(p, "b", "{\"n\":1}"); /* it forbids nothing */
+  assert_agrees(p);
+  hf_persist_close(p);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       ON_LMDB(what_is_no_entry_is_not_read),
@@ -250,6 +336,10 @@ int main(void) {
       ON_LMDB(two_with_the_same_are_told_and_stay),
       ON_LMDB(cut_texts_that_are_the_same_are_told),
       ON_LMDB(what_is_held_for_nobody_is_told_and_repaired),
+      ON_LMDB(what_has_a_damaged_key_has_no_entry),
+      ON_LMDB(what_has_too_long_a_key_has_no_entry),
+      ON_LMDB(an_entry_under_a_damaged_key_is_told_and_held),
+      ON_LMDB(what_is_held_for_too_long_a_key_is_no_entry),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

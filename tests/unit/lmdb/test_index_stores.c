@@ -165,6 +165,28 @@ static void what_is_held_outlives_a_stranger(void **state) {
   hf_persist_close(p);
 }
 
+static void a_damaged_key_gets_no_entry_after_a_stranger(void **state) {
+  const struct store *s = *state;
+  hf_persist *p = open_persist(s, "signal");
+  hf_error err;
+  make_index(p, "n", true);
+  write_text(p, "a", "{\"n\":1}");
+  write_text(p, "b", "{\"n\":2}");
+  write_text(p, "c", "{\"n\":3}");
+  misplace(p, "b", "{\"n\":2}", bad_key("b", 1));
+  misplace(p, "c", "{\"n\":3}", bad_key("c", 509));
+  hf_set_warning_handler(ignore_warning, NULL);
+  as_stranger(s, (struct act){.name = "signal", .id = "d", .json = "{\"n\":4}"});
+  write_text(p, "a", "{\"n\":5}");
+  hf_set_warning_handler(NULL, NULL);
+  assert_string_equal(ids_in_order(p, NULL, 0, false), "d a");
+  verify_all(s);
+  write_text(p, "b", "{\"n\":2}");
+  FAILS(HF_DUPLICATE, hf_persist_write(p, hf_text("e"), hf_text("{\"n\":2}"), NULL, NULL, &err));
+  assert_agrees(p);
+  hf_persist_close(p);
+}
+
 /* ---- damaged pages, and a damaged definition */
 
 struct search {
@@ -304,6 +326,7 @@ int main(void) {
       ON_LMDB(who_does_not_know_them_only_reads),
       ON_LMDB(a_copy_of_the_file_has_them),
       ON_LMDB(what_is_held_outlives_a_stranger),
+      ON_LMDB(a_damaged_key_gets_no_entry_after_a_stranger),
       ON_LMDB(damaged_pages_of_entries_lose_no_entity),
       ON_LMDB(a_damaged_definition_keeps_writers_out),
   };
