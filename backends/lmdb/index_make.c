@@ -128,20 +128,6 @@ static hf_status forget_name(hf__lmdb_env *env, hf__lmdb_txn *t, void *arg, bool
   return status;
 }
 
-/* A look into quarantine. */
-struct looking {
-  hf__lmdb_env *env;
-  MDB_txn *txn;
-  hf__lmdb_collection *collection;
-};
-
-static bool is_in_quarantine(hf_slice order, void *arg) {
-  const struct looking *l = arg;
-  const hf_key key = {hf__lmdb_order_id(order), order};
-  hf_error unused;
-  return hf__lmdb_quarantine_check(l->env, l->txn, l->collection, &key, &unused) != HF_NOT_FOUND;
-}
-
 /* Gives it another number, under which it is built; what is under the old one is cleared away. */
 static hf_status renumber(hf__lmdb_env *env, hf__lmdb_txn *t, void *arg, bool *changed, hf_error *err) {
   struct step *s = arg;
@@ -154,13 +140,13 @@ static hf_status renumber(hf__lmdb_env *env, hf__lmdb_txn *t, void *arg, bool *c
   if (there) status = make_database(env, t, err);
   if (there && status == HF_OK) status = hf__lmdb_write_dbi(env, t, env->index, &dbi, err);
   if (there && status == HF_OK) {
-    struct looking looking = {env, t->mdb, s->collection};
+    hf__lmdb_looking looking = {env, t->mdb, s->collection};
     *changed = true;
     int rc = hf__lmdb_index_forget(env, t->mdb, s->collection, there->number);
     if (rc == 0) rc = hf__lmdb_index_number(env, t->mdb, &s->number);
     if (rc == 0) rc = hf__lmdb_index_define(env, t->mdb, s->collection, s->number, there->definition, false);
     if (rc == 0)
-      rc = hf__lmdb_entries_copy_held(t->mdb, dbi, there->number, s->number, is_in_quarantine, &looking);
+      rc = hf__lmdb_entries_copy_held(t->mdb, dbi, there->number, s->number, hf__lmdb_is_in_quarantine, &looking);
     status = fail(env, t, rc, err);
   }
   hf_index_set_free(set);

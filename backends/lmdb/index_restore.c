@@ -13,6 +13,7 @@
 #include "index_defs.h"
 #include "index_store.h"
 #include "page_walk.h"
+#include "quarantine.h"
 #include "record.h"
 #include "rescue_page.h"
 
@@ -103,12 +104,30 @@ static int walk(struct restoring *r, int fd, size_t commit) {
   return r->rc ? r->rc : totals.problems ? MDB_CORRUPTED : 0;
 }
 
+/* Lets go what is held for ids that are not in quarantine any more: a stranger that writes or removes one does not know
+ * what is held for it.  LMDB's result. */
+static int let_go(struct restoring *r, hf__lmdb_env *env, const struct indexed *x) {
+  hf__lmdb_collection c = {.name_size = x->name_size};
+  hf__lmdb_looking looking = {env, r->txn, &c};
+  int rc = 0;
+  if (x->name_size >= sizeof c.name) return MDB_CORRUPTED;
+  memcpy(c.name, x->name, x->name_size);
+  c.name_hash = hf__lmdb_name_hash((hf_slice){x->name, x->name_size});
+  for (size_t i = 0; i < hf_index_set_size(x->set) && rc == 0; i++) {
+    const hf_index *index = hf_index_set_at(x->set, i);
+    if (!index->unique) continue;
+    rc = hf__lmdb_entries_let_go(r->txn, r->dbi, index->number, hf__lmdb_is_in_quarantine, &looking);
+  }
+  return rc;
+}
+
 int hf__lmdb_index_restore(hf__lmdb_env *env, MDB_txn *txn) {
   struct restoring r = {.txn = txn};
   int rc = hf__lmdb_index_each(env, txn, NULL, take, &r);
   if (rc == 0 && r.count) rc = mdb_dbi_open(txn, INDEX_DB, MDB_CREATE, &r.dbi);
   if (rc == 0 && r.count) rc = hf__lmdb_entries_clear_all(txn, r.dbi);
   if (rc == 0 && r.count) rc = walk(&r, env->data_fd, mdb_txn_id(txn) - 1);
+  for (size_t i = 0; i < r.count && rc == 0; i++) rc = let_go(&r, env, &r.list[i]);
   for (size_t i = 0; i < r.count; i++) {
     hf_index_set_free(r.list[i].set);
     free(r.list[i].name);

@@ -199,6 +199,28 @@ int hf__lmdb_entries_copy_held(MDB_txn *txn, MDB_dbi index_dbi, uint32_t from, u
   return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
+/* Puts a cursor on the next one that is held of the number, and not wanted. */
+static int find_unwanted(MDB_cursor *c, uint32_t number, bool (*wants)(hf_slice order, void *arg), void *arg) {
+  MDB_val k, v;
+  hf__lmdb_stored e;
+  int rc;
+  for (rc = hf__lmdb_entry_seek(c, number, (hf_slice){NULL, 0}, &k, &v); rc == 0;
+       rc = hf__lmdb_entry_step(c, number, MDB_NEXT, &k, &v))
+    if (!hf__lmdb_entry_read(&k, &v, &e) || !wants(e.order, arg)) break;
+  return rc;
+}
+
+int hf__lmdb_entries_let_go(MDB_txn *txn, MDB_dbi index_dbi, uint32_t number, bool (*wants)(hf_slice order, void *arg),
+                            void *arg) {
+  MDB_cursor *c;
+  int rc = mdb_cursor_open(txn, index_dbi, &c);
+  if (rc) return rc;
+  while ((rc = find_unwanted(c, hf__lmdb_held(number), wants, arg)) == 0)
+    if ((rc = mdb_cursor_del(c, 0))) break;
+  mdb_cursor_close(c);
+  return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
 int hf__lmdb_entries_drop(MDB_txn *txn, MDB_dbi index_dbi) { return mdb_drop(txn, index_dbi, 0); }
 
 static bool is_held(const MDB_val *k, const MDB_val *v) {

@@ -78,6 +78,10 @@ int hf__lmdb_entries_sweep(MDB_txn *txn, MDB_dbi index_dbi, uint32_t number, hf_
 int hf__lmdb_entries_copy_held(MDB_txn *txn, MDB_dbi index_dbi, uint32_t from, uint32_t to,
                                bool (*wants)(hf_slice order, void *arg), void *arg);
 
+/* Deletes what is held of a number for other order keys than those that are wanted. */
+int hf__lmdb_entries_let_go(MDB_txn *txn, MDB_dbi index_dbi, uint32_t number, bool (*wants)(hf_slice order, void *arg),
+                            void *arg);
+
 /* Deletes all entries; the other one, all that are not held. */
 int hf__lmdb_entries_drop(MDB_txn *txn, MDB_dbi index_dbi);
 int hf__lmdb_entries_clear_all(MDB_txn *txn, MDB_dbi index_dbi);

@@ -79,6 +79,13 @@ hf_status hf__lmdb_quarantine_check(hf__lmdb_env *env, MDB_txn *txn, const hf__l
   return hf_error_quarantined(err, problem);
 }
 
+bool hf__lmdb_is_in_quarantine(hf_slice order, void *arg) {
+  const hf__lmdb_looking *l = arg;
+  const hf_key key = {{NULL, 0}, order};
+  hf_error unused;
+  return hf__lmdb_quarantine_check(l->env, l->txn, l->collection, &key, &unused) != HF_NOT_FOUND;
+}
+
 /* Puts a value in front of what already has its place.  Each change of the quarantine begins with it. */
 static int put_before(hf__lmdb_env *env, MDB_txn *txn, MDB_val *k, const void *data, size_t size) {
   MDB_val old, v;

@@ -21,6 +21,15 @@ uint64_t hf__lmdb_name_hash(hf_slice name);
 hf_status hf__lmdb_quarantine_check(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_collection *collection,
                                     const hf_key *key, hf_error *err);
 
+/* The same of an order key, for who asks of many; true as well where it cannot be told.
+ *   arg  hf__lmdb_looking */
+typedef struct hf__lmdb_looking {
+  hf__lmdb_env *env;
+  MDB_txn *txn;
+  const hf__lmdb_collection *collection;
+} hf__lmdb_looking;
+bool hf__lmdb_is_in_quarantine(hf_slice order, void *arg);
+
 /* Keeps an unreadable record's bytes for the id, in front of what is there; the caller removes the record.  LMDB's
  * result. */
 int hf__lmdb_quarantine_keep(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_collection *collection, const hf_key *key,

@@ -4,6 +4,7 @@
  * file, with damaged pages, and with a damaged definition.
  */
 #include "../backends/lmdb/index_defs.h"
+#include "../backends/lmdb/quarantine.h"
 
 #include <sys/stat.h>
 
@@ -141,19 +142,44 @@ static void a_copy_of_the_file_has_them(void **state) {
 
 /* ---- strangers */
 
+static hf_key key_of(const char *id) {
+  static unsigned char bytes[HF_ORDER_KEY_MAX];
+  return (hf_key){hf_text(id), {(const char *)bytes, hf_order_key(hf_text(id), bytes)}};
+}
+
+/* Has an id be in quarantine, and what a text of this kind has be held for it, as if it had been read there. */
+static void lose(hf_persist *p, const char *id, const char *json) {
+  hf_error err;
+  hf_key key = key_of(id);
+  OK(p->backend->quarantine_put(p->impl, NULL, p->collection, &key, "lost", hf_text("bytes"), &err));
+  hf__lmdb_entry *e = entry_of(p, id, json);
+  e->key_bytes[0] |= 0x80;
+  plant_bytes(p, e->key, &e->value);
+}
+
+/* Settles an id as one does who knows nothing of what is held for it. */
+static void settle_only(hf_persist *p, const char *id) {
+  hf_error err;
+  hf_txn *txn;
+  void *t;
+  size_t settled;
+  hf_key key = key_of(id);
+  OK(hf_txn_begin(HF_TXN_WRITE, &txn, &err));
+  OK(hf__persist_enter(p, true, &t, &err));
+  assert_int_equal(hf__lmdb_quarantine_settle(p->impl, ((hf__lmdb_txn *)t)->mdb, p->collection, &key, &settled), 0);
+  assert_int_equal(settled, 1);
+  ((hf__lmdb_txn *)t)->changed = true;
+  OK(hf_txn_commit(txn, &err));
+}
+
 /* All indexes are made again, and what is held for an id in quarantine is held. */
 static void what_is_held_outlives_a_stranger(void **state) {
   const struct store *s = *state;
   hf_persist *p = open_persist(s, "signal");
   hf_error err;
-  unsigned char bytes[HF_ORDER_KEY_MAX];
-  hf_key key = {hf_text("lost"), {(const char *)bytes, hf_order_key(hf_text("lost"), bytes)}};
   fill_some(p);
   make_index(p, "n", true);
-  OK(p->backend->quarantine_put(p->impl, NULL, p->collection, &key, "lost", hf_text("bytes"), &err));
-  hf__lmdb_entry *e = entry_of(p, "lost", "{\"n\":5000}");
-  e->key_bytes[0] |= 0x80; /* as if it had been read there */
-  plant_bytes(p, e->key, &e->value);
+  lose(p, "lost", "{\"n\":5000}");
   hf_set_warning_handler(ignore_warning, NULL);
   as_stranger(s, (struct act){.name = "signal", .id = "e1", .json = "{\"n\":4000}"});
   write_text(p, "e2", "{\"n\":4001}");
@@ -162,6 +188,32 @@ static void what_is_held_outlives_a_stranger(void **state) {
   FAILS(HF_DUPLICATE, hf_persist_write(p, hf_text("e3"), hf_text("{\"n\":4000}"), NULL, NULL, &err));
   FAILS(HF_DUPLICATE, hf_persist_write(p, hf_text("e3"), hf_text("{\"n\":5000}"), NULL, NULL, &err));
   CONTAINS(err.cause, "lost is in quarantine");
+  hf_persist_close(p);
+}
+
+/* What was held for an id that the stranger has written is nobody's. */
+static void what_a_stranger_has_settled_is_let_go(void **state) {
+  const struct store *s = *state;
+  hf_persist *p = open_persist(s, "signal"), *other = open_persist(s, "order");
+  hf_error err;
+  fill_some(p);
+  make_index(other, "m", false);
+  make_index(other, "n", true);
+  make_index(p, "n", true);
+  lose(p, "lost", "{\"n\":5000}");
+  lose(p, "written", "{\"n\":5001}");
+  lose(p, "written too", "{\"n\":5002}");
+  settle_only(p, "written");
+  settle_only(p, "written too");
+  hf_set_warning_handler(ignore_warning, NULL);
+  as_stranger(s, (struct act){.name = "signal", .id = "written", .json = "{\"n\":4000}"});
+  write_text(p, "e3", "{\"n\":5001}");
+  hf_set_warning_handler(NULL, NULL);
+  write_text(p, "e4", "{\"n\":5002}");
+  FAILS(HF_DUPLICATE, hf_persist_write(p, hf_text("e5"), hf_text("{\"n\":5000}"), NULL, NULL, &err));
+  FAILS(HF_DUPLICATE, hf_persist_write(p, hf_text("e5"), hf_text("{\"n\":4000}"), NULL, NULL, &err));
+  assert_agrees(p);
+  hf_persist_close(other);
   hf_persist_close(p);
 }
 
@@ -326,6 +378,7 @@ int main(void) {
       ON_LMDB(who_does_not_know_them_only_reads),
       ON_LMDB(a_copy_of_the_file_has_them),
       ON_LMDB(what_is_held_outlives_a_stranger),
+      ON_LMDB(what_a_stranger_has_settled_is_let_go),
       ON_LMDB(a_damaged_key_gets_no_entry_after_a_stranger),
       ON_LMDB(damaged_pages_of_entries_lose_no_entity),
       ON_LMDB(a_damaged_definition_keeps_writers_out),
