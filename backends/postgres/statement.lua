@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: MIT
 --
 -- The parameters of a statement while it is made.  What is made may be thrown away again, and the server refuses a
--- statement that leaves out a parameter; so each stands as {N} first, and gets its $M when the whole is there.
+-- statement that leaves out a parameter; so each stands as its number between control characters first, which no name
+-- of a table has, and gets its $M when the whole is there.
 
 local M = {}
 
@@ -26,7 +27,7 @@ function Statement:give(type, text)
     number = #self.types + 1
     self.numbers[key], self.types[number], self.texts[number] = number, type, text
   end
-  return "{" .. number .. "}"
+  return "\1" .. number .. "\2"
 end
 
 --- The statement with its parameters, and their values.
@@ -35,7 +36,7 @@ end
 ---@return string[] values
 function Statement:finish(sql)
   local values, known = {}, {}
-  sql = sql:gsub("{(%d+)}", function(digits)
+  sql = sql:gsub("\1(%d+)\2", function(digits)
     local number = tonumber(digits)
     if not known[number] then
       values[#values + 1] = self.texts[number]

@@ -158,6 +158,28 @@ describe("a statement of PostgreSQL's", function()
   end)
 end)
 
+describe("asking PostgreSQL", function()
+  it("asks the table of the collection, whatever its name", function()
+    local names = { "x{1}", "x$1::text[]", "{1}{2}", "$2", "%1 %s", "\\1" }
+    for i, name in ipairs(names) do
+      local store, batch = open(name), {}
+      for j = 1, 100 do batch[j] = { n = i * j } end
+      store:writeMany(batch)
+    end
+    for i, name in ipairs(names) do
+      local store, wanted = open(name), i * 90
+      local function is(v) return v.n == wanted end
+      assert.equal(1, store:count(is), name)
+      assert.same({ "90" }, stores.list(store:keys { where = is, from = "20", to = "95" }), name)
+      local text = statement(store, is)
+      assert(text and text:find('"persist_' .. name .. '"', 1, true), text)
+      store:createIndex("n", { unique = true })
+      assert.same({ "90" }, stores.list(store:keys { where = is }), name)
+      store:dropIndex "n"
+    end
+  end)
+end)
+
 describe("a unique index in PostgreSQL", function()
   it("compares values and not how they are stored", function()
     local store = open "unique"
