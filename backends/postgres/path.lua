@@ -4,10 +4,10 @@
 
 local M = {}
 
--- A name between quotes, with \" and \\ and bytes as \001.
+-- A name between quotes, with \" and \\ and bytes as \001.  A match ends where its escape does: another may be next.
 local function unquoted(text)
-  return (text:gsub("\\(%d?%d?%d?)(.?)", function(digits, char)
-    return digits == "" and char or string.char(tonumber(digits)) .. char
+  return (text:gsub("\\(.)(%d?%d?)", function(char, digits)
+    return char:find("%d") and string.char(tonumber(char .. digits)) or char .. digits
   end))
 end
 

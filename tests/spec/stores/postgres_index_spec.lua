@@ -217,6 +217,18 @@ describe("a unique index in PostgreSQL", function()
     assert.equal(1, store:count(function(v) return v.text == "a\0b" end))
   end)
 
+  it("is over the field that it names, however that is spelt", function()
+    local store = open "spelling"
+    local names = { "a\n\tb", 'a\n"b', "a\n\\b", "\\n", "\0011", '"\\"', "\127\n7", "a\\\n" }
+    for i, name in ipairs(names) do
+      local path = 'v["' .. name:gsub('[%c"\\]', function(c) return ("\\%03d"):format(c:byte()) end) .. '"]'
+      store:createIndex(path, { unique = true })
+      store:writeValue("first" .. i, { [name] = i })
+      raises.error("duplicate", ('those of "first%d"$'):format(i), store.writeValue, store, "second", { [name] = i })
+      store:dropIndex(path)
+    end
+  end)
+
   it("lets a batch exchange values, and a transaction go on after it refused", function()
     local store = open "swapped"
     store:createIndex("n", { unique = true })
