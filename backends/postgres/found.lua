@@ -42,14 +42,20 @@ local IMPATIENT, IN_VAIN = 64, 16
 ---@field sql string       what a row must be
 ---@field plan? table       the statement over the whole table, see planned()
 
---- What a range asks; nil where the server could leave nothing out.
+-- What a loop gives its statements beside what is asked: a page's size and last id, the range's ends, its prefix, and
+-- two bounds of that.
+local OWN_PARAMETERS = 7
+
+--- What a range asks; nil where the server could leave nothing out, or is not told because there is too much of it.
 ---@param range holdfast.Range
 ---@return holdfast.postgres.Asked?
 function M.asked(range)
   if not range.where then return nil end
   local asked = { expression = range.where, parameters = range.parameters or {}, statement = statements.new() }
   asked.sql = condition.sql(asked.statement, asked.expression, asked.parameters)
-  return asked.sql and asked.statement:finish(asked.sql) and asked or nil
+  if not asked.sql then return nil end
+  local _, values = asked.statement:finish(asked.sql)
+  return #values + OWN_PARAMETERS <= statements.MAX and asked or nil
 end
 
 -- Runs a statement, which is planned for these values.

@@ -178,6 +178,20 @@ describe("asking PostgreSQL", function()
       store:dropIndex "n"
     end
   end)
+
+  it("goes through all rows where one statement cannot have all parameters", function()
+    local store, batch = open "many parameters", {}
+    for i = 1, 150 do batch["e" .. i] = { n = i } end
+    store:writeMany(batch)
+    for _, count in ipairs { 190, 192, 193, 194, 196, 198, 199, 200, 201 } do
+      local parts = {}
+      for i = 1, count do parts[i] = ('id == "e%d"'):format(i + 100) end
+      local is = assert(loadstring("return function(v, id) return " .. table.concat(parts, " or ") .. " end"))()
+      assert.equal(50, store:count(is), count)
+      assert.equal(40, #stores.list(store:keys { where = is, prefix = "e", from = "e11", to = "e140" }), count)
+      assert.equal(40, #stores.list(store:keys { where = is, from = "e11", to = "e140", reverse = true }), count)
+    end
+  end)
 end)
 
 describe("a unique index in PostgreSQL", function()
