@@ -16,9 +16,9 @@
 
 enum { SEEN_MAX = 4 };
 
-/* A part that was counted, and what it has. */
+/* A part that was counted, and what it has.  Its ranges are the cover's, and are there while that is made and used. */
 struct seen {
-  hf_buffer name; /* tells it from others */
+  hf__cover_part part;
   hf_id_list *list;
 };
 
@@ -73,38 +73,34 @@ static hf_status walk(const hf__lookup *in, const hf__cover_part *part, struct w
 
 /* ---- what was seen */
 
-static bool add_slice(hf_buffer *name, hf_slice slice) {
-  uint64_t size = slice.data ? slice.size : UINT64_MAX;
-  return hf_buffer_add(name, &size, sizeof size) && (!slice.size || hf_buffer_add(name, slice.data, slice.size));
+static bool same_bound(hf_slice a, hf_slice b) {
+  if (!a.data || !b.data) return a.data == b.data;
+  return a.size == b.size && (a.data == b.data || memcmp(a.data, b.data, a.size) == 0);
 }
 
-static bool write_name(hf_buffer *name, const hf__cover_part *part) {
-  bool ok = hf_buffer_add(name, &part->place, sizeof part->place);
-  for (size_t i = 0; ok && i < part->count; i++)
-    ok = add_slice(name, part->ranges[i].lower) && add_slice(name, part->ranges[i].upper);
-  return ok;
+static bool same_part(const hf__cover_part *a, const hf__cover_part *b) {
+  if (a->place != b->place || a->count != b->count) return false;
+  for (size_t i = 0; i < a->count && a->ranges != b->ranges; i++)
+    if (!same_bound(a->ranges[i].lower, b->ranges[i].lower) || !same_bound(a->ranges[i].upper, b->ranges[i].upper))
+      return false;
+  return true;
 }
 
-static struct seen *find_seen(struct attempt *a, const hf_buffer *name) {
-  for (size_t i = 0; i < a->seen_count; i++) {
-    const hf_buffer *other = &a->seen[i].name;
-    if (other->size == name->size && memcmp(other->data, name->data, name->size) == 0) return &a->seen[i];
-  }
+static struct seen *find_seen(struct attempt *a, const hf__cover_part *part) {
+  for (size_t i = 0; i < a->seen_count; i++)
+    if (same_part(&a->seen[i].part, part)) return &a->seen[i];
   return NULL;
 }
 
-/* Keeps what a part has; the list and the name are the attempt's then.  False: there is no room. */
-static bool keep_seen(struct attempt *a, hf_buffer *name, hf_id_list *list) {
+/* Keeps what a part has; the list is the attempt's then.  False: there is no room. */
+static bool keep_seen(struct attempt *a, const hf__cover_part *part, hf_id_list *list) {
   if (a->seen_count == SEEN_MAX) return false;
-  a->seen[a->seen_count++] = (struct seen){*name, list};
+  a->seen[a->seen_count++] = (struct seen){*part, list};
   return true;
 }
 
 static void free_seen(struct attempt *a) {
-  for (size_t i = 0; i < a->seen_count; i++) {
-    hf_buffer_free(&a->seen[i].name);
-    hf_id_list_free(a->seen[i].list);
-  }
+  for (size_t i = 0; i < a->seen_count; i++) hf_id_list_free(a->seen[i].list);
 }
 
 /* ---- counting */
@@ -114,41 +110,33 @@ static uint64_t fail(struct attempt *a, hf_status status) {
   return UINT64_MAX;
 }
 
-/* Counts a part that was not seen before, and keeps it under its name. */
-static uint64_t count_new(struct attempt *a, const hf__cover_part *part, hf_buffer *name, uint64_t most) {
+/* Counts a part that was not seen before, and keeps it. */
+static uint64_t count_new(struct attempt *a, const hf__cover_part *part, uint64_t most) {
   struct walk w = {.list = hf_id_list_new(), .most = most < a->left ? most : a->left};
   hf_status status = !w.list ? hf__no_memory(a->err) : w.most ? walk(a->in, part, &w, a->err) : HF_NOT_FOUND;
   a->left -= w.walked;
   a->walked += w.walked;
   bool whole = status == HF_OK && w.walked < w.most;
-  if (whole && keep_seen(a, name, w.list)) return w.count;
+  if (whole && keep_seen(a, part, w.list)) return w.count;
   hf_id_list_free(w.list);
-  hf_buffer_free(name);
   if (status) return fail(a, status);
   return whole ? w.count : most;
 }
 
 static uint64_t count_part(const hf__cover_part *part, uint64_t most, void *arg) {
   struct attempt *a = arg;
-  hf_buffer name = HF_BUFFER_INIT;
   if (a->status) return UINT64_MAX;
-  const struct seen *seen = NULL;
-  bool ok = write_name(&name, part);
-  if (ok) seen = find_seen(a, &name);
-  if (ok && !seen) return count_new(a, part, &name, most);
-  hf_buffer_free(&name);
-  return ok ? hf_id_list_size(seen->list) : fail(a, hf__no_memory(a->err));
+  const struct seen *seen = find_seen(a, part);
+  return seen ? hf_id_list_size(seen->list) : count_new(a, part, most);
 }
 
 /* ---- collecting */
 
 /* The list of the only part, if it was kept. */
 static hf_id_list *take_seen(struct attempt *a, const hf__cover_part *part) {
-  hf_buffer name = HF_BUFFER_INIT;
-  struct seen *seen = write_name(&name, part) ? find_seen(a, &name) : NULL;
+  struct seen *seen = find_seen(a, part);
   hf_id_list *list = seen ? seen->list : NULL;
   if (seen) seen->list = NULL;
-  hf_buffer_free(&name);
   return list;
 }
 
@@ -208,9 +196,9 @@ void hf__candidates_free(hf__candidates *c) {
 struct count {
   struct attempt attempt;
   const hf_scan *scan;
-  hf_buffer name;  /* of the part that was counted last */
-  bool is_sure;    /* all of its entries are */
-  uint64_t within; /* entities of it within the bounds */
+  hf__cover_part part; /* that was counted last */
+  bool is_sure;        /* all of its entries are */
+  uint64_t within;     /* entities of it within the bounds */
 };
 
 /* Counts the entries of one kind of ranges: the sure ones, or the others. */
@@ -238,20 +226,15 @@ static uint64_t count_sure(const hf__cover_part *part, uint64_t most, void *arg)
   if (other.walked) return UINT64_MAX; /* of no use here */
   a->left -= w.walked;
   if (w.walked == w.most) return w.most < most ? UINT64_MAX : most;
-  c->name.size = 0;
+  c->part = *part;
   c->is_sure = true;
   c->within = w.count;
-  return write_name(&c->name, part) ? w.walked : fail(a, hf__no_memory(a->err));
+  return w.walked;
 }
 
 /* Whether the cover is of one part, of which all is sure, and that was counted last. */
 static bool is_counted(const struct count *c, const hf__cover *cover) {
-  hf_buffer name = HF_BUFFER_INIT;
-  if (!cover || cover->count != 1 || !c->is_sure) return false;
-  bool is =
-      write_name(&name, cover->parts) && name.size == c->name.size && memcmp(name.data, c->name.data, name.size) == 0;
-  hf_buffer_free(&name);
-  return is;
+  return cover && cover->count == 1 && c->is_sure && same_part(cover->parts, &c->part);
 }
 
 hf_status hf__candidates_count(const hf__lookup *in, uint64_t most, const hf_scan *scan, bool *sure, uint64_t *count,
@@ -262,7 +245,6 @@ hf_status hf__candidates_count(const hf__lookup *in, uint64_t most, const hf_sca
   *sure = c.attempt.status == HF_OK && is_counted(&c, cover);
   *count = c.within;
   hf__cover_free(cover);
-  hf_buffer_free(&c.name);
   return c.attempt.status;
 }
 

@@ -50,13 +50,12 @@ hf_status hf__find_begin(hf_persist *p, void *txn, hf__find **out, hf_error *err
   hf_error unused;
   *out = NULL;
   if (p->backend->index_set(p->impl, txn, p->collection, &set, &unused) || !set) return HF_OK;
-  hf__find *f = calloc(1, sizeof *f);
+  hf__find *f = malloc(sizeof *f);
   if (!f) {
     hf_index_set_free(set);
     return hf__no_memory(err);
   }
-  f->set = set;
-  f->checks = CHECKS_MAX;
+  *f = (hf__find){.set = set, .checks = CHECKS_MAX};
   *out = f;
   return HF_OK;
 }

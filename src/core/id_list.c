@@ -9,6 +9,8 @@
 
 #include "core/order.h"
 
+enum { FIRST = 16 }; /* ids that there is room for at first: mostly an index leads to few */
+
 /* An order key ends in 0 and the id, so that it is all there is to keep. */
 struct item {
   uint64_t head; /* the first bytes of the order key as a number: decides nearly every comparison */
@@ -22,7 +24,11 @@ struct hf_id_list {
   size_t count, capacity;
 };
 
-hf_id_list *hf_id_list_new(void) { return calloc(1, sizeof(hf_id_list)); }
+hf_id_list *hf_id_list_new(void) {
+  hf_id_list *l = malloc(sizeof *l);
+  if (l) memset(l, 0, sizeof *l);
+  return l;
+}
 
 void hf_id_list_free(hf_id_list *l) {
   if (!l) return;
@@ -41,7 +47,7 @@ static uint64_t head_of(const unsigned char *order, size_t size) {
 
 bool hf__id_list_add_key(hf_id_list *l, hf_slice order, size_t id_size) {
   if (l->count == l->capacity) {
-    size_t capacity = l->capacity ? 2 * l->capacity : 256;
+    size_t capacity = l->capacity ? 4 * l->capacity : FIRST;
     struct item *items = realloc(l->items, capacity * sizeof *items);
     if (!items) return false;
     l->items = items;

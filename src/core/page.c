@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK_SIZE = 64 * 1024 };
+enum { FIRST_SIZE = 960, BLOCK_SIZE = 64 * 1024 }; /* the first block is for one entity: malloc has such at hand */
 
 struct hf__block {
   struct hf__block *next;
@@ -16,7 +16,11 @@ struct hf__block {
   char data[];
 };
 
-hf_page *hf_page_new(void) { return calloc(1, sizeof(hf_page)); }
+hf_page *hf_page_new(void) {
+  hf_page *page = malloc(sizeof *page);
+  if (page) memset(page, 0, sizeof *page);
+  return page;
+}
 
 void hf_page_free(hf_page *page) {
   if (!page) return;
@@ -58,7 +62,7 @@ void hf__page_reset(hf_page *page) {
 
 /* Begins a new block with room for `size` bytes. */
 __attribute__((noinline)) static char *alloc_block(hf_page *page, size_t size) {
-  size_t room = size > BLOCK_SIZE ? size : BLOCK_SIZE;
+  size_t usual = page->blocks ? BLOCK_SIZE : FIRST_SIZE, room = size > usual ? size : usual;
   struct hf__block *b = malloc(sizeof *b + room);
   if (!b) return NULL;
   b->next = page->blocks;
@@ -79,7 +83,7 @@ static inline char *alloc(hf_page *page, size_t size) {
 char *hf__page_alloc(hf_page *page, size_t size) { return alloc(page, size); }
 
 __attribute__((noinline)) static bool grow_entries(hf_page *page) {
-  size_t capacity = page->capacity ? page->capacity * 2 : 64;
+  size_t capacity = page->capacity ? page->capacity * 4 : 8;
   hf_entry *entries = realloc(page->entries, capacity * sizeof *entries);
   if (!entries) return false;
   page->entries = entries;
