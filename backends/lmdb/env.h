@@ -51,6 +51,7 @@ typedef struct hf__lmdb_collection {
   /* Its indexes, and of which known.version that is.  See index_defs.h. */
   hf_index_set *kept, *seen; /* by writers, under write_lock; by readers, under known.lock */
   uint64_t kept_of, seen_of;
+  uint64_t seen_at; /* a commit for which `seen` is right: readers of it need not look at the mark */
   uint64_t name_hash;
   size_t name_size;
   char name[HF_ID_MAX + 1];

@@ -148,13 +148,25 @@ hf_status hf__lmdb_index_kept(hf__lmdb_env *env, MDB_txn *txn, hf__lmdb_collecti
   return HF_OK;
 }
 
-/* Takes a share in the set that other readers know, if that is what this mark tells of. */
+/* Takes a share in the set that other readers know, if one was at this commit: what that has does not change. */
+static bool take_again(hf__lmdb_env *env, hf__lmdb_collection *c, uint64_t commit, hf_index_set **set) {
+  hf__lmdb_lock_briefly(&env->known.lock);
+  bool found = c->seen && c->seen_of == env->known.version && c->seen_at == commit;
+  if (found) *set = hf_index_set_share(c->seen);
+  pthread_mutex_unlock(&env->known.lock);
+  return found;
+}
+
+/* The same if that is what the mark of this commit tells of. */
 static bool take_known(hf__lmdb_env *env, hf__lmdb_collection *c, const hf__lmdb_mark *mark, hf_index_set **set,
                        uint64_t *version) {
   hf__lmdb_lock_briefly(&env->known.lock);
   bool is_known = env->known.changed == mark->changed;
   bool found = is_known && (!env->known.has_indexes || c->seen_of == env->known.version);
-  if (found && env->known.has_indexes) *set = hf_index_set_share(c->seen);
+  if (found && env->known.has_indexes) {
+    *set = hf_index_set_share(c->seen);
+    c->seen_at = mark->commit;
+  }
   *version = is_known ? env->known.version : 0;
   pthread_mutex_unlock(&env->known.lock);
   return found;
@@ -167,6 +179,7 @@ static void keep_known(hf__lmdb_env *env, hf__lmdb_collection *c, hf_index_set *
     old = c->seen;
     c->seen = hf_index_set_share(set);
     c->seen_of = version;
+    c->seen_at = 0;
   }
   pthread_mutex_unlock(&env->known.lock);
   hf_index_set_free(old);
@@ -178,6 +191,7 @@ hf_status hf__lmdb_index_seen(hf__lmdb_env *env, MDB_txn *txn, hf__lmdb_collecti
   uint64_t version;
   *set = NULL;
   if (!atomic_load_explicit(&env->known.may_have_indexes, memory_order_relaxed)) return HF_OK;
+  if (take_again(env, c, mdb_txn_id(txn), set)) return HF_OK;
   int rc = hf__lmdb_mark_get(env, txn, &mark);
   if (rc) return hf__lmdb_fail(env, rc, "read", err);
   if (mark.commit != mdb_txn_id(txn) || take_known(env, c, &mark, set, &version)) return HF_OK;

@@ -9,8 +9,6 @@
 
 #include "core/order.h"
 
-enum { FIRST = 16 }; /* ids that there is room for at first: mostly an index leads to few */
-
 /* An order key ends in 0 and the id, so that it is all there is to keep. */
 struct item {
   uint64_t head; /* the first bytes of the order key as a number: decides nearly every comparison */
@@ -22,19 +20,34 @@ struct hf_id_list {
   hf_buffer bytes;
   struct item *items;
   size_t count, capacity;
+  struct item few[8]; /* the first ones: mostly an index leads to few */
 };
 
 hf_id_list *hf_id_list_new(void) {
   hf_id_list *l = malloc(sizeof *l);
-  if (l) memset(l, 0, sizeof *l);
+  if (!l) return NULL;
+  l->bytes = (hf_buffer)HF_BUFFER_INIT;
+  l->items = l->few;
+  l->count = 0;
+  l->capacity = sizeof l->few / sizeof *l->few;
   return l;
 }
 
 void hf_id_list_free(hf_id_list *l) {
   if (!l) return;
   hf_buffer_free(&l->bytes);
-  free(l->items);
+  if (l->items != l->few) free(l->items);
   free(l);
+}
+
+static bool grow(hf_id_list *l) {
+  struct item *held = l->items == l->few ? NULL : l->items;
+  struct item *items = realloc(held, 4 * l->capacity * sizeof *items);
+  if (!items) return false;
+  if (!held) memcpy(items, l->few, sizeof l->few);
+  l->items = items;
+  l->capacity *= 4;
+  return true;
 }
 
 static uint64_t head_of(const unsigned char *order, size_t size) {
@@ -46,13 +59,7 @@ static uint64_t head_of(const unsigned char *order, size_t size) {
 }
 
 bool hf__id_list_add_key(hf_id_list *l, hf_slice order, size_t id_size) {
-  if (l->count == l->capacity) {
-    size_t capacity = l->capacity ? 4 * l->capacity : FIRST;
-    struct item *items = realloc(l->items, capacity * sizeof *items);
-    if (!items) return false;
-    l->items = items;
-    l->capacity = capacity;
-  }
+  if (l->count == l->capacity && !grow(l)) return false;
   size_t at = l->bytes.size;
   if (!hf_buffer_add(&l->bytes, order.data, order.size)) return false;
   uint64_t head = head_of((const unsigned char *)order.data, order.size);

@@ -4,6 +4,7 @@
  */
 #include "core/page.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,7 +19,7 @@ struct hf__block {
 
 hf_page *hf_page_new(void) {
   hf_page *page = malloc(sizeof *page);
-  if (page) memset(page, 0, sizeof *page);
+  if (page) memset(page, 0, offsetof(hf_page, failed_id));
   return page;
 }
 
