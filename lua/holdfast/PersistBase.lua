@@ -43,11 +43,12 @@ end
 
 -- ---- what instances of script classes have in place of the C functions
 
--- A class's own values(), unless it cannot do what the range asks: then the core makes them of its keys.
+-- A class's own values(), unless it cannot do what the range asks: then the core makes them of its keys, or refuses the
+-- order of an index, which no class that has such a method has.
 local function scriptValues(self, range)
   local method = classes.ownMethod(getmetatable(self).class, "values")
   core.checkRange(self, range)
-  if not method then return core.values(self, range) end
+  if not method or (range and range.index) then return core.values(self, range) end
   if classes.takesRange(method) then return classes.loop(self, "values", method, range and range.limit, range) end
   for name in pairs(range or {}) do
     if name ~= "limit" then return core.values(self, range) end

@@ -172,6 +172,26 @@ describe("a class of one's own", function()
       store, "n")
   end)
 
+  it("goes in the order of no index, also where its values() gets the range", function()
+    local Alone = oneOfItsOwn()
+    function Alone:values(range) -- luacheck: ignore 212
+      assert(range == nil or range.index == nil, "the class was given an order that it does not know")
+      return { { n = 2 }, { n = 1 } }
+    end
+    local store = Alone("signal", newBase())
+    local function always() return true end
+    for _, method in ipairs { "values", "entries", "keys" } do
+      for _, where in ipairs { false, always } do
+        refuses("unsupported", "cannot iterate in the order of an index", function()
+          stores.list(store[method](store, { index = "n", where = where or nil }))
+        end)
+      end
+    end
+    refuses("unsupported", "order of an index", function() stores.list(store:filter(always, { index = "n" })) end)
+    refuses("unsupported", "order of an index", function() stores.list(store:take(1, { index = "n" })) end)
+    assert.same({ { n = 2 }, { n = 1 } }, stores.list(store:values({ prefix = "a" })))
+  end)
+
   it("that declares none has its own methods of these names untouched", function()
     for _, Class in ipairs { oneOfItsOwn(), oneOfItsOwn({ durable = true }), holdfast.MemoryPersist:extend("Mine") } do
       function Class:indexes(...) return self.entityName, ... end
