@@ -43,6 +43,7 @@ struct hf__find {
   uint64_t first;   /* candidates, the first time */
   uint64_t changes; /* hf__change_count() when they were collected */
   unsigned checks;  /* that may still be made */
+  bool is_unusable; /* an index is damaged, or cannot be read: true for every condition */
 };
 
 hf_status hf__find_begin(hf_persist *p, void *txn, hf__find **out, hf_error *err) {
@@ -71,6 +72,7 @@ void hf__find_restart(hf__find *f) {
   if (!f) return;
   hf__candidates_free(&f->found);
   f->attempt = f->counted > 0 && f->counted > AGAIN_MAX * f->first ? ATTEMPTS : 0;
+  if (f->is_unusable) f->attempt = ATTEMPTS;
   f->has_base = false;
 }
 
@@ -80,6 +82,12 @@ bool hf__find_is_in_use(const hf__find *f) { return f && f->found.list; }
 static void give_up(hf__find *f) {
   hf__candidates_free(&f->found);
   f->attempt = ATTEMPTS;
+}
+
+/* The loop goes on so for every condition that it comes to have. */
+static void give_up_for_good(hf__find *f) {
+  f->is_unusable = true;
+  give_up(f);
 }
 
 static void warn(const hf_persist *p, const hf_error *err) {
@@ -101,7 +109,7 @@ static bool look(hf__find *f, const hf__lookup *in, uint64_t most) {
   uint64_t changes = hf__change_count(in->persist);
   if (hf__candidates_find(in, most, &f->found, &err)) {
     warn(in->persist, &err);
-    give_up(f);
+    give_up_for_good(f);
     return false;
   }
   f->changes = changes;
@@ -191,6 +199,7 @@ bool hf__find_count(hf__find *f, hf_persist *p, void *txn, const hf_scan *scan, 
   if (b->quarantined && (b->quarantined(p->impl, p->collection, &quarantined, &err) || quarantined)) return false;
   if (hf__candidates_count(&in, size_of(p, txn) + FIRST, scan, &sure, count, &err)) {
     warn(p, &err);
+    give_up_for_good(f);
     return false;
   }
   return sure;
@@ -246,7 +255,7 @@ static bool is_damaged(hf__find *f, const hf__lookup *in, const hf_key *key) {
   hf_warn("%s: the index %s is damaged, and a loop scans in its place: what it says of %.*s is not so; verify --repair "
           "builds it again",
           in->persist->name.data, names, (int)key->id.size, key->id.data);
-  give_up(f);
+  give_up_for_good(f);
   return true;
 }
 

@@ -24,7 +24,8 @@ hf_status hf__find_begin(hf_persist *p, void *txn, hf__find **out, hf_error *err
 /* NULL is ignored. */
 void hf__find_free(hf__find *f);
 
-/* Forgets what was found: the condition is another one, or means something else.  NULL is ignored. */
+/* Forgets what was found: the condition is another one, or means something else.  Not that an index is damaged, or
+ * cannot be read: none is used then.  NULL is ignored. */
 void hf__find_restart(hf__find *f);
 
 /* What a scan has done so far, by which is told whether it is time to look once more. */
