@@ -38,7 +38,9 @@ struct entries {
   hf_page *arena;
   hf_index_set *set;
   size_t place, passed, count, wanted;
-  hf_slice last; /* position of the last one that was passed */
+  hf_slice last;     /* position of the last one that was passed */
+  hf_slice nameless; /* and of one that names no entity, at which it ends */
+  bool is_cut;       /* what comes after these cannot be read: the next page fails at it */
   bool no_memory;
   hf_key keys[PAGE_MAX];
   hf_slice positions[PAGE_MAX];
@@ -117,7 +119,11 @@ static hf_slice copy(struct entries *e, hf_slice bytes) {
 static bool take(hf_slice position, hf_slice order, void *arg) {
   struct entries *e = arg;
   hf_slice id = hf__order_key_id(order);
-  bool wanted = id.data && hf__scan_wants(e->scan, order, id);
+  if (!id.data) {
+    e->nameless = copy(e, position);
+    return false;
+  }
+  bool wanted = hf__scan_wants(e->scan, order, id);
   bool is_last = ++e->passed == PASSED_MAX;
   if (!wanted && !is_last) return true;
   e->last = copy(e, position);
@@ -142,23 +148,49 @@ static hf_status judge(const hf_entry *entry, size_t i, hf__fetched *what, void 
   return HF_OK;
 }
 
-static hf_status collect(hf__index_order *o, hf_persist *p, void *txn, struct entries *e, hf_error *err) {
+/* Goes on after this entry. */
+static hf_status set_position(hf__index_order *o, hf_slice position, hf_error *err) {
+  if (!hf_buffer_reserve(&o->position, position.size)) return hf__no_memory(err);
+  memcpy(o->position.data, position.data, position.size);
+  o->position.size = position.size;
+  return HF_OK;
+}
+
+/* Fails since no more entries can be read. */
+static hf_status fail_unreadable(const hf_persist *p, const hf_index *index, hf_status status, hf_error *err) {
+  char reason[256];
+  if (status == HF_NOT_FOUND)
+    return hf__fail(err, HF_NOT_FOUND, "the index %.*s of %s was dropped meanwhile", (int)index->name.size,
+                    index->name.data, p->name.data);
+  if (status != HF_CORRUPT) return status;
+  hf__copy_text(reason, sizeof reason, err->message, strlen(err->message));
+  return hf__fail(err, HF_CORRUPT, "the index %.*s of %s cannot be read: %s; verify --repair builds it again",
+                  (int)index->name.size, index->name.data, p->name.data, reason);
+}
+
+/* Fails at an entry that names no entity.  *more: the next page goes on after it. */
+static hf_status fail_nameless(hf__index_order *o, const hf_persist *p, const struct entries *e, bool *more,
+                               hf_error *err) {
+  hf_slice name = hf_index_set_at(o->set, o->place)->name;
+  hf_status status = set_position(o, e->nameless, err);
+  if (status) return status;
+  *more = true;
+  return hf__fail(err, HF_CORRUPT,
+                  "the index %.*s of %s is damaged: an entry names no entity; verify --repair builds it again",
+                  (int)name.size, name.data, p->name.data);
+}
+
+/* Reads entries.  What comes before one that cannot be read is a page of its own. */
+static hf_status collect(hf__index_order *o, hf_persist *p, void *txn, struct entries *e, bool *more, hf_error *err) {
   const hf_index_range ordered = {{FIRST_ORDERED, 1}, {AFTER_ORDERED, 1}};
   const hf_index_walk walk = {&ordered, 1, {o->position.data, o->position.size}, e->scan->reverse};
   const hf_index *index = hf_index_set_at(o->set, o->place);
   hf_status status = p->backend->index_each(p->impl, txn, p->collection, index, &walk, take, e, err);
-  if (status == HF_NOT_FOUND) {
-    hf__fail(err, HF_NOT_FOUND, "the index %.*s of %s was dropped meanwhile", (int)index->name.size, index->name.data,
-             p->name.data);
-    return HF_NOT_FOUND;
-  }
-  return status == HF_OK && e->no_memory ? hf__no_memory(err) : status;
-}
-
-/* Goes on after this entry. */
-static hf_status set_position(hf__index_order *o, hf_slice position, hf_error *err) {
-  o->position.size = 0;
-  return hf_buffer_add(&o->position, position.data, position.size) ? HF_OK : hf__no_memory(err);
+  if (e->no_memory) return hf__no_memory(err);
+  e->is_cut = e->count && (status || e->nameless.data);
+  if (e->is_cut) return HF_OK;
+  if (status) return fail_unreadable(p, index, status, err);
+  return e->nameless.data ? fail_nameless(o, p, e, more, err) : HF_OK;
 }
 
 /* Looks whether an entry is there that is not true.  One whose value cannot be told from its position, of which a very
@@ -201,17 +233,16 @@ static hf_status fail_damaged(hf__index_order *o, hf_persist *p, void *txn, hf__
 static hf_status read_entities(hf__index_order *o, hf_persist *p, void *txn, struct entries *e, hf_page *page,
                                bool *more, hf_error *err) {
   hf__fetch fetch = {.keys = e->keys, .count = e->count, .max_bytes = e->scan->max_bytes, .judge = judge, .arg = e};
-  hf_error unused;
+  hf_error other;
   hf_status status = hf__fetch_entities(p, txn, &fetch, page, err);
   if (status && status != HF_CORRUPT) return status;
   if (fetch.odd != SIZE_MAX && is_damaged(o, p, txn, e->positions[fetch.odd], &e->keys[fetch.odd]))
     status = fail_damaged(o, p, txn, &fetch, page, err);
   if (status && status != HF_CORRUPT) return status;
   hf_slice last = fetch.done < e->count ? e->positions[status ? fetch.done : fetch.done - 1] : e->last;
-  *more = true;
   if (status == HF_CORRUPT) hf_page_fail_at(page, e->keys[fetch.done].id);
-  if (set_position(o, last, status ? &unused : err)) return status ? status : HF_NO_MEMORY;
-  if (status == HF_OK) *more = fetch.done < e->count || e->count == e->wanted || e->passed >= PASSED_MAX;
+  if (set_position(o, last, status ? &other : err)) return status ? status : HF_NO_MEMORY;
+  *more = status || e->is_cut || fetch.done < e->count || e->count == e->wanted || e->passed >= PASSED_MAX;
   return status;
 }
 
@@ -227,7 +258,7 @@ hf_status hf__index_order_page(hf__index_order *o, hf_persist *p, void *txn, con
     e->set = o->set;
     e->place = o->place;
     e->wanted = scan->limit < PAGE_MAX ? scan->limit : PAGE_MAX;
-    status = collect(o, p, txn, e, err);
+    status = collect(o, p, txn, e, more, err);
   }
   if (status == HF_OK && e->last.data) status = read_entities(o, p, txn, e, page, more, err);
   for (size_t i = 0; scan->keys_only && i < page->count; i++) page->entries[i].json = (hf_slice){NULL, 0};

@@ -23,7 +23,8 @@ hf_status hf__index_order_begin(hf_persist *p, void *txn, hf_slice name, hf__ind
 /* NULL is ignored. */
 void hf__index_order_free(hf__index_order *o);
 
-/* Reads the next page, like the slot `scan`; it goes on after the one before by itself, also after HF_CORRUPT.
+/* Reads the next page, like the slot `scan`; it goes on after the one before by itself.  HF_CORRUPT: *more says whether
+ * it can go on after that, too.  page->failed_at is the entity that is unreadable; where it names none, the index is.
  *   scan  ids within its bounds and with its prefix are wanted; reverse, keys_only, limit, max_bytes */
 hf_status hf__index_order_page(hf__index_order *o, hf_persist *p, void *txn, const hf_scan *scan, hf_page *page,
                                bool *more, hf_error *err);

@@ -148,7 +148,7 @@ static hf_status read_page(hf_iter *it, void *txn, bool *moved, hf_error *err) {
   hf_slice at = page->failed_at;
   if (status == HF_CORRUPT && !page->resume.data && at.data) /* its key is sound: made from its id */
     end = (hf_slice){(const char *)order, hf_order_key(at, order)};
-  *moved = it->ordered || (end.size && resume_after(it, end));
+  *moved = it->ordered ? it->more : end.size && resume_after(it, end);
   it->page_judged = wanted.condition != NULL;
   it->looked_at += page->looked_at;
   if (it->page_judged) it->wanted += page->count + page->counted;
@@ -172,7 +172,7 @@ hf_status hf__iter_next_page(hf_iter *it, hf_error *err) {
   if (status == HF_OK) return it->fence && !it->more ? pass_fence(it, err) : HF_OK;
   hf_slice at = it->page->failed_at;
   it->more = status == HF_CORRUPT && moved;
-  if (it->more) {
+  if (it->more && (at.data || !it->ordered)) {
     unsigned char order[HF__ORDER_KEY_MAX];
     hf_key key = {at.data ? at : hf_text(""), it->scan.reverse ? it->scan.upper : it->scan.lower};
     if (it->ordered) key.order = (hf_slice){(const char *)order, hf_order_key(at, order)};

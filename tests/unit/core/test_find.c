@@ -19,7 +19,8 @@ static struct lie {
   size_t value_size, size;
 } lie;
 
-static hf_status broken; /* what walks answer */
+static hf_status broken;     /* what walks answer */
+static unsigned broken_from; /* entries of each that can be read before that */
 static unsigned walks, entries, scans, reads;
 
 static const hf_backend *memory(void) { return hf__backend_find("memory"); }
@@ -34,9 +35,11 @@ struct passed {
   hf_index_entry_fn *fn;
   void *arg;
   bool lies, enough;
+  unsigned left; /* before it breaks */
 };
 
 static bool hand_on(struct passed *p, hf_slice position, hf_slice order) {
+  if (broken && !p->left--) return false;
   entries++;
   p->enough = !p->fn(position, order, p->arg);
   return !p->enough;
@@ -64,14 +67,13 @@ static bool is_asked_for(const hf_index_walk *walk) {
 
 static hf_status each(void *store, void *txn, void *collection, const hf_index *index, const hf_index_walk *walk,
                       hf_index_entry_fn *fn, void *arg, hf_error *err) {
-  struct passed passed = {fn, arg, lie.walks && is_asked_for(walk), false};
+  struct passed passed = {fn, arg, lie.walks && is_asked_for(walk), false, broken_from};
   walks++;
-  if (broken == HF_NOT_FOUND) return HF_NOT_FOUND;
-  if (broken) return hf_error_set(err, broken, "the index is unreadable");
   lie.walks -= passed.lies;
   hf_status status = memory()->index_each(store, txn, collection, index, walk, pass, &passed, err);
   if (status == HF_OK && passed.lies && !passed.enough) tell(&passed);
-  return status;
+  if (status || !broken || passed.enough) return status;
+  return broken == HF_NOT_FOUND ? HF_NOT_FOUND : hf_error_set(err, broken, "the index is unreadable");
 }
 
 static hf_status scan(void *store, void *txn, void *collection, const hf_scan *s, hf_page *page, bool *more,
@@ -154,6 +156,7 @@ static int setup(void **state) {
   for (size_t i = 0; i < 2; i++) OK(hf_persist_index_create(signals, &paths[i], 1, false, &err));
   memset(&lie, 0, sizeof lie);
   broken = HF_OK;
+  broken_from = 0;
   warnings = walks = entries = scans = reads = 0;
   hf_set_warning_handler(hear, NULL);
   return 0;
@@ -353,6 +356,47 @@ static void a_loop_scans_where_an_index_cannot_be_read_and_says_so(void **state)
   assert_int_equal(counted("few == 7"), COUNT / 100);
 }
 
+/* In the order of the index: up to it, once each time, and a loop that goes on ends. */
+static void what_comes_before_what_cannot_be_read_is_given_first(void **state) {
+  (void)state;
+  hf_error err;
+  hf_iter *it;
+  const hf_entry *e;
+  hf_range range = HF_RANGE_INIT;
+  range.index = hf_text("n");
+  broken = HF_CORRUPT;
+  broken_from = 3;
+  OK(hf_iter_open(signals, &range, &it, &err));
+  for (int i = 0; i < 3; i++) assert_int_equal(next(it), i);
+  broken_from = 0;
+  FAILS(HF_CORRUPT, hf_iter_next(it, &e, &err));
+  assert_string_equal(err.message, "the index n of signal cannot be read: the index is unreadable; verify --repair "
+                                   "builds it again");
+  assert_string_equal(err.entity_id, "");
+  assert_false(err.in_quarantine);
+  assert_int_equal(next(it), -1);
+  hf_iter_close(it);
+}
+
+static void an_entry_that_names_no_entity_is_an_error_in_its_place(void **state) {
+  (void)state;
+  hf_error err;
+  uint64_t n;
+  hf_range range = HF_RANGE_INIT;
+  range.index = hf_text("n");
+  range.has_limit = true;
+  range.limit = 3;
+  tell_lie("s-7", "{\"n\":0.5}", 1000);
+  memset(lie.position + lie.value_size, 0, lie.size - lie.value_size);
+  assert_string_equal(given(&range), "0 ! 1 2");
+  tell_lie("s-7", "{\"n\":-5}", 1000);
+  memset(lie.position + lie.value_size, 0, lie.size - lie.value_size);
+  assert_string_equal(given(&range), "! 0 1 2");
+  FAILS(HF_CORRUPT, hf_persist_count_where(signals, &range, &n, &err));
+  assert_string_equal(err.message, "the index n of signal is damaged: an entry names no entity; verify --repair "
+                                   "builds it again");
+}
+
 static void a_loop_says_once_that_an_index_cannot_be_read(void **state) {
   (void)state;
   broken = HF_IO;
@@ -488,6 +532,8 @@ int main(void) {
       TEST(what_comes_before_such_an_entry_is_given_first),
       TEST(what_lies_far_on_in_an_index_is_come_upon),
       TEST(a_loop_scans_where_an_index_cannot_be_read_and_says_so),
+      TEST(what_comes_before_what_cannot_be_read_is_given_first),
+      TEST(an_entry_that_names_no_entity_is_an_error_in_its_place),
       TEST(a_loop_says_once_that_an_index_cannot_be_read),
       TEST(a_loop_scans_where_an_index_was_dropped_meanwhile),
       TEST(a_loop_by_an_index_reads_what_it_leads_to),
