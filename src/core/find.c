@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "base/json.h"
 #include "core/candidates.h"
 #include "core/change.h"
 #include "core/fetch.h"
@@ -281,10 +282,10 @@ hf_status hf__find_page(hf__find *f, hf_persist *p, void *txn, const hf_scan *sc
 
 /* Adds how many entities the candidates are, and by which index. */
 static bool write_found(hf_buffer *json, const hf__find *f, bool counts_alone, uint64_t of) {
-  char names[400];
+  char names[600]; /* of one it is the whole name */
   size_t count = hf_id_list_size(f->found.list);
   hf__candidates_names(&f->found, f->set, names, sizeof names);
-  bool ok = !*names || (hf_buffer_printf(json, ",\"index\":") && hf_buffer_quote(json, hf_text(names)));
+  bool ok = !*names || (hf_buffer_printf(json, ",\"index\":") && hf__quote_damaged(json, hf_text(names)));
   return ok && hf_buffer_printf(json,
                                 ",\"candidates\":%zu,\"asked\":\"%s\",\"why\":\"%zu of %llu entities can be "
                                 "those\"",
@@ -304,7 +305,7 @@ static bool write_explanation(hf_buffer *json, const hf__find *f, const hf__look
     ok = write_found(json, f, hf__find_count(&counter, p, in->txn, scan, in->condition, &count), of);
   else if (ok)
     ok = hf_buffer_printf(json, ",\"asked\":\"tested\"") &&
-         (!why || (hf_buffer_printf(json, ",\"why\":") && hf_buffer_quote(json, hf_text(why))));
+         (!why || (hf_buffer_printf(json, ",\"why\":") && hf__quote_damaged(json, hf_text(why))));
   return ok && hf_buffer_add(json, "}", 1);
 }
 

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "index/says.h"
 
 enum { NAMED_MAX = 3, NAME_MAX_BYTES = 60 };
@@ -38,13 +39,21 @@ static void add_count(uint64_t count) {
   }
 }
 
+static void add_name(const char *data, size_t size) {
+  char name[NAME_MAX_BYTES + sizeof "..."];
+  hf__copy_text(name, sizeof name, data, size);
+  add("%s", name);
+}
+
 static void add_path(const hf__places *places, uint32_t place) {
   const hf__place *at = &places->at[place];
   if (at->parent) add_path(places, at->parent);
-  if (at->key)
-    add("%s%.*s", at->parent ? "." : "", at->size < NAME_MAX_BYTES ? (int)at->size - 2 : NAME_MAX_BYTES, at->key + 1);
-  else
+  if (at->key) {
+    if (at->parent) add(".");
+    add_name(at->key + 1, at->size - 2); /* which has quotes */
+  } else {
     add("%s[%u]", at->parent ? "" : "v", (unsigned)at->item);
+  }
 }
 
 /* ---- indexes over what is asked for */
@@ -84,12 +93,12 @@ const char *hf__why_too_many(const hf__why *why, unsigned indexes, bool together
   say(one ? "the index " : together ? "the indexes " : "each of the indexes ");
   for (size_t i = 0; i < why->set->count && count <= NAMED_MAX; i++) {
     hf_slice name = why->set->at[i].index.name;
-    int size = name.size < NAME_MAX_BYTES ? (int)name.size : NAME_MAX_BYTES;
     if (!(indexes >> i & 1)) continue;
+    if (count) add(", ");
     if (count++ < NAMED_MAX)
-      add("%s%.*s", count > 1 ? ", " : "", size, name.data);
+      add_name(name.data, name.size);
     else
-      add(", ...");
+      add("...");
   }
   add(together && !one ? " together lead to more than " : " leads to more than ");
   add_count(most);

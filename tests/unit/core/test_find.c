@@ -521,6 +521,54 @@ static void says_what_it_would_do(void **state) {
   hf_persist_close(other);
 }
 
+/* What explain says of a field of this name, which no index is over: the rest of its sentence is as it is always. */
+static void assert_named(const char *name, const char *said) {
+  char condition[512], sentence[700];
+  snprintf(condition, sizeof condition, "v[\"%s\"] == 1", name);
+  snprintf(sentence, sizeof sentence, "{\"of\":5000,\"asked\":\"tested\",\"why\":\"no index is over %s\"}", said);
+  assert_string_equal(explained(condition), sentence);
+}
+
+#define LETTERS_50 "abcdefghijklmnopqrstuvwxyabcdefghijklmnopqrstuvwxy"
+#define CYRILLIC_10 "дддддддддд"
+
+static void names_what_no_index_is_over_cut_at_a_character(void **state) {
+  (void)state;
+  assert_named(LETTERS_50 "12345678", LETTERS_50 "12345678");
+  assert_named(LETTERS_50 "123456789", LETTERS_50 "123456789");
+  assert_named(LETTERS_50 "1234567890abcd", LETTERS_50 "1234567890...");
+  assert_named("a" CYRILLIC_10 CYRILLIC_10 CYRILLIC_10 CYRILLIC_10, "a" CYRILLIC_10 CYRILLIC_10 "ддддддддд...");
+}
+
+static void names_indexes_of_long_names_cut_at_a_character(void **state) {
+  (void)state;
+  hf_error err;
+  const char *const path = "a" CYRILLIC_10 CYRILLIC_10 CYRILLIC_10 CYRILLIC_10;
+  OK(hf_persist_index_create(signals, &path, 1, false, &err));
+  char condition[128];
+  snprintf(condition, sizeof condition, "%s == nil", path);
+  assert_string_equal(explained(condition),
+                      "{\"of\":5000,\"asked\":\"tested\",\"why\":\"the index a" CYRILLIC_10 CYRILLIC_10
+                      "ддддддддд... leads to more than 250 entities\"}");
+}
+
+static void names_an_index_that_is_used_by_its_whole_name_and_many_as_far_as_they_fit(void **state) {
+  (void)state;
+  hf_error err;
+  char name[3][500], condition[1600], *at;
+  for (size_t i = 0; i < 3; i++) {
+    at = name[i] + sprintf(name[i], "%c", (char)('a' + i));
+    for (size_t n = 0; n < 24; n++) at += sprintf(at, CYRILLIC_10);
+    const char *const path = name[i];
+    OK(hf_persist_index_create(signals, &path, 1, false, &err));
+  }
+  snprintf(condition, sizeof condition, "%s == 1", name[0]);
+  CONTAINS(explained(condition), name[0]);
+  snprintf(condition, sizeof condition, "%s == 1 or %s == 1 or %s == 1", name[0], name[1], name[2]);
+  const char *json = explained(condition);
+  OK(hf_json_validate(hf_text(json), &err));
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
   const struct CMUnitTest tests[] = {
@@ -542,6 +590,9 @@ int main(void) {
       TEST(an_entity_that_the_condition_cannot_tell_is_come_upon),
       TEST(what_is_in_quarantine_is_left_out_whatever_an_index_has_of_it),
       TEST(says_what_it_would_do),
+      TEST(names_what_no_index_is_over_cut_at_a_character),
+      TEST(names_indexes_of_long_names_cut_at_a_character),
+      TEST(names_an_index_that_is_used_by_its_whole_name_and_many_as_far_as_they_fit),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
