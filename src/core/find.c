@@ -312,7 +312,8 @@ static bool write_explanation(hf_buffer *json, const hf__find *f, const hf__look
 hf_status hf__find_explain(hf_persist *p, void *txn, const hf_scan *scan, hf_condition *condition, hf_buffer *json,
                            hf_error *err) {
   hf__find *f = NULL;
-  hf_status status = condition && p->backend->index_each ? hf__find_begin(p, txn, &f, err) : HF_OK;
+  bool can = condition && p->backend->index_each && p->backend->index_set;
+  hf_status status = can ? hf__find_begin(p, txn, &f, err) : HF_OK;
   if (status) return status;
   uint64_t of = size_of(p, txn), share = of / SHARE;
   hf__lookup in = {.persist = p, .txn = txn, .set = f ? f->set : NULL, .condition = condition, .explains = true};

@@ -569,6 +569,29 @@ static void names_an_index_that_is_used_by_its_whole_name_and_many_as_far_as_the
   OK(hf_json_validate(hf_text(json), &err));
 }
 
+/* A store may have indexes that conditions are not looked up in, and so give no set of them. */
+static void explains_where_indexes_are_of_no_use_to_loops(void **state) {
+  static hf_backend half;
+  hf_error err;
+  hf_persist *p;
+  hf_buffer json = HF_BUFFER_INIT;
+  half = *memory();
+  half.name = "half";
+  half.struct_size = sizeof half;
+  half.next = NULL;
+  half.capabilities &= ~(uint32_t)HF_CAP_INDEX_ORDER;
+  half.index_set = NULL;
+  OK(hf_backend_register(&half, &err));
+  OK(hf_persist_open(hf_text("signal"), "half:store", NULL, &p, &err));
+  hf_range range = range_of("n == 1");
+  OK(hf_persist_explain(p, &range, &json, &err));
+  assert_string_equal(json.data, "{\"of\":0,\"asked\":\"tested\"}");
+  hf_condition_free(range.where);
+  hf_buffer_free(&json);
+  hf_persist_close(p);
+  (void)state;
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
   const struct CMUnitTest tests[] = {
@@ -590,6 +613,7 @@ int main(void) {
       TEST(an_entity_that_the_condition_cannot_tell_is_come_upon),
       TEST(what_is_in_quarantine_is_left_out_whatever_an_index_has_of_it),
       TEST(says_what_it_would_do),
+      TEST(explains_where_indexes_are_of_no_use_to_loops),
       TEST(names_what_no_index_is_over_cut_at_a_character),
       TEST(names_indexes_of_long_names_cut_at_a_character),
       TEST(names_an_index_that_is_used_by_its_whole_name_and_many_as_far_as_they_fit),
