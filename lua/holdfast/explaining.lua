@@ -21,6 +21,9 @@ local PLACES = {
 
 -- A sentence on the entities that are looked at; nil where there is nothing to say.
 local function whichText(explanation)
+  if explanation.index and not explanation.candidates then
+    return format("looked at: what the index %s has, in its order", explanation.index)
+  end
   if explanation.index then
     return format("looked at: %.0f of %.0f entities, by the index %s", explanation.candidates, explanation.of,
       explanation.index)

@@ -102,6 +102,8 @@ hf_status hf__index_order_begin(hf_persist *p, void *txn, hf_slice name, hf__ind
   return HF_OK;
 }
 
+hf_slice hf__index_order_name(const hf__index_order *o) { return hf_index_set_at(o->set, o->place)->name; }
+
 void hf__index_order_free(hf__index_order *o) {
   if (!o) return;
   hf_index_set_free(o->set);

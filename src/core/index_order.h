@@ -20,6 +20,9 @@ hf_status hf__index_order_check(const hf_persist *p, hf_error *err);
 /* Begins one.  HF_NOT_FOUND: there is no such index; HF_UNSUPPORTED; HF_NO_MEMORY. */
 hf_status hf__index_order_begin(hf_persist *p, void *txn, hf_slice name, hf__index_order **out, hf_error *err);
 
+/* The name of its index, as long as it is there. */
+hf_slice hf__index_order_name(const hf__index_order *o);
+
 /* NULL is ignored. */
 void hf__index_order_free(hf__index_order *o);
 

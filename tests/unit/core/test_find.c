@@ -592,6 +592,19 @@ static void explains_where_indexes_are_of_no_use_to_loops(void **state) {
   (void)state;
 }
 
+static void in_the_order_of_an_index_no_other_is_looked_in(void **state) {
+  (void)state;
+  hf_error err;
+  hf_buffer json = HF_BUFFER_INIT;
+  hf_range range = range_of("few == 7");
+  range.index = hf_text("n");
+  OK(hf_persist_explain(signals, &range, &json, &err));
+  assert_string_equal(json.data,
+                      "{\"of\":5000,\"index\":\"n\",\"asked\":\"tested\",\"why\":\"its order is asked for\"}");
+  hf_condition_free(range.where);
+  hf_buffer_free(&json);
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
   const struct CMUnitTest tests[] = {
@@ -614,6 +627,7 @@ int main(void) {
       TEST(what_is_in_quarantine_is_left_out_whatever_an_index_has_of_it),
       TEST(says_what_it_would_do),
       TEST(explains_where_indexes_are_of_no_use_to_loops),
+      TEST(in_the_order_of_an_index_no_other_is_looked_in),
       TEST(names_what_no_index_is_over_cut_at_a_character),
       TEST(names_indexes_of_long_names_cut_at_a_character),
       TEST(names_an_index_that_is_used_by_its_whole_name_and_many_as_far_as_they_fit),
