@@ -16,7 +16,12 @@
 
 enum { HASH_DIGITS = 16, NUMBER_DIGITS = 8, NAME_SIZE = HASH_DIGITS + 1 + NUMBER_DIGITS };
 
-static const char READY[] = "{\"ready\":true,", NOT_READY[] = "{\"ready\":false,", DEFINITION[] = ",\"definition\":";
+static const char *const STATES[] = {
+    [HF__LMDB_INDEX_NEW] = "{\"ready\":false,",
+    [HF__LMDB_INDEX_AGAIN] = "{\"ready\":false,\"again\":true,",
+    [HF__LMDB_INDEX_READY] = "{\"ready\":true,",
+};
+static const char DEFINITION[] = ",\"definition\":";
 
 /* What follows META_INDEX in a key: the hash of the entity name, and the number. */
 static hf_slice make_name(char out[NAME_SIZE + 1], const hf__lmdb_collection *c, uint32_t number) {
@@ -30,13 +35,24 @@ struct listing {
   void *arg;
 };
 
+static bool begins_with(hf_slice value, const char *text) {
+  size_t n = strlen(text);
+  return value.size > n && memcmp(value.data, text, n) == 0;
+}
+
+/* The state that a record tells of; what no version has written is not ready. */
+static hf__lmdb_index_state state_of(hf_slice value) {
+  if (begins_with(value, STATES[HF__LMDB_INDEX_READY])) return HF__LMDB_INDEX_READY;
+  return begins_with(value, STATES[HF__LMDB_INDEX_AGAIN]) ? HF__LMDB_INDEX_AGAIN : HF__LMDB_INDEX_NEW;
+}
+
 /* Reads a record.  False: it is damaged. */
 static bool read_record(hf_slice name, hf_slice value, char entity[HF_ID_MAX + 1], hf__lmdb_definition *out) {
   char digits[NUMBER_DIGITS + 1] = "", *end;
   if (name.size < NUMBER_DIGITS) return false;
   memcpy(digits, name.data + name.size - NUMBER_DIGITS, NUMBER_DIGITS);
   out->number = (uint32_t)strtoul(digits, &end, 16);
-  out->ready = value.size > sizeof READY && memcmp(value.data, READY, sizeof READY - 1) == 0;
+  out->state = state_of(value);
   out->entity_name = (hf_slice){entity, hf_json_member(value, "entityName", entity, HF_ID_MAX + 1)};
   const char *at = memmem(value.data, value.size, DEFINITION, sizeof DEFINITION - 1); /* in a text its quotes differ */
   if (!at || *end) return false;
@@ -66,11 +82,11 @@ int hf__lmdb_index_each(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_collecti
 }
 
 int hf__lmdb_index_define(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_collection *c, uint32_t number,
-                          hf_slice definition, bool ready) {
+                          hf_slice definition, hf__lmdb_index_state state) {
   char name[NAME_SIZE + 1];
   hf_buffer record = HF_BUFFER_INIT;
   bool unused;
-  bool ok = hf_buffer_printf(&record, "%s\"entityName\":", ready ? READY : NOT_READY) &&
+  bool ok = hf_buffer_printf(&record, "%s\"entityName\":", STATES[state]) &&
             hf_buffer_quote(&record, (hf_slice){c->name, c->name_size}) &&
             hf_buffer_printf(&record, "%s", DEFINITION) && hf_buffer_add(&record, definition.data, definition.size) &&
             hf_buffer_add(&record, "}", 1);
@@ -113,7 +129,8 @@ struct reading {
 static int add(const hf__lmdb_definition *d, void *arg) {
   struct reading *r = arg;
   if (!r->set && !(r->set = hf_index_set_new())) r->status = hf_error_no_memory(r->err);
-  if (r->status == HF_OK) r->status = hf_index_set_add(r->set, d->definition, d->number, d->ready, r->err);
+  if (r->status == HF_OK)
+    r->status = hf_index_set_add(r->set, d->definition, d->number, d->state == HF__LMDB_INDEX_READY, r->err);
   return r->status ? EINVAL : 0;
 }
 

@@ -16,9 +16,15 @@
 
 /* ---- as they are stored; LMDB's results */
 
+typedef enum hf__lmdb_index_state {
+  HF__LMDB_INDEX_NEW,   /* it is being built */
+  HF__LMDB_INDEX_AGAIN, /* so it is, and it was there before: what is unique may be there twice */
+  HF__LMDB_INDEX_READY
+} hf__lmdb_index_state;
+
 typedef struct hf__lmdb_definition {
   uint32_t number;
-  bool ready;
+  hf__lmdb_index_state state;
   hf_slice entity_name, definition; /* valid during the call that hands it out */
 } hf__lmdb_definition;
 
@@ -28,7 +34,7 @@ int hf__lmdb_index_each(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_collecti
 
 /* Keeps a definition, in the place of one of this number; takes it away. */
 int hf__lmdb_index_define(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_collection *collection, uint32_t number,
-                          hf_slice definition, bool ready);
+                          hf_slice definition, hf__lmdb_index_state state);
 int hf__lmdb_index_forget(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_collection *collection, uint32_t number);
 
 /* Gives out a number that no index has had. */

@@ -24,6 +24,7 @@ struct step {
   hf_slice name;       /* of one that is there */
   uint32_t number;
   bool ready; /* it is built already */
+  bool again; /* it is not, and was there before */
 };
 
 static hf_status fail(hf__lmdb_env *env, hf__lmdb_txn *t, int rc, hf_error *err) {
@@ -54,8 +55,14 @@ static hf_status define(hf__lmdb_env *env, hf__lmdb_txn *t, struct step *s, bool
   if (status) return status;
   *changed = true;
   rc = hf__lmdb_index_number(env, t->mdb, &s->number);
-  if (rc == 0) rc = hf__lmdb_index_define(env, t->mdb, s->collection, s->number, s->definition, false);
+  if (rc == 0) rc = hf__lmdb_index_define(env, t->mdb, s->collection, s->number, s->definition, HF__LMDB_INDEX_NEW);
   return fail(env, t, rc, err);
+}
+
+static int note_again(const hf__lmdb_definition *d, void *arg) {
+  struct step *s = arg;
+  if (d->number == s->number) s->again = d->state == HF__LMDB_INDEX_AGAIN;
+  return 0;
 }
 
 /* Defines it, unless it is there. */
@@ -69,6 +76,7 @@ static hf_status begin(hf__lmdb_env *env, hf__lmdb_txn *t, void *arg, bool *chan
     s->number = there->number;
     s->ready = there->ready;
     status = there->unique == s->as->unique ? HF_OK : HF_CONFLICT;
+    if (status == HF_OK) status = fail(env, t, hf__lmdb_index_each(env, t->mdb, s->collection, note_again, s), err);
   } else if (set && hf_index_set_size(set) == HF_INDEXES_MAX) {
     status = hf_error_set(err, HF_INVALID_ARGUMENT, "%s has %d indexes, which is the most there can be: drop one first",
                           s->collection->name, HF_INDEXES_MAX);
@@ -102,7 +110,9 @@ static hf_status finish(hf__lmdb_env *env, hf__lmdb_txn *t, void *arg, bool *cha
   if (status == HF_OK && !index) status = fail_dropped(s, err);
   if (status == HF_OK && !index->ready) {
     *changed = true;
-    status = fail(env, t, hf__lmdb_index_define(env, t->mdb, s->collection, s->number, index->definition, true), err);
+    status = fail(env, t,
+                  hf__lmdb_index_define(env, t->mdb, s->collection, s->number, index->definition, HF__LMDB_INDEX_READY),
+                  err);
   }
   hf_index_set_free(set);
   return status;
@@ -113,6 +123,18 @@ static hf_status forget_number(hf__lmdb_env *env, hf__lmdb_txn *t, void *arg, bo
   const struct step *s = arg;
   *changed = true;
   return fail(env, t, hf__lmdb_index_forget(env, t->mdb, s->collection, s->number), err);
+}
+
+/* Takes away what was begun, unless another one has built it meanwhile: then s->ready. */
+static hf_status give_up(hf__lmdb_env *env, hf__lmdb_txn *t, void *arg, bool *changed, hf_error *err) {
+  struct step *s = arg;
+  hf_index_set *set;
+  const hf_index *index;
+  hf_status status = find_number(env, t, s, &set, &index, err);
+  s->ready = index && index->ready;
+  if (index && !s->ready) status = forget_number(env, t, s, changed, err);
+  hf_index_set_free(set);
+  return status;
 }
 
 /* That of a name. */
@@ -144,7 +166,8 @@ static hf_status renumber(hf__lmdb_env *env, hf__lmdb_txn *t, void *arg, bool *c
     *changed = true;
     int rc = hf__lmdb_index_forget(env, t->mdb, s->collection, there->number);
     if (rc == 0) rc = hf__lmdb_index_number(env, t->mdb, &s->number);
-    if (rc == 0) rc = hf__lmdb_index_define(env, t->mdb, s->collection, s->number, there->definition, false);
+    if (rc == 0)
+      rc = hf__lmdb_index_define(env, t->mdb, s->collection, s->number, there->definition, HF__LMDB_INDEX_AGAIN);
     if (rc == 0)
       rc = hf__lmdb_entries_copy_held(t->mdb, dbi, there->number, s->number, hf__lmdb_is_in_quarantine, &looking);
     status = fail(env, t, rc, err);
@@ -156,12 +179,13 @@ static hf_status renumber(hf__lmdb_env *env, hf__lmdb_txn *t, void *arg, bool *c
 /* ---- the slots */
 
 /* Builds what was defined. */
-static hf_status build(hf__lmdb_env *env, struct step *s, bool again, hf_error *err) {
-  hf_status status = hf__lmdb_index_build(env, s->collection, s->number, again, err);
+static hf_status build(hf__lmdb_env *env, struct step *s, hf_error *err) {
+  hf_status status = hf__lmdb_index_build(env, s->collection, s->number, s->again, err);
   if (status == HF_OK) return hf__lmdb_resettle(env, finish, s, err);
   if (status == HF_DUPLICATE) { /* nothing is left of it */
     hf_error unused;
-    hf__lmdb_resettle(env, forget_number, s, &unused);
+    hf__lmdb_resettle(env, give_up, s, &unused);
+    if (s->ready) return HF_OK;
     hf__lmdb_index_clean(env);
   }
   return status;
@@ -178,7 +202,7 @@ hf_status hf__lmdb_index_make(void *store, void *collection, hf_slice definition
   }
   if (status == HF_OK && !s.ready) {
     hf__lmdb_index_clean(env);
-    status = build(env, &s, false, err);
+    status = build(env, &s, err);
   }
   hf_index_set_free(set);
   return status;
@@ -192,8 +216,8 @@ hf_status hf__lmdb_index_drop(void *store, void *collection, hf_slice name, hf_e
 }
 
 hf_status hf__lmdb_index_rebuild(void *store, void *collection, hf_slice name, hf_error *err) {
-  struct step s = {.collection = collection, .name = name};
+  struct step s = {.collection = collection, .name = name, .again = true};
   hf_status status = hf__lmdb_resettle(store, renumber, &s, err);
   if (status == HF_OK) hf__lmdb_index_clean(store);
-  return status ? status : build(store, &s, true, err);
+  return status ? status : build(store, &s, err);
 }

@@ -57,7 +57,7 @@ static int take(const hf__lmdb_definition *d, void *arg) {
   for (size_t i = 0; i < r->count; i++)
     if (is_named(&r->list[i], d->entity_name)) x = &r->list[i];
   if (!x && !(x = add_name(r, d->entity_name))) return ENOMEM;
-  hf_status status = hf_index_set_add(x->set, d->definition, d->number, d->ready, &unused);
+  hf_status status = hf_index_set_add(x->set, d->definition, d->number, d->state == HF__LMDB_INDEX_READY, &unused);
   if (status) return status == HF_NO_MEMORY ? ENOMEM : MDB_CORRUPTED;
   return 0;
 }

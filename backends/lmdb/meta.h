@@ -13,7 +13,7 @@
 #define META_SETTING "setting:" /* and the name of a setting: its value */
 #define META_FEATURE "feature:" /* and the name of a feature: {"unknown":"read","meaning":"..."} */
 #define META_INDEX                                                                                                     \
-  "index:" /* hash of an entity name, ":", number: {"ready":...,"entityName":"...","definition":{...}} */
+  "index:" /* hash of an entity name, ":", number: {"ready":...,"again":true,"entityName":"...","definition":{...}} */
 #define META_INDEX_LAST "indexes" /* the newest number of an index that was given out */
 #define META_GAPS "gaps"          /* {"count":n,"from":commit,"to":commit,"at":ms}: the last two of the newest gap */
 

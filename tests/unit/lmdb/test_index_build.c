@@ -152,6 +152,46 @@ static void two_may_build_the_same(void **state) {
   hf_persist_close(p);
 }
 
+static void *make_unique(void *arg) {
+  struct worker *w = arg;
+  w->status = try_index(w->p, "u", true, &w->err);
+  return NULL;
+}
+
+/* There and gone again. */
+static void *keep_doubling(void *arg) {
+  struct worker *w = arg;
+  for (unsigned i = 0; !w->stop; i++) {
+    const char *text = i % 2 ? "{\"u\":-1}" : "{\"u\":7}";
+    w->status = hf_persist_write(w->p, hf_text("double"), hf_text(text), NULL, NULL, &w->err);
+    if (w->status && w->status != HF_DUPLICATE) return NULL;
+    usleep(100); /* the lock is not fair */
+  }
+  w->status = HF_OK;
+  return NULL;
+}
+
+/* Whoever finds a double takes away what is being built, and nothing that another one has built meanwhile. */
+static void what_one_has_built_the_other_leaves(void **state) {
+  hf_persist *p = open_persist(*state, "signal");
+  hf_error err;
+  const char *const path[] = {"u"};
+  fill(p, BATCH, 0);
+  for (int round = 0; round < 40; round++) {
+    struct worker doubling, builders[2];
+    start(&doubling, *state, keep_doubling);
+    for (int i = 0; i < 2; i++) start(&builders[i], *state, make_unique);
+    for (int i = 0; i < 2; i++) finish(&builders[i]);
+    finish(&doubling);
+    assert_int_equal(doubling.status, HF_OK);
+    bool is_made = builders[0].status == HF_OK || builders[1].status == HF_OK;
+    assert_string_equal(is_made && !strstr(list_of(p), "\"ready\":true") ? "it was taken away" : "", "");
+    hf_status status = hf_persist_index_drop(p, path, 1, &err);
+    assert_int_equal(status, is_made ? HF_OK : HF_NOT_FOUND);
+  }
+  hf_persist_close(p);
+}
+
 static void one_that_is_dropped_meanwhile_says_so(void **state) {
   hf_persist *p = open_persist(*state, "signal");
   hf_error err;
@@ -444,6 +484,7 @@ int main(void) {
       ON_LMDB(others_write_meanwhile),
       ON_SYNCED(others_write_meanwhile),
       ON_LMDB(two_may_build_the_same),
+      ON_LMDB(what_one_has_built_the_other_leaves),
       ON_LMDB(one_that_is_dropped_meanwhile_says_so),
       ON_LMDB(a_builder_that_was_killed_leaves_it_to_be_built),
       ON_LMDB(another_process_keeps_it_up),

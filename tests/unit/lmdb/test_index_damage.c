@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
  * Damaged indexes of LMDB stores: entries that are none, of nobody, of other values, or missing; and unique ones that
- * were got round.  Whatever an entry leads to is looked at, so that it is no reason for a wrong answer; and a comparison
- * tells of each.
+ * were got round.  Whatever an entry leads to is looked at, so that it is no reason for a wrong answer; and a
+ * comparison tells of each.
  */
+#include "../backends/lmdb/index_run.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+
 #include "unit/lmdb/indexes.h"
 
 enum { COUNT = 200 };
@@ -213,6 +218,65 @@ static void two_with_the_same_are_told_and_stay(void **state) {
   hf_persist_close(p);
 }
 
+/* Begins to build it again, in a process that is killed meanwhile.  Whether the index is left to be built. */
+static bool break_rebuild_off(const struct store *s) {
+  hf_error err;
+  hf_buffer json = HF_BUFFER_INIT;
+  fflush(NULL);
+  pid_t pid = fork();
+  assert_true(pid >= 0);
+  if (!pid) {
+    hf_persist *p = open_persist(s, "signal");
+    hf__lmdb_run_most = 1000;
+    OK(hf_persist_init(p, &err));
+    _exit(p->backend->index_rebuild(p->impl, p->collection, hf_text("n"), &err) ? 1 : 0);
+  }
+  hf_persist *p = open_persist(s, "signal");
+  bool is_left = false, has_ended = false;
+  while (!is_left && !has_ended) {
+    has_ended = waitpid(pid, NULL, WNOHANG) == pid;
+    OK(hf_persist_indexes(p, &json, &err));
+    is_left = strstr(json.data, "\"ready\":false") != NULL;
+  }
+  if (!has_ended) {
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    OK(hf_persist_indexes(p, &json, &err));
+    is_left = strstr(json.data, "\"ready\":false") != NULL;
+  }
+  hf_buffer_free(&json);
+  hf_persist_close(p);
+  return is_left;
+}
+
+/* The program that makes its indexes as ever goes on with the repair, and does not take away what has a double. */
+static void a_repair_that_was_killed_is_gone_on_with(void **state) {
+  hf_persist *p = open_persist(*state, "signal");
+  hf_error err;
+  hf_txn *txn;
+  uint64_t count;
+  make_index(p, "n", true);
+  OK(hf_txn_begin(HF_TXN_WRITE, &txn, &err));
+  for (int i = 0; i < 2000; i++) write_text(p, text_of("e%d", i), text_of("{\"n\":%d}", i));
+  OK(hf_txn_commit(txn, &err));
+  get_round(p, "e0", "b", "{\"n\":0}");
+  hf_persist_close(p);
+  bool is_left = false;
+  for (int round = 0; round < 20 && !is_left; round++) is_left = break_rebuild_off(*state);
+  assert_true(is_left);
+  p = open_persist(*state, "signal");
+  make_index(p, "n", true);
+  assert_string_equal(first_problem(p, false, &count), "n is unique, and another entity has the same value: e0");
+  assert_int_equal(count, 1);
+  FAILS(HF_DUPLICATE, put_text(p, "c", "{\"n\":0}", &err));
+  write_text(p, "b", "{\"n\":-1}");
+  assert_agrees(p);
+  drop_index(p, "n");
+  write_text(p, "b", "{\"n\":0}");
+  FAILS(HF_DUPLICATE, try_index(p, "n", true, &err)); /* a new one knows of no repair */
+  hf_persist_close(p);
+}
+
 static void cut_texts_that_are_the_same_are_told(void **state) {
   hf_persist *p = open_persist(*state, "signal");
   uint64_t count;
@@ -334,6 +398,7 @@ int main(void) {
       ON_LMDB(what_is_too_many_leads_nowhere),
       ON_LMDB(what_is_missing_is_told),
       ON_LMDB(two_with_the_same_are_told_and_stay),
+      ON_LMDB(a_repair_that_was_killed_is_gone_on_with),
       ON_LMDB(cut_texts_that_are_the_same_are_told),
       ON_LMDB(what_is_held_for_nobody_is_told_and_repaired),
       ON_LMDB(what_has_a_damaged_key_has_no_entry),
