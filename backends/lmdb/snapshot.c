@@ -55,15 +55,26 @@ static hf_status begin(hf__lmdb_env *env, hf__lmdb_txn *t, bool brief, hf_error 
 
 hf_status hf__lmdb_moment_begin(hf__lmdb_env *env, hf__lmdb_txn *t, hf_error *err) { return begin(env, t, false, err); }
 
+/* Whether indexes have entries at this moment that the snapshot cannot read: others have made them since, or too many
+ * collections are open. */
+static bool lacks_index(const hf__lmdb_env *env, const hf__lmdb_txn *t) {
+  if (!atomic_load(&env->known.may_have_indexes)) return false;
+  MDB_dbi dbi = atomic_load(&env->index->dbi);
+  return !(dbi && hf__lmdb_knows_dbi(t->mdb, dbi)) && hf__lmdb_has_type(env, t->mdb, env->index) == 0;
+}
+
 static hf_status begin_with_all(hf__lmdb_env *env, hf__lmdb_txn *t, bool brief, hf_error *err) {
-  /* Looked for in vain before there were any. */
-  if (atomic_load(&env->known.may_have_indexes) && !atomic_load(&env->index->dbi))
-    atomic_store(&env->index->touched, false);
-  hf_status status = open_all(env, err);
-  if (status || (status = begin(env, t, brief, err))) return status;
-  status = hf__lmdb_learn(env, t->mdb, mdb_txn_id(t->mdb), err);
-  if (status) hf__lmdb_snapshot_end(env, t);
-  return status;
+  for (int tries = 0;; tries++) {
+    bool exists;
+    hf_status status = open_all(env, err);
+    if (status || (status = begin(env, t, brief, err))) return status;
+    status = hf__lmdb_learn(env, t->mdb, mdb_txn_id(t->mdb), err);
+    if (status == HF_OK && (tries == REPAIRS_MAX || !lacks_index(env, t))) return HF_OK;
+    hf__lmdb_snapshot_end(env, t);
+    atomic_store(&env->index->touched, true);
+    if (status == HF_OK) status = hf__lmdb_open_dbi(env, env->index, &exists, err);
+    if (status) return status;
+  }
 }
 
 hf_status hf__lmdb_snapshot_begin(hf__lmdb_env *env, hf__lmdb_txn *t, hf_error *err) {
@@ -83,12 +94,13 @@ void hf__lmdb_snapshot_end(hf__lmdb_env *env, hf__lmdb_txn *t) {
   pthread_mutex_unlock(&env->readers_lock);
 }
 
-/* A snapshot began before the handle was opened: begin it again if nothing has been committed since. */
+/* A snapshot began before the handle was opened: begin it again if nothing has been committed since.  That may lose it,
+ * which is no price for an index. */
 static hf_status refresh_snapshot(hf__lmdb_env *env, hf__lmdb_txn *t, hf__lmdb_collection *e, hf_error *err) {
   MDB_envinfo info;
   size_t moment = mdb_txn_id(t->mdb);
   mdb_env_info(env->mdb, &info);
-  if (!t->lost && info.me_last_txnid == moment) {
+  if (!t->lost && e != env->index && info.me_last_txnid == moment) {
     mdb_txn_reset(t->mdb);
     int rc = mdb_txn_renew(t->mdb);
     t->lost = rc || mdb_txn_id(t->mdb) != moment;

@@ -8,7 +8,7 @@
 
 #include "env.h"
 
-/* Begins one, which knows the databases of all collections in use. */
+/* Begins one, which knows the databases of all collections in use, and that of the indexes. */
 hf_status hf__lmdb_snapshot_begin(hf__lmdb_env *env, hf__lmdb_txn *txn, hf_error *err);
 /* The same for a few reads that end soon: what cannot happen beside a snapshot waits for it (map.h). */
 hf_status hf__lmdb_brief_begin(hf__lmdb_env *env, hf__lmdb_txn *txn, hf_error *err);

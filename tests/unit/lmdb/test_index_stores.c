@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * Stores with indexes, as others meet them: opened to be read only, by a version that does not know indexes, copied as a
- * file, with damaged pages, and with a damaged definition.
+ * Stores with indexes, as others meet them: opened to be read only, by a version that does not know indexes, copied as
+ * a file, with damaged pages, and with a damaged definition.
  */
 #include "../backends/lmdb/index_defs.h"
 #include "../backends/lmdb/quarantine.h"
+#include "../backends/lmdb/snapshot.h"
 
 #include <sys/stat.h>
 
@@ -349,6 +350,69 @@ static void change_definition_as_other(const struct store *s, const char *to) {
   assert_int_equal(status, 0);
 }
 
+/* ---- snapshots */
+
+static void make_as_other(const struct store *s) {
+  int status;
+  fflush(NULL);
+  pid_t pid = fork();
+  assert_true(pid >= 0);
+  if (!pid) {
+    hf_persist *p = open_persist(s, "signal");
+    make_index(p, "n", false);
+    hf_persist_close(p);
+    _exit(0);
+  }
+  waitpid(pid, &status, 0);
+  assert_int_equal(status, 0);
+}
+
+static size_t indexes_at(hf_persist *p, void *moment) {
+  hf_error err;
+  hf_index_set *set;
+  OK(p->backend->index_set(p->impl, moment, p->collection, &set, &err));
+  size_t size = set ? hf_index_set_size(set) : 0;
+  hf_index_set_free(set);
+  return size;
+}
+
+/* Also one that begins when nothing is known of it yet, and looks for it after the store has changed. */
+static void a_snapshot_has_what_another_process_made(void **state) {
+  hf_persist *p = open_persist(*state, "signal");
+  hf_error err;
+  fill_some(p);
+  make_as_other(*state);
+  void *t;
+  OK(p->backend->begin(p->impl, HF_TXN_READ, NULL, &t, &err));
+  make_as_other(*state);
+  write_text(p, "new", "{\"n\":-1}");
+  assert_int_equal(indexes_at(p, t), 1);
+  CONTAINS(ids_in_order(p, t, 0, false), "e0 ");
+  unsigned char bytes[HF_ORDER_KEY_MAX];
+  const hf_key key = {hf_text("new"), {(const char *)bytes, hf_order_key(hf_text("new"), bytes)}};
+  assert_int_equal(p->backend->has(p->impl, t, p->collection, &key, &err), HF_NOT_FOUND);
+  p->backend->abort(p->impl, t);
+  hf_persist_close(p);
+}
+
+static void looking_for_indexes_loses_no_snapshot(void **state) {
+  hf_persist *p = open_persist(*state, "signal");
+  hf_error err;
+  MDB_dbi dbi;
+  hf__lmdb_txn t;
+  fill_some(p);
+  hf__lmdb_env *env = env_of_index(p);
+  make_as_other(*state);
+  OK(hf__lmdb_moment_begin(env, &t, &err)); /* which does not know the entries, as if there were too many collections */
+  FAILS(HF_BUSY, hf__lmdb_find_in_snapshot(env, &t, env->index, &dbi, &err));
+  assert_false(t.lost);
+  assert_int_equal(indexes_at(p, &t), 0);
+  hf__lmdb_snapshot_end(env, &t);
+  hf_persist_close(p);
+}
+
+/* ---- a damaged definition */
+
 /* Nobody writes past an index of which it is not known what it is over; reading goes on, by scans. */
 static void a_damaged_definition_keeps_writers_out(void **state) {
   const struct store *s = *state;
@@ -357,8 +421,8 @@ static void a_damaged_definition_keeps_writers_out(void **state) {
   fill_some(p);
   write_text(other, "a", "1");
   make_index(p, "n", false);
-  static const char *const damaged[] = {
-      "", "{", "{\"ready\":true,\"entityName\":\"signal\",\"definition\":{\"paths\":[}}"};
+  static const char *const damaged[] = {"", "{",
+                                        "{\"ready\":true,\"entityName\":\"signal\",\"definition\":{\"paths\":[}}"};
   for (size_t i = 0; i < sizeof damaged / sizeof *damaged; i++) {
     change_definition_as_other(s, damaged[i]);
     FAILS(HF_CORRUPT, hf_persist_write(p, hf_text("e1"), hf_text("{}"), NULL, NULL, &err));
@@ -381,6 +445,8 @@ int main(void) {
       ON_LMDB(what_a_stranger_has_settled_is_let_go),
       ON_LMDB(a_damaged_key_gets_no_entry_after_a_stranger),
       ON_LMDB(damaged_pages_of_entries_lose_no_entity),
+      ON_LMDB(a_snapshot_has_what_another_process_made),
+      ON_LMDB(looking_for_indexes_loses_no_snapshot),
       ON_LMDB(a_damaged_definition_keeps_writers_out),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
