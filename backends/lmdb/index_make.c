@@ -23,8 +23,9 @@ struct step {
   const hf_index *as;  /* the same, read */
   hf_slice name;       /* of one that is there */
   uint32_t number;
-  bool ready; /* it is built already */
-  bool again; /* it is not, and was there before */
+  bool ready;  /* it is built already */
+  bool again;  /* it is not, and was there before */
+  bool is_own; /* this call has defined it */
 };
 
 static hf_status fail(hf__lmdb_env *env, hf__lmdb_txn *t, int rc, hf_error *err) {
@@ -56,6 +57,7 @@ static hf_status define(hf__lmdb_env *env, hf__lmdb_txn *t, struct step *s, bool
   *changed = true;
   rc = hf__lmdb_index_number(env, t->mdb, &s->number);
   if (rc == 0) rc = hf__lmdb_index_define(env, t->mdb, s->collection, s->number, s->definition, HF__LMDB_INDEX_NEW);
+  s->is_own = rc == 0;
   return fail(env, t, rc, err);
 }
 
@@ -72,6 +74,7 @@ static hf_status begin(hf__lmdb_env *env, hf__lmdb_txn *t, void *arg, bool *chan
   hf_status status = hf__lmdb_index_read(env, t->mdb, s->collection, &set, err);
   if (status) return status;
   const hf_index *there = set ? hf_index_set_find(set, s->as->name) : NULL;
+  s->is_own = false;
   if (there) {
     s->number = there->number;
     s->ready = there->ready;
@@ -178,16 +181,16 @@ static hf_status renumber(hf__lmdb_env *env, hf__lmdb_txn *t, void *arg, bool *c
 
 /* ---- the slots */
 
-/* Builds what was defined. */
+/* Builds what was defined.  Nothing is left of one with a double, nor of one for which there is no room, which would
+ * keep the store full: but then only of one's own, which nobody else has begun. */
 static hf_status build(hf__lmdb_env *env, struct step *s, hf_error *err) {
+  hf_error unused;
   hf_status status = hf__lmdb_index_build(env, s->collection, s->number, s->again, err);
-  if (status == HF_OK) return hf__lmdb_resettle(env, finish, s, err);
-  if (status == HF_DUPLICATE) { /* nothing is left of it */
-    hf_error unused;
-    hf__lmdb_resettle(env, give_up, s, &unused);
-    if (s->ready) return HF_OK;
-    hf__lmdb_index_clean(env);
-  }
+  if (status == HF_OK) status = hf__lmdb_resettle(env, finish, s, err);
+  if (status != HF_DUPLICATE && !(status == HF_FULL && s->is_own)) return status;
+  hf__lmdb_resettle(env, give_up, s, &unused);
+  if (s->ready) return HF_OK;
+  hf__lmdb_index_clean(env);
   return status;
 }
 

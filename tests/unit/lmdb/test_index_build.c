@@ -338,6 +338,14 @@ static void a_full_store_has_no_index_and_can_be_emptied(void **state) {
   }
   assert_int_equal(status, HF_FULL);
   assert_agrees(p);
+  const char *list = list_of(p);
+  uint64_t made = 0;
+  assert_null(strstr(list, "\"ready\":false")); /* nothing is left of it */
+  for (const char *at = list; (at = strstr(at, "\"ready\"")); at++) made++;
+  assert_int_equal(entries_of(p), made * 2500);
+  for (int i = 0; i < 20; i++)
+    write_text(p, text_of("more-%d", i), text_of("{\"n\":%d,\"u\":%d}", i, -i)); /* it has room */
+  assert_agrees(p);
   OK(hf_persist_remove_all(p, &err));
   assert_agrees(p);
   assert_int_equal(entries_of(p), 0);
