@@ -9,8 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "index_store.h"
 #include "locks.h"
 #include "meta.h"
+#include "quarantine.h"
 
 /* ---- records */
 
@@ -27,6 +29,15 @@ static const char DEFINITION[] = ",\"definition\":";
 static hf_slice make_name(char out[NAME_SIZE + 1], const hf__lmdb_collection *c, uint32_t number) {
   snprintf(out, NAME_SIZE + 1, "%0*llx:%0*x", HASH_DIGITS, (unsigned long long)c->name_hash, NUMBER_DIGITS, number);
   return (hf_slice){out, NAME_SIZE};
+}
+
+/* The hash of the entity name in a key.  False: the key is damaged. */
+static bool read_hash(hf_slice name, uint64_t *hash) {
+  char digits[HASH_DIGITS + 1] = "", *end;
+  if (name.size != NAME_SIZE || name.data[HASH_DIGITS] != ':') return false;
+  memcpy(digits, name.data, HASH_DIGITS);
+  *hash = strtoull(digits, &end, 16);
+  return !*end;
 }
 
 struct listing {
@@ -61,24 +72,29 @@ static bool read_record(hf_slice name, hf_slice value, char entity[HF_ID_MAX + 1
   return out->definition.size > 0;
 }
 
+/* A damaged definition is that of a collection if either its key or its name says so. */
 static int hand_out(hf__lmdb_env *env, MDB_txn *txn, hf_slice name, hf_slice value, void *arg) {
   const struct listing *l = arg;
   const hf__lmdb_collection *c = l->collection;
   char entity[HF_ID_MAX + 1];
-  hf__lmdb_definition d;
+  hf__lmdb_definition d = {.number = 0};
+  uint64_t hash = 0;
   (void)env;
   (void)txn;
-  if (!read_record(name, value, entity, &d)) return MDB_CORRUPTED;
-  if (c && (d.entity_name.size != c->name_size || memcmp(entity, c->name, c->name_size) != 0)) return 0;
-  return l->fn(&d, l->arg);
+  bool has_hash = read_hash(name, &hash);
+  bool is_sound = read_record(name, value, entity, &d) && has_hash && hash == hf__lmdb_name_hash(d.entity_name);
+  if (c) {
+    bool is_named = d.entity_name.size == c->name_size && memcmp(entity, c->name, c->name_size) == 0;
+    bool is_under = has_hash && hash == c->name_hash;
+    if (!is_named && (is_sound || !is_under)) return 0;
+  }
+  return is_sound ? l->fn(&d, l->arg) : MDB_CORRUPTED;
 }
 
 int hf__lmdb_index_each(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_collection *c,
                         int (*fn)(const hf__lmdb_definition *d, void *arg), void *arg) {
   struct listing l = {c, fn, arg};
-  char prefix[sizeof META_INDEX + HASH_DIGITS + 1] = META_INDEX;
-  if (c) snprintf(prefix, sizeof prefix, "%s%0*llx:", META_INDEX, HASH_DIGITS, (unsigned long long)c->name_hash);
-  return hf__lmdb_meta_each(env, txn, prefix, hand_out, &l);
+  return hf__lmdb_meta_each(env, txn, META_INDEX, hand_out, &l);
 }
 
 int hf__lmdb_index_define(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_collection *c, uint32_t number,
@@ -103,17 +119,51 @@ int hf__lmdb_index_forget(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_collec
   return hf__lmdb_meta_put(env, txn, META_INDEX, make_name(name, c, number), (hf_slice){NULL, 0}, &unused);
 }
 
-int hf__lmdb_index_number(hf__lmdb_env *env, MDB_txn *txn, uint32_t *number) {
-  hf_slice last;
-  char text[24] = "0";
-  bool unused;
-  int rc = hf__lmdb_meta_get(env, txn, META_INDEX_LAST, &last);
-  if (rc) return rc;
-  if (last.size && last.size < sizeof text) { /* the value has no 0 after it */
-    memcpy(text, last.data, last.size);
-    text[last.size] = '\0';
+/* ---- numbers */
+
+/* A number that was given out; one beyond those that can be is damaged, and of no index. */
+static void note_number(uint32_t *last, uint64_t number) {
+  if (number < ENTRY_NUMBER_MAX && number > *last) *last = (uint32_t)number;
+}
+
+static int note_defined(hf__lmdb_env *env, MDB_txn *txn, hf_slice name, hf_slice value, void *arg) {
+  hf__lmdb_definition d = {.number = 0};
+  char entity[HF_ID_MAX + 1];
+  (void)env;
+  (void)txn;
+  (void)read_record(name, value, entity, &d); /* a damaged one has its number, too */
+  note_number(arg, d.number);
+  return 0;
+}
+
+/* Those of which there are entries. */
+static int note_entries(MDB_txn *txn, uint32_t *last) {
+  MDB_dbi dbi;
+  uint32_t number = 0;
+  int rc = mdb_dbi_open(txn, INDEX_DB, 0, &dbi);
+  while (rc == 0 && (rc = hf__lmdb_entries_number(txn, dbi, number, &number)) == 0) {
+    note_number(last, hf__lmdb_not_held(number));
+    if (number++ == UINT32_MAX) return 0;
   }
-  *number = (uint32_t)strtoul(text, NULL, 10) + 1;
+  return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+int hf__lmdb_index_number(hf__lmdb_env *env, MDB_txn *txn, uint32_t *number) {
+  hf_slice counter;
+  char text[24] = "0";
+  uint32_t last = 0;
+  bool unused;
+  int rc = hf__lmdb_meta_get(env, txn, META_INDEX_LAST, &counter);
+  if (rc) return rc;
+  if (counter.size && counter.size < sizeof text) { /* the value has no 0 after it */
+    memcpy(text, counter.data, counter.size);
+    text[counter.size] = '\0';
+  }
+  note_number(&last, strtoull(text, NULL, 10));
+  rc = hf__lmdb_meta_each(env, txn, META_INDEX, note_defined, &last); /* the counter may be damaged */
+  if (rc == 0) rc = note_entries(txn, &last);
+  if (rc) return rc;
+  *number = last + 1;
   int n = snprintf(text, sizeof text, "%u", *number);
   return hf__lmdb_meta_put(env, txn, META_INDEX_LAST, (hf_slice){NULL, 0}, (hf_slice){text, (size_t)n}, &unused);
 }

@@ -37,7 +37,8 @@ int hf__lmdb_index_define(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_collec
                           hf_slice definition, hf__lmdb_index_state state);
 int hf__lmdb_index_forget(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_collection *collection, uint32_t number);
 
-/* Gives out a number that no index has had. */
+/* Gives out a number that no index has had, and none has, whatever became of the counter.  The database of entries is
+ * there. */
 int hf__lmdb_index_number(hf__lmdb_env *env, MDB_txn *txn, uint32_t *number);
 
 /* ---- as sets */

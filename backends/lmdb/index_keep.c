@@ -323,7 +323,7 @@ int hf__lmdb_keep_clear(const hf__lmdb_keep *keep) {
   if (!keep->set) return 0;
   int rc = hf__lmdb_index_each(keep->env, keep->t->mdb, NULL, is_other, &name);
   if (rc == 0) return hf__lmdb_entries_drop(keep->t->mdb, keep->dbi); /* no other collection has any */
-  rc = rc == MDB_KEYEXIST ? 0 : rc;
+  if (rc == MDB_KEYEXIST || rc == MDB_CORRUPTED) rc = 0; /* a damaged definition may be that of another one */
   for (size_t i = 0; i < hf_index_set_size(keep->set) && rc == 0; i++) {
     bool unused;
     rc = hf__lmdb_entries_clear(keep->t->mdb, keep->dbi, hf_index_set_at(keep->set, i)->number, 0, &unused);

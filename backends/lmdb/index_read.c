@@ -188,24 +188,28 @@ hf_status hf__lmdb_index_list(void *store, void *txn, void *collection, hf_page 
 
 /* ---- what stat tells */
 
-static bool add_count(MDB_txn *txn, MDB_dbi dbi, const hf_index *index, hf_buffer *json) {
+static hf_status add_count(hf__lmdb_env *env, MDB_txn *txn, MDB_dbi dbi, const hf_index *index, hf_buffer *json,
+                           hf_error *err) {
   uint64_t entries = 0;
-  if (!hf_buffer_quote(json, index->name)) return false;
-  if (!index->ready) return hf_buffer_printf(json, ":\"not built\"");
-  if (dbi && hf__lmdb_entries_count(txn, dbi, index->number, &entries)) return false;
-  return hf_buffer_printf(json, ":%llu", (unsigned long long)entries);
+  int rc = dbi && index->ready ? hf__lmdb_entries_count(txn, dbi, index->number, &entries) : 0;
+  if (rc) return hf__lmdb_fail(env, rc, "count the entries of an index", err);
+  bool ok = hf_buffer_quote(json, index->name) && hf_buffer_printf(json, ":") &&
+            (index->ready ? hf_buffer_printf(json, "%llu", (unsigned long long)entries)
+                          : hf_buffer_printf(json, "\"not built\""));
+  return ok ? HF_OK : hf_error_no_memory(err);
 }
 
-bool hf__lmdb_index_stat(hf__lmdb_env *env, MDB_txn *txn, MDB_dbi dbi, const hf__lmdb_collection *c, hf_buffer *json) {
+hf_status hf__lmdb_index_stat(hf__lmdb_env *env, MDB_txn *txn, MDB_dbi dbi, const hf__lmdb_collection *c,
+                              hf_buffer *json, hf_error *err) {
   hf_index_set *set;
-  hf_error unused;
-  if (hf__lmdb_index_read(env, txn, c, &set, &unused)) return false;
-  if (!set) return true;
-  bool ok = hf_buffer_printf(json, ",\"indexes\":{");
-  for (size_t i = 0; i < hf_index_set_size(set) && ok; i++)
-    ok = (!i || hf_buffer_add(json, ",", 1)) && add_count(txn, dbi, hf_index_set_at(set, i), json);
+  hf_status status = hf__lmdb_index_read(env, txn, c, &set, err);
+  if (status || !set) return status;
+  for (size_t i = 0; i < hf_index_set_size(set) && status == HF_OK; i++) {
+    status = hf_buffer_printf(json, i ? "," : ",\"indexes\":{") ? HF_OK : hf_error_no_memory(err);
+    if (status == HF_OK) status = add_count(env, txn, dbi, hf_index_set_at(set, i), json, err);
+  }
   hf_index_set_free(set);
-  return ok && hf_buffer_add(json, "}", 1);
+  return status || hf_buffer_add(json, "}", 1) ? status : hf_error_no_memory(err);
 }
 
 bool hf__lmdb_index_stat_all(MDB_txn *txn, MDB_dbi dbi, hf_buffer *json) {

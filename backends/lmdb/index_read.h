@@ -16,8 +16,8 @@ hf_status hf__lmdb_index_walk(void *store, void *txn, void *collection, const hf
 /* ---- what stat tells.  dbi: the database of entries, 0: none */
 
 /* Adds ,"indexes":{"pnl":12,"symbol":"not built"} where the collection has some: how many entries each has. */
-bool hf__lmdb_index_stat(hf__lmdb_env *env, MDB_txn *txn, MDB_dbi dbi, const hf__lmdb_collection *collection,
-                         hf_buffer *json);
+hf_status hf__lmdb_index_stat(hf__lmdb_env *env, MDB_txn *txn, MDB_dbi dbi, const hf__lmdb_collection *collection,
+                              hf_buffer *json, hf_error *err);
 
 /* Adds ,"indexEntries":24,"indexBytes":8192, those of all, where there are some. */
 bool hf__lmdb_index_stat_all(MDB_txn *txn, MDB_dbi dbi, hf_buffer *json);

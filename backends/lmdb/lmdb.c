@@ -369,15 +369,14 @@ static hf_status stat_store(void *store, void *txn, void *collection, hf_buffer 
            durability, env->options.read_only ? "true" : "false", info.me_last_txnid, (long long)file.st_size,
            (unsigned long long)(taken - free_pages) * s.ms_psize, (unsigned long long)free_pages * s.ms_psize,
            info.me_mapsize, s.ms_psize, info.me_numreaders, info.me_maxreaders);
-  if (ok && collection)
-    ok = stat_collection(env, t, dbi, collection, json) &&
-         hf__lmdb_index_stat(env, t, index_dbi(env, t), collection, json);
+  if (ok && collection) ok = stat_collection(env, t, dbi, collection, json);
+  if (ok && collection) status = hf__lmdb_index_stat(env, t, index_dbi(env, t), collection, json, err);
   if (ok && !collection)
     ok = hf_buffer_printf(json, ",\"quarantined\":%llu", (unsigned long long)in_quarantine) &&
          hf__lmdb_index_stat_all(t, index_dbi(env, t), json);
   ok = ok && hf_buffer_add(json, "}", 1);
   hf__lmdb_read_collection_end(env, txn, t);
-  return ok ? HF_OK : hf_error_set(err, HF_NO_MEMORY, "no memory for the statistics of %s", env->path);
+  return ok ? status : hf_error_set(err, HF_NO_MEMORY, "no memory for the statistics of %s", env->path);
 }
 
 static const char *const parameters[] = {"check", NULL};

@@ -306,31 +306,47 @@ static void damaged_pages_of_entries_lose_no_entity(void **state) {
   assert_int_equal(back, COUNT);
 }
 
-/* Changes what is kept of the index "n" of signal, number 1. */
-static int change_definition(MDB_txn *txn, const char *to) {
+/* What another program changes of what a store keeps of its indexes. */
+struct edit {
+  const char *key;   /* of META_DB */
+  const char *to;    /* its new value */
+  const char *moved; /* the key that it gets */
+  bool drops;        /* the database of entries */
+};
+
+static int edit_meta(MDB_txn *txn, const struct edit *e) {
+  MDB_dbi dbi;
+  MDB_val k = {strlen(e->key), (void *)(uintptr_t)e->key}, v;
+  char value[400];
+  int rc = mdb_dbi_open(txn, META_DB, 0, &dbi);
+  if (!rc) rc = mdb_get(txn, dbi, &k, &v);
+  if (rc || v.mv_size > sizeof value) return rc ? rc : MDB_BAD_VALSIZE;
+  memcpy(value, v.mv_data, v.mv_size);
+  v.mv_data = value;
+  if (e->to) v = (MDB_val){strlen(e->to), (void *)(uintptr_t)e->to};
+  if (e->moved) rc = mdb_del(txn, dbi, &k, NULL);
+  if (e->moved) k = (MDB_val){strlen(e->moved), (void *)(uintptr_t)e->moved};
+  return rc ? rc : mdb_put(txn, dbi, &k, &v, 0);
+}
+
+static int edit(MDB_txn *txn, const struct edit *e) {
   char mark[MARK_SIZE + MARK_MORE_MOST];
   uint64_t number = mdb_txn_id(txn);
-  MDB_dbi dbi, main_dbi;
-  MDB_cursor *c;
-  MDB_val k = {sizeof META_INDEX - 1, (void *)(uintptr_t)META_INDEX}, v;
-  int rc = mdb_dbi_open(txn, META_DB, 0, &dbi);
-  if (!rc) rc = mdb_cursor_open(txn, dbi, &c);
-  if (rc) return rc;
-  rc = mdb_cursor_get(c, &k, &v, MDB_SET_RANGE);
-  if (!rc) rc = mdb_cursor_put(c, &k, &(MDB_val){strlen(to), (void *)(uintptr_t)to}, MDB_CURRENT);
-  mdb_cursor_close(c);
-  if (!rc) rc = mdb_dbi_open(txn, NULL, 0, &main_dbi);
-  k = (MDB_val){sizeof MARK_KEY - 1, (void *)(uintptr_t)MARK_KEY};
-  if (!rc) rc = mdb_get(txn, main_dbi, &k, &v);
+  MDB_dbi dbi;
+  MDB_val k = {sizeof MARK_KEY - 1, (void *)(uintptr_t)MARK_KEY}, v;
+  int rc = e->drops ? mdb_dbi_open(txn, INDEX_DB, 0, &dbi) : edit_meta(txn, e);
+  if (!rc && e->drops) rc = mdb_drop(txn, dbi, 1);
+  if (!rc) rc = mdb_dbi_open(txn, NULL, 0, &dbi);
+  if (!rc) rc = mdb_get(txn, dbi, &k, &v);
   if (rc) return rc;
   memcpy(mark, v.mv_data, v.mv_size); /* and this commit has changed it */
   memcpy(mark, &number, sizeof number);
   memcpy(mark + sizeof number, &number, sizeof number);
   v.mv_data = mark;
-  return mdb_put(txn, main_dbi, &k, &v, 0);
+  return mdb_put(txn, dbi, &k, &v, 0);
 }
 
-static void change_definition_as_other(const struct store *s, const char *to) {
+static void edit_as_other(const struct store *s, struct edit e) {
   const char *directory = text_of("%s/store", s->directory);
   int status;
   fflush(NULL);
@@ -343,7 +359,7 @@ static void change_definition_as_other(const struct store *s, const char *to) {
     if (!rc) rc = mdb_env_set_maxdbs(env, 16);
     if (!rc) rc = mdb_env_open(env, directory, MDB_NOSYNC, 0666);
     if (!rc) rc = mdb_txn_begin(env, NULL, 0, &txn);
-    if (!rc) rc = change_definition(txn, to);
+    if (!rc) rc = edit(txn, &e);
     _exit(rc || mdb_txn_commit(txn) ? 1 : 0);
   }
   waitpid(pid, &status, 0);
@@ -414,25 +430,114 @@ static void looking_for_indexes_loses_no_snapshot(void **state) {
 
 /* ---- a damaged definition */
 
+/* The key of a definition. */
+static const char *key_of_definition(const char *entity_name, unsigned number) {
+  return text_of("%s%016llx:%08x", META_INDEX, (unsigned long long)hf__lmdb_name_hash(hf_text(entity_name)), number);
+}
+
+static void assert_keeps_writers_out(hf_persist *p) {
+  hf_error err;
+  hf_buffer json = HF_BUFFER_INIT;
+  FAILS(HF_CORRUPT, hf_persist_write(p, hf_text("e1"), hf_text("{}"), NULL, NULL, &err));
+  CONTAINS(err.message, "the definition of an index of signal is damaged");
+  CONTAINS(err.message, "holdfast rescue");
+  FAILS(HF_CORRUPT, hf_persist_stat(p, &json, &err));
+  CONTAINS(err.message, "the definition of an index of signal is damaged");
+  assert_entity(p, "e1", "{\"n\":7}");
+  hf_buffer_free(&json);
+}
+
 /* Nobody writes past an index of which it is not known what it is over; reading goes on, by scans. */
 static void a_damaged_definition_keeps_writers_out(void **state) {
   const struct store *s = *state;
   hf_error err;
   hf_persist *p = open_persist(s, "signal"), *other = open_persist(s, "order");
   fill_some(p);
-  write_text(other, "a", "1");
   make_index(p, "n", false);
-  static const char *const damaged[] = {"", "{",
-                                        "{\"ready\":true,\"entityName\":\"signal\",\"definition\":{\"paths\":[}}"};
+  make_index(other, "m", true);
+  static const char *const damaged[] = {
+      "", "{", "{\"ready\":true,\"entityName\":\"signal\",\"definition\":{\"paths\":[}}",
+      "{\"ready\":true,\"entityName\":\"sjgnal\",\"definition\":{\"paths\":[\"n\"],\"unique\":false}}"};
   for (size_t i = 0; i < sizeof damaged / sizeof *damaged; i++) {
-    change_definition_as_other(s, damaged[i]);
-    FAILS(HF_CORRUPT, hf_persist_write(p, hf_text("e1"), hf_text("{}"), NULL, NULL, &err));
-    CONTAINS(err.message, "the definition of an index of signal is damaged");
-    CONTAINS(err.message, "holdfast rescue");
-    write_text(other, "a", text_of("%d", (int)i));
-    assert_entity(p, "e1", "{\"n\":7}");
+    edit_as_other(s, (struct edit){.key = key_of_definition("signal", 1), .to = damaged[i]});
+    assert_keeps_writers_out(p);
+    write_text(other, "a", "{\"m\":1}");
+    FAILS(HF_DUPLICATE, hf_persist_write(other, hf_text("b"), hf_text("{\"m\":1}"), NULL, NULL, &err));
+    OK(hf_persist_remove_all(other, &err));
+    write_text(other, "b", "{\"m\":1}");
+    assert_agrees(other);
+    OK(hf_persist_remove(other, hf_text("b"), &err));
   }
   hf_persist_close(other);
+  hf_persist_close(p);
+}
+
+static void a_definition_under_a_damaged_key_keeps_writers_out(void **state) {
+  const struct store *s = *state;
+  hf_persist *p = open_persist(s, "signal"), *other = open_persist(s, "order");
+  fill_some(p);
+  make_index(p, "n", true);
+  make_index(other, "m", true);
+  const char *key = key_of_definition("signal", 1), *moved = text_of("%s", key);
+  const size_t places[] = {0, 16}; /* in the hash, and after it */
+  for (size_t i = 0; i < 2; i++) {
+    char bad[64];
+    snprintf(bad, sizeof bad, "%s", key);
+    bad[sizeof META_INDEX - 1 + places[i]] = bad[sizeof META_INDEX - 1 + places[i]] == '7' ? '6' : '7';
+    edit_as_other(s, (struct edit){.key = moved, .moved = bad});
+    moved = text_of("%s", bad);
+    assert_keeps_writers_out(p);
+    write_text(other, "a", "{\"m\":1}");
+  }
+  hf_persist_close(other);
+  hf_persist_close(p);
+}
+
+/* A number that an index has, or that entries are under, is not given to another one. */
+static void a_damaged_counter_gives_no_number_twice(void **state) {
+  const struct store *s = *state;
+  hf_persist *p = open_persist(s, "signal");
+  hf_error err;
+  hf_buffer json = HF_BUFFER_INIT;
+  static const char *const damaged[] = {"", "x", "0", "-1", "4294967295", "99999999999999999999999999999"};
+  fill_some(p);
+  make_index(p, "n", true);
+  hf__lmdb_entry *e = entry_of(p, "e1", "{\"n\":1}");
+  e->key_bytes[3] = 5; /* what a killed one has left */
+  plant_bytes(p, e->key, &e->value);
+  for (size_t i = 0; i < sizeof damaged / sizeof *damaged; i++) {
+    edit_as_other(s, (struct edit){.key = META_INDEX_LAST, .to = damaged[i]});
+    make_index(p, text_of("m%d", (int)i), false);
+  }
+  const char *first = key_of_definition("signal", 6); /* there is one of this number, which edit_as_other() asserts */
+  edit_as_other(s, (struct edit){.key = first, .moved = first});
+  OK(hf_persist_indexes(p, &json, &err));
+  CONTAINS(json.data, "\"n\"");
+  for (size_t i = 0; i < sizeof damaged / sizeof *damaged; i++) CONTAINS(json.data, text_of("\"m%d\"", (int)i));
+  FAILS(HF_DUPLICATE, hf_persist_write(p, hf_text("e2"), hf_text("{\"n\":7}"), NULL, NULL, &err));
+  assert_agrees(p);
+  hf_buffer_free(&json);
+  hf_persist_close(p);
+}
+
+static void a_missing_database_of_entries_is_told_and_made_again(void **state) {
+  const struct store *s = *state;
+  hf_persist *p = open_persist(s, "signal");
+  hf_error err;
+  uint64_t count;
+  fill_some(p);
+  make_index(p, "n", true);
+  hf_persist_close(p);
+  edit_as_other(s, (struct edit){.drops = true});
+  p = open_persist(s, "signal");
+  FAILS(HF_CORRUPT, hf_persist_write(p, hf_text("e1"), hf_text("{}"), NULL, NULL, &err));
+  CONTAINS(err.message, "the database of indexes is missing");
+  assert_string_equal(first_problem(p, false, &count), "n has no entry for the entity: e0");
+  assert_int_equal(count, COUNT);
+  first_problem(p, true, &count);
+  assert_agrees(p);
+  CONTAINS(explained(p), "\"index\":\"n\"");
+  FAILS(HF_DUPLICATE, hf_persist_write(p, hf_text("e2"), hf_text("{\"n\":7}"), NULL, NULL, &err));
   hf_persist_close(p);
 }
 
@@ -449,6 +554,9 @@ int main(void) {
       ON_LMDB(a_snapshot_has_what_another_process_made),
       ON_LMDB(looking_for_indexes_loses_no_snapshot),
       ON_LMDB(a_damaged_definition_keeps_writers_out),
+      ON_LMDB(a_definition_under_a_damaged_key_keeps_writers_out),
+      ON_LMDB(a_damaged_counter_gives_no_number_twice),
+      ON_LMDB(a_missing_database_of_entries_is_told_and_made_again),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
