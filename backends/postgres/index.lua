@@ -4,7 +4,8 @@
 --
 -- Its name is made of those of the table and the paths, its definition is its comment, and that it is valid means that
 -- it is ready: so every process sees the same ones.  They are built while others write (CONCURRENTLY).  A builder that
--- dies leaves one that is not valid; the next drops it, and begins again.  One builds at a time, who has the lock.
+-- dies leaves one that is not valid, or has no comment; the next drops it, and begins again.  One at a time makes or
+-- drops indexes of a table, who has its lock.
 
 local Connection = require "holdfast.backends.postgres.connection"
 local fields = require "holdfast.backends.postgres.field"
@@ -138,15 +139,19 @@ local function patient(self)
   return connection
 end
 
--- Calls fn with a connection that has the lock of an index.
-local function alone(self, relation, fn)
+-- Instead of connecting again: the lock has gone with the session.
+local function lost(connection)
+  error(connection:failure("unavailable", "the connection was lost while an index was made or dropped", false), 0)
+end
+
+-- Calls fn with a connection that has the lock of the table's indexes.
+local function alone(self, fn)
   local connection = patient(self)
   local function run()
     -- Not by waiting for it in a statement: a build waits for all statements that began before it.
     local sql = "SELECT pg_try_advisory_lock(hashtextextended($1::text, 4711))"
-    while connection:query("read", sql, { self.table .. " " .. relation }, "once")[1] ~= "t" do
-      connection.sleep(LOOK_AGAIN)
-    end
+    while connection:query("read", sql, { self.table }, "once")[1] ~= "t" do connection.sleep(LOOK_AGAIN) end
+    connection.connect = lost
     fn(connection)
   end
   local ok, raised = pcall(run)
@@ -156,12 +161,13 @@ end
 
 local function execute(connection, sql) connection:query("write", sql, nil, "once") end
 
--- What is there under the name: nil, or whether it is unique, and whether it is valid.
+-- What is there under the name: nil, or whether it is unique, and whether it was made to the end.
 local function look(connection, relation)
-  local result = connection:query("read", "SELECT indisunique, indisvalid AND indisready FROM pg_index"
+  local result = connection:query("read", "SELECT indisunique, indisvalid AND indisready AND"
+    .. " coalesce(obj_description(indexrelid, 'pg_class'), '') LIKE '" .. MARK .. "%' FROM pg_index"
     .. " WHERE indexrelid = to_regclass($1)", { relation }, "once")
   if result.rows == 0 then return nil end
-  return { unique = result[1] == "t", valid = result[2] == "t" }
+  return { unique = result[1] == "t", whole = result[2] == "t" }
 end
 
 -- Makes the function that indexes are made of.  Two may do that at the same time.
@@ -174,22 +180,43 @@ local function makeFunction(connection)
   if not ok and not isThere() then error(raised, 0) end
 end
 
--- What a unique index cannot compare must not be there.
-local function constrain(self, connection)
+-- ---- what a unique index cannot compare
+
+-- Raises where something of that kind is there.
+local function refuseUnreadable(self, connection)
   local result = connection:query("read", ("SELECT entity_id%s WHERE NOT (%s) LIMIT 1"):format(self.from,
     keys.IS_READABLE), nil, "once")
+  if result.rows == 0 then return end
+  refuse("unsupported", "a unique index cannot compare \"%s\", which has what JSONB cannot hold (NUL or half a "
+    .. "surrogate pair in a text, a number with thousands of digits)", result[1])
+end
+
+-- From here on it is refused.
+local function constrain(self, connection)
   local known = connection:query("read", "SELECT convalidated FROM pg_constraint WHERE conrelid = to_regclass($1)"
     .. " AND conname = $2", { self.table, M.READABLE }, "once")
-  if known.rows == 0 and result.rows == 0 then
+  if known[1] == "t" then return end
+  refuseUnreadable(self, connection)
+  if known.rows == 0 then
     execute(connection, ("ALTER TABLE %s ADD CONSTRAINT %s CHECK (%s) NOT VALID"):format(self.table, M.READABLE,
       keys.IS_READABLE))
   end
-  if result.rows > 0 then
-    refuse("unsupported", "a unique index cannot compare \"%s\", which has what JSONB cannot hold (NUL or half a "
-      .. "surrogate pair in a text, a number with thousands of digits)", result[1])
-  end
-  execute(connection, ("ALTER TABLE %s VALIDATE CONSTRAINT %s"):format(self.table, M.READABLE))
+  local ok, raised = pcall(execute, connection, ("ALTER TABLE %s VALIDATE CONSTRAINT %s"):format(self.table,
+    M.READABLE))
+  if ok then return end
+  if raised.state == "23514" then refuseUnreadable(self, connection) end -- it was written meanwhile
+  error(raised, 0)
 end
+
+-- It is allowed again where there is no unique index.
+local function unconstrain(self, connection)
+  local result = connection:query("read", "SELECT EXISTS (SELECT 1 FROM pg_constraint WHERE conrelid = to_regclass($1)"
+    .. " AND conname = $2) AND NOT " .. M.HAS_UNIQUE, { self.table, M.READABLE }, "once")
+  if result[1] ~= "t" then return end
+  execute(connection, ("ALTER TABLE %s DROP CONSTRAINT IF EXISTS %s"):format(self.table, M.READABLE))
+end
+
+-- ---- making and dropping one
 
 -- Two entities that have the same values already.
 local function twins(self, connection, list)
@@ -202,26 +229,26 @@ local function twins(self, connection, list)
 end
 
 local function build(self, connection, relation, index, list)
-  makeFunction(connection)
-  if index.unique then constrain(self, connection) end
   local ok, raised = pcall(execute, connection, definition(self, relation, list, index.unique))
-  if not ok then
-    pcall(execute, connection, "DROP INDEX CONCURRENTLY IF EXISTS " .. relation)
-    if raised.state ~= "23505" then error(raised, 0) end
-    local a, b = twins(self, connection, list)
-    refuse("duplicate", "there is no unique index %s: %s", index.name, a and ("\"%s\" and \"%s\" have the same there")
-      :format(a, b) or "two entities have the same there")
-  end
+  if ok then return end
+  pcall(execute, connection, "DROP INDEX CONCURRENTLY IF EXISTS " .. relation)
+  if raised.state ~= "23505" then error(raised, 0) end
+  local a, b = twins(self, connection, list)
+  refuse("duplicate", "there is no unique index %s: %s", index.name, a and ("\"%s\" and \"%s\" have the same there")
+    :format(a, b) or "two entities have the same there")
 end
 
 local function make(self, connection, relation, index, list)
   local there = look(connection, relation)
-  if there and there.valid and there.unique ~= (index.unique or false) then
+  local isWhole = there and there.whole
+  if isWhole and there.unique ~= (index.unique or false) then
     refuse("conflict", "there is an index %s that is %s: drop it first", index.name,
       there.unique and "unique" or "not unique")
   end
-  if there and not there.valid then execute(connection, "DROP INDEX CONCURRENTLY IF EXISTS " .. relation) end
-  if not there or not there.valid then build(self, connection, relation, index, list) end
+  if there and not isWhole then execute(connection, "DROP INDEX CONCURRENTLY IF EXISTS " .. relation) end
+  makeFunction(connection)
+  if index.unique then constrain(self, connection) end
+  if not isWhole then build(self, connection, relation, index, list) end
   execute(connection, ("COMMENT ON INDEX %s IS %s"):format(relation,
     tables.literal(MARK .. json.encode({ paths = index.paths }))))
   execute(connection, "ANALYZE " .. self.table) -- what the server knows of expressions it knows by an index
@@ -243,7 +270,13 @@ function M.create(self, list, options)
   outside(self, "createIndex")
   local index = { paths = list, name = table.concat(list, ","), unique = options and options.unique or false }
   local relation, known = relationOf(self, list), fieldsOf(list)
-  alone(self, relation, function(connection) make(self, connection, relation, index, known) end)
+  alone(self, function(connection)
+    local ok, raised = pcall(make, self, connection, relation, index, known)
+    -- Also what one that died has left.
+    local isFree, why = pcall(unconstrain, self, connection)
+    if not ok then error(raised, 0) end
+    if not isFree then error(why, 0) end
+  end)
   self.isIndexed, self.isUnique = true, self.isUnique or index.unique
 end
 
@@ -253,11 +286,10 @@ end
 function M.drop(self, list)
   outside(self, "dropIndex")
   local relation = relationOf(self, list)
-  alone(self, relation, function(connection)
+  alone(self, function(connection)
     if not look(connection, relation) then error(holdfast.error("not_found"), 0) end
     execute(connection, "DROP INDEX CONCURRENTLY IF EXISTS " .. relation)
-    if connection:query("read", "SELECT " .. M.HAS_UNIQUE, { self.table }, "once")[1] == "t" then return end
-    execute(connection, ("ALTER TABLE %s DROP CONSTRAINT IF EXISTS %s"):format(self.table, M.READABLE))
+    unconstrain(self, connection)
   end)
 end
 

@@ -4,6 +4,7 @@
 -- refuse, and what becomes of one that was broken off.  Everything beside other programs' rows and statements.
 
 local holdfast = require "holdfast"
+local Connection = require "holdfast.backends.postgres.connection" -- which holdfast has
 local postgres = require "support.postgres"
 local raises = require "support.raises"
 local stores = require "support.stores"
@@ -40,6 +41,42 @@ local function seen(name)
 end
 
 local function statement(store, predicate, range) return store:explain(predicate, range).statement end
+
+-- How many constraints a table has for unique indexes.
+local function constraints(name)
+  return server:psql(("SELECT count(*) FROM pg_constraint WHERE conrelid = 'persist_%s'::regclass"
+    .. " AND conname = 'holdfast_readable'"):format(name))
+end
+
+-- Has another process call a method of the collection; returns a function that waits for its end and gives what it
+-- has raised, as a text.
+local function elsewhere(name, call)
+  local dir, exits = temp.directory(), nil
+  temp.writeFile(dir .. "/run.lua", ("require('holdfast').PersistBase(%q, %q):%s"):format(name,
+    server:url "?timeout=60s", call))
+  os.execute(("(LUA_CPATH=%s LUA_PATH=%s timeout 100 luajit %s/run.lua </dev/null >%s/out 2>&1; echo $? >%s/exits) &")
+    :format(temp.quote(package.cpath), temp.quote(package.path), dir, dir, dir))
+  return function()
+    repeat
+      os.execute "sleep 0.02"
+      local file = io.open(dir .. "/exits")
+      exits = file and file:read "*l"
+      if file then file:close() end
+    until exits
+    return exits ~= "0" and temp.readFile(dir .. "/out") or nil
+  end
+end
+
+-- Waits until the server's sessions are in a state, a condition of SQL over them.
+local function await(connection, condition)
+  for _ = 1, 5000 do
+    local found = connection:query("read", "SELECT EXISTS (SELECT 1 FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+      .. " AND " .. condition .. ")", nil, "once")
+    if found[1] == "t" then return end
+    Connection.sleep(2)
+  end
+  error("never seen: " .. condition)
+end
 
 local null = holdfast.null
 
@@ -267,5 +304,68 @@ describe("a unique index in PostgreSQL", function()
     store:createIndex "n"
     raises.error("conflict", "drop it first$", store.createIndex, store, "n", { unique = true })
     assert.same({ "n", "none unique" }, listed(store))
+  end)
+
+  it("leaves nothing of itself where it cannot be made", function()
+    local store = open "failed"
+    store:writeMany { a = { n = 1 }, b = { n = 1 } }
+    raises.error("duplicate", nil, store.createIndex, store, "n", { unique = true })
+    assert.equal("0", constraints "failed")
+    store:writeValue("nul", { n = 2, text = "a\0b" })
+    store:removeMany { "a", "nul" }
+    -- What cannot be compared, written just before it is forbidden.
+    server:psql [[CREATE FUNCTION late() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN
+        IF NOT EXISTS (SELECT 1 FROM persist_failed WHERE entity_id = 'late') THEN
+          INSERT INTO persist_failed VALUES ('late', '{"$holdfast": "\"a\\u0000b\""}', NOW());
+        END IF;
+      END $$;
+      CREATE EVENT TRIGGER late ON ddl_command_start WHEN TAG IN ('ALTER TABLE') EXECUTE FUNCTION late()]]
+    local ok, raised = pcall(raises.error, "unsupported", '^a unique index cannot compare "late", ', store.createIndex, store, "n",
+      { unique = true })
+    server:psql "DROP EVENT TRIGGER late"
+    assert(ok, tostring(raised))
+    assert.equal("0", constraints "failed")
+    assert.same({}, listed(store))
+  end)
+
+  it("is made again where a builder died before it was done, and without it nothing is refused", function()
+    local store = open "died"
+    store:createIndex("n", { unique = true })
+    server:psql [[DO $$ BEGIN EXECUTE (SELECT format('COMMENT ON INDEX %s IS NULL', indexrelid::regclass) FROM pg_index
+      WHERE indrelid = 'persist_died'::regclass AND pg_get_indexdef(indexrelid) LIKE '%holdfast_key_1%'); END $$]]
+    assert.same({}, listed(store))
+    store:createIndex "other"
+    store:writeValue("nul", { n = 1, text = "a\0b" })
+    raises.error("unsupported", '^a unique index cannot compare "nul", ', store.createIndex, store, "n", { unique = true })
+    store:removeValue "nul"
+    store:createIndex("n", { unique = true })
+    assert.equal("1", constraints "died")
+    store:dropIndex "other"
+    raises.error("unsupported", nil, store.writeValue, store, "nul", { n = 1, text = "a\0b" })
+  end)
+
+  it("is made while nobody else drops one of the same collection", function()
+    local store, reader, looker = open "alone", Connection.new(server:url()), Connection.new(server:url())
+    store:writeValue("a", { n = 1 })
+    store:createIndex "other"
+    reader:begin("read", 1)
+    reader:query("read", "SELECT 1", nil, "once") -- a builder waits for the end of whoever may have read before it
+    local made = elsewhere("alone", "createIndex('n', { unique = true })")
+    await(looker, "query LIKE 'CREATE UNIQUE INDEX CONCURRENTLY%' AND wait_event_type = 'Lock'")
+    local dropped = elsewhere("alone", "dropIndex 'other'")
+    await(looker, "query LIKE 'DROP INDEX%' OR query LIKE 'SELECT pg_try_advisory_lock%'")
+    local first = looker:query("read", "SELECT max(query_start)::text FROM pg_stat_activity WHERE query LIKE"
+      .. " 'SELECT pg_try_advisory_lock%' AND pid <> pg_backend_pid()", nil, "once")[1]
+    await(looker, ("(query LIKE 'DROP INDEX%%' OR query LIKE 'SELECT pg_try_advisory_lock%%' AND query_start > '%s')")
+      :format(first or "infinity"))
+    assert.equal("0", looker:query("read", "SELECT count(*)::text FROM pg_stat_activity WHERE query LIKE 'DROP INDEX%'",
+      nil, "once")[1])
+    reader:rollback()
+    assert.is_nil(made())
+    assert.is_nil(dropped())
+    assert.same({ "n unique" }, listed(store))
+    assert.equal("1", constraints "alone")
+    reader:drop()
+    looker:drop()
   end)
 end)
