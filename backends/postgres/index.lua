@@ -8,6 +8,7 @@
 -- drops indexes of a table, who has its lock.
 
 local Connection = require "holdfast.backends.postgres.connection"
+local clock = require "holdfast.util.clock"
 local fields = require "holdfast.backends.postgres.field"
 local holdfast = require "holdfast"
 local keys = require "holdfast.backends.postgres.key"
@@ -25,8 +26,13 @@ local MARK = "holdfast index 1 "
 local BUILD_TIMEOUT = 24 * 3600
 local LOOK_AGAIN = 50 -- ms
 
+-- How long a statement may wait that needs the table for itself, and after how long it is tried again, in ms.
+local IN_THE_WAY, OUT_OF_THE_WAY = 100, 1000
+
 -- The constraint of a table with a unique index: the server can read its documents, also those that JSONB cannot hold.
 M.READABLE = "holdfast_readable"
+
+local LOCK_NOT_AVAILABLE = "55P03"
 
 local function refuse(code, text, ...) error(holdfast.error(code, text:format(...)), 0) end
 
@@ -161,6 +167,24 @@ end
 
 local function execute(connection, sql) connection:query("write", sql, nil, "once") end
 
+-- Runs a statement that needs the table for itself, for a moment.  Everybody else's wait behind it while it waits for
+-- transactions that have read the table: so it waits shortly, and again and again.
+local function alter(connection, sql)
+  local deadline = clock.now() + BUILD_TIMEOUT
+  repeat
+    connection:begin("write", 1)
+    local ok, raised = pcall(function()
+      connection:query("read", "SELECT set_config('lock_timeout', $1, true)", { tostring(IN_THE_WAY) }, "once")
+      execute(connection, sql)
+      connection:commit()
+    end)
+    if ok then return end
+    if connection.depth > 0 then pcall(connection.rollback, connection) end
+    if raised.state ~= LOCK_NOT_AVAILABLE or clock.now() > deadline then error(raised, 0) end
+    connection.sleep(OUT_OF_THE_WAY)
+  until false
+end
+
 -- What is there under the name: nil, or whether it is unique, and whether it was made to the end.
 local function look(connection, relation)
   local result = connection:query("read", "SELECT indisunique, indisvalid AND indisready AND"
@@ -198,7 +222,7 @@ local function constrain(self, connection)
   if known[1] == "t" then return end
   refuseUnreadable(self, connection)
   if known.rows == 0 then
-    execute(connection, ("ALTER TABLE %s ADD CONSTRAINT %s CHECK (%s) NOT VALID"):format(self.table, M.READABLE,
+    alter(connection, ("ALTER TABLE %s ADD CONSTRAINT %s CHECK (%s) NOT VALID"):format(self.table, M.READABLE,
       keys.IS_READABLE))
   end
   local ok, raised = pcall(execute, connection, ("ALTER TABLE %s VALIDATE CONSTRAINT %s"):format(self.table,
@@ -213,7 +237,7 @@ local function unconstrain(self, connection)
   local result = connection:query("read", "SELECT EXISTS (SELECT 1 FROM pg_constraint WHERE conrelid = to_regclass($1)"
     .. " AND conname = $2) AND NOT " .. M.HAS_UNIQUE, { self.table, M.READABLE }, "once")
   if result[1] ~= "t" then return end
-  execute(connection, ("ALTER TABLE %s DROP CONSTRAINT IF EXISTS %s"):format(self.table, M.READABLE))
+  alter(connection, ("ALTER TABLE %s DROP CONSTRAINT IF EXISTS %s"):format(self.table, M.READABLE))
 end
 
 -- ---- making and dropping one

@@ -320,8 +320,8 @@ describe("a unique index in PostgreSQL", function()
         END IF;
       END $$;
       CREATE EVENT TRIGGER late ON ddl_command_start WHEN TAG IN ('ALTER TABLE') EXECUTE FUNCTION late()]]
-    local ok, raised = pcall(raises.error, "unsupported", '^a unique index cannot compare "late", ', store.createIndex, store, "n",
-      { unique = true })
+    local ok, raised = pcall(raises.error, "unsupported", '^a unique index cannot compare "late", ', store.createIndex,
+      store, "n", { unique = true })
     server:psql "DROP EVENT TRIGGER late"
     assert(ok, tostring(raised))
     assert.equal("0", constraints "failed")
@@ -336,12 +336,50 @@ describe("a unique index in PostgreSQL", function()
     assert.same({}, listed(store))
     store:createIndex "other"
     store:writeValue("nul", { n = 1, text = "a\0b" })
-    raises.error("unsupported", '^a unique index cannot compare "nul", ', store.createIndex, store, "n", { unique = true })
+    raises.error("unsupported", '^a unique index cannot compare "nul", ', store.createIndex, store, "n",
+      { unique = true })
     store:removeValue "nul"
     store:createIndex("n", { unique = true })
     assert.equal("1", constraints "died")
     store:dropIndex "other"
     raises.error("unsupported", nil, store.writeValue, store, "nul", { n = 1, text = "a\0b" })
+  end)
+
+  it("waits for who reads without keeping others from reading and writing", function()
+    local reader, looker = Connection.new(server:url()), Connection.new(server:url())
+    local store = holdfast.PersistBase("busy", server:url "?timeout=3s&retries=0")
+    store:writeMany { a = { n = 1 }, b = { n = 2 } }
+    reader:begin("read", 1)
+    reader:query("read", "SELECT count(*) FROM persist_busy", nil, "once")
+    local made = elsewhere("busy", "createIndex('n', { unique = true })")
+    await(looker, "query LIKE 'ALTER TABLE%' AND wait_event_type = 'Lock'")
+    local ok, raised = pcall(function()
+      store:writeValue("c", { n = 3 }) -- where it comes after the one that waits, the deadline passes
+      assert.equal(2, store:readValue("b").n)
+      assert.same({}, listed(store))
+    end)
+    reader:rollback()
+    assert.is_nil(made())
+    assert(ok, tostring(raised))
+    assert.same({ "n unique" }, listed(store))
+    reader:drop()
+    looker:drop()
+  end)
+
+  it("alone needs the table for itself, for a moment", function()
+    local store = open "plain"
+    store:writeValue("nul", { n = 1, text = "a\0b" })
+    server:psql [[CREATE FUNCTION never() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN
+        RAISE 'the table is altered'; END $$;
+      CREATE EVENT TRIGGER never ON ddl_command_start WHEN TAG IN ('ALTER TABLE') EXECUTE FUNCTION never()]]
+    local ok, raised = pcall(function()
+      store:createIndex "n"
+      store:createIndex "text"
+      store:dropIndex "n"
+    end)
+    server:psql "DROP EVENT TRIGGER never"
+    assert(ok, tostring(raised))
+    assert.same({ "text" }, listed(store))
   end)
 
   it("is made while nobody else drops one of the same collection", function()
