@@ -53,6 +53,9 @@ hf_status hf__lmdb_index_set(void *store, void *txn, void *collection, hf_index_
 struct walk {
   MDB_cursor *c;
   uint32_t number;
+  hf_index_set *set;
+  size_t place;    /* of the index in the set */
+  uint64_t commit; /* that is walked through; 0: the one that is being made */
   const hf_index_walk *asked;
   hf_index_entry_fn *fn;
   void *arg;
@@ -72,11 +75,31 @@ static bool is_ahead(const struct walk *w, const hf__lmdb_stored *e) {
   return w->asked->reverse ? c < 0 : c > 0;
 }
 
+/* Where an index ends at a commit is noted with it: its commit, and the first byte of values that it has none of, nor
+ * any greater.  Mostly that are those for which a condition raises, which each lookup asks for. */
+enum { BYTE = 8 };
+
+/* Notes that nothing is at `start` or after it. */
+static void note_end(const struct walk *w, hf_slice start) {
+  uint64_t byte = start.size ? (unsigned char)*start.data : 0, note = hf_index_set_note(w->set, w->place);
+  byte += start.size > 1;
+  if (!w->commit || byte >> BYTE || (note >> BYTE == w->commit && (note & 0xFF) <= byte)) return;
+  hf_index_set_keep_note(w->set, w->place, w->commit << BYTE | byte);
+}
+
+/* Whether a range is known to have nothing. */
+static bool is_after_end(const struct walk *w, const hf_index_range *range) {
+  uint64_t note = hf_index_set_note(w->set, w->place);
+  return w->commit && note >> BYTE == w->commit && range->lower.size &&
+         (unsigned char)*range->lower.data >= (note & 0xFF);
+}
+
 /* A range forwards.  LMDB's result. */
 static int go_forward(struct walk *w, const hf_index_range *range) {
   hf_slice start = range->lower;
   if (w->asked->after.size && hf__lmdb_compare_bytes(start, w->asked->after) < 0) start = w->asked->after;
   int rc = hf__lmdb_entry_seek(w->c, w->number, start, &w->k, &w->v);
+  if (rc == MDB_NOTFOUND) note_end(w, start);
   for (; rc == 0 && !w->enough; rc = hf__lmdb_entry_step(w->c, w->number, MDB_NEXT, &w->k, &w->v)) {
     hf__lmdb_stored e;
     if (!hf__lmdb_entry_read(&w->k, &w->v, &e)) return MDB_CORRUPTED;
@@ -116,15 +139,20 @@ static int go_backward(struct walk *w, const hf_index_range *range) {
 static int go(struct walk *w) {
   int rc = 0;
   size_t count = w->asked->count;
-  for (size_t i = 0; i < count && (rc == 0 || rc == MDB_NOTFOUND) && !w->enough; i++)
-    rc = w->asked->reverse ? go_backward(w, &w->asked->ranges[count - 1 - i]) : go_forward(w, &w->asked->ranges[i]);
+  for (size_t i = 0; i < count && (rc == 0 || rc == MDB_NOTFOUND) && !w->enough; i++) {
+    const hf_index_range *range = &w->asked->ranges[w->asked->reverse ? count - 1 - i : i];
+    if (!is_after_end(w, range)) rc = w->asked->reverse ? go_backward(w, range) : go_forward(w, range);
+  }
   return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
-/* Whether the index is there and can be read. */
-static bool is_readable(const hf_index_set *set, uint32_t number) {
-  for (size_t i = 0; set && i < hf_index_set_size(set); i++)
-    if (hf_index_set_at(set, i)->number == number) return hf_index_set_at(set, i)->ready;
+/* Finds the index in the set.  False: it is not there, or cannot be read. */
+static bool find_readable(struct walk *w) {
+  for (size_t i = 0; w->set && i < hf_index_set_size(w->set); i++) {
+    const hf_index *index = hf_index_set_at(w->set, i);
+    w->place = i;
+    if (index->number == w->number) return index->ready;
+  }
   return false;
 }
 
@@ -133,12 +161,13 @@ hf_status hf__lmdb_index_walk(void *store, void *txn, void *collection, const hf
   struct walk w = {.number = index->number, .asked = walk, .fn = fn, .arg = arg};
   MDB_txn *t;
   MDB_dbi dbi;
-  hf_index_set *set;
-  hf_status status = begin(store, txn, collection, &t, &dbi, &set, err);
+  hf_status status = begin(store, txn, collection, &t, &dbi, &w.set, err);
   if (status) return status == HF_BUSY ? HF_NOT_FOUND : status;
-  if (!dbi || !is_readable(set, index->number)) {
+  bool is_writing = txn && ((hf__lmdb_txn *)txn)->kind == HF_TXN_WRITE;
+  if (!dbi || !find_readable(&w)) {
     status = HF_NOT_FOUND;
   } else {
+    w.commit = is_writing ? 0 : mdb_txn_id(t);
     int rc = mdb_cursor_open(t, dbi, &w.c);
     if (rc == 0) {
       rc = go(&w);
@@ -147,7 +176,7 @@ hf_status hf__lmdb_index_walk(void *store, void *txn, void *collection, const hf
     if (rc) status = hf__lmdb_fail(store, rc, "look into an index", err);
   }
   hf__lmdb_read_collection_end(store, txn, t);
-  hf_index_set_free(set);
+  hf_index_set_free(w.set);
   return status;
 }
 

@@ -5,6 +5,7 @@
  */
 #include "index/set.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -175,6 +176,14 @@ void hf_index_set_free(hf_index_set *set) {
 size_t hf_index_set_size(const hf_index_set *set) { return set->count; }
 
 const hf_index *hf_index_set_at(const hf_index_set *set, size_t place) { return &set->at[place].index; }
+
+uint64_t hf_index_set_note(const hf_index_set *set, size_t place) {
+  return atomic_load_explicit(&set->at[place].note, memory_order_relaxed);
+}
+
+void hf_index_set_keep_note(hf_index_set *set, size_t place, uint64_t note) {
+  atomic_store_explicit(&set->at[place].note, note, memory_order_relaxed);
+}
 
 const hf_index *hf_index_set_find(const hf_index_set *set, hf_slice name) {
   for (size_t i = 0; i < set->count; i++) {

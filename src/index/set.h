@@ -34,6 +34,7 @@ typedef struct hf__indexed {
   hf_index index; /* the first: programs have pointers to it */
   unsigned count; /* of paths */
   uint32_t place[HF_INDEX_PATHS_MAX];
+  _Atomic uint64_t note;
 } hf__indexed;
 
 struct hf_index_set {

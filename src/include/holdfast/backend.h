@@ -507,6 +507,10 @@ HF_API void hf_index_set_free(hf_index_set *set);
 HF_API size_t hf_index_set_size(const hf_index_set *set);
 /* The index at a place from 0 on.  Valid as long as the set. */
 HF_API const hf_index *hf_index_set_at(const hf_index_set *set, size_t place);
+/* A number that a backend keeps with the index at a place, for as long as the set is there; 0 at first.  By any thread.
+ */
+HF_API uint64_t hf_index_set_note(const hf_index_set *set, size_t place);
+HF_API void hf_index_set_keep_note(hf_index_set *set, size_t place, uint64_t note);
 /* The index of this name; NULL: none. */
 HF_API const hf_index *hf_index_set_find(const hf_index_set *set, hf_slice name);
 

@@ -111,6 +111,40 @@ static void a_walk_keeps_to_its_ranges(void **state) {
   hf_persist_close(p);
 }
 
+/* Where an index ends is noted, for that commit alone. */
+static void what_comes_after_the_end_is_found(void **state) {
+  hf_persist *p = open_persist(*state, "signal");
+  hf_error err;
+  hf_txn *txn;
+  void *moment;
+  make_index(p, "n", false);
+  for (int i = 1; i <= 3; i++) write_text(p, text_of("e%d", i), text_of("{\"n\":%d}", i));
+  const hf_index_value none = {.size = 0};
+  hf_index_value two = value_of(p, "{\"n\":2}"), three = value_of(p, "{\"n\":3}"), four = value_of(p, "{\"n\":4}");
+  hf_index_value texts = value_of(p, "{\"n\":\"a\"}");
+  texts.size = 1;
+  const hf_index_range ranges[] = {from_to(&two, &three), from_to(&texts, &none)}, beyond = from_to(&four, &none);
+  for (int round = 0; round < 2; round++) {
+    assert_string_equal(walk_ranges(p, &beyond, 1, false, 9), "");
+    assert_string_equal(walk_ranges(p, ranges, 2, false, 9), "e2");
+    assert_string_equal(walk_ranges(p, ranges, 2, true, 9), "e2");
+  }
+  write_text(p, "t", "{\"n\":\"text\"}");
+  assert_string_equal(walk_ranges(p, ranges, 2, false, 9), "e2 t");
+  assert_string_equal(walk_ranges(p, ranges, 2, true, 9), "t e2");
+  OK(hf_persist_remove(p, hf_text("t"), &err));
+  OK(hf_txn_begin(HF_TXN_WRITE, &txn, &err));
+  for (int round = 0; round < 2; round++) {
+    struct walked w = {.most = 0};
+    if (round) write_text(p, "t", "{\"n\":\"text\"}");
+    OK(hf__persist_enter(p, true, &moment, &err));
+    OK(walk_index(p, moment, 0, &(hf_index_walk){.ranges = ranges, .count = 2}, &w, &err));
+    assert_string_equal(w.ids, round ? "e2 t" : "e2");
+  }
+  hf_txn_abort(txn);
+  hf_persist_close(p);
+}
+
 /* An id whose order key is as long as it gets.  Those of a pair differ in the case of the last letter alone, so that their
  * order keys do late. */
 static const char *long_id(int i) {
@@ -261,7 +295,7 @@ int main(void) {
       ON_LMDB(a_walk_keeps_to_its_ranges),       ON_LMDB(long_ids_have_their_entries),
       ON_LMDB(faults_are_found_and_mended),      ON_LMDB(what_a_stranger_wrote_is_brought_up_to_date),
       ON_LMDB(the_walk_over_the_pages_knows_it), ON_LMDB(stat_tells_of_them),
-      ON_LMDB(too_many_are_refused),
+      ON_LMDB(too_many_are_refused),             ON_LMDB(what_comes_after_the_end_is_found),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
