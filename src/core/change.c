@@ -5,6 +5,7 @@
 #include "core/change.h"
 
 #include "core/revisions.h"
+#include "core/transaction.h"
 
 /* Has the backend make the change. */
 static inline hf_status call_slot(const hf_persist *p, void *txn, const hf__change *c, hf_error *err) {
@@ -51,7 +52,9 @@ hf_status hf__change_apply(hf_persist *p, void *txn, const hf__change *change, h
   /* What is to happen with every change goes here: before the slot what may refuse it, after it what tells of it, each
    * where hf__is_innermost(p) only. */
   hf_status status = __builtin_expect(txn == NULL, 1) ? call_slot(p, txn, change, err) : apply_in(p, txn, change, err);
-  if (p->backend->index_each && hf__is_innermost(p))
+  if (p->backend->index_each && hf__is_innermost(p)) {
     atomic_fetch_add_explicit(&p->store->changes[p->change_group], 1, memory_order_relaxed);
+    if (txn) hf__txn_note_change(p->change_group);
+  }
   return status;
 }

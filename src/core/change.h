@@ -52,11 +52,10 @@ typedef struct hf__change {
  * there (NULL: in one of its own).  Errors are as the slots give them: hf__persist_fail() names them. */
 hf_status hf__change_apply(hf_persist *p, void *txn, const hf__change *change, hf_error *err);
 
-/* A number that is another one once this process has changed something in the collection, or undone that; sometimes
- * also otherwise. */
+/* A number that is another one once this process has changed something in the collection, and again once a transaction
+ * in which it did so has ended; sometimes also otherwise. */
 static inline uint64_t hf__change_count(const hf_persist *p) {
-  return atomic_load_explicit(&p->store->changes[p->change_group], memory_order_relaxed) +
-         atomic_load_explicit(&p->store->undone, memory_order_relaxed);
+  return atomic_load_explicit(&p->store->changes[p->change_group], memory_order_relaxed);
 }
 
 #endif

@@ -12,7 +12,7 @@
 #include "holdfast/backend.h"
 
 /* Changes are counted in groups of collections. */
-enum { HF__CHANGE_GROUPS = 64 };
+enum { HF__CHANGE_GROUPS = 64 }; /* as many as a number has bits */
 
 /* An open store. */
 struct hf_store {
@@ -24,8 +24,7 @@ struct hf_store {
   char identity[HF_IDENTITY_MAX];              /* from backend->resolve */
   size_t refs;                                 /* handles and transactions; guarded by the registry's lock */
   unsigned generation;                         /* hf__process_generation when it was opened */
-  _Atomic uint64_t changes[HF__CHANGE_GROUPS]; /* that this process has made or undone: see hf__change_count() */
-  _Atomic uint64_t undone;                     /* transactions */
+  _Atomic uint64_t changes[HF__CHANGE_GROUPS]; /* that this process has made: see hf__change_count() */
   struct hf_store *next;
 };
 

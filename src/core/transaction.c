@@ -47,6 +47,7 @@ struct hf_txn {
   struct hf_txn *parent;
   struct hf_txn *outermost; /* of those in force around it; itself */
   unsigned depth;           /* how many are around it */
+  uint64_t changed;         /* the groups of changes that it has some of, as bits */
   size_t written_before;    /* of commit.written, when it began */
   hf__commit commit;        /* of the outermost one */
   hf_status failed;         /* of the first operation that broke it */
@@ -194,6 +195,10 @@ hf_status hf__txn_join(hf_store *store, uint32_t can, bool writing, void **txn, 
   return HF_OK;
 }
 
+void hf__txn_note_change(unsigned group) {
+  if (current) current->changed |= UINT64_C(1) << group;
+}
+
 bool hf__txn_is(hf_txn_kind kind) { return in_force(current) && current->kind == kind; }
 
 bool hf__txn_is_open(void) { return in_force(current) != NULL; }
@@ -254,12 +259,23 @@ static void release(hf_txn *t) {
 /* What has it begun in the store, and is to end it there; NULL: nothing. */
 static const hf_backend *begun_in(const hf_txn *t) { return t->store && !t->loose ? t->store->backend : NULL; }
 
+/* Has those hear of it who keep what they have read: the thread does not see any more what it has changed, or others
+ * begin to. */
+static void note_end(const hf_txn *t) {
+  for (unsigned i = 0; t->changed >> i; i++) {
+    if (t->changed >> i & 1) atomic_fetch_add_explicit(&t->store->changes[i], 1, memory_order_relaxed);
+    if (i == HF__CHANGE_GROUPS - 1) break;
+  }
+  hf_txn *parent = in_force(t->parent);
+  if (parent) parent->changed |= t->changed;
+}
+
 /* Undoes what the store has of it. */
 static void undo(hf_txn *t) {
   const hf_backend *b = begun_in(t);
   hf__written_cut(&t->outermost->commit.written, t->written_before);
   if (b && !t->borrowed) b->abort(t->store->impl, t->impl);
-  if (b && t->kind == HF_TXN_WRITE) atomic_fetch_add_explicit(&t->store->undone, 1, memory_order_relaxed);
+  note_end(t);
 }
 
 /* Commits what the store has of it, or undoes it and says why. */
@@ -273,6 +289,7 @@ static hf_status finish(hf_txn *t, bool left_open, hf_error *err) {
   if (t->failed) *err = t->failure;
   if (t->failed || !b) return t->failed;
   hf_status status = b->commit(t->store->impl, t->impl, err);
+  note_end(t);
   if (status) hf__written_cut(&t->outermost->commit.written, t->written_before);
   if (status) hf__copy_text(err->backend, sizeof err->backend, b->name, strlen(b->name));
   if (status) hf__error_redact(err, t->store->secret);

@@ -23,6 +23,9 @@ hf_status hf__txn_begin_brief(hf_txn **out, hf_error *err);
  * operation was on many entities at once (`batch`).  Returns `status`. */
 hf_status hf__txn_note_failure(hf_status status, bool batch, const hf_error *err);
 
+/* Tells the current transaction that something of this group was changed in it (hf__change_count()). */
+void hf__txn_note_change(unsigned group);
+
 /* Leaves the snapshot, and those around it, without ending it: until the matching hf_txn_abort() or hf_txn_commit() of
  * what this gives, operations of the thread see none, and may begin transactions of their own.  The store of the
  * snapshot is refused to them meanwhile (HF_UNSUPPORTED), so that nothing of it is mistaken for that moment.

@@ -261,6 +261,33 @@ static void a_class_of_its_own_is_the_innermost(void **state) {
   hf_runtime_close(runtime);
 }
 
+/* Whoever keeps what it has read is to read it again, once others see what a transaction has changed. */
+static void what_a_transaction_has_changed_is_heard_of_again_at_its_end(void **state) {
+  hf_error err;
+  hf_txn *outer, *inner;
+  hf_persist *p = open_persist(*state, "signal"), *other = open_persist(*state, "other");
+  write_text(p, "a", "1");
+  write_text(other, "a", "1");
+  uint64_t elsewhere = hf__change_count(other), before;
+  OK(hf_txn_begin(HF_TXN_WRITE, &outer, &err));
+  OK(hf_txn_begin(HF_TXN_WRITE, &inner, &err));
+  write_text(p, "a", "2");
+  before = hf__change_count(p);
+  OK(hf_txn_commit(inner, &err));
+  assert_int_not_equal(hf__change_count(p), before);
+  before = hf__change_count(p);
+  OK(hf_txn_commit(outer, &err));
+  assert_int_not_equal(hf__change_count(p), before);
+  OK(hf_txn_begin(HF_TXN_WRITE, &outer, &err));
+  write_text(p, "a", "3");
+  before = hf__change_count(p);
+  hf_txn_abort(outer);
+  assert_int_not_equal(hf__change_count(p), before);
+  assert_int_equal(hf__change_count(other), elsewhere);
+  hf_persist_close(other);
+  hf_persist_close(p);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       ON_LMDB(each_change_of_a_store_passes_once),
@@ -270,6 +297,7 @@ int main(void) {
       {"a_batch_without_a_slot_passes_one_by_one", a_batch_without_a_slot_passes_one_by_one, setup_file,
        teardown_store, NULL},
       ON_LMDB(what_is_found_damaged_passes),
+      ON_LMDB(what_a_transaction_has_changed_is_heard_of_again_at_its_end),
       ON_LMDB(a_change_through_a_class_passes_again_for_its_store),
       ON_LMDB(a_class_hides_what_its_store_holds),
       cmocka_unit_test(a_class_of_its_own_is_the_innermost),
