@@ -44,7 +44,7 @@ static hf_status sift(hf__fetch *f, hf_page *page, size_t first, size_t *bytes, 
     size_t place = f->done + (i - first);
     hf__fetched what = HF__FETCHED_ODD;
     if (e->status != HF_NOT_FOUND) status = f->judge(e, place, &what, f->arg, err);
-    if (what == HF__FETCHED_ODD && f->odd == SIZE_MAX) f->odd = place;
+    if (what == HF__FETCHED_ODD && f->odd_count < HF__FETCH_ODD_MAX) f->odd[f->odd_count++] = place;
     if (what != HF__FETCHED_KEPT) continue;
     *bytes += e->json.size;
     if (page->count != i) page->entries[page->count] = *e;
@@ -58,7 +58,7 @@ hf_status hf__fetch_entities(hf_persist *p, void *txn, hf__fetch *f, hf_page *pa
   size_t bytes = 0;
   hf_error other;
   f->done = 0;
-  f->odd = SIZE_MAX;
+  f->odd_count = 0;
   while (f->done < f->count && bytes < f->max_bytes) {
     size_t first = page->count, left = f->count - f->done;
     hf_status status = get(p, txn, &f->keys[f->done], left < AT_ONCE ? left : AT_ONCE, page, err);

@@ -244,7 +244,7 @@ static hf_status judge(const hf_entry *entry, size_t place, hf__fetched *what, v
 }
 
 /* Looks whether a candidate has an entry that is not true.  Then the index is damaged, and may have lost others. */
-static bool is_damaged(hf__find *f, const hf__lookup *in, const hf_key *key) {
+static bool is_damaged_at(hf__find *f, const hf__lookup *in, const hf_key *key) {
   char names[200];
   const hf__cover *cover = f->found.cover;
   if (!f->checks) return false;
@@ -260,6 +260,13 @@ static bool is_damaged(hf__find *f, const hf__lookup *in, const hf_key *key) {
   return true;
 }
 
+/* The same of the odd ones of a page. */
+static bool is_damaged(hf__find *f, const hf__lookup *in, const hf__fetch *fetch) {
+  for (size_t i = 0; i < fetch->odd_count; i++)
+    if (is_damaged_at(f, in, &fetch->keys[fetch->odd[i]])) return true;
+  return false;
+}
+
 hf_status hf__find_page(hf__find *f, hf_persist *p, void *txn, const hf_scan *scan, hf_page *page, bool *more,
                         hf_error *err) {
   hf_key keys[PAGE_MAX];
@@ -271,7 +278,7 @@ hf_status hf__find_page(hf__find *f, hf_persist *p, void *txn, const hf_scan *sc
   if (!fetch.count) return HF_OK;
   hf_status status = hf__fetch_entities(p, txn, &fetch, page, err);
   if (status && status != HF_CORRUPT) return status;
-  if (fetch.odd != SIZE_MAX && is_damaged(f, &in, &keys[fetch.odd])) return HF_OK;
+  if (is_damaged(f, &in, &fetch)) return HF_OK;
   const hf_key *last = &keys[status || !fetch.done ? fetch.done : fetch.done - 1];
   if (!hf_page_resume(page, last->order)) return hf__no_memory(err);
   if (status) hf_page_fail_at(page, last->id);

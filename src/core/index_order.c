@@ -214,11 +214,21 @@ static bool is_damaged(hf__index_order *o, hf_persist *p, void *txn, hf_slice po
   return damaged;
 }
 
+/* The place of the first entry that is not true; SIZE_MAX: there is none. */
+static size_t find_damaged(hf__index_order *o, hf_persist *p, void *txn, const hf__fetch *fetch) {
+  const struct entries *e = fetch->arg;
+  for (size_t i = 0; i < fetch->odd_count; i++) {
+    size_t at = fetch->odd[i];
+    if (is_damaged(o, p, txn, e->positions[at], &e->keys[at])) return at;
+  }
+  return SIZE_MAX;
+}
+
 /* Fails at an entry that is not true, after the entities before it. */
-static hf_status fail_damaged(hf__index_order *o, hf_persist *p, void *txn, hf__fetch *fetch, hf_page *page,
+static hf_status fail_damaged(hf__index_order *o, hf_persist *p, void *txn, hf__fetch *fetch, size_t at, hf_page *page,
                               hf_error *err) {
   const struct entries *e = fetch->arg;
-  size_t at = fetch->count = fetch->odd;
+  fetch->count = at;
   hf_slice name = hf_index_set_at(o->set, o->place)->name, id = e->keys[at].id;
   hf__page_reset(page);
   hf_status status = hf__fetch_entities(p, txn, fetch, page, err);
@@ -238,8 +248,8 @@ static hf_status read_entities(hf__index_order *o, hf_persist *p, void *txn, str
   hf_error other;
   hf_status status = hf__fetch_entities(p, txn, &fetch, page, err);
   if (status && status != HF_CORRUPT) return status;
-  if (fetch.odd != SIZE_MAX && is_damaged(o, p, txn, e->positions[fetch.odd], &e->keys[fetch.odd]))
-    status = fail_damaged(o, p, txn, &fetch, page, err);
+  size_t damaged = find_damaged(o, p, txn, &fetch);
+  if (damaged != SIZE_MAX) status = fail_damaged(o, p, txn, &fetch, damaged, page, err);
   if (status && status != HF_CORRUPT) return status;
   hf_slice last = fetch.done < e->count ? e->positions[status ? fetch.done : fetch.done - 1] : e->last;
   if (status == HF_CORRUPT) hf_page_fail_at(page, e->keys[fetch.done].id);
