@@ -182,16 +182,43 @@ static hf_status fail_nameless(hf__index_order *o, const hf_persist *p, const st
                   (int)name.size, name.data, p->name.data);
 }
 
+/* Whether an index of the name is there, after the one that was gone over was dropped: verify has built it again, or
+ * somebody has.  The loop goes over that then, from where it is: positions tell values and ids. */
+static bool find_again(hf__index_order *o, hf_persist *p, void *txn) {
+  hf_error unused;
+  hf_index_set *set = NULL;
+  const hf_index *gone = hf_index_set_at(o->set, o->place);
+  if (p->backend->index_set(p->impl, txn, p->collection, &set, &unused) || !set) return false;
+  const hf_index *index = hf_index_set_find(set, gone->name);
+  if (!index || !index->ready) {
+    hf_index_set_free(set);
+    return false;
+  }
+  hf_index_set_free(o->set);
+  o->set = set;
+  o->place = 0;
+  while (hf_index_set_at(set, o->place) != index) o->place++;
+  return true;
+}
+
+/* Has entries handed to take(). */
+static hf_status walk(hf__index_order *o, hf_persist *p, void *txn, struct entries *e, hf_error *err) {
+  const hf_index_range ordered = {{FIRST_ORDERED, 1}, {AFTER_ORDERED, 1}};
+  const hf_index_walk asked = {&ordered, 1, {o->position.data, o->position.size}, e->scan->reverse};
+  const hf_index *index = hf_index_set_at(o->set, o->place);
+  return p->backend->index_each(p->impl, txn, p->collection, index, &asked, take, e, err);
+}
+
 /* Reads entries.  What comes before one that cannot be read is a page of its own. */
 static hf_status collect(hf__index_order *o, hf_persist *p, void *txn, struct entries *e, bool *more, hf_error *err) {
-  const hf_index_range ordered = {{FIRST_ORDERED, 1}, {AFTER_ORDERED, 1}};
-  const hf_index_walk walk = {&ordered, 1, {o->position.data, o->position.size}, e->scan->reverse};
-  const hf_index *index = hf_index_set_at(o->set, o->place);
-  hf_status status = p->backend->index_each(p->impl, txn, p->collection, index, &walk, take, e, err);
+  hf_status status = walk(o, p, txn, e, err);
+  if (status == HF_NOT_FOUND && find_again(o, p, txn)) status = walk(o, p, txn, e, err);
+  e->set = o->set;
+  e->place = o->place;
   if (e->no_memory) return hf__no_memory(err);
   e->is_cut = e->count && (status || e->nameless.data);
   if (e->is_cut) return HF_OK;
-  if (status) return fail_unreadable(p, index, status, err);
+  if (status) return fail_unreadable(p, hf_index_set_at(o->set, o->place), status, err);
   return e->nameless.data ? fail_nameless(o, p, e, more, err) : HF_OK;
 }
 
@@ -267,8 +294,6 @@ hf_status hf__index_order_page(hf__index_order *o, hf_persist *p, void *txn, con
   if (status == HF_OK) {
     e->scan = scan;
     e->arena = arena;
-    e->set = o->set;
-    e->place = o->place;
     e->wanted = scan->limit < PAGE_MAX ? scan->limit : PAGE_MAX;
     status = collect(o, p, txn, e, more, err);
   }

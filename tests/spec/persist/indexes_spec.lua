@@ -368,6 +368,25 @@ stores.each(function(kind)
     assert.equal(#byPnl() - 1, #seen)
   end)
 
+  test("goes on in the order of an index that is built again in the middle", function()
+    for _, reverse in ipairs { false, true } do
+      local seen = {}
+      for id in indexed:keys { index = "pnl", reverse = reverse } do
+        seen[#seen + 1] = id
+        if #seen == 100 then
+          indexed:dropIndex("pnl")
+          indexed:createIndex("another")
+          indexed:createIndex("pnl")
+          indexed:dropIndex("another")
+        end
+      end
+      assert.same(byPnl(reverse), seen)
+    end
+    raises.error("not_found", "^the index pnl of indexed was dropped meanwhile$", function()
+      for _ in indexed:keys { index = "pnl" } do pcall(indexed.dropIndex, indexed, "pnl") end
+    end)
+  end)
+
   test("says what is wrong with an index to go by", function()
     raises.error("not_found", "^indexed has no index nothing: there are ", indexed.keys, indexed, { index = "nothing" })
     raises.error("not_found", "^plain has no index pnl, and no other: make it first$", plain.keys, plain,
