@@ -53,7 +53,7 @@ static hf_status keep_failure(hf_iter *it, hf_status status, const hf_error *err
 /* What is wanted of the next page: no more than is left, and nothing that comes after a fence. */
 static hf_scan page_scan(const hf_iter *it) {
   hf_scan scan = it->scan;
-  bool all_wanted = !it->condition || scan.condition;
+  bool all_wanted = !it->condition || (scan.condition && !it->ordered); /* in an index's order none is judged there */
   if (all_wanted && it->has_limit && it->left < scan.limit) scan.limit = (size_t)it->left;
   if (!it->fence) return scan;
   hf_slice order = {(const char *)it->fence->order, it->fence->size};

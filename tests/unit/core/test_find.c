@@ -462,6 +462,17 @@ static void a_loop_by_an_index_reads_what_it_leads_to(void **state) {
   hf_condition_free(range.where);
 }
 
+static void a_page_in_the_order_of_an_index_has_more_than_are_still_wanted(void **state) {
+  (void)state;
+  hf_range range = range_of("few == 99");
+  range.index = hf_text("n");
+  range.has_limit = true;
+  range.limit = 2;
+  assert_string_equal(given(&range), "99 199");
+  assert_true(walks <= 8);
+  hf_condition_free(range.where);
+}
+
 static void what_leads_to_too_many_costs_little(void **state) {
   (void)state;
   found("n >= 0"); /* all are wanted: soon it is not looked any more */
@@ -642,6 +653,7 @@ int main(void) {
       TEST(a_loop_says_once_that_an_index_cannot_be_read),
       TEST(a_loop_scans_where_an_index_was_dropped_meanwhile),
       TEST(a_loop_by_an_index_reads_what_it_leads_to),
+      TEST(a_page_in_the_order_of_an_index_has_more_than_are_still_wanted),
       TEST(what_leads_to_too_many_costs_little),
       TEST(a_count_by_an_index_alone_reads_no_entity),
       TEST(an_entity_that_the_condition_cannot_tell_is_come_upon),
