@@ -29,7 +29,8 @@ local function whichText(explanation)
       explanation.index)
   end
   if explanation.candidates then return "looked at: no entity, since none can be wanted" end
-  return explanation.reason and "looked at: all entities, since " .. explanation.reason
+  local counts = explanation.asked == "nothing" and "; a count goes by an index alone" or ""
+  return explanation.reason and "looked at: all entities, since " .. explanation.reason .. counts
 end
 
 local Explanation = {}

@@ -4,6 +4,7 @@
  */
 #include "core/find.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/error.h"
@@ -287,33 +288,35 @@ hf_status hf__find_page(hf__find *f, hf_persist *p, void *txn, const hf_scan *sc
 
 /* ---- explaining */
 
-/* Adds how many entities the candidates are, and by which index. */
-static bool write_found(hf_buffer *json, const hf__find *f, bool counts_alone, uint64_t of) {
+/* Adds by which index there are candidates, and how many. */
+static bool write_found(hf_buffer *json, const hf__find *f) {
   char names[600]; /* of one it is the whole name */
-  size_t count = hf_id_list_size(f->found.list);
   hf__candidates_names(&f->found, f->set, names, sizeof names);
   bool ok = !*names || (hf_buffer_printf(json, ",\"index\":") && hf__quote_damaged(json, hf_text(names)));
-  return ok && hf_buffer_printf(json,
-                                ",\"candidates\":%zu,\"asked\":\"%s\",\"why\":\"%zu of %llu entities can be "
-                                "those\"",
-                                count, counts_alone ? "nothing" : "tested", count, (unsigned long long)of);
+  return ok && hf_buffer_printf(json, ",\"candidates\":%zu", hf_id_list_size(f->found.list));
+}
+
+/* Whether a count would be answered by an index alone, also where a loop scans. */
+static bool counts_alone(const hf__lookup *in, const hf_scan *scan) {
+  uint64_t count;
+  hf__find f = {.set = (hf_index_set *)(uintptr_t)in->set};
+  return hf__find_count(&f, (hf_persist *)(uintptr_t)in->persist, in->txn, scan, in->condition, &count);
 }
 
 /* f is NULL where there are no indexes. */
 static bool write_explanation(hf_buffer *json, const hf__find *f, const hf__lookup *in, const hf_scan *scan,
                               uint64_t of) {
-  uint64_t count;
-  const char *why = f ? f->found.why : NULL;
-  hf_persist *p = (hf_persist *)(uintptr_t)in->persist;
+  char can_be[100];
+  bool is_found = f && f->found.list;
+  const char *why = is_found ? can_be : f ? f->found.why : NULL;
+  if (is_found)
+    snprintf(can_be, sizeof can_be, "%zu of %llu entities can be those", hf_id_list_size(f->found.list),
+             (unsigned long long)of);
   json->size = 0;
-  bool ok = hf_buffer_printf(json, "{\"of\":%llu", (unsigned long long)of);
-  hf__find counter = {.set = (hf_index_set *)(uintptr_t)in->set};
-  if (ok && f && f->found.list)
-    ok = write_found(json, f, hf__find_count(&counter, p, in->txn, scan, in->condition, &count), of);
-  else if (ok)
-    ok = hf_buffer_printf(json, ",\"asked\":\"tested\"") &&
-         (!why || (hf_buffer_printf(json, ",\"why\":") && hf__quote_damaged(json, hf_text(why))));
-  return ok && hf_buffer_add(json, "}", 1);
+  return hf_buffer_printf(json, "{\"of\":%llu", (unsigned long long)of) && (!is_found || write_found(json, f)) &&
+         hf_buffer_printf(json, ",\"asked\":\"%s\"", why && counts_alone(in, scan) ? "nothing" : "tested") &&
+         (!why || (hf_buffer_printf(json, ",\"why\":") && hf__quote_damaged(json, hf_text(why)))) &&
+         hf_buffer_add(json, "}", 1);
 }
 
 hf_status hf__find_explain(hf_persist *p, void *txn, const hf_scan *scan, hf_condition *condition, hf_buffer *json,

@@ -21,7 +21,7 @@ local M = {}
 ---@field index? string the indexes by which entities are found; nil: none is used
 ---@field candidates? integer how many they lead to; nil in the order of one, and of a scan
 ---@field of? integer how many there are
----@field asked? string what is done with each of them: "tested" by the condition; "nothing": the index counts them
+---@field asked? string what is done with each of them: "tested" by the condition; "nothing": an index counts them
 ---@field reason? string why these are looked at; nil: there are no indexes
 ---@field statement? string what is sent to a server
 

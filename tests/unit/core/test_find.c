@@ -538,8 +538,11 @@ static void says_what_it_would_do(void **state) {
   assert_string_equal(explained("few == 7 and n ~= 1 and n ~= 2"),
                       "{\"of\":5000,\"index\":\"few\",\"candidates\":50,\"asked\":\"tested\","
                       "\"why\":\"50 of 5000 entities can be those\"}");
-  assert_string_equal(explained("n >= 0"), "{\"of\":5000,\"asked\":\"tested\",\"why\":\"the index n leads to more than "
-                                           "250 entities\"}");
+  assert_string_equal(explained("n >= 1000"),
+                      "{\"of\":5000,\"asked\":\"nothing\",\"why\":\"the index n leads to more than "
+                      "250 entities\"}");
+  assert_string_equal(explained("n >= 0 and n ~= 3 and few ~= 3"),
+                      "{\"of\":5000,\"asked\":\"tested\",\"why\":\"the index n leads to more than 250 entities\"}");
   hf_error err;
   hf_persist *other;
   hf_buffer json = HF_BUFFER_INIT;
