@@ -27,9 +27,14 @@ static hf_status fail(hf_persist *p, hf_status status, hf_error *err) {
   return hf__persist_fail(p, NULL, status, NULL, "", err);
 }
 
-/* Says why there are no indexes: of a script's class, what to do about it. */
+/* Says why there are no indexes, or none that can be compared: of a script's class, what to do about it. */
 static void fail_unsupported(const hf_persist *p, hf_error *err) {
-  if (p->wrapped && (p->wrapped->backend->capabilities & HF_CAP_INDEX))
+  if (p->backend->capabilities & HF_CAP_INDEX)
+    hf__fail(
+        err, HF_UNSUPPORTED,
+        "the indexes are kept by the class or the server, and cannot be compared with the entities from here: drop "
+        "one that is in doubt, and create it again");
+  else if (p->wrapped && (p->wrapped->backend->capabilities & HF_CAP_INDEX))
     hf__fail(
         err, HF_UNSUPPORTED,
         "the class has methods of its own that give entities, or declares that it has no indexes, and those of the "

@@ -3,6 +3,7 @@
 -- Indexes of classes: of those that have them by methods of their own, that have those of the store that they extend,
 -- and that have none.
 
+local core = require("holdfast.core")
 local holdfast = require("holdfast")
 local raises = require("support.raises")
 local stores = require("support.stores")
@@ -55,6 +56,13 @@ describe("a class with indexes of its own", function()
     }, store:indexes())
     store:dropIndex({ "v.strategyName", "symbol" })
     assert.same({ "create metadata.symbol", "create strategyName,symbol unique", "drop strategyName,symbol" }, log)
+  end)
+
+  it("has them compared by nobody, which is not said to be that there are none", function()
+    local store = withOwn(7)("signal", newBase())
+    store:createIndex("n")
+    refuses("unsupported", "cannot be compared with the entities from here: drop one that is in doubt",
+      core.checkIndexes, store)
   end)
 
   it("is asked only for what is not there, and to forget what is", function()
