@@ -160,6 +160,25 @@ stores.each(function(kind)
     assert.matches("looked at: what the index pnl has, in its order$", tostring(about))
   end)
 
+  test("gives equal ones in the natural order of their ids, which may be long", function()
+    local function inOrder(size, value, index)
+      indexed:removeAll()
+      local batch, expected = {}, {}
+      for i = 1, 32 do -- they differ in capitals: A comes before a
+        expected[i] = ("x"):rep(size - 5) .. ("abcde"):gsub("()(.)", function(at, letter)
+          return math.floor((i - 1) / 2 ^ (5 - at)) % 2 == 0 and letter:upper() or letter
+        end)
+        batch[expected[i]] = value
+      end
+      indexed:writeMany(batch)
+      local ids = {}
+      for id in indexed:keys { index = index } do ids[#ids + 1] = id end
+      assert.same(expected, ids)
+    end
+    inOrder(150, { long = ("y"):rep(300) }, "long")
+    inOrder(240, { n = 1.5 }, "n")
+  end)
+
   test("reads only what an index leads to", function()
     local ask, iterators = core.ask, {}
     core.ask = function(iterator, ...)
