@@ -173,18 +173,21 @@ static const hf__zone *within(hf__view *view, unsigned number, enum hf__unless u
   hf__view *other = around ? view_of_path(view, around) : NULL;
   const hf__zone *zone = other ? hf__view_zone(other, number, unless) : &hf__zone_all;
   if (zone == &hf__zone_all || zone == &hf__zone_none) return zone;
-  hf__zone_piece pieces[3];
+  hf__zone_piece pieces[4];
   size_t count = 0;
+  bool raises = has_class(zone, HF__INDEX_UNWALKABLE, HF__INDEX_UNWALKABLE);
   const struct {
     bool is;
     unsigned first, end;
   } parts[] = {
       {has_class(zone, HF__INDEX_TABLE, HF__INDEX_TABLE), HF__INDEX_NULL, HF__INDEX_NOWHERE},
-      {has_class(zone, HF__INDEX_MISSING, HF__INDEX_NOWHERE), HF__INDEX_NOWHERE, HF__INDEX_UNWALKABLE},
-      {has_class(zone, HF__INDEX_NULL, HF__INDEX_TEXT) || has_class(zone, HF__INDEX_UNWALKABLE, HF__INDEX_UNWALKABLE),
-       HF__INDEX_UNWALKABLE, HF__INDEX_UNWALKABLE + HF__INDEX_CLASS_STEP},
+      {has_class(zone, HF__INDEX_MISSING, HF__INDEX_NOWHERE), HF__INDEX_NOWHERE, HF__INDEX_IN_NULL},
+      {has_class(zone, HF__INDEX_NULL, HF__INDEX_NULL) || has_class(zone, HF__INDEX_IN_NULL, HF__INDEX_IN_NULL),
+       HF__INDEX_IN_NULL, HF__INDEX_UNWALKABLE},
+      {has_class(zone, HF__INDEX_FALSE, HF__INDEX_TEXT) || raises, HF__INDEX_UNWALKABLE,
+       HF__INDEX_UNWALKABLE + HF__INDEX_CLASS_STEP},
   };
-  for (unsigned i = 0; i < 3; i++)
+  for (unsigned i = 0; i < 4; i++)
     if (parts[i].is)
       pieces[count++] = (hf__zone_piece){hf__zone_class(parts[i].first), hf__zone_class(parts[i].end), &hf__zone_all};
   return hf__zone_from(view->zones, hf__zone_of(view->zones, pieces, count), path);

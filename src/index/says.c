@@ -12,8 +12,8 @@ enum { FALSE_ = 1, TRUE_ = 2, NOTHING = 4, ANY = FALSE_ | TRUE_ | NOTHING };
 
 /* The classes of what is at a path, in their order, as kinds of values.  RAISES: it cannot be walked. */
 static const hf__kind kinds[] = {HF__KIND_NULL,  HF__KIND_FALSE, HF__KIND_TRUE,   HF__KIND_NUMBER, HF__KIND_TEXT,
-                                 HF__KIND_TABLE, HF__KIND_NIL,   HF__KIND_RAISES, HF__KIND_RAISES};
-enum { CLASSES = sizeof kinds / sizeof *kinds, TABLE = 5, NOWHERE = CLASSES - 2, UNWALKABLE = CLASSES - 1 };
+                                 HF__KIND_TABLE, HF__KIND_NIL,   HF__KIND_RAISES, HF__KIND_RAISES, HF__KIND_RAISES};
+enum { NULL_, TABLE = 5, NOWHERE = 7, IN_NULL, UNWALKABLE, CLASSES = sizeof kinds / sizeof *kinds };
 
 /* What is said of values of one kind: of those before what is given, of that, and of those after it. */
 typedef struct saying {
@@ -144,10 +144,10 @@ static saying says(const hf__test *test, hf__kind kind) {
 
 static unsigned says_of_kind(const hf__test *test, hf__kind kind) { return any_of(says(test, kind)); }
 
-/* What is said of values that are neither tables nor nil. */
+/* What is said of false, true, numbers and texts. */
 static unsigned says_of_scalars(const hf__test *test) {
   unsigned what = 0;
-  for (unsigned i = 0; i < TABLE; i++) what |= says_of_kind(test, kinds[i]);
+  for (unsigned i = NULL_ + 1; i < TABLE; i++) what |= says_of_kind(test, kinds[i]);
   return what;
 }
 
@@ -175,19 +175,26 @@ static bool is_within(const hf__places *places, uint32_t place, uint32_t in) {
 }
 
 static unsigned says_of_any(const hf__test *test) {
-  return says_of_scalars(test) | says_of_kind(test, HF__KIND_TABLE) | says_of_kind(test, HF__KIND_NIL);
+  return says_of_scalars(test) | says_of_kind(test, HF__KIND_NULL) | says_of_kind(test, HF__KIND_TABLE) |
+         says_of_kind(test, HF__KIND_NIL);
 }
 
 /* The same where what it tests is a table if the axis can be walked: `in`, or what that is in. */
 static void says_of_tables(const hf__test *test, uint32_t own, uint32_t in, const hf__places *places, unsigned *of) {
-  unsigned table = says_of_kind(test, HF__KIND_TABLE), scalar = says_of_scalars(test);
-  unsigned nil = own == 0 ? 0 : says_of_kind(test, HF__KIND_NIL);
+  unsigned table = says_of_kind(test, HF__KIND_TABLE), around = own == in ? 0 : table;
+  unsigned null = says_of_kind(test, HF__KIND_NULL), nil = says_of_kind(test, HF__KIND_NIL);
   for (unsigned i = 0; i < NOWHERE; i++) of[i] = table;
-  of[UNWALKABLE] = scalar | (own == in ? 0 : table);
-  of[NOWHERE] = in == 0 ? of[UNWALKABLE] : nil | (own == in ? 0 : table); /* a field of the entity never is nowhere */
-  if (own == 0) return;
-  if (places->at[own].parent != 0) of[NOWHERE] |= NOTHING; /* or it is within what is nil */
-  of[UNWALKABLE] |= NOTHING;
+  of[NOWHERE] = of[IN_NULL] = around;
+  of[UNWALKABLE] = says_of_scalars(test) | around;
+  if (own == 0) { /* which is null where nothing of it can be walked, and never nil */
+    of[UNWALKABLE] |= null;
+  } else {
+    unsigned raises = places->at[own].parent ? NOTHING : 0; /* where what it is in is nil or null */
+    of[NOWHERE] |= nil | raises;
+    of[IN_NULL] |= null | raises;
+    of[UNWALKABLE] |= NOTHING;
+  }
+  if (in == 0) of[NOWHERE] = of[IN_NULL] = of[UNWALKABLE]; /* no field of the entity is one of these */
 }
 
 /* Fills in what the test says of entities by the class of what they have at the axis.  False: nothing that helps. */
@@ -201,7 +208,8 @@ static bool says_by_class(const hf__test *test, const hf__axis *axis, unsigned *
   } else if (parent != HF__NO_TWIN && is_within(axis->places, in, parent)) {
     unsigned any = says_of_any(test);
     for (unsigned i = 0; i < NOWHERE; i++) of[i] = any;
-    of[NOWHERE] = of[UNWALKABLE] = parent == in ? NOTHING : any | NOTHING;
+    of[UNWALKABLE] = parent == in ? NOTHING : any | NOTHING;
+    of[NOWHERE] = of[IN_NULL] = parent == 0 && parent != in ? any : of[UNWALKABLE]; /* then the entity is a table */
   } else {
     return false;
   }

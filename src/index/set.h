@@ -22,7 +22,8 @@ enum hf__index_class {
   HF__INDEX_TABLE = 0x60,      /* an array or object */
   HF__INDEX_MISSING = 0x70,    /* the path is nil there */
   HF__INDEX_NOWHERE = 0x80,    /* it raises, since what it would be in is nil, or is in what is nil */
-  HF__INDEX_UNWALKABLE = 0x90, /* it raises otherwise, or goes into a text, which has to be asked */
+  HF__INDEX_IN_NULL = 0x90,    /* it raises, since what it would be in, within the entity, is null, or is in null */
+  HF__INDEX_UNWALKABLE = 0xA0, /* it raises otherwise, or goes into a text, which has to be asked */
   HF__INDEX_CLASS_STEP = 0x10
 };
 

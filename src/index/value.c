@@ -78,6 +78,7 @@ static inline bool is_table(const char *p) { return *p == '{' || *p == '['; }
 static unsigned char nothing(const hf_index_set *set, uint32_t place, const char *const *found) {
   uint32_t parent = set->places.at[place].parent, last = parent;
   while (last && !found[last]) last = set->places.at[last].parent;
+  if (last && *found[last] == 'n') return HF__INDEX_IN_NULL;
   if (!found[last] || !is_table(found[last])) return HF__INDEX_UNWALKABLE;
   return last == parent ? HF__INDEX_MISSING : HF__INDEX_NOWHERE;
 }

@@ -11,7 +11,8 @@ local pick, oneIn = draws.pick, draws.oneIn
 
 local M = {}
 
-local CLASSES = { "null", "false", "true", "number", "string", "table", "missing", "nowhere", "unwalkable" }
+local CLASSES = { "null", "false", "true", "number", "string", "table", "missing", "nowhere", "in null",
+  "unwalkable" }
 local RANK = {}
 for i, class in ipairs(CLASSES) do RANK[class] = i end
 
@@ -31,8 +32,9 @@ end
 
 -- Class and value of what an entity has.
 local function part(value, steps, room)
-  for _, key in ipairs(steps) do
+  for i, key in ipairs(steps) do
     if value == nil then return RANK.nowhere end
+    if value == holdfast.null and i > 1 then return RANK["in null"] end
     if type(value) ~= "table" then return RANK.unwalkable end
     value = value[key]
   end

@@ -151,6 +151,15 @@ static int make_truth(unsigned depth) {
   }
 }
 
+/* `type(x) == "table"`, or `x and x ~= null` */
+static int make_table_guard(const hf_step *path, unsigned steps) {
+  int in = hf__condition_path(expression, HF_ROOT_ENTITY, path, steps);
+  hf_constant table = text_constant("table"), null = {.kind = HF_CONSTANT_NULL};
+  if (one_in(3))
+    return make(HF_OPERATOR_AND, in, make(HF_OPERATOR_NE, in, hf__condition_constant(expression, &null), 0), 0);
+  return make(HF_OPERATOR_EQ, make(HF_OPERATOR_TYPE, in, 0, 0), hf__condition_constant(expression, &table), 0);
+}
+
 /* What few entities have, and what hardly raises: `type(v) == "table" and v.a == 1`, or the same of another field. */
 static int make_rare(unsigned depth) {
   static const hf_step fields[] = {{.field = {"a", 1}}, {.field = {"b", 1}}, {.field = {"x", 1}}};
@@ -158,13 +167,9 @@ static int make_rare(unsigned depth) {
   unsigned steps = one_in(5) ? 2 : 1;
   if (depth && one_in(2))
     return make(one_in(3) ? HF_OPERATOR_AND : HF_OPERATOR_OR, make_rare(depth - 1), make_rare(depth - 1), 0);
-  hf_constant table = text_constant("table");
   int test = make(one_in(3) ? HF_OPERATOR_IS : HF_OPERATOR_EQ,
                   hf__condition_path(expression, HF_ROOT_ENTITY, path, steps), make_constant(), 0);
-  for (unsigned i = steps; i-- > 0;) {
-    int in = make(HF_OPERATOR_TYPE, hf__condition_path(expression, HF_ROOT_ENTITY, path, i), 0, 0);
-    test = make(HF_OPERATOR_AND, make(HF_OPERATOR_EQ, in, hf__condition_constant(expression, &table), 0), test, 0);
-  }
+  for (unsigned i = steps; i-- > 0;) test = make(HF_OPERATOR_AND, make_table_guard(path, i), test, 0);
   return one_in(6) ? make(HF_OPERATOR_AND, test, make_truth(1), 0) : test;
 }
 

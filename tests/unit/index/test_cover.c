@@ -223,6 +223,72 @@ static void test_covers_have_what_is_no_sure_no(void **state) {
             seen.conditions, seen.covers, seen.of_several, seen.sure, seen.nothing);
 }
 
+#define BIT(class) (1U << (class) / HF__INDEX_CLASS_STEP)
+
+/* The classes of what the entities have to which the condition leads. */
+static unsigned classes_of(const char *condition) {
+  hf_error err;
+  unsigned calls = 0, classes = 0;
+  OK(hf_condition_parse(hf_text(condition), &expression, &err));
+  const hf__cover_wish wish = {expression, set, ENTITIES, false, count_entries, &calls};
+  hf__cover *cover = hf__cover_make(&wish, NULL);
+  assert_true(cover && cover->count == 1);
+  answer_all();
+  check_cover(cover, ENTITIES);
+  for (unsigned i = 0; i < ENTITIES; i++)
+    if (range_of(cover->parts->ranges, cover->parts->count, &values[i][0]) >= 0) classes |= BIT(values[i][0].bytes[0]);
+  hf__cover_free(cover);
+  hf_condition_free(expression);
+  return classes;
+}
+
+/* What is asked first of what a path is in leaves out those where that is nil, or null. */
+static void test_guards_leave_out_what_they_mean(void **state) {
+  (void)state;
+  enum {
+    TEXT = BIT(HF__INDEX_TEXT),
+    MISSING = BIT(HF__INDEX_MISSING),
+    NOWHERE = BIT(HF__INDEX_NOWHERE),
+    IN_NULL = BIT(HF__INDEX_IN_NULL),
+    ALL = 0xFFE,
+    OTHER = BIT(HF__INDEX_UNWALKABLE) /* of an entity that is no table a path raises, whatever is asked first */
+  };
+  static const struct {
+    const char *path, *condition;
+    unsigned classes;
+  } rows[] = {
+      {"a.x", "a.x == 'a'", TEXT | NOWHERE | IN_NULL | OTHER},
+      {"a.x", "a and a.x == 'a'", TEXT | IN_NULL | OTHER},
+      {"a.x", "a ~= null and a.x == 'a'", TEXT | NOWHERE | OTHER},
+      {"a.x", "a and a ~= null and a.x == 'a'", TEXT | OTHER},
+      {"a.x", "type(a) == 'table' and a.x == 'a'", TEXT | OTHER},
+      {"a.x", "type(a) == 'table' and a.x >= 'a'", ALL & ~(unsigned)(NOWHERE | IN_NULL)},
+      {"a.x", "b == 1 and a and a ~= null and a.x == 'a'", TEXT | OTHER},
+      {"a.x", "a == null", IN_NULL | OTHER},
+      {"a.x", "a == nil", NOWHERE | OTHER},
+      {"a.x", "type(a) == 'userdata'", IN_NULL | OTHER},
+      {"a.x", "a == nil or a == null or a.x == 'a'", TEXT | NOWHERE | IN_NULL | OTHER},
+      {"a.x.y", "a and a ~= null and a.x.y == 'b'", TEXT | NOWHERE | IN_NULL | OTHER},
+      {"a.x.y", "a and a ~= null and a.x and a.x ~= null and a.x.y == 'b'", TEXT | OTHER},
+      {"a.x.y", "type(a) == 'table' and type(a.x) == 'table' and a.x.y == 'b'", TEXT | OTHER},
+      {"a.x.y", "type(a) == 'table' and a.x == nil", NOWHERE | OTHER},
+      {"a.x.y", "type(a) == 'table' and a.x == null", IN_NULL | OTHER},
+  };
+  hf_error err;
+  for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) {
+    set = hf_index_set_new();
+    OK(hf_index_set_add(set, hf_text(text_of("{\"paths\":[\"%s\"]}", rows[i].path)), 0, true, &err));
+    for (unsigned n = 0; n < ENTITIES; n++) hf_index_values(set, entities[n], values[n]);
+    find_distinct(0);
+    unsigned all = 0, classes = classes_of(rows[i].condition);
+    for (unsigned n = 0; n < ENTITIES; n++) all |= BIT(values[n][0].bytes[0]);
+    if (classes != (rows[i].classes & all))
+      FAIL_AT(__FILE__, __LINE__, "%s leads to the classes %#x, and not %#x", rows[i].condition, classes,
+              rows[i].classes & all);
+    hf_index_set_free(set);
+  }
+}
+
 /* Why there is none, with indexes over a, over b, and over a.x and c together. */
 static void test_why_there_is_no_cover(void **state) {
   (void)state;
@@ -280,6 +346,7 @@ static void test_why_without_indexes(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_covers_have_what_is_no_sure_no),
+      cmocka_unit_test(test_guards_leave_out_what_they_mean),
       cmocka_unit_test(test_why_there_is_no_cover),
       cmocka_unit_test(test_why_without_indexes),
   };

@@ -250,6 +250,7 @@ static void test_the_order_of_values(void **state) {
       "{\"a\":{\"b\":[]}}",
       "{\"a\":{}}",
       "{\"b\":1}",
+      "{\"a\":null}",
       "{\"a\":1}",
   };
   hf_index_set *set = over("a.b");
@@ -269,7 +270,8 @@ static void test_spellings_of_one_value_are_one(void **state) {
       {"{\"a\":{\"b\":1}}", "{\"a\":{\"b\":2},\"a\":{\"b\":1}}"},
       {"{\"a\":{}}", "{\"a\":{\"b\":2},\"a\":[1]}"},
       {"{\"a\":{\"b\":[]}}", "{\"a\":{\"b\":{\"c\":1}}}"},
-      {"{\"a\":1}", "{\"a\":null}"},
+      {"{\"a\":1}", "{\"a\":false}"},
+      {"{\"a\":1}", "null"},
       {"{\"a\":1}", "{\"a\":\"text\"}"},
       {"{\"a\":1}", "7"},
   };
@@ -374,8 +376,10 @@ static void test_items_and_names_with_escapes(void **state) {
   assert_int_equal(value_of(set, "{\"a\":{\"b\":{}}}", 0).bytes[0], HF__INDEX_MISSING);
   assert_int_equal(value_of(set, "{\"a\":{}}", 0).bytes[0], HF__INDEX_NOWHERE);
   assert_int_equal(value_of(set, "{}", 0).bytes[0], HF__INDEX_NOWHERE);
-  assert_int_equal(value_of(set, "{\"a\":{\"b\":null}}", 0).bytes[0], HF__INDEX_UNWALKABLE);
-  assert_int_equal(value_of(set, "{\"a\":null}", 0).bytes[0], HF__INDEX_UNWALKABLE);
+  assert_int_equal(value_of(set, "{\"a\":{\"b\":null}}", 0).bytes[0], HF__INDEX_IN_NULL);
+  assert_int_equal(value_of(set, "{\"a\":null}", 0).bytes[0], HF__INDEX_IN_NULL);
+  assert_int_equal(value_of(set, "null", 0).bytes[0], HF__INDEX_UNWALKABLE);
+  assert_int_equal(value_of(set, "{\"a\":false}", 0).bytes[0], HF__INDEX_UNWALKABLE);
   hf_index_set_free(set);
 }
 

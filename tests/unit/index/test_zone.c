@@ -26,7 +26,7 @@ static const hf_slice bounds[] = {
      "a\0\2",
      4},
     {"\x60", 1},
-    {"\xA0", 1},
+    {"\xB0", 1},
 };
 enum { STRETCHES = sizeof bounds / sizeof *bounds - 1 };
 
@@ -69,6 +69,7 @@ static const struct {
     {{"\x70", 1}, 8},
     {{"\x80", 1}, 8},
     {{"\x90", 1}, 8},
+    {{"\xA0", 1}, 8},
 };
 enum { PARTS = sizeof parts / sizeof *parts };
 
