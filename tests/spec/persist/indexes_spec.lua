@@ -179,6 +179,26 @@ stores.each(function(kind)
     inOrder(240, { n = 1.5 }, "n")
   end)
 
+  test("leaves out what is in null where that is asked first", function()
+    local null = holdfast.null
+    local open = {}
+    for i = 1, COUNT do open[i] = { exit = i % 3 == 0 and null or { reason = i % 300 == 1 and "rare" or "target" } } end
+    indexed:writeMany(open)
+    plain:writeMany(open)
+    indexed:createIndex("exit.reason")
+    local function isRare(v) return v.exit and v.exit ~= null and v.exit.reason == "rare" end
+    both(function(note, store) note(store:count(isRare)) end)
+    local about = indexed:explain(isRare)
+    assert.same({ "exit.reason", COUNT / 300 }, { about.index, about.candidates })
+    local raised = both(function(note, store)
+      for _, id in store:filter(function(v) return v.exit.reason == "rare" end) do note(id) end
+    end)
+    assert.matches("attempt to index field 'exit'", raised.message)
+    assert.same({ { COUNT / 3 } }, both(function(note, store)
+      note(store:count(function(v) return v.exit == null end))
+    end).noted)
+  end)
+
   test("reads only what an index leads to", function()
     local ask, iterators = core.ask, {}
     core.ask = function(iterator, ...)
