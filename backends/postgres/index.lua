@@ -167,7 +167,7 @@ end
 
 local function execute(connection, sql) connection:query("write", sql, nil, "once") end
 
--- Runs a statement that needs the table for itself, for a moment.  Everybody else's wait behind it while it waits for
+-- Runs a statement that needs the table for itself, for a moment.  Everybody else's come after it while it waits for
 -- transactions that have read the table: so it waits shortly, and again and again.
 local function alter(connection, sql)
   local deadline = clock.now() + BUILD_TIMEOUT
