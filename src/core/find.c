@@ -32,6 +32,7 @@ enum {
   SURELY = 4,         /* so few are read whatever the size of the collection */
   PAGE_MAX = 128,     /* candidates that are read at once */
   CHECKS_MAX = 8,     /* candidates that are not what the index says for which is looked why, in one loop */
+  VAIN_MAX = 1024,    /* entries that may be read in vain, and one more for each entity that is looked at */
   AGAIN_MAX = 8,      /* how often all candidates may be read from the index again, in all */
 };
 
@@ -40,12 +41,13 @@ struct hf__find {
   hf__candidates found; /* without a list: there are none, and the loop scans */
   unsigned attempt;     /* the next one; ATTEMPTS: there is none */
   bool has_base;
-  uint64_t base;    /* entities that were looked at when it began */
-  uint64_t counted; /* entries that were read to look again */
-  uint64_t first;   /* candidates, the first time */
-  uint64_t changes; /* hf__change_count() when they were collected */
-  unsigned checks;  /* that may still be made */
-  bool is_unusable; /* an index is damaged, or cannot be read: true for every condition */
+  hf__progress base; /* when it began */
+  uint64_t vain;     /* entries that were read where that led to no candidates, whatever the condition */
+  uint64_t counted;  /* entries that were read to look again */
+  uint64_t first;    /* candidates, the first time */
+  uint64_t changes;  /* hf__change_count() when they were collected */
+  unsigned checks;   /* that may still be made */
+  bool is_unusable;  /* an index is damaged, or cannot be read: true for every condition */
 };
 
 hf_status hf__find_begin(hf_persist *p, void *txn, hf__find **out, hf_error *err) {
@@ -152,10 +154,11 @@ static bool later_look(hf__find *f, const hf__lookup *in, const struct attempt *
 /* Whether it is time for the next attempt. */
 static bool is_due(hf__find *f, const hf__progress *progress) {
   if (!f->has_base) {
-    f->base = progress->looked_at;
+    f->base = *progress;
     f->has_base = true;
+    if (f->vain > VAIN_MAX + progress->looked_at) f->attempt = ATTEMPTS;
   }
-  return f->attempt < ATTEMPTS && progress->looked_at - f->base >= attempts[f->attempt].looked_at;
+  return f->attempt < ATTEMPTS && progress->looked_at - f->base.looked_at >= attempts[f->attempt].looked_at;
 }
 
 /* Collects the candidates again: something was changed. */
@@ -175,17 +178,18 @@ bool hf__find_try(hf__find *f, hf_persist *p, void *txn, hf_condition *condition
   if (f->found.list) return f->changes == hf__change_count(p) || look_again(f, &in);
   if (!is_due(f, progress)) return false;
   const struct attempt *attempt = &attempts[f->attempt];
-  bool sparse = progress->wanted * SPARSE <= progress->looked_at - f->base;
+  bool sparse = (progress->wanted - f->base.wanted) * SPARSE <= progress->looked_at - f->base.looked_at;
   f->attempt++;
   bool found = attempt == attempts ? first_look(f, &in) : sparse && later_look(f, &in, attempt);
   if (found) f->first = f->found.walked + FIRST;
+  if (!found) f->vain += f->found.walked + FIRST;            /* looking costs something of its own, too */
   if (!found && f->found.walked == 0) f->attempt = ATTEMPTS; /* no index leads anywhere, and none will */
   return found;
 }
 
 uint64_t hf__find_patience(const hf__find *f, uint64_t looked_at) {
   if (!f->has_base || f->attempt >= ATTEMPTS) return 0;
-  uint64_t at = f->base + attempts[f->attempt].looked_at;
+  uint64_t at = f->base.looked_at + attempts[f->attempt].looked_at;
   return at > looked_at ? at - looked_at : 0;
 }
 

@@ -484,6 +484,29 @@ static void what_leads_to_too_many_costs_little(void **state) {
   assert_int_equal(reads, 0);
 }
 
+static void a_condition_that_goes_on_changing_is_looked_up_in_vain_only_so_often(void **state) {
+  (void)state;
+  char condition[48];
+  hf_iter *it = begin();
+  for (int i = 0; i < 400; i++) {
+    snprintf(condition, sizeof condition, "n >= %d", i);
+    assert_int_equal(next_where(it, condition), i);
+  }
+  assert_true(entries < 1600);
+  hf_iter_close(it);
+}
+
+/* What another condition before it wanted says nothing. */
+static void it_is_looked_again_by_what_this_condition_has_wanted(void **state) {
+  (void)state;
+  hf_iter *it = begin();
+  assert_int_equal(next_where(it, "n >= 0"), 0);
+  for (int i = 1; i < 1000; i++) assert_int_equal(next(it), i);
+  assert_int_equal(next_where(it, "n >= 4800"), 4800);
+  assert_true(hf__iter_goes_by_index(it));
+  hf_iter_close(it);
+}
+
 static void a_count_by_an_index_alone_reads_no_entity(void **state) {
   (void)state;
   assert_int_equal(counted("n >= 1000"), COUNT - 1000);
@@ -658,6 +681,8 @@ int main(void) {
       TEST(a_loop_by_an_index_reads_what_it_leads_to),
       TEST(a_page_in_the_order_of_an_index_has_more_than_are_still_wanted),
       TEST(what_leads_to_too_many_costs_little),
+      TEST(a_condition_that_goes_on_changing_is_looked_up_in_vain_only_so_often),
+      TEST(it_is_looked_again_by_what_this_condition_has_wanted),
       TEST(a_count_by_an_index_alone_reads_no_entity),
       TEST(an_entity_that_the_condition_cannot_tell_is_come_upon),
       TEST(what_is_in_quarantine_is_left_out_whatever_an_index_has_of_it),
