@@ -32,6 +32,7 @@ enum {
   SURELY = 4,         /* so few are read whatever the size of the collection */
   PAGE_MAX = 128,     /* candidates that are read at once */
   CHECKS_MAX = 8,     /* candidates that are not what the index says for which is looked why, in one loop */
+  WITHIN_MAX = 1024,  /* entries that are counted where only those within bounds of ids are wanted */
   VAIN_MAX = 1024,    /* entries that may be read in vain, and one more for each entity that is looked at */
   AGAIN_MAX = 8,      /* how often all candidates may be read from the index again, in all */
 };
@@ -203,7 +204,10 @@ bool hf__find_count(hf__find *f, hf_persist *p, void *txn, const hf_scan *scan, 
   if (f->found.list || f->attempt) return false; /* it was looked for that already */
   /* What is in quarantine has its entries still, and is not counted. */
   if (b->quarantined && (b->quarantined(p->impl, p->collection, &quarantined, &err) || quarantined)) return false;
-  if (hf__candidates_count(&in, size_of(p, txn) + FIRST, scan, &sure, count, &err)) {
+  /* Entries of ids out of bounds are gone over as well: of many, a scan within the bounds may be far less. */
+  bool is_bounded = scan->lower.data || scan->upper.data || scan->id_prefix.size;
+  uint64_t most = is_bounded ? WITHIN_MAX : size_of(p, txn) + FIRST;
+  if (hf__candidates_count(&in, most, scan, &sure, count, &err)) {
     warn(p, &err);
     give_up_for_good(f);
     return false;

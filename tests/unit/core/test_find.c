@@ -524,6 +524,18 @@ static void a_count_by_an_index_alone_reads_no_entity(void **state) {
   assert_int_equal(counted("few == 7 and n < 500"), 5); /* which no entry alone says */
 }
 
+static void a_count_within_bounds_does_not_go_over_a_large_part_of_an_index(void **state) {
+  (void)state;
+  hf_error err;
+  uint64_t n;
+  hf_range range = range_of("n >= 1000");
+  range.prefix = hf_text("s-499");
+  OK(hf_persist_count_where(signals, &range, &n, &err));
+  assert_int_equal(n, 10);
+  assert_true(entries < 1200);
+  hf_condition_free(range.where);
+}
+
 static void an_entity_that_the_condition_cannot_tell_is_come_upon(void **state) {
   (void)state;
   hf_error err;
@@ -684,6 +696,7 @@ int main(void) {
       TEST(a_condition_that_goes_on_changing_is_looked_up_in_vain_only_so_often),
       TEST(it_is_looked_again_by_what_this_condition_has_wanted),
       TEST(a_count_by_an_index_alone_reads_no_entity),
+      TEST(a_count_within_bounds_does_not_go_over_a_large_part_of_an_index),
       TEST(an_entity_that_the_condition_cannot_tell_is_come_upon),
       TEST(what_is_in_quarantine_is_left_out_whatever_an_index_has_of_it),
       TEST(says_what_it_would_do),
