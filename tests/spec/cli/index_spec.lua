@@ -59,6 +59,19 @@ describe("indexes by the command", function()
     fails(1, "which is not unique: drop it first", { "index", store, "signal", "n", "--unique" })
   end)
 
+  it("are over names in either kind of quotes, whatever is in them", function()
+    ok { "put", store, "signal", "S1", [[{"a,b":1,"it's":2,"n":3,"x\"y,z":4}]] }
+    local names = { ["v['a,b']"] = 'v["a,b"]', ['v["it\'s"]'] = 'v["it\'s"]', ["v['x\"y,z']"] = 'v["x\\"y,z"]' }
+    for path, name in pairs(names) do
+      assert.same("signal\t" .. name .. "\t300\n", ok { "index", store, "signal", path })
+      assert.same("signal\t" .. name .. "\tdropped\n", ok { "index", store, "signal", path, "--drop" })
+    end
+    assert.same('signal\tv["\\110"]\t-\n', ok { "index", store, "signal", 'v["\\110"]' })
+    assert.same('signal\tv["a,b"],n\t300\n', ok { "index", store, "signal", "v['a,b'],n" })
+    fails(0, "it was there already", { "index", store, "signal", 'v["a,b"]', "v['n']" })
+    fails(2, "and \"v['a,b\" is none", { "index", store, "signal", "v['a,b" })
+  end)
+
   it("are not made of what is wrong", function()
     fails(2, "and \"meta..symbol\" is none", { "index", store, "signal", "meta..symbol" })
     fails(2, "name the index that is to go", { "index", store, "signal", "--drop" })

@@ -77,13 +77,14 @@ local function make(store, args, paths)
   local isNew = persist:count() == 0 and not pcall(store.requireName, store, args.entity)
   local before = indexes.find(persist, paths)
   makeGuarded(store, args, persist, paths)
-  local index = indexes.find(persist, paths) or { name = table.concat(paths, ","), paths = paths, unique = args.unique }
+  local found = indexes.find(persist, paths) -- nil: the paths are spelt in an odd way
+  local index = found or { name = table.concat(paths, ","), paths = paths, unique = args.unique }
   show(args, args.entity, index)
   if before and before.ready ~= false then
     output.note(args, "it was there already")
   elseif isNew then
     output.note(args, "there are no entities named '%s' yet: it is kept from the first one on", args.entity)
-  elseif not indexes.hasValues(persist, index) then
+  elseif found and not indexes.hasValues(persist, index) then
     output.note(args, "no entity has a value at %s, tables aside: if that is misspelt, --drop it", index.paths[1])
   end
   return 0

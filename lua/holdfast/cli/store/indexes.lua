@@ -19,23 +19,20 @@ function M.of(persist)
   return core.indexes(persist)
 end
 
--- What is at the beginning of words before a comma that is not in brackets, and the rest.
+-- What is at the beginning of words before a comma that is not in quotes, and the rest.
 local function firstPath(words)
   local at = 1
   while true do
-    local found = words:find('[,%["]', at)
+    local found, _, c = words:find("([,\"'])", at)
     if not found then return words end
-    local c = words:sub(found, found)
     if c == "," then return words:sub(1, found - 1), words:sub(found + 1) end
     at = found + 1
-    if c == '"' then
-      repeat
-        at = words:find('["\\]', at)
-        if not at then return words end
-        local isEnd = words:sub(at, at) == '"'
-        at = at + (isEnd and 1 or 2)
-      until isEnd
-    end
+    repeat
+      local stop = words:find("[" .. c .. "\\]", at)
+      if not stop then return words end
+      local isEnd = words:sub(stop, stop) == c
+      at = stop + (isEnd and 1 or 2)
+    until isEnd
   end
 end
 
@@ -54,10 +51,11 @@ function M.paths(words)
   return paths
 end
 
--- The same for all spellings of the same paths: v["exit"].price and exit.price.
+-- The same for all spellings of the same paths: v["exit"].price, v['exit'].price and exit.price.
 local function common(paths)
   local list = {}
   for i, path in ipairs(paths) do
+    path = path:gsub("%['([^'\\]*)'%]", function(name) return '["' .. name:gsub('"', '\\"') .. '"]' end)
     list[i] = path:gsub('%["([%a_][%w_]*)"%]', ".%1"):gsub("^v%f[%.%[]", ""):gsub("^%.", "")
   end
   return table.concat(list, ",")
