@@ -191,6 +191,94 @@ describe("indexes by the command", function()
     assert.same("", ok { "index", other })
   end)
 
+  describe("of a mirror", function()
+    local mirror, client
+
+    local function order(where, id, value) ok { "put", where, "order", id, ('{"client":"%s"}'):format(value) } end
+
+    local function mirrored(...) return run { "copy", store, mirror, "--delete", "--verify", ... } end
+
+    before_each(function()
+      mirror = dir .. "/mirror"
+      client = "order\tclient\t1\tunique\n"
+      order(store, "order-1", "c1")
+      ok { "index", store, "order", "client", "--unique" }
+      ok { "copy", store, mirror }
+    end)
+
+    it("make way for what the source has, and are made again", function()
+      ok { "rm", store, "order", "order-1" }
+      order(store, "order-2", "c1")
+      local result = mirrored()
+      assert.truthy(result.stderr:find("the unique index client of 'order' refuses in " .. mirror
+        .. " what the source has, and is dropped there; it is made again at the end", 1, true), result.stderr)
+      assert.truthy(result.stdout:find("dropped\torder\tclient\ndeleted\torder\t1\n", 1, true), result.stdout)
+      assert.truthy(result.stdout:find("compared: equal\nindex\torder\tclient\n", 1, true), result.stdout)
+      assert.equal(0, result.code)
+      assert.same(client, ok { "index", mirror })
+      result = mirrored()
+      assert.same({ "", 0 }, { result.stderr, result.code })
+      assert.falsy(result.stdout:find("client", 1, true), result.stdout)
+    end)
+
+    it("let values change places between batches", function()
+      local lines = {}
+      for i = 1, 2000 do lines[i] = ('{"entity":"order","id":"p%d","value":{"client":%d}}'):format(i, i) end
+      ok({ "import", store, "-" }, table.concat(lines, "\n"))
+      ok { "copy", store, mirror }
+      local swap = '{"entity":"order","id":"p1","value":{"client":2000}}\n'
+        .. '{"entity":"order","id":"p2000","value":{"client":1}}\n'
+      ok({ "import", store, "-" }, swap)
+      assert.equal(0, mirrored().code)
+      assert.same("order\tclient\t2,001\tunique\n", (ok { "index", mirror }:gsub("2001", "2,001")))
+      assert.same(ok { "export", store }, ok { "export", mirror })
+    end)
+
+    it("go where the source does not have them, or has others", function()
+      ok { "index", store, "order", "client", "--drop" }
+      ok { "index", store, "order", "client" }
+      ok { "index", mirror, "signal", "n", "--unique" }
+      ok { "put", mirror, "only", "x", '{"a":1}' }
+      ok { "index", mirror, "only", "a" }
+      order(store, "order-2", "c1")
+      ok { "put", store, "signal", "another", '{"n":1}' }
+      local result = mirrored "--json"
+      assert.same({ "", 0 }, { result.stderr, result.code })
+      local dropped = {}
+      for _, one in ipairs(json.decode(result.stdout).indexesDropped) do
+        dropped[#dropped + 1] = one.entity .. " " .. table.concat(one.paths, ",")
+      end
+      table.sort(dropped)
+      assert.same({ "only a", "order client", "signal n" }, dropped)
+      assert.same("order\tclient\t2\n", ok { "index", mirror })
+    end)
+
+    it("stay where the copy is no mirror of it, and the refusal says what to do", function()
+      ok { "rm", store, "order", "order-1" }
+      order(store, "order-2", "c1")
+      local what = "holdfast index " .. mirror .. " order client --drop"
+      fails(3, what, { "copy", store, mirror })
+      fails(3, what, { "copy", store, mirror, "--delete", "--no-indexes" })
+      fails(3, what, { "copy", store, mirror, "--delete", "--prefix", "order" })
+      fails(3, what, { "import", mirror, "-" }, '{"entity":"order","id":"order-2","value":{"client":"c1"}}\n')
+      assert.same(client, ok { "index", mirror })
+    end)
+
+    it("stay where the source keeps none, or cannot be a model", function()
+      local files = "file:" .. dir .. "/files"
+      ok { "put", files, "order", "order-2", '{"client":"c2"}' }
+      ok { "copy", files, mirror, "--delete" }
+      assert.same(client, ok { "index", mirror })
+      ok { "put", files, "order", "order-3", '{"client":"c2"}' }
+      fails(3, "order client --drop", { "copy", files, mirror, "--delete" })
+      assert.same(client, ok { "index", mirror })
+      ok { "rm", store, "order", "order-1" }
+      ok { "index", store, "order", "client", "--drop" }
+      fails(3, "nothing was deleted", { "copy", store, mirror, "--delete", "--entity", "order" })
+      assert.same(client, ok { "index", mirror })
+    end)
+  end)
+
   it("come along with an export, which every import can read", function()
     ok { "index", store, "signal", "side", "n", "--unique" }
     ok { "index", store, "signal", "meta.symbol" }

@@ -8,7 +8,9 @@ local core = require "holdfast.core"
 local holdfast = require "holdfast"
 local batch = require "holdfast.cli.store.batch"
 local interruption = require "holdfast.cli.console.interruption"
+local indexes = require "holdfast.cli.store.indexes"
 local mirror = require "holdfast.cli.copying.mirror"
+local mirrored = require "holdfast.cli.copying.mirrored_indexes"
 local options = require "holdfast.cli.console.options"
 local output = require "holdfast.cli.console.output"
 local pair = require "holdfast.cli.copying.pair"
@@ -25,6 +27,7 @@ local text = require "holdfast.cli.console.text"
 ---@field resumed? {entity: string, id: string, copied: integer, unreadable: integer?}  where it went on
 ---@field leftover? {entity: string, id: string, copied: integer}  where an earlier copy stopped that was left alone
 ---@field mirror? holdfast.cli.Mirror
+---@field indexes? holdfast.cli.MirroredIndexes
 local Copier = {}
 Copier.__index = Copier
 
@@ -62,9 +65,19 @@ end
 ---@return integer
 function Copier:unreadable() return (self.resumed and self.resumed.unreadable or 0) + self.source.unreadable end
 
+-- Writes the batch, again where an index of the target has made way for it.
+function Copier:write()
+  while true do
+    local ok, count, damaged = xpcall(self.now.outside, interruption.handler, self.now, self.batch.write, self.batch)
+    if ok then return count, damaged end
+    if core.isError(count, "duplicate") then self.bar:finish() end
+    if not self.indexes or not self.indexes:makeWay(count) then error(count, 0) end
+  end
+end
+
 -- One batch reaches the target, and the position says so.
 function Copier:flush()
-  local count, damaged = self.now:outside(self.batch.write, self.batch)
+  local count, damaged = self:write()
   for _, one in ipairs(damaged) do self.damaged[#self.damaged + 1] = one end
   if count > 0 then
     self.copied = self.copied + count
@@ -136,7 +149,7 @@ function Copier:delete(names)
   local bar = progress.start { label = "Deleting", unit = "entities" }
   local ok, result = xpcall(mirror.delete, interruption.handler, {
     args = self.args, source = self.source, target = self.to, now = self.now, names = names,
-    unreadable = self:unreadable(),
+    unreadable = self:unreadable(), indexes = self.indexes,
     step = function(done)
       bar:step(done)
       self.deleted = done
@@ -155,9 +168,8 @@ function Copier:explain(raised)
   raised.copied = self.copied
   raised.hint = last and string.format("copied so far: %s, up to %s:%s; the same command with --resume goes on there",
     text.plural(self.before + self.copied, "entity", "entities"), last.entity, last.id) or "nothing was copied"
-  if core.isError(raised, "duplicate") and raised.entityId then
-    raised.hint = string.format("%s; to bring %s, --drop this index of the target first", raised.hint, raised.entityId)
-  end
+  local way = self.now:outside(indexes.hint, self.to, raised)
+  if way then raised.hint = raised.hint .. "; " .. way end
   local deleted = self.deleted or 0
   if deleted > 0 then
     raised.hint = string.format("%s (%s deleted)", raised.hint, text.plural(deleted, "entity was", "entities were"))
@@ -181,7 +193,7 @@ function M.copy(args, source, to, names, now)
     args = args, source = source, to = to, now = now, where = where, resumed = resumed, leftover = leftover,
     batch = batch.new(function(name) return to:entity(name) end),
     before = resumed and resumed.copied or 0, copied = 0, counts = {}, damaged = {}, last = resumed,
-    bar = bar,
+    bar = bar, indexes = mirrored.new(args, source, to, now, names),
   }, Copier)
   local ok, raised = xpcall(self.run, interruption.handler, self, names)
   self.bar:finish()

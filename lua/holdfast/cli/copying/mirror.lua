@@ -116,7 +116,11 @@ function Mirror:run(theirs)
     local known = self.now:namesNow()
     local has = known and setOf(known)[name] or not known
     -- A name that the source got meanwhile was not copied, and is left for the next time.
-    if self.wanted[name] or not has then self:clearName(name, has and self.source:entity(name) or nil) end
+    if self.wanted[name] or not has then
+      local ours = has and self.source:entity(name) or nil
+      self:clearName(name, ours)
+      if self.indexes and not self.refusal then self.indexes:clearName(name, ours) end
+    end
   end
 end
 
@@ -138,13 +142,13 @@ end
 
 --- Removes from the target what the source does not have, where the source can be a model.
 ---@param context {args: table, source: table, target: table, now: holdfast.cli.Moment, names: string[],
----   unreadable: integer, step: fun(done: integer)}  names: those that were copied; unreadable: entities that could not
----   be copied; step: called after each batch, and may raise
+---   unreadable: integer, indexes?: holdfast.cli.MirroredIndexes, step: fun(done: integer)}  names: those that were
+---   copied; unreadable: entities that could not be copied; step: called after each batch, and may raise
 ---@return holdfast.cli.Mirror
 function M.delete(context)
   local self = setmetatable({
     args = context.args, source = context.source, target = context.target, now = context.now, names = context.names,
-    wanted = setOf(context.names), step = context.step, deleted = 0, kept = 0, counts = {},
+    wanted = setOf(context.names), step = context.step, indexes = context.indexes, deleted = 0, kept = 0, counts = {},
   }, Mirror)
   local why = not self.args.force and refusalOf(self, context.unreadable) or nil
   self.refusal = why

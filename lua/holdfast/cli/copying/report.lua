@@ -28,9 +28,12 @@ function M.copied(copier)
   output.line(text.plural(copier.copied, "entity", "entities") .. " copied" .. earlier .. damaged)
 end
 
---- Says what was deleted.
+--- Says what was deleted, and which indexes of the target were dropped.
 ---@param result holdfast.cli.Mirror
 function M.deleted(result)
+  for _, one in ipairs(result.indexes and result.indexes.dropped or {}) do
+    output.line(table.concat({ "dropped", one.entity, indexes.nameOf(one) }, "\t"))
+  end
   for _, counter in ipairs(result.counts) do
     output.line(string.format("deleted\t%s\t%.0f", counter.entity, counter.deleted))
   end
@@ -105,6 +108,7 @@ function M.json(copier, results, unreadable, made)
   return text.object("copied", copier and copier.copied, "entities", copier and text.list(copied),
     "deleted", mirrored and mirrored.deleted, "deletedEntities", mirrored and text.list(deletedTexts(mirrored)),
     "notDeleted", mirrored and mirrored.kept, "unreadable", unreadable,
+    "indexesDropped", indexes.json(mirrored and mirrored.indexes and mirrored.indexes.dropped or {}),
     "damaged", copier and text.list(damagedTexts(copier.damaged)), "indexes", indexes.json(made),
     "resumedBehind", copier and positionText(copier.resumed), "leftover", copier and positionText(copier.leftover),
     "equal", results and comparing.sum(results).found == 0, "compared", results and text.list(compared))

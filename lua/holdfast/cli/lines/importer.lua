@@ -5,6 +5,7 @@
 
 local core = require "holdfast.core"
 local entries = require "holdfast.cli.lines.entries"
+local indexes = require "holdfast.cli.store.indexes"
 local jsonlines = require "holdfast.cli.lines.jsonlines"
 local text = require "holdfast.cli.console.text"
 
@@ -30,8 +31,8 @@ end
 -- Takes an entity out of a line; true when it is time to write.  What is wrong with it is raised while its line is
 -- known.
 function Importer:add(number, line, entityName)
-  local name, id, json, damage, indexes = entries.parse(line, entityName)
-  for _, one in ipairs(indexes or {}) do self.indexes[#self.indexes + 1] = one end
+  local name, id, json, damage, definitions = entries.parse(line, entityName)
+  for _, one in ipairs(definitions or {}) do self.indexes[#self.indexes + 1] = one end
   if not name then return false end
   local ok, checked = pcall(core.checkId, self.batch:persist(name), id)
   if not ok and (not damage or id == "") then error(checked, 0) end
@@ -77,12 +78,14 @@ end
 ---@param err any
 function Importer:explain(err)
   if core.isError(err) then
+    local way = indexes.hint(self.store, err)
     local line = self.current or self:lineOf(err)
     if line then err.message = string.format("line %d: %s", line, err.message) end
     err.line, err.imported = line, self.imported
     err.hint = self.imported == 0 and "nothing was imported"
       or string.format("imported so far: %s, up to line %d; running the whole import again is safe",
         text.plural(self.imported, "entity", "entities"), self.lastLine)
+    if way then err.hint = err.hint .. "; " .. way end
   end
   return err
 end

@@ -72,6 +72,33 @@ function M.find(persist, paths)
   end
 end
 
+-- A word for a shell.
+local function quoted(word)
+  return word:find "^[%w_./:,@-]+$" and word or "'" .. word:gsub("'", "'\\''") .. "'"
+end
+
+--- The unique index of a store that has refused a write; nil where it is not known which one it was.
+---@param store table   as target.open gives it
+---@param raised table  an error `duplicate`
+---@return holdfast.Index?
+function M.refusing(store, raised)
+  for _, index in ipairs(raised.entityName and M.of(store:entity(raised.entityName)) or {}) do
+    if index.unique and raised.message:find("the index " .. index.name .. " is unique", 1, true) then return index end
+  end
+end
+
+--- How to have an index of a store out of the way of what is brought to it; nil where that is not what was raised.
+---@param store table  as target.open gives it
+---@param raised any
+---@return string?
+function M.hint(store, raised)
+  if not core.isError(raised, "duplicate") then return nil end
+  local ok, index = pcall(M.refusing, store, raised)
+  if not ok or not index then return nil end
+  return string.format("to bring %s all the same, drop the index and run this again: holdfast index %s %s %s --drop",
+    raised.entityId or "it", quoted(text.url(store.url)), quoted(raised.entityName), quoted(index.name))
+end
+
 --- Whether an index has an entity that has a value at its first path, beside those that have nothing or a table there;
 --- true where that cannot be told.
 ---@param persist PersistBase
