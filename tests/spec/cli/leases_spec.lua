@@ -191,6 +191,21 @@ describe("the command, and a strategy host that runs on the store", function()
     ok("set", store, "maxsize=32m", "durability=nosync")
   end)
 
+  it("makes unique what the host writes by force only, under each of its names", function()
+    ok("put", store, "order", "a", "1")
+    host = startHost(("signals.useLmdb(%q)"):format(store))
+    local names = { "signal", "schedule", "risk", "partial", "trade", "host" }
+    for _, name in ipairs(names) do
+      refused("index", store, name, "n", "--unique")
+      assert.equal(0, run("index", store, name, "m").code)
+    end
+    assert.equal(0, run("index", store, "trade", "n", "--unique", "--force").code)
+    assert.equal(0, run("index", store, "order", "n", "--unique").code)
+    host:kill()
+    host = nil
+    for _, name in ipairs(names) do assert.equal(0, run("index", store, name, "n", "--unique").code) end
+  end)
+
   it("names one of several, and says how many more there are", function()
     ok("put", store, "signal", "x", "1")
     host = startHost(("signals.useLmdb(%q)"):format(store))

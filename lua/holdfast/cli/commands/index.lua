@@ -62,7 +62,7 @@ end
 -- A unique index makes writes fail that were fine: under a host that runs, only by force.
 local function makeGuarded(store, args, persist, paths)
   local guard = locks.guard(store, args)
-  if args.unique then guard:claim(args.entity) end
+  if args.unique then guard:claimWrites(args.entity) end
   local ok, raised = xpcall(indexes.make, core.traceback, persist, paths, args.unique or false)
   guard:release()
   if ok then return end

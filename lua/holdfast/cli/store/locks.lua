@@ -44,7 +44,6 @@ function M.names()
 end
 
 local function isAdapters(name)
-  if FREE[name] then return false end
   for _, row in ipairs(core.adapters.list()) do
     if row.entityName == name then return true end
   end
@@ -151,7 +150,13 @@ end
 ---@param name string
 ---@param ids? string[]  of all rows that are changed
 function Guard:claim(name, ids)
-  if not self.claimed and isAdapters(name) then claim(self, "'" .. name .. "'", name, ids, name) end
+  if not self.claimed and not FREE[name] and isAdapters(name) then claim(self, "'" .. name .. "'", name, ids, name) end
+end
+
+--- Before what a host writes under this name may be refused from now on: the same, of all names that hosts write.
+---@param name string
+function Guard:claimWrites(name)
+  if not self.claimed and isAdapters(name) then claim(self, "'" .. name .. "'", name, nil, name) end
 end
 
 --- Before something is changed that a host relies on, whatever the entity name: the same.
