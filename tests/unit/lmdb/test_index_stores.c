@@ -493,10 +493,21 @@ static void a_definition_under_a_damaged_key_keeps_writers_out(void **state) {
   hf_persist_close(p);
 }
 
+static void a_number_is_given_once(void **state) {
+  const struct store *s = *state;
+  hf_persist *p = open_persist(s, "signal");
+  make_index(p, "n", false);
+  drop_index(p, "n"); /* nothing is left of it */
+  make_index(p, "n", false);
+  const char *key = key_of_definition("signal", 2);
+  edit_as_other(s, (struct edit){.key = key, .moved = key}); /* which asserts that it is there */
+  hf_persist_close(p);
+}
+
 /* A number that an index has, or that entries are under, is not given to another one. */
 static void a_damaged_counter_gives_no_number_twice(void **state) {
   const struct store *s = *state;
-  hf_persist *p = open_persist(s, "signal");
+  hf_persist *p = open_persist(s, "signal"), *empty = open_persist(s, "order");
   hf_error err;
   hf_buffer json = HF_BUFFER_INIT;
   static const char *const damaged[] = {"", "x", "0", "-1", "4294967295", "99999999999999999999999999999"};
@@ -508,14 +519,16 @@ static void a_damaged_counter_gives_no_number_twice(void **state) {
   for (size_t i = 0; i < sizeof damaged / sizeof *damaged; i++) {
     edit_as_other(s, (struct edit){.key = META_INDEX_LAST, .to = damaged[i]});
     make_index(p, text_of("m%d", (int)i), false);
+    const char *key = key_of_definition("signal", i ? (unsigned)i + 7 : 6);
+    edit_as_other(s, (struct edit){.key = key, .moved = key}); /* which asserts that it is there */
+    if (!i) make_index(empty, "m", false);                     /* the 7, which has no entries */
   }
-  const char *first = key_of_definition("signal", 6); /* there is one of this number, which edit_as_other() asserts */
-  edit_as_other(s, (struct edit){.key = first, .moved = first});
   OK(hf_persist_indexes(p, &json, &err));
   CONTAINS(json.data, "\"n\"");
   for (size_t i = 0; i < sizeof damaged / sizeof *damaged; i++) CONTAINS(json.data, text_of("\"m%d\"", (int)i));
   FAILS(HF_DUPLICATE, hf_persist_write(p, hf_text("e2"), hf_text("{\"n\":7}"), NULL, NULL, &err));
   assert_agrees(p);
+  hf_persist_close(empty);
   hf_buffer_free(&json);
   hf_persist_close(p);
 }
@@ -555,6 +568,7 @@ int main(void) {
       ON_LMDB(looking_for_indexes_loses_no_snapshot),
       ON_LMDB(a_damaged_definition_keeps_writers_out),
       ON_LMDB(a_definition_under_a_damaged_key_keeps_writers_out),
+      ON_LMDB(a_number_is_given_once),
       ON_LMDB(a_damaged_counter_gives_no_number_twice),
       ON_LMDB(a_missing_database_of_entries_is_told_and_made_again),
   };
