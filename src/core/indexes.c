@@ -104,11 +104,38 @@ hf_status hf_persist_index_create(hf_persist *p, const char *const *paths, size_
   return status;
 }
 
+static hf_status list(hf_persist *p, hf_page **page, hf_error *err);
+
+/* Takes what is no path for the name of an index, such as side,n, where there is one.  *found: it is. */
+static hf_status take_name(hf_persist *p, hf_slice name, struct asked *a, bool *found, hf_error *err) {
+  hf_page *page;
+  *found = false;
+  hf_status status = list(p, &page, err);
+  for (size_t i = 0; status == HF_OK && !*found && i < page->count; i++) {
+    hf_slice id = page->entries[i].id;
+    *found = id.size == name.size && memcmp(id.data, name.data, id.size) == 0;
+  }
+  a->name.size = 0;
+  if (*found && !hf_buffer_add(&a->name, name.data, name.size)) status = hf__no_memory(err);
+  hf_page_free(page);
+  return status;
+}
+
+/* Finds which index is meant by paths, or by its name. */
+static hf_status define_there(hf_persist *p, const char *const *paths, size_t count, struct asked *a, hf_error *err) {
+  hf_error other;
+  bool found;
+  hf_status status = define(p, paths, count, false, a, err);
+  if (status != HF_INVALID_ARGUMENT || count != 1 || !paths[0] || !strchr(paths[0], ',')) return status;
+  hf_status read = take_name(p, hf_text(paths[0]), a, &found, &other);
+  return read == HF_OK && found ? HF_OK : status;
+}
+
 hf_status hf_persist_index_drop(hf_persist *p, const char *const *paths, size_t count, hf_error *err) {
   hf_error own;
   struct asked a = {HF_BUFFER_INIT, HF_BUFFER_INIT};
   if (!err) err = &own;
-  hf_status status = define(p, paths, count, false, &a, err);
+  hf_status status = define_there(p, paths, count, &a, err);
   if (status == HF_OK) status = begin(p, p->backend->index_drop != NULL, true, err);
   if (status == HF_OK) {
     status = p->backend->index_drop(p->impl, p->collection, name_of(&a), err);

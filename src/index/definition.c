@@ -49,6 +49,17 @@ static bool is_list(hf_slice text) {
   return memchr(text.data, ',', text.size) && !memchr(text.data, '[', text.size);
 }
 
+/* Why a text is no path: in words of paths where the parser speaks of conditions. */
+static const char *why_not(hf_slice text, const char *parsed) {
+  if (is_list(text)) return "several paths are a list, each a text of its own";
+  if (!memchr(text.data, '[', text.size) && strstr(parsed, "texts are not joined"))
+    return "two points stand together: the name of a field belongs between them";
+  if (strstr(parsed, ": a parameter is written ?") && strchr("$@", text.data[0]))
+    return "a path begins with the name of a field, without $ or @ before it";
+  if (strstr(parsed, "a condition is one expression")) return "a word of Lua is no path, and no name after a point";
+  return parsed;
+}
+
 /* The path that the condition is, if it is nothing else. */
 static hf_status take_path(hf_slice text, const hf_condition *c, hf__index_path *path, hf_error *err) {
   const hf__node *root = &c->nodes[c->root];
@@ -80,7 +91,7 @@ hf_status hf__index_path_read(hf_slice text, hf__index_path *path, hf_error *err
   if (!text.data || text.size == 0) return refuse(hf_text(""), "it is empty", err);
   hf_status status = hf__condition_parse(text, "path", &path->owner, &parsed);
   if (status == HF_INVALID_ARGUMENT) {
-    refuse(text, is_list(text) ? "several paths are a list, each a text of its own" : parsed.message, err);
+    refuse(text, why_not(text, parsed.message), err);
     suggest(text, err);
   } else if (status) {
     return hf__no_memory(err);
