@@ -46,8 +46,8 @@ extern "C" {
 HF_API hf_status hf_persist_index_create(hf_persist *p, const char *const *paths, size_t count, bool unique,
                                          hf_error *err);
 
-/* Forgets an index.  One path may also be the name of one over several, with commas, that is there.  HF_NOT_FOUND: there
- * is none over these paths. */
+/* Forgets an index.  One path may also be the name of one over several, with commas, that is there.
+ * HF_NOT_FOUND: there is none over these paths. */
 HF_API hf_status hf_persist_index_drop(hf_persist *p, const char *const *paths, size_t count, hf_error *err);
 
 /* Replaces *json by what indexes the collection has, in the order of their names:

@@ -460,7 +460,8 @@ stores.each(function(kind)
     indexed:createIndex { "side", "n" }
     indexed:dropIndex "side,n"
     assert.equal(7, #indexed:indexes())
-    raises.error("invalid_argument", "^an index is over paths .* several paths are a list", indexed.dropIndex, indexed, "side,n")
+    raises.error("invalid_argument", "^an index is over paths .* several paths are a list", indexed.dropIndex, indexed,
+      "side,n")
     raises.error("not_found", "^indexed has no index side,n$", indexed.dropIndex, indexed, { "side", "n" })
     raises.error("conflict", "^indexed has an index symbol already, which is not unique: drop it first$",
       indexed.createIndex, indexed, "symbol", { unique = true })
