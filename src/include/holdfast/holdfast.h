@@ -419,9 +419,9 @@ typedef struct hf_range {
                         * iteration is closed */
   hf_slice index; /* in the order of the index of this name, of those that it has values of that can be ordered (from
                    * null to texts); empty: natural order of ids.  Those of equal values come in the order of their ids,
-                   * but for some very long ones; with `reverse` all of it is the other way round.  An entity that moves meanwhile may come twice, or
-                   * not at all, but in a transaction; the others come once.  HF_NOT_FOUND: no such index;
-                   * HF_UNSUPPORTED without HF_CAP_INDEX_ORDER */
+                   * but for some very long ones; with `reverse` all of it is the other way round.  An entity that
+                   * moves meanwhile may come twice, or not at all, but in a transaction; the others come once.
+                   * HF_NOT_FOUND: no such index; HF_UNSUPPORTED without HF_CAP_INDEX_ORDER */
 } hf_range;
 
 #define HF_RANGE_INIT                                                                                                  \
