@@ -187,6 +187,11 @@ static hf_status build(hf__lmdb_env *env, struct step *s, hf_error *err) {
   hf_error unused;
   hf_status status = hf__lmdb_index_build(env, s->collection, s->number, s->again, err);
   if (status == HF_OK) status = hf__lmdb_resettle(env, finish, s, err);
+  if (status == HF_CONFLICT) { /* which one it was */
+    hf_slice name = s->as ? s->as->name : s->name;
+    return hf_error_set(err, status, "the index %.*s of %s was dropped while it was built", (int)name.size, name.data,
+                        s->collection->name);
+  }
   if (status != HF_DUPLICATE && !(status == HF_FULL && s->is_own)) return status;
   hf__lmdb_resettle(env, give_up, s, &unused);
   if (s->ready) return HF_OK;
