@@ -42,7 +42,8 @@ hf_status hf__lmdb_index_set(void *store, void *txn, void *collection, hf_index_
     if (!atomic_load_explicit(&env->known.may_have_indexes, memory_order_relaxed)) return HF_OK;
   }
   hf_status status = begin(env, in, collection, &t, &dbi, set, err);
-  if (status) return status == HF_BUSY ? HF_OK : status; /* a snapshot that does not know the database */
+  bool is_unknown = status == HF_BUSY && in && in->kind != HF_TXN_WRITE; /* to a snapshot: the database */
+  if (status) return is_unknown ? HF_OK : status;
   hf__lmdb_read_collection_end(env, in, t);
   return HF_OK;
 }

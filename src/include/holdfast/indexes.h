@@ -75,8 +75,9 @@ HF_API hf_status hf_persist_index_check(hf_persist *p, bool repair, hf_index_pro
 /* Replaces *json by how an iteration over the range would find its entities, as a JSON object: "index" (the name of the
  * index that is used, several with " or " between; none: a scan), "candidates" (how many entities it leads to; left out
  * where the range asks for its order), "of" (entities in the collection), "asked" ("tested": each is read and the
- * condition evaluated; "nothing": so it is in an iteration, and hf_persist_count_where() takes the answer from the index
- * alone), "why" (a sentence: why this index, or none; it is left out where there are no indexes).  Changes nothing. */
+ * condition evaluated; "nothing": so it is in an iteration, and hf_persist_count_where() takes the answer from the
+ * index alone), "why" (a sentence: why this index, or none; it is left out where there are no indexes).  Changes
+ * nothing. */
 HF_API hf_status hf_persist_explain(hf_persist *p, const hf_range *range, hf_buffer *json, hf_error *err);
 
 #ifdef __cplusplus

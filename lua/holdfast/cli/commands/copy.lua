@@ -135,8 +135,8 @@ return {
     .. "It goes into TO's quarantine where TO has one (lmdb, file, memory); a line in the output says what\n"
     .. "became of each.  A sound entity of TO stays.  FROM is not locked: it is read at one moment where it\n"
     .. "has snapshots, and may change meanwhile where it has none; --verify tells, by exit code 1.\n\n"
-    .. "With --delete indexes that only TO has are dropped, and a unique one that refuses what FROM has makes\n"
-    .. "way until the end (a line each: dropped, entity name, index).\n\n"
+    .. "With --delete indexes that only TO has are dropped, and a unique one that refuses what FROM has\n"
+    .. "makes way until the end (a line each: dropped, entity name, index).\n\n"
     .. "After a FROM that is empty, damaged or was not read to its end, --delete deletes nothing.  A store\n"
     .. "on which a strategy host runs is not written to.  --force does both all the same.",
   examples = {
