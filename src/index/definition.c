@@ -45,9 +45,7 @@ static hf_status refuse(hf_slice text, const char *why, hf_error *err) {
 }
 
 /* Whether it may be the name of an index over several paths. */
-static bool is_list(hf_slice text) {
-  return memchr(text.data, ',', text.size) && !memchr(text.data, '[', text.size);
-}
+static bool is_list(hf_slice text) { return memchr(text.data, ',', text.size) && !memchr(text.data, '[', text.size); }
 
 /* Why a text is no path: in words of paths where the parser speaks of conditions. */
 static const char *why_not(hf_slice text, const char *parsed) {

@@ -9,8 +9,8 @@ enum {
   RANGES_MAX = 4096, /* of a zone; what are more are written as one */
 };
 
-const char hf__zone_classes[] = {0x10, 0x20, 0x30, 0x40, 0x50, 0x60, 0x70,
-                                 (char)0x80, (char)0x90, (char)0xA0, (char)0xB0};
+const char hf__zone_classes[] = {0x10, 0x20,       0x30,       0x40,       0x50,      0x60,
+                                 0x70, (char)0x80, (char)0x90, (char)0xA0, (char)0xB0};
 enum { LAST = sizeof hf__zone_classes - 1 };
 
 static const hf__zone_piece everything = {{&hf__zone_classes[0], 1}, {&hf__zone_classes[LAST], 1}, &hf__zone_all};

@@ -144,5 +144,5 @@ static void run_load(const struct bench_options *o) {
   PQfinish(c);
 }
 
-const struct bench_op bench_postgres_ops[] = {
-    {"get", run_get}, {"put", run_put}, {"walk", run_walk}, {"load", run_load}, {"asked", run_asked}, {NULL, NULL}};
+const struct bench_op bench_postgres_ops[] = {{"get", run_get},   {"put", run_put},     {"walk", run_walk},
+                                              {"load", run_load}, {"asked", run_asked}, {NULL, NULL}};

@@ -2,8 +2,8 @@
  *
  * Damage to a data file, in turn: each bit flipped, each page zeroed, filled with ones, exchanged for another one, the
  * file cut at each sector.  For each a child checks the store, opens it, reads, loops, counts, writes, and reads again
- * what it wrote, from another opening; in format 2 it also asks what an index leads to.  It may be told that the store is
- * damaged; it may not be ended by a signal, nor go on for ever, nor be given a wrong value.
+ * what it wrote, from another opening; in format 2 it also asks what an index leads to.  It may be told that the store
+ * is damaged; it may not be ended by a signal, nor go on for ever, nor be given a wrong value.
  *
  * Before that, what is left is rescued: nearly all of the records of which no byte was touched, under their names, and
  * nothing that had been removed.

@@ -145,8 +145,8 @@ static void what_comes_after_the_end_is_found(void **state) {
   hf_persist_close(p);
 }
 
-/* An id whose order key is as long as it gets.  Those of a pair differ in the case of the last letter alone, so that their
- * order keys do late. */
+/* An id whose order key is as long as it gets.  Those of a pair differ in the case of the last letter alone, so that
+ * their order keys do late. */
 static const char *long_id(int i) {
   char zs[249];
   memset(zs, 'z', sizeof zs - 1);
@@ -291,11 +291,16 @@ static void too_many_are_refused(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      ON_LMDB(an_index_has_what_is_there),       ON_LMDB(each_change_is_in_it),
-      ON_LMDB(a_walk_keeps_to_its_ranges),       ON_LMDB(long_ids_have_their_entries),
-      ON_LMDB(faults_are_found_and_mended),      ON_LMDB(what_a_stranger_wrote_is_brought_up_to_date),
-      ON_LMDB(the_walk_over_the_pages_knows_it), ON_LMDB(stat_tells_of_them),
-      ON_LMDB(too_many_are_refused),             ON_LMDB(what_comes_after_the_end_is_found),
+      ON_LMDB(an_index_has_what_is_there),
+      ON_LMDB(each_change_is_in_it),
+      ON_LMDB(a_walk_keeps_to_its_ranges),
+      ON_LMDB(long_ids_have_their_entries),
+      ON_LMDB(faults_are_found_and_mended),
+      ON_LMDB(what_a_stranger_wrote_is_brought_up_to_date),
+      ON_LMDB(the_walk_over_the_pages_knows_it),
+      ON_LMDB(stat_tells_of_them),
+      ON_LMDB(too_many_are_refused),
+      ON_LMDB(what_comes_after_the_end_is_found),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

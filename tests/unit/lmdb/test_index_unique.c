@@ -261,7 +261,8 @@ static void one_of_a_group_gets_it(void **state) {
   free_crowd(actors, CROWD);
 }
 
-/* Threads that share a commit, in a map that is full again and again: what a group has done is undone, and done again. */
+/* Threads that share a commit, in a map that is full again and again: what a group has done is undone, and done again.
+ */
 static void a_group_that_fills_the_map_is_done_again(void **state) {
   struct store small = *(struct store *)*state;
   static char texts[CROWD][3000];
