@@ -301,8 +301,8 @@ local function refuseTwice(self, paths, fields)
 end
 
 -- Makes an index by one of the functions above, or says why the server can have none.
-local function ensure(self, paths, fields, make)
-  local ok, raised = pcall(run, self, make, true, fields)
+local function ensure(self, paths, fields, way)
+  local ok, raised = pcall(run, self, way, true, fields)
   if ok then return end
   if core.isError(raised, "conflict") then refuseTwice(self, paths, fields) end -- the code of duplicate keys
   if core.isError(raised, "unsupported") then

@@ -207,12 +207,13 @@ local function pagesOf(self, rows, ids, ended)
   local at, size = 1, pages.FIRST
   return function()
     if at > #ids then return ended() end
-    local upTo, large, bytes = math.min(at + size - 1, #ids), {}, 0
+    local upTo, large = math.min(at + size - 1, #ids), {}
     for i = at, upTo do
       if not rows[ids[i]][1] then large[#large + 1] = ids[i] end
     end
     local further = rows
     if large[1] then
+      local bytes
       further, bytes = pages.read(self, large, 1, #large)
       size = pages.nextSize(size, upTo - at + 1, bytes)
     end

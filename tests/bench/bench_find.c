@@ -262,7 +262,7 @@ static void run_build(const struct bench_options *o) {
   atomic_store(&w.ends, true);
   if (is_beside) pthread_join(thread, NULL);
   check(hf_persist_index_drop(p, &path, 1, &err));
-  printf("%.6f %.6f %.6f\n", us / (double)all, w.count ? w.all / w.count : 1, w.longest ? w.longest : 1);
+  printf("%.6f %.6f %.6f\n", us / (double)all, w.count ? w.all / w.count : 1, w.longest > 0 ? w.longest : 1);
   hf_persist_close(w.p);
   hf_persist_close(p);
 }

@@ -19,8 +19,8 @@ local function ofSyncs(size) return "-y -n " .. size.syncs end
 local LOAD = { "write many, durable", "load", function(size) return "-y -f " .. measure.quoted(size.file) end, 1 }
 
 -- What is measured: its title, what the programs call it, their flags, and the largest good ratio to the best peer.
--- `texts`: by those in C; all others decode what they read.  `indexed`: by those that have indexes, which stay from then
--- on.  `isLost`: a power cut may take it, as is wanted.
+-- `texts`: by those in C; all others decode what they read.  `indexed`: by those that have indexes, which stay from
+-- then on.  `isLost`: a power cut may take it, as is wanted.
 local WORKS = {
   LOAD,
   { "write, not flushed", "put", ofPuts, 1, isLost = true },

@@ -98,8 +98,8 @@ end
 --- Measures what the command line asks for, and prints it.
 ---@param open fun(dir: string, isDurable: boolean, isEmptied: boolean): table  a store: load(entities), get(id) and
 ---  put(id, entity); values(), symbol(), sum() and substring() read or ask all and give how many there were; count(),
----  of one symbol; size(), of all.  Those with indexes: index() makes them; find(value) gives one by its id inside; top()
----  reads ten, and gives how many
+---  of one symbol; size(), of all.  Those with indexes: index() makes them; find(value) gives one by its id inside;
+---  top() reads ten, and gives how many
 ---@param decode fun(json: string): any
 return function(open, decode)
   local work = assert(works[o.what], "nothing is called so")

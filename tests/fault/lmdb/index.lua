@@ -84,8 +84,8 @@ end
 
 local UNDO = {}
 
--- Changes in a transaction, and in others inside of it, that are undone or not.  One in which a batch was refused cannot
--- be kept, nor one for which the map has to grow first.
+-- Changes in a transaction, and in others inside of it, that are undone or not.  One in which a batch was refused
+-- cannot be kept, nor one for which the map has to grow first.
 local function several(depth)
   local ok, raised = pcall(holdfast.transaction, function()
     for _ = 1, random(10) do

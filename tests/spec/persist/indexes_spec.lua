@@ -181,10 +181,12 @@ stores.each(function(kind)
 
   test("leaves out what is in null where that is asked first", function()
     local null = holdfast.null
-    local open = {}
-    for i = 1, COUNT do open[i] = { exit = i % 3 == 0 and null or { reason = i % 300 == 1 and "rare" or "target" } } end
-    indexed:writeMany(open)
-    plain:writeMany(open)
+    local trades = {}
+    for i = 1, COUNT do
+      trades[i] = { exit = i % 3 == 0 and null or { reason = i % 300 == 1 and "rare" or "target" } }
+    end
+    indexed:writeMany(trades)
+    plain:writeMany(trades)
     indexed:createIndex("exit.reason")
     local function isRare(v) return v.exit and v.exit ~= null and v.exit.reason == "rare" end
     both(function(note, store) note(store:count(isRare)) end)
@@ -392,7 +394,8 @@ stores.each(function(kind)
 
   test("orders by kind: null, false, true, numbers, texts", function()
     local store = kind.open("kinds")
-    local values = { { k = "b" }, { k = 1 }, { k = true }, { k = holdfast.null }, { k = {} }, {}, { k = "a" }, { k = -1 },
+    local values = {
+      { k = "b" }, { k = 1 }, { k = true }, { k = holdfast.null }, { k = {} }, {}, { k = "a" }, { k = -1 },
       { k = false }, { k = "" } }
     for i, value in ipairs(values) do store:writeValue(i, value) end
     store:createIndex("k")
@@ -470,7 +473,8 @@ stores.each(function(kind)
 
   test("refuses a second entity with the same values, and changes nothing", function()
     plain:createIndex("n", { unique = true })
-    local err = raises.error("duplicate", "^the index n is unique, and 7 has the same there already$", plain.writeValue, plain, "new",
+    local already = "^the index n is unique, and 7 has the same there already$"
+    local err = raises.error("duplicate", already, plain.writeValue, plain, "new",
       { n = 7 })
     assert.same({ "plain", "new" }, { err.entityName, err.entityId })
     raises.error("duplicate", nil, plain.writeMany, plain, { a = { n = 10001 }, b = { n = 10001 } })

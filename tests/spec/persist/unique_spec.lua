@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
 --
 -- Unique indexes beside a plain model, at random: single writes, batches, removals, transactions that are undone,
--- values of each kind, texts that differ only at their ends, two paths.  A write is refused exactly where another entity
--- has the same values, changes nothing then, and the index agrees with the entities all the while.
+-- values of each kind, texts that differ only at their ends, two paths.  A write is refused exactly where another
+-- entity has the same values, changes nothing then, and the index agrees with the entities all the while.
 
 local assert = require("luassert")
 local core = require("holdfast.core")

@@ -173,7 +173,8 @@ describe("every folder", function()
   -- Those with a README that has a row for each file and each folder in it.
   local MAPPED = {
     "src/base", "src/condition", "src/index", "src/core", "src/adapters", "src/lua", "src/lua/api", "src/lua/script",
-    "src/lua/codec", "src/lua/state", "backends/lmdb", "backends/file", "backends/redis", "backends/postgres", "backends/mongo",
+    "src/lua/codec", "src/lua/state", "backends/lmdb", "backends/file", "backends/redis", "backends/postgres",
+    "backends/mongo",
     "lua/holdfast", "lua/holdfast/cli", "lua/holdfast/host", "lua/holdfast/host/report", "lua/holdfast/conformance",
     "lua/holdfast/host/scheduler", "lua/holdfast/host/market", "lua/holdfast/host/state", "lua/holdfast/host/runs",
     "lua/holdfast/util", "lua/holdfast/cli/commands", "lua/holdfast/cli/copying", "lua/holdfast/cli/lines",

@@ -126,7 +126,8 @@ describe("indexes in MongoDB", function()
     local store = fresh("elements")
     store:createIndex("symbol", { unique = true })
     store:createIndex({ "side", "deep.slot" }, { unique = true })
-    for i, value in ipairs { { "BTC" }, { "BTC" }, {}, { { "BTC" } }, { holdfast.null, "BTC" }, { { symbol = "BTC" } } } do
+    local arrays = { { "BTC" }, { "BTC" }, {}, { { "BTC" } }, { holdfast.null, "BTC" }, { { symbol = "BTC" } } }
+    for i, value in ipairs(arrays) do
       store:writeValue("list-" .. i, { symbol = holdfast.array(value), side = { "long" }, deep = { slot = { i } } })
       store:writeValue("also-" .. i, { symbol = holdfast.array(value), side = "long", deep = { slot = { 1, 2 } } })
     end
@@ -157,7 +158,8 @@ describe("indexes in MongoDB", function()
     local other = fresh("parallel2")
     other:writeValue("a", value)
     for _, unique in ipairs { true, false } do
-      raises.error("unsupported", "MongoDB can have no index over tags,sides, since an entity has arrays at two of these "
+      raises.error("unsupported", "MongoDB can have no index over tags,sides, since an entity has arrays at two of "
+        .. "these "
         .. "paths: make one for each path", other.createIndex, other, { "tags", "sides" }, { unique = unique })
       assert.same({}, other:indexes())
     end

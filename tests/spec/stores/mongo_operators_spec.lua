@@ -39,7 +39,8 @@ documents = {
   "date": {"a": datetime.datetime(2024, 2, 7)}, "max": {"a": bson.MaxKey()},
   "object": {"a": {}}, "b": {"a": {"b": 5}}, "bnull": {"a": {"b": None}},
   "[]": {"a": []}, "[5]": {"a": [5]}, "[1,abc]": {"a": [1, "abc"]}, "[null]": {"a": [None]}, "[[5]]": {"a": [[5]]},
-  "[{}]": {"a": [{}]}, "[b5]": {"a": [{"b": 5}]}, "[b5,b6]": {"a": [{"b": 5}, {"b": 6}]}, "[b5,{}]": {"a": [{"b": 5}, {}]},
+  "[{}]": {"a": [{}]}, "[b5]": {"a": [{"b": 5}]}, "[b5,b6]": {"a": [{"b": 5}, {"b": 6}]},
+  "[b5,{}]": {"a": [{"b": 5}, {}]},
   "b[5]": {"a": {"b": [5]}}, "[5,{}]": {"a": [5, {}]},
 }
 for name, document in documents.items():
@@ -60,9 +61,11 @@ local QUERIES = {
   { '{"a": float("nan")}', "nan decnan" },
   { '{"a.b": 5}', "b [b5] [b5,b6] [b5,{}] b[5]" },
   -- what is missing is null, also in a value that is no document, but not in an array without documents
-  { '{"a.b": None}', "none null true false zero -0 one five 5.0 long5 dec5 nan decnan inf -inf 2^53 2^53+1 empty text5 abc "
+  { '{"a.b": None}',
+    "none null true false zero -0 one five 5.0 long5 dec5 nan decnan inf -inf 2^53 2^53+1 empty text5 abc "
     .. "B e-acute code date max object bnull [{}] [b5,{}] [5,{}]" },
-  { '{"a.b": None, "a": {"$type": ["bool", "number", "string"]}}', "true false zero -0 one five 5.0 long5 dec5 nan decnan "
+  { '{"a.b": None, "a": {"$type": ["bool", "number", "string"]}}',
+    "true false zero -0 one five 5.0 long5 dec5 nan decnan "
     .. "inf -inf 2^53 2^53+1 empty text5 abc B e-acute [5,{}]" },
   -- comparisons: within one type; NaN is neither less nor greater
   { '{"a": {"$gt": 5}}', "inf 2^53 2^53+1" },
@@ -88,7 +91,8 @@ local QUERIES = {
   { '{"a.b": {"$exists": True}}', "b bnull [b5] [b5,b6] [b5,{}] b[5]" },
   -- $type: of the value, or of an element
   { '{"a": {"$type": "array"}}', "[] [5] [1,abc] [null] [[5]] [{}] [b5] [b5,b6] [b5,{}] [5,{}]" },
-  { '{"a": {"$type": ["array", "decimal"]}}', "dec5 decnan [] [5] [1,abc] [null] [[5]] [{}] [b5] [b5,b6] [b5,{}] [5,{}]" },
+  { '{"a": {"$type": ["array", "decimal"]}}',
+    "dec5 decnan [] [5] [1,abc] [null] [[5]] [{}] [b5] [b5,b6] [b5,{}] [5,{}]" },
   { '{"a": {"$type": "number"}}', NUMBERS .. " nan decnan" },
   { '{"a": {"$type": "string"}}', "empty text5 abc B e-acute [1,abc]" },
   { '{"a": {"$type": "bool"}}', "true false" },

@@ -111,8 +111,8 @@ function M.shortest(case, fails)
   local function failsWith(some) return fails(some, text) end
   local texts = fewer(case.texts, failsWith)
   local function made(list)
-    local text = predicates.predicate(draws.again(list), case.shape)
-    return case.alter and case.alter(text) or text
+    local drawn = predicates.predicate(draws.again(list), case.shape)
+    return case.alter and case.alter(drawn) or drawn
   end
   local list = draws.shortest(case.list, function(some)
     local shorter = made(some)

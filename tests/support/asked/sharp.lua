@@ -16,7 +16,8 @@ M.path = 'v["key"]'
 local LONG = ("x"):rep(185)
 
 local STRINGS = {
-  "a", "b", "ab", "B", "", "key", "0", "7", LONG, LONG .. "x", LONG .. "xx", LONG .. "xxx", LONG .. "xxa", LONG .. "xxb",
+  "a", "b", "ab", "B", "", "key", "0", "7", LONG, LONG .. "x", LONG .. "xx", LONG .. "xxx", LONG .. "xxa",
+  LONG .. "xxb",
   LONG .. "xa", LONG .. "y", ("x"):rep(40) .. "a", ("x"):rep(40) .. "b", "é", "\127",
 }
 
@@ -90,12 +91,14 @@ local function upper(draw) return ("%q"):format(LONG .. pick(draw, { "xxb", "xxx
 -- What few entities are: C is a constant, N and M are numbers, S and T texts, L and H long ones.
 local FEW = {
   "v.key == C", "v.key == C", "v.key == sharp", "v.key == C", "v.key == sharp", "v.key == C and v.key ~= C",
-  "type(v.key) == 'number' and v.key > N and v.key < 9", "type(v.key) == 'string' and v.key == S", "v.key == C or v.key == C", "v.key == sharp or v.key == C",
+  "type(v.key) == 'number' and v.key > N and v.key < 9", "type(v.key) == 'string' and v.key == S",
+  "v.key == C or v.key == C", "v.key == sharp or v.key == C",
   "not (v.key ~= C)", "type(v.key) == 'number' and v.key > N", "type(v.key) == 'number' and v.key >= N and v.key < M",
   "type(v.key) == 'number' and v.key <= N", "type(v.key) == 'number' and not (v.key >= N)",
   "type(v.key) == 'string' and v.key >= S and v.key <= T", "type(v.key) == 'string' and v.key < S",
   "type(v.key) == 'string' and v.key > S", "type(v.key) == 'string' and v.key > L and v.key < H",
-  "type(v.key) == 'string' and v.key >= L and v.key < H", "type(v.key) == 'string' and v.key:match('^xxx')", "v.key == C and v.key",
+  "type(v.key) == 'string' and v.key >= L and v.key < H", "type(v.key) == 'string' and v.key:match('^xxx')",
+  "v.key == C and v.key",
   "type(v.key) == 'boolean'", "v.key == null", "type(v.key) == 'table'", "v.key > N", "v.key == nil",
 }
 

@@ -188,7 +188,8 @@ static void check_nodes(void) {
     answer_all();
     expression->root = root;
     for (unsigned i = 0; i < hf_index_set_size(set); i++)
-      for (int unless = 0; unless < HF__UNLESS_COUNT; unless++) check_zone(views[i], i, node, unless, &z);
+      for (int unless = 0; unless < HF__UNLESS_COUNT; unless++)
+        check_zone(views[i], i, node, (enum hf__unless)unless, &z);
   }
   hf__room_free(z.room);
 }

@@ -128,11 +128,11 @@ local function settingsLines(own, report, lines)
   local parts = { own.format > 1 and "format=" .. own.format or nil }
   for _, setting in ipairs(own.settings) do parts[#parts + 1] = setting.name .. "=" .. shown(setting.value) end
   if #parts > 0 then lines[#lines + 1] = "Settings: " .. table.concat(parts, ", ") end
-  local kept = {}
+  local named = {}
   for i, one in ipairs(own.indexes) do
-    kept[i] = one.entity .. " " .. indexes.nameOf(one) .. (one.unique and " (unique)" or "")
+    named[i] = one.entity .. " " .. indexes.nameOf(one) .. (one.unique and " (unique)" or "")
   end
-  if #kept > 0 then lines[#lines + 1] = "Indexes: " .. table.concat(kept, "; ") end
+  if #named > 0 then lines[#lines + 1] = "Indexes: " .. table.concat(named, "; ") end
   for _, one in ipairs(own.refused) do
     lines[#lines + 1] = string.format("Not taken over: %s: %s", one.what, one.problem)
   end

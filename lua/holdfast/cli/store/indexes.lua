@@ -42,8 +42,9 @@ end
 function M.paths(words)
   local paths = {}
   for _, word in ipairs(words) do
-    local path, rest = nil, word
+    local rest = word
     while rest do
+      local path
       path, rest = firstPath(rest)
       paths[#paths + 1] = path
     end
