@@ -120,4 +120,24 @@ function M.start()
   return server
 end
 
+--- For a whole spec file: a server from its first test to its last; nil, with the file pending, where there can be none.
+---@return table? server  its fields are those of start(), from the first test on
+function M.forSpec()
+  local env = getfenv(2)
+  if not M.isInstalled then
+    env.pending("needs libmongoc-1.0-0 and python3-mongomock, python3-bson, python3-pymongo")
+    return nil
+  end
+  local server = setmetatable({}, Server)
+  env.setup(function()
+    for name, value in pairs(M.start()) do server[name] = value end
+    print("MongoDB: " .. server.says)
+  end)
+  env.teardown(function()
+    server:stop()
+    temp.removeAll()
+  end)
+  return server
+end
+
 return M

@@ -24,22 +24,8 @@ local source = os.getenv("HOLDFAST_SOURCE") or "."
 local seed = tonumber(os.getenv "HOLDFAST_SEED") or 1
 local rounds = tonumber(os.getenv "HOLDFAST_ROUNDS") or 1
 
-if not mongo.isInstalled then
-  pending("needs libmongoc-1.0-0 and python3-mongomock, python3-bson, python3-pymongo")
-  return
-end
-
-local db
-
-setup(function()
-  db = mongo.start()
-  print("MongoDB: " .. db.says)
-end)
-
-teardown(function()
-  db:stop()
-  temp.removeAll()
-end)
+local db = mongo.forSpec()
+if not db then return end
 
 local function newCounts() return { asked = 0, unasked = 0, refused = 0, left = 0 } end
 

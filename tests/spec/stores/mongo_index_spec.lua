@@ -10,24 +10,9 @@ local mongo = require "support.mongo"
 local raises = require "support.raises"
 local stores = require "support.stores"
 local scan = require "holdfast.backends.mongo.scan"
-local temp = require "support.temp"
 
-if not mongo.isInstalled then
-  pending("needs libmongoc-1.0-0 and python3-mongomock, python3-bson, python3-pymongo")
-  return
-end
-
-local db
-
-setup(function()
-  db = mongo.start()
-  print("MongoDB: " .. db.says)
-end)
-
-teardown(function()
-  db:stop()
-  temp.removeAll()
-end)
+local db = mongo.forSpec()
+if not db then return end
 
 local function fresh(name)
   local store = holdfast.PersistBase(name, db:url("timeout=30s"))

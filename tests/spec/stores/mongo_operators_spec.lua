@@ -8,24 +8,9 @@
 -- README has which).
 
 local mongo = require "support.mongo"
-local temp = require "support.temp"
 
-if not mongo.isInstalled then
-  pending("needs libmongoc-1.0-0 and python3-mongomock, python3-bson, python3-pymongo")
-  return
-end
-
-local db
-
-setup(function()
-  db = mongo.start()
-  print("MongoDB: " .. db.says)
-end)
-
-teardown(function()
-  db:stop()
-  temp.removeAll()
-end)
+local db = mongo.forSpec()
+if not db then return end
 
 -- Each value at `a`, by a name.
 local DOCUMENTS = [=[

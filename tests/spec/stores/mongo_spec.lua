@@ -21,22 +21,8 @@ local list = stores.list
 local command = os.getenv("HOLDFAST_BIN") or "build/holdfast"
 local source = os.getenv("HOLDFAST_SOURCE") or "."
 
-if not mongo.isInstalled then
-  pending("needs libmongoc-1.0-0 and python3-mongomock, python3-bson, python3-pymongo")
-  return
-end
-
-local db
-
-setup(function()
-  db = mongo.start()
-  print("MongoDB: " .. db.says)
-end)
-
-teardown(function()
-  db:stop()
-  temp.removeAll()
-end)
+local db = mongo.forSpec()
+if not db then return end
 
 local function open(name, query) return holdfast.PersistBase(name or "signal", db:url(query)) end
 
