@@ -120,7 +120,7 @@ function M.start()
   return server
 end
 
---- For a whole spec file: a server from its first test to its last; nil, with the file pending, where there can be none.
+--- For a whole spec file: a server from its first test to its last; nil, and the file is pending, where there is none.
 ---@return table? server  its fields are those of start(), from the first test on
 function M.forSpec()
   local env = getfenv(2)
