@@ -57,7 +57,7 @@ run_and_kill() {
 
 # The same until it ends by itself; after each kill `check` looks.
 until_done() {
-  local promise=$1 check=$2 attempt=0 longest=30
+  local promise=$1 check=$2 attempt=0 longest=8
   while :; do
     attempt=$((attempt + 1)) longest=$((longest * 5 / 4 + 1))
     run_and_kill "$longest" "${@:3}"

@@ -45,7 +45,7 @@ local function import(args)
   local file, size, reader = source.open(path, args)
   local store = target.open(args, true)
   local guard = locks.guard(store, args)
-  if size and guard:seesHost() then source.claimAll(guard, file, args.entity) end
+  if size and guard:seesHost() then source.claimAll(guard, file, path, args.entity) end
   local writes = batch.new(function(name)
     guard:claim(name) -- before anything of its batch is written
     return store:entity(name)

@@ -25,6 +25,12 @@ function M.refuseCut(path, problem, hint)
   error(err, 0)
 end
 
+-- Goes back to where the lines begin: reading on from anywhere else would leave out lines, and nobody would know.
+local function back(file, path, start)
+  local at, message, number = file:seek("set", start)
+  if not at then refuse.path(string.format("cannot read %s again: %s", path or STANDARD, message), nil, number) end
+end
+
 -- Looks whether a file is what export has written, all of it, before anything is imported.  Leaves it where it was;
 -- says whether that could be done, which it cannot with a pipe, and whether there was an export in it.
 local function checkWhole(file, path)
@@ -36,7 +42,7 @@ local function checkWhole(file, path)
   end
   local problem, marked = reader:finish()
   if problem then M.refuseCut(path, problem, "nothing was imported") end
-  file:seek("set", start)
+  back(file, path, start)
   return true, marked
 end
 
@@ -57,7 +63,7 @@ end
 function M.open(path, args)
   local file = path and openFile(path) or io.stdin
   local size = path and file:seek("end") or nil
-  if size then file:seek("set") end
+  if size then back(file, path, 0) end
   if args.partial then return file, size end
   local checked, marked = checkWhole(file, path)
   if not checked then return file, size, marks.reader() end
@@ -69,8 +75,9 @@ end
 --- has been written.  What is wrong with a line is for the import itself to say.
 ---@param guard holdfast.cli.Guard
 ---@param file file*
+---@param path string
 ---@param entityName? string  for all lines, whatever they say
-function M.claimAll(guard, file, entityName)
+function M.claimAll(guard, file, path, entityName)
   for number, line in jsonlines.lines(file) do
     local ok, name = pcall(entries.parse, line, entityName)
     local claimed, raised = xpcall(function() guard:claim(ok and name or "") end, core.traceback)
@@ -80,7 +87,7 @@ function M.claimAll(guard, file, entityName)
       error(raised, 0)
     end
   end
-  file:seek("set")
+  back(file, path, 0)
 end
 
 return M
