@@ -144,7 +144,7 @@ static int find_record(const struct batch *x, const hf__lmdb_run_entry *e, hf_sl
 /* HF_DUPLICATE for a value that only one entity may have, and another one has. */
 static hf_status check_unique(const struct batch *x, const hf__lmdb_run_entry *e, hf_slice text, hf_error *err) {
   hf_index_value value = {.size = (uint8_t)e->value.size, .is_cut = e->is_cut, .is_unique = true};
-  hf_put put = {{hf__lmdb_order_id(e->order), e->order}, text};
+  hf_put put = {.key = {hf__lmdb_order_id(e->order), e->order}, .json = text};
   hf_error found;
   memcpy(value.bytes, e->value.data, e->value.size);
   hf_status status = hf__lmdb_keep_check_value(&x->keep, x->records, &put, x->place, &value, &found);

@@ -175,7 +175,7 @@ static hf_status write_sorted(hf_persist *p, void *txn, const hf_item *items, si
   for (size_t i = 0; i < count; i++) {
     const hf_key *key = sorted[i].key;
     if (n && hf__order_compare(puts[n - 1].key.order, key->order) == 0) n--;
-    puts[n++] = (hf_put){*key, items[sorted[i].index].json};
+    puts[n++] = (hf_put){*key, items[sorted[i].index].json, 0};
   }
   hf__change change = {.kind = HF__CHANGE_PUT_MANY, .puts = puts, .count = n};
   hf_status status =

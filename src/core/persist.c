@@ -465,7 +465,7 @@ hf_status hf__persist_write_trusted(hf_persist *p, hf_slice id, hf_slice json, c
   if (status || (status = hf__persist_enter(p, true, &txn, err))) return status;
   status = check_conditions(p, &k.key, options, info, err);
   if (status == HF_OK) {
-    hf_put put = {k.key, json};
+    hf_put put = {.key = k.key, .json = json};
     hf__change change = {.kind = HF__CHANGE_PUT, .puts = &put, .options = options, .info = info};
     status = hf__change_apply(p, txn, &change, err);
     if (__builtin_expect(status == HF_OK, 1)) return HF_OK;

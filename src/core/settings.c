@@ -21,12 +21,20 @@ enum { NOTE_MAX = 500, FORMAT_MAX = 2 };
 /* Parses a text and writes the value as JSON.  False: it is none. */
 typedef bool parse_fn(const char *text, hf_buffer *json);
 
-static parse_fn parse_durability, parse_format, parse_bytes, parse_note;
+static parse_fn parse_changes, parse_durability, parse_format, parse_boolean, parse_bytes, parse_note;
 
 static const struct row {
   hf_setting setting;
   parse_fn *parse;
 } rows[] = {
+    {{"changes",
+      "off, how long to keep them such as 90s, 12h or 7d, or how many revisions such as 100000",
+      "\"off\"",
+      "Whether the store keeps a log of changes, and how much of it: what can be watched and followed.",
+      "changes",
+      2,
+      {0}},
+     parse_changes},
     {{"durability",
       "sync, nometasync or nosync",
       "\"sync\"",
@@ -44,6 +52,14 @@ static const struct row {
       1,
       {0}},
      parse_format},
+    {{"history",
+      "true or false",
+      "false",
+      "Whether the log also keeps the values that were replaced, so that the store can be read as it was.",
+      "changes",
+      2,
+      {0}},
+     parse_boolean},
     {{"maxsize",
       "bytes such as 1048576, 64m or 4g; 0: no limit",
       "0",
@@ -96,6 +112,16 @@ static bool parse_format(const char *text, hf_buffer *json) {
   return text[0] >= '1' && text[0] <= '0' + FORMAT_MAX && !text[1] && hf_buffer_add(json, text, 1);
 }
 
+static bool parse_boolean(const char *text, hf_buffer *json) {
+  return (is_named(hf_text("true"), text) || is_named(hf_text("false"), text)) && hf_buffer_add(json, text, strlen(text));
+}
+
+static bool parse_changes(const char *text, hf_buffer *json) {
+  hf_changes_kept kept;
+  bool is_off = strcmp(text, "off") == 0;
+  return (is_off || hf_changes_kept_parse(hf_text(text), &kept)) && hf_buffer_quote(json, hf_text(text));
+}
+
 static bool parse_bytes(const char *text, hf_buffer *json) {
   uint64_t n;
   return hf__size_parse(text, &n) && n <= (uint64_t)1 << 53 && hf_buffer_printf(json, "%llu", (unsigned long long)n);
@@ -121,6 +147,23 @@ hf_status hf__setting_parse(const hf_setting *setting, const char *text, hf_buff
   if (rows[hf__setting_index(setting)].parse(text, json)) return HF_OK;
   return hf__fail(err, HF_INVALID_ARGUMENT, "the setting %s must be %s, not '%.100s'", setting->name, setting->values,
                   text);
+}
+
+bool hf_changes_kept_parse(hf_slice text, hf_changes_kept *out) {
+  static const struct unit {
+    char name;
+    int64_t ms;
+  } units[] = {{'s', 1000}, {'m', 60000}, {'h', 3600000}, {'d', 86400000}};
+  enum { DIGITS_MAX = 9 };
+  uint64_t n = 0;
+  size_t i = 0;
+  *out = (hf_changes_kept){0};
+  while (i < text.size && text.data[i] >= '0' && text.data[i] <= '9') n = n * 10 + (uint64_t)(text.data[i++] - '0');
+  if (!i || i > DIGITS_MAX || !n) return false;
+  if (i == text.size) out->revisions = n;
+  for (size_t u = 0; u < sizeof units / sizeof *units && i + 1 == text.size; u++)
+    if (units[u].name == text.data[i]) out->age = (int64_t)n * units[u].ms;
+  return out->revisions || out->age;
 }
 
 void hf_setting_take(hf_slice name, hf_slice json, hf_options *options) {

@@ -8,7 +8,7 @@
 #include "holdfast/backend.h"
 
 /* How many settings there are: hf_setting_at() has those below. */
-enum { HF__SETTINGS = 4 };
+enum { HF__SETTINGS = 6 };
 
 /* The setting that is the format of the store, which rises and never goes down. */
 #define HF__SETTING_FORMAT "format"

@@ -23,6 +23,7 @@
 
 #include "base/error.h"
 #include "base/redact.h"
+#include "core/changes.h"
 
 enum { DEPTH_MAX = 64 }; /* far below what the C stack of a small thread can take */
 
@@ -40,6 +41,7 @@ struct hf_txn {
   hf_store *store; /* NULL until the first operation; holds a reference */
   void *impl;      /* the backend's; the parent's when borrowed */
   bool borrowed;
+  hf_moment at; /* whose store a snapshot reads; all 0: the present one */
   bool brief; /* a snapshot of the core's own, see hf_backend.begin_brief */
   bool loose; /* bound to a store that has nothing of it: a group or a part, see above */
   unsigned generation;
@@ -100,6 +102,15 @@ hf_status hf_txn_begin(hf_txn_kind kind, hf_txn **out, hf_error *err) {
   return status ? status : push(kind, PLAIN, out, err);
 }
 
+hf_status hf_txn_begin_at(const hf_moment *at, hf_txn **out, hf_error *err) {
+  *out = NULL;
+  if (in_force(current))
+    return hf__fail(err, HF_UNSUPPORTED, "a snapshot of the past cannot begin inside a transaction: begin it outside");
+  hf_status status = hf_txn_begin(HF_TXN_READ, out, err);
+  if (status == HF_OK && at) (*out)->at = *at;
+  return status;
+}
+
 hf_status hf__txn_begin_brief(hf_txn **out, hf_error *err) {
   hf_status status = hf_txn_begin(HF_TXN_READ, out, err);
   if (status == HF_OK) (*out)->brief = true;
@@ -133,6 +144,14 @@ static hf_status fail_other_store(const hf_txn *t, const hf_store *store, hf_err
                   t->store->url, store->url);
 }
 
+static hf_status begin_in_past(hf_txn *t, const hf_store *store, hf_error *err) {
+  uint64_t revision;
+  if (!hf__can_look_back(store->backend))
+    return hf__fail(err, HF_UNSUPPORTED, "%s stores cannot be read as they were", store->backend->name);
+  hf_status status = hf__changes_revision(store, &t->at, &revision, err);
+  return status ? status : store->backend->begin_at(store->impl, revision, &t->impl, err);
+}
+
 /* Has the store begin it.  `parent` is what it is in there, or NULL. */
 static hf_status begin_in_store(hf_txn *t, const hf_txn *parent, const hf_store *store, hf_error *err) {
   const hf_backend *b = store->backend;
@@ -148,6 +167,7 @@ static hf_status begin_in_store(hf_txn *t, const hf_txn *parent, const hf_store 
     return hf__fail(err, HF_UNSUPPORTED, "%s stores have no nested transactions", b->name);
   if (writing && store->options.read_only)
     return hf__fail(err, HF_READONLY, "store %s was opened read-only", store->url);
+  if (t->at.revision || t->at.time) return begin_in_past(t, store, err);
   if (t->brief && b->begin_brief) return b->begin_brief(store->impl, &t->impl, err);
   return b->begin(store->impl, t->kind, parent ? parent->impl : NULL, &t->impl, err);
 }
@@ -229,6 +249,7 @@ hf_status hf__txn_note_failure(hf_status status, bool batch, const hf_error *err
   case HF_UNSUPPORTED:
   case HF_READONLY:
   case HF_CLOSED:
+  case HF_COMPACTED:
   case HF_CORRUPT: break;
   default:
     t->failed = status;

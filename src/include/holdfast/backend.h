@@ -30,7 +30,7 @@ extern "C" {
 /* Grows when the meaning or the place of an existing slot changes, or a struct that slots get
  * an array of; new slots are appended and NULL in older backends, and the structs below get
  * new members at their end. */
-#define HF_BACKEND_ABI 3
+#define HF_BACKEND_ABI 4
 
 /* What a backend can do beyond the required.  A capability is an obligation that the conformance
  * tests check; without it the core answers HF_UNSUPPORTED.  One row per
@@ -48,7 +48,10 @@ extern "C" {
   X(SETTINGS, 9, "settings", "settings are kept in the store, and hold for every process that opens it")               \
   X(REMOVE_IF, 10, "removeIfRevision", "remove_if deletes at one revision only, also against other processes")         \
   X(INDEX, 11, "index", "indexes over paths are kept with every write, and `unique` holds against other processes")    \
-  X(INDEX_ORDER, 12, "indexOrder", "iterations may go in the order of an index")
+  X(INDEX_ORDER, 12, "indexOrder", "iterations may go in the order of an index")                                       \
+  X(CHANGES, 13, "changes", "with the setting `changes`, what each commit changes is logged in it, and can be watched") \
+  X(HISTORY, 14, "history", "with the setting `history`, values can be read as of each revision that is kept")         \
+  X(TTL, 15, "ttl", "expires_at is honoured: from then on nobody finds the entity")
 
 enum hf_capability {
 #define HF_CAPABILITY_ENUM(id, bit, name, promise) HF_CAP_##id = 1 << (bit),
@@ -75,6 +78,7 @@ typedef struct hf_key {
 typedef struct hf_put {
   hf_key key;
   hf_slice json;
+  int64_t expires_at; /* ms since 1970-01-01 UTC; 0: never.  Only with HF_CAP_TTL */
 } hf_put;
 
 /* Part of a collection, in natural order.  Bounds have data NULL when absent. */
@@ -107,6 +111,25 @@ typedef struct hf_setting_change {
   hf_slice json;       /* its value, a valid one; data NULL: the standard value again, for which nothing is kept */
   const char *feature; /* what the store must have for it (hf_setting.feature); NULL: nothing */
 } hf_setting_change;
+
+/* ---- the log of changes, as storages see it */
+
+/* Which changes are wanted. */
+typedef struct hf_changes_scan {
+  uint64_t from;        /* of this revision and later ones */
+  uint64_t skip;        /* of the changes of `from`: so many, from the first on, are not wanted any more */
+  hf_slice entity_name; /* of this name alone; data NULL: of all */
+  hf_slice id_prefix;   /* of ids that begin so, and HF_CHANGE_CLEAR; empty: all */
+  bool without_values;  /* leave hf_change.json out */
+} hf_changes_scan;
+
+/* How far a log reaches, and how far it was read. */
+typedef struct hf_changes_reach {
+  uint64_t from;         /* the oldest revision whose changes are all kept; UINT64_MAX: there is no log */
+  uint64_t history_from; /* the oldest after which the store can be read as it was; UINT64_MAX: no history is kept */
+  uint64_t newest;       /* revision of the store at the moment that was read */
+  uint64_t next, skip;   /* hf_changes_scan.from and .skip to go on with; when all was handed out: newest + 1 and 0 */
+} hf_changes_reach;
 
 /* Room for an identity, with its 0. */
 #define HF_IDENTITY_MAX 512
@@ -379,6 +402,66 @@ struct hf_backend {
   /* Like begin with HF_TXN_READ and no parent, for a few reads by the core that end soon, and of which the program
    * knows nothing: what cannot happen beside a snapshot waits for these.  NULL: begin does. */
   hf_status (*begin_brief)(void *store, void **txn, hf_error *err);
+
+  /* ---- the log of changes.  NULL without HF_CAP_CHANGES.  A store that keeps none, or not back to what is asked for,
+   * answers HF_COMPACTED or HF_UNSUPPORTED by hf_error_compacted(). */
+
+  /* Calls fn for each wanted change in order, all of one moment, until it says false: the change for which it did was
+   * not taken, unless it is told otherwise, and is handed out again by going on at reach->next and ->skip.  fn only
+   * copies.  What a commit did to an id and did not leave (written, then removed) may be left out.  Holds no
+   * transaction when it returns.  Fills *reach in any case. */
+  hf_status (*changes_read)(void *store, const hf_changes_scan *scan, hf_change_fn fn, void *arg,
+                            hf_changes_reach *reach, hf_error *err);
+
+  /* The newest revision until the time, by the commits' own times; reach as above. */
+  hf_status (*changes_revision_at)(void *store, int64_t time, uint64_t *revision, hf_changes_reach *reach,
+                                   hf_error *err);
+
+  /* Takes what is kept of the id out of log and history, in one commit that is flushed, and counts the entries. */
+  hf_status (*changes_purge)(void *store, void *collection, const hf_key *key, uint64_t *purged, hf_error *err);
+
+  /* A number that grows with each commit that others can see, whoever made it.  Cheap, takes no lock and no
+   * transaction: it is looked at thousands of times a second. */
+  uint64_t (*commits_seen)(void *store);
+
+  /* Path of a file that every commit of every process writes to, so that inotify tells of it; valid while the store is
+   * open.  The event may come before commits_seen() shows the commit.  NULL: commits of others are seen by polling. */
+  const char *(*commits_file)(void *store);
+
+  /* ---- looking back.  NULL without HF_CAP_HISTORY. */
+
+  /* Like get, as the entity was after the commit `revision`. */
+  hf_status (*get_at)(void *store, void *collection, const hf_key *key, uint64_t revision, hf_buffer *json,
+                      hf_info *info, hf_error *err);
+
+  /* Like begin with HF_TXN_READ and no parent: a snapshot of the store as it was after the commit `revision`.  Read
+   * slots in it see that: get, has, get_many, scan, count, entities. */
+  hf_status (*begin_at)(void *store, uint64_t revision, void **txn, hf_error *err);
+
+  /* Hands out what is kept of an id, newest first: see hf_persist_history(). */
+  hf_status (*history)(void *store, void *collection, const hf_key *key, hf_change_fn fn, void *arg,
+                       hf_changes_reach *reach, hf_error *err);
+
+  /* ---- notes: what a store keeps of itself in few words, beside its entities, such as whom it follows and how far.
+   * NULL: it can keep none. */
+
+  /* Replaces the content of *text.  HF_NOT_FOUND (*err left to the core). */
+  hf_status (*note_get)(void *store, void *txn, hf_slice name, hf_buffer *text, hf_error *err);
+
+  /* Keeps the text under the name; of no size: no longer.  In the transaction like an entity, with txn NULL in a commit
+   * of its own. */
+  hf_status (*note_put)(void *store, void *txn, hf_slice name, hf_slice text, hf_error *err);
+
+  /* ---- backup and room.  NULL: HF_UNSUPPORTED. */
+
+  /* Writes all of the store as of one moment, compact, to a file: see hf_store_backup().  Others go on meanwhile. */
+  hf_status (*backup)(void *store, int fd, hf_backup_report *report, hf_error *err);
+
+  /* Makes a store of such a file, where there is none: see hf_store_restore(). */
+  hf_status (*restore)(const hf_location *at, int fd, hf_backup_report *report, hf_error *err);
+
+  /* Gives room that is free in the store back to the disk: see hf_store_compact(). */
+  hf_status (*compact)(const hf_location *at, hf_compact_report *report, hf_error *err);
 };
 
 typedef struct hf_backend hf_backend;
@@ -398,6 +481,10 @@ HF_API hf_status hf_error_set(hf_error *err, hf_status status, const char *fmt, 
 HF_API hf_status hf_error_no_memory(hf_error *err);
 /* The error of an id whose bytes are in quarantine already.  problem: what is wrong with them.  Returns HF_CORRUPT. */
 HF_API hf_status hf_error_quarantined(hf_error *err, const char *problem);
+/* The error of who asks for changes that are not kept: HF_UNSUPPORTED where reach->from says that there is no log,
+ * otherwise HF_COMPACTED with where to begin anew.  Returns it.
+ *   wanted  the revision that was asked for */
+HF_API hf_status hf_error_compacted(hf_error *err, uint64_t wanted, const hf_changes_reach *reach);
 /* Sets the cause of the error: the message of the layer below. */
 HF_API void hf_error_cause(hf_error *err, const char *fmt, ...) HF_PRINTF(2, 3);
 /* Sets the id that the error is about, where the core cannot know it: of put_many, which of them. */
@@ -416,6 +503,15 @@ HF_API size_t hf_json_member(hf_slice object, const char *name, char *out, size_
 /* Puts the value of a setting (JSON text, as it is kept) into the option that it stands for, if it stands for one and
  * the value is one. */
 HF_API void hf_setting_take(hf_slice name, hf_slice json, hf_options *options);
+
+/* How much of the log of changes is kept, as the setting `changes` says. */
+typedef struct hf_changes_kept {
+  int64_t age;        /* of the commit, in ms; 0: `revisions` says it */
+  uint64_t revisions; /* so many of the newest */
+} hf_changes_kept;
+
+/* Reads "7d" or "100000", without quotes.  False: it is neither, such as "off". */
+HF_API bool hf_changes_kept_parse(hf_slice text, hf_changes_kept *out);
 
 /* The options in force: what was said when the store was opened, and elsewhere what its settings say (which is what
  * hf_setting_take() made of the defaults). */

@@ -108,7 +108,8 @@ HF_API const char *hf_version(void);
   X(READONLY, "readonly", false, "the store, or the transaction, only allows reading")                                 \
   X(SCRIPT, "script", false, "a Lua function raised; the cause has its traceback")                                     \
   X(NO_MEMORY, "no_memory", false, "the process has no memory left for it; a write may have happened")                 \
-  X(DUPLICATE, "duplicate", false, "a unique index has these values of another entity; nothing was changed")
+  X(DUPLICATE, "duplicate", false, "a unique index has these values of another entity; nothing was changed")           \
+  X(COMPACTED, "compacted", false, "the log of changes does not reach back so far: begin anew where the error says")
 
 typedef enum hf_status {
 #define HF_STATUS_ENUM(id, name, retryable, meaning) HF_##id,
@@ -136,7 +137,8 @@ typedef struct hf_error {
   char where[256];                 /* "file.lua:12" of the script that misused a call, or "" */
   char cause[3072];                /* the error below this one or a Lua traceback, or "" */
   bool in_quarantine;              /* HF_CORRUPT: the bytes are in quarantine, now or already */
-  uint64_t reserved[16];           /* 0 */
+  uint64_t revision;               /* HF_COMPACTED: the oldest revision whose changes are kept; else 0 */
+  uint64_t reserved[15];           /* 0 */
 } hf_error;
 
 /* Called with a sentence about something that is not an error of a call, but that a person should know: a server that
@@ -226,19 +228,22 @@ typedef struct hf_info {
   uint64_t revision;    /* grows with every commit that writes the entity; 0 where the backend has none;
                          * HF_REVISION_UNKNOWN in hf_transactions() */
   int64_t updated_at;   /* when it was written, ms since 1970-01-01 UTC; 0 where unknown */
-  uint64_t reserved[2]; /* 0 */
+  int64_t expires_at;   /* from when on nobody finds it, ms since 1970-01-01 UTC; 0: never */
+  uint64_t reserved[1]; /* 0 */
 } hf_info;
 
-/* Conditions on a write.  All zero: none. */
+/* Conditions on a write, and when its value expires.  All zero: none, never. */
 typedef struct hf_write_options {
   size_t struct_size; /* sizeof(hf_write_options), set by HF_WRITE_OPTIONS_INIT; 0: up to revision */
   bool if_absent;     /* only if no entity has the id, else HF_CONFLICT */
   bool if_revision;   /* only if the entity's revision equals `revision`, else HF_CONFLICT */
   uint64_t revision;
+  int64_t ttl;        /* ms from now, then the entity expires: nobody finds it any more; 0: as expires_at says */
+  int64_t expires_at; /* the same as a time, ms since 1970-01-01 UTC; 0: never */
 } hf_write_options;
 
 #define HF_WRITE_OPTIONS_INIT                                                                                          \
-  { sizeof(hf_write_options), false, false, 0 }
+  { sizeof(hf_write_options), false, false, 0, 0, 0 }
 
 /* One entity, as iteration and batches hand it out. */
 typedef struct hf_entry {
@@ -604,6 +609,8 @@ HF_API struct lua_State *hf_runtime_state(hf_runtime *runtime);
 #include "holdfast/stores.h"
 
 #include "holdfast/indexes.h"
+
+#include "holdfast/changes.h"
 
 #include "holdfast/locks.h"
 

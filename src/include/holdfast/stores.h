@@ -62,6 +62,12 @@ typedef struct hf_setting_value {
  * inside a transaction or snapshot; HF_READONLY, HF_FULL, HF_IO. */
 HF_API hf_status hf_store_settings_set(hf_store *store, const hf_setting_value *values, size_t count, hf_error *err);
 
+/* A moment of a store's past: after a commit, or at a time.  All zero: now. */
+typedef struct hf_moment {
+  uint64_t revision; /* after this commit; 0: `time` says it */
+  int64_t time;      /* after the last commit until then, by the commits' own times; ms since 1970-01-01 UTC */
+} hf_moment;
+
 /* What hf_store_check() found in one place. */
 typedef struct hf_finding {
   hf_slice entity_name; /* data NULL: it belongs to no entity name, or to all */
@@ -144,6 +150,41 @@ typedef bool (*hf_rescue_fn)(void *arg, const hf_rescued *record);
  * HF_RESCUE_DAMAGED.  Changes nothing.  HF_BUSY: somebody has the store open; HF_NOT_FOUND; HF_UNSUPPORTED: the backend
  * cannot. */
 HF_API hf_status hf_store_rescue(const char *base, hf_rescue_fn fn, void *arg, hf_rescue_report *report, hf_error *err);
+
+/* What hf_store_backup() and hf_store_restore() did. */
+typedef struct hf_backup_report {
+  uint64_t revision;    /* whose state it is */
+  int64_t at;           /* when it was committed, or written last; ms since 1970-01-01 UTC */
+  uint64_t bytes;       /* of the file */
+  uint64_t grown;       /* bytes by which the store's file grew meanwhile, for what was kept for the backup to read */
+  uint64_t reserved[4]; /* 0 */
+} hf_backup_report;
+
+/* Writes all of the store as of one moment to a file, while others write: compact, written under another name beside
+ * it, flushed, and then renamed.  The file ends with a trailer by which hf_store_restore() tells a whole one from one
+ * that was cut off.  A file that is there is replaced by a whole one only.
+ * Errors: HF_UNSUPPORTED: such stores have no backup of their own (use `holdfast export`); HF_FULL, HF_IO. */
+HF_API hf_status hf_store_backup(hf_store *store, const char *file, hf_backup_report *report, hf_error *err);
+
+/* Makes a store of a backup, in a place where there is none.  After a crash there is none, or all of it.  Its revisions
+ * go on where the backup's end.
+ *   at  as of this moment, as far as the backup's own history reaches; NULL: as it was backed up
+ * Errors: HF_CONFLICT: there is a store; HF_CORRUPT: the file is no backup, or was cut off or changed; HF_COMPACTED. */
+HF_API hf_status hf_store_restore(const char *file, const char *base, const hf_moment *at, hf_backup_report *report,
+                                  hf_error *err);
+
+/* What hf_store_compact() did. */
+typedef struct hf_compact_report {
+  uint64_t before;      /* bytes on the disk */
+  uint64_t after;       /* likewise */
+  bool is_exchanged;    /* a compact copy took the file's place, since nobody else had it open; otherwise free pages
+                         * that no reader can see were given back where they are */
+  uint64_t reserved[4]; /* 0 */
+} hf_compact_report;
+
+/* Gives room that is free in the store back to the disk.  The store must not be open in this process.
+ * Errors: HF_BUSY: it is; HF_CONFLICT: a host works on it, named in the message; HF_UNSUPPORTED; HF_FULL, HF_IO. */
+HF_API hf_status hf_store_compact(const char *base, hf_compact_report *report, hf_error *err);
 
 /* What hf_store_verify() counted. */
 typedef struct hf_verify_report {

@@ -66,7 +66,7 @@ hf_status hfL_script_put(void *store, void *txn, void *collection, const hf_put 
   char small[2048], *copy = put->json.size <= sizeof small ? small : malloc(put->json.size);
   if (!copy) return hf__no_memory(err);
   memcpy(copy, put->json.data, put->json.size);
-  hf_put copied = {put->key, {copy, put->json.size}};
+  hf_put copied = {.key = put->key, .json = {copy, put->json.size}, .expires_at = put->expires_at};
   struct put_call c = {.put = &copied, .options = options, .info = info};
   hf_status status = hfL_instance_call(e, HFL_WRITE_VALUE, put_body, &c.call, err);
   if (copy != small) free(copy);

@@ -32,6 +32,8 @@ SIZE(hf_setting, 80);
 SIZE(hf_setting_value, 32);
 SIZE(hf_txn_part, 48);
 SIZE(hf_index_problem, 32);
+SIZE(hf_change, 112);
+SIZE(hf_moment, 16);
 
 /* Filled by the caller: these grow at the end.  Their last member leaves no gap after it, in which a new one would
  * not change struct_size. */
@@ -39,17 +41,18 @@ SIZE(hf_index_problem, 32);
   SIZE(type, size);                                                                                                    \
   _Static_assert(offsetof(type, last) + sizeof(((type *)0)->last) == sizeof(type), #type " ends in a gap")
 GROWS(hf_options, 40, given);
-GROWS(hf_write_options, 24, revision);
+GROWS(hf_write_options, 40, expires_at);
+GROWS(hf_watch_options, 96, reserved);
 GROWS(hf_range, 96, index);
 GROWS(hf_adapter_spec, 72, follows);
 
 /* Filled by the core for backends, which get arrays of the first two: a change of those raises HF_BACKEND_ABI. */
 SIZE(hf_key, 32);
-SIZE(hf_put, 48);
+SIZE(hf_put, 56);
 
 /* Filled by backends: a slot more comes at the end; another order of those that there are raises HF_BACKEND_ABI. */
-SIZE(hf_backend, 400);
-_Static_assert(offsetof(hf_backend, begin_brief) + sizeof(void (*)(void)) == sizeof(hf_backend),
+SIZE(hf_backend, 504);
+_Static_assert(offsetof(hf_backend, compact) + sizeof(void (*)(void)) == sizeof(hf_backend),
                "hf_backend ends in a gap");
 
 /* ---- callers of other versions */

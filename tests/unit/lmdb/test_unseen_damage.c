@@ -283,7 +283,7 @@ static void sums_that_were_not_turned_on_are_not_kept(void **state) {
   void *impl, *collection;
   hf_info info;
   unsigned char order[HF_ORDER_KEY_MAX];
-  hf_put put = {{hf_text("a"), {(const char *)order, hf_order_key(hf_text("a"), order)}}, hf_text("1")};
+  hf_put put = {.key = {hf_text("a"), {(const char *)order, hf_order_key(hf_text("a"), order)}}, .json = hf_text("1")};
   hf_write_options plain = HF_WRITE_OPTIONS_INIT;
   hf__lmdb_features = features; /* none */
   fill(s, "signal", 18);

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Looking back: a store's revisions and times, entities as they were, what is kept of one id.  Watching is watch.c.
+ */
+#include "core/changes.h"
+
+#include "base/error.h"
+#include "core/persist.h"
+#include "core/transaction.h"
+
+const char *hf_change_name(hf_change_kind what) {
+  static const char *const names[] = {
+#define NAME(id, name, meaning) name,
+      HF_CHANGE_MAP(NAME)
+#undef NAME
+  };
+  return (unsigned)what < HF_CHANGE_KINDS ? names[what] : NULL;
+}
+
+hf_status hf__changes_revision(const hf_store *store, const hf_moment *at, uint64_t *revision, hf_error *err) {
+  hf_changes_reach reach;
+  *revision = at->revision;
+  if (at->revision && at->time)
+    return hf__fail(err, HF_INVALID_ARGUMENT, "a moment is a revision or a time, not both");
+  if (at->time < 0) return hf__fail(err, HF_INVALID_ARGUMENT, "a time before 1970: %lld ms", (long long)at->time);
+  if (at->revision) return HF_OK;
+  return store->backend->changes_revision_at(store->impl, at->time, revision, &reach, err);
+}
+
+hf_status hf_store_revision(hf_store *s, const hf_moment *at, uint64_t *revision, hf_error *err) {
+  static const hf_moment now = {0, INT64_MAX};
+  hf_error own;
+  if (!err) err = &own;
+  *revision = 0;
+  hf_status status = HF_OK;
+  if (hf__store_is_inherited(s))
+    status = hf__store_inherited(s, err);
+  else if (!s->backend->changes_revision_at)
+    status = hf__fail(err, HF_UNSUPPORTED, "%s stores keep no log of changes", s->backend->name);
+  else
+    status = hf__changes_revision(s, at && (at->revision || at->time) ? at : &now, revision, err);
+  return hf__store_name_backend(s, status, err);
+}
+
+/* Whether the handle's store can do it, and the handle sees what the store keeps: a class may keep other bytes than it
+ * gives (see change.h). */
+static hf_status check(const hf_persist *p, bool can, const char *what, hf_error *err) {
+  if (!hf__is_innermost(p))
+    return hf__fail(err, HF_UNSUPPORTED,
+                    "%s: a class around a store may keep other values than it gives: ask the store itself for %s",
+                    p->url, what);
+  if (can) return HF_OK;
+  return hf__fail(err, HF_UNSUPPORTED, "%s stores have no %s", p->backend->name, what);
+}
+
+static hf_status enter(hf_persist *p, hf_slice id, const char *what, hf__key *key, hf_error *err) {
+  hf_status status = hf__key_init(p->name, id, key, err);
+  if (status == HF_OK) status = hf_persist_init(p, err);
+  if (status == HF_OK) status = check(p, hf__can_look_back(p->backend) && p->backend->history, what, err);
+  if (status) hf__error_entity(err, p->name, id);
+  return status;
+}
+
+hf_status hf_persist_read_at(hf_persist *p, hf_slice id, const hf_moment *at, hf_buffer *json, hf_info *info,
+                             hf_error *err) {
+  hf_error own;
+  hf__key k;
+  uint64_t revision;
+  if (!err) err = &own;
+  if (!at || (!at->revision && !at->time)) return hf_persist_read(p, id, json, info, err);
+  if (info) *info = (hf_info){0};
+  hf_status status = enter(p, id, "history", &k, err);
+  if (status) return status;
+  status = hf__changes_revision(p->store, at, &revision, err);
+  if (status == HF_OK) status = p->backend->get_at(p->impl, p->collection, &k.key, revision, json, info, err);
+  return status ? hf__persist_fail(p, NULL, status, &k.key, "", err) : HF_OK;
+}
+
+hf_status hf_persist_history(hf_persist *p, hf_slice id, hf_change_fn fn, void *arg, uint64_t *from, hf_error *err) {
+  hf_error own;
+  hf__key k;
+  hf_changes_reach reach;
+  if (!err) err = &own;
+  if (from) *from = 0;
+  hf_status status = enter(p, id, "history", &k, err);
+  if (status) return status;
+  status = p->backend->history(p->impl, p->collection, &k.key, fn, arg, &reach, err);
+  if (from) *from = reach.history_from;
+  return status ? hf__persist_fail(p, NULL, status, &k.key, "", err) : HF_OK;
+}
+
+hf_status hf_persist_purge(hf_persist *p, hf_slice id, uint64_t *purged, hf_error *err) {
+  hf_error own;
+  hf__key k;
+  uint64_t unused;
+  if (!err) err = &own;
+  if (!purged) purged = &unused;
+  *purged = 0;
+  hf_status status = hf__key_init(p->name, id, &k, err);
+  if (status == HF_OK) status = hf_persist_init(p, err);
+  if (status == HF_OK) status = check(p, p->backend->changes_purge != NULL, "log of changes", err);
+  if (status == HF_OK && p->options.read_only)
+    status = hf__fail(err, HF_READONLY, "store %s was opened read-only", p->store->url);
+  if (status == HF_OK && hf__txn_is_open())
+    status = hf__fail(err, HF_UNSUPPORTED, "purge cannot run inside a transaction");
+  if (status) {
+    hf__error_entity(err, p->name, id);
+    return status;
+  }
+  status = p->backend->changes_purge(p->impl, p->collection, &k.key, purged, err);
+  return status ? hf__persist_fail(p, NULL, status, &k.key, "", err) : HF_OK;
+}
