@@ -87,7 +87,8 @@ hf_status hf_error_compacted(hf_error *err, uint64_t wanted, const hf_changes_re
   if (reach->from == UINT64_MAX)
     return hf_error_set(err, HF_UNSUPPORTED,
                         "the store keeps no log of changes: set changes=7d, or as long as it shall reach back");
-  hf_error_set(err, HF_COMPACTED, "changes of revision %llu are not kept any more: the oldest that are have revision %llu",
+  hf_error_set(err, HF_COMPACTED,
+               "changes of revision %llu are not kept any more: the oldest that are have revision %llu",
                (unsigned long long)wanted, (unsigned long long)reach->from);
   if (err) err->revision = reach->from;
   return HF_COMPACTED;

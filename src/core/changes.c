@@ -2,9 +2,8 @@
  *
  * Looking back: a store's revisions and times, entities as they were, what is kept of one id.  Watching is watch.c.
  */
-#include "core/changes.h"
-
 #include "base/error.h"
+#include "core/moment.h"
 #include "core/persist.h"
 #include "core/transaction.h"
 
@@ -15,16 +14,6 @@ const char *hf_change_name(hf_change_kind what) {
 #undef NAME
   };
   return (unsigned)what < HF_CHANGE_KINDS ? names[what] : NULL;
-}
-
-hf_status hf__changes_revision(const hf_store *store, const hf_moment *at, uint64_t *revision, hf_error *err) {
-  hf_changes_reach reach;
-  *revision = at->revision;
-  if (at->revision && at->time)
-    return hf__fail(err, HF_INVALID_ARGUMENT, "a moment is a revision or a time, not both");
-  if (at->time < 0) return hf__fail(err, HF_INVALID_ARGUMENT, "a time before 1970: %lld ms", (long long)at->time);
-  if (at->revision) return HF_OK;
-  return store->backend->changes_revision_at(store->impl, at->time, revision, &reach, err);
 }
 
 hf_status hf_store_revision(hf_store *s, const hf_moment *at, uint64_t *revision, hf_error *err) {
@@ -38,7 +27,7 @@ hf_status hf_store_revision(hf_store *s, const hf_moment *at, uint64_t *revision
   else if (!s->backend->changes_revision_at)
     status = hf__fail(err, HF_UNSUPPORTED, "%s stores keep no log of changes", s->backend->name);
   else
-    status = hf__changes_revision(s, at && (at->revision || at->time) ? at : &now, revision, err);
+    status = hf__moment_revision(s, at && (at->revision || at->time) ? at : &now, revision, err);
   return hf__store_name_backend(s, status, err);
 }
 
@@ -71,7 +60,7 @@ hf_status hf_persist_read_at(hf_persist *p, hf_slice id, const hf_moment *at, hf
   if (info) *info = (hf_info){0};
   hf_status status = enter(p, id, "history", &k, err);
   if (status) return status;
-  status = hf__changes_revision(p->store, at, &revision, err);
+  status = hf__moment_revision(p->store, at, &revision, err);
   if (status == HF_OK) status = p->backend->get_at(p->impl, p->collection, &k.key, revision, json, info, err);
   return status ? hf__persist_fail(p, NULL, status, &k.key, "", err) : HF_OK;
 }

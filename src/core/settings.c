@@ -113,7 +113,8 @@ static bool parse_format(const char *text, hf_buffer *json) {
 }
 
 static bool parse_boolean(const char *text, hf_buffer *json) {
-  return (is_named(hf_text("true"), text) || is_named(hf_text("false"), text)) && hf_buffer_add(json, text, strlen(text));
+  bool is_one = strcmp(text, "true") == 0 || strcmp(text, "false") == 0;
+  return is_one && hf_buffer_add(json, text, strlen(text));
 }
 
 static bool parse_changes(const char *text, hf_buffer *json) {

@@ -23,7 +23,7 @@
 
 #include "base/error.h"
 #include "base/redact.h"
-#include "core/changes.h"
+#include "core/moment.h"
 
 enum { DEPTH_MAX = 64 }; /* far below what the C stack of a small thread can take */
 
@@ -148,7 +148,7 @@ static hf_status begin_in_past(hf_txn *t, const hf_store *store, hf_error *err) 
   uint64_t revision;
   if (!hf__can_look_back(store->backend))
     return hf__fail(err, HF_UNSUPPORTED, "%s stores cannot be read as they were", store->backend->name);
-  hf_status status = hf__changes_revision(store, &t->at, &revision, err);
+  hf_status status = hf__moment_revision(store, &t->at, &revision, err);
   return status ? status : store->backend->begin_at(store->impl, revision, &t->impl, err);
 }
 

@@ -65,6 +65,7 @@
 ---| "script"
 ---| "no_memory"
 ---| "duplicate"
+---| "compacted"
 
 ---An index, from PersistBase:indexes().
 ---@class holdfast.Index
@@ -96,6 +97,9 @@
 ---@field removeIfRevision boolean removeValue with `ifRevision`
 ---@field index boolean indexes over paths: createIndex
 ---@field indexOrder boolean loops in the order of an index: `range.index`
+---@field changes boolean a log of changes can be kept, and watched: the setting `changes`
+---@field history boolean values can be read as they were: the setting `history`
+---@field ttl boolean entities can expire: `ttl` and `expiresAt`
 ---@field readMany boolean the store does it in one go; where not, readMany reads one by one
 ---@field writeMany boolean likewise
 ---@field removeMany boolean likewise

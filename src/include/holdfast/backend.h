@@ -49,7 +49,7 @@ extern "C" {
   X(REMOVE_IF, 10, "removeIfRevision", "remove_if deletes at one revision only, also against other processes")         \
   X(INDEX, 11, "index", "indexes over paths are kept with every write, and `unique` holds against other processes")    \
   X(INDEX_ORDER, 12, "indexOrder", "iterations may go in the order of an index")                                       \
-  X(CHANGES, 13, "changes", "with the setting `changes`, what each commit changes is logged in it, and can be watched") \
+  X(CHANGES, 13, "changes", "with the setting `changes`, each commit logs in itself what it changes, to be watched")   \
   X(HISTORY, 14, "history", "with the setting `history`, values can be read as of each revision that is kept")         \
   X(TTL, 15, "ttl", "expires_at is honoured: from then on nobody finds the entity")
 
@@ -482,7 +482,7 @@ HF_API hf_status hf_error_no_memory(hf_error *err);
 /* The error of an id whose bytes are in quarantine already.  problem: what is wrong with them.  Returns HF_CORRUPT. */
 HF_API hf_status hf_error_quarantined(hf_error *err, const char *problem);
 /* The error of who asks for changes that are not kept: HF_UNSUPPORTED where reach->from says that there is no log,
- * otherwise HF_COMPACTED with where to begin anew.  Returns it.
+ * otherwise HF_COMPACTED with where to begin again.  Returns it.
  *   wanted  the revision that was asked for */
 HF_API hf_status hf_error_compacted(hf_error *err, uint64_t wanted, const hf_changes_reach *reach);
 /* Sets the cause of the error: the message of the layer below. */

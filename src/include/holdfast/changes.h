@@ -6,7 +6,7 @@
  * A store with the setting `changes` keeps a log: each commit adds what it changed, in its own transaction, under its
  * revision.  With the setting `history` it also keeps the values that were replaced.  Old entries go once they are
  * older than the setting says, a few with each later commit.  What is kept is complete: whoever asks for more gets
- * HF_COMPACTED, and in hf_error.revision where to begin anew.
+ * HF_COMPACTED, and in hf_error.revision where to begin again.
  */
 #ifndef HOLDFAST_CHANGES_H
 #define HOLDFAST_CHANGES_H
@@ -82,11 +82,11 @@ HF_API hf_status hf_watch_open(hf_store *store, const hf_watch_options *options,
 /* The next change, valid until the next call.
  *   timeout_ms  how long to wait for one; 0: not at all; negative: for ever
  * Errors: HF_TIMEOUT: none came; HF_COMPACTED: changes went before they were read: err->revision says where to begin
- * anew; HF_UNSUPPORTED: the log was turned off. */
+ * again; HF_UNSUPPORTED: the log was turned off. */
 HF_API hf_status hf_watch_next(hf_watch *watch, int64_t timeout_ms, hf_change *out, hf_error *err);
 
 /* A file descriptor that can be read (by poll, epoll, select, libuv) when there may be a change: call hf_watch_next()
- * with a timeout of 0 until it answers HF_TIMEOUT, which makes it unreadable again.  Never read from it, or close it. */
+ * with a timeout of 0 until it answers HF_TIMEOUT, which makes it unreadable again.  Never read or close it. */
 HF_API int hf_watch_fd(const hf_watch *watch);
 
 /* The revision whose changes have all been handed out: another watch goes on with `from` = this + 1. */
@@ -111,8 +111,8 @@ typedef bool (*hf_change_fn)(void *arg, const hf_change *change);
 HF_API hf_status hf_persist_history(hf_persist *p, hf_slice id, hf_change_fn fn, void *arg, uint64_t *from,
                                     hf_error *err);
 
-/* Begins a snapshot (as hf_txn_begin() with HF_TXN_READ) of the moment: until it ends, every read of the thread sees the
- * store as it was then.  The moment is of the store that the first read is of; that read answers HF_COMPACTED where
+/* Begins a snapshot (as hf_txn_begin() with HF_TXN_READ) of the moment: until it ends, every read of the thread sees
+ * the store as it was then.  The moment is of the store that the first read is of; that read answers HF_COMPACTED where
  * the store does not reach back so far. */
 HF_API hf_status hf_txn_begin_at(const hf_moment *at, hf_txn **out, hf_error *err);
 

@@ -109,7 +109,7 @@ HF_API const char *hf_version(void);
   X(SCRIPT, "script", false, "a Lua function raised; the cause has its traceback")                                     \
   X(NO_MEMORY, "no_memory", false, "the process has no memory left for it; a write may have happened")                 \
   X(DUPLICATE, "duplicate", false, "a unique index has these values of another entity; nothing was changed")           \
-  X(COMPACTED, "compacted", false, "the log of changes does not reach back so far: begin anew where the error says")
+  X(COMPACTED, "compacted", false, "the log of changes does not reach back so far: begin again where the error says")
 
 typedef enum hf_status {
 #define HF_STATUS_ENUM(id, name, retryable, meaning) HF_##id,

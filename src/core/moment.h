@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * The log of changes, as the core's other files need it.
+ * Moments of a store's past, and whether it can be read as it was then.
  */
-#ifndef HF_CORE_CHANGES_H
-#define HF_CORE_CHANGES_H
+#ifndef HF_CORE_MOMENT_H
+#define HF_CORE_MOMENT_H
 
 #include "core/open_stores.h"
 
@@ -13,6 +13,6 @@ static inline bool hf__can_look_back(const hf_backend *b) {
 }
 
 /* The newest revision until the moment, which is not "now". */
-hf_status hf__changes_revision(const hf_store *store, const hf_moment *at, uint64_t *revision, hf_error *err);
+hf_status hf__moment_revision(const hf_store *store, const hf_moment *at, uint64_t *revision, hf_error *err);
 
 #endif
