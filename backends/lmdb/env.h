@@ -40,6 +40,8 @@ enum {
 #define META_DB "\001holdfast"
 #define QUARANTINE_DB "\001quarantine"
 #define INDEX_DB "\001index"
+#define LOG_DB "\001log"
+#define HISTORY_DB "\001history"
 
 /* A collection; one per name and environment, shared by all handles. */
 typedef struct hf__lmdb_collection {
@@ -53,6 +55,9 @@ typedef struct hf__lmdb_collection {
   uint64_t kept_of, seen_of;
   uint64_t seen_at; /* a commit for which `seen` is right: readers of it need not look at the mark */
   uint64_t name_hash;
+  /* Its number in the history, and of which known.version that is; under write_lock.  See history_store.h. */
+  uint64_t number_of;
+  uint32_t number;
   size_t name_size;
   char name[HF_ID_MAX + 1];
 } hf__lmdb_collection;
@@ -95,6 +100,8 @@ typedef struct hf__lmdb_known {
   bool has_features;                  /* such as this version knows, and as readers go by */
   bool keeps_sums;                    /* the store has the feature of sums.h */
   bool has_indexes;                   /* and that of index_defs.h */
+  bool keeps_log, keeps_history;      /* as log_keep.h does */
+  hf_changes_kept kept;               /* how much of the log is */
   uint64_t version;                   /* how often it was read, from 1 on */
   uint64_t changed;                   /* the commit that changed any of it last, of those looked at */
   hf_options settings;                /* the defaults, and what the settings say instead */
@@ -128,11 +135,12 @@ typedef struct hf__lmdb_env {
   MDB_dbi main_dbi; /* the names of all databases */
   MDB_dbi meta_dbi;
   MDB_dbi quarantine_dbi;
-  hf__lmdb_collection *index; /* INDEX_DB, which is opened as the collections are */
-  struct {                    /* under write_lock: when nothing was in quarantine, so that writes need not look */
-    size_t of;                /* a commit of this process after which nothing was */
-    size_t in;                /* a write transaction that found nothing there */
-    size_t changed_in;        /* one that has put something there, or settled it */
+  hf__lmdb_collection *index;         /* INDEX_DB, which is opened as the collections are */
+  hf__lmdb_collection *log, *history; /* LOG_DB and HISTORY_DB, likewise */
+  struct {             /* under write_lock: when nothing was in quarantine, so that writes need not look */
+    size_t of;         /* a commit of this process after which nothing was */
+    size_t in;         /* a write transaction that found nothing there */
+    size_t changed_in; /* one that has put something there, or settled it */
   } quarantine_empty;
 
   _Atomic(MDB_txn *) idle[READER_POOL]; /* reset read transactions, ready to be renewed */
@@ -170,6 +178,7 @@ typedef struct hf__lmdb_txn {
   bool changed;                 /* something may have been written: the commit leaves its number */
   bool certain;                 /* something was */
   bool resettled;               /* format, features or settings were, too */
+  bool gave_number;             /* a collection got its number in it, or in one within it: history_store.h */
   bool lost;                    /* a snapshot that slipped to another moment: nothing more may be read in it */
   hf__lmdb_collection **opened; /* entities whose txn_dbi it set */
   size_t opened_count, opened_capacity;

@@ -9,6 +9,8 @@
 
 #include "index_defs.h"
 #include "index_restore.h"
+#include "log_restore.h"
+#include "log_store.h"
 #include "meta.h"
 #include "sums.h"
 #include "sums_build.h"
@@ -17,7 +19,9 @@ static const hf__lmdb_feature sums = {FEATURE_SUMS, FEATURE_READ, "counts and ha
                                       hf__lmdb_sums_build, true};
 static const hf__lmdb_feature indexes = {FEATURE_INDEX, FEATURE_READ, "indexes over paths", hf__lmdb_index_restore,
                                          false};
-static const hf__lmdb_feature *const known[] = {&sums, &indexes, NULL};
+static const hf__lmdb_feature changes = {FEATURE_CHANGES, FEATURE_READ, "a log of changes", hf__lmdb_log_restore,
+                                         false};
+static const hf__lmdb_feature *const known[] = {&sums, &indexes, &changes, NULL};
 const hf__lmdb_feature *const *hf__lmdb_features = known;
 
 const hf__lmdb_feature *hf__lmdb_feature_find(hf_slice name) {

@@ -10,14 +10,20 @@
 #include "feature.h"
 #include "index_defs.h"
 #include "locks.h"
+#include "log_store.h"
 #include "meta.h"
 #include "sums.h"
 
 /* What is read, before anything of it is taken for known. */
 struct reading {
   hf__lmdb_known *known;
+  bool has_changes;           /* the feature of the log */
   char refused[FEATURE_TEXT]; /* by a feature: its name and meaning; "": none */
 };
+
+static bool is_named(hf_slice name, const char *text) {
+  return name.size == strlen(text) && memcmp(name.data, text, name.size) == 0;
+}
 
 /* "'index' (indexes over members)" */
 static void describe(char out[FEATURE_TEXT], hf_slice name, hf_slice record) {
@@ -37,6 +43,7 @@ static int read_feature(hf__lmdb_env *env, MDB_txn *txn, hf_slice name, hf_slice
     r->known->has_features |= !feature->for_verify;
     r->known->keeps_sums |= strcmp(feature->name, FEATURE_SUMS) == 0;
     r->known->has_indexes |= strcmp(feature->name, FEATURE_INDEX) == 0;
+    r->has_changes |= strcmp(feature->name, FEATURE_CHANGES) == 0;
     return 0;
   }
   size_t size = hf_json_member(record, "unknown", unknown, sizeof unknown);
@@ -48,7 +55,12 @@ static int read_feature(hf__lmdb_env *env, MDB_txn *txn, hf_slice name, hf_slice
 static int read_setting(hf__lmdb_env *env, MDB_txn *txn, hf_slice name, hf_slice value, void *arg) {
   (void)env;
   (void)txn;
-  hf_setting_take(name, value, arg);
+  hf__lmdb_known *known = arg;
+  hf_setting_take(name, value, &known->settings);
+  if (is_named(name, SETTING_CHANGES))
+    known->keeps_log =
+        value.size > 2 && hf_changes_kept_parse((hf_slice){value.data + 1, value.size - 2}, &known->kept);
+  if (is_named(name, SETTING_HISTORY)) known->keeps_history = is_named(value, "true");
   return 0;
 }
 
@@ -73,13 +85,16 @@ static hf_status read_format(hf__lmdb_env *env, MDB_txn *txn, unsigned *format, 
 static hf_status read_all(hf__lmdb_env *env, MDB_txn *txn, hf__lmdb_known *known, hf_error *err) {
   struct reading r = {.known = known};
   known->format = 0;
-  known->has_features = known->keeps_sums = known->has_indexes = false;
+  known->has_features = known->keeps_sums = known->has_indexes = known->keeps_log = known->keeps_history = false;
+  known->kept = (hf_changes_kept){0};
   known->unknown_feature[0] = '\0';
   known->settings = (hf_options)HF_OPTIONS_INIT;
   hf_status status = read_format(env, txn, &known->format, err);
   if (status || known->format < FORMAT_MARKED) return status;
   int rc = hf__lmdb_feature_each(env, txn, read_feature, &r);
-  if (rc == 0) rc = hf__lmdb_meta_each(env, txn, META_SETTING, read_setting, &known->settings);
+  if (rc == 0) rc = hf__lmdb_meta_each(env, txn, META_SETTING, read_setting, known);
+  known->keeps_log &= r.has_changes && known->keeps_sums;
+  known->keeps_history &= known->keeps_log;
   if (rc) return hf__lmdb_fail(env, rc, "read the settings", err);
   if (*r.refused)
     return hf_error_set(err, HF_UNSUPPORTED,
@@ -101,6 +116,9 @@ static hf_status look_locked(hf__lmdb_env *env, MDB_txn *txn, size_t commit, con
     k->has_features = fresh.has_features;
     k->keeps_sums = fresh.keeps_sums;
     k->has_indexes = fresh.has_indexes;
+    k->keeps_log = fresh.keeps_log;
+    k->keeps_history = fresh.keeps_history;
+    k->kept = fresh.kept;
     k->version++;
     k->settings = fresh.settings;
     k->changed = mark->changed;

@@ -61,9 +61,13 @@ static bool has_untold_commit(hf__lmdb_env *env) {
 static hf_status open_store(const hf_location *at, void **store, hf_error *err) {
   hf__lmdb_env *env;
   hf_status status = hf__lmdb_open(at, &env, err);
-  if (status == HF_OK && (status = hf__lmdb_collection_open(env, hf_text(INDEX_DB), &env->index, err)))
-    hf__lmdb_close(env);
   if (status) return status;
+  if ((status = hf__lmdb_collection_open(env, hf_text(INDEX_DB), &env->index, err)) ||
+      (status = hf__lmdb_collection_open(env, hf_text(LOG_DB), &env->log, err)) ||
+      (status = hf__lmdb_collection_open(env, hf_text(HISTORY_DB), &env->history, err))) {
+    hf__lmdb_close(env);
+    return status;
+  }
   if (env->known.format >= FORMAT_MARKED) hf__lmdb_apply_settings(env);
   *store = env;
   hf__lmdb_txn t;
@@ -388,7 +392,7 @@ const hf_backend hf__backend_lmdb = {
     .capabilities = HF_CAP_DURABLE | HF_CAP_TRANSACTION | HF_CAP_SNAPSHOT | HF_CAP_NESTED | HF_CAP_REVISION |
                     HF_CAP_IF_ABSENT | HF_CAP_ATOMIC_BATCH | HF_CAP_QUARANTINE | HF_CAP_CHECKSUM | HF_CAP_SETTINGS |
                     HF_CAP_REMOVE_IF | HF_CAP_INDEX | HF_CAP_INDEX_ORDER,
-    .settings = (const char *const[]){"durability", "format", "maxsize", "note", NULL},
+    .settings = (const char *const[]){"changes", "durability", "format", "history", "maxsize", "note", NULL},
     .is_path = true,
     .resolve = resolve,
     .open = open_store,

@@ -12,6 +12,8 @@
 #include "failed_flush.h"
 #include "feature.h"
 #include "locks.h"
+#include "log_restore.h"
+#include "log_sweep.h"
 #include "map.h"
 #include "meta.h"
 #include "readers.h"
@@ -155,7 +157,7 @@ static hf_status put_settings(hf__lmdb_env *env, hf__lmdb_txn *t, void *arg, boo
   int rc = put_all(env, t->mdb, arg, changed);
   if (rc == MDB_MAP_FULL) t->map_full = true;
   if (rc == ENOMEM) return hf_error_no_memory(err);
-  return rc ? hf__lmdb_fail(env, rc, "write", err) : HF_OK;
+  return rc ? hf__lmdb_fail(env, rc, "write", err) : hf__lmdb_log_settle(env, t, err);
 }
 
 /* As what frees room: a store that is full must be able to take a larger limit. */
@@ -235,5 +237,7 @@ hf_status hf__lmdb_settings_put(void *store, const hf_setting_change *changes, s
   hf__lmdb_env *env = store;
   hf_status status = check_features(changes, count, err);
   if (status) return status;
-  return hf__lmdb_resettle(env, put_settings, &p, err);
+  status = hf__lmdb_resettle(env, put_settings, &p, err);
+  if (status == HF_OK) hf__lmdb_log_sweep(env);
+  return status;
 }
