@@ -4,7 +4,7 @@
  *
  *   enter()    finds its database, and makes it for the first write
  *   a body     do_put() ...: changes records, and with each the collection's sum (sums.h)
- *                and with each its entries in indexes (index_keep.h)
+ *                and with each its entries in indexes (index_keep.h) and in the log of changes (log_keep.h)
  *   after_change()   what each change of a record, and each new name, ends with: settling what is in quarantine
  *
  * Nothing else writes to a database of entities, or settles.  See change.h.
@@ -14,6 +14,7 @@
 #include "collections.h"
 #include "group.h"
 #include "index_keep.h"
+#include "log_keep.h"
 #include "map.h"
 #include "quarantine.h"
 #include "record.h"
@@ -37,6 +38,7 @@ struct work {
   bool nothing_to_settle; /* nothing at all is in quarantine, which is nearly always so */
   hf__lmdb_delta *delta;  /* of the collection's sum; NULL: the store keeps none, or there is no collection */
   hf__lmdb_keep keep;     /* its indexes.  Where there are some, there are sums, too */
+  hf__lmdb_logging log;   /* likewise */
   bool refused;           /* the body has found that the change must not happen, and has written nothing */
 };
 
@@ -67,6 +69,19 @@ static hf_status refuse(struct work *w, hf_status status) {
   return status;
 }
 
+/* Whether the id waits in quarantine. */
+static bool is_in_quarantine(const struct work *w, const hf_key *key) {
+  hf_error unused;
+  return !w->nothing_to_settle &&
+         hf__lmdb_quarantine_check(w->env, w->t->mdb, w->collection, key, &unused) == HF_CORRUPT;
+}
+
+/* Logs a change of an id before it happens.  LMDB's result. */
+static int log_change(const struct work *w, hf_change_kind what, const hf_key *key, const MDB_val *old) {
+  if (__builtin_expect(!w->log.log, 1)) return 0;
+  return hf__lmdb_log_change(&w->log, what, key, old, !old && is_in_quarantine(w, key));
+}
+
 /* Finds the database of the type; with `create` makes it where there is none. */
 static hf_status find(struct work *w, bool create, hf_error *err) {
   hf_status status = hf__lmdb_write_dbi(w->env, w->t, w->collection, &w->dbi, err);
@@ -82,6 +97,7 @@ static hf_status find(struct work *w, bool create, hf_error *err) {
  * was changed. */
 static hf_status enter(struct work *w, bool create, hf_error *err) {
   hf_status status = hf__lmdb_keep_enter(&w->keep, w->env, w->t, w->collection, err);
+  if (status == HF_OK) status = hf__lmdb_log_enter(&w->log, w->env, w->t, w->collection, err);
   if (status == HF_OK) status = find(w, create, err);
   w->delta = NULL;
   if (status || !w->dbi || !w->env->known.keeps_sums) return status;
@@ -175,7 +191,8 @@ static int replace(struct work *w, MDB_cursor *c, const hf_put *put, const MDB_v
   MDB_val k = hf__lmdb_val(put->key.order), v;
   hf__lmdb_sum old = {there != NULL, there ? hf__lmdb_record_hash(there, put->key.id) : 0};
   v = (MDB_val){RECORD_HEADER + put->json.size, NULL};
-  int rc = mdb_cursor_put(c, &k, &v, MDB_RESERVE);
+  int rc = log_change(w, HF_CHANGE_WRITE, &put->key, there);
+  if (rc == 0) rc = mdb_cursor_put(c, &k, &v, MDB_RESERVE);
   if (rc) return rc;
   hf__lmdb_record_write(v.mv_data, put->key.id, put->json, info);
   w->delta->by.count += 1 - old.count;
@@ -303,7 +320,8 @@ static int delete_summed(struct work *w, MDB_cursor *c, const hf_key *key) {
   if (rc) return rc;
   uint64_t hash = hf__lmdb_record_hash(&v, key->id);
   if (w->keep.set) hf__lmdb_moves_find(&w->keep, key, &v, NULL, &moves);
-  rc = mdb_cursor_del(c, 0);
+  rc = log_change(w, HF_CHANGE_REMOVE, key, &v);
+  if (rc == 0) rc = mdb_cursor_del(c, 0);
   if (rc) return rc;
   w->delta->by.count--;
   w->delta->by.hash -= hash;
@@ -329,6 +347,10 @@ static hf_status remove_each(struct work *w, struct remove_many *r, hf_error *er
     int rc = delete_record(w, &r->keys[i]);
     bool deleted = rc == 0;
     w->t->changed |= deleted;
+    if (rc == MDB_NOTFOUND && __builtin_expect(w->log.log, 0) && is_in_quarantine(w, &r->keys[i])) {
+      rc = hf__lmdb_log_change(&w->log, HF_CHANGE_REMOVE, &r->keys[i], NULL, true);
+      if (rc == 0) rc = MDB_NOTFOUND;
+    }
     if (deleted || rc == MDB_NOTFOUND) rc = after_change(w, REMOVE, &r->keys[i], &settled);
     if (rc) return fail(w, rc, err);
     r->removed += deleted || settled;
@@ -388,7 +410,8 @@ static hf_status do_clear(struct work *w, void *what, hf_error *err) {
   size_t settled;
   hf_status status = enter(w, false, err);
   if (status) return status;
-  int rc = w->dbi ? mdb_drop(w->t->mdb, w->dbi, 0) : 0;
+  int rc = w->dbi && w->log.log ? hf__lmdb_log_clear(&w->log, w->dbi) : 0;
+  if (rc == 0 && w->dbi) rc = mdb_drop(w->t->mdb, w->dbi, 0);
   if (rc == 0 && w->delta) hf__lmdb_sums_clear(w->delta);
   if (rc == 0) rc = hf__lmdb_keep_clear(&w->keep);
   if (rc == 0) rc = after_change(w, CLEAR, NULL, &settled);
@@ -417,7 +440,8 @@ static int put_aside(struct work *w, const hf_key *key, const MDB_val *record, c
   MDB_val k = hf__lmdb_val(key->order);
   hf_slice bytes = {record->mv_data, record->mv_size};
   uint64_t hash = hf__lmdb_record_hash(record, hf__lmdb_record_id(&k, record));
-  int rc = hf__lmdb_quarantine_keep(w->env, w->t->mdb, w->collection, key, bytes, problem);
+  int rc = log_change(w, HF_CHANGE_QUARANTINE, key, record);
+  if (rc == 0) rc = hf__lmdb_quarantine_keep(w->env, w->t->mdb, w->collection, key, bytes, problem);
   if (rc == 0) rc = mdb_del(w->t->mdb, w->dbi, &k, NULL);
   if (rc == 0 && w->delta) {
     w->delta->by.count--;
@@ -472,7 +496,8 @@ static hf_status do_put_damaged(struct work *w, void *what, hf_error *err) {
     if (!problem) return HF_CONFLICT;
     rc = put_aside(w, d->key, &v, problem);
   }
-  if (rc == 0 || rc == MDB_NOTFOUND)
+  if (rc == MDB_NOTFOUND) rc = is_in_quarantine(w, d->key) ? 0 : log_change(w, HF_CHANGE_QUARANTINE, d->key, NULL);
+  if (rc == 0)
     rc = hf__lmdb_quarantine_put(w->env, w->t->mdb, w->collection, d->key, d->bytes, d->problem);
   if (rc == 0) rc = after_change(w, QUARANTINE, d->key, &settled);
   return rc ? fail(w, rc, err) : HF_OK;

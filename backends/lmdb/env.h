@@ -162,6 +162,14 @@ typedef struct hf__lmdb_env {
   bool doubtful;            /* a flush has failed, see failed_flush.h */
   bool grow;                /* a transaction ran out of map: grow before the next one */
   hf__lmdb_sums sums;       /* of the newest commit, if it was this process's */
+  struct {                  /* the newest change that is logged: when, if it was logged until this commit */
+    uint64_t of;
+    int64_t at;
+  } logged;
+  struct {               /* the oldest one when it was looked at last, in this known.version; older ones are gone */
+    uint64_t of, revision;
+    int64_t at;
+  } oldest;
   _Atomic bool flushes;     /* what is written is flushed, as the newest transaction has found */
   hf__lmdb_queue queue;     /* of changes that wait for a commit to share, see group.h */
 } hf__lmdb_env;
@@ -178,6 +186,8 @@ typedef struct hf__lmdb_txn {
   bool changed;                 /* something may have been written: the commit leaves its number */
   bool certain;                 /* something was */
   bool resettled;               /* format, features or settings were, too */
+  uint32_t logged;              /* changes that it has logged, with those of the ones around it: log_keep.h */
+  int64_t log_time;             /* when, once there are some */
   bool gave_number;             /* a collection got its number in it, or in one within it: history_store.h */
   bool lost;                    /* a snapshot that slipped to another moment: nothing more may be read in it */
   hf__lmdb_collection **opened; /* entities whose txn_dbi it set */

@@ -14,6 +14,8 @@
 #include "gap.h"
 #include "known.h"
 #include "locks.h"
+#include "log_keep.h"
+#include "log_trim.h"
 #include "map.h"
 #include "meta.h"
 #include "quarantine.h"
@@ -142,7 +144,8 @@ static int commit(hf__lmdb_env *env, hf__lmdb_txn *t) {
   size_t number = mdb_txn_id(t->mdb);
   bool marked = t->changed && (env->known.format >= FORMAT_MARKED || t->resettled);
   hf__lmdb_mark mark = {number, t->resettled ? number : env->known.changed};
-  int rc = marked && env->known.keeps_sums ? hf__lmdb_sums_add(env, t) : 0;
+  int rc = __builtin_expect(t->logged, 0) ? hf__lmdb_log_trim(env, t) : 0;
+  if (rc == 0 && marked && env->known.keeps_sums) rc = hf__lmdb_sums_add(env, t);
   if (rc == 0 && marked) rc = hf__lmdb_sums_put_mark(env, t->mdb, &mark);
   if (rc)
     mdb_txn_abort(t->mdb);
@@ -153,7 +156,10 @@ static int commit(hf__lmdb_env *env, hf__lmdb_txn *t) {
     hf__lmdb_forget_seen(env);
   else if (rc == 0 && (marked || t->certain)) /* it had a number: we know what is in it */
     atomic_store_explicit(&env->known.commit, number, memory_order_release);
-  if (rc == 0 && (marked || t->certain)) hf__lmdb_quarantine_committed(env, number);
+  if (rc == 0 && (marked || t->certain)) {
+    hf__lmdb_quarantine_committed(env, number);
+    hf__lmdb_log_committed(env, t, number);
+  }
   return rc;
 }
 
@@ -203,7 +209,8 @@ void hf__lmdb_write_abort(hf__lmdb_env *env, hf__lmdb_txn *t) {
 }
 
 hf_status hf__lmdb_nested_begin(hf__lmdb_env *env, hf__lmdb_txn *parent, hf__lmdb_txn *t, hf_error *err) {
-  *t = (hf__lmdb_txn){.kind = HF_TXN_WRITE, .parent = parent};
+  *t = (hf__lmdb_txn){
+      .kind = HF_TXN_WRITE, .parent = parent, .logged = parent->logged, .log_time = parent->log_time};
   int rc = mdb_txn_begin(env->mdb, parent->mdb, 0, &t->mdb);
   return rc ? hf__lmdb_fail(env, rc, "begin a nested transaction", err) : HF_OK;
 }
@@ -223,7 +230,11 @@ hf_status hf__lmdb_nested_commit(hf__lmdb_env *env, hf__lmdb_txn *t, hf_error *e
   int rc = mdb_txn_commit(t->mdb);
   t->parent->changed |= t->changed;
   t->parent->certain |= t->certain;
-  if (rc == 0) hf__lmdb_sums_merge(t->parent, t);
+  if (rc == 0) {
+    hf__lmdb_sums_merge(t->parent, t);
+    t->parent->logged = t->logged;
+    t->parent->log_time = t->log_time;
+  }
   hf__lmdb_sums_end(t);
   if (rc) {
     t->parent->opened_count -= t->opened_count;
