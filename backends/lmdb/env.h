@@ -189,6 +189,7 @@ typedef struct hf__lmdb_txn {
   uint32_t logged;              /* changes that it has logged, with those of the ones around it: log_keep.h */
   int64_t log_time;             /* when, once there are some */
   bool gave_number;             /* a collection got its number in it, or in one within it: history_store.h */
+  uint64_t at;                  /* a snapshot of the past, after this commit: history_read.h; 0: of the present */
   bool lost;                    /* a snapshot that slipped to another moment: nothing more may be read in it */
   hf__lmdb_collection **opened; /* entities whose txn_dbi it set */
   size_t opened_count, opened_capacity;

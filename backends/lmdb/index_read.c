@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "bytes.h"
+#include "history_read.h"
 #include "index_defs.h"
 #include "index_store.h"
 #include "readers.h"
@@ -34,6 +35,7 @@ hf_status hf__lmdb_index_set(void *store, void *txn, void *collection, hf_index_
   MDB_txn *t;
   MDB_dbi dbi;
   *set = NULL;
+  if (hf__lmdb_looks_back(txn)) return HF_OK; /* they are of the present */
   if (!in && !atomic_load_explicit(&env->known.may_have_indexes, memory_order_relaxed)) {
     /* The read learns of those that others have made meanwhile. */
     hf_status status = hf__lmdb_read_begin(env, &t, err);
@@ -162,6 +164,7 @@ hf_status hf__lmdb_index_walk(void *store, void *txn, void *collection, const hf
   struct walk w = {.number = index->number, .asked = walk, .fn = fn, .arg = arg};
   MDB_txn *t;
   MDB_dbi dbi;
+  if (hf__lmdb_looks_back(txn)) return HF_NOT_FOUND;
   hf_status status = begin(store, txn, collection, &t, &dbi, &w.set, err);
   if (status) return status == HF_BUSY ? HF_NOT_FOUND : status;
   bool is_writing = txn && ((hf__lmdb_txn *)txn)->kind == HF_TXN_WRITE;

@@ -16,6 +16,9 @@
 #include "collections.h"
 #include "create.h"
 #include "gap.h"
+#include "history_list.h"
+#include "history_read.h"
+#include "history_scan.h"
 #include "index_check.h"
 #include "index_make.h"
 #include "index_read.h"
@@ -108,6 +111,18 @@ static hf_status begin(void *store, hf_txn_kind kind, void *parent, void **txn, 
   return status;
 }
 
+static hf_status begin_at(void *store, uint64_t revision, void **txn, hf_error *err) {
+  hf__lmdb_txn *t = malloc(sizeof *t);
+  if (!t) return hf_error_no_memory(err);
+  hf_status status = hf__lmdb_past_txn(store, revision, t, err);
+  if (status)
+    free(t);
+  else
+    t->held = true;
+  *txn = status ? NULL : t;
+  return status;
+}
+
 static hf_status begin_brief(void *store, void **txn, hf_error *err) {
   hf__lmdb_txn *t = malloc(sizeof *t);
   if (!t) return hf_error_no_memory(err);
@@ -153,6 +168,7 @@ static hf_status get(void *store, void *txn, void *collection, const hf_key *key
                      hf_error *err) {
   MDB_txn *t;
   MDB_dbi dbi;
+  if (hf__lmdb_looks_back(txn)) return hf__lmdb_past_get(store, txn, collection, key, json, info, err);
   hf_status status = hf__lmdb_read_collection(store, txn, collection, &t, &dbi, err);
   if (status) return status;
   MDB_val k = hf__lmdb_val(key->order), v;
@@ -178,6 +194,7 @@ static hf_status get(void *store, void *txn, void *collection, const hf_key *key
 static hf_status has(void *store, void *txn, void *collection, const hf_key *key, hf_error *err) {
   MDB_txn *t;
   MDB_dbi dbi;
+  if (hf__lmdb_looks_back(txn)) return hf__lmdb_past_get(store, txn, collection, key, NULL, NULL, err);
   hf_status status = hf__lmdb_read_collection(store, txn, collection, &t, &dbi, err);
   if (status) return status;
   MDB_val k = hf__lmdb_val(key->order), v;
@@ -194,6 +211,7 @@ static hf_status get_many(void *store, void *txn, void *collection, const hf_key
                           hf_error *err) {
   MDB_txn *t;
   MDB_dbi dbi;
+  if (hf__lmdb_looks_back(txn)) return hf__lmdb_past_get_many(store, txn, collection, keys, count, page, err);
   hf_status status = hf__lmdb_read_collection(store, txn, collection, &t, &dbi, err);
   if (status) return status;
   for (size_t i = 0; i < count && status == HF_OK; i++) {
@@ -229,6 +247,7 @@ static hf_status count(void *store, void *txn, void *collection, uint64_t *n, hf
   MDB_txn *t;
   MDB_dbi dbi;
   *n = 0;
+  if (hf__lmdb_looks_back(txn)) return hf__lmdb_past_count(store, txn, collection, n, err);
   hf_status status = hf__lmdb_read_collection(store, txn, collection, &t, &dbi, err);
   if (status) return status;
   MDB_stat stat;
@@ -272,7 +291,7 @@ static hf_status begin_reading(hf__lmdb_env *env, hf__lmdb_txn *in, MDB_txn **tx
   return HF_OK;
 }
 
-static hf_status entities(void *store, void *txn, hf_page *page, hf_error *err) {
+static hf_status all_entities(void *store, void *txn, hf_page *page, hf_error *err) {
   MDB_txn *t;
   MDB_dbi main_dbi;
   MDB_cursor *c = NULL;
@@ -290,6 +309,16 @@ static hf_status entities(void *store, void *txn, hf_page *page, hf_error *err) 
   if (rc && rc != MDB_NOTFOUND) status = hf__lmdb_fail(store, rc, "list entity names", err);
   if (c) mdb_cursor_close(c);
   hf__lmdb_read_collection_end(store, txn, t);
+  return status;
+}
+
+static hf_status entities(void *store, void *txn, hf_page *page, hf_error *err) {
+  if (!hf__lmdb_looks_back(txn)) return all_entities(store, txn, page, err);
+  hf_page *all = hf_page_new();
+  if (!all) return hf_error_no_memory(err);
+  hf_status status = all_entities(store, txn, all, err);
+  if (status == HF_OK) status = hf__lmdb_past_entities(store, txn, all, page, err);
+  hf_page_free(all);
   return status;
 }
 
@@ -434,4 +463,7 @@ const hf_backend hf__backend_lmdb = {
     .index_check = hf__lmdb_index_check,
     .index_rebuild = hf__lmdb_index_rebuild,
     .begin_brief = begin_brief,
+    .get_at = hf__lmdb_get_at,
+    .begin_at = begin_at,
+    .history = hf__lmdb_history_list,
 };

@@ -9,73 +9,33 @@
 
 #include <string.h>
 
+#include "history_read.h"
+#include "history_scan.h"
 #include "readers.h"
 #include "record.h"
-
-static int compare(hf_slice a, const MDB_val *b) {
-  int c = memcmp(a.data, b->mv_data, a.size < b->mv_size ? a.size : b->mv_size);
-  return c ? c : (a.size > b->mv_size) - (a.size < b->mv_size);
-}
-
-static bool has_prefix(const MDB_val *k, hf_slice prefix) {
-  return k->mv_size >= prefix.size && memcmp(k->mv_data, prefix.data, prefix.size) == 0;
-}
+#include "scan_bounds.h"
 
 /* Puts the cursor on the first record that the scan may want. */
 static int seek_forward(MDB_cursor *c, const hf_scan *s, MDB_val *k, MDB_val *v) {
-  hf_slice start = s->lower;
-  bool open = s->lower.data && s->lower_open;
-  if (s->order_prefix.size &&
-      (!start.data || compare(start, &(MDB_val){s->order_prefix.size, (void *)(uintptr_t)s->order_prefix.data}) < 0)) {
-    start = s->order_prefix;
-    open = false;
-  }
+  bool open;
+  hf_slice start = hf__lmdb_scan_first(s, &open);
   if (!start.data) return mdb_cursor_get(c, k, v, MDB_FIRST);
   *k = hf__lmdb_val(start);
   int rc = mdb_cursor_get(c, k, v, MDB_SET_RANGE);
-  if (rc == 0 && open && compare(start, k) == 0) rc = mdb_cursor_get(c, k, v, MDB_NEXT);
+  if (rc == 0 && open && hf__lmdb_compare_key(start, k) == 0) rc = mdb_cursor_get(c, k, v, MDB_NEXT);
   return rc;
 }
 
 static int seek_backward(MDB_cursor *c, const hf_scan *s, MDB_val *k, MDB_val *v) {
   unsigned char end[HF_ID_MAX];
-  hf_slice start = s->upper;
-  bool open = s->upper_open;
-  if (s->order_prefix.size &&
-      (!start.data || !has_prefix(&(MDB_val){start.size, (void *)(uintptr_t)start.data}, s->order_prefix))) {
-    /* The first key after all those with the prefix; the codes never reach 0xFF at the end of valid UTF-8. */
-    size_t n = s->order_prefix.size;
-    memcpy(end, s->order_prefix.data, n);
-    while (n > 0 && end[n - 1] == 0xFF) n--;
-    if (n > 0) {
-      end[n - 1]++;
-      hf_slice after = {(const char *)end, n};
-      if (!start.data || compare(start, &(MDB_val){n, end}) > 0) {
-        start = after;
-        open = true;
-      }
-    }
-  }
+  bool open;
+  hf_slice start = hf__lmdb_scan_last(s, end, &open);
   if (!start.data) return mdb_cursor_get(c, k, v, MDB_LAST);
   *k = hf__lmdb_val(start);
   int rc = mdb_cursor_get(c, k, v, MDB_SET_RANGE);
   if (rc == MDB_NOTFOUND) return mdb_cursor_get(c, k, v, MDB_LAST);
-  if (rc == 0 && (open || compare(start, k) != 0)) rc = mdb_cursor_get(c, k, v, MDB_PREV);
+  if (rc == 0 && (open || hf__lmdb_compare_key(start, k) != 0)) rc = mdb_cursor_get(c, k, v, MDB_PREV);
   return rc;
-}
-
-/* Whether the scan ends before this key. */
-static bool is_beyond(const hf_scan *s, const MDB_val *k) {
-  if (!s->lower.data && !s->upper.data && !s->order_prefix.size) return false;
-  if (s->order_prefix.size && !has_prefix(k, s->order_prefix)) return true;
-  if (s->reverse) {
-    if (!s->lower.data) return false;
-    int c = compare(s->lower, k);
-    return c > 0 || (c == 0 && s->lower_open);
-  }
-  if (!s->upper.data) return false;
-  int c = compare(s->upper, k);
-  return c < 0 || (c == 0 && s->upper_open);
 }
 
 static const char BAD_KEY[] = "its key is damaged";
@@ -115,7 +75,7 @@ static size_t run_ahead(MDB_cursor *c, const hf_scan *s, uintptr_t page_size, ui
                         size_t room, int *rc) {
   MDB_cursor_op step = s->reverse ? MDB_PREV : MDB_NEXT;
   size_t n = 0;
-  while (*rc == 0 && !is_beyond(s, &out[n].key)) {
+  while (*rc == 0 && !hf__lmdb_scan_is_beyond(s, &out[n].key)) {
     uintptr_t here = (uintptr_t)out[n].key.mv_data & ~(page_size - 1);
     if (here != *page) {
       *page = here;
@@ -223,6 +183,7 @@ hf_status hf__lmdb_scan(void *store, void *txn, void *collection, const hf_scan 
                         hf_error *err) {
   MDB_txn *t;
   MDB_dbi dbi;
+  if (hf__lmdb_looks_back(txn)) return hf__lmdb_past_scan(store, txn, collection, s, page, more, err);
   *more = false;
   hf_status status = hf__lmdb_read_collection(store, txn, collection, &t, &dbi, err);
   if (status) return status;

@@ -100,10 +100,11 @@ static hf_status refresh_snapshot(hf__lmdb_env *env, hf__lmdb_txn *t, hf__lmdb_c
   MDB_envinfo info;
   size_t moment = mdb_txn_id(t->mdb);
   mdb_env_info(env->mdb, &info);
-  if (!t->lost && e != env->index && info.me_last_txnid == moment) {
+  /* One of the past reads the same from a later moment. */
+  if (!t->lost && (t->at || (e != env->index && info.me_last_txnid == moment))) {
     mdb_txn_reset(t->mdb);
     int rc = mdb_txn_renew(t->mdb);
-    t->lost = rc || mdb_txn_id(t->mdb) != moment;
+    t->lost = rc || (!t->at && mdb_txn_id(t->mdb) != moment);
     if (rc && rc != MDB_MAP_RESIZED) return hf__lmdb_fail(env, rc, "begin reading", err);
     if (!t->lost && hf__lmdb_knows_dbi(t->mdb, atomic_load(&e->dbi))) return HF_OK;
   }
