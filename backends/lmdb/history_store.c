@@ -19,13 +19,17 @@ struct key {
   MDB_val val;
 };
 
-static void make_key(struct key *k, uint32_t number, hf_slice order, uint64_t revision) {
+MDB_val hf__lmdb_history_key(unsigned char out[HISTORY_KEY_MAX], uint32_t number, hf_slice order, uint64_t revision) {
   uint64_t last = htobe64(revision << 16);
   number = htobe32(number);
-  memcpy(k->bytes, &number, HISTORY_NUMBER);
-  memcpy(k->bytes + HISTORY_NUMBER, order.data, order.size);
-  memcpy(k->bytes + HISTORY_NUMBER + order.size, &last, HISTORY_REVISION);
-  k->val = (MDB_val){HISTORY_NUMBER + order.size + HISTORY_REVISION, k->bytes};
+  memcpy(out, &number, HISTORY_NUMBER);
+  if (order.size) memcpy(out + HISTORY_NUMBER, order.data, order.size);
+  memcpy(out + HISTORY_NUMBER + order.size, &last, HISTORY_REVISION);
+  return (MDB_val){HISTORY_NUMBER + order.size + HISTORY_REVISION, out};
+}
+
+static void make_key(struct key *k, uint32_t number, hf_slice order, uint64_t revision) {
+  k->val = hf__lmdb_history_key(k->bytes, number, order, revision);
 }
 
 bool hf__lmdb_history_read(const MDB_val *k, const MDB_val *v, hf__lmdb_replaced *out) {

@@ -39,6 +39,9 @@ typedef struct hf__lmdb_replaced {
   MDB_val record;
 } hf__lmdb_replaced;
 
+/* Makes a key in `out`. */
+MDB_val hf__lmdb_history_key(unsigned char out[HISTORY_KEY_MAX], uint32_t number, hf_slice order, uint64_t revision);
+
 /* What follows gives LMDB's results. */
 
 /* The number of an entity name, as the transaction sees it; 0: it has none, and so no history. */
