@@ -28,7 +28,8 @@ static hf_status build(hf__memory_store *s, hf__memory_type *t, hf__memory_build
   if (status) return status;
   hf__memory_enter(s, NULL, t);
   status = look(t, b, &is_there);
-  if (status == HF_OK && !is_there) status = hf__memory_building_catch_up(b, &t->sound, err);
+  if (status == HF_OK && !is_there)
+    status = hf__memory_building_catch_up(b, &(hf__memory_holders){&t->sound, hf_now_ms()}, err);
   if (status == HF_OK && !is_there) status = hf__memory_indexes_add(&t->indexes, b, err);
   hf__memory_leave(s, NULL);
   return status;

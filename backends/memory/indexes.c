@@ -87,7 +87,7 @@ static size_t find_value(const hf__memory_list *l, hf_slice value) {
 
 /* Another entity that has the value, which only one may have; NULL: there is none. */
 static const hf__memory_item *holder(const hf_index_set *set, size_t place, const hf__memory_list *entries,
-                                     const hf__memory_list *sound, const hf_index_value *value, hf_slice order,
+                                     const hf__memory_holders *others, const hf_index_value *value, hf_slice order,
                                      hf_slice json) {
   hf_slice wanted = {(const char *)value->bytes, value->size};
   for (size_t i = find_value(entries, wanted); i < entries->count; i++) {
@@ -95,9 +95,11 @@ static const hf__memory_item *holder(const hf_index_set *set, size_t place, cons
     const hf__memory_item *entry = entries->items[i];
     if (compare(value_of(entry), wanted) != 0) break;
     if (compare(entity_of(entry), order) == 0) continue;
-    size_t at = hf__memory_list_find(sound, entity_of(entry), &found);
-    if (found && (!value->is_cut || hf_index_same(set, place, json, hf__memory_item_json(sound->items[at]))))
-      return sound->items[at];
+    size_t at = hf__memory_list_find(others->sound, entity_of(entry), &found);
+    const hf__memory_item *it = found ? others->sound->items[at] : NULL;
+    if (it && !hf__memory_item_is_over(it, others->now) &&
+        (!value->is_cut || hf_index_same(set, place, json, hf__memory_item_json(it))))
+      return it;
   }
   return NULL;
 }
@@ -122,14 +124,14 @@ static bool put_entry(hf__memory_list *l, hf__memory_undo *undo, const hf_index_
   return false;
 }
 
-hf_status hf__memory_indexes_put(hf__memory_indexes *ix, hf__memory_undo *undo, const hf__memory_list *sound,
+hf_status hf__memory_indexes_put(hf__memory_indexes *ix, hf__memory_undo *undo, const hf__memory_holders *others,
                                  const hf_put *put, hf_error *err) {
   hf_index_value values[HF_INDEXES_MAX];
   if (!ix->set) return HF_OK;
   hf_index_values(ix->set, put->json, values);
   for (size_t i = 0; i < size_of(ix); i++) {
     const hf__memory_item *other = NULL;
-    if (values[i].is_unique) other = holder(ix->set, i, &ix->entries[i], sound, &values[i], put->key.order, put->json);
+    if (values[i].is_unique) other = holder(ix->set, i, &ix->entries[i], others, &values[i], put->key.order, put->json);
     if (other) return fail_unique(hf_index_set_at(ix->set, i), other, err);
   }
   for (size_t i = 0; i < size_of(ix); i++)
@@ -190,13 +192,14 @@ static bool put_new(hf__memory_building *b, const hf__memory_item *now) {
 }
 
 /* Where the index is unique: no two entities have the same values. */
-static hf_status check_unique(const hf__memory_building *b, const hf__memory_list *sound, hf_error *err) {
+static hf_status check_unique(const hf__memory_building *b, const hf__memory_holders *all, hf_error *err) {
   const hf_index *index = hf_index_set_at(b->set, 0);
-  for (size_t i = 0; index->unique && i < sound->count; i++) {
+  for (size_t i = 0; index->unique && i < all->sound->count; i++) {
     hf_index_value value;
-    const hf__memory_item *it = sound->items[i], *other = NULL;
+    const hf__memory_item *it = all->sound->items[i], *other = NULL;
+    if (hf__memory_item_is_over(it, all->now)) continue;
     hf_index_values(b->set, hf__memory_item_json(it), &value);
-    if (value.is_unique) other = holder(b->set, 0, &b->entries, sound, &value, order_of(it), hf__memory_item_json(it));
+    if (value.is_unique) other = holder(b->set, 0, &b->entries, all, &value, order_of(it), hf__memory_item_json(it));
     if (!other) continue;
     hf_slice id = {it->data + it->id_offset, it->order_size - it->id_offset};
     hf_error found;
@@ -208,7 +211,8 @@ static hf_status check_unique(const hf__memory_building *b, const hf__memory_lis
   return HF_OK;
 }
 
-hf_status hf__memory_building_catch_up(hf__memory_building *b, const hf__memory_list *sound, hf_error *err) {
+hf_status hf__memory_building_catch_up(hf__memory_building *b, const hf__memory_holders *entities, hf_error *err) {
+  const hf__memory_list *sound = entities->sound;
   for (size_t i = 0, n = 0; i < b->items.count || n < sound->count;) {
     const hf__memory_item *old = i < b->items.count ? b->items.items[i] : NULL;
     const hf__memory_item *now = n < sound->count ? sound->items[n] : NULL;
@@ -218,7 +222,7 @@ hf_status hf__memory_building_catch_up(hf__memory_building *b, const hf__memory_
     i += c <= 0;
     n += c >= 0;
   }
-  return check_unique(b, sound, err);
+  return check_unique(b, entities, err);
 }
 
 void hf__memory_building_free(hf__memory_building *b) {

@@ -25,9 +25,15 @@ bool hf__memory_indexes_copy(const hf__memory_indexes *from, hf__memory_indexes 
 /* Takes out what an entity has in the indexes.
  *   next  the text that it is to have: what stays as it is is left in; data NULL: it goes */
 bool hf__memory_indexes_take(hf__memory_indexes *ix, hf__memory_undo *undo, const hf__memory_item *it, hf_slice next);
+/* The entities that a unique index looks at. */
+typedef struct hf__memory_holders {
+  const hf__memory_list *sound; /* of the collection, with or without the one that is written */
+  int64_t now;                  /* those that have expired by then hold nothing */
+} hf__memory_holders;
+
 /* Puts in what an entity is to have, after what it had was taken out.  HF_DUPLICATE: a unique index forbids it, and
- * *err says so. sound  the entities of the collection, with or without this one */
-hf_status hf__memory_indexes_put(hf__memory_indexes *ix, hf__memory_undo *undo, const hf__memory_list *sound,
+ * *err says so. */
+hf_status hf__memory_indexes_put(hf__memory_indexes *ix, hf__memory_undo *undo, const hf__memory_holders *others,
                                  const hf_put *put, hf_error *err);
 /* Takes all out: the collection is emptied. */
 bool hf__memory_indexes_clear(hf__memory_indexes *ix, hf__memory_undo *undo);
@@ -48,7 +54,7 @@ hf_status hf__memory_building_start(hf__memory_building *b, const hf__memory_lis
 hf_status hf__memory_building_sort(hf__memory_building *b, hf_error *err);
 /* Makes them those of the entities that there are by now.  HF_DUPLICATE: two of them have the same values, and the
  * index is unique. */
-hf_status hf__memory_building_catch_up(hf__memory_building *b, const hf__memory_list *sound, hf_error *err);
+hf_status hf__memory_building_catch_up(hf__memory_building *b, const hf__memory_holders *entities, hf_error *err);
 void hf__memory_building_free(hf__memory_building *b);
 
 /* Adds an index with the entries that were built, which are gone from *b.  HF_INVALID_ARGUMENT: one too many. */

@@ -38,6 +38,11 @@ static inline hf_slice hf__memory_item_json(const hf__memory_item *it) {
   return (hf_slice){it->data + it->order_size, it->json_size};
 }
 
+/* Whether it has expired by this time. */
+static inline bool hf__memory_item_is_over(const hf__memory_item *it, int64_t now) {
+  return it->info.expires_at && it->info.expires_at <= now;
+}
+
 /* What is wrong with it, in quarantine. */
 static inline const char *hf__memory_item_problem(const hf__memory_item *it) {
   return it->data + it->order_size + it->json_size;

@@ -4,6 +4,7 @@
  */
 #include "base/clocks.h"
 
+#include "holdfast/backend.h"
 #include "unit/support.h"
 
 static const hf__clocks note = {"here", 1000000000, 50000};

@@ -413,7 +413,7 @@ static void what_changes_while_an_index_is_built_is_made_up_for(void **state) {
     OK(hf__memory_building_start(&built, &t->sound, definition, 1, &err));
     for (int n = 0; n < 4; n++) change_one(p);
     OK(hf__memory_building_sort(&built, &err));
-    OK(hf__memory_building_catch_up(&built, &t->sound, &err));
+    OK(hf__memory_building_catch_up(&built, &(hf__memory_holders){&t->sound, 0}, &err));
     OK(hf__memory_building_start(&wanted, &t->sound, definition, 1, &err));
     OK(hf__memory_building_sort(&wanted, &err));
     hf__memory_indexes_compare(&built.entries, &wanted.entries, "n", no_problem, NULL);
@@ -436,7 +436,7 @@ static void whether_a_new_index_is_unique_is_told_in_the_end(void **state) {
     OK(hf__memory_building_start(&b, &t->sound, definition, 1, &err));
     write_text(p, "b", in_the_end ? "{\"n\":1}" : "{\"n\":2}");
     OK(hf__memory_building_sort(&b, &err));
-    hf_status status = hf__memory_building_catch_up(&b, &t->sound, &err);
+    hf_status status = hf__memory_building_catch_up(&b, &(hf__memory_holders){&t->sound, 0}, &err);
     assert_int_equal(status, in_the_end ? HF_DUPLICATE : HF_OK);
     if (status) assert_string_equal(err.entity_id, "a");
     hf__memory_building_free(&b);
