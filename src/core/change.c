@@ -6,6 +6,7 @@
 
 #include "core/revisions.h"
 #include "core/transaction.h"
+#include "core/watch_hub.h"
 
 /* Has the backend make the change. */
 static inline hf_status call_slot(const hf_persist *p, void *txn, const hf__change *c, hf_error *err) {
@@ -56,5 +57,6 @@ hf_status hf__change_apply(hf_persist *p, void *txn, const hf__change *change, h
     atomic_fetch_add_explicit(&p->store->changes[p->change_group], 1, memory_order_relaxed);
     if (txn) hf__txn_note_change(p->change_group);
   }
+  if (!txn && p->store) hf__hub_poke(p->store);
   return status;
 }

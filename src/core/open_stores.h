@@ -24,6 +24,7 @@ struct hf_store {
   char identity[HF_IDENTITY_MAX];              /* from backend->resolve */
   size_t refs;                                 /* handles and transactions; guarded by the registry's lock */
   unsigned generation;                         /* hf__process_generation when it was opened */
+  _Atomic unsigned watchers;                   /* how many watch it in this process: see watch_hub.h */
   _Atomic uint64_t changes[HF__CHANGE_GROUPS]; /* that this process has made: see hf__change_count() */
   struct hf_store *next;
 };

@@ -11,6 +11,7 @@
 #include "core/page.h"
 #include "core/settings.h"
 #include "core/transaction.h"
+#include "core/watch_hub.h"
 
 static bool is_named(hf_slice text, const char *name) {
   return strlen(name) == text.size && memcmp(text.data, name, text.size) == 0;
@@ -158,6 +159,7 @@ hf_status hf_store_settings_set(hf_store *s, const hf_setting_value *values, siz
     status = hf__fail(err, HF_READONLY, "store %s was opened read-only", s->url);
   if (status == HF_OK) status = read_kept(s, &now, err);
   if (status == HF_OK) status = set_all(s, now, values, count, err);
+  if (status == HF_OK) hf__hub_poke(s);
   hf_page_free(now);
   return hf__store_name_backend(s, status, err);
 }

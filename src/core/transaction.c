@@ -24,6 +24,7 @@
 #include "base/error.h"
 #include "base/redact.h"
 #include "core/moment.h"
+#include "core/watch_hub.h"
 
 enum { DEPTH_MAX = 64 }; /* far below what the C stack of a small thread can take */
 
@@ -310,6 +311,7 @@ static hf_status finish(hf_txn *t, bool left_open, hf_error *err) {
   if (t->failed) *err = t->failure;
   if (t->failed || !b) return t->failed;
   hf_status status = b->commit(t->store->impl, t->impl, err);
+  hf__hub_poke(t->store);
   note_end(t);
   if (status) hf__written_cut(&t->outermost->commit.written, t->written_before);
   if (status) hf__copy_text(err->backend, sizeof err->backend, b->name, strlen(b->name));

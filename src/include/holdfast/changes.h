@@ -43,7 +43,7 @@ typedef struct hf_change {
   int64_t at;        /* when it was committed, ms since 1970-01-01 UTC; never less than that of an earlier one */
   hf_change_kind what;
   bool is_current; /* the value is the present one, and not that of the revision, which is not kept: without history */
-  bool is_last;    /* the last one that its commit made */
+  bool is_last;    /* the last one of its commit that is handed out */
   hf_slice entity_name;
   hf_slice id;          /* empty for HF_CHANGE_CLEAR */
   hf_slice json;        /* of HF_CHANGE_WRITE: the value; data NULL: it is gone by now, and is_current is true */
@@ -63,8 +63,8 @@ typedef struct hf_watch_options {
   uint64_t from;                 /* begin with the changes of this revision; 0: with the next commit */
   hf_slice entity_name;          /* of this name alone; data NULL: of all */
   hf_slice prefix;               /* of ids that begin so; empty: all */
-  const hf_condition *condition; /* writes only of values for which it is not a sure no; other changes all the same.
-                                  * NULL: all */
+  hf_condition *condition;       /* writes only of values for which it is not a sure no; other changes all the same.
+                                  * NULL: all.  Stays the caller's, and as it is, until the watch is closed */
   bool without_values;           /* leave hf_change.json out */
   uint64_t reserved[4];          /* 0 */
 } hf_watch_options;
