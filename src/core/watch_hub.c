@@ -48,7 +48,7 @@ struct watched {
   hf_store *store;
   uint64_t told; /* of its commits */
   int wd;        /* at inotify; -1: none */
-  int problem;   /* errno of why there is none; 0: the store's file is watched, or it has none and needs none */
+  int problem;   /* errno of why there is none; 0: there is, or the store has no file */
   hf__watcher *watchers;
   struct watched *next;
 };
@@ -91,6 +91,9 @@ struct needs {
   bool polls, is_uncounted;
 };
 
+/* Whether other processes may write to it. */
+static bool is_shared(const hf_store *s) { return (s->backend->capabilities & HF_CAP_DURABLE) != 0; }
+
 /* Tells the watches of all stores that have changed. */
 static unsigned look(bool tells_uncounted, struct needs *needs) {
   unsigned woken = 0;
@@ -99,7 +102,7 @@ static unsigned look(bool tells_uncounted, struct needs *needs) {
   for (struct watched *w = stores; w; w = w->next) {
     bool is_counted = w->store->backend->commits_seen != NULL;
     uint64_t seen = commits_seen(w->store);
-    needs->polls |= is_counted && w->problem;
+    needs->polls |= is_counted && w->wd < 0 && is_shared(w->store);
     needs->is_uncounted |= !is_counted;
     if (is_counted ? seen != w->told : tells_uncounted) woken += tell(w);
     w->told = seen;
