@@ -137,7 +137,7 @@ static int find_record(const struct batch *x, const hf__lmdb_run_entry *e, hf_sl
   hf_slice id = hf__lmdb_order_id(e->order);
   int rc = mdb_get(x->t.mdb, x->records, &k, &v);
   if (rc == 0 && hf__lmdb_record_hash(&v, id) != e->record) rc = MDB_NOTFOUND;
-  if (rc == 0) *text = (hf_slice){(const char *)v.mv_data + RECORD_HEADER, v.mv_size - RECORD_HEADER};
+  if (rc == 0) *text = hf__lmdb_record_text(&v);
   return rc;
 }
 

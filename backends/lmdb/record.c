@@ -49,34 +49,46 @@ static inline __attribute__((always_inline)) uint32_t checksum(const unsigned ch
 void hf__lmdb_record_write(void *out, hf_slice id, hf_slice json, const hf_info *info) {
   unsigned char *p = out;
   uint64_t updated = htole64((uint64_t)info->updated_at), revision = htole64(info->revision);
-  uint16_t header = htole16(RECORD_HEADER);
-  p[0] = RECORD_VERSION;
+  uint64_t expires = htole64((uint64_t)info->expires_at);
+  size_t size = hf__lmdb_record_size(0, info->expires_at);
+  uint16_t header = htole16((uint16_t)size);
+  p[0] = size == RECORD_HEADER ? RECORD_VERSION : RECORD_EXPIRING;
   p[1] = (unsigned char)id.size;
   memcpy(p + 2, &header, 2);
   memcpy(p + 8, &updated, 8);
   memcpy(p + 16, &revision, 8);
-  memcpy(p + RECORD_HEADER, json.data, json.size);
-  uint32_t crc = htole32(checksum(p, RECORD_HEADER + json.size, id));
+  if (size > RECORD_HEADER) memcpy(p + RECORD_HEADER, &expires, 8);
+  memcpy(p + size, json.data, json.size);
+  uint32_t crc = htole32(checksum(p, size + json.size, id));
   memcpy(p + 4, &crc, 4);
+}
+
+/* The size of a header that is longer than RECORD_HEADER, and when the record expires; 0: it is none that is known. */
+static size_t read_expiring(const MDB_val *record, size_t header, int64_t *expires_at) {
+  *expires_at = header == RECORD_HEADER_EXPIRING ? hf__lmdb_record_expires_at(record) : 0;
+  return *expires_at > 0 ? header : 0;
 }
 
 const char *hf__lmdb_record_read(const MDB_val *record, hf_slice id, hf_slice *json, hf_info *info) {
   const unsigned char *p = record->mv_data;
-  uint16_t header;
+  uint16_t size;
   uint32_t crc;
   uint64_t updated, revision;
+  size_t header = RECORD_HEADER;
   if (record->mv_size < RECORD_HEADER) return "its record is shorter than a header";
-  memcpy(&header, p + 2, 2);
+  memcpy(&size, p + 2, 2);
   memcpy(&crc, p + 4, 4);
-  if (p[0] != RECORD_VERSION || p[1] != id.size || le16toh(header) != RECORD_HEADER)
-    return "its record has an unknown header";
+  info->expires_at = 0;
+  if (__builtin_expect(p[0] != RECORD_VERSION || le16toh(size) != RECORD_HEADER, 0))
+    header = read_expiring(record, le16toh(size), &info->expires_at);
+  if (!header || p[1] != id.size) return "its record has an unknown header";
   if (checksum(p, record->mv_size, id) != le32toh(crc)) return "its checksum does not match";
   memcpy(&updated, p + 8, 8);
   memcpy(&revision, p + 16, 8);
   info->updated_at = (int64_t)le64toh(updated);
   info->revision = le64toh(revision);
-  json->data = (const char *)p + RECORD_HEADER;
-  json->size = record->mv_size - RECORD_HEADER;
+  json->data = (const char *)p + header;
+  json->size = record->mv_size - header;
   return NULL;
 }
 

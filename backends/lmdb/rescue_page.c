@@ -78,12 +78,12 @@ static bool carve(const struct salvage *s, uint32_t begin, uint32_t end, hf__lmd
   for (uint32_t at = begin + 1; at + RECORD_HEADER <= end; at++) {
     const unsigned char *p = s->page.bytes + at;
     uint32_t id_size = p[1];
-    if (p[0] != RECORD_VERSION || p[2] != RECORD_HEADER || p[3] || !id_size || id_size > HF_ID_MAX ||
-        id_size > at - begin)
-      continue;
+    size_t header = p[0] == RECORD_EXPIRING ? RECORD_HEADER_EXPIRING : RECORD_HEADER;
+    bool is_header = p[0] <= RECORD_EXPIRING && p[0] && p[2] == header && !p[3];
+    if (!is_header || !id_size || id_size > HF_ID_MAX || id_size > at - begin) continue;
     hf_slice id = {bytes + at - id_size, id_size};
     if (record_holds(id, (hf_slice){bytes + at, end - at}, found)) return true;
-    if (end - at > RECORD_HEADER && record_holds(id, (hf_slice){bytes + at, end - at - 1}, found)) return true;
+    if (end - at > header && record_holds(id, (hf_slice){bytes + at, end - at - 1}, found)) return true;
   }
   return false;
 }

@@ -43,8 +43,8 @@ struct hf_txn {
   void *impl;      /* the backend's; the parent's when borrowed */
   bool borrowed;
   hf_moment at; /* whose store a snapshot reads; all 0: the present one */
-  bool brief; /* a snapshot of the core's own, see hf_backend.begin_brief */
-  bool loose; /* bound to a store that has nothing of it: a group or a part, see above */
+  bool brief;   /* a snapshot of the core's own, see hf_backend.begin_brief */
+  bool loose;   /* bound to a store that has nothing of it: a group or a part, see above */
   unsigned generation;
   uint64_t serial; /* no other of the thread has it, not even one that has the place in memory later */
   struct hf_txn *parent;

@@ -40,6 +40,31 @@ static void a_record_holds_text_revision_and_time(void **state) {
   }
 }
 
+static void a_record_that_expires_holds_when(void **state) {
+  (void)state;
+  unsigned char record[RECORD_HEADER_EXPIRING + TEXT_SIZE];
+  hf_slice json;
+  hf_info info = {.revision = 7, .updated_at = 9, .expires_at = 0x0102030405060708};
+  assert_int_equal(hf__lmdb_record_size(4, info.expires_at), RECORD_HEADER_EXPIRING + 4);
+  hf__lmdb_record_write(record, hf_text("BTC"), hf_text("null"), &info);
+  MDB_val v = {RECORD_HEADER_EXPIRING + 4, record};
+  info = (hf_info){0};
+  assert_null(hf__lmdb_record_read(&v, hf_text("BTC"), &json, &info));
+  assert_true(info.revision == 7 && info.updated_at == 9 && info.expires_at == 0x0102030405060708);
+  assert_true(hf__lmdb_record_expires_at(&v) == info.expires_at);
+  assert_memory_equal(json.data, "null", 4);
+  assert_ptr_equal(hf__lmdb_record_text(&v).data, json.data);
+  for (size_t bit = 0; bit < v.mv_size * 8; bit++) {
+    record[bit / 8] ^= (unsigned char)(1 << bit % 8);
+    if (!hf__lmdb_record_read(&v, hf_text("BTC"), &json, &info)) fail_msg("bit %zu of byte %zu", bit % 8, bit / 8);
+    record[bit / 8] ^= (unsigned char)(1 << bit % 8);
+  }
+  for (size_t size = 0; size < v.mv_size; size++) {
+    MDB_val cut = {size, record};
+    assert_non_null(hf__lmdb_record_read(&cut, hf_text("BTC"), &json, &info));
+  }
+}
+
 static void every_flipped_bit_of_a_record_is_found(void **state) {
   (void)state;
   unsigned char record[RECORD_HEADER + TEXT_SIZE];
@@ -516,6 +541,7 @@ static void what_cannot_be_moved_to_quarantine_now_is_corrupt_all_the_same(void 
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_record_holds_text_revision_and_time),
+      cmocka_unit_test(a_record_that_expires_holds_when),
       cmocka_unit_test(every_flipped_bit_of_a_record_is_found),
       cmocka_unit_test(a_record_under_another_id_or_cut_off_is_found),
       cmocka_unit_test(network_filesystems_are_known),
