@@ -30,7 +30,7 @@
 #define WORK_PREFIX ".holdfast-new-"
 enum { PATH_MAX_HERE = 4096, CREATE_TRIES = 16 };
 
-static hf_status sync_directory(const char *path, hf_error *err) {
+hf_status hf__lmdb_sync_directory(const char *path, hf_error *err) {
   int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) return hf__lmdb_fail_errno(err, "open directory", path);
   int rc = fsync(fd);
@@ -84,7 +84,7 @@ static hf_status make_directories(const char *path, hf_error *err) {
   if (status) return status;
   bool made = mkdir(path, 0777) == 0;
   if (!made && errno != EEXIST) return hf__lmdb_fail_errno(err, "make directory", path);
-  status = sync_directory(parent, err);
+  status = hf__lmdb_sync_directory(parent, err);
   if (status && made) rmdir(path);
   return status;
 }
@@ -107,7 +107,7 @@ static hf_status sweep(const char *dir, hf_error *err) {
   if (!d) return HF_OK;
   for (struct dirent *e; status == HF_OK && (e = readdir(d));) {
     if (strncmp(e->d_name, WORK_PREFIX, sizeof WORK_PREFIX - 1) != 0) continue;
-    if (!is_flushed && (status = sync_directory(dir, err))) break;
+    if (!is_flushed && (status = hf__lmdb_sync_directory(dir, err))) break;
     is_flushed = true;
     char work[PATH_MAX_HERE];
     if ((size_t)snprintf(work, sizeof work, "%s/%s", dir, e->d_name) >= sizeof work) continue;
@@ -161,8 +161,9 @@ static int write_format(MDB_env *mdb) {
   return mdb_txn_commit(txn);
 }
 
-/* Makes a whole, flushed data file in the work directory. */
-static hf_status build(const char *work, hf_error *err) {
+/* The data file of a new store. */
+static hf_status build(const char *work, void *arg, hf_error *err) {
+  (void)arg;
   hf_status status = hf__lmdb_reserve_lock(work, err);
   if (status) return status;
   MDB_env *mdb;
@@ -212,36 +213,63 @@ static hf_status check_deleted(const char *dir, const char *data, hf_error *err)
                       who);
 }
 
-hf_status hf__lmdb_create(const hf_location *at, hf_error *err) {
-  char data[PATH_MAX_HERE], work[PATH_MAX_HERE], made[PATH_MAX_HERE + 16];
-  hf_status status = hf__lmdb_data_path(at->path, data, sizeof data, err);
-  if (status) return status;
-  struct stat st;
-  if (lstat(data, &st) == 0) {
-    return at->options->read_only ? HF_OK : sweep(at->path, err);
-  }
-  if (errno != ENOENT && errno != ENOTDIR) return hf__lmdb_fail_errno(err, "look at", data);
-  if (stat(at->path, &st) == 0 && !S_ISDIR(st.st_mode))
-    return hf_error_set(err, HF_INVALID_ARGUMENT, "%s is a file: a store needs a directory of its own", at->path);
-  status = check_deleted(at->path, data, err);
-  if (status) return status;
-  if (at->options->must_exist || at->options->read_only)
-    return hf_error_set(err, HF_NOT_FOUND, "there is no store at %s", at->path);
-
-  status = make_directories(at->path, err);
-  if (status) return status;
-  if ((status = sweep(at->path, err))) return status;
-  int lock = make_work(at->path, work, sizeof work);
-  if (lock < 0) return hf__lmdb_fail_errno(err, "make a store in", at->path);
-  status = build(work, err);
-  if (status == HF_OK) {
-    snprintf(made, sizeof made, "%s/data.mdb", work);
-    bool moved = move_new(made, data) == 0;
-    if (!moved && errno != EEXIST) status = hf__lmdb_fail_errno(err, "move the new store to", data);
-    if (status == HF_OK) status = sync_directory(at->path, err);
-    if (status && moved) move_back(at->path, data, made);
-  }
+hf_status hf__lmdb_work_in(const char *dir, hf__lmdb_work *fn, void *arg, hf_error *err) {
+  char work[PATH_MAX_HERE];
+  int lock = make_work(dir, work, sizeof work);
+  if (lock < 0) return hf__lmdb_fail_errno(err, "make a folder in", dir);
+  hf_status status = fn(work, arg, err);
   remove_work(work);
   close(lock);
   return status;
+}
+
+/* A store that is being made. */
+struct making {
+  const char *dir, *data;
+  hf__lmdb_work *fn;
+  void *arg;
+  bool *made_it;
+};
+
+static hf_status build_and_move(const char *work, void *arg, hf_error *err) {
+  const struct making *m = arg;
+  char made[PATH_MAX_HERE + 16];
+  hf_status status = m->fn(work, m->arg, err);
+  if (status) return status;
+  snprintf(made, sizeof made, "%s/" DATA_FILE, work);
+  *m->made_it = move_new(made, m->data) == 0;
+  if (!*m->made_it && errno != EEXIST) return hf__lmdb_fail_errno(err, "move the new store to", m->data);
+  status = hf__lmdb_sync_directory(m->dir, err);
+  if (status && *m->made_it) move_back(m->dir, m->data, made);
+  return status;
+}
+
+hf_status hf__lmdb_make(const char *dir, hf__lmdb_work *fn, void *arg, bool *made_it, hf_error *err) {
+  char data[PATH_MAX_HERE];
+  struct stat st;
+  struct making m = {dir, data, fn, arg, made_it};
+  *made_it = false;
+  hf_status status = hf__lmdb_data_path(dir, data, sizeof data, err);
+  if (status) return status;
+  if (stat(dir, &st) == 0 && !S_ISDIR(st.st_mode))
+    return hf_error_set(err, HF_INVALID_ARGUMENT, "%s is a file: a store needs a directory of its own", dir);
+  if ((status = check_deleted(dir, data, err)) || (status = make_directories(dir, err)) || (status = sweep(dir, err)))
+    return status;
+  return hf__lmdb_work_in(dir, build_and_move, &m, err);
+}
+
+hf_status hf__lmdb_create(const hf_location *at, hf_error *err) {
+  char data[PATH_MAX_HERE];
+  struct stat st;
+  bool unused;
+  hf_status status = hf__lmdb_data_path(at->path, data, sizeof data, err);
+  if (status) return status;
+  if (lstat(data, &st) == 0) return at->options->read_only ? HF_OK : sweep(at->path, err);
+  if (errno != ENOENT && errno != ENOTDIR) return hf__lmdb_fail_errno(err, "look at", data);
+  if (!at->options->must_exist && !at->options->read_only)
+    return hf__lmdb_make(at->path, build, NULL, &unused, err);
+  if (stat(at->path, &st) == 0 && !S_ISDIR(st.st_mode))
+    return hf_error_set(err, HF_INVALID_ARGUMENT, "%s is a file: a store needs a directory of its own", at->path);
+  status = check_deleted(at->path, data, err);
+  return status ? status : hf_error_set(err, HF_NOT_FOUND, "there is no store at %s", at->path);
 }

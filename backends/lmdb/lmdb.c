@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #include "apply_settings.h"
+#include "backup.h"
 #include "change.h"
 #include "collections.h"
 #include "create.h"
@@ -31,6 +32,7 @@
 #include "readers.h"
 #include "record.h"
 #include "rescue.h"
+#include "restore.h"
 #include "scan.h"
 #include "settings.h"
 #include "snapshot.h"
@@ -466,4 +468,6 @@ const hf_backend hf__backend_lmdb = {
     .get_at = hf__lmdb_get_at,
     .begin_at = begin_at,
     .history = hf__lmdb_history_list,
+    .backup = hf__lmdb_backup,
+    .restore = hf__lmdb_restore,
 };

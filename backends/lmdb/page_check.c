@@ -50,22 +50,12 @@ static bool find_header(const struct hf__lmdb_page_file *file, size_t commit, bo
   return false;
 }
 
-hf_status hf__lmdb_walk_txn(MDB_txn *txn, struct hf__lmdb_walk *walk, struct hf__lmdb_totals *totals, hf_error *err) {
-  struct hf__lmdb_page_file file;
-  struct hf__lmdb_header header;
+hf_status hf__lmdb_find_view(MDB_txn *txn, struct hf__lmdb_page_file *file, struct hf__lmdb_header *view, hf_error *err) {
   int fd;
   mdb_env_get_fd(mdb_txn_env(txn), &fd);
   for (int i = 0; i < TRIES; i++) {
-    hf_status status = hf__lmdb_page_file_open(fd, &file, err);
-    if (status) return status;
-    if (find_header(&file, mdb_txn_id(txn), i < NEWEST_TRIES, &header)) {
-      walk->file = &file;
-      walk->view = &header;
-      status = hf__lmdb_walk_run(walk, totals, err);
-      walk->file = NULL;
-      walk->view = NULL;
-      return status;
-    }
+    hf_status status = hf__lmdb_page_file_open(fd, file, err);
+    if (status || find_header(file, mdb_txn_id(txn), i < NEWEST_TRIES, view)) return status;
     mdb_txn_reset(txn); /* commits since it began */
     if (i) nanosleep(&(struct timespec){0, 1000000}, NULL);
     int rc = mdb_txn_renew(txn);
@@ -76,6 +66,19 @@ hf_status hf__lmdb_walk_txn(MDB_txn *txn, struct hf__lmdb_walk *walk, struct hf_
     }
   }
   return hf_error_set(err, HF_BUSY, "others commit faster than the header can be read: try again");
+}
+
+hf_status hf__lmdb_walk_txn(MDB_txn *txn, struct hf__lmdb_walk *walk, struct hf__lmdb_totals *totals, hf_error *err) {
+  struct hf__lmdb_page_file file;
+  struct hf__lmdb_header view;
+  hf_status status = hf__lmdb_find_view(txn, &file, &view, err);
+  if (status) return status;
+  walk->file = &file;
+  walk->view = &view;
+  status = hf__lmdb_walk_run(walk, totals, err);
+  walk->file = NULL;
+  walk->view = NULL;
+  return status;
 }
 
 /* What a person is told of a damaged store. */

@@ -25,6 +25,10 @@ enum { HF__LMDB_SMALL_FILE = 512 << 10, HF__LMDB_LARGE_FILE = 1 << 30 };
 /* Reads the setting from the location's URL.  HF_INVALID_ARGUMENT. */
 hf_status hf__lmdb_check_setting(const hf_location *at, hf__lmdb_check *out, hf_error *err);
 
+/* Finds the header of the commit that the read transaction sees, and the file, by its environment's descriptor.  The
+ * transaction may be renewed.  HF_BUSY: others write too fast for it, or make the file grow: begin another. */
+hf_status hf__lmdb_find_view(MDB_txn *txn, struct hf__lmdb_page_file *file, struct hf__lmdb_header *view, hf_error *err);
+
 /* Walks the commit that the read transaction sees, by its environment's descriptor.  The transaction may be renewed.
  * HF_BUSY: others write too fast for it, or make the file grow: begin another. */
 hf_status hf__lmdb_walk_txn(MDB_txn *txn, struct hf__lmdb_walk *walk, struct hf__lmdb_totals *totals, hf_error *err);

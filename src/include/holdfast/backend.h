@@ -112,6 +112,21 @@ typedef struct hf_setting_change {
   const char *feature; /* what the store must have for it (hf_setting.feature); NULL: nothing */
 } hf_setting_change;
 
+/* Whom work that takes long tells how far it is. */
+typedef struct hf_progress {
+  hf_progress_fn fn; /* NULL: nobody */
+  void *arg;
+} hf_progress;
+
+/* How a backup is made a store. */
+typedef struct hf_restoring {
+  hf_progress progress;
+  /* Called once the store is whole, and before it is in its place, where nobody knows of it yet: opens and closes it
+   * there, and may change it.  A failure ends it all.  NULL: as it is. */
+  hf_status (*finish)(void *arg, const hf_location *at, hf_error *err);
+  void *arg;
+} hf_restoring;
+
 /* ---- the log of changes, as storages see it */
 
 /* Which changes are wanted. */
@@ -454,14 +469,17 @@ struct hf_backend {
 
   /* ---- backup and room.  NULL: HF_UNSUPPORTED. */
 
-  /* Writes all of the store as of one moment, compact, to a file: see hf_store_backup().  Others go on meanwhile. */
-  hf_status (*backup)(void *store, int fd, hf_backup_report *report, hf_error *err);
+  /* Writes all of the store as of one moment, compact, to a new file: see hf_store_backup().  Others go on meanwhile.
+   *   file  the path that it will get; HF_INVALID_ARGUMENT for one that must not be replaced */
+  hf_status (*backup)(void *store, const char *file, int fd, const hf_progress *progress, hf_backup_report *report,
+                      hf_error *err);
 
   /* Makes a store of such a file, where there is none: see hf_store_restore(). */
-  hf_status (*restore)(const hf_location *at, int fd, hf_backup_report *report, hf_error *err);
+  hf_status (*restore)(const hf_location *at, int fd, const hf_restoring *how, hf_backup_report *report, hf_error *err);
 
-  /* Gives room that is free in the store back to the disk: see hf_store_compact(). */
-  hf_status (*compact)(const hf_location *at, hf_compact_report *report, hf_error *err);
+  /* Gives room that is free in the store back to the disk: see hf_store_compact().  No store opens or closes in this
+   * process meanwhile, and this one is not open. */
+  hf_status (*compact)(const hf_location *at, const hf_progress *progress, hf_compact_report *report, hf_error *err);
 };
 
 typedef struct hf_backend hf_backend;

@@ -151,10 +151,15 @@ typedef bool (*hf_rescue_fn)(void *arg, const hf_rescued *record);
  * cannot. */
 HF_API hf_status hf_store_rescue(const char *base, hf_rescue_fn fn, void *arg, hf_rescue_report *report, hf_error *err);
 
+/* Called from time to time by what works for long, so that a person sees it go on.  Return false to stop: it ends with
+ * HF_BUSY, and has changed nothing.
+ *   done, total  bytes, about */
+typedef bool (*hf_progress_fn)(void *arg, uint64_t done, uint64_t total);
+
 /* What hf_store_backup() and hf_store_restore() did. */
 typedef struct hf_backup_report {
   uint64_t revision;    /* whose state it is */
-  int64_t at;           /* when it was committed, or written last; ms since 1970-01-01 UTC */
+  int64_t at;           /* the moment that the backup shows, when it was begun; ms since 1970-01-01 UTC */
   uint64_t bytes;       /* of the file */
   uint64_t grown;       /* bytes by which the store's file grew meanwhile, for what was kept for the backup to read */
   uint64_t reserved[4]; /* 0 */
@@ -163,15 +168,21 @@ typedef struct hf_backup_report {
 /* Writes all of the store as of one moment to a file, while others write: compact, written under another name beside
  * it, flushed, and then renamed.  The file ends with a trailer by which hf_store_restore() tells a whole one from one
  * that was cut off.  A file that is there is replaced by a whole one only.
- * Errors: HF_UNSUPPORTED: such stores have no backup of their own (use `holdfast export`); HF_FULL, HF_IO. */
-HF_API hf_status hf_store_backup(hf_store *store, const char *file, hf_backup_report *report, hf_error *err);
+ *   fn  may be NULL
+ * Errors: HF_UNSUPPORTED: such stores have no backup of their own (use `holdfast export`); HF_CORRUPT: the store is
+ * damaged; HF_FULL, HF_IO. */
+HF_API hf_status hf_store_backup(hf_store *store, const char *file, hf_progress_fn fn, void *arg,
+                                 hf_backup_report *report, hf_error *err);
 
 /* Makes a store of a backup, in a place where there is none.  After a crash there is none, or all of it.  Its revisions
  * go on where the backup's end.
- *   at  as of this moment, as far as the backup's own history reaches; NULL: as it was backed up
- * Errors: HF_CONFLICT: there is a store; HF_CORRUPT: the file is no backup, or was cut off or changed; HF_COMPACTED. */
-HF_API hf_status hf_store_restore(const char *file, const char *base, const hf_moment *at, hf_backup_report *report,
-                                  hf_error *err);
+ *   at  as of this moment, as far as the backup's own history reaches: what has changed since is put back in one commit,
+ *       the next one, whose revision the report gives.  NULL: as it was backed up
+ *   fn  may be NULL
+ * Errors: HF_CONFLICT: there is a store; HF_CORRUPT: the file is no backup, or was cut off or changed; HF_COMPACTED,
+ * HF_UNSUPPORTED: its history does not reach back so far; HF_FULL, HF_IO. */
+HF_API hf_status hf_store_restore(const char *file, const char *base, const hf_moment *at, hf_progress_fn fn, void *arg,
+                                  hf_backup_report *report, hf_error *err);
 
 /* What hf_store_compact() did. */
 typedef struct hf_compact_report {
@@ -179,12 +190,16 @@ typedef struct hf_compact_report {
   uint64_t after;       /* likewise */
   bool is_exchanged;    /* a compact copy took the file's place, since nobody else had it open; otherwise free pages
                          * that no reader can see were given back where they are */
+  char reason[256];     /* why not, as a sentence without its full stop; "" where it was */
   uint64_t reserved[4]; /* 0 */
 } hf_compact_report;
 
-/* Gives room that is free in the store back to the disk.  The store must not be open in this process.
- * Errors: HF_BUSY: it is; HF_CONFLICT: a host works on it, named in the message; HF_UNSUPPORTED; HF_FULL, HF_IO. */
-HF_API hf_status hf_store_compact(const char *base, hf_compact_report *report, hf_error *err);
+/* Gives room that is free in the store back to the disk.  The store must not be open in this process.  Whether a host
+ * works on it is for the caller to see: under a host that has it open, nothing is exchanged.
+ *   fn  may be NULL
+ * Errors: HF_BUSY: it is open in this process; HF_CORRUPT: the store is damaged; HF_UNSUPPORTED; HF_FULL, HF_IO. */
+HF_API hf_status hf_store_compact(const char *base, hf_progress_fn fn, void *arg, hf_compact_report *report,
+                                  hf_error *err);
 
 /* What hf_store_verify() counted. */
 typedef struct hf_verify_report {
