@@ -68,12 +68,16 @@ static hf_status begin(hf__lmdb_past *p, hf_error *err) {
   }
 }
 
-static hf_status fail_unreachable(uint64_t at, const hf_changes_reach *reach, hf_error *err) {
+hf_status hf__lmdb_past_fail(const hf__lmdb_past *p, uint64_t at, const hf_changes_reach *reach, hf_error *err) {
   hf_changes_reach history = *reach;
   if (reach->from != UINT64_MAX && reach->history_from == UINT64_MAX)
     return hf_error_set(err, HF_UNSUPPORTED, "the store's log keeps no values that were replaced: set history=true");
   history.from = reach->history_from;
-  return hf_error_compacted(err, at, &history);
+  hf_status status = hf_error_compacted(err, at, &history);
+  if (status == HF_COMPACTED && p->hole > at)
+    hf_error_cause(err, "a program that keeps no log has written to the store before revision %llu",
+                   (unsigned long long)p->hole);
+  return status;
 }
 
 hf_status hf__lmdb_past_reach(hf__lmdb_past *p, hf_changes_reach *reach, hf_error *err) {
@@ -84,6 +88,7 @@ hf_status hf__lmdb_past_reach(hf__lmdb_past *p, hf_changes_reach *reach, hf_erro
   if (rc) return hf__lmdb_fail(p->env, rc, "look into the log", err);
   reach->from = head.from;
   reach->history_from = p->history_from = head.history_from;
+  p->hole = head.hole;
   return HF_OK;
 }
 
@@ -92,21 +97,30 @@ static hf_status check_reach(hf__lmdb_past *p, hf_error *err) {
   hf_changes_reach reach;
   hf_status status = hf__lmdb_past_reach(p, &reach, err);
   if (status) return status;
-  if (reach.history_from == UINT64_MAX || p->at + 1 < reach.history_from) return fail_unreachable(p->at, &reach, err);
+  if (reach.history_from == UINT64_MAX || p->at + 1 < reach.history_from) return hf__lmdb_past_fail(p, p->at, &reach, err);
   if (p->at <= reach.newest) return HF_OK;
   return hf_error_set(err, HF_INVALID_ARGUMENT, "there is no revision %llu yet: the newest is %llu",
                       (unsigned long long)p->at, (unsigned long long)reach.newest);
 }
 
-hf_status hf__lmdb_past_begin(hf__lmdb_env *env, hf__lmdb_txn *in, hf__lmdb_collection *collection, uint64_t at,
-                              hf__lmdb_past *past, hf_error *err) {
+hf_status hf__lmdb_past_open(hf__lmdb_env *env, hf__lmdb_txn *in, hf__lmdb_collection *collection,
+                             hf__lmdb_past *past, hf_error *err) {
   hf_slice name = {collection->name, collection->name_size};
-  *past = (hf__lmdb_past){.env = env, .in = in, .collection = collection, .at = at};
+  *past = (hf__lmdb_past){.env = env, .in = in, .collection = collection};
   hf_status status = begin(past, err);
   if (status) return status;
+  int rc = past->history ? hf__lmdb_history_number(env, past->txn, name, &past->number) : 0;
+  if (rc == 0) return HF_OK;
+  hf__lmdb_past_end(past);
+  return hf__lmdb_fail(env, rc, "read", err);
+}
+
+hf_status hf__lmdb_past_begin(hf__lmdb_env *env, hf__lmdb_txn *in, hf__lmdb_collection *collection, uint64_t at,
+                              hf__lmdb_past *past, hf_error *err) {
+  hf_status status = hf__lmdb_past_open(env, in, collection, past, err);
+  if (status) return status;
+  past->at = at;
   status = check_reach(past, err);
-  int rc = status || !past->history ? 0 : hf__lmdb_history_number(env, past->txn, name, &past->number);
-  if (rc) status = hf__lmdb_fail(env, rc, "read", err);
   if (status) hf__lmdb_past_end(past);
   return status;
 }

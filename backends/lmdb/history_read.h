@@ -21,7 +21,8 @@ typedef struct hf__lmdb_past {
   MDB_dbi dbi, history, log; /* 0: the store has none */
   uint32_t number;           /* of the collection in the history; 0: it is not in there */
   uint64_t at;               /* the commit after which it is looked at */
-  uint64_t history_from;     /* the oldest commit all of whose entries are there */
+  uint64_t history_from;     /* the oldest commit all of whose entries are there, once that was looked at */
+  uint64_t hole;             /* and the one that found a gap; 0: none has */
   bool has_clock;
   int64_t clock; /* when that commit was made, once it was asked for */
   MDB_cursor *c; /* of the history, once it was wanted */
@@ -42,10 +43,16 @@ typedef struct hf__lmdb_was {
  * yet. */
 hf_status hf__lmdb_past_begin(hf__lmdb_env *env, hf__lmdb_txn *in, hf__lmdb_collection *collection, uint64_t at,
                               hf__lmdb_past *past, hf_error *err);
+/* The same of whatever it was; the caller sets `at`. */
+hf_status hf__lmdb_past_open(hf__lmdb_env *env, hf__lmdb_txn *in, hf__lmdb_collection *collection,
+                             hf__lmdb_past *past, hf_error *err);
 void hf__lmdb_past_end(hf__lmdb_past *past);
 
 /* How far the history reaches, for the core, in the transaction of `past`. */
 hf_status hf__lmdb_past_reach(hf__lmdb_past *past, hf_changes_reach *reach, hf_error *err);
+
+/* The error of who asks for what is not kept.  Returns its status. */
+hf_status hf__lmdb_past_fail(const hf__lmdb_past *past, uint64_t at, const hf_changes_reach *reach, hf_error *err);
 
 /* Opens past->c.  False: there is no history of the collection, or *status says what failed. */
 bool hf__lmdb_past_has_history(hf__lmdb_past *past, hf_status *status, hf_error *err);

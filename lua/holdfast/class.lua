@@ -38,7 +38,7 @@ end
 
 --- Further methods in C that instances have.  They are inherited as any method is, so that a class's own method of the
 --- name is the one that is called, also one that was written before there was ours.
-M.inherited = { "snapshot" }
+M.inherited = { "snapshot", "history", "purge" }
 for _, name in ipairs(methodsOf "index") do M.inherited[#M.inherited + 1] = name end
 
 -- The capabilities that a class may declare in its field `supports`, beside those that follow from its methods: as a

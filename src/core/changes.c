@@ -3,6 +3,9 @@
  * Looking back: a store's revisions and times, entities as they were, what is kept of one id.  Watching is watch.c.
  */
 #include "base/error.h"
+#include <string.h>
+
+#include "base/error.h"
 #include "core/moment.h"
 #include "core/persist.h"
 #include "core/transaction.h"
@@ -50,6 +53,32 @@ static hf_status enter(hf_persist *p, hf_slice id, const char *what, hf__key *ke
   return status;
 }
 
+/* Names the error of an id's past.  What is damaged there stays: quarantine is for what is there now. */
+static hf_status fail(hf_persist *p, hf_status status, const hf_key *key, hf_error *err) {
+  char problem[256];
+  if (status == HF_OK) return HF_OK;
+  if (status == HF_CORRUPT) {
+    bool in_quarantine = err->in_quarantine;
+    hf__copy_text(problem, sizeof problem, err->message, strlen(err->message));
+    hf__fail(err, HF_CORRUPT, "Entity %s:%.*s cannot be read as it was: %s", p->name.data, (int)key->id.size,
+             key->id.data, problem);
+    err->in_quarantine = in_quarantine;
+    hf__error_entity(err, p->name, key->id);
+  }
+  return hf__persist_fail(p, NULL, status, key, "", err);
+}
+
+/* A class is asked in a snapshot of the moment, in which its store gives what was there then. */
+static hf_status read_in_snapshot(hf_persist *p, hf_slice id, const hf_moment *at, hf_buffer *json, hf_info *info,
+                                  hf_error *err) {
+  hf_txn *txn;
+  hf_status status = hf_txn_begin_at(at, &txn, err);
+  if (status) return status;
+  status = hf_persist_read(p, id, json, info, err);
+  hf_txn_abort(txn);
+  return status;
+}
+
 hf_status hf_persist_read_at(hf_persist *p, hf_slice id, const hf_moment *at, hf_buffer *json, hf_info *info,
                              hf_error *err) {
   hf_error own;
@@ -57,12 +86,13 @@ hf_status hf_persist_read_at(hf_persist *p, hf_slice id, const hf_moment *at, hf
   uint64_t revision;
   if (!err) err = &own;
   if (!at || (!at->revision && !at->time)) return hf_persist_read(p, id, json, info, err);
+  if (!hf__is_innermost(p)) return read_in_snapshot(p, id, at, json, info, err);
   if (info) *info = (hf_info){0};
   hf_status status = enter(p, id, "history", &k, err);
   if (status) return status;
   status = hf__moment_revision(p->store, at, &revision, err);
   if (status == HF_OK) status = p->backend->get_at(p->impl, p->collection, &k.key, revision, json, info, err);
-  return status ? hf__persist_fail(p, NULL, status, &k.key, "", err) : HF_OK;
+  return fail(p, status, &k.key, err);
 }
 
 hf_status hf_persist_history(hf_persist *p, hf_slice id, hf_change_fn fn, void *arg, uint64_t *from, hf_error *err) {
@@ -75,7 +105,7 @@ hf_status hf_persist_history(hf_persist *p, hf_slice id, hf_change_fn fn, void *
   if (status) return status;
   status = p->backend->history(p->impl, p->collection, &k.key, fn, arg, &reach, err);
   if (from) *from = reach.history_from;
-  return status ? hf__persist_fail(p, NULL, status, &k.key, "", err) : HF_OK;
+  return fail(p, status, &k.key, err);
 }
 
 hf_status hf_persist_purge(hf_persist *p, hf_slice id, uint64_t *purged, hf_error *err) {

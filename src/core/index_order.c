@@ -14,6 +14,7 @@
 #include "core/order.h"
 #include "core/page.h"
 #include "core/persist.h"
+#include "core/transaction.h"
 
 /* Entries that are looked at for one page, wanted or not, and those that are read for it at most. */
 enum { PASSED_MAX = 4096, PAGE_MAX = 128 };
@@ -85,6 +86,10 @@ hf_status hf__index_order_begin(hf_persist *p, void *txn, hf_slice name, hf__ind
   hf_index_set *set = NULL;
   *out = NULL;
   hf_status status = hf__index_order_check(p, err);
+  if (status == HF_OK && hf__txn_looks_back()) {
+    status = hf__fail(err, HF_UNSUPPORTED, "indexes are of the present: in a snapshot of the past leave range.index out");
+    hf__error_entity(err, p->name, (hf_slice){NULL, 0});
+  }
   if (status) return status;
   status = p->backend->index_set(p->impl, txn, p->collection, &set, err);
   if (status) return hf__persist_fail(p, txn, status, NULL, "", err);

@@ -335,6 +335,8 @@ static hf_status report_corrupt(hf_persist *p, void *txn, const hf_key *key, hf_
     outcome = "";
   else if (!p->store || p->options.read_only)
     outcome = "; it stays where it is, since the store was opened read-only";
+  else if (txn && hf__txn_looks_back())
+    outcome = "";
   else if (txn)
     outcome = "; it stays where it is until it is read outside a transaction";
   else

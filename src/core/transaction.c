@@ -222,6 +222,11 @@ void hf__txn_note_change(unsigned group) {
 
 bool hf__txn_is(hf_txn_kind kind) { return in_force(current) && current->kind == kind; }
 
+bool hf__txn_looks_back(void) {
+  const hf_txn *t = in_force(current);
+  return t && (t->outermost->at.revision || t->outermost->at.time);
+}
+
 bool hf__txn_is_open(void) { return in_force(current) != NULL; }
 
 bool hf__txn_may_be_loose(void) {

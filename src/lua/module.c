@@ -34,6 +34,7 @@ static void open_methods(lua_State *L, int cx) {
   hfL_batch_open(L, cx);
   hfL_index_open(L, cx);
   hfL_transaction_open(L, cx);
+  hfL_history_open(L, cx);
   hfL_transactions_open(L, cx);
 }
 

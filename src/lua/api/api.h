@@ -21,6 +21,7 @@ void hfL_lock_open(lua_State *L, int cx);
 void hfL_checksum_open(lua_State *L, int cx);
 void hfL_transaction_open(lua_State *L, int cx);
 void hfL_transactions_open(lua_State *L, int cx);
+void hfL_history_open(lua_State *L, int cx);
 void hfL_values_open(lua_State *L, int cx);
 void hfL_lists_open(lua_State *L, int cx);
 

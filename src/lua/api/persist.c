@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "core/persist.h"
 #include "lua/api/api.h"
+#include "lua/api/moment.h"
 #include "lua/api/supports.h"
 #include "lua/codec/json.h"
 #include "lua/script/slots.h"
@@ -124,13 +125,14 @@ static int lhf_supports(lua_State *L) {
 
 /* ---- entities */
 
-/* Reads the entity and pushes its value; the info too. */
-static void push_entity(lua_State *L, hf_persist *p, hf_slice id, hf_info *info) {
+/* Reads the entity, as it was `at` a moment that is not NULL, and pushes its value; the info too. */
+static void push_entity(lua_State *L, hf_persist *p, hf_slice id, const hf_moment *at, hf_info *info) {
   hfL_context *cx = hfL_context_of(L);
   hf_error err;
   hf_buffer *json = hfL_buffer_borrow(L, cx);
   int owner = lua_gettop(L);
-  hf_status status = hf_persist_read(p, id, json, info, &err);
+  hf_status status =
+      at ? hf_persist_read_at(p, id, at, json, info, &err) : hf_persist_read(p, id, json, info, &err);
   if (status == HF_OK) status = hfL_json_decode_trusted(L, json->data, json->size, cx->codec, &err);
   hfL_buffer_return(L, cx, owner);
   if (status == HF_OK) return;
@@ -138,24 +140,27 @@ static void push_entity(lua_State *L, hf_persist *p, hf_slice id, hf_info *info)
   hfL_raise(L, &err);
 }
 
-/* store:readValue(id) -> entity */
+/* store:readValue(id [, {at=moment}]) -> entity */
 static int lhf_read_value(lua_State *L) {
   char number[HF_NUMBER_MAX];
+  hf_moment at;
   hf_persist *p = hfL_check_persist(L);
   hf_slice id = hfL_check_id(L, 2, "readValue: the id", number);
-  push_entity(L, p, id, NULL);
+  push_entity(L, p, id, hfL_check_at(L, 3, "readValue", &at) ? &at : NULL, NULL);
   return 1;
 }
 
-/* store:readEntry(id) -> {id=, value=, revision=, updatedAt=} */
+/* store:readEntry(id [, {at=moment}]) -> {id=, value=, revision=, updatedAt=} */
 static int lhf_read_entry(lua_State *L) {
   char number[HF_NUMBER_MAX];
   hf_info info = {0};
+  hf_moment at;
   hf_persist *p = hfL_check_persist(L);
   hf_slice id = hfL_check_id(L, 2, "readEntry: the id", number);
+  bool looks_back = hfL_check_at(L, 3, "readEntry", &at);
   lua_createtable(L, 0, 4);
   int entry = lua_gettop(L);
-  push_entity(L, p, id, &info);
+  push_entity(L, p, id, looks_back ? &at : NULL, &info);
   lua_setfield(L, entry, "value");
   lua_pushlstring(L, id.data, id.size);
   lua_setfield(L, entry, "id");

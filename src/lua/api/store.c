@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "lua/api/api.h"
+#include "lua/api/moment.h"
 #include "lua/codec/json.h"
 #include "lua/state/arguments.h"
 #include "lua/state/buffers.h"
@@ -99,6 +100,18 @@ static int lhf_store_stat(lua_State *L) {
   if (status == HF_OK) status = hfL_json_decode(L, json->data, json->size, cx->codec, &err);
   hfL_buffer_return(L, cx, owner);
   if (status) hfL_raise(L, &err);
+  return 1;
+}
+
+/* store:revision([{at=moment}]) -> the newest revision until then */
+static int lhf_store_revision(lua_State *L) {
+  hf_error err;
+  hf_moment at;
+  uint64_t revision;
+  check_store(L);
+  bool looks_back = hfL_check_at(L, 2, "revision", &at);
+  if (hf_store_revision(check_store(L), looks_back ? &at : NULL, &revision, &err)) hfL_raise(L, &err);
+  lua_pushnumber(L, (lua_Number)revision);
   return 1;
 }
 
@@ -327,7 +340,8 @@ static int lhf_store_verify(lua_State *L) {
 void hfL_store_open(lua_State *L, int cx) {
   static const luaL_Reg methods[] = {{"entities", lhf_store_entities}, {"stat", lhf_store_stat},
                                      {"settings", lhf_store_settings}, {"verify", lhf_store_verify},
-                                     {"close", store_close},           {NULL, NULL}};
+                                     {"revision", lhf_store_revision}, {"close", store_close},
+                                     {NULL, NULL}};
   static const luaL_Reg functions[] = {{"openStore", lhf_open_store},
                                        {"isSameStore", lhf_is_same_store},
                                        {"storeOf", lhf_store_of},

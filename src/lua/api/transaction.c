@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "core/transaction.h"
 #include "lua/api/api.h"
+#include "lua/api/moment.h"
 #include "lua/state/error.h"
 #include "lua/state/handle.h"
 #include "lua/state/register.h"
@@ -35,17 +36,25 @@ static int lhf_transaction(lua_State *L) {
   return run(L, txn, lua_gettop(L) - 1);
 }
 
-/* store:snapshot(fn) -> what fn(store) returns */
+/* Fixes store and moment of a snapshot, which its first read does, before the function runs. */
+static hf_status settle(hf_persist *p, bool looks_back, hf_error *err) {
+  uint64_t unused;
+  void *txn;
+  return looks_back ? hf__persist_enter(p, false, &txn, err) : hf_persist_count(p, &unused, err);
+}
+
+/* store:snapshot(fn [, {at=moment}]) -> what fn(store) returns */
 static int lhf_snapshot(lua_State *L) {
   hf_error err;
   hf_txn *txn;
-  uint64_t unused;
+  hf_moment at;
   hf_persist *p = hfL_check_persist(L);
   if (!lua_isfunction(L, 2)) hfL_misuse(L, "snapshot: give a function, not a %s", luaL_typename(L, 2));
+  bool looks_back = hfL_check_at(L, 3, "snapshot", &at);
   lua_settop(L, 2);
   lua_pushvalue(L, 1);
-  if (hf_txn_begin(HF_TXN_READ, &txn, &err)) hfL_raise(L, &err);
-  if (hf_persist_count(p, &unused, &err)) { /* the first read fixes store and moment: before the function runs */
+  if (looks_back ? hf_txn_begin_at(&at, &txn, &err) : hf_txn_begin(HF_TXN_READ, &txn, &err)) hfL_raise(L, &err);
+  if (settle(p, looks_back, &err)) {
     hf_txn_abort(txn);
     hfL_raise(L, &err);
   }

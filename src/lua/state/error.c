@@ -94,6 +94,10 @@ static void make_error(lua_State *L, const hf_error *err) {
   set_text(L, "cause", err->cause);
   lua_pushboolean(L, err->retryable);
   lua_setfield(L, -2, "retryable");
+  if (err->revision) {
+    lua_pushnumber(L, (lua_Number)err->revision);
+    lua_setfield(L, -2, "revision");
+  }
   char where[sizeof err->where];
   if (*err->where)
     hf__copy_text(where, sizeof where, err->where, strlen(err->where));
@@ -281,6 +285,9 @@ void hfL_to_error(lua_State *L, int index, hf_error *err) {
   get_text(L, index, "cause", err->cause, sizeof err->cause);
   lua_getfield(L, index, "retryable");
   if (lua_isboolean(L, -1)) err->retryable = lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  lua_getfield(L, index, "revision");
+  if (lua_type(L, -1) == LUA_TNUMBER && lua_tonumber(L, -1) > 0) err->revision = (uint64_t)lua_tonumber(L, -1);
   lua_pop(L, 1);
   size_t used = strlen(err->cause);
   lua_getfield(L, index, "traceback");
