@@ -93,7 +93,7 @@ enum { FEATURE_TEXT = 256 }; /* room for what is said of an unknown feature */
 typedef struct hf__lmdb_known {
   _Atomic size_t commit;         /* everything up to this one has been looked at; 0: nothing */
   _Atomic bool gap;              /* that commit is a stranger's, see gap.h */
-  _Atomic bool readable_only;    /* unknown_feature is not empty */
+  _Atomic bool readable_only;    /* unknown_feature is not empty, or `follows` */
   _Atomic bool may_have_indexes; /* has_indexes, or had at some time */
   pthread_mutex_t lock;          /* the rest.  By hf__lmdb_lock_briefly(): no holder waits */
   unsigned format;
@@ -105,6 +105,8 @@ typedef struct hf__lmdb_known {
   uint64_t version;                   /* how often it was read, from 1 on */
   uint64_t changed;                   /* the commit that changed any of it last, of those looked at */
   hf_options settings;                /* the defaults, and what the settings say instead */
+  bool follows;                       /* another store: who writes here is refused, see notes.h */
+  char followed[FEATURE_TEXT];        /* which one, for people */
   char unknown_feature[FEATURE_TEXT]; /* for which the store may only be read, as a text; "": none */
 } hf__lmdb_known;
 
@@ -170,6 +172,7 @@ typedef struct hf__lmdb_env {
     uint64_t of, revision;
     int64_t at;
   } oldest;
+  _Atomic bool is_follower; /* this process has put the note for which others must not write, see notes.h */
   _Atomic bool flushes;     /* what is written is flushed, as the newest transaction has found */
   hf__lmdb_queue queue;     /* of changes that wait for a commit to share, see group.h */
 } hf__lmdb_env;

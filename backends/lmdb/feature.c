@@ -21,7 +21,8 @@ static const hf__lmdb_feature indexes = {FEATURE_INDEX, FEATURE_READ, "indexes o
                                          false};
 static const hf__lmdb_feature changes = {FEATURE_CHANGES, FEATURE_READ, "a log of changes", hf__lmdb_log_restore,
                                          false};
-static const hf__lmdb_feature *const known[] = {&sums, &indexes, &changes, NULL};
+static const hf__lmdb_feature follow = {FEATURE_FOLLOW, FEATURE_READ, "it follows another store", NULL, true};
+static const hf__lmdb_feature *const known[] = {&sums, &indexes, &changes, &follow, NULL};
 const hf__lmdb_feature *const *hf__lmdb_features = known;
 
 const hf__lmdb_feature *hf__lmdb_feature_find(hf_slice name) {

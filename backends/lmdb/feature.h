@@ -13,6 +13,9 @@
 #define FEATURE_READ "read"     /* read, and write nothing */
 #define FEATURE_REFUSE "refuse" /* not even open it */
 
+/* Another store's changes are written here, and nothing else: see notes.h.  There as long as that is so. */
+#define FEATURE_FOLLOW "follow"
+
 /* A feature that this version knows. */
 typedef struct hf__lmdb_feature {
   const char *name;    /* "index" */

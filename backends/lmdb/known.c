@@ -44,6 +44,7 @@ static int read_feature(hf__lmdb_env *env, MDB_txn *txn, hf_slice name, hf_slice
     r->known->keeps_sums |= strcmp(feature->name, FEATURE_SUMS) == 0;
     r->known->has_indexes |= strcmp(feature->name, FEATURE_INDEX) == 0;
     r->has_changes |= strcmp(feature->name, FEATURE_CHANGES) == 0;
+    r->known->follows |= strcmp(feature->name, FEATURE_FOLLOW) == 0;
     return 0;
   }
   size_t size = hf_json_member(record, "unknown", unknown, sizeof unknown);
@@ -81,13 +82,22 @@ static hf_status read_format(hf__lmdb_env *env, MDB_txn *txn, unsigned *format, 
   return HF_OK;
 }
 
+/* Which store it follows, as the note says. */
+static int read_followed(hf__lmdb_env *env, MDB_txn *txn, hf__lmdb_known *known) {
+  hf_slice note;
+  int rc = hf__lmdb_meta_get(env, txn, META_NOTE NOTE_FOLLOWS, &note);
+  if (rc == 0 && note.data) hf_json_member(note, "source", known->followed, sizeof known->followed);
+  return rc;
+}
+
 /* Reads format, features and settings into *known. */
 static hf_status read_all(hf__lmdb_env *env, MDB_txn *txn, hf__lmdb_known *known, hf_error *err) {
   struct reading r = {.known = known};
   known->format = 0;
   known->has_features = known->keeps_sums = known->has_indexes = known->keeps_log = known->keeps_history = false;
   known->kept = (hf_changes_kept){0};
-  known->unknown_feature[0] = '\0';
+  known->unknown_feature[0] = known->followed[0] = '\0';
+  known->follows = false;
   known->settings = (hf_options)HF_OPTIONS_INIT;
   hf_status status = read_format(env, txn, &known->format, err);
   if (status || known->format < FORMAT_MARKED) return status;
@@ -95,6 +105,7 @@ static hf_status read_all(hf__lmdb_env *env, MDB_txn *txn, hf__lmdb_known *known
   if (rc == 0) rc = hf__lmdb_meta_each(env, txn, META_SETTING, read_setting, known);
   known->keeps_log &= r.has_changes && known->keeps_sums;
   known->keeps_history &= known->keeps_log;
+  if (rc == 0 && known->follows) rc = read_followed(env, txn, known);
   if (rc) return hf__lmdb_fail(env, rc, "read the settings", err);
   if (*r.refused)
     return hf_error_set(err, HF_UNSUPPORTED,
@@ -123,7 +134,9 @@ static hf_status look_locked(hf__lmdb_env *env, MDB_txn *txn, size_t commit, con
     k->settings = fresh.settings;
     k->changed = mark->changed;
     memcpy(k->unknown_feature, fresh.unknown_feature, sizeof k->unknown_feature);
-    atomic_store(&k->readable_only, *k->unknown_feature != '\0');
+    memcpy(k->followed, fresh.followed, sizeof k->followed);
+    k->follows = fresh.follows;
+    atomic_store(&k->readable_only, *k->unknown_feature || k->follows);
     if (k->has_indexes) atomic_store(&k->may_have_indexes, true);
   }
   atomic_store(&k->gap, k->format >= FORMAT_MARKED && mark->commit != commit);
@@ -144,10 +157,16 @@ hf_status hf__lmdb_learn(hf__lmdb_env *env, MDB_txn *txn, size_t commit, hf_erro
 
 hf_status hf__lmdb_check_writable(hf__lmdb_env *env, hf_error *err) {
   if (!atomic_load(&env->known.readable_only)) return HF_OK;
-  char feature[FEATURE_TEXT];
+  char feature[FEATURE_TEXT], followed[FEATURE_TEXT];
   hf__lmdb_lock_briefly(&env->known.lock);
   memcpy(feature, env->known.unknown_feature, sizeof feature);
+  memcpy(followed, env->known.followed, sizeof followed);
   pthread_mutex_unlock(&env->known.lock);
+  if (!*feature && atomic_load(&env->is_follower)) return HF_OK;
+  if (!*feature)
+    return hf_error_set(err, HF_READONLY,
+                        "%s follows %s, and takes no other changes: 'holdfast promote' makes it a store of its own",
+                        env->path, *followed ? followed : "another store");
   return hf_error_set(err, HF_READONLY,
                       "%s has the feature %s, which this Holdfast (%s) does not know: it may read the store, but what "
                       "it wrote would leave that out of date; upgrade it to write",

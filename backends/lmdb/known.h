@@ -18,7 +18,8 @@ static inline bool hf__lmdb_has_seen(const hf__lmdb_env *env, size_t commit) {
  * HF_UNSUPPORTED: a format or feature that this version must not even read. */
 hf_status hf__lmdb_learn(hf__lmdb_env *env, MDB_txn *txn, size_t commit, hf_error *err);
 
-/* HF_READONLY where the store has a feature that this version does not know, and may be read all the same. */
+/* HF_READONLY where the store has a feature that this version does not know, and may be read all the same, or follows
+ * another store and this process is not what writes that one's changes. */
 hf_status hf__lmdb_check_writable(hf__lmdb_env *env, hf_error *err);
 
 /* To look again, whatever was seen: after settings were changed, and when the environment is opened again. */

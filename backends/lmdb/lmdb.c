@@ -26,6 +26,7 @@
 #include "locks.h"
 #include "map.h"
 #include "meta.h"
+#include "notes.h"
 #include "open.h"
 #include "pool.h"
 #include "quarantine.h"
@@ -470,4 +471,6 @@ const hf_backend hf__backend_lmdb = {
     .history = hf__lmdb_history_list,
     .backup = hf__lmdb_backup,
     .restore = hf__lmdb_restore,
+    .note_get = hf__lmdb_note_get,
+    .note_put = hf__lmdb_note_put,
 };

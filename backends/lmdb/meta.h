@@ -15,6 +15,8 @@
 #define META_INDEX                                                                                                     \
   "index:" /* hash of an entity name, ":", number: {"ready":...,"again":true,"entityName":"...","definition":{...}} */
 #define META_INDEX_LAST "indexes" /* the newest number of an index that was given out */
+#define META_NOTE "note:"         /* and the name of a note: its text (notes.h) */
+#define NOTE_FOLLOWS "follows"
 #define META_GAPS "gaps"          /* {"count":n,"from":commit,"to":commit,"at":ms}: the last two of the newest gap */
 
 /* Formats: stores are made in the first, and read up to the newest. */

@@ -65,6 +65,7 @@ int luaopen_holdfast_core(lua_State *L) {
   hfL_damage_open(L, cx);
   hfL_index_check_open(L, cx);
   hfL_lock_open(L, cx);
+  hfL_follow_open(L, cx);
   hfL_checksum_open(L, cx);
   hfL_attach_open(L, cx);
   hfL_values_open(L, cx);

@@ -18,6 +18,7 @@ void hfL_store_open(lua_State *L, int cx);
 void hfL_damage_open(lua_State *L, int cx);
 void hfL_index_check_open(lua_State *L, int cx);
 void hfL_lock_open(lua_State *L, int cx);
+void hfL_follow_open(lua_State *L, int cx);
 void hfL_checksum_open(lua_State *L, int cx);
 void hfL_transaction_open(lua_State *L, int cx);
 void hfL_transactions_open(lua_State *L, int cx);
