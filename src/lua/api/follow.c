@@ -141,6 +141,37 @@ static int lhf_changes_read(lua_State *L) {
   return 1;
 }
 
+static bool take_none(void *arg, const hf_change *change) {
+  (void)arg;
+  (void)change;
+  return false;
+}
+
+static void push_revision(lua_State *L, uint64_t revision) {
+  if (revision == UINT64_MAX)
+    lua_pushnil(L);
+  else
+    lua_pushnumber(L, (lua_Number)revision);
+}
+
+/* changesReach(instance) -> from, historyFrom, newest: how far the log reaches back; nil: there is none */
+static int lhf_changes_reach(lua_State *L) {
+  hf_error err;
+  hf_changes_reach reach = {.from = UINT64_MAX, .history_from = UINT64_MAX};
+  hf_persist *p = hfL_check_persist(L);
+  if (hf_persist_init(p, &err)) hfL_raise(L, &err);
+  const hf_backend *b = p->store->backend;
+  if (hf__is_innermost(p) && b->changes_read) {
+    hf_changes_scan scan = {.from = 1, .without_values = true};
+    hf_status status = b->changes_read(p->store->impl, &scan, take_none, NULL, &reach, &err);
+    if (status && status != HF_COMPACTED && status != HF_UNSUPPORTED) hfL_raise(L, &err);
+  }
+  push_revision(L, reach.from);
+  push_revision(L, reach.history_from);
+  push_revision(L, reach.newest);
+  return 3;
+}
+
 /* changesOf(group) -> the entity names of which it has something */
 static int lhf_changes_of(lua_State *L) {
   const hf__change_group *g = check_group(L, 1);
@@ -172,7 +203,7 @@ static int lhf_changes_apply(lua_State *L) {
 void hfL_follow_open(lua_State *L, int cx) {
   static const luaL_Reg functions[] = {{"notesKept", lhf_notes_kept},      {"noteRead", lhf_note_read},
                                        {"noteWrite", lhf_note_write},      {"changeGroup", lhf_group_new},
-                                       {"changesRead", lhf_changes_read},  {"changesOf", lhf_changes_of},
+                                       {"changesRead", lhf_changes_read}, {"changesReach", lhf_changes_reach},  {"changesOf", lhf_changes_of},
                                        {"changesApply", lhf_changes_apply}, {NULL, NULL}};
   hfL_register(L, cx, functions);
 }

@@ -7,7 +7,7 @@ local NAMES = {
   "get", "ls", "filter", "take", "count",
   "put", "rm",
   "status", "stat", "verify", "rescue", "set", "index",
-  "export", "import", "copy", "candles",
+  "export", "import", "copy", "follow", "promote", "candles",
   "host", "report",
   "run", "test", "repl",
 }

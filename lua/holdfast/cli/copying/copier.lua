@@ -183,9 +183,10 @@ end
 ---@param to table                likewise
 ---@param names string[]          to be copied
 ---@param now holdfast.cli.Moment
+---@param where? table            where its position is kept; that of the arguments if left out
 ---@return holdfast.cli.Copier
-function M.copy(args, source, to, names, now)
-  local where = position.of(args)
+function M.copy(args, source, to, names, now, where)
+  where = where or position.of(args)
   local resumed, leftover = resumePoint(args, to, where, now)
   local bar = progress.start { label = "Copying", unit = "entities", total = pair.totalOf(source, names, args),
     stride = 64 }
