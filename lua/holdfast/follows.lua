@@ -42,6 +42,18 @@ function M.of(open)
   return setmetatable({ persist = persist, isKept = core.notesKept(persist) }, Note)
 end
 
+--- Raises where the store of an instance follows another one, as far as it keeps notes.
+---@param persist PersistBase
+---@param what string  what cannot be, for the message
+---@raise readonly
+function M.refuse(persist, what)
+  if not core.notesKept(persist) then return end
+  local says = setmetatable({ persist = persist, isKept = true }, Note):read()
+  if not says then return end
+  error(core.error("readonly", ("%s: its store follows %s, where it may be running: 'holdfast promote' makes it a store "
+    .. "of its own, once that one is out of use"):format(what, says.source)), 0)
+end
+
 --- The note as text; nil: the store follows none.
 ---@return string?
 function Note:text()
@@ -58,7 +70,8 @@ function Note:read()
   local found = self:text()
   if not found then return nil end
   local ok, value = pcall(core.json.decode, found)
-  if ok and type(value) == "table" and type(value.source) == "string" and type(value.revision) == "number" then
+  if ok and type(value) == "table" and type(value.source) == "string" and type(value.revision) == "number"
+    and type(value.at) == "number" and type(value.state) == "string" then
     return value
   end
   error(core.error("corrupt", "the note of whom the store follows is damaged: 'holdfast promote --force' takes it away"),

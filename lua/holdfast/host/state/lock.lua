@@ -12,7 +12,9 @@
 -- beside those locks, which is not part of a name.  Both sides first take what is theirs and then look for the other's:
 -- of a host that starts and a change that begins, at least one sees the other, whatever the order is.
 
+local adapters = require "holdfast.adapters"
 local core = require "holdfast.core"
+local follows = require "holdfast.follows"
 local hash = require "holdfast.util.hash"
 local misuse = require("holdfast.host.checks").refuse
 
@@ -202,6 +204,15 @@ local function refuseChanged(lock, strategyName, symbol)
     :format(strategyName, symbol, holder), { entityName = "signal", cause = cause.message }), 0)
 end
 
+-- Lets go again of what runs the strategy on a store that follows another one: it would be run twice.
+local function refuseFollower(lock, strategyName, symbol)
+  local ok, raised = pcall(follows.refuse, adapters[SIGNAL].collection(),
+    ("strategy '%s' on %s cannot run"):format(strategyName, symbol))
+  if ok then return end
+  lock:release()
+  error(raised, 0)
+end
+
 --- Makes this process the one that runs the strategy on the symbol.  Keep the lock: when it is collected, it is
 --- released.
 ---@param strategyName string
@@ -209,7 +220,7 @@ end
 ---@param who? string  what runs it, for the message that others get; the script's name if left out
 ---@return holdfast.host.Lock
 ---@raise busy where another process of this user on this machine runs it, or another part of this one, or where the
----   command is changing the store; names it
+---   command is changing the store; names it; readonly where the store follows another one
 function M.take(strategyName, symbol, who)
   checkText("take: the name of the strategy", strategyName)
   checkText("take: the symbol", symbol)
@@ -219,6 +230,7 @@ function M.take(strategyName, symbol, who)
       :format(strategyName, symbol, holder), { entityName = "signal", cause = cause and cause.message }), 0)
   end)
   refuseChanged(lock, strategyName, symbol)
+  refuseFollower(lock, strategyName, symbol)
   return lock
 end
 
