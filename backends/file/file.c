@@ -436,4 +436,6 @@ const hf_backend hf__backend_file = {
     .quarantined = quarantined,
     .quarantine_scan = scan_damaged,
     .quarantine_put = put_damaged,
+    .note_get = hf__file_note_get,
+    .note_put = hf__file_note_put,
 };

@@ -3,6 +3,7 @@
  * What the files of this backend share.
  *
  *   file.c        the slots
+ *   notes.c       what a store keeps of itself
  *   quarantine.c  unreadable documents
  *   partial.c     documents that another program may be writing
  *   document.c    one document: read, write, remove
@@ -102,6 +103,11 @@ hf_status hf__file_fail_busy(const char *path, hf_error *err);
  * unreadable, and a process may be.  That is waited for, for a moment, or if `patient` until it is known. */
 hf_status hf__file_document_read_whole(const char *path, bool patient, hf_buffer *json, hf__file_info *info,
                                        hf_error *err);
+
+/* ---- notes: the slots */
+
+hf_status hf__file_note_get(void *store, void *txn, hf_slice name, hf_buffer *text, hf_error *err);
+hf_status hf__file_note_put(void *store, void *txn, hf_slice name, hf_slice text, hf_error *err);
 
 /* ---- quarantine */
 

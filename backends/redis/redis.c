@@ -417,6 +417,40 @@ static hf_status entities(void *store, void *txn, hf_page *page, hf_error *err) 
   return hf__redis_list_names(store, txn, page, err);
 }
 
+/* ---- notes: entities of a name that none can have, since its escape is wrong */
+
+static hf_status begin_note(hf__redis_store *s, hf__redis_collection *e, hf_error *err) {
+  static const char prefix[] = "%holdfast:";
+  if (!hf__redis_collection_init(e, s, hf_text("holdfast"))) return hf_error_no_memory(err);
+  free((char *)(uintptr_t)e->prefix.data);
+  e->prefix = (hf_slice){strdup(prefix), sizeof prefix - 1};
+  if (e->prefix.data) return HF_OK;
+  hf__redis_collection_end(e);
+  return hf_error_no_memory(err);
+}
+
+static hf_status note_get(void *store, void *txn, hf_slice name, hf_buffer *text, hf_error *err) {
+  hf__redis_collection e;
+  const hf_key key = {.id = name};
+  hf_status status = begin_note(store, &e, err);
+  if (status) return status;
+  status = get(store, txn, &e, &key, text, NULL, err);
+  hf__redis_collection_end(&e);
+  return status;
+}
+
+static hf_status note_put(void *store, void *txn, hf_slice name, hf_slice text, hf_error *err) {
+  static const hf_write_options always = HF_WRITE_OPTIONS_INIT;
+  hf__redis_collection e;
+  hf_info unused;
+  const hf_put what = {.key = {.id = name}, .json = text};
+  hf_status status = begin_note(store, &e, err);
+  if (status) return status;
+  status = text.size ? put(store, txn, &e, &what, &always, &unused, err) : remove_one(store, txn, &e, &what.key, err);
+  hf__redis_collection_end(&e);
+  return status == HF_NOT_FOUND ? HF_OK : status;
+}
+
 /* ---- tables */
 
 static const char *const parameters[] = {
@@ -428,7 +462,8 @@ static const char *const parameters[] = {
   .close = close_store, .collection_open = collection_open, .collection_close = collection_close,                      \
   .collection_init = collection_init, .get = get, .has = has, .put = put, .remove = remove_one, .clear = clear,        \
   .count = count, .scan = hf__redis_scan, .get_many = hf__redis_get_many, .put_many = put_many,                        \
-  .remove_many = remove_many, .entities = entities, .stat = hf__redis_stat, .remove_if = remove_if
+  .remove_many = remove_many, .entities = entities, .stat = hf__redis_stat, .remove_if = remove_if,                   \
+  .note_get = note_get, .note_put = note_put
 
 static const hf_backend cluster = {
     .name = "redis+cluster",

@@ -23,10 +23,10 @@ end
 function M.of(persist)
   if not core.notesKept(persist) then return nil end
   local found = core.noteRead(persist, NOTE)
-  if found then return found end
+  if found then return core.json.decode(found) end
   local made = M.random()
-  local ok, raised = pcall(core.noteWrite, persist, NOTE, made)
-  if ok then return core.noteRead(persist, NOTE) end
+  local ok, raised = pcall(core.noteWrite, persist, NOTE, core.json.encode(made))
+  if ok then return made end
   if core.isError(raised, "readonly") or core.isError(raised, "unsupported") then return nil end
   error(raised, 0)
 end
