@@ -24,6 +24,7 @@ struct hf_persist {
   size_t refs;          /* the owner and its iterators */
   uint8_t change_group; /* in which its changes are counted */
   bool closed;
+  bool follows; /* its store follows another one, and takes no changes of ours: read_only is set for that */
 };
 
 /* Whether nothing lies below the handle: what it writes is what its store keeps.  False for the handle of a script's

@@ -4,6 +4,8 @@
  */
 #include "core/notes.h"
 
+#include <string.h>
+
 #include "base/error.h"
 #include "core/persist.h"
 #include "core/transaction.h"
@@ -31,9 +33,18 @@ hf_status hf__note_get(hf_persist *p, const char *name, hf_buffer *text, hf_erro
   return status ? hf__persist_fail(p, txn, status, NULL, "", err) : HF_OK;
 }
 
+static void become_follower(hf_persist *p, bool follows) {
+  atomic_store(&p->store->is_follower, follows);
+  if (p->follows) p->options.read_only = false;
+  p->follows = false;
+}
+
 hf_status hf__note_put(hf_persist *p, const char *name, hf_slice text, hf_error *err) {
   void *txn;
-  hf_status status = enter(p, true, &txn, err);
+  bool kept;
+  hf_status status = hf__notes_are_kept(p, &kept, err);
+  if (status == HF_OK && strcmp(name, HF__NOTE_FOLLOWS) == 0) become_follower(p, text.size != 0);
+  if (status == HF_OK) status = enter(p, true, &txn, err);
   if (status) return status;
   status = p->backend->note_put(p->impl, txn, hf_text(name), text, err);
   return status ? hf__persist_fail(p, txn, status, NULL, "", err) : HF_OK;

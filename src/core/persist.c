@@ -16,6 +16,7 @@
 #include "base/json.h"
 #include "base/layout.h"
 #include "core/change.h"
+#include "core/follows.h"
 #include "core/revisions.h"
 #include "core/transaction.h"
 #include "core/url.h"
@@ -239,6 +240,7 @@ hf_status hf_persist_init(hf_persist *p, hf_error *err) {
     return HF_OK;
   else
     status = make_ready(p, err);
+  if (status == HF_OK && (status = hf__follows_learn(p, err))) p->ready = false;
   if (status) {
     hf__error_entity(err, p->name, (hf_slice){NULL, 0});
     hf__error_redact(err, p->secret);
@@ -306,7 +308,7 @@ hf_status hf__persist_enter(hf_persist *p, bool writing, void **txn, hf_error *e
     if (status) return hf__txn_note_failure(status, false, err);
   }
   if (__builtin_expect(writing && p->options.read_only, 0)) {
-    hf__fail(err, HF_READONLY, "store %s was opened read-only", p->store->url);
+    hf__follows_refuse(p, err);
     hf__error_entity(err, p->name, (hf_slice){NULL, 0});
     return HF_READONLY;
   }
