@@ -115,18 +115,21 @@ static hf_status put_many(void *store, void *txn, void *collection, const hf_put
   hf_status status = HF_OK;
   if (txn) {
     for (size_t i = 0; i < count && status == HF_OK; i++)
-      status = hf__redis_txn_put(txn, hf__redis_key(collection, puts[i].key.id, key), puts[i].json, err);
+      status =
+          hf__redis_txn_put(txn, hf__redis_key(collection, puts[i].key.id, key), puts[i].json, puts[i].expires_at, err);
     return status;
   }
   hf__redis_batch b;
-  bool ok = true;
+  bool ok = true, expires = s->config.ttl_ms != 0;
+  for (size_t i = 0; i < count && !expires; i++) expires = puts[i].expires_at != 0;
   hf__redis_batch_init(&b, s, true);
-  if (s->config.mode == REDIS_CLUSTER || s->config.ttl_ms) {
+  if (s->config.mode == REDIS_CLUSTER || expires) {
     static const hf_slice multi = {"MULTI", 5}, exec = {"EXEC", 4};
     b.whole = s->config.mode != REDIS_CLUSTER;
     if (b.whole) ok = hf__redis_batch_add(&b, 0, &multi, 1) != NULL;
     for (size_t i = 0; i < count && ok; i++)
-      ok = hf__redis_add_set(&b, hf__redis_key(collection, puts[i].key.id, key), puts[i].json, false);
+      ok = hf__redis_add_set(&b, hf__redis_key(collection, puts[i].key.id, key), puts[i].json, puts[i].expires_at,
+                             false);
     if (b.whole && ok) ok = hf__redis_batch_add(&b, 0, &exec, 1) != NULL;
   } else { /* one command is whole by itself */
     ok = hf__redis_batch_open(&b, 0, 2 * count + 1) && hf__redis_batch_word(&b, hf_text("MSET"));
@@ -170,17 +173,19 @@ static hf_status remove_ids(hf__redis_collection *e, const hf_slice *ids, size_t
 
 /* ---- one entity */
 
-/* In a transaction: HF_OK and the text, HF_NOT_FOUND or HF_CORRUPT.  The text is copied to *json unless that is NULL.
- */
-static hf_status get_in(hf__redis_txn *txn, const hf__redis_collection *e, hf_slice id, hf_buffer *json,
-                        uint64_t *revision, hf_error *err) {
+/* In a transaction: HF_OK and the text, HF_NOT_FOUND or HF_CORRUPT.  The text is copied to *json unless that is NULL,
+ * and *info is filled unless it is. */
+static hf_status get_in(hf__redis_txn *txn, const hf__redis_collection *e, hf_slice id, hf_buffer *json, hf_info *info,
+                        hf_error *err) {
   hf__redis_batch b;
   const redisReply *value = NULL;
+  int64_t expires_at = 0;
   hf_slice text = {NULL, 0};
   hf__redis_batch_init(&b, e->store, false);
-  hf_status status = hf__redis_txn_values(txn, e, &id, 1, &b, &value, &text, hf__redis_deadline(e->store), err);
+  hf_status status = hf__redis_txn_values(txn, e, &id, 1, &b, &value, &text, info ? &expires_at : NULL,
+                                          hf__redis_deadline(e->store), err);
   if (status == HF_OK && !text.data) status = value ? hf__redis_value(e->store, value, &text, err) : HF_NOT_FOUND;
-  if (status == HF_OK && revision) *revision = hf__redis_revision(text);
+  if (status == HF_OK && info) *info = (hf_info){.revision = hf__redis_revision(text), .expires_at = expires_at};
   if (status == HF_OK && json) {
     json->size = 0;
     if (!hf_buffer_add(json, text.data, text.size)) status = hf_error_no_memory(err);
@@ -200,10 +205,29 @@ static hf_status ask(const hf__redis_collection *e, hf__redis_batch *b, const ch
   return status ? status : hf__redis_batch_check(b, err);
 }
 
+/* The value, and when it expires. */
+static hf_status get_with_info(hf__redis_collection *e, hf_slice id, hf_buffer *json, hf_info *info, hf_error *err) {
+  hf_page *page = hf_page_new();
+  if (!page) return hf_error_no_memory(err);
+  size_t count;
+  hf_key key = {.id = id};
+  hf_status status = hf__redis_get_many(e->store, NULL, e, &key, 1, page, err);
+  const hf_entry *entry = hf_page_entries(page, &count);
+  if (status == HF_OK) status = entry->status;
+  if (status == HF_OK) {
+    *info = entry->info;
+    json->size = 0;
+    if (!hf_buffer_add(json, entry->json.data, entry->json.size)) status = hf_error_no_memory(err);
+  }
+  hf_page_free(page);
+  return status;
+}
+
 static hf_status get(void *store, void *txn, void *collection, const hf_key *key, hf_buffer *json, hf_info *info,
                      hf_error *err) {
   if (info) *info = (hf_info){0};
-  if (txn) return get_in(txn, collection, key->id, json, info ? &info->revision : NULL, err);
+  if (txn) return get_in(txn, collection, key->id, json, info, err);
+  if (info && hf__redis_may_script(store)) return get_with_info(collection, key->id, json, info, err);
   hf__redis_batch b;
   hf_slice text = {NULL, 0};
   hf__redis_batch_init(&b, store, false);
@@ -263,12 +287,11 @@ static hf_status change_at_revision(hf__redis_collection *e, hf_slice id, uint64
 /* Writes if the present text has the revision: it is read, and replaced only while it is the same. */
 static hf_status put_at_revision(hf__redis_collection *e, const hf_put *put, uint64_t revision, hf_info *info,
                                  hf_error *err) {
-  static const char script[] = IF_UNCHANGED "if ARGV[3] == '0' then redis.call('SET', KEYS[1], ARGV[2]) "
-                                            "else redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end return 1";
-  char ttl[24];
-  snprintf(ttl, sizeof ttl, "%lld", (long long)e->store->config.ttl_ms);
-  const hf_slice arguments[] = {put->json, hf_text(ttl)};
-  hf_status status = change_at_revision(e, put->key.id, revision, script, arguments, 2, info, err);
+  static const char script[] = IF_UNCHANGED "redis.call('SET', KEYS[1], unpack(ARGV, 2)) return 1";
+  char number[24];
+  hf_slice arguments[3] = {put->json};
+  size_t count = 1 + hf__redis_expiry_words(e->store, put->expires_at, number, arguments + 1);
+  hf_status status = change_at_revision(e, put->key.id, revision, script, arguments, count, info, err);
   return status == HF_NOT_FOUND ? HF_CONFLICT : status;
 }
 
@@ -276,13 +299,13 @@ static hf_status put_in(hf__redis_txn *txn, hf__redis_collection *e, const hf_pu
                         hf_info *info, hf_error *err) {
   char key[REDIS_KEY_MAX];
   if (options->if_absent || options->if_revision) {
-    hf_status status = get_in(txn, e, put->key.id, NULL, &info->revision, err);
+    hf_status status = get_in(txn, e, put->key.id, NULL, info, err);
     if (status == HF_NOT_FOUND) info->revision = 0;
     if (status != HF_OK && status != HF_NOT_FOUND) return status;
     if (options->if_absent ? status == HF_OK : info->revision != options->revision || !info->revision)
       return HF_CONFLICT;
   }
-  return hf__redis_txn_put(txn, hf__redis_key(e, put->key.id, key), put->json, err);
+  return hf__redis_txn_put(txn, hf__redis_key(e, put->key.id, key), put->json, put->expires_at, err);
 }
 
 static hf_status put(void *store, void *txn, void *collection, const hf_put *put, const hf_write_options *options,
@@ -296,7 +319,8 @@ static hf_status put(void *store, void *txn, void *collection, const hf_put *put
   } else {
     hf__redis_batch b;
     hf__redis_batch_init(&b, store, true);
-    bool ok = hf__redis_add_set(&b, hf__redis_key(collection, put->key.id, key), put->json, options->if_absent);
+    bool ok = hf__redis_add_set(&b, hf__redis_key(collection, put->key.id, key), put->json, put->expires_at,
+                                options->if_absent);
     status = run_writes(&b, ok, REDIS_REPLY_STATUS, options->if_absent, hf__redis_deadline(store), err);
     if (status == HF_OK && b.commands[0].reply->type == REDIS_REPLY_NIL) {
       info->revision = HF_REVISION_UNKNOWN;
@@ -304,7 +328,9 @@ static hf_status put(void *store, void *txn, void *collection, const hf_put *put
     }
     hf__redis_batch_free(&b);
   }
-  if (status == HF_OK) *info = (hf_info){.revision = hf__redis_revision(put->json), .updated_at = hf_now_ms()};
+  if (status == HF_OK)
+    *info =
+        (hf_info){.revision = hf__redis_revision(put->json), .updated_at = hf_now_ms(), .expires_at = put->expires_at};
   return status;
 }
 
@@ -326,7 +352,7 @@ static hf_status remove_if(void *store, void *txn, void *collection, const hf_ke
   char name[REDIS_KEY_MAX];
   (void)store;
   if (!txn) return change_at_revision(collection, key->id, revision, script, NULL, 0, info, err);
-  hf_status status = get_in(txn, collection, key->id, NULL, &info->revision, err);
+  hf_status status = get_in(txn, collection, key->id, NULL, info, err);
   if (status == HF_OK && info->revision != revision) status = HF_CONFLICT;
   return status ? status : hf__redis_txn_remove(txn, hf__redis_key(collection, key->id, name), err);
 }
@@ -339,7 +365,7 @@ static hf_status remove_some_in(hf__redis_txn *txn, hf__redis_collection *e, con
   hf_slice texts[REMOVED_AT_ONCE] = {{NULL, 0}};
   char key[REDIS_KEY_MAX];
   hf__redis_batch_init(&b, e->store, false);
-  hf_status status = hf__redis_txn_values(txn, e, ids, count, &b, values, texts, deadline, err);
+  hf_status status = hf__redis_txn_values(txn, e, ids, count, &b, values, texts, NULL, deadline, err);
   for (size_t i = 0; i < count && status == HF_OK; i++) {
     bool there = texts[i].data || (values[i] && values[i]->type != REDIS_REPLY_NIL);
     if (!there || hf__redis_txn_removed(txn, e, ids[i])) continue; /* or it is here twice */
@@ -467,7 +493,7 @@ static const char *const parameters[] = {
 
 static const hf_backend cluster = {
     .name = "redis+cluster",
-    .capabilities = HF_CAP_DURABLE | HF_CAP_REVISION | HF_CAP_IF_ABSENT | HF_CAP_REMOVE_IF,
+    .capabilities = HF_CAP_DURABLE | HF_CAP_REVISION | HF_CAP_IF_ABSENT | HF_CAP_REMOVE_IF | HF_CAP_TTL,
     SLOTS,
 };
 
@@ -477,7 +503,7 @@ extern const hf_backend hf__backend_redis;
 const hf_backend hf__backend_redis = {
     .name = "redis",
     .capabilities = HF_CAP_DURABLE | HF_CAP_TRANSACTION | HF_CAP_REVISION | HF_CAP_IF_ABSENT | HF_CAP_ATOMIC_BATCH |
-                    HF_CAP_REMOVE_IF,
+                    HF_CAP_REMOVE_IF | HF_CAP_TTL,
     SLOTS,
     .begin = hf__redis_begin,
     .commit = hf__redis_commit,

@@ -130,6 +130,7 @@ typedef struct hf__redis_store {
   bool stale;                 /* the map of slots, or the master's address, is to be read again */
   int64_t resolved_at;        /* when the sentinels were asked last; 0: never */
   _Atomic bool looked;        /* the server's settings were looked at */
+  _Atomic bool no_scripts;    /* the user may not run any */
   char warnings[512];         /* what it may lose; "" if nothing is known to */
 } hf__redis_store;
 
@@ -214,10 +215,24 @@ hf_status hf__redis_value(const hf__redis_store *s, const redisReply *reply, hf_
 /* What stands for the revision of a text: 52 bits of a digest of it, never 0.  Redis keeps none, and one of ours beside
  * the text would not change when other programs write. */
 uint64_t hf__redis_revision(hf_slice json);
-/* Adds SET with the store's time to live. */
-bool hf__redis_add_set(hf__redis_batch *b, hf_slice key, hf_slice json, bool if_absent);
+/* What SET is told of when the value expires: no words, or two.  Returns how many.
+ *   expires_at  ms since 1970; 0: after the store's time to live, where it has one */
+size_t hf__redis_expiry_words(const hf__redis_store *s, int64_t expires_at, char number[24], hf_slice words[2]);
+/* Adds SET. */
+bool hf__redis_add_set(hf__redis_batch *b, hf_slice key, hf_slice json, int64_t expires_at, bool if_absent);
 /* Adds commands, between MULTI and EXEC where they are several, that write and remove everything. */
-bool hf__redis_add_all(hf__redis_batch *b, const hf_slice *keys, const hf_slice *texts, size_t count);
+bool hf__redis_add_all(hf__redis_batch *b, const hf_slice *keys, const hf_slice *texts, const int64_t *expiries,
+                       size_t count);
+/* Adds a command that reads the values of keys, which hf__redis_batch_word() adds next: `count` of them, which in a
+ * cluster are of one slot.  with_expiries: and when each of them expires, all of one moment. */
+bool hf__redis_add_read(hf__redis_batch *b, int slot, size_t count, bool with_expiries);
+/* Whether scripts may be tried, and whether one of the batch was refused to the user: then they are not tried again. */
+bool hf__redis_may_script(hf__redis_store *s);
+bool hf__redis_refuses_scripts(hf__redis_store *s, const hf__redis_batch *b);
+/* Looks at what such a command was answered: values[i] are the replies to GET, and expiries[i], unless that is NULL,
+ * ms since 1970, 0 for never. */
+hf_status hf__redis_take_read(const hf__redis_batch *b, const redisReply *reply, const redisReply **values,
+                              int64_t *expiries, size_t count, hf_error *err);
 /* What became of them: HF_CONFLICT when a watched key has changed. */
 hf_status hf__redis_check_all(const hf__redis_batch *b, hf_error *err);
 
@@ -244,13 +259,13 @@ hf_status hf__redis_stat(void *store, void *txn, void *collection, hf_buffer *js
 
 /* What GET would answer for each id, with the transaction's own writes: values[i] is a reply that belongs to the batch,
  * or texts[i] what it wrote itself, or both are missing: it removed it.  The server watches from now on what was read.
- */
+ *   expiries  receives when each expires; NULL: nobody wants to know */
 hf_status hf__redis_txn_values(hf__redis_txn *t, const hf__redis_collection *e, const hf_slice *ids, size_t count,
-                               hf__redis_batch *b, const redisReply **values, hf_slice *texts, int64_t deadline,
-                               hf_error *err);
-hf_status hf__redis_txn_put(hf__redis_txn *t, hf_slice key, hf_slice json, hf_error *err);
+                               hf__redis_batch *b, const redisReply **values, hf_slice *texts, int64_t *expiries,
+                               int64_t deadline, hf_error *err);
+hf_status hf__redis_txn_put(hf__redis_txn *t, hf_slice key, hf_slice json, int64_t expires_at, hf_error *err);
 hf_status hf__redis_txn_remove(hf__redis_txn *t, hf_slice key, hf_error *err);
-/* Whether it removed the id. */
+/* Whether it removed the id, or what it wrote has expired. */
 bool hf__redis_txn_removed(const hf__redis_txn *t, const hf__redis_collection *e, hf_slice id);
 /* Calls fn for each key that it wrote.  False: fn said so. */
 bool hf__redis_txn_each(const hf__redis_txn *t, hf__redis_key_fn fn, void *arg);

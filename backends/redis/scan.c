@@ -270,29 +270,45 @@ hf_status hf__redis_list_names(hf__redis_store *s, const hf__redis_txn *txn, hf_
 
 /* ---- values */
 
-/* What GET would answer for each key, in one MGET.  In a cluster, where keys have different homes, and an MGET is
- * refused while its slot is moving, by one GET for each: those of a node go there together.  The replies belong to the
- * batch. */
+/* What GET would answer for each key, in one command.  In a cluster, where keys have different homes, and an MGET is
+ * refused while its slot is moving, by one for each: those of a node go there together.  The replies belong to the
+ * batch.  expiries: see hf__redis_take_read(). */
 static hf_status read_values(hf__redis_collection *e, const hf_slice *ids, size_t count, hf__redis_batch *b,
-                             const redisReply **values, int64_t deadline, hf_error *err) {
+                             const redisReply **values, int64_t *expiries, int64_t deadline, hf_error *err) {
   char key[REDIS_KEY_MAX];
   bool cluster = e->store->config.mode == REDIS_CLUSTER;
-  bool ok = cluster || (hf__redis_batch_open(b, 0, count + 1) && hf__redis_batch_word(b, hf_text("MGET")));
+  bool ok = cluster || hf__redis_add_read(b, 0, count, expiries != NULL);
   for (size_t i = 0; i < count && ok; i++) {
     hf_slice name = hf__redis_key(e, ids[i], key);
-    if (cluster)
+    if (cluster && !expiries) {
       ok = hf__redis_batch_add(b, hf__redis_slot(name), (const hf_slice[]){hf_text("GET"), name}, 2) != NULL;
-    else
-      ok = hf__redis_batch_word(b, name);
+    } else {
+      if (cluster) ok = hf__redis_add_read(b, hf__redis_slot(name), 1, true);
+      ok = ok && hf__redis_batch_word(b, name);
+    }
   }
   hf_status status = ok ? hf__redis_batch_run(b, deadline, err) : hf_error_no_memory(err);
   if (status) return status;
-  const redisReply *all = b->commands[0].reply;
-  if (!cluster && all->type == REDIS_REPLY_ERROR) return hf__redis_fail_reply(e->store->config.mode, all, err);
-  if (!cluster && (all->type != REDIS_REPLY_ARRAY || all->elements != count))
-    return hf_error_set(err, HF_IO, "Redis answers MGET with something else");
-  for (size_t i = 0; i < count; i++) values[i] = cluster ? b->commands[i].reply : all->element[i];
-  return HF_OK;
+  if (!cluster) return hf__redis_take_read(b, b->commands[0].reply, values, expiries, count, err);
+  for (size_t i = 0; i < count && status == HF_OK; i++) {
+    if (!expiries)
+      values[i] = b->commands[i].reply;
+    else
+      status = hf__redis_take_read(b, b->commands[i].reply, values + i, expiries + i, 1, err);
+  }
+  return status;
+}
+
+/* The same; who may not run scripts does not learn when entities expire. */
+static hf_status read_values_or_less(hf__redis_collection *e, const hf_slice *ids, size_t count, hf__redis_batch *b,
+                                     const redisReply **values, int64_t *expiries, int64_t deadline, hf_error *err) {
+  if (expiries && hf__redis_may_script(e->store)) {
+    hf_status status = read_values(e, ids, count, b, values, expiries, deadline, err);
+    if (!status || !hf__redis_refuses_scripts(e->store, b)) return status;
+    hf__redis_batch_free(b);
+    hf__redis_batch_init(b, e->store, false);
+  }
+  return read_values(e, ids, count, b, values, NULL, deadline, err);
 }
 
 /* MGET says nil also for keys of other types: those that look missing are asked for their type. */
@@ -324,18 +340,22 @@ struct found {
   hf__redis_batch batch; /* owns the replies */
   const redisReply **values;
   hf_slice *texts; /* of those that the transaction itself wrote */
+  int64_t *expiries;
   bool *wrong;
 };
 
-static hf_status find(hf__redis_collection *e, hf__redis_txn *txn, const hf_slice *ids, size_t count, struct found *f,
-                      int64_t deadline, hf_error *err) {
+static hf_status find(hf__redis_collection *e, hf__redis_txn *txn, const hf_slice *ids, size_t count, bool with_info,
+                      struct found *f, int64_t deadline, hf_error *err) {
   hf__redis_batch_init(&f->batch, e->store, false);
   f->values = calloc(count, sizeof *f->values);
   f->texts = calloc(count, sizeof *f->texts);
   f->wrong = calloc(count, sizeof *f->wrong);
-  if (!f->values || !f->texts || !f->wrong) return hf_error_no_memory(err);
-  hf_status status = txn ? hf__redis_txn_values(txn, e, ids, count, &f->batch, f->values, f->texts, deadline, err)
-                         : read_values(e, ids, count, &f->batch, f->values, deadline, err);
+  f->expiries = calloc(count, sizeof *f->expiries);
+  if (!f->values || !f->texts || !f->wrong || !f->expiries) return hf_error_no_memory(err);
+  int64_t *expiries = with_info ? f->expiries : NULL;
+  hf_status status =
+      txn ? hf__redis_txn_values(txn, e, ids, count, &f->batch, f->values, f->texts, expiries, deadline, err)
+          : read_values_or_less(e, ids, count, &f->batch, f->values, expiries, deadline, err);
   return status ? status : find_wrong(e, ids, f->values, count, f->wrong, deadline, err);
 }
 
@@ -343,15 +363,21 @@ static void found_free(struct found *f) {
   free(f->values);
   free(f->texts);
   free(f->wrong);
+  free(f->expiries);
   hf__redis_batch_free(&f->batch);
 }
 
-/* Adds an entry for each id.  An unreadable one ends it with HF_CORRUPT, or with keep_corrupt becomes an entry whose
- * json is what is wrong. */
+/* How entries are fetched. */
+struct fetching {
+  bool keep_corrupt; /* an unreadable one becomes an entry whose json is what is wrong, and does not end it */
+  bool with_info;    /* its info is wanted */
+};
+
+/* Adds an entry for each id.  An unreadable one ends it with HF_CORRUPT. */
 static hf_status fetch(hf__redis_collection *e, hf__redis_txn *txn, const hf_slice *ids, size_t count,
-                       bool keep_corrupt, int64_t deadline, hf_page *page, hf_error *err) {
+                       struct fetching how, int64_t deadline, hf_page *page, hf_error *err) {
   struct found f;
-  hf_status status = find(e, txn, ids, count, &f, deadline, err);
+  hf_status status = find(e, txn, ids, count, how.with_info, &f, deadline, err);
   for (size_t i = 0; i < count && status == HF_OK; i++) {
     hf_error why;
     hf_slice json = f.texts[i];
@@ -360,7 +386,7 @@ static hf_status fetch(hf__redis_collection *e, hf__redis_txn *txn, const hf_sli
       read = hf_error_set(&why, HF_CORRUPT, "%s", wrong_type);
     else if (!json.data)
       read = f.values[i] ? hf__redis_value(e->store, f.values[i], &json, &why) : HF_NOT_FOUND;
-    if (read != HF_OK && read != HF_NOT_FOUND && !(read == HF_CORRUPT && keep_corrupt)) {
+    if (read != HF_OK && read != HF_NOT_FOUND && !(read == HF_CORRUPT && how.keep_corrupt)) {
       *err = why;
       status = read;
       break;
@@ -373,7 +399,7 @@ static hf_status fetch(hf__redis_collection *e, hf__redis_txn *txn, const hf_sli
       break;
     }
     entry->status = read;
-    if (read == HF_OK) entry->info.revision = hf__redis_revision(json);
+    if (read == HF_OK) entry->info = (hf_info){.revision = hf__redis_revision(json), .expires_at = f.expiries[i]};
   }
   found_free(&f);
   return status;
@@ -388,7 +414,7 @@ hf_status hf__redis_get_many(void *store, void *txn, void *collection, const hf_
   for (size_t first = 0; first < count && status == HF_OK; first += WINDOW_MAX) {
     size_t n = count - first < WINDOW_MAX ? count - first : WINDOW_MAX;
     for (size_t i = 0; i < n; i++) ids[i] = keys[first + i].id;
-    status = fetch(collection, txn, ids, n, false, hf__redis_time_step(&time), page, err);
+    status = fetch(collection, txn, ids, n, (struct fetching){false, true}, hf__redis_time_step(&time), page, err);
   }
   return status;
 }
@@ -442,7 +468,8 @@ static hf_status read_ahead(hf__redis_collection *e, hf__redis_txn *txn, struct 
   if (!(w->ahead = hf_page_new())) return hf_error_no_memory(err);
   w->next = 0;
   w->writes = atomic_load(&e->store->writes);
-  hf_status status = n ? fetch(e, txn, ids, n, true, deadline, w->ahead, err) : HF_OK;
+  struct fetching how = {.keep_corrupt = true, .with_info = !scan->without_info};
+  hf_status status = n ? fetch(e, txn, ids, n, how, deadline, w->ahead, err) : HF_OK;
   if (status) return status;
   const hf_entry *entries = hf_page_entries(w->ahead, &have);
   for (size_t i = 0; i < have; i++) bytes += entries[i].json.size;

@@ -19,6 +19,7 @@ struct change {
   size_t key_size;
   char *json; /* NULL: removed */
   size_t json_size;
+  int64_t expires_at; /* 0: as the store's time to live says */
 };
 
 struct hf__redis_txn {
@@ -47,6 +48,9 @@ static const struct change *find(const hf__redis_txn *t, hf_slice key) {
   return c->key ? c : NULL;
 }
 
+/* Whether what it wrote is there no more. */
+static bool is_gone(const struct change *c) { return !c->json || (c->expires_at && c->expires_at <= hf_now_ms()); }
+
 static bool grow(hf__redis_txn *t) {
   hf__redis_txn larger = {.capacity = t->capacity ? 2 * t->capacity : 64};
   larger.changes = calloc(larger.capacity, sizeof *larger.changes);
@@ -62,7 +66,7 @@ static bool grow(hf__redis_txn *t) {
 }
 
 /* json.data NULL: it is removed. */
-static hf_status change(hf__redis_txn *t, hf_slice key, hf_slice json, hf_error *err) {
+static hf_status change(hf__redis_txn *t, hf_slice key, hf_slice json, int64_t expires_at, hf_error *err) {
   if (2 * (t->count + 1) > t->capacity && !grow(t)) return hf_error_no_memory(err);
   char *text = NULL;
   if (json.data && !(text = malloc(json.size + 1))) return hf_error_no_memory(err);
@@ -80,27 +84,28 @@ static hf_status change(hf__redis_txn *t, hf_slice key, hf_slice json, hf_error 
   free(c->json);
   c->json = text;
   c->json_size = json.size;
+  c->expires_at = expires_at;
   return HF_OK;
 }
 
-hf_status hf__redis_txn_put(hf__redis_txn *t, hf_slice key, hf_slice json, hf_error *err) {
-  return change(t, key, json, err);
+hf_status hf__redis_txn_put(hf__redis_txn *t, hf_slice key, hf_slice json, int64_t expires_at, hf_error *err) {
+  return change(t, key, json, expires_at, err);
 }
 
 hf_status hf__redis_txn_remove(hf__redis_txn *t, hf_slice key, hf_error *err) {
-  return change(t, key, (hf_slice){NULL, 0}, err);
+  return change(t, key, (hf_slice){NULL, 0}, 0, err);
 }
 
 bool hf__redis_txn_removed(const hf__redis_txn *t, const hf__redis_collection *e, hf_slice id) {
   char key[REDIS_KEY_MAX];
   const struct change *c = find(t, hf__redis_key(e, id, key));
-  return c && !c->json;
+  return c && is_gone(c);
 }
 
 bool hf__redis_txn_each(const hf__redis_txn *t, hf__redis_key_fn fn, void *arg) {
   for (size_t i = 0; i < t->capacity; i++) {
     const struct change *c = &t->changes[i];
-    if (c->key && c->json && !fn(arg, (hf_slice){c->key, c->key_size})) return false;
+    if (c->key && !is_gone(c) && !fn(arg, (hf_slice){c->key, c->key_size})) return false;
   }
   return true;
 }
@@ -125,21 +130,45 @@ hf_status hf__redis_txn_add_ids(const hf__redis_txn *t, const hf__redis_collecti
 
 /* ---- reading */
 
+/* Sorts what the server has for those that were asked for into their places. */
+static hf_status take_asked(const hf__redis_batch *b, const bool *asked, const redisReply **values, int64_t *expiries,
+                            size_t count, size_t wanted, hf_error *err) {
+  const redisReply **found = calloc(wanted, sizeof *found);
+  int64_t *times = expiries ? calloc(wanted, sizeof *times) : NULL;
+  hf_status status = HF_OK;
+  if (!found || (expiries && !times))
+    status = hf_error_no_memory(err);
+  else
+    status = hf__redis_take_read(b, b->commands[1].reply, found, times, wanted, err);
+  for (size_t i = 0, n = 0; i < count && status == HF_OK; i++) {
+    if (!asked[i]) continue;
+    if (expiries) expiries[i] = times[n];
+    values[i] = found[n++];
+  }
+  free(found);
+  free(times);
+  return status;
+}
+
 hf_status hf__redis_txn_values(hf__redis_txn *t, const hf__redis_collection *e, const hf_slice *ids, size_t count,
-                               hf__redis_batch *b, const redisReply **values, hf_slice *texts, int64_t deadline,
-                               hf_error *err) {
+                               hf__redis_batch *b, const redisReply **values, hf_slice *texts, int64_t *expiries,
+                               int64_t deadline, hf_error *err) {
   char key[REDIS_KEY_MAX];
-  size_t wanted = 0, n = 0;
-  bool *asked = calloc(count, sizeof *asked), ok = asked != NULL;
+  size_t wanted = 0;
+  bool *asked = calloc(count, sizeof *asked), ok = asked != NULL, scripts = expiries && hf__redis_may_script(t->store);
   for (size_t i = 0; i < count && ok; i++) {
     const struct change *c = find(t, hf__redis_key(e, ids[i], key));
-    if (c && c->json) texts[i] = (hf_slice){c->json, c->json_size};
+    bool own = c && !is_gone(c);
+    if (own) texts[i] = (hf_slice){c->json, c->json_size};
+    if (expiries) expiries[i] = own ? c->expires_at : 0;
     asked[i] = !c;
     wanted += !c;
   }
-  static const char *const commands[] = {"WATCH", "MGET"};
   for (int k = 0; k < 2 && ok && wanted; k++) {
-    ok = hf__redis_batch_open(b, 0, wanted + 1) && hf__redis_batch_word(b, hf_text(commands[k]));
+    if (k)
+      ok = hf__redis_add_read(b, 0, wanted, scripts);
+    else
+      ok = hf__redis_batch_open(b, 0, wanted + 1) && hf__redis_batch_word(b, hf_text("WATCH"));
     for (size_t i = 0; i < count && ok; i++)
       if (asked[i]) ok = hf__redis_batch_word(b, hf__redis_key(e, ids[i], key));
   }
@@ -149,13 +178,13 @@ hf_status hf__redis_txn_values(hf__redis_txn *t, const hf__redis_collection *e, 
     t->broken |= status != HF_OK;
     t->watching = true;
     if (status == HF_OK) status = hf__redis_batch_check(b, err);
-    if (status == HF_OK && b->commands[1].reply->elements != wanted)
-      status = hf_error_set(err, HF_IO, "Redis answers MGET with something else");
-    for (size_t i = 0; i < count && status == HF_OK; i++)
-      if (asked[i]) values[i] = b->commands[1].reply->element[n++];
+    if (status == HF_OK) status = take_asked(b, asked, values, scripts ? expiries : NULL, count, wanted, err);
   }
   free(asked);
-  return status;
+  if (!status || !scripts || !hf__redis_refuses_scripts(t->store, b)) return status;
+  hf__redis_batch_free(b);
+  hf__redis_batch_init(b, t->store, false);
+  return hf__redis_txn_values(t, e, ids, count, b, values, texts, expiries, deadline, err);
 }
 
 /* ---- beginning and ending */
@@ -200,16 +229,18 @@ static void unwatch(hf__redis_txn *t) {
 static hf_status send_changes(hf__redis_txn *t, hf_error *err) {
   hf__redis_batch b;
   hf_slice *keys = malloc(t->count * sizeof *keys), *texts = malloc(t->count * sizeof *texts);
+  int64_t *expiries = malloc(t->count * sizeof *expiries);
   size_t n = 0;
-  for (size_t i = 0; keys && texts && i < t->capacity; i++) {
+  for (size_t i = 0; keys && texts && expiries && i < t->capacity; i++) {
     const struct change *c = &t->changes[i];
     if (!c->key) continue;
     keys[n] = (hf_slice){c->key, c->key_size};
+    expiries[n] = c->expires_at;
     texts[n++] = (hf_slice){c->json, c->json_size};
   }
   hf__redis_batch_init(&b, t->store, true);
   b.whole = true;
-  bool ok = keys && texts && hf__redis_add_all(&b, keys, texts, n);
+  bool ok = keys && texts && expiries && hf__redis_add_all(&b, keys, texts, expiries, n);
   hf_status status =
       ok ? hf__redis_batch_run_on(&b, t->connection, hf__redis_deadline(t->store), err) : hf_error_no_memory(err);
   t->broken |= status != HF_OK;
@@ -222,6 +253,7 @@ static hf_status send_changes(hf__redis_txn *t, hf_error *err) {
   hf__redis_batch_free(&b);
   free(keys);
   free(texts);
+  free(expiries);
   atomic_fetch_add(&t->store->writes, 1);
   return status;
 }

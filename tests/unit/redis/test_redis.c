@@ -339,19 +339,20 @@ static void everything_is_written_in_order_between_multi_and_exec(void **state) 
   enum { COUNT = 1003 };
   hf__redis_store *s = new_redis_store();
   static hf_slice keys[COUNT], texts[COUNT];
+  static int64_t expiries[COUNT];
   for (size_t i = 0; i < COUNT; i++) keys[i] = hf_text("k");
   for (size_t i = 0; i < COUNT; i++) texts[i] = hf_text("1");
   texts[1001] = texts[1002] = (hf_slice){NULL, 0};
   hf__redis_batch b;
   hf__redis_batch_init(&b, s, true);
-  assert_true(hf__redis_add_all(&b, keys, texts, COUNT));
+  assert_true(hf__redis_add_all(&b, keys, texts, expiries, COUNT));
   static const char *const plain[] = {"MULTI 1", "MSET 2001", "MSET 3", "DEL 3", "EXEC 1"};
   assert_int_equal(b.count, sizeof plain / sizeof *plain);
   for (size_t i = 0; i < b.count; i++) assert_string_equal(summary(&b, i), plain[i]);
   hf__redis_batch_free(&b);
   s->config.ttl_ms = 86400000;
   hf__redis_batch_init(&b, s, true);
-  assert_true(hf__redis_add_all(&b, keys + 999, texts + 999, 4));
+  assert_true(hf__redis_add_all(&b, keys + 999, texts + 999, expiries + 999, 4));
   static const char *const living[] = {"MULTI 1", "SET 5", "SET 5", "DEL 3", "EXEC 1"};
   assert_int_equal(b.count, sizeof living / sizeof *living);
   for (size_t i = 0; i < b.count; i++) assert_string_equal(summary(&b, i), living[i]);
@@ -359,10 +360,34 @@ static void everything_is_written_in_order_between_multi_and_exec(void **state) 
   CONTAINS(b.text.data, "$2\r\nPX\r\n$8\r\n86400000\r\n");
   hf__redis_batch_free(&b);
   hf__redis_batch_init(&b, s, true);
-  assert_true(hf__redis_add_set(&b, keys[0], texts[0], true));
+  assert_true(hf__redis_add_set(&b, keys[0], texts[0], 0, true));
   assert_string_equal(summary(&b, 0), "SET 6");
   hf_buffer_add(&b.text, "", 1);
   CONTAINS(b.text.data, "$8\r\n86400000\r\n$2\r\nNX\r\n");
+  hf__redis_batch_free(&b);
+  free(s);
+}
+
+static void what_expires_is_set_alone_and_at_its_own_time(void **state) {
+  (void)state;
+  hf__redis_store *s = new_redis_store();
+  const hf_slice keys[] = {hf_text("a"), hf_text("b"), hf_text("c"), hf_text("d"), hf_text("e")};
+  const hf_slice texts[] = {hf_text("1"), hf_text("2"), hf_text("3"), {NULL, 0}, hf_text("5")};
+  const int64_t expiries[] = {0, 0, 1893456000000, 0, 1893456000001};
+  hf__redis_batch b;
+  hf__redis_batch_init(&b, s, true);
+  assert_true(hf__redis_add_all(&b, keys, texts, expiries, 5));
+  static const char *const commands[] = {"MULTI 1", "MSET 5", "SET 5", "DEL 2", "SET 5", "EXEC 1"};
+  assert_int_equal(b.count, sizeof commands / sizeof *commands);
+  for (size_t i = 0; i < b.count; i++) assert_string_equal(summary(&b, i), commands[i]);
+  hf_buffer_add(&b.text, "", 1);
+  CONTAINS(b.text.data, "$1\r\nc\r\n$1\r\n3\r\n$4\r\nPXAT\r\n$13\r\n1893456000000\r\n");
+  hf__redis_batch_free(&b);
+  s->config.ttl_ms = 1000; /* of those that say nothing of their own */
+  hf__redis_batch_init(&b, s, true);
+  assert_true(hf__redis_add_set(&b, keys[2], texts[2], expiries[2], false));
+  hf_buffer_add(&b.text, "", 1);
+  CONTAINS(b.text.data, "$4\r\nPXAT\r\n$13\r\n1893456000000\r\n");
   hf__redis_batch_free(&b);
   free(s);
 }
@@ -372,7 +397,7 @@ static hf_status check_of(const char *second, const char *exec, hf_error *err) {
   hf__redis_store *s = new_redis_store();
   hf__redis_batch b;
   hf__redis_batch_init(&b, s, true);
-  assert_true(hf__redis_add_all(&b, (hf_slice[]){hf_text("k")}, (hf_slice[]){hf_text("1")}, 1));
+  assert_true(hf__redis_add_all(&b, (hf_slice[]){hf_text("k")}, (hf_slice[]){hf_text("1")}, (int64_t[]){0}, 1));
   b.commands[0].reply = reply_of("+OK\r\n");
   b.commands[1].reply = reply_of(second);
   b.commands[2].reply = reply_of(exec);
@@ -530,6 +555,7 @@ int main(void) {
       cmocka_unit_test(commands_are_arrays_of_counted_words),
       cmocka_unit_test(a_batch_grows),
       cmocka_unit_test(everything_is_written_in_order_between_multi_and_exec),
+      cmocka_unit_test(what_expires_is_set_alone_and_at_its_own_time),
       cmocka_unit_test(what_became_of_everything_is_in_the_reply_to_exec),
       cmocka_unit_test(the_reply_to_get_is_checked),
       cmocka_unit_test(a_revision_is_a_digest_of_the_text),
