@@ -111,6 +111,7 @@ function Connection.new(url)
     settings = settings,
     urls = ways(rest),
     prepared = {}, -- SQL -> name, of this session
+    expiring = {}, -- table -> whether it has the columns of expiry.lua
     preparedCount = 0,
     depth = 0, -- transactions that are open
     pollfd = ffi.new("struct hf_pg_pollfd[1]"),

@@ -80,12 +80,12 @@ local function sliceSql(self, range, asked, size, last)
   local function give(text) return statement:give("text", text) end
   local conditions = pages.conditions(range, give)
   if last then conditions[#conditions + 1] = pages.beyond(range, give(last)) end
-  return ("SELECT * FROM (WITH page AS MATERIALIZED (SELECT entity_id, data, xmin AS revision, updated_at%s WHERE %s%s"
+  return ("SELECT * FROM (WITH page AS MATERIALIZED (SELECT entity_id, data, xmin AS revision, updated_at, until%s WHERE %s%s"
     .. " LIMIT %s)"
     .. " SELECT entity_id, data::text, revision::text, floor(extract(epoch FROM updated_at::timestamptz) * 1000)"
-    .. "::bigint::text FROM page WHERE %s UNION ALL"
+    .. "::bigint::text, round(extract(epoch FROM until) * 1000)::bigint::text FROM page WHERE %s UNION ALL"
     -- And the last one that was looked at, with how many those were.
-    .. " SELECT entity_id, NULL, (SELECT count(*) FROM page)::text, NULL FROM"
+    .. " SELECT entity_id, NULL, (SELECT count(*) FROM page)::text, NULL, NULL FROM"
     .. " (SELECT entity_id FROM page OFFSET (SELECT greatest(count(*) - 1, 0) FROM page)) AS last) AS found")
     :format(self.from, table.concat(conditions, " AND "), pages.order(range), statement:give("bigint", tostring(size)),
       asked.sql)
@@ -94,8 +94,10 @@ end
 -- The rows of a slice, the last id that was looked at, and how many were.
 local function slice(self, range, asked, size, last)
   local result = ask(self, asked.statement, sliceSql(self, range, asked, size, last))
-  local page, mark = pages.new(), #result - 3
-  for i = 1, mark - 1, 4 do pages.add(page, result[i], result[i + 1], result[i + 2], result[i + 3]) end
+  local page, mark = pages.new(), #result - 4
+  for i = 1, mark - 1, 5 do
+    pages.add(page, result[i], result[i + 1], result[i + 2], result[i + 3], result[i + 4])
+  end
   return page, result[mark], tonumber(result[mark + 2]) or 0
 end
 

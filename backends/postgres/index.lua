@@ -9,6 +9,7 @@
 
 local Connection = require "holdfast.backends.postgres.connection"
 local clock = require "holdfast.util.clock"
+local expiry = require "holdfast.backends.postgres.expiry"
 local fields = require "holdfast.backends.postgres.field"
 local holdfast = require "holdfast"
 local keys = require "holdfast.backends.postgres.key"
@@ -208,7 +209,7 @@ end
 
 -- Raises where something of that kind is there.
 local function refuseUnreadable(self, connection)
-  local result = connection:query("read", ("SELECT entity_id%s WHERE NOT (%s) LIMIT 1"):format(self.from,
+  local result = connection:query("read", ("SELECT entity_id FROM %s WHERE NOT (%s) LIMIT 1"):format(self.table,
     keys.IS_READABLE), nil, "once")
   if result.rows == 0 then return end
   refuse("unsupported", "a unique index cannot compare \"%s\", which has what JSONB cannot hold (NUL or half a "
@@ -246,8 +247,8 @@ end
 local function twins(self, connection, list)
   local columns = table.concat(columnsOf(list), ", ")
   local ok, result = pcall(connection.query, connection, "read", ("SELECT min(entity_id COLLATE \"C\"),"
-    .. " max(entity_id COLLATE \"C\")%s WHERE %s GROUP BY %s HAVING count(*) > 1 LIMIT 1")
-    :format(self.from, countsText(list), columns), nil, "once")
+    .. " max(entity_id COLLATE \"C\") FROM %s WHERE %s GROUP BY %s HAVING count(*) > 1 LIMIT 1")
+    :format(self.table, countsText(list), columns), nil, "once")
   if ok and result.rows == 1 then return result[1], result[2] end
   return nil
 end
@@ -319,15 +320,27 @@ end
 
 -- ---- what a unique index forbids
 
+-- The index of ours that is called so on the server, or nil.
+local function byRelation(self, connection, relation)
+  for _, index in ipairs(M.list({ connection = connection, table = self.table })) do
+    if index.relation == relation then return index end
+  end
+  return nil
+end
+
+-- What was to be written, $1, as rows of an id, `new`, and of what it has in an index: c1, c2, ...
+local function givenSql(columns)
+  local names = {}
+  for i, column in ipairs(columns) do names[i] = column .. " AS c" .. i end
+  return ("(SELECT key AS new, %s FROM (SELECT key, value AS data FROM jsonb_each($1::jsonb)) AS given OFFSET 0)")
+    :format(table.concat(names, ", "))
+end
+
 -- The two entities: the one that was to be written, and the one that has the values already.
 local function rivals(self, connection, list, members)
-  local columns, names, equal = columnsOf(list), {}, {}
-  for i, column in ipairs(columns) do
-    names[i] = column .. " AS c" .. i
-    equal[i] = column .. " = c" .. i
-  end
-  local new = ("(SELECT key AS new, %s FROM (SELECT key, value AS data FROM jsonb_each($1::jsonb)) AS given OFFSET 0)")
-    :format(table.concat(names, ", "))
+  local columns, equal = columnsOf(list), {}
+  for i, column in ipairs(columns) do equal[i] = column .. " = c" .. i end
+  local new = givenSql(columns)
   local result = connection:query("read", ("SELECT new, entity_id FROM %s AS n JOIN %s ON %s WHERE %s"
     .. " AND NOT $1::jsonb ? entity_id LIMIT 1"):format(new, self.table, table.concat(equal, " AND "),
     countsText(list)), { members }, "once")
@@ -338,6 +351,21 @@ local function rivals(self, connection, list, members)
   result = connection:query("read", ("SELECT a.new, b.new FROM %s AS a JOIN %s AS b ON %s WHERE a.new > b.new AND %s"
     .. " LIMIT 1"):format(new, new, table.concat(equal, " AND "), table.concat(counts, " AND ")), { members }, "once")
   return result[1], result[2]
+end
+
+--- Removes what has expired and has values in a unique index that something else is to have.  Whether there was any.
+---@param self table
+---@param raised table    what the connection has raised
+---@param members string  what was to be written, as a JSON object by ids
+---@return boolean
+function M.makeWay(self, raised, members)
+  if raised.state ~= "23505" or not expiry.isKnown(self) then return false end
+  local found = byRelation(self, self.connection, raised.constraint)
+  if not found then return false end
+  local columns, equal = columnsOf(fieldsOf(found.paths)), {}
+  for i, column in ipairs(columns) do equal[i] = ("n.c%d = %s"):format(i, column) end
+  return self.connection:query("write", ("DELETE FROM %s USING %s AS n WHERE %s AND %s"):format(self.table,
+    givenSql(columns), table.concat(equal, " AND "), expiry.EXPIRED), { members }, "once").touched > 0
 end
 
 --- The error for a write that a unique index of ours has refused; the server's own where it was something else.
@@ -354,10 +382,7 @@ function M.explain(self, raised, members, connection)
   end
   if raised.state ~= "23505" then return raised end
   self.isUnique = true
-  local found
-  for _, index in ipairs(M.list({ connection = connection, table = self.table })) do
-    if index.relation == raised.constraint then found = index end
-  end
+  local found = byRelation(self, connection, raised.constraint)
   if not found then return raised end
   local ok, id, holder = pcall(rivals, self, connection, fieldsOf(found.paths), members)
   local err = holdfast.error("duplicate", ("the unique index %s has these values already%s"):format(found.name,

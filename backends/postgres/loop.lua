@@ -61,7 +61,7 @@ local function asciiSteps(self, range, columns, asked)
       if not page then return nil end
     end
     at = at + 1
-    return page.ids[at], page.texts[at], page.revisions[at], page.times[at]
+    return page.ids[at], page.texts[at], page.revisions[at], page.times[at], page.expiries[at]
   end
 end
 
@@ -91,7 +91,7 @@ local function otherSteps(self, range, columns, asked)
         upTo = math.min(at + pages.FIRST - 1, #ids)
         texts = pages.read(self, ids, at, upTo)
       end
-      if texts[id] then return id, unpack(texts[id], 1, 3) end -- else it has gone
+      if texts[id] then return id, unpack(texts[id], 1, 4) end -- else it has gone
     end
   end
 end
@@ -102,25 +102,25 @@ end
 ---@param self table     an instance of the class
 ---@param range? holdfast.Range
 ---@param columns string KEYS, TEXTS or ENTRIES
----@return fun(): string?, string?, number?, number?
+---@return fun(): string?, string?, number?, number?, number?
 function M.steps(self, range, columns)
   range = range or {}
   local asked = columns ~= M.KEYS and found.asked(range) or nil
   local nextAscii, nextOther = asciiSteps(self, range, columns, asked), otherSteps(self, range, columns, asked)
-  local a, aText, aRevision, aTime = nextAscii()
-  local b, bText, bRevision, bTime = nextOther()
+  local a, aText, aRevision, aTime, aExpiry = nextAscii()
+  local b, bText, bRevision, bTime, bExpiry = nextOther()
   local before = holdfast.naturalOrder
   return function()
     local fromAscii = a and (not b or before(a, b) ~= (range.reverse or false))
-    local id, text, revision, time
+    local id, text, revision, time, expiry
     if fromAscii then
-      id, text, revision, time = a, aText, aRevision, aTime
-      a, aText, aRevision, aTime = nextAscii()
+      id, text, revision, time, expiry = a, aText, aRevision, aTime, aExpiry
+      a, aText, aRevision, aTime, aExpiry = nextAscii()
     else
-      id, text, revision, time = b, bText, bRevision, bTime
-      if b then b, bText, bRevision, bTime = nextOther() end
+      id, text, revision, time, expiry = b, bText, bRevision, bTime, bExpiry
+      if b then b, bText, bRevision, bTime, bExpiry = nextOther() end
     end
-    return id, text, revision, time
+    return id, text, revision, time, expiry
   end
 end
 

@@ -12,8 +12,9 @@ local M = {}
 M.FIRST = 64
 local LARGEST, BYTES = 2000, 1024 * 1024
 
---- The columns that say the revision and the time of a row.
+--- The columns that say the revision of a row, its time, and when it expires.
 M.INFO = ", xmin::text, floor(extract(epoch FROM updated_at::timestamptz) * 1000)::bigint::text"
+  .. ", round(extract(epoch FROM until) * 1000)::bigint::text"
 
 --- What a loop reads of each row beside its id.
 M.KEYS, M.TEXTS, M.ENTRIES = "", ", data::text", ", data::text" .. M.INFO
@@ -111,12 +112,13 @@ end
 ---@field texts string[]
 ---@field revisions number[]
 ---@field times number[]
+---@field expiries number[]
 ---@field count integer
 ---@field bytes integer  of the texts, as they were sent
 
 --- An empty page.
 ---@return holdfast.postgres.Page
-function M.new() return { ids = {}, texts = {}, revisions = {}, times = {}, count = 0, bytes = 0 } end
+function M.new() return { ids = {}, texts = {}, revisions = {}, times = {}, expiries = {}, count = 0, bytes = 0 } end
 
 --- Adds a row to a page.
 ---@param page holdfast.postgres.Page
@@ -124,13 +126,16 @@ function M.new() return { ids = {}, texts = {}, revisions = {}, times = {}, coun
 ---@param text string|false  as it was sent
 ---@param revision? string
 ---@param time? string|false
-function M.add(page, id, text, revision, time)
+---@param expiry? string|false
+function M.add(page, id, text, revision, time, expiry)
   page.bytes = page.bytes + (text and #text or 0)
   if not M.isId(id) then return end
   local count = page.count + 1
   page.count = count
   page.ids[count], page.texts[count] = id, text and document.unwrap(text)
-  if revision then page.revisions[count], page.times[count] = tonumber(revision), tonumber(time) end
+  if not revision then return end
+  page.revisions[count], page.times[count] = tonumber(revision), tonumber(time)
+  if expiry then page.expiries[count] = tonumber(expiry) end
 end
 
 --- A result of the columns as a page.
@@ -140,7 +145,8 @@ end
 function M.of(result, columns)
   local page, hasText, hasInfo = M.new(), columns ~= M.KEYS, columns == M.ENTRIES
   for i = 1, #result, result.columns do
-    M.add(page, result[i], hasText and result[i + 1], hasInfo and result[i + 2] or nil, hasInfo and result[i + 3])
+    M.add(page, result[i], hasText and result[i + 1], hasInfo and result[i + 2] or nil, hasInfo and result[i + 3],
+      hasInfo and result[i + 4])
   end
   return page
 end
@@ -153,19 +159,23 @@ function M.addRow(page, id, row)
   local count = page.count + 1
   page.count = count
   page.ids[count], page.texts[count], page.revisions[count], page.times[count] = id, row[1], row[2], row[3]
+  page.expiries[count] = row[4]
 end
 
---- Rows by their ids: {[id] = {text, revision, time}}.
+--- Rows by their ids: {[id] = {text, revision, time, expiry}}.
 ---@param result string[]
 ---@return table<string, table> rows
 ---@return integer bytes  of the texts
 function M.rows(result)
-  local rows, bytes, hasInfo = {}, 0, result.columns == 4
+  local rows, bytes, hasInfo = {}, 0, result.columns == 5
   for i = 1, #result, result.columns do
     local text = result[i + 1]
     bytes = bytes + (text and #text or 0)
     local row = { text and document.unwrap(text) }
-    if hasInfo then row[2], row[3] = tonumber(result[i + 2]), tonumber(result[i + 3]) end
+    if hasInfo then
+      row[2], row[3] = tonumber(result[i + 2]), tonumber(result[i + 3])
+      row[4] = result[i + 4] and tonumber(result[i + 4]) or nil
+    end
     rows[result[i]] = row
   end
   return rows, bytes

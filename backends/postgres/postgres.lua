@@ -5,10 +5,12 @@
 
 local Connection = require "holdfast.backends.postgres.connection"
 local document = require "holdfast.backends.postgres.document"
+local expiry = require "holdfast.backends.postgres.expiry"
 local found = require "holdfast.backends.postgres.found"
 local holdfast = require "holdfast"
 local indexes = require "holdfast.backends.postgres.index"
 local loops = require "holdfast.backends.postgres.loop"
+local sqls = require "holdfast.backends.postgres.sql"
 local stat = require "holdfast.backends.postgres.stat"
 local tables = require "holdfast.backends.postgres.table"
 
@@ -21,10 +23,8 @@ PostgresPersist.conditions = true
 
 PostgresPersist.supports = {
   durable = true, ifAbsent = true, revision = true, atomicBatch = true, transaction = true, snapshot = true,
-  nested = true, removeIfRevision = true, index = true,
+  nested = true, removeIfRevision = true, index = true, ttl = true,
 }
-
-local INFO = loops.INFO
 
 -- URL -> the connection that its instances share.
 local connections = setmetatable({}, { __mode = "v" })
@@ -42,32 +42,8 @@ function PostgresPersist:init(entityName, url)
   self.table = table
   -- Whether there is an index, and a unique one: known from the first use, or the first refusal, on.
   self.isIndexed, self.isUnique = false, false
-  -- The statements, made once: each is prepared by its text.
-  self.sql = {
-    read = "SELECT data::text FROM " .. table .. " WHERE entity_id = $1",
-    readEntry = "SELECT data::text" .. INFO .. " FROM " .. table .. " WHERE entity_id = $1",
-    has = "SELECT 1 FROM " .. table .. " WHERE entity_id = $1",
-    write = "INSERT INTO " .. table .. " (entity_id, data, updated_at) VALUES ($1, $2::jsonb, NOW())"
-      .. " ON CONFLICT (entity_id) DO UPDATE SET data = excluded.data, updated_at = NOW() RETURNING xmin::text",
-    writeAbsent = "INSERT INTO " .. table .. " (entity_id, data, updated_at) VALUES ($1, $2::jsonb, NOW())"
-      .. " ON CONFLICT (entity_id) DO NOTHING RETURNING xmin::text",
-    writeRevision = "UPDATE " .. table .. " SET data = $2::jsonb, updated_at = NOW()"
-      .. " WHERE entity_id = $1 AND xmin::text = $3 RETURNING xmin::text",
-    remove = "DELETE FROM " .. table .. " WHERE entity_id = $1",
-    removeRevision = "DELETE FROM " .. table .. " WHERE entity_id = $1 AND xmin::text = $2",
-    removeAll = "DELETE FROM " .. table,
-    count = "SELECT count(*)::text FROM " .. table,
-    readMany = "SELECT entity_id, data::text FROM " .. table .. " WHERE entity_id = ANY ($1::text[])",
-    readEntries = "SELECT entity_id, data::text" .. INFO .. " FROM " .. table .. " WHERE entity_id = ANY ($1::text[])",
-    writeMany = "INSERT INTO " .. table .. " (entity_id, data, updated_at)"
-      .. " SELECT key, value, NOW() FROM jsonb_each($1::jsonb)"
-      .. " ON CONFLICT (entity_id) DO UPDATE SET data = excluded.data, updated_at = NOW()",
-    removeMany = "DELETE FROM " .. table .. " WHERE entity_id = ANY ($1::text[])",
-    removeMembers = "DELETE FROM " .. table
-      .. " WHERE entity_id = ANY (ARRAY(SELECT jsonb_object_keys($1::jsonb)))",
-    others = "SELECT entity_id FROM " .. table .. " WHERE " .. tables.NOT_ASCII,
-  }
-  self.from = " FROM " .. table
+  self.from = " FROM " .. expiry.live(table)
+  self.sql = sqls.of(table, self.from)
 end
 
 -- Another session may be making the same things at this moment; then one of the two fails.
@@ -87,9 +63,14 @@ function PostgresPersist:waitForInit()
   local connection = self.connection
   if connection.depth > 0 then connection = Connection.new(self.baseDir) end -- what is undone must not undo the table
   local known = connection:query("read", "SELECT to_regclass($1) IS NOT NULL, to_regclass($2) IS NOT NULL, "
-    .. indexes.HAS_SOME .. ", " .. indexes.HAS_UNIQUE, { self.table, tables.naturalIndex(self.entityName) }, "once")
-  if not (known[1] == "t" and known[2] == "t") then define(connection, tables.definition(self.entityName)) end
+    .. indexes.HAS_SOME .. ", " .. indexes.HAS_UNIQUE .. ", " .. expiry.IS_KNOWN,
+    { self.table, tables.naturalIndex(self.entityName) }, "once")
+  local isThere = known[1] == "t"
+  if not (isThere and known[2] == "t") then
+    define(connection, tables.definition(self.entityName, not isThere and expiry.COLUMNS or nil))
+  end
   self.isIndexed, self.isUnique = known[3] == "t", known[4] == "t"
+  self.connection.expiring[self.table] = known[5] == "t" or nil
   if connection ~= self.connection then connection:drop() end
 end
 
@@ -110,6 +91,7 @@ function PostgresPersist:readEntry(id)
     value = document.unwrap(text),
     revision = tonumber(result[2]),
     updatedAt = result[3] and tonumber(result[3]) or nil,
+    expiresAt = result[4] and tonumber(result[4]) or nil,
   }
 end
 
@@ -127,6 +109,10 @@ local function guarded(self, fn, members)
   local isInner = self.isUnique and connection.depth > 0
   if isInner then connection:query("read", "SAVEPOINT guarded") end
   local ok, result = pcall(fn)
+  if not ok and result.constraint and (isInner or connection.depth == 0) then
+    if isInner then connection:query("read", "ROLLBACK TO SAVEPOINT guarded") end
+    if indexes.makeWay(self, result, members()) then ok, result = pcall(fn) end
+  end
   if ok then
     if isInner then connection:query("read", "RELEASE SAVEPOINT guarded") end
     return result
@@ -143,23 +129,49 @@ local function guarded(self, fn, members)
   error(err, 0)
 end
 
-function PostgresPersist:writeValue(id, text, options)
-  local values, name = { id, document.wrap(text) }, "write"
-  if options and options.ifAbsent then name = "writeAbsent" end
-  if options and options.ifRevision then
+-- A time in ms as the server takes it.
+local function digits(number) return ("%.0f"):format(number) end
+
+-- The statement that writes as these options say, and its values.
+local function writing(self, id, stored, options)
+  local values, name, expiresAt = { id, stored }, "write", options.expiresAt
+  if options.ifAbsent then name = "writeAbsent" end
+  if options.ifRevision then
     name = "writeRevision"
-    values[3] = ("%.0f"):format(options.ifRevision)
+    values[3] = digits(options.ifRevision)
   end
-  local revision = guarded(self, function() return query(self, "write", name, values) end, function()
-    return "{" .. memberText(id, values[2]) .. "}"
-  end)[1]
-  return tonumber(revision or error(holdfast.error("conflict"), 0))
+  if expiresAt then
+    expiry.ensure(self)
+    values[#values + 1] = digits(expiresAt)
+    return name .. "Until", values
+  end
+  return expiry.isKnown(self) and name .. "Ever" or name, values
 end
+
+local NOTHING = {}
+
+function PostgresPersist:writeValue(id, text, options)
+  options = options or NOTHING
+  local stored = document.wrap(text)
+  local name, values = writing(self, id, stored, options)
+  local function members() return "{" .. memberText(id, stored) .. "}" end
+  local revision = guarded(self, function() return query(self, "write", name, values) end, members)[1]
+  -- What is in the way may have expired, in a table that has learned of that meanwhile.
+  if not revision and options.ifAbsent and not expiry.isKnown(self) and expiry.look(self) then
+    return self:writeValue(id, text, options)
+  end
+  if not revision then error(holdfast.error("conflict"), 0) end
+  expiry.sweep(self)
+  return tonumber(revision)
+end
+
+-- The name of a statement that leaves alone what has expired, where the table knows of that.
+local function living(self, name) return expiry.isKnown(self) and name .. "Living" or name end
 
 function PostgresPersist:removeValue(id, options)
   local revision = options and options.ifRevision
-  local result = query(self, "write", revision and "removeRevision" or "remove",
-    { id, revision and ("%.0f"):format(revision) })
+  local result = query(self, "write", living(self, revision and "removeRevision" or "remove"),
+    { id, revision and digits(revision) })
   if result.touched > 0 then return end
   error(holdfast.error(revision and self:hasValue(id) and "conflict" or "not_found"), 0)
 end
@@ -212,10 +224,26 @@ local function partsOf(texts)
   return parts
 end
 
-function PostgresPersist:writeMany(texts)
+-- When entities expire, as a JSON object by their ids.
+local function expiriesOf(expiresAt)
+  local members = {}
+  for id, at in pairs(expiresAt) do members[#members + 1] = memberText(id, digits(at)) end
+  return "{" .. table.concat(members, ",") .. "}"
+end
+
+function PostgresPersist:writeMany(texts, options)
   local parts, mayRepeat = partsOf(texts), self.isUnique or self.connection.depth == 0
+  local expiresAt = options and options.expiresAt
+  if expiresAt and next(expiresAt) then expiry.ensure(self) end
+  local expiries = expiresAt and expiriesOf(expiresAt) or "{}"
   local function write()
-    for _, part in ipairs(parts) do query(self, "write", "writeMany", { part }) end
+    for _, part in ipairs(parts) do
+      if expiry.isKnown(self) then
+        query(self, "write", "writeManyUntil", { part, expiries })
+      else
+        query(self, "write", "writeMany", { part })
+      end
+    end
   end
   local function members()
     local inner = {}
@@ -223,7 +251,7 @@ function PostgresPersist:writeMany(texts)
     return "{" .. table.concat(inner, ",") .. "}"
   end
   local ok, raised = pcall(guarded, self, function() whole(self, #parts, write) end, members)
-  if ok then return end
+  if ok then return expiry.sweep(self) end
   if raised.code ~= "duplicate" or not mayRepeat then error(raised, 0) end
   -- The server looks at each row as it writes it, in whatever order.  What is exchanged within the batch needs the old
   -- rows to go first.
@@ -240,7 +268,7 @@ function PostgresPersist:removeMany(ids)
   whole(self, math.ceil(#ids / BATCH_COUNT), function()
     for from = 1, #ids, BATCH_COUNT do
       local part = loops.array(ids, from, math.min(from + BATCH_COUNT - 1, #ids))
-      removed = removed + query(self, "write", "removeMany", { part }).touched
+      removed = removed + query(self, "write", living(self, "removeMany"), { part }).touched
     end
   end)
   return removed

@@ -65,6 +65,11 @@ end
 ---@return string
 function M.naturalIndex(entityName) return index((M.name(entityName)), "natural") end
 
+--- The index by which what has expired is found, quoted.
+---@param entityName string
+---@return string
+function M.expiryIndex(entityName) return index((M.name(entityName)), "expires") end
+
 --- The index over some paths, quoted.
 ---@param entityName string
 ---@param paths string  with commas between
@@ -78,15 +83,17 @@ end
 
 --- The statements that make what a collection needs, where it is missing.
 ---@param entityName string
+---@param further? string  columns of a table that is not there yet
 ---@return string[]
-function M.definition(entityName)
+function M.definition(entityName, further)
   local name, cut = M.name(entityName)
   local quoted = M.quote(name)
   local statements = {
     "CREATE COLLATION IF NOT EXISTS holdfast_natural"
       .. " (provider = icu, locale = 'und-u-kn-true-ks-level1', deterministic = false)",
     "CREATE TABLE IF NOT EXISTS " .. quoted
-      .. " (entity_id TEXT PRIMARY KEY, data JSONB NOT NULL, updated_at TIMESTAMP DEFAULT NOW())",
+      .. " (entity_id TEXT PRIMARY KEY, data JSONB NOT NULL, updated_at TIMESTAMP DEFAULT NOW()"
+      .. (further and ", " .. further or "") .. ")",
     ("CREATE INDEX IF NOT EXISTS %s ON %s (updated_at)"):format(index(name, "updated"), quoted),
     ("CREATE INDEX IF NOT EXISTS %s ON %s (entity_id) WHERE %s"):format(index(name, "other"), quoted, M.NOT_ASCII),
     ('CREATE INDEX IF NOT EXISTS %s ON %s (entity_id COLLATE holdfast_natural, entity_id COLLATE "C")')
