@@ -49,6 +49,9 @@ end
 ---@return string
 function M.at(parameter) return ("to_timestamp(%s::bigint / 1000.0)"):format(parameter) end
 
+--- A condition that always holds, and tells a log of changes (log.lua) what the statement removes for.
+M.SAID = "(SELECT set_config('holdfast.removing', 'expire', true)) = 'expire'"
+
 -- ---- the columns
 
 --- Whether a table has the columns, as SQL that gives a truth; $1 is the table.
@@ -133,9 +136,9 @@ end
 
 local function sweep(self, seen)
   if not doAgree(self.connection, seen) then return end
-  local removed = self.connection:query("write", ("DELETE FROM %s WHERE entity_id IN (SELECT entity_id FROM %s"
+  local removed = self.connection:query("write", ("DELETE FROM %s WHERE %s AND entity_id IN (SELECT entity_id FROM %s"
     .. " WHERE %s AND expires_at <= NOW() - interval '60 s' LIMIT %d FOR UPDATE SKIP LOCKED)")
-    :format(self.table, self.table, M.EXPIRED, M.batch)).touched
+    :format(self.table, M.SAID, self.table, M.EXPIRED, M.batch)).touched
   if removed == M.batch then seen.tables[self.table] = 0 end
 end
 

@@ -37,6 +37,8 @@ int hf_PQconsumeInput(hf_PGconn *conn) __asm__("PQconsumeInput");
 int hf_PQisBusy(hf_PGconn *conn) __asm__("PQisBusy");
 hf_PGresult *hf_PQgetResult(hf_PGconn *conn) __asm__("PQgetResult");
 
+void *hf_PQnotifies(hf_PGconn *conn) __asm__("PQnotifies");
+
 int hf_PQresultStatus(const hf_PGresult *res) __asm__("PQresultStatus");
 char *hf_PQresultErrorMessage(const hf_PGresult *res) __asm__("PQresultErrorMessage");
 char *hf_PQresultErrorField(const hf_PGresult *res, int fieldcode) __asm__("PQresultErrorField");

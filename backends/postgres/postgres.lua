@@ -9,10 +9,12 @@ local expiry = require "holdfast.backends.postgres.expiry"
 local found = require "holdfast.backends.postgres.found"
 local holdfast = require "holdfast"
 local indexes = require "holdfast.backends.postgres.index"
+local logs = require "holdfast.backends.postgres.log"
 local loops = require "holdfast.backends.postgres.loop"
 local sqls = require "holdfast.backends.postgres.sql"
 local stat = require "holdfast.backends.postgres.stat"
 local tables = require "holdfast.backends.postgres.table"
+local watches = require "holdfast.backends.postgres.watch"
 
 local BATCH_COUNT, BATCH_BYTES = 5000, 8 * 1024 * 1024
 
@@ -59,11 +61,20 @@ local function define(connection, statements)
   end
 end
 
+-- Has the log of changes have the table, where there is one: whether it has.  Who may not goes on: it is said to those
+-- who watch.
+local function attach(self, connection)
+  if connection:query("read", "SELECT " .. logs.IS_ON, nil, "once")[1] ~= "t" then return false end
+  local ok, raised = pcall(logs.attach, connection, self.table)
+  if not ok and raised.code ~= "unsupported" then error(raised, 0) end
+  return ok
+end
+
 function PostgresPersist:waitForInit()
   local connection = self.connection
   if connection.depth > 0 then connection = Connection.new(self.baseDir) end -- what is undone must not undo the table
   local known = connection:query("read", "SELECT to_regclass($1) IS NOT NULL, to_regclass($2) IS NOT NULL, "
-    .. indexes.HAS_SOME .. ", " .. indexes.HAS_UNIQUE .. ", " .. expiry.IS_KNOWN,
+    .. indexes.HAS_SOME .. ", " .. indexes.HAS_UNIQUE .. ", " .. expiry.IS_KNOWN .. ", " .. logs.HAS_TABLE,
     { self.table, tables.naturalIndex(self.entityName) }, "once")
   local isThere = known[1] == "t"
   if not (isThere and known[2] == "t") then
@@ -71,6 +82,7 @@ function PostgresPersist:waitForInit()
   end
   self.isIndexed, self.isUnique = known[3] == "t", known[4] == "t"
   self.connection.expiring[self.table] = known[5] == "t" or nil
+  self.isLogged = known[6] == "t" or attach(self, connection)
   if connection ~= self.connection then connection:drop() end
 end
 
@@ -150,6 +162,12 @@ end
 
 local NOTHING = {}
 
+-- After a write: what is done now and then.
+local function finish(self)
+  expiry.sweep(self)
+  if self.connection.depth == 0 and self.isLogged then logs.trim(self.connection) end
+end
+
 function PostgresPersist:writeValue(id, text, options)
   options = options or NOTHING
   local stored = document.wrap(text)
@@ -161,7 +179,7 @@ function PostgresPersist:writeValue(id, text, options)
     return self:writeValue(id, text, options)
   end
   if not revision then error(holdfast.error("conflict"), 0) end
-  expiry.sweep(self)
+  finish(self)
   return tonumber(revision)
 end
 
@@ -251,7 +269,7 @@ function PostgresPersist:writeMany(texts, options)
     return "{" .. table.concat(inner, ",") .. "}"
   end
   local ok, raised = pcall(guarded, self, function() whole(self, #parts, write) end, members)
-  if ok then return expiry.sweep(self) end
+  if ok then return finish(self) end
   if raised.code ~= "duplicate" or not mayRepeat then error(raised, 0) end
   -- The server looks at each row as it writes it, in whatever order.  What is exchanged within the batch needs the old
   -- rows to go first.
@@ -313,6 +331,23 @@ function PostgresPersist:dropIndex(paths) indexes.drop(self, listOf(paths)) end
 ---@return holdfast.postgres.Index[]
 function PostgresPersist:indexes() return indexes.list(self) end
 
+-- ---- watching
+
+--- The committed changes from now on, or from a revision on, and those that come.
+---@param options? holdfast.postgres.WatchOptions
+---@return fun(): table?
+function PostgresPersist:watch(options)
+  local of = { entityName = self.entityName }
+  for name, value in pairs(options or {}) do of[name] = value end
+  return watches.steps(self.baseDir, of)
+end
+
+--- Those of all entity names.
+---@param url string
+---@param options? holdfast.postgres.WatchOptions
+---@return fun(): table?
+function PostgresPersist.storeWatch(url, options) return watches.steps(url, options) end
+
 -- ---- transactions
 
 function PostgresPersist:begin(kind, depth) self.connection:begin(kind, depth) end
@@ -329,6 +364,18 @@ function PostgresPersist:stat() return stat.table(self.connection, self.url, sel
 ---@param url string
 ---@return table<string, any>
 function PostgresPersist.storeStat(url) return stat.database(connectionOf(url), url) end
+
+--- The settings that the database keeps.
+---@param url string
+---@return table<string, any>
+function PostgresPersist.storeSettings(url) return { changes = logs.setting(connectionOf(url)) } end
+
+--- Changes them.
+---@param url string
+---@param values table<string, any>
+function PostgresPersist.storeSet(url, values)
+  if values.changes then logs.set(connectionOf(url), values.changes) end
+end
 
 --- The entity names that have a table, in the schema where new ones would be made.
 ---@param url string
