@@ -26,6 +26,7 @@
 #include "base/error.h"
 #include "core/persist.h"
 #include "core/read_slots.h"
+#include "core/settings.h"
 #include "lua/codec/json.h"
 #include "lua/script/instance.h"
 #include "lua/script/schemes.h"
@@ -344,6 +345,75 @@ static hf_status stat_store(void *store, void *txn, void *collection, hf_buffer 
   return ok ? HF_OK : hf__no_memory(err);
 }
 
+/* Settings: a class may keep some for its whole store. */
+
+struct settings_call {
+  const struct lua_store *store;
+  hf_page *page; /* receives those that are kept; NULL: the changes are to be made */
+  const hf_setting_change *changes;
+  size_t count;
+};
+
+/* Pushes the function of the class, and the base. */
+static void push_settings_function(lua_State *L, const struct lua_store *s, const char *name) {
+  push_class(L, s->target.module);
+  lua_getfield(L, -1, name);
+  if (!lua_isfunction(L, -1)) {
+    hf_error err;
+    hf__fail(&err, HF_UNSUPPORTED, "these stores keep no settings: say what they should be in the URL");
+    hfL_raise(L, &err);
+  }
+  lua_pushstring(L, s->target.base);
+}
+
+static int settings_body(lua_State *L) {
+  const struct settings_call *c = lua_touserdata(L, 1);
+  hf_error err;
+  if (c->page) {
+    push_settings_function(L, c->store, "storeSettings");
+    lua_call(L, 1, 1);
+    if (!lua_istable(L, -1)) hfL_misuse(L, "storeSettings must return a table, not a %s", luaL_typename(L, -1));
+    for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
+      hf_slice name, json;
+      if (lua_type(L, -2) != LUA_TSTRING) hfL_misuse(L, "storeSettings must return settings by their names");
+      name.data = lua_tolstring(L, -2, &name.size);
+      if (hfL_json_encode(L, -1, hfL_codec_of(L), &json, &err)) hfL_raise(L, &err);
+      if (!hf_page_add(c->page, name, json.data, json.size)) return hfL_no_memory(L);
+    }
+    return 0;
+  }
+  push_settings_function(L, c->store, "storeSet");
+  lua_createtable(L, 0, (int)c->count);
+  for (size_t i = 0; i < c->count; i++) {
+    const hf_setting_change *change = &c->changes[i];
+    lua_pushlstring(L, change->name.data, change->name.size);
+    hf_slice json = change->json.data ? change->json : hf_text(hf__setting_find(change->name)->standard);
+    if (hfL_json_decode(L, json.data, json.size, hfL_codec_of(L), &err)) hfL_raise(L, &err);
+    lua_rawset(L, -3);
+  }
+  lua_call(L, 2, 0);
+  return 0;
+}
+
+static hf_status call_settings(struct settings_call *c, hf_error *err) {
+  hfL_state *state = hfL_state_of_thread();
+  if (!state) return hf__fail(err, HF_UNSUPPORTED, "this lua: store belongs to another thread");
+  return hfL_state_call(state, settings_body, c, err);
+}
+
+static hf_status settings_get(void *store, hf_page *page, hf_error *err) {
+  return call_settings(&(struct settings_call){.store = store, .page = page}, err);
+}
+
+/* Such stores have no format. */
+static hf_status settings_put(void *store, const hf_setting_change *changes, size_t count, unsigned format,
+                              hf_error *err) {
+  (void)format;
+  return call_settings(&(struct settings_call){.store = store, .changes = changes, .count = count}, err);
+}
+
+static const char *const settings[] = {"changes", NULL};
+
 static const char *const lua_parameters[] = {"base", NULL};
 static const char *const any_parameters[] = {"*", NULL};
 
@@ -351,7 +421,8 @@ static const char *const any_parameters[] = {"*", NULL};
   .abi_version = HF_BACKEND_ABI, .struct_size = sizeof(hf_backend), .resolve = resolve, .open = open_store,            \
   .close = close_store, .collection_open = collection_open, .collection_close = collection_close,                      \
   .collection_init = collection_init, .get = get, .has = has, .put = put, .remove = has, .clear = clear,               \
-  .count = count, .scan = scan, .entities = entities, .stat = stat_store, .handle_open = handle_open
+  .count = count, .scan = scan, .entities = entities, .stat = stat_store, .handle_open = handle_open,  \
+  .capabilities = HF_CAP_SETTINGS, .settings = settings, .settings_get = settings_get, .settings_put = settings_put
 
 enum { SCHEMES_MAX = 16 };
 
