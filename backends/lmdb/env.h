@@ -124,6 +124,7 @@ typedef struct hf__lmdb_env {
   int dir_fd;                          /* the directory, by O_PATH */
   MDB_env *mdb;
   char *path;         /* the directory */
+  char *data_path;    /* the data file */
   hf_options said;    /* when it was opened */
   hf_options options; /* in force: what was said, and elsewhere what the settings say.  Changed under known.lock */
   hf__lmdb_known known;

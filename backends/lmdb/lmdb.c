@@ -24,6 +24,8 @@
 #include "index_make.h"
 #include "index_read.h"
 #include "locks.h"
+#include "log_purge.h"
+#include "log_read.h"
 #include "map.h"
 #include "meta.h"
 #include "notes.h"
@@ -357,20 +359,23 @@ static bool count_free(hf__lmdb_env *env, uint64_t *pages) {
   return rc == MDB_NOTFOUND;
 }
 
-/* The database of entries of indexes, if the transaction knows it, as one does that begins after it was opened. */
-static MDB_dbi index_dbi(hf__lmdb_env *env, MDB_txn *t) {
-  MDB_dbi dbi = atomic_load(&env->index->txn_dbi);
-  if (!dbi) dbi = atomic_load(&env->index->dbi);
+/* A database of our own, if the transaction knows it, as one does that begins after it was opened. */
+static MDB_dbi own_dbi(const hf__lmdb_collection *own, MDB_txn *t) {
+  MDB_dbi dbi = atomic_load(&own->txn_dbi);
+  if (!dbi) dbi = atomic_load(&own->dbi);
   return dbi && hf__lmdb_knows_dbi(t, dbi) ? dbi : 0;
 }
 
-/* Has that opened, where there is one. */
-static hf_status open_index(hf__lmdb_env *env, hf__lmdb_txn *in, hf_error *err) {
+/* Has those opened that there are. */
+static hf_status open_own(hf__lmdb_env *env, hf__lmdb_txn *in, hf_error *err) {
+  hf__lmdb_collection *const own[] = {env->index, env->log, env->history};
   MDB_txn *t;
   MDB_dbi dbi;
-  if (in) return HF_OK;
-  hf_status status = hf__lmdb_read_collection(env, in, env->index, &t, &dbi, err);
-  if (status == HF_OK) hf__lmdb_read_collection_end(env, in, t);
+  hf_status status = HF_OK;
+  for (size_t i = 0; !in && status == HF_OK && i < sizeof own / sizeof *own; i++) {
+    status = hf__lmdb_read_collection(env, in, own[i], &t, &dbi, err);
+    if (status == HF_OK) hf__lmdb_read_collection_end(env, in, t);
+  }
   return status;
 }
 
@@ -379,7 +384,7 @@ static hf_status stat_store(void *store, void *txn, void *collection, hf_buffer 
   MDB_txn *t;
   MDB_dbi dbi = 0;
   json->size = 0;
-  hf_status status = open_index(env, txn, err);
+  hf_status status = open_own(env, txn, err);
   if (status) return status;
   status =
       collection ? hf__lmdb_read_collection(env, txn, collection, &t, &dbi, err) : begin_reading(env, txn, &t, err);
@@ -406,10 +411,11 @@ static hf_status stat_store(void *store, void *txn, void *collection, hf_buffer 
            (unsigned long long)(taken - free_pages) * s.ms_psize, (unsigned long long)free_pages * s.ms_psize,
            info.me_mapsize, s.ms_psize, info.me_numreaders, info.me_maxreaders);
   if (ok && collection) ok = stat_collection(env, t, dbi, collection, json);
-  if (ok && collection) status = hf__lmdb_index_stat(env, t, index_dbi(env, t), collection, json, err);
+  if (ok && collection) status = hf__lmdb_index_stat(env, t, own_dbi(env->index, t), collection, json, err);
   if (ok && !collection)
     ok = hf_buffer_printf(json, ",\"quarantined\":%llu", (unsigned long long)in_quarantine) &&
-         hf__lmdb_index_stat_all(t, index_dbi(env, t), json);
+         hf__lmdb_index_stat_all(t, own_dbi(env->index, t), json) &&
+         hf__lmdb_log_stat(t, own_dbi(env->log, t), own_dbi(env->history, t), json);
   ok = ok && hf_buffer_add(json, "}", 1);
   hf__lmdb_read_collection_end(env, txn, t);
   return ok ? status : hf_error_set(err, HF_NO_MEMORY, "no memory for the statistics of %s", env->path);
@@ -423,7 +429,7 @@ const hf_backend hf__backend_lmdb = {
     .name = "lmdb",
     .capabilities = HF_CAP_DURABLE | HF_CAP_TRANSACTION | HF_CAP_SNAPSHOT | HF_CAP_NESTED | HF_CAP_REVISION |
                     HF_CAP_IF_ABSENT | HF_CAP_ATOMIC_BATCH | HF_CAP_QUARANTINE | HF_CAP_CHECKSUM | HF_CAP_SETTINGS |
-                    HF_CAP_REMOVE_IF | HF_CAP_INDEX | HF_CAP_INDEX_ORDER,
+                    HF_CAP_REMOVE_IF | HF_CAP_INDEX | HF_CAP_INDEX_ORDER | HF_CAP_CHANGES,
     .settings = (const char *const[]){"changes", "durability", "format", "history", "maxsize", "note", NULL},
     .is_path = true,
     .resolve = resolve,
@@ -473,4 +479,9 @@ const hf_backend hf__backend_lmdb = {
     .restore = hf__lmdb_restore,
     .note_get = hf__lmdb_note_get,
     .note_put = hf__lmdb_note_put,
+    .changes_read = hf__lmdb_changes_read,
+    .changes_revision_at = hf__lmdb_changes_revision_at,
+    .changes_purge = hf__lmdb_changes_purge,
+    .commits_seen = hf__lmdb_commits_seen,
+    .commits_file = hf__lmdb_commits_file,
 };

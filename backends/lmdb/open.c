@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -272,7 +273,8 @@ hf_status hf__lmdb_open(const hf_location *at, hf__lmdb_env **out, hf_error *err
   hf_status status = hf__lmdb_check_setting(at, &check, err);
   if (status || (status = check_place(at, check, err))) return status;
   hf__lmdb_env *env = calloc(1, sizeof *env);
-  if (!env || !(env->path = strdup(at->path))) {
+  if (!env || !(env->path = strdup(at->path)) || asprintf(&env->data_path, "%s/" DATA_FILE, at->path) < 0) {
+    if (env) free(env->path);
     free(env);
     return hf_error_no_memory(err);
   }
@@ -323,6 +325,7 @@ void hf__lmdb_close(hf__lmdb_env *env) {
   hf__lmdb_queue_destroy(&env->queue);
   if (env->dir_fd >= 0) close(env->dir_fd);
   free(env->path);
+  free(env->data_path);
   free(env);
 }
 

@@ -183,14 +183,13 @@ static hf_status flush(hf__lmdb_env *env, hf_error *err) {
   int rc = mdb_env_sync(env->mdb, 1);
   if (rc) hf__lmdb_doubt(env);
   hf__lmdb_write_abort(env, &t);
-  return rc ? hf__lmdb_fail(env, rc, "flush the settings", err) : HF_OK;
+  return rc ? hf__lmdb_fail(env, rc, "flush", err) : HF_OK;
 }
 
-/* Flushes what was committed, also where commits are not.  The transaction has this process obey at once.  Where that
- * fails, others may have seen the change already, and obey. */
-static hf_status settle(hf__lmdb_env *env, hf_error *err) {
+/* The transaction has this process obey at once.  Where it fails, others may have seen the change already, and obey. */
+hf_status hf__lmdb_flush(hf__lmdb_env *env, const char *doing, hf_error *err) {
   hf_status status = flush(env, err);
-  return status ? hf__lmdb_say_uncertain(err, "change") : HF_OK;
+  return status ? hf__lmdb_say_uncertain(err, doing) : HF_OK;
 }
 
 /* Flushes what unsynced commits have left while others write on, so that little is left for the flush that they wait
@@ -216,7 +215,7 @@ hf_status hf__lmdb_resettle(hf__lmdb_env *env, hf__lmdb_resettle_fn *fn, void *a
     hf__lmdb_txn t;
     bool changed;
     hf_status status = resettle_once(env, &t, fn, arg, &changed, err);
-    if (status == HF_OK) return settle(env, err);
+    if (status == HF_OK) return hf__lmdb_flush(env, "change", err);
     if (status != HF_FULL || !t.map_full) return status;
     status = hf__lmdb_make_room(env, t.map_size, true, err);
     if (status) return status;

@@ -22,6 +22,10 @@ typedef hf_status hf__lmdb_resettle_fn(hf__lmdb_env *env, hf__lmdb_txn *txn, voi
 /* Commits a change of which every process is to learn, and flushes it whatever the durability. */
 hf_status hf__lmdb_resettle(hf__lmdb_env *env, hf__lmdb_resettle_fn *fn, void *arg, hf_error *err);
 
+/* Flushes what was committed, whatever the durability; `doing` is what may not have happened where that fails
+ * ("change"). */
+hf_status hf__lmdb_flush(hf__lmdb_env *env, const char *doing, hf_error *err);
+
 /* Raises the store to a format, with what all stores of that format have.  LMDB's result. */
 int hf__lmdb_raise(hf__lmdb_env *env, MDB_txn *txn, unsigned format, bool *changed);
 
