@@ -109,7 +109,7 @@ hf_status hf__memory_history(void *store, void *collection, const hf_key *key, h
   hf__memory_log_reach(&s->log, s->revision, reach);
   hf_status status = check(s, s->revision, err);
   if (status == HF_OK && (!now || tell_value(s, &c, now, fn, arg)))
-    for (size_t i = s->log.count; i; i--)
+    for (size_t i = s->log.count; i && s->log.entries[i - 1].revision >= s->log.history_from; i--)
       if (hf__memory_log_is_of(&s->log.entries[i - 1], t, key->order) &&
           !tell_entry(s, &c, &s->log.entries[i - 1], fn, arg))
         break;

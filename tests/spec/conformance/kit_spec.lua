@@ -267,7 +267,7 @@ describe("holdfast test", function()
     assert.equal(14, #report.results)
     assert.same({ group = "contract", name = report.results[4].name, method = "removeValue",
       where = report.results[4].where }, report.beginWith)
-    assert.equal(13, #report.capabilities)
+    assert.equal(16, #report.capabilities)
     local xml = temp.readFile(path)
     assert.truthy(xml:find('<testsuite name="Broken" tests="14" failures="1"', 1, true))
     assert.truthy(xml:find("<failure message=", 1, true))

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Random work on a store that keeps its history, replayed: what it says of its past is compared with what was noted
+ * after each commit.  Of each revision all entities, one by one and in snapshots; of ids their histories; of the log
+ * every change, once, in order.  Clocks go on between commits, so that entities expire, and go.
+ *
+ * HOLDFAST_ROUNDS (500) is how many steps there are, and as many looks at random revisions; 10000 for a long run.
+ * HOLDFAST_SEED chooses them.
+ */
+#include "unit/core/replay_check.h"
+#include "unit/core/replay_work.h"
+
+enum { ROUNDS = 500, LOOKS_OF_ALL = 10 };
+
+static unsigned number_from(const char *name, unsigned standard) {
+  const char *text = getenv(name);
+  return text && *text ? (unsigned)strtoul(text, NULL, 10) : standard;
+}
+
+/* Whether a time of expiry is kept. */
+static bool has_ttl(struct model *m) {
+  hf_error err;
+  hf_buffer json = HF_BUFFER_INIT;
+  hf_info info;
+  hf_write_options o = HF_WRITE_OPTIONS_INIT;
+  o.expires_at = hf_now_ms() + 1000000;
+  if (hf_persist_write(m->handles[0], hf_text("a"), hf_text("0"), &o, NULL, &err) != HF_OK) return false;
+  OK(hf_persist_read(m->handles[0], hf_text("a"), &json, &info, &err));
+  OK(hf_persist_remove_all(m->handles[0], &err));
+  hf_buffer_free(&json);
+  return info.expires_at == o.expires_at;
+}
+
+static struct model *begin(const struct store *store, unsigned seed) {
+  struct model *m = calloc(1, sizeof *m);
+  assert_non_null(m);
+  m->store = store;
+  m->random = seed;
+  m->log_from = m->history_from = UINT64_MAX;
+  replay_open(m);
+  if (!(m->handles[0]->backend->capabilities & HF_CAP_HISTORY)) {
+    replay_free(m);
+    skip();
+  }
+  m->has_ttl = has_ttl(m);
+  return m;
+}
+
+static uint64_t random_revision(struct model *m) {
+  uint64_t oldest = m->moments[0].revision, newest = replay_newest(m)->revision;
+  return oldest + replay_random(m, (unsigned)(newest - oldest + 1));
+}
+
+/* Looks at the store as of a revision. */
+static void look(struct model *m, uint64_t revision) {
+  const hf_moment at = {.revision = revision};
+  bool kept = replay_check_reads(m, revision);
+  assert_int_equal(replay_check_snapshot(m, &at, replay_at(m, revision)), kept);
+}
+
+/* A time stands for the newest commit until then. */
+static void look_at_time(struct model *m) {
+  const struct moment *then = replay_at(m, random_revision(m));
+  while (then + 1 < m->moments + m->count && then[1].time <= then->time) then++;
+  if (m->history_from == UINT64_MAX || then->revision < m->history_from) return;
+  const hf_moment at = {.time = then->time};
+  assert_true(replay_check_snapshot(m, &at, then));
+}
+
+static void check_all(struct model *m, unsigned looks) {
+  bool has_history = m->history_from != UINT64_MAX;
+  for (unsigned i = 0; has_history && i < looks; i++) look(m, random_revision(m));
+  for (unsigned i = 0; has_history && i < looks / LOOKS_OF_ALL; i++) look_at_time(m);
+  if (has_history)
+    for (uint64_t r = m->history_from - 1; r <= replay_newest(m)->revision && r < m->history_from + 2; r++) look(m, r);
+  for (unsigned i = 0; has_history && i < NAMES * IDS; i++) replay_check_history(m, i / IDS, i % IDS);
+  for (unsigned i = 0; m->log_from != UINT64_MAX && i < LOOKS_OF_ALL; i++) {
+    uint64_t newest = replay_newest(m)->revision, from = m->log_from;
+    if (i && from <= newest) from += replay_random(m, (unsigned)(newest - from + 2));
+    replay_check_log(m, from, has_history);
+  }
+}
+
+static void what_was_is_told_as_it_was(void **state) {
+  struct model *m = begin(*state, number_from("HOLDFAST_SEED", 7));
+  unsigned rounds = number_from("HOLDFAST_ROUNDS", ROUNDS);
+  replay_set(m, "1000000", true);
+  for (unsigned i = 0; i < rounds; i++) {
+    replay_step(m);
+    if (replay_random(m, 20) == 0) look(m, random_revision(m));
+    if (replay_random(m, 200) == 0) check_all(m, 0);
+  }
+  check_all(m, rounds);
+  if (m->has_ttl) assert_true(m->times_expired > 0);
+  replay_free(m);
+}
+
+static void what_is_kept_is_right_while_settings_change(void **state) {
+  struct model *m = begin(*state, number_from("HOLDFAST_SEED", 7) + 1);
+  unsigned rounds = number_from("HOLDFAST_ROUNDS", ROUNDS);
+  replay_set(m, "50", true);
+  for (unsigned i = 0; i < rounds; i++) {
+    replay_step(m);
+    if (replay_random(m, 40) == 0) replay_change_settings(m);
+    if (replay_random(m, 30) == 0) check_all(m, 2);
+  }
+  check_all(m, rounds / 4);
+  replay_free(m);
+}
+
+/* The same with handles that are closed in between. */
+static void what_was_is_told_after_it_was_closed(void **state) {
+  struct model *m = begin(*state, number_from("HOLDFAST_SEED", 7) + 2);
+  unsigned rounds = number_from("HOLDFAST_ROUNDS", ROUNDS) / 2;
+  replay_set(m, "200", true);
+  for (unsigned i = 0; i < rounds; i++) {
+    replay_step(m);
+    if (replay_random(m, 25)) continue;
+    replay_close(m);
+    replay_open(m);
+    check_all(m, 1);
+  }
+  check_all(m, rounds / 4);
+  replay_free(m);
+}
+
+#define ON(name, where) cmocka_unit_test_setup_teardown(name, setup_##where, teardown_store)
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      ON(what_was_is_told_as_it_was, memory),
+      ON(what_was_is_told_as_it_was, lmdb),
+      ON(what_is_kept_is_right_while_settings_change, memory),
+      ON(what_is_kept_is_right_while_settings_change, lmdb),
+      ON(what_was_is_told_after_it_was_closed, lmdb),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
