@@ -429,7 +429,7 @@ const hf_backend hf__backend_lmdb = {
     .name = "lmdb",
     .capabilities = HF_CAP_DURABLE | HF_CAP_TRANSACTION | HF_CAP_SNAPSHOT | HF_CAP_NESTED | HF_CAP_REVISION |
                     HF_CAP_IF_ABSENT | HF_CAP_ATOMIC_BATCH | HF_CAP_QUARANTINE | HF_CAP_CHECKSUM | HF_CAP_SETTINGS |
-                    HF_CAP_REMOVE_IF | HF_CAP_INDEX | HF_CAP_INDEX_ORDER | HF_CAP_CHANGES,
+                    HF_CAP_REMOVE_IF | HF_CAP_INDEX | HF_CAP_INDEX_ORDER | HF_CAP_CHANGES | HF_CAP_HISTORY,
     .settings = (const char *const[]){"changes", "durability", "format", "history", "maxsize", "note", NULL},
     .is_path = true,
     .resolve = resolve,

@@ -52,8 +52,8 @@ static uint64_t check_limit(lua_State *L, int index) {
 }
 
 /* Collects what is kept of the id, as JSON text. */
-static hf_status collect(lua_State *L, hf_persist *p, hf_slice id, hf_buffer *json, uint64_t *from, hf_error *err) {
-  struct collected x = {json, check_limit(L, 3), false};
+static hf_status collect(hf_persist *p, hf_slice id, uint64_t limit, hf_buffer *json, uint64_t *from, hf_error *err) {
+  struct collected x = {json, limit, false};
   json->size = 0;
   if (!hf_buffer_add(json, "[", 1)) return hf__no_memory(err);
   hf_status status = hf_persist_history(p, id, add, &x, from, err);
@@ -69,10 +69,10 @@ static int push_history(lua_State *L, bool as_text) {
   hfL_context *cx = hfL_context_of(L);
   hf_persist *p = hfL_check_persist(L);
   hf_slice id = hfL_check_id(L, 2, "history: the id", number);
-  check_limit(L, 3);
+  uint64_t limit = check_limit(L, 3);
   hf_buffer *json = hfL_buffer_borrow(L, cx);
   int owner = lua_gettop(L);
-  hf_status status = collect(L, p, id, json, &from, &err);
+  hf_status status = collect(p, id, limit, json, &from, &err);
   if (status == HF_OK && as_text)
     lua_pushlstring(L, json->data, json->size);
   else if (status == HF_OK)
