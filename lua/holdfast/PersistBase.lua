@@ -21,6 +21,7 @@ local check = require "holdfast.check"
 local classes = require "holdfast.class"
 local explaining = require "holdfast.explaining"
 local removing = require "holdfast.removing"
+local watching = require "holdfast.watching"
 
 local misuse = check.misuse
 
@@ -199,6 +200,16 @@ function PersistBase:explain(predicate, range)
   check.predicate(self, "explain", predicate)
   core.checkRange(self, range)
   return explaining.explain(self, predicate, range)
+end
+
+--- Changes of the store's entities of this name, as they are committed, in order, each once: what a `for` takes, which
+--- waits for more.
+---@param options? holdfast.WatchOptions
+---@return holdfast.Watch
+---@raise compacted, unsupported
+function PersistBase:watch(options)
+  check.instance(self, "watch")
+  return watching.open(self, options)
 end
 
 local function scriptFilter(self, predicate, range)

@@ -7,6 +7,7 @@ local adapters = require "holdfast.adapters"
 local core = require "holdfast.core"
 local PersistBase = require "holdfast.PersistBase"
 local stores = require "holdfast.store_classes"
+local watching = require "holdfast.watching"
 
 ---@class holdfast
 local M = {
@@ -51,6 +52,7 @@ local M = {
   transaction = core.transaction,
   transactions = core.transactions,
   openStore = core.openStore,
+  watch = watching.watch,
 }
 
 return M

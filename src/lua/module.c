@@ -62,6 +62,7 @@ int luaopen_holdfast_core(lua_State *L) {
   lua_createtable(L, 0, 64);
   open_methods(L, cx);
   hfL_store_open(L, cx);
+  hfL_watch_open(L, cx);
   hfL_damage_open(L, cx);
   hfL_index_check_open(L, cx);
   hfL_lock_open(L, cx);

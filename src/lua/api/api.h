@@ -15,6 +15,7 @@ void hfL_iterator_open(lua_State *L, int cx);
 void hfL_batch_open(lua_State *L, int cx);
 void hfL_index_open(lua_State *L, int cx);
 void hfL_store_open(lua_State *L, int cx);
+void hfL_watch_open(lua_State *L, int cx);
 void hfL_damage_open(lua_State *L, int cx);
 void hfL_index_check_open(lua_State *L, int cx);
 void hfL_lock_open(lua_State *L, int cx);

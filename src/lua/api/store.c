@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "lua/api/api.h"
+#include "lua/api/store.h"
 #include "lua/api/moment.h"
 #include "lua/codec/json.h"
 #include "lua/state/arguments.h"
@@ -30,8 +31,8 @@ static int store_close(lua_State *L) {
   return 0;
 }
 
-static hf_store *check_store(lua_State *L) {
-  struct store_box *box = luaL_checkudata(L, 1, STORE_TYPE);
+hf_store *hfL_check_store(lua_State *L, int index) {
+  struct store_box *box = luaL_checkudata(L, index, STORE_TYPE);
   if (!box->store) {
     hf_error err;
     hf__fail(&err, HF_CLOSED, "the store is closed: open it again");
@@ -39,6 +40,8 @@ static hf_store *check_store(lua_State *L) {
   }
   return box->store;
 }
+
+static hf_store *check_store(lua_State *L) { return hfL_check_store(L, 1); }
 
 /* openStore(base [, options]) -> store */
 static int lhf_open_store(lua_State *L) {
@@ -53,6 +56,30 @@ static int lhf_open_store(lua_State *L) {
   luaL_getmetatable(L, STORE_TYPE);
   lua_setmetatable(L, -2);
   if (hf_store_open(lua_tostring(L, 1), &options, &box->store, &err)) hfL_raise(L, &err);
+  return 1;
+}
+
+static hf_status take_open(const hf_backend *backend, const hf_location *at, hf_store *store, void *arg, hf_error *err) {
+  (void)backend;
+  (void)at;
+  (void)err;
+  if (store) hf__store_ref(store);
+  *(hf_store **)arg = store;
+  return HF_OK;
+}
+
+/* openStoreAsIs(base) -> store: as this process has it open, whatever options that was with; else opened */
+static int lhf_open_store_as_is(lua_State *L) {
+  hf_error err;
+  if (lua_type(L, 1) != LUA_TSTRING || strlen(lua_tostring(L, 1)) != lua_objlen(L, 1))
+    hfL_misuse(L, "the base must be a directory such as \"./data\" or a store URL");
+  struct store_box *box = lua_newuserdata(L, sizeof *box);
+  box->store = NULL;
+  luaL_getmetatable(L, STORE_TYPE);
+  lua_setmetatable(L, -2);
+  hf_status status = hf__store_look(lua_tostring(L, 1), NULL, take_open, &box->store, &err);
+  if (status || !box->store) status = hf_store_open(lua_tostring(L, 1), NULL, &box->store, &err);
+  if (status) hfL_raise(L, &err);
   return 1;
 }
 
@@ -343,6 +370,7 @@ void hfL_store_open(lua_State *L, int cx) {
                                      {"revision", lhf_store_revision}, {"close", store_close},
                                      {NULL, NULL}};
   static const luaL_Reg functions[] = {{"openStore", lhf_open_store},
+                                       {"openStoreAsIs", lhf_open_store_as_is},
                                        {"isSameStore", lhf_is_same_store},
                                        {"storeOf", lhf_store_of},
                                        {"settingTable", lhf_setting_table},
@@ -352,7 +380,9 @@ void hfL_store_open(lua_State *L, int cx) {
   lua_setfield(L, -2, "__gc");
   lua_newtable(L);
   hfL_register(L, cx, methods);
-  lua_setfield(L, -2, "__index");
+  lua_pushvalue(L, -1);
+  lua_setfield(L, -3, "__index");
+  lua_setfield(L, -3, "storeMethods"); /* for those that are written in Lua */
   lua_pop(L, 1);
   hfL_register(L, cx, functions);
 }
