@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "core/change.h"
+#include "core/expiry.h"
 #include "core/persist.h"
 #include "core/revisions.h"
 #include "core/transaction.h"
@@ -165,8 +166,13 @@ static hf_status write_sorted(hf_persist *p, void *txn, const hf_item *items, si
                               hf_key *keys, struct sorted *sorted, hf_put *puts, hf_error *err) {
   bool in_order = true;
   for (size_t i = 0; i < count; i++) {
+    int64_t unused;
     hf_status status = make_key(p, arena, items[i].id, &keys[i], err);
-    if (status) return status;
+    if (status == HF_OK) status = hf__expiry_take(p, 0, items[i].expires_at, &unused, err);
+    if (status) {
+      hf__error_entity(err, p->name, items[i].id);
+      return status;
+    }
     sorted[i] = (struct sorted){key_head(keys[i].order), i, &keys[i]};
     if (i && in_order) in_order = compare_sorted(&sorted[i - 1], &sorted[i]) < 0;
   }
@@ -175,7 +181,8 @@ static hf_status write_sorted(hf_persist *p, void *txn, const hf_item *items, si
   for (size_t i = 0; i < count; i++) {
     const hf_key *key = sorted[i].key;
     if (n && hf__order_compare(puts[n - 1].key.order, key->order) == 0) n--;
-    puts[n++] = (hf_put){*key, items[sorted[i].index].json, 0};
+    const hf_item *item = &items[sorted[i].index];
+    puts[n++] = (hf_put){*key, item->json, item->expires_at};
   }
   hf__change change = {.kind = HF__CHANGE_PUT_MANY, .puts = puts, .count = n};
   hf_status status =
@@ -203,7 +210,7 @@ hf_status hf__persist_write_many_trusted(hf_persist *p, const hf_item *items, si
 }
 
 static hf_status check_item(const hf_item *item, hf_error *err) {
-  if (item->reserved[0] || item->reserved[1])
+  if (item->reserved[0])
     return hf__fail(err, HF_INVALID_ARGUMENT, "hf_item.reserved must be 0: clear the item before you fill it");
   return hf_json_validate(item->json, err);
 }

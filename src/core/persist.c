@@ -17,6 +17,7 @@
 #include "base/layout.h"
 #include "core/change.h"
 #include "core/follows.h"
+#include "core/expiry.h"
 #include "core/revisions.h"
 #include "core/transaction.h"
 #include "core/url.h"
@@ -471,7 +472,9 @@ hf_status hf__persist_write_trusted(hf_persist *p, hf_slice id, hf_slice json, c
   if (status == HF_OK) {
     hf_put put = {.key = k.key, .json = json};
     hf__change change = {.kind = HF__CHANGE_PUT, .puts = &put, .options = options, .info = info};
-    status = hf__change_apply(p, txn, &change, err);
+    if (__builtin_expect((options->ttl | options->expires_at) != 0, 0))
+      status = hf__expiry_take(p, options->ttl, options->expires_at, &put.expires_at, err);
+    if (status == HF_OK) status = hf__change_apply(p, txn, &change, err);
     if (__builtin_expect(status == HF_OK, 1)) return HF_OK;
     if (status == HF_CONFLICT && (options->if_absent || options->if_revision))
       fail_conflict(p, &k.key, options, info, err);

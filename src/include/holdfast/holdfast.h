@@ -223,6 +223,9 @@ typedef struct hf_persist hf_persist;
  * a HF_CONFLICT, where that is hard to say.  No entity has it. */
 #define HF_REVISION_UNKNOWN UINT64_MAX
 
+/* The latest moment at which an entity can expire, ms since 1970-01-01 UTC. */
+#define HF_EXPIRES_MAX ((INT64_C(1) << 48) - 1)
+
 /* What is known of a stored entity beside its value. */
 typedef struct hf_info {
   uint64_t revision;    /* grows with every commit that writes the entity; 0 where the backend has none;
@@ -238,8 +241,9 @@ typedef struct hf_write_options {
   bool if_absent;     /* only if no entity has the id, else HF_CONFLICT */
   bool if_revision;   /* only if the entity's revision equals `revision`, else HF_CONFLICT */
   uint64_t revision;
-  int64_t ttl;        /* ms from now, then the entity expires: nobody finds it any more; 0: as expires_at says */
-  int64_t expires_at; /* the same as a time, ms since 1970-01-01 UTC; 0: never */
+  int64_t ttl;        /* ms from now, then the entity expires: nobody finds it any more; 0: as expires_at says.  Needs
+                       * HF_CAP_TTL */
+  int64_t expires_at; /* the same as a time, ms since 1970-01-01 UTC; 0: never.  What is over already is not found */
 } hf_write_options;
 
 #define HF_WRITE_OPTIONS_INIT                                                                                          \
@@ -340,7 +344,8 @@ HF_API const hf_entry *hf_page_entries(const hf_page *page, size_t *count);
 typedef struct hf_item {
   hf_slice id;
   hf_slice json;
-  uint64_t reserved[2]; /* must be 0, as it is where an initialiser leaves it out */
+  int64_t expires_at;   /* from when on nobody finds it, ms since 1970-01-01 UTC; 0: never.  Needs HF_CAP_TTL */
+  uint64_t reserved[1]; /* must be 0, as it is where an initialiser leaves it out */
 } hf_item;
 
 /* Reads `count` ids, at one moment where the backend has batches or snapshots.  The page receives one entry per id in
