@@ -21,6 +21,7 @@
 #include <stdatomic.h>
 #include <sys/types.h>
 
+#include "base/clocks.h"
 #include "files.h"
 #include "holdfast/backend.h"
 #include "lock_room.h"
@@ -40,6 +41,7 @@ enum {
 #define META_DB "\001holdfast"
 #define QUARANTINE_DB "\001quarantine"
 #define INDEX_DB "\001index"
+#define EXPIRY_DB "\001expiry"
 #define LOG_DB "\001log"
 #define HISTORY_DB "\001history"
 
@@ -95,11 +97,13 @@ typedef struct hf__lmdb_known {
   _Atomic bool gap;              /* that commit is a stranger's, see gap.h */
   _Atomic bool readable_only;    /* unknown_feature is not empty, or `follows` */
   _Atomic bool may_have_indexes; /* has_indexes, or had at some time */
+  _Atomic bool may_have_expiry;  /* has_expiry */
   pthread_mutex_t lock;          /* the rest.  By hf__lmdb_lock_briefly(): no holder waits */
   unsigned format;
   bool has_features;                  /* such as this version knows, and as readers go by */
   bool keeps_sums;                    /* the store has the feature of sums.h */
   bool has_indexes;                   /* and that of index_defs.h */
+  bool has_expiry;                    /* and that of expiry_keep.h */
   bool keeps_log, keeps_history;      /* as log_keep.h does */
   hf_changes_kept kept;               /* how much of the log is */
   uint64_t version;                   /* how often it was read, from 1 on */
@@ -140,6 +144,7 @@ typedef struct hf__lmdb_env {
   MDB_dbi quarantine_dbi;
   hf__lmdb_collection *index;         /* INDEX_DB, which is opened as the collections are */
   hf__lmdb_collection *log, *history; /* LOG_DB and HISTORY_DB, likewise */
+  hf__lmdb_collection *expiry;        /* EXPIRY_DB */
   struct {             /* under write_lock: when nothing was in quarantine, so that writes need not look */
     size_t of;         /* a commit of this process after which nothing was */
     size_t in;         /* a write transaction that found nothing there */
@@ -169,13 +174,23 @@ typedef struct hf__lmdb_env {
     uint64_t of;
     int64_t at;
   } logged;
-  struct {               /* the oldest one when it was looked at last, in this known.version; older ones are gone */
+  struct { /* the oldest one when it was looked at last, in this known.version; older ones are gone */
     uint64_t of, revision;
     int64_t at;
   } oldest;
   _Atomic bool is_follower; /* this process has put the note for which others must not write, see notes.h */
   _Atomic bool flushes;     /* what is written is flushed, as the newest transaction has found */
   hf__lmdb_queue queue;     /* of changes that wait for a commit to share, see group.h */
+  struct {        /* under write_lock: removing what has expired, see expiry_sweep.h */
+    int64_t next; /* hf_clock_ns() from which on it is looked for again */
+    size_t in;    /* the write transaction in which that was done last */
+  } sweep;
+  struct {             /* under write_lock: the note of two clocks, see clock_note.h */
+    hf__clocks note;   /* as it is in the store */
+    int64_t looked_at; /* its clock that nobody sets, when that was looked at; 0: never */
+  } clock;
+  _Atomic bool flushes; /* what is written is flushed, as the newest transaction has found */
+  hf__lmdb_queue queue; /* of changes that wait for a commit to share, see group.h */
 } hf__lmdb_env;
 
 /* A transaction that the core holds, of either kind. */
@@ -190,6 +205,8 @@ typedef struct hf__lmdb_txn {
   bool changed;                 /* something may have been written: the commit leaves its number */
   bool certain;                 /* something was */
   bool resettled;               /* format, features or settings were, too */
+  bool gave_expiry;             /* the store has the feature of expiry_keep.h from this transaction on */
+  int64_t now;                  /* by which it is judged what has expired, ms; 0: nobody has asked yet */
   uint32_t logged;              /* changes that it has logged, with those of the ones around it: log_keep.h */
   int64_t log_time;             /* when, once there are some */
   bool gave_number;             /* a collection got its number in it, or in one within it: history_store.h */
