@@ -179,8 +179,6 @@ typedef struct hf__lmdb_env {
     int64_t at;
   } oldest;
   _Atomic bool is_follower; /* this process has put the note for which others must not write, see notes.h */
-  _Atomic bool flushes;     /* what is written is flushed, as the newest transaction has found */
-  hf__lmdb_queue queue;     /* of changes that wait for a commit to share, see group.h */
   struct {        /* under write_lock: removing what has expired, see expiry_sweep.h */
     int64_t next; /* hf_clock_ns() from which on it is looked for again */
     size_t in;    /* the write transaction in which that was done last */
