@@ -272,6 +272,7 @@ static hf_status scan_damaged(void *store, void *txn, void *collection, const hf
   MDB_txn *t;
   MDB_dbi dbi; /* of no use, but a snapshot may have slipped */
   *more = false;
+  if (hf__lmdb_looks_back(txn)) return HF_OK; /* what was in quarantine then is not known as a whole */
   hf_status status = hf__lmdb_read_collection(store, txn, collection, &t, &dbi, err);
   if (status) return status;
   int rc = hf__lmdb_quarantine_list(store, t, collection, scan, page, more);

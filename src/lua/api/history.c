@@ -20,6 +20,7 @@
 /* What is collected, as a JSON array: nothing may be raised while the core hands it out. */
 struct collected {
   hf_buffer *json;
+  bool as_texts; /* values are texts, as they are stored */
   uint64_t left; /* how many more are wanted */
   bool is_short; /* of memory */
 };
@@ -32,7 +33,10 @@ static bool add(void *arg, const hf_change *c) {
                              (unsigned long long)c->revision, hf_change_name(c->what));
   if (ok && c->at) ok = hf_buffer_printf(json, ",\"at\":%lld", (long long)c->at);
   if (ok && c->expires_at) ok = hf_buffer_printf(json, ",\"expiresAt\":%lld", (long long)c->expires_at);
-  if (ok && c->json.data) ok = hf_buffer_add(json, ",\"value\":", 9) && hf_buffer_add(json, c->json.data, c->json.size);
+  if (ok && c->json.data && x->as_texts)
+    ok = hf_buffer_add(json, ",\"text\":", 8) && hf_buffer_quote(json, c->json);
+  else if (ok && c->json.data)
+    ok = hf_buffer_add(json, ",\"value\":", 9) && hf_buffer_add(json, c->json.data, c->json.size);
   x->is_short = !ok || !hf_buffer_add(json, "}", 1);
   x->left--;
   return !x->is_short && x->left;
@@ -52,31 +56,27 @@ static uint64_t check_limit(lua_State *L, int index) {
 }
 
 /* Collects what is kept of the id, as JSON text. */
-static hf_status collect(hf_persist *p, hf_slice id, uint64_t limit, hf_buffer *json, uint64_t *from, hf_error *err) {
-  struct collected x = {json, limit, false};
-  json->size = 0;
-  if (!hf_buffer_add(json, "[", 1)) return hf__no_memory(err);
-  hf_status status = hf_persist_history(p, id, add, &x, from, err);
-  if (status == HF_OK && (x.is_short || !hf_buffer_add(json, "]", 1))) status = hf__no_memory(err);
+static hf_status collect(hf_persist *p, hf_slice id, struct collected *x, uint64_t *from, hf_error *err) {
+  x->json->size = 0;
+  if (!hf_buffer_add(x->json, "[", 1)) return hf__no_memory(err);
+  hf_status status = hf_persist_history(p, id, add, x, from, err);
+  if (status == HF_OK && (x->is_short || !hf_buffer_add(x->json, "]", 1))) status = hf__no_memory(err);
   return status;
 }
 
-/* Pushes the list, decoded or as JSON text, and the revision. */
-static int push_history(lua_State *L, bool as_text) {
+/* Pushes the list, and the revision. */
+static int push_history(lua_State *L, bool as_texts) {
   char number[HF_NUMBER_MAX];
   hf_error err;
   uint64_t from = 0;
   hfL_context *cx = hfL_context_of(L);
   hf_persist *p = hfL_check_persist(L);
   hf_slice id = hfL_check_id(L, 2, "history: the id", number);
-  uint64_t limit = check_limit(L, 3);
-  hf_buffer *json = hfL_buffer_borrow(L, cx);
+  struct collected x = {.as_texts = as_texts, .left = check_limit(L, 3)};
+  hf_buffer *json = x.json = hfL_buffer_borrow(L, cx);
   int owner = lua_gettop(L);
-  hf_status status = collect(p, id, limit, json, &from, &err);
-  if (status == HF_OK && as_text)
-    lua_pushlstring(L, json->data, json->size);
-  else if (status == HF_OK)
-    status = hfL_json_decode_trusted(L, json->data, json->size, cx->codec, &err);
+  hf_status status = collect(p, id, &x, &from, &err);
+  if (status == HF_OK) status = hfL_json_decode_trusted(L, json->data, json->size, cx->codec, &err);
   hfL_buffer_return(L, cx, owner);
   if (status) hfL_raise_for(L, p, id, &err);
   lua_pushnumber(L, (lua_Number)from);
@@ -87,8 +87,8 @@ static int push_history(lua_State *L, bool as_text) {
  * from which on it is complete */
 static int lhf_history(lua_State *L) { return push_history(L, false); }
 
-/* historyText(store, id [, {limit=n}]) -> that list as JSON text; the same revision */
-static int lhf_history_text(lua_State *L) { return push_history(L, true); }
+/* historyTexts(store, id [, {limit=n}]) -> the same with `text`, a value's JSON text as it is stored, for `value` */
+static int lhf_history_texts(lua_State *L) { return push_history(L, true); }
 
 /* store:purge(id) -> how many entries of log and history went */
 static int lhf_purge(lua_State *L) {
@@ -117,6 +117,6 @@ static int lhf_moment(lua_State *L) {
 
 void hfL_history_open(lua_State *L, int cx) {
   static const luaL_Reg functions[] = {
-      {"history", lhf_history}, {"historyText", lhf_history_text}, {"purge", lhf_purge}, {"moment", lhf_moment}, {NULL, NULL}};
+      {"history", lhf_history}, {"historyTexts", lhf_history_texts}, {"purge", lhf_purge}, {"moment", lhf_moment}, {NULL, NULL}};
   hfL_register(L, cx, functions);
 }

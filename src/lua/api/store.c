@@ -7,9 +7,11 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "core/transaction.h"
 #include "lua/api/api.h"
 #include "lua/api/store.h"
 #include "lua/api/moment.h"
+#include "lua/api/transaction.h"
 #include "lua/codec/json.h"
 #include "lua/state/arguments.h"
 #include "lua/state/buffers.h"
@@ -140,6 +142,25 @@ static int lhf_store_revision(lua_State *L) {
   if (hf_store_revision(check_store(L), looks_back ? &at : NULL, &revision, &err)) hfL_raise(L, &err);
   lua_pushnumber(L, (lua_Number)revision);
   return 1;
+}
+
+/* store:snapshot(fn [, {at=moment}]) -> what fn(store) returns, to which all reads of the thread are of one moment */
+static int lhf_store_snapshot(lua_State *L) {
+  hf_error err;
+  bool looks_back;
+  void *unused;
+  check_store(L);
+  if (!lua_isfunction(L, 2)) hfL_misuse(L, "snapshot: give a function, not a %s", luaL_typename(L, 2));
+  lua_settop(L, 3);
+  lua_pushvalue(L, 2);
+  lua_pushvalue(L, 1);
+  hf_txn *txn = hfL_begin_snapshot(L, 3, &looks_back);
+  hf_store *s = check_store(L);
+  if (hf__txn_join(s, s->backend->capabilities, false, &unused, &err)) {
+    hf_txn_abort(txn);
+    hfL_raise(L, &err);
+  }
+  return hfL_run_in(L, txn, 1);
 }
 
 /* ---- settings */
@@ -367,8 +388,8 @@ static int lhf_store_verify(lua_State *L) {
 void hfL_store_open(lua_State *L, int cx) {
   static const luaL_Reg methods[] = {{"entities", lhf_store_entities}, {"stat", lhf_store_stat},
                                      {"settings", lhf_store_settings}, {"verify", lhf_store_verify},
-                                     {"revision", lhf_store_revision}, {"close", store_close},
-                                     {NULL, NULL}};
+                                     {"revision", lhf_store_revision}, {"snapshot", lhf_store_snapshot},
+                                     {"close", store_close},           {NULL, NULL}};
   static const luaL_Reg functions[] = {{"openStore", lhf_open_store},
                                        {"openStoreAsIs", lhf_open_store_as_is},
                                        {"isSameStore", lhf_is_same_store},

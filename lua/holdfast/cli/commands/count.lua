@@ -47,7 +47,8 @@ return {
     options.url(command)
     options.entity(command, true)
     options.where(command)
+    options.at(command)
     options.readonly(command)
   end,
-  run = count,
+  run = target.lookingBack(count),
 }

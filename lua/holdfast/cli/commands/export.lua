@@ -79,7 +79,8 @@ return {
       :description("Replace FILE, once the export is whole; the standard output if left out or '-'.")
     options.where(command)
     options.range(command)
+    options.at(command)
     options.readonly(command)
   end,
-  run = export,
+  run = target.lookingBack(export),
 }

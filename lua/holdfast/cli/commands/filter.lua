@@ -47,7 +47,8 @@ return {
     options.table(command)
     options.where(command)
     options.range(command)
+    options.at(command)
     options.readonly(command)
   end,
-  run = filter,
+  run = target.lookingBack(filter),
 }

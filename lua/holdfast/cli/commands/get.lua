@@ -61,7 +61,8 @@ return {
     options.entity(command)
     command:argument("ID"):argname("ID"):target("id"):args("+"):description("Ids of entities.")
     options.table(command)
+    options.at(command)
     options.readonly(command)
   end,
-  run = get,
+  run = target.lookingBack(get),
 }

@@ -4,8 +4,8 @@
 -- command, that returns a table.  Its help is made of that table, and of the arguments that it declares.
 
 local NAMES = {
-  "get", "ls", "filter", "take", "count",
-  "put", "rm",
+  "get", "ls", "filter", "take", "count", "log",
+  "put", "rm", "purge",
   "status", "stat", "verify", "rescue", "set", "index",
   "export", "import", "copy", "follow", "promote", "candles",
   "host", "report",

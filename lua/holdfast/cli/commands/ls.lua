@@ -76,7 +76,8 @@ return {
     options.range(command)
     command:flag("-l --long")
       :description("Also the bytes of the value, its revision and when it was written, by tabs.")
+    options.at(command)
     options.readonly(command)
   end,
-  run = ls,
+  run = target.lookingBack(ls),
 }

@@ -32,7 +32,8 @@ return {
     command:argument("N"):argname("N"):target("n"):convert(options.wholeNumber):description("How many at most.")
     options.range(command, true)
     options.table(command)
+    options.at(command)
     options.readonly(command)
   end,
-  run = take,
+  run = target.lookingBack(take),
 }

@@ -4,6 +4,7 @@
 -- checked and explained the same everywhere.
 
 local core = require "holdfast.core"
+local times = require "holdfast.cli.console.times"
 
 local M = {}
 
@@ -82,6 +83,23 @@ end
 function M.explain(command, of)
   command:flag("--explain")
     :description(("Do nothing but tell what is made of %s, and where it is evaluated."):format(of))
+end
+
+-- For argparse: a moment of the store's past.
+local function moment(word)
+  if word:find "^%d+$" then
+    local revision = tonumber(word)
+    if revision > 0 then return revision end
+  end
+  local time, problem = times.convert(word)
+  if time and time > 0 and not word:find "^%d+$" then return { time = time } end
+  return nil, problem or ("'%s' is no revision"):format(word)
+end
+
+-- As it was: --at.
+function M.at(command)
+  command:option("--at"):argname("MOMENT"):convert(moment)
+    :description("As it was after a revision (4711), at a time (2026-11-27T12:00:00Z), or so long ago (90m, 7d).")
 end
 
 -- As a table for people: --table, --columns.

@@ -47,6 +47,16 @@ function M.open(args, creates)
     reported = {}, found = {} }, Target)
 end
 
+--- What a command does, in a snapshot of the moment that its --at names.
+---@param run fun(args: table, cli: table): integer
+---@return fun(args: table, cli: table): integer
+function M.lookingBack(run)
+  return function(args, cli)
+    if not args.at then return run(args, cli) end
+    return M.open(args).store:snapshot(function() return run(args, cli) end, { at = args.at })
+  end
+end
+
 --- The entities of one name.
 ---@param entityName string
 ---@return PersistBase
