@@ -7,6 +7,7 @@ local ffi = require("ffi")
 local holdfast = require("holdfast")
 local logs = require("holdfast.backends.postgres.log")
 local postgres = require("support.postgres")
+local PostgresPersist = require("holdfast.backends.postgres")
 local raising = require("support.raises")
 local temp = require("support.temp")
 local watches = require("holdfast.backends.postgres.watch")
@@ -18,7 +19,7 @@ end
 
 local pg
 
-setup(function() pg = postgres.start() end)
+setup(function() pg = postgres.start("fsync=off") end)
 teardown(function()
   pg:stop("QUIT")
   temp.removeAll()
@@ -30,10 +31,11 @@ local function open(name, query, login) return holdfast.PersistBase(name or "sig
 
 local function set(value) return holdfast.openStore(pg:url()):settings { changes = value } end
 
--- What comes within a moment, each as "what id=value", with the number of the commit in front, counted from 1.
-local function heard(watch, seconds)
+-- What comes, each as "what id=value", with the number of the commit in front, counted from 1: `count` of them, and
+-- whatever comes within a moment after these.
+local function heard(watch, count)
   local out, revision, commit = {}, nil, 0
-  for change in function() return watch:next(seconds or 0.1) end do
+  for change in function() return watch:next(#out < (count or 0) and 20 or 0.1) end do
     if change.revision ~= revision then revision, commit = change.revision, commit + 1 end
     local value = change.value ~= nil and "=" .. holdfast.json.encode(change.value) or ""
     out[#out + 1] = ("%d %s %s%s"):format(commit, change.what, change.id or change.entityName, value)
@@ -138,7 +140,7 @@ describe("a log of changes in PostgreSQL", function()
     assert.is_false(second.step("INSERT INTO persist_signal (entity_id, data) VALUES ('second', '1')", "may wait"))
     assert.same({}, heard(watch))
     first.step "COMMIT"
-    assert.same({ "1 write first=1", "2 write second=1" }, heard(watch, 0.5))
+    assert.same({ "1 write first=1", "2 write second=1" }, heard(watch, 2))
     first.close()
     second.close()
     watch:close()
@@ -174,15 +176,15 @@ describe("a log of changes in PostgreSQL", function()
   end)
 
   it("is handed out by name, prefix and condition", function()
-    local store, other = holdfast.PostgresPersist("signal", pg:url()), open "other"
+    local store, other = PostgresPersist("signal", pg:url()), open "other"
     local iterate = store:watch { prefix = "a", where = function(v) return v > 1 end, timeout = 0.1 }
     other:writeValue("a1", 7)
     store:writeMany({ a1 = 1, a2 = 2, b3 = 3 })
     store:removeValue("a1")
     local found = {}
     for change in iterate do found[#found + 1] = change.what .. change.id end
-    assert.same({ "writea2", "removea1" }, found)
-    local all = holdfast.PostgresPersist.storeWatch(pg:url(), { timeout = 0.1 })
+    assert.same({ "writea1", "writea2", "removea1" }, found) -- of what is gone nobody knows what it was
+    local all = PostgresPersist.storeWatch(pg:url(), { timeout = 0.1 })
     other:writeValue("b", 1)
     local change = all()
     assert.equal("other", change.entityName)
