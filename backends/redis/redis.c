@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "log.h"
+
 enum { REMOVED_AT_ONCE = 512 };
 
 /* ---- stores */
@@ -109,6 +111,66 @@ static hf_status run_writes(hf__redis_batch *b, bool ok, int type, bool may_be_n
   return status;
 }
 
+/* Makes changes that are logged: texts[i].data NULL: removed.  *changed: how many keys it has changed. */
+static hf_status run_logged(hf__redis_store *s, const hf_slice *keys, const hf_slice *texts, const int64_t *expiries,
+                            size_t count, bool if_absent, uint64_t *changed, hf_error *err) {
+  hf__redis_batch b;
+  hf__redis_batch_init(&b, s, true);
+  bool ok = hf__redis_add_logged(&b, keys, texts, expiries, count, if_absent ? REDIS_IF_ABSENT : REDIS_IF_NOTHING,
+                                 (hf_slice){"", 0});
+  hf_status status = run_writes(&b, ok, REDIS_REPLY_INTEGER, false, hf__redis_deadline(s), err);
+  long long n = status ? 0 : b.commands[0].reply->integer;
+  if (n < 0 || (size_t)n > count) status = hf__redis_strange(true, err);
+  *changed = (uint64_t)n;
+  hf__redis_batch_free(&b);
+  return status;
+}
+
+/* The keys of ids, in one piece of memory that the caller frees; NULL: out of memory. */
+static char *keys_of(const hf__redis_collection *e, const hf_key *ids, const hf_put *puts, size_t count,
+                     hf_slice *keys) {
+  char *text = malloc(count * REDIS_KEY_MAX);
+  for (size_t i = 0; text && i < count; i++)
+    keys[i] = hf__redis_key(e, puts ? puts[i].key.id : ids[i].id, text + i * REDIS_KEY_MAX);
+  return text;
+}
+
+static hf_status put_many_logged(hf__redis_collection *e, const hf_put *puts, size_t count, hf_error *err) {
+  hf_slice *keys = malloc(count * sizeof *keys), *texts = malloc(count * sizeof *texts);
+  int64_t *expiries = malloc(count * sizeof *expiries);
+  uint64_t changed;
+  char *names = keys ? keys_of(e, NULL, puts, count, keys) : NULL;
+  hf_status status = HF_OK;
+  if (!names || !texts || !expiries) status = hf_error_no_memory(err);
+  for (size_t i = 0; i < count && status == HF_OK; i++) {
+    texts[i] = puts[i].json;
+    expiries[i] = puts[i].expires_at;
+  }
+  if (status == HF_OK) status = run_logged(e->store, keys, texts, expiries, count, false, &changed, err);
+  free(keys);
+  free(texts);
+  free(expiries);
+  free(names);
+  return status;
+}
+
+static hf_status remove_logged(hf__redis_collection *e, const hf_slice *ids, size_t count, uint64_t *removed,
+                               hf_error *err) {
+  char names[REMOVED_AT_ONCE][REDIS_KEY_MAX];
+  hf_slice keys[REMOVED_AT_ONCE], texts[REMOVED_AT_ONCE] = {{NULL, 0}};
+  int64_t expiries[REMOVED_AT_ONCE] = {0};
+  hf_status status = HF_OK;
+  for (size_t first = 0; first < count && status == HF_OK; first += REMOVED_AT_ONCE) {
+    size_t n = count - first < REMOVED_AT_ONCE ? count - first : REMOVED_AT_ONCE;
+    uint64_t gone;
+    for (size_t i = 0; i < n; i++) keys[i] = hf__redis_key(e, ids[first + i], names[i]);
+    status = run_logged(e->store, keys, texts, expiries, n, false, &gone, err);
+    if (status == HF_OK) *removed += gone;
+    if (status && first) status = hf__redis_partly(err);
+  }
+  return status;
+}
+
 static hf_status put_many(void *store, void *txn, void *collection, const hf_put *puts, size_t count, hf_error *err) {
   hf__redis_store *s = store;
   char key[REDIS_KEY_MAX];
@@ -119,6 +181,10 @@ static hf_status put_many(void *store, void *txn, void *collection, const hf_put
           hf__redis_txn_put(txn, hf__redis_key(collection, puts[i].key.id, key), puts[i].json, puts[i].expires_at, err);
     return status;
   }
+  bool is_logged;
+  status = hf__redis_log_look(s, &is_logged, hf__redis_deadline(s), err);
+  if (status) return status;
+  if (is_logged) return put_many_logged(collection, puts, count, err);
   hf__redis_batch b;
   bool ok = true, expires = s->config.ttl_ms != 0;
   for (size_t i = 0; i < count && !expires; i++) expires = puts[i].expires_at != 0;
@@ -159,9 +225,13 @@ static bool add_removals(hf__redis_batch *b, const hf__redis_collection *e, cons
 
 static hf_status remove_ids(hf__redis_collection *e, const hf_slice *ids, size_t count, uint64_t *removed,
                             int64_t deadline, hf_error *err) {
+  bool is_logged;
   hf__redis_batch b;
+  hf_status status = hf__redis_log_look(e->store, &is_logged, deadline, err);
+  if (status) return status;
+  if (is_logged) return remove_logged(e, ids, count, removed, err);
   hf__redis_batch_init(&b, e->store, true);
-  hf_status status = run_writes(&b, add_removals(&b, e, ids, count), REDIS_REPLY_INTEGER, false, deadline, err);
+  status = run_writes(&b, add_removals(&b, e, ids, count), REDIS_REPLY_INTEGER, false, deadline, err);
   for (size_t i = 0; i < b.count && status == HF_OK; i++) {
     long long n = b.commands[i].reply->integer;
     if (n < 0 || (size_t)n > count) status = hf__redis_strange(true, err);
@@ -253,24 +323,41 @@ static hf_status has(void *store, void *txn, void *collection, const hf_key *key
   return status;
 }
 
-/* Runs the script if the present text of the key has the revision, with that text as its first argument: it looks
- * whether that is still there, and answers 1 when it has changed it.  HF_NOT_FOUND; HF_CONFLICT as put has it. */
-static hf_status change_at_revision(hf__redis_collection *e, hf_slice id, uint64_t revision, const char *script,
-                                    const hf_slice *arguments, size_t count, hf_info *info, hf_error *err) {
+#define IF_UNCHANGED "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end "
+
+/* Adds the script that writes, or removes, while the key still has this text, and answers 1 when it did. */
+static bool add_conditional(hf__redis_batch *b, hf_slice key, hf_slice present, const hf_put *put, bool is_logged) {
+  static const char write[] = IF_UNCHANGED "redis.call('SET', KEYS[1], unpack(ARGV, 2)) return 1";
+  static const char removal[] = IF_UNCHANGED "redis.call('DEL', KEYS[1]) return 1";
+  char number[24];
+  hf_slice text = put ? put->json : (hf_slice){NULL, 0};
+  int64_t expires_at = put ? put->expires_at : 0;
+  if (is_logged) return hf__redis_add_logged(b, &key, &text, &expires_at, 1, REDIS_IF_SAME, present);
+  hf_slice words[8] = {hf_text("EVAL"), hf_text(put ? write : removal), hf_text("1"), key, present};
+  size_t count = 5;
+  if (put) words[count++] = text;
+  if (put) count += hf__redis_expiry_words(b->store, expires_at, number, words + count);
+  return hf__redis_batch_add(b, hf__redis_slot(key), words, count) != NULL;
+}
+
+/* Writes, or with put NULL removes, if the present text of the key has the revision: it is read, and replaced only while
+ * it is the same.  HF_NOT_FOUND; HF_CONFLICT as put has it. */
+static hf_status change_at_revision(hf__redis_collection *e, hf_slice id, uint64_t revision, const hf_put *put,
+                                    hf_info *info, hf_error *err) {
   char name[REDIS_KEY_MAX];
   hf__redis_batch read, write;
   hf_slice present = {NULL, 0}, key = hf__redis_key(e, id, name);
   hf__redis_batch_init(&read, e->store, false);
   hf__redis_batch_init(&write, e->store, true);
   int64_t deadline = hf__redis_deadline(e->store);
-  hf_status status = ask(e, &read, "GET", id, deadline, err);
+  bool is_logged;
+  hf_status status = hf__redis_log_look(e->store, &is_logged, deadline, err);
+  if (status == HF_OK) status = ask(e, &read, "GET", id, deadline, err);
   if (status == HF_OK) status = hf__redis_value(e->store, read.commands[0].reply, &present, err);
   info->revision = status == HF_OK ? hf__redis_revision(present) : 0;
   if (status == HF_OK && info->revision != revision) status = HF_CONFLICT;
   if (status == HF_OK) {
-    const hf_slice words[] = {hf_text("EVAL"), hf_text(script), hf_text("1"), key, present};
-    bool ok = hf__redis_batch_open(&write, hf__redis_slot(key), 5 + count) != NULL;
-    for (size_t i = 0; i < 5 + count && ok; i++) ok = hf__redis_batch_word(&write, i < 5 ? words[i] : arguments[i - 5]);
+    bool ok = add_conditional(&write, key, present, put, is_logged);
     status = run_writes(&write, ok, REDIS_REPLY_INTEGER, false, deadline, err);
     if (status == HF_OK && write.commands[0].reply->integer != 1) {
       info->revision = HF_REVISION_UNKNOWN;
@@ -282,17 +369,34 @@ static hf_status change_at_revision(hf__redis_collection *e, hf_slice id, uint64
   return status;
 }
 
-#define IF_UNCHANGED "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end "
+static hf_status put_logged(hf__redis_collection *e, const hf_put *put, const hf_write_options *options, hf_info *info,
+                            hf_error *err) {
+  char name[REDIS_KEY_MAX];
+  uint64_t changed;
+  hf_slice key = hf__redis_key(e, put->key.id, name);
+  hf_status status = run_logged(e->store, &key, &put->json, &put->expires_at, 1, options->if_absent, &changed, err);
+  if (status || changed) return status;
+  info->revision = HF_REVISION_UNKNOWN;
+  return HF_CONFLICT;
+}
 
-/* Writes if the present text has the revision: it is read, and replaced only while it is the same. */
-static hf_status put_at_revision(hf__redis_collection *e, const hf_put *put, uint64_t revision, hf_info *info,
-                                 hf_error *err) {
-  static const char script[] = IF_UNCHANGED "redis.call('SET', KEYS[1], unpack(ARGV, 2)) return 1";
-  char number[24];
-  hf_slice arguments[3] = {put->json};
-  size_t count = 1 + hf__redis_expiry_words(e->store, put->expires_at, number, arguments + 1);
-  hf_status status = change_at_revision(e, put->key.id, revision, script, arguments, count, info, err);
-  return status == HF_NOT_FOUND ? HF_CONFLICT : status;
+static hf_status put_alone(hf__redis_collection *e, const hf_put *put, const hf_write_options *options, hf_info *info,
+                           hf_error *err) {
+  char key[REDIS_KEY_MAX];
+  bool is_logged;
+  hf__redis_batch b;
+  hf_status status = hf__redis_log_look(e->store, &is_logged, hf__redis_deadline(e->store), err);
+  if (status) return status;
+  if (is_logged) return put_logged(e, put, options, info, err);
+  hf__redis_batch_init(&b, e->store, true);
+  bool ok = hf__redis_add_set(&b, hf__redis_key(e, put->key.id, key), put->json, put->expires_at, options->if_absent);
+  status = run_writes(&b, ok, REDIS_REPLY_STATUS, options->if_absent, hf__redis_deadline(e->store), err);
+  if (status == HF_OK && b.commands[0].reply->type == REDIS_REPLY_NIL) {
+    info->revision = HF_REVISION_UNKNOWN;
+    status = HF_CONFLICT;
+  }
+  hf__redis_batch_free(&b);
+  return status;
 }
 
 static hf_status put_in(hf__redis_txn *txn, hf__redis_collection *e, const hf_put *put, const hf_write_options *options,
@@ -310,27 +414,18 @@ static hf_status put_in(hf__redis_txn *txn, hf__redis_collection *e, const hf_pu
 
 static hf_status put(void *store, void *txn, void *collection, const hf_put *put, const hf_write_options *options,
                      hf_info *info, hf_error *err) {
-  char key[REDIS_KEY_MAX];
   hf_status status;
-  if (txn) {
+  (void)store;
+  if (txn)
     status = put_in(txn, collection, put, options, info, err);
-  } else if (options->if_revision) {
-    status = put_at_revision(collection, put, options->revision, info, err);
-  } else {
-    hf__redis_batch b;
-    hf__redis_batch_init(&b, store, true);
-    bool ok = hf__redis_add_set(&b, hf__redis_key(collection, put->key.id, key), put->json, put->expires_at,
-                                options->if_absent);
-    status = run_writes(&b, ok, REDIS_REPLY_STATUS, options->if_absent, hf__redis_deadline(store), err);
-    if (status == HF_OK && b.commands[0].reply->type == REDIS_REPLY_NIL) {
-      info->revision = HF_REVISION_UNKNOWN;
-      status = HF_CONFLICT;
-    }
-    hf__redis_batch_free(&b);
-  }
+  else if (options->if_revision)
+    status = change_at_revision(collection, put->key.id, options->revision, put, info, err);
+  else
+    status = put_alone(collection, put, options, info, err);
+  if (status == HF_NOT_FOUND) status = HF_CONFLICT;
   if (status == HF_OK)
-    *info =
-        (hf_info){.revision = hf__redis_revision(put->json), .updated_at = hf_now_ms(), .expires_at = put->expires_at};
+    *info = (hf_info){
+        .revision = hf__redis_revision(put->json), .updated_at = hf_now_ms(), .expires_at = put->expires_at};
   return status;
 }
 
@@ -348,10 +443,9 @@ static hf_status remove_one(void *store, void *txn, void *collection, const hf_k
 
 static hf_status remove_if(void *store, void *txn, void *collection, const hf_key *key, uint64_t revision,
                            hf_info *info, hf_error *err) {
-  static const char script[] = IF_UNCHANGED "redis.call('DEL', KEYS[1]) return 1";
   char name[REDIS_KEY_MAX];
   (void)store;
-  if (!txn) return change_at_revision(collection, key->id, revision, script, NULL, 0, info, err);
+  if (!txn) return change_at_revision(collection, key->id, revision, NULL, info, err);
   hf_status status = get_in(txn, collection, key->id, NULL, info, err);
   if (status == HF_OK && info->revision != revision) status = HF_CONFLICT;
   return status ? status : hf__redis_txn_remove(txn, hf__redis_key(collection, key->id, name), err);
@@ -503,8 +597,15 @@ extern const hf_backend hf__backend_redis;
 const hf_backend hf__backend_redis = {
     .name = "redis",
     .capabilities = HF_CAP_DURABLE | HF_CAP_TRANSACTION | HF_CAP_REVISION | HF_CAP_IF_ABSENT | HF_CAP_ATOMIC_BATCH |
-                    HF_CAP_REMOVE_IF | HF_CAP_TTL,
+                    HF_CAP_REMOVE_IF | HF_CAP_TTL | HF_CAP_SETTINGS | HF_CAP_CHANGES,
     SLOTS,
+    .struct_size = sizeof(hf_backend),
+    .settings = hf__redis_settings,
+    .settings_get = hf__redis_settings_get,
+    .settings_put = hf__redis_settings_put,
+    .changes_read = hf__redis_changes_read,
+    .changes_revision_at = hf__redis_changes_revision_at,
+    .changes_purge = hf__redis_changes_purge,
     .begin = hf__redis_begin,
     .commit = hf__redis_commit,
     .abort = hf__redis_abort,

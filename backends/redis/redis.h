@@ -5,6 +5,8 @@
  *   redis.c         the slots
  *   stat.c          what is known of the server
  *   scan.c          the ids of a collection, and scans of them
+ *   log.c           the log of changes: its setting, and writes that are logged
+ *   log_read.c      reading it
  *   transaction.c   MULTI: what is read is watched, what is written is kept until the commit
  *   value.c         the values of entities, as commands and replies have them
  *   pipeline.c      commands that are sent together, wherever their keys live, and tried again where that is safe
@@ -131,6 +133,8 @@ typedef struct hf__redis_store {
   int64_t resolved_at;        /* when the sentinels were asked last; 0: never */
   _Atomic bool looked;        /* the server's settings were looked at */
   _Atomic bool no_scripts;    /* the user may not run any */
+  _Atomic bool log_is_on;     /* there is a log of changes, or was when it was looked for */
+  _Atomic int64_t log_looked_at;
   char warnings[512];         /* what it may lose; "" if nothing is known to */
 } hf__redis_store;
 

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "redis.h"
+#include "log.h"
 
 /* A key that the transaction has written or removed; in a hash table with open addressing. */
 struct change {
@@ -226,8 +226,20 @@ static void unwatch(hf__redis_txn *t) {
   hf__redis_batch_free(&b);
 }
 
+static bool add_changes(hf__redis_batch *b, const hf_slice *keys, const hf_slice *texts, const int64_t *expiries,
+                        size_t count, bool is_logged) {
+  static const hf_slice multi = {"MULTI", 5}, exec = {"EXEC", 4};
+  if (!is_logged) return hf__redis_add_all(b, keys, texts, expiries, count);
+  return hf__redis_batch_add(b, 0, &multi, 1) &&
+         hf__redis_add_logged(b, keys, texts, expiries, count, REDIS_IF_NOTHING, (hf_slice){"", 0}) &&
+         hf__redis_batch_add(b, 0, &exec, 1);
+}
+
 static hf_status send_changes(hf__redis_txn *t, hf_error *err) {
+  bool is_logged;
   hf__redis_batch b;
+  hf_status status = hf__redis_log_look(t->store, &is_logged, hf__redis_deadline(t->store), err);
+  if (status) return status;
   hf_slice *keys = malloc(t->count * sizeof *keys), *texts = malloc(t->count * sizeof *texts);
   int64_t *expiries = malloc(t->count * sizeof *expiries);
   size_t n = 0;
@@ -240,9 +252,8 @@ static hf_status send_changes(hf__redis_txn *t, hf_error *err) {
   }
   hf__redis_batch_init(&b, t->store, true);
   b.whole = true;
-  bool ok = keys && texts && expiries && hf__redis_add_all(&b, keys, texts, expiries, n);
-  hf_status status =
-      ok ? hf__redis_batch_run_on(&b, t->connection, hf__redis_deadline(t->store), err) : hf_error_no_memory(err);
+  bool ok = keys && texts && expiries && add_changes(&b, keys, texts, expiries, n, is_logged);
+  status = ok ? hf__redis_batch_run_on(&b, t->connection, hf__redis_deadline(t->store), err) : hf_error_no_memory(err);
   t->broken |= status != HF_OK;
   if (status && ok && t->connection->began) status = hf__redis_lost(err);
   if (status == HF_OK) {
