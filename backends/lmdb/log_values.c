@@ -9,6 +9,7 @@
 #include "collections.h"
 #include "history_store.h"
 #include "record.h"
+#include "snapshot.h"
 
 static bool is_of(const hf__lmdb_collection *c, hf_slice name) {
   return c->name_size == name.size && memcmp(c->name, name.data, name.size) == 0;
@@ -45,6 +46,11 @@ hf_status hf__lmdb_log_values_open(hf__lmdb_log_values *x, bool *full, hf_error 
   bool exists;
   hf_status status = HF_OK;
   *full = x->lacks_name && x->count == LOG_NAMES_MAX;
+  if (x->count == LOG_NAMES_FEW && !x->holds) {
+    status = hf__lmdb_brief_begin(x->env, &x->holder, err);
+    x->holds = status == HF_OK;
+    if (status) return status;
+  }
   if (x->lacks_name && !*full) {
     hf__lmdb_log_name *n = &x->names[x->count];
     *n = (hf__lmdb_log_name){.of = 0};
@@ -109,4 +115,6 @@ int hf__lmdb_log_values_get(const hf__lmdb_log_values *x, const hf__lmdb_log_nam
 void hf__lmdb_log_values_free(hf__lmdb_log_values *x) {
   for (size_t i = 0; i < x->count; i++) hf__lmdb_collection_close(x->env, x->names[i].collection);
   x->count = 0;
+  if (x->holds) hf__lmdb_snapshot_end(x->env, &x->holder);
+  x->holds = false;
 }

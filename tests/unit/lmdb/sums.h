@@ -18,7 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "unit/support.h"
+#include "unit/lmdb/damage.h"
 
 static inline hf_store *open_store(const struct store *s) {
   hf_error err;
@@ -34,8 +34,6 @@ static inline void set(const struct store *s, const char *name, const char *valu
   OK(hf_store_settings_set(store, &v, 1, &err));
   hf_store_close(store);
 }
-
-static inline const char *data_file(const struct store *s) { return text_of("%s/store/data.mdb", s->directory); }
 
 /* ---- what the file says, without LMDB */
 
