@@ -187,8 +187,6 @@ typedef struct hf__lmdb_env {
     hf__clocks note;   /* as it is in the store */
     int64_t looked_at; /* its clock that nobody sets, when that was looked at; 0: never */
   } clock;
-  _Atomic bool flushes; /* what is written is flushed, as the newest transaction has found */
-  hf__lmdb_queue queue; /* of changes that wait for a commit to share, see group.h */
 } hf__lmdb_env;
 
 /* A transaction that the core holds, of either kind. */
