@@ -295,8 +295,10 @@ static void changes_of_many_names_are_all_read(void **state) {
 
 /* ---- two processes */
 
-static void write_as_child(const struct store *s, const char *id, int count) {
+static void write_as_child(const struct store *s, int child, int count) {
+  char id[32];
   hf_persist *p = open_persist(s, "signal");
+  snprintf(id, sizeof id, "child-%d", child);
   for (int i = 0; i < count; i++) write_text(p, id, text_of("%d", i));
   hf_persist_close(p);
   _exit(0);
@@ -312,7 +314,7 @@ static void processes_write_one_log(void **state) {
   for (int i = 0; i < CHILDREN; i++) {
     pids[i] = fork();
     assert_true(pids[i] >= 0);
-    if (!pids[i]) write_as_child(s, text_of("child-%d", i), WRITES);
+    if (!pids[i]) write_as_child(s, i, WRITES);
   }
   for (int i = 0; i < CHILDREN; i++) {
     int status;
