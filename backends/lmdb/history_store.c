@@ -126,6 +126,12 @@ static int put_number(const hf__lmdb_env *env, MDB_txn *txn, const char *prefix,
   return hf__lmdb_meta_put(env, txn, prefix, name, (hf_slice){text, (size_t)n}, &unused);
 }
 
+/* Whether a number that was read may be one that the transaction, or one around it, has given, and goes with it. */
+static bool may_be_undone(const hf__lmdb_txn *t) {
+  while (t && !t->gave_number) t = t->parent;
+  return t != NULL;
+}
+
 int hf__lmdb_history_give_number(hf__lmdb_env *env, hf__lmdb_txn *t, hf__lmdb_collection *c, uint32_t *number) {
   hf_slice name = {c->name, c->name_size}, last;
   if (c->number_of == env->known.version && c->number) {
@@ -135,7 +141,7 @@ int hf__lmdb_history_give_number(hf__lmdb_env *env, hf__lmdb_txn *t, hf__lmdb_co
   int rc = hf__lmdb_history_number(env, t->mdb, name, number);
   if (rc) return rc;
   if (*number) {
-    if (t->gave_number) return 0; /* it may be one that goes with this transaction */
+    if (may_be_undone(t)) return 0;
     c->number = *number;
     c->number_of = env->known.version;
     return 0;
