@@ -63,17 +63,14 @@ local META = {
 -- What the predicate makes of a change.
 local function wants(self, change)
   if not self.predicate or change.what ~= "write" or change.value == nil then return true end
-  local name = self.names
-  name.entityName = change.entityName
+  self.names.entityName = change.entityName
   return self.ask(self.readsTexts and core.json.decode(change.value) or change.value, change.id)
 end
 
 -- Waits for something to read, and gives the change that has come meanwhile, if one has.
 local function wait(self, left)
-  local pieces = core.inTransaction() and left or math.min(left, PIECE_MS) -- in a transaction the core refuses
-  if pieces == huge then pieces = -1 end
   if not core.inTransaction() and waitInLoop(core.watchFd(self.handle), left) then return nil end
-  return core.watchNext(self.handle, pieces)
+  return core.watchNext(self.handle, math.min(left, PIECE_MS)) -- in a transaction it refuses
 end
 
 --- The next change; nil where none came in time.
@@ -169,6 +166,22 @@ local function conditionOf(predicate, arguments)
   return asked.condition
 end
 
+-- The class of a script that has the stores of this URL, where it can watch them.
+local function watchingClass(url)
+  local scheme = type(url) == "string" and url:match "^(%l[%w+.-]*):"
+  for _, known in ipairs(core.schemes()) do
+    local found, class = false, nil
+    if known.name == scheme then found, class = pcall(require, "holdfast.backends." .. known.backend) end
+    if found and type(class) == "table" and class.storeWatch then return class end
+  end
+end
+
+local function ofName(options, name)
+  local out = { entityName = name }
+  for key, value in pairs(options) do out[key] = value end
+  return out
+end
+
 --- Begins a watch.
 ---@param of PersistBase|userdata  an instance, or a whole store
 ---@param options? holdfast.WatchOptions
@@ -177,6 +190,8 @@ end
 function M.open(of, options, asTexts)
   local instance = type(of) == "table" and of or nil
   options = checkOptions(instance, options)
+  local class = instance and not core.supports(instance).changes and watchingClass(instance.baseDir)
+  if class then return class.storeWatch(instance.baseDir, ofName(options, instance.entityName)) end
   local predicate, condition = options.where, nil
   local self = { names = { entityName = instance and instance.entityName }, timeout = options.timeout or huge,
     predicate = predicate, readsTexts = asTexts }
@@ -194,7 +209,11 @@ end
 ---@param url string
 ---@param options? holdfast.WatchOptions
 ---@return holdfast.Watch
-function M.watch(url, options) return M.open(core.openStoreAsIs(url), options) end
+function M.watch(url, options)
+  local class = watchingClass(url)
+  if class then return class.storeWatch(url, checkOptions(nil, options)) end
+  return M.open(core.openStoreAsIs(url), options)
+end
 
 core.storeMethods.watch = function(store, options) return M.open(store, options) end
 

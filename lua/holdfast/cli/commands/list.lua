@@ -6,6 +6,8 @@
 local NAMES = {
   "get", "ls", "filter", "take", "count", "log",
   "put", "rm", "purge",
+  "get", "ls", "filter", "take", "count", "watch",
+  "put", "rm",
   "status", "stat", "verify", "rescue", "set", "index",
   "export", "import", "copy", "follow", "promote", "candles",
   "host", "report",

@@ -129,6 +129,28 @@ function Real:after(ms, fn)
   return stop
 end
 
+--- Has a function called once a descriptor can be read.
+---@param fd integer
+---@param fn function
+---@return fun() cancel
+function Real:readable(fd, fn)
+  local poll = self.uv.new_poll(fd)
+  local function stop()
+    if not poll then return end
+    poll:stop()
+    poll:close() -- unlike a timer it is of this descriptor alone
+    poll = nil
+  end
+  poll:start("r", function()
+    stop()
+    runner.enqueue(fn)
+    runner.drain()
+    if core.inTransaction() then self:after(10, function() end) end
+    if self.stepping then self.uv.stop() end
+  end)
+  return stop
+end
+
 -- Before 1.45, libuv in this mode calls the timers that are due and then still waits for the next one: hence the
 -- stop() in what they call.
 function Real:step()

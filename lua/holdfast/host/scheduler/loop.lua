@@ -8,6 +8,7 @@ local core = require "holdfast.core"
 local heap = require "holdfast.host.scheduler.heap"
 local machine = require "holdfast.util.clock"
 local watchdog = require "holdfast.host.scheduler.watchdog"
+local watching = require "holdfast.watching"
 
 local M = {}
 
@@ -167,6 +168,30 @@ function M.sleep(ms)
     end)
   end, function() return done end)
 end
+
+-- Waits until a descriptor can be read, for so many milliseconds at most; others run meanwhile.  False: nothing of the
+-- host's runs here, or its clock is not the machine's, and waiting is whoever's affair who asks.
+local function waitReadable(fd, ms)
+  local co, isMain = coroutine.running()
+  local isScript = not co or isMain
+  if not clock or not clocks.isReal(clock) or pumping and isScript then return false end
+  if isScript and live == 0 or not isScript and not watchdog.isInside() then return false end
+  local done, cancelTime = false, nil
+  local cancelRead
+  M.wait(function(wake)
+    local function finish()
+      done = true
+      wake()
+    end
+    cancelRead = clock:readable(fd, finish)
+    if ms < math.huge then cancelTime = clock:after(ms, finish) end
+  end, function() return done end)
+  cancelRead()
+  if cancelTime then cancelTime() end
+  return true
+end
+
+watching.waitBy(waitReadable)
 
 local EARLY_MS = 1000
 

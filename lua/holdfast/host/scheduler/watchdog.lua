@@ -63,8 +63,17 @@ function M.set(co, ms, late)
   end
 end
 
+local running ---@type thread?  what was resumed here last, and runs
+
+--- Whether a coroutine runs that was resumed here, and so is the host's.
+---@return boolean
+function M.isInside() return running ~= nil and running == coroutine.running() end
+
 local function resumeNow(co, ...)
+  local before = running
+  running = co
   local ok, raised = coroutine.resume(co, ...)
+  running = before
   if not ok then error(debug.traceback(co, tostring(raised)), 0) end
 end
 
