@@ -170,6 +170,8 @@ typedef struct hf__lmdb_env {
   bool doubtful;            /* a flush has failed, see failed_flush.h */
   bool grow;                /* a transaction ran out of map: grow before the next one */
   hf__lmdb_sums sums;       /* of the newest commit, if it was this process's */
+  _Atomic bool flushes;     /* what is written is flushed, as the newest transaction has found */
+  hf__lmdb_queue queue;     /* of changes that wait for a commit to share, see group.h */
   struct {                  /* the newest change that is logged: when, if it was logged until this commit */
     uint64_t of;
     int64_t at;

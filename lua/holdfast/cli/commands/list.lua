@@ -4,10 +4,8 @@
 -- command, that returns a table.  Its help is made of that table, and of the arguments that it declares.
 
 local NAMES = {
-  "get", "ls", "filter", "take", "count", "log",
+  "get", "ls", "filter", "take", "count", "log", "watch",
   "put", "rm", "purge",
-  "get", "ls", "filter", "take", "count", "watch",
-  "put", "rm",
   "status", "stat", "verify", "rescue", "set", "index",
   "export", "import", "copy", "follow", "promote", "candles",
   "host", "report",
