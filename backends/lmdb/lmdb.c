@@ -15,6 +15,7 @@
 #include "backup.h"
 #include "change.h"
 #include "collections.h"
+#include "compact.h"
 #include "create.h"
 #include "gap.h"
 #include "history_list.h"
@@ -31,6 +32,7 @@
 #include "notes.h"
 #include "open.h"
 #include "pool.h"
+#include "punch.h"
 #include "quarantine.h"
 #include "readers.h"
 #include "record.h"
@@ -422,6 +424,17 @@ static hf_status stat_store(void *store, void *txn, void *collection, hf_buffer 
   return ok ? status : hf_error_set(err, HF_NO_MEMORY, "no memory for the statistics of %s", env->path);
 }
 
+static hf_status compact(const hf_location *at, const hf_progress *progress, hf_compact_report *report,
+                         hf_error *err) {
+  void *store;
+  hf_status status = hf__lmdb_compact(at, progress, report, err);
+  if (status || report->is_exchanged || (status = open_store(at, &store, err))) return status;
+  status = hf__lmdb_punch(store, err);
+  close_store(store);
+  report->after = hf__lmdb_bytes_on_disk(at->path);
+  return status;
+}
+
 static const char *const parameters[] = {"check", NULL};
 
 const hf_backend hf__backend_lmdb = {
@@ -485,4 +498,5 @@ const hf_backend hf__backend_lmdb = {
     .changes_purge = hf__lmdb_changes_purge,
     .commits_seen = hf__lmdb_commits_seen,
     .commits_file = hf__lmdb_commits_file,
+    .compact = compact,
 };

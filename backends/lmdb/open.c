@@ -190,11 +190,30 @@ static hf_status check_same_file(hf__lmdb_env *env, hf_error *err) {
                       env->path);
 }
 
+/* Whether the file that LMDB has opened is the one in the store's place. */
+static bool is_in_place(const hf__lmdb_env *env) {
+  hf__lmdb_file now = hf__lmdb_file_of(env->data_fd), there;
+  hf_error unused;
+  return hf__lmdb_data_file(env->path, &there, &unused) || (there.device == now.device && there.inode == now.inode);
+}
+
+/* The same for the file that is in place now: for reading alone LMDB opens it before it waits for the lock, under which
+ * a compact copy may take its place (compact.h). */
+static hf_status open_in_place(hf__lmdb_env *env, hf_error *err) {
+  for (int tries = 0;; tries++) {
+    hf_status status = open_mdb(env, err);
+    if (status) return status;
+    mdb_env_get_fd(env->mdb, &env->data_fd);
+    if (env->data.inode || tries == REPAIRS_MAX || is_in_place(env)) return HF_OK;
+    mdb_env_close(env->mdb);
+    env->mdb = NULL;
+  }
+}
+
 /* Everything that opening and reopening have in common. */
 static hf_status start(hf__lmdb_env *env, hf_error *err) {
-  hf_status status = open_mdb(env, err);
+  hf_status status = open_in_place(env, err);
   if (status) return status;
-  mdb_env_get_fd(env->mdb, &env->data_fd);
   MDB_txn *txn;
   int rc = begin_reading(env, &txn);
   if (rc) {

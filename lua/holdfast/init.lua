@@ -4,6 +4,7 @@
 -- C comes from holdfast.core.
 
 local adapters = require "holdfast.adapters"
+local backups = require "holdfast.backups"
 local core = require "holdfast.core"
 local PersistBase = require "holdfast.PersistBase"
 local stores = require "holdfast.store_classes"
@@ -53,6 +54,8 @@ local M = {
   transactions = core.transactions,
   openStore = core.openStore,
   watch = watching.watch,
+  restore = backups.restore,
+  compact = backups.compact,
 }
 
 return M

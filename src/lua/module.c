@@ -64,6 +64,7 @@ int luaopen_holdfast_core(lua_State *L) {
   hfL_store_open(L, cx);
   hfL_watch_open(L, cx);
   hfL_damage_open(L, cx);
+  hfL_backup_open(L, cx);
   hfL_index_check_open(L, cx);
   hfL_lock_open(L, cx);
   hfL_follow_open(L, cx);

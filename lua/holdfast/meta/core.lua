@@ -216,6 +216,22 @@ function core.checkStore(base) end
 ---@raise not_found, unsupported (only LMDB), busy (somebody has it open), and whatever fn raises
 function core.rescueStore(base, fn) end
 
+---Makes a store of a backup, in a place where there is none: holdfast.restore().
+---@param file string
+---@param base string a directory (LMDB) or a store URL
+---@param revision? integer as of this revision; 0: as it was backed up
+---@param time? integer the same as ms since 1970
+---@param progress? fun(done: integer, total: integer): boolean? in bytes; false stops, with busy
+---@return holdfast.RestoreReport
+---@raise conflict (there is a store), corrupt (no backup, cut off or changed), compacted, unsupported, full, io, busy
+function core.restoreStore(file, base, revision, time, progress) end
+
+---Gives room that is free in a store back to the disk: holdfast.compact().
+---@param base string a directory (LMDB) or a store URL
+---@return holdfast.CompactReport
+---@raise busy (it is open in this process), not_found, unsupported, corrupt, full, io
+function core.compactStore(base) end
+
 ---Makes the handle inside an instance.  Touches nothing; a relative base is resolved now.
 ---@param entityName string
 ---@param base string

@@ -177,6 +177,26 @@
 ---@field damaged integer
 ---@field old integer
 
+---What store:backup() did.
+---@class holdfast.BackupReport
+---@field revision integer whose state it is
+---@field at integer the moment that it shows, ms since 1970
+---@field bytes integer of the file
+---@field grown integer bytes by which the store grew meanwhile, for what was kept to be read
+
+---What holdfast.restore() did.
+---@class holdfast.RestoreReport
+---@field revision integer of the store now
+---@field at integer the moment of the backup, ms since 1970
+---@field bytes integer of the file
+
+---What holdfast.compact() did.
+---@class holdfast.CompactReport
+---@field before integer bytes on the disk
+---@field after integer likewise
+---@field exchanged boolean a compact copy is in the place of the file now; false: free pages were given back in it
+---@field reason? string why it was not exchanged
+
 ---The settings of a store, by name.  A store has those that its backend obeys, and what a newer version has set.
 ---@class holdfast.Settings
 ---@field durability? "sync"|"nometasync"|"nosync" for who says nothing else
@@ -197,6 +217,14 @@ function Store:entities() end
 ---@return table<string, any> stat
 ---@raise closed
 function Store:stat() end
+
+---Writes all of the store as of one moment to a file, while others write.  A file that is there is replaced once the
+---new one is whole.
+---@param file string
+---@param progress? fun(done: integer, total: integer): boolean? in bytes; false stops, with busy
+---@return holdfast.BackupReport
+---@raise unsupported (such stores have none: export), corrupt (the store is damaged), full, io, readonly, busy, closed
+function Store:backup(file, progress) end
 
 ---The settings of the store, which lie in it and hold for every process that opens it; with a table, sets those first,
 ---all or none, in one flushed commit.  What they need may raise the store's format, which an older Holdfast refuses.

@@ -17,6 +17,7 @@ void hfL_index_open(lua_State *L, int cx);
 void hfL_store_open(lua_State *L, int cx);
 void hfL_watch_open(lua_State *L, int cx);
 void hfL_damage_open(lua_State *L, int cx);
+void hfL_backup_open(lua_State *L, int cx);
 void hfL_index_check_open(lua_State *L, int cx);
 void hfL_lock_open(lua_State *L, int cx);
 void hfL_follow_open(lua_State *L, int cx);

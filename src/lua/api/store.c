@@ -389,7 +389,8 @@ void hfL_store_open(lua_State *L, int cx) {
   static const luaL_Reg methods[] = {{"entities", lhf_store_entities}, {"stat", lhf_store_stat},
                                      {"settings", lhf_store_settings}, {"verify", lhf_store_verify},
                                      {"revision", lhf_store_revision}, {"snapshot", lhf_store_snapshot},
-                                     {"close", store_close},           {NULL, NULL}};
+                                     {"close", store_close},           {"backup", lhf_store_backup},
+                                     {NULL, NULL}};
   static const luaL_Reg functions[] = {{"openStore", lhf_open_store},
                                        {"openStoreAsIs", lhf_open_store_as_is},
                                        {"isSameStore", lhf_is_same_store},

@@ -8,6 +8,7 @@ local NAMES = {
   "put", "rm", "purge",
   "status", "stat", "verify", "rescue", "set", "index",
   "export", "import", "copy", "follow", "promote", "candles",
+  "backup", "restore", "compact",
   "host", "report",
   "run", "test", "repl",
 }

@@ -12,7 +12,7 @@ local ipairs, pairs, table, tostring, type =
   ipairs, pairs, table, tostring, type
 
 -- Commands that are of no store, or of more than the one that is open.
-local ELSEWHERE = { run = true, test = true, repl = true, rescue = true }
+local ELSEWHERE = { run = true, test = true, repl = true, rescue = true, restore = true, compact = true }
 
 -- Commands whose store comes after what is to be done.
 local ACTS = { host = true, candles = true }

@@ -9,6 +9,7 @@
 -- (host/state/lock.lua): so neither begins under the other, unless one of them cannot see the other's lock files.
 
 local core = require "holdfast.core"
+local holdfast = require "holdfast"
 local lock = require "holdfast.host.state.lock"
 local output = require "holdfast.cli.console.output"
 local text = require "holdfast.cli.console.text"
@@ -157,6 +158,20 @@ end
 ---@param name string
 function Guard:claimWrites(name)
   if not self.claimed and isAdapters(name) then claim(self, "'" .. name .. "'", name, nil, name) end
+end
+
+--- Before the file of a store is exchanged or made, which the command does not open: raises busy where a host holds a
+--- lock there, unless forced.  Who comes later has to open the store, which keeps its file from being exchanged.
+---@param what string  "its file"
+---@param url string
+---@param args {force?: boolean}
+function M.refuseHosts(what, url, args)
+  if args.force then return end
+  local store = { url = url, entity = function(_, name) return holdfast.PersistBase(name, url) end }
+  local ok, folder, isShared = pcall(place, store, core.adapters.list()[1].entityName)
+  if not ok or not isShared then return end -- no folder: whoever goes on says what is wrong with the URL
+  local found = core.leasesIn(folder)
+  if found[1] then error(usedBy(store, what, nil, nil, found), 0) end
 end
 
 --- Before something is changed that a host relies on, whatever the entity name: the same.
