@@ -30,7 +30,9 @@
 #include "map.h"
 #include "meta.h"
 #include "notes.h"
+#include "oldest_reader.h"
 #include "open.h"
+#include "other_processes.h"
 #include "pool.h"
 #include "punch.h"
 #include "quarantine.h"
@@ -382,6 +384,17 @@ static hf_status open_own(hf__lmdb_env *env, hf__lmdb_txn *in, hf_error *err) {
   return status;
 }
 
+/* Who keeps pages that were given back from being used again; nothing where nobody does. */
+static bool stat_oldest_reader(hf__lmdb_env *env, hf_buffer *json) {
+  struct hf__lmdb_reader oldest;
+  char who[PROCESS_TEXT];
+  if (!hf__lmdb_oldest_reader(env->mdb, &oldest)) return true;
+  hf__lmdb_process_text((pid_t)oldest.pid, who);
+  return hf_buffer_printf(json, ",\"oldestReader\":{\"pid\":%ld,\"process\":", oldest.pid) &&
+         hf_buffer_quote(json, hf_text(who)) &&
+         hf_buffer_printf(json, ",\"revision\":%zu,\"behind\":%zu}", oldest.commit, oldest.behind);
+}
+
 static hf_status stat_store(void *store, void *txn, void *collection, hf_buffer *json, hf_error *err) {
   hf__lmdb_env *env = store;
   MDB_txn *t;
@@ -408,11 +421,13 @@ static hf_status stat_store(void *store, void *txn, void *collection, hf_buffer 
        hf__lmdb_settings_stat(env, t, json) &&
        hf_buffer_printf(
            json,
-           ",\"durability\":\"%s\",\"readOnly\":%s,\"revision\":%zu,\"fileBytes\":%lld,"
+           ",\"durability\":\"%s\",\"readOnly\":%s,\"revision\":%zu,\"fileBytes\":%lld,\"diskBytes\":%lld,"
            "\"usedBytes\":%llu,\"freeBytes\":%llu,\"mapBytes\":%zu,\"pageBytes\":%u,\"readers\":%u,\"readersMax\":%u",
            durability, env->options.read_only ? "true" : "false", info.me_last_txnid, (long long)file.st_size,
+           (long long)file.st_blocks * 512,
            (unsigned long long)(taken - free_pages) * s.ms_psize, (unsigned long long)free_pages * s.ms_psize,
-           info.me_mapsize, s.ms_psize, info.me_numreaders, info.me_maxreaders);
+           info.me_mapsize, s.ms_psize, info.me_numreaders, info.me_maxreaders) &&
+       stat_oldest_reader(env, json);
   if (ok && collection) ok = stat_collection(env, t, dbi, collection, json);
   if (ok && collection) status = hf__lmdb_index_stat(env, t, own_dbi(env->index, t), collection, json, err);
   if (ok && !collection)
