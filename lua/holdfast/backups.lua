@@ -5,12 +5,12 @@
 
 local check = require "holdfast.check"
 local core = require "holdfast.core"
-local moment = require "holdfast.util.moment"
 
 local M = {}
 
 ---@class holdfast.RestoreOptions
----@field at? integer|string  a revision, or a time such as "2026-11-27T12:00:00Z": what has changed since is put back
+---@field at? integer|string|{time: integer}  a revision, a time such as "2026-11-27T12:00:00Z", or one in ms: what has
+---  changed since is put back
 ---@field progress? fun(done: integer, total: integer): boolean?  in bytes; false stops, with busy
 
 --- Makes a store of a backup, in a place where there is none.
@@ -20,7 +20,6 @@ local M = {}
 ---@return holdfast.RestoreReport
 ---@raise conflict (there is a store), corrupt (no backup, cut off or changed), compacted, unsupported, full, io, busy
 function M.restore(file, url, options)
-  local revision, time = 0, 0
   options = options or {}
   if type(options) ~= "table" then check.misuse(nil, "restore: options must be a table, not a %s", type(options)) end
   for name in pairs(options) do
@@ -28,8 +27,7 @@ function M.restore(file, url, options)
       check.misuse(nil, "restore: there is no option '%s': at and progress exist", tostring(name))
     end
   end
-  if options.at ~= nil then revision, time = moment.read("restore: at", options.at) end
-  return core.restoreStore(file, url, revision, time, options.progress)
+  return core.restoreStore(file, url, options.at, options.progress)
 end
 
 --- Gives room that is free in a store back to the disk.  It must not be open in this process.

@@ -219,12 +219,11 @@ function core.rescueStore(base, fn) end
 ---Makes a store of a backup, in a place where there is none: holdfast.restore().
 ---@param file string
 ---@param base string a directory (LMDB) or a store URL
----@param revision? integer as of this revision; 0: as it was backed up
----@param time? integer the same as ms since 1970
+---@param at? integer|string|{time: integer} as of a revision, or a time; nil: as it was backed up
 ---@param progress? fun(done: integer, total: integer): boolean? in bytes; false stops, with busy
 ---@return holdfast.RestoreReport
 ---@raise conflict (there is a store), corrupt (no backup, cut off or changed), compacted, unsupported, full, io, busy
-function core.restoreStore(file, base, revision, time, progress) end
+function core.restoreStore(file, base, at, progress) end
 
 ---Gives room that is free in a store back to the disk: holdfast.compact().
 ---@param base string a directory (LMDB) or a store URL

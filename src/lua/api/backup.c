@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lua/api/api.h"
+#include "lua/api/moment.h"
 #include "lua/api/store.h"
 #include "lua/state/arguments.h"
 #include "lua/state/error.h"
@@ -15,15 +16,6 @@ static const char *check_path(lua_State *L, int index, const char *what) {
   if (lua_type(L, index) != LUA_TSTRING) hfL_misuse(L, "%s must be a string, not a %s", what, luaL_typename(L, index));
   if (strlen(lua_tostring(L, index)) != lua_objlen(L, index)) hfL_misuse(L, "%s must not contain a NUL byte", what);
   return lua_tostring(L, index);
-}
-
-/* The number at the index, if it is a whole one that a revision or a time can be; 0 for none. */
-static uint64_t check_number(lua_State *L, int index, const char *what) {
-  if (lua_isnoneornil(L, index)) return 0;
-  lua_Number n = lua_type(L, index) == LUA_TNUMBER ? lua_tonumber(L, index) : -1;
-  if (!(n >= 0 && n <= 9007199254740992.0) || n != (lua_Number)(uint64_t)n)
-    hfL_misuse(L, "%s must be a whole number from 0 on", what);
-  return (uint64_t)n;
 }
 
 /* ---- progress */
@@ -86,16 +78,17 @@ int lhf_store_backup(lua_State *L) {
   return 1;
 }
 
-/* restoreStore(file, base [, revision, time, progress]) -> { revision=, at=, bytes= } */
+/* restoreStore(file, base [, at, progress]) -> { revision=, at=, bytes= } */
 static int lhf_restore_store(lua_State *L) {
   hf_error err;
   hf_backup_report report;
-  lua_settop(L, 5);
+  hf_moment at;
+  lua_settop(L, 4);
   const char *file = check_path(L, 1, "restore: the file"), *base = check_path(L, 2, "restore: the base");
-  hf_moment at = {check_number(L, 3, "restore: the revision"), (int64_t)check_number(L, 4, "restore: the time")};
-  struct watched w = {L, 5, false};
-  hf_progress_fn fn = check_progress(L, 5);
-  hf_status status = hf_store_restore(file, base, &at, fn, &w, &report, &err);
+  bool has_moment = hfL_check_moment(L, 3, "restore: at", &at);
+  struct watched w = {L, 4, false};
+  hf_progress_fn fn = check_progress(L, 4);
+  hf_status status = hf_store_restore(file, base, has_moment ? &at : NULL, fn, &w, &report, &err);
   if (w.raised) hfL_throw(L);
   if (status) hfL_raise(L, &err);
   push_report(L, &report);

@@ -9,15 +9,6 @@ local options = require "holdfast.cli.console.options"
 local output = require "holdfast.cli.console.output"
 local progress = require "holdfast.cli.console.progress"
 local text = require "holdfast.cli.console.text"
-local times = require "holdfast.cli.console.times"
-
--- A revision or a time, as {revision=, time=}.
-local function toMoment(word)
-  if word:find "^%d+$" then return { revision = tonumber(word), time = 0 } end
-  local time, problem = times.convert(word)
-  if time then return { revision = 0, time = time } end
-  return nil, problem:gsub("is no time such as", "is no revision, and no time such as")
-end
 
 local function tell(report, args)
   if args.json then
@@ -29,7 +20,6 @@ local function tell(report, args)
 end
 
 local function restore(args)
-  local at = args.at or { revision = 0, time = 0 }
   local bar
   local function onProgress(done, total)
     bar = bar or progress.start { label = "Restoring", total = total, bytes = true }
@@ -38,7 +28,7 @@ local function restore(args)
   end
   locks.refuseHosts("what is there", args.url, args)
   interruption.listen()
-  local ok, report = pcall(core.restoreStore, args.file, args.url, at.revision, at.time, onProgress)
+  local ok, report = pcall(core.restoreStore, args.file, args.url, args.at, onProgress)
   interruption.unwatch()
   if bar then bar:finish() end
   if not ok and core.isError(report, "busy") and interruption.signal() then
@@ -61,8 +51,7 @@ return {
   arguments = function(command)
     command:argument("FILE"):argname("FILE"):target("file"):description("A backup.")
     command:argument("URL"):argname("URL"):target("url"):description("Where to: a directory in which there is no store.")
-    command:option("--at"):argname("MOMENT"):convert(toMoment)
-      :description("As of a revision such as 1207, or a time such as 2026-11-27T12:00:00Z, or 7d for a week ago.")
+    options.at(command)
     options.force(command, "Also where a strategy host holds a lock.")
   end,
   run = restore,
