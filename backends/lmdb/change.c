@@ -11,7 +11,10 @@
  */
 #include "change.h"
 
+#include <errno.h>
+
 #include "collections.h"
+#include "expiry_sweep.h"
 #include "group.h"
 #include "index_keep.h"
 #include "log_keep.h"
@@ -39,6 +42,7 @@ struct work {
   hf__lmdb_delta *delta;  /* of the collection's sum; NULL: the store keeps none, or there is no collection */
   hf__lmdb_keep keep;     /* its indexes.  Where there are some, there are sums, too */
   hf__lmdb_logging log;   /* likewise */
+  hf__lmdb_expiring expiring; /* likewise */
   bool refused;           /* the body has found that the change must not happen, and has written nothing */
 };
 
@@ -98,6 +102,7 @@ static hf_status find(struct work *w, bool create, hf_error *err) {
 static hf_status enter(struct work *w, bool create, hf_error *err) {
   hf_status status = hf__lmdb_keep_enter(&w->keep, w->env, w->t, w->collection, err);
   if (status == HF_OK) status = hf__lmdb_log_enter(&w->log, w->env, w->t, w->collection, err);
+  if (status == HF_OK) status = hf__lmdb_expiry_enter(&w->expiring, w->env, w->t, w->collection, err);
   if (status == HF_OK) status = find(w, create, err);
   w->delta = NULL;
   if (status || !w->dbi || !w->env->known.keeps_sums) return status;
@@ -112,11 +117,14 @@ struct change {
   void *what;
 };
 
+static hf__lmdb_expire_fn expire;
+
 static hf_status run_change(hf__lmdb_member *member, hf__lmdb_env *env, hf__lmdb_txn *t, bool *refused) {
   const struct change *c = (const struct change *)member;
   struct work w = {.env = env, .t = t, .collection = member->collection};
   hf_status status = c->body(&w, c->what, member->err);
   *refused = w.refused;
+  if (__builtin_expect(w.expiring.dbi && status == HF_OK, 0)) hf__lmdb_expiry_sweep(env, t, expire);
   return status;
 }
 
@@ -165,6 +173,7 @@ static hf_status look(struct work *w, const hf_key *key, bool sound, uint64_t *r
   MDB_val k = hf__lmdb_val(key->order), v;
   *revision = 0;
   int rc = w->dbi ? mdb_get(w->t->mdb, w->dbi, &k, &v) : MDB_NOTFOUND;
+  if (rc == 0 && hf__lmdb_record_is_over(w->t, &v)) return HF_NOT_FOUND;
   if (rc == MDB_NOTFOUND) { /* what is in quarantine is neither absent nor without a revision */
     hf_status status = hf__lmdb_quarantine_check(w->env, w->t->mdb, w->collection, key, err);
     return status == HF_CORRUPT && err->in_quarantine ? refuse(w, status) : status;
@@ -185,13 +194,22 @@ static hf_status check_conditions(struct work *w, const struct put_one *p, hf_er
   return holds ? HF_OK : refuse(w, HF_CONFLICT);
 }
 
+/* Logs a write: one over something that has expired is two changes. */
+static int log_write(const struct work *w, const hf_key *key, const MDB_val *there) {
+  if (__builtin_expect(!w->log.log || !there || !hf__lmdb_record_is_over(w->t, there), 1))
+    return log_change(w, HF_CHANGE_WRITE, key, there);
+  int rc = log_change(w, HF_CHANGE_EXPIRE, key, there);
+  return rc ? rc : log_change(w, HF_CHANGE_WRITE, key, NULL);
+}
+
 /* Puts a record in the place of an old one (NULL: there was none), and keeps up the collection's sum.  LMDB's result.
  */
 static int replace(struct work *w, MDB_cursor *c, const hf_put *put, const MDB_val *there, const hf_info *info) {
   MDB_val k = hf__lmdb_val(put->key.order), v;
   hf__lmdb_sum old = {there != NULL, there ? hf__lmdb_record_hash(there, put->key.id) : 0};
-  v = (MDB_val){RECORD_HEADER + put->json.size, NULL};
-  int rc = log_change(w, HF_CHANGE_WRITE, &put->key, there);
+  v = (MDB_val){hf__lmdb_record_size(put->json.size, put->expires_at), NULL};
+  int rc = log_write(w, &put->key, there);
+  if (rc == 0) rc = hf__lmdb_expiry_change(&w->expiring, &put->key, there, put->expires_at);
   if (rc == 0) rc = mdb_cursor_put(c, &k, &v, MDB_RESERVE);
   if (rc) return rc;
   hf__lmdb_record_write(v.mv_data, put->key.id, put->json, info);
@@ -228,7 +246,7 @@ static int put_one_summed(struct work *w, const hf_put *put, const hf_info *info
 }
 
 static int put_plain(struct work *w, const hf_put *put, const hf_info *info) {
-  MDB_val k = hf__lmdb_val(put->key.order), v = {RECORD_HEADER + put->json.size, NULL};
+  MDB_val k = hf__lmdb_val(put->key.order), v = {RECORD_HEADER + put->json.size, NULL}; /* nothing expires */
   int rc = mdb_put(w->t->mdb, w->dbi, &k, &v, MDB_RESERVE);
   if (rc == 0) hf__lmdb_record_write(v.mv_data, put->key.id, put->json, info);
   return rc;
@@ -246,10 +264,12 @@ static hf_status do_put(struct work *w, void *what, hf_error *err) {
   hf_status status = enter(w, false, err);
   if (status == HF_OK && conditional) status = check_conditions(w, p, err);
   if (status == HF_OK) status = check_unique(w, p->put, 1, err);
+  if (status == HF_OK && p->put->expires_at) status = hf__lmdb_expiry_need(&w->expiring, err);
   if (status == HF_OK && !w->dbi) status = enter(w, true, err); /* only now: what is refused makes no collection */
   if (status) return status;
   p->info->revision = mdb_txn_id(w->t->mdb);
   p->info->updated_at = hf_now_ms();
+  p->info->expires_at = p->put->expires_at;
   size_t settled;
   int rc = w->delta ? put_one_summed(w, p->put, p->info) : put_plain(w, p->put, p->info);
   if (rc == 0) rc = after_change(w, PUT, &p->put->key, &settled);
@@ -262,12 +282,17 @@ hf_status hf__lmdb_put(void *store, void *txn, void *collection, const hf_put *p
   struct change c = {.body = do_put, .what = &one};
   set_keys(&c, put, sizeof *put, 1);
   c.member.bytes = put->json.size;
+  if (__builtin_expect(put->expires_at && !txn, 0)) {
+    hf_status status = hf__lmdb_expiry_turn_on(store, err);
+    if (status) return status;
+  }
   return make(store, txn, collection, &c, err);
 }
 
 struct put_many {
   const hf_put *puts;
   size_t count;
+  bool expires; /* some of them do */
 };
 
 static int put_at(MDB_cursor *c, const hf_put *put, const hf_info *info) {
@@ -281,6 +306,7 @@ static hf_status do_put_many(struct work *w, void *what, hf_error *err) {
   const struct put_many *p = what;
   hf_status status = enter(w, false, err);
   if (status == HF_OK) status = check_unique(w, p->puts, p->count, err);
+  if (status == HF_OK && p->expires) status = hf__lmdb_expiry_need(&w->expiring, err);
   if (status == HF_OK && !w->dbi) status = enter(w, true, err);
   if (status) return status;
   hf_info info = {.revision = mdb_txn_id(w->t->mdb), .updated_at = hf_now_ms()};
@@ -289,6 +315,7 @@ static hf_status do_put_many(struct work *w, void *what, hf_error *err) {
   int rc = mdb_cursor_open(w->t->mdb, w->dbi, &c);
   if (rc) return fail(w, rc, err);
   for (size_t i = 0; i < p->count && rc == 0; i++) {
+    info.expires_at = p->puts[i].expires_at;
     rc = w->delta ? put_summed(w, c, &p->puts[i], &info) : put_at(c, &p->puts[i], &info);
     if (rc == 0) rc = after_change(w, PUT, &p->puts[i].key, &settled);
   }
@@ -297,10 +324,17 @@ static hf_status do_put_many(struct work *w, void *what, hf_error *err) {
 }
 
 hf_status hf__lmdb_put_many(void *store, void *txn, void *collection, const hf_put *puts, size_t count, hf_error *err) {
-  struct put_many many = {puts, count};
+  struct put_many many = {puts, count, false};
   struct change c = {.body = do_put_many, .what = &many};
   set_keys(&c, puts, sizeof *puts, count);
-  for (size_t i = 0; i < count; i++) c.member.bytes += puts[i].json.size;
+  for (size_t i = 0; i < count; i++) {
+    c.member.bytes += puts[i].json.size;
+    many.expires |= puts[i].expires_at != 0;
+  }
+  if (many.expires && !txn) {
+    hf_status status = hf__lmdb_expiry_turn_on(store, err);
+    if (status) return status;
+  }
   return make(store, txn, collection, &c, err);
 }
 
@@ -312,20 +346,26 @@ struct remove_many {
   uint64_t removed;
 };
 
-/* Deletes a record by a cursor, and takes it off the collection's sum and indexes.  LMDB's result. */
-static int delete_summed(struct work *w, MDB_cursor *c, const hf_key *key) {
+/* Deletes the record that a cursor is on, and takes it off the collection's sum and indexes.  LMDB's result. */
+static int delete_there(struct work *w, MDB_cursor *c, hf_change_kind what, const hf_key *key, MDB_val v) {
   hf__lmdb_moves moves;
-  MDB_val k = hf__lmdb_val(key->order), v;
-  int rc = mdb_cursor_get(c, &k, &v, MDB_SET);
-  if (rc) return rc;
   uint64_t hash = hf__lmdb_record_hash(&v, key->id);
   if (w->keep.set) hf__lmdb_moves_find(&w->keep, key, &v, NULL, &moves);
-  rc = log_change(w, HF_CHANGE_REMOVE, key, &v);
+  int rc = log_change(w, what, key, &v);
+  if (rc == 0) rc = hf__lmdb_expiry_change(&w->expiring, key, &v, 0);
   if (rc == 0) rc = mdb_cursor_del(c, 0);
   if (rc) return rc;
   w->delta->by.count--;
   w->delta->by.hash -= hash;
   return w->keep.set ? hf__lmdb_moves_make(&w->keep, key, &moves) : 0;
+}
+
+/* Finds it first; what has expired is not there. */
+static int delete_summed(struct work *w, MDB_cursor *c, const hf_key *key) {
+  MDB_val k = hf__lmdb_val(key->order), v;
+  int rc = mdb_cursor_get(c, &k, &v, MDB_SET);
+  if (rc == 0 && hf__lmdb_record_is_over(w->t, &v)) rc = MDB_NOTFOUND;
+  return rc ? rc : delete_there(w, c, HF_CHANGE_REMOVE, key, v);
 }
 
 /* The same in whatever store. */
@@ -376,6 +416,25 @@ hf_status hf__lmdb_remove(void *store, void *txn, void *collection, const hf_key
   return make_freeing(store, txn, collection, do_remove, &one, key, 1, err);
 }
 
+/* hf__lmdb_expire_fn.  A damaged record may expire at whatever time: it stays, for quarantine. */
+static int expire(hf__lmdb_env *env, hf__lmdb_txn *t, hf__lmdb_collection *collection, const hf_key *key, int64_t at) {
+  struct work w = {.env = env, .t = t, .collection = collection};
+  hf_error unused;
+  hf_slice text;
+  hf_info info;
+  MDB_cursor *c;
+  MDB_val k = hf__lmdb_val(key->order), v;
+  hf_status status = enter(&w, false, &unused);
+  if (status || !w.dbi) return status ? ENOMEM : 0;
+  int rc = mdb_cursor_open(t->mdb, w.dbi, &c);
+  if (rc) return rc;
+  rc = mdb_cursor_get(c, &k, &v, MDB_SET);
+  if (rc == 0 && !hf__lmdb_record_read(&v, key->id, &text, &info) && info.expires_at == at)
+    rc = delete_there(&w, c, HF_CHANGE_EXPIRE, key, v);
+  mdb_cursor_close(c);
+  return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
 struct remove_if {
   const hf_key *key;
   uint64_t revision;
@@ -414,6 +473,7 @@ static hf_status do_clear(struct work *w, void *what, hf_error *err) {
   if (rc == 0 && w->dbi) rc = mdb_drop(w->t->mdb, w->dbi, 0);
   if (rc == 0 && w->delta) hf__lmdb_sums_clear(w->delta);
   if (rc == 0) rc = hf__lmdb_keep_clear(&w->keep);
+  if (rc == 0) rc = hf__lmdb_expiry_clear(&w->expiring);
   if (rc == 0) rc = after_change(w, CLEAR, NULL, &settled);
   return rc ? fail(w, rc, err) : HF_OK;
 }
@@ -441,6 +501,7 @@ static int put_aside(struct work *w, const hf_key *key, const MDB_val *record, c
   hf_slice bytes = {record->mv_data, record->mv_size};
   uint64_t hash = hf__lmdb_record_hash(record, hf__lmdb_record_id(&k, record));
   int rc = log_change(w, HF_CHANGE_QUARANTINE, key, record);
+  if (rc == 0) rc = hf__lmdb_expiry_change(&w->expiring, key, record, 0);
   if (rc == 0) rc = hf__lmdb_quarantine_keep(w->env, w->t->mdb, w->collection, key, bytes, problem);
   if (rc == 0) rc = mdb_del(w->t->mdb, w->dbi, &k, NULL);
   if (rc == 0 && w->delta) {

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "expiry_keep.h"
 #include "index_defs.h"
 #include "index_restore.h"
 #include "log_restore.h"
@@ -21,8 +22,10 @@ static const hf__lmdb_feature indexes = {FEATURE_INDEX, FEATURE_READ, "indexes o
                                          false};
 static const hf__lmdb_feature changes = {FEATURE_CHANGES, FEATURE_READ, "a log of changes", hf__lmdb_log_restore,
                                          false};
+/* Nothing is to be made again of it: who does not know of expiry cannot write anything that expires. */
+static const hf__lmdb_feature expiry = {FEATURE_TTL, FEATURE_REFUSE, "entities that expire", NULL, true};
 static const hf__lmdb_feature follow = {FEATURE_FOLLOW, FEATURE_READ, "it follows another store", NULL, true};
-static const hf__lmdb_feature *const known[] = {&sums, &indexes, &changes, &follow, NULL};
+static const hf__lmdb_feature *const known[] = {&sums, &indexes, &expiry, &changes, &follow, NULL};
 const hf__lmdb_feature *const *hf__lmdb_features = known;
 
 const hf__lmdb_feature *hf__lmdb_feature_find(hf_slice name) {

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "collections.h"
+#include "expiry_keep.h"
 #include "index_defs.h"
 #include "index_store.h"
 #include "record.h"
@@ -119,9 +120,10 @@ static const hf_put *find_put(const struct asking *a, hf_slice order) {
 /* Finds the text of the record; LMDB's result, MDB_BAD_VALSIZE where it cannot be read. */
 static int get_text(const struct asking *a, hf_slice order, hf_slice id, hf_slice *text) {
   MDB_val k = hf__lmdb_val(order), v;
-  hf_info unused;
+  hf_info info;
   int rc = a->records ? mdb_get(a->keep->t->mdb, a->records, &k, &v) : MDB_NOTFOUND;
-  if (rc == 0 && hf__lmdb_record_read(&v, id, text, &unused)) rc = MDB_BAD_VALSIZE;
+  if (rc == 0 && hf__lmdb_record_read(&v, id, text, &info)) return MDB_BAD_VALSIZE;
+  if (rc == 0 && hf__lmdb_is_over(a->keep->t, info.expires_at)) rc = MDB_NOTFOUND; /* it holds nothing any more */
   return rc;
 }
 

@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "bytes.h"
+#include "collections.h"
+#include "expiry_read.h"
 #include "history_read.h"
 #include "index_defs.h"
 #include "index_store.h"
@@ -64,7 +66,18 @@ struct walk {
   void *arg;
   MDB_val k, v;
   bool enough;
+  MDB_txn *txn;
+  hf__lmdb_txn *in;
+  MDB_dbi records; /* of the entities, of which some have expired and are still there; 0: none has */
 };
+
+/* Hands out an entry, unless its entity has expired. */
+static void hand_out(struct walk *w, const hf__lmdb_stored *e) {
+  MDB_val k = hf__lmdb_val(e->order), v;
+  if (__builtin_expect(w->records && mdb_get(w->txn, w->records, &k, &v) == 0 && hf__lmdb_record_is_over(w->in, &v), 0))
+    return;
+  w->enough = !w->fn(e->position, e->order, w->arg);
+}
 
 /* Whether the value of the entry is before a bound. */
 static bool is_before(const hf__lmdb_stored *e, hf_slice bound) {
@@ -108,7 +121,7 @@ static int go_forward(struct walk *w, const hf_index_range *range) {
     if (!hf__lmdb_entry_read(&w->k, &w->v, &e)) return MDB_CORRUPTED;
     if (!is_before(&e, range->upper)) break;
     if (range->lower.data && is_before(&e, range->lower)) continue; /* it goes on with the order key */
-    if (is_ahead(w, &e)) w->enough = !w->fn(e.position, e.order, w->arg);
+    if (is_ahead(w, &e)) hand_out(w, &e);
   }
   return rc;
 }
@@ -134,7 +147,7 @@ static int go_backward(struct walk *w, const hf_index_range *range) {
     hf__lmdb_stored e;
     if (!hf__lmdb_entry_read(&w->k, &w->v, &e)) return MDB_CORRUPTED;
     if (range->lower.data && is_before(&e, range->lower)) break;
-    if (is_before(&e, range->upper) && is_ahead(w, &e)) w->enough = !w->fn(e.position, e.order, w->arg);
+    if (is_before(&e, range->upper) && is_ahead(w, &e)) hand_out(w, &e);
   }
   return rc;
 }
@@ -159,20 +172,48 @@ static bool find_readable(struct walk *w) {
   return false;
 }
 
+/* Has both databases opened that are needed to know what has expired. */
+static hf_status open_expiring(hf__lmdb_env *env, hf__lmdb_txn *in, hf__lmdb_collection *c, hf_error *err) {
+  MDB_txn *t;
+  MDB_dbi dbi;
+  if (in || !hf__lmdb_may_expire(env, in)) return HF_OK;
+  hf_status status = hf__lmdb_expiry_open(env, in, err);
+  if (status == HF_OK) status = hf__lmdb_read_collection(env, in, c, &t, &dbi, err);
+  if (status == HF_OK) hf__lmdb_read_collection_end(env, in, t);
+  return status;
+}
+
+/* Whether something of the collection has expired and is still there. */
+static int find_expired(struct walk *w, hf__lmdb_env *env, hf__lmdb_collection *c) {
+  uint64_t count = 0;
+  MDB_dbi dbi = atomic_load(&c->dbi);
+  hf_error unused;
+  if (!hf__lmdb_may_expire(env, w->in)) return 0;
+  if (w->in && w->in->kind == HF_TXN_WRITE && hf__lmdb_write_dbi(env, w->in, c, &dbi, &unused)) dbi = 0;
+  if (!dbi || !hf__lmdb_knows_dbi(w->txn, dbi)) return 0;
+  int rc = hf__lmdb_expiry_count(env, w->in, w->txn, c, dbi, 1, &count);
+  if (count) w->records = dbi;
+  return rc;
+}
+
 hf_status hf__lmdb_index_walk(void *store, void *txn, void *collection, const hf_index *index,
                               const hf_index_walk *walk, hf_index_entry_fn *fn, void *arg, hf_error *err) {
   struct walk w = {.number = index->number, .asked = walk, .fn = fn, .arg = arg};
   MDB_txn *t;
   MDB_dbi dbi;
   if (hf__lmdb_looks_back(txn)) return HF_NOT_FOUND;
-  hf_status status = begin(store, txn, collection, &t, &dbi, &w.set, err);
+  hf_status status = open_expiring(store, txn, collection, err);
+  if (status == HF_OK) status = begin(store, txn, collection, &t, &dbi, &w.set, err);
   if (status) return status == HF_BUSY ? HF_NOT_FOUND : status;
   bool is_writing = txn && ((hf__lmdb_txn *)txn)->kind == HF_TXN_WRITE;
   if (!dbi || !find_readable(&w)) {
     status = HF_NOT_FOUND;
   } else {
     w.commit = is_writing ? 0 : mdb_txn_id(t);
-    int rc = mdb_cursor_open(t, dbi, &w.c);
+    w.txn = t;
+    w.in = txn;
+    int rc = find_expired(&w, store, collection);
+    if (rc == 0) rc = mdb_cursor_open(t, dbi, &w.c);
     if (rc == 0) {
       rc = go(&w);
       mdb_cursor_close(w.c);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "expiry_keep.h"
 #include "feature.h"
 #include "index_defs.h"
 #include "locks.h"
@@ -43,6 +44,7 @@ static int read_feature(hf__lmdb_env *env, MDB_txn *txn, hf_slice name, hf_slice
     r->known->has_features |= !feature->for_verify;
     r->known->keeps_sums |= strcmp(feature->name, FEATURE_SUMS) == 0;
     r->known->has_indexes |= strcmp(feature->name, FEATURE_INDEX) == 0;
+    r->known->has_expiry |= strcmp(feature->name, FEATURE_TTL) == 0;
     r->has_changes |= strcmp(feature->name, FEATURE_CHANGES) == 0;
     r->known->follows |= strcmp(feature->name, FEATURE_FOLLOW) == 0;
     return 0;
@@ -95,6 +97,7 @@ static hf_status read_all(hf__lmdb_env *env, MDB_txn *txn, hf__lmdb_known *known
   struct reading r = {.known = known};
   known->format = 0;
   known->has_features = known->keeps_sums = known->has_indexes = known->keeps_log = known->keeps_history = false;
+  known->has_expiry = false;
   known->kept = (hf_changes_kept){0};
   known->unknown_feature[0] = known->followed[0] = '\0';
   known->follows = false;
@@ -127,6 +130,7 @@ static hf_status look_locked(hf__lmdb_env *env, MDB_txn *txn, size_t commit, con
     k->has_features = fresh.has_features;
     k->keeps_sums = fresh.keeps_sums;
     k->has_indexes = fresh.has_indexes;
+    k->has_expiry = fresh.has_expiry;
     k->keeps_log = fresh.keeps_log;
     k->keeps_history = fresh.keeps_history;
     k->kept = fresh.kept;
@@ -137,6 +141,7 @@ static hf_status look_locked(hf__lmdb_env *env, MDB_txn *txn, size_t commit, con
     memcpy(k->followed, fresh.followed, sizeof k->followed);
     k->follows = fresh.follows;
     atomic_store(&k->readable_only, *k->unknown_feature || k->follows);
+    atomic_store(&k->may_have_expiry, k->has_expiry);
     if (k->has_indexes) atomic_store(&k->may_have_indexes, true);
   }
   atomic_store(&k->gap, k->format >= FORMAT_MARKED && mark->commit != commit);

@@ -17,6 +17,7 @@
 #include "collections.h"
 #include "compact.h"
 #include "create.h"
+#include "expiry_read.h"
 #include "gap.h"
 #include "history_list.h"
 #include "history_read.h"
@@ -76,7 +77,8 @@ static hf_status open_store(const hf_location *at, void **store, hf_error *err) 
   if (status) return status;
   if ((status = hf__lmdb_collection_open(env, hf_text(INDEX_DB), &env->index, err)) ||
       (status = hf__lmdb_collection_open(env, hf_text(LOG_DB), &env->log, err)) ||
-      (status = hf__lmdb_collection_open(env, hf_text(HISTORY_DB), &env->history, err))) {
+      (status = hf__lmdb_collection_open(env, hf_text(HISTORY_DB), &env->history, err)) ||
+      (status = hf__lmdb_collection_open(env, hf_text(EXPIRY_DB), &env->expiry, err))) {
     hf__lmdb_close(env);
     return status;
   }
@@ -185,10 +187,13 @@ static hf_status get(void *store, void *txn, void *collection, const hf_key *key
   if (__builtin_expect(rc == 0, 1)) {
     hf_slice text;
     hf_info unused;
-    const char *problem = hf__lmdb_record_read(&v, key->id, &text, info ? info : &unused);
+    if (!info) info = &unused;
+    const char *problem = hf__lmdb_record_read(&v, key->id, &text, info);
     json->size = 0;
     if (problem)
       status = hf_error_set(err, HF_CORRUPT, "%s", problem);
+    else if (hf__lmdb_is_over(txn, info->expires_at))
+      status = HF_NOT_FOUND;
     else if (!hf_buffer_add(json, text.data, text.size))
       status = hf_error_no_memory(err);
   } else if (rc == MDB_NOTFOUND) {
@@ -212,6 +217,8 @@ static hf_status has(void *store, void *txn, void *collection, const hf_key *key
     status = hf__lmdb_quarantine_check(store, t, collection, key, err);
   else if (rc)
     status = hf__lmdb_fail(store, rc, "read", err);
+  else if (hf__lmdb_record_is_over(txn, &v))
+    status = HF_NOT_FOUND;
   hf__lmdb_read_collection_end(store, txn, t);
   return status;
 }
@@ -236,6 +243,9 @@ static hf_status get_many(void *store, void *txn, void *collection, const hf_key
       found = hf__lmdb_fail(store, rc, "read", err);
     else if (problem)
       found = hf_error_set(err, HF_CORRUPT, "%s", problem);
+    else if (hf__lmdb_is_over(txn, info.expires_at))
+      found = HF_NOT_FOUND;
+    if (found == HF_NOT_FOUND) text = (hf_slice){NULL, 0};
     if (found && found != HF_NOT_FOUND) {
       status = found;
       break;
@@ -257,7 +267,8 @@ static hf_status count(void *store, void *txn, void *collection, uint64_t *n, hf
   MDB_dbi dbi;
   *n = 0;
   if (hf__lmdb_looks_back(txn)) return hf__lmdb_past_count(store, txn, collection, n, err);
-  hf_status status = hf__lmdb_read_collection(store, txn, collection, &t, &dbi, err);
+  hf_status status = hf__lmdb_may_expire(store, txn) ? hf__lmdb_expiry_open(store, txn, err) : HF_OK;
+  if (status == HF_OK) status = hf__lmdb_read_collection(store, txn, collection, &t, &dbi, err);
   if (status) return status;
   MDB_stat stat;
   int rc = dbi ? mdb_stat(t, dbi, &stat) : 0;
@@ -265,6 +276,8 @@ static hf_status count(void *store, void *txn, void *collection, uint64_t *n, hf
     status = hf__lmdb_fail(store, rc, "count", err);
   else if (dbi)
     *n = stat.ms_entries;
+  if (dbi && status == HF_OK && hf__lmdb_may_expire(store, txn))
+    status = hf__lmdb_expiry_subtract(store, txn, t, collection, dbi, n, err);
   hf__lmdb_read_collection_end(store, txn, t);
   return status;
 }
@@ -458,7 +471,8 @@ const hf_backend hf__backend_lmdb = {
     .name = "lmdb",
     .capabilities = HF_CAP_DURABLE | HF_CAP_TRANSACTION | HF_CAP_SNAPSHOT | HF_CAP_NESTED | HF_CAP_REVISION |
                     HF_CAP_IF_ABSENT | HF_CAP_ATOMIC_BATCH | HF_CAP_QUARANTINE | HF_CAP_CHECKSUM | HF_CAP_SETTINGS |
-                    HF_CAP_REMOVE_IF | HF_CAP_INDEX | HF_CAP_INDEX_ORDER | HF_CAP_CHANGES | HF_CAP_HISTORY,
+                    HF_CAP_REMOVE_IF | HF_CAP_INDEX | HF_CAP_INDEX_ORDER | HF_CAP_CHANGES | HF_CAP_HISTORY |
+                    HF_CAP_TTL,
     .settings = (const char *const[]){"changes", "durability", "format", "history", "maxsize", "note", NULL},
     .is_path = true,
     .resolve = resolve,

@@ -127,6 +127,19 @@ bool hf__lmdb_find_other_process(const char *dir, char out[PROCESS_TEXT]) {
   return pid != 0;
 }
 
+static bool has_both_files(pid_t pid, void *arg) {
+  const struct store *s = arg;
+  struct view v = look_at(pid, &s->lock, &s->data);
+  return v.lock_file && v.data_file;
+}
+
+bool hf__lmdb_find_other_holder(const hf__lmdb_file *lock, const hf__lmdb_file *data, char out[PROCESS_TEXT]) {
+  struct store s = {.lock = *lock, .data = *data};
+  pid_t pid = each_owner(lock->inode, has_both_files, &s);
+  if (pid) hf__lmdb_process_text(pid, out);
+  return pid != 0;
+}
+
 hf_status hf__lmdb_check_other_processes(const char *dir, const hf__lmdb_file *data, hf_error *err) {
   struct store s;
   pid_t pid = 0;

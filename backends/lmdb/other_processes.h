@@ -19,6 +19,10 @@ void hf__lmdb_process_text(pid_t pid, char out[PROCESS_TEXT]);
  * there: looking would lose its locks. */
 bool hf__lmdb_find_other_process(const char *dir, char out[PROCESS_TEXT]);
 
+/* The same by the file itself, also while this process has an environment there; of a process that has the data file
+ * open, too. */
+bool hf__lmdb_find_other_holder(const hf__lmdb_file *lock, const hf__lmdb_file *data, char out[PROCESS_TEXT]);
+
 /* HF_UNAVAILABLE, and says who, where another process has the store open with another data file than this one, which
  * was put in its place since.  A process of which that cannot be told is passed over. */
 hf_status hf__lmdb_check_other_processes(const char *dir, const hf__lmdb_file *data, hf_error *err);

@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "expiry_keep.h"
 #include "history_read.h"
 #include "history_scan.h"
 #include "readers.h"
@@ -40,9 +41,13 @@ static int seek_backward(MDB_cursor *c, const hf_scan *s, MDB_val *k, MDB_val *v
 
 static const char BAD_KEY[] = "its key is damaged";
 
+enum { OVER_MOST = 10000 }; /* expired records that a call passes, at most */
+
 /* How far a call has come. */
 struct progress {
+  hf__lmdb_txn *in; /* the core's transaction */
   size_t taken, looked_at;
+  size_t over;  /* records that have expired, and were passed */
   size_t bytes; /* of what was taken */
   bool full;    /* the page is, or ends early at a damaged record, or enough was looked at */
 };
@@ -56,7 +61,9 @@ static inline __attribute__((always_inline)) const char *check_record(const hf_s
   *bad_key = !id->data || (check_key && !hf__lmdb_record_key_is_sound(k, *id));
   if (!id->data) *id = (hf_slice){k->mv_data, k->mv_size < HF_ID_MAX ? k->mv_size : HF_ID_MAX};
   if (*bad_key) return BAD_KEY;
-  return s->keys_only ? NULL : hf__lmdb_record_read(v, *id, text, info);
+  if (!s->keys_only) return hf__lmdb_record_read(v, *id, text, info);
+  info->expires_at = hf__lmdb_record_expires_at(v);
+  return NULL;
 }
 
 /* A record that the cursor has seen. */
@@ -131,6 +138,13 @@ static inline bool add_record(hf_page *page, hf_slice id, hf_slice text, const h
   return true;
 }
 
+/* Whether the record has expired, and is passed; after many of those the page ends.  Without memory it does not. */
+static inline bool passes(struct progress *at, const hf_info *info, const MDB_val *k, hf_page *page) {
+  if (!hf__lmdb_is_over(at->in, info->expires_at)) return false;
+  at->full = ++at->over >= OVER_MOST && hf_page_resume(page, (hf_slice){k->mv_data, k->mv_size});
+  return true;
+}
+
 /* Adds the records to the page, as far as it goes. */
 static hf_status add_records(const hf_scan *s, const struct seen *records, size_t count, hf_page *page,
                              struct progress *at, hf_error *err) {
@@ -141,6 +155,7 @@ static hf_status add_records(const hf_scan *s, const struct seen *records, size_
     bool bad_key;
     const char *problem = check_record(s, k, v, is_last(s, at, v) || s->report_corrupt, &id, &bad_key, &text, &info);
     if (s->id_prefix.size && !bad_key && !has_id_prefix(id, s->id_prefix)) continue;
+    if (!problem && passes(at, &info, k, page)) continue;
     at->full = is_full(s, at);
     if (at->full) return HF_OK;
     if (problem) {
@@ -162,6 +177,10 @@ static hf_status add_wanted(const hf_scan *s, const struct seen *records, size_t
     hf_info info = {0};
     bool bad_key, wanted;
     const char *problem = check_record(s, k, v, false, &id, &bad_key, &text, &info);
+    if (!problem && passes(at, &info, k, page)) {
+      if (at->full) return HF_OK;
+      continue;
+    }
     bool inside = !s->id_prefix.size || bad_key || has_id_prefix(id, s->id_prefix);
     at->full = inside && is_full(s, at);
     if (at->full) return HF_OK;
@@ -193,7 +212,7 @@ hf_status hf__lmdb_scan(void *store, void *txn, void *collection, const hf_scan 
   if (rc == 0)
     rc = s->reverse ? seek_backward(c, s, &records[0].key, &records[0].value)
                     : seek_forward(c, s, &records[0].key, &records[0].value);
-  struct progress at = {0};
+  struct progress at = {.in = txn};
   size_t page_size = ((hf__lmdb_env *)store)->page_size;
   uintptr_t entered = 0;
   while (rc == 0 && status == HF_OK && !at.full) {

@@ -5,6 +5,7 @@
 #include "snapshot.h"
 
 #include "collections.h"
+#include "expiry_read.h"
 #include "known.h"
 #include "locks.h"
 #include "map.h"
@@ -69,6 +70,7 @@ static hf_status begin_with_all(hf__lmdb_env *env, hf__lmdb_txn *t, bool brief, 
     hf_status status = open_all(env, err);
     if (status || (status = begin(env, t, brief, err))) return status;
     status = hf__lmdb_learn(env, t->mdb, mdb_txn_id(t->mdb), err);
+    if (hf__lmdb_may_expire(env, NULL)) t->now = hf_now_ms(); /* one for all that is read in it */
     if (status == HF_OK && (tries == REPAIRS_MAX || !lacks_index(env, t))) return HF_OK;
     hf__lmdb_snapshot_end(env, t);
     atomic_store(&env->index->touched, true);

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Entities that expire: see expiry_keep.h.
+ */
+#include "expiry_keep.h"
+
+#include <endian.h>
+#include <errno.h>
+
+#include "collections.h"
+#include "feature.h"
+#include "history_store.h"
+#include "meta.h"
+#include "other_processes.h"
+#include "settings.h"
+
+/* ---- keys */
+
+static MDB_val make_key(unsigned char out[EXPIRY_KEY_MAX], int64_t at, uint32_t number, hf_slice order) {
+  uint64_t time = htobe64((uint64_t)at << 16);
+  number = htobe32(number);
+  memcpy(out, &time, EXPIRY_TIME);
+  memcpy(out + EXPIRY_TIME, &number, sizeof number);
+  memcpy(out + EXPIRY_KEY_HEAD, order.data, order.size);
+  return (MDB_val){EXPIRY_KEY_HEAD + order.size, out};
+}
+
+bool hf__lmdb_expiry_read(const MDB_val *k, hf__lmdb_expiry *out) {
+  const char *key = k->mv_data;
+  uint64_t time = 0;
+  if (k->mv_size <= EXPIRY_KEY_HEAD || k->mv_size > EXPIRY_KEY_MAX) return false;
+  memcpy(&time, key, EXPIRY_TIME);
+  memcpy(&out->number, key + EXPIRY_TIME, sizeof out->number);
+  out->at = (int64_t)(be64toh(time) >> 16);
+  out->number = be32toh(out->number);
+  out->order = (hf_slice){key + EXPIRY_KEY_HEAD, k->mv_size - EXPIRY_KEY_HEAD};
+  return true;
+}
+
+/* ---- turning it on */
+
+static hf_status fail(hf__lmdb_env *env, hf__lmdb_txn *t, int rc, hf_error *err) {
+  if (rc == MDB_MAP_FULL) hf__lmdb_note_full(t);
+  if (rc == ENOMEM) return hf_error_no_memory(err);
+  return rc ? hf__lmdb_fail(env, rc, "write", err) : HF_OK;
+}
+
+static hf_status add_feature(hf__lmdb_env *env, hf__lmdb_txn *t, bool *changed, MDB_dbi *dbi, hf_error *err) {
+  int rc = hf__lmdb_feature_add(env, t->mdb, hf__lmdb_feature_find(hf_text(FEATURE_TTL)), changed);
+  hf_status status = rc ? fail(env, t, rc, err) : hf__lmdb_write_dbi(env, t, env->expiry, dbi, err);
+  return status || *dbi ? status : hf__lmdb_make_dbi(env, t, env->expiry, dbi, err);
+}
+
+static hf_status turn_on(hf__lmdb_env *env, hf__lmdb_txn *t, void *arg, bool *changed, hf_error *err) {
+  MDB_dbi dbi = 0;
+  (void)arg;
+  int rc = hf__lmdb_raise(env, t->mdb, FORMAT_MARKED, changed);
+  return rc ? fail(env, t, rc, err) : add_feature(env, t, changed, &dbi, err);
+}
+
+/* A process of a Holdfast 0.1 that has the store open does not look at the format again, and would take records that
+ * expire for damaged ones. */
+static hf_status check_alone(hf__lmdb_env *env, hf_error *err) {
+  char who[PROCESS_TEXT];
+  if (!hf__lmdb_find_other_holder(&env->lock, &env->data, who)) return HF_OK;
+  return hf_error_set(
+      err, HF_UNSUPPORTED,
+      "%s is of store format 1, in which nothing expires, and %s has it open, which might not notice "
+      "that the format is raised: end that process, or say `holdfast set %s format=2` and open the store "
+      "anew in all",
+      env->path, who, env->path);
+}
+
+hf_status hf__lmdb_expiry_turn_on(hf__lmdb_env *env, hf_error *err) {
+  if (atomic_load(&env->known.may_have_expiry)) return HF_OK;
+  hf_status status = env->known.format < FORMAT_MARKED ? check_alone(env, err) : HF_OK;
+  return status ? status : hf__lmdb_resettle(env, turn_on, NULL, err);
+}
+
+hf_status hf__lmdb_expiry_need(hf__lmdb_expiring *x, hf_error *err) {
+  bool changed = false;
+  if (x->dbi) return HF_OK;
+  if (!x->env->known.keeps_sums) /* raising the format counts what is there, without what this one has changed */
+    return hf_error_set(err, HF_UNSUPPORTED,
+                        "%s is of store format 1, in which nothing expires: say `holdfast set %s format=2`, or write "
+                        "something that expires outside a transaction first",
+                        x->env->path, x->env->path);
+  hf_status status = add_feature(x->env, x->t, &changed, &x->dbi, err);
+  x->t->gave_expiry = true;
+  x->t->resettled |= changed;
+  x->t->changed |= changed;
+  return status;
+}
+
+/* ---- keeping up */
+
+hf_status hf__lmdb_expiry_enter(hf__lmdb_expiring *x, hf__lmdb_env *env, hf__lmdb_txn *t, hf__lmdb_collection *c,
+                                hf_error *err) {
+  *x = (hf__lmdb_expiring){.env = env, .t = t, .collection = c};
+  if (__builtin_expect(!env->known.has_expiry && !t->gave_expiry, 1)) return HF_OK;
+  hf_status status = hf__lmdb_write_dbi(env, t, env->expiry, &x->dbi, err);
+  return status || x->dbi ? status : hf__lmdb_make_dbi(env, t, env->expiry, &x->dbi, err);
+}
+
+int hf__lmdb_expiry_change(const hf__lmdb_expiring *x, const hf_key *key, const MDB_val *old, int64_t expires_at) {
+  unsigned char bytes[EXPIRY_KEY_MAX];
+  uint32_t number;
+  int64_t before = old ? hf__lmdb_record_expires_at(old) : 0;
+  if (before == expires_at || !x->dbi) return 0;
+  int rc = hf__lmdb_history_give_number(x->env, x->t, x->collection, &number);
+  if (rc == 0 && before > 0) {
+    MDB_val k = make_key(bytes, before, number, key->order);
+    rc = mdb_del(x->t->mdb, x->dbi, &k, NULL);
+    if (rc == MDB_NOTFOUND) rc = 0;
+  }
+  if (rc == 0 && expires_at) {
+    MDB_val k = make_key(bytes, expires_at, number, key->order), none = {0, bytes};
+    rc = mdb_put(x->t->mdb, x->dbi, &k, &none, 0);
+  }
+  return rc;
+}
+
+int hf__lmdb_expiry_clear(const hf__lmdb_expiring *x) {
+  uint32_t number;
+  MDB_cursor *c;
+  MDB_val k, v;
+  hf__lmdb_expiry e;
+  if (!x->dbi) return 0;
+  int rc =
+      hf__lmdb_history_number(x->env, x->t->mdb, (hf_slice){x->collection->name, x->collection->name_size}, &number);
+  if (rc || !number) return rc;
+  rc = mdb_cursor_open(x->t->mdb, x->dbi, &c);
+  if (rc) return rc;
+  rc = mdb_cursor_get(c, &k, &v, MDB_FIRST);
+  while (rc == 0) {
+    bool goes = hf__lmdb_expiry_read(&k, &e) && e.number == number;
+    if (goes && (rc = mdb_cursor_del(c, 0))) break;
+    rc = mdb_cursor_get(c, &k, &v, goes ? MDB_GET_CURRENT : MDB_NEXT);
+    if (goes && rc == EINVAL) rc = MDB_NOTFOUND; /* it was the last one */
+  }
+  mdb_cursor_close(c);
+  return rc == MDB_NOTFOUND ? 0 : rc;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What has expired and is still there, for those who read without looking at records: counts, and entries of indexes.
+ */
+#ifndef HF_BACKENDS_LMDB_EXPIRY_READ_H
+#define HF_BACKENDS_LMDB_EXPIRY_READ_H
+
+#include "expiry_keep.h"
+
+/* Whether anything in the store may expire. */
+static inline bool hf__lmdb_may_expire(const hf__lmdb_env *env, const hf__lmdb_txn *in) {
+  return __builtin_expect(
+      atomic_load_explicit(&env->known.may_have_expiry, memory_order_relaxed) || (in && in->gave_expiry), 0);
+}
+
+/* Has EXPIRY_DB opened, for the transactions that begin after it. */
+hf_status hf__lmdb_expiry_open(hf__lmdb_env *env, hf__lmdb_txn *in, hf_error *err);
+
+/* Counts the records of a collection that have expired.
+ *   in       the core's transaction; NULL: none
+ *   txn      in which it is read: that one, or one that began after hf__lmdb_expiry_open()
+ *   records  the collection's database
+ *   most     more than this many are not counted
+ * LMDB's result. */
+int hf__lmdb_expiry_count(hf__lmdb_env *env, hf__lmdb_txn *in, MDB_txn *txn, const hf__lmdb_collection *collection,
+                          MDB_dbi records, uint64_t most, uint64_t *count);
+
+/* The same, taken off the number of all records. */
+hf_status hf__lmdb_expiry_subtract(hf__lmdb_env *env, hf__lmdb_txn *in, MDB_txn *txn,
+                                   const hf__lmdb_collection *collection, MDB_dbi records, uint64_t *count,
+                                   hf_error *err);
+
+/* For stat: how many entries there are for the collection, and how many of those are due.  LMDB's result. */
+int hf__lmdb_expiry_stat(hf__lmdb_env *env, hf__lmdb_txn *in, MDB_txn *txn, const hf__lmdb_collection *collection,
+                         uint64_t *expiring, uint64_t *expired);
+
+#endif
