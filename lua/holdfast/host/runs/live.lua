@@ -16,6 +16,7 @@ local core = require "holdfast.core"
 local drift = require "holdfast.host.runs.drift"
 local events = require "holdfast.host.events"
 local hands = require "holdfast.host.runs.hands"
+local defaultStore = require "holdfast.host.state.default_store"
 local locks = require "holdfast.host.state.lock"
 local loop = require "holdfast.host.scheduler.loop"
 local Position = require "holdfast.host.state.position"
@@ -276,6 +277,7 @@ local function eachFunction(self, fn)
 end
 
 function LiveRun:start()
+  defaultStore.make()
   self.lock = locks.take(self.strategy.strategyName, self.symbol, self.title)
   local ok, raised = pcall(adapters.hold, self.title)
   if not ok then
