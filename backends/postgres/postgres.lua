@@ -335,18 +335,18 @@ function PostgresPersist:indexes() return indexes.list(self) end
 
 --- The committed changes from now on, or from a revision on, and those that come.
 ---@param options? holdfast.postgres.WatchOptions
----@return fun(): table?
+---@return holdfast.postgres.Watch
 function PostgresPersist:watch(options)
   local of = { entityName = self.entityName }
   for name, value in pairs(options or {}) do of[name] = value end
-  return watches.steps(self.baseDir, of)
+  return watches.open(self.baseDir, of)
 end
 
 --- Those of all entity names.
 ---@param url string
 ---@param options? holdfast.postgres.WatchOptions
----@return fun(): table?
-function PostgresPersist.storeWatch(url, options) return watches.steps(url, options) end
+---@return holdfast.postgres.Watch
+function PostgresPersist.storeWatch(url, options) return watches.open(url, options) end
 
 -- ---- transactions
 

@@ -17,18 +17,32 @@ local tables = require "holdfast.backends.postgres.table"
 
 local M = {}
 
--- How many changes are read at once, and after how many seconds the log is looked at though nothing was heard.
-local AT_ONCE, LOOK_AGAIN = 500, 1
+-- How many changes are read at once; after how many seconds the log is looked at though nothing was heard, and how long
+-- the whole state waits at most.
+local AT_ONCE, LOOK_AGAIN, PIECE = 500, 1, 0.25
 
 ---@class holdfast.postgres.WatchOptions
 ---@field from? integer         begin with the changes of this revision; nil: with the next commit
 ---@field entityName? string    of this name alone
 ---@field prefix? string        of ids that begin so
 ---@field where? fun(value: any, id: string): any  writes only of values of which it says yes
----@field timeout? number       in seconds: the loop ends when none came for so long; nil: never
+---@field timeout? number       in ms: the loop ends when none came for so long; nil: never
+---@field wait? fun(fd: integer, ms: number): boolean  waits for a descriptor where something else runs besides; false:
+---nothing does
 
+-- What can be called, as a `for` does.
+---@class holdfast.postgres.Watch
+---@field handed integer  the revision whose changes have all been handed out
 local Watch = {}
-Watch.__index = Watch
+
+local META = {
+  __index = function(self, name)
+    if name == "revision" then return self.handed end
+    return Watch[name]
+  end,
+  __call = function(self) return self:next() end,
+  __tostring = function() return "holdfast.Watch" end,
+}
 
 -- ---- which changes, and their values
 
@@ -80,7 +94,7 @@ end
 local function shown(self, change, present)
   local out = {
     revision = change.revision, at = change.at, what = change.what, entityName = nameOf(self, change.relation),
-    id = change.id,
+    id = change.id, last = change.isLast or nil,
   }
   if change.what ~= "write" then return out end
   out.current = true
@@ -93,23 +107,28 @@ end
 
 -- ---- reading on
 
-local function compacted(self, oldest)
+local function compacted(revision, oldest)
   local err = holdfast.error("compacted", ("the changes of revision %d are not kept any more: begin anew with %d, after "
-    .. "reading what is there"):format(self.revision, oldest))
+    .. "reading what is there"):format(revision, oldest))
   err.revision = oldest
   error(err, 0)
 end
 
 -- Reads the next changes.  False: there are none.
 local function fill(self)
-  local changes, oldest = logs.read(self.connection, self.revision, self.place, AT_ONCE)
-  if self.revision < oldest then
-    -- Nothing of a revision that was read to its end can be missing.
-    local isRead = self.place >= 0 and self.revision == oldest - 1
-    if not isRead then compacted(self, oldest) end
-  end
+  local changes, oldest = logs.read(self.connection, self.at, self.place, AT_ONCE + 1)
+  -- Of a revision that was read to its end nothing can be missing.
+  local missing = self.isWhole and self.at + 1 or self.at
+  if missing < oldest then compacted(missing, oldest) end
+  if self.isWhole then self.handed = math.max(self.handed, self.at) end
+  local following = changes[AT_ONCE + 1]
+  changes[AT_ONCE + 1] = nil
   local last = changes[#changes]
   if not last then return false end
+  for i, change in ipairs(changes) do
+    local beyond = changes[i + 1] or following
+    change.isLast = not beyond or beyond.revision ~= change.revision
+  end
   local wanted = {}
   for _, change in ipairs(changes) do
     if isWanted(self, change) then wanted[#wanted + 1] = change end
@@ -119,7 +138,7 @@ local function fill(self)
     local out = shown(self, change, present)
     if out then self.ready[#self.ready + 1] = out end
   end
-  self.revision, self.place = last.revision, last.place
+  self.at, self.place, self.isWhole = last.revision, last.place, last.isLast
   return true
 end
 
@@ -148,24 +167,32 @@ end
 -- Waits until there may be more.  False: the time is over.
 local function wait(self, deadline)
   local connection = self.connection
-  local until_ = math.min(deadline, clock.now() + LOOK_AGAIN)
-  while connection.conn and not self.hasHeard and clock.now() < until_ do
-    if connection:wait(connection.conn, 1, until_) and not hear(self) then connection:drop() end
+  local ending = math.min(deadline, clock.now() + LOOK_AGAIN)
+  while connection.conn and not self.hasHeard and clock.now() < ending do
+    local left = ending - clock.now()
+    if not (self.wait and self.wait(connection.pq.hf_PQsocket(connection.conn), math.max(0, left * 1000))) then
+      connection:wait(connection.conn, 1, math.min(ending, clock.now() + PIECE))
+    end
+    if not hear(self) then connection:drop() end
   end
   self.hasHeard = false
   return clock.now() < deadline
 end
 
 --- The next change; nil: none came in time.
----@param timeout? number  in seconds
+---@param timeout? number  in ms; nil: that of the watch
 ---@return table?
 function Watch:next(timeout)
-  local deadline = timeout and clock.now() + timeout or math.huge
+  timeout = timeout or self.timeout
+  local deadline = timeout and clock.now() + timeout / 1000 or math.huge
   while true do
     self.given = self.given + 1
     local change = self.ready[self.given]
     self.ready[self.given] = nil
-    if change then return change end
+    if change then
+      if change.last then self.handed = change.revision end
+      return change
+    end
     self.ready, self.given = {}, 0
     listen(self) -- before reading: what comes later is heard
     logs.trim(self.connection)
@@ -179,28 +206,20 @@ function Watch:close() self.connection:drop() end
 --- Watches the tables of a schema.
 ---@param url string
 ---@param options? holdfast.postgres.WatchOptions
----@return table
+---@return holdfast.postgres.Watch
 function M.open(url, options)
   options = options or {}
   local self = setmetatable({
     connection = Connection.new(url), names = {}, ready = {}, given = 0, entityName = options.entityName,
-    prefix = options.prefix or "", where = options.where, hasHeard = false,
-  }, Watch)
+    prefix = options.prefix or "", where = options.where, timeout = options.timeout, wait = options.wait,
+    hasHeard = false, place = -1, isWhole = false,
+  }, META)
   self.connection.isIdle = function() return hear(self) end
   local newest, oldest = logs.reach(self.connection)
-  self.revision, self.place = options.from or newest + 1, -1
-  if self.revision < oldest then compacted(self, oldest) end
+  self.at = options.from or newest + 1
+  self.handed = self.at - 1
+  if self.at < oldest then compacted(self.at, oldest) end
   return self
-end
-
---- The changes as a loop has them.
----@param url string
----@param options? holdfast.postgres.WatchOptions
----@return fun(): table?
-function M.steps(url, options)
-  local watch = M.open(url, options)
-  local timeout = options and options.timeout
-  return function() return watch:next(timeout) end
 end
 
 return M

@@ -46,8 +46,10 @@ static bool parse_entry(const redisReply *reply, struct entry *out) {
 }
 
 static hf_status strange(hf_error *err) {
-  return hf_error_set(err, HF_CORRUPT, "the log of changes in the stream " REDIS_CHANGES " has something else: turn it "
-                                       "off and on again (changes=off, changes=7d)");
+  return hf_error_set(err, HF_CORRUPT,
+                      "the log of changes in the stream %s has something else: turn it off and on again (changes=off, "
+                      "changes=7d)",
+                      REDIS_CHANGES);
 }
 
 static uint64_t number_of(const redisReply *reply, uint64_t otherwise) {
