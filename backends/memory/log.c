@@ -60,11 +60,11 @@ void hf__memory_log_cut(hf__memory_log *log, size_t count) {
 static void drop_oldest(hf__memory_log *log, size_t count) {
   if (!count) return;
   uint64_t next = log->entries[count - 1].revision + 1;
+  log->since = log->entries[count - 1].at;
   for (size_t i = 0; i < count; i++) entry_free(&log->entries[i]);
   log->count -= count;
   memmove(log->entries, log->entries + count, log->count * sizeof *log->entries);
   log->from = next;
-  log->since = 0;
   if (log->keeps_history && log->history_from < next) log->history_from = next;
 }
 
@@ -104,7 +104,7 @@ void hf__memory_log_set(hf__memory_log *log, const hf_changes_kept *kept, bool h
   if (!on) hf__memory_log_cut(log, 0);
   if (on && !log->is_on) {
     log->from = revision + 1;
-    log->since = now;
+    log->since = log->time < now ? now : log->time;
   }
   if (!history) forget_history(log);
   if (history && !log->keeps_history) log->history_from = revision + 1;
@@ -152,7 +152,7 @@ bool hf__memory_log_is_of(const hf__memory_log_entry *e, const struct hf__memory
 
 int64_t hf__memory_log_time(const hf__memory_log *log, uint64_t revision) {
   size_t after = hf__memory_log_find(log, revision + 1);
-  return after ? log->entries[after - 1].at : 0;
+  return after ? log->entries[after - 1].at : log->since;
 }
 
 void hf__memory_log_reach(const hf__memory_log *log, uint64_t newest, hf_changes_reach *reach) {

@@ -28,7 +28,7 @@ typedef struct hf__memory_log {
   hf_changes_kept kept;
   bool is_on, keeps_history;
   uint64_t from, history_from; /* hf_changes_reach, while they are kept */
-  int64_t since;               /* when `from` was committed; 0: unknown, since older entries have gone */
+  int64_t since;               /* the time from which the commit before `from` was the newest one */
   int64_t time;                /* of the newest commit: times never go back */
   size_t count, capacity;
   hf__memory_log_entry *entries;
@@ -66,7 +66,7 @@ void hf__memory_log_free(hf__memory_log *log);
 size_t hf__memory_log_find(const hf__memory_log *log, uint64_t revision);
 /* Whether the entry is of the id. */
 bool hf__memory_log_is_of(const hf__memory_log_entry *e, const struct hf__memory_type *type, hf_slice order);
-/* When the newest commit until the revision was that the log has; 0: it has none. */
+/* When the newest commit until the revision was, which is not before that before `from`. */
 int64_t hf__memory_log_time(const hf__memory_log *log, uint64_t revision);
 /* Fills in how far it reaches. */
 void hf__memory_log_reach(const hf__memory_log *log, uint64_t newest, hf_changes_reach *reach);

@@ -112,16 +112,12 @@ hf_status hf__memory_changes_revision_at(void *store, int64_t time, uint64_t *re
   pthread_mutex_lock(&s->lock);
   hf__memory_log_reach(log, s->revision, reach);
   while (after < log->count && log->entries[after].at && log->entries[after].at <= time) after++;
-  if (!log->is_on)
+  if (!log->is_on || (!after && time < log->since))
     status = hf_error_compacted(err, 0, reach);
-  else if (after == log->count && (after || (log->since && time >= log->since) || time >= log->time))
+  else if (after == log->count)
     *revision = s->revision;
-  else if (after)
-    *revision = log->entries[after - 1].revision;
-  else if (log->since && time >= log->since)
-    *revision = log->from - 1;
   else
-    status = hf_error_compacted(err, 0, reach);
+    *revision = after ? log->entries[after - 1].revision : log->from - 1;
   pthread_mutex_unlock(&s->lock);
   return status;
 }
