@@ -81,8 +81,11 @@ end)
 describe("the records of an LMDB store", function()
   -- The databases that are not of entities, as the code calls them: ours, and LMDB's list of names.
   local OURS = { ["meta"] = true, ["env->meta_dbi"] = true, ["env->quarantine_dbi"] = true, ["env->main_dbi"] = true }
-  -- The one file that writes entries of indexes, and what it calls their database.
-  local ENTRIES, ENTRIES_DBI = "backends/lmdb/index_store.c", "index_dbi"
+  -- The files that write to a database of their own beside the records, and what each calls it.
+  local ENTRIES = {
+    ["backends/lmdb/index_store.c"] = "index_dbi", ["backends/lmdb/log_store.c"] = "log",
+    ["backends/lmdb/history_store.c"] = "history", ["backends/lmdb/expiry_store.c"] = "expiry",
+  }
 
   it("are touched by the one door only", function()
     local found, door = {}, 0
@@ -92,8 +95,8 @@ describe("the records of an LMDB store", function()
         local cursor = name == "mdb_cursor_put" or name == "mdb_cursor_del"
         if (writes or cursor) and path == "backends/lmdb/change.c" then
           door = door + 1
-        elseif path == ENTRIES then
-          if writes and database ~= ENTRIES_DBI then found[#found + 1] = path .. ": " .. name .. " on " .. database end
+        elseif ENTRIES[path] then
+          if writes and database ~= ENTRIES[path] then found[#found + 1] = path .. ": " .. name .. " on " .. database end
         elseif cursor or (writes and not OURS[database]) then
           found[#found + 1] = ("%s: %s on %s"):format(path, name, database)
         end
@@ -109,6 +112,8 @@ describe("the records of an LMDB store", function()
       for _, name in ipairs { "quarantine_settle", "quarantine_keep", "quarantine_put", "make_dbi" } do
         for before, after in text:gmatch("([^\n]*)%f[%w_]hf__lmdb_" .. name .. "%(([^\n]*)") do
           local declares = before:find("^int $") or before:find("^hf_status $") or after:find("^env, t, env%->index,")
+            or after:find("^env, t, env%->log,") or after:find("^env, t, env%->history,")
+            or after:find("^env, t, env%->expiry,")
           if path == "backends/lmdb/change.c" then
             door[name] = true
           elseif not declares and path ~= "backends/lmdb/quarantine.c" then
