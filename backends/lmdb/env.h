@@ -179,6 +179,7 @@ typedef struct hf__lmdb_env {
   struct { /* the oldest one when it was looked at last, in this known.version; older ones are gone */
     uint64_t of, revision;
     int64_t at;
+    bool is_left; /* the log begins after it */
   } oldest;
   _Atomic bool is_follower; /* this process has put the note for which others must not write, see notes.h */
   struct {        /* under write_lock: removing what has expired, see expiry_sweep.h */

@@ -8,6 +8,7 @@
 #include <endian.h>
 #include <string.h>
 
+#include "clock_note.h"
 #include "collections.h"
 #include "history_store.h"
 #include "log_store.h"
@@ -32,15 +33,15 @@ struct trimming {
 };
 
 /* Whether the oldest change, as far as it is known, goes, and with it as many that it is worth looking. */
-static bool is_due(const hf__lmdb_env *env, uint64_t commit, int64_t now) {
+static bool is_due(const hf__lmdb_env *env, uint64_t commit) {
   const hf_changes_kept *kept = &env->known.kept;
-  if (env->oldest.of != env->known.version) return true;
+  if (env->oldest.of != env->known.version || env->oldest.is_left) return true;
   if (kept->revisions) {
     uint64_t slack = smaller(kept->revisions / SLACK_SHARE, SLACK_REVISIONS);
     return env->oldest.revision + kept->revisions + slack <= commit;
   }
   int64_t slack = kept->age / SLACK_SHARE < SLACK_MS ? kept->age / SLACK_SHARE : SLACK_MS;
-  return now - env->oldest.at > kept->age + slack;
+  return hf_now_ms() - env->oldest.at > kept->age + slack;
 }
 
 static bool is_out(const struct trimming *x, const hf__lmdb_log_entry *e) {
@@ -80,6 +81,7 @@ static int delete_oldest(struct trimming *x, MDB_cursor *c, uint32_t most) {
     if (!hf__lmdb_log_read(&k, &v, &e)) e = damaged(x, &k);
     x->env->oldest.revision = e.revision;
     x->env->oldest.at = e.at;
+    x->env->oldest.is_left = e.revision < x->head.from;
     if (!most-- || !is_out(x, &e)) break;
     if (e.revision >= x->head.from) {
       x->head.from = e.revision + 1;
@@ -104,16 +106,19 @@ static hf_status open_both(struct trimming *x, const hf__lmdb_txn *t, hf_error *
 }
 
 int hf__lmdb_log_trim(hf__lmdb_env *env, const hf__lmdb_txn *t) {
-  struct trimming x = {.env = env, .txn = t->mdb, .commit = mdb_txn_id(t->mdb), .now = t->log_time, .by_age = true};
+  struct trimming x = {.env = env, .txn = t->mdb, .commit = mdb_txn_id(t->mdb)};
   MDB_cursor *c;
   hf_error unused;
-  if (!is_due(env, x.commit, x.now)) return 0;
+  if (!is_due(env, x.commit)) return 0;
+  x.now = hf_now_ms(); /* and not the time of the commit, which stays where the clock once was */
   if (open_both(&x, t, &unused)) return t->map_full ? MDB_MAP_FULL : MDB_CORRUPTED;
-  int rc = hf__lmdb_log_head_get(x.txn, x.log, &x.head);
+  int rc = env->known.kept.age ? hf__lmdb_clock_agrees(env, x.txn, &x.by_age) : 0;
+  if (rc == 0) rc = hf__lmdb_log_head_get(x.txn, x.log, &x.head);
   if (rc == 0) rc = mdb_cursor_open(x.txn, x.log, &c);
   if (rc) return rc;
   env->oldest.of = 0;
   rc = delete_oldest(&x, c, 2 * t->logged + TRIM_MORE);
   mdb_cursor_close(c);
+  if (!x.by_age) env->oldest.at = x.now - env->known.kept.age; /* to ask the clock again a little later */
   return rc;
 }
