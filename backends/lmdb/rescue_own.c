@@ -15,14 +15,16 @@ static bool is_but_for(hf_slice name, const char *text, unsigned bytes) {
   return others <= bytes;
 }
 
-bool hf__lmdb_is_own(hf_slice name) {
-  return is_but_for(name, META_DB, 0) || is_but_for(name, QUARANTINE_DB, 0) || is_but_for(name, INDEX_DB, 0);
+static bool is_one_of_ours(hf_slice name, unsigned bytes) {
+  static const char *const ours[] = {META_DB, QUARANTINE_DB, INDEX_DB, LOG_DB, HISTORY_DB, EXPIRY_DB};
+  for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
+    if (is_but_for(name, ours[i], bytes)) return true;
+  return false;
 }
 
-bool hf__lmdb_may_be_own(hf_slice name) {
-  return !hf__lmdb_is_entity_name(name) || is_but_for(name, META_DB, 1) || is_but_for(name, QUARANTINE_DB, 1) ||
-         is_but_for(name, INDEX_DB, 1);
-}
+bool hf__lmdb_is_own(hf_slice name) { return is_one_of_ours(name, 0); }
+
+bool hf__lmdb_may_be_own(hf_slice name) { return !hf__lmdb_is_entity_name(name) || is_one_of_ours(name, 1); }
 
 static bool begins_with(hf_slice key, const char *prefix) {
   size_t n = strlen(prefix);

@@ -16,6 +16,7 @@
 #include "begin.h"
 #include "files.h"
 #include "header_check.h"
+#include "log_check.h"
 #include "page_check.h"
 #include "snapshot.h"
 #include "sums_check.h"
@@ -28,6 +29,7 @@ struct asker {
   void *arg;
   hf_check_report *report;
   struct hf__lmdb_tally tally;
+  struct hf__lmdb_log_check log;
   bool stopped;
 };
 
@@ -49,6 +51,10 @@ static bool tell_sum(void *arg, hf_slice name, const char *text, bool damage) {
   return tell(arg, &(hf_finding){.entity_name = name, .problem = text, .is_damage = damage, .is_incomplete = damage});
 }
 
+static bool tell_log(void *arg, hf_slice name, const char *text, bool damage) {
+  return tell(arg, &(hf_finding){.entity_name = name, .problem = text, .is_damage = damage});
+}
+
 /* Names under which no operation can reach anything. */
 static void check_names(struct asker *a) {
   unsigned char unused[HF_ORDER_KEY_MAX];
@@ -62,6 +68,7 @@ static void check_names(struct asker *a) {
 static void visit(void *arg, const struct hf__lmdb_visit *v) {
   struct asker *a = arg;
   hf__lmdb_tally_visit(&a->tally, v);
+  hf__lmdb_log_check_visit(&a->log, v);
 }
 
 /* Walks, by whichever function, and compares. */
@@ -73,17 +80,20 @@ static hf_status look(struct asker *a,
   walk->arg = a;
   walk->found = tell_finding;
   walk->visited = visit;
-  a->tally.walk = walk;
+  a->tally.walk = a->log.walk = walk;
   hf_status status = run(txn, walk, &totals, err);
   hf__lmdb_walk_free(walk);
   hf__lmdb_tally_end(&a->tally);
-  if (status == HF_OK && a->tally.out_of_memory) status = hf_error_no_memory(err);
+  if (status == HF_OK && (a->tally.out_of_memory || a->log.out_of_memory)) status = hf_error_no_memory(err);
   if (status == HF_OK) {
     a->report->pages = totals.branch + totals.leaf + totals.overflow;
     a->report->entities = totals.entries;
     if (!a->report->damaged && !a->stopped) check_names(a);
     if (!a->report->damaged && !a->stopped) hf__lmdb_sums_check(&a->tally, totals.commit, tell_sum, a);
+    if (!a->report->damaged && !a->stopped && a->tally.mark == totals.commit)
+      hf__lmdb_log_check_end(&a->log, totals.commit, tell_log, a);
   }
+  hf__lmdb_log_check_free(&a->log);
   hf__lmdb_tally_free(&a->tally);
   return status;
 }
