@@ -68,10 +68,17 @@ static int lhf_note_write(lua_State *L) {
 
 struct group_box {
   hf__change_group *group;
+  hf_watch *watch; /* for what comes next; NULL: nobody waits */
 };
+
+static void end_watch(struct group_box *box) {
+  hf_watch_close(box->watch);
+  box->watch = NULL;
+}
 
 static int group_gc(lua_State *L) {
   struct group_box *box = lua_touserdata(L, 1);
+  end_watch(box);
   hf__change_group_free(box->group);
   box->group = NULL;
   return 0;
@@ -88,7 +95,7 @@ static int lhf_group_new(lua_State *L) {
   hf_error err;
   lua_settop(L, 1);
   struct group_box *box = lua_newuserdata(L, sizeof *box);
-  box->group = NULL;
+  *box = (struct group_box){NULL, NULL};
   hfL_push_type(L, GROUP_TYPE, group_gc);
   lua_setmetatable(L, -2);
   box->group = hf__change_group_new();
@@ -172,6 +179,27 @@ static int lhf_changes_reach(lua_State *L) {
   return 3;
 }
 
+/* changesWait(instance, group, revision, ms) -> whether something was committed after that revision, for which it waits
+ * so long */
+static int lhf_changes_wait(lua_State *L) {
+  hf_error err;
+  hf_change change;
+  check_group(L, 2);
+  struct group_box *box = lua_touserdata(L, 2);
+  hf_watch_options options = HF_WATCH_OPTIONS_INIT;
+  options.from = check_whole(L, 3) + 1;
+  options.without_values = true;
+  uint64_t ms = check_whole(L, 4);
+  hf_persist *p = hfL_check_persist(L);
+  hf_status status = hf_persist_init(p, &err);
+  if (status == HF_OK && !box->watch) status = hf_watch_open(p->store, &options, &box->watch, &err);
+  if (status == HF_OK) status = hf_watch_next(box->watch, (int64_t)ms, &change, &err);
+  if (status != HF_TIMEOUT) end_watch(box);
+  if (status && status != HF_TIMEOUT) hfL_raise(L, &err);
+  lua_pushboolean(L, status == HF_OK);
+  return 1;
+}
+
 /* changesOf(group) -> the entity names of which it has something */
 static int lhf_changes_of(lua_State *L) {
   const hf__change_group *g = check_group(L, 1);
@@ -203,7 +231,7 @@ static int lhf_changes_apply(lua_State *L) {
 void hfL_follow_open(lua_State *L, int cx) {
   static const luaL_Reg functions[] = {{"notesKept", lhf_notes_kept},      {"noteRead", lhf_note_read},
                                        {"noteWrite", lhf_note_write},      {"changeGroup", lhf_group_new},
-                                       {"changesRead", lhf_changes_read}, {"changesReach", lhf_changes_reach},  {"changesOf", lhf_changes_of},
+                                       {"changesRead", lhf_changes_read}, {"changesReach", lhf_changes_reach}, {"changesWait", lhf_changes_wait},  {"changesOf", lhf_changes_of},
                                        {"changesApply", lhf_changes_apply}, {NULL, NULL}};
   hfL_register(L, cx, functions);
 }

@@ -21,8 +21,10 @@ Position.__index = Position
 
 local M = {}
 
--- What a URL means wherever the command is called: a path without links for stores that are paths, and never a
--- password.
+--- What a URL means wherever the command is called: a path without links for stores that are paths, and never a
+--- password.
+---@param url string
+---@return string
 local function plainUrl(url)
   local scheme, path = url:match("^(%l[%l%d+.-]*):(.*)$")
   if scheme == "lua" then return text.url(url) .. " in " .. (files.real(".") or ".") end
@@ -30,6 +32,8 @@ local function plainUrl(url)
   path = (scheme and path:gsub("%?.*$", "") or path or url)
   return (scheme or "lmdb") .. ":" .. (files.real(path) or path)
 end
+
+M.plainUrl = plainUrl
 
 local function folder()
   local state, home = os.getenv("XDG_STATE_HOME"), os.getenv("HOME")

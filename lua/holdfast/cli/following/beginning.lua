@@ -13,6 +13,7 @@ local indexes = require "holdfast.cli.store.indexes"
 local interruption = require "holdfast.cli.console.interruption"
 local moments = require "holdfast.cli.copying.moment"
 local pair = require "holdfast.cli.copying.pair"
+local position = require "holdfast.cli.copying.position"
 local report = require "holdfast.cli.copying.report"
 local text = require "holdfast.cli.console.text"
 
@@ -53,7 +54,7 @@ end
 -- Whether the note is of this source.
 local function isOf(says, source, id)
   if says.sourceId and id then return says.sourceId == id end
-  return says.source == text.url(source)
+  return says.source == position.plainUrl(source)
 end
 
 local function hasEntities(to)
@@ -122,7 +123,7 @@ function M.begin(args, source, to, note, who)
       text.url(to.url), there.source)
   end
   local says = {
-    state = "copying", source = text.url(args.source), sourceId = id, entities = args.entity, revision = 0,
+    state = "copying", source = position.plainUrl(args.source), sourceId = id, entities = args.entity, revision = 0,
     exact = false, at = 0, since = clock.wall(), holder = who, token = identity.random(),
   }
   if isSame and there.state == "following" and not args.recopy then

@@ -15,7 +15,7 @@ local MOST = 8192               -- changes that are read together
 local MOST_BYTES = 8 * 1024 * 1024
 local GROWTHS = 20              -- how often a group may be tried again because the target grew for it
 local NOTE_SECONDS = 10         -- how often it is noted that there was nothing to bring
-local WAITS = { 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05 } -- between two looks, where there is nothing new
+local WAIT_MS = 500             -- between two looks at whether a signal has come
 
 ---@class holdfast.cli.Follower
 ---@field source table            as target.open gives it
@@ -39,7 +39,7 @@ function M.new(context)
   local self = setmetatable(context, Follower)
   self.any = self.source:entity "holdfast.follows"
   self.changes = core.changeGroup(self.says.entities)
-  self.persists, self.newest, self.brought, self.kept, self.damaged, self.waits = {}, 0, 0, 0, 0, 0
+  self.persists, self.newest, self.brought, self.kept, self.damaged = {}, 0, 0, 0, 0
   self.sure = self.sure or 0
   self.isAtomic = self.note.persist.supports.transaction
   self.noted = clock.now()
@@ -159,11 +159,8 @@ function Follower:revision() return math.max(self.says.revision, self.idleAt or 
 ---@return boolean
 function Follower:isAtTip() return self:revision() >= self.newest end
 
---- Waits a little, longer each time until there is something again.
-function Follower:wait()
-  self.waits = math.min(self.waits + 1, #WAITS)
-  clock.sleep(WAITS[self.waits])
-end
+--- Waits until there is something, or a signal may have come.
+function Follower:wait() core.changesWait(self.any, self.changes, self:revision(), WAIT_MS) end
 
 --- Follows until `done` says so, or a signal comes.
 ---@param done fun(follower: holdfast.cli.Follower): boolean?
@@ -172,7 +169,7 @@ function Follower:run(done)
     local any = self:step()
     interruption.check()
     if done(self) then return end
-    if any then self.waits = 0 elseif self:isAtTip() then self:wait() end
+    if not any and self:isAtTip() then self:wait() end
   end
 end
 
