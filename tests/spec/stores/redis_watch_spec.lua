@@ -58,7 +58,7 @@ describe("a log of changes in Redis", function()
     assert.equal("off", holdfast.openStore(urlOf()):settings().changes)
     assert.equal("0", s:cli("exists", "%holdfast:changes"))
     raises("unsupported", function() open():watch() end)
-    assert.same({}, list(holdfast.openStore(urlOf()):entities()))
+    assert.same({}, holdfast.openStore(urlOf()):entities())
   end)
 
   it("has what each commit changes, in order", function()
