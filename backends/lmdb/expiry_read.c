@@ -81,18 +81,12 @@ hf_status hf__lmdb_expiry_subtract(hf__lmdb_env *env, hf__lmdb_txn *in, MDB_txn 
   return HF_OK;
 }
 
-int hf__lmdb_expiry_stat(hf__lmdb_env *env, hf__lmdb_txn *in, MDB_txn *txn, const hf__lmdb_collection *collection,
-                         uint64_t *expiring, uint64_t *expired) {
-  uint32_t number;
+/* Counts the entries of a collection, and those that are due. */
+static int count_entries(MDB_txn *txn, MDB_dbi dbi, uint32_t number, int64_t now, uint64_t *expiring,
+                         uint64_t *expired) {
   MDB_cursor *c;
   MDB_val k, v;
-  int64_t now = hf__lmdb_now(in);
-  MDB_dbi dbi = find_dbi(env, in, txn);
-  *expiring = *expired = 0;
-  if (!dbi) return 0;
-  int rc = hf__lmdb_history_number(env, txn, (hf_slice){collection->name, collection->name_size}, &number);
-  if (rc || !number) return rc;
-  rc = mdb_cursor_open(txn, dbi, &c);
+  int rc = mdb_cursor_open(txn, dbi, &c);
   if (rc) return rc;
   while ((rc = mdb_cursor_get(c, &k, &v, MDB_NEXT)) == 0) {
     hf__lmdb_expiry e;
@@ -101,5 +95,18 @@ int hf__lmdb_expiry_stat(hf__lmdb_env *env, hf__lmdb_txn *in, MDB_txn *txn, cons
     *expired += e.at <= now;
   }
   mdb_cursor_close(c);
-  return rc == MDB_NOTFOUND ? 0 : rc;
+  return rc;
+}
+
+bool hf__lmdb_expiry_stat(hf__lmdb_env *env, hf__lmdb_txn *in, MDB_txn *txn, const hf__lmdb_collection *c,
+                          hf_buffer *json) {
+  uint32_t number = 0;
+  uint64_t expiring = 0, expired = 0;
+  MDB_dbi dbi = hf__lmdb_may_expire(env, in) ? find_dbi(env, in, txn) : 0;
+  if (!dbi) return true;
+  int rc = hf__lmdb_history_number(env, txn, (hf_slice){c->name, c->name_size}, &number);
+  if (rc == 0 && number) rc = count_entries(txn, dbi, number, hf__lmdb_now(in), &expiring, &expired);
+  if (rc && rc != MDB_NOTFOUND) return true; /* `verify` tells of what is damaged */
+  return hf_buffer_printf(json, ",\"expiring\":%llu,\"expired\":%llu", (unsigned long long)expiring,
+                          (unsigned long long)expired);
 }

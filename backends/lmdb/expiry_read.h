@@ -30,8 +30,8 @@ hf_status hf__lmdb_expiry_subtract(hf__lmdb_env *env, hf__lmdb_txn *in, MDB_txn 
                                    const hf__lmdb_collection *collection, MDB_dbi records, uint64_t *count,
                                    hf_error *err);
 
-/* For stat: how many entries there are for the collection, and how many of those are due.  LMDB's result. */
-int hf__lmdb_expiry_stat(hf__lmdb_env *env, hf__lmdb_txn *in, MDB_txn *txn, const hf__lmdb_collection *collection,
-                         uint64_t *expiring, uint64_t *expired);
+/* Adds to what stat tells of a collection how many are to expire, and how many of those have.  False: out of memory. */
+bool hf__lmdb_expiry_stat(hf__lmdb_env *env, hf__lmdb_txn *in, MDB_txn *txn, const hf__lmdb_collection *collection,
+                          hf_buffer *json);
 
 #endif

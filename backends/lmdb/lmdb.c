@@ -386,7 +386,7 @@ static MDB_dbi own_dbi(const hf__lmdb_collection *own, MDB_txn *t) {
 
 /* Has those opened that there are. */
 static hf_status open_own(hf__lmdb_env *env, hf__lmdb_txn *in, hf_error *err) {
-  hf__lmdb_collection *const own[] = {env->index, env->log, env->history};
+  hf__lmdb_collection *const own[] = {env->index, env->log, env->history, env->expiry};
   MDB_txn *t;
   MDB_dbi dbi;
   hf_status status = HF_OK;
@@ -442,6 +442,7 @@ static hf_status stat_store(void *store, void *txn, void *collection, hf_buffer 
            info.me_mapsize, s.ms_psize, info.me_numreaders, info.me_maxreaders) &&
        stat_oldest_reader(env, json);
   if (ok && collection) ok = stat_collection(env, t, dbi, collection, json);
+  if (ok && collection) ok = hf__lmdb_expiry_stat(env, txn, t, collection, json);
   if (ok && collection) status = hf__lmdb_index_stat(env, t, own_dbi(env->index, t), collection, json, err);
   if (ok && !collection)
     ok = hf_buffer_printf(json, ",\"quarantined\":%llu", (unsigned long long)in_quarantine) &&
