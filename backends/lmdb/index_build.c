@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "collections.h"
+#include "expiry_keep.h"
 #include "index_defs.h"
 #include "index_keep.h"
 #include "index_run.h"
@@ -132,12 +133,13 @@ struct batch {
 
 /* Whether the record is the one that was read: otherwise whoever has changed it has kept the index up.  LMDB's result,
  * MDB_NOTFOUND where it is not. */
-static int find_record(const struct batch *x, const hf__lmdb_run_entry *e, hf_slice *text) {
+static int find_record(const struct batch *x, const hf__lmdb_run_entry *e, hf_slice *text, bool *is_over) {
   MDB_val k = hf__lmdb_val(e->order), v;
   hf_slice id = hf__lmdb_order_id(e->order);
   int rc = mdb_get(x->t.mdb, x->records, &k, &v);
   if (rc == 0 && hf__lmdb_record_hash(&v, id) != e->record) rc = MDB_NOTFOUND;
   if (rc == 0) *text = hf__lmdb_record_text(&v);
+  *is_over = rc == 0 && hf__lmdb_record_is_over(NULL, &v);
   return rc;
 }
 
@@ -160,9 +162,10 @@ static hf_status check_unique(const struct batch *x, const hf__lmdb_run_entry *e
 static hf_status insert_one(struct batch *x, const hf__lmdb_run_entry *e, hf_error *err) {
   hf_slice text;
   hf__lmdb_entry entry;
-  int rc = find_record(x, e, &text);
+  bool is_over;
+  int rc = find_record(x, e, &text, &is_over);
   if (rc == MDB_NOTFOUND) return HF_OK;
-  hf_status status = rc == 0 && e->is_unique && !x->b->again ? check_unique(x, e, text, err) : HF_OK;
+  hf_status status = rc == 0 && e->is_unique && !is_over && !x->b->again ? check_unique(x, e, text, err) : HF_OK;
   if (status) return status;
   hf__lmdb_entry_make(&entry, x->b->number, e->value, e->order);
   if (rc == 0) rc = hf__lmdb_entry_insert(x->c, &entry, &x->appends);

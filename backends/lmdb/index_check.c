@@ -7,6 +7,7 @@
  */
 #include "index_check.h"
 
+#include "expiry_keep.h"
 #include <string.h>
 
 #include "bytes.h"
@@ -109,9 +110,9 @@ struct alike {
 
 static bool is_text(const struct checking *c, hf_slice order, hf_slice *text) {
   MDB_val key = hf__lmdb_val(order), record;
-  hf_info unused;
+  hf_info info;
   return mdb_get(c->txn, c->records, &key, &record) == 0 &&
-         !hf__lmdb_record_read(&record, hf__lmdb_order_id(order), text, &unused);
+         !hf__lmdb_record_read(&record, hf__lmdb_order_id(order), text, &info) && !hf__lmdb_is_over(NULL, info.expires_at);
 }
 
 /* Whether one of them has what the entity has, and should not.  Of more than are kept, whose texts are cut, only the
