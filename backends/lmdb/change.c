@@ -265,7 +265,8 @@ static hf_status do_put(struct work *w, void *what, hf_error *err) {
   if (status == HF_OK && conditional) status = check_conditions(w, p, err);
   if (status == HF_OK) status = check_unique(w, p->put, 1, err);
   if (status == HF_OK && p->put->expires_at) status = hf__lmdb_expiry_need(&w->expiring, err);
-  if (status == HF_OK && !w->dbi) status = enter(w, true, err); /* only now: what is refused makes no collection */
+  bool again = !w->dbi || (w->expiring.dbi && !w->delta);
+  if (status == HF_OK && again) status = enter(w, true, err); /* only now: what is refused makes no collection */
   if (status) return status;
   p->info->revision = mdb_txn_id(w->t->mdb);
   p->info->updated_at = hf_now_ms();
@@ -307,7 +308,8 @@ static hf_status do_put_many(struct work *w, void *what, hf_error *err) {
   hf_status status = enter(w, false, err);
   if (status == HF_OK) status = check_unique(w, p->puts, p->count, err);
   if (status == HF_OK && p->expires) status = hf__lmdb_expiry_need(&w->expiring, err);
-  if (status == HF_OK && !w->dbi) status = enter(w, true, err);
+  bool again = !w->dbi || (w->expiring.dbi && !w->delta);
+  if (status == HF_OK && again) status = enter(w, true, err);
   if (status) return status;
   hf_info info = {.revision = mdb_txn_id(w->t->mdb), .updated_at = hf_now_ms()};
   size_t settled;

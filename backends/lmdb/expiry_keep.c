@@ -10,6 +10,7 @@
 #include "collections.h"
 #include "feature.h"
 #include "history_store.h"
+#include "locks.h"
 #include "meta.h"
 #include "other_processes.h"
 #include "settings.h"
@@ -77,15 +78,31 @@ hf_status hf__lmdb_expiry_turn_on(hf__lmdb_env *env, hf_error *err) {
   return status ? status : hf__lmdb_resettle(env, turn_on, NULL, err);
 }
 
+/* Raises the format within a transaction that has changed nothing yet: what is counted then is what there is.  This
+ * process goes by it at once, and looks again once the transaction has ended. */
+static hf_status raise_within(hf__lmdb_env *env, hf__lmdb_txn *t, hf_error *err) {
+  bool changed = false;
+  if (t->parent || t->changed)
+    return hf_error_set(err, HF_UNSUPPORTED,
+                        "%s is of store format 1, in which nothing expires: say `holdfast set %s format=2`, or write "
+                        "what expires before anything else in the transaction",
+                        env->path, env->path);
+  hf_status status = env->known.format < FORMAT_MARKED ? check_alone(env, err) : HF_OK;
+  if (status) return status;
+  int rc = hf__lmdb_raise(env, t->mdb, FORMAT_MARKED, &changed);
+  t->resettled = t->changed = true;
+  if (rc) return fail(env, t, rc, err);
+  hf__lmdb_lock_briefly(&env->known.lock);
+  env->known.keeps_sums = true;
+  pthread_mutex_unlock(&env->known.lock);
+  return HF_OK;
+}
+
 hf_status hf__lmdb_expiry_need(hf__lmdb_expiring *x, hf_error *err) {
   bool changed = false;
   if (x->dbi) return HF_OK;
-  if (!x->env->known.keeps_sums) /* raising the format counts what is there, without what this one has changed */
-    return hf_error_set(err, HF_UNSUPPORTED,
-                        "%s is of store format 1, in which nothing expires: say `holdfast set %s format=2`, or write "
-                        "something that expires outside a transaction first",
-                        x->env->path, x->env->path);
-  hf_status status = add_feature(x->env, x->t, &changed, &x->dbi, err);
+  hf_status status = x->env->known.keeps_sums ? HF_OK : raise_within(x->env, x->t, err);
+  if (status == HF_OK) status = add_feature(x->env, x->t, &changed, &x->dbi, err);
   x->t->gave_expiry = true;
   x->t->resettled |= changed;
   x->t->changed |= changed;

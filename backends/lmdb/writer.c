@@ -202,6 +202,7 @@ hf_status hf__lmdb_write_commit(hf__lmdb_env *env, hf__lmdb_txn *t, hf_error *er
 void hf__lmdb_write_abort(hf__lmdb_env *env, hf__lmdb_txn *t) {
   if (env->sums.of == mdb_txn_id(t->mdb)) hf__lmdb_sums_forget(env); /* they were built in it */
   mdb_txn_abort(t->mdb);
+  if (t->resettled) hf__lmdb_forget_seen(env); /* what was gone by already */
   hf__lmdb_sums_end(t);
   hf__lmdb_settle_opened(env, t, false);
   if (t->map_full && t->held) env->grow = true;

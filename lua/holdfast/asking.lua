@@ -164,11 +164,11 @@ local function overPairs(self, method, predicate, range, limit, kind)
     while true do
       left = left - 1
       if left < 0 then left, asked = attend(asked, iterator, predicate, arguments) end
-      local id, value, revision, updatedAt = step()
+      local id, value, revision, updatedAt, expiresAt = step()
       if id == nil then return nil end
       if ask(self, method, predicate, arguments, value, id) then
         limit = limit - 1
-        return id, value, revision, updatedAt
+        return id, value, revision, updatedAt, expiresAt
       end
     end
   end

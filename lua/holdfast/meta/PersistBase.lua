@@ -73,8 +73,8 @@ function PersistBase:keys(range) end
 
 ---Iterates ids and entities, each with its revision and the time of its last write, as readEntry has them.
 ---@param range? holdfast.Range
----@return fun(): string, any, integer?, integer? iterator of id, entity, revision (nil where the store has none) and
----updatedAt in ms since 1970-01-01 UTC (nil where unknown)
+---@return fun(): string, any, integer?, integer?, integer? iterator of id, entity, revision (nil where the store has
+---none), updatedAt in ms since 1970-01-01 UTC (nil where unknown), and expiresAt likewise (nil: it does not expire)
 ---@raise invalid_argument; the iterator: corrupt
 function PersistBase:entries(range) end
 
@@ -93,8 +93,9 @@ function PersistBase:readMany(ids) end
 
 ---Writes all of them in one commit, or none.
 ---@param entities table<string|number, any> by id; not both 1 and "1", which are one id
----@raise invalid_value, full, readonly, invalid_argument
-function PersistBase:writeMany(entities) end
+---@param options? holdfast.Expiry of all of them
+---@raise invalid_value, full, readonly, unsupported, invalid_argument
+function PersistBase:writeMany(entities, options) end
 
 ---Deletes those that exist, in one commit.
 ---@param ids (string|number)[] a list, without gaps or other keys

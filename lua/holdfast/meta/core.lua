@@ -250,21 +250,23 @@ function core.readText(store, id) end
 ---@param store PersistBase
 ---@param id string|number
 ---@param json string
+---@param options? holdfast.Conditions
 ---@return integer revision
----@raise invalid_value, full, readonly, invalid_argument
-function core.writeText(store, id, json) end
+---@raise invalid_value, full, readonly, conflict, unsupported, invalid_argument
+function core.writeText(store, id, json, options) end
 
 ---Stores JSON texts as they are, all of them in one commit or none; of an id that is there twice the later text wins.
 ---@param store PersistBase
 ---@param ids (string|number)[]
 ---@param texts string[] as many as ids
----@raise invalid_value, full, readonly, invalid_argument
-function core.writeTexts(store, ids, texts) end
+---@param times? table<integer, integer> when those at these places of the lists expire, ms since 1970-01-01 UTC
+---@raise invalid_value, full, readonly, unsupported, invalid_argument
+function core.writeTexts(store, ids, texts, times) end
 
----Iterates ids and JSON texts as they are stored.
+---Iterates ids and JSON texts as they are stored, with when each expires (nil: never).
 ---@param store PersistBase
 ---@param range? holdfast.Range
----@return fun(): string, string
+---@return fun(): string, string, integer?
 ---@raise invalid_argument; the iterator: corrupt
 function core.texts(store, range) end
 
@@ -398,8 +400,8 @@ function core.checkRange(store, range) end
 ---@param store PersistBase
 ---@param range? holdfast.Range
 ---@param what "values"|"pairs"|"entries"|"texts"  what a step gives: the value; id and value; id, value, revision,
----updatedAt; id and JSON text
----@return fun(): any, any, integer?, integer? step
+---updatedAt, expiresAt; id, JSON text, expiresAt
+---@return fun(): any, any, integer?, integer?, integer? step
 ---@return userdata iterator
 ---@return boolean isIndexed whether the collection has indexes, by which the loop may go once it is told of a condition
 ---@raise invalid_argument; the step: corrupt

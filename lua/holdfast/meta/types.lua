@@ -23,10 +23,15 @@
 ---@field where? fun(entity: any, id?: string): boolean only those for which it is true; for values, keys, entries
 ---@field index? string in the order of the index of this name, of those that it can order
 
----Conditions of a write; give one of them.
----@class holdfast.Conditions
+---Conditions of a write, one of them, and when its value expires, one of those.
+---@class holdfast.Conditions: holdfast.Expiry
 ---@field ifAbsent? boolean only if no entity has the id
 ---@field ifRevision? integer only if the entity is at this revision
+
+---When what is written expires: from then on nobody finds it.  Give one of them, or none: never.
+---@class holdfast.Expiry
+---@field ttl? string after this time: "90s", "15m", "12h", "7d"
+---@field expiresAt? integer at this time, ms since 1970-01-01 UTC
 
 ---An entity with what is known of it.
 ---@class holdfast.Entry
@@ -35,6 +40,7 @@
 ---@field revision integer the number of the commit that wrote it; 0 where the store has none; -1 where that is the one
 ---of the holdfast.transactions() that reads it: a write at it is a `conflict`
 ---@field updatedAt integer ms since 1970-01-01 UTC; 0 where unknown
+---@field expiresAt? integer from when on nobody finds it, ms since 1970-01-01 UTC; nil: never
 
 ---What is raised.  `tostring` gives the message.
 ---@class holdfast.Error

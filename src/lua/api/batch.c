@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "lua/api/api.h"
+#include "lua/api/expiry.h"
 #include "lua/codec/json.h"
 #include "lua/state/arguments.h"
 #include "lua/state/context.h"
@@ -114,7 +115,7 @@ static int writes_gc(lua_State *L) {
   return 0;
 }
 
-static bool writes_add(struct writes *w, hf_slice id, hf_slice json) {
+static bool writes_add(struct writes *w, hf_slice id, hf_slice json, int64_t expires_at) {
   if (w->count == w->capacity) {
     size_t capacity = w->capacity ? w->capacity * 2 : 256;
     hf_item *items = realloc(w->items, capacity * sizeof *items);
@@ -123,7 +124,7 @@ static bool writes_add(struct writes *w, hf_slice id, hf_slice json) {
     w->capacity = capacity;
   }
   hf_item *item = &w->items[w->count++];
-  *item = (hf_item){.id = {(const char *)w->texts.size, id.size}};
+  *item = (hf_item){.id = {(const char *)w->texts.size, id.size}, .expires_at = expires_at};
   if (!hf_buffer_add(&w->texts, id.data, id.size)) return false;
   item->json = (hf_slice){(const char *)w->texts.size, json.size};
   return hf_buffer_add(&w->texts, json.data, json.size);
@@ -156,13 +157,27 @@ static void check_unique(lua_State *L, hf_slice number) {
   lua_pop(L, 1);
 }
 
-/* store:writeMany{[id]=entity}: all of them in one commit, or none */
+/* Options of a batch, {ttl="1h"} or {expiresAt=ms}: when all of it expires; 0: never. */
+static int64_t check_expiry(lua_State *L, int index) {
+  hfL_expiry expiry = {0, 0};
+  if (lua_isnoneornil(L, index)) return 0;
+  if (!lua_istable(L, index)) hfL_misuse(L, "writeMany: options must be a table, not a %s", luaL_typename(L, index));
+  for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
+    const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "?";
+    if (!hfL_take_expiry(L, "writeMany", name, -1, &expiry))
+      hfL_misuse(L, "writeMany: there is no option '%s': ttl and expiresAt exist", name);
+  }
+  return expiry.ttl ? hf_now_ms() + expiry.ttl : expiry.expires_at;
+}
+
+/* store:writeMany({[id]=entity} [, {ttl="1h" | expiresAt=ms}]): all of them in one commit, or none */
 static int lhf_write_many(lua_State *L) {
   hf_error err;
   hfL_context *cx = hfL_context_of(L);
   hf_persist *p = hfL_check_persist(L);
-  lua_settop(L, 2);
+  lua_settop(L, 3);
   if (!lua_istable(L, 2)) hfL_misuse(L, "writeMany: give a table {[id]=entity}, not a %s", luaL_typename(L, 2));
+  int64_t expires_at = check_expiry(L, 3);
   struct writes *w = push_writes(L);
   for (lua_pushnil(L); lua_next(L, 2); lua_pop(L, 1)) {
     char number[HF_NUMBER_MAX];
@@ -173,7 +188,7 @@ static int lhf_write_many(lua_State *L) {
       snprintf(err.message + used, sizeof err.message - used, " (of the entity with id %.*s)", (int)id.size, id.data);
       hfL_raise_for(L, p, id, &err);
     }
-    if (!writes_add(w, id, json)) hfL_no_memory(L); /* the codec's buffer is done with */
+    if (!writes_add(w, id, json, expires_at)) hfL_no_memory(L); /* the codec's buffer is done with */
     if (id.data == number) check_unique(L, id);
   }
   writes_settle(w);
@@ -182,18 +197,23 @@ static int lhf_write_many(lua_State *L) {
   return 0;
 }
 
-/* writeTexts(store, ids, texts): JSON texts stored as they are, all of them in one commit, or none.  Two lists, and of
- * an id that is there twice the later text wins. */
+/* writeTexts(store, ids, texts [, times]): JSON texts stored as they are, all of them in one commit, or none.  Two
+ * lists, and of an id that is there twice the later text wins; `times` has for the places of those that expire when they
+ * do, ms. */
 static int lhf_write_texts(lua_State *L) {
   hf_error err;
   hf_persist *p = hfL_check_persist(L);
-  lua_settop(L, 3);
+  lua_settop(L, 4);
   luaL_checktype(L, 2, LUA_TTABLE);
   luaL_checktype(L, 3, LUA_TTABLE);
+  if (lua_isnil(L, 4)) { /* nothing expires */
+    lua_newtable(L);
+    lua_replace(L, 4);
+  }
   int count = (int)lua_objlen(L, 2);
   if ((int)lua_objlen(L, 3) != count) hfL_misuse(L, "writeTexts: there must be as many texts as ids");
   struct writes *w = push_writes(L);
-  for (int i = 1; i <= count; i++, lua_pop(L, 2)) {
+  for (int i = 1; i <= count; i++, lua_pop(L, 3)) {
     char number[HF_NUMBER_MAX];
     hf_slice json;
     lua_rawgeti(L, 2, i);
@@ -201,7 +221,8 @@ static int lhf_write_texts(lua_State *L) {
     hf_slice id = hfL_check_id(L, -2, "writeTexts: each id", number);
     if (lua_type(L, -1) != LUA_TSTRING) hfL_misuse(L, "writeTexts: each text must be a string");
     json.data = lua_tolstring(L, -1, &json.size);
-    if (!writes_add(w, id, json)) hfL_no_memory(L);
+    lua_rawgeti(L, 4, i);
+    if (!writes_add(w, id, json, lua_isnil(L, -1) ? 0 : hfL_check_expires_at(L, "writeTexts", -1))) hfL_no_memory(L);
   }
   writes_settle(w);
   if (hf_persist_write_many(p, w->items, w->count, &err)) hfL_raise(L, &err);

@@ -163,10 +163,13 @@ static int next_entry(lua_State *L, enum yields what) {
     lua_pushnumber(L, (lua_Number)info.updated_at);
     return 4;
   }
-  if (what != YIELD_ENTRIES) return what == YIELD_VALUES ? 1 : 2;
-  hfL_push_revision(L, &info);
-  push_known(L, (lua_Number)info.updated_at);
-  return 4;
+  if (what != YIELD_ENTRIES && what != YIELD_TEXTS) return what == YIELD_VALUES ? 1 : 2;
+  if (what == YIELD_ENTRIES) {
+    hfL_push_revision(L, &info);
+    push_known(L, (lua_Number)info.updated_at);
+  }
+  push_known(L, (lua_Number)info.expires_at);
+  return what == YIELD_ENTRIES ? 5 : 3;
 }
 
 static int next_key(lua_State *L) { return next_entry(L, YIELD_KEYS); }
@@ -193,7 +196,7 @@ static void push_iterator(lua_State *L, enum yields what, int kept) {
   hf_status (*open)(hf_persist *, const hf_range *, hf_iter **, hf_error *) =
       what == YIELD_DAMAGED ? hf_persist_quarantined : hf_iter_open;
   if (open(p, &range, &it->iter, &err)) hfL_raise(L, &err);
-  if (what != YIELD_ENTRIES && what != YIELD_DAMAGED) hf__iter_without_info(it->iter);
+  if (what != YIELD_ENTRIES && what != YIELD_DAMAGED && what != YIELD_TEXTS) hf__iter_without_info(it->iter);
   lua_pushvalue(L, lua_upvalueindex(1));
   lua_pushvalue(L, kept + 1);
   lua_pushvalue(L, 1); /* the instance must not be collected, and so closed, under its iterator */
@@ -218,9 +221,10 @@ static int lhf_check_range(lua_State *L) {
 static int lhf_keys(lua_State *L) { return give_iterator(L, YIELD_KEYS); }
 /* store:values([range]) -> iterator of entities */
 static int lhf_values(lua_State *L) { return give_iterator(L, YIELD_VALUES); }
-/* store:entries([range]) -> iterator of id, entity, revision, updatedAt; the last two nil where unknown */
+/* store:entries([range]) -> iterator of id, entity, revision, updatedAt, expiresAt; the last three nil where unknown,
+ * or where it does not expire */
 static int lhf_entries(lua_State *L) { return give_iterator(L, YIELD_ENTRIES); }
-/* texts(store [, range]) -> iterator of id, JSON text */
+/* texts(store [, range]) -> iterator of id, JSON text, expiresAt (nil: it does not) */
 static int lhf_texts(lua_State *L) { return give_iterator(L, YIELD_TEXTS); }
 
 /* quarantined(store [, range]) -> iterator of id, problem, bytes, when they came there (ms; 0: unknown) */

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "core/persist.h"
 #include "lua/api/api.h"
+#include "lua/api/expiry.h"
 #include "lua/api/moment.h"
 #include "lua/api/supports.h"
 #include "lua/codec/json.h"
@@ -22,8 +23,9 @@
 #include "lua/state/register.h"
 #include "lua/state/revision.h"
 
-/* Conditions of a write: {ifAbsent=true} or {ifRevision=n}. */
+/* Options of a write: {ifAbsent=true} or {ifRevision=n}, and {ttl="1h"} or {expiresAt=ms}. */
 static void check_conditions(lua_State *L, int index, hf_write_options *out) {
+  hfL_expiry expiry = {0, 0};
   *out = (hf_write_options)HF_WRITE_OPTIONS_INIT;
   if (!lua_istable(L, index)) hfL_misuse(L, "writeValue: options must be a table, not a %s", luaL_typename(L, index));
   for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
@@ -35,8 +37,11 @@ static void check_conditions(lua_State *L, int index, hf_write_options *out) {
       if (!hfL_to_revision(L, -1, &out->revision))
         hfL_misuse(L, "writeValue: ifRevision must be a revision, as writeValue and readEntry return it");
       out->if_revision = true;
+    } else if (hfL_take_expiry(L, "writeValue", name, -1, &expiry)) {
+      out->ttl = expiry.ttl;
+      out->expires_at = expiry.expires_at;
     } else {
-      hfL_misuse(L, "writeValue: there is no option '%s': ifAbsent and ifRevision exist", name);
+      hfL_misuse(L, "writeValue: there is no option '%s': ifAbsent, ifRevision, ttl and expiresAt exist", name);
     }
   }
 }
@@ -171,6 +176,10 @@ static int lhf_read_entry(lua_State *L) {
   lua_setfield(L, entry, "revision");
   lua_pushnumber(L, (lua_Number)info.updated_at);
   lua_setfield(L, entry, "updatedAt");
+  if (info.expires_at) {
+    lua_pushnumber(L, (lua_Number)info.expires_at);
+    lua_setfield(L, entry, "expiresAt");
+  }
   lua_settop(L, entry);
   return 1;
 }
@@ -208,7 +217,7 @@ static int push_written(lua_State *L, const hf_info *info) {
   return lua_isnil(L, -1) ? 0 : 1;
 }
 
-/* store:writeValue(id, entity [, {ifAbsent=true | ifRevision=n}]) -> revision (nothing where the store has none) */
+/* store:writeValue(id, entity [, {ifAbsent=true | ifRevision=n, ttl="1h" | expiresAt=ms}]) -> revision (nothing where the store has none) */
 static int lhf_write_value(lua_State *L) {
   char number[HF_NUMBER_MAX];
   hf_error err;
@@ -232,7 +241,8 @@ static int lhf_write_value(lua_State *L) {
   return push_written(L, &info);
 }
 
-/* writeText(store, id, json) -> revision (nothing where the store has none): JSON text stored as it is */
+/* writeText(store, id, json [, {ttl="1h" | expiresAt=ms}]) -> revision (nothing where the store has none): JSON text
+ * stored as it is */
 static int lhf_write_text(lua_State *L) {
   char number[HF_NUMBER_MAX];
   hf_error err;
@@ -240,8 +250,10 @@ static int lhf_write_text(lua_State *L) {
   hf_slice json;
   hf_persist *p = hfL_check_persist(L);
   hf_slice id = hfL_check_id(L, 2, "the id", number);
+  hf_write_options options = HF_WRITE_OPTIONS_INIT;
   json.data = luaL_checklstring(L, 3, &json.size);
-  if (hf_persist_write(p, id, json, NULL, &info, &err)) hfL_raise(L, &err);
+  if (!lua_isnoneornil(L, 4)) check_conditions(L, 4, &options);
+  if (hf_persist_write(p, id, json, &options, &info, &err)) hfL_raise(L, &err);
   return push_written(L, &info);
 }
 

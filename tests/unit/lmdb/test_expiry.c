@@ -9,6 +9,7 @@
 #include "../backends/lmdb/expiry_keep.h"
 #include "core/persist.h"
 #include "unit/lmdb/indexes.h"
+#include "unit/lmdb/sums.h"
 
 enum { SECOND = 1000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE, SWEPT_AT_ONCE = 64 };
 static const int64_t YEAR = INT64_C(365) * 24 * HOUR;
@@ -240,7 +241,14 @@ static void the_first_one_in_a_transaction_turns_it_on(void **state) {
   hf_txn *t, *inner;
   hf_write_options options = HF_WRITE_OPTIONS_INIT;
   options.ttl = HOUR;
+  write_text(p, "first", "1");
   OK(hf_txn_begin(HF_TXN_WRITE, &t, &err));
+  write_ttl(p, "a", "1", HOUR);
+  write_text(p, "b", "1");
+  hf_txn_abort(t);
+  assert_null(strstr(stat_of(p), "\"ttl\""));
+  OK(hf_txn_begin(HF_TXN_WRITE, &t, &err));
+  write_text(p, "b", "1");
   FAILS(HF_UNSUPPORTED, hf_persist_write(p, hf_text("a"), hf_text("1"), &options, NULL, &err));
   CONTAINS(err.message, "format=2");
   hf_txn_abort(t);
@@ -260,12 +268,30 @@ static void the_first_one_in_a_transaction_turns_it_on(void **state) {
   write_ttl(p, "a", "1", HOUR);
   OK(hf_txn_commit(inner, &err));
   write_ttl(p, "c", "1", HOUR);
-  assert_int_equal(count_of(p), 3);
+  assert_int_equal(count_of(p), 4);
   OK(hf_txn_commit(t, &err));
   CONTAINS(stat_of(p), "\"ttl\"");
   passed += HOUR;
-  assert_int_equal(count_of(p), 1);
+  assert_int_equal(count_of(p), 2);
   hf_persist_close(p);
+}
+
+static void one_that_comes_first_raises_the_format(void **state) {
+  const struct store *s = *state;
+  hf_persist *p = open_persist(s, "signal");
+  hf_error err;
+  hf_txn *t;
+  write_text(p, "b", "1");
+  OK(hf_txn_begin(HF_TXN_WRITE, &t, &err));
+  write_ttl(p, "a", "1", HOUR);
+  write_text(p, "b", "2");
+  write_text(p, "c", "3");
+  OK(hf_txn_commit(t, &err));
+  CONTAINS(stat_of(p), "\"ttl\"");
+  write_text(p, "d", "3");
+  assert_int_equal(count_of(p), 4);
+  hf_persist_close(p);
+  assert_sound(s, "after it");
 }
 
 static void what_has_expired_holds_no_unique_value(void **state) {
@@ -361,6 +387,7 @@ int main(void) {
       WITH_CLOCKS(a_clock_that_is_a_year_ahead_for_minutes_removes_nothing),
       WITH_CLOCKS(a_transaction_sees_one_moment),
       WITH_CLOCKS(the_first_one_in_a_transaction_turns_it_on),
+      WITH_CLOCKS(one_that_comes_first_raises_the_format),
       WITH_CLOCKS(what_has_expired_holds_no_unique_value),
       WITH_CLOCKS(loops_by_an_index_pass_it),
       WITH_CLOCKS(a_cleared_collection_leaves_no_entries),

@@ -160,6 +160,7 @@ return {
     command:flag("--verify-only"):description("Copy nothing: only compare.")
     command:flag("--resume"):description("Go on where the same copy ended early.")
     command:flag("--readonly"):description("Open FROM for reading only: not even quarantine is written.")
+    options.dropExpiry(command)
     options.durability(command)
     options.force(command, "Write to a store on which a host runs; with --delete, after an empty or damaged FROM.")
   end,

@@ -13,8 +13,9 @@ local function getOne(store, persist, id, args)
   if not args.json then return core.readText(persist, id) end
   return store:atOneMoment(persist, function()
     local json = core.readText(persist, id)
-    local entry = persist.supports.revision and persist:readEntry(id) or {}
-    return text.object("id", id, "value", text.raw(json), "revision", entry.revision, "updatedAt", entry.updatedAt)
+    local entry = (persist.supports.revision or persist.supports.ttl) and persist:readEntry(id) or {}
+    return text.object("id", id, "value", text.raw(json), "revision", entry.revision, "updatedAt", entry.updatedAt,
+      "expiresAt", entry.expiresAt)
   end)
 end
 
@@ -49,7 +50,7 @@ end
 return {
   summary = "Print entities by their ids.",
   description = "Prints the JSON of an entity as it is stored; for several ids one line each.\n"
-    .. "With --json: {\"id\":..,\"value\":..,\"revision\":..,\"updatedAt\":..}.\n"
+    .. "With --json: {\"id\":..,\"value\":..,\"revision\":..,\"updatedAt\":..}, and \"expiresAt\" of what expires.\n"
     .. "Exit code 1 if one of them does not exist.",
   examples = {
     "holdfast get ./data signal BTC",

@@ -49,7 +49,7 @@ local function import(args)
   local writes = batch.new(function(name)
     guard:claim(name) -- before anything of its batch is written
     return store:entity(name)
-  end)
+  end, args.drop_expiry)
   local self = importer.new(store, writes, reader)
   local bar = progress.start { label = "Importing", unit = "", total = size, bytes = true, stride = 16 }
   local ok, raised = xpcall(self.run, core.traceback, self, file, args.entity, bar)
@@ -88,6 +88,7 @@ return {
     command:option("--entity"):argname("NAME"):description("The entity name for all lines, whatever they say.")
     command:flag("--partial"):description("Import lines of an export that is cut or was changed.")
     command:flag("--no-indexes"):description("Make none of the indexes that the exported store had.")
+    options.dropExpiry(command)
     options.durability(command)
     options.force(command)
   end,

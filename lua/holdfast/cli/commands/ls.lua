@@ -27,7 +27,8 @@ local function listLong(store, persist, args)
       if ok then entry = read end
     end
     if args.json then
-      output.line(text.object("id", id, "bytes", #json, "revision", entry.revision, "updatedAt", entry.updatedAt))
+      output.line(text.object("id", id, "bytes", #json, "revision", entry.revision, "updatedAt", entry.updatedAt,
+        "expiresAt", entry.expiresAt))
     else
       local revision = entry.revision and text.whole(entry.revision) or "-"
       output.line(table.concat({ id, #json, revision, text.time(entry.updatedAt) }, "\t"))

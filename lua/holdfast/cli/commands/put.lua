@@ -25,7 +25,7 @@ local function put(args)
   local persist = store:entity(args.entity)
   local guard = locks.guard(store, args)
   guard:claim(args.entity, { args.id })
-  local revision = core.writeText(persist, args.id, value)
+  local revision = core.writeText(persist, args.id, value, args.ttl and { ttl = args.ttl })
   guard:release()
   if args.json then
     if not persist.supports.revision then revision = nil end
@@ -42,6 +42,7 @@ return {
     .. "on the store, but for rows of signals that it does not run; --force writes all the same.",
   examples = {
     "holdfast put ./data signal BTC '{\"side\":\"long\"}'",
+    "holdfast put ./data session 7f3a '{\"user\":1}' --ttl 12h",
     "curl -s https://example.org/btc.json | holdfast put ./data signal BTC",
   },
   arguments = function(command)
@@ -50,6 +51,7 @@ return {
     command:argument("ID"):argname("ID"):target("id"):description("The entity's id.")
     command:argument("JSON"):argname("JSON"):target("value"):args("?")
       :description("The value; from the standard input if left out or '-'.")
+    command:option("--ttl"):argname("TIME"):description("It expires after this time: 90s, 15m, 12h, 7d.")
     options.durability(command)
     options.force(command)
   end,

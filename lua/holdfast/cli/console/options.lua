@@ -57,6 +57,11 @@ function M.force(command, description)
   command:flag("--force"):description(description or "Write also to a store on which a strategy host runs.")
 end
 
+-- What becomes of what expires in a store without expiry: --drop-expiry.
+function M.dropExpiry(command)
+  command:flag("--drop-expiry"):description("Where the store has no expiry: what expires stays in it for ever.")
+end
+
 -- Which entities: --prefix, --from, --to.
 function M.part(command)
   command:option("--prefix"):argname("TEXT"):description("Only ids that begin so.")

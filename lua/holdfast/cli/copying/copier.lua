@@ -98,13 +98,13 @@ function Copier:copyName(name, range)
   local counter = self.counts[#self.counts]
   local resumedAt
   if begin and begin.entity == name then resumedAt, range.from = begin.id, begin.id end
-  for id, json, damage in self.source:items(persist, range) do
+  for id, json, damage, expiresAt in self.source:items(persist, range) do
     if damage then
       if self.batch:addDamaged(name, id, damage) then self:flush() end
     elseif id ~= resumedAt then
       counter.copied = counter.copied + 1
       self.name, self.id = name, id
-      if self.batch:add(name, id, json) then self:flush() end
+      if self.batch:add(name, id, json, expiresAt) then self:flush() end
       self.bar:step(self.before + self.copied + self.batch.count)
     end
   end
@@ -192,7 +192,7 @@ function M.copy(args, source, to, names, now, where)
     stride = 64 }
   local self = setmetatable({
     args = args, source = source, to = to, now = now, where = where, resumed = resumed, leftover = leftover,
-    batch = batch.new(function(name) return to:entity(name) end),
+    batch = batch.new(function(name) return to:entity(name) end, args.drop_expiry),
     before = resumed and resumed.copied or 0, copied = 0, counts = {}, damaged = {}, last = resumed,
     bar = bar, indexes = mirrored.new(args, source, to, now, names),
   }, Copier)

@@ -2,7 +2,7 @@
 --
 -- What a line says, written and read: {"entity":"signal","id":"BTC","value":{...}}, in which the text of a value goes
 -- out and comes back byte for byte; what is damaged has "damaged", which says why, and "bytes", as they were found, in
--- Base64.
+-- Base64.  What expires has "expiresAt", ms since 1970-01-01 UTC.
 
 local core = require "holdfast.core"
 local holdfast = require "holdfast"
@@ -18,10 +18,13 @@ local quote = holdfast.json.encode
 
 --- What gives the lines about sound entities of one name.
 ---@param name string
----@return fun(id: string, json: string): string
+---@return fun(id: string, json: string, expiresAt?: integer): string
 function M.writer(name)
   local head = '{"entity":' .. quote(name) .. ',"id":'
-  return function(id, json) return head .. quote(id) .. ',"value":' .. text.oneLine(json) .. "}" end
+  return function(id, json, expiresAt)
+    local tail = expiresAt and string.format(',"expiresAt":%.0f}', expiresAt) or "}"
+    return head .. quote(id) .. ',"value":' .. text.oneLine(json) .. tail
+  end
 end
 
 --- What is damaged, as a line; nil for what no JSON text can name.
@@ -69,6 +72,16 @@ local function isDefinition(one)
   return true
 end
 
+-- When the entity expires; nil: never.
+local function parseExpiry(object)
+  local at = object.expiresAt
+  if at == nil then return nil end
+  if type(at) ~= "number" or at < 1 or at >= 2 ^ 48 or at % 1 ~= 0 then
+    wrong('"expiresAt" must be a time in ms since 1970-01-01 UTC')
+  end
+  return at
+end
+
 -- The indexes that a line tells of.
 local function parseIndexes(object)
   local list = object.exportIndexes
@@ -90,6 +103,7 @@ end
 ---@return string? json
 ---@return {problem: string, bytes?: string}? damage
 ---@return holdfast.cli.Definition[]? indexes
+---@return integer? expiresAt
 function M.parse(line, entityName)
   local object = holdfast.json.decode(line)
   if type(object) ~= "table" or holdfast.isArray(object) then
@@ -102,7 +116,7 @@ function M.parse(line, entityName)
   if id == nil then wrong('"id" is missing') end
   if type(id) ~= "string" and type(id) ~= "number" then wrong('"id" must be a string or a number') end
   local indexes = parseIndexes(object)
-  if object.value ~= nil then return name, id, jsonlines.member(line, "value"), nil, indexes end
+  if object.value ~= nil then return name, id, jsonlines.member(line, "value"), nil, indexes, parseExpiry(object) end
   if object.damaged == nil then wrong('"value" is missing') end
   return name, id, nil, parseDamaged(object), indexes
 end

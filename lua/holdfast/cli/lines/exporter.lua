@@ -38,9 +38,9 @@ end
 function Exporter:exportName(name, range)
   local persist = self.store:entity(name)
   local write = entries.writer(name)
-  for id, json, damage in self.store:items(persist, range) do
+  for id, json, damage, expiresAt in self.store:items(persist, range) do
     if not damage then
-      self.marks:line(write(id, json))
+      self.marks:line(write(id, json, expiresAt))
       self.done = self.done + 1
       self.bar:step(self.done)
     elseif damage.bytes then

@@ -31,7 +31,7 @@ end
 -- Takes an entity out of a line; true when it is time to write.  What is wrong with it is raised while its line is
 -- known.
 function Importer:add(number, line, entityName)
-  local name, id, json, damage, definitions = entries.parse(line, entityName)
+  local name, id, json, damage, definitions, expiresAt = entries.parse(line, entityName)
   for _, one in ipairs(definitions or {}) do self.indexes[#self.indexes + 1] = one end
   if not name then return false end
   local ok, checked = pcall(core.checkId, self.batch:persist(name), id)
@@ -39,7 +39,7 @@ function Importer:add(number, line, entityName)
   if ok then id = checked end -- else its key was damaged: the batch says that it cannot be kept
   self.lines[#self.lines + 1] = { number = number, name = name, id = id }
   if damage then return self.batch:addDamaged(name, id, damage) end
-  return self.batch:add(name, id, json)
+  return self.batch:add(name, id, json, expiresAt)
 end
 
 -- Why a line about something damaged could not be followed.

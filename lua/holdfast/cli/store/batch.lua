@@ -25,8 +25,9 @@ local M = {}
 
 --- An empty batch.
 ---@param open fun(entityName: string): PersistBase  called once for each name
-function M.new(open)
-  return setmetatable({ open = open, persists = {}, names = {}, parts = {}, damaged = {}, count = 0,
+---@param dropsExpiry? boolean  what expires may lose that where the store has no expiry
+function M.new(open, dropsExpiry)
+  return setmetatable({ open = open, dropsExpiry = dropsExpiry, persists = {}, names = {}, parts = {}, damaged = {}, count = 0,
     bytes = 0 }, Batch)
 end
 
@@ -42,20 +43,36 @@ function Batch:persist(name)
   return persist
 end
 
+-- When an entity is to expire in the store; nil: never, since the store cannot, and that may be lost.
+function Batch:timeOf(name, id, expiresAt)
+  if self:persist(name).supports.ttl then return expiresAt end
+  if self.dropsExpiry then return nil end
+  local err = core.error("unsupported", string.format("Entity %s:%s expires, and the store that it goes into has no "
+    .. "expiry", name, id), { entityName = name, entityId = id })
+  err.hint = "with --drop-expiry it stays there for ever"
+  error(err, 0)
+end
+
 --- Adds an entity; of two with one id the later is written.
 ---@param name string
 ---@param id string
 ---@param json string
+---@param expiresAt? integer  when it expires, ms; nil: never
 ---@return boolean full  whether it is time to write
-function Batch:add(name, id, json)
+function Batch:add(name, id, json, expiresAt)
+  if expiresAt then expiresAt = self:timeOf(name, id, expiresAt) end
   local part = self.parts[name]
   if not part then
-    part = { ids = {}, texts = {} }
+    part = { ids = {}, texts = {}, times = nil }
     self.parts[name] = part
     self.names[#self.names + 1] = name
   end
   local n = #part.ids + 1
   part.ids[n], part.texts[n] = id, json
+  if expiresAt then
+    part.times = part.times or {}
+    part.times[n] = expiresAt
+  end
   self.count = self.count + 1
   self.bytes = self.bytes + #json
   return self.count + #self.damaged >= MOST or self.bytes >= MOST_BYTES
@@ -88,8 +105,13 @@ local function setApart(persist, one)
 end
 
 local function writeParts(self)
-  for _, name in ipairs(self.names) do
-    core.writeTexts(self:persist(name), self.parts[name].ids, self.parts[name].texts)
+  for turn = 1, 2 do -- what expires first: it may raise the store's format, which nothing else may come before
+    for _, name in ipairs(self.names) do
+      local part = self.parts[name]
+      if (turn == 1) == (part.times ~= nil) then
+        core.writeTexts(self:persist(name), part.ids, part.texts, part.times)
+      end
+    end
   end
   for _, one in ipairs(self.damaged) do one.outcome = setApart(self:persist(one.name), one) end
 end

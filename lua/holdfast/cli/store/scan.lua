@@ -86,11 +86,11 @@ function Scan:found(err)
   return err.entityId, nil, M.damageOf(self.persist, err.entityId, err)
 end
 
--- The next one that is not in quarantine, in self.id, self.text, self.damage.
+-- The next one that is not in quarantine, in self.id, self.text, self.damage, self.expiresAt.
 function Scan:advance()
-  local ok, id, text = pcall(self.step)
+  local ok, id, text, expiresAt = pcall(self.step)
   if ok then
-    self.id, self.text, self.damage = id, text, nil
+    self.id, self.text, self.damage, self.expiresAt = id, text, nil, expiresAt
   else
     self.id, self.text, self.damage = self:found(id)
   end
@@ -117,25 +117,27 @@ function Scan:next()
   self.due = true
   self.apartDue = apartId == id -- the scan has just found it, or somebody has written it meanwhile
   self.quiet = not apartId
-  if not damage then self.left = self.left - 1 end
-  return id, text, damage
+  if damage then return id, text, damage end
+  self.left = self.left - 1
+  return id, text, nil, self.expiresAt
 end
 
 -- The same once there is nothing more in quarantine, which is nearly always so from the beginning.
 function Scan:nextQuiet()
   if self.left == 0 then return nil end
-  local ok, id, text = pcall(self.step)
+  local ok, id, text, expiresAt = pcall(self.step)
   if not ok then return self:found(id) end
   self.left = self.left - 1
-  return id, text
+  return id, text, nil, expiresAt
 end
 
---- Iterates id and what `step` gives with it; for what is damaged id, nil, and what is known of that.  A limit counts
+--- Iterates id, what `step` gives with it, nil, and what it gives then; for what is damaged id, nil, and what is known of
+--- that.  A limit counts
 --- sound entities; nothing is told of what comes after the last one that it allows.
 ---@param persist PersistBase
 ---@param range table
----@param step fun(): string?, string?  what iterates the sound ones in this range
----@return fun(): string?, string?, table?
+---@param step fun(): string?, string?, integer?  what iterates the sound ones in this range
+---@return fun(): string?, string?, table?, integer?
 function M.over(persist, range, step)
   local scan = setmetatable({
     persist = persist, step = step, due = true, apartDue = true, reverse = range.reverse,

@@ -121,18 +121,19 @@ function Target:report(err)
   output.complain(err, self.json)
 end
 
---- Iterates id and JSON text; for what is damaged, which is reported, id, nil, and what is known of it (scan.lua).
+--- Iterates id, JSON text, nil, and when it expires (nil: never); for what is damaged, which is reported, id, nil, and
+--- what is known of it (scan.lua).
 ---@param persist PersistBase
 ---@param range? table
 ---@param step? fun(): string?, string?  what iterates the sound ones; JSON texts if left out
----@return fun(): string?, string?, table?
+---@return fun(): string?, string?, table?, integer?
 function Target:items(persist, range, step)
   if range and range.where then step = where.texts(persist, range) end
   local nextItem = scan.over(persist, range or {}, step or core.texts(persist, range))
   return function()
-    local id, json, damage = nextItem()
+    local id, json, damage, expiresAt = nextItem()
     if damage then self:report(damage.err) end
-    return id, json, damage
+    return id, json, damage, expiresAt
   end
 end
 

@@ -24,10 +24,10 @@ local function raisedAt(persist, id, raised)
   return raised
 end
 
---- Iterates id and JSON text of the entities for which the range's `where` is true, a function of value and id.
+--- Iterates id, JSON text and when it expires (nil: never) of the entities for which the range's `where` is true, a function of value and id.
 ---@param persist PersistBase
 ---@param range table
----@return fun(): string?, string?
+---@return fun(): string?, string?, integer?
 function M.texts(persist, range)
   local predicate = range.where
   local step, iterator, isIndexed = core.scan(persist, plain(range), "texts")
@@ -36,11 +36,11 @@ function M.texts(persist, range)
     while true do
       left = left - 1
       if left < 0 then left, asked = asking.attend(asked, iterator, predicate, 2) end
-      local id, json = step()
+      local id, json, expiresAt = step()
       if id == nil then return nil end
       local ok, wanted = xpcall(predicate, core.traceback, decode(json), id)
       if not ok then error(raisedAt(persist, id, wanted), 0) end
-      if wanted then return id, json end
+      if wanted then return id, json, expiresAt end
     end
   end
 end
