@@ -11,7 +11,7 @@ static void fill_with_history(const struct store *s) {
   hf_persist *p = open_persist(s, "signal"), *other = open_persist(s, "trade");
   for (int i = 0; i < 300; i++) {
     write_text(p, text_of("id-%d", i % 50), text_of("{\"n\":%d}", i));
-    if (i % 5 == 0) write_text(other, "00", text_of("\"%0*d\"", i % 3 ? 9000 : 9, i));
+    if (i % 5 == 0) write_text(other, "00", text_of("\"%0*d\"", i % 3 ? 4000 : 9, i));
     if (i % 7 == 0) write_text(other, "0", text_of("%d", i));
     if (i % 11 == 0) OK(hf_persist_remove(p, hf_text(text_of("id-%d", i % 50)), &err));
   }
