@@ -25,8 +25,8 @@ local temp = require "support.temp"
 
 -- ----------------------------------------------------------------- options
 
-local PARTS = { "codec", "write", "read", "iterate", "ask", "find", "growth", "names", "scripts", "files", "adapters",
-  "host", "candles", "together", "redis", "postgres", "stores" }
+local PARTS = { "codec", "write", "read", "iterate", "ask", "find", "changes", "growth", "names", "scripts", "files",
+  "adapters", "host", "candles", "together", "redis", "postgres", "stores" }
 local options = {}
 
 local function usage(problem)
@@ -182,6 +182,11 @@ end
 function parts.find()
   require("find").measure(report, { { size.entities, ROUNDS }, { size.many, math.min(ROUNDS, 3) } },
     { writes = size.writes, syncs = size.syncs }, quick)
+end
+
+-- What a log of changes costs: changes.lua.
+function parts.changes()
+  require("changes").measure(report, size.entities, ROUNDS, { writes = size.writes, syncs = size.syncs }, quick)
 end
 
 function parts.growth()

@@ -50,6 +50,7 @@ M.commands = {
   where = program .. " where",
   find = program .. " find",
   keep = program .. " keep",
+  changes = program .. " changes",
   script = program .. " script",
   file = program .. " file",
   redis = program .. " redis",
