@@ -97,6 +97,21 @@ int hf__lmdb_history_seek(MDB_cursor *c, uint32_t number, hf_slice order, uint64
   return hf__lmdb_history_read(&k, &v, out) ? 0 : MDB_CORRUPTED;
 }
 
+int hf__lmdb_history_purge(MDB_txn *txn, MDB_dbi history, uint32_t number, hf_slice order, uint64_t *count) {
+  MDB_cursor *c;
+  hf__lmdb_replaced r;
+  int rc = mdb_cursor_open(txn, history, &c);
+  if (rc) return rc;
+  while ((rc = hf__lmdb_history_seek(c, number, order, 0, &r)) == 0) {
+    if ((rc = mdb_cursor_del(c, 0))) break;
+    ++*count;
+  }
+  mdb_cursor_close(c);
+  return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+int hf__lmdb_history_drop(MDB_txn *txn, MDB_dbi history) { return mdb_drop(txn, history, 0); }
+
 /* ---- numbers of collections */
 
 /* A number in a value of META_DB, which has no 0 after it; 0: it is none. */

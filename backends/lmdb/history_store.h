@@ -59,6 +59,11 @@ int hf__lmdb_history_end_by(MDB_txn *txn, MDB_dbi history, uint32_t number, hf_s
 /* Forgets one; it may be gone. */
 int hf__lmdb_history_delete(MDB_txn *txn, MDB_dbi history, uint32_t number, hf_slice order, uint64_t revision);
 
+/* Forgets all of an id, and counts them. */
+int hf__lmdb_history_purge(MDB_txn *txn, MDB_dbi history, uint32_t number, hf_slice order, uint64_t *count);
+/* Forgets all of all. */
+int hf__lmdb_history_drop(MDB_txn *txn, MDB_dbi history);
+
 /* Reads one.  False: it is damaged. */
 bool hf__lmdb_history_read(const MDB_val *key, const MDB_val *value, hf__lmdb_replaced *out);
 

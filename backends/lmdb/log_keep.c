@@ -25,25 +25,11 @@ hf_status hf__lmdb_log_enter(hf__lmdb_logging *l, hf__lmdb_env *env, hf__lmdb_tx
 
 /* ---- when */
 
-/* The time of the newest change that is logged; 0: there is none.  LMDB's result. */
-static int newest_time(const hf__lmdb_logging *l, int64_t *at) {
-  MDB_cursor *c;
-  MDB_val k, v;
-  hf__lmdb_log_entry e;
-  *at = 0;
-  int rc = mdb_cursor_open(l->t->mdb, l->log, &c);
-  if (rc) return rc;
-  rc = hf__lmdb_log_last(c, &k, &v);
-  if (rc == 0 && hf__lmdb_log_read(&k, &v, &e)) *at = e.at;
-  mdb_cursor_close(c);
-  return rc == MDB_NOTFOUND ? 0 : rc;
-}
-
 /* Gives the transaction its time, which is that of all its changes: now, or where the clock went back, that of the
  * newest change. */
 static int set_time(const hf__lmdb_logging *l) {
   int64_t newest = l->env->logged.at;
-  int rc = l->env->logged.of == mdb_txn_id(l->t->mdb) - 1 ? 0 : newest_time(l, &newest);
+  int rc = l->env->logged.of == mdb_txn_id(l->t->mdb) - 1 ? 0 : hf__lmdb_log_newest_time(l->t->mdb, l->log, &newest);
   int64_t now = hf_now_ms();
   l->t->log_time = now > newest ? now : newest;
   return rc;

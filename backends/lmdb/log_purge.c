@@ -41,8 +41,10 @@ static int purge_log(struct purge *p, MDB_txn *txn, MDB_dbi log) {
       continue;
     }
     p->count++;
-    rc = mdb_cursor_del(c, 0);
-    if (rc == 0) rc = hf__lmdb_log_seek(c, e.revision, e.nth, &k, &v);
+    uint64_t revision = e.revision;
+    uint32_t nth = e.nth;
+    rc = hf__lmdb_log_delete(txn, log, &k);
+    if (rc == 0) rc = hf__lmdb_log_seek(c, revision, nth, &k, &v);
   }
   mdb_cursor_close(c);
   return rc == MDB_NOTFOUND ? 0 : rc;
@@ -50,18 +52,10 @@ static int purge_log(struct purge *p, MDB_txn *txn, MDB_dbi log) {
 
 /* Out of the history. */
 static int purge_history(struct purge *p, MDB_txn *txn, MDB_dbi history) {
-  MDB_cursor *c;
   uint32_t number;
-  hf__lmdb_replaced r;
   hf_slice name = {p->collection->name, p->collection->name_size};
   int rc = hf__lmdb_history_number(p->env, txn, name, &number);
-  if (rc || !number || (rc = mdb_cursor_open(txn, history, &c))) return rc;
-  while ((rc = hf__lmdb_history_seek(c, number, p->key->order, 0, &r)) == 0) {
-    p->count++;
-    if ((rc = mdb_cursor_del(c, 0))) break;
-  }
-  mdb_cursor_close(c);
-  return rc == MDB_NOTFOUND ? 0 : rc;
+  return rc || !number ? rc : hf__lmdb_history_purge(txn, history, number, p->key->order, &p->count);
 }
 
 /* All of it, in the transaction. */

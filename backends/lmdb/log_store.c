@@ -7,7 +7,7 @@
 #include <endian.h>
 #include <string.h>
 
-enum { FLAG_KEEPS = 1 };
+enum { FLAG_KEEPS = 1, KEY_MOST = 511, CLOCK_EVERY = 64 };
 
 struct stored_head {
   uint64_t from, history_from, hole, since, purged;
@@ -35,6 +35,30 @@ int hf__lmdb_log_append(MDB_txn *txn, MDB_dbi log, const hf__lmdb_log_entry *e) 
   if (e->id.size) memcpy(value + LOG_VALUE_HEAD + e->entity_name.size, e->id.data, e->id.size);
   MDB_val k = {LOG_KEY, key}, v = {LOG_VALUE_HEAD + e->entity_name.size + e->id.size, value};
   return mdb_put(txn, log, &k, &v, MDB_APPEND);
+}
+
+int hf__lmdb_log_delete(MDB_txn *txn, MDB_dbi log, const MDB_val *key) {
+  unsigned char bytes[KEY_MOST];
+  MDB_val k = {key->mv_size, bytes};
+  if (key->mv_size > sizeof bytes) return MDB_BAD_VALSIZE;
+  memcpy(bytes, key->mv_data, key->mv_size); /* deleting may move the page that it points into */
+  return mdb_del(txn, log, &k, NULL);
+}
+
+int hf__lmdb_log_drop(MDB_txn *txn, MDB_dbi log) { return mdb_drop(txn, log, 0); }
+
+int hf__lmdb_log_delete_some(MDB_txn *txn, MDB_dbi log, int64_t end, bool *more) {
+  MDB_cursor *c;
+  MDB_val k, v;
+  int rc = mdb_cursor_open(txn, log, &c);
+  *more = false;
+  if (rc) return rc;
+  for (unsigned n = 1; !*more && (rc = mdb_cursor_get(c, &k, &v, MDB_FIRST)) == 0; n++) {
+    *more = n % CLOCK_EVERY == 0 && hf_clock_ns() > end;
+    if ((rc = mdb_cursor_del(c, 0))) break;
+  }
+  mdb_cursor_close(c);
+  return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
 bool hf__lmdb_log_read(const MDB_val *k, const MDB_val *v, hf__lmdb_log_entry *out) {
@@ -70,6 +94,19 @@ int hf__lmdb_log_last(MDB_cursor *c, MDB_val *k, MDB_val *v) {
   return rc == 0 && hf__lmdb_log_is_head(k) ? MDB_NOTFOUND : rc;
 }
 
+int hf__lmdb_log_newest_time(MDB_txn *txn, MDB_dbi log, int64_t *at) {
+  MDB_cursor *c;
+  MDB_val k, v;
+  hf__lmdb_log_entry e;
+  *at = 0;
+  int rc = mdb_cursor_open(txn, log, &c);
+  if (rc) return rc;
+  rc = hf__lmdb_log_last(c, &k, &v);
+  if (rc == 0 && hf__lmdb_log_read(&k, &v, &e)) *at = e.at;
+  mdb_cursor_close(c);
+  return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
 /* ---- the head */
 
 bool hf__lmdb_log_is_head(const MDB_val *k) {
@@ -99,4 +136,9 @@ int hf__lmdb_log_head_put(MDB_txn *txn, MDB_dbi log, const hf__lmdb_log_head *he
                           htole64((uint64_t)head->since), htole64(head->purged)};
   MDB_val k = {LOG_KEY, (void *)(uintptr_t)head_key}, v = {sizeof s, &s};
   return mdb_put(txn, log, &k, &v, 0);
+}
+
+int hf__lmdb_log_head_delete(MDB_txn *txn, MDB_dbi log) {
+  MDB_val k = {LOG_KEY, (void *)(uintptr_t)head_key};
+  return mdb_del(txn, log, &k, NULL);
 }

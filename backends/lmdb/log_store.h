@@ -49,14 +49,25 @@ typedef struct hf__lmdb_log_entry {
 /* Puts one after the last: MDB_KEYEXIST where it does not come after it. */
 int hf__lmdb_log_append(MDB_txn *txn, MDB_dbi log, const hf__lmdb_log_entry *entry);
 
+/* Takes one out, whatever its key is. */
+int hf__lmdb_log_delete(MDB_txn *txn, MDB_dbi log, const MDB_val *key);
+/* Takes all out, the head too. */
+int hf__lmdb_log_drop(MDB_txn *txn, MDB_dbi log);
+/* Takes out what comes first in a log or a history, until `end` (hf_clock_ns()).  *more: some are left. */
+int hf__lmdb_log_delete_some(MDB_txn *txn, MDB_dbi log, int64_t end, bool *more);
+
 /* The head; MDB_NOTFOUND: there is none. */
 int hf__lmdb_log_head_get(MDB_txn *txn, MDB_dbi log, hf__lmdb_log_head *head);
 int hf__lmdb_log_head_put(MDB_txn *txn, MDB_dbi log, const hf__lmdb_log_head *head);
+int hf__lmdb_log_head_delete(MDB_txn *txn, MDB_dbi log);
 
 /* Puts a cursor on the first one that is this or comes after it, never on the head; MDB_NOTFOUND: there is none. */
 int hf__lmdb_log_seek(MDB_cursor *c, uint64_t revision, uint32_t nth, MDB_val *k, MDB_val *v);
 /* On the last one of all. */
 int hf__lmdb_log_last(MDB_cursor *c, MDB_val *k, MDB_val *v);
+
+/* When the newest one was committed; 0: there is none. */
+int hf__lmdb_log_newest_time(MDB_txn *txn, MDB_dbi log, int64_t *at);
 
 /* Reads one; slices point into it.  False: it is damaged. */
 bool hf__lmdb_log_read(const MDB_val *key, const MDB_val *value, hf__lmdb_log_entry *out);

@@ -6,23 +6,10 @@
 #include "log_sweep.h"
 
 #include "collections.h"
+#include "log_store.h"
 #include "writer.h"
 
-enum { STEP_NS = 4000000, CLOCK_EVERY = 64 };
-
-/* Deletes what is in a database, from its beginning on, until the time is over.  LMDB's result. */
-static int clear(MDB_txn *txn, MDB_dbi dbi, int64_t end, bool *more) {
-  MDB_cursor *c;
-  MDB_val k, v;
-  int rc = mdb_cursor_open(txn, dbi, &c);
-  if (rc) return rc;
-  for (unsigned n = 1; !*more && (rc = mdb_cursor_get(c, &k, &v, MDB_FIRST)) == 0; n++) {
-    *more = n % CLOCK_EVERY == 0 && hf_clock_ns() > end;
-    if ((rc = mdb_cursor_del(c, 0))) break;
-  }
-  mdb_cursor_close(c);
-  return rc == MDB_NOTFOUND ? 0 : rc;
-}
+enum { STEP_NS = 4000000 };
 
 /* Some of what is not kept any more. */
 static hf_status step(hf__lmdb_env *env, hf__lmdb_txn *t, bool *more, hf_error *err) {
@@ -31,11 +18,11 @@ static hf_status step(hf__lmdb_env *env, hf__lmdb_txn *t, bool *more, hf_error *
   int rc = 0;
   hf_status status = HF_OK;
   if (!env->known.keeps_history) status = hf__lmdb_write_dbi(env, t, env->history, &dbi, err);
-  if (status == HF_OK && dbi) rc = clear(t->mdb, dbi, end, more);
+  if (status == HF_OK && dbi) rc = hf__lmdb_log_delete_some(t->mdb, dbi, end, more);
   dbi = 0;
   if (!*more && !rc && !env->known.keeps_log && status == HF_OK)
     status = hf__lmdb_write_dbi(env, t, env->log, &dbi, err);
-  if (status == HF_OK && !rc && dbi) rc = clear(t->mdb, dbi, end, more);
+  if (status == HF_OK && !rc && dbi) rc = hf__lmdb_log_delete_some(t->mdb, dbi, end, more);
   t->changed = true;
   return rc ? hf__lmdb_fail(env, rc, "delete from the log of changes", err) : status;
 }

@@ -90,8 +90,7 @@ static int delete_oldest(struct trimming *x, MDB_cursor *c, uint32_t most) {
       any = true;
     }
     rc = delete_kept(x, &e);
-    if (rc == 0) rc = hf__lmdb_log_seek(c, 1, 0, &k, &v);
-    if (rc == 0) rc = mdb_cursor_del(c, 0);
+    if (rc == 0) rc = hf__lmdb_log_delete(x->txn, x->log, &k);
     if (rc) return rc;
   }
   if (rc && rc != MDB_NOTFOUND) return rc;

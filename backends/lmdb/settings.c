@@ -12,7 +12,7 @@
 #include "failed_flush.h"
 #include "feature.h"
 #include "locks.h"
-#include "log_restore.h"
+#include "log_settle.h"
 #include "log_sweep.h"
 #include "map.h"
 #include "meta.h"
