@@ -16,6 +16,7 @@
 #include "log_store.h"
 #include "record.h"
 
+#define NOT_KNOWN UINT64_MAX
 enum { PART = 32, PART_BYTES = 256 * 1024 };
 
 /* A part, and where the next one begins. */
@@ -24,7 +25,7 @@ struct part {
   const hf_key *key;
   MDB_cursor *log;  /* for the times of revisions; NULL: there are none */
   uint64_t before;  /* entries of this revision and later ones have been dealt with */
-  uint64_t newer;   /* revision of the record that came last; 0: none did */
+  uint64_t newer;   /* revision of the record that came last; 0: none did; NOT_KNOWN: it is damaged */
   bool is_end;      /* nothing is older than this part */
   size_t count;
   hf_change changes[PART];
@@ -67,14 +68,16 @@ static hf_status add_record(struct part *p, const MDB_val *record, hf_error *err
 /* Adds what one entry tells. */
 static hf_status add_entry(struct part *p, const hf__lmdb_replaced *e, hf_error *err) {
   p->before = e->revision;
-  bool is_replaced = e->revision == p->newer;
-  if (e->what == HF_CHANGE_WRITE && e->record.mv_size && !is_replaced && e->revision >= p->past.history_from)
+  bool is_replaced = e->revision == p->newer, is_lost = !is_replaced && p->newer != NOT_KNOWN;
+  if (e->what == HF_CHANGE_WRITE && is_lost && e->revision >= p->past.history_from)
     return hf_error_set(err, HF_CORRUPT, "an entry of its history is missing");
   if (e->what != HF_CHANGE_WRITE && !is_replaced) add(p, e->revision, e->what, 0);
   p->newer = 0;
   if (!e->record.mv_size) return HF_OK;
   hf_status status = add_record(p, &e->record, err);
-  return status == HF_CORRUPT && e->what == HF_CHANGE_QUARANTINE ? HF_OK : status; /* it was put aside for that */
+  if (status != HF_CORRUPT || e->what != HF_CHANGE_QUARANTINE) return status;
+  p->newer = NOT_KNOWN; /* it was put aside for that */
+  return HF_OK;
 }
 
 /* The entry before; MDB_NOTFOUND: there is none of the id. */

@@ -25,15 +25,33 @@ function PersistBase:waitForInit(initial) end
 
 ---The entity, as a fresh value.
 ---@param id string|number
+---@param options? holdfast.LookingBack as it was then; of a class that extends a store, what the class made of that
 ---@return any entity
----@raise not_found, corrupt, invalid_argument
-function PersistBase:readValue(id) end
+---@raise not_found, corrupt, invalid_argument; looking back: compacted, unsupported
+function PersistBase:readValue(id, options) end
 
 ---The entity with its revision and time.
 ---@param id string|number
+---@param options? holdfast.LookingBack
 ---@return holdfast.Entry entry
----@raise not_found, corrupt, invalid_argument
-function PersistBase:readEntry(id) end
+---@raise not_found, corrupt, invalid_argument; looking back: compacted, unsupported
+function PersistBase:readEntry(id, options) end
+
+---What happened to an id, as far as the store's history reaches, newest first: each value that it had, and what removed
+---it.
+---@param id string|number
+---@param options? {limit: integer} at most so many
+---@return holdfast.Was[] changes
+---@return integer from the revision from which on the list is complete
+---@raise unsupported (no history is kept; of a class that extends a store: ask the store itself), corrupt,
+---invalid_argument
+function PersistBase:history(id, options) end
+
+---Takes what is kept of an id out of the store's log and history, for ever.  The entity itself stays.
+---@param id string|number
+---@return integer purged how many entries went
+---@raise unsupported (such a store keeps no log; inside a transaction), readonly, full, invalid_argument
+function PersistBase:purge(id) end
 
 ---Whether an entity has the id.
 ---@param id string|number
@@ -107,9 +125,10 @@ function PersistBase:removeMany(ids) end
 ---Snapshots and transactions nest at most 64 deep.
 ---@generic T
 ---@param fn fun(store: PersistBase): T
+---@param options? holdfast.LookingBack every entity of the store is as it was then; not inside another one
 ---@return T result what fn returns
----@raise unsupported (also: nested too deep), busy, and whatever fn raises
-function PersistBase:snapshot(fn) end
+---@raise unsupported (also: nested too deep), busy, and whatever fn raises; looking back: compacted, invalid_argument
+function PersistBase:snapshot(fn, options) end
 
 ---Makes an index over what entities have at a path, or at several, and returns when it is built; loops with a
 ---predicate use it by themselves. The same one again: nothing happens.

@@ -246,6 +246,15 @@ function core.open(entityName, base, options) end
 ---@raise not_found, corrupt, invalid_argument
 function core.readText(store, id) end
 
+---The same as history(), with `text`, a value's JSON text as it is stored, in the place of `value`.
+---@param store PersistBase
+---@param id string|number
+---@param options? {limit: integer}
+---@return table[] changes
+---@return integer from
+---@raise unsupported, corrupt, invalid_argument
+function core.historyTexts(store, id, options) end
+
 ---Stores JSON text as it is.
 ---@param store PersistBase
 ---@param id string|number

@@ -32,6 +32,21 @@
 ---@class holdfast.Expiry
 ---@field ttl? string after this time: "90s", "15m", "12h", "7d"
 ---@field expiresAt? integer at this time, ms since 1970-01-01 UTC
+---A moment of a store's past: a number is a revision; a text is a time, with its zone ("2026-11-27T12:00:00Z"), or a
+---date (its midnight in UTC); {time=} is a time in ms since 1970-01-01 UTC.  A time is that of commits, which never goes
+---back.
+---@alias holdfast.Moment integer|string|{time: integer}
+
+---@class holdfast.LookingBack
+---@field at? holdfast.Moment nil: now
+
+---What happened to an id.
+---@class holdfast.Was
+---@field revision integer the number of the commit
+---@field at integer when that was, ms since 1970-01-01 UTC
+---@field what "write"|"remove"|"clear"|"expire"|"quarantine"
+---@field value? any of "write"
+---@field expiresAt? integer of "write": when the value expires, ms since 1970-01-01 UTC
 
 ---An entity with what is known of it.
 ---@class holdfast.Entry
@@ -50,6 +65,7 @@
 ---@field entityId? string
 ---@field backend? string
 ---@field cause? any what the layer below said, or the value that a script raised
+---@field revision? integer of `compacted`: the oldest revision that is kept, where to begin anew
 ---@field retryable boolean the same call may succeed later without any change
 ---@field where? string "file:line" of the script that made the failing call
 ---@field traceback? string for errors of functions that scripts gave us
@@ -231,6 +247,20 @@ function Store:stat() end
 ---@return holdfast.BackupReport
 ---@raise unsupported (such stores have none: export), corrupt (the store is damaged), full, io, readonly, busy, closed
 function Store:backup(file, progress) end
+
+---The newest revision of the store.
+---@param options? holdfast.LookingBack the newest until then
+---@return integer revision
+---@raise compacted, unsupported (the store keeps no log of changes), invalid_argument, closed
+function Store:revision(options) end
+
+---Runs the function with every read of the store inside it seeing one moment, whatever the entity name.
+---@generic T
+---@param fn fun(store: holdfast.Store): T
+---@param options? holdfast.LookingBack as the store was then
+---@return T result what fn returns
+---@raise unsupported, busy, and whatever fn raises; looking back: compacted, invalid_argument
+function Store:snapshot(fn, options) end
 
 ---The settings of the store, which lie in it and hold for every process that opens it; with a table, sets those first,
 ---all or none, in one flushed commit.  What they need may raise the store's format, which an older Holdfast refuses.

@@ -8,7 +8,6 @@
 #include "base/error.h"
 #include "core/persist.h"
 #include "lua/api/api.h"
-#include "lua/api/moment.h"
 #include "lua/codec/json.h"
 #include "lua/state/arguments.h"
 #include "lua/state/buffers.h"
@@ -101,22 +100,8 @@ static int lhf_purge(lua_State *L) {
   return 1;
 }
 
-/* moment(value, what) -> revision, time: what a script names as a moment, one of the two is nil */
-static int lhf_moment(lua_State *L) {
-  hf_moment at;
-  hfL_check_moment(L, 1, luaL_checkstring(L, 2), &at);
-  for (int i = 0; i < 2; i++) {
-    uint64_t n = i ? (uint64_t)at.time : at.revision;
-    if (n)
-      lua_pushnumber(L, (lua_Number)n);
-    else
-      lua_pushnil(L);
-  }
-  return 2;
-}
-
 void hfL_history_open(lua_State *L, int cx) {
   static const luaL_Reg functions[] = {
-      {"history", lhf_history}, {"historyTexts", lhf_history_texts}, {"purge", lhf_purge}, {"moment", lhf_moment}, {NULL, NULL}};
+      {"history", lhf_history}, {"historyTexts", lhf_history_texts}, {"purge", lhf_purge}, {NULL, NULL}};
   hfL_register(L, cx, functions);
 }
