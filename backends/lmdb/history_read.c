@@ -99,7 +99,7 @@ static hf_status check_reach(hf__lmdb_past *p, hf_error *err) {
   if (status) return status;
   if (reach.history_from == UINT64_MAX || p->at + 1 < reach.history_from) return hf__lmdb_past_fail(p, p->at, &reach, err);
   if (p->at <= reach.newest) return HF_OK;
-  return hf_error_set(err, HF_INVALID_ARGUMENT, "there is no revision %llu yet: the newest is %llu",
+  return hf_error_set(err, HF_INVALID_ARGUMENT, "revision %llu is not there yet: the newest is %llu",
                       (unsigned long long)p->at, (unsigned long long)reach.newest);
 }
 

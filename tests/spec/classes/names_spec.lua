@@ -7,8 +7,8 @@ local holdfast = require "holdfast"
 local raises = require "support.raises"
 
 -- What the library may offer some day, and what it has today beside the contract.
-local PLANNED = { "watch", "history", "index", "at", "settings", "follow" }
-local TODAY = { "snapshot", "first", "explain", "removeWhere" }
+local PLANNED = { "index", "at", "settings", "follow" }
+local TODAY = { "snapshot", "history", "purge", "watch", "first", "explain", "removeWhere" }
 local NAMES = { unpack(TODAY) }
 for _, name in ipairs(PLANNED) do NAMES[#NAMES + 1] = name end
 
