@@ -78,7 +78,7 @@ describe("watch", function()
         n=$((n + 1)); [ $n -lt 600 ] || exit 91
         sleep 0.1
       done
-      kill -INT $pid
+      kill -TERM $pid
       wait $pid]]):format("cd " .. temp.quote(temp.directory()) .. "\n" .. line, put))
     assert.equal("", result.stderr)
     assert.equal(0, result.code)
