@@ -13,10 +13,10 @@ local checks = require "holdfast.host.checks"
 local commits = require "holdfast.host.state.commit"
 local config = require "holdfast.host.config"
 local core = require "holdfast.core"
+local defaultStore = require "holdfast.host.state.default_store"
 local drift = require "holdfast.host.runs.drift"
 local events = require "holdfast.host.events"
 local hands = require "holdfast.host.runs.hands"
-local defaultStore = require "holdfast.host.state.default_store"
 local locks = require "holdfast.host.state.lock"
 local loop = require "holdfast.host.scheduler.loop"
 local Position = require "holdfast.host.state.position"
@@ -277,7 +277,6 @@ local function eachFunction(self, fn)
 end
 
 function LiveRun:start()
-  defaultStore.make()
   self.lock = locks.take(self.strategy.strategyName, self.symbol, self.title)
   local ok, raised = pcall(adapters.hold, self.title)
   if not ok then
@@ -318,6 +317,7 @@ local function launch(what, symbol, given)
   local run = setmetatable({ stopping = false, number = launched, lates = {} }, LiveRun)
   Run.init(run, what, symbol, given, false)
   run.status = statuses.new(run)
+  defaultStore.make() -- before anything reads it, and so makes it
   checkStorable(what, run)
   run.title = ("%s %s %s"):format(what, symbol, run.strategy.strategyName)
   run.key = requests.keyOf(run.strategy.strategyName, symbol)

@@ -24,13 +24,16 @@ local function isMissing(url)
   return not ok and core.isError(found, "not_found")
 end
 
---- Makes it, if it is missing.
+--- Makes it, if it is missing.  Where that cannot be, whoever uses it says so.
+---@raise full, io  it is there, and keeps no log
 function M.make()
   local url = base()
   if not url or not isMissing(url) then return end
-  local store = core.openStore(url)
-  store:settings(M.SETTINGS)
+  local ok, store = pcall(core.openStore, url)
+  if not ok then return end
+  local set, raised = pcall(store.settings, store, M.SETTINGS)
   store:close()
+  if not set then error(raised, 0) end
 end
 
 return M
