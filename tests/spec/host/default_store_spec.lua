@@ -52,7 +52,7 @@ describe("a host's default store", function()
     runHost()
     assert.matches('"changes":"7d"', settings())
     assert.matches('"history":true', settings())
-    local log = command.ok { "watch", folder .. "/dump/data", "signal", "--from", "4", "--timeout", "0" }
+    local log = command.ok { "watch", folder .. "/dump/data", "signal", "--from", "3", "--timeout", "0" }
     assert.matches("write signal:main/BTCUSDT", log, 1, true)
     command.run { "set", folder .. "/dump/data", "changes=off", "history=false" }
     runHost()
