@@ -28,7 +28,7 @@
 #include "holdfast/holdfast.h"
 
 enum { WRITERS = 3, WATCHERS = 3, PROCESSES = WRITERS + WATCHERS, ROUNDS_PER_STORE = 25, OPS_MAX = 8, LIFE_S = 240 };
-enum { END_S = 60, SHORT_LOG = 300 };
+enum { END_S = 60, SHORT_LOG = 15 };
 
 /* ---- what a commit changes */
 
