@@ -187,6 +187,7 @@ end
 -- What a log of changes costs: changes.lua.
 function parts.changes()
   require("changes").measure(report, size.entities, ROUNDS, { writes = size.writes, syncs = size.syncs }, quick)
+  require("watching").measure(report, quick and 1 or ROUNDS, { writes = size.writes, syncs = size.syncs })
 end
 
 function parts.growth()

@@ -128,7 +128,7 @@ static void *watch_on(void *arg) {
 }
 
 static void begin_processes(const struct bench_options *o, _Atomic unsigned *ready) {
-  for (unsigned i = 0; i < o->processes; i++)
+  for (unsigned i = 0; i + 1 < o->processes; i++)
     if (fork() == 0) {
       prctl(PR_SET_PDEATHSIG, SIGKILL);
       struct watchers own = {.store = open_store(o)};
@@ -138,18 +138,18 @@ static void begin_processes(const struct bench_options *o, _Atomic unsigned *rea
       atomic_fetch_add(ready, 1);
       for (;;) check(hf_watch_next(w, -1, &c, &err));
     }
-  while (atomic_load(ready) < o->processes) pause_us(1000);
+  while (atomic_load(ready) + 1 < o->processes) pause_us(1000);
 }
 
-/* Prints what a write takes while -t threads of this process, and -p other processes, watch the store. */
+/* Prints what a write takes while all other ones of -t threads, and of -p processes, watch the store. */
 static void run_watched(const struct bench_options *o) {
   _Atomic unsigned *ready = shared(sizeof *ready);
   begin_processes(o, ready);
   struct watchers all = {.store = open_store(o)};
-  pthread_t *threads = bench_alloc((o->threads + 1) * sizeof *threads);
-  for (unsigned i = 0; i < o->threads; i++)
+  pthread_t *threads = bench_alloc(o->threads * sizeof *threads);
+  for (unsigned i = 0; i + 1 < o->threads; i++)
     if (pthread_create(&threads[i], NULL, watch_on, &all)) bench_die("no thread");
-  while (atomic_load(&all.ready) < o->threads) pause_us(1000);
+  while (atomic_load(&all.ready) + 1 < o->threads) pause_us(1000);
   hf_persist *p = open_collection(o);
   uint32_t state = o->seed;
   double start = 0;

@@ -51,6 +51,7 @@ M.commands = {
   find = program .. " find",
   keep = program .. " keep",
   changes = program .. " changes",
+  watch = program .. " watch",
   script = program .. " script",
   file = program .. " file",
   redis = program .. " redis",

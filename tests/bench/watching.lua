@@ -8,8 +8,8 @@ local measure = require "measure"
 local M = {}
 
 local WATCHERS = { -- flags, what they are, and how much slower writing may be, unsynced only for comparison
-  { key = "threads", flags = "-t 100 -p 0", what = "100 watches in this process", aim = 1.10 },
-  { key = "processes", flags = "-t 0 -p 10", what = "10 processes that watch", aim = 1.20 },
+  { key = "threads", flags = "-t 101", what = "100 watches in this process", aim = 1.10 },
+  { key = "processes", flags = "-p 11", what = "10 processes that watch", aim = 1.20 },
 }
 
 local function make(name)
@@ -35,7 +35,7 @@ local function cost(report, rounds, ops, synced)
   local word = synced and "synced" or "unsynced"
   measure.progress("changes: watched, %s", word)
   local dir = make "watch-cost"
-  local list = { { "alone", "watch", "watched", ("-t 0 -p 0 -n %d%s"):format(ops, synced and " -y" or "") } }
+  local list = { { "alone", "watch", "watched", ("-n %d%s"):format(ops, synced and " -y" or "") } }
   for _, watchers in ipairs(WATCHERS) do
     list[#list + 1] = { watchers.key, "watch", "watched",
       ("%s -n %d%s"):format(watchers.flags, ops, synced and " -y" or "") }
