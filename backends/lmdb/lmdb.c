@@ -523,6 +523,7 @@ const hf_backend hf__backend_lmdb = {
     .restore = hf__lmdb_restore,
     .note_get = hf__lmdb_note_get,
     .note_put = hf__lmdb_note_put,
+    .refuses_writers = 1,
     .changes_read = hf__lmdb_changes_read,
     .changes_revision_at = hf__lmdb_changes_revision_at,
     .changes_purge = hf__lmdb_changes_purge,

@@ -235,11 +235,13 @@ static hf_status apply(const hf__change_group *g, const struct part *p, struct w
                        hf__group_applied *applied, hf_error *err) {
   size_t writes = 0, removals = 0;
   uint64_t removed = 0;
+  bool has_ttl = to->backend->capabilities & HF_CAP_TTL; /* elsewhere it goes when it has gone in the source */
   sort(g, p, w);
   for (size_t i = 0; i < w->count; i++) {
     const struct step *s = w->sorted[i].step;
     if (s->what == HF_CHANGE_WRITE)
-      w->items[writes++] = (hf_item){.id = w->sorted[i].id, .json = {g->texts.data + s->json, s->json_size}};
+      w->items[writes++] = (hf_item){.id = w->sorted[i].id, .json = {g->texts.data + s->json, s->json_size},
+                                     .expires_at = has_ttl ? s->expires_at : 0};
     else if (s->what == HF_CHANGE_REMOVE)
       w->removed[removals++] = w->sorted[i].id;
   }

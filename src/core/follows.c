@@ -9,7 +9,7 @@
 hf_status hf__follows_learn(hf_persist *p, hf_error *err) {
   const hf_backend *b = p->backend;
   hf_buffer note = HF_BUFFER_INIT;
-  if (!b->note_get || (b->capabilities & HF_CAP_SETTINGS) || p->options.read_only || !hf__is_innermost(p)) return HF_OK;
+  if (!b->note_get || b->refuses_writers || p->options.read_only || !hf__is_innermost(p)) return HF_OK;
   hf_status status = b->note_get(p->impl, NULL, hf_text(HF__NOTE_FOLLOWS), &note, err);
   hf_buffer_free(&note);
   if (status == HF_NOT_FOUND || atomic_load(&p->store->is_follower)) return HF_OK;

@@ -480,6 +480,10 @@ struct hf_backend {
   /* Gives room that is free in the store back to the disk: see hf_store_compact().  No store opens or closes in this
    * process meanwhile, and this one is not open. */
   hf_status (*compact)(const hf_location *at, const hf_progress *progress, hf_compact_report *report, hf_error *err);
+
+  /* Not 0: while the note "follows" is there, no process can write to the store but the one that has put it there.  0:
+   * the core looks when a handle is made ready. */
+  uint64_t refuses_writers;
 };
 
 typedef struct hf_backend hf_backend;

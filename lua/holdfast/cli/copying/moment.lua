@@ -83,7 +83,7 @@ function M.setOf(names)
 end
 
 -- One attempt.  False: try again, with the names that there are now.
-local function try(source, names, all, fn)
+local function try(source, names, all, fn, at)
   local persists = openAll(source, names)
   if not persists[1] or not persists[1].supports.snapshot then
     local self = setmetatable({ source = source, fixed = false }, Moment)
@@ -97,7 +97,7 @@ local function try(source, names, all, fn)
     if not isWhole(self, persists, M.setOf(all and names or self.names or {})) then return false end
     fn(self, names)
     return true
-  end)
+  end, at and { at = at })
 end
 
 --- Runs fn(moment, names) at one moment of the source, where it has snapshots.
@@ -106,9 +106,10 @@ end
 ---@param all boolean        whether these are all that there are: then fn gets those of the moment
 ---@param json? boolean
 ---@param fn fun(moment: holdfast.cli.Moment, names: string[])
-function M.run(source, names, all, json, fn)
+---@param at? integer        the revision as of which it is read; now if left out
+function M.run(source, names, all, json, fn, at)
   for _ = 1, ATTEMPTS do
-    if try(source, names, all, fn) then return end
+    if try(source, names, all, fn, at) then return end
     if all then names = known(source) end
   end
   output.warn(string.format("%s changes too often to be read at one moment: what is written meanwhile may be in the "
