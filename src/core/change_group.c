@@ -173,6 +173,21 @@ hf_status hf__change_group_read(hf__change_group *g, hf_store *store, uint64_t f
   return hf__store_name_backend(store, status, err);
 }
 
+static bool take_none(void *arg, const hf_change *change) {
+  (void)arg;
+  (void)change;
+  return false;
+}
+
+hf_status hf__changes_reach(hf_persist *p, hf_changes_reach *reach, hf_error *err) {
+  hf_changes_scan scan = {.from = 1, .without_values = true};
+  *reach = (hf_changes_reach){.from = UINT64_MAX, .history_from = UINT64_MAX};
+  hf_status status = hf_persist_init(p, err);
+  if (status || !hf__is_innermost(p) || !p->store->backend->changes_read) return status;
+  status = p->store->backend->changes_read(p->store->impl, &scan, take_none, NULL, reach, err);
+  return status == HF_COMPACTED || status == HF_UNSUPPORTED ? HF_OK : hf__store_name_backend(p->store, status, err);
+}
+
 hf_slice hf__change_group_name(const hf__change_group *g, size_t place) {
   if (place >= g->count) return (hf_slice){NULL, 0};
   return (hf_slice){g->texts.data + g->parts[place].name, g->parts[place].name_size};

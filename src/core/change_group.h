@@ -34,6 +34,10 @@ hf_status hf__change_group_want(hf__change_group *group, hf_slice entity_name, h
 hf_status hf__change_group_read(hf__change_group *group, hf_store *store, uint64_t from, uint64_t skip, size_t most,
                                 size_t most_bytes, hf__group_read *read, hf_error *err);
 
+/* How far the log of the handle's store reaches back; reach->from is UINT64_MAX where there is none that can be followed.
+ */
+hf_status hf__changes_reach(hf_persist *p, hf_changes_reach *reach, hf_error *err);
+
 /* Adds a change that came another way.  HF_NO_MEMORY. */
 hf_status hf__change_group_add(hf__change_group *group, const hf_change *change, hf_error *err);
 

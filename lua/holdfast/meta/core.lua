@@ -179,6 +179,75 @@ function core.transaction(fn, ...) end
 --- it has happened then; invalid_argument (not a list of functions), readonly (inside a snapshot)
 function core.transactions(functions) end
 
+---Whether the store of an instance keeps notes of itself, beside its entities.
+---@param store PersistBase
+---@return boolean
+function core.notesKept(store) end
+
+---What the store has noted under a name; nil: nothing.
+---@param store PersistBase
+---@param name string "follows", "identity"
+---@return string? json
+---@raise unsupported where it keeps none
+function core.noteRead(store, name) end
+
+---Keeps a note, in the transaction that the thread is in; nil: no longer.  Who puts "follows" is who follows: this process
+---may write to the store, and no other.
+---@param store PersistBase
+---@param name string
+---@param json? string
+---@raise unsupported; conflict where "follows" is put in a transaction, and is not there any more
+function core.noteWrite(store, name, json) end
+
+---A group of changes on its way into another store, of which each entity keeps what came last.
+---@param names? string[] only these entity names
+---@return userdata group
+function core.changeGroup(names) end
+
+---Empties the group and reads what a store has changed from a revision on: commits until there are `most` changes or as
+---many bytes, and of one that is larger so much; with `skip`, which goes on in such a one, only that.
+---@param store PersistBase some of it
+---@param group userdata
+---@param from integer
+---@param skip integer
+---@param most integer
+---@param mostBytes integer
+---@return {count: integer, next: integer, skip: integer, revision: integer, newest: integer, at: integer, whole: boolean, exact: boolean}
+---@raise compacted, unsupported
+function core.changesRead(store, group, from, skip, most, mostBytes) end
+
+---How far the log of the store reaches back: to which revision, and to which with history; nil: there is none.  And the
+---newest revision.
+---@param store PersistBase
+---@return integer? from
+---@return integer? historyFrom
+---@return integer newest
+function core.changesReach(store) end
+
+---Waits until something was committed after a revision.
+---@param store PersistBase
+---@param group userdata whose watch it is
+---@param revision integer
+---@param ms integer how long
+---@return boolean any false: nothing was
+---@raise compacted
+function core.changesWait(store, group, revision, ms) end
+
+---The entity names of which a group has something.
+---@param group userdata
+---@return string[]
+function core.changesOf(group) end
+
+---Brings what a group has of one name to another store, in the transaction that the thread is in.
+---@param store PersistBase of that name
+---@param group userdata
+---@param place integer of the name among core.changesOf()
+---@return integer written
+---@return integer removed
+---@return integer damaged entities that are unreadable in the source
+---@return integer kept of those, sound ones that stay
+function core.changesApply(store, group, place) end
+
 ---Whether this thread is in a transaction, or in a snapshot.
 ---@return boolean
 function core.inTransaction() end

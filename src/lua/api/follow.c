@@ -148,12 +148,6 @@ static int lhf_changes_read(lua_State *L) {
   return 1;
 }
 
-static bool take_none(void *arg, const hf_change *change) {
-  (void)arg;
-  (void)change;
-  return false;
-}
-
 static void push_revision(lua_State *L, uint64_t revision) {
   if (revision == UINT64_MAX)
     lua_pushnil(L);
@@ -164,15 +158,8 @@ static void push_revision(lua_State *L, uint64_t revision) {
 /* changesReach(instance) -> from, historyFrom, newest: how far the log reaches back; nil: there is none */
 static int lhf_changes_reach(lua_State *L) {
   hf_error err;
-  hf_changes_reach reach = {.from = UINT64_MAX, .history_from = UINT64_MAX};
-  hf_persist *p = hfL_check_persist(L);
-  if (hf_persist_init(p, &err)) hfL_raise(L, &err);
-  const hf_backend *b = p->store->backend;
-  if (hf__is_innermost(p) && b->changes_read) {
-    hf_changes_scan scan = {.from = 1, .without_values = true};
-    hf_status status = b->changes_read(p->store->impl, &scan, take_none, NULL, &reach, &err);
-    if (status && status != HF_COMPACTED && status != HF_UNSUPPORTED) hfL_raise(L, &err);
-  }
+  hf_changes_reach reach;
+  if (hf__changes_reach(hfL_check_persist(L), &reach, &err)) hfL_raise(L, &err);
   push_revision(L, reach.from);
   push_revision(L, reach.history_from);
   push_revision(L, reach.newest);
