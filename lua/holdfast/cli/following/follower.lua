@@ -13,6 +13,7 @@ local text = require "holdfast.cli.console.text"
 
 local MOST = 8192               -- changes that are read together
 local MOST_BYTES = 8 * 1024 * 1024
+local PARTS = 64                -- of those, which are brought together so that they end at one moment
 local GROWTHS = 20              -- how often a group may be tried again because the target grew for it
 local NOTE_SECONDS = 10         -- how often it is noted that there was nothing to bring
 local WAIT_MS = 500             -- between two looks at whether a signal has come
@@ -91,14 +92,19 @@ function Follower:read(from, skip)
   return read
 end
 
--- Brings what was read, and what follows of a commit that was not read to its end.
+-- Whether there was nothing more at the moment of the reading.
+local function isTip(read) return read.skip == 0 and read.next > read.newest end
+
+-- Brings what was read, and what follows of a commit that was not read to its end.  Without history values may be later
+-- than their revisions; whatever was changed meanwhile comes up to the newest commit, so there it is one moment again.
 local function bring(self, read)
   if self.isAtomic then self:checkNote() end
-  local count, at, exact = read.count, read.at, read.exact
+  local count, at, exact, parts = read.count, read.at, read.exact, 1
   self:apply()
-  while not read.whole do
+  while not read.whole or not exact and parts < PARTS do
     read = self:read(read.next, read.skip)
-    count, at, exact = count + read.count, math.max(at, read.at), exact and read.exact
+    count, at, parts = count + read.count, math.max(at, read.at), parts + 1
+    exact = isTip(read) or exact and read.exact
     self:apply()
   end
   if not self.isAtomic then self:checkNote() end
