@@ -218,9 +218,9 @@ end
 -- Capabilities of conditional writes need a method that hears of the conditions.
 local function checkCapabilities(class, methods, capabilities)
   local writes = methods.writeValue
-  for _, name in ipairs { "ifAbsent", "revision" } do
+  for _, name in ipairs { "ifAbsent", "revision", "ttl" } do
     if capabilities[name] and writes and not takes(writes, 3) then
-      refuse(class, "declares supports.%s, but writeValue takes no conditions: "
+      refuse(class, "declares supports.%s, but writeValue takes no options: "
         .. "function %s:writeValue(id, entity, options)", name, class.className)
     end
   end
@@ -301,6 +301,7 @@ local function inheritedCapabilities(class, methods, wrapped)
   end
   if methods.readValue and not methods.readEntry then capabilities.revision = false end
   if methods.removeValue then capabilities.removeIfRevision = false end -- it may be older than the condition
+  if methods.writeValue or methods.writeMany then capabilities.ttl = false end -- and these than what expires
   local loops = methods.writeValue or methods.removeValue -- in a transaction where the store has them
   if methods.writeMany or methods.removeMany or (loops and not capabilities.transaction) then
     capabilities.atomicBatch = false
@@ -318,7 +319,7 @@ local function inheritedCapabilities(class, methods, wrapped)
   end
   if not capabilities.revision and not chosen.removeIfRevision then capabilities.removeIfRevision = false end
   inheritIndexes(class, methods, capabilities, chosen)
-  checkCapabilities(class, methods, { ifAbsent = chosen.ifAbsent, revision = chosen.revision })
+  checkCapabilities(class, methods, { ifAbsent = chosen.ifAbsent, revision = chosen.revision, ttl = chosen.ttl })
   checkCapabilities(class, { removeValue = methods.removeValue },
     { revision = capabilities.revision, removeIfRevision = chosen.removeIfRevision })
   return capabilities

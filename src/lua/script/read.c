@@ -47,7 +47,9 @@ static int get_body(lua_State *L) {
   if (c->call.method == HFL_READ_ENTRY) {
     if (!lua_istable(L, -1))
       hfL_blame(L, &c->call, "must return {id=, value=, revision=, updatedAt=}, not a %s", luaL_typename(L, -1));
-    hf_info said = {.revision = field_number(L, "revision"), .updated_at = (int64_t)field_number(L, "updatedAt")};
+    hf_info said = {.revision = field_number(L, "revision"),
+                    .updated_at = (int64_t)field_number(L, "updatedAt"),
+                    .expires_at = (int64_t)field_number(L, "expiresAt")};
     if (c->info) *c->info = said;
     lua_getfield(L, -1, "value");
   }

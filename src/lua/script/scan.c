@@ -145,6 +145,7 @@ static void pull_ids(lua_State *L, struct pull *p, bool reverse, size_t wanted) 
     if (c->with_values) {
       info.revision = hfL_method_number(L, steps + 3);
       info.updated_at = (int64_t)hfL_method_number(L, steps + 4);
+      info.expires_at = (int64_t)hfL_method_number(L, steps + 5);
       lua_settop(L, steps + 2);
       json = hfL_method_json(L, &p->call, "yielded");
     }

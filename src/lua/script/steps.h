@@ -10,7 +10,7 @@
 #include "lua/script/call.h"
 
 /* What a loop may give at a step: id, entity, revision, updatedAt. */
-enum { HFL_RESULTS_MAX = 4 };
+enum { HFL_RESULTS_MAX = 5 };
 
 /* Turns the three values on top, as a method returned them for a loop (an iterator with state and control,
  * a coroutine, or a list), into one function without arguments that returns the next value, and what came with it, or

@@ -22,22 +22,29 @@ struct put_call {
   hf_info *info;
 };
 
+static void push_options(lua_State *L, const hf_put *put, const hf_write_options *options) {
+  lua_createtable(L, 0, 2);
+  if (options->if_absent) {
+    lua_pushboolean(L, 1);
+    lua_setfield(L, -2, "ifAbsent");
+  } else if (options->if_revision) {
+    lua_pushnumber(L, (lua_Number)options->revision);
+    lua_setfield(L, -2, "ifRevision");
+  }
+  if (!put->expires_at) return;
+  lua_pushnumber(L, (lua_Number)put->expires_at);
+  lua_setfield(L, -2, "expiresAt");
+}
+
 static int put_body(lua_State *L) {
   const struct put_call *c = lua_touserdata(L, 1);
   hfL_push_method(L, &c->call);
   hfL_push_id(L, &c->put->key);
   hfL_push_json(L, &c->call, c->put->json);
   int arguments = 3;
-  if (c->options->if_absent || c->options->if_revision) {
+  if (c->options->if_absent || c->options->if_revision || c->put->expires_at) {
     arguments = 4;
-    lua_createtable(L, 0, 1);
-    if (c->options->if_absent) {
-      lua_pushboolean(L, 1);
-      lua_setfield(L, -2, "ifAbsent");
-    } else {
-      lua_pushnumber(L, (lua_Number)c->options->revision);
-      lua_setfield(L, -2, "ifRevision");
-    }
+    push_options(L, c->put, c->options);
   }
   lua_call(L, arguments, 1);
   if (c->call.instance->capabilities & HF_CAP_REVISION) {
@@ -51,6 +58,7 @@ static int put_body(lua_State *L) {
     c->info->revision = revision;
   }
   c->info->updated_at = hf_now_ms();
+  c->info->expires_at = c->put->expires_at;
   return 0;
 }
 
@@ -149,6 +157,23 @@ struct many_call {
   uint64_t *removed;
 };
 
+/* Pushes {expiresAt={[id]=ms}}.  False: nothing expires, and nothing was pushed. */
+static bool push_expiries(lua_State *L, const struct many_call *c) {
+  bool expires = false;
+  for (size_t i = 0; i < c->count && !expires; i++) expires = c->puts[i].expires_at != 0;
+  if (!expires) return false;
+  lua_createtable(L, 0, 1);
+  lua_newtable(L);
+  for (size_t i = 0; i < c->count; i++) {
+    if (!c->puts[i].expires_at) continue;
+    hfL_push_id(L, &c->puts[i].key);
+    lua_pushnumber(L, (lua_Number)c->puts[i].expires_at);
+    lua_rawset(L, -3);
+  }
+  lua_setfield(L, -2, "expiresAt");
+  return true;
+}
+
 static int put_many_body(lua_State *L) {
   const struct many_call *c = lua_touserdata(L, 1);
   hfL_push_method(L, &c->call);
@@ -158,7 +183,7 @@ static int put_many_body(lua_State *L) {
     hfL_push_json(L, &c->call, c->puts[i].json);
     lua_rawset(L, -3);
   }
-  lua_call(L, 2, 0);
+  lua_call(L, push_expiries(L, c) ? 3 : 2, 0);
   return 0;
 }
 
