@@ -176,7 +176,7 @@ function PostgresPersist:writeValue(id, text, options)
   local revision = guarded(self, function() return query(self, "write", name, values) end, members)[1]
   -- What is in the way may have expired, in a table that has learned of that meanwhile.
   if not revision and options.ifAbsent and not expiry.isKnown(self) and expiry.look(self) then
-    return self:writeValue(id, text, options)
+    return PostgresPersist.writeValue(self, id, text, options)
   end
   if not revision then error(holdfast.error("conflict"), 0) end
   finish(self)

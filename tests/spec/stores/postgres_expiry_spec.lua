@@ -3,9 +3,10 @@
 -- Entities that expire, on a real PostgreSQL server: nobody finds them any more, other programs' tables and writes, and
 -- when they are removed.
 
+local holdfast = require("holdfast")
+
 local expiry = require("holdfast.backends.postgres.expiry")
 local ffi = require("ffi")
-local holdfast = require("holdfast")
 local postgres = require("support.postgres")
 local raising = require("support.raises")
 local stores = require("support.stores")
@@ -20,7 +21,7 @@ end
 
 local pg
 
-setup(function() pg = postgres.start() end)
+setup(function() pg = postgres.start("fsync=off") end)
 teardown(function() pg:stop("QUIT") end)
 
 local function raises(code, fn, ...) return raising.error(code, nil, fn, ...) end
