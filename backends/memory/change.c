@@ -54,6 +54,14 @@ static bool log_id(struct step *step, hf_change_kind what, bool is_part, hf_slic
   return hf__memory_log_add(&step->store->log, &change);
 }
 
+/* Likewise a write: one over something that has expired is two changes. */
+static bool log_write(struct step *step, hf_slice order) {
+  hf__memory_item *old = find(&step->type->sound, order);
+  hf__memory_logged change = {HF_CHANGE_WRITE, false, step->type, order, hf__memory_next(step->store), NULL, NULL};
+  if (!old || !hf__memory_item_is_over(old, step->now)) return log_id(step, HF_CHANGE_WRITE, false, order);
+  return log_id(step, HF_CHANGE_EXPIRE, false, order) && hf__memory_log_add(&step->store->log, &change);
+}
+
 /* ---- writing */
 
 /* Takes out what they had in indexes, so that values may change places among them. */
@@ -77,7 +85,7 @@ static hf_status put_one(struct step *step, const hf_put *p, hf_info *info, hf_e
   *info = (hf_info){.revision = hf__memory_next(step->store), .updated_at = hf_now_ms(), .expires_at = p->expires_at};
   size_t at = hf__memory_list_find(&t->sound, p->key.order, &found);
   hf__memory_item *it = hf__memory_item_new(&p->key, p->json, (hf_slice){NULL, 0}, info);
-  if (!it || !log_id(step, HF_CHANGE_WRITE, false, p->key.order) ||
+  if (!it || !log_write(step, p->key.order) ||
       !hf__memory_sound_put(t, &step->undo, at, found, it)) {
     free(it);
     return hf_error_no_memory(err);

@@ -70,13 +70,15 @@ struct model {
 static int64_t replay_ahead; /* of both clocks, ms */
 static int64_t replay_apart; /* of the wall clock, besides */
 
-/* The library's, too: it is linked to this program.  The two clocks stand still unless they are set. */
+/* The library's, too: it is linked to this program.  The two clocks stand still unless they are set; that for deadlines
+ * goes on with them. */
 int clock_gettime(clockid_t clock, struct timespec *t) {
   const int64_t start = clock == CLOCK_REALTIME ? 1800000000000 : 5000000;
-  if (clock != CLOCK_REALTIME && clock != CLOCK_BOOTTIME) return (int)syscall(SYS_clock_gettime, clock, t);
+  int rc = (int)syscall(SYS_clock_gettime, clock, t);
   int64_t ms = start + replay_ahead + (clock == CLOCK_REALTIME ? replay_apart : 0);
-  *t = (struct timespec){ms / 1000, ms % 1000 * 1000000};
-  return 0;
+  if (clock == CLOCK_MONOTONIC) t->tv_sec += replay_ahead / 1000;
+  if (clock == CLOCK_REALTIME || clock == CLOCK_BOOTTIME) *t = (struct timespec){ms / 1000, ms % 1000 * 1000000};
+  return rc;
 }
 
 /* ---- small things */
