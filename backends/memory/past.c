@@ -34,13 +34,12 @@ static const hf__memory_item *find(const hf__memory_list *l, hf_slice order) {
   return found ? l->items[at] : NULL;
 }
 
-/* The id after the commit. */
+/* The id after the commit: what the next change found, or what there is now. */
 static struct state state_at(const hf__memory_store *s, const hf__memory_type *t, hf_slice order, uint64_t revision) {
+  size_t i = hf__memory_log_find(&s->log, revision + 1);
+  while (i < s->log.count && !hf__memory_log_is_of(&s->log.entries[i], t, order)) i++;
   struct state state = {find(&t->sound, order), find(&t->damaged, order)};
-  for (size_t i = s->log.count; i && s->log.entries[i - 1].revision > revision; i--) {
-    const hf__memory_log_entry *e = &s->log.entries[i - 1];
-    if (hf__memory_log_is_of(e, t, order)) state = (struct state){e->old, e->damaged};
-  }
+  if (i < s->log.count) state = (struct state){s->log.entries[i].old, s->log.entries[i].damaged};
   if (state.sound && state.sound->info.revision > revision) state.sound = NULL; /* what was before it was purged */
   return state;
 }

@@ -170,6 +170,26 @@ static inline void replay_may_go(struct model *m, uint64_t newest, int64_t now) 
   if (m->history_from < from) m->history_from = from;
 }
 
+static inline bool replay_note_time(void *time, const hf_change *c) {
+  *(int64_t *)time = c->at;
+  return false;
+}
+
+/* When the newest commit was made, as its changes say: one that has none (what it did was undone) is not told of. */
+static inline int64_t replay_time(const struct model *m, uint64_t revision) {
+  const struct moment *newest = replay_newest(m);
+  const hf_persist *p = m->handles[0];
+  const hf_changes_scan scan = {.from = revision, .without_values = true};
+  hf_changes_reach reach;
+  hf_error err;
+  int64_t now = hf_now_ms(), before = newest ? newest->time : 0, time = before;
+  bool is_on = m->log_from != UINT64_MAX && (m->keeps || m->age);
+  if (!is_on) return before > now ? before : now;
+  OK(p->backend->changes_read(p->impl, &scan, replay_note_time, &time, &reach, &err));
+  if (m->pending_count && !m->pending->may_lack) assert_int_equal(time, before > now ? before : now);
+  return time;
+}
+
 /* A commit was made, or nothing happened: notes what it left. */
 static inline void replay_commit(struct model *m) {
   uint64_t revision = replay_revision(m);
@@ -178,7 +198,7 @@ static inline void replay_commit(struct model *m) {
     assert_int_equal(m->pending_count, 0);
     return;
   }
-  int64_t now = hf_now_ms(), time = newest && newest->time > now ? newest->time : now;
+  int64_t time = replay_time(m, revision);
   for (unsigned i = 0; i < NAMES * IDS; i++) {
     struct cell *c = &m->now.cells[i / IDS][i % IDS];
     if (c->revision == PENDING) c->revision = revision;
@@ -191,7 +211,7 @@ static inline void replay_commit(struct model *m) {
     m->events[m->event_count++] = m->pending[i];
   }
   m->pending_count = 0;
-  replay_may_go(m, revision, now);
+  replay_may_go(m, revision, hf_now_ms());
 }
 
 #endif
