@@ -114,6 +114,21 @@ describe("the command, and a strategy host that runs on the store", function()
       assert.equal(before, content(url))
     end)
 
+    if kind == "lmdb" then
+      it("neither exchanges its file nor puts a backup there, unless it is told to", function()
+        ok("backup", url, "backup")
+        refused("compact", url)
+        refused("restore", "backup", url)
+        ok("compact", url, "--force")
+        os.execute("mv " .. temp.quote(store) .. "/data.mdb " .. temp.quote(dir)) -- under the host
+        refused("restore", "backup", url)
+        os.execute("mv " .. temp.quote(dir) .. "/data.mdb " .. temp.quote(store))
+        host:kill()
+        host = nil
+        ok("compact", url)
+      end)
+    end
+
     it("changes what else is in the store, and says nothing", function()
       ok("put", url, "candle", "b", "2")
       ok("rm", url, "candle", "a")
