@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -23,8 +24,7 @@
 struct new_file {
   char folder[PATH_MAX], work[PATH_MAX];
   int fd;
-  mode_t mode;     /* of the file that it replaces; 0: there is none */
-  bool is_unnamed; /* it has no name yet, so that nothing is left of it whatever ends this process */
+  mode_t mode; /* of the file that it replaces; 0: there is none */
 };
 
 static hf_status fail_file(const char *doing, const char *path, hf_error *err) {
@@ -38,7 +38,28 @@ static hf_status fail_file(const char *doing, const char *path, hf_error *err) {
   return status;
 }
 
-/* "No such file" of a new file is of its folder. */
+/* Opens the file that is to be written, which has the same name each time: what a killed process has left of it is used
+ * again.  Who makes it has it locked. */
+static hf_status open_work(struct new_file *f, hf_error *err) {
+  struct stat st, there;
+  for (;;) {
+    f->fd = open(f->work, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+    if (f->fd < 0) return fail_file("make", f->work, err);
+    if (flock(f->fd, LOCK_EX | LOCK_NB))
+      return errno == EWOULDBLOCK
+                 ? hf__fail(err, HF_BUSY, "another process is writing %s: try again when it has ended", f->work)
+                 : fail_file("lock", f->work, err);
+    bool is_it = fstat(f->fd, &st) == 0 && lstat(f->work, &there) == 0 && st.st_ino == there.st_ino;
+    if (is_it && ftruncate(f->fd, 0) == 0) return HF_OK;
+    if (is_it) {
+      hf_status status = fail_file("empty", f->work, err);
+      unlink(f->work);
+      return status;
+    }
+    close(f->fd); /* who had it has just renamed or removed it */
+  }
+}
+
 static hf_status open_new(struct new_file *f, const char *path, hf_error *err) {
   struct stat st;
   if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
@@ -46,28 +67,12 @@ static hf_status open_new(struct new_file *f, const char *path, hf_error *err) {
   const char *slash = strrchr(path, '/');
   size_t size = slash ? (size_t)(slash - path) + (slash == path) : 1;
   if (!*path || size >= sizeof f->folder || (slash && !slash[1]) ||
-      (size_t)snprintf(f->work, sizeof f->work, "%s.%ld.new", path, (long)getpid()) >= sizeof f->work)
+      (size_t)snprintf(f->work, sizeof f->work, "%s.holdfast-new", path) >= sizeof f->work)
     return hf__fail(err, HF_INVALID_ARGUMENT, "no file can be at the path '%.200s'", path);
   memcpy(f->folder, slash ? path : ".", size);
   f->folder[size] = '\0';
   f->mode = stat(path, &st) == 0 ? st.st_mode & 07777 : 0;
-  f->fd = open(f->folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0666);
-  f->is_unnamed = f->fd >= 0 && access("/proc/self/fd", X_OK) == 0;
-  if (f->is_unnamed) return HF_OK;
-  if (f->fd >= 0) close(f->fd);
-  unlink(f->work); /* of a process of the same number, which was killed */
-  f->fd = open(f->work, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-  return f->fd < 0 ? fail_file("make", f->work, err) : HF_OK;
-}
-
-static int give_name(struct new_file *f) {
-  char link[64];
-  if (!f->is_unnamed) return 0;
-  snprintf(link, sizeof link, "/proc/self/fd/%d", f->fd);
-  int rc = linkat(AT_FDCWD, link, AT_FDCWD, f->work, AT_SYMLINK_FOLLOW);
-  if (rc && errno == EEXIST && unlink(f->work) == 0) rc = linkat(AT_FDCWD, link, AT_FDCWD, f->work, AT_SYMLINK_FOLLOW);
-  f->is_unnamed = rc != 0;
-  return rc;
+  return open_work(f, err);
 }
 
 static hf_status flush_folder(const char *folder, hf_error *err) {
@@ -82,7 +87,6 @@ static hf_status flush_folder(const char *folder, hf_error *err) {
 static hf_status put_in_place(struct new_file *f, const char *path, hf_error *err) {
   if (f->mode && fchmod(f->fd, f->mode)) return fail_file("give the mode of the file before to", f->work, err);
   if (fsync(f->fd)) return fail_file("flush", f->work, err);
-  if (give_name(f)) return fail_file("make", f->work, err);
   if (rename(f->work, path)) return fail_file("rename the new file to", path, err);
   hf_status status = flush_folder(f->folder, err);
   if (status) hf__fail(err, HF_IO, "%s is new, but its folder could not be flushed: a power cut may take it", path);
@@ -124,9 +128,9 @@ hf_status hf_store_backup(hf_store *s, const char *file, hf_progress_fn fn, void
   if (status == HF_OK) {
     status = name_file(s->backend->backup(s->impl, file, f.fd, &progress, report, err), file, err);
     if (status == HF_OK) status = put_in_place(&f, file, err);
-    if (status && !f.is_unnamed) unlink(f.work); /* where it has its own name already, there is none */
-    close(f.fd);
+    if (status) unlink(f.work); /* where it has its own name already, there is none */
   }
+  if (f.fd >= 0) close(f.fd);
   hf__store_name_backend(s, status, err);
   hf__store_release(s);
   return status;

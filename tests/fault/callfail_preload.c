@@ -482,6 +482,7 @@ DEFINE_FALLOCATE(fallocate64, off64_t)
   }
 DEFINE_PLAIN('s', fsync, (int fd), (fd))
 DEFINE_PLAIN('s', fdatasync, (int fd), (fd))
+DEFINE_PLAIN('s', sync_file_range, (int fd, off64_t from, off64_t size, unsigned flags), (fd, from, size, flags))
 
 /* ---- names */
 
@@ -546,6 +547,11 @@ SHOWN off_t lseek(int fd, off_t offset, int whence) {
   GIVE('x', "lseek", -1, real_lseek(fd, offset, whence));
 }
 
+SHOWN off64_t lseek64(int fd, off64_t offset, int whence) {
+  REAL(lseek64);
+  GIVE('x', "lseek64", -1, real_lseek64(fd, offset, whence));
+}
+
 SHOWN int fseeko64(FILE *file, off64_t offset, int whence) {
   REAL(fseeko64);
   GIVE('x', "fseeko64", -1, real_fseeko64(file, offset, whence));
@@ -591,6 +597,7 @@ DEFINE_GIVEN('e', usleep, (useconds_t microseconds), (microseconds))
 DEFINE_GIVEN('e', gethostname, (char *out, size_t size), (out, size))
 DEFINE_GIVEN('e', futimens, (int fd, const struct timespec times[2]), (fd, times))
 DEFINE_GIVEN('e', fchmod, (int fd, mode_t mode), (fd, mode))
+DEFINE_GIVEN('e', fchown, (int fd, uid_t user, gid_t group), (fd, user, group))
 
 SHOWN ssize_t getrandom(void *out, size_t size, unsigned flags) {
   REAL(getrandom);

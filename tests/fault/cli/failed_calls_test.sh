@@ -6,10 +6,10 @@
 # and HOLDFAST_FAULT_PARTS=1 tries all.  Half of the tries are with --json.  What is written to the standard error never
 # fails: without it nobody could judge what is said there.
 #
-# Promise cli-failed-call: copy, export, import, put, rm, verify, rescue, set | a call to the system fails
+# Promise cli-failed-call: copy, export, import, put, rm, verify, rescue, set, backup, restore, compact | a call to the system fails
 #   | the work is done and right, or exit status 3 and a sentence say that it is not; source and last good backup are
 #   whole; it can be done again
-# Promise cli-failed-allocation: copy, export, import, put, rm, verify, rescue, set | an allocation fails | the same
+# Promise cli-failed-allocation: copy, export, import, put, rm, verify, rescue, set, backup, restore, compact | an allocation fails | the same
 # shellcheck source=tests/fault/lib.sh
 . "${HOLDFAST_SOURCE:?}/tests/fault/lib.sh"
 
@@ -27,6 +27,7 @@ for name in old new; do
   if [ $name = old ]; then lines 1 40 ""; else lines 11 50 ",\"new\":true"; fi >"$work/lines"
   "$HOLDFAST_BIN" import --json "$work/$name" "$work/lines" >/dev/null
   "$HOLDFAST_BIN" export "$work/$name" -o "$work/$name.backup" >/dev/null
+  "$HOLDFAST_BIN" backup "$work/$name" "$work/$name.hfb" >/dev/null
   rm "$work/$name/lock.mdb"
 done
 echo "\"$(head -c 300 /dev/zero | tr '\0' 7)\"" >"$work/value"
@@ -38,6 +39,7 @@ begin() {
   cp "$work/new/data.mdb" "$work/at/source"
   cp "$work/old/data.mdb" "$work/at/target"
   cp "$work/old.backup" "$work/at/backup"
+  cp "$work/old.hfb" "$work/at/file.hfb"
 }
 
 # is PLACE NAME: whether a store holds what that one does; an export of the same entities is the same.
@@ -67,7 +69,19 @@ done_rescue() { is "$work/at/made" new; }
 words_set() { words=(set "$work/at/target" maxsize=100m "note=a note"); }
 done_set() { [[ $("$HOLDFAST_BIN" set --json "$work/at/target") = *'"maxsize":104857600,"note":"a note"'* ]]; }
 kept_set() { ! "$HOLDFAST_BIN" set "$work/at/target" | grep -Eq '104857600|a note'; }
-commands=(copy mirror export import put rm verify rescue set)
+words_backup() { words=(backup "$work/at/source" "$work/at/file.hfb"); }
+done_backup() {
+  rm -rf "$work/at/check"
+  "$HOLDFAST_BIN" restore "$work/at/file.hfb" "$work/at/check" >/dev/null && is "$work/at/check" new
+}
+kept_backup() { cmp -s "$work/at/file.hfb" "$work/old.hfb"; }
+words_restore() { words=(restore "$work/at/file.hfb" "$work/at/made"); }
+done_restore() { is "$work/at/made" old; }
+kept_restore() { [ ! -e "$work/at/made/data.mdb" ] && cmp -s "$work/at/file.hfb" "$work/old.hfb"; }
+words_compact() { words=(compact "$work/at/target"); }
+done_compact() { is "$work/at/target" old; }
+kept_compact() { is "$work/at/target" old; }
+commands=(copy mirror export import put rm verify rescue set backup restore compact)
 
 # ---- trying
 
@@ -112,10 +126,11 @@ judge_failure() {
   fi
 }
 
-# The same once more, when nothing fails: what has been removed cannot be removed again, and rescue wants a new place.
+# The same once more, when nothing fails: what has been removed cannot be removed again, and rescue and restore want a
+# new place.
 do_again() {
   local again=0
-  [ "$command" != rescue ] || rm -rf "$work/at/made"
+  case $command in rescue | restore) rm -rf "$work/at/made" ;; esac
   choose_words
   "$HOLDFAST_BIN" "${words[@]}" <"$work/value" >"$work/out" 2>&1 || again=$?
   case $command:$again in *:0 | rm:1) ;; *) lose "again, exit status $again: $(cat "$work/out")" ;; esac
