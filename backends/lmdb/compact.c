@@ -28,7 +28,7 @@
 #include "page_copy.h"
 #include "status.h"
 
-enum { PATH_MOST = 4096 };
+enum { PATH_MOST = 4096, LOCK_HEAD = 64 /* of the lock file: has what LMDB knows it by */ };
 
 /* A store that is to get another file. */
 struct exchange {
@@ -41,28 +41,36 @@ struct exchange {
 
 /* ---- who else has it */
 
-/* Locks the store for this process alone; the descriptor, or -1: somebody has it open, or that cannot be told. */
-static int lock_alone(const struct exchange *x) {
+/* Whether nobody has it open, as far as can be told without a lock: see lock_alone(). */
+static bool is_alone(const struct exchange *x) {
   struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
-  int fd = open(x->lock, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-  if (fd >= 0 && fcntl(fd, F_SETLK, &lock)) {
-    close(fd);
-    fd = -1;
-  }
-  return fd;
+  int fd = open(x->lock, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+  bool alone = fd < 0 ? errno == ENOENT : fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type == F_UNLCK;
+  if (fd >= 0) close(fd);
+  return alone;
+}
+
+/* Locks the store for this process alone; the descriptor, or -1: somebody has it open, or that cannot be told.
+ *
+ * Who opens the store meanwhile waits, and then takes for granted that another process has made the content of the lock
+ * file new, as LMDB has the first one do.  Nobody has: the number in it is of the file of before, and after a crash of
+ * the machine its mutexes are locked for ever.  So its head is made one that LMDB refuses, until it is alone. */
+static int lock_alone(const struct exchange *x) {
+  static const char nothing[LOCK_HEAD];
+  struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
+  hf_error unused;
+  if (hf__lmdb_reserve_lock(x->at->path, &unused)) return -1;
+  int fd = open(x->lock, O_RDWR | O_CLOEXEC);
+  if (fd < 0) return -1;
+  if (fcntl(fd, F_SETLK, &lock) == 0 && pwrite(fd, nothing, sizeof nothing, 0) == (ssize_t)sizeof nothing) return fd;
+  close(fd);
+  return -1;
 }
 
 static void say_open(const struct exchange *x) {
   char who[PROCESS_TEXT] = "another process";
   hf__lmdb_find_other_process(x->at->path, who);
   snprintf(x->report->reason, sizeof x->report->reason, "%s has the store open", who);
-}
-
-static bool is_alone(const struct exchange *x) {
-  int fd = lock_alone(x);
-  if (fd < 0) return false;
-  close(fd);
-  return true;
 }
 
 /* ---- the copy */
