@@ -51,8 +51,8 @@ SIZE(hf_key, 32);
 SIZE(hf_put, 56);
 
 /* Filled by backends: a slot more comes at the end; another order of those that there are raises HF_BACKEND_ABI. */
-SIZE(hf_backend, 504);
-_Static_assert(offsetof(hf_backend, compact) + sizeof(void (*)(void)) == sizeof(hf_backend),
+SIZE(hf_backend, 512);
+_Static_assert(offsetof(hf_backend, refuses_writers) + sizeof(uint64_t) == sizeof(hf_backend),
                "hf_backend ends in a gap");
 
 /* ---- callers of other versions */
