@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * beginning the log of changes anew: see log_restore.h.
+ * Beginning the log of changes anew: see log_restore.h.
  */
 #include "log_restore.h"
 
