@@ -23,10 +23,10 @@ enum { PART = 32, PART_BYTES = 256 * 1024 };
 struct part {
   hf__lmdb_past past;
   const hf_key *key;
-  MDB_cursor *log;  /* for the times of revisions; NULL: there are none */
-  uint64_t before;  /* entries of this revision and later ones have been dealt with */
-  uint64_t newer;   /* revision of the record that came last; 0: none did; NOT_KNOWN: it is damaged */
-  bool is_end;      /* nothing is older than this part */
+  MDB_cursor *log; /* for the times of revisions; NULL: there are none */
+  uint64_t before; /* entries of this revision and later ones have been dealt with */
+  uint64_t newer;  /* revision of the record that came last; 0: none did; NOT_KNOWN: it is damaged */
+  bool is_end;     /* nothing is older than this part */
   size_t count;
   hf_change changes[PART];
   size_t places[PART]; /* of their values in `texts` */

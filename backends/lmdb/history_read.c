@@ -97,14 +97,15 @@ static hf_status check_reach(hf__lmdb_past *p, hf_error *err) {
   hf_changes_reach reach;
   hf_status status = hf__lmdb_past_reach(p, &reach, err);
   if (status) return status;
-  if (reach.history_from == UINT64_MAX || p->at + 1 < reach.history_from) return hf__lmdb_past_fail(p, p->at, &reach, err);
+  if (reach.history_from == UINT64_MAX || p->at + 1 < reach.history_from)
+    return hf__lmdb_past_fail(p, p->at, &reach, err);
   if (p->at <= reach.newest) return HF_OK;
   return hf_error_set(err, HF_INVALID_ARGUMENT, "revision %llu is not there yet: the newest is %llu",
                       (unsigned long long)p->at, (unsigned long long)reach.newest);
 }
 
-hf_status hf__lmdb_past_open(hf__lmdb_env *env, hf__lmdb_txn *in, hf__lmdb_collection *collection,
-                             hf__lmdb_past *past, hf_error *err) {
+hf_status hf__lmdb_past_open(hf__lmdb_env *env, hf__lmdb_txn *in, hf__lmdb_collection *collection, hf__lmdb_past *past,
+                             hf_error *err) {
   hf_slice name = {collection->name, collection->name_size};
   *past = (hf__lmdb_past){.env = env, .in = in, .collection = collection};
   hf_status status = begin(past, err);
@@ -230,8 +231,7 @@ static void look_into_history(hf__lmdb_past *p, const hf_key *key, const MDB_val
   if (was->status == HF_NOT_FOUND && !was_there && is_lost(p, key)) damaged(was, LOST);
 }
 
-void hf__lmdb_past_look(hf__lmdb_past *p, const hf_key *key, const MDB_val *present, hf__lmdb_was *was,
-                        hf_error *err) {
+void hf__lmdb_past_look(hf__lmdb_past *p, const hf_key *key, const MDB_val *present, hf__lmdb_was *was, hf_error *err) {
   hf_status failed;
   *was = (hf__lmdb_was){.status = HF_OK};
   const char *problem = present ? hf__lmdb_record_read(present, key->id, &was->text, &was->info) : NULL;

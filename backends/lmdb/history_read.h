@@ -44,8 +44,8 @@ typedef struct hf__lmdb_was {
 hf_status hf__lmdb_past_begin(hf__lmdb_env *env, hf__lmdb_txn *in, hf__lmdb_collection *collection, uint64_t at,
                               hf__lmdb_past *past, hf_error *err);
 /* The same of whatever it was; the caller sets `at`. */
-hf_status hf__lmdb_past_open(hf__lmdb_env *env, hf__lmdb_txn *in, hf__lmdb_collection *collection,
-                             hf__lmdb_past *past, hf_error *err);
+hf_status hf__lmdb_past_open(hf__lmdb_env *env, hf__lmdb_txn *in, hf__lmdb_collection *collection, hf__lmdb_past *past,
+                             hf_error *err);
 void hf__lmdb_past_end(hf__lmdb_past *past);
 
 /* How far the history reaches, for the core, in the transaction of `past`. */

@@ -36,8 +36,7 @@ static int take_history(struct merge *m, int rc, MDB_val *k) {
   h->is_at_end = true;
   if (rc) return rc == MDB_NOTFOUND ? 0 : rc;
   if (k->mv_size <= HISTORY_NUMBER + HISTORY_REVISION || memcmp(k->mv_data, &number, HISTORY_NUMBER) != 0) return 0;
-  h->order =
-      (MDB_val){k->mv_size - HISTORY_NUMBER - HISTORY_REVISION, (unsigned char *)k->mv_data + HISTORY_NUMBER};
+  h->order = (MDB_val){k->mv_size - HISTORY_NUMBER - HISTORY_REVISION, (unsigned char *)k->mv_data + HISTORY_NUMBER};
   h->is_at_end = hf__lmdb_scan_is_beyond(m->s, &h->order);
   return 0;
 }
@@ -88,7 +87,8 @@ static int first_present(struct merge *m) {
   unsigned char end[HF_ID_MAX];
   bool open;
   hf_slice start = s->reverse ? hf__lmdb_scan_last(s, end, &open) : hf__lmdb_scan_first(s, &open);
-  if (!start.data) return take_present(m, mdb_cursor_get(p->c, &p->order, &p->record, s->reverse ? MDB_LAST : MDB_FIRST));
+  if (!start.data)
+    return take_present(m, mdb_cursor_get(p->c, &p->order, &p->record, s->reverse ? MDB_LAST : MDB_FIRST));
   p->order = hf__lmdb_val(start);
   int rc = mdb_cursor_get(p->c, &p->order, &p->record, MDB_SET_RANGE);
   bool same = rc == 0 && hf__lmdb_compare_key(start, &p->order) == 0;
@@ -133,7 +133,9 @@ struct met {
 static bool next(const struct merge *m, struct met *met) {
   const struct side *p = &m->present, *h = &m->history;
   if (p->is_at_end && h->is_at_end) return false;
-  int c = p->is_at_end ? 1 : h->is_at_end ? -1 : hf__lmdb_compare_key((hf_slice){p->order.mv_data, p->order.mv_size}, &h->order);
+  int c = p->is_at_end   ? 1
+          : h->is_at_end ? -1
+                         : hf__lmdb_compare_key((hf_slice){p->order.mv_data, p->order.mv_size}, &h->order);
   if (m->s->reverse && !p->is_at_end && !h->is_at_end) c = -c;
   met->is_present = c <= 0;
   met->is_in_history = c >= 0;
@@ -282,8 +284,7 @@ static hf_status had_any(hf__lmdb_env *env, hf__lmdb_txn *t, hf__lmdb_collection
   return status;
 }
 
-hf_status hf__lmdb_past_entities(hf__lmdb_env *env, hf__lmdb_txn *t, const hf_page *all, hf_page *page,
-                                 hf_error *err) {
+hf_status hf__lmdb_past_entities(hf__lmdb_env *env, hf__lmdb_txn *t, const hf_page *all, hf_page *page, hf_error *err) {
   size_t count;
   hf_status status = HF_OK;
   const hf_entry *names = hf_page_entries(all, &count);

@@ -30,8 +30,8 @@ static bool take_char(hf_slice *text, char c) {
 static bool take_date(hf_slice *text, int64_t *days) {
   static const int before[] = {0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365};
   int64_t year, month, day;
-  if (!take_digits(text, 4, &year) || !take_char(text, '-') || !take_digits(text, 2, &month) ||
-      !take_char(text, '-') || !take_digits(text, 2, &day))
+  if (!take_digits(text, 4, &year) || !take_char(text, '-') || !take_digits(text, 2, &month) || !take_char(text, '-') ||
+      !take_digits(text, 2, &day))
     return false;
   if (year < 1970 || month < 1 || month > 12 || day < 1) return false;
   bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
@@ -83,8 +83,7 @@ bool hf__time_parse(hf_slice text, int64_t *ms) {
 hf_status hf__moment_revision(const hf_store *store, const hf_moment *at, uint64_t *revision, hf_error *err) {
   hf_changes_reach reach;
   *revision = at->revision;
-  if (at->revision && at->time)
-    return hf__fail(err, HF_INVALID_ARGUMENT, "a moment is a revision or a time, not both");
+  if (at->revision && at->time) return hf__fail(err, HF_INVALID_ARGUMENT, "a moment is a revision or a time, not both");
   if (at->time < 0) return hf__fail(err, HF_INVALID_ARGUMENT, "a time before 1970: %lld ms", (long long)at->time);
   if (at->revision) return HF_OK;
   return store->backend->changes_revision_at(store->impl, at->time, revision, &reach, err);

@@ -15,8 +15,8 @@ static inline bool hf__can_look_back(const hf_backend *b) {
 /* The newest revision until the moment, which is not "now". */
 hf_status hf__moment_revision(const hf_store *store, const hf_moment *at, uint64_t *revision, hf_error *err);
 
-/* Reads a time such as "2026-11-27", "2026-11-27T12:00Z", "2026-11-27T12:00:00.250Z" or "...+02:00": a date alone is its
- * midnight in UTC, a time of day says its zone.  False: it is none. */
+/* Reads a time such as "2026-11-27", "2026-11-27T12:00Z", "2026-11-27T12:00:00.250Z" or "...+02:00": a date alone is
+ * its midnight in UTC, a time of day says its zone.  False: it is none. */
 bool hf__time_parse(hf_slice text, int64_t *ms);
 
 #endif

@@ -168,9 +168,10 @@ static void names_are_those_that_had_an_entity(void **state) {
     OK(hf_txn_begin_at(&at, &txn, &err));
     OK(hf_store_entities(store, page, &err));
     const hf_entry *e = hf_page_entries(page, &count);
-    const char *names = count == 0 ? "" : count == 1 ? text_of("%.*s", (int)e[0].id.size, e[0].id.data)
-                                                      : text_of("%.*s %.*s", (int)e[0].id.size, e[0].id.data,
-                                                                (int)e[1].id.size, e[1].id.data);
+    const char *names = count == 0 ? ""
+                        : count == 1
+                            ? text_of("%.*s", (int)e[0].id.size, e[0].id.data)
+                            : text_of("%.*s %.*s", (int)e[0].id.size, e[0].id.data, (int)e[1].id.size, e[1].id.data);
     assert_string_equal(names, expected[i]);
     hf_page_free(page);
     hf_txn_abort(txn);
@@ -336,7 +337,8 @@ static void a_long_history_is_told_in_parts(void **state) {
   assert_int_equal(revision, base + 1);
   char expected[sizeof t.text] = "";
   size_t n = 0;
-  for (int i = 399; n < sizeof t.text - 16; i--) n += (size_t)snprintf(expected + n, sizeof expected - n, "write%d ", i);
+  for (int i = 399; n < sizeof t.text - 16; i--)
+    n += (size_t)snprintf(expected + n, sizeof expected - n, "write%d ", i);
   assert_memory_equal(t.text, expected, n - 16);
   assert_string_equal(text_of("%.9s", history_of(p, "big", 0)), "write\"000");
   hf_persist_close(p);

@@ -27,7 +27,10 @@ return {
   description = "Takes what is kept of these ids out of the store's log of changes and its history, for ever: the\n"
     .. "values that they had, and that they were changed.  The entities themselves stay; rm them first where\n"
     .. "they are to go as well.  Backups, and whoever followed the store, have what they had.",
-  examples = { "holdfast purge ./data user alice", "holdfast rm ./data user alice && holdfast purge ./data user alice" },
+  examples = {
+    "holdfast purge ./data user alice",
+    "holdfast rm ./data user alice && holdfast purge ./data user alice",
+  },
   arguments = function(command)
     options.url(command)
     options.entity(command)
