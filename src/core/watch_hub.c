@@ -11,9 +11,9 @@
  * afterwards finds it sleeping and writes to its descriptor.  The same holds between a watch and the hub, with `armed`:
  * the watch sets it and looks once more, the hub looks and then takes it.
  *
- * Where many watch a store that is written all the time, they are told in rounds: a round is followed by a pause that
- * grows with how many were woken, so that writing is not held up by waking.  A commit after a time of rest is told at
- * once.
+ * Where a store is written all the time, those who watch are told in rounds: a round is followed by a pause, which grows
+ * with how many were woken and with how many rounds there were since the hub slept last, so that writing is not held up
+ * by waking, and each finds more to read at once.  A commit after a time of rest is told at once.
  */
 #include "core/watch_hub.h"
 
@@ -42,6 +42,7 @@ enum { LOOKS = sizeof looks / sizeof *looks };
 #define LOOK_WITHOUT_EVENTS (4 * MS) /* where inotify cannot be had */
 #define LOOK_UNCOUNTED (20 * MS)  /* where the store cannot say whether there is something: watches look themselves */
 #define PAUSE_FOR_EACH (100 * US) /* after a round, for each watch that was woken */
+#define PAUSE_MAX MS              /* as much as many rounds make of it; many watches make more */
 
 /* A store that is watched. */
 struct watched {
@@ -136,10 +137,11 @@ static bool sleep_for(int64_t ns) {
 }
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+static int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
 
 static void *run(void *unused) {
   (void)unused;
-  int64_t event = 0, uncounted = 0;
+  int64_t event = 0, uncounted = 0, pause = 0;
   unsigned done = LOOKS; /* of the looks after the event */
   prctl(PR_SET_TIMERSLACK, 1000UL, 0UL, 0UL, 0UL); /* ns: the usual 50 us would double the shortest look's */
   while (!atomic_load(&stopping)) {
@@ -151,9 +153,11 @@ static void *run(void *unused) {
     unsigned woken = look(is_time, &needs);
     if (woken) {
       atomic_store(&sleeping, false);
-      pause_for(woken * PAUSE_FOR_EACH);
+      pause = pause ? least(2 * pause, PAUSE_MAX) : PAUSE_FOR_EACH;
+      pause_for(most(pause, woken * PAUSE_FOR_EACH));
       continue;
     }
+    pause = 0;
     int64_t left = LOOK_AT_REST;
     now = hf_clock_ns();
     while (done < LOOKS && event + looks[done] <= now) done++;
