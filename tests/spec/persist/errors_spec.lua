@@ -397,7 +397,7 @@ describe("an error object", function()
   it("has one of the codes in holdfast.codes, each with a meaning", function()
     local expected = { "not_found", "invalid_argument", "invalid_value", "corrupt", "conflict", "full", "io",
       "unavailable", "timeout", "unsupported", "closed", "busy", "readonly", "script",
-      "no_memory", "duplicate" }
+      "no_memory", "duplicate", "compacted" }
     local n = 0
     for code, meaning in pairs(holdfast.codes) do
       n = n + 1
