@@ -135,6 +135,7 @@ hf_entry *hf_page_add(hf_page *page, hf_slice id, const char *json, size_t json_
   e->json.size = json_size;
   e->info.updated_at = 0;
   e->info.revision = 0;
+  e->info.expires_at = 0;
   memset(e->info.reserved, 0, sizeof e->info.reserved);
   e->status = HF_OK;
   memset(e->reserved, 0, sizeof e->reserved);
