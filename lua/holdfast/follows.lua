@@ -6,6 +6,7 @@
 -- Stores that keep notes have it beside their entities.  In others, such as those of scripts, it is an entity of a name
 -- of its own, which is no part of what is followed.
 
+local PersistBase = require "holdfast.PersistBase"
 local core = require "holdfast.core"
 
 local M = {}
@@ -42,13 +43,27 @@ function M.of(open)
   return setmetatable({ persist = persist, isKept = core.notesKept(persist) }, Note)
 end
 
---- Raises where the store of an instance follows another one, as far as it keeps notes.
+-- The note of the store of an instance; nil: it has none.  A server whose classes are scripts has it among its
+-- entities, if at all: looking for it makes nothing there.
+local function noteOf(persist)
+  if core.notesKept(persist) then return setmetatable({ persist = persist, isKept = true }, Note) end
+  local url = core.baseOf(persist)
+  if type(url) ~= "string" or not url:find "^%l[%l%d+.-]*://" then return nil end
+  local store = core.openStore(url)
+  local ok, names = pcall(store.entities, store)
+  store:close()
+  for _, name in ipairs(ok and names or {}) do
+    if name == M.ENTITY then return M.of(function() return PersistBase(name, url) end) end
+  end
+end
+
+--- Raises where the store of an instance follows another one, as far as that can be seen.
 ---@param persist PersistBase
 ---@param what string  what cannot be, for the message
 ---@raise readonly
 function M.refuse(persist, what)
-  if not core.notesKept(persist) then return end
-  local says = setmetatable({ persist = persist, isKept = true }, Note):read()
+  local note = noteOf(persist)
+  local says = note and note:read()
   if not says then return end
   error(core.error("readonly", ("%s: its store follows %s, where it may be running: 'holdfast promote' makes it a store "
     .. "of its own, once that one is out of use"):format(what, says.source)), 0)
@@ -80,7 +95,6 @@ end
 
 --- Keeps it, in the transaction that the caller is in; nil: no longer.
 ---@param says? holdfast.Follows
----@return string? text
 function Note:write(says)
   local text = says and core.json.encode(says) or nil
   if self.isKept then
@@ -90,7 +104,6 @@ function Note:write(says)
   else
     self.persist:removeMany { ID }
   end
-  return text
 end
 
 return M

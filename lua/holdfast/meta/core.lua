@@ -179,6 +179,11 @@ function core.transaction(fn, ...) end
 --- it has happened then; invalid_argument (not a list of functions), readonly (inside a snapshot)
 function core.transactions(functions) end
 
+---What an instance was opened with, passwords and all; nil: a class that was given nothing.
+---@param store PersistBase
+---@return string?
+function core.baseOf(store) end
+
 ---Whether the store of an instance keeps notes of itself, beside its entities.
 ---@param store PersistBase
 ---@return boolean

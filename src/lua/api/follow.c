@@ -64,6 +64,12 @@ static int lhf_note_write(lua_State *L) {
   return 0;
 }
 
+/* baseOf(instance) -> what it was opened with, passwords and all; nil: a class of a script that was given nothing */
+static int lhf_base_of(lua_State *L) {
+  lua_pushstring(L, hfL_check_persist(L)->base);
+  return 1;
+}
+
 /* ---- groups of changes */
 
 struct group_box {
@@ -216,7 +222,7 @@ static int lhf_changes_apply(lua_State *L) {
 }
 
 void hfL_follow_open(lua_State *L, int cx) {
-  static const luaL_Reg functions[] = {{"notesKept", lhf_notes_kept},      {"noteRead", lhf_note_read},
+  static const luaL_Reg functions[] = {{"notesKept", lhf_notes_kept}, {"baseOf", lhf_base_of},      {"noteRead", lhf_note_read},
                                        {"noteWrite", lhf_note_write},      {"changeGroup", lhf_group_new},
                                        {"changesRead", lhf_changes_read}, {"changesReach", lhf_changes_reach}, {"changesWait", lhf_changes_wait},  {"changesOf", lhf_changes_of},
                                        {"changesApply", lhf_changes_apply}, {NULL, NULL}};

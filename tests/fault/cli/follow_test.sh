@@ -59,7 +59,7 @@ writer=0
 for to in "$target" "$plain"; do
   "$HOLDFAST_BIN" follow "$source" "$to" --durability nosync --until caught-up --verify >"$work/out" 2>&1 ||
     fail "seed $seed: $(cat "$work/out")"
-  cmp -s <("$HOLDFAST_BIN" export "$source") <("$HOLDFAST_BIN" export "$to") || fail "seed $seed: $to differs"
+  cmp -s <("$HOLDFAST_BIN" export "$source") <("$HOLDFAST_BIN" export "$to") || fail "seed $seed: $to differs: $(diff <("$HOLDFAST_BIN" export "$source") <("$HOLDFAST_BIN" export "$to") | cut -c1-200 | head -20)"
 done
 
 # A store without transactions may be ahead of what it claims, and never behind.

@@ -5,6 +5,7 @@
 local assert = require("luassert")
 local command = require "support.command"
 local json = require "cjson"
+local postgres = require "support.postgres"
 local process = require "support.process"
 local redis = require "support.redis"
 local temp = require "support.temp"
@@ -285,6 +286,28 @@ describe("holdfast follow", function()
       ok { "put", to, "signal", "z", "1" }
     end)
   end
+
+  it("follows into PostgreSQL, where its position is a row of the same transaction", function()
+    if not postgres.isInstalled then return pending("there is no PostgreSQL server here") end
+    local server = postgres.start()
+    finally(function() server:stop() end)
+    local to = server:url()
+    run { "follow", a, to, "--until", "caught-up" }
+    script [[
+      local signal, risk = holdfast.PersistBase("signal", url), holdfast.PersistBase("risk", url)
+      holdfast.transaction(function()
+        for i = 1, 50 do signal:writeValue("n" .. i, { i }) end
+        risk:writeValue("r", true)
+        signal:removeValue("x")
+      end)]]
+    local result = run { "follow", a, to, "--until", "caught-up", "--verify" }
+    assert.matches("51 entities compared: equal", result.stdout, 1, true)
+    assert.matches("cannot run: its store follows", script([[
+      holdfast.PersistSignalAdapter.usePersistSignalAdapter(url)
+      local ok, raised = pcall(require("holdfast.host.state.lock").take, "main", "BTCUSDT")
+      print(ok, raised)]], to), 1, true)
+    assert.matches("is a store of its own", run({ "promote", to }).stdout, 1, true)
+  end)
 
   it("follows into Redis", function()
     if not redis.isInstalled then return pending("there is no Redis server here") end

@@ -109,7 +109,7 @@ end
 local function follow(args, source, to, held)
   local note = follows.of(function(name) return to:entity(name) end)
   local begun = beginning.begin(args, source, to, note, held.who)
-  local follower = followers.new { source = source, to = to, note = note, says = begun.says, written = begun.written,
+  local follower = followers.new { source = source, to = to, note = note, says = begun.says,
     sure = begun.sure }
   follower.hold = held
   local ok, raised = xpcall(followOn, interruption.handler, args, follower, begun)

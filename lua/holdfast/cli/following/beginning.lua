@@ -98,7 +98,6 @@ end
 
 ---@class holdfast.cli.Beginning
 ---@field says holdfast.Follows
----@field written string
 ---@field sure integer
 ---@field copied? integer  entities; nil: it went on
 ---@field exit integer
@@ -128,7 +127,8 @@ function M.begin(args, source, to, note, who)
   }
   if isSame and there.state == "following" and not args.recopy then
     for _, name in ipairs { "state", "revision", "exact", "at", "since" } do says[name] = there[name] end
-    return { says = says, written = note:write(says), sure = 0, exit = 0 }
+    note:write(says)
+    return { says = says, sure = 0, exit = 0 }
   end
   if not args.force then checkFillable(args, to, there, isOurs) end
   note:write(says)
@@ -136,7 +136,8 @@ function M.begin(args, source, to, note, who)
   interruption.check()
   says.revision, says.exact = before, before == after
   if before == after then says.state = "following" end
-  return { says = says, written = note:write(says), sure = after, copied = copier.copied, exit = exit }
+  note:write(says)
+  return { says = says, sure = after, copied = copier.copied, exit = exit }
 end
 
 return M

@@ -23,7 +23,6 @@ local WAIT_MS = 500             -- between two looks at whether a signal has com
 ---@field to table                likewise
 ---@field note holdfast.FollowsNote
 ---@field says holdfast.Follows   what the note says
----@field written string          the same as text
 ---@field newest integer          revision of the source, as it was seen last
 ---@field brought integer         changes
 ---@field kept integer            entities that are damaged in the source, and sound in the target, which stay
@@ -54,8 +53,8 @@ end
 
 -- Nobody else has become who follows, and nobody has promoted the target.
 function Follower:checkNote()
-  local now = self.note:text()
-  if now == self.written then return end
+  local now = self.note:read()
+  if now and now.token == self.says.token then return end
   local what = not now and "has been promoted" or "is followed into by somebody else"
   error(core.error("conflict", ("%s %s: this follower ends, and has brought everything until revision %s"):format(
     text.url(self.to.url), what, text.whole(self.says.revision))), 0)
@@ -64,12 +63,12 @@ end
 --- Notes how far the target is, in the transaction that it is in.
 ---@param says table  what is to be changed in the note
 ---@return holdfast.Follows
----@return string
 function Follower:writeNote(says)
   local next = {}
   for name, value in pairs(self.says) do next[name] = value end
   for name, value in pairs(says) do next[name] = value end
-  return next, (self.note:write(next))
+  self.note:write(next)
+  return next
 end
 
 function Follower:apply()
@@ -109,17 +108,17 @@ local function bring(self, read)
   end
   if not self.isAtomic then self:checkNote() end
   local revision = read.revision
-  local says, written = self:writeNote { revision = revision, at = at, exact = exact,
+  local says = self:writeNote { revision = revision, at = at, exact = exact,
     state = revision >= self.sure and "following" or "copying" }
-  return says, written, count
+  return says, count
 end
 
 -- A group, in one transaction of the target.
 function Follower:group(read)
   if not self.isAtomic then return bring(self, read) end
   for attempt = 1, GROWTHS do
-    local ok, says, written, count = xpcall(holdfast.transaction, interruption.handler, bring, self, read)
-    if ok then return says, written, count end
+    local ok, says, count = xpcall(holdfast.transaction, interruption.handler, bring, self, read)
+    if ok then return says, count end
     -- A store that has to grow does so between two transactions.
     if not core.isError(says, "full") or attempt == GROWTHS then error(says, 0) end
     read = self:read(self.says.revision + 1, 0)
@@ -135,9 +134,9 @@ function Follower:noteIdle(revision, force)
       state = revision >= self.sure and "following" or self.says.state }
   end
   if self.isAtomic then
-    self.says, self.written = holdfast.transaction(note)
+    self.says = holdfast.transaction(note)
   else
-    self.says, self.written = note()
+    self.says = note()
   end
   self.noted = clock.now()
 end
@@ -148,7 +147,7 @@ function Follower:step()
   local read = self:read((self.idleAt or self.says.revision) + 1, 0)
   if read.count > 0 then
     local count
-    self.says, self.written, count = self:group(read)
+    self.says, count = self:group(read)
     self.brought, self.idleAt, self.noted = self.brought + count, nil, clock.now()
     return true
   end
