@@ -2,7 +2,7 @@
 --
 -- Entities that expire: two columns beside the framework's three, expires_at and expires_of.  What is written with a
 -- time to live has both, and is there until expires_at by the server's clock.  It counts only while expires_of is
--- updated_at: a program that knows nothing of it and writes the row anew moves that, and what it wrote stays.
+-- updated_at: a program that knows nothing of it and writes the row again moves that, and what it wrote stays.
 --
 -- A table without these columns gets them by the first write that needs them.  Statements that read do not have to
 -- know: in LIVE the names stand for the columns where the table has them, and for NULL where it has not, and the server
@@ -33,15 +33,17 @@ M.EXPIRED = "(expires_at <= NOW() AND expires_of = updated_at)"
 --- Likewise of the row of a table with this name.
 ---@param name string
 ---@return string
-function M.expired(name) return ("(%s.expires_at <= NOW() AND %s.expires_of = %s.updated_at)"):format(name, name, name) end
+function M.expired(name)
+  return (M.EXPIRED:gsub("(%l+_%l+)", name .. ".%1"))
+end
 
 --- What stands for a table where its living rows are meant: entity_id, data, updated_at, xmin, and until.
 ---@param table string  quoted
 ---@return string
 function M.live(table)
   return "(SELECT NULL::timestamptz AS expires_at, NULL::timestamp AS expires_of) AS never CROSS JOIN LATERAL"
-    .. " (SELECT entity_id, data, updated_at, xmin, CASE WHEN expires_of = updated_at THEN expires_at END AS until FROM "
-    .. table .. " WHERE " .. M.EXPIRED .. " IS NOT TRUE) AS live"
+    .. " (SELECT entity_id, data, updated_at, xmin, CASE WHEN expires_of = updated_at THEN expires_at END AS until"
+    .. " FROM " .. table .. " WHERE " .. M.EXPIRED .. " IS NOT TRUE) AS live"
 end
 
 --- The time in a parameter, in ms since 1970, as the value of expires_at.
@@ -114,9 +116,10 @@ function M.ensure(self)
   end
   addColumns(self)
   self.connection.expiring[self.table] = true
+  local index = ("CREATE INDEX CONCURRENTLY IF NOT EXISTS %s ON %s (expires_at) WHERE expires_at IS NOT NULL")
+    :format(tables.expiryIndex(self.entityName), self.table)
   -- Without it removing takes longer, and nothing else: so who may not make it goes on.
-  pcall(self.connection.query, self.connection, "write", ("CREATE INDEX CONCURRENTLY IF NOT EXISTS %s ON %s "
-    .. "(expires_at) WHERE expires_at IS NOT NULL"):format(tables.expiryIndex(self.entityName), self.table), nil, "once")
+  pcall(self.connection.query, self.connection, "write", index, nil, "once")
 end
 
 -- ---- removing

@@ -80,8 +80,8 @@ local function sliceSql(self, range, asked, size, last)
   local function give(text) return statement:give("text", text) end
   local conditions = pages.conditions(range, give)
   if last then conditions[#conditions + 1] = pages.beyond(range, give(last)) end
-  return ("SELECT * FROM (WITH page AS MATERIALIZED (SELECT entity_id, data, xmin AS revision, updated_at, until%s WHERE %s%s"
-    .. " LIMIT %s)"
+  return ("SELECT * FROM (WITH page AS MATERIALIZED (SELECT entity_id, data, xmin AS revision, updated_at, until%s"
+    .. " WHERE %s%s LIMIT %s)"
     .. " SELECT entity_id, data::text, revision::text, floor(extract(epoch FROM updated_at::timestamptz) * 1000)"
     .. "::bigint::text, round(extract(epoch FROM until) * 1000)::bigint::text FROM page WHERE %s UNION ALL"
     -- And the last one that was looked at, with how many those were.

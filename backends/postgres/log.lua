@@ -2,10 +2,10 @@
 --
 -- The log of changes: what each commit changes in the tables of a schema, whoever commits it.
 --
--- Triggers of the tables write it.  They run as the last thing of a transaction, and the first of them takes a lock that
--- is held until the commit can be seen: so revisions come in the order of commits, and whoever sees one sees all that
--- are smaller.  A sequence alone could not do that, since numbers are taken before commits, and commits overtake each
--- other.  The price is that commits with changes happen one after the other.
+-- Triggers of the tables write it.  They run as the last thing of a transaction, and the first of them takes a lock
+-- that is held until the commit can be seen: so revisions come in the order of commits, and whoever sees one sees all
+-- that are smaller.  A sequence alone could not do that, since numbers are taken before commits, and commits overtake
+-- each other.  The price is that commits with changes happen one after the other.
 --
 --   holdfast_changes    the log.  That it is there means that it is on
 --   holdfast_log        one row: how much is kept, and `oldest`, the first revision whose changes are all there
@@ -164,7 +164,9 @@ end
 
 local function turnOff(connection)
   for _, table in ipairs(relations(connection, LOGGED)) do
-    for _, name in ipairs { ROWS, EMPTIED } do run(connection, ("DROP TRIGGER IF EXISTS %s ON %s"):format(name, table)) end
+    for _, name in ipairs { ROWS, EMPTIED } do
+      run(connection, ("DROP TRIGGER IF EXISTS %s ON %s"):format(name, table))
+    end
   end
   run(connection, "DROP TABLE IF EXISTS holdfast_changes, holdfast_log")
   run(connection, ("DROP FUNCTION IF EXISTS %s()"):format(FUNCTION))
@@ -246,9 +248,9 @@ end
 ---@return integer oldest
 function M.read(connection, revision, place, limit)
   -- One statement, one moment: what it does not find was not trimmed away before the oldest was looked at.
-  local result = ask(connection, "SELECT l.oldest::text, c.revision::text, c.place::text, c.at::text, c.what, c.relation,"
-    .. " c.entity_id FROM holdfast_log l LEFT JOIN LATERAL (SELECT * FROM holdfast_changes WHERE (revision, place) >"
-    .. " ($1::bigint, $2::int) ORDER BY revision, place LIMIT $3::int) AS c ON true",
+  local result = ask(connection, "SELECT l.oldest::text, c.revision::text, c.place::text, c.at::text, c.what,"
+    .. " c.relation, c.entity_id FROM holdfast_log l LEFT JOIN LATERAL (SELECT * FROM holdfast_changes"
+    .. " WHERE (revision, place) > ($1::bigint, $2::int) ORDER BY revision, place LIMIT $3::int) AS c ON true",
     { ("%.0f"):format(revision), tostring(place), tostring(limit) })
   if result.rows == 0 then unsupported() end
   local out = {}

@@ -108,8 +108,8 @@ end
 -- ---- reading on
 
 local function compacted(revision, oldest)
-  local err = holdfast.error("compacted", ("the changes of revision %d are not kept any more: begin anew with %d, after "
-    .. "reading what is there"):format(revision, oldest))
+  local err = holdfast.error("compacted", ("the changes of revision %d are not kept any more: begin again with %d, "
+    .. "after reading what is there"):format(revision, oldest))
   err.revision = oldest
   error(err, 0)
 end

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Writing the log of changes, and its setting: see log.h.
+ * Writing the log of changes, and its setting: see redis.h.
  */
-#include "log.h"
+#include "redis.h"
 
 #include <poll.h>
 #include <stdio.h>
@@ -85,7 +85,8 @@ static const char apply_script[] =
     "end "
     "if last then "
     "  redis.call('XDEL', stream, unpack(gone)) "
-    "  if redis.call('HEXISTS', log, 'from') == 1 then redis.call('HSET', log, 'from', string.format('%.0f', last + 1)) end "
+    "  if redis.call('HEXISTS', log, 'from') == 1 then redis.call('HSET', log, 'from', string.format('%.0f', last + "
+    "1)) end "
     "end "
     "return #entries / 2";
 
@@ -153,10 +154,9 @@ static hf_status turn_off(hf__redis_store *s, hf_error *err) {
 static hf_status turn_on(hf__redis_store *s, hf_slice json, hf_error *err) {
   static const char begin[] = "redis.call('HSET', KEYS[1], 'kept', ARGV[1], 'age', ARGV[2], 'revisions', ARGV[3]) "
                               "return redis.call('HSETNX', KEYS[1], 'revision', 0)";
-  static const char complete[] =
-      "if redis.call('HEXISTS', KEYS[1], 'kept') == 0 then return 0 end "
-      "local revision = tonumber(redis.call('HGET', KEYS[1], 'revision')) "
-      "return redis.call('HSETNX', KEYS[1], 'from', string.format('%.0f', revision + 1))";
+  static const char complete[] = "if redis.call('HEXISTS', KEYS[1], 'kept') == 0 then return 0 end "
+                                 "local revision = tonumber(redis.call('HGET', KEYS[1], 'revision')) "
+                                 "return redis.call('HSETNX', KEYS[1], 'from', string.format('%.0f', revision + 1))";
   bool is_text = json.size > 1 && json.data[0] == '"';
   hf_slice text = is_text ? (hf_slice){json.data + 1, json.size - 2} : json;
   hf_changes_kept kept;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * Reading the log of changes: see log.h.
+ * Reading the log of changes: see redis.h.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "log.h"
+#include "redis.h"
 
 enum { ENTRIES_MAX = 500, FIELDS = 6 };
 
@@ -64,7 +64,7 @@ static hf_status read_entries(hf__redis_batch *b, const char *id, size_t count, 
   char number[24];
   snprintf(number, sizeof number, "%zu", count);
   *reach = (hf_changes_reach){.from = UINT64_MAX, .history_from = UINT64_MAX};
-  const hf_slice words[] = {hf_text("EVAL"),       hf_text(script), hf_text("2"),   hf_text(REDIS_LOG),
+  const hf_slice words[] = {hf_text("EVAL"),        hf_text(script), hf_text("2"),   hf_text(REDIS_LOG),
                             hf_text(REDIS_CHANGES), hf_text(id),     hf_text(number)};
   hf_status status = hf__redis_batch_add(b, 0, words, 7) ? hf__redis_batch_run(b, hf__redis_deadline(b->store), err)
                                                          : hf_error_no_memory(err);
@@ -173,7 +173,7 @@ static hf_status check_reach(uint64_t from, const hf_changes_reach *reach, hf_er
   if (from <= reach->newest + 1) return HF_OK;
   hf_error_set(err, HF_COMPACTED,
                "the newest revision is %llu, and changes up to %llu were seen: the server has lost commits, as at the "
-               "failover to a replica that was behind, or was restored: begin anew",
+               "failover to a replica that had not all of them: begin again",
                (unsigned long long)reach->newest, (unsigned long long)from - 1);
   err->revision = reach->newest + 1;
   return HF_COMPACTED;
@@ -239,7 +239,8 @@ hf_status hf__redis_changes_revision_at(void *store, int64_t time, uint64_t *rev
   if (status) return status;
   *revision = reach->newest;
   if (time == INT64_MAX) return HF_OK;
-  uint64_t low = reach->from - 1, high = reach->newest; /* the answer is between; low: of what is before, nothing is known */
+  uint64_t low = reach->from - 1,
+           high = reach->newest; /* the answer is between; low: of what is before, nothing is known */
   while (low < high) {
     uint64_t middle = low + (high - low + 1) / 2;
     status = time_of(store, middle, &at, err);
@@ -272,7 +273,7 @@ hf_status hf__redis_changes_purge(void *store, void *collection, const hf_key *k
   const hf_slice words[] = {hf_text("EVAL"), hf_text(script), hf_text("2"), hf_text(REDIS_CHANGES),
                             hf__redis_key(collection, key->id, name)};
   hf_status status = hf__redis_batch_add(&b, 0, words, 5) ? hf__redis_batch_run(&b, hf__redis_deadline(store), err)
-                                                         : hf_error_no_memory(err);
+                                                          : hf_error_no_memory(err);
   if (status == HF_OK) status = hf__redis_batch_check(&b, err);
   if (status == HF_OK && b.commands[0].reply->type != REDIS_REPLY_INTEGER) status = hf__redis_strange(true, err);
   if (status == HF_OK) *purged = (uint64_t)b.commands[0].reply->integer;

@@ -13,8 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "log.h"
-
 enum { REMOVED_AT_ONCE = 512 };
 
 /* ---- stores */
@@ -340,8 +338,8 @@ static bool add_conditional(hf__redis_batch *b, hf_slice key, hf_slice present, 
   return hf__redis_batch_add(b, hf__redis_slot(key), words, count) != NULL;
 }
 
-/* Writes, or with put NULL removes, if the present text of the key has the revision: it is read, and replaced only while
- * it is the same.  HF_NOT_FOUND; HF_CONFLICT as put has it. */
+/* Writes, or with put NULL removes, if the present text of the key has the revision: it is read, and replaced only
+ * while it is the same.  HF_NOT_FOUND; HF_CONFLICT as put has it. */
 static hf_status change_at_revision(hf__redis_collection *e, hf_slice id, uint64_t revision, const hf_put *put,
                                     hf_info *info, hf_error *err) {
   char name[REDIS_KEY_MAX];
@@ -424,8 +422,8 @@ static hf_status put(void *store, void *txn, void *collection, const hf_put *put
     status = put_alone(collection, put, options, info, err);
   if (status == HF_NOT_FOUND) status = HF_CONFLICT;
   if (status == HF_OK)
-    *info = (hf_info){
-        .revision = hf__redis_revision(put->json), .updated_at = hf_now_ms(), .expires_at = put->expires_at};
+    *info =
+        (hf_info){.revision = hf__redis_revision(put->json), .updated_at = hf_now_ms(), .expires_at = put->expires_at};
   return status;
 }
 
@@ -582,7 +580,7 @@ static const char *const parameters[] = {
   .close = close_store, .collection_open = collection_open, .collection_close = collection_close,                      \
   .collection_init = collection_init, .get = get, .has = has, .put = put, .remove = remove_one, .clear = clear,        \
   .count = count, .scan = hf__redis_scan, .get_many = hf__redis_get_many, .put_many = put_many,                        \
-  .remove_many = remove_many, .entities = entities, .stat = hf__redis_stat, .remove_if = remove_if,                   \
+  .remove_many = remove_many, .entities = entities, .stat = hf__redis_stat, .remove_if = remove_if,                    \
   .note_get = note_get, .note_put = note_put
 
 static const hf_backend cluster = {

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "log.h"
+#include "redis.h"
 
 /* A key that the transaction has written or removed; in a hash table with open addressing. */
 struct change {

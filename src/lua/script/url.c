@@ -421,7 +421,7 @@ static const char *const any_parameters[] = {"*", NULL};
   .abi_version = HF_BACKEND_ABI, .struct_size = sizeof(hf_backend), .resolve = resolve, .open = open_store,            \
   .close = close_store, .collection_open = collection_open, .collection_close = collection_close,                      \
   .collection_init = collection_init, .get = get, .has = has, .put = put, .remove = has, .clear = clear,               \
-  .count = count, .scan = scan, .entities = entities, .stat = stat_store, .handle_open = handle_open,  \
+  .count = count, .scan = scan, .entities = entities, .stat = stat_store, .handle_open = handle_open,                  \
   .capabilities = HF_CAP_SETTINGS, .settings = settings, .settings_get = settings_get, .settings_put = settings_put
 
 enum { SCHEMES_MAX = 16 };

@@ -246,11 +246,11 @@ describe("what has expired in PostgreSQL", function()
     assert.equal(11, left "leapt")
   end)
 
-  it("stays if it was written anew", function()
-    local store = open "anew"
+  it("stays if it was written again", function()
+    local store = open "again"
     expiry.agreement = math.huge
     store:writeValue("a", 1, { expiresAt = at(-HOUR) })
-    pg:psql "UPDATE persist_anew SET updated_at = updated_at + interval '1 s'"
+    pg:psql "UPDATE persist_again SET updated_at = updated_at + interval '1 s'"
     expiry.agreement = 0
     for _ = 1, 3 do store:writeValue("b", 1) end
     assert.equal(1, store:readValue("a"))

@@ -126,7 +126,8 @@ describe("a log of changes in Redis", function()
     assert.equal("e700", again:next(1000).id)
     assert.equal(500, #heard(again))
     again:close()
-    local some = store:watch { from = revisions[1], prefix = "e1", where = function(v) return v > 1100 end, timeout = 0 }
+    local function isLarge(v) return v > 1100 end
+    local some = store:watch { from = revisions[1], prefix = "e1", where = isLarge, timeout = 0 }
     assert.equal(100, #heard(some))
     some:close()
     assert.equal(1, #heard(other:watch { from = revisions[1], timeout = 0 }))
