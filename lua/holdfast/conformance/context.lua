@@ -89,6 +89,29 @@ function Context:open(entityName, base)
   return store
 end
 
+--- The same, whose store keeps a log of changes, and history where it can, until the check has ended.
+---@param changes? string  how much of it, where none was kept
+function Context:openLogged(changes)
+  local store = self:open()
+  store:waitForInit(true)
+  local settings = core.storeOf(store):settings()
+  if not self.loggedBy then
+    self.loggedBy = { store = core.storeOf(store), changes = settings.changes, history = settings.history }
+  end
+  local wanted = { changes = changes or (settings.changes == "off" and "100000" or nil) }
+  if store.supports.history then wanted.history = true end
+  core.storeOf(store):settings(wanted)
+  return store
+end
+
+-- Has the store keep what it kept before.
+local function logNoMore(t)
+  local before = t.loggedBy
+  if not before then return end
+  before.store:settings { changes = before.changes, history = before.history }
+  before.store:close()
+end
+
 --- A further entity name, of this check alone.
 function Context:other(suffix) return self.name .. (suffix or "-other") end
 
@@ -100,6 +123,7 @@ end
 
 --- Empties and closes what the check opened.
 function Context:cleanUp()
+  pcall(logNoMore, self)
   for i = #self.opened, 1, -1 do
     local store = self.opened[i]
     pcall(forgetIndexes, store)
@@ -151,6 +175,13 @@ function Context:list(step, state, control)
     if second ~= nil then out[#out] = { value, second } end
     if #out > ENDLESS then self:fail("the iterator has no end", nil, #out .. " values and more") end
   end
+end
+
+--- What a function gives for each of a list.
+function Context:map(list, fn) -- luacheck: ignore 212
+  local out = core.json.array()
+  for i, each in ipairs(list) do out[i] = fn(each) end
+  return out
 end
 
 --- Calls fn, which must raise an error object with this code, and returns that.

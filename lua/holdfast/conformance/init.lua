@@ -42,6 +42,9 @@ local GROUPS = {
   { "capabilities", "capabilities" },
   { "indexes", "indexes" },
   { "unique", "unique indexes" },
+  { "expiry", "expiry" },
+  { "changes", "the log of changes" },
+  { "past", "looking back" },
   { "concurrency", "other processes" },
   { "failures", "storage that fails" },
 }

@@ -185,8 +185,12 @@ static size_t check_settings(lua_State *L, hf_setting_value out[SETTINGS_AT_ONCE
       lua_pushlstring(L, number, hf_number_format(lua_tonumber(L, -1), number));
     else if (lua_type(L, -1) == LUA_TSTRING)
       lua_pushvalue(L, -1);
+    else if (lua_type(L, -1) == LUA_TBOOLEAN)
+      lua_pushstring(L, lua_toboolean(L, -1) ? "true" : "false");
     else
-      hfL_misuse(L, "settings: %s must be a string, a number, or holdfast.null for its standard value, not a %s",
+      hfL_misuse(L,
+                 "settings: %s must be a string, a number, true or false, or holdfast.null for its standard value, not "
+                 "a %s",
                  v->name, luaL_typename(L, -1));
     v->value = lua_tostring(L, -1);
     if (strlen(v->value) != lua_objlen(L, -1)) hfL_misuse(L, "settings: %s must not contain a NUL byte", v->name);
