@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "expiry.h"
 #include "indexes.h"
-#include "store.h"
 
 /* Whether the index is there already, and the same. */
 static hf_status look(const hf__memory_type *t, const hf__memory_building *b, bool *is_there) {
@@ -84,13 +84,29 @@ hf_status hf__memory_index_set(void *store, void *txn, void *collection, hf_inde
   return HF_OK;
 }
 
+/* Who wants the entries of entities that have not expired. */
+struct wish {
+  const hf__memory_type *type;
+  int64_t now;
+  hf_index_entry_fn *fn;
+  void *arg;
+};
+
+static bool hand_out(hf_slice position, hf_slice order, void *arg) {
+  const struct wish *w = arg;
+  return !hf__memory_living(w->type, order, w->now) || w->fn(position, order, w->arg);
+}
+
 hf_status hf__memory_index_each(void *store, void *txn, void *collection, const hf_index *index,
                                 const hf_index_walk *walk, hf_index_entry_fn *fn, void *arg, hf_error *err) {
   (void)err;
   const hf__memory_type *t = hf__memory_enter(store, txn, collection);
   int place = hf__memory_indexes_find(&t->indexes, index->name);
   bool is_it = place >= 0 && hf_index_set_at(t->indexes.set, (size_t)place)->number == index->number;
-  if (is_it) hf__memory_indexes_each(&t->indexes, (size_t)place, walk, fn, arg);
+  struct wish wish = {t, hf__memory_now(txn), fn, arg};
+  if (is_it)
+    hf__memory_indexes_each(&t->indexes, (size_t)place, walk, t->expiring.count ? hand_out : fn,
+                            t->expiring.count ? (void *)&wish : arg);
   hf__memory_leave(store, txn);
   return is_it ? HF_OK : HF_NOT_FOUND;
 }

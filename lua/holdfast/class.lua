@@ -268,7 +268,7 @@ local function ownCapabilities(class, methods)
   if has ~= 0 and has ~= 3 then refuse(class, "must have all of begin, commit and rollback, or none") end
   if has == 3 and capabilities.transaction == nil then capabilities.transaction = true end
   checkCapabilities(class, methods, capabilities)
-  for _, name in ipairs { "quarantine", "settings", "indexOrder" } do
+  for _, name in ipairs { "quarantine", "settings", "indexOrder", "changes", "history" } do
     if capabilities[name] then refuse(class, "declares supports.%s, which only stores in C can have", name) end
   end
   if capabilities.index and not hasOwnIndexes(class, methods) then
@@ -309,7 +309,15 @@ local function inheritedCapabilities(class, methods, wrapped)
   for _, name in ipairs(TRANSACTION) do
     if methods[name] then refuse(class, "has %s, but extends a store that has its own transactions or none", name) end
   end
+  -- The log has what the store keeps, which is not what the class gives.  Looking back by reading goes by its methods.
+  capabilities.changes, capabilities.history = false, false
   local chosen = declared(class)
+  for _, name in ipairs { "changes", "history" } do
+    if chosen[name] then
+      refuse(class, "declares supports.%s, which only stores in C can have: their log has what they keep, and not what "
+        .. "the class gives", name)
+    end
+  end
   for name, declares in pairs(chosen) do
     local may = name == "durable" or name == "ifAbsent" or name == "atomicBatch" or name == "index" and methods.indexes
     if declares and not wrapped[name] and not may then
