@@ -7,6 +7,9 @@
 # Promise lmdb-backup-kill: holdfast backup, restore, compact | kill -9 before any operation, and at any moment while
 #   another process writes | the backup is the old one or the new one, whole; there is a store or none; the store has
 #   all that was acknowledged; it can be done again, and nothing is left lying about
+# Promise lmdb-compact-open: holdfast compact | processes that open the store, write to it and close it while its file is
+#   exchanged again and again | each write that was acknowledged is there, and in the log of changes once; nobody is
+#   refused
 # Promise lmdb-backup-full-disk: holdfast backup, restore, compact | the disk is full | the last good backup stays, no
 #   store is made, the store is as it was, and a sentence says so; a compact copy that has no room becomes holes
 # Promise lmdb-backup-flush: holdfast backup, restore, compact | power cut | what takes a name is flushed before, its
@@ -143,6 +146,50 @@ hf compact "$work/at/store" >/dev/null
 clean "$work/at/store" "data.mdb lock.mdb "
 echo "$random kills in $rounds rounds, $written writes acknowledged"
 result lmdb-backup-kill $((kills + random)) 0
+
+# ---- who opens the store while its file is exchanged
+
+cat >"$work/open.lua" <<'LUA'
+local holdfast, who, n = require "holdfast", arg[2], 0
+math.randomseed(tonumber(arg[3]))
+for _ = 1, tonumber(arg[4]) do
+  local store = holdfast.PersistBase("s", arg[1])
+  for _ = 1, math.random(3) do
+    n = n + 1
+    store:writeValue(who, n)
+  end
+  store:close()
+  local stop = os.clock() + math.random() * 0.004
+  while os.clock() < stop do end
+end
+print(n)
+LUA
+hf put "$work/open" s a 1
+hf set "$work/open" changes=7d >/dev/null
+workers=()
+for who in a b c; do
+  "$HOLDFAST_BIN" run "$work/open.lua" "$work/open" $who $((seed + ${#workers[@]})) $((rounds * 10)) >"$work/open.$who" 2>"$work/open.$who.errors" &
+  workers+=($!)
+done
+exchanged=0
+while kill -0 "${workers[@]}" 2>/dev/null; do
+  said=$(hf compact "$work/open" --json)
+  case $said in *'"exchanged":true'*) exchanged=$((exchanged + 1)) ;; esac
+done
+all=0
+for who in a b c; do
+  [ ! -s "$work/open.$who.errors" ] || fail "who opened it while it was compacted: $(head -n 3 "$work/open.$who.errors")"
+  n=$(cat "$work/open.$who")
+  [ "$(hf get "$work/open" s $who)" = "$n" ] || fail "$n was acknowledged, and there is $(hf get "$work/open" s $who)"
+  all=$((all + n))
+done
+wait "${workers[@]}"
+logged=$(hf stat "$work/open" --json | sed 's/.*"changes":{[^}]*"entries":\([0-9]*\).*/\1/')
+[ "$logged" = "$all" ] || fail "$all writes were acknowledged, and the log has $logged"
+sound "$work/open"
+[ "$exchanged" -gt 5 ] || fail "its file was exchanged $exchanged times only"
+echo "$exchanged exchanges among $all writes"
+result lmdb-compact-open "$exchanged" 0
 
 # ---- a full disk
 
