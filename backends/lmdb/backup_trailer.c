@@ -10,7 +10,16 @@
 
 static const char MAGIC[8] = "HFBACKUP";
 
-enum { VERSION = 1, AT_VERSION = 8, AT_HEADER_BYTES = 12, AT_BYTES = 16, AT_REVISION = 24, AT_TIME = 32, AT_PAGES = 52, AT_HEADERS = 56 };
+enum {
+  VERSION = 1,
+  AT_VERSION = 8,
+  AT_HEADER_BYTES = 12,
+  AT_BYTES = 16,
+  AT_REVISION = 24,
+  AT_TIME = 32,
+  AT_PAGES = 52,
+  AT_HEADERS = 56
+};
 enum { AT_OWN = BACKUP_TRAILER_SIZE - 4 };
 
 static void put32(unsigned char *at, uint32_t n) {
@@ -60,8 +69,10 @@ hf_status hf__lmdb_trailer_read(const unsigned char bytes[BACKUP_TRAILER_SIZE], 
   if (get32(bytes + AT_OWN) != own_sum(bytes))
     return hf_error_set(err, HF_CORRUPT, "its end was changed since it was written: take another backup");
   if (get32(bytes + AT_VERSION) != VERSION)
-    return hf_error_set(err, HF_UNSUPPORTED, "it is a backup of version %u, and this Holdfast (%s) reads version %d: "
-                        "upgrade it", get32(bytes + AT_VERSION), HF_VERSION_STRING, VERSION);
+    return hf_error_set(err, HF_UNSUPPORTED,
+                        "it is a backup of version %u, and this Holdfast (%s) reads version %d: "
+                        "upgrade it",
+                        get32(bytes + AT_VERSION), HF_VERSION_STRING, VERSION);
   *out = (struct hf__lmdb_trailer){.bytes = get64(bytes + AT_BYTES),
                                    .header_bytes = get32(bytes + AT_HEADER_BYTES),
                                    .revision = get64(bytes + AT_REVISION),

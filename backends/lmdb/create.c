@@ -266,8 +266,7 @@ hf_status hf__lmdb_create(const hf_location *at, hf_error *err) {
   if (status) return status;
   if (lstat(data, &st) == 0) return at->options->read_only ? HF_OK : sweep(at->path, err);
   if (errno != ENOENT && errno != ENOTDIR) return hf__lmdb_fail_errno(err, "look at", data);
-  if (!at->options->must_exist && !at->options->read_only)
-    return hf__lmdb_make(at->path, build, NULL, &unused, err);
+  if (!at->options->must_exist && !at->options->read_only) return hf__lmdb_make(at->path, build, NULL, &unused, err);
   if (stat(at->path, &st) == 0 && !S_ISDIR(st.st_mode))
     return hf_error_set(err, HF_INVALID_ARGUMENT, "%s is a file: a store needs a directory of its own", at->path);
   status = check_deleted(at->path, data, err);

@@ -405,7 +405,7 @@ static bool stat_oldest_reader(hf__lmdb_env *env, hf_buffer *json) {
   hf__lmdb_process_text((pid_t)oldest.pid, who);
   return hf_buffer_printf(json, ",\"oldestReader\":{\"pid\":%ld,\"process\":", oldest.pid) &&
          hf_buffer_quote(json, hf_text(who)) &&
-         hf_buffer_printf(json, ",\"revision\":%zu,\"behind\":%zu}", oldest.commit, oldest.behind);
+         hf_buffer_printf(json, ",\"revision\":%zu,\"commitsSince\":%zu}", oldest.commit, oldest.since);
 }
 
 static hf_status stat_store(void *store, void *txn, void *collection, hf_buffer *json, hf_error *err) {
@@ -437,9 +437,9 @@ static hf_status stat_store(void *store, void *txn, void *collection, hf_buffer 
            ",\"durability\":\"%s\",\"readOnly\":%s,\"revision\":%zu,\"fileBytes\":%lld,\"diskBytes\":%lld,"
            "\"usedBytes\":%llu,\"freeBytes\":%llu,\"mapBytes\":%zu,\"pageBytes\":%u,\"readers\":%u,\"readersMax\":%u",
            durability, env->options.read_only ? "true" : "false", info.me_last_txnid, (long long)file.st_size,
-           (long long)file.st_blocks * 512,
-           (unsigned long long)(taken - free_pages) * s.ms_psize, (unsigned long long)free_pages * s.ms_psize,
-           info.me_mapsize, s.ms_psize, info.me_numreaders, info.me_maxreaders) &&
+           (long long)file.st_blocks * 512, (unsigned long long)(taken - free_pages) * s.ms_psize,
+           (unsigned long long)free_pages * s.ms_psize, info.me_mapsize, s.ms_psize, info.me_numreaders,
+           info.me_maxreaders) &&
        stat_oldest_reader(env, json);
   if (ok && collection) ok = stat_collection(env, t, dbi, collection, json);
   if (ok && collection) ok = hf__lmdb_expiry_stat(env, txn, t, collection, json);
@@ -453,8 +453,7 @@ static hf_status stat_store(void *store, void *txn, void *collection, hf_buffer 
   return ok ? status : hf_error_set(err, HF_NO_MEMORY, "no memory for the statistics of %s", env->path);
 }
 
-static hf_status compact(const hf_location *at, const hf_progress *progress, hf_compact_report *report,
-                         hf_error *err) {
+static hf_status compact(const hf_location *at, const hf_progress *progress, hf_compact_report *report, hf_error *err) {
   void *store;
   hf_status status = hf__lmdb_compact(at, progress, report, err);
   if (status || report->is_exchanged || (status = open_store(at, &store, err))) return status;
@@ -472,8 +471,7 @@ const hf_backend hf__backend_lmdb = {
     .name = "lmdb",
     .capabilities = HF_CAP_DURABLE | HF_CAP_TRANSACTION | HF_CAP_SNAPSHOT | HF_CAP_NESTED | HF_CAP_REVISION |
                     HF_CAP_IF_ABSENT | HF_CAP_ATOMIC_BATCH | HF_CAP_QUARANTINE | HF_CAP_CHECKSUM | HF_CAP_SETTINGS |
-                    HF_CAP_REMOVE_IF | HF_CAP_INDEX | HF_CAP_INDEX_ORDER | HF_CAP_CHANGES | HF_CAP_HISTORY |
-                    HF_CAP_TTL,
+                    HF_CAP_REMOVE_IF | HF_CAP_INDEX | HF_CAP_INDEX_ORDER | HF_CAP_CHANGES | HF_CAP_HISTORY | HF_CAP_TTL,
     .settings = (const char *const[]){"changes", "durability", "format", "history", "maxsize", "note", NULL},
     .is_path = true,
     .resolve = resolve,

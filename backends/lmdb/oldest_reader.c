@@ -21,7 +21,7 @@ bool hf__lmdb_oldest_reader(MDB_env *mdb, struct hf__lmdb_reader *out) {
   if (!mdb || mdb_env_info(mdb, &info)) return false;
   *out = (struct hf__lmdb_reader){0, info.me_last_txnid, 0};
   if (mdb_reader_list(mdb, keep_oldest, out) < 0 || !out->pid) return false;
-  out->behind = info.me_last_txnid - out->commit;
+  out->since = info.me_last_txnid - out->commit;
   return true;
 }
 
@@ -34,5 +34,5 @@ void hf__lmdb_oldest_reader_text(MDB_env *mdb, char out[OLDEST_READER_TEXT]) {
   snprintf(out, OLDEST_READER_TEXT,
            "; %s has a snapshot of commit %zu open, the newest being %zu, and what was replaced or removed since makes "
            "no room until it ends that",
-           who, oldest.commit, oldest.commit + oldest.behind);
+           who, oldest.commit, oldest.commit + oldest.since);
 }

@@ -15,7 +15,7 @@ enum { OLDEST_READER_TEXT = 256 };
 struct hf__lmdb_reader {
   long pid;
   size_t commit;
-  size_t behind; /* commits since */
+  size_t since; /* how many commits there were after it */
 };
 
 /* False where nobody reads an older commit than the newest. */

@@ -50,7 +50,8 @@ static bool find_header(const struct hf__lmdb_page_file *file, size_t commit, bo
   return false;
 }
 
-hf_status hf__lmdb_find_view(MDB_txn *txn, struct hf__lmdb_page_file *file, struct hf__lmdb_header *view, hf_error *err) {
+hf_status hf__lmdb_find_view(MDB_txn *txn, struct hf__lmdb_page_file *file, struct hf__lmdb_header *view,
+                             hf_error *err) {
   int fd;
   mdb_env_get_fd(mdb_txn_env(txn), &fd);
   for (int i = 0; i < TRIES; i++) {

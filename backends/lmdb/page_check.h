@@ -27,7 +27,8 @@ hf_status hf__lmdb_check_setting(const hf_location *at, hf__lmdb_check *out, hf_
 
 /* Finds the header of the commit that the read transaction sees, and the file, by its environment's descriptor.  The
  * transaction may be renewed.  HF_BUSY: others write too fast for it, or make the file grow: begin another. */
-hf_status hf__lmdb_find_view(MDB_txn *txn, struct hf__lmdb_page_file *file, struct hf__lmdb_header *view, hf_error *err);
+hf_status hf__lmdb_find_view(MDB_txn *txn, struct hf__lmdb_page_file *file, struct hf__lmdb_header *view,
+                             hf_error *err);
 
 /* Walks the commit that the read transaction sees, by its environment's descriptor.  The transaction may be renewed.
  * HF_BUSY: others write too fast for it, or make the file grow: begin another. */

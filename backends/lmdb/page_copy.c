@@ -19,17 +19,17 @@
 #include "status.h"
 
 enum {
-  BLOCK = 512,          /* pages for which marks are counted at once */
-  WINDOW = 1 << 18,     /* bytes that are read, changed and written at once */
-  WRITE_OUT = 8 << 20,  /* bytes after which the system is asked to write, so that the flush at the end is short */
+  BLOCK = 512,         /* pages for which marks are counted at once */
+  WINDOW = 1 << 18,    /* bytes that are read, changed and written at once */
+  WRITE_OUT = 8 << 20, /* bytes after which the system is asked to write, so that the flush at the end is short */
   TEXT_MOST = 400
 };
 
 struct copying {
   struct hf__lmdb_copy *copy;
   struct hf__lmdb_walk walk;
-  uint64_t *before; /* for each block: marks in the blocks before it */
-  uint64_t count;   /* marks */
+  uint64_t *before;   /* for each block: marks in the blocks before it */
+  uint64_t count;     /* marks */
   uint64_t mark_page; /* the leaf with the mark of the commit; HF__LMDB_NO_PAGE: none */
   unsigned char *window;
   uint64_t at;       /* bytes written */

@@ -17,7 +17,7 @@ struct hf__lmdb_copy {
   int fd;                             /* a new file */
   const hf_progress *progress;
   /* Afterwards: */
-  uint64_t bytes;   /* of the copy */
+  uint64_t bytes;                  /* of the copy */
   uint32_t pages_sum, headers_sum; /* CRC32C of the pages after the headers, and of both headers */
 };
 

@@ -8,8 +8,8 @@
 #include "env.h"
 
 /* Gives the room of all free pages that nobody can read any more back to the disk, a few at a time, so that writers
- * wait for a moment only.  HF_CORRUPT: the store is damaged, and nothing was done; HF_UNSUPPORTED: its filesystem has no
- * holes. */
+ * wait for a moment only.  HF_CORRUPT: the store is damaged, and nothing was done; HF_UNSUPPORTED: its filesystem has
+ * no holes. */
 hf_status hf__lmdb_punch(hf__lmdb_env *env, hf_error *err);
 
 #endif

@@ -2,7 +2,7 @@
  *
  * Restoring: see restore.h.  The file is copied into a folder beside the store's place and compared with its trailer on
  * the way; its pages are walked; whoever asked may change it there; then it is flushed and moved into place, as any new
- * store is (create.h).  The trailer stays behind.
+ * store is (create.h).  The trailer does not come along.
  */
 #include "restore.h"
 
@@ -88,8 +88,9 @@ static hf_status copy_sound(const struct restoring *r, int to, const char *path,
     if (p->fn && !p->fn(p->arg, done + n, r->trailer.bytes)) return hf_error_set(err, HF_BUSY, "it was stopped");
   }
   if (sums[0] == r->trailer.headers_sum && sums[1] == r->trailer.pages_sum) return HF_OK;
-  return hf_error_set(err, HF_CORRUPT, "it was changed since it was written: its checksum does not match; take another "
-                                       "backup");
+  return hf_error_set(err, HF_CORRUPT,
+                      "it was changed since it was written: its checksum does not match; take another "
+                      "backup");
 }
 
 /* ---- the store */

@@ -1,12 +1,14 @@
 -- SPDX-License-Identifier: MIT
 --
--- Stores made of backups, and room given back: holdfast.restore() and holdfast.compact().  Making a backup is a method
--- of stores: holdfast.openStore(url):backup(file).
+-- Backups, stores made of them, and room given back: the method backup() of whole stores, holdfast.restore() and
+-- holdfast.compact().
 
 local check = require "holdfast.check"
 local core = require "holdfast.core"
 
 local M = {}
+
+core.storeMethods.backup = core.backupStore
 
 ---@class holdfast.RestoreOptions
 ---@field at? integer|string|{time: integer}  a revision, a time such as "2026-11-27T12:00:00Z", or one in ms: what has

@@ -117,10 +117,12 @@ hf_status hf_store_backup(hf_store *s, const char *file, hf_progress_fn fn, void
   *report = (hf_backup_report){0};
   if (hf__store_is_inherited(s)) return hf__store_inherited(s, err);
   if (!s->backend->backup)
-    return hf__store_name_backend(s, hf__fail(err, HF_UNSUPPORTED,
-                                              "%s stores have no backup of their own: write their entities to a file "
-                                              "by `holdfast export`, or use the server's own means",
-                                              s->backend->name), err);
+    return hf__store_name_backend(s,
+                                  hf__fail(err, HF_UNSUPPORTED,
+                                           "%s stores have no backup of their own: write their entities to a file "
+                                           "by `holdfast export`, or use the server's own means",
+                                           s->backend->name),
+                                  err);
   if (hf__txn_is_open())
     return hf__store_name_backend(s, hf__fail(err, HF_UNSUPPORTED, "backup cannot run inside a transaction"), err);
   hf__store_ref(s); /* the function may close the caller's handle */

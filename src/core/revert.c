@@ -35,8 +35,8 @@ struct pages {
 };
 
 static void begin_pages(struct pages *s, bool keys_only) {
-  *s = (struct pages){.scan = {.limit = PAGE, .max_bytes = PAGE_BYTES, .keys_only = keys_only, .scan_id = hf__scan_id()},
-                      .more = true};
+  *s = (struct pages){
+      .scan = {.limit = PAGE, .max_bytes = PAGE_BYTES, .keys_only = keys_only, .scan_id = hf__scan_id()}, .more = true};
 }
 
 /* Fills the page with the next entries: of the past, or of what was committed last. */
@@ -107,8 +107,8 @@ static hf_status add_names(struct reverting *r, void *txn, hf_error *err) {
     hf_slice name = more->entries[i].id;
     bool is_there = false;
     for (size_t k = 0; k < r->names->count && !is_there; k++)
-      is_there = r->names->entries[k].id.size == name.size &&
-                 memcmp(r->names->entries[k].id.data, name.data, name.size) == 0;
+      is_there =
+          r->names->entries[k].id.size == name.size && memcmp(r->names->entries[k].id.data, name.data, name.size) == 0;
     if (!is_there && !hf_page_add(r->names, name, NULL, 0)) status = hf__no_memory(err);
   }
   hf_page_free(more);

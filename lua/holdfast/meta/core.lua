@@ -290,6 +290,14 @@ function core.checkStore(base) end
 ---@raise not_found, unsupported (only LMDB), busy (somebody has it open), and whatever fn raises
 function core.rescueStore(base, fn) end
 
+---Writes all of a store to a file: its method backup().
+---@param store holdfast.Store
+---@param file string
+---@param progress? fun(done: integer, total: integer): boolean? in bytes; false stops, with busy
+---@return holdfast.BackupReport
+---@raise unsupported, corrupt (the store is damaged), full, io, readonly, busy, closed
+function core.backupStore(store, file, progress) end
+
 ---Makes a store of a backup, in a place where there is none: holdfast.restore().
 ---@param file string
 ---@param base string a directory (LMDB) or a store URL

@@ -463,8 +463,8 @@ struct hf_backend {
   /* Replaces the content of *text.  HF_NOT_FOUND (*err left to the core). */
   hf_status (*note_get)(void *store, void *txn, hf_slice name, hf_buffer *text, hf_error *err);
 
-  /* Keeps the text, which is JSON, under the name; of no size: no longer.  In the transaction like an entity, with txn NULL in a commit
-   * of its own. */
+  /* Keeps the text, which is JSON, under the name; of no size: no longer.  In the transaction like an entity, with txn
+   * NULL in a commit of its own. */
   hf_status (*note_put)(void *store, void *txn, hf_slice name, hf_slice text, hf_error *err);
 
   /* ---- backup and room.  NULL: HF_UNSUPPORTED. */

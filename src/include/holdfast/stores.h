@@ -176,10 +176,9 @@ HF_API hf_status hf_store_backup(hf_store *store, const char *file, hf_progress_
 
 /* Makes a store of a backup, in a place where there is none.  After a crash there is none, or all of it.  Its revisions
  * go on where the backup's end.
- *   at  as of this moment, as far as the backup's own history reaches: what has changed since is put back in one commit,
- *       the next one, whose revision the report gives.  NULL: as it was backed up
- *   fn  may be NULL
- * Errors: HF_CONFLICT: there is a store; HF_CORRUPT: the file is no backup, or was cut off or changed; HF_COMPACTED,
+ *   at  as of this moment, as far as the backup's own history reaches: what has changed since is put back in one
+ * commit, the next one, whose revision the report gives.  NULL: as it was backed up fn  may be NULL Errors:
+ * HF_CONFLICT: there is a store; HF_CORRUPT: the file is no backup, or was cut off or changed; HF_COMPACTED,
  * HF_UNSUPPORTED: its history does not reach back so far; HF_FULL, HF_IO. */
 HF_API hf_status hf_store_restore(const char *file, const char *base, const hf_moment *at, hf_progress_fn fn, void *arg,
                                   hf_backup_report *report, hf_error *err);

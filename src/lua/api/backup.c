@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Backups for scripts: store:backup(file), core.restoreStore(file, base, at) and core.compactStore(base).
+ * Backups for scripts: core.backupStore(store, file), core.restoreStore(file, base, at) and
+ * core.compactStore(base).
  */
 #include <lauxlib.h>
 #include <string.h>
@@ -62,8 +63,8 @@ static void push_report(lua_State *L, const hf_backup_report *r) {
   set_number(L, "bytes", (double)r->bytes);
 }
 
-/* store:backup(file [, progress]) -> { revision=, at=, bytes=, grown= } */
-int lhf_store_backup(lua_State *L) {
+/* backupStore(store, file [, progress]) -> { revision=, at=, bytes=, grown= } */
+static int lhf_backup_store(lua_State *L) {
   hf_error err;
   hf_backup_report report;
   lua_settop(L, 3);
@@ -113,7 +114,9 @@ static int lhf_compact_store(lua_State *L) {
 }
 
 void hfL_backup_open(lua_State *L, int cx) {
-  static const luaL_Reg functions[] = {
-      {"restoreStore", lhf_restore_store}, {"compactStore", lhf_compact_store}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"backupStore", lhf_backup_store},
+                                       {"restoreStore", lhf_restore_store},
+                                       {"compactStore", lhf_compact_store},
+                                       {NULL, NULL}};
   hfL_register(L, cx, functions);
 }

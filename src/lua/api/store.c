@@ -9,8 +9,8 @@
 #include "base/json.h"
 #include "core/transaction.h"
 #include "lua/api/api.h"
-#include "lua/api/store.h"
 #include "lua/api/moment.h"
+#include "lua/api/store.h"
 #include "lua/api/transaction.h"
 #include "lua/codec/json.h"
 #include "lua/state/arguments.h"
@@ -61,7 +61,8 @@ static int lhf_open_store(lua_State *L) {
   return 1;
 }
 
-static hf_status take_open(const hf_backend *backend, const hf_location *at, hf_store *store, void *arg, hf_error *err) {
+static hf_status take_open(const hf_backend *backend, const hf_location *at, hf_store *store, void *arg,
+                           hf_error *err) {
   (void)backend;
   (void)at;
   (void)err;
@@ -393,14 +394,10 @@ void hfL_store_open(lua_State *L, int cx) {
   static const luaL_Reg methods[] = {{"entities", lhf_store_entities}, {"stat", lhf_store_stat},
                                      {"settings", lhf_store_settings}, {"verify", lhf_store_verify},
                                      {"revision", lhf_store_revision}, {"snapshot", lhf_store_snapshot},
-                                     {"close", store_close},           {"backup", lhf_store_backup},
-                                     {NULL, NULL}};
-  static const luaL_Reg functions[] = {{"openStore", lhf_open_store},
-                                       {"openStoreAsIs", lhf_open_store_as_is},
-                                       {"isSameStore", lhf_is_same_store},
-                                       {"storeOf", lhf_store_of},
-                                       {"settingTable", lhf_setting_table},
-                                       {NULL, NULL}};
+                                     {"close", store_close},           {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"openStore", lhf_open_store},       {"openStoreAsIs", lhf_open_store_as_is},
+                                       {"isSameStore", lhf_is_same_store},  {"storeOf", lhf_store_of},
+                                       {"settingTable", lhf_setting_table}, {NULL, NULL}};
   luaL_newmetatable(L, STORE_TYPE);
   lua_pushcfunction(L, store_close);
   lua_setfield(L, -2, "__gc");

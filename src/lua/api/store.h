@@ -12,7 +12,4 @@
 /* The store at this index of the stack, which is one of holdfast.openStore(); raises where it is none, or closed. */
 hf_store *hfL_check_store(lua_State *L, int index);
 
-/* store:backup(), in backup.c. */
-int lhf_store_backup(lua_State *L);
-
 #endif

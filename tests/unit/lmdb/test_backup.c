@@ -418,7 +418,7 @@ static void under_another_process_free_pages_become_holes(void **state) {
     if (in_snapshot) {
       const char *stat = stat_of(s->base);
       CONTAINS(stat, text_of("\"oldestReader\":{\"pid\":%ld,\"process\":\"process %ld (", (long)o.pid, (long)o.pid));
-      CONTAINS(stat, "\"behind\":7}");
+      CONTAINS(stat, "\"commitsSince\":7}");
     }
     OK(hf_store_compact(s->base, NULL, NULL, &report, &err));
     stat(data_of(s), &after);

@@ -50,7 +50,8 @@ return {
     "holdfast restore /backup/bot.hfb ./data --at 2026-11-27T12:00:00Z" },
   arguments = function(command)
     command:argument("FILE"):argname("FILE"):target("file"):description("A backup.")
-    command:argument("URL"):argname("URL"):target("url"):description("Where to: a directory in which there is no store.")
+    command:argument("URL"):argname("URL"):target("url")
+      :description("Where to: a directory in which there is no store.")
     options.at(command)
     options.force(command, "Also where a strategy host holds a lock.")
   end,
