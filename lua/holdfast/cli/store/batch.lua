@@ -47,10 +47,8 @@ end
 function Batch:timeOf(name, id, expiresAt)
   if self:persist(name).supports.ttl then return expiresAt end
   if self.dropsExpiry then return nil end
-  local err = core.error("unsupported", string.format("Entity %s:%s expires, and the store that it goes into has no "
-    .. "expiry", name, id), { entityName = name, entityId = id })
-  err.hint = "with --drop-expiry it stays there for ever"
-  error(err, 0)
+  error(core.error("unsupported", string.format("Entity %s:%s expires, and the store that it goes into has no expiry: "
+    .. "with --drop-expiry it goes there all the same, and stays", name, id), { entityName = name, entityId = id }), 0)
 end
 
 --- Adds an entity; of two with one id the later is written.
