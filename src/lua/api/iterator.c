@@ -168,7 +168,8 @@ static int next_entry(lua_State *L, enum yields what) {
     hfL_push_revision(L, &info);
     push_known(L, (lua_Number)info.updated_at);
   }
-  push_known(L, (lua_Number)info.expires_at);
+  if (!info.expires_at) return what == YIELD_ENTRIES ? 4 : 2;
+  lua_pushnumber(L, (lua_Number)info.expires_at);
   return what == YIELD_ENTRIES ? 5 : 3;
 }
 
@@ -178,6 +179,12 @@ static int next_pair(lua_State *L) { return next_entry(L, YIELD_PAIRS); }
 static int next_whole(lua_State *L) { return next_entry(L, YIELD_ENTRIES); }
 static int next_text(lua_State *L) { return next_entry(L, YIELD_TEXTS); }
 static int next_damaged(lua_State *L) { return next_entry(L, YIELD_DAMAGED); }
+
+/* Whether it gives something of hf_info: with texts, when they expire, where they can. */
+static bool needs_info(const hf_persist *p, enum yields what) {
+  if (what == YIELD_TEXTS) return (hf_persist_capabilities(p) & HF_CAP_TTL) != 0;
+  return what == YIELD_ENTRIES || what == YIELD_DAMAGED;
+}
 
 /* Pushes the userdata and, above it, the closure over it; `kept` arguments stay below. */
 static void push_iterator(lua_State *L, enum yields what, int kept) {
@@ -196,7 +203,7 @@ static void push_iterator(lua_State *L, enum yields what, int kept) {
   hf_status (*open)(hf_persist *, const hf_range *, hf_iter **, hf_error *) =
       what == YIELD_DAMAGED ? hf_persist_quarantined : hf_iter_open;
   if (open(p, &range, &it->iter, &err)) hfL_raise(L, &err);
-  if (what != YIELD_ENTRIES && what != YIELD_DAMAGED && what != YIELD_TEXTS) hf__iter_without_info(it->iter);
+  if (!needs_info(p, what)) hf__iter_without_info(it->iter);
   lua_pushvalue(L, lua_upvalueindex(1));
   lua_pushvalue(L, kept + 1);
   lua_pushvalue(L, 1); /* the instance must not be collected, and so closed, under its iterator */
