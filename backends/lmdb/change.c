@@ -466,12 +466,18 @@ hf_status hf__lmdb_remove_many(void *store, void *txn, void *collection, const h
   return status;
 }
 
+static int log_clear(const struct work *w) {
+  uint64_t waiting = 0;
+  int rc = w->nothing_to_settle ? 0 : hf__lmdb_quarantine_count(w->env, w->t->mdb, w->collection, &waiting);
+  return rc ? rc : hf__lmdb_log_clear(&w->log, w->dbi, waiting > 0);
+}
+
 static hf_status do_clear(struct work *w, void *what, hf_error *err) {
   (void)what;
   size_t settled;
   hf_status status = enter(w, false, err);
   if (status) return status;
-  int rc = w->dbi && w->log.log ? hf__lmdb_log_clear(&w->log, w->dbi) : 0;
+  int rc = w->log.log ? log_clear(w) : 0;
   if (rc == 0 && w->dbi) rc = mdb_drop(w->t->mdb, w->dbi, 0);
   if (rc == 0 && w->delta) hf__lmdb_sums_clear(w->delta);
   if (rc == 0) rc = hf__lmdb_keep_clear(&w->keep);

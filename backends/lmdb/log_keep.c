@@ -7,6 +7,7 @@
 #include "collections.h"
 #include "history_store.h"
 #include "log_store.h"
+#include "quarantine.h"
 #include "record.h"
 
 hf_status hf__lmdb_log_enter(hf__lmdb_logging *l, hf__lmdb_env *env, hf__lmdb_txn *t, hf__lmdb_collection *c,
@@ -108,13 +109,25 @@ static int clear_each(const hf__lmdb_logging *l, MDB_cursor *c) {
   return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
-int hf__lmdb_log_clear(const hf__lmdb_logging *l, MDB_dbi records) {
-  MDB_stat stat;
+/* One in quarantine. */
+static int clear_settled(void *arg, hf_slice order) {
+  const hf__lmdb_logging *l = arg;
+  MDB_val k = hf__lmdb_val(order);
+  hf_key key = {hf__lmdb_record_search_id(&k), order};
+  if (!key.id.data || !is_sound(&key)) return 0;
+  int rc = keep(l, HF_CHANGE_CLEAR, order, NULL);
+  return rc ? rc : append(l, HF_CHANGE_CLEAR, key.id, true);
+}
+
+int hf__lmdb_log_clear(const hf__lmdb_logging *l, MDB_dbi records, bool settles) {
+  MDB_stat stat = {.ms_entries = 0};
   MDB_cursor *c;
-  int rc = mdb_stat(l->t->mdb, records, &stat);
-  if (rc || !stat.ms_entries) return rc;
+  int rc = records ? mdb_stat(l->t->mdb, records, &stat) : 0;
+  if (rc || !(stat.ms_entries || settles)) return rc;
   rc = append(l, HF_CHANGE_CLEAR, (hf_slice){NULL, 0}, false);
-  if (rc || !l->history || (rc = mdb_cursor_open(l->t->mdb, records, &c))) return rc;
+  if (rc == 0 && l->history && settles)
+    rc = hf__lmdb_quarantine_each(l->env, l->t->mdb, l->collection, clear_settled, (void *)(uintptr_t)l);
+  if (rc || !l->history || !stat.ms_entries || (rc = mdb_cursor_open(l->t->mdb, records, &c))) return rc;
   rc = clear_each(l, c);
   mdb_cursor_close(c);
   return rc;

@@ -33,8 +33,9 @@ hf_status hf__lmdb_log_enter(hf__lmdb_logging *logging, hf__lmdb_env *env, hf__l
 int hf__lmdb_log_change(const hf__lmdb_logging *logging, hf_change_kind what, const hf_key *key, const MDB_val *old,
                         bool settles);
 
-/* All records of the database are removed. */
-int hf__lmdb_log_clear(const hf__lmdb_logging *logging, MDB_dbi records);
+/* All records of the database (0: there is none) are removed.
+ *   settles  and some ids are taken out of quarantine */
+int hf__lmdb_log_clear(const hf__lmdb_logging *logging, MDB_dbi records, bool settles);
 
 /* ---- for commits */
 

@@ -205,6 +205,21 @@ int hf__lmdb_quarantine_settle(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_c
   }
 }
 
+int hf__lmdb_quarantine_each(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_collection *collection,
+                             int (*fn)(void *arg, hf_slice order), void *arg) {
+  MDB_cursor *c;
+  struct place p;
+  MDB_val k = make_place(&p, 'q', collection, (hf_slice){NULL, 0}), v;
+  int rc = mdb_cursor_open(txn, env->quarantine_dbi, &c);
+  if (rc) return rc;
+  for (rc = mdb_cursor_get(c, &k, &v, MDB_SET_RANGE); rc == 0; rc = mdb_cursor_get(c, &k, &v, MDB_NEXT)) {
+    if (k.mv_size <= PREFIX || memcmp(k.mv_data, p.bytes, PREFIX) != 0) break;
+    if (is_of(&v, collection) && (rc = fn(arg, (hf_slice){(const char *)k.mv_data + PREFIX, k.mv_size - PREFIX}))) break;
+  }
+  mdb_cursor_close(c);
+  return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
 int hf__lmdb_quarantine_count(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_collection *collection, uint64_t *count) {
   MDB_cursor *c;
   struct place p;

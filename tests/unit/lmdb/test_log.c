@@ -247,6 +247,28 @@ static void what_goes_to_quarantine_is_a_change(void **state) {
   hf_buffer_free(&text);
 }
 
+/* Removing all takes out of quarantine what is there, with and without records. */
+static void what_is_cleared_out_of_quarantine_is_a_change(void **state) {
+  const struct store *s = *state;
+  hf_error err;
+  unsigned char order[HF_ORDER_KEY_MAX];
+  set_two(s, "7d", "true");
+  uint64_t base = newest(s);
+  hf_persist *p = open_persist(s, "signal");
+  hf_key key = {hf_text("b"), {(const char *)order, hf_order_key(hf_text("b"), order)}};
+  OK(hf_persist_init(p, &err));
+  OK(p->backend->quarantine_put(p->impl, NULL, p->collection, &key, "it was damaged", hf_text("bytes"), &err));
+  OK(p->backend->quarantine_put(p->impl, NULL, p->collection, &key, "it was damaged", hf_text("bytes"), &err));
+  OK(hf_persist_remove_all(p, &err));
+  OK(hf_persist_remove_all(p, &err));
+  hf_persist_close(p);
+  assert_string_equal(log_from(s, base), "1 quarantine signal/b. 3 clear signal.");
+  struct sizes n = sizes_of(s);
+  assert_int_equal(n.log, 1 + 1 + 2);
+  assert_int_equal(n.history, 2);
+  assert_sound(s, "after all was cleared");
+}
+
 /* ---- reading */
 
 static void a_part_of_the_log_can_be_read(void **state) {
@@ -346,6 +368,7 @@ int main(void) {
       {"a_group_that_is_done_again_is_logged_once", a_group_that_is_done_again_is_logged_once, setup_small,
        teardown_store, NULL},
       ON_LMDB(what_goes_to_quarantine_is_a_change),
+      ON_LMDB(what_is_cleared_out_of_quarantine_is_a_change),
       ON_LMDB(a_part_of_the_log_can_be_read),
       ON_LMDB(changes_of_many_names_are_all_read),
       ON_LMDB(processes_write_one_log),
