@@ -19,6 +19,13 @@ const char *hf_change_name(hf_change_kind what) {
   return (unsigned)what < HF_CHANGE_KINDS ? names[what] : NULL;
 }
 
+/* Storages look back beside whatever transaction the thread is in, and may have to wait for who writes: never for the
+ * thread itself. */
+static hf_status check_outside_writing(hf_error *err) {
+  if (!hf__txn_is(HF_TXN_WRITE)) return HF_OK;
+  return hf__fail(err, HF_UNSUPPORTED, "a transaction sees no past: look back before it begins");
+}
+
 hf_status hf_store_revision(hf_store *s, const hf_moment *at, uint64_t *revision, hf_error *err) {
   static const hf_moment now = {0, INT64_MAX};
   hf_error own;
@@ -29,7 +36,7 @@ hf_status hf_store_revision(hf_store *s, const hf_moment *at, uint64_t *revision
     status = hf__store_inherited(s, err);
   else if (!s->backend->changes_revision_at)
     status = hf__fail(err, HF_UNSUPPORTED, "%s stores keep no log of changes", s->backend->name);
-  else
+  else if ((status = check_outside_writing(err)) == HF_OK)
     status = hf__moment_revision(s, at && (at->revision || at->time) ? at : &now, revision, err);
   return hf__store_name_backend(s, status, err);
 }
@@ -49,6 +56,7 @@ static hf_status enter(hf_persist *p, hf_slice id, const char *what, hf__key *ke
   hf_status status = hf__key_init(p->name, id, key, err);
   if (status == HF_OK) status = hf_persist_init(p, err);
   if (status == HF_OK) status = check(p, hf__can_look_back(p->backend) && p->backend->history, what, err);
+  if (status == HF_OK) status = check_outside_writing(err);
   if (status) hf__error_entity(err, p->name, id);
   return status;
 }

@@ -95,10 +95,10 @@ HF_API uint64_t hf_watch_revision(const hf_watch *watch);
 /* NULL is ignored. */
 HF_API void hf_watch_close(hf_watch *watch);
 
-/* ---- looking back.  Needs the setting `history`. */
+/* ---- looking back.  Needs the setting `history`; HF_UNSUPPORTED inside a transaction. */
 
 /* Copies the entity's JSON text as it was at the moment.  A script's class around a store is asked in a snapshot of the
- * moment; elsewhere it reads what is committed, also in a transaction.
+ * moment.
  * Errors: HF_NOT_FOUND: there was none then; HF_COMPACTED; HF_UNSUPPORTED: no history is kept; HF_INVALID_ARGUMENT:
  * there is no such revision yet. */
 HF_API hf_status hf_persist_read_at(hf_persist *p, hf_slice id, const hf_moment *at, hf_buffer *json, hf_info *info,

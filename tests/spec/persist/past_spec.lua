@@ -143,13 +143,26 @@ stores.each(function(kind)
       risk:close()
     end)
 
-    it("is refused inside a transaction, where it would not be seen from", function()
+    it("is refused inside a transaction", function()
       local revision = store:writeValue("a", 1)
       store:writeValue("a", 2)
       holdfast.transaction(function()
         store:writeValue("a", 3)
         raises.error("unsupported", nil, store.snapshot, store, function() end, { at = revision })
-        assert.equal(1, store:readValue("a", { at = revision })) -- of what is committed
+        raises.error("unsupported", "a transaction sees no past: look back before it begins", store.readValue, store,
+          "a", { at = revision })
+        raises.error("unsupported", nil, store.history, store, "a")
+        raises.error("unsupported", nil, whole.revision, whole)
+      end)
+    end)
+
+    it("works in a snapshot of the present, too", function()
+      local revision = store:writeValue("a", 1)
+      store:writeValue("a", 2)
+      store:snapshot(function()
+        assert.equal(1, store:readValue("a", { at = revision }))
+        assert.equal("write 2, write 1", short(store:history "a"))
+        assert.equal(revision + 1, whole:revision())
       end)
     end)
 
