@@ -6,7 +6,7 @@ local clock = require "holdfast.util.clock"
 local core = require "holdfast.core"
 
 -- By when what has expired has to be gone, in seconds: the storage's clock may be another one.
-local PATIENCE, PIECE = 10, 0.005
+local PATIENCE, PIECE = 3, 0.005
 
 local HOUR = 3600000
 
