@@ -319,8 +319,10 @@ bool hf__lmdb_log_stat(MDB_txn *txn, MDB_dbi log, MDB_dbi history, hf_buffer *js
   size_t bytes = (s.ms_branch_pages + s.ms_leaf_pages + s.ms_overflow_pages + old.ms_branch_pages + old.ms_leaf_pages +
                   old.ms_overflow_pages) *
                  s.ms_psize;
-  if (!hf_buffer_printf(json, ",\"changes\":{\"from\":%llu,\"since\":%lld,\"entries\":%zu,\"bytes\":%zu",
-                        (unsigned long long)head.from, (long long)head.since, s.ms_entries - 1, bytes))
+  if (!hf_buffer_printf(
+          json, ",\"changes\":{\"from\":%llu,\"newest\":%llu,\"since\":%lld,\"entries\":%zu,\"bytes\":%zu",
+          (unsigned long long)head.from, (unsigned long long)reach.newest, (long long)head.since, s.ms_entries - 1,
+          bytes))
     return false;
   if (head.history_from != UINT64_MAX &&
       !hf_buffer_printf(json, ",\"historyFrom\":%llu,\"historyEntries\":%zu", (unsigned long long)head.history_from,
