@@ -164,8 +164,7 @@ static bool rest(hf_watch *w) {
   uint64_t bells;
   ssize_t got = read(w->watcher.fd, &bells, sizeof bells);
   (void)got;
-  atomic_store(&w->watcher.armed, true);
-  atomic_thread_fence(memory_order_seq_cst); /* the hub looks at the number first, and then at `armed` */
+  atomic_exchange(&w->watcher.armed, true); /* before the look, while the hub takes it after its own */
   return commits_seen(w->watcher.store) == w->seen;
 }
 

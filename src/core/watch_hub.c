@@ -9,7 +9,8 @@
  *
  * Nothing is lost between looking and sleeping: the hub first says that it sleeps, then looks, and whoever commits
  * afterwards finds it sleeping and writes to its descriptor.  The same holds between a watch and the hub, with `armed`:
- * the watch sets it and looks once more, the hub looks and then takes it.
+ * the watch sets it and looks once more, the hub looks and then takes it.  Each of them exchanges the flag, and does not
+ * just store it: whoever comes second has then seen what the other one did before.
  *
  * Where a store is written all the time, those who watch are told in rounds: a round is followed by a pause, which grows
  * with how many were woken and with how many rounds there were since the hub slept last, so that writing is not held up
@@ -78,7 +79,6 @@ static void ring(int fd) {
 /* Tells the watches of one store.  Returns how many had to be woken. */
 static unsigned tell(struct watched *w) {
   unsigned woken = 0;
-  atomic_thread_fence(memory_order_seq_cst);
   for (hf__watcher *watcher = w->watchers; watcher; watcher = watcher->next)
     if (atomic_exchange(&watcher->armed, false)) {
       ring(watcher->fd);
@@ -149,7 +149,7 @@ static void *run(void *unused) {
     int64_t now = hf_clock_ns();
     bool is_time = now - uncounted >= LOOK_UNCOUNTED;
     if (is_time) uncounted = now;
-    atomic_store(&sleeping, true);
+    atomic_exchange(&sleeping, true);
     unsigned woken = look(is_time, &needs);
     if (woken) {
       atomic_store(&sleeping, false);
@@ -174,8 +174,7 @@ static void *run(void *unused) {
 }
 
 void hf__hub_wake(void) {
-  atomic_thread_fence(memory_order_seq_cst); /* the commit comes before the look at whether the hub sleeps */
-  if (atomic_load_explicit(&sleeping, memory_order_relaxed) && atomic_exchange(&sleeping, false)) ring(wake_fd);
+  if (atomic_exchange(&sleeping, false)) ring(wake_fd);
 }
 
 /* Holds `life`. */
