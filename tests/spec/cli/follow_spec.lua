@@ -235,6 +235,21 @@ describe("holdfast follow", function()
     assert.matches("compared: equal", follow(b, "--entity", "risk", "--verify"), 1, true)
   end)
 
+  it("brings entities with the time at which they expire", function()
+    ok { "put", a, "signal", "first", "1", "--ttl", "1h" }
+    follow()
+    ok { "put", a, "signal", "later", "1", "--ttl", "2h" }
+    ok { "put", a, "signal", "soon", "1", "--ttl", "10ms" }
+    follow()
+    local lines = ok { "export", a }
+    assert.matches('"expiresAt":%d+.*"expiresAt":%d+', lines)
+    assert.equal(lines, ok { "export", b })
+    follow("file:" .. dir .. "/plain")
+    ok { "put", a, "signal", "first", "2" }
+    follow()
+    assert.equal(ok { "export", a }, ok { "export", b })
+  end)
+
   it("takes indexes along", function()
     ok { "index", a, "signal", "n" }
     assert.matches("index\tsignal\tn\n", follow(), 1, true)

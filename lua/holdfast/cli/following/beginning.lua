@@ -78,10 +78,11 @@ end
 
 -- What is there at one moment.  Two revisions: nothing before the first is missing, and nothing after the second is in
 -- it.
-local function copyAll(args, source, to)
+local function copyAll(args, source, to, note)
   local before, after, copier = newestOf(source), nil, nil
   local copyArgs = { source = args.source, target = args.target, entity = args.entity, json = args.json,
-    delete = true, force = true, command = args.command }
+    delete = true, force = true, command = args.command,
+    drop_expiry = not note.persist.supports.ttl } -- there it goes when it has gone in the source
   local function atTheMoment(now, present)
     if now.fixed then after = newestOf(source) end
     copier = copying.copy(copyArgs, source, to, present, now, NOWHERE)
@@ -132,7 +133,7 @@ function M.begin(args, source, to, note, who)
   end
   if not args.force then checkFillable(args, to, there, isOurs) end
   note:write(says)
-  local before, after, copier, exit = copyAll(args, source, to)
+  local before, after, copier, exit = copyAll(args, source, to, note)
   interruption.check()
   says.revision, says.exact = before, before == after
   if before == after then says.state = "following" end
