@@ -26,6 +26,7 @@ local AT_ONCE, LOOK_AGAIN, PIECE = 500, 1, 0.25
 ---@field entityName? string    of this name alone
 ---@field prefix? string        of ids that begin so
 ---@field where? fun(value: any, id: string): any  writes only of values of which it says yes
+---@field asTexts? boolean      values are given as JSON texts
 ---@field timeout? number       in ms: the loop ends when none came for so long; nil: never
 ---@field wait? fun(fd: integer, ms: number): boolean  waits for a descriptor where something else runs besides; false:
 ---nothing does
@@ -100,8 +101,10 @@ local function shown(self, change, present)
   out.current = true
   local row = present[change.relation][change.id]
   if not row then return out end
-  out.value, out.expiresAt = holdfast.json.decode(row.text), row.expiresAt or nil
-  if self.where and not self.where(out.value, out.id) then return nil end
+  local value = (self.where or not self.asTexts) and holdfast.json.decode(row.text)
+  if self.where and not self.where(value, out.id) then return nil end
+  if self.asTexts then out.value = row.text else out.value = value end
+  out.expiresAt = row.expiresAt or nil
   return out
 end
 
@@ -212,6 +215,7 @@ function M.open(url, options)
   local self = setmetatable({
     connection = Connection.new(url), names = {}, ready = {}, given = 0, entityName = options.entityName,
     prefix = options.prefix or "", where = options.where, timeout = options.timeout, wait = options.wait,
+    asTexts = options.asTexts,
     hasHeard = false, place = -1, isWhole = false,
   }, META)
   self.connection.isIdle = function() return hear(self) end

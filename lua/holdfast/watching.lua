@@ -176,22 +176,25 @@ local function watchingClass(url)
   end
 end
 
-local function ofName(options, name)
-  local out = { entityName = name }
+-- Has such a class watch.
+local function watchByClass(class, url, options, name, asTexts)
+  local out = { entityName = name, asTexts = asTexts, wait = waitInLoop }
   for key, value in pairs(options) do out[key] = value end
-  return out
+  return class.storeWatch(url, out)
 end
 
 --- Begins a watch.
 ---@param of PersistBase|userdata  an instance, or a whole store
 ---@param options? holdfast.WatchOptions
 ---@param asTexts? boolean  values are given as JSON texts
+---@param url? string        of a whole store
 ---@return holdfast.Watch
-function M.open(of, options, asTexts)
+function M.open(of, options, asTexts, url)
   local instance = type(of) == "table" and of or nil
   options = checkOptions(instance, options)
-  local class = instance and not core.supports(instance).changes and watchingClass(instance.baseDir)
-  if class then return class.storeWatch(instance.baseDir, ofName(options, instance.entityName)) end
+  url = instance and instance.baseDir or url
+  local class = not (instance and core.supports(instance).changes) and watchingClass(url)
+  if class then return watchByClass(class, url, options, instance and instance.entityName, asTexts) end
   local predicate, condition = options.where, nil
   local self = { names = { entityName = instance and instance.entityName }, timeout = options.timeout or huge,
     predicate = predicate, readsTexts = asTexts }
@@ -211,7 +214,7 @@ end
 ---@return holdfast.Watch
 function M.watch(url, options)
   local class = watchingClass(url)
-  if class then return class.storeWatch(url, checkOptions(nil, options)) end
+  if class then return watchByClass(class, url, checkOptions(nil, options)) end
   return M.open(core.openStoreAsIs(url), options)
 end
 

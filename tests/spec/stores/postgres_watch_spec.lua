@@ -8,9 +8,12 @@ local holdfast = require("holdfast")
 local logs = require("holdfast.backends.postgres.log")
 local postgres = require("support.postgres")
 local PostgresPersist = require("holdfast.backends.postgres")
+local process = require("support.process")
 local raising = require("support.raises")
 local temp = require("support.temp")
 local watches = require("holdfast.backends.postgres.watch")
+
+local command = os.getenv("HOLDFAST_BIN") or "build/holdfast"
 
 if not postgres.isInstalled or not pcall(ffi.load, "libpq.so.5") then
   pending("needs PostgreSQL (postgresql, libpq5)")
@@ -191,6 +194,24 @@ describe("a log of changes in PostgreSQL", function()
     assert.is_true(change.current)
     assert.is_true(math.abs(change.at - os.time() * 1000) < 60000)
     assert.is_nil(all())
+  end)
+
+  it("is watched by URL, and by the command", function()
+    local store = open()
+    local watch = holdfast.watch(pg:url(), { timeout = 100 })
+    store:writeValue("a", { n = 1 })
+    assert.equal("a", watch().id)
+    watch:close()
+    local own = store:watch { from = watch.revision, timeout = 100 }
+    assert.same({ n = 1 }, own().value)
+    own:close()
+    for _, words in ipairs { { "signal" }, {} } do
+      local out = process.run({ command, "watch", pg:url(), "--from", tostring(watch.revision), "--timeout", "0",
+        "--json", unpack(words) })
+      assert.equal("", out.stderr)
+      local change = holdfast.json.decode(out.stdout)
+      assert.same({ "write", "signal", "a", 1 }, { change.what, change.entityName, change.id, change.value.n })
+    end
   end)
 
   it("has the tables that come later", function()

@@ -34,7 +34,7 @@ end
 local function open(args, from)
   local wanted = { from = from, prefix = args.prefix, where = args.predicate }
   if args.entity then return watching.open(args.store:entity(args.entity), wanted, true) end
-  return watching.open(args.store.store, wanted, true)
+  return watching.open(args.store.store, wanted, true, args.store.url)
 end
 
 -- The next change; nil where none comes in time.  Where what was to come next went meanwhile, that is said, and it goes
