@@ -90,7 +90,7 @@ function Context:open(entityName, base)
 end
 
 --- The same, whose store keeps a log of changes, and history where it can, until the check has ended.
----@param changes? string  how much of it, where none was kept
+---@param changes? string  how much of it; nil is returned where somebody keeps one already
 function Context:openLogged(changes)
   local store = self:open()
   store:waitForInit(true)
@@ -98,6 +98,7 @@ function Context:openLogged(changes)
   if not self.loggedBy then
     self.loggedBy = { store = core.storeOf(store), changes = settings.changes, history = settings.history }
   end
+  if changes and settings.changes ~= "off" then return nil end
   local wanted = { changes = changes or (settings.changes == "off" and "100000" or nil) }
   if store.supports.history then wanted.history = true end
   core.storeOf(store):settings(wanted)
