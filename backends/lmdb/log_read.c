@@ -240,8 +240,8 @@ static int entry_at(MDB_cursor *c, uint64_t revision, hf__lmdb_log_entry *e, boo
 }
 
 /* The first revision whose changes were committed after the time; newest + 1: none was.  Times never go back, so it can
- * be searched as in a sorted list.  LMDB's result. */
-static int first_after(MDB_cursor *c, int64_t time, const hf_changes_reach *reach, uint64_t *revision) {
+ * be searched as in a sorted list.  *any: some were committed until then.  LMDB's result. */
+static int first_after(MDB_cursor *c, int64_t time, const hf_changes_reach *reach, uint64_t *revision, bool *any) {
   uint64_t low = reach->from, high = reach->newest + 1;
   while (low < high) {
     uint64_t middle = low + (high - low) / 2;
@@ -254,7 +254,7 @@ static int first_after(MDB_cursor *c, int64_t time, const hf_changes_reach *reac
     else
       low = e.revision + 1;
   }
-  *revision = low;
+  *any = low > reach->from;
   hf__lmdb_log_entry e;
   bool found;
   int rc = entry_at(c, low, &e, &found);
@@ -270,6 +270,7 @@ hf_status hf__lmdb_changes_revision_at(void *store, int64_t time, uint64_t *revi
   MDB_cursor *c;
   hf__lmdb_log_head head;
   uint64_t after = 0;
+  bool any = false;
   *reach = (hf_changes_reach){.from = UINT64_MAX, .history_from = UINT64_MAX};
   hf_status status = begin(env, &txn, &log, &history, err);
   if (status) return status;
@@ -278,14 +279,14 @@ hf_status hf__lmdb_changes_revision_at(void *store, int64_t time, uint64_t *revi
   if (rc == 0 && reach->from == UINT64_MAX)
     status = hf_error_compacted(err, 0, reach);
   else if (rc == 0 && (rc = mdb_cursor_open(txn, log, &c)) == 0) {
-    rc = first_after(c, time, reach, &after);
+    rc = first_after(c, time, reach, &after, &any);
     mdb_cursor_close(c);
   }
   hf__lmdb_read_end(env, txn);
   if (rc) return hf__lmdb_fail(env, rc, "read the log of changes", err);
   if (status) return status;
   *revision = after - 1;
-  if (after > reach->newest || after > reach->from || time >= head.since) return HF_OK;
+  if (any || time >= head.since) return HF_OK;
   hf_error_set(err, HF_COMPACTED, "the log of changes does not reach back to that time: it begins with revision %llu",
                (unsigned long long)reach->from);
   err->revision = reach->from;

@@ -248,6 +248,25 @@ static void times_lead_to_revisions(void **state) {
   hf_store_close(store);
 }
 
+/* A commit without changes of its own (a setting) may be the first that the log knows. */
+static void times_before_the_log_are_told(void **state) {
+  const struct store *s = *state;
+  hf_error err;
+  hf_changes_reach reach;
+  uint64_t revision;
+  set(s, "changes", "7d");
+  hf_store *store = open_store(s);
+  int64_t now = hf_now_ms(), long_ago = now - 1000000;
+  FAILS(HF_COMPACTED, store->backend->changes_revision_at(store->impl, long_ago, &revision, &reach, &err));
+  set(s, "note", "a word");
+  write_times(s, "signal", "a", 1);
+  FAILS(HF_COMPACTED, store->backend->changes_revision_at(store->impl, long_ago, &revision, &reach, &err));
+  assert_int_equal(err.revision, reach.from);
+  OK(store->backend->changes_revision_at(store->impl, hf_now_ms(), &revision, &reach, &err));
+  assert_int_equal(revision, newest(s));
+  hf_store_close(store);
+}
+
 /* ---- purging */
 
 static void what_is_purged_is_gone(void **state) {
@@ -358,6 +377,7 @@ int main(void) {
       ON_LMDB(old_changes_go_by_age_where_the_clocks_agree),
       ON_LMDB(a_clock_that_was_ahead_removes_nothing),
       ON_LMDB(times_lead_to_revisions),
+      ON_LMDB(times_before_the_log_are_told),
       ON_LMDB(what_is_purged_is_gone),
       ON_LMDB(what_a_stranger_wrote_is_a_hole),
       ON_LMDB(a_reader_of_the_log_is_told_of_a_hole),
