@@ -206,15 +206,16 @@ describe("a damaged LMDB store", function()
   end
 
   it("has its settings taken over, and its format", function()
-    keep(base, { note = "the live bot", maxsize = "64m", durability = "nosync" })
+    keep(base, { note = "the live bot", maxsize = "64m", durability = "nosync", changes = "7d", history = true })
     zero(base, rootOf(base))
     local result = command.run { "rescue", base, new }
     assert.same({ "", 0 }, { result.stderr, result.code })
     assert.matches("40 entities restored: 0 present, 40 cut off by the damage, 0 apart; 0 unreadable", result.stdout, 1,
       true)
-    assert.matches("\nSettings: format=2, durability=nosync, maxsize=67108864, note=the live bot\n", result.stdout, 1,
-      true)
-    assert.same({ format = 2, note = "the live bot", maxsize = 67108864, durability = "nosync" }, settingsOf(new))
+    assert.matches("\nSettings: format=2, changes=7d, durability=nosync, history=true, maxsize=67108864, "
+      .. "note=the live bot\n", result.stdout, 1, true)
+    assert.same({ format = 2, note = "the live bot", maxsize = 67108864, durability = "nosync", changes = "7d",
+      history = true }, settingsOf(new))
     local report = core.checkStore(new)
     assert.same({ 0, 0 }, { report.damaged, report.notes })
   end)
@@ -240,7 +241,8 @@ describe("a damaged LMDB store", function()
     assert.matches("\nNot taken over: the setting maxsize: its value is damaged: 6710{864\n", out, 1, true)
     assert.matches("\nNot taken over: the feature sumS: ", out, 1, true)
     assert.matches('\nNot taken over: the format: it is damaged, or that of a newer version: {"format":9', out, 1, true)
-    assert.same({ format = 2, note = "the live bot", maxsize = 0, durability = "sync" }, settingsOf(new))
+    assert.same({ format = 2, note = "the live bot", maxsize = 0, durability = "sync", changes = "off",
+      history = false }, settingsOf(new))
     local all = json.decode(command.run { "rescue", base, "--dry-run", "--json" }.stdout:match("([^\n]+)\n$"))
     assert.equal("the live bot", all.settings.note)
     assert.equal(3, #all.notTakenOver)

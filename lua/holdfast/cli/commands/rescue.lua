@@ -121,7 +121,7 @@ local function writtenLine(record)
     odd and ": " .. odd or "")
 end
 
-local function shown(value) return type(value) == "number" and text.whole(value) or value end
+local function shown(value) return type(value) == "number" and text.whole(value) or tostring(value) end
 
 -- What was taken over of what the store kept of itself.
 local function settingsLines(own, report, lines)

@@ -8,8 +8,11 @@ local core = require "holdfast.core"
 local indexes = require "holdfast.cli.store.indexes"
 local text = require "holdfast.cli.console.text"
 
--- Those that the new store has by itself: every one of format 2, and one that has indexes.
-local OWN = { sums = true, index = true }
+-- Those that the new store has by itself: every one of format 2, and one that has indexes, a log of changes (which begins
+-- anew) or entities that expire.
+local OWN = { sums = true, index = true, changes = true, ttl = true }
+
+local SETTABLE = { string = true, number = true, boolean = true }
 
 ---@class holdfast.cli.Kept
 local Kept = {}
@@ -48,7 +51,7 @@ end
 local function takeSetting(self, name, json)
   local value = decoded(json)
   self.format = 2 -- which alone has any
-  if type(value) == "string" or type(value) == "number" then
+  if SETTABLE[type(value)] then
     self.settings[#self.settings + 1] = { name = name, value = value }
   else
     self:refuse("the setting " .. name, "its value is damaged: " .. json)
