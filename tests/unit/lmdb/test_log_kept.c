@@ -18,6 +18,14 @@ static void write_times(const struct store *s, const char *name, const char *id,
   hf_persist_close(p);
 }
 
+/* A store with a map that is soon full. */
+static int setup_small(void **state) {
+  struct store *s = new_store("lmdb");
+  snprintf(s->base, sizeof s->base, "lmdb:%s/store?mapsize=131072", s->directory);
+  *state = s;
+  return 0;
+}
+
 /* ---- on and off */
 
 static void a_log_begins_where_it_is_turned_on(void **state) {
@@ -210,6 +218,66 @@ static void a_clock_that_was_ahead_removes_nothing(void **state) {
   assert_int_equal(read_log(s, (hf_changes_scan){.from = 0}, from - 1, 0).count, 10); /* whose times do not go back */
 }
 
+/* ---- a full store */
+
+/* What is removed is logged, and needs room for that; the room is lent. */
+static void a_full_store_can_be_emptied(void **state) {
+  const struct store *s = *state;
+  hf_error err;
+  char big[3000];
+  int count = 0;
+  memset(big, 'x', sizeof big - 1);
+  big[0] = big[sizeof big - 2] = '"';
+  big[sizeof big - 1] = '\0';
+  set_two(s, "7d", "true");
+  set(s, "maxsize", "1m");
+  hf_persist *p = open_persist(s, "signal");
+  while (hf_persist_write(p, hf_text(text_of("id-%d", count)), hf_text(big), NULL, NULL, &err) == HF_OK) count++;
+  assert_int_equal(err.status, HF_FULL);
+  assert_true(count > 100);
+  for (int i = 0; i < 20; i++) OK(hf_persist_remove(p, hf_text(text_of("id-%d", i)), &err));
+  assert_sound(s, "after removals from a full store");
+  OK(hf_persist_remove_all(p, &err));
+  assert_entity(p, "id-30", NULL);
+  hf_persist_close(p);
+  set_two(s, "off", "false");
+  p = open_persist(s, "signal");
+  for (int i = 0; i < 50; i++) write_text(p, text_of("id-%d", i), big);
+  hf_persist_close(p);
+  assert_sound(s, "after the log was turned off");
+}
+
+/* A transaction that runs out of map has the map grow, and logs once when it is run again. */
+static void a_transaction_that_is_run_again_is_logged_once(void **state) {
+  const struct store *s = *state;
+  hf_error err;
+  hf_txn *txn;
+  char *big = calloc(1, 60001);
+  memset(big, 'x', 60000);
+  big[0] = big[59999] = '"';
+  set(s, "changes", "7d");
+  uint64_t base = newest(s);
+  hf_persist *p = open_persist(s, "signal");
+  hf_status status = HF_FULL;
+  for (int tries = 0; status == HF_FULL && tries < 8; tries++) {
+    OK(hf_txn_begin(HF_TXN_WRITE, &txn, &err));
+    status = HF_OK;
+    for (int i = 0; i < 6 && status == HF_OK; i++)
+      status = hf_persist_write(p, hf_text(text_of("id-%d", i)), hf_text(big), NULL, NULL, &err);
+    if (status)
+      hf_txn_abort(txn);
+    else
+      status = hf_txn_commit(txn, &err);
+    assert_true(tries > 0 || status == HF_FULL);
+  }
+  OK(status);
+  hf_persist_close(p);
+  struct logged l = read_log(s, (hf_changes_scan){.without_values = true}, base, 0);
+  assert_int_equal(l.count, 6);
+  assert_sound(s, "after the map has grown");
+  free(big);
+}
+
 /* ---- times */
 
 static uint64_t revision_at(const struct store *s, int64_t time) {
@@ -376,6 +444,9 @@ int main(void) {
       ON_LMDB(a_commit_goes_as_a_whole),
       ON_LMDB(old_changes_go_by_age_where_the_clocks_agree),
       ON_LMDB(a_clock_that_was_ahead_removes_nothing),
+      ON_LMDB(a_full_store_can_be_emptied),
+      {"a_transaction_that_is_run_again_is_logged_once", a_transaction_that_is_run_again_is_logged_once, setup_small,
+       teardown_store, NULL},
       ON_LMDB(times_lead_to_revisions),
       ON_LMDB(times_before_the_log_are_told),
       ON_LMDB(what_is_purged_is_gone),
