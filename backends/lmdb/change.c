@@ -37,13 +37,13 @@ struct work {
   hf__lmdb_env *env;
   hf__lmdb_txn *t;
   hf__lmdb_collection *collection;
-  MDB_dbi dbi;            /* 0: the type is not in the store */
-  bool nothing_to_settle; /* nothing at all is in quarantine, which is nearly always so */
-  hf__lmdb_delta *delta;  /* of the collection's sum; NULL: the store keeps none, or there is no collection */
-  hf__lmdb_keep keep;     /* its indexes.  Where there are some, there are sums, too */
-  hf__lmdb_logging log;   /* likewise */
+  MDB_dbi dbi;                /* 0: the type is not in the store */
+  bool nothing_to_settle;     /* nothing at all is in quarantine, which is nearly always so */
+  hf__lmdb_delta *delta;      /* of the collection's sum; NULL: the store keeps none, or there is no collection */
+  hf__lmdb_keep keep;         /* its indexes.  Where there are some, there are sums, too */
+  hf__lmdb_logging log;       /* likewise */
   hf__lmdb_expiring expiring; /* likewise */
-  bool refused;           /* the body has found that the change must not happen, and has written nothing */
+  bool refused;               /* the body has found that the change must not happen, and has written nothing */
 };
 
 typedef hf_status (*body_fn)(struct work *w, void *what, hf_error *err);
@@ -566,8 +566,7 @@ static hf_status do_put_damaged(struct work *w, void *what, hf_error *err) {
     rc = put_aside(w, d->key, &v, problem);
   }
   if (rc == MDB_NOTFOUND) rc = is_in_quarantine(w, d->key) ? 0 : log_change(w, HF_CHANGE_QUARANTINE, d->key, NULL);
-  if (rc == 0)
-    rc = hf__lmdb_quarantine_put(w->env, w->t->mdb, w->collection, d->key, d->bytes, d->problem);
+  if (rc == 0) rc = hf__lmdb_quarantine_put(w->env, w->t->mdb, w->collection, d->key, d->bytes, d->problem);
   if (rc == 0) rc = after_change(w, QUARANTINE, d->key, &settled);
   return rc ? fail(w, rc, err) : HF_OK;
 }

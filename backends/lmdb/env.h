@@ -182,9 +182,9 @@ typedef struct hf__lmdb_env {
     bool is_left; /* the log begins after it */
   } oldest;
   _Atomic bool is_follower; /* this process has put the note for which others must not write, see notes.h */
-  struct {        /* under write_lock: removing what has expired, see expiry_sweep.h */
-    int64_t next; /* hf_clock_ns() from which on it is looked for again */
-    size_t in;    /* the write transaction in which that was done last */
+  struct {                  /* under write_lock: removing what has expired, see expiry_sweep.h */
+    int64_t next;           /* hf_clock_ns() from which on it is looked for again */
+    size_t in;              /* the write transaction in which that was done last */
   } sweep;
   struct {             /* under write_lock: the note of two clocks, see clock_note.h */
     hf__clocks note;   /* as it is in the store */

@@ -263,8 +263,7 @@ void hf__lmdb_log_check_end(struct hf__lmdb_log_check *x, uint64_t commit, hf__l
   tell(&t, none, "times of changes in the log go back %llu times", x->went_back);
   for (size_t i = 0; i < x->unlogged_count; i++)
     tell(&t, (hf_slice){x->unlogged[i].name, x->unlogged[i].name_size},
-         "%llu entities were written since the log of changes begins, and it does not have that",
-         x->unlogged[i].count);
+         "%llu entities were written since the log of changes begins, and it does not have that", x->unlogged[i].count);
   tell(&t, none, "%llu values in the history are damaged", x->damaged_values);
   if (x->head.history_from == UINT64_MAX) return;
   tell(&t, none, "%llu values in the history are of no entity name", name_found(x));

@@ -24,16 +24,16 @@ struct hf__lmdb_log_check {
   } written, kept, found; /* writes in the log; those that keep; what is kept, with a number for the name */
   struct hf__lmdb_numbered {
     uint64_t number, hash;
-  } *numbers; /* of entity names, in the order of their names */
+  } * numbers; /* of entity names, in the order of their names */
   size_t numbers_count, numbers_capacity;
-  uint64_t newest;  /* revision in the log */
+  uint64_t newest; /* revision in the log */
   int64_t newest_at;
   uint64_t damaged_entries, damaged_values, went_back; /* how many */
   struct hf__lmdb_unlogged {
     char name[HF_ID_MAX];
     size_t name_size;
     uint64_t count;
-  } *unlogged; /* names that have records without a change */
+  } * unlogged; /* names that have records without a change */
   size_t unlogged_count, unlogged_capacity;
   bool out_of_memory;
 };

@@ -111,8 +111,8 @@ static void hand_out(struct reading *r, bool is_last) {
 
 static bool is_wanted(const hf_changes_scan *s, const hf__lmdb_log_entry *e) {
   if (e->what == HF_CHANGE_CLEAR && e->id.size) return false;
-  if (s->entity_name.data &&
-      (s->entity_name.size != e->entity_name.size || memcmp(s->entity_name.data, e->entity_name.data, e->entity_name.size) != 0))
+  if (s->entity_name.data && (s->entity_name.size != e->entity_name.size ||
+                              memcmp(s->entity_name.data, e->entity_name.data, e->entity_name.size) != 0))
     return false;
   if (!e->id.size) return true;
   return e->id.size >= s->id_prefix.size && memcmp(e->id.data, s->id_prefix.data, s->id_prefix.size) == 0;
@@ -127,7 +127,8 @@ static bool has_value(const struct reading *r, const hf__lmdb_log_entry *e) {
 static int take(struct reading *r, const hf__lmdb_log_entry *e, bool *missing) {
   bool left_out = false;
   int rc = 0;
-  hf_change change = {.revision = e->revision, .at = e->at, .what = e->what, .entity_name = e->entity_name, .id = e->id};
+  hf_change change = {
+      .revision = e->revision, .at = e->at, .what = e->what, .entity_name = e->entity_name, .id = e->id};
   if (has_value(r, e)) {
     const hf__lmdb_log_name *name = hf__lmdb_log_values_find(&r->values, e->entity_name, &rc);
     *missing = !name && rc == 0;
@@ -320,14 +321,13 @@ bool hf__lmdb_log_stat(MDB_txn *txn, MDB_dbi log, MDB_dbi history, hf_buffer *js
   size_t bytes = (s.ms_branch_pages + s.ms_leaf_pages + s.ms_overflow_pages + old.ms_branch_pages + old.ms_leaf_pages +
                   old.ms_overflow_pages) *
                  s.ms_psize;
-  if (!hf_buffer_printf(
-          json, ",\"changes\":{\"from\":%llu,\"newest\":%llu,\"since\":%lld,\"entries\":%zu,\"bytes\":%zu",
-          (unsigned long long)head.from, (unsigned long long)reach.newest, (long long)head.since, s.ms_entries - 1,
-          bytes))
+  if (!hf_buffer_printf(json,
+                        ",\"changes\":{\"from\":%llu,\"newest\":%llu,\"since\":%lld,\"entries\":%zu,\"bytes\":%zu",
+                        (unsigned long long)head.from, (unsigned long long)reach.newest, (long long)head.since,
+                        s.ms_entries - 1, bytes))
     return false;
-  if (head.history_from != UINT64_MAX &&
-      !hf_buffer_printf(json, ",\"historyFrom\":%llu,\"historyEntries\":%zu", (unsigned long long)head.history_from,
-                        old.ms_entries))
+  if (head.history_from != UINT64_MAX && !hf_buffer_printf(json, ",\"historyFrom\":%llu,\"historyEntries\":%zu",
+                                                           (unsigned long long)head.history_from, old.ms_entries))
     return false;
   if (head.hole && !hf_buffer_printf(json, ",\"hole\":%llu", (unsigned long long)head.hole)) return false;
   return hf_buffer_add(json, "}", 1);

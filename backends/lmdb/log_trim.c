@@ -46,7 +46,8 @@ static bool is_due(const hf__lmdb_env *env, uint64_t commit) {
 
 static bool is_out(const struct trimming *x, const hf__lmdb_log_entry *e) {
   const hf_changes_kept *kept = &x->env->known.kept;
-  if (e->revision < x->head.from) return true; /* some of its commit went before, or it is of a log that was turned off */
+  if (e->revision < x->head.from)
+    return true; /* some of its commit went before, or it is of a log that was turned off */
   if (kept->revisions) return e->revision + kept->revisions <= x->commit;
   return x->by_age && x->now - e->at > kept->age;
 }

@@ -105,8 +105,7 @@ int hf__lmdb_log_values_get(const hf__lmdb_log_values *x, const hf__lmdb_log_nam
   int rc = n->dbi ? mdb_get(x->txn, n->dbi, &k, &v) : MDB_NOTFOUND;
   if (rc && rc != MDB_NOTFOUND) return rc;
   bool found = rc == 0, is_of_it = found && hf__lmdb_record_revision(&v) == e->revision;
-  if (!is_of_it && x->history && e->revision >= x->history_from)
-    return get_replaced(x, n, e, order, change, left_out);
+  if (!is_of_it && x->history && e->revision >= x->history_from) return get_replaced(x, n, e, order, change, left_out);
   if (found) take(change, &v, e->id);
   change->is_current = !is_of_it || !change->json.data;
   return 0;

@@ -31,8 +31,8 @@ typedef struct hf__lmdb_log_values {
   size_t transactions;   /* how many were begun: names are looked up anew in each */
   hf__lmdb_log_name names[LOG_NAMES_MAX];
   size_t count;
-  hf__lmdb_txn holder; /* a brief snapshot, during which no database is closed */
-  bool holds;          /* it has begun, since there are more names than a few */
+  hf__lmdb_txn holder;          /* a brief snapshot, during which no database is closed */
+  bool holds;                   /* it has begun, since there are more names than a few */
   hf__lmdb_collection *missing; /* one whose database has to be opened before the next transaction */
   bool lacks_name;              /* or one that has to be put to the names first: */
   char name[HF_ID_MAX];

@@ -214,7 +214,8 @@ int hf__lmdb_quarantine_each(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_col
   if (rc) return rc;
   for (rc = mdb_cursor_get(c, &k, &v, MDB_SET_RANGE); rc == 0; rc = mdb_cursor_get(c, &k, &v, MDB_NEXT)) {
     if (k.mv_size <= PREFIX || memcmp(k.mv_data, p.bytes, PREFIX) != 0) break;
-    if (is_of(&v, collection) && (rc = fn(arg, (hf_slice){(const char *)k.mv_data + PREFIX, k.mv_size - PREFIX}))) break;
+    if (is_of(&v, collection) && (rc = fn(arg, (hf_slice){(const char *)k.mv_data + PREFIX, k.mv_size - PREFIX})))
+      break;
   }
   mdb_cursor_close(c);
   return rc == MDB_NOTFOUND ? 0 : rc;

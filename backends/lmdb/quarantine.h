@@ -55,8 +55,8 @@ void hf__lmdb_quarantine_forget(hf__lmdb_env *env);
 int hf__lmdb_quarantine_settle(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_collection *collection,
                                const hf_key *key, size_t *settled);
 
-/* Calls the function for the order key of each that stands in for an entity of the type; ends with the first result that
- * is not 0.  That, or LMDB's. */
+/* Calls the function for the order key of each that stands in for an entity of the type; ends with the first result
+ * that is not 0.  That, or LMDB's. */
 int hf__lmdb_quarantine_each(hf__lmdb_env *env, MDB_txn *txn, const hf__lmdb_collection *collection,
                              int (*fn)(void *arg, hf_slice order), void *arg);
 

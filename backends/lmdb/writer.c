@@ -210,9 +210,11 @@ void hf__lmdb_write_abort(hf__lmdb_env *env, hf__lmdb_txn *t) {
 }
 
 hf_status hf__lmdb_nested_begin(hf__lmdb_env *env, hf__lmdb_txn *parent, hf__lmdb_txn *t, hf_error *err) {
-  *t = (hf__lmdb_txn){
-      .kind = HF_TXN_WRITE, .parent = parent, .logged = parent->logged, .log_time = parent->log_time,
-      .gave_expiry = parent->gave_expiry};
+  *t = (hf__lmdb_txn){.kind = HF_TXN_WRITE,
+                      .parent = parent,
+                      .logged = parent->logged,
+                      .log_time = parent->log_time,
+                      .gave_expiry = parent->gave_expiry};
   int rc = mdb_txn_begin(env->mdb, parent->mdb, 0, &t->mdb);
   return rc ? hf__lmdb_fail(env, rc, "begin a nested transaction", err) : HF_OK;
 }

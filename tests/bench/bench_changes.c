@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * What a log of changes costs writes: settings for the stores that are written to, and the baselines, which are the same
- * puts in bare LMDB with an entry after the last one of a log, and with the old record under its id and commit.
+ * What a log of changes costs writes: settings for the stores that are written to, and the baselines, which are the
+ * same puts in bare LMDB with an entry after the last one of a log, and with the old record under its id and commit.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -91,8 +91,5 @@ static void run_bare(const struct bench_options *o) { put(o, false, false); }
 static void run_bare_log(const struct bench_options *o) { put(o, true, false); }
 static void run_bare_history(const struct bench_options *o) { put(o, true, true); }
 
-const struct bench_op bench_changes_ops[] = {{"set", run_set},
-                                             {"bare", run_bare},
-                                             {"bareLog", run_bare_log},
-                                             {"bareHistory", run_bare_history},
-                                             {NULL, NULL}};
+const struct bench_op bench_changes_ops[] = {
+    {"set", run_set}, {"bare", run_bare}, {"bareLog", run_bare_log}, {"bareHistory", run_bare_history}, {NULL, NULL}};

@@ -155,9 +155,8 @@ static void what_is_undone_is_not_logged(void **state) {
   hf_txn_abort(txn);
   write_text(p, "h", "8");
   hf_persist_close(p);
-  assert_string_equal(log_from(s, base),
-                      "1 write signal/a=1 1 write signal/c=3 1 write signal/e=5 1 write signal/f=6. "
-                      "2 write signal/h=8.");
+  assert_string_equal(log_from(s, base), "1 write signal/a=1 1 write signal/c=3 1 write signal/e=5 1 write signal/f=6. "
+                                         "2 write signal/h=8.");
 }
 
 /* A number that was given in a transaction that was undone is not another name's. */

@@ -113,9 +113,12 @@ static void a_write_that_is_not_logged_is_told(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      ON_LMDB(a_head_that_is_missing_is_told),     ON_LMDB(a_damaged_change_is_told),
-      ON_LMDB(a_time_that_goes_back_is_told),      ON_LMDB(a_missing_value_is_told),
-      ON_LMDB(a_damaged_value_is_told),            ON_LMDB(a_value_of_no_change_is_told),
+      ON_LMDB(a_head_that_is_missing_is_told),
+      ON_LMDB(a_damaged_change_is_told),
+      ON_LMDB(a_time_that_goes_back_is_told),
+      ON_LMDB(a_missing_value_is_told),
+      ON_LMDB(a_damaged_value_is_told),
+      ON_LMDB(a_value_of_no_change_is_told),
       ON_LMDB(a_write_that_is_not_logged_is_told),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -310,8 +310,7 @@ static void times_lead_to_revisions(void **state) {
     assert_true(found >= last - 2 * (uint64_t)i - 1 && found <= last - 2 * (uint64_t)i);
   }
   hf_store *store = open_store(s);
-  FAILS(HF_COMPACTED,
-        store->backend->changes_revision_at(store->impl, now - 100 * step, &revision, &reach, &err));
+  FAILS(HF_COMPACTED, store->backend->changes_revision_at(store->impl, now - 100 * step, &revision, &reach, &err));
   assert_int_equal(err.revision, base + 1);
   hf_store_close(store);
 }
@@ -422,9 +421,8 @@ static void a_copy_that_counts_again_has_a_new_log(void **state) {
   assert_int_equal(mdb_env_open(env, text_of("%s/store", s->directory), MDB_RDONLY, 0666), 0);
   assert_int_equal(mdb_env_copy2(env, copy, MDB_CP_COMPACT), 0);
   mdb_env_close(env);
-  assert_int_equal(system(text_of("mv %s/data.mdb %s/store/data.mdb; rm %s/store/lock.mdb", copy, s->directory,
-                                  s->directory)),
-                   0);
+  assert_int_equal(
+      system(text_of("mv %s/data.mdb %s/store/data.mdb; rm %s/store/lock.mdb", copy, s->directory, s->directory)), 0);
   write_times(s, "signal", "a", 2);
   uint64_t last = newest(s);
   assert_int_equal(reach_of(s).from, last - 2);

@@ -133,7 +133,8 @@ static void a_store_stays_in_format_1_until_a_setting_needs_more(void **state) {
   set(store, "note", "");
   set(store, "maxsize", NULL);
   set(store, "format", "1");
-  CONTAINS(settings_of(store), "{\"changes\":\"off\",\"durability\":\"sync\",\"format\":1,\"history\":false,\"maxsize\":0,\"note\":\"\"}");
+  CONTAINS(settings_of(store),
+           "{\"changes\":\"off\",\"durability\":\"sync\",\"format\":1,\"history\":false,\"maxsize\":0,\"note\":\"\"}");
   CONTAINS(stat_of(store), "\"formatVersion\":1");
   set(store, "note", "a word");
   CONTAINS(settings_of(store), "\"format\":2,\"maxsize\":0,\"note\":\"a word\"");
@@ -629,7 +630,8 @@ static void settings_change_while_threads_work(void **state) {
   for (int i = 0; i < WORKERS; i++) pthread_join(threads[i], NULL);
   for (int i = 0; i < WORKERS; i++)
     if (*workers[i].failed) fail_msg("worker %d: %s", i, workers[i].failed);
-  CONTAINS(settings_of(store), "{\"changes\":\"off\",\"durability\":\"sync\",\"format\":2,\"history\":false,\"maxsize\":0,");
+  CONTAINS(settings_of(store),
+           "{\"changes\":\"off\",\"durability\":\"sync\",\"format\":2,\"history\":false,\"maxsize\":0,");
   CONTAINS(stat_of(store), "\"durability\":\"sync\"");
   if (warnings) fail_msg("%s", warned);
   hf_set_warning_handler(NULL, NULL);
