@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --
 -- The part `changes` of bench.lua: what a log of changes costs writes, and one that keeps what was replaced, beside a
--- store without and beside bare LMDB, which does the same puts.
+-- store without and beside bare LMDB, which does the same puts; and what reading the past takes.
 
 local measure = require "measure"
 
@@ -55,6 +55,25 @@ local function writing(report, source, rounds, ops, synced)
   for _, dir in pairs(dirs) do measure.discard(dir) end
 end
 
+-- Reading entities as they were: each has been replaced once.
+local function lookingBack(report, source, rounds, reads)
+  measure.progress "changes: looking back"
+  local dir = measure.folder "changes-past"
+  os.execute(("rm -rf %s && cp -r %s %s"):format(measure.quoted(dir), measure.quoted(source), measure.quoted(dir)))
+  measure.once("changes", "set", dir, "-f changes=7d,history=true")
+  measure.once("past", "replace", dir)
+  local flags = ("-n %d"):format(reads)
+  local us = measure.rounds(rounds, dir, {
+    { "now", "past", "now", flags }, { "tip", "past", "tip", flags }, { "then_", "past", "then", flags },
+    { "walkNow", "past", "walkNow" }, { "walkThen", "past", "walkThen" },
+  })
+  report:add("C read as of an old revision, each entity replaced since; baseline a read", us.then_, us.now, 5)
+  report:add("C read as of the newest revision; baseline a read", us.tip, us.now, 5)
+  report:add("C loop in a snapshot of the past, each entity replaced since; baseline one of the present", us.walkThen,
+    us.walkNow)
+  measure.discard(dir)
+end
+
 --- Adds the rows.
 ---@param report table     Report
 ---@param entities integer
@@ -65,6 +84,7 @@ function M.measure(report, entities, rounds, writes, isQuick)
   local source = measure.filled("changes", entities)
   writing(report, source, rounds, writes.writes, false)
   writing(report, source, isQuick and 1 or 2 * rounds + 1, writes.syncs, true)
+  lookingBack(report, source, rounds, writes.writes)
   measure.discard(source)
 end
 

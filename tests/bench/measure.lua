@@ -52,6 +52,7 @@ M.commands = {
   keep = program .. " keep",
   changes = program .. " changes",
   watch = program .. " watch",
+  past = program .. " past",
   script = program .. " script",
   file = program .. " file",
   redis = program .. " redis",

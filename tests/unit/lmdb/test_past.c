@@ -225,6 +225,8 @@ static void a_snapshot_of_the_past_outlives_what_others_do(void **state) {
   write_text(p, "a", "1");
   write_text(other, "t", "1");
   hf_persist_close(other);
+  hf_persist_close(p);
+  p = open_persist(s, "signal"); /* nothing is known of the other's database */
   const hf_moment at = {.revision = base + 2};
   hf_txn *txn, *inner;
   OK(hf_txn_begin_at(&at, &txn, &err));
@@ -341,6 +343,29 @@ static void a_long_history_is_told_in_parts(void **state) {
     n += (size_t)snprintf(expected + n, sizeof expected - n, "write%d ", i);
   assert_memory_equal(t.text, expected, n - 16);
   assert_string_equal(text_of("%.9s", history_of(p, "big", 0)), "write\"000");
+  hf_persist_close(p);
+}
+
+/* A program that keeps no log has removed an id whose last entry says that it was written: what is kept begins after
+ * that, and is exact. */
+static void what_a_stranger_removed_is_absent_and_not_lost(void **state) {
+  const struct store *s = *state;
+  uint64_t base;
+  hf_persist *p = begin(s, &base);
+  write_text(p, "a", "1");
+  write_text(p, "a", "2");
+  hf_persist_close(p);
+  as_stranger(s, (struct act){.name = "signal", .id = "a"});
+  p = open_persist(s, "signal");
+  write_text(p, "b", "1"); /* mends the gap, at the latest */
+  uint64_t mended = newest(s);
+  write_text(p, "a", "3");
+  assert_string_equal(value_at(p, "a", base + 2), "compacted");
+  assert_string_equal(value_at(p, "a", mended), "not_found");
+  assert_string_equal(value_at(p, "a", mended + 1), "3");
+  hf_range r = HF_RANGE_INIT;
+  assert_string_equal(scan_at(p, mended, &r), "b=1 ");
+  assert_string_equal(history_of(p, "a", 1), "write3 ");
   hf_persist_close(p);
 }
 
@@ -464,6 +489,7 @@ int main(void) {
       ON(a_snapshot_of_the_past_outlives_what_others_do),
       ON(indexes_are_of_the_present),
       ON(a_history_tells_what_happened_newest_first),
+      ON(what_a_stranger_removed_is_absent_and_not_lost),
       ON(a_long_history_is_told_in_parts),
       ON(what_was_in_quarantine_is_corrupt_for_as_long),
       ON(a_damaged_value_of_before_is_corrupt_and_no_other),
