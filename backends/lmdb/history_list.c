@@ -157,7 +157,7 @@ hf_status hf__lmdb_history_list(void *store, void *collection, const hf_key *key
   *reach = (hf_changes_reach){.from = UINT64_MAX, .history_from = UINT64_MAX};
   struct part *p = malloc(sizeof *p);
   if (!p) return hf_error_no_memory(err);
-  *p = (struct part){.key = key, .before = HISTORY_BEHIND, .texts = HF_BUFFER_INIT};
+  *p = (struct part){.key = key, .before = HISTORY_BEYOND, .texts = HF_BUFFER_INIT};
   bool goes_on = true;
   for (bool is_first = true; goes_on && status == HF_OK; is_first = false) {
     status = collect_part(p, store, collection, is_first, reach, err);

@@ -54,7 +54,7 @@ static int seek(struct merge *m, MDB_val k) {
 static int step_history(struct merge *m) {
   unsigned char key[HISTORY_KEY_MAX];
   hf_slice order = {m->history.order.mv_data, m->history.order.mv_size};
-  return seek(m, hf__lmdb_history_key(key, m->past.number, order, m->s->reverse ? 0 : HISTORY_BEHIND));
+  return seek(m, hf__lmdb_history_key(key, m->past.number, order, m->s->reverse ? 0 : HISTORY_BEYOND));
 }
 
 static int first_history(struct merge *m) {
@@ -62,9 +62,9 @@ static int first_history(struct merge *m) {
   bool open;
   hf_slice start = m->s->reverse ? hf__lmdb_scan_last(m->s, end, &open) : hf__lmdb_scan_first(m->s, &open);
   uint32_t number = m->past.number + (m->s->reverse && !start.data);
-  bool behind = start.data && (m->s->reverse ? !open : open); /* all entries of that id, too */
-  MDB_val k = hf__lmdb_history_key(key, number, start.data ? start : (hf_slice){"", 0}, behind ? HISTORY_BEHIND : 0);
-  if (!behind) k.mv_size -= HISTORY_REVISION;
+  bool beyond = start.data && (m->s->reverse ? !open : open); /* all entries of that id, too */
+  MDB_val k = hf__lmdb_history_key(key, number, start.data ? start : (hf_slice){"", 0}, beyond ? HISTORY_BEYOND : 0);
+  if (!beyond) k.mv_size -= HISTORY_REVISION;
   return seek(m, k);
 }
 

@@ -23,8 +23,8 @@ enum {
   HISTORY_KEY_MAX = HISTORY_NUMBER + HF_ORDER_KEY_MAX + HISTORY_REVISION
 };
 
-/* Behind all revisions of an id, and before the next id. */
-#define HISTORY_BEHIND UINT64_C(0x1FFFFFFFFFFF)
+/* Beyond all revisions of an id, and before the next id. */
+#define HISTORY_BEYOND UINT64_C(0x1FFFFFFFFFFF)
 
 /* Keys of META_DB: the newest number that was given out, and with the entity name after it, the number of that. */
 #define META_NUMBERS "numbers"

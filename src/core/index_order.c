@@ -87,7 +87,8 @@ hf_status hf__index_order_begin(hf_persist *p, void *txn, hf_slice name, hf__ind
   *out = NULL;
   hf_status status = hf__index_order_check(p, err);
   if (status == HF_OK && hf__txn_looks_back()) {
-    status = hf__fail(err, HF_UNSUPPORTED, "indexes are of the present: in a snapshot of the past leave range.index out");
+    status =
+        hf__fail(err, HF_UNSUPPORTED, "indexes are of the present: in a snapshot of the past leave range.index out");
     hf__error_entity(err, p->name, (hf_slice){NULL, 0});
   }
   if (status) return status;

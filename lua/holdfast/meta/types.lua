@@ -65,7 +65,7 @@
 ---@field entityId? string
 ---@field backend? string
 ---@field cause? any what the layer below said, or the value that a script raised
----@field revision? integer of `compacted`: the oldest revision that is kept, where to begin anew
+---@field revision? integer of `compacted`: the oldest revision that is kept, where to begin again
 ---@field retryable boolean the same call may succeed later without any change
 ---@field where? string "file:line" of the script that made the failing call
 ---@field traceback? string for errors of functions that scripts gave us

@@ -79,7 +79,7 @@ stores.each(function(kind)
         { at = newest + 1 })
     end)
 
-    it("says where to begin anew, where it is not kept", function()
+    it("says where to begin again, where it is not kept", function()
       local first = whole:revision()
       store:writeValue("a", 1)
       if first > 1 then
