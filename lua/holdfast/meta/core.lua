@@ -270,6 +270,50 @@ function core.outside(fn, ...) end
 ---@return {name: string, values: string, standard: string, meaning: string, format: integer, feature?: string}[]
 function core.settingTable() end
 
+---The methods of whole stores: those that are written in Lua are put in here.
+---@type table<string, function>
+core.storeMethods = {}
+
+---Opens a whole store as this process has it open, whatever options that was with; where it is not, with the defaults.
+---@param base string
+---@return holdfast.Store
+---@raise invalid_argument, and what opening raises
+function core.openStoreAsIs(base) end
+
+---Begins a watch.  The condition has to be kept as long as it is used.
+---@param of holdfast.Store|PersistBase an instance's entity name is the one that is watched
+---@param from integer? a revision; nil or 0: with the next commit
+---@param entityName string?
+---@param prefix string?
+---@param condition userdata? writes that it is a sure no to are left out
+---@param texts boolean? values are given as JSON texts
+---@return userdata watch
+---@raise compacted, unsupported, invalid_argument, closed
+function core.watchOpen(of, from, entityName, prefix, condition, texts) end
+
+---The next change, for which the whole state waits.
+---@param watch userdata
+---@param timeoutMs integer
+---@return holdfast.Change? change nil: none came
+---@raise compacted, unsupported, closed
+function core.watchNext(watch, timeoutMs) end
+
+---A descriptor that can be read when there may be a change.
+---@param watch userdata
+---@return integer
+---@raise closed
+function core.watchFd(watch) end
+
+---The revision whose changes have all been handed out.
+---@param watch userdata
+---@return integer
+---@raise closed
+function core.watchRevision(watch) end
+
+---Ends a watch.
+---@param watch userdata
+function core.watchClose(watch) end
+
 ---Opens a whole store.
 ---@param base string a directory (LMDB) or a store URL
 ---@param options? holdfast.Options

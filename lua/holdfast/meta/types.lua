@@ -248,6 +248,12 @@ function Store:stat() end
 ---@raise unsupported (such stores have none: export), corrupt (the store is damaged), full, io, readonly, busy, closed
 function Store:backup(file, progress) end
 
+---Changes of all entity names, as they are committed, in order, each once: what a `for` takes, which waits for more.
+---@param options? holdfast.WatchOptions
+---@return holdfast.Watch
+---@raise compacted, unsupported (the store keeps no log of changes), invalid_argument, closed
+function Store:watch(options) end
+
 ---The newest revision of the store.
 ---@param options? holdfast.LookingBack the newest until then
 ---@return integer revision
