@@ -27,7 +27,7 @@ function M.waitBy(wait) waitInLoop = wait end
 ---@class holdfast.WatchOptions
 ---@field from? integer      begin with the changes of this revision; left out: with the next commit
 ---@field prefix? string     of ids that begin so
----@field where? fun(value: any, id?: string): boolean  writes of values for which it is true; other changes all the same
+---@field where? fun(value: any, id?: string): boolean  writes of values for which it is true; all other changes
 ---@field timeout? number    ms without a change after which the loop ends; left out: it never does
 
 ---@class holdfast.Change
@@ -76,7 +76,7 @@ end
 --- The next change; nil where none came in time.
 ---@param timeout? number  ms; left out: that of the watch
 ---@return holdfast.Change?
----@raise compacted  changes went before they were read: `revision` of the error is where to begin anew
+---@raise compacted  changes went before they were read: `revision` of the error is where to begin again
 ---@raise unsupported, closed, script
 function Watch:next(timeout)
   if timeout == nil then timeout = self.timeout end

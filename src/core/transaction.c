@@ -316,8 +316,8 @@ static hf_status finish(hf_txn *t, bool left_open, hf_error *err) {
   if (t->failed) *err = t->failure;
   if (t->failed || !b) return t->failed;
   hf_status status = b->commit(t->store->impl, t->impl, err);
-  hf__hub_poke(t->store);
   note_end(t);
+  hf__hub_poke(t->store);
   if (status) hf__written_cut(&t->outermost->commit.written, t->written_before);
   if (status) hf__copy_text(err->backend, sizeof err->backend, b->name, strlen(b->name));
   if (status) hf__error_redact(err, t->store->secret);

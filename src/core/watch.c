@@ -35,13 +35,13 @@ struct hf_watch {
   hf_changes_scan scan; /* where to go on reading; its texts are the watch's own */
   hf_condition *condition;
   bool without_values;
-  bool is_behind;    /* there is more than was read */
+  bool has_more;     /* there is more than was read */
   uint64_t seen;     /* the store's number of commits before the last reading that came to the end */
   uint64_t revision; /* all of it, and before, was handed out */
   struct kept *kept;
   size_t count, capacity, next; /* of those that were read; next: to be handed out */
   hf_buffer bytes;
-  char *texts; /* of `scan` */
+  char *texts;      /* of `scan` */
   size_t looked_at; /* in this reading, and left out by the condition */
 };
 
@@ -127,8 +127,8 @@ static hf_status read_some(hf_watch *w, hf_error *err) {
     w->scan.from = reach.next;
     w->scan.skip = reach.skip;
   }
-  w->is_behind = reach.next <= reach.newest;
-  if (!w->is_behind) w->seen = seen;
+  w->has_more = reach.next <= reach.newest;
+  if (!w->has_more) w->seen = seen;
   return HF_OK;
 }
 
@@ -183,8 +183,8 @@ static hf_status check(const hf_watch *w, int64_t timeout_ms, hf_error *err) {
   if (hf__store_is_inherited(s)) return hf__store_inherited(s, err);
   if (timeout_ms && hf__txn_is_open())
     return hf__fail(err, HF_UNSUPPORTED,
-                    "a watch cannot wait inside a transaction or snapshot, whose end others may wait for: wait outside, "
-                    "or ask with a timeout of 0");
+                    "a watch cannot wait inside a transaction or snapshot, whose end others may wait for: wait "
+                    "outside, or ask with a timeout of 0");
   return HF_OK;
 }
 
@@ -198,7 +198,7 @@ hf_status hf_watch_next(hf_watch *w, int64_t timeout_ms, hf_change *out, hf_erro
   while (status == HF_OK) {
     if (hand_out(w, out)) return HF_OK;
     status = read_some(w, err);
-    if (status || w->count || w->is_behind) continue;
+    if (status || w->count || w->has_more) continue;
     if (!rest(w)) continue;
     if (hand_out(w, out)) return HF_OK; /* never: but it says how far it has come */
     if (!wait_until(w, forever, deadline))

@@ -9,12 +9,12 @@
  *
  * Nothing is lost between looking and sleeping: the hub first says that it sleeps, then looks, and whoever commits
  * afterwards finds it sleeping and writes to its descriptor.  The same holds between a watch and the hub, with `armed`:
- * the watch sets it and looks once more, the hub looks and then takes it.  Each of them exchanges the flag, and does not
- * just store it: whoever comes second has then seen what the other one did before.
+ * the watch sets it and looks once more, the hub looks and then takes it.  Each of them exchanges the flag, and does
+ * not just store it: whoever comes second has then seen what the other one did before.
  *
- * Where a store is written all the time, those who watch are told in rounds: a round is followed by a pause, which grows
- * with how many were woken and with how many rounds there were since the hub slept last, so that writing is not held up
- * by waking, and each finds more to read at once.  A commit after a time of rest is told at once.
+ * Where a store is written all the time, those who watch are told in rounds: a round is followed by a pause, which
+ * grows with how many were woken and with how many rounds there were since the hub slept last, so that writing is not
+ * held up by waking, and each finds more to read at once.  A commit after a time of rest is told at once.
  */
 #include "core/watch_hub.h"
 
@@ -39,8 +39,9 @@
 static const int64_t looks[] = {50 * US, MS, 10 * MS, 100 * MS}; /* after an event */
 enum { LOOKS = sizeof looks / sizeof *looks };
 
-#define LOOK_AT_REST (1000 * MS)  /* for what no event came for */
-#define LOOK_WITHOUT_EVENTS (4 * MS) /* where inotify cannot be had */
+#define LOOK_AT_REST (1000 * MS)      /* for what no event came for */
+#define LOOK_ALONE (3600 * 1000 * MS) /* where nobody else writes: all is told directly */
+#define LOOK_WITHOUT_EVENTS (4 * MS)  /* where inotify cannot be had */
 #define LOOK_UNCOUNTED (20 * MS)  /* where the store cannot say whether there is something: watches look themselves */
 #define PAUSE_FOR_EACH (100 * US) /* after a round, for each watch that was woken */
 #define PAUSE_MAX MS              /* as much as many rounds make of it; many watches make more */
@@ -59,7 +60,8 @@ static pthread_mutex_t life = PTHREAD_MUTEX_INITIALIZER; /* who begins or ends t
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards `stores` and what hangs on them */
 static struct watched *stores;
 static pthread_t thread;
-static _Atomic int wake_fd = -1; /* kept until the end of the process: a thread that commits may be about to write to it */
+/* Kept until the end of the process: a thread that commits may be about to write to it. */
+static _Atomic int wake_fd = -1;
 static int notify_fd = -1;
 static int notify_problem; /* errno of why there is no notify_fd */
 static _Atomic bool stopping, sleeping;
@@ -89,6 +91,7 @@ static unsigned tell(struct watched *w) {
 
 /* What the stores need of the hub. */
 struct needs {
+  bool is_shared; /* others may write to one of them */
   bool polls, is_uncounted;
 };
 
@@ -98,11 +101,12 @@ static bool is_shared(const hf_store *s) { return (s->backend->capabilities & HF
 /* Tells the watches of all stores that have changed. */
 static unsigned look(bool tells_uncounted, struct needs *needs) {
   unsigned woken = 0;
-  *needs = (struct needs){false, false};
+  *needs = (struct needs){false, false, false};
   pthread_mutex_lock(&lock);
   for (struct watched *w = stores; w; w = w->next) {
     bool is_counted = w->store->backend->commits_seen != NULL;
     uint64_t seen = commits_seen(w->store);
+    needs->is_shared |= is_shared(w->store);
     needs->polls |= is_counted && w->wd < 0 && is_shared(w->store);
     needs->is_uncounted |= !is_counted;
     if (is_counted ? seen != w->told : tells_uncounted) woken += tell(w);
@@ -142,7 +146,7 @@ static int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
 static void *run(void *unused) {
   (void)unused;
   int64_t event = 0, uncounted = 0, pause = 0;
-  unsigned done = LOOKS; /* of the looks after the event */
+  unsigned done = LOOKS;                           /* of the looks after the event */
   prctl(PR_SET_TIMERSLACK, 1000UL, 0UL, 0UL, 0UL); /* ns: the usual 50 us would double the shortest look's */
   while (!atomic_load(&stopping)) {
     struct needs needs;
@@ -158,7 +162,7 @@ static void *run(void *unused) {
       continue;
     }
     pause = 0;
-    int64_t left = LOOK_AT_REST;
+    int64_t left = needs.is_shared ? LOOK_AT_REST : LOOK_ALONE;
     now = hf_clock_ns();
     while (done < LOOKS && event + looks[done] <= now) done++;
     if (done < LOOKS) left = event + looks[done] - now;
@@ -239,8 +243,9 @@ static void watch_file(struct watched *w) {
   if (w->problem)
     hf_warn("store %s: what other processes write is looked for every %d ms, since inotify cannot be had: %s%s",
             w->store->url, (int)(LOOK_WITHOUT_EVENTS / MS), strerror(w->problem),
-            w->problem == EMFILE ? " (raise fs.inotify.max_user_instances)"
-            : w->problem == ENOSPC ? " (raise fs.inotify.max_user_watches)" : "");
+            w->problem == EMFILE   ? " (raise fs.inotify.max_user_instances)"
+            : w->problem == ENOSPC ? " (raise fs.inotify.max_user_watches)"
+                                   : "");
 }
 
 static struct watched *add_store(hf_store *store) {

@@ -1,13 +1,15 @@
 -- SPDX-License-Identifier: MIT
 --
--- Of the part `changes` of bench.lua: how soon a commit of one process is seen in another, and what those who watch cost
--- who writes.
+-- Of the part `changes` of bench.lua: how soon a commit of one process is seen in another, and what those who watch
+-- cost who writes.
 
 local measure = require "measure"
 
 local M = {}
 
-local WATCHERS = { -- flags, what they are, and how much slower writing may be.  Unsynced each of them reads as much as is written
+-- Flags, what they are, and how much slower writing may be where it is synced.  Unsynced, each of them reads as fast as
+-- is written.
+local WATCHERS = {
   { key = "threads", flags = "-t 101", what = "100 watches in this process", aim = 1.10 },
   { key = "processes", flags = "-p 11", what = "10 processes that watch", aim = 1.20 },
 }

@@ -176,8 +176,8 @@ static int lhf_watch_revision(lua_State *L) {
 }
 
 void hfL_watch_open(lua_State *L, int cx) {
-  static const luaL_Reg functions[] = {{"watchOpen", lhf_watch_open},   {"watchNext", lhf_watch_next},
-                                       {"watchFd", lhf_watch_fd},       {"watchRevision", lhf_watch_revision},
-                                       {"watchClose", watch_close},     {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"watchOpen", lhf_watch_open}, {"watchNext", lhf_watch_next},
+                                       {"watchFd", lhf_watch_fd},     {"watchRevision", lhf_watch_revision},
+                                       {"watchClose", watch_close},   {NULL, NULL}};
   hfL_register(L, cx, functions);
 }

@@ -53,7 +53,8 @@ static size_t ops_of(uint64_t n, struct op ops[OPS_MAX]) {
   } while (0)
   OP(HF_CHANGE_WRITE, "counters", "n");
   OP(HF_CHANGE_WRITE, "commits", "c%llu", (unsigned long long)n);
-  for (uint64_t i = 0; i <= mix(n) % 3; i++) OP(HF_CHANGE_WRITE, "data", "d%llu-%llu", (unsigned long long)n, (unsigned long long)i);
+  for (uint64_t i = 0; i <= mix(n) % 3; i++)
+    OP(HF_CHANGE_WRITE, "data", "d%llu-%llu", (unsigned long long)n, (unsigned long long)i);
   if (n >= 2 && mix(n) % 2) OP(HF_CHANGE_REMOVE, "data", "d%llu-0", (unsigned long long)n - 2);
   if (n % 40 == 39)
     OP(HF_CHANGE_CLEAR, "swept", "%s", "");
@@ -78,7 +79,7 @@ static struct shared {
   _Atomic bool stop; /* writers end */
   _Atomic bool failed;
   char why[600];
-} *shared;
+} * shared;
 
 static char base[2200];
 static const char *plant = "";
@@ -172,7 +173,8 @@ static void check_commit(int watcher, struct place *place, const hf_change *chan
     if (changes[i].what != ops[i].what || strcmp(names[i], ops[i].name) != 0 || strcmp(ids[i], ops[i].id) != 0)
       die("watcher %d: change %zu of commit %llu is %s of %s:%s", watcher, i, (unsigned long long)n,
           hf_change_name(changes[i].what), names[i], ids[i]);
-  if (count != expected) die("watcher %d: commit %llu has %zu changes and not %zu", watcher, (unsigned long long)n, count, expected);
+  if (count != expected)
+    die("watcher %d: commit %llu has %zu changes and not %zu", watcher, (unsigned long long)n, count, expected);
   place->n = n + 1;
 }
 

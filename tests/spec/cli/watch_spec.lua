@@ -37,8 +37,8 @@ describe("watch", function()
     assert.equal(lines, (ok({ "watch", store, "--from", tostring(from), "--timeout", "0", "--readonly" })
       :gsub("%d%d%d%d%-%d%d%-%d%dT%d%d:%d%d:%d%d%.%d%d%dZ", "TIME")))
     local json = ok { "watch", store, "risk", "--from", tostring(from), "--timeout", "0", "--json" }
-    assert.matches(('^{"revision":%d,"at":%%d+,"what":"write","entityName":"risk","id":"c","value":{"n":2},"last":true}\n$')
-      :format(from + 1), json)
+    assert.matches(('^{"revision":%d,"at":%%d+,"what":"write","entityName":"risk","id":"c","value":{"n":2},'
+      .. '"last":true}\n$'):format(from + 1), json)
   end)
 
   it("leaves out what is not asked for", function()

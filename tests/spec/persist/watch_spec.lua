@@ -132,7 +132,7 @@ stores.each(function(kind)
       w:close()
     end)
 
-    it("says where to begin anew when changes went", function()
+    it("says where to begin again when changes went", function()
       whole:settings { changes = "5" }
       local w = store:watch { timeout = 0 }
       local from = w.revision + 1
@@ -171,11 +171,7 @@ stores.each(function(kind)
       local w = store:watch { from = whole:watch().revision + 1, timeout = 0 }
       store:writeValue("a", 1)
       store:writeValue("b", 1)
-      for change in w do
-        assert.equal("a", change.id)
-        w:close()
-        break
-      end
+      assert.equal("a", w:next().id)
       w:close()
       local err = raises.error("closed", nil, w.next, w)
       assert.matches("^the watch is closed", err.message)

@@ -16,17 +16,16 @@ extern const hf_backend hf__backend_null;
 
 enum { LOG_MAX = 8192 };
 
-
 static struct the_log {
   pthread_mutex_t lock;
   hf_change changes[LOG_MAX];
   size_t count, first; /* first: the oldest that is kept */
   uint64_t newest;
   bool is_off;
-  _Atomic uint64_t commits;     /* what others can see */
-  _Atomic int published_after;  /* looks from now on, the commit that is waiting can be seen; 0: none is waiting */
+  _Atomic uint64_t commits;    /* what others can see */
+  _Atomic int published_after; /* looks from now on, the commit that is waiting can be seen; 0: none is waiting */
   _Atomic unsigned reads;
-  const char *file;             /* what commits_file() gives */
+  const char *file; /* what commits_file() gives */
 } the_log = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static uint64_t log_from(void) {
