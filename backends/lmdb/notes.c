@@ -75,7 +75,8 @@ static hf_status put_in(hf__lmdb_env *env, hf__lmdb_txn *t, const struct note *n
   hf_slice there;
   int rc = is_follows(n->name) ? find(env, t->mdb, n->name, &there) : 0;
   if (rc == 0 && is_follows(n->name) && (!there.data || !n->text.size))
-    return hf_error_set(err, HF_CONFLICT, "%s does not follow another store any more, and nothing was written", env->path);
+    return hf_error_set(err, HF_CONFLICT, "%s does not follow another store any more, and nothing was written",
+                        env->path);
   if (rc == 0) rc = hf__lmdb_meta_put(env, t->mdb, META_NOTE, n->name, n->text, &t->changed);
   if (rc == MDB_MAP_FULL) t->map_full = true;
   return rc ? hf__lmdb_fail(env, rc, "write a note", err) : HF_OK;

@@ -65,8 +65,8 @@ function M.refuse(persist, what)
   local note = noteOf(persist)
   local says = note and note:read()
   if not says then return end
-  error(core.error("readonly", ("%s: its store follows %s, where it may be running: 'holdfast promote' makes it a store "
-    .. "of its own, once that one is out of use"):format(what, says.source)), 0)
+  error(core.error("readonly", ("%s: its store follows %s, where it may be running: 'holdfast promote' makes it a "
+    .. "store of its own, once that one is out of use"):format(what, says.source)), 0)
 end
 
 --- The note as text; nil: the store follows none.
@@ -89,8 +89,8 @@ function Note:read()
     and type(value.at) == "number" and type(value.state) == "string" then
     return value
   end
-  error(core.error("corrupt", "the note of whom the store follows is damaged: 'holdfast promote --force' takes it away"),
-    0)
+  error(core.error("corrupt", "the note of whom the store follows is damaged: 'holdfast promote --force' takes it "
+    .. "away"), 0)
 end
 
 --- Keeps it, in the transaction that the caller is in; nil: no longer.

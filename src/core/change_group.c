@@ -59,7 +59,7 @@ void hf__change_group_free(hf__change_group *g) {
 
 hf_status hf__change_group_want(hf__change_group *g, hf_slice name, hf_error *err) {
   return hf_buffer_add(&g->wanted, name.data, name.size) && hf_buffer_add(&g->wanted, "", 1) ? HF_OK
-                                                                                              : hf__no_memory(err);
+                                                                                             : hf__no_memory(err);
 }
 
 static bool is_wanted(const hf__change_group *g, hf_slice name) {
@@ -255,7 +255,8 @@ static hf_status apply(const hf__change_group *g, const struct part *p, struct w
   for (size_t i = 0; i < w->count; i++) {
     const struct step *s = w->sorted[i].step;
     if (s->what == HF_CHANGE_WRITE)
-      w->items[writes++] = (hf_item){.id = w->sorted[i].id, .json = {g->texts.data + s->json, s->json_size},
+      w->items[writes++] = (hf_item){.id = w->sorted[i].id,
+                                     .json = {g->texts.data + s->json, s->json_size},
                                      .expires_at = has_ttl ? s->expires_at : 0};
     else if (s->what == HF_CHANGE_REMOVE)
       w->removed[removals++] = w->sorted[i].id;

@@ -18,8 +18,8 @@ typedef struct hf__group_read {
   uint64_t newest;     /* of the store at the moment of the reading */
   int64_t at;          /* when the newest of the changes was committed; 0: there was none */
   bool is_whole;       /* it does not end within a commit */
-  bool is_exact;       /* no value is a later one than that of its revision, so far as what was read tells: false without
-                        * history, unless everything until the newest commit was read */
+  bool is_exact; /* no value is a later one than that of its revision, so far as what was read tells: false without
+                  * history, unless everything until the newest commit was read */
 } hf__group_read;
 
 hf__change_group *hf__change_group_new(void); /* NULL: out of memory */
@@ -29,12 +29,13 @@ void hf__change_group_free(hf__change_group *group);
 hf_status hf__change_group_want(hf__change_group *group, hf_slice entity_name, hf_error *err);
 
 /* Empties the group and reads what was changed from a revision on: commits until there are `most` changes or as many
- * bytes, and of one that is larger so much; with `skip`, which goes on in such a one, only that.  *read may be filled in on failure too.
- * Errors: HF_COMPACTED, HF_UNSUPPORTED as hf_changes_read. */
+ * bytes, and of one that is larger so much; with `skip`, which goes on in such a one, only that.  *read may be filled
+ * in on failure too. Errors: HF_COMPACTED, HF_UNSUPPORTED as hf_changes_read. */
 hf_status hf__change_group_read(hf__change_group *group, hf_store *store, uint64_t from, uint64_t skip, size_t most,
                                 size_t most_bytes, hf__group_read *read, hf_error *err);
 
-/* How far the log of the handle's store reaches back; reach->from is UINT64_MAX where there is none that can be followed.
+/* How far the log of the handle's store reaches back; reach->from is UINT64_MAX where there is none that can be
+ * followed.
  */
 hf_status hf__changes_reach(hf_persist *p, hf_changes_reach *reach, hf_error *err);
 

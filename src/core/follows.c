@@ -19,7 +19,8 @@ hf_status hf__follows_learn(hf_persist *p, hf_error *err) {
 
 hf_status hf__follows_refuse(const hf_persist *p, hf_error *err) {
   if (!p->follows) return hf__fail(err, HF_READONLY, "store %s was opened read-only", p->store->url);
-  return hf__fail(err, HF_READONLY,
-                  "%s follows another store, and takes no other changes: 'holdfast promote' makes it a store of its own",
-                  p->store->url);
+  return hf__fail(
+      err, HF_READONLY,
+      "%s follows another store, and takes no other changes: 'holdfast promote' makes it a store of its own",
+      p->store->url);
 }

@@ -135,8 +135,10 @@ static int lhf_changes_read(lua_State *L) {
   hf_persist *p = hfL_check_persist(L);
   hf_status status = hf_persist_init(p, &err);
   if (status == HF_OK && !hf__is_innermost(p))
-    status = hf__fail(&err, HF_UNSUPPORTED, "%s: a class around a store may keep other values than it gives: follow the "
-                                            "store itself", p->url);
+    status = hf__fail(&err, HF_UNSUPPORTED,
+                      "%s: a class around a store may keep other values than it gives: follow the "
+                      "store itself",
+                      p->url);
   if (status == HF_OK) status = hf__change_group_read(g, p->store, from, skip, most, bytes, &r, &err);
   if (status) hfL_raise(L, &err);
 #define NUMBER(name, value) (lua_pushnumber(L, (lua_Number)(value)), lua_setfield(L, 7, name))
@@ -222,9 +224,16 @@ static int lhf_changes_apply(lua_State *L) {
 }
 
 void hfL_follow_open(lua_State *L, int cx) {
-  static const luaL_Reg functions[] = {{"notesKept", lhf_notes_kept}, {"baseOf", lhf_base_of},      {"noteRead", lhf_note_read},
-                                       {"noteWrite", lhf_note_write},      {"changeGroup", lhf_group_new},
-                                       {"changesRead", lhf_changes_read}, {"changesReach", lhf_changes_reach}, {"changesWait", lhf_changes_wait},  {"changesOf", lhf_changes_of},
-                                       {"changesApply", lhf_changes_apply}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"notesKept", lhf_notes_kept},
+                                       {"baseOf", lhf_base_of},
+                                       {"noteRead", lhf_note_read},
+                                       {"noteWrite", lhf_note_write},
+                                       {"changeGroup", lhf_group_new},
+                                       {"changesRead", lhf_changes_read},
+                                       {"changesReach", lhf_changes_reach},
+                                       {"changesWait", lhf_changes_wait},
+                                       {"changesOf", lhf_changes_of},
+                                       {"changesApply", lhf_changes_apply},
+                                       {NULL, NULL}};
   hfL_register(L, cx, functions);
 }

@@ -115,7 +115,8 @@ describe("holdfast follow", function()
       holdfast.PersistSignalAdapter.useLmdb(url)
       local ok, raised = pcall(require("holdfast.host.state.lock").take, "main", "BTCUSDT")
       print(ok, raised.code, raised)]], b), 1, true)
-    assert.matches("is a store of its own.  It has followed lmdb:" .. a .. " until revision", ok { "promote", b }, 1, true)
+    assert.matches("is a store of its own.  It has followed lmdb:" .. a .. " until revision", ok { "promote", b }, 1,
+      true)
     ok { "put", b, "signal", "own", "1" }
     fails(1, "follows no store", { "promote", b })
   end)

@@ -84,8 +84,8 @@ function Follower:read(from, skip)
   local read = core.changesRead(self.any, self.changes, from, skip, MOST, MOST_BYTES)
   self.newest = read.newest
   if read.newest < self.says.revision then
-    error(core.error("conflict", ("%s is at revision %s, and %s has followed it until %s: an older state was put in its "
-      .. "place"):format(text.url(self.source.url), text.whole(read.newest), text.url(self.to.url),
+    error(core.error("conflict", ("%s is at revision %s, and %s has followed it until %s: an older state was put in "
+      .. "its place"):format(text.url(self.source.url), text.whole(read.newest), text.url(self.to.url),
       text.whole(self.says.revision))), 0)
   end
   return read

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --
--- What a store calls itself: a random number, given once, so that whoever follows it notices another store in its place.
+-- What a store calls itself: a random number, given once, so that whoever follows it notices another store in its
+-- place.
 
 local core = require "holdfast.core"
 
