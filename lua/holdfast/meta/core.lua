@@ -196,13 +196,24 @@ function core.notesKept(store) end
 ---@raise unsupported where it keeps none
 function core.noteRead(store, name) end
 
----Keeps a note, in the transaction that the thread is in; nil: no longer.  Who puts "follows" is who follows: this process
----may write to the store, and no other.
+---Keeps a note, in the transaction that the thread is in; nil: no longer.  Who puts "follows" is who follows: this
+---process may write to the store, and no other.
 ---@param store PersistBase
 ---@param name string
 ---@param json? string
 ---@raise unsupported; conflict where "follows" is put in a transaction, and is not there any more
 function core.noteWrite(store, name, json) end
+
+---What was read of a log of changes.
+---@class holdfast.core.ChangesRead
+---@field count integer    changes that are in the group
+---@field next integer     the revision to go on with
+---@field skip integer     likewise
+---@field revision integer the newest commit all of whose changes were read
+---@field newest integer   of the store at the moment of the reading
+---@field at integer       when the newest of the changes was committed; 0: there was none
+---@field whole boolean    it does not end within a commit
+---@field exact boolean    no value is later than its revision
 
 ---A group of changes on its way into another store, of which each entity keeps what came last.
 ---@param names? string[] only these entity names
@@ -217,7 +228,7 @@ function core.changeGroup(names) end
 ---@param skip integer
 ---@param most integer
 ---@param mostBytes integer
----@return {count: integer, next: integer, skip: integer, revision: integer, newest: integer, at: integer, whole: boolean, exact: boolean}
+---@return holdfast.core.ChangesRead
 ---@raise compacted, unsupported
 function core.changesRead(store, group, from, skip, most, mostBytes) end
 

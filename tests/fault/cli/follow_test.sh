@@ -65,7 +65,7 @@ for to in "$target" "$plain"; do
     fail "seed $seed: $to differs: $(diff <("$HOLDFAST_BIN" export "$source") <("$HOLDFAST_BIN" export "$to") | head -n 9)"
 done
 
-# A store without transactions may be ahead of what it claims, and never behind.
+# A store without transactions may have more than it claims, and never less.
 for ((round = 0; round < (rounds + 4) / 5; round++)); do
   start_writer
   "$HOLDFAST_BIN" follow "$source?durability=nosync" "$plain" --durability nosync >"$work/out" 2>&1 &

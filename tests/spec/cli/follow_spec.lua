@@ -186,14 +186,14 @@ describe("holdfast follow", function()
     fails(2, "are the same store", { "follow", a, a })
   end)
 
-  it("ends where the source has forgotten changes, and copies anew with --recopy", function()
+  it("ends where the source has forgotten changes, and copies again with --recopy", function()
     run { "set", a, "changes=10" }
     follow()
     script [[
       local store = holdfast.PersistBase("signal", url)
       for i = 1, 100 do store:writeValue("n" .. i % 20, i) end
       store:removeValue("x")]]
-    fails(3, "--recopy copies all of it anew", { "follow", a, b, "--until", "caught-up" })
+    fails(3, "--recopy copies all of it again", { "follow", a, b, "--until", "caught-up" })
     assert.equal("x\n", ok { "ls", b, "signal" })
     local result = run { "follow", a, b, "--until", "caught-up", "--recopy" }
     assert.equal(0, result.code)

@@ -111,7 +111,7 @@ static void others_do_not_write_to_a_store_that_follows(void **state) {
   OK(hf_persist_write(p, hf_text("a"), hf_text("2"), NULL, NULL, &err)); /* it is we who follow */
   hf_persist_close(p);
   assert_int_equal(written_elsewhere(*state), HF_READONLY);
-  p = open_persist(*state, "signal"); /* anew, we do not */
+  p = open_persist(*state, "signal"); /* now we do not */
   FAILS(HF_READONLY, hf_persist_write(p, hf_text("a"), hf_text("3"), NULL, NULL, &err));
   OK(put(p, "follows", "{\"source\":\"lmdb:/elsewhere\",\"again\":true}", &err));
   OK(hf_persist_write(p, hf_text("a"), hf_text("3"), NULL, NULL, &err));

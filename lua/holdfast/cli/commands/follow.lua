@@ -100,7 +100,7 @@ end
 -- What a source that does not go back far enough means.
 local function explain(args, raised)
   if core.isError(raised, "compacted") then
-    raised.hint = ("what %s does not have is not kept any more: --recopy copies all of it anew, or keep more, by "
+    raised.hint = ("what %s does not have is not kept any more: --recopy copies all of it again, or keep more, by "
       .. "holdfast set %s changes=30d"):format(text.url(args.target), text.url(args.source))
   end
   return raised
@@ -122,12 +122,12 @@ local function follow(args, source, to, held)
   return math.max(code, begun.exit, complainDamaged(args, follower), source:exitCode(), to:exitCode())
 end
 
--- Copies anew once where that is asked for and needed.
+-- Copies again once where that is asked for and needed.
 local function followAgain(args, source, to, held)
   local ok, result = xpcall(follow, interruption.handler, args, source, to, held)
   if ok then return result end
   if not args.recopyIfNeeded or not core.isError(result, "compacted") then error(explain(args, result), 0) end
-  output.note(args, "%s; copying all of it anew", result.message)
+  output.note(args, "%s; copying all of it again", result.message)
   args.recopy, args.recopyIfNeeded = true, false
   return followAgain(args, source, to, held)
 end
@@ -170,7 +170,7 @@ return {
     .. "'holdfast promote TO' makes it a store of its own.  Commits come over whole where TO has\n"
     .. "transactions; in other stores after a crash some come twice, which changes nothing.\n\n"
     .. "Where FROM has forgotten what TO does not have yet, it ends (compacted); with --recopy it copies\n"
-    .. "all of it anew, and goes on.",
+    .. "all of it again, and goes on.",
   examples = {
     "holdfast follow ./data /mnt/other/data",
     "holdfast follow ./data postgres://localhost/bot --entity signal --entity risk",
@@ -184,7 +184,7 @@ return {
     command:option("--until"):argname("REVISION"):convert(untilOption)
       :description("End there, or at 'caught-up': once there is nothing more.")
     command:flag("--verify"):description("Then compare both; without --until at 'caught-up'.")
-    command:flag("--recopy"):description("Copy all of it anew where changes are missing in between.")
+    command:flag("--recopy"):description("Copy all of it again where changes are missing in between.")
     options.durability(command)
     options.force(command, "Follow into a store that is not empty, follows another one, or on which a host runs.")
   end,

@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
 --
--- How following begins.  A store that follows already goes on behind what it has.  Another one must be empty: it gets
+-- How following begins.  A store that follows already goes on after what it has.  Another one must be empty: it gets
 -- everything that is there at one moment, and is noted as incomplete until all of that has come, so that a copy that
--- was broken off is never taken for the whole; the next one begins anew.
+-- was broken off is never taken for the whole; the next one begins again.
 
 local clock = require "holdfast.util.clock"
 local copying = require "holdfast.cli.copying.copier"
@@ -19,7 +19,7 @@ local text = require "holdfast.cli.console.text"
 
 local M = {}
 
--- A copy that begins anew keeps no position.
+-- A copy that begins again keeps no position.
 local NOWHERE = { load = function() end, save = function() return true end, remove = function() end }
 
 local function refuse(code, hint, message, ...)
