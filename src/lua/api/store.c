@@ -168,6 +168,15 @@ static int lhf_store_snapshot(lua_State *L) {
 
 enum { SETTINGS_AT_ONCE = 32 };
 
+/* Whether the setting is true or false. */
+static bool is_switch(const char *name) {
+  const hf_setting *setting;
+  for (size_t i = 0; (setting = hf_setting_at(i)); i++)
+    if (strcmp(setting->name, name) == 0)
+      return strcmp(setting->standard, "true") == 0 || strcmp(setting->standard, "false") == 0;
+  return false;
+}
+
 /* Reads the table at index 2.  Its texts are kept by a table at index 3, since a number's text is new. */
 static size_t check_settings(lua_State *L, hf_setting_value out[SETTINGS_AT_ONCE]) {
   size_t count = 0;
@@ -186,12 +195,10 @@ static size_t check_settings(lua_State *L, hf_setting_value out[SETTINGS_AT_ONCE
       lua_pushlstring(L, number, hf_number_format(lua_tonumber(L, -1), number));
     else if (lua_type(L, -1) == LUA_TSTRING)
       lua_pushvalue(L, -1);
-    else if (lua_type(L, -1) == LUA_TBOOLEAN)
+    else if (lua_type(L, -1) == LUA_TBOOLEAN && is_switch(v->name))
       lua_pushstring(L, lua_toboolean(L, -1) ? "true" : "false");
     else
-      hfL_misuse(L,
-                 "settings: %s must be a string, a number, true or false, or holdfast.null for its standard value, not "
-                 "a %s",
+      hfL_misuse(L, "settings: %s must be a string, a number, or holdfast.null for its standard value, not a %s",
                  v->name, luaL_typename(L, -1));
     v->value = lua_tostring(L, -1);
     if (strlen(v->value) != lua_objlen(L, -1)) hfL_misuse(L, "settings: %s must not contain a NUL byte", v->name);

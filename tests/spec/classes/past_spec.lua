@@ -48,7 +48,7 @@ describe("a class around a store that keeps its history", function()
     assert.equal("abc", wrapped:readEntry("a", { at = at }).value)
     wrapped:snapshot(function(s)
       assert.equal("abc", s:readValue("a"))
-      assert.same({ "abc" }, s:values():totable())
+      for value in s:values() do assert.equal("abc", value) end
       assert.equal(1, s:count())
     end, { at = at })
     assert.equal("def", wrapped:readValue("a"))

@@ -29,9 +29,10 @@ describe("the settings of a store", function()
 
   it("have their standard values at first, and raise nothing by being looked at", function()
     local store = holdfast.openStore(base)
-    local standard = { durability = "sync", format = 1, maxsize = 0, note = "" }
+    local standard = { changes = "off", durability = "sync", format = 1, history = false, maxsize = 0, note = "" }
     assert.same(standard, store:settings())
     assert.same(standard, store:settings({ note = "", maxsize = "0", durability = "sync", format = 1 }))
+    assert.same(standard, store:settings({ changes = "off", history = false }))
     assert.equal(1, store:stat().formatVersion)
     assert.is_nil(store:stat().settings)
     store:close()
@@ -40,7 +41,8 @@ describe("the settings of a store", function()
   it("are set together, shown, and there when the store is opened again", function()
     local store = holdfast.openStore(base)
     local all = store:settings({ note = 'the "live" bot', maxsize = "4g" })
-    assert.same({ durability = "sync", format = 2, maxsize = 4294967296, note = 'the "live" bot' }, all)
+    assert.same({ changes = "off", durability = "sync", format = 2, history = false, maxsize = 4294967296,
+      note = 'the "live" bot' }, all)
     store:close()
     store = holdfast.openStore(base)
     assert.same(all, store:settings())
@@ -53,7 +55,7 @@ describe("the settings of a store", function()
   it("are set all or none", function()
     local store = holdfast.openStore(base)
     for _, case in ipairs({
-      { { note = "x", nosuch = 1 }, "no setting 'nosuch' (lmdb stores have: durability, format, maxsize, note)" },
+      { { note = "x", nosuch = 1 }, "no setting 'nosuch' (lmdb stores have: changes, durability, format, history, maxsize" },
       { { note = "x", maxsize = "much" }, "the setting maxsize must be bytes such as 1048576, 64m or 4g; 0: no limit" },
       { { note = "x", maxsize = -1 }, "the setting maxsize must be" },
       { { note = "x", maxsize = 1.5 }, "the setting maxsize must be" },
@@ -347,12 +349,14 @@ describe("holdfast set", function()
   after_each(temp.removeAll)
 
   it("shows the settings, and what it has done", function()
-    assert.equal("durability  sync  (standard)\nformat      1  (standard)\nmaxsize     0  (standard)\n"
-      .. "note        (standard)\n", command.ok({ "set", base }))
-    assert.equal("durability  sync  (standard)\nformat      2\nmaxsize     1,048,576 (1.0 MB)\nnote        hands off\n"
+    assert.equal("changes     off  (standard)\ndurability  sync  (standard)\nformat      1  (standard)\n"
+      .. "history     false  (standard)\nmaxsize     0  (standard)\nnote        (standard)\n",
+      command.ok({ "set", base }))
+    assert.equal("changes     off  (standard)\ndurability  sync  (standard)\nformat      2\n"
+      .. "history     false  (standard)\nmaxsize     1,048,576 (1.0 MB)\nnote        hands off\n"
       .. "The store has format 2 now: Holdfast 0.1 cannot open it any more.\n",
       command.ok({ "set", base, "maxsize=1m", "note=hands off" }))
-    assert.equal('{"durability":"sync","format":2,"maxsize":0,"note":"hands off"}\n',
+    assert.equal('{"changes":"off","durability":"sync","format":2,"history":false,"maxsize":0,"note":"hands off"}\n',
       command.ok({ "set", base, "--standard", "maxsize", "--json" }))
     assert.matches("settings%s+note=hands off\n", command.ok({ "stat", base }))
   end)
