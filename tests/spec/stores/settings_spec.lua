@@ -55,7 +55,7 @@ describe("the settings of a store", function()
   it("are set all or none", function()
     local store = holdfast.openStore(base)
     for _, case in ipairs({
-      { { note = "x", nosuch = 1 }, "no setting 'nosuch' (lmdb stores have: changes, durability, format, history, maxsize" },
+      { { note = "x", nosuch = 1 }, "no setting 'nosuch' (lmdb stores have: changes, durability, format" },
       { { note = "x", maxsize = "much" }, "the setting maxsize must be bytes such as 1048576, 64m or 4g; 0: no limit" },
       { { note = "x", maxsize = -1 }, "the setting maxsize must be" },
       { { note = "x", maxsize = 1.5 }, "the setting maxsize must be" },
