@@ -188,7 +188,7 @@ hf_status hf__lmdb_compact(const hf_location *at, const hf_progress *progress, h
     status = hf__lmdb_work_in(at->path, exchange, &x, err);
   else
     say_open(&x);
-  if (status == HF_FULL) { /* holes need no room */
+  if (status == HF_FULL) { /* to give back pages needs no room */
     snprintf(report->reason, sizeof report->reason, "the disk has no room for a compact copy");
     status = HF_OK;
   }

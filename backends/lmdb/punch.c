@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * Punching holes: see punch.h.  Free are the pages in the free list of the newest commit, while the writer's lock is
+ * Giving free pages back: see punch.h.  Free are the pages in the free list of the newest commit, while the writer's lock is
  * held, so that none of them is used meanwhile.  Nobody can read those which were given back by a commit before the
  * oldest that is read; what a commit gave back the one before it still has.  Whoever begins to read does so at the
  * newest commit.  LMDB takes the same pages for new ones and overwrites them, by the same rule, and never reads them
  * before.
  *
- * A hole cannot be undone by a power cut, so what it relies on must not be undone either: the newest commit is flushed
+ * What was given back is not undone by a power cut, so what it relies on must not be undone either: the newest commit is flushed
  * first, also where the store's durability leaves that to the system.  And pages that a damaged free list names are
  * not punched: all pages are walked before.
  */
@@ -40,12 +40,12 @@ struct punching {
   bool is_over;    /* all was done */
 };
 
-/* ---- holes */
+/* ---- pages */
 
 static hf_status punch(const struct punching *p, uint64_t page, uint64_t pages, hf_error *err) {
   off_t from = (off_t)(page * p->env->page_size), size = (off_t)(pages * p->env->page_size);
   off_t data = lseek(p->env->data_fd, from, SEEK_DATA);
-  if (data >= from + size || (data < 0 && errno == ENXIO)) return HF_OK; /* it is one */
+  if (data >= from + size || (data < 0 && errno == ENXIO)) return HF_OK; /* nothing is there */
   int rc;
   do rc = fallocate(p->env->data_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, from, size);
   while (rc && errno == EINTR);
@@ -54,7 +54,7 @@ static hf_status punch(const struct punching *p, uint64_t page, uint64_t pages, 
                         "the filesystem of %s cannot give back single pages: end the processes that have the store "
                         "open, and compact it then",
                         p->env->path);
-  return rc ? hf__lmdb_fail_errno(err, "make holes in", p->env->path) : HF_OK;
+  return rc ? hf__lmdb_fail_errno(err, "give back pages of", p->env->path) : HF_OK;
 }
 
 /* The number at a place of a record, which is as aligned as LMDB likes. */

@@ -11,7 +11,7 @@
 #   exchanged again and again | each write that was acknowledged is there, and in the log of changes once; nobody is
 #   refused
 # Promise lmdb-backup-full-disk: holdfast backup, restore, compact | the disk is full | the last good backup stays, no
-#   store is made, the store is as it was, and a sentence says so; a compact copy that has no room becomes holes
+#   store is made, the store is as it was, and a sentence says so; where a compact copy has no room pages are given back
 # Promise lmdb-backup-flush: holdfast backup, restore, compact | power cut | what takes a name is flushed before, its
 #   folder after that (the order of the calls is looked at)
 # shellcheck source=tests/fault/lib.sh
@@ -221,7 +221,7 @@ fails "$bin" restore "$disk/b" "$disk/r"
 grep -q "the disk has no room for a compact copy" "$work/compacted" || { cat "$work/compacted"; exit 1; }
 "$bin" export "$disk/store" | cmp - "$work/new.jsonl"
 "$bin" verify "$disk/store" >/dev/null
-# The holes are room for others.
+# What was given back is room for others.
 dd if=/dev/zero of="$disk/more" bs=4k count=4 2>/dev/null
 SH
 if "${isolate[@]}" mount -t tmpfs holdfast-test "$work/disk" 2>/dev/null; then

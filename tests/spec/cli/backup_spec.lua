@@ -200,7 +200,7 @@ describe("room", function()
     assert.equal("3\n", command.ok { "get", base, "signal", "stays" })
   end)
 
-  it("is given back by holes where somebody has", function()
+  it("is given back in place where somebody has", function()
     local reader = holder.start(([[
       local store = require("holdfast").PersistBase("signal", %q)
       store:count()

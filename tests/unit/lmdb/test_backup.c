@@ -401,8 +401,8 @@ static void remove_300(const struct store *s) {
   hf_persist_close(p);
 }
 
-/* Who has it open keeps the file; free pages become holes, but those that somebody reads. */
-static void under_another_process_free_pages_become_holes(void **state) {
+/* Who has it open keeps the file; free pages are given back, but those that somebody reads. */
+static void under_another_process_free_pages_are_given_back(void **state) {
   const struct store *s = *state;
   hf_error err;
   hf_compact_report report;
@@ -497,7 +497,7 @@ int main(void) {
       ON_LMDB(a_damaged_store_is_not_backed_up),
       ON_LMDB(a_store_that_nobody_has_open_gets_a_compact_file),
       ON_LMDB(a_store_that_is_open_here_is_left_alone),
-      ON_LMDB(under_another_process_free_pages_become_holes),
+      ON_LMDB(under_another_process_free_pages_are_given_back),
       ON_LMDB(what_is_written_meanwhile_stays),
       {"other_stores_say_what_to_use on memory", other_stores_say_what_to_use, setup_memory, teardown_store, NULL},
       {"other_stores_say_what_to_use on files", other_stores_say_what_to_use, setup_file, teardown_store, NULL},

@@ -34,12 +34,12 @@ return {
   summary = "Give free room in a store back to the disk.",
   description = "What is removed from an LMDB store leaves room in its file, which later writes use.  This gives it\n"
     .. "back: where nobody else has the store open, a compact copy takes the place of the file; otherwise its\n"
-    .. "free pages become holes, as far as nobody reads them any more, and the file's length stays.  Nobody\n"
-    .. "need stop for it.  A store on which a strategy host runs is left alone unless --force is given.",
+    .. "free pages are given back where they are, as far as nobody reads them, and the file's length stays.\n"
+    .. "Nobody need stop for it.  A store on which a strategy host runs is left alone unless --force is given.",
   examples = { "holdfast compact ./data" },
   arguments = function(command)
     options.url(command)
-    options.force(command, "Also while a strategy host runs on it: then by holes.")
+    options.force(command, "Also while a strategy host runs on it.")
   end,
   run = compact,
 }
