@@ -106,7 +106,7 @@ while true do
   io.flush()
 end
 LUA
-rounds=${HOLDFAST_FAULT_ROUNDS:-12} written=0 random=0
+rounds=${HOLDFAST_FAULT_ROUNDS:-8} written=0 random=0
 rm -rf "${work:?}/at"
 mkdir "$work/at"
 fill "$work/at/store" 20000 both

@@ -126,7 +126,7 @@ describe("backups", function()
   it("are not restored as of what they do not know", function()
     command.ok { "backup", base, file }
     command.fails(3, "not kept any more", { "restore", file, other, "--at", "1" })
-    command.fails(2, "there is no revision 4711 yet", { "restore", file, other, "--at", "4711" })
+    command.fails(2, "revision 4711 is not there yet", { "restore", file, other, "--at", "4711" })
     assert.is_nil(io.open(other .. "/data.mdb"))
     command.ok { "set", base, "history=false" }
     command.ok { "backup", base, file }

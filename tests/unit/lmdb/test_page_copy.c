@@ -155,7 +155,7 @@ static void check_sound(const char *folder, size_t commit) {
 static void a_copy_has_the_same_entries_and_goes_on_counting(void **state) {
   (void)state;
   hf_error err;
-  for (unsigned commits = 1; commits <= 5; commits++)
+  for (unsigned commits = 1; commits <= 4; commits++)
     for (unsigned above = 0; above <= 1; above++) {
       char *folder = new_directory();
       char from[4200], to[4200];
