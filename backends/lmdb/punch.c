@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * Giving free pages back: see punch.h.  Free are the pages in the free list of the newest commit, while the writer's lock is
- * held, so that none of them is used meanwhile.  Nobody can read those which were given back by a commit before the
- * oldest that is read; what a commit gave back the one before it still has.  Whoever begins to read does so at the
+ * Giving free pages back: see punch.h.  Free are the pages in the free list of the newest commit, while the writer's
+ * lock is held, so that none of them is used meanwhile.  Nobody can read those which were given back by a commit before
+ * the oldest that is read; what a commit gave back the one before it still has.  Whoever begins to read does so at the
  * newest commit.  LMDB takes the same pages for new ones and overwrites them, by the same rule, and never reads them
  * before.
  *
- * What was given back is not undone by a power cut, so what it relies on must not be undone either: the newest commit is flushed
- * first, also where the store's durability leaves that to the system.  And pages that a damaged free list names are
- * not punched: all pages are walked before.
+ * What was given to the disk is not undone by a power cut, so what it relies on must not be undone either: the newest
+ * commit is flushed first, also where the store's durability leaves that to the system.  And pages that a damaged free
+ * list names are not touched: all pages are walked before.
  */
 #include "punch.h"
 

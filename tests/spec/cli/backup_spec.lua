@@ -65,7 +65,7 @@ describe("backups", function()
     command.ok { "backup", base, file }
     local bytes = temp.readFile(file)
     temp.writeFile(file, bytes:sub(1, 4096 * 3))
-    command.fails(3, "bot.hfb: it does not end as a backup does: it was cut off, or is none", { "restore", file, other })
+    command.fails(3, "bot.hfb: it does not end as a backup does: it was cut off", { "restore", file, other })
     temp.writeFile(file, bytes:sub(1, 9000) .. "?" .. bytes:sub(9002))
     command.fails(3, "bot.hfb: it was changed since it was written", { "restore", file, other })
     assert.is_nil(io.open(other .. "/data.mdb"))
@@ -106,7 +106,7 @@ describe("backups", function()
     local out = command.ok { "restore", file, other, "--at", tostring(before) }
     assert.matches("it is at revision " .. after + 1, out, 1, true)
     assert.equal(expected, command.ok { "export", other })
-    assert.equal("3 entities exported", command.ok({ "export", base, "-o", dir .. "/e" }):match "^%d+ entities exported")
+    assert.matches("^3 entities exported", command.ok { "export", base, "-o", dir .. "/e" })
     -- What was between is still history.
     assert.equal("1\n", command.ok { "get", other, "signal", "SOL", "--at", tostring(after) })
     assert.matches("all are readable", command.ok { "verify", other }, 1, true)
