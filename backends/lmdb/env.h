@@ -184,6 +184,7 @@ typedef struct hf__lmdb_env {
   _Atomic bool is_follower; /* this process has put the note for which others must not write, see notes.h */
   struct {                  /* under write_lock: removing what has expired, see expiry_sweep.h */
     int64_t next;           /* hf_clock_ns() from which on it is looked for again */
+    int64_t began;          /* when what was removed in the transaction in progress was; 0: nothing was */
     size_t in;              /* the write transaction in which that was done last */
   } sweep;
   struct {             /* under write_lock: the note of two clocks, see clock_note.h */

@@ -14,11 +14,9 @@
 #include "writer.h"
 
 enum {
-  SWEEP_MOST = 64,      /* records that a commit removes */
-  SWEEP_NS = 1000000,   /* and for how long */
-  REST_NS = 1000000000, /* until it is looked again whether there is something */
-  REST_SHARE = 32       /* and after some were removed, so many times as long as that took: the pages that it has
-                         * touched are still to be written */
+  SWEEP_MOST = 64,     /* records that a commit removes */
+  SWEEP_NS = 1000000,  /* and for how long */
+  REST_NS = 1000000000 /* until it is looked again whether there is something; after some were removed, see writer.c */
 };
 
 /* A sweep in a transaction within the one that it belongs to. */
@@ -138,6 +136,6 @@ void hf__lmdb_expiry_sweep(hf__lmdb_env *env, hf__lmdb_txn *t, hf__lmdb_expire_f
   if (rc && rc != MDB_NOTFOUND)
     hf__lmdb_nested_abort(&w.t);
   else if (hf__lmdb_nested_commit(env, &w.t, &unused) == HF_OK && rc == 0)
-    env->sweep.next = began + REST_SHARE * (hf_clock_ns() - began);
+    env->sweep.began = began;
   leave_collection(&w);
 }

@@ -14,10 +14,10 @@ int main(int argc, char **argv) {
                {"file", bench_file_ops},         {"c", bench_c_ops},         {"where", bench_where_ops},
                {"find", bench_find_ops},         {"keep", bench_keep_ops},   {"script", bench_script_ops},
                {"changes", bench_changes_ops}, {"watch", bench_watch_ops},
-               {"past", bench_past_ops},
+               {"past", bench_past_ops}, {"expiry", bench_expiry_ops},
                {"together", bench_together_ops}, {"redis", bench_redis_ops}, {"postgres", bench_postgres_ops}};
   if (argc < 3)
-    bench_die("usage: hf_bench raw|look|lead|file|c|where|find|keep|changes|watch|past|script|together|redis|"
+    bench_die("usage: hf_bench raw|look|lead|file|c|where|find|keep|changes|watch|past|expiry|script|together|redis|"
               "postgres WHAT -d DIR [-e "
               "ENTITY -n OPS "
               "-s SEED -k NAMES -f SOURCE -t THREADS -p PROCESSES -g GROUP -w -x -y]");

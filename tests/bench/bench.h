@@ -46,7 +46,7 @@ struct bench_op {
  * ends with name NULL. */
 extern const struct bench_op bench_raw_ops[], bench_look_ops[], bench_lead_ops[], bench_file_ops[], bench_redis_ops[],
     bench_postgres_ops[], bench_c_ops[], bench_where_ops[], bench_find_ops[], bench_keep_ops[], bench_changes_ops[],
-    bench_watch_ops[], bench_past_ops[], bench_together_ops[], bench_script_ops[];
+    bench_watch_ops[], bench_past_ops[], bench_expiry_ops[], bench_together_ops[], bench_script_ops[];
 
 /* The options of a command line whose first word is what to measure; ends the program where they are not right. */
 struct bench_options bench_parse(int argc, char **argv);

@@ -53,6 +53,7 @@ M.commands = {
   changes = program .. " changes",
   watch = program .. " watch",
   past = program .. " past",
+  expiry = program .. " expiry",
   script = program .. " script",
   file = program .. " file",
   redis = program .. " redis",
