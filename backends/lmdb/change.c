@@ -14,6 +14,7 @@
 #include <errno.h>
 
 #include "collections.h"
+#include "expiry_keep.h"
 #include "expiry_sweep.h"
 #include "group.h"
 #include "index_keep.h"

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * Entities that expire: see expiry_keep.h.
+ * Keeping up what expires: see expiry_keep.h.
  */
 #include "expiry_keep.h"
 
-#include <endian.h>
 #include <errno.h>
 
 #include "collections.h"
@@ -14,29 +13,6 @@
 #include "meta.h"
 #include "other_processes.h"
 #include "settings.h"
-
-/* ---- keys */
-
-static MDB_val make_key(unsigned char out[EXPIRY_KEY_MAX], int64_t at, uint32_t number, hf_slice order) {
-  uint64_t time = htobe64((uint64_t)at << 16);
-  number = htobe32(number);
-  memcpy(out, &time, EXPIRY_TIME);
-  memcpy(out + EXPIRY_TIME, &number, sizeof number);
-  memcpy(out + EXPIRY_KEY_HEAD, order.data, order.size);
-  return (MDB_val){EXPIRY_KEY_HEAD + order.size, out};
-}
-
-bool hf__lmdb_expiry_read(const MDB_val *k, hf__lmdb_expiry *out) {
-  const char *key = k->mv_data;
-  uint64_t time = 0;
-  if (k->mv_size <= EXPIRY_KEY_HEAD || k->mv_size > EXPIRY_KEY_MAX) return false;
-  memcpy(&time, key, EXPIRY_TIME);
-  memcpy(&out->number, key + EXPIRY_TIME, sizeof out->number);
-  out->at = (int64_t)(be64toh(time) >> 16);
-  out->number = be32toh(out->number);
-  out->order = (hf_slice){key + EXPIRY_KEY_HEAD, k->mv_size - EXPIRY_KEY_HEAD};
-  return true;
-}
 
 /* ---- turning it on */
 
@@ -68,7 +44,7 @@ static hf_status check_alone(hf__lmdb_env *env, hf_error *err) {
       err, HF_UNSUPPORTED,
       "%s is of store format 1, in which nothing expires, and %s has it open, which might not notice "
       "that the format is raised: end that process, or say `holdfast set %s format=2` and open the store "
-      "anew in all",
+      "again in all",
       env->path, who, env->path);
 }
 
@@ -120,41 +96,18 @@ hf_status hf__lmdb_expiry_enter(hf__lmdb_expiring *x, hf__lmdb_env *env, hf__lmd
 }
 
 int hf__lmdb_expiry_change(const hf__lmdb_expiring *x, const hf_key *key, const MDB_val *old, int64_t expires_at) {
-  unsigned char bytes[EXPIRY_KEY_MAX];
-  uint32_t number;
-  int64_t before = old ? hf__lmdb_record_expires_at(old) : 0;
-  if (before == expires_at || !x->dbi) return 0;
-  int rc = hf__lmdb_history_give_number(x->env, x->t, x->collection, &number);
-  if (rc == 0 && before > 0) {
-    MDB_val k = make_key(bytes, before, number, key->order);
-    rc = mdb_del(x->t->mdb, x->dbi, &k, NULL);
-    if (rc == MDB_NOTFOUND) rc = 0;
-  }
-  if (rc == 0 && expires_at) {
-    MDB_val k = make_key(bytes, expires_at, number, key->order), none = {0, bytes};
-    rc = mdb_put(x->t->mdb, x->dbi, &k, &none, 0);
-  }
-  return rc;
+  hf__lmdb_expiry e = {.at = old ? hf__lmdb_record_expires_at(old) : 0, .order = key->order};
+  if (e.at == expires_at || !x->dbi) return 0;
+  int rc = hf__lmdb_history_give_number(x->env, x->t, x->collection, &e.number);
+  if (rc == 0 && e.at > 0) rc = hf__lmdb_expiry_delete(x->t->mdb, x->dbi, &e);
+  e.at = expires_at;
+  return rc == 0 && expires_at ? hf__lmdb_expiry_put(x->t->mdb, x->dbi, &e) : rc;
 }
 
 int hf__lmdb_expiry_clear(const hf__lmdb_expiring *x) {
   uint32_t number;
-  MDB_cursor *c;
-  MDB_val k, v;
-  hf__lmdb_expiry e;
   if (!x->dbi) return 0;
-  int rc =
-      hf__lmdb_history_number(x->env, x->t->mdb, (hf_slice){x->collection->name, x->collection->name_size}, &number);
-  if (rc || !number) return rc;
-  rc = mdb_cursor_open(x->t->mdb, x->dbi, &c);
-  if (rc) return rc;
-  rc = mdb_cursor_get(c, &k, &v, MDB_FIRST);
-  while (rc == 0) {
-    bool goes = hf__lmdb_expiry_read(&k, &e) && e.number == number;
-    if (goes && (rc = mdb_cursor_del(c, 0))) break;
-    rc = mdb_cursor_get(c, &k, &v, goes ? MDB_GET_CURRENT : MDB_NEXT);
-    if (goes && rc == EINVAL) rc = MDB_NOTFOUND; /* it was the last one */
-  }
-  mdb_cursor_close(c);
-  return rc == MDB_NOTFOUND ? 0 : rc;
+  hf_slice name = {x->collection->name, x->collection->name_size};
+  int rc = hf__lmdb_history_number(x->env, x->t->mdb, name, &number);
+  return rc || !number ? rc : hf__lmdb_expiry_delete_all(x->t->mdb, x->dbi, number);
 }

@@ -5,13 +5,7 @@
 #ifndef HF_BACKENDS_LMDB_EXPIRY_READ_H
 #define HF_BACKENDS_LMDB_EXPIRY_READ_H
 
-#include "expiry_keep.h"
-
-/* Whether anything in the store may expire. */
-static inline bool hf__lmdb_may_expire(const hf__lmdb_env *env, const hf__lmdb_txn *in) {
-  return __builtin_expect(
-      atomic_load_explicit(&env->known.may_have_expiry, memory_order_relaxed) || (in && in->gave_expiry), 0);
-}
+#include "expiry_store.h"
 
 /* Has EXPIRY_DB opened, for the transactions that begin after it. */
 hf_status hf__lmdb_expiry_open(hf__lmdb_env *env, hf__lmdb_txn *in, hf_error *err);

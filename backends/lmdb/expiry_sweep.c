@@ -98,8 +98,7 @@ static int remove_some(struct sweep *w) {
       hf_slice id = hf__lmdb_order_id(e.order);
       if (id.data) rc = w->expire(w->env, &w->t, w->collection, &(hf_key){id, e.order}, e.at);
     }
-    if (rc == 0) rc = mdb_del(w->t.mdb, w->dbi, &k, NULL); /* unless that went with the record */
-    if (rc == MDB_NOTFOUND) rc = 0;
+    if (rc == 0) rc = hf__lmdb_expiry_delete_key(w->t.mdb, w->dbi, &k); /* unless that went with the record */
     w->t.changed = true;
   }
   return rc;

@@ -7,7 +7,7 @@
 #ifndef HF_BACKENDS_LMDB_EXPIRY_SWEEP_H
 #define HF_BACKENDS_LMDB_EXPIRY_SWEEP_H
 
-#include "expiry_keep.h"
+#include "expiry_store.h"
 
 /* Removes the record as an expired one, if it is there and expires at this time; else changes nothing.  LMDB's result.
  */

@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "expiry_keep.h"
+#include "expiry_store.h"
 #include "index_defs.h"
 #include "index_restore.h"
 #include "log_restore.h"

@@ -7,10 +7,10 @@
  */
 #include "index_check.h"
 
-#include "expiry_keep.h"
 #include <string.h>
 
 #include "bytes.h"
+#include "expiry_store.h"
 #include "index_defs.h"
 #include "index_store.h"
 #include "quarantine.h"
@@ -112,7 +112,8 @@ static bool is_text(const struct checking *c, hf_slice order, hf_slice *text) {
   MDB_val key = hf__lmdb_val(order), record;
   hf_info info;
   return mdb_get(c->txn, c->records, &key, &record) == 0 &&
-         !hf__lmdb_record_read(&record, hf__lmdb_order_id(order), text, &info) && !hf__lmdb_is_over(NULL, info.expires_at);
+         !hf__lmdb_record_read(&record, hf__lmdb_order_id(order), text, &info) &&
+         !hf__lmdb_is_over(NULL, info.expires_at);
 }
 
 /* Whether one of them has what the entity has, and should not.  Of more than are kept, whose texts are cut, only the

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "collections.h"
-#include "expiry_keep.h"
+#include "expiry_store.h"
 #include "index_defs.h"
 #include "index_store.h"
 #include "record.h"

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "expiry_keep.h"
+#include "expiry_store.h"
 #include "feature.h"
 #include "index_defs.h"
 #include "locks.h"

@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-#include "expiry_keep.h"
+#include "expiry_store.h"
 #include "history_read.h"
 #include "history_scan.h"
 #include "readers.h"

@@ -5,7 +5,7 @@
 #include "snapshot.h"
 
 #include "collections.h"
-#include "expiry_read.h"
+#include "expiry_store.h"
 #include "known.h"
 #include "locks.h"
 #include "map.h"

@@ -198,8 +198,8 @@ static int lhf_write_many(lua_State *L) {
 }
 
 /* writeTexts(store, ids, texts [, times]): JSON texts stored as they are, all of them in one commit, or none.  Two
- * lists, and of an id that is there twice the later text wins; `times` has for the places of those that expire when they
- * do, ms. */
+ * lists, and of an id that is there twice the later text wins; `times` has for the places of those that expire when
+ * they do, ms. */
 static int lhf_write_texts(lua_State *L) {
   hf_error err;
   hf_persist *p = hfL_check_persist(L);

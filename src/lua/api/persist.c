@@ -217,7 +217,8 @@ static int push_written(lua_State *L, const hf_info *info) {
   return lua_isnil(L, -1) ? 0 : 1;
 }
 
-/* store:writeValue(id, entity [, {ifAbsent=true | ifRevision=n, ttl="1h" | expiresAt=ms}]) -> revision (nothing where the store has none) */
+/* store:writeValue(id, entity [, {ifAbsent=true | ifRevision=n, ttl="1h" | expiresAt=ms}]) -> revision (nothing where
+ * the store has none) */
 static int lhf_write_value(lua_State *L) {
   char number[HF_NUMBER_MAX];
   hf_error err;

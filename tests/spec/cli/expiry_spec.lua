@@ -56,7 +56,7 @@ describe("put --ttl", function()
     fails(1, "not found", { "get", store, "signal", "over" })
   end)
 
-  it("leaves nothing wrong behind", function()
+  it("leaves nothing that is wrong", function()
     for i = 1, 20 do ok { "put", store, "signal", "a" .. i, "1", "--ttl", "1ms" } end
     ok { "put", store, "signal", "b", "1" }
     assert.same("1\n", ok { "count", store, "signal" })

@@ -6,7 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../backends/lmdb/expiry_keep.h"
+#include "../backends/lmdb/expiry_store.h"
 #include "core/persist.h"
 #include "unit/lmdb/indexes.h"
 #include "unit/lmdb/sums.h"

@@ -34,8 +34,8 @@ end
 local function checkArguments(args)
   local ways = (args.all and 1 or 0) + (#args.id > 0 and 1 or 0) + (isSearch(args) and 1 or 0)
   if ways > 1 then
-    refuse.call("give ids, --all, or what to look for (--where, --prefix, --from, --to, --older-than), not both: one of "
-      .. "them only")
+    refuse.call("give ids, --all, or what to look for (--where, --prefix, --from, --to, --older-than), not both: one "
+      .. "of them only")
   end
   where.prepare(args)
   if ways == 0 then

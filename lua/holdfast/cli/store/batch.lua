@@ -27,8 +27,8 @@ local M = {}
 ---@param open fun(entityName: string): PersistBase  called once for each name
 ---@param dropsExpiry? boolean  what expires may lose that where the store has no expiry
 function M.new(open, dropsExpiry)
-  return setmetatable({ open = open, dropsExpiry = dropsExpiry, persists = {}, names = {}, parts = {}, damaged = {}, count = 0,
-    bytes = 0 }, Batch)
+  return setmetatable({ open = open, dropsExpiry = dropsExpiry, persists = {}, names = {}, parts = {}, damaged = {},
+    count = 0, bytes = 0 }, Batch)
 end
 
 --- The store's entities of this name, opened once.

@@ -131,9 +131,8 @@ function Scan:nextQuiet()
   return id, text, nil, expiresAt
 end
 
---- Iterates id, what `step` gives with it, nil, and what it gives then; for what is damaged id, nil, and what is known of
---- that.  A limit counts
---- sound entities; nothing is told of what comes after the last one that it allows.
+--- Iterates id, what `step` gives with it, nil, and what it gives then; for what is damaged id, nil, and what is known
+--- of that.  A limit counts sound entities; nothing is told of what comes after the last one that it allows.
 ---@param persist PersistBase
 ---@param range table
 ---@param step fun(): string?, string?, integer?  what iterates the sound ones in this range

@@ -24,7 +24,8 @@ local function raisedAt(persist, id, raised)
   return raised
 end
 
---- Iterates id, JSON text and when it expires (nil: never) of the entities for which the range's `where` is true, a function of value and id.
+--- Iterates id, JSON text and when it expires (nil: never) of the entities for which the range's `where` is true, a
+--- function of value and id.
 ---@param persist PersistBase
 ---@param range table
 ---@return fun(): string?, string?, integer?
