@@ -38,7 +38,7 @@ static hf_status mend(hf__lmdb_env *env, hf_error *err) {
   hf__lmdb_txn t;
   if (env->options.read_only)
     return hf_error_set(err, HF_READONLY,
-                        "%s: another program has written to the store, and the log of changes is to begin anew: open "
+                        "%s: another program has written to the store, and the log of changes is to begin again: open "
                         "the store for writing",
                         env->path);
   hf_status status = hf__lmdb_write_begin(env, &t, false, err);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Beginning the log of changes anew: see log_restore.h.
+ * Beginning the log of changes again: see log_restore.h.
  */
 #include "log_restore.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Beginning the log of changes anew after commits of a program that does not know it.
+ * Beginning the log of changes again after commits of a program that does not know it.
  */
 #ifndef HF_BACKENDS_LMDB_LOG_RESTORE_H
 #define HF_BACKENDS_LMDB_LOG_RESTORE_H

@@ -28,7 +28,7 @@ typedef struct hf__lmdb_log_values {
   MDB_txn *txn;
   MDB_dbi history;       /* 0: there is none */
   uint64_t history_from; /* as the head says */
-  size_t transactions;   /* how many were begun: names are looked up anew in each */
+  size_t transactions;   /* how many were begun: names are looked up again in each */
   hf__lmdb_log_name names[LOG_NAMES_MAX];
   size_t count;
   hf__lmdb_txn holder;          /* a brief snapshot, during which no database is closed */

@@ -8,8 +8,8 @@ local core = require "holdfast.core"
 local indexes = require "holdfast.cli.store.indexes"
 local text = require "holdfast.cli.console.text"
 
--- Those that the new store has by itself: every one of format 2, and one that has indexes, a log of changes (which begins
--- anew) or entities that expire.
+-- Those that the new store has by itself: every one of format 2, and one that has indexes, a log of changes (which
+-- begins again) or entities that expire.
 local OWN = { sums = true, index = true, changes = true, ttl = true }
 
 local SETTABLE = { string = true, number = true, boolean = true }
