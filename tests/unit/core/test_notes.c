@@ -34,6 +34,7 @@ static void notes_are_kept_and_replaced(void **state) {
   OK(put(p, "identity", NULL, &err));
   assert_true(is(p, "identity", NULL));
   hf_persist *other = open_persist(*state, "other"); /* before the first goes, with which a store in memory would go */
+  OK(hf_persist_init(other, &err));
   hf_persist_close(p);
   p = other;
   assert_true(is(p, "other", "1"));
