@@ -137,11 +137,11 @@ static void a_store_stays_in_format_1_until_a_setting_needs_more(void **state) {
            "{\"changes\":\"off\",\"durability\":\"sync\",\"format\":1,\"history\":false,\"maxsize\":0,\"note\":\"\"}");
   CONTAINS(stat_of(store), "\"formatVersion\":1");
   set(store, "note", "a word");
-  CONTAINS(settings_of(store), "\"format\":2,\"maxsize\":0,\"note\":\"a word\"");
+  CONTAINS(settings_of(store), "\"format\":2,\"history\":false,\"maxsize\":0,\"note\":\"a word\"");
   CONTAINS(stat_of(store), "\"formatVersion\":2");
   CONTAINS(stat_of(store), "\"settings\":{\"note\":\"a word\"}");
   set(store, "note", NULL);
-  CONTAINS(settings_of(store), "\"format\":2,\"maxsize\":0,\"note\":\"\"");
+  CONTAINS(settings_of(store), "\"format\":2,\"history\":false,\"maxsize\":0,\"note\":\"\"");
   hf_error err;
   hf_setting_value lower = {.name = "format", .value = "1"};
   FAILS(HF_INVALID_ARGUMENT, hf_store_settings_set(store, &lower, 1, &err));
