@@ -22,7 +22,7 @@ const char *hf_change_name(hf_change_kind what) {
 /* Storages look back beside whatever transaction the thread is in, and may have to wait for who writes: never for the
  * thread itself. */
 static hf_status check_outside_writing(hf_error *err) {
-  if (!hf__txn_is(HF_TXN_WRITE)) return HF_OK;
+  if (!hf__txn_is_writing()) return HF_OK;
   return hf__fail(err, HF_UNSUPPORTED, "a transaction sees no past: look back before it begins");
 }
 

@@ -4,12 +4,14 @@
  * verifies every record.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "base/redact.h"
 #include "core/change.h"
 #include "core/persist.h"
 #include "core/transaction.h"
+#include "core/watch_hub.h"
 
 enum { VERIFY_PAGE = 256, VERIFY_BYTES = 1024 * 1024 };
 
@@ -46,12 +48,23 @@ hf_status hf_store_entities(hf_store *s, hf_page *page, hf_error *err) {
   return hf__store_name_backend(s, status, err);
 }
 
+/* Adds why this process, which watches the store, has to look again and again for what others write. */
+static hf_status say_polling(const hf_store *s, hf_buffer *json, hf_error *err) {
+  int problem = hf__hub_polls(s);
+  if (!problem || json->size < 2) return HF_OK;
+  json->size--; /* the brace */
+  bool ok = hf_buffer_printf(json, "%s\"watching\":", json->size > 1 ? "," : "") &&
+            hf_buffer_quote(json, hf_text(strerror(problem))) && hf_buffer_add(json, "}", 1);
+  return ok ? HF_OK : hf__no_memory(err);
+}
+
 hf_status hf_store_stat(hf_store *s, hf_buffer *json, hf_error *err) {
   hf_error own;
   if (!err) err = &own;
   void *txn = NULL;
   hf_status status = enter(s, &txn, err);
   if (status == HF_OK) status = s->backend->stat(s->impl, txn, NULL, json, err);
+  if (status == HF_OK) status = say_polling(s, json, err);
   return hf__store_name_backend(s, status, err);
 }
 

@@ -227,6 +227,8 @@ bool hf__txn_looks_back(void) {
   return t && (t->outermost->at.revision || t->outermost->at.time);
 }
 
+bool hf__txn_is_writing(void) { return in_force(current) && current->outermost->kind == HF_TXN_WRITE; }
+
 bool hf__txn_is_open(void) { return in_force(current) != NULL; }
 
 bool hf__txn_may_be_loose(void) {

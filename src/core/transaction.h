@@ -35,6 +35,9 @@ hf_status hf__txn_step_outside(hf_txn **out, hf_error *err);
 /* Whether it is in one of this kind. */
 bool hf__txn_is(hf_txn_kind kind);
 
+/* Whether it is in one that writes, also where a snapshot was begun in that since. */
+bool hf__txn_is_writing(void);
+
 /* Whether it is in a snapshot of the past. */
 bool hf__txn_looks_back(void);
 

@@ -178,13 +178,15 @@ static bool wait_until(const hf_watch *w, bool forever, int64_t deadline_ns) {
   return true;
 }
 
-static hf_status check(const hf_watch *w, int64_t timeout_ms, hf_error *err) {
-  const hf_store *s = w->watcher.store;
+static hf_status check(const hf_store *s, int64_t timeout_ms, hf_error *err) {
   if (hf__store_is_inherited(s)) return hf__store_inherited(s, err);
+  if (hf__txn_is_writing()) /* a storage may have to wait for who writes: never for the thread itself */
+    return hf__fail(err, HF_UNSUPPORTED, "a store is not watched inside a transaction: do it outside");
   if (timeout_ms && hf__txn_is_open())
-    return hf__fail(err, HF_UNSUPPORTED,
-                    "a watch cannot wait inside a transaction or snapshot, whose end others may wait for: wait "
-                    "outside, or ask with a timeout of 0");
+    return hf__fail(
+        err, HF_UNSUPPORTED,
+        "a watch does not wait inside a snapshot, which would keep what it reads for as long: wait outside, "
+        "or ask with a timeout of 0");
   return HF_OK;
 }
 
@@ -192,7 +194,7 @@ hf_status hf_watch_next(hf_watch *w, int64_t timeout_ms, hf_change *out, hf_erro
   enum { FOREVER_MS = INT32_MAX };
   hf_error own;
   if (!err) err = &own;
-  hf_status status = check(w, timeout_ms, err);
+  hf_status status = check(w->watcher.store, timeout_ms, err);
   bool forever = timeout_ms < 0 || timeout_ms > FOREVER_MS;
   int64_t deadline = forever || !timeout_ms ? 0 : hf_clock_ns() + timeout_ms * 1000000;
   while (status == HF_OK) {
@@ -271,14 +273,15 @@ hf_status hf_watch_open(hf_store *store, const hf_watch_options *options, hf_wat
   hf_error own;
   if (!err) err = &own;
   *out = NULL;
-  if (hf__store_is_inherited(store)) return hf__store_inherited(store, err);
+  hf_status status = check(store, 0, err);
+  if (status) return status;
   const hf_backend *b = store->backend;
   if (!(b->capabilities & HF_CAP_CHANGES) || !b->changes_read || !b->changes_revision_at)
     return hf__fail(err, HF_UNSUPPORTED, "%s stores keep no log of changes that could be watched", b->name);
   hf_watch *w = calloc(1, sizeof *w);
   if (!w) return hf__no_memory(err);
   w->watcher.store = store;
-  hf_status status = take_options(w, options, err);
+  status = take_options(w, options, err);
   w->watcher.fd = status ? -1 : eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK); /* there may be changes at once */
   if (status == HF_OK && w->watcher.fd < 0)
     status = hf__fail(err, HF_IO, "cannot wait for changes: %s", strerror(errno));

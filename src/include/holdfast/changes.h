@@ -76,13 +76,14 @@ typedef struct hf_watch_options {
  * uses it; it keeps the store open. */
 typedef struct hf_watch hf_watch;
 
-/* Errors: HF_COMPACTED; HF_UNSUPPORTED: the store keeps no log (say `changes=7d` to it), or such stores cannot. */
+/* Errors: HF_COMPACTED; HF_UNSUPPORTED: the store keeps no log (say `changes=7d` to it), or such stores cannot; inside
+ * a transaction. */
 HF_API hf_status hf_watch_open(hf_store *store, const hf_watch_options *options, hf_watch **out, hf_error *err);
 
 /* The next change, valid until the next call.
  *   timeout_ms  how long to wait for one; 0: not at all; negative: for ever
  * Errors: HF_TIMEOUT: none came; HF_COMPACTED: changes went before they were read: err->revision says where to begin
- * again; HF_UNSUPPORTED: the log was turned off. */
+ * again; HF_UNSUPPORTED: the log was turned off; inside a transaction, and waiting in a snapshot. */
 HF_API hf_status hf_watch_next(hf_watch *watch, int64_t timeout_ms, hf_change *out, hf_error *err);
 
 /* A file descriptor that can be read (by poll, epoll, select, libuv) when there may be a change: call hf_watch_next()

@@ -230,14 +230,22 @@ static void refuses_bad_options(void **state) {
   hf_store_close(s);
 }
 
-static void does_not_wait_inside_a_transaction(void **state) {
+static void is_not_for_transactions_and_does_not_wait_in_snapshots(void **state) {
   (void)state;
   hf_error err;
   hf_change c;
-  hf_txn *txn;
+  hf_txn *txn, *inner;
   hf_store *s = open_store();
-  hf_watch *w = open_watch(s, NULL);
+  hf_watch *w = open_watch(s, NULL), *other;
   OK(hf_txn_begin(HF_TXN_WRITE, &txn, &err));
+  FAILS(HF_UNSUPPORTED, hf_watch_next(w, -1, &c, &err));
+  FAILS(HF_UNSUPPORTED, hf_watch_next(w, 0, &c, &err));
+  FAILS(HF_UNSUPPORTED, hf_watch_open(s, NULL, &other, &err));
+  OK(hf_txn_begin(HF_TXN_READ, &inner, &err));
+  FAILS(HF_UNSUPPORTED, hf_watch_next(w, 0, &c, &err));
+  hf_txn_abort(inner);
+  hf_txn_abort(txn);
+  OK(hf_txn_begin(HF_TXN_READ, &txn, &err));
   FAILS(HF_UNSUPPORTED, hf_watch_next(w, -1, &c, &err));
   FAILS(HF_TIMEOUT, hf_watch_next(w, 0, &c, &err));
   add_write(true, "a", "x", "1");
@@ -331,12 +339,17 @@ static void note_warning(const char *message, void *arg) {
 
 static void without_inotify_others_are_looked_for(void **state) {
   (void)state;
+  hf_error err;
   the_log.file = "/nonexistent/file";
   hf_set_warning_handler(note_warning, NULL);
   hf_store *s = open_store();
   hf_watch *w = open_watch(s, NULL);
   hf_set_warning_handler(NULL, NULL);
   CONTAINS(warned, "inotify");
+  hf_buffer json = HF_BUFFER_INIT;
+  OK(hf_store_stat(s, &json, &err));
+  CONTAINS(json.data, ",\"watching\":\"No such file");
+  hf_buffer_free(&json);
   assert_string_equal(next(w, 0), "timeout");
   add_write(true, "a", "x", "1"); /* nobody is told */
   struct pollfd ready = {hf_watch_fd(w), POLLIN, 0};
@@ -477,7 +490,7 @@ int main(void) {
       WATCH(goes_on_however_much_is_left_out),
       WATCH(says_what_is_not_kept),
       WATCH(refuses_bad_options),
-      WATCH(does_not_wait_inside_a_transaction),
+      WATCH(is_not_for_transactions_and_does_not_wait_in_snapshots),
       WATCH(its_descriptor_can_be_read_when_there_may_be_a_change),
       WATCH(a_commit_of_this_process_wakes_who_waits),
       WATCH(a_commit_of_another_process_is_seen_after_the_event),
