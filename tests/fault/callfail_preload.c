@@ -21,7 +21,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/file.h>
+#include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/resource.h>
@@ -594,6 +596,9 @@ DEFINE_PTHREAD('p', pthread_create,
 DEFINE_GIVEN('e', clock_gettime, (clockid_t clock, struct timespec *out), (clock, out))
 DEFINE_GIVEN('e', nanosleep, (const struct timespec *wanted, struct timespec *left), (wanted, left))
 DEFINE_GIVEN('e', usleep, (useconds_t microseconds), (microseconds))
+DEFINE_GIVEN('e', eventfd, (unsigned count, int flags), (count, flags))
+DEFINE_GIVEN('e', inotify_init1, (int flags), (flags))
+DEFINE_GIVEN('e', inotify_add_watch, (int fd, const char *path, uint32_t events), (fd, path, events))
 DEFINE_GIVEN('e', gethostname, (char *out, size_t size), (out, size))
 DEFINE_GIVEN('e', futimens, (int fd, const struct timespec times[2]), (fd, times))
 DEFINE_GIVEN('e', fchmod, (int fd, mode_t mode), (fd, mode))

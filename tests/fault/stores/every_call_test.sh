@@ -25,6 +25,9 @@ streams='clearerr|feof|ferror|ftello64|setvbuf|ungetc|dirfd|closedir|rewinddir|f
 network='connect|freeaddrinfo|gai_*|getaddrinfo*|getsockopt|setsockopt|poll|recv|send|socket'
 # Of signals at the prompt, which has nothing to lose: what fails there is a Ctrl-C that does nothing.
 prompt='ppoll|pthread_kill|raise'
+# Of the thread that tells watches: what fails there leaves a watch of the system that goes with its descriptor, or makes
+# it look a little later.
+hub='inotify_rm_watch|prctl'
 # LuaJIT's, for functions of Lua that the command does not call, and for its code, in which no failure could be said.
 lua='mkstemp64|tmpfile64|popen|pclose|system|setitimer|mprotect'
 
@@ -36,7 +39,7 @@ unknown() {
   local name
   nm -D --defined-only "$1" | awk '{ print $3 }' >"$work/has"
   while read -r name; do
-    case $name in @($plain|$load|$streams|$network|$prompt|$lua)) continue ;; esac
+    case $name in @($plain|$load|$streams|$network|$prompt|$hub|$lua)) continue ;; esac
     grep -qx -- "$name" "$work/has" || echo "$name"
   done < <(for file in "${files[@]}"; do asked "$file"; done | sort -u)
 }
