@@ -189,6 +189,7 @@ function parts.changes()
   require("changes").measure(report, size.entities, ROUNDS, { writes = size.writes, syncs = size.syncs }, quick)
   require("watching").measure(report, quick and 1 or ROUNDS, { writes = size.writes, syncs = size.syncs })
   require("expiring").measure(report, quick and 1 or ROUNDS, quick and 1000 or 100000, quick and 2000 or 1000000)
+  require("following").measure(report, quick and 1 or ROUNDS, quick and 1000 or 200000)
 end
 
 function parts.growth()

@@ -150,6 +150,21 @@ describe("holdfast follow", function()
     stop()
   end)
 
+  it("ends where another one has begun to follow into the store", function()
+    follow()
+    background("follow", a, b)
+    assert.is_true(await(("grep -q 'caught up' %s/out"):format(dir)))
+    script([[
+      local core = require "holdfast.core"
+      local store = holdfast.PersistBase("signal", url)
+      local note = core.noteRead(store, "follows")
+      core.noteWrite(store, "follows", (note:gsub('"token":"%x+"', '"token":"another"')))]], b)
+    ok { "put", a, "signal", "later", "1" }
+    assert.is_true(await(("! kill -0 $(cat %s/pid) 2>/dev/null"):format(dir)))
+    assert.matches("is followed into by somebody else: this follower ends", temp.readFile(dir .. "/err"), 1, true)
+    assert.not_equal(0, run({ "get", b, "signal", "later" }).code)
+  end)
+
   it("follows into nothing that has entities of its own, or follows another store", function()
     ok { "put", b, "signal", "own", "1" }
     fails(1, "has entities named 'signal', and follows no store", { "follow", a, b, "--until", "caught-up" })
