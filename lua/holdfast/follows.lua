@@ -49,7 +49,8 @@ local function noteOf(persist)
   if core.notesKept(persist) then return setmetatable({ persist = persist, isKept = true }, Note) end
   local url = core.baseOf(persist)
   if type(url) ~= "string" or not url:find "^%l[%l%d+.-]*://" then return nil end
-  local store = core.openStore(url)
+  local opened, store = pcall(core.openStore, url)
+  if not opened then return nil end -- what a class calls its base need not be a store of ours
   local ok, names = pcall(store.entities, store)
   store:close()
   for _, name in ipairs(ok and names or {}) do
