@@ -56,7 +56,7 @@ for name, expected in pairs(was) do
   local is = all(target, name)
   if is ~= expected then
     error(("at revision %d of the source, %s: missing or different %s; extra %s"):format(note.revision, name,
-      tostring(firstDifference(expected, is)), tostring(firstDifference(is, expected))), 0)
+      firstDifference(expected, is) or "none", firstDifference(is, expected) or "none"), 0)
   end
 end
 print(note.revision)

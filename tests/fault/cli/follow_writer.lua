@@ -22,7 +22,7 @@ local function value()
 end
 
 local function change(store)
-  local id = "id " .. random(1, 300)
+  local id = "id " .. random(1, 3000)
   if random() < 0.75 then store:writeValue(id, value()) else store:removeMany { id } end
 end
 

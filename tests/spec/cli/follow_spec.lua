@@ -197,6 +197,10 @@ describe("holdfast follow", function()
     local c = dir .. "/c"
     ok { "put", c, "signal", "x", "1" }
     fails(3, "keeps no log of its changes", { "follow", c, b })
+    temp.writeFile(dir .. "/class.lua", [[return require("holdfast").LmdbPersist:extend "Around"]])
+    fails(3, "cannot be followed: LMDB and Redis can", { "follow", ("lua:%s/class.lua?base=%s"):format(dir, c), b })
+    ok { "put", "file:" .. dir .. "/d", "signal", "x", "1" }
+    fails(3, "cannot be followed: LMDB and Redis can", { "follow", "file:" .. dir .. "/d", b })
     fails(2, "neither a revision nor 'caught-up'", { "follow", a, b, "--until", "soon" })
     fails(2, "are the same store", { "follow", a, a })
   end)

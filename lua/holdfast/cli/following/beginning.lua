@@ -30,8 +30,13 @@ end
 
 -- Raises where the source keeps no log.  Its newest revision.
 local function newestOf(source)
-  local from, _, newest = core.changesReach(source:entity(follows.ENTITY))
+  local any = source:entity(follows.ENTITY)
+  local from, _, newest = core.changesReach(any)
   if from then return newest end
+  if not any.supports.changes or text.url(source.url):find "^lua:" then
+    refuse("unsupported", "copy it from time to time: holdfast copy --delete --verify",
+      "%s cannot be followed: LMDB and Redis can, and every store can follow", text.url(source.url))
+  end
   return refuse("unsupported", ("holdfast set %s changes=7d"):format(text.url(source.url)),
     "%s keeps no log of its changes, so it cannot be followed", text.url(source.url))
 end
