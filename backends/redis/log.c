@@ -117,16 +117,21 @@ bool hf__redis_add_logged(hf__redis_batch *b, const hf_slice *keys, const hf_sli
 
 /* ---- its setting */
 
-const char *const hf__redis_settings[] = {"changes", NULL};
+const char *const hf__redis_settings[] = {"changes", "note", NULL};
 
 hf_status hf__redis_settings_get(void *store, hf_page *page, hf_error *err) {
   hf__redis_batch b;
   hf__redis_batch_init(&b, store, false);
-  bool ok = hf__redis_batch_add(&b, 0, (const hf_slice[]){hf_text("HGET"), hf_text(REDIS_LOG), hf_text("kept")}, 3);
+  const hf_slice words[] = {hf_text("HMGET"), hf_text(REDIS_LOG), hf_text("kept"), hf_text("note")};
+  bool ok = hf__redis_batch_add(&b, 0, words, 4) != NULL;
   hf_status status = run(&b, ok, hf__redis_deadline(store), err);
   const redisReply *reply = status ? NULL : b.commands[0].reply;
-  if (reply && reply->type == REDIS_REPLY_STRING && !hf_page_add(page, hf_text("changes"), reply->str, reply->len))
-    status = hf_error_no_memory(err);
+  if (reply && (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2)) status = hf__redis_strange(false, err);
+  for (size_t i = 0; i < 2 && status == HF_OK; i++) {
+    const redisReply *value = reply->element[i];
+    if (value->type == REDIS_REPLY_STRING && !hf_page_add(page, hf_text(hf__redis_settings[i]), value->str, value->len))
+      status = hf_error_no_memory(err);
+  }
   hf__redis_batch_free(&b);
   return status;
 }
@@ -170,11 +175,23 @@ static hf_status turn_on(hf__redis_store *s, hf_slice json, hf_error *err) {
   return evaluate(s, complete, NULL, 0, err);
 }
 
+/* Replaces the note; of no size: none. */
+static hf_status keep_note(hf__redis_store *s, hf_slice json, hf_error *err) {
+  static const char script[] = "if ARGV[1] == '' then return redis.call('HDEL', KEYS[1], 'note') end "
+                               "return redis.call('HSET', KEYS[1], 'note', ARGV[1])";
+  if (!json.data) json = hf_text("");
+  return evaluate(s, script, &json, 1, err);
+}
+
+static bool is_note(hf_slice name) { return name.size == 4 && memcmp(name.data, "note", 4) == 0; }
+
 hf_status hf__redis_settings_put(void *store, const hf_setting_change *changes, size_t count, unsigned format,
                                  hf_error *err) {
   hf_status status = HF_OK;
   (void)format;
   for (size_t i = 0; i < count && status == HF_OK; i++)
-    status = changes[i].json.data ? turn_on(store, changes[i].json, err) : turn_off(store, err);
+    status = is_note(changes[i].name) ? keep_note(store, changes[i].json, err)
+             : changes[i].json.data   ? turn_on(store, changes[i].json, err)
+                                      : turn_off(store, err);
   return status;
 }

@@ -20,6 +20,7 @@ struct change {
   char *json; /* NULL: removed */
   size_t json_size;
   int64_t expires_at; /* 0: as the store's time to live says */
+  size_t turn;        /* of all that the transaction did */
 };
 
 struct hf__redis_txn {
@@ -28,6 +29,7 @@ struct hf__redis_txn {
   bool broken, watching;
   struct change *changes;
   size_t count, capacity; /* capacity is a power of two */
+  size_t turns;
 };
 
 /* ---- changes */
@@ -85,6 +87,7 @@ static hf_status change(hf__redis_txn *t, hf_slice key, hf_slice json, int64_t e
   c->json = text;
   c->json_size = json.size;
   c->expires_at = expires_at;
+  c->turn = t->turns++;
   return HF_OK;
 }
 
@@ -226,6 +229,21 @@ static void unwatch(hf__redis_txn *t) {
   hf__redis_batch_free(&b);
 }
 
+static int by_turn(const void *a, const void *b) {
+  const struct change *x = *(const struct change *const *)a, *y = *(const struct change *const *)b;
+  return x->turn < y->turn ? -1 : x->turn > y->turn;
+}
+
+/* What was changed, in order; the caller frees the list.  NULL: out of memory. */
+static const struct change **in_turn(const hf__redis_txn *t) {
+  const struct change **list = malloc(t->count * sizeof *list);
+  size_t n = 0;
+  for (size_t i = 0; list && i < t->capacity; i++)
+    if (t->changes[i].key) list[n++] = &t->changes[i];
+  if (list) qsort(list, n, sizeof *list, by_turn);
+  return list;
+}
+
 static bool add_changes(hf__redis_batch *b, const hf_slice *keys, const hf_slice *texts, const int64_t *expiries,
                         size_t count, bool is_logged) {
   static const hf_slice multi = {"MULTI", 5}, exec = {"EXEC", 4};
@@ -242,17 +260,17 @@ static hf_status send_changes(hf__redis_txn *t, hf_error *err) {
   if (status) return status;
   hf_slice *keys = malloc(t->count * sizeof *keys), *texts = malloc(t->count * sizeof *texts);
   int64_t *expiries = malloc(t->count * sizeof *expiries);
+  const struct change **list = in_turn(t);
   size_t n = 0;
-  for (size_t i = 0; keys && texts && expiries && i < t->capacity; i++) {
-    const struct change *c = &t->changes[i];
-    if (!c->key) continue;
+  for (size_t i = 0; list && keys && texts && expiries && i < t->count; i++) {
+    const struct change *c = list[i];
     keys[n] = (hf_slice){c->key, c->key_size};
     expiries[n] = c->expires_at;
     texts[n++] = (hf_slice){c->json, c->json_size};
   }
   hf__redis_batch_init(&b, t->store, true);
   b.whole = true;
-  bool ok = keys && texts && expiries && add_changes(&b, keys, texts, expiries, n, is_logged);
+  bool ok = list && keys && texts && expiries && add_changes(&b, keys, texts, expiries, n, is_logged);
   status = ok ? hf__redis_batch_run_on(&b, t->connection, hf__redis_deadline(t->store), err) : hf_error_no_memory(err);
   t->broken |= status != HF_OK;
   if (status && ok && t->connection->began) status = hf__redis_lost(err);
@@ -265,6 +283,7 @@ static hf_status send_changes(hf__redis_txn *t, hf_error *err) {
   free(keys);
   free(texts);
   free(expiries);
+  free(list);
   atomic_fetch_add(&t->store->writes, 1);
   return status;
 }

@@ -184,6 +184,9 @@ class Connection:
             self.mode = mode = command[1].decode()
         if mode.endswith("removeonce") and Connection.away:
             return self.connection.close()
+        is_own = len(command) > 1 and command[1].startswith(b"%holdfast:")
+        if is_own and mode.startswith(("late-", "scan")):  # it follows nothing, and keeps no log
+            return self.connection.sendall(b":0\r\n" if name == b"HEXISTS" else b"$-1\r\n")
         if mode.startswith("late-"):
             if name == b"AUTH":
                 return self.connection.sendall(b"+OK\r\n")

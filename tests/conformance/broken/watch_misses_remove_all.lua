@@ -2,7 +2,7 @@
 --
 -- Broken on purpose: removeAll is no change.
 --
--- fails: removeAll is one change
+-- fails: removeAll is one change, or one for each
 -- says: none in time
 -- only: the log of changes
 
