@@ -85,8 +85,7 @@ static hf_status put_one(struct step *step, const hf_put *p, hf_info *info, hf_e
   *info = (hf_info){.revision = hf__memory_next(step->store), .updated_at = hf_now_ms(), .expires_at = p->expires_at};
   size_t at = hf__memory_list_find(&t->sound, p->key.order, &found);
   hf__memory_item *it = hf__memory_item_new(&p->key, p->json, (hf_slice){NULL, 0}, info);
-  if (!it || !log_write(step, p->key.order) ||
-      !hf__memory_sound_put(t, &step->undo, at, found, it)) {
+  if (!it || !log_write(step, p->key.order) || !hf__memory_sound_put(t, &step->undo, at, found, it)) {
     free(it);
     return hf_error_no_memory(err);
   }

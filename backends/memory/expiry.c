@@ -75,34 +75,34 @@ size_t hf__memory_over_count(const hf__memory_type *t, int64_t now) {
 
 /* Removes the first of a collection that expired by `limit`, unless the running commit wrote it.  False: there is
  * none, or no memory. */
-static bool remove_first(hf__memory_store *s, hf__memory_type *t, int64_t limit) {
+static bool remove_first(hf__memory_type *t, hf__memory_log *log, uint64_t revision, int64_t limit) {
   bool found;
   hf__memory_undo step = {NULL, NULL};
   if (!t->expiring.count || t->expiring.items[0]->info.expires_at > limit) return false;
   hf_slice order = entity_of(t->expiring.items[0]);
-  size_t logged = s->log.count, at = hf__memory_list_find(&t->sound, order, &found);
+  size_t logged = log->count, at = hf__memory_list_find(&t->sound, order, &found);
   hf__memory_item *it = t->sound.items[at];
-  if (it->info.revision == hf__memory_next(s)) return false;
+  if (it->info.revision == revision) return false;
   order = order_of(it);
-  hf__memory_logged change = {HF_CHANGE_EXPIRE, false, t, order, hf__memory_next(s), it, NULL};
-  if (hf__memory_log_add(&s->log, &change) && hf__memory_indexes_take(&t->indexes, &step, it, (hf_slice){NULL, 0}) &&
+  hf__memory_logged change = {HF_CHANGE_EXPIRE, false, t, order, revision, it, NULL};
+  if (hf__memory_log_add(log, &change) && hf__memory_indexes_take(&t->indexes, &step, it, (hf_slice){NULL, 0}) &&
       hf__memory_sound_take(t, &step, order, &found)) {
     hf__memory_undo_commit(&step, NULL);
     return true;
   }
   hf__memory_undo_all(&step);
-  hf__memory_log_cut(&s->log, logged);
+  hf__memory_log_cut(log, logged);
   return false;
 }
 
-bool hf__memory_sweep_is_due(const hf__memory_store *s, int64_t limit) {
-  for (const hf__memory_type *t = s->types; t; t = t->next)
+bool hf__memory_sweep_is_due(const hf__memory_type *types, int64_t limit) {
+  for (const hf__memory_type *t = types; t; t = t->next)
     if (t->expiring.count && t->expiring.items[0]->info.expires_at <= limit) return true;
   return false;
 }
 
-void hf__memory_sweep(hf__memory_store *s, int64_t limit) {
+void hf__memory_sweep(hf__memory_type *types, hf__memory_log *log, uint64_t revision, int64_t limit) {
   int left = SWEEP_MAX;
-  for (hf__memory_type *t = s->types; t; t = t->next)
-    while (left && remove_first(s, t, limit)) left--;
+  for (hf__memory_type *t = types; t; t = t->next)
+    while (left && remove_first(t, log, revision, limit)) left--;
 }

@@ -7,7 +7,9 @@
 #ifndef HF_BACKENDS_MEMORY_EXPIRY_H
 #define HF_BACKENDS_MEMORY_EXPIRY_H
 
-#include "store.h"
+#include "collection.h"
+#include "log.h"
+#include "undo.h"
 
 /* As hf__memory_list_find() in the sound ones; NULL: it is not there, or has expired. */
 const hf__memory_item *hf__memory_living(const hf__memory_type *t, hf_slice order, int64_t now);
@@ -20,8 +22,8 @@ bool hf__memory_sound_take(hf__memory_type *t, hf__memory_undo *undo, hf_slice o
 size_t hf__memory_over_count(const hf__memory_type *t, int64_t now);
 
 /* Whether one had expired by `limit` and is still there. */
-bool hf__memory_sweep_is_due(const hf__memory_store *s, int64_t limit);
-/* Removes a few of those, as part of the running commit.  Without memory it is left to a later one. */
-void hf__memory_sweep(hf__memory_store *s, int64_t limit);
+bool hf__memory_sweep_is_due(const hf__memory_type *types, int64_t limit);
+/* Removes a few of those, as part of the commit that has this revision.  Without memory it is left to a later one. */
+void hf__memory_sweep(hf__memory_type *types, hf__memory_log *log, uint64_t revision, int64_t limit);
 
 #endif

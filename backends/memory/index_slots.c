@@ -11,6 +11,7 @@
 
 #include "expiry.h"
 #include "indexes.h"
+#include "store.h"
 
 /* Whether the index is there already, and the same. */
 static hf_status look(const hf__memory_type *t, const hf__memory_building *b, bool *is_there) {

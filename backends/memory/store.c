@@ -1,61 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * Collections in memory, and transactions: see store.h.
+ * Transactions and commits in memory: see store.h.
  */
 #include "store.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "expiry.h"
-
-/* ---- collections and their copies */
-
-void hf__memory_types_free(hf__memory_type *t) {
-  for (hf__memory_type *next; t; t = next) {
-    next = t->next;
-    hf__memory_list_free(&t->sound);
-    hf__memory_list_free(&t->damaged);
-    hf__memory_list_free(&t->expiring);
-    hf__memory_indexes_free(&t->indexes);
-    free(t);
-  }
-}
-
-static hf__memory_type *type_copy(const hf__memory_type *from, bool with_indexes) {
-  hf__memory_type *t = malloc(sizeof *t);
-  if (!t) return NULL;
-  *t = *from;
-  t->next = NULL;
-  t->damaged = t->expiring = (hf__memory_list){0, 0, NULL};
-  t->indexes = (hf__memory_indexes){0};
-  if (hf__memory_list_copy(&from->sound, &t->sound) && hf__memory_list_copy(&from->damaged, &t->damaged) &&
-      hf__memory_list_copy(&from->expiring, &t->expiring) &&
-      (!with_indexes || hf__memory_indexes_copy(&from->indexes, &t->indexes)))
-    return t;
-  hf__memory_types_free(t);
-  return NULL;
-}
-
-static hf__memory_type *types_copy(const hf__memory_type *from, bool with_indexes, bool *ok) {
-  hf__memory_type *first = NULL, **link = &first;
-  *ok = true;
-  for (; from; from = from->next) {
-    *link = type_copy(from, with_indexes);
-    if (!*link) {
-      *ok = false;
-      hf__memory_types_free(first);
-      return NULL;
-    }
-    link = &(*link)->next;
-  }
-  return first;
-}
-
-hf__memory_type *hf__memory_types_find(hf__memory_type *t, const char *name, size_t size) {
-  while (t && (t->name_size != size || memcmp(t->name, name, size) != 0)) t = t->next;
-  return t;
-}
 
 /* ---- commits */
 
@@ -65,12 +16,12 @@ static void finish(hf__memory_store *s) {
   bool by_time = false;
   hf__clocks_now(&now);
   int64_t limit = now.wall - HF__CLOCKS_EXPIRY_MARGIN_MS;
-  if (hf__memory_sweep_is_due(s, limit) || hf__memory_log_is_old(&s->log, now.wall)) {
+  if (hf__memory_sweep_is_due(s->types, limit) || hf__memory_log_is_old(&s->log, now.wall)) {
     hf__clocks_verdict verdict = hf__clocks_compare(&s->clocks, &now);
     if (verdict == HF__CLOCKS_DIFFER) s->clocks = now;
     by_time = verdict == HF__CLOCKS_AGREE;
   }
-  if (by_time) hf__memory_sweep(s, limit);
+  if (by_time) hf__memory_sweep(s->types, &s->log, hf__memory_next(s), limit);
   hf__memory_log_commit(&s->log, hf__memory_next(s), now.wall, by_time);
   s->is_changed = false;
   __atomic_store_n(&s->revision, hf__memory_next(s), __ATOMIC_RELEASE);
@@ -80,7 +31,7 @@ static void finish(hf__memory_store *s) {
 
 bool hf__memory_see(const hf__memory_store *s, hf__memory_txn *t, bool with_indexes) {
   bool ok;
-  t->types = types_copy(s->types, with_indexes, &ok);
+  t->types = hf__memory_types_copy(s->types, with_indexes, &ok);
   return ok && hf__memory_list_copy(&s->notes, &t->notes);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Stores in memory: their collections, transactions on them, and commits.
+ * Stores in memory: transactions on them, and commits.
  */
 #ifndef HF_BACKENDS_MEMORY_STORE_H
 #define HF_BACKENDS_MEMORY_STORE_H
@@ -8,20 +8,9 @@
 #include <pthread.h>
 
 #include "base/clocks.h"
-#include "indexes.h"
-#include "items.h"
+#include "collection.h"
 #include "log.h"
 #include "undo.h"
-
-/* A collection, or what a snapshot sees of it. */
-typedef struct hf__memory_type {
-  struct hf__memory_type *next;
-  size_t name_size;
-  hf__memory_list sound, damaged;
-  hf__memory_list expiring; /* of `sound`, those that expire, by when: see expiry.h */
-  hf__memory_indexes indexes;
-  char name[HF_ID_MAX];
-} hf__memory_type;
 
 /* The settings that are kept, as JSON texts; empty: nobody set it. */
 typedef struct hf__memory_settings {
@@ -50,11 +39,6 @@ typedef struct hf__memory_txn {
   bool is_past;           /* it sees the store as it was after a commit */
   int64_t now;            /* when it, or the outermost around it, began: by this what it sees expires */
 } hf__memory_txn;
-
-/* Frees a list of collections. */
-void hf__memory_types_free(hf__memory_type *t);
-/* Finds a collection in a list; NULL: it is not there. */
-hf__memory_type *hf__memory_types_find(hf__memory_type *t, const char *name, size_t size);
 
 /* hf_backend.begin, commit and abort */
 hf_status hf__memory_begin(void *store, hf_txn_kind kind, void *parent, void **txn, hf_error *err);

@@ -26,7 +26,7 @@ typedef struct hf__clocks {
 typedef enum hf__clocks_verdict {
   HF__CLOCKS_AGREE, /* they have gone along with each other for HF__CLOCKS_TOGETHER_MS */
   HF__CLOCKS_WAIT,  /* they have, not so long yet */
-  HF__CLOCKS_DIFFER /* they have not, or the machine was started anew: make a new note, and wait */
+  HF__CLOCKS_DIFFER /* they have not, or the machine was started again: make a new note, and wait */
 } hf__clocks_verdict;
 
 /* Looks at both. */

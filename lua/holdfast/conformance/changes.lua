@@ -92,7 +92,7 @@ return function(check)
     t:equal({ "write a 1", "remove old", "write b 2", "write c 3" }, told(changes), "what was done")
     t:check(changes[1].revision == changes[3].revision, "the transaction's changes have one revision")
     t:check(changes[4].revision > changes[3].revision, "the next commit has another one")
-    t:equal({ false, false, true, true }, t:map(changes, function(c) return c.last == true end), "which is the last one")
+    t:equal({ false, false, true, true }, t:map(changes, function(c) return c.last == true end), "which is last")
     watch:close()
   end)
 
@@ -111,7 +111,7 @@ return function(check)
   end)
 
   check("a watch goes on where another one ended", { method = "watch", needs = "changes",
-    why = "who was stopped would have to begin anew" }, function(t)
+    why = "who was stopped would have to begin again" }, function(t)
     local store = t:openLogged()
     local first = store:watch()
     for i = 1, 10 do store:writeValue("item-" .. i, i) end
@@ -146,7 +146,7 @@ return function(check)
     some:close()
   end)
 
-  check("what is not kept any more is compacted, and where to begin anew is told", { method = "watch",
+  check("what is not kept any more is compacted, and it is told from where on it is", { method = "watch",
     needs = "changes", why = "who follows would go on with a hole" }, function(t)
     local store = t:openLogged("5")
     if not store then return end -- a log of somebody's own would be lost

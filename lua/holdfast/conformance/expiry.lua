@@ -100,7 +100,7 @@ return function(check)
   end)
 
   check("another write takes the time away, or gives another", { method = "writeValue", needs = "ttl",
-    why = "what was written anew would be gone" }, function(t)
+    why = "what was written again would be gone" }, function(t)
     local store = t:open()
     store:writeValue("a", 1, { ttl = "1ms" })
     store:writeValue("a", 2)

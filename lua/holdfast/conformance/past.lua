@@ -5,7 +5,9 @@
 local core = require "holdfast.core"
 
 -- The revision that the store has now.
-local function revision(store) return core.storeOf(store):revision() end
+local function revision(store)
+  return core.storeOf(store):revision()
+end
 
 return function(check)
   check("an entity is read as it was after each commit", { method = "readValue", needs = "history" }, function(t)

@@ -2,7 +2,7 @@
 --
 -- Broken on purpose: what is not kept any more is passed over in silence.
 --
--- fails: what is not kept any more is compacted, and where
+-- fails: what is not kept any more is compacted, and it is told
 -- says: a watch from a revision that is long gone
 -- only: the log of changes
 

@@ -3,7 +3,7 @@
 -- Broken on purpose: each change is said to be the last of its commit.
 --
 -- fails: have one revision, and come together
--- says: which is the last one
+-- says: which is last
 -- only: the log of changes
 
 local holdfast = require "holdfast" -- luacheck: ignore 211

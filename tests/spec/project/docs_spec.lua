@@ -355,7 +355,7 @@ describe("the documents", function()
     for _, method in ipairs(core.methods()) do
       if not methods:find("[`.:]" .. method.name .. "[`(]") then missing[#missing + 1] = method.name end
     end
-    local notForClasses = { quarantine = true, settings = true, indexOrder = true }
+    local notForClasses = { quarantine = true, settings = true, indexOrder = true, changes = true, history = true }
     for _, capability in ipairs(core.capabilities()) do
       local has = text:find("\n| `" .. capability.name .. "` | ", 1, true) ~= nil
       if has == (notForClasses[capability.name] == true) then missing[#missing + 1] = capability.name end

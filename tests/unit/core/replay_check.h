@@ -211,7 +211,7 @@ static inline bool replay_wrote(const struct model *m, const struct moment *then
   return false;
 }
 
-/* It was there, and had expired: long enough ago, unless it was written anew. */
+/* It was there, and had expired: long enough ago, unless it was written again. */
 static inline void replay_check_expired(struct model *m, const hf_change *c, unsigned name) {
   const struct moment *before = replay_at(m, c->revision - 1);
   unsigned id = replay_number(c->id);

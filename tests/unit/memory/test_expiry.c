@@ -156,14 +156,14 @@ static void nor_does_it_trim_the_log(void **state) {
   write_text(p, "x", "2");
   go_on(HF__CLOCKS_TOGETHER_MS);
   go_on(25 * hour);
-  write_text(p, "x", "3"); /* its clocks have not agreed since the year went by for long enough: that is noted anew */
+  write_text(p, "x", "3"); /* its clocks have not agreed since the year went by for long enough */
   go_on(HF__CLOCKS_TOGETHER_MS);
   for (int i = 0; i < 3; i++) write_text(p, "x", "4");
   assert_in_range(log->count, 1, 6);
   hf_persist_close(p);
 }
 
-static void what_was_written_anew_stays(void **state) {
+static void what_was_written_again_stays(void **state) {
   hf_persist *p = open_persist(*state, "signal");
   hf_error err;
   hf_txn *txn;
@@ -229,7 +229,7 @@ int main(void) {
       ON_MEMORY(it_goes_for_good_once_the_clocks_agree),
       ON_MEMORY(a_clock_that_is_a_year_ahead_removes_nothing),
       ON_MEMORY(nor_does_it_trim_the_log),
-      ON_MEMORY(what_was_written_anew_stays),
+      ON_MEMORY(what_was_written_again_stays),
       ON_MEMORY(a_commit_removes_a_few),
       ON_MEMORY(an_abort_brings_the_time_back),
   };
