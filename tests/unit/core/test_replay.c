@@ -69,12 +69,41 @@ static void look_at_time(struct model *m) {
   assert_true(replay_check_snapshot(m, &at, then));
 }
 
+static bool take_none(void *arg, const hf_change *c) {
+  (void)arg, (void)c;
+  return false;
+}
+
+/* The oldest revision whose changes the store says it has. */
+static uint64_t oldest_logged(const struct model *m) {
+  const hf_persist *p = m->handles[0];
+  const hf_changes_scan scan = {.from = 0};
+  hf_changes_reach reach;
+  hf_error err;
+  FAILS(HF_COMPACTED, p->backend->changes_read(p->impl, &scan, take_none, NULL, &reach, &err));
+  assert_int_equal(err.revision, reach.from);
+  return reach.from;
+}
+
+/* The ends of what is kept, as the store tells: what is there is whole, and what is before is not there. */
+static void check_ends(struct model *m) {
+  uint64_t from, oldest = m->moments[0].revision;
+  hf_error err;
+  if (m->log_from != UINT64_MAX) replay_check_log(m, oldest_logged(m), m->history_from != UINT64_MAX);
+  if (m->history_from == UINT64_MAX) return;
+  OK(hf_persist_history(m->handles[0], replay_id(0), take_none, NULL, &from, &err));
+  if (from > oldest) look(m, from - 1, 1);
+  if (from > oldest + 1) assert_false(replay_check_reads(m, from - 2, 1));
+}
+
 static void check_all(struct model *m, unsigned looks) {
   bool has_history = m->history_from != UINT64_MAX;
+  check_ends(m);
   for (unsigned i = 0; has_history && i < looks; i++) look(m, random_revision(m), 9);
   for (unsigned i = 0; has_history && i < looks / LOOKS_OF_ALL; i++) look_at_time(m);
   if (has_history)
-    for (uint64_t r = m->history_from - 1; r <= replay_newest(m)->revision && r < m->history_from + 2; r++) look(m, r, 1);
+    for (uint64_t r = m->history_from - 1; r <= replay_newest(m)->revision && r < m->history_from + 2; r++)
+      look(m, r, 1);
   for (unsigned i = 0; has_history && i < NAMES * IDS; i++) replay_check_history(m, i / IDS, i % IDS);
   for (unsigned i = 0; m->log_from != UINT64_MAX && i < LOOKS_OF_ALL; i++) {
     uint64_t newest = replay_newest(m)->revision, from = m->log_from;
