@@ -174,9 +174,9 @@ static inline void replay_set(struct model *m, const char *changes, bool history
 static inline void replay_change_settings(struct model *m) {
   switch (replay_random(m, 6)) {
   case 0: replay_set(m, "off", false); break;
-  case 1: replay_set(m, text_of("%u", 1 + replay_random(m, 100)), false); break;
-  case 2: replay_set(m, "2h", true); break;
-  default: replay_set(m, text_of("%u", 1 + replay_random(m, 300)), true);
+  case 1: replay_set(m, text_of("%u", 1 + replay_random(m, 30)), false); break;
+  case 2: replay_set(m, "5m", true); break;
+  default: replay_set(m, text_of("%u", 1 + replay_random(m, 40)), true);
   }
 }
 

@@ -146,7 +146,7 @@ static void what_was_is_told_as_it_was(void **state) {
 static void what_is_kept_is_right_while_settings_change(void **state) {
   struct model *m = begin(*state, number_from("HOLDFAST_SEED", 7) + 1);
   unsigned rounds = number_from("HOLDFAST_ROUNDS", ROUNDS);
-  replay_set(m, "50", true);
+  replay_set(m, "20", true);
   for (unsigned i = 0; i < rounds; i++) {
     replay_step(m);
     if (replay_random(m, 40) == 0) replay_change_settings(m);
@@ -160,7 +160,7 @@ static void what_is_kept_is_right_while_settings_change(void **state) {
 static void what_was_is_told_after_it_was_closed(void **state) {
   struct model *m = begin(*state, number_from("HOLDFAST_SEED", 7) + 2);
   unsigned rounds = number_from("HOLDFAST_ROUNDS", ROUNDS) / 2;
-  replay_set(m, "200", true);
+  replay_set(m, "40", true);
   for (unsigned i = 0; i < rounds; i++) {
     replay_step(m);
     if (replay_random(m, 25)) continue;
