@@ -149,7 +149,11 @@ static void what_is_kept_is_right_while_settings_change(void **state) {
   replay_set(m, "20", true);
   for (unsigned i = 0; i < rounds; i++) {
     replay_step(m);
-    if (replay_random(m, 40) == 0) replay_change_settings(m);
+    if (replay_random(m, 40) == 0) {
+      replay_change_settings(m);
+      check_ends(m);
+    }
+    if (replay_random(m, 8) == 0) check_ends(m);
     if (replay_random(m, 30) == 0) check_all(m, 2);
   }
   check_all(m, rounds / 4);
