@@ -10,12 +10,14 @@ int main(int argc, char **argv) {
   static const struct side {
     const char *name;
     const struct bench_op *ops;
-  } sides[] = {{"raw", bench_raw_ops},           {"look", bench_look_ops},   {"lead", bench_lead_ops},
-               {"file", bench_file_ops},         {"c", bench_c_ops},         {"where", bench_where_ops},
-               {"find", bench_find_ops},         {"keep", bench_keep_ops},   {"script", bench_script_ops},
-               {"changes", bench_changes_ops}, {"watch", bench_watch_ops},
-               {"past", bench_past_ops}, {"expiry", bench_expiry_ops},
-               {"together", bench_together_ops}, {"redis", bench_redis_ops}, {"postgres", bench_postgres_ops}};
+  } sides[] = {{"raw", bench_raw_ops},       {"look", bench_look_ops},
+               {"lead", bench_lead_ops},     {"file", bench_file_ops},
+               {"c", bench_c_ops},           {"where", bench_where_ops},
+               {"find", bench_find_ops},     {"keep", bench_keep_ops},
+               {"script", bench_script_ops}, {"changes", bench_changes_ops},
+               {"watch", bench_watch_ops},   {"past", bench_past_ops},
+               {"expiry", bench_expiry_ops}, {"together", bench_together_ops},
+               {"redis", bench_redis_ops},   {"postgres", bench_postgres_ops}};
   if (argc < 3)
     bench_die("usage: hf_bench raw|look|lead|file|c|where|find|keep|changes|watch|past|expiry|script|together|redis|"
               "postgres WHAT -d DIR [-e "
