@@ -136,8 +136,9 @@ static bool has_both_files(pid_t pid, void *arg) {
 bool hf__lmdb_find_other_holder(const hf__lmdb_file *lock, const hf__lmdb_file *data, char out[PROCESS_TEXT]) {
   struct store s = {.lock = *lock, .data = *data};
   pid_t pid = each_owner(lock->inode, has_both_files, &s);
-  if (pid) hf__lmdb_process_text(pid, out);
-  return pid != 0;
+  if (!pid) return false;
+  hf__lmdb_process_text(pid, out);
+  return true;
 }
 
 hf_status hf__lmdb_check_other_processes(const char *dir, const hf__lmdb_file *data, hf_error *err) {

@@ -320,6 +320,7 @@ local function inheritedCapabilities(class, methods, wrapped)
   end
   for name, declares in pairs(chosen) do
     local may = name == "durable" or name == "ifAbsent" or name == "atomicBatch" or name == "index" and methods.indexes
+      or name == "ttl" and methods.writeValue -- it keeps the time itself
     if declares and not wrapped[name] and not may then
       refuse(class, "declares supports.%s, which the store that it extends does not have", name)
     end
