@@ -34,8 +34,8 @@
 ---@field expiresAt? integer at this time, ms since 1970-01-01 UTC
 
 ---A moment of a store's past: a number is a revision; a text is a time, with its zone ("2026-11-27T12:00:00Z"), or a
----date (its midnight in UTC); {time=} is a time in ms since 1970-01-01 UTC.  A time is that of commits, which never goes
----back.
+---date (its midnight in UTC); {time=} is a time in ms since 1970-01-01 UTC.  A time is that of commits, which never
+---goes back.
 ---@alias holdfast.Moment integer|string|{time: integer}
 
 ---@class holdfast.LookingBack
