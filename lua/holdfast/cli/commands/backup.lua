@@ -45,9 +45,10 @@ end
 return {
   summary = "Write all of a store, as of one moment, to a file.",
   description = "Writes an LMDB store to FILE while others go on writing: all entity names, quarantine, settings,\n"
-    .. "indexes and the log of changes, without free room.  A FILE that is there is replaced once the new one\n"
-    .. "is whole and flushed.  `restore` makes a store of it, and tells one that was cut off or changed.\n"
-    .. "A damaged store is not backed up: FILE stays as it was.  For other stores there is `export`.",
+    .. "indexes and the log of changes, without free room.  A FILE that is there is replaced once the new\n"
+    .. "one is whole and flushed.  `restore` makes a store of it, and tells one that was cut off or\n"
+    .. "changed.  A damaged store is not backed up: FILE stays as it was.  For other stores there is\n"
+    .. "`export`.",
   examples = { "holdfast backup ./data /backup/bot.hfb" },
   arguments = function(command)
     options.url(command)

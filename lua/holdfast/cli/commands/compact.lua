@@ -32,10 +32,11 @@ end
 
 return {
   summary = "Give free room in a store back to the disk.",
-  description = "What is removed from an LMDB store leaves room in its file, which later writes use.  This gives it\n"
-    .. "back: where nobody else has the store open, a compact copy takes the place of the file; otherwise its\n"
-    .. "free pages are given back where they are, as far as nobody reads them, and the file's length stays.\n"
-    .. "Nobody need stop for it.  A store on which a strategy host runs is left alone unless --force is given.",
+  description = "What is removed from an LMDB store leaves room in its file, which later writes use.  This gives\n"
+    .. "it back: where nobody else has the store open, a compact copy takes the place of the file;\n"
+    .. "otherwise its free pages are given back where they are, as far as nobody reads them, and the\n"
+    .. "file's length stays.  Nobody need stop for it.  A store on which a strategy host runs is left\n"
+    .. "alone unless --force is given.",
   examples = { "holdfast compact ./data" },
   arguments = function(command)
     options.url(command)

@@ -36,8 +36,8 @@ end
 return {
   summary = "Show what happened to an entity.",
   description = "One line for each change that is kept, the newest first, by tabs: revision, time, what happened\n"
-    .. "(write, remove, clear, expire, quarantine), and the value that was written.  Needs a store that keeps\n"
-    .. "its history: holdfast set URL changes=7d history=true.",
+    .. "(write, remove, clear, expire, quarantine), and the value that was written.  Needs a store that\n"
+    .. "keeps its history: holdfast set URL changes=7d history=true.",
   examples = {
     "holdfast log ./data signal BTC",
     "holdfast log ./data signal BTC --limit 1 --json",

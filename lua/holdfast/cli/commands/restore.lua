@@ -42,10 +42,10 @@ end
 return {
   summary = "Make a store of a backup.",
   description = "Makes an LMDB store of a file that `backup` wrote, in a place where there is none.  The file is\n"
-    .. "compared with its checksums first: one that was cut off or changed is refused.  Until the store is\n"
-    .. "whole there is nothing; then revisions go on where those of the backup end.\n\n"
-    .. "With --at it is as it was at an earlier moment, as far as the history in the backup reaches: what has\n"
-    .. "changed since is put back in one commit.",
+    .. "compared with its checksums first: one that was cut off or changed is refused.  Until the store\n"
+    .. "is whole there is nothing; then revisions go on where those of the backup end.\n\n"
+    .. "With --at it is as it was at an earlier moment, as far as the history in the backup reaches: what\n"
+    .. "has changed since is put back in one commit.",
   examples = { "holdfast restore /backup/bot.hfb ./data",
     "holdfast restore /backup/bot.hfb ./data --at 2026-11-27T12:00:00Z" },
   arguments = function(command)

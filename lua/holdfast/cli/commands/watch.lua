@@ -85,9 +85,9 @@ end
 
 return {
   summary = "Print changes as they are committed.",
-  description = "Prints a line for each change of a store that keeps a log of them ('holdfast set URL changes=7d'),\n"
-    .. "as it is committed by whatever process, until Ctrl-C: when, its revision, what, whose, and the value that\n"
-    .. "was written.  With --from what the log has since then comes first.",
+  description = "Prints a line for each change of a store that keeps a log of them ('holdfast set URL\n"
+    .. "changes=7d'), as it is committed by whatever process, until Ctrl-C: when, its revision, what,\n"
+    .. "whose, and the value that was written.  With --from what the log has since then comes first.",
   examples = {
     "holdfast watch ./data",
     "holdfast watch ./data signal --where 'v.pnl < 0' --json",
