@@ -114,7 +114,7 @@ static bool is_wanted(const hf_changes_scan *s, const hf__lmdb_log_entry *e) {
   if (s->entity_name.data && (s->entity_name.size != e->entity_name.size ||
                               memcmp(s->entity_name.data, e->entity_name.data, e->entity_name.size) != 0))
     return false;
-  if (!e->id.size) return true;
+  if (!e->id.size || !s->id_prefix.size) return true;
   return e->id.size >= s->id_prefix.size && memcmp(e->id.data, s->id_prefix.data, s->id_prefix.size) == 0;
 }
 
