@@ -20,8 +20,8 @@ local PIECE_MS = 250
 local waitInLoop = function() return false end
 
 --- Says how to wait for a descriptor without holding up what runs besides.  The host's loop does.
----@param wait fun(fd: integer, ms: number): boolean  waits until it can be read, or for so long (math.huge: for ever);
---- false: nothing runs besides here
+---@param wait fun(fd: integer, ms: number, arrange?: fun(finish: fun())): boolean  waits until it can be read, for so
+--- long (math.huge: for ever), or until the function that `arrange` gets is called; false: nothing runs besides here
 function M.waitBy(wait) waitInLoop = wait end
 
 ---@class holdfast.WatchOptions
@@ -69,7 +69,11 @@ end
 
 -- Waits for something to read, and gives the change that has come meanwhile, if one has.
 local function wait(self, left)
-  if not core.inTransaction() and waitInLoop(core.watchFd(self.handle), left) then return nil end
+  if not core.inTransaction()
+    and waitInLoop(core.watchFd(self.handle), left, function(finish) self.finish = finish end) then
+    self.finish = nil
+    return nil
+  end
   return core.watchNext(self.handle, math.min(left, PIECE_MS)) -- in a transaction it refuses
 end
 
@@ -99,6 +103,7 @@ function META.__call(self) return self:next() end
 --- Ends the watch.
 function Watch:close()
   if self.stop then self.stop() end
+  if self.finish then self.finish() end -- of who waits in another task, and finds it closed
   core.watchClose(self.handle)
 end
 

@@ -230,6 +230,14 @@ static struct watched **find(const hf_store *store) {
   return link;
 }
 
+static void warn_of(const struct watched *w) {
+  hf_warn("store %s: what other processes write is looked for every %d ms, since inotify cannot be had: %s%s",
+          w->store->url, (int)(LOOK_WITHOUT_EVENTS / MS), strerror(w->problem),
+          w->problem == EMFILE   ? " (raise fs.inotify.max_user_instances)"
+          : w->problem == ENOSPC ? " (raise fs.inotify.max_user_watches)"
+                                 : "");
+}
+
 /* Has the system tell of what is written to the store's file. */
 static void watch_file(struct watched *w) {
   const hf_backend *b = w->store->backend;
@@ -240,12 +248,6 @@ static void watch_file(struct watched *w) {
     w->problem = notify_problem;
   else if ((w->wd = inotify_add_watch(notify_fd, file, IN_MODIFY)) < 0)
     w->problem = errno;
-  if (w->problem)
-    hf_warn("store %s: what other processes write is looked for every %d ms, since inotify cannot be had: %s%s",
-            w->store->url, (int)(LOOK_WITHOUT_EVENTS / MS), strerror(w->problem),
-            w->problem == EMFILE   ? " (raise fs.inotify.max_user_instances)"
-            : w->problem == ENOSPC ? " (raise fs.inotify.max_user_watches)"
-                                   : "");
 }
 
 static struct watched *add_store(hf_store *store) {
@@ -276,6 +278,7 @@ hf_status hf__hub_join(hf__watcher *watcher, hf_error *err) {
     hf__hub_wake(); /* it may have to look more often from now on */
   }
   pthread_mutex_unlock(&life);
+  if (status == HF_OK && made && made->problem) warn_of(made); /* the program's function may do anything */
   return status;
 }
 

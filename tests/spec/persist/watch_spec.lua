@@ -327,6 +327,16 @@ describe("a watch in a loop of libuv", function()
     loop.run()
     assert.is_nil(w:next(1))
     w:close()
+    -- One task closes what another one waits for.
+    w = store:watch()
+    local err
+    loop.spawn(function() err = raises.error("closed", nil, w.next, w) end)
+    loop.spawn(function()
+      loop.sleep(1)
+      w:close()
+    end)
+    loop.run()
+    assert.equal("closed", err.code)
     local asked = coroutine.wrap(function() return store:watch { timeout = 1 }:next() end)
     assert.is_nil(asked()) -- a coroutine that is not the host's waits by itself
     assert.is_false(core.inTransaction())

@@ -169,9 +169,10 @@ function M.sleep(ms)
   end, function() return done end)
 end
 
--- Waits until a descriptor can be read, for so many milliseconds at most; others run meanwhile.  False: nothing of the
--- host's runs here, or its clock is not the machine's, and waiting is whoever's affair who asks.
-local function waitReadable(fd, ms)
+-- Waits until a descriptor can be read, for so many milliseconds at most, or until the function is called that `arrange`
+-- receives; others run meanwhile.  False: nothing of the host's runs here, or its clock is not the machine's, and
+-- waiting is the affair of whoever asks.
+local function waitReadable(fd, ms, arrange)
   local co, isMain = coroutine.running()
   local isScript = not co or isMain
   if not clock or not clocks.isReal(clock) or pumping and isScript then return false end
@@ -181,12 +182,13 @@ local function waitReadable(fd, ms)
   M.wait(function(wake)
     local function finish()
       done = true
+      cancelRead() -- at once: who ends it may be about to close the descriptor
       wake()
     end
     cancelRead = clock:readable(fd, finish)
     if ms < math.huge then cancelTime = clock:after(ms, finish) end
+    if arrange then arrange(finish) end
   end, function() return done end)
-  cancelRead()
   if cancelTime then cancelTime() end
   return true
 end
