@@ -141,19 +141,19 @@ bool hf__lmdb_past_has_history(hf__lmdb_past *p, hf_status *status, hf_error *er
 
 /* ---- one id */
 
-/* When the newest commit until the moment that is logged was made, or the one before the oldest; 0: nobody knows. */
+/* When the newest commit until the moment that is logged was made, or the one before the oldest; 0: nobody knows.  What
+ * an earlier log has left, which was turned off, says nothing. */
 static int64_t clock_of(const hf__lmdb_past *p) {
   MDB_cursor *c;
   MDB_val k, v;
   hf__lmdb_log_entry e = {.at = 0};
-  hf__lmdb_log_head head = {.since = 0};
-  if (!p->log || mdb_cursor_open(p->txn, p->log, &c)) return 0;
+  hf__lmdb_log_head head;
+  if (!p->log || hf__lmdb_log_head_get(p->txn, p->log, &head) || mdb_cursor_open(p->txn, p->log, &c)) return 0;
   int rc = hf__lmdb_log_seek(c, p->at + 1, 0, &k, &v);
   rc = rc == MDB_NOTFOUND ? hf__lmdb_log_last(c, &k, &v) : rc ? rc : mdb_cursor_get(c, &k, &v, MDB_PREV);
-  bool is_head = rc == 0 && hf__lmdb_log_is_head(&k);
-  bool found = rc == 0 && (is_head ? hf__lmdb_log_head_read(&v, &head) : hf__lmdb_log_read(&k, &v, &e));
+  bool is_logged = rc == 0 && !hf__lmdb_log_is_head(&k) && hf__lmdb_log_read(&k, &v, &e) && e.revision >= head.from;
   mdb_cursor_close(c);
-  return !found ? 0 : is_head ? head.since : e.at;
+  return is_logged ? e.at : head.since;
 }
 
 /* Whether a value that expires had done so by then. */
