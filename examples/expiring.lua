@@ -9,11 +9,11 @@
 --     sessions:writeValue("7f3a", { user = "ann" }, { ttl = "12h" })
 --     sessions:sweep() -- now and then: takes away what has expired
 --
--- Each entity is kept as { value =, expiresAt = }, so a store that has entities already is not taken over, and who reads
--- it without this class sees that form.
+-- Each entity is kept as { value =, expiresAt = }, so a store that has entities already is not taken over, and who
+-- reads it without this class sees that form.
 --
--- What it cannot promise where the store below has neither conditions nor transactions: sweep() looks, and then removes;
--- what another process writes between the two goes as well.  So sweep where one process writes.  And it goes by this
+-- What it cannot promise where the store below has neither conditions nor transactions: sweep() looks, and then
+-- removes; what another process writes between the two goes as well.  So sweep where one process writes.  And it goes by this
 -- machine's clock alone: sweep() removes for good, so it leaves what expired less than `margin` ms ago.
 
 local holdfast = require "holdfast"
