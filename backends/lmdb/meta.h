@@ -17,7 +17,7 @@
 #define META_INDEX_LAST "indexes" /* the newest number of an index that was given out */
 #define META_NOTE "note:"         /* and the name of a note: its text (notes.h) */
 #define NOTE_FOLLOWS "follows"
-#define META_GAPS "gaps"          /* {"count":n,"from":commit,"to":commit,"at":ms}: the last two of the newest gap */
+#define META_GAPS "gaps" /* {"count":n,"from":commit,"to":commit,"at":ms}: the last two of the newest gap */
 
 /* Formats: stores are made in the first, and read up to the newest. */
 enum { FORMAT_FIRST = 1, FORMAT_MARKED = 2, FORMAT_NEWEST = 2 };

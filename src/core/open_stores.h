@@ -26,7 +26,7 @@ struct hf_store {
   unsigned generation;                         /* hf__process_generation when it was opened */
   _Atomic unsigned watchers;                   /* how many watch it in this process: see watch_hub.h */
   _Atomic uint64_t changes[HF__CHANGE_GROUPS]; /* that this process has made: see hf__change_count() */
-  _Atomic bool is_follower; /* this process writes in it what another store changes: see notes.h */
+  _Atomic bool is_follower;                    /* this process writes in it what another store changes: see notes.h */
   struct hf_store *next;
 };
 

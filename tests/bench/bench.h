@@ -41,9 +41,9 @@ struct bench_op {
 };
 
 /* Who measures: the bare loops over LMDB, of them those that look into the records, and those that share commits; over
- * files, over hiredis and over libpq; the C API, of it asking, finding by indexes, logging and watching changes and looking back beside
- * what bare LMDB does for that, and writing together; scripts under the C API.  Each
- * ends with name NULL. */
+ * files, over hiredis and over libpq; the C API, of it asking, finding by indexes, logging and watching changes and
+ * looking back beside what bare LMDB does for that, and writing together; scripts under the C API.  Each ends with name
+ * NULL. */
 extern const struct bench_op bench_raw_ops[], bench_look_ops[], bench_lead_ops[], bench_file_ops[], bench_redis_ops[],
     bench_postgres_ops[], bench_c_ops[], bench_where_ops[], bench_find_ops[], bench_keep_ops[], bench_changes_ops[],
     bench_watch_ops[], bench_past_ops[], bench_expiry_ops[], bench_together_ops[], bench_script_ops[];

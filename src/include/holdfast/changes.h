@@ -59,18 +59,20 @@ HF_API hf_status hf_store_revision(hf_store *store, const hf_moment *at, uint64_
 
 /* What to watch.  Start from HF_WATCH_OPTIONS_INIT. */
 typedef struct hf_watch_options {
-  size_t struct_size;            /* sizeof(hf_watch_options) */
-  uint64_t from;                 /* begin with the changes of this revision; 0: with the next commit */
-  hf_slice entity_name;          /* of this name alone; data NULL: of all */
-  hf_slice prefix;               /* of ids that begin so; empty: all */
-  hf_condition *condition;       /* writes only of values for which it is not a sure no; other changes all the same.
-                                  * NULL: all.  Stays the caller's, and as it is, until the watch is closed */
-  bool without_values;           /* leave hf_change.json out */
-  uint64_t reserved[4];          /* 0 */
+  size_t struct_size;      /* sizeof(hf_watch_options) */
+  uint64_t from;           /* begin with the changes of this revision; 0: with the next commit */
+  hf_slice entity_name;    /* of this name alone; data NULL: of all */
+  hf_slice prefix;         /* of ids that begin so; empty: all */
+  hf_condition *condition; /* writes only of values for which it is not a sure no; other changes all the same.
+                            * NULL: all.  Stays the caller's, and as it is, until the watch is closed */
+  bool without_values;     /* leave hf_change.json out */
+  uint64_t reserved[4];    /* 0 */
 } hf_watch_options;
 
 #define HF_WATCH_OPTIONS_INIT                                                                                          \
-  { sizeof(hf_watch_options), 0, {NULL, 0}, {NULL, 0}, NULL, false, {0} }
+  {                                                                                                                    \
+    sizeof(hf_watch_options), 0, {NULL, 0}, {NULL, 0}, NULL, false, { 0 }                                              \
+  }
 
 /* Hands out the committed changes of a store, in order, each of them once, and waits for more.  One thread at a time
  * uses it; it keeps the store open. */

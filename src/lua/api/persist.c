@@ -136,8 +136,7 @@ static void push_entity(lua_State *L, hf_persist *p, hf_slice id, const hf_momen
   hf_error err;
   hf_buffer *json = hfL_buffer_borrow(L, cx);
   int owner = lua_gettop(L);
-  hf_status status =
-      at ? hf_persist_read_at(p, id, at, json, info, &err) : hf_persist_read(p, id, json, info, &err);
+  hf_status status = at ? hf_persist_read_at(p, id, at, json, info, &err) : hf_persist_read(p, id, json, info, &err);
   if (status == HF_OK) status = hfL_json_decode_trusted(L, json->data, json->size, cx->codec, &err);
   hfL_buffer_return(L, cx, owner);
   if (status == HF_OK) return;
