@@ -14,7 +14,7 @@
 
 extern const hf_backend hf__backend_null;
 
-enum { LOG_MAX = 8192 };
+enum { LOG_MAX = 16384 };
 
 static struct the_log {
   pthread_mutex_t lock;

@@ -170,8 +170,8 @@ function M.sleep(ms)
 end
 
 -- Waits until a descriptor can be read, for so many milliseconds at most, or until the function is called that
--- `arrange` receives; others run meanwhile.  False: nothing of the host's runs here, or its clock is not the machine's, and
--- waiting is the affair of whoever asks.
+-- `arrange` receives; others run meanwhile.  False: nothing of the host's runs here, or its clock is not that of the
+-- machine, and waiting is the affair of whoever asks.
 local function waitReadable(fd, ms, arrange)
   local co, isMain = coroutine.running()
   local isScript = not co or isMain
