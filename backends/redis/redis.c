@@ -3,9 +3,7 @@
  * The backend for Redis: one key "{entityName}:{id}" for each entity, whose value is
  * its JSON text, as programs written after the guide of the framework that this project
  * implements keep them.  redis.h says where things are.
- *
- * Two tables of slots: a cluster has no transactions and no whole batches, since keys of one collection
- * are on several machines.
+ * Two tables of slots: a cluster has no transactions and no whole batches, since its keys are on several machines.
  */
 #include "redis.h"
 
@@ -124,29 +122,20 @@ static hf_status run_logged(hf__redis_store *s, const hf_slice *keys, const hf_s
   return status;
 }
 
-/* The keys of ids, in one piece of memory that the caller frees; NULL: out of memory. */
-static char *keys_of(const hf__redis_collection *e, const hf_key *ids, const hf_put *puts, size_t count,
-                     hf_slice *keys) {
-  char *text = malloc(count * REDIS_KEY_MAX);
-  for (size_t i = 0; text && i < count; i++)
-    keys[i] = hf__redis_key(e, puts ? puts[i].key.id : ids[i].id, text + i * REDIS_KEY_MAX);
-  return text;
-}
-
 static hf_status put_many_logged(hf__redis_collection *e, const hf_put *puts, size_t count, hf_error *err) {
-  hf_slice *keys = malloc(count * sizeof *keys), *texts = malloc(count * sizeof *texts);
+  hf_slice *keys = malloc(2 * count * sizeof *keys), *texts = keys ? keys + count : NULL;
   int64_t *expiries = malloc(count * sizeof *expiries);
+  char *names = malloc(count * REDIS_KEY_MAX);
   uint64_t changed;
-  char *names = keys ? keys_of(e, NULL, puts, count, keys) : NULL;
-  hf_status status = HF_OK;
-  if (!names || !texts || !expiries) status = hf_error_no_memory(err);
-  for (size_t i = 0; i < count && status == HF_OK; i++) {
+  bool ok = keys && names && expiries;
+  for (size_t i = 0; i < count && ok; i++) {
+    keys[i] = hf__redis_key(e, puts[i].key.id, names + i * REDIS_KEY_MAX);
     texts[i] = puts[i].json;
     expiries[i] = puts[i].expires_at;
   }
-  if (status == HF_OK) status = run_logged(e->store, keys, texts, expiries, count, false, &changed, err);
+  hf_status status =
+      ok ? run_logged(e->store, keys, texts, expiries, count, false, &changed, err) : hf_error_no_memory(err);
   free(keys);
-  free(texts);
   free(expiries);
   free(names);
   return status;
@@ -160,10 +149,10 @@ static hf_status remove_logged(hf__redis_collection *e, const hf_slice *ids, siz
   hf_status status = HF_OK;
   for (size_t first = 0; first < count && status == HF_OK; first += REMOVED_AT_ONCE) {
     size_t n = count - first < REMOVED_AT_ONCE ? count - first : REMOVED_AT_ONCE;
-    uint64_t gone;
+    uint64_t gone = 0;
     for (size_t i = 0; i < n; i++) keys[i] = hf__redis_key(e, ids[first + i], names[i]);
     status = run_logged(e->store, keys, texts, expiries, n, false, &gone, err);
-    if (status == HF_OK) *removed += gone;
+    *removed += gone;
     if (status && first) status = hf__redis_partly(err);
   }
   return status;
@@ -343,12 +332,12 @@ static bool add_conditional(hf__redis_batch *b, hf_slice key, hf_slice present, 
 static hf_status change_at_revision(hf__redis_collection *e, hf_slice id, uint64_t revision, const hf_put *put,
                                     hf_info *info, hf_error *err) {
   char name[REDIS_KEY_MAX];
+  bool is_logged;
   hf__redis_batch read, write;
   hf_slice present = {NULL, 0}, key = hf__redis_key(e, id, name);
+  int64_t deadline = hf__redis_deadline(e->store);
   hf__redis_batch_init(&read, e->store, false);
   hf__redis_batch_init(&write, e->store, true);
-  int64_t deadline = hf__redis_deadline(e->store);
-  bool is_logged;
   hf_status status = hf__redis_log_look(e->store, &is_logged, deadline, err);
   if (status == HF_OK) status = ask(e, &read, "GET", id, deadline, err);
   if (status == HF_OK) status = hf__redis_value(e->store, read.commands[0].reply, &present, err);
@@ -412,14 +401,11 @@ static hf_status put_in(hf__redis_txn *txn, hf__redis_collection *e, const hf_pu
 
 static hf_status put(void *store, void *txn, void *collection, const hf_put *put, const hf_write_options *options,
                      hf_info *info, hf_error *err) {
-  hf_status status;
   (void)store;
-  if (txn)
-    status = put_in(txn, collection, put, options, info, err);
-  else if (options->if_revision)
-    status = change_at_revision(collection, put->key.id, options->revision, put, info, err);
-  else
-    status = put_alone(collection, put, options, info, err);
+  hf_status status = txn ? put_in(txn, collection, put, options, info, err)
+                     : options->if_revision
+                         ? change_at_revision(collection, put->key.id, options->revision, put, info, err)
+                         : put_alone(collection, put, options, info, err);
   if (status == HF_NOT_FOUND) status = HF_CONFLICT;
   if (status == HF_OK)
     *info =

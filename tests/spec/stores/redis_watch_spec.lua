@@ -7,11 +7,9 @@ local holdfast = require("holdfast")
 local process = require("support.process")
 local raising = require("support.raises")
 local redis = require("support.redis")
-local stores = require("support.stores")
 local temp = require("support.temp")
 local clock = require("holdfast.util.clock")
 
-local list = stores.list
 local command = os.getenv("HOLDFAST_BIN") or "build/holdfast"
 
 if not redis.isInstalled then
