@@ -180,13 +180,12 @@ static inline void replay_change_settings(struct model *m) {
   }
 }
 
-/* Mostly a little on, sometimes back, by less than the margin after which what has expired goes. */
+/* Mostly a little on, sometimes the wall clock back, by less than the margin after which what has expired goes. */
 static inline void replay_tick(struct model *m) {
-  static int64_t furthest;
-  int64_t step = replay_random(m, 20) ? replay_random(m, 20000) : replay_random(m, 400000);
-  replay_ahead += step;
-  if (furthest < replay_ahead) furthest = replay_ahead;
-  replay_apart = replay_random(m, 10) ? replay_apart : -(int64_t)replay_random(m, HF__CLOCKS_APART_MS / 2);
+  if (replay_random(m, 10) == 0)
+    replay_apart = -(int64_t)replay_random(m, HF__CLOCKS_APART_MS / 2);
+  else
+    replay_ahead += replay_random(m, replay_random(m, 20) ? 20000 : 400000);
 }
 
 static inline void replay_open(struct model *m) {
