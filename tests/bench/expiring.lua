@@ -30,7 +30,8 @@ function M.measure(report, rounds, writes, entities)
     if round % 2 == 1 then alone[round] = measure.once("expiry", "beside", later, flags) end
     most[round] = 20000
   end
-  report:add("C write, unsynced, while a million that expired is removed; baseline while it is not", beside, alone, 1.10)
+  report:add("C write, unsynced, while a million that expired is removed; baseline while it is not", beside, alone,
+    1.10)
   report:add("the longest of those; baseline 20 ms", longest, most, 1)
   measure.discard(over)
   measure.discard(later)

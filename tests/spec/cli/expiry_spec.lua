@@ -75,8 +75,8 @@ describe("rm that looks for what it removes", function()
     store = temp.directory() .. "/store"
     local lines = {}
     for i = 1, 100 do
-      lines[i] = ('{"entity":"signal","id":"S%d","value":{"n":%d}}\n{"entity":"signal","id":"T%d","value":{"n":%d}}'):format(i,
-        i, i, i)
+      lines[i] = ('{"entity":"signal","id":"S%d","value":{"n":%d}}\n{"entity":"signal","id":"T%d","value":{"n":%d}}')
+        :format(i, i, i, i)
     end
     ok({ "import", store, "-" }, table.concat(lines, "\n") .. "\n")
   end)
@@ -93,9 +93,10 @@ describe("rm that looks for what it removes", function()
   it("goes by age", function()
     assert.same("", ok { "rm", store, "signal", "--older-than", "1h", "--dry-run" })
     assert.same('{"removed":0}\n', ok { "rm", store, "signal", "--older-than", "7d", "--json" })
-    assert.same("S7\n", ok { "rm", store, "signal", "--older-than", "2100-01-01", "--where", "v.n == 7", "--prefix", "S",
-      "--dry-run" })
-    assert.same('{"removed":100}\n', ok { "rm", store, "signal", "--older-than", "2100-01-01", "--prefix", "S", "--json" })
+    assert.same("S7\n", ok { "rm", store, "signal", "--older-than", "2100-01-01", "--where", "v.n == 7",
+      "--prefix", "S", "--dry-run" })
+    assert.same('{"removed":100}\n',
+      ok { "rm", store, "signal", "--older-than", "2100-01-01", "--prefix", "S", "--json" })
     assert.same("100\n", ok { "count", store, "signal" })
     fails(2, "is no time such as", { "rm", store, "signal", "--older-than", "soon" })
   end)

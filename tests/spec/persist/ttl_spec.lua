@@ -101,8 +101,9 @@ stores.each(function(kind)
     end)
 
     it("is said by a length of time, or a time", function()
-      local function refused(message, options) raises.error("invalid_argument", message, store.writeValue, store, "a", 1,
-        options) end
+      local function refused(message, options)
+        raises.error("invalid_argument", message, store.writeValue, store, "a", 1, options)
+      end
       refused("^writeValue: ttl must be a length of time such as", { ttl = 60 })
       refused("^writeValue: ttl must be a length of time such as", { ttl = "60" })
       refused("^writeValue: ttl must be a length of time such as", { ttl = "-1s" })
@@ -146,7 +147,8 @@ describe("stores without expiry", function()
   it("refuse it", function()
     local store = holdfast.FilePersist("signal", require("support.temp").quickDirectory() .. "/store")
     assert.is_falsy(store.supports.ttl)
-    local sentence = "file stores have no expiry: leave out ttl and expiresAt, or wrap the store in a class that keeps them"
+    local sentence = "file stores have no expiry: leave out ttl and expiresAt, or wrap the store in a class that keeps "
+      .. "them"
     raises.error("unsupported", sentence, store.writeValue, store, "a", 1, { ttl = "1h" })
     raises.error("unsupported", sentence, store.writeMany, store, { a = 1 }, { ttl = "1h" })
     assert.equal(0, store:count())
