@@ -13,8 +13,8 @@
 -- reads it without this class sees that form.
 --
 -- What it cannot promise where the store below has neither conditions nor transactions: sweep() looks, and then
--- removes; what another process writes between the two goes as well.  So sweep where one process writes.  And it goes by this
--- machine's clock alone: sweep() removes for good, so it leaves what expired less than `margin` ms ago.
+-- removes; what another process writes between the two goes as well.  So sweep where one process writes.  It goes by
+-- this machine's clock alone: sweep() removes for good, so it leaves what expired less than `margin` ms ago.
 
 local holdfast = require "holdfast"
 local clock = require "holdfast.util.clock"
