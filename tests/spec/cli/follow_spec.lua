@@ -22,7 +22,10 @@ describe("holdfast follow", function()
     run { "set", a, "changes=7d", "history=true" }
   end)
 
-  after_each(temp.removeAll)
+  after_each(function()
+    process.shell(("[ ! -e %s/pid ] || kill -9 $(cat %s/pid)"):format(dir, dir)) -- of a test that failed
+    temp.removeAll()
+  end)
 
   local function follow(to, ...) return ok { "follow", a, to or b, "--until", "caught-up", ... } end
 
