@@ -84,7 +84,8 @@ describe("a class around a store that keeps its history", function()
     for _, name in ipairs { "changes", "history" } do
       local Bold = turned(holdfast.MemoryPersist)
       Bold.supports = { [name] = true }
-      refuses("invalid_argument", "declares supports." .. name .. ", which only stores in C can have", Bold, "signal", "x")
+      local says = "declares supports." .. name .. ", which only stores in C can have"
+      refuses("invalid_argument", says, Bold, "signal", "x")
     end
   end)
 end)
