@@ -97,7 +97,7 @@ return function(check)
 
   check("what is not kept any more is compacted, and never something else", { method = "readValue",
     needs = "history" }, function(t)
-    local store, first = t:openLogged("5"), nil
+    local store, first = t:openLogged("5")
     if not store then return end -- a log of somebody's own would be lost
     store:writeValue("a", 0)
     first = revision(store)
