@@ -97,10 +97,10 @@ return function(check)
 
   check("what is not kept any more is compacted, and never something else", { method = "readValue",
     needs = "history" }, function(t)
-    local store, first = t:openLogged("5")
+    local store = t:openLogged("5")
     if not store then return end -- a log of somebody's own would be lost
     store:writeValue("a", 0)
-    first = revision(store)
+    local first = revision(store)
     for i = 1, 60 do store:writeValue("a", i) end
     local err = t:raises("compacted", "a read of what is long gone", store.readValue, store, "a", { at = first })
     t:check(err.revision and err.revision > first, "the error says from which revision on it is kept")
