@@ -127,6 +127,8 @@ static hf_status read_some(hf_watch *w, hf_error *err) {
     w->scan.from = reach.next;
     w->scan.skip = reach.skip;
   }
+  hf_change *newest = w->count ? &w->kept[w->count - 1].change : NULL;
+  if (newest && reach.skip && newest->revision == reach.next) newest->is_last = false; /* more of it may follow */
   w->has_more = reach.next <= reach.newest;
   if (!w->has_more) w->seen = seen;
   return HF_OK;

@@ -85,6 +85,24 @@ stores.each(function(kind)
       risk:close()
     end)
 
+    it("says which change is the last of a commit, over however many entity names", function()
+      local many, w = {}, whole:watch { timeout = 0 }
+      for i = 1, 70 do many[i] = kind.open("name-" .. i, options) end
+      local before = w.revision
+      holdfast.transaction(function()
+        for _, each in ipairs(many) do each:writeValue("a", 1) end
+      end)
+      local count, last = 0, 0
+      for change in w do
+        count = count + 1
+        if change.last then last = count end
+        assert.equal(count < 70 and before or change.revision, w.revision)
+      end
+      assert.same({ 70, 70 }, { count, last })
+      for _, each in ipairs(many) do each:close() end
+      w:close()
+    end)
+
     it("goes on from a revision, as often as one likes", function()
       local first = store:watch { timeout = 0 }
       for i = 1, 1000 do store:writeValue(i, i) end
