@@ -39,7 +39,7 @@ static void begin_pages(struct pages *s, bool keys_only) {
       .scan = {.limit = PAGE, .max_bytes = PAGE_BYTES, .keys_only = keys_only, .scan_id = hf__scan_id()}, .more = true};
 }
 
-/* Fills the page with the next entries: of the past, or of what was committed last. */
+/* Fills the page with the next entries: of the past, or as the transaction has them now. */
 static hf_status next_page(struct pages *s, struct reverting *r, const hf_persist *p, void *txn, hf_error *err) {
   hf__page_reset(r->page);
   s->more = false;
@@ -57,9 +57,10 @@ static hf_status next_page(struct pages *s, struct reverting *r, const hf_persis
 static hf_status remove_new(struct reverting *r, hf_persist *p, hf_error *err) {
   struct pages s;
   hf_buffer json = {0};
-  hf_status status = HF_OK;
+  void *txn;
+  hf_status status = hf__txn_join(r->store, p->backend->capabilities, false, &txn, err);
   for (begin_pages(&s, true); s.more && status == HF_OK;) {
-    status = next_page(&s, r, p, NULL, err);
+    status = next_page(&s, r, p, txn, err);
     for (size_t i = 0; i < r->page->count && status == HF_OK; i++) {
       const hf_entry *e = &r->page->entries[i];
       unsigned char order[HF__ORDER_KEY_MAX];
@@ -126,6 +127,20 @@ static hf_status open_handles(struct reverting *r, hf_error *err) {
   return status;
 }
 
+/* Has the past come to know all collections: a backend may have to open some first, which must not wait for the
+ * transaction that is begun next. */
+static hf_status look_at_all(struct reverting *r, hf_error *err) {
+  hf_status status = HF_OK;
+  for (size_t i = 0; r->handles[i] && status == HF_OK; i++) {
+    const hf_persist *p = r->handles[i];
+    hf__key any;
+    status = hf__key_init(p->name, hf_text("any"), &any, err);
+    if (status == HF_OK) status = p->backend->has(p->impl, r->past, p->collection, &any.key, err);
+    if (status == HF_NOT_FOUND || status == HF_CORRUPT) status = HF_OK;
+  }
+  return status;
+}
+
 /* All of it, in one transaction. */
 static hf_status change(struct reverting *r, hf_error *err) {
   hf_txn *txn;
@@ -147,7 +162,8 @@ static hf_status revert(struct reverting *r, uint64_t revision, hf_error *err) {
   if (status == HF_OK) status = open_handles(r, err);
   if (status == HF_OK) status = b->begin_at(r->store->impl, revision, &r->past, err);
   if (status) return status;
-  status = change(r, err);
+  status = look_at_all(r, err);
+  if (status == HF_OK) status = change(r, err);
   if (status == HF_DUPLICATE) {
     r->all_first = true;
     status = change(r, err);

@@ -134,6 +134,17 @@ describe("backups", function()
     assert.is_nil(io.open(other .. "/data.mdb"))
   end)
 
+  it("are restored as of an earlier moment with however many entity names", function()
+    for i = 1, 40 do command.ok { "put", base, "name-" .. i, "a", "1" } end
+    local before = revisionOf(base)
+    local expected = command.ok { "export", base }
+    for i = 1, 40, 3 do command.ok { "put", base, "name-" .. i, "a", "2" } end
+    for i = 2, 40, 3 do command.ok { "rm", base, "name-" .. i, "a" } end
+    command.ok { "backup", base, file }
+    command.ok { "restore", file, other, "--at", tostring(before) }
+    assert.equal(expected, command.ok { "export", other })
+  end)
+
   it("put back values that a unique index forbids one by one", function()
     local store = holdfast.PersistBase("slot", base)
     store:createIndex("n", { unique = true })
