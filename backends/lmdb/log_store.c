@@ -98,11 +98,13 @@ int hf__lmdb_log_newest_time(MDB_txn *txn, MDB_dbi log, int64_t *at) {
   MDB_cursor *c;
   MDB_val k, v;
   hf__lmdb_log_entry e;
-  *at = 0;
-  int rc = mdb_cursor_open(txn, log, &c);
+  hf__lmdb_log_head head;
+  int rc = hf__lmdb_log_head_get(txn, log, &head);
+  *at = rc ? 0 : head.since;
+  if (rc == 0 || rc == MDB_NOTFOUND) rc = mdb_cursor_open(txn, log, &c);
   if (rc) return rc;
   rc = hf__lmdb_log_last(c, &k, &v);
-  if (rc == 0 && hf__lmdb_log_read(&k, &v, &e)) *at = e.at;
+  if (rc == 0 && hf__lmdb_log_read(&k, &v, &e) && e.at > *at) *at = e.at;
   mdb_cursor_close(c);
   return rc == MDB_NOTFOUND ? 0 : rc;
 }

@@ -66,7 +66,7 @@ int hf__lmdb_log_seek(MDB_cursor *c, uint64_t revision, uint32_t nth, MDB_val *k
 /* On the last one of all. */
 int hf__lmdb_log_last(MDB_cursor *c, MDB_val *k, MDB_val *v);
 
-/* When the newest one was committed; 0: there is none. */
+/* When the newest one was committed, or where there is none, from when on the log knows what there was; 0: neither. */
 int hf__lmdb_log_newest_time(MDB_txn *txn, MDB_dbi log, int64_t *at);
 
 /* Reads one; slices point into it.  False: it is damaged. */
