@@ -126,7 +126,7 @@ void hf__lmdb_expiry_sweep(hf__lmdb_env *env, hf__lmdb_txn *t, hf__lmdb_expire_f
   int64_t began = hf_clock_ns();
   size_t in = mdb_txn_id(t->mdb);
   if (began < env->sweep.next || env->sweep.in == in || !env->known.has_expiry) return;
-  struct sweep w = {.env = env, .limit = hf_now_ms() - HF__CLOCKS_EXPIRY_MARGIN_MS, .expire = expire};
+  struct sweep w = {.env = env, .limit = hf__lmdb_now(t) - HF__CLOCKS_EXPIRY_MARGIN_MS, .expire = expire};
   hf_error unused;
   env->sweep.in = in;
   env->sweep.next = began + REST_NS;
