@@ -8,7 +8,7 @@ local raises = require("support.raises")
 local stores = require("support.stores")
 local temp = require("support.temp")
 
-local Expiring = dofile("examples/expiring.lua")
+local Expiring = dofile("examples/" .. "expiring.lua")
 local HOUR = 3600000
 
 describe("examples/expiring.lua", function()
