@@ -4,7 +4,7 @@
 --
 -- On a connection of its own, which listens for the notification that each commit with changes makes.  That only ends a
 -- wait: what has happened is read in the log, so none is missed for one that was lost, and where there are none, as
--- after a pooler, a second's wait ends by itself.
+-- through a pooler, a second's wait ends by itself.
 
 local clock = require "holdfast.util.clock"
 local Connection = require "holdfast.backends.postgres.connection"
