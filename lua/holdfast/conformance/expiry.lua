@@ -6,7 +6,7 @@ local clock = require "holdfast.util.clock"
 local core = require "holdfast.core"
 
 -- By when what has expired has to be gone, in seconds: the storage's clock may be another one.
-local PATIENCE, PIECE = 3, 0.005
+local PATIENCE, PIECE = 2, 0.005
 
 local HOUR = 3600000
 
@@ -106,12 +106,12 @@ return function(check)
     store:writeValue("a", 2)
     store:writeValue("b", 1, { ttl = "1ms" })
     store:writeValue("b", 2, { ttl = "1h" })
-    store:writeValue("c", 1, { ttl = "1ms" })
-    t:blame("writeMany")
-    store:writeMany { c = 2 }
     clock.sleep(10 * PIECE)
-    t:equal({ "a", "b", "c" }, t:list(store:keys()), "keys()")
+    t:equal({ "a", "b" }, t:list(store:keys()), "keys()")
     t:check(store:readEntry("a").expiresAt == nil, "the one written without a time never expires")
+    t:blame("writeMany")
+    store:writeValue("c", 1, { ttl = "1h" })
+    store:writeMany { c = 2 }
     t:check(store:readEntry("c").expiresAt == nil, "nor does one of a batch")
   end)
 

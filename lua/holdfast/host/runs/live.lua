@@ -278,6 +278,7 @@ end
 
 function LiveRun:start()
   self.lock = locks.take(self.strategy.strategyName, self.symbol, self.title)
+  locks.refuseFollower(self.lock, self.strategy.strategyName, self.symbol)
   local ok, raised = pcall(adapters.hold, self.title)
   if not ok then
     self.lock:release()

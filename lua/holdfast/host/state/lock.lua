@@ -204,8 +204,13 @@ local function refuseChanged(lock, strategyName, symbol)
     :format(strategyName, symbol, holder), { entityName = "signal", cause = cause.message }), 0)
 end
 
--- Lets go again of what runs the strategy on a store that follows another one: it would be run twice.
-local function refuseFollower(lock, strategyName, symbol)
+--- Lets go again of what would run the strategy on a store that follows another one: it would be run twice.  Opens the
+--- store, unlike taking the lock.
+---@param lock holdfast.host.Lock
+---@param strategyName string
+---@param symbol string
+---@raise readonly
+function M.refuseFollower(lock, strategyName, symbol)
   local ok, raised = pcall(follows.refuse, adapters[SIGNAL].collection(),
     ("strategy '%s' on %s cannot run"):format(strategyName, symbol))
   if ok then return end
@@ -220,7 +225,7 @@ end
 ---@param who? string  what runs it, for the message that others get; the script's name if left out
 ---@return holdfast.host.Lock
 ---@raise busy where another process of this user on this machine runs it, or another part of this one, or where the
----   command is changing the store; names it; readonly where the store follows another one
+---   command is changing the store; names it
 function M.take(strategyName, symbol, who)
   checkText("take: the name of the strategy", strategyName)
   checkText("take: the symbol", symbol)
@@ -230,7 +235,6 @@ function M.take(strategyName, symbol, who)
       :format(strategyName, symbol, holder), { entityName = "signal", cause = cause and cause.message }), 0)
   end)
   refuseChanged(lock, strategyName, symbol)
-  refuseFollower(lock, strategyName, symbol)
   return lock
 end
 
