@@ -14,7 +14,8 @@
 mkdir "$work/root" "$work/states"
 export IORECORD_ROOT=$work/root
 settings=(note="the live bot" maxsize=1g durability=nometasync)
-raised='{"changes":"off","durability":"nometasync","format":2,"history":false,"maxsize":1073741824,"note":"the live bot"}'
+raised='{"changes":"off","durability":"nometasync","format":2,"history":false,"maxsize":1073741824,'
+raised+='"note":"the live bot"}'
 untouched='{"changes":"off","durability":"sync","format":1,"history":false,"maxsize":0,"note":""}'
 
 # Whether the store is as it was, or raised with everything: prints which.

@@ -97,12 +97,13 @@ static unsigned redis_judge_calls(const char *statistics, const char *command) {
   return at ? (unsigned)strtoul(at + strlen(line), NULL, 10) : 0;
 }
 
-/* What is in a transaction or a script was carried out with it. */
+/* What is in a transaction or a script was carried out with it.  A script that has MGET in it reads. */
 static unsigned redis_judge_changes(void *judge) {
   struct redis_judge *j = judge;
   redisReply *statistics = redis_judge_ask(j->c, "INFO %s", "commandstats");
   const char *s = statistics->str;
-  unsigned whole = redis_judge_calls(s, "exec") + redis_judge_calls(s, "eval");
+  unsigned scripts = redis_judge_calls(s, "eval"), reads = redis_judge_calls(s, "mget");
+  unsigned whole = redis_judge_calls(s, "exec") + (scripts > reads ? scripts - reads : 0);
   unsigned single = redis_judge_calls(s, "set") + redis_judge_calls(s, "mset") + redis_judge_calls(s, "del");
   freeReplyObject(statistics);
   return whole ? whole : single;
