@@ -96,7 +96,9 @@ describe("the records of an LMDB store", function()
         if (writes or cursor) and path == "backends/lmdb/change.c" then
           door = door + 1
         elseif ENTRIES[path] then
-          if writes and database ~= ENTRIES[path] then found[#found + 1] = path .. ": " .. name .. " on " .. database end
+          if writes and database ~= ENTRIES[path] then
+            found[#found + 1] = path .. ": " .. name .. " on " .. database
+          end
         elseif cursor or (writes and not OURS[database]) then
           found[#found + 1] = ("%s: %s on %s"):format(path, name, database)
         end

@@ -335,7 +335,8 @@ describe("the documents", function()
 
   it("name functions of the C API that the headers have", function()
     local headers = ""
-    for _, name in ipairs { "holdfast.h", "indexes.h", "stores.h", "changes.h", "locks.h", "adapters.h", "backend.h" } do
+    for _, name in ipairs { "holdfast.h", "indexes.h", "stores.h", "changes.h", "locks.h", "adapters.h",
+      "backend.h" } do
       headers = headers .. readFile(source .. "/src/include/holdfast/" .. name)
     end
     local missing = {}
