@@ -97,7 +97,8 @@ end
 function verbs.remove()
   if os.getenv "HOLDFAST_PLANT" then plant() end
   local removed, met, ends = 0, 0, clock.now() + tonumber(arg[3])
-  while clock.now() < ends or removed == 0 do
+  local last = ends + 10 -- the other may have removed all, and the writers have ended with what they found
+  while clock.now() < ends or removed == 0 and clock.now() < last do
     local ok, n = pcall(store.removeWhere, store, function(v) return v.wanted end)
     if ok then
       removed, met = removed + n, 0
