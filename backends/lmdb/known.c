@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bytes.h"
 #include "expiry_store.h"
 #include "feature.h"
 #include "index_defs.h"
@@ -21,10 +22,6 @@ struct reading {
   bool has_changes;           /* the feature of the log */
   char refused[FEATURE_TEXT]; /* by a feature: its name and meaning; "": none */
 };
-
-static bool is_named(hf_slice name, const char *text) {
-  return name.size == strlen(text) && memcmp(name.data, text, name.size) == 0;
-}
 
 /* "'index' (indexes over members)" */
 static void describe(char out[FEATURE_TEXT], hf_slice name, hf_slice record) {
@@ -60,10 +57,10 @@ static int read_setting(hf__lmdb_env *env, MDB_txn *txn, hf_slice name, hf_slice
   (void)txn;
   hf__lmdb_known *known = arg;
   hf_setting_take(name, value, &known->settings);
-  if (is_named(name, SETTING_CHANGES))
+  if (hf__lmdb_is_named(name, SETTING_CHANGES))
     known->keeps_log =
         value.size > 2 && hf_changes_kept_parse((hf_slice){value.data + 1, value.size - 2}, &known->kept);
-  if (is_named(name, SETTING_HISTORY)) known->keeps_history = is_named(value, "true");
+  if (hf__lmdb_is_named(name, SETTING_HISTORY)) known->keeps_history = hf__lmdb_is_named(value, "true");
   return 0;
 }
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bytes.h"
 #include "history_store.h"
 #include "meta.h"
 #include "page_file.h"
@@ -18,24 +19,6 @@
 #include "record.h"
 
 enum { TEXT_MOST = 200 };
-
-static bool is_named(hf_slice name, const char *text) {
-  return name.size == strlen(text) && memcmp(name.data, text, name.size) == 0;
-}
-
-static bool begins_with(hf_slice key, const char *prefix) {
-  return key.size > strlen(prefix) && memcmp(key.data, prefix, strlen(prefix)) == 0;
-}
-
-static bool grow(void **array, size_t count, size_t *capacity, size_t size) {
-  if (count < *capacity) return true;
-  size_t more = *capacity ? *capacity * 2 : 64;
-  void *p = realloc(*array, more * size);
-  if (!p) return false;
-  *array = p;
-  *capacity = more;
-  return true;
-}
 
 /* ---- sets of hashes */
 
@@ -51,7 +34,7 @@ static uint64_t hash_of(uint64_t name, hf_slice id, uint64_t revision) {
 }
 
 static void add(struct hf__lmdb_log_check *x, struct hf__lmdb_hashes *set, uint64_t hash) {
-  if (grow((void **)&set->list, set->count, &set->capacity, sizeof *set->list))
+  if (hf__lmdb_grow((void **)&set->list, set->count, &set->capacity, sizeof *set->list))
     set->list[set->count++] = hash;
   else
     x->out_of_memory = true;
@@ -150,12 +133,12 @@ static void take_history(struct hf__lmdb_log_check *x, const struct hf__lmdb_nod
 }
 
 static void take_meta(struct hf__lmdb_log_check *x, const struct hf__lmdb_node *node) {
-  x->has_setting |= is_named(node->key, META_SETTING SETTING_CHANGES);
-  if (!begins_with(node->key, META_NUMBER) || !node->value.data) return;
+  x->has_setting |= hf__lmdb_is_named(node->key, META_SETTING SETTING_CHANGES);
+  if (!hf__lmdb_begins_with(node->key, META_NUMBER) || !node->value.data) return;
   size_t prefix = sizeof META_NUMBER - 1;
   char text[16] = "";
   memcpy(text, node->value.data, node->value.size < sizeof text ? node->value.size : sizeof text - 1);
-  if (!grow((void **)&x->numbers, x->numbers_count, &x->numbers_capacity, sizeof *x->numbers)) {
+  if (!hf__lmdb_grow((void **)&x->numbers, x->numbers_count, &x->numbers_capacity, sizeof *x->numbers)) {
     x->out_of_memory = true;
     return;
   }
@@ -168,7 +151,7 @@ static void note_unlogged(struct hf__lmdb_log_check *x, hf_slice name) {
   if (u && u->name_size == name.size && memcmp(u->name, name.data, name.size) == 0) {
     u->count++;
   } else if (name.size > HF_ID_MAX ||
-             !grow((void **)&x->unlogged, x->unlogged_count, &x->unlogged_capacity, sizeof *x->unlogged)) {
+             !hf__lmdb_grow((void **)&x->unlogged, x->unlogged_count, &x->unlogged_capacity, sizeof *x->unlogged)) {
     x->out_of_memory = true;
   } else {
     u = &x->unlogged[x->unlogged_count++];
@@ -197,9 +180,9 @@ typedef void take_fn(struct hf__lmdb_log_check *x, const struct hf__lmdb_node *n
 
 /* What takes the nodes of a database of our own; NULL: it is none of those that matter. */
 static take_fn *take_of(hf_slice name) {
-  if (is_named(name, LOG_DB)) return take_log;
-  if (is_named(name, HISTORY_DB)) return take_history;
-  return is_named(name, META_DB) ? take_meta : NULL;
+  if (hf__lmdb_is_named(name, LOG_DB)) return take_log;
+  if (hf__lmdb_is_named(name, HISTORY_DB)) return take_history;
+  return hf__lmdb_is_named(name, META_DB) ? take_meta : NULL;
 }
 
 void hf__lmdb_log_check_visit(struct hf__lmdb_log_check *x, const struct hf__lmdb_visit *v) {

@@ -15,25 +15,6 @@
 #include "record.h"
 #include "sums.h"
 
-static bool is_named(hf_slice name, const char *text) {
-  return name.size == strlen(text) && memcmp(name.data, text, name.size) == 0;
-}
-
-static bool begins_with(hf_slice key, const char *prefix) {
-  return key.size > strlen(prefix) && memcmp(key.data, prefix, strlen(prefix)) == 0;
-}
-
-/* Room for one more of a growing array. */
-static bool grow(void **array, size_t count, size_t *capacity, size_t size) {
-  if (count < *capacity) return true;
-  size_t more = *capacity ? *capacity * 2 : 16;
-  void *p = realloc(*array, more * size);
-  if (!p) return false;
-  *array = p;
-  *capacity = more;
-  return true;
-}
-
 /* Where the name is, or where it belongs. */
 static size_t place_of(const struct hf__lmdb_tally *t, hf_slice name) {
   size_t low = 0, high = t->count;
@@ -55,7 +36,7 @@ static struct hf__lmdb_counted *find(struct hf__lmdb_tally *t, hf_slice name) {
   t->at = at;
   if (at < t->count && hf__lmdb_compare_bytes(c->name, name) == 0) return c;
   char *copy = malloc(name.size + 1);
-  if (!copy || !grow((void **)&t->collections, t->count, &t->capacity, sizeof *c)) {
+  if (!copy || !hf__lmdb_grow((void **)&t->collections, t->count, &t->capacity, sizeof *c)) {
     free(copy);
     t->out_of_memory = true;
     return NULL;
@@ -73,11 +54,11 @@ static struct hf__lmdb_counted *find(struct hf__lmdb_tally *t, hf_slice name) {
 static void take_main(struct hf__lmdb_tally *t, const struct hf__lmdb_node *node) {
   struct hf__lmdb_counted *c;
   bool tree = node->flags & HF__LMDB_NODE_TREE;
-  if (!tree && is_named(node->key, MARK_KEY) && node->value.size >= MARK_SIZE) {
+  if (!tree && hf__lmdb_is_named(node->key, MARK_KEY) && node->value.size >= MARK_SIZE) {
     memcpy(&t->mark, node->value.data, sizeof t->mark);
     t->mark = le64toh(t->mark);
     hf__lmdb_sums_read(node->value, &t->marked);
-  } else if (!tree && begins_with(node->key, SUM_KEY) && node->value.data) {
+  } else if (!tree && hf__lmdb_begins_with(node->key, SUM_KEY) && node->value.data) {
     size_t prefix = sizeof SUM_KEY - 1;
     c = find(t, (hf_slice){node->key.data + prefix, node->key.size - prefix});
     if (c) c->written = hf__lmdb_sum_read(node->value);
@@ -105,7 +86,7 @@ static void take_record(struct hf__lmdb_tally *t, struct hf__lmdb_counted *c, co
 static void take_quarantine(struct hf__lmdb_tally *t, const struct hf__lmdb_node *node) {
   uint64_t hash = hf__lmdb_quarantine_name(node->key);
   if (!hash || hf__lmdb_tally_doubts(t, hash)) return;
-  if (grow((void **)&t->in_doubt, t->doubts, &t->doubts_capacity, sizeof *t->in_doubt))
+  if (hf__lmdb_grow((void **)&t->in_doubt, t->doubts, &t->doubts_capacity, sizeof *t->in_doubt))
     t->in_doubt[t->doubts++] = hash;
   else
     t->out_of_memory = true;
@@ -117,10 +98,10 @@ static void take_node(struct hf__lmdb_tally *t, const struct hf__lmdb_visit *v, 
     take_main(t, node);
   else if (c)
     take_record(t, c, node);
-  else if (is_named(v->name, QUARANTINE_DB))
+  else if (hf__lmdb_is_named(v->name, QUARANTINE_DB))
     take_quarantine(t, node);
-  else if (is_named(v->name, META_DB))
-    t->keeps_sums |= is_named(node->key, META_FEATURE FEATURE_SUMS);
+  else if (hf__lmdb_is_named(v->name, META_DB))
+    t->keeps_sums |= hf__lmdb_is_named(node->key, META_FEATURE FEATURE_SUMS);
 }
 
 void hf__lmdb_tally_visit(struct hf__lmdb_tally *t, const struct hf__lmdb_visit *v) {
@@ -154,7 +135,7 @@ void hf__lmdb_tally_end(struct hf__lmdb_tally *t) {
     if (c) {
       c->written.count += s->sum.count; /* none is stored in both places, unless there is damage */
       c->written.hash += s->sum.hash;
-    } else if (grow((void **)&t->collections, t->count, &t->capacity, sizeof *c)) {
+    } else if (hf__lmdb_grow((void **)&t->collections, t->count, &t->capacity, sizeof *c)) {
       t->collections[t->count++] = (struct hf__lmdb_counted){.name_hash = s->name_hash, .written = s->sum};
     } else {
       t->out_of_memory = true;

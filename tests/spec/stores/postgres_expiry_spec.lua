@@ -10,7 +10,7 @@ local ffi = require("ffi")
 local postgres = require("support.postgres")
 local raising = require("support.raises")
 local stores = require("support.stores")
-local clock = require("holdfast.util.clock")
+local expiring = require("support.expiring")
 
 local list = stores.list
 
@@ -34,21 +34,7 @@ local function fresh(name)
   return store
 end
 
-local HOUR = 3600 * 1000
-
-local function at(ms) return clock.wall() + ms end
-
--- Entities of which every third has expired, every third will, and every third never does.
-local function filled(store, count)
-  local values = {}
-  for i = 1, count do values["e" .. i] = { n = i } end
-  store:writeMany(values)
-  for i = 1, count do
-    if i % 3 == 0 then store:writeValue("e" .. i, { n = i }, { expiresAt = at(-1) }) end
-    if i % 3 == 1 then store:writeValue("e" .. i, { n = i }, { expiresAt = at(HOUR) }) end
-  end
-  return store
-end
+local HOUR, at, filled = expiring.HOUR, expiring.at, expiring.filled
 
 describe("an entity of PostgreSQL that has expired", function()
   it("is found by nobody", function()

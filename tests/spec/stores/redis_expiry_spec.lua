@@ -7,7 +7,7 @@ local raising = require("support.raises")
 local redis = require("support.redis")
 local stores = require("support.stores")
 local temp = require("support.temp")
-local clock = require("holdfast.util.clock")
+local expiring = require("support.expiring")
 
 local list = stores.list
 
@@ -18,21 +18,7 @@ end
 
 local function raises(code, fn, ...) return raising.error(code, nil, fn, ...) end
 
-local HOUR = 3600 * 1000
-
-local function at(ms) return clock.wall() + ms end
-
--- Entities of which every third has expired, every third will, and every third never does.
-local function filled(store, count)
-  local values = {}
-  for i = 1, count do values["e" .. i] = { n = i } end
-  store:writeMany(values)
-  for i = 1, count do
-    if i % 3 == 0 then store:writeValue("e" .. i, { n = i }, { expiresAt = at(-1) }) end
-    if i % 3 == 1 then store:writeValue("e" .. i, { n = i }, { expiresAt = at(HOUR) }) end
-  end
-  return store
-end
+local HOUR, at, filled = expiring.HOUR, expiring.at, expiring.filled
 
 -- What holds wherever the server is.
 local function check(store)
